@@ -1,0 +1,149 @@
+import { createHmac } from "node:crypto";
+import { projectOf } from "./projects.ts";
+import { notFound, Refusal } from "./refusal.ts";
+import type { AttachmentRow, ItemRow, JsonObject } from "./rows.ts";
+import { type At, authors, external, opening } from "./show.ts";
+import { amzDate } from "./time.ts";
+import type { Id } from "./types.ts";
+import { epochOf, hexOf, later, newestFirst, newRow, touch, type World } from "./world.ts";
+
+/** Not Plane's whole list, but of every kind on it. */
+const TYPES = new Set([
+  ...["image/jpeg", "image/png", "image/gif", "image/svg+xml", "image/webp", "application/pdf", "text/plain"],
+  ...["text/markdown", "text/csv", "text/html", "text/css", "text/xml", "application/json", "application/xml"],
+  ...["application/zip", "application/x-zip-compressed", "application/gzip", "application/x-tar", "video/mp4"],
+  ...["audio/mpeg", "application/rtf", "application/msword", "application/octet-stream", "text/javascript"],
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+]);
+const SECRET = "storage-secret";
+const sign = (text: string): string => createHmac("sha256", SECRET).update(text).digest("hex");
+const HOUR = 3_600_000;
+
+/** A declared size over the limit is cut down to it: storage refuses the upload later. */
+export function createAttachment(
+  world: World,
+  item: ItemRow,
+  file: { name: string; type: string; size: number },
+  by: Id,
+): AttachmentRow {
+  if (!TYPES.has(file.type)) throw new Refusal(400, { error: "Invalid file type.", status: false });
+  const row: AttachmentRow = {
+    ...newRow(world, by),
+    project: item.project,
+    issue: item.id,
+    name: file.name,
+    type: file.type,
+    size: Math.min(file.size, world.fileSizeLimit),
+    asset: `${item.workspace}/${hexOf(world.newId())}-${file.name}`,
+    is_uploaded: false,
+    external_source: null,
+    external_id: null,
+  };
+  world.data.attachments.set(row.id, row);
+  return row;
+}
+
+/** What the client posts to storage, file last. */
+export function uploadForm(world: World, row: AttachmentRow): JsonObject {
+  const now = world.clock();
+  const signed = {
+    "x-amz-algorithm": "AWS4-HMAC-SHA256",
+    "x-amz-credential": `access-key/${amzDate(now).slice(0, 8)}/us-east-1/s3/aws4_request`,
+    "x-amz-date": amzDate(now),
+  };
+  const conditions = [
+    { bucket: "uploads" },
+    ["content-length-range", 1, row.size],
+    { "Content-Type": row.type },
+    { key: row.asset },
+    ...Object.entries(signed).map(([name, value]) => ({ [name]: value })),
+  ];
+  const expiration = `${new Date(now + HOUR).toISOString().slice(0, 19)}Z`;
+  const policy = btoa(JSON.stringify({ expiration, conditions }));
+  return {
+    url: `${world.site()}/uploads`,
+    fields: { "Content-Type": row.type, key: row.asset, ...signed, policy, "x-amz-signature": sign(policy) },
+  };
+}
+
+/** Storage's side of it: checks the form against its policy and keeps the file. Answers a status. */
+export function storeUpload(world: World, fields: Record<string, string>, file: Uint8Array): 204 | 400 | 403 {
+  const policy = fields["policy"] ?? "";
+  if (fields["x-amz-signature"] !== sign(policy)) return 403;
+  const row = [...world.data.attachments.values()].find((each) => each.asset === fields["key"]);
+  if (!row || fields["Content-Type"] !== row.type) return 403;
+  const { expiration }: { expiration: string } = JSON.parse(atob(policy));
+  if (world.clock() > Date.parse(expiration)) return 403;
+  if (file.byteLength < 1 || file.byteLength > row.size) return 400;
+  world.data.uploads.set(row.asset, file);
+  return 204;
+}
+
+export function confirmUpload(world: World, row: AttachmentRow, by: Id): void {
+  const first = !row.is_uploaded;
+  row.is_uploaded = true;
+  touch(world, row, by);
+  if (!first) return;
+  const rows = [
+    { verb: "created", field: "attachment", comment: "created an attachment", new_value: row.asset, new_identifier: row.id },
+  ];
+  later(world, { kind: "activity", item: row.issue, actor: by, epoch: epochOf(world), rows });
+}
+
+const EXPIRES = 3600;
+
+/** Where reading it leads to. */
+export function downloadUrl(world: World, row: AttachmentRow): string {
+  const date = amzDate(world.clock());
+  const query = new URLSearchParams({
+    "response-content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(row.name)}`,
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": `access-key/${date.slice(0, 8)}/us-east-1/s3/aws4_request`,
+    "X-Amz-Date": date,
+    "X-Amz-Expires": String(EXPIRES),
+    "X-Amz-SignedHeaders": "host",
+    "X-Amz-Signature": sign(`${row.asset}\n${date}`),
+  });
+  return `${world.site()}/uploads/${row.asset.split("/").map(encodeURIComponent).join("/")}?${query}`;
+}
+
+/** True when this address was made by `downloadUrl` and its hour is not over. */
+export function mayDownload(world: World, asset: string, query: URLSearchParams): boolean {
+  const date = query.get("X-Amz-Date") ?? "";
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date) ?? [];
+  const made = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return query.get("X-Amz-Signature") === sign(`${asset}\n${date}`) && world.clock() <= made + EXPIRES * 1000 + 1000;
+}
+
+export function attachmentOf(world: World, id: Id): AttachmentRow {
+  const attachment = world.data.attachments.get(id);
+  if (!attachment) throw notFound();
+  return attachment;
+}
+
+/** Those whose upload was confirmed. */
+export const attachmentsOn = (world: World, item: Id): AttachmentRow[] =>
+  newestFirst([...world.data.attachments.values()].filter((row) => row.issue === item && row.is_uploaded));
+
+export const showAttachment = (world: World, row: AttachmentRow, at: At): JsonObject => ({
+  ...opening(row, at),
+  attributes: { name: row.name, type: row.type, size: row.size },
+  asset: row.asset,
+  entity_type: "ISSUE_ATTACHMENT",
+  entity_identifier: null,
+  is_deleted: false,
+  is_archived: false,
+  ...external(row),
+  size: row.size,
+  is_uploaded: row.is_uploaded,
+  storage_metadata: {},
+  ...authors(row),
+  user: null,
+  workspace: projectOf(world, row.project).workspace,
+  draft_issue: null,
+  project: row.project,
+  issue: row.issue,
+  comment: null,
+  page: null,
+});

@@ -1,0 +1,336 @@
+/**
+ * The back door of the in-memory Plane: what scripts and tests may do to it and read from it.
+ * Field names are Plane's own. Everything here is synchronous unless it talks over HTTP.
+ */
+
+/** Milliseconds since the epoch, or a length of time in milliseconds. */
+export type Ms = number;
+/** Microseconds since the epoch: the resolution of Plane's timestamps. */
+export type Micros = number;
+export type Id = string;
+/** A record of this Plane or its id. */
+export type Ref = Id | { readonly id: Id };
+
+export type Version = "1.3.1" | "1.2.2";
+export type Priority = "urgent" | "high" | "medium" | "low" | "none";
+export type Group = "backlog" | "unstarted" | "started" | "completed" | "cancelled" | "triage";
+/** 20 admin, 15 member, 5 guest. */
+export type Role = 20 | 15 | 5;
+/** What the `activity.field` of a webhook is called depends on the door an edit came through. */
+export type Via = "api" | "browser";
+
+export interface PlaneOptions {
+  /** Default `Date.now`. `Date` headers, timestamps, rate limits and retry waits follow it. */
+  clock?: () => Ms;
+  /** Default random UUIDs (v4). */
+  newId?: () => Id;
+  version?: Version;
+  /** Requests per minute and API key; default 60, as Plane's. `Infinity` switches it off. */
+  rateLimit?: number;
+  /** Largest attachment in bytes; default 5 MiB, as Plane's. */
+  fileSizeLimit?: number;
+  /** 0 ≤ n < 1, for the waits between delivery attempts; default a fixed seed. */
+  random?: () => number;
+  /** True: an instance nobody has set up yet (no user, no workspace), for provisioning. Default: one workspace. */
+  empty?: boolean;
+  /** Slug and name of that workspace; default `javisi`. */
+  workspace?: string;
+  /** True: worker and deliveries run by themselves, as in the demo. Default: a test drives them. */
+  autoDeliver?: boolean;
+  /** True: the worker runs by itself a moment after each change, deliveries stay pending. Default `autoDeliver`. */
+  autoWorker?: boolean;
+  /** Hosts (without port) a webhook may point at although private; default loopback. Used by the HTTP API only. */
+  webhookAllowedHosts?: string[];
+}
+
+export interface User {
+  readonly id: Id;
+  readonly email: string;
+  readonly first_name: string;
+  readonly last_name: string;
+  readonly display_name: string;
+  /** IANA name; API timestamps are rendered in it. */
+  readonly user_timezone: string;
+}
+export interface Workspace {
+  readonly id: Id;
+  readonly slug: string;
+  readonly name: string;
+}
+export interface Project {
+  readonly id: Id;
+  readonly name: string;
+  readonly identifier: string;
+  readonly archived_at: Micros | null;
+}
+export interface State {
+  readonly id: Id;
+  readonly name: string;
+  readonly group: Group;
+}
+export interface Label {
+  readonly id: Id;
+  readonly name: string;
+}
+export interface Item {
+  readonly id: Id;
+  readonly project: Id;
+  readonly sequence_id: number;
+  readonly name: string;
+  readonly description_html: string;
+  readonly priority: Priority;
+  readonly state: Id;
+  readonly assignees: readonly Id[];
+  readonly labels: readonly Id[];
+  readonly start_date: string | null;
+  readonly target_date: string | null;
+  readonly parent: Id | null;
+  readonly created_at: Micros;
+  readonly updated_at: Micros;
+  readonly completed_at: Micros | null;
+  readonly archived_at: Micros | string | null;
+  readonly is_draft: boolean;
+  readonly external_source: string | null;
+  readonly external_id: string | null;
+  readonly created_by: Id;
+}
+export interface Comment {
+  readonly id: Id;
+  readonly issue: Id;
+  readonly comment_html: string;
+  readonly actor: Id;
+  readonly external_source: string | null;
+  readonly external_id: string | null;
+}
+export interface Cycle {
+  readonly id: Id;
+  readonly name: string;
+  readonly start_date: Micros | null;
+  readonly end_date: Micros | null;
+}
+export interface Webhook {
+  readonly id: Id;
+  readonly secret: string;
+}
+
+export interface ItemPatch {
+  name?: string;
+  description_html?: string;
+  priority?: Priority;
+  /** Id or name. */
+  state?: string;
+  assignees?: readonly Ref[];
+  /** Ids or names. */
+  labels?: readonly (Ref | string)[];
+  start_date?: string | null;
+  target_date?: string | null;
+  parent?: Ref | null;
+}
+export interface NewItem extends ItemPatch {
+  name: string;
+  is_draft?: boolean;
+  external_source?: string;
+  external_id?: string;
+}
+/** Who does it, and through which door. Default: the first human, in the browser. */
+export interface Doing {
+  by?: Ref;
+  via?: Via;
+}
+export interface External {
+  source: string;
+  id: string;
+}
+
+/** One HTTP request Plane received, in the order of the answers. */
+export interface LedgerRequest {
+  at: Ms;
+  /** The user whose key or session it was; null when unknown. */
+  owner: Id | null;
+  /** True for `/api/v1`, with a valid key. */
+  api: boolean;
+  method: string;
+  /** With the query. */
+  path: string;
+  /** 0: no HTTP answer was given (dropped, half-open, Plane down). */
+  status: number;
+}
+/** One attempt to deliver a webhook. */
+export interface LedgerDelivery {
+  at: Ms;
+  webhook: Id;
+  /** X-Plane-Delivery of this attempt. */
+  delivery: Id;
+  event: string;
+  action: string;
+  field: string | null;
+  body: string;
+  /** 1 is the first. */
+  attempt: number;
+  /** `answered` counts as delivered whatever the status. */
+  outcome: "answered" | "no answer" | "dropped by the test";
+  status: number | null;
+}
+export interface Ledger {
+  readonly requests: readonly LedgerRequest[];
+  readonly deliveries: readonly LedgerDelivery[];
+  clear(): void;
+}
+
+export interface Delivery {
+  /** Names this pending delivery to the methods below; not the header. */
+  readonly id: Id;
+  readonly webhook: Id;
+  readonly url: string;
+  readonly event: string;
+  readonly action: string;
+  readonly field: string | null;
+  /** The item, comment, project or cycle it is about. */
+  readonly about: Id;
+  readonly body: string;
+  /** Attempts made so far. */
+  readonly attempts: number;
+  /** Not before this time: retries, and what a test delayed. */
+  readonly due: Ms;
+}
+export interface Attempt {
+  delivery: Delivery;
+  outcome: LedgerDelivery["outcome"];
+  status: number | null;
+}
+
+/** The deliveries the worker has written (their body is fixed) and not yet got rid of. */
+export interface Deliveries {
+  /** In the order in which they would be sent. */
+  readonly pending: readonly Delivery[];
+  /** Sends the first that is due (or the named one, due or not). Undefined when none is. */
+  next(id?: Id): Promise<Attempt | undefined>;
+  /** Sends all that are due, one after another, until none is due. Retries wait for their time. */
+  all(): Promise<Attempt[]>;
+  /** Sends what is due now with so many in flight at once. */
+  burst(inFlight: number): Promise<Attempt[]>;
+  /** Forgets it: a lost webhook. */
+  drop(id: Id): void;
+  dropAll(): void;
+  /** Puts the same body in again, right behind it; a further attempt has a fresh X-Plane-Delivery anyhow. */
+  duplicate(id: Id): Delivery;
+  /** Makes it wait so long from now. */
+  delay(id: Id, wait: Ms): void;
+  /** The pending ids in the order wanted; those not named come after, in their order. */
+  reorder(ids: readonly Id[]): void;
+}
+
+export interface RequestMatch {
+  method?: string;
+  /** A string must be contained in the path (with query), an expression must match it. */
+  path?: string | RegExp;
+  /** The user whose key it is. */
+  owner?: Ref;
+}
+export type Fault =
+  | { kind: "status"; status: number; headers?: Record<string, string>; body?: string }
+  | { kind: "rate limited"; retryAfter: number }
+  /** Accepts the request and never answers; the socket stays open until the client or `stop()` ends it. */
+  | { kind: "half-open" }
+  /** 200 with the real body cut in the middle. */
+  | { kind: "truncated" }
+  /** 200 with a page of HTML. */
+  | { kind: "html" }
+  /** Answers properly, but so many milliseconds of real time late. */
+  | { kind: "slow"; wait: Ms }
+  /** Breaks the connection without an answer. */
+  | { kind: "drop" }
+  /** Does what was asked, then breaks the connection: the client cannot know. */
+  | { kind: "drop after" };
+
+export interface FaultControl {
+  /** Applies to the next `times` matching requests (default: all) until undone. The first matching fault wins. */
+  add(match: RequestMatch, fault: Fault, times?: number): () => void;
+  clear(): void;
+  /** Awaited in an edit over HTTP while the named rows are deleted and not yet inserted again: a read in here sees none. */
+  duringEdit(hook: ((item: Id) => void | Promise<void>) | undefined): void;
+  /** Awaited before each API request is handled, for example to let something happen in between. */
+  beforeRequest(hook: ((request: { method: string; path: string }) => void | Promise<void>) | undefined): void;
+}
+
+export interface Plane {
+  /** The base URL, without a slash at the end; empty before `start`. */
+  readonly url: string;
+  readonly version: Version;
+  /** Starts on a free loopback port (or the given one) and answers its base URL. */
+  start(port?: number): Promise<string>;
+  /** Stops for good: open sockets are broken, timers cleared. */
+  stop(): Promise<void>;
+  /** Refuses connections and breaks open ones, as when Plane is down; the worker stops, too. */
+  down(): Promise<void>;
+  /** Listens again on the same port. */
+  up(): Promise<void>;
+
+  /** The first workspace. Throws when there is none. */
+  readonly workspace: Workspace;
+  addWorkspace(workspace: { slug: string; name?: string; owner?: Ref }): Workspace;
+  /** A new account, a member of the first workspace (if there is one). `name` is first and display name. */
+  addUser(user: { name: string; email?: string; role?: Role; timeZone?: string; password?: string }): User;
+  /** A new API key of this user. */
+  apiKey(user: Ref, label?: string): string;
+  /** The key answers 403 from now on. */
+  revokeKey(key: string): void;
+  setTimeZone(user: Ref, timeZone: string): void;
+
+  /** With Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). All workspace members join unless given. */
+  addProject(project: { name: string; identifier: string; members?: readonly Ref[] } & Doing): Project;
+  editProject(project: Ref, patch: { name?: string; description?: string }, doing?: Doing): Project;
+  archiveProject(project: Ref, doing?: Doing): void;
+  restoreProject(project: Ref, doing?: Doing): void;
+  deleteProject(project: Ref, doing?: Doing): void;
+  /** Adds or re-roles a project member. */
+  addProjectMember(project: Ref, user: Ref, role?: Role): void;
+  states(project: Ref): State[];
+  addState(project: Ref, state: { name: string; group: Group; color?: string }): State;
+  labels(project: Ref): Label[];
+  addLabel(project: Ref, name: string, color?: string): Label;
+
+  items(project: Ref): Item[];
+  /** Undefined when it is deleted. A snapshot: read again to see a change. */
+  item(item: Ref): Item | undefined;
+  addItem(project: Ref, item: NewItem, doing?: Doing): Item;
+  editItem(item: Ref, patch: ItemPatch, doing?: Doing): Item;
+  /** Stops between deleting and inserting the assignees and labels that the patch names: reads see none until `finish`. */
+  beginEdit(item: Ref, patch: ItemPatch, doing?: Doing): { finish(): Item };
+  deleteItem(item: Ref, doing?: Doing): void;
+  archiveItem(item: Ref, doing?: Doing): void;
+  restoreItem(item: Ref, doing?: Doing): void;
+
+  comments(item: Ref): Comment[];
+  addComment(item: Ref, html: string, doing?: Doing & { external?: External }): Comment;
+  editComment(comment: Ref, html: string, doing?: Doing): Comment;
+  deleteComment(comment: Ref, doing?: Doing): void;
+  addLink(item: Ref, url: string, doing?: Doing & { title?: string }): void;
+
+  /** `blocked` is blocked by `blocker`. `onto` says whose page it is done on, so whose `updated_at` moves (default the blocked one's). */
+  relate(blocked: Ref, blocker: Ref, doing?: Doing & { onto?: "blocked" | "blocker" }): void;
+  unrelate(blocked: Ref, blocker: Ref, doing?: Doing & { onto?: "blocked" | "blocker" }): void;
+  /** The ids of what blocks this item. */
+  blockers(item: Ref): Id[];
+
+  addCycle(project: Ref, cycle: { name: string; start_date?: string; end_date?: string }, doing?: Doing): Cycle;
+  editCycle(cycle: Ref, patch: { name?: string; start_date?: string; end_date?: string }, doing?: Doing): Cycle;
+  addToCycle(cycle: Ref, items: readonly Ref[], doing?: Doing): void;
+  addModule(project: Ref, module: { name: string }, doing?: Doing): { readonly id: Id; readonly name: string };
+
+  /** A webhook for all events, active. */
+  addWebhook(url: string): Webhook;
+  webhookActive(webhook: Ref): boolean;
+  setWebhookActive(webhook: Ref, active: boolean): void;
+
+  /** The worker takes one task (moves `updated_at` a moment later, writes activities, writes a delivery's body). False when it had none. */
+  tick(): boolean;
+  /** The worker works until it has nothing left; sends no webhook. Answers how many tasks it did. */
+  settle(): number;
+  /** `settle`, then deliver what is due, until neither has anything left. */
+  deliver(): Promise<Attempt[]>;
+
+  readonly deliveries: Deliveries;
+  readonly ledger: Ledger;
+  readonly faults: FaultControl;
+}

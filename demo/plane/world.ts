@@ -1,0 +1,219 @@
+import type {
+  ActivityRow,
+  AttachmentRow,
+  CommentRow,
+  CycleRow,
+  InvitationRow,
+  ItemRow,
+  Json,
+  LabelRow,
+  LinkRow,
+  MembershipRow,
+  MemberRow,
+  ModuleRow,
+  ProjectMemberRow,
+  ProjectRow,
+  RelationRow,
+  Row,
+  StateRow,
+  TokenRow,
+  UserRow,
+  WebhookLogRow,
+  WebhookRow,
+  WorkspaceRow,
+} from "./rows.ts";
+import type { Id, Micros, Ms, Version, Via } from "./types.ts";
+
+/** A change of a work item the worker has yet to write down; it moves `updated_at` once more. */
+export interface ActivityTask {
+  kind: "activity";
+  item: Id;
+  actor: Id;
+  /** Seconds at the time of the change. */
+  epoch: number;
+  rows: NewActivity[];
+}
+export type NewActivity = Partial<
+  Pick<ActivityRow, "old_value" | "new_value" | "old_identifier" | "new_identifier" | "issue_comment">
+> &
+  Pick<ActivityRow, "verb" | "field" | "comment">;
+
+export type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
+/** An event the worker has yet to turn into a delivery per webhook; it reads the data only then. */
+export interface AnnounceTask {
+  kind: "announce";
+  workspace: Id;
+  event: EventName;
+  verb: "created" | "updated" | "deleted";
+  about: Id;
+  field: string | null;
+  old_value: Json;
+  new_value: Json;
+  actor: Id;
+}
+/** The worker fetches the title of a linked page. */
+export interface CrawlTask {
+  kind: "crawl";
+  link: Id;
+}
+/** The worker "sends" the invitation, which writes its text down. */
+export interface InviteTask {
+  kind: "invite";
+  invitation: Id;
+  inviter: Id;
+}
+export type Task = ActivityTask | AnnounceTask | CrawlTask | InviteTask;
+
+export interface Data {
+  users: Map<Id, UserRow>;
+  workspaces: Map<Id, WorkspaceRow>;
+  members: Map<Id, MemberRow>;
+  invitations: Map<Id, InvitationRow>;
+  tokens: Map<Id, TokenRow>;
+  /** Session cookie → user; `admin:` sessions are those of the instance admin page. */
+  sessions: Map<string, Id>;
+  projects: Map<Id, ProjectRow>;
+  projectMembers: Map<Id, ProjectMemberRow>;
+  states: Map<Id, StateRow>;
+  labels: Map<Id, LabelRow>;
+  items: Map<Id, ItemRow>;
+  comments: Map<Id, CommentRow>;
+  links: Map<Id, LinkRow>;
+  relations: Map<Id, RelationRow>;
+  cycles: Map<Id, CycleRow>;
+  modules: Map<Id, ModuleRow>;
+  memberships: Map<Id, MembershipRow>;
+  activities: Map<Id, ActivityRow>;
+  attachments: Map<Id, AttachmentRow>;
+  /** What was uploaded, by asset key. */
+  uploads: Map<string, Uint8Array>;
+  webhooks: Map<Id, WebhookRow>;
+  webhookLogs: Map<Id, WebhookLogRow>;
+}
+
+export interface Instance {
+  id: Id;
+  instance_id: string;
+  created_at: Micros;
+  updated_at: Micros;
+  name: string;
+  telemetry: boolean;
+  setUp: boolean;
+  signUp: { id: Id; created_at: Micros; updated_at: Micros; enabled: boolean };
+  admins: Set<Id>;
+}
+
+export interface World {
+  readonly version: Version;
+  readonly fileSizeLimit: number;
+  readonly webhookAllowedHosts: readonly string[];
+  readonly data: Data;
+  readonly instance: Instance;
+  readonly queue: Task[];
+  clock(): Ms;
+  random(): number;
+  newId(): Id;
+  /** The time of a change: the clock's, but later than every one before. */
+  stamp(): Micros;
+  /** The base URL. */
+  site(): string;
+  /** Called after tasks were queued. */
+  wake(): void;
+  /** Awaited while an edit over HTTP has deleted rows and not yet inserted them. */
+  duringEdit: ((item: Id) => void | Promise<void>) | undefined;
+}
+
+const emptyData = (): Data => ({
+  users: new Map(),
+  workspaces: new Map(),
+  members: new Map(),
+  invitations: new Map(),
+  tokens: new Map(),
+  sessions: new Map(),
+  projects: new Map(),
+  projectMembers: new Map(),
+  states: new Map(),
+  labels: new Map(),
+  items: new Map(),
+  comments: new Map(),
+  links: new Map(),
+  relations: new Map(),
+  cycles: new Map(),
+  modules: new Map(),
+  memberships: new Map(),
+  activities: new Map(),
+  attachments: new Map(),
+  uploads: new Map(),
+  webhooks: new Map(),
+  webhookLogs: new Map(),
+});
+
+export type WorldOptions = Pick<
+  World,
+  "version" | "fileSizeLimit" | "webhookAllowedHosts" | "clock" | "random" | "newId"
+>;
+
+export function createWorld(options: WorldOptions): World {
+  let last = 0;
+  let count = 0;
+  const stamp = (): Micros => {
+    count += 1;
+    // Under a millisecond the clock tells nothing: spread as a real one would, and never go back.
+    last = Math.max(Math.floor(options.clock()) * 1000 + ((count * 137) % 1000), last + 7);
+    return last;
+  };
+  const born = stamp();
+  return {
+    ...options,
+    data: emptyData(),
+    instance: {
+      id: options.newId(),
+      instance_id: hexOf(options.newId()).slice(0, 24),
+      created_at: born,
+      updated_at: born + 21,
+      name: "Plane Community Edition",
+      telemetry: true,
+      setUp: false,
+      signUp: { id: options.newId(), created_at: born, updated_at: born, enabled: true },
+      admins: new Set(),
+    },
+    queue: [],
+    stamp,
+    site: () => "",
+    wake: () => {},
+    duringEdit: undefined,
+  };
+}
+
+/** An id without its dashes. */
+export const hexOf = (id: Id): string => id.replaceAll("-", "");
+
+/** The columns every row begins with. `updated_at` is a breath later, as Django's two clock reads make it. */
+export function newRow(world: World, by: Id | null): Row {
+  const created_at = world.stamp();
+  return { id: world.newId(), created_at, updated_at: created_at + 9, created_by: by, updated_by: null };
+}
+
+export function touch(world: World, row: Row, by: Id | null): void {
+  row.updated_at = world.stamp();
+  row.updated_by = by;
+}
+
+/** Several workers race: what an edit queues is not always done in the order in which it was queued. */
+export function queueTasks(world: World, activity: Task | undefined, announcements: Task[]): void {
+  const first = activity ? [activity] : [];
+  if (world.random() < 0.5) world.queue.push(...first, ...announcements);
+  else world.queue.push(...announcements, ...first);
+  world.wake();
+}
+
+export const later = (world: World, ...tasks: Task[]): void => {
+  world.queue.push(...tasks);
+  world.wake();
+};
+
+export const epochOf = (world: World): number => Math.floor(world.clock() / 1000);
+
+/** Newest first, as Plane lists nearly everything. */
+export const newestFirst = <T extends Row>(rows: Iterable<T>): T[] =>
+  [...rows].sort((a, b) => b.created_at - a.created_at);

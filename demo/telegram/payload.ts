@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+const entitySchema = z.object({
+  type: z.string(),
+  offset: z.number().int(),
+  length: z.number().int(),
+  url: z.string().optional(),
+});
+
+export type SeenEntity = z.infer<typeof entitySchema>;
+
+const chatSchema = z.union([z.number().int(), z.string().min(1)]);
+const textFields = {
+  chat_id: chatSchema,
+  text: z.string().default(""),
+  entities: z.array(entitySchema).default([]),
+  link_preview_options: z.object({ is_disabled: z.boolean().optional() }).optional(),
+  parse_mode: z.undefined("parse_mode is not imitated: messages are built from entities"),
+};
+
+export const sendSchema = z.object(textFields);
+export const editSchema = z.object({ ...textFields, message_id: z.number().int() });
+
+/** In UTF-16 units, as the Bot API counts. */
+const TEXT_LIMIT = 4_096;
+const TYPES = ["bold", "italic", "underline", "strikethrough", "spoiler", "blockquote", "code", "pre", "text_link"];
+
+/**
+ * What is wrong with a message, in the Bot API's words where it has some; undefined when it would be taken.
+ * Stricter than Telegram on entities: what Telegram would quietly mend is an error here.
+ */
+export function problemWith(text: string, entities: readonly SeenEntity[]): string | undefined {
+  if (!text.isWellFormed()) return "strings must be encoded in UTF-8";
+  if (text.trim() === "") return "message text is empty";
+  if (text.length > TEXT_LIMIT) return "message is too long";
+  for (const { type, offset, length, url } of entities) {
+    const where = `${type} entity at UTF-16 offset ${offset}`;
+    if (!TYPES.includes(type)) return `unknown entity type ${type}`;
+    if (offset < 0 || length <= 0 || offset + length > text.length) return `${where} is out of bounds`;
+    if (splits(text, offset) || splits(text, offset + length)) return `${where} splits a UTF-16 symbol`;
+    if (type === "text_link" && !/^https?:\/\/[^\s]+$/.test(url ?? "")) return `${where} has a wrong URL`;
+    if (entities.some((other) => crosses({ offset, length }, other))) return `${where} crosses another`;
+  }
+  return undefined;
+}
+
+function splits(text: string, at: number): boolean {
+  const [before, after] = [text.charCodeAt(at - 1), text.charCodeAt(at)];
+  return before >= 0xd800 && before <= 0xdbff && after >= 0xdc00 && after <= 0xdfff;
+}
+
+/** Entities may stand apart or inside one another. */
+function crosses(a: { offset: number; length: number }, b: { offset: number; length: number }): boolean {
+  return a.offset < b.offset && b.offset < a.offset + a.length && a.offset + a.length < b.offset + b.length;
+}

@@ -1,0 +1,107 @@
+import type { Deps, Worker } from "../../shared/deps.ts";
+import { readComments } from "../../shared/observe/comments.ts";
+import { readCycles } from "../../shared/observe/cycles.ts";
+import type { Source } from "../../shared/observe/item.ts";
+import { type ObserveBody, observeBody } from "../../shared/observe/jobs.ts";
+import type { KeptProject } from "../../shared/observe/kept.ts";
+import { keys, sets } from "../../shared/observe/keys.ts";
+import { checkProject, isReadable, readProjects } from "../../shared/observe/projects.ts";
+import { markDetailsRead, readItem } from "../../shared/observe/read.ts";
+import { dependantsOf, dropEdges, evaluate, readRelations } from "../../shared/observe/relations.ts";
+import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
+import { isOpen } from "../../shared/task/diff.ts";
+import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { passProjects } from "./project-pass.ts";
+
+/** How long it is remembered that an item was read, so that several queued reads become one. */
+const LAST_READ_MS = 3_600_000;
+
+/** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
+export const observe: Worker = {
+  queue: "observe",
+  ttl: 300_000,
+  parallel: 4,
+  async work(deps, job) {
+    await run(deps, observeBody.parse(job.body));
+    return { done: true };
+  },
+};
+
+async function run(deps: Deps, body: ObserveBody): Promise<void> {
+  const { correlation } = body;
+  switch (body.do) {
+    case "read":
+      return readAgain(deps, body);
+    case "details":
+      return withItem(deps, body, async (item, source) => {
+        await readComments(deps, item, source);
+        await readRelations(deps, item, source);
+        await markDetailsRead(deps, item);
+      });
+    case "fill":
+      return withItem(deps, body, async (item, source) => {
+        if (isOpen(item.snapshot.word)) await readRelations(deps, item, source);
+      });
+    case "evaluate":
+      return evaluate(deps, body.item, correlation);
+    case "fan": {
+      const dependants = await dependantsOf(deps, body.item);
+      const [kept] = await deps.store.read<KeptItem>([keys.item(body.item)]);
+      if (kept?.value.gone !== undefined) return dropEdges(deps, body.item, correlation);
+      for (const dependant of dependants) await evaluate(deps, dependant, correlation);
+      return;
+    }
+    case "project_check":
+      return checkProject(deps, body.project, correlation);
+    case "projects":
+      return lookAtProjects(deps, body);
+    case "cycles": {
+      const project = await projectOf(deps, body.project);
+      if (project && isReadable(project) && project.began !== "") await readCycles(deps, project, correlation);
+    }
+  }
+}
+
+/** New projects are read at once; the others wait for the poll. */
+async function lookAtProjects(deps: Deps, body: Extract<ObserveBody, { do: "projects" }>): Promise<void> {
+  const [last] = await deps.store.read<{ at: number }>([keys.projectsRead]);
+  if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);
+  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
+  const unread = rows.map((row) => row.value).filter((project) => !project.baseline);
+  await passProjects(deps, unread, body.correlation);
+}
+
+async function readAgain(deps: Deps, body: Extract<ObserveBody, { do: "read" }>): Promise<void> {
+  const key = keys.lastRead(body.item);
+  const [last] = await deps.store.read<{ began: number }>([key]);
+  if (last && last.value.began > body.queued) return;
+  const project = await projectOf(deps, body.project);
+  if (!project || !isReadable(project)) return;
+  const began = await deps.store.now();
+  await readItem(deps, body.item, { project, correlation: body.correlation });
+  await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_MS }] });
+}
+
+type ItemBody = Extract<ObserveBody, { do: "details" | "fill" }>;
+
+async function withItem(
+  deps: Deps,
+  body: ItemBody,
+  read: (item: KeptItem, source: Source) => Promise<void>,
+): Promise<void> {
+  const project = await projectOf(deps, body.project);
+  const [item] = await deps.store.read<KeptItem>([keys.item(body.item)]);
+  if (!project || !isReadable(project) || !item || item.value.gone !== undefined) return;
+  const source = { project, correlation: body.correlation, cause: body.correlation };
+  try {
+    await read(item.value, source);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    await readItem(deps, body.item, source);
+  }
+}
+
+async function projectOf(deps: Deps, id: string): Promise<KeptProject | undefined> {
+  const [kept] = await deps.store.read<KeptProject>([keys.project(id)]);
+  return kept?.value;
+}

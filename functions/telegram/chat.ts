@@ -1,0 +1,50 @@
+import type { Key, Leased, Ms } from "../../shared/store/port.ts";
+import type { Chat } from "../../shared/telegram/bot.ts";
+import type { Told } from "./burst.ts";
+
+/** What is kept of a chat: the message that what follows within the burst is folded into. */
+export interface Burst {
+  messageId: number;
+  /** Store time of the first sending. */
+  since: Ms;
+  told: Told;
+  /** How many of the notices the message shows. */
+  shown: number;
+  /** An earlier sending of this message may have arrived too. */
+  repeat: boolean;
+  /** When the job that shows the others is due; absent when none was asked for. */
+  refreshAt?: Ms;
+  /** Of the notices that are not shown yet, for the log; the last few. */
+  correlations: string[];
+}
+
+/**
+ * The sending of one job's message, kept before the call and until its outcome is kept.
+ * Found by a later try, it says that the message may have arrived.
+ */
+export interface Attempt {
+  /** The lease under which a call is being made, or was when the process ended. */
+  by?: string;
+  /** An earlier call never had an answer. */
+  doubtful: boolean;
+  /** How often Telegram could not be reached or refused for now. */
+  failures: number;
+}
+
+/** For a burst whose message shows everything: long past any burst. */
+export const BURST_KEPT: Ms = 3_600_000;
+/** As long as the engine remembers a done job's id. */
+export const TOLD_KEPT: Ms = 2 * 86_400_000;
+/** Longer than any wait for a human to mend a setting or replay a dead letter. */
+export const ATTEMPT_KEPT: Ms = 30 * 86_400_000;
+
+export const chatKey = (chat: Chat): Key => `chat:${chat}`;
+/** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */
+export const toldKey = ({ id }: Leased): Key => `told:${encodeURI(id)}`;
+export const attemptKey = ({ id }: Leased): Key => `attempt:${encodeURI(id)}`;
+
+/** The chat of a lane `telegram:<chat>`; undefined for any other lane. */
+export function chatOf(lane: string): Chat | undefined {
+  const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))$/.exec(lane) ?? [];
+  return number === undefined ? name : Number(number);
+}

@@ -1,0 +1,49 @@
+import { en } from "./en.ts";
+import { fr } from "./fr.ts";
+import type { Counted, Texts } from "./texts.ts";
+
+const LANGUAGES: Record<Texts["locale"], Texts> = { en, fr };
+
+/** The texts of a `LOCALE` setting. `auto` follows a person's language; a notice has no one person, so English. */
+export function textsOf(locale: "en" | "fr" | "auto"): Texts {
+  return LANGUAGES[locale === "auto" ? "en" : locale];
+}
+
+/** A counted text with its number, in the right form. */
+export function counted({ locale }: Texts, forms: Counted, n: number): string {
+  const form = new Intl.PluralRules(locale).select(n) === "one" ? forms.one : forms.other;
+  return form.replace("{n}", number(locale, n));
+}
+
+export function number(locale: string, n: number): string {
+  return new Intl.NumberFormat(locale).format(n);
+}
+
+const UNITS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+] as const;
+
+/** A length of time in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
+export function duration(locale: string, ms: number): string {
+  let left = Math.max(0, ms);
+  const parts = UNITS.map(([unit, length]) => {
+    const n = Math.floor(left / length);
+    left -= n * length;
+    return { unit, n };
+  });
+  const first = parts.findIndex(({ n }) => n > 0);
+  const shown = first === -1 ? [{ unit: "minute", n: 1 }] : parts.slice(first, first + 2).filter(({ n }) => n > 0);
+  const text = shown
+    .map(({ unit, n }) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(n))
+    .join(" ");
+  return first === -1 ? `<${text}` : text;
+}
+
+/** A calendar day `YYYY-MM-DD` (or the day a time `YYYY-MM-DDT…` begins with), as people write it. */
+export function day(locale: string, date: string): string {
+  const at = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(at)) return date;
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }).format(at);
+}

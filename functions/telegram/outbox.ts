@@ -1,0 +1,50 @@
+import type { Worker } from "../../shared/deps.ts";
+import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
+import { chatOf } from "./chat.ts";
+import { lookOf } from "./details.ts";
+import { type Limits, TELEGRAM_LIMITS } from "./limits.ts";
+import { outboxSchema } from "./notice.ts";
+import { refresh } from "./refresh.ts";
+import { tell } from "./tell.ts";
+import type { OutboxDeps, Work } from "./work.ts";
+
+interface OutboxOptions {
+  limits?: Limits;
+  /** What follows the first message of a burst within so long is folded into it; 0: every notice is a message. */
+  burst?: Ms;
+  /** How long an edit waits for more to show. */
+  gather?: Ms;
+}
+
+/** Longer than a call may take (30 s) with the commits around it. */
+const TTL: Ms = 60_000;
+/** Between looks at whether Telegram has been set up again. */
+const NOT_SET_UP: Ms = 60_000;
+
+/**
+ * Brings notices to Telegram: one lane per chat, in order, within Telegram's limits, each exactly once as far as
+ * Telegram allows: only a sending whose answer never came is repeated, and the repeat says so.
+ */
+export function outbox(options: OutboxOptions = {}) {
+  const { limits = TELEGRAM_LIMITS, burst = 20_000, gather = 1_500 } = options;
+  return {
+    queue: "outbox",
+    ttl: TTL,
+    parallel: 8,
+    async work(deps: OutboxDeps, job: Leased): Promise<Settlement> {
+      const began = deps.clock();
+      const chat = chatOf(job.lane);
+      if (chat === undefined) return { dead: `${job.lane} is not the lane of a Telegram chat` };
+      const body = outboxSchema.safeParse(job.body);
+      if (!body.success) return { dead: "the job's body is not one that this version knows" };
+      if (!deps.telegram) {
+        deps.log.warn("telegram is not set up, its messages wait", { job: job.id });
+        return { retryAt: (await deps.store.now()) + NOT_SET_UP };
+      }
+      const inTime = () => deps.clock() - began < TTL;
+      const look = lookOf(deps.settings);
+      const work: Work = { deps, bot: deps.telegram, job, chat, look, limits, burst, gather, inTime };
+      return "refresh" in body.data ? refresh(work, body.data) : tell(work, body.data);
+    },
+  } satisfies Worker;
+}

@@ -1,0 +1,71 @@
+import type { Job, Rev, Settlement } from "../../shared/store/port.ts";
+import type { Body } from "../../shared/task/events.ts";
+import { NOTHING, withNotice } from "./burst.ts";
+import { type Attempt, attemptKey, type Burst, chatKey, TOLD_KEPT, toldKey } from "./chat.ts";
+import { send } from "./send.ts";
+import { DONE, later, type Work } from "./work.ts";
+
+/** A refresh that is overdue by this much is taken for lost (set aside, say) and asked for again. */
+const OVERDUE = 60_000;
+const CORRELATIONS = 20;
+
+/** One notice: folded into the open burst's message, else a message that opens a burst. */
+export async function tell(work: Work, notice: Body): Promise<Settlement> {
+  const { store } = work.deps;
+  const [told] = await store.read([toldKey(work.job)]);
+  if (told) return DONE;
+  const [attempt] = await store.read<Attempt>([attemptKey(work.job)]);
+  const [kept] = await store.read<Burst>([chatKey(work.chat)]);
+  const now = await store.now();
+  // A sending that was begun is seen to its end: the message may be there.
+  if (!attempt && kept && accepts(kept.value, now, work.burst)) return fold(work, notice, kept.value, kept.rev);
+  return send(work, {
+    told: withNotice(NOTHING, notice),
+    correlations: [notice.correlation],
+    attempt,
+    burst: kept,
+    since: now,
+  });
+}
+
+/** Also while there is something to show: what was folded must not be lost by opening another burst. */
+function accepts({ since, shown, told }: Burst, now: number, window: number): boolean {
+  return shown < told.count || now < since + window;
+}
+
+async function fold(work: Work, notice: Body, burst: Burst, rev: Rev): Promise<Settlement> {
+  const { deps, job, chat } = work;
+  const now = await deps.store.now();
+  const told = withNotice(burst.told, notice);
+  const asked = burst.refreshAt !== undefined && now <= burst.refreshAt + OVERDUE;
+  const refreshAt = asked ? burst.refreshAt : now + work.gather;
+  const correlations = [...burst.correlations, notice.correlation].slice(-CORRELATIONS);
+  const outcome = await deps.store.commit({
+    expect: [
+      [chatKey(chat), rev],
+      [toldKey(job), 0],
+    ],
+    put: [
+      { key: chatKey(chat), value: { ...burst, told, refreshAt, correlations } },
+      { key: toldKey(job), value: { in: burst.messageId }, expires: TOLD_KEPT },
+    ],
+    jobs: asked ? [] : [refreshJob(work, burst.messageId, String(told.count), now + work.gather, notice.correlation)],
+  });
+  // Somebody else had this job in the meantime; the next look tells what has become of it.
+  if (outcome !== "kept") return later(work, 0);
+  const { correlation } = notice;
+  deps.log.info("telegram notice folded", { job: job.id, chat: String(chat), messageId: burst.messageId, correlation });
+  if (!asked) deps.kick();
+  return DONE;
+}
+
+/** @param part tells this refresh from the message's others */
+export function refreshJob({ job, chat }: Work, messageId: number, part: string, at: number, correlation: string): Job {
+  return {
+    id: `refresh:${chat}:${messageId}:${part}`,
+    queue: "outbox",
+    lane: job.lane,
+    at,
+    body: { refresh: { messageId }, correlation },
+  };
+}

@@ -1,0 +1,127 @@
+import type { Deps, Worker } from "../../shared/deps.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { observeComment } from "../../shared/observe/comments.ts";
+import { type Delivery, delivery, hintOf, inboxBody } from "../../shared/observe/delivery.ts";
+import { snapshotOf } from "../../shared/observe/door.ts";
+import { observeItem, type Source } from "../../shared/observe/item.ts";
+import { commentsJob, cyclesJob, projectsJob, readJob } from "../../shared/observe/jobs.ts";
+import type { KeptProject, KeptWorkspace } from "../../shared/observe/kept.ts";
+import { keys } from "../../shared/observe/keys.ts";
+import { isReadable } from "../../shared/observe/projects.ts";
+import { readItem } from "../../shared/observe/read.ts";
+import type { Leased, Settlement } from "../../shared/store/port.ts";
+import type { KeptItem } from "../../shared/task/snapshot.ts";
+
+const DONE: Settlement = { done: true };
+
+/** A held webhook asks again so much later whether its project's baseline is over. */
+const HOLD_MS = 1000;
+
+/** Works the kept webhooks: each is an observation of what it names, and nothing more. */
+export const inbox: Worker = {
+  queue: "inbox",
+  ttl: 180_000,
+  parallel: 8,
+  async work(deps, job) {
+    const body = inboxBody.parse(job.body);
+    const parsed = parse(body.raw);
+    if ("problem" in parsed) return { dead: parsed.problem };
+    const told = parsed.delivery;
+    const [workspace] = await deps.store.read<KeptWorkspace>([keys.workspace]);
+    if (!workspace?.value.id) return hold(deps, job, body, "workspace");
+    if (workspace.value.id !== told.workspace_id) {
+      deps.log.warn("webhook of another workspace", { correlation: body.correlation, workspace: told.workspace_id });
+      return DONE;
+    }
+    if (told.event === "other") return DONE;
+    if (told.event === "project") {
+      const cause = { cause: job.id, correlation: body.correlation };
+      await deps.store.commit({ jobs: [projectsJob(cause, await deps.store.now())] });
+      return DONE;
+    }
+    const id = projectOf(told);
+    const [project] = await deps.store.read<KeptProject>([keys.project(id)]);
+    if (!project) return hold(deps, job, body, id);
+    if (!isReadable(project.value)) return DONE;
+    if (!project.value.baseline) return hold(deps, job, body, id);
+    await observe(deps, told, { project: project.value, correlation: body.correlation, cause: job.id });
+    return DONE;
+  },
+};
+
+function parse(raw: string): { delivery: Delivery } | { problem: string } {
+  try {
+    const result = delivery.safeParse(JSON.parse(raw));
+    if (result.success) return { delivery: result.data };
+    const [issue] = result.error.issues;
+    return { problem: `not a webhook as Plane sends them: ${issue?.path.join(".")}: ${issue?.message}` };
+  } catch (thrown) {
+    return { problem: `not JSON: ${messageOf(thrown)}` };
+  }
+}
+
+function projectOf(told: Exclude<Delivery, { event: "other" | "project" }>): string {
+  const { project } = told.data;
+  return typeof project === "string" ? project : project.id;
+}
+
+/**
+ * Until a project's first complete read its webhooks wait (rule 9). One whose project Plane did not list to us in a
+ * reading since the webhook came is not ours to follow.
+ */
+async function hold(
+  deps: Deps,
+  job: Leased,
+  body: { correlation: string; receivedAt: number },
+  what: string,
+): Promise<Settlement> {
+  const [[read], [project]] = await Promise.all([
+    deps.store.read<{ at: number }>([keys.projectsRead]),
+    deps.store.read<KeptProject>([keys.project(what)]),
+  ]);
+  if (!project && read && read.value.at > body.receivedAt) {
+    deps.log.info("webhook of a project that is not followed", { correlation: body.correlation, project: what });
+    return DONE;
+  }
+  const now = await deps.store.now();
+  await deps.store.commit({ jobs: [projectsJob({ cause: `hold:${job.id}`, correlation: body.correlation }, now)] });
+  return { retryAt: now + HOLD_MS };
+}
+
+async function observe(
+  deps: Deps,
+  told: Exclude<Delivery, { event: "other" | "project" }>,
+  source: Source,
+): Promise<void> {
+  switch (told.event) {
+    case "cycle":
+      await deps.store.commit({ jobs: [cyclesJob(source.project.id, source.cause, source.correlation)] });
+      return;
+    case "issue": {
+      const { data } = told;
+      if (data.archived_at || data.is_draft) {
+        const at = await deps.store.now();
+        await deps.store.commit({ jobs: [readJob(source.project.id, data.id, source, at)] });
+        return;
+      }
+      const snapshot = await snapshotOf(deps, data);
+      await observeItem(deps, data.id, { via: "webhook", snapshot }, { ...source, hint: hintOf(told) });
+      return;
+    }
+    case "issue_comment": {
+      const item = await itemOf(deps, told.data.issue, source);
+      if (!item || item.gone !== undefined) return;
+      const { read } = await observeComment(deps, item, told.data, source);
+      if (read) await deps.store.commit({ jobs: [commentsJob(source.project.id, told.data.issue, source)] });
+    }
+  }
+}
+
+/** A comment may come before its item's own webhook; then the item is read first. */
+async function itemOf(deps: Deps, id: string, source: Source): Promise<KeptItem | undefined> {
+  const kept = async () => (await deps.store.read<KeptItem>([keys.item(id)]))[0]?.value;
+  const known = await kept();
+  if (known) return known;
+  await readItem(deps, id, source);
+  return kept();
+}

@@ -1,0 +1,75 @@
+-- Stands before every script. ARGV[1] is the prefix of all keys, ARGV[2] the time in milliseconds or '' for the
+-- server's own. What an engine keeps, by key after the prefix:
+--   n                  the last number given out
+--   k:<key>            hash: v value (JSON text), r revision, x expires, s its sets (JSON)
+--   s:<set> e:<set>    zset of members; zset of those that expire, by when
+--   x                  zset of keys that expire, by when
+--   l:<key>  lx        hash: o owner, f fence, u until; zset of leases by when their fence is forgotten
+--   q:<queue>          zset of lanes that have jobs, by when their head may be taken
+--   w:<queue>:<lane>   zset of waiting and taken job ids, by their place
+--   j:<queue>:<id>     hash: l lane, a at, b body, t tries, k token; of a dead job also r reason, z when
+--   c  z:<queue>       hash of pending counts; zset of dead job ids, oldest first
+--   d                  zset of <queue>:<id> of done jobs, by when they are forgotten
+--   b:<bucket> h:<bucket> bx   zset of what was spent, by when; held until; zset of buckets by when both are over
+local P = ARGV[1]
+local call = redis.call
+
+local now = tonumber(ARGV[2])
+if not now then
+  local time = call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- At least the time, so that numbers do not come back when everything was lost.
+local function nextNumber()
+  local number = math.max(tonumber(call('GET', P .. 'n') or 0) + 1, now)
+  call('SET', P .. 'n', string.format('%.0f', number))
+  return number
+end
+
+local function liveRev(key)
+  local kept = call('HMGET', P .. 'k:' .. key, 'r', 'x')
+  if kept[1] and (not kept[2] or tonumber(kept[2]) > now) then return tonumber(kept[1]) end
+  return 0
+end
+
+local function forget(key)
+  local sets = call('HGET', P .. 'k:' .. key, 's')
+  for _, name in ipairs(sets and cjson.decode(sets) or {}) do
+    call('ZREM', P .. 's:' .. name, key)
+    call('ZREM', P .. 'e:' .. name, key)
+  end
+  call('DEL', P .. 'k:' .. key)
+  call('ZREM', P .. 'x', key)
+end
+
+local function holds(key, fence)
+  local lease = call('HMGET', P .. 'l:' .. key, 'f', 'u')
+  return tonumber(lease[1]) == fence and tonumber(lease[2]) > now
+end
+
+local function append(queue, id, lane, at, body)
+  call('HSET', P .. 'j:' .. queue .. ':' .. id, 'l', lane, 'a', at, 'b', body, 't', 0)
+  call('ZADD', P .. 'w:' .. queue .. ':' .. lane, nextNumber(), id)
+  -- A lane that is there has an earlier head, which stays.
+  call('ZADD', P .. 'q:' .. queue, 'NX', at, lane)
+  call('HINCRBY', P .. 'c', queue, 1)
+end
+
+-- So many of each kind that have run out are forgotten with each change: more than one change can add.
+local function sweep()
+  local function over(index)
+    return call('ZRANGEBYSCORE', P .. index, '-inf', now, 'LIMIT', 0, 50)
+  end
+  for _, key in ipairs(over('x')) do forget(key) end
+  for _, key in ipairs(over('lx')) do
+    call('DEL', P .. 'l:' .. key)
+    call('ZREM', P .. 'lx', key)
+  end
+  for _, bucket in ipairs(over('bx')) do
+    call('DEL', P .. 'b:' .. bucket, P .. 'h:' .. bucket)
+    call('ZREM', P .. 'bx', bucket)
+  end
+  local done = over('d')
+  if #done > 0 then call('ZREM', P .. 'd', unpack(done)) end
+end

@@ -1,0 +1,164 @@
+import { z } from "zod";
+import { notificationsSchema } from "../telegram/notifications.ts";
+import { nearestName } from "./nearest.ts";
+import { type Problem, shown } from "./problem.ts";
+
+/** The names other systems know our events by (NOTIF-03). */
+export const FORWARD_EVENTS = [
+  "issue.created",
+  "issue.updated",
+  "issue.activity.created",
+  "issue.assigned",
+  "issue.completed",
+  "cycle.started",
+  "cycle.completed",
+] as const;
+
+const agentSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
+    .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'"),
+  email: z.email().describe("the e-mail address of the agent's Plane account"),
+  role: z.enum(["concierge", "worker"]).optional().describe("concierge or worker"),
+  about: z.string().max(2000).optional().describe("persona and strengths, at most 2000 characters"),
+});
+
+const namesSchema = z.array(z.string().min(1)).exactOptional();
+
+const forwardSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => !URL.canParse(url) || (!new URL(url).username && !new URL(url).password))
+    .describe("an http(s) address without credentials"),
+  secret: z
+    .string()
+    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)
+    .describe("whsec_ and at least 24 random bytes in base64"),
+  events: z
+    .array(z.enum(FORWARD_EVENTS))
+    .min(1)
+    .default([...FORWARD_EVENTS])
+    .describe(`some of ${FORWARD_EVENTS.join(", ")}`),
+});
+
+/** What the JSON file named by GROUNDCREW_CONFIG may hold. */
+export const fileSchema = z.strictObject({
+  agents: z.array(agentSchema).default([]),
+  states: z
+    .strictObject({
+      todo: namesSchema,
+      in_progress: namesSchema,
+      blocked: namesSchema,
+      done: namesSchema,
+      cancelled: namesSchema,
+    })
+    .default({}),
+  notifications: notificationsSchema.default([]),
+  forward: z.array(forwardSchema).default([]),
+});
+
+export type FileSettings = z.output<typeof fileSchema>;
+export type Agent = FileSettings["agents"][number];
+export type Forward = FileSettings["forward"][number];
+
+type Parsed = { settings: FileSettings; problems: [] } | { settings: undefined; problems: Problem[] };
+
+const shape = z.toJSONSchema(fileSchema, { io: "input", unrepresentable: "any" });
+
+/** Reads the file's text; every problem comes with its place in the file. */
+export function parseFile(text: string): Parsed {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return none([{ name: "GROUNDCREW_CONFIG", given: "a file that is not JSON", wanted: "a JSON object" }]);
+  }
+  const parsed = fileSchema.safeParse(json);
+  if (!parsed.success) return none(parsed.error.issues.flatMap((issue) => problemsOf(issue, json)));
+  const doubled = doubledAgents(parsed.data.agents);
+  return doubled.length > 0 ? none(doubled) : { settings: parsed.data, problems: [] };
+}
+
+/** How an agent's name is written in a setting's name: upper case, other characters as `_`. */
+export function settingName(agent: string): string {
+  return agent.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+}
+
+function problemsOf(issue: z.core.$ZodIssue, json: unknown): Problem[] {
+  const known = keysAt(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const nearest = nearestName(key, known);
+      const others = known.join(", ");
+      return {
+        name: placeOf([...issue.path, key]),
+        given: "a name that is not known here",
+        wanted: nearest ? `${nearest} (known here: ${others})` : `one of ${others}`,
+      };
+    });
+  }
+  const secret = issue.path[0] === "forward" && issue.path[2] === "secret";
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
+    json,
+  );
+  return [
+    {
+      name: placeOf(issue.path),
+      given: secret && value !== undefined ? "a secret of another form" : shown(value),
+      wanted: schemaAt(issue.path)?.description ?? issue.message,
+    },
+  ];
+}
+
+function doubledAgents(agents: readonly Agent[]): Problem[] {
+  return agents.flatMap((agent, i) => {
+    const setting = settingName(agent.name);
+    const place = `agents[${i}]`;
+    const found: Problem[] = [];
+    if (setting === "FILE" || setting.endsWith("_FILE"))
+      found.push(
+        problem(`${place}.name`, agent.name, "a name that does not end in 'file', which names a secret's file"),
+      );
+    if (agents.findIndex((other) => settingName(other.name) === setting) < i)
+      found.push(
+        problem(`${place}.name`, agent.name, "a name no other agent has, also as part of PLANE_API_KEY_<AGENT>"),
+      );
+    if (agents.findIndex((other) => other.email.toLowerCase() === agent.email.toLowerCase()) < i)
+      found.push(problem(`${place}.email`, agent.email, "an address no other agent has"));
+    return found;
+  });
+}
+
+function problem(place: string, given: string, wanted: string): Problem {
+  return { name: `GROUNDCREW_CONFIG ${place}`, given: shown(given), wanted };
+}
+
+function none(problems: Problem[]): Parsed {
+  return { settings: undefined, problems };
+}
+
+type Described = z.core.JSONSchema.BaseSchema;
+
+function schemaAt(path: readonly PropertyKey[]): Described | undefined {
+  let at: Described | undefined = shape;
+  for (const key of path) {
+    const next: unknown = typeof key === "number" ? at?.items : at?.properties?.[String(key)];
+    at = isObject(next) ? (next as Described) : undefined;
+  }
+  return at;
+}
+
+function keysAt(path: readonly PropertyKey[]): string[] {
+  return Object.keys(schemaAt(path)?.properties ?? {});
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `GROUNDCREW_CONFIG ${place.replace(/^\./, "")}`.trimEnd();
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

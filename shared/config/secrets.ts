@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { nearestName } from "./nearest.ts";
+import type { Problem } from "./problem.ts";
+
+/** A secret's name and what is accepted, for people and as an expression; `many`: several may be valid at once. */
+interface SecretKind {
+  form: RegExp;
+  wanted: string;
+  many: boolean;
+}
+
+const TOKEN = { form: /^[\x21-\x7e]{16,}$/, wanted: "at least 16 printable characters without blanks", many: true };
+const API_KEY = { form: /^[\x21-\x7e]{8,}$/, wanted: "an API key as Plane shows it", many: false };
+
+const SECRETS: Record<string, SecretKind> = {
+  PLANE_API_KEY: API_KEY,
+  PLANE_WEBHOOK_SECRET: { form: /^[\x21-\x7e]{8,}$/, wanted: "the secret Plane shows for its webhook", many: true },
+  STORE_URL: {
+    form: /^(file:.+|memory:|rediss?:\/\/.+)$/,
+    wanted: "file:<folder>, redis://…, rediss://… or memory:",
+    many: false,
+  },
+  TELEGRAM_BOT_TOKEN: { form: /^\d+:[\w-]{8,}$/, wanted: "a bot's token as BotFather gives it", many: false },
+  TELEGRAM_WEBHOOK_SECRET: { form: /^[\w-]{16,256}$/, wanted: "16 to 256 letters, digits, '_' or '-'", many: true },
+  ADMIN_TOKEN: TOKEN,
+  TICK_TOKEN: TOKEN,
+};
+
+export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
+
+const text = z.string().trim().min(1);
+const valuesSchema = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+
+const AGENT_KEY = /^PLANE_API_KEY_([A-Z0-9_]+)$/;
+
+export interface Files {
+  /** A file's text and its permission bits (0o600); undefined when there is none. Throws when it cannot be read. */
+  read(path: string): { text: string; mode: number } | undefined;
+}
+
+/** A secret's values by its name, agents' keys included; the first value is the one to use, the others still count. */
+export type Secrets = Map<string, string[]>;
+
+interface Gathered {
+  secrets: Secrets;
+  problems: Problem[];
+  warnings: string[];
+}
+
+/**
+ * Every secret from the environment, else from the file its `<NAME>_FILE` names, else from SECRETS_FILE.
+ * No problem and no warning holds a value.
+ */
+export function gatherSecrets(env: Record<string, string>, path: string, files: Files): Gathered {
+  const gathered: Gathered = { secrets: new Map(), problems: [], warnings: [] };
+  const names = new Set(SECRET_NAMES);
+  const kept = readSecretsFile(path, "SECRETS_FILE" in env, files, gathered);
+  for (const name of [...Object.keys(env).map((given) => given.replace(/_FILE$/, "")), ...kept.keys()]) {
+    if (AGENT_KEY.test(name)) names.add(name);
+  }
+  for (const name of names) {
+    const values = fromEnvironment(name, env, files, gathered) ?? kept.get(name) ?? [];
+    const { form, wanted } = kindOf(name);
+    if (values.some((value) => !form.test(value))) {
+      gathered.problems.push({
+        name,
+        given: `something of ${values.map((v) => v.length).join(" and ")} characters`,
+        wanted,
+      });
+    } else if (values.length > 0) gathered.secrets.set(name, values);
+  }
+  return gathered;
+}
+
+/** The `<AGENT>` of `PLANE_API_KEY_<AGENT>`. */
+export function agentOf(name: string): string | undefined {
+  return AGENT_KEY.exec(name)?.[1];
+}
+
+function kindOf(name: string): SecretKind {
+  return SECRETS[name] ?? API_KEY;
+}
+
+function fromEnvironment(name: string, env: Record<string, string>, files: Files, gathered: Gathered) {
+  const { problems, warnings } = gathered;
+  const direct = env[name];
+  const path = env[`${name}_FILE`];
+  if (path === undefined) return direct === undefined ? undefined : split(name, direct);
+  if (direct !== undefined) {
+    problems.push({ name, given: `both ${name} and ${name}_FILE`, wanted: "one of the two" });
+    return undefined;
+  }
+  const file = readFile(path, `${name}_FILE`, files, problems);
+  if (!file) return undefined;
+  const values = split(name, file.text);
+  if (values.length === 0) problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: kindOf(name).wanted });
+  // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode says.
+  if (file.mode & 0o077 && !path.startsWith("/run/"))
+    warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
+  return values;
+}
+
+function split(name: string, text: string): string[] {
+  const parts = kindOf(name).many ? text.split(/[,\n]/) : [text];
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+function readFile(path: string, name: string, files: Files, problems: Problem[]) {
+  try {
+    const file = files.read(path);
+    if (!file) problems.push({ name, given: `${path}, where no file is`, wanted: "a file that holds the secret" });
+    return file;
+  } catch {
+    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a file this user may read" });
+    return undefined;
+  }
+}
+
+function readSecretsFile(path: string, named: boolean, files: Files, { problems, warnings }: Gathered): Secrets {
+  const found: Secrets = new Map();
+  const wrong = (given: string, wanted: string) => {
+    problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
+    return found;
+  };
+  let file: ReturnType<Files["read"]>;
+  try {
+    file = files.read(path);
+  } catch {
+    return wrong("a file that cannot be read", "a file this user may read");
+  }
+  if (!file) {
+    if (named) warnings.push(`SECRETS_FILE names ${path}, where no file is`);
+    return found;
+  }
+  if (file.mode & 0o177)
+    return wrong(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(file.text);
+  } catch {
+    json = undefined;
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    return wrong("something that is no JSON object", "a JSON object of names and secrets");
+  for (const [name, value] of Object.entries(json)) {
+    if (!(name in SECRETS) && !AGENT_KEY.test(name)) {
+      const nearest = nearestName(name, SECRET_NAMES);
+      wrong(`the unknown name ${JSON.stringify(name.slice(0, 60))}`, nearest ?? `one of ${SECRET_NAMES.join(", ")}`);
+      continue;
+    }
+    const values = valuesSchema.safeParse(value);
+    if (values.success) found.set(name, values.data);
+    else wrong(`${name} that is neither text nor a list of texts`, "a secret, or a list while two are valid");
+  }
+  return found;
+}

@@ -1,0 +1,69 @@
+import type { Hono } from "hono";
+import type { Storage } from "unstorage";
+import type { Settings } from "./config.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import type { PlaneClient } from "./plane/client.ts";
+import type { Leased, Ms, Queue, Settlement, Store } from "./store/port.ts";
+import type { Consumer } from "./task/events.ts";
+import type { Bot } from "./telegram/bot.ts";
+
+/** What a runtime gives to the handlers. A handler asks for the part it touches: `Pick<Deps, "store" | "log">`. */
+export interface Deps {
+  settings: Settings;
+  store: Store;
+  plane: PlaneClient;
+  /** Absent when Telegram is not set up: then nothing is put in its outbox. */
+  telegram?: Bot;
+  /** What Plane can tell again: states, labels, members. */
+  cache: Storage;
+  /** The rule lists of the manifest, made for these settings. */
+  consumers: readonly Consumer[];
+  log: Log;
+  metrics: Metrics;
+  clock: () => Ms;
+  newId: () => string;
+  fetch: typeof fetch;
+  /** Resolves after so many milliseconds: the only way to wait. */
+  wait: (ms: Ms) => Promise<void>;
+  /** Says that jobs may be waiting: they are worked soon. */
+  kick: () => void;
+  /** Works all jobs that are due and answers how many were settled. */
+  drain: () => Promise<number>;
+  /** Asks for a poll within a minute because something may have been missed. Asking twice is asking once. */
+  askPoll: (reason: string) => void;
+}
+
+/** One queue's work: what is done with a taken job and how it is settled. A throw is a retry with a growing delay. */
+export interface Worker {
+  queue: Queue;
+  /** The lease: longer than the work can take. */
+  ttl: Ms;
+  /** How many jobs are worked side by side. */
+  parallel: number;
+  work(deps: Deps, job: Leased): Promise<Settlement>;
+}
+
+/** Something that happens by the clock. One job per kind, never twice at once, also across processes. */
+export interface Tick {
+  name: string;
+  /** When it runs, for croner; from the settings where people may choose. */
+  cron: (settings: Settings) => string;
+  /** Answers with counts for the log and the caller. */
+  run(deps: Deps): Promise<Record<string, number>>;
+}
+
+export interface Route {
+  path: string;
+  /** `public` needs no token (health, signed webhooks); `tick` takes TICK_TOKEN or ADMIN_TOKEN; `admin` only the latter. */
+  access: "public" | "tick" | "admin";
+  app: (deps: Deps) => Hono;
+}
+
+/** Everything the product mounts; `functions/index.ts` is the only one. */
+export interface Manifest {
+  routes: readonly Route[];
+  ticks: readonly Tick[];
+  workers: readonly Worker[];
+  consumers: (settings: Settings) => Consumer[];
+}

@@ -1,0 +1,35 @@
+/** The metrics the product keeps; a runtime decides how they are exposed. Names and labels as in the requirements. */
+export interface Metrics {
+  /** Adds to a counter. Labels are few and bounded: operations, routes, outcomes; never ids. */
+  count(name: CounterName, labels?: Record<string, string>, by?: number): void;
+  /** Records a duration in seconds. */
+  observe(name: HistogramName, seconds: number, labels?: Record<string, string>): void;
+}
+
+export type CounterName = keyof typeof COUNTERS;
+export type HistogramName = keyof typeof HISTOGRAMS;
+
+interface Described {
+  help: string;
+  labels: readonly string[];
+}
+
+export const COUNTERS = {
+  plane_api_calls_total: { help: "Requests sent to Plane.", labels: ["operation", "status"] },
+  plane_api_retry_total: { help: "Requests to Plane sent again.", labels: ["operation"] },
+  groundcrew_webhooks_total: { help: "Webhook deliveries by outcome.", labels: ["source", "outcome"] },
+  groundcrew_events_total: { help: "Task events found by comparing snapshots.", labels: ["event"] },
+  groundcrew_actions_total: { help: "Jobs decided on, by target.", labels: ["target"] },
+  groundcrew_jobs_total: { help: "Jobs worked, by outcome.", labels: ["queue", "outcome"] },
+  groundcrew_ticks_total: { help: "Ticks by outcome.", labels: ["tick", "outcome"] },
+  groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
+} as const satisfies Record<string, Described>;
+
+export const HISTOGRAMS = {
+  plane_api_request_duration_seconds: { help: "Time of a request to Plane.", labels: ["method", "endpoint"] },
+  groundcrew_request_duration_seconds: { help: "Time of a request to Groundcrew.", labels: ["method", "route"] },
+  groundcrew_tick_duration_seconds: { help: "Time of a tick.", labels: ["tick"] },
+} as const satisfies Record<string, Described>;
+
+/** Keeps nothing: for tests and for hosts without a scrape. */
+export const noMetrics: Metrics = { count() {}, observe() {} };

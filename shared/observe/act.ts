@@ -1,0 +1,52 @@
+import type { Deps } from "../deps.ts";
+import type { Job, Json, Key, Rev } from "../store/port.ts";
+import { type Body, type Event, eventName, type Facts } from "../task/events.ts";
+
+/** What was found and decided in one commit; told to the log once the commit is kept. */
+export interface Decision {
+  jobs: Job[];
+  tell: () => void;
+}
+
+interface Change {
+  /** The record that changed and the revision this change replaces: together they name it once and for all. */
+  key: Key;
+  rev: Rev;
+  events: readonly Event[];
+  correlation: string;
+  via: string;
+  facts: (event: Event) => Promise<Facts>;
+}
+
+/**
+ * Asks every consumer what to do about the events and makes jobs of it, to be written in the same commit as the
+ * change itself. A job's id is `key:rev:event:target`, so the same change decided twice is one job.
+ */
+export async function decide(deps: Pick<Deps, "consumers" | "log" | "metrics">, change: Change): Promise<Decision> {
+  const jobs: Job[] = [];
+  const told: { event: Event; label: string; actions: string[] }[] = [];
+  for (const event of change.events) {
+    const facts = await change.facts(event);
+    const actions = deps.consumers.flatMap((consumer) => consumer.decide(event, facts, change.correlation));
+    for (const action of actions) {
+      const id = `${change.key}:${change.rev}:${eventName(event)}:${action.target}`;
+      jobs.push({ id, queue: action.queue, lane: action.lane, body: asJson(action.body) });
+    }
+    const label = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    told.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
+  }
+  const tell = () => {
+    for (const { event, label, actions } of told) {
+      const { correlation, via } = change;
+      deps.log.info("event", { correlation, via, record: change.key, item: label, event: event.kind, actions });
+      deps.metrics.count("groundcrew_events_total", { event: event.kind });
+    }
+    for (const job of jobs) deps.metrics.count("groundcrew_actions_total", { target: job.queue });
+  };
+  return { jobs, tell };
+}
+
+/** Bodies hold only strings, numbers, booleans, nulls, arrays and plain objects; the type cannot say so of an interface. */
+function asJson(body: Body): Json {
+  return body as unknown as Json;
+}

@@ -1,0 +1,39 @@
+import type { Key, SetName } from "../store/port.ts";
+
+/** Where everything observed is kept. Ids are Plane's UUIDs. */
+export const keys = {
+  workspace: "workspace",
+  /** When the projects were last read, store time. */
+  projectsRead: "projects-read",
+  project: (id: string): Key => `project:${id}`,
+  item: (id: string): Key => `item:${id}`,
+  comments: (item: string): Key => `comments:${item}`,
+  relations: (item: string): Key => `relations:${item}`,
+  /** `blocked` waits for `blocker`. */
+  edge: (blocked: string, blocker: string): Key => `edge:${blocked}:${blocker}`,
+  cycle: (id: string): Key => `cycle:${id}`,
+  /** The last read of an item: several queued reads become one. */
+  lastRead: (item: string): Key => `read:${item}`,
+  /** A mark in the store's sequence, taken before a pass begins. */
+  mark: (project: string): Key => `mark:${project}`,
+  agent: (name: string): Key => `agent:${name}`,
+} as const;
+
+/** The sets that can be listed and counted. */
+export const sets = {
+  projects: "projects",
+  /** A project's items that Plane lists. */
+  items: (project: string): SetName => `items:${project}`,
+  /** A project's items that are neither done nor cancelled. */
+  open: (project: string): SetName => `open:${project}`,
+  /** All items with relations that make them wait. */
+  edges: "edges",
+  blockers: (blocked: string): SetName => `blockers:${blocked}`,
+  dependants: (blocker: string): SetName => `dependants:${blocker}`,
+  cycles: (project: string): SetName => `cycles:${project}`,
+} as const;
+
+const DAY_MS = 86_400_000;
+
+/** A removed item's tombstone stays so long (rule 4). */
+export const TOMBSTONE_MS = 30 * DAY_MS;

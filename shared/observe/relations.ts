@@ -1,0 +1,175 @@
+import { activities } from "../plane/activities-links.ts";
+import { type Relations, relations as relationCalls } from "../plane/relations.ts";
+import type { Job, Key, Put, Rev, Row } from "../store/port.ts";
+import { diff, holdsOthersUp } from "../task/diff.ts";
+import type { KeptItem } from "../task/snapshot.ts";
+import { keepItem, type ObserveDeps, type Source } from "./item.ts";
+import { evaluateJob } from "./jobs.ts";
+import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
+import { keys, sets } from "./keys.ts";
+
+/** Reads an item's relations, where Plane has them (not on v1.2), and takes over who waits for whom. */
+export async function readRelations(deps: ObserveDeps, item: KeptItem, source: Source): Promise<void> {
+  if (!(await deps.plane.capabilities()).relations) return;
+  const began = await deps.store.now();
+  const params = { project: item.snapshot.project, item: item.snapshot.id };
+  const { data } = await deps.plane.call(relationCalls.list, { params });
+  await observeRelations(deps, item, data, began, source);
+}
+
+/**
+ * A relation belongs to the pair, and the latest reading of either end wins (rule 7): an edge is taken from this
+ * reading unless the other end was read later. `began` is store time before the request.
+ */
+export async function observeRelations(
+  deps: ObserveDeps,
+  item: KeptItem,
+  read: Pick<Relations, "blocked_by" | "blocking">,
+  began: number,
+  source: Source,
+): Promise<void> {
+  const { id, project } = item.snapshot;
+  const seen = new Map<Key, KeptEdge>();
+  for (const end of read.blocked_by) {
+    seen.set(keys.edge(id, end.issue_id), { blocked: id, blocker: end.issue_id, blockerProject: end.project_id });
+  }
+  for (const end of read.blocking) {
+    seen.set(keys.edge(end.issue_id, id), { blocked: end.issue_id, blocker: id, blockerProject: project });
+  }
+  let silent: boolean | undefined;
+  for (;;) {
+    const kept = await edgesOf(deps, id);
+    const others = [...new Set([...seen.values(), ...kept.map((row) => row.value)].map((edge) => otherEnd(edge, id)))];
+    const readings = await deps.store.read<KeptRelations>([id, ...others].map(keys.relations));
+    const [own, ...theirs] = readings;
+    if (own && own.value.at > began) return;
+    silent ??= own === undefined && !(await changedSince(deps, item, source.project, seen.size));
+    const later = new Set(others.filter((_, i) => (theirs[i]?.value.at ?? 0) > began));
+    const mine = (edge: KeptEdge) => !later.has(otherEnd(edge, id));
+
+    const came = [...seen].filter(([key, edge]) => mine(edge) && !kept.some((row) => row.key === key));
+    const left = kept.filter((row) => mine(row.value) && !seen.has(row.key));
+    const put: Put[] = [
+      { key: keys.relations(id), value: { at: began } satisfies KeptRelations },
+      ...came.map(([key, edge]) => ({
+        key,
+        value: { ...edge, ...(silent && { unsaid: true }) },
+        sets: edgeSets(edge),
+      })),
+      ...left.map((row) => ({ key: row.key, value: undefined })),
+    ];
+    const waiting = new Set(
+      [...came.map(([, edge]) => edge), ...left.map((row) => row.value)].map((edge) => edge.blocked),
+    );
+    const cause = `${id}:${own?.rev ?? 0}`;
+    const jobs: Job[] = [...waiting].map((blocked) => evaluateJob(blocked, cause, source.correlation));
+    const expect: [Key, Rev][] = [id, ...others].map((end, i) => [keys.relations(end), readings[i]?.rev ?? 0]);
+    if ((await deps.store.commit({ expect, put, jobs })) === "kept") return;
+  }
+}
+
+/** Drops all edges of an item that is gone (Plane does so too) and has everyone who waited for it looked at. */
+export async function dropEdges(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
+  const kept = await edgesOf(deps, id);
+  if (kept.length === 0) return;
+  const waiting = new Set(kept.map((row) => row.value.blocked).filter((blocked) => blocked !== id));
+  await deps.store.commit({
+    put: kept.map((row) => ({ key: row.key, value: undefined })),
+    jobs: [...waiting].map((blocked) => evaluateJob(blocked, correlation, correlation)),
+  });
+}
+
+/**
+ * Reckons anew which open blockers an item has, from the kept relations and snapshots; no request to Plane.
+ * Blockers that count only because of relations that were there before us are taken over without telling anyone.
+ */
+export async function evaluate(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
+  for (;;) {
+    const [kept] = await deps.store.read<KeptItem>([keys.item(id)]);
+    if (!kept || kept.value.gone !== undefined) return;
+    const [project] = await deps.store.read<KeptProject>([keys.project(kept.value.snapshot.project)]);
+    if (!project) return;
+    const edges = await all<KeptEdge>(deps, sets.blockers(id));
+    const open = await openOnes(deps, edges);
+    const blockers = open.map((row) => row.value.blocker).sort();
+    const unsaid = edges.filter((row) => row.value.unsaid);
+    if (blockers.join() === kept.value.blockers.join() && unsaid.length === 0) return;
+
+    const next: KeptItem = { ...kept.value, blockers };
+    const counted = open.filter((row) => !kept.value.blockers.includes(row.value.blocker));
+    const silent = counted.length > 0 && counted.every((row) => row.value.unsaid);
+    const result = await keepItem(deps, {
+      before: kept.value,
+      rev: kept.rev,
+      next,
+      events: silent ? [] : diff(kept.value, next),
+      source: { project: project.value, correlation, cause: correlation },
+      via: "relations",
+      jobs: [],
+      also: {
+        expect: unsaid.map((row) => [row.key, row.rev]),
+        put: unsaid.map(({ key, value: { unsaid: _, ...edge } }) => ({ key, value: edge, sets: edgeSets(edge) })),
+      },
+    });
+    if (result === "kept") return;
+  }
+}
+
+/** A blocker nobody has seen yet counts as open: starting too early is worse than waiting for the next read. */
+async function openOnes(deps: ObserveDeps, edges: Row<KeptEdge>[]): Promise<Row<KeptEdge>[]> {
+  const items = await deps.store.read<KeptItem>(edges.map((row) => keys.item(row.value.blocker)));
+  return edges.filter((_, i) => holdsOthersUp(items[i]?.value));
+}
+
+/** All items that wait for something, each looked at again: heals what a lost job left behind (rule 10). */
+export async function evaluateAll(deps: ObserveDeps, correlation: string): Promise<void> {
+  const blocked = new Set((await all<KeptEdge>(deps, sets.edges)).map((row) => row.value.blocked));
+  for (const id of blocked) await evaluate(deps, id, correlation);
+}
+
+/** Everyone who waits for this item. */
+export async function dependantsOf(deps: Pick<ObserveDeps, "store">, id: string): Promise<string[]> {
+  return (await all<KeptEdge>(deps, sets.dependants(id))).map((row) => row.value.blocked);
+}
+
+/** On the first reading of an item that was there before us, only its activities tell whether a relation is new. */
+async function changedSince(deps: ObserveDeps, item: KeptItem, project: KeptProject, edges: number): Promise<boolean> {
+  const { snapshot } = item;
+  if (snapshot.createdAt >= project.began) return true;
+  if (edges === 0 || snapshot.updatedAt < project.began) return false;
+  const params = { project: snapshot.project, item: snapshot.id };
+  for await (const { data } of deps.plane.pages(activities.list, { params })) {
+    const related = data.results.some(
+      ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= project.began,
+    );
+    if (related) return true;
+  }
+  return false;
+}
+
+async function edgesOf(deps: Pick<ObserveDeps, "store">, id: string): Promise<Row<KeptEdge>[]> {
+  const [waitsFor, holdsUp] = await Promise.all([
+    all<KeptEdge>(deps, sets.blockers(id)),
+    all<KeptEdge>(deps, sets.dependants(id)),
+  ]);
+  return [...waitsFor, ...holdsUp];
+}
+
+function edgeSets({ blocked, blocker }: KeptEdge): string[] {
+  return [sets.edges, sets.blockers(blocked), sets.dependants(blocker)];
+}
+
+function otherEnd(edge: KeptEdge, id: string): string {
+  return edge.blocked === id ? edge.blocker : edge.blocked;
+}
+
+async function all<T>(deps: Pick<ObserveDeps, "store">, set: string): Promise<Row<T>[]> {
+  const found: Row<T>[] = [];
+  let after: string | undefined;
+  do {
+    const page = await deps.store.scan<T>(set, after);
+    found.push(...page.rows);
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}

@@ -1,0 +1,48 @@
+import { answerOf } from "../answer.ts";
+import type { Answer, CallOptions, Endpoint } from "../client.ts";
+import { createRequest, type RequestOptions } from "../request.ts";
+import { baseUrl, fillRoute } from "../route.ts";
+import { createCookies } from "./cookies.ts";
+
+export interface SessionCallOptions extends Omit<CallOptions, "priority"> {
+  /** Sent as an HTML form would be, instead of `json`. */
+  form?: Record<string, string>;
+}
+
+export interface PlaneSessionOptions extends RequestOptions {
+  /** Plane's address; it may have a path and a slash at its end. */
+  url: string;
+}
+
+/** One browser's worth of Plane: the API its own pages use, with the cookies of whoever signed in. */
+export interface PlaneSession {
+  call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<Answer<A>>;
+}
+
+/**
+ * For what Plane offers over no API key: accounts, workspaces, tokens, webhooks. Nobody is signed in at first.
+ * Each call is one request, with the time limit and the errors of the client but neither its quota nor its retries:
+ * who provisions looks at what is there and begins again.
+ */
+export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
+  const base = baseUrl(options.url);
+  const request = createRequest(options);
+  const cookies = createCookies(options.clock);
+
+  return {
+    async call(endpoint, { params, query, json, form } = {}) {
+      const reply = await request({
+        operation: endpoint.operation,
+        method: endpoint.method,
+        route: endpoint.path,
+        url: base + fillRoute(endpoint.path, params ?? {}),
+        // Over https Plane takes a form only with a referer of its own.
+        headers: { ...cookies.header(), referer: `${base}/` },
+        query,
+        body: form ? new URLSearchParams(form) : json,
+      });
+      cookies.take(reply.headers);
+      return answerOf(endpoint, reply);
+    },
+  };
+}

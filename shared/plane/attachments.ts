@@ -1,0 +1,35 @@
+import { z } from "zod";
+import type { Endpoint } from "./client.ts";
+import { id, nothing, redirect } from "./schema.ts";
+import { time } from "./time.ts";
+
+const attachment = z.object({
+  id,
+  /** What was declared; the size is cut to the server's limit. */
+  attributes: z.object({ name: z.string(), type: z.string(), size: z.number() }),
+  is_uploaded: z.boolean(),
+  created_by: id.nullable(),
+  created_at: time,
+  updated_at: time,
+});
+export type Attachment = z.infer<typeof attachment>;
+
+const ticket = z.object({
+  upload_data: z.object({ url: z.url({ protocol: /^https?$/ }), fields: z.record(z.string(), z.string()) }),
+  asset_id: id,
+  attachment,
+});
+/** The permission to upload one file to the storage: `uploadFile` takes it. */
+export type UploadTicket = z.infer<typeof ticket>;
+
+const all = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/attachments/";
+const one = `${all}:attachment/`;
+
+/** Create with `{ name, type, size }`, upload the bytes, then confirm with `{ is_uploaded: true }`. */
+export const attachments = {
+  list: { operation: "attachments_list", method: "GET", path: all, answer: z.array(attachment) },
+  create: { operation: "attachments_create", method: "POST", path: all, answer: ticket },
+  confirm: { operation: "attachments_confirm", method: "PATCH", path: one, answer: nothing },
+  /** Answers the address in the storage, good for an hour; it is a secret while it is good. */
+  get: { operation: "attachments_get", method: "GET", path: one, answer: redirect },
+} satisfies Record<string, Endpoint<unknown>>;

@@ -1,0 +1,50 @@
+import type { ZodType } from "zod";
+
+/** One call of Plane's API: where it goes and what comes back. */
+export interface Endpoint<A> {
+  /** The name of the call in metrics and errors, for example `work_items_list`. */
+  operation: string;
+  method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** The route pattern; `:workspace` is filled in by the client, every other `:name` from `params`. */
+  path: string;
+  answer: ZodType<A>;
+}
+
+export interface CallOptions {
+  params?: Record<string, string>;
+  query?: Record<string, string | number | undefined>;
+  json?: Record<string, unknown>;
+  /** Background calls leave a part of the quota to interactive ones. Default: background. */
+  priority?: "interactive" | "background";
+}
+
+export interface Answer<A> {
+  data: A;
+  /** Plane's own clock when it answered: its `Date` header as ISO 8601 (whole seconds). */
+  date: string;
+}
+
+export interface Listed<R> {
+  results: R[];
+  total_count: number;
+  next_cursor: string;
+  next_page_results: boolean;
+}
+
+export interface Capabilities {
+  version: string;
+  /** False on v1.2.x, whose API has no relations. */
+  relations: boolean;
+}
+
+/**
+ * The thin Plane client. Each call is one request with its quota, its 30 s limit and its retries;
+ * it throws a `PlaneError` (see errors.ts) of one class per way to go on.
+ */
+export interface PlaneClient {
+  call<A>(endpoint: Endpoint<A>, options?: CallOptions): Promise<Answer<A>>;
+  /** The pages of a list, one request each, as they are asked for; stop iterating to stop asking. */
+  pages<R>(endpoint: Endpoint<Listed<R>>, options?: CallOptions): AsyncIterable<Answer<Listed<R>>>;
+  /** Found out once and remembered; asked again after a day. */
+  capabilities(): Promise<Capabilities>;
+}

@@ -1,0 +1,23 @@
+import { z } from "zod";
+import type { Endpoint } from "./client.ts";
+
+const info = z.object({
+  instance: z.object({
+    /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
+    current_version: z.string(),
+    edition: z.string(),
+    is_setup_done: z.boolean(),
+    workspaces_exist: z.boolean(),
+  }),
+  config: z.object({
+    enable_signup: z.boolean(),
+    /** Bytes. */
+    file_size_limit: z.number(),
+  }),
+});
+
+/** What Plane tells anyone, without a key. */
+export const instance = {
+  info: { operation: "instance_info", method: "GET", path: "/api/instances/", answer: info },
+  health: { operation: "instance_health", method: "GET", path: "/", answer: z.object({ status: z.literal("OK") }) },
+} satisfies Record<string, Endpoint<unknown>>;

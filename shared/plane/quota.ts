@@ -1,0 +1,59 @@
+import type { Ms, Store } from "../store/port.ts";
+import { PlaneRateLimitedError } from "./errors.ts";
+
+/** Plane counts over 60 s; a second more, because a request reaches Plane later than it is counted here. */
+const WINDOW = 61_000;
+
+/** The part of the limit that background calls leave to interactive ones, at least one request. */
+const RESERVE = 0.2;
+
+export type CallPriority = "interactive" | "background";
+
+export interface QuotaOptions {
+  store: Pick<Store, "spend" | "hold">;
+  /** Names the key in the store; never the key itself. */
+  keyName: string;
+  /** Requests a minute. */
+  limit: number;
+  wait: (ms: Ms) => Promise<void>;
+  /** How long one call may wait for its turn in all. */
+  maxWait: Record<CallPriority, Ms>;
+}
+
+export interface Quota {
+  /** The turns of one call: each resolves when one more request may go, or throws PlaneRateLimitedError. */
+  turns(operation: string, priority: CallPriority): () => Promise<void>;
+  /** After a 429: nobody who shares the store asks with this key for so long. */
+  hold(ms: Ms): Promise<void>;
+}
+
+/** A sliding-window quota for one API key, shared by every process on the store. */
+export function createQuota(options: QuotaOptions): Quota {
+  const { store, limit, wait, maxWait } = options;
+  const bucket = `plane:${options.keyName}`;
+  const limits = { interactive: limit, background: Math.max(1, limit - Math.max(1, Math.ceil(limit * RESERVE))) };
+
+  return {
+    turns(operation, priority) {
+      let waited = 0;
+      return async () => {
+        for (;;) {
+          const more = await store.spend(bucket, 1, limits[priority], WINDOW);
+          if (more === 0) return;
+          if (waited + more > maxWait[priority]) throw exhausted(operation, more);
+          waited += more;
+          await wait(more);
+        }
+      };
+    },
+    hold: (ms) => store.hold(bucket, ms),
+  };
+}
+
+function exhausted(operation: string, retryAfter: Ms) {
+  const seconds = Math.ceil(retryAfter / 1000);
+  return new PlaneRateLimitedError(
+    { operation, retryAfter },
+    `The quota of this API key is used up: ${operation} was not sent and would have to wait ${seconds} s more.`,
+  );
+}

@@ -1,0 +1,114 @@
+import { createFetch } from "ofetch";
+import type { Metrics } from "../metrics.ts";
+import { PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
+
+export interface Request {
+  operation: string;
+  method: string;
+  /** The route pattern, for the metrics. */
+  route: string;
+  url: string;
+  headers?: Record<string, string>;
+  query?: Record<string, string | number | undefined> | undefined;
+  /** An object is sent as JSON, a string as it is. */
+  body?: Record<string, unknown> | string | URLSearchParams | FormData | undefined;
+}
+
+/** A whole answer, not yet looked into. */
+export interface Reply {
+  status: number;
+  headers: Headers;
+  body: string;
+  /** When Plane answered, ISO 8601: its `Date` header, or the time of receipt without one (RFC 9110, 6.6.1). */
+  date: string;
+}
+
+export interface RequestOptions {
+  fetch: typeof fetch;
+  metrics: Metrics;
+  clock: () => number;
+  /** Milliseconds until the answer must be there, its body included. Default 30,000. */
+  timeout?: number;
+  /** Bytes of the largest answer taken. Default 64 MiB: a full page of 1,000 work items has a few. */
+  answerLimit?: number;
+}
+
+/**
+ * The one function that asks Plane something, once, without following redirects.
+ * Throws PlaneUnavailableError when no whole answer came, PlaneUnexpectedError when it was too large.
+ */
+export function createRequest(options: RequestOptions): (request: Request) => Promise<Reply> {
+  const { metrics, clock, timeout = 30_000, answerLimit = 64 * 2 ** 20 } = options;
+  const $fetch = createFetch({ fetch: options.fetch });
+
+  async function send(request: Request): Promise<Reply> {
+    const signal = AbortSignal.timeout(timeout);
+    try {
+      const response = await $fetch.raw(request.url, {
+        method: request.method,
+        headers: { accept: "application/json", "user-agent": "groundcrew", ...request.headers },
+        query: request.query ?? {},
+        body: request.body,
+        redirect: "manual",
+        responseType: "stream",
+        retry: false,
+        ignoreResponseError: true,
+        signal,
+      });
+      const body = await textOf(response.body, answerLimit);
+      if (body === undefined) throw tooLarge(request, response.status, answerLimit);
+      return { status: response.status, headers: response.headers, body, date: dateOf(response.headers, clock) };
+    } catch (thrown) {
+      if (thrown instanceof PlaneUnexpectedError) throw thrown;
+      const reason = signal.aborted ? `no whole answer within ${timeout / 1000} s` : networkReason(thrown);
+      throw new PlaneUnavailableError(request, `Plane could not be reached for ${request.operation}: ${reason}.`);
+    }
+  }
+
+  return async (request) => {
+    const began = clock();
+    let status = "none";
+    try {
+      const reply = await send(request);
+      status = String(reply.status);
+      return reply;
+    } finally {
+      const labels = { method: request.method, endpoint: request.route };
+      metrics.observe("plane_api_request_duration_seconds", (clock() - began) / 1000, labels);
+      metrics.count("plane_api_calls_total", { operation: request.operation, status });
+    }
+  };
+}
+
+async function textOf(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let size = 0;
+  let text = "";
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength;
+    if (size > limit) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function tooLarge(request: Request, status: number, limit: number) {
+  const about = { operation: request.operation, status };
+  return new PlaneUnexpectedError(
+    about,
+    `Plane's answer to ${request.operation} is larger than ${limit} bytes; ask for smaller pages.`,
+  );
+}
+
+function dateOf(headers: Headers, clock: () => number): string {
+  const date = Date.parse(headers.get("date") ?? "");
+  return new Date(Number.isNaN(date) ? clock() : date).toISOString();
+}
+
+/** Only the code of the network's own error: the messages around it may repeat the address or a header. */
+function networkReason(thrown: unknown): string {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
+    if ("code" in error && typeof error.code === "string") return error.code;
+  }
+  return "the connection failed";
+}

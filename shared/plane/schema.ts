@@ -1,0 +1,24 @@
+import { z } from "zod";
+import type { Listed } from "./client.ts";
+
+/** Plane's ids are UUIDs; versions and variants are its own business. */
+export const id = z.guid();
+
+/** A day, `YYYY-MM-DD`. */
+export const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
+
+/** The answer of a call that answers with nothing (204). */
+export const nothing = z.undefined();
+
+/** One page of a list, with what is needed to go on to the next. */
+export function listed<R>(row: z.ZodType<R>): z.ZodType<Listed<R>> {
+  return z.object({
+    results: z.array(row),
+    total_count: z.int().nonnegative(),
+    next_cursor: z.string(),
+    next_page_results: z.boolean(),
+  });
+}
+
+/** Where a redirect leads: what a call that answers 302 is parsed from. */
+export const redirect = z.object({ location: z.string().min(1) });

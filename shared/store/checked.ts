@@ -1,0 +1,83 @@
+import type { Commit, Json, Key, Ms, Queue, Rev, SetName } from "./port.ts";
+
+/** A commit whose names are checked and whose values are JSON text, so that an engine can no longer fail half-way. */
+export interface CheckedCommit {
+  expect: [Key, Rev][];
+  fence: [Key, number] | undefined;
+  puts: CheckedPut[];
+  jobs: CheckedJob[];
+}
+
+export interface CheckedPut {
+  key: Key;
+  /** Absent: forget the key. */
+  text: string | undefined;
+  sets: SetName[];
+  expires: Ms | undefined;
+}
+
+export interface CheckedJob {
+  id: string;
+  queue: Queue;
+  lane: string;
+  at: Ms | undefined;
+  text: string;
+}
+
+const NOT_A_KEY = /[\s\p{Cc}\p{Cs}]/u;
+const NOT_A_NAME = /[\p{Cc}\p{Cs}]/u;
+
+/** The same refusals for every engine; throws a TypeError that names what is wrong. */
+export function checkCommit(commit: Commit): CheckedCommit {
+  return {
+    expect: (commit.expect ?? []).map(([key, rev]) => [checkKey(key), rev]),
+    fence: commit.fence && [checkKey(commit.fence[0]), commit.fence[1]],
+    puts: (commit.put ?? []).map((put) => ({
+      key: checkKey(put.key),
+      text: put.value === undefined ? undefined : jsonText(`the value of ${put.key}`, put.value),
+      sets: [...new Set((put.sets ?? []).map(checkKey))],
+      expires: put.expires === undefined ? undefined : checkMs("expires", put.expires),
+    })),
+    jobs: (commit.jobs ?? []).map((job) => ({
+      id: checkName("job id", job.id),
+      queue: job.queue,
+      lane: checkName("lane", job.lane),
+      at: job.at === undefined ? undefined : checkMs("at", job.at),
+      text: jsonText(`the body of job ${job.id}`, job.body),
+    })),
+  };
+}
+
+/** A key or set name: printable, without blanks. */
+export function checkKey(key: Key): Key {
+  if (key === "" || NOT_A_KEY.test(key)) {
+    throw new TypeError(`A store key must be printable and without blanks, not ${JSON.stringify(key)}.`);
+  }
+  return key;
+}
+
+/** A job id, lane, owner or bucket: not empty, no control characters. */
+export function checkName(what: string, name: string): string {
+  if (name === "" || NOT_A_NAME.test(name)) {
+    throw new TypeError(`A ${what} must not be empty or hold control characters, not ${JSON.stringify(name)}.`);
+  }
+  return name;
+}
+
+/** Whole milliseconds, rounded up so that nothing comes early. */
+export function checkMs(what: string, ms: Ms): Ms {
+  if (!Number.isFinite(ms)) throw new TypeError(`${what} must be a number of milliseconds, not ${ms}.`);
+  return Math.ceil(ms);
+}
+
+/** JSON text as `JSON.stringify` makes it: NaN becomes null, -0 becomes 0, lone surrogates are escaped. */
+function jsonText(what: string, value: unknown): string {
+  const text: string | undefined = JSON.stringify(value);
+  if (text === undefined) throw new TypeError(`${what} is not JSON.`);
+  return text;
+}
+
+/** Text that an engine kept, as the plain JSON it was. */
+export function parseJson(text: string): Json {
+  return JSON.parse(text);
+}

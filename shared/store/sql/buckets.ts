@@ -1,0 +1,37 @@
+import type { Ms } from "../port.ts";
+import { windowWait } from "../window.ts";
+import { numberOf, type SqlDriver } from "./driver.ts";
+
+export function sqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
+  return {
+    spend(bucket: string, n: number, limit: number, window: Ms): Ms {
+      const now = clock();
+      const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
+      const spent = driver
+        .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
+        .map((row) => ({ at: numberOf(row, "at"), n: numberOf(row, "n") }));
+      const wait = Math.max(held ? numberOf(held, "until") - now : 0, windowWait(spent, n, limit, window, now));
+      if (wait > 0) return wait;
+      if (n > 0) {
+        driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
+      }
+      return 0;
+    },
+
+    hold(bucket: string, wait: Ms) {
+      driver.exec(
+        `INSERT INTO held (bucket, until) VALUES (?, ?)
+         ON CONFLICT (bucket) DO UPDATE SET until = max(until, excluded.until)`,
+        bucket,
+        clock() + wait,
+      );
+    },
+
+    /** Forgets at most `most` of what no longer counts. */
+    sweep(most: number) {
+      const now = clock();
+      driver.exec("DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE gone <= ? LIMIT ?)", now, most);
+      driver.exec("DELETE FROM held WHERE bucket IN (SELECT bucket FROM held WHERE until <= ? LIMIT ?)", now, most);
+    },
+  };
+}

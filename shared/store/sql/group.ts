@@ -1,0 +1,54 @@
+import type { SqlDriver } from "./driver.ts";
+
+/** At most so many pieces of work in one transaction, so that one flush does not hold the process for long. */
+const MOST = 500;
+
+interface Work {
+  run(): () => void;
+  reject(reason: unknown): void;
+}
+
+/**
+ * Group commit: work that is queued in the same turn is done in one transaction, in order, each judged on its own.
+ * A promise resolves only when that transaction is durable; when it fails, all of its promises reject.
+ * A piece of work must throw only when the database fails, because it takes its whole group with it.
+ */
+export function groupCommit(driver: SqlDriver) {
+  const waiting: Work[] = [];
+
+  function flush() {
+    const group = waiting.splice(0, MOST);
+    if (waiting.length > 0) driver.soon(flush);
+    if (group.length === 0) return;
+    let answers: (() => void)[] = [];
+    try {
+      driver.transaction(() => {
+        answers = group.map((work) => work.run());
+      });
+    } catch (error) {
+      for (const work of group) work.reject(error);
+      return;
+    }
+    for (const answer of answers) answer();
+  }
+
+  return {
+    queue<T>(work: () => T): Promise<T> {
+      return new Promise((resolve, reject) => {
+        waiting.push({
+          run() {
+            const value = work();
+            return () => resolve(value);
+          },
+          reject,
+        });
+        if (waiting.length === 1) driver.soon(flush);
+      });
+    },
+
+    /** Does now what is queued. */
+    flushAll() {
+      while (waiting.length > 0) flush();
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { type CheckedJob, parseJson } from "../checked.ts";
+import type { Leased, Ms, Queue, Settlement } from "../port.ts";
+import { numberOf, type SqlDriver, textOf } from "./driver.ts";
+
+interface Options {
+  driver: SqlDriver;
+  clock: () => Ms;
+  next: () => number;
+  remember: Ms;
+}
+
+/** Waiting and taken jobs. A lane's row always points at its first job, so `take` looks at no other. */
+export function sqlJobs({ driver, clock, next, remember }: Options) {
+  const seen = (queue: Queue, id: string) =>
+    driver.exec("SELECT 1 FROM job WHERE queue = ? AND id = ?", queue, id).length > 0 ||
+    driver.exec("SELECT 1 FROM dead WHERE queue = ? AND id = ?", queue, id).length > 0 ||
+    driver.exec("SELECT 1 FROM done WHERE queue = ? AND id = ? AND forget > ?", queue, id, clock()).length > 0;
+
+  function append({ queue, id, lane, text, at = clock() }: CheckedJob) {
+    const seq = next();
+    driver.exec(
+      "INSERT INTO job (seq, queue, id, lane, at, body, tries) VALUES (?, ?, ?, ?, ?, ?, 0)",
+      seq,
+      queue,
+      id,
+      lane,
+      at,
+      text,
+    );
+    // A lane that is there has an earlier head, which stays.
+    driver.exec("INSERT OR IGNORE INTO lane (queue, lane, head, due) VALUES (?, ?, ?, ?)", queue, lane, seq, at);
+  }
+
+  function remove(queue: Queue, lane: string, seq: number) {
+    driver.exec("DELETE FROM job WHERE seq = ?", seq);
+    const [head] = driver.exec(
+      "SELECT seq, at FROM job WHERE queue = ? AND lane = ? ORDER BY seq LIMIT 1",
+      queue,
+      lane,
+    );
+    if (!head) driver.exec("DELETE FROM lane WHERE queue = ? AND lane = ?", queue, lane);
+    else {
+      driver.exec(
+        "UPDATE lane SET head = ?, due = ? WHERE queue = ? AND lane = ?",
+        numberOf(head, "seq"),
+        numberOf(head, "at"),
+        queue,
+        lane,
+      );
+    }
+  }
+
+  return {
+    append,
+
+    add(jobs: CheckedJob[]) {
+      for (const job of jobs) if (!seen(job.queue, job.id)) append(job);
+    },
+
+    take(queue: Queue, ttl: Ms, max: number): Leased[] {
+      const now = clock();
+      const until = now + ttl;
+      const heads = driver.exec(
+        "SELECT head FROM lane WHERE queue = ? AND due <= ? ORDER BY due, head LIMIT ?",
+        queue,
+        now,
+        max,
+      );
+      return heads.flatMap((head) => {
+        const token = String(next());
+        const seq = numberOf(head, "head");
+        const sql = "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries";
+        return driver.exec(sql, token, seq).map((row): Leased => {
+          const lane = textOf(row, "lane");
+          driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", until, queue, lane);
+          const body = parseJson(textOf(row, "body"));
+          return { id: textOf(row, "id"), queue, lane, body, tries: numberOf(row, "tries"), until, token };
+        });
+      });
+    },
+
+    /** A late settle still counts while nobody else has taken the job: its token is then still there. */
+    settle({ queue, id, token }: Leased, how: Settlement): boolean {
+      const [row] = driver.exec(
+        "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?",
+        queue,
+        id,
+        token,
+      );
+      if (!row) return false;
+      const lane = textOf(row, "lane");
+      const seq = numberOf(row, "seq");
+      if ("retryAt" in how) {
+        driver.exec("UPDATE job SET token = NULL, at = ? WHERE seq = ?", how.retryAt, seq);
+        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", how.retryAt, queue, lane);
+        return true;
+      }
+      remove(queue, lane, seq);
+      if ("dead" in how) {
+        driver.exec(
+          "INSERT INTO dead (seq, queue, id, lane, body, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+          next(),
+          queue,
+          id,
+          lane,
+          textOf(row, "body"),
+          JSON.stringify(how.dead),
+          clock(),
+        );
+      } else {
+        driver.exec("INSERT OR REPLACE INTO done (queue, id, forget) VALUES (?, ?, ?)", queue, id, clock() + remember);
+      }
+      return true;
+    },
+
+    /** Makes every lease void: the jobs can be taken again at once, and who had them cannot settle them. */
+    voidLeases() {
+      driver.exec(
+        "UPDATE lane SET due = (SELECT at FROM job WHERE seq = head) WHERE head IN (SELECT seq FROM job WHERE token IS NOT NULL)",
+      );
+      driver.exec("UPDATE job SET token = NULL WHERE token IS NOT NULL");
+    },
+
+    /** Forgets at most `most` ids of done jobs. */
+    sweep(most: number) {
+      driver.exec(
+        "DELETE FROM done WHERE (queue, id) IN (SELECT queue, id FROM done WHERE forget <= ? LIMIT ?)",
+        clock(),
+        most,
+      );
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import type { Rev } from "../store/port.ts";
+import type { KeptItem, Snapshot } from "./snapshot.ts";
+
+/** Two reads that confirm a loss are at least so far apart: Plane deletes and re-inserts assignees and labels on an edit. */
+export const CONFIRM_AFTER_MS = 2000;
+
+/** What one observation saw of a work item. */
+export type Seen =
+  | { via: "webhook"; snapshot: Snapshot }
+  /** `since`: a revision taken before the request began; `began` and `ended`: store time around the request. */
+  | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number }
+  /** Plane answered, and the item was not there. */
+  | { via: "absence"; since: Rev; began: number; ended: number };
+
+export interface Verdict {
+  /** What is kept from now on; absent: nothing changes. */
+  next?: KeptItem;
+  /** Read the item again, so many milliseconds from now. */
+  rereadIn?: number;
+}
+
+const READ_NOW: Verdict = { rereadIn: 0 };
+const NOTHING: Verdict = {};
+
+/**
+ * The rules of observe for one work item: what an observation does to what is kept. Pure.
+ *
+ * A webhook replaces only what is strictly older by Plane's own `updated_at`. A read replaces whatever is kept
+ * when nothing was kept since the request began. What is neither, and differs, is a reason to read.
+ * Losses (no assignees, no labels, not there) count only when two reads at least 2 s apart saw them.
+ */
+export function accept(kept: KeptItem | undefined, rev: Rev, seen: Seen): Verdict {
+  switch (seen.via) {
+    case "webhook":
+      return acceptWebhook(kept, seen.snapshot);
+    case "read":
+      return acceptRead(kept, rev, seen);
+    case "absence":
+      return acceptAbsence(kept, rev, seen);
+  }
+}
+
+/** Whether two snapshots say the same of the item, `updated_at` included. */
+export function sameSnapshot(a: Snapshot, b: Snapshot): boolean {
+  return FIELDS.every((field) => sameValue(a[field], b[field]));
+}
+
+const FIELDS = [
+  "updatedAt",
+  "state",
+  "word",
+  "name",
+  "priority",
+  "assignees",
+  "labels",
+  "due",
+  "start",
+  "parent",
+  "description",
+  "completedAt",
+  "sequence",
+  "project",
+] as const satisfies readonly (keyof Snapshot)[];
+
+function sameValue(a: Snapshot[keyof Snapshot], b: Snapshot[keyof Snapshot]): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((value, i) => value === b[i]);
+  return a === b;
+}
+
+function acceptWebhook(kept: KeptItem | undefined, snapshot: Snapshot): Verdict {
+  if (!kept) return { next: { snapshot, blockers: [] } };
+  if (kept.gone !== undefined) return READ_NOW;
+  if (sameSnapshot(kept.snapshot, snapshot)) return NOTHING;
+  if (snapshot.updatedAt <= kept.snapshot.updatedAt) return READ_NOW;
+  const whole = withheld(kept.snapshot, snapshot);
+  const next = { ...kept, snapshot: whole.snapshot };
+  return whole.losses.length > 0 ? { next, rereadIn: 0 } : { next };
+}
+
+function acceptRead(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { via: "read" }>): Verdict {
+  if (!kept) return { next: { snapshot: seen.snapshot, blockers: [] } };
+  if (rev > seen.since)
+    return kept.gone === undefined && sameSnapshot(kept.snapshot, seen.snapshot) ? NOTHING : READ_NOW;
+  if (kept.gone !== undefined) return { next: alive(kept, seen.snapshot) };
+
+  const { losses } = withheld(kept.snapshot, seen.snapshot);
+  const doubt: NonNullable<KeptItem["doubt"]> = {};
+  let snapshot = seen.snapshot;
+  let rereadIn: number | undefined;
+  for (const field of losses) {
+    const since = kept.doubt?.[field] ?? seen.ended;
+    const left = since + CONFIRM_AFTER_MS - seen.began;
+    if (left <= 0) continue;
+    doubt[field] = since;
+    snapshot = { ...snapshot, [field]: kept.snapshot[field] };
+    rereadIn = Math.max(rereadIn ?? 0, Math.min(left, CONFIRM_AFTER_MS));
+  }
+  const next = alive(kept, snapshot, doubt);
+  const changed = !sameSnapshot(kept.snapshot, snapshot) || !sameDoubt(kept.doubt, next.doubt);
+  return { ...(changed && { next }), ...(rereadIn !== undefined && { rereadIn }) };
+}
+
+function acceptAbsence(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { via: "absence" }>): Verdict {
+  if (!kept || kept.gone !== undefined) return NOTHING;
+  if (rev > seen.since) return READ_NOW;
+  const since = kept.doubt?.gone ?? seen.ended;
+  const left = since + CONFIRM_AFTER_MS - seen.began;
+  if (left > 0) {
+    const rereadIn = Math.min(left, CONFIRM_AFTER_MS);
+    if (kept.doubt?.gone !== undefined) return { rereadIn };
+    return { next: { ...kept, doubt: { ...kept.doubt, gone: since } }, rereadIn };
+  }
+  const { doubt: _, ...rest } = kept;
+  return { next: { ...rest, blockers: [], gone: seen.ended } };
+}
+
+/**
+ * Plane removes all assignees (or labels) of an item in one statement and inserts the new ones in the next, so only
+ * an empty list can be a half-done edit; a list with someone in it is whole.
+ */
+function withheld(kept: Snapshot, seen: Snapshot): { snapshot: Snapshot; losses: ("assignees" | "labels")[] } {
+  const losses = (["assignees", "labels"] as const).filter(
+    (field) => kept[field].length > 0 && seen[field].length === 0,
+  );
+  const snapshot = { ...seen };
+  for (const field of losses) snapshot[field] = kept[field];
+  return { snapshot, losses };
+}
+
+function alive(kept: KeptItem, snapshot: Snapshot, doubt: NonNullable<KeptItem["doubt"]> = {}): KeptItem {
+  const { gone: _gone, doubt: _doubt, ...rest } = kept;
+  return { ...rest, snapshot, ...(Object.keys(doubt).length > 0 && { doubt }) };
+}
+
+function sameDoubt(a: KeptItem["doubt"], b: KeptItem["doubt"]): boolean {
+  return a?.assignees === b?.assignees && a?.labels === b?.labels && a?.gone === b?.gone;
+}

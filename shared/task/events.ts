@@ -1,0 +1,123 @@
+import type { Priority, Word } from "./snapshot.ts";
+
+/** What can have happened to a work item between two snapshots. */
+export type TaskEvent =
+  | { kind: "created" }
+  | { kind: "assigned"; who: string }
+  | { kind: "unassigned"; who: string }
+  | { kind: "started" }
+  | { kind: "blocked" }
+  | { kind: "unblocked" }
+  | { kind: "completed" }
+  | { kind: "cancelled" }
+  | { kind: "reopened" }
+  | { kind: "removed" }
+  | { kind: "restored" }
+  | { kind: "renamed"; from: string }
+  | { kind: "due"; from: string | null; to: string | null }
+  | { kind: "priority"; from: Priority; to: Priority }
+  | { kind: "comment_added"; comment: string; author: string | null }
+  | { kind: "comment_edited"; comment: string; author: string | null };
+
+export type ProjectEvent = { kind: "project_created" } | { kind: "project_completed" };
+
+export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
+
+export type Event = TaskEvent | ProjectEvent | CycleEvent;
+
+export type EventKind = Event["kind"];
+
+export const EVENT_KINDS = [
+  "created",
+  "assigned",
+  "unassigned",
+  "started",
+  "blocked",
+  "unblocked",
+  "completed",
+  "cancelled",
+  "reopened",
+  "removed",
+  "restored",
+  "renamed",
+  "due",
+  "priority",
+  "comment_added",
+  "comment_edited",
+  "project_created",
+  "project_completed",
+  "cycle_started",
+  "cycle_completed",
+] as const satisfies readonly EventKind[];
+
+/** The part of an action's id that names the event: one per event of one commit. */
+export function eventName(event: Event): string {
+  switch (event.kind) {
+    case "assigned":
+    case "unassigned":
+      return `${event.kind}.${event.who}`;
+    case "comment_added":
+    case "comment_edited":
+      return `${event.kind}.${event.comment}`;
+    default:
+      return event.kind;
+  }
+}
+
+/** What a rule may know besides the event, in names people read; gathered before the decision. */
+export interface Facts {
+  /** `task` events carry the item; project and cycle events only the project (and the cycle). */
+  item?: {
+    id: string;
+    /** `ONB-12` */
+    key: string;
+    title: string;
+    word: Word;
+    priority: Priority;
+    due: string | null;
+    url: string;
+    /** Display names. */
+    assignees: string[];
+    /** The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`. */
+    agent?: string;
+    labels: string[];
+    /** Open blockers. */
+    blockers: { key: string; title: string }[];
+    /** From started to completed, by Plane's clock; absent when the start was not seen. */
+    timeSpentMs?: number;
+    /** How many items wait for this one. */
+    dependants: number;
+  };
+  project: { id: string; identifier: string; name: string; url: string };
+  cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
+  comment?: { id: string /** Plain text, at most 300 characters. */; text: string };
+  /** Who did it, when it is known: `someone` is said by leaving it out. */
+  actor?: { id: string; name: string; isAgent: boolean };
+  /** Plane's time of the change. */
+  at: string;
+}
+
+/** What to do about an event: becomes the job `key:rev:event:target` in the same commit as the snapshot. */
+export interface Action {
+  /** Where it goes, for example `telegram:-100123` or `forward:0`. Part of the job's id. */
+  target: string;
+  queue: "outbox" | "forward";
+  lane: string;
+  body: Body;
+  /** The rule that decided, for the log and the page. */
+  rule: string;
+}
+
+/** The body of every action's job: the event with its facts, still data, not text. */
+export interface Body {
+  event: Event;
+  facts: Facts;
+  correlation: string;
+}
+
+/** A consumer's rule list: pure. `needsActor` says whether `facts.actor` must be read when the hint does not tell. */
+export interface Consumer {
+  name: string;
+  needsActor(event: Event): boolean;
+  decide(event: Event, facts: Facts, correlation: string): Action[];
+}

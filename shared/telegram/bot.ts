@@ -1,0 +1,125 @@
+import { Api, GrammyError, HttpError } from "grammy/web";
+import { z } from "zod";
+import type { Metrics } from "../metrics.ts";
+import type { Ms } from "../store/port.ts";
+import { NoAnswer, observedFetch } from "./answer.ts";
+import type { RichText } from "./text.ts";
+
+/** A chat's number, or `@name` of a public group or channel. */
+export type Chat = number | string;
+
+/**
+ * Why a call did not succeed.
+ * - `wait`: too many calls (429); nothing was done; ask again after `ms`.
+ * - `refused`: Telegram said no. `lasting`: it would say so again (400). Otherwise a human must mend
+ *   something first: the token (401), the bot's place in the chat (403), the address (404).
+ * - `not_sent`: nothing was done: the request never reached Telegram, or it answered that it failed.
+ * - `unknown`: the request went out and no usable answer came back: it may have been done.
+ */
+export type Failure =
+  | { kind: "wait"; ms: Ms }
+  | { kind: "refused"; reason: string; lasting: boolean }
+  | { kind: "not_sent"; reason: string }
+  | { kind: "unknown"; reason: string };
+
+export type SendOutcome = { kind: "sent"; messageId: number } | Failure;
+
+/** `gone`: there is no such message (any more) that could be edited; what it should say must be sent anew. */
+export type EditOutcome = { kind: "edited" } | { kind: "gone"; reason: string } | Failure;
+
+export type MeOutcome = { kind: "me"; id: number; username: string } | Failure;
+
+/** The Bot API calls the product makes. They never throw, never repeat a call, and no reason holds the token. */
+export interface Bot {
+  me(): Promise<MeOutcome>;
+  send(chat: Chat, text: RichText): Promise<SendOutcome>;
+  /** A message that already says so counts as edited. */
+  edit(chat: Chat, messageId: number, text: RichText): Promise<EditOutcome>;
+}
+
+interface BotOptions {
+  token: string;
+  /** Without a slash at the end; `https://api.telegram.org` is Telegram's own. */
+  apiRoot: string;
+  fetch: typeof fetch;
+  metrics: Metrics;
+  /** How long one call may take. 30 s: as long as any call to another system of ours. */
+  timeout?: Ms;
+}
+
+/** When a 429 does not say how long to wait. */
+const DEFAULT_WAIT = 5_000;
+
+const meSchema = z.object({ id: z.number().int(), username: z.string() });
+const messageSchema = z.object({ message_id: z.number().int() });
+
+const SAME = /message is not modified/i;
+const GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
+
+/** The Bot API through grammY's plain client: no plug-ins, so nothing is repeated behind the outbox's back. */
+export function createBot(options: BotOptions): Bot {
+  const { token, metrics, timeout = 30_000 } = options;
+  const api = new Api(token, {
+    apiRoot: options.apiRoot.replace(/\/+$/, ""),
+    fetch: observedFetch(options.fetch),
+    timeoutSeconds: timeout / 1000,
+  });
+  const clean = (reason: string) => reason.replaceAll(token, "[token]");
+
+  function failure(thrown: unknown): Failure {
+    if (thrown instanceof GrammyError) return refusal(thrown);
+    const cause = thrown instanceof HttpError ? thrown.error : thrown;
+    if (cause instanceof NoAnswer) return { kind: cause.kind, reason: clean(cause.message) };
+    return { kind: "unknown", reason: `no answer within ${timeout} ms` };
+  }
+
+  function refusal(error: GrammyError): Failure {
+    const { retry_after, migrate_to_chat_id } = error.parameters;
+    if (error.error_code === 429) {
+      return { kind: "wait", ms: retry_after === undefined ? DEFAULT_WAIT : retry_after * 1000 };
+    }
+    const moved = migrate_to_chat_id === undefined ? "" : ` (the chat is now ${migrate_to_chat_id})`;
+    const reason = clean(`${error.error_code} ${error.description}${moved}`);
+    if (error.error_code >= 500) return { kind: "not_sent", reason };
+    return { kind: "refused", reason, lasting: error.error_code === 400 };
+  }
+
+  async function call<T extends { kind: string }>(
+    method: string,
+    run: () => Promise<T>,
+    otherwise: (failed: Failure) => T | Failure = (failed) => failed,
+  ): Promise<T | Failure> {
+    const outcome = await run().catch((thrown: unknown) => otherwise(failure(thrown)));
+    metrics.count("groundcrew_telegram_calls_total", { method, outcome: outcome.kind });
+    return outcome;
+  }
+
+  return {
+    me: () =>
+      call("getMe", async () => {
+        const me = meSchema.safeParse(await api.getMe());
+        if (!me.success) return { kind: "unknown", reason: "the answer names no bot" };
+        return { kind: "me", ...me.data };
+      }),
+    send: (chat, { text, entities }) =>
+      call("sendMessage", async () => {
+        const options = { entities, link_preview_options: { is_disabled: true } };
+        const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
+        if (!message.success) return { kind: "unknown", reason: "the answer names no message" };
+        return { kind: "sent", messageId: message.data.message_id };
+      }),
+    edit: (chat, messageId, { text, entities }) =>
+      call<EditOutcome>(
+        "editMessageText",
+        async () => {
+          await api.editMessageText(chat, messageId, text, { entities, link_preview_options: { is_disabled: true } });
+          return { kind: "edited" };
+        },
+        (failed) => {
+          if (failed.kind !== "refused") return failed;
+          if (SAME.test(failed.reason)) return { kind: "edited" };
+          return GONE.test(failed.reason) ? { kind: "gone", reason: failed.reason } : failed;
+        },
+      ),
+  };
+}

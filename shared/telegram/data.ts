@@ -1,0 +1,34 @@
+import type { RichText } from "./text.ts";
+import { plain } from "./text.ts";
+
+/** C0 and C1 controls, line and paragraph separators, and whatever counts as a blank: each run becomes one space. */
+const BLANKS = /[\p{Cc}\u2028\u2029\s]+/gu;
+
+/** Marks that reorder or hide what is around them: bidirectional controls, zero-width blanks, tags, and private noise. */
+const INVISIBLE = /[\u061c\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+/**
+ * Where Telegram itself would find an address, a name, a tag or a command in plain text (bots cannot switch it off).
+ * A word joiner after the sign is invisible and ends what Telegram takes for one.
+ */
+const FINDABLE = /[@#$/.:](?=[\p{L}\p{N}_/])/gu;
+const WORD_JOINER = "\u2060";
+
+/**
+ * Text that somebody else wrote (a title, a name, a comment), made harmless and shown as it is: one line, no control
+ * or bidirectional characters, no half surrogate pairs, nothing that Telegram turns into a link or a mention by itself.
+ * At most `limit` UTF-16 units, then "…".
+ */
+export function data(text: string, limit = 200): RichText {
+  const line = text.toWellFormed().replace(BLANKS, " ").replace(INVISIBLE, "").replace(BLANKS, " ").trim();
+  return plain(shortened(line, limit).replace(FINDABLE, `$&${WORD_JOINER}`));
+}
+
+function shortened(line: string, limit: number): string {
+  if (line.length <= limit) return line;
+  return `${line
+    .slice(0, limit - 1)
+    .toWellFormed()
+    .replace(/\ufffd$/, "")
+    .trimEnd()}…`;
+}

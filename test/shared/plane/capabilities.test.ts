@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { projects } from "../../../shared/plane/projects.ts";
+import { relations } from "../../../shared/plane/relations.ts";
+import { recordedExchanges } from "../../plane-recording.ts";
+import { failure, ME, scripted } from "./harness.ts";
+import type { Step } from "./scripted-server.ts";
+
+const DAY = 86_400_000;
+const params = { project: ME.id, item: ME.id };
+
+function info(current_version: string): Step {
+  const instance = { current_version, edition: "PLANE_COMMUNITY", is_setup_done: true, workspaces_exist: true };
+  return { status: 200, body: { instance, config: { enable_signup: true, file_size_limit: 5_242_880 } } };
+}
+
+test.each([
+  ["app-api-and-health.json", { version: "1.3.1", relations: true }],
+  ["v1.2.2-where-it-differs.json", { version: "1.2.0", relations: false }],
+])("what the recorded server of %s can do", async (file, expected) => {
+  const recorded = recordedExchanges()
+    .get(file)
+    ?.find(({ name }) => name === "instance_info");
+  const { client, server } = await scripted([{ status: 200, body: recorded?.response.body }]);
+  expect(await client.capabilities()).toEqual(expected);
+  expect(server.requests[0]).toMatchObject({
+    url: "/api/instances/",
+    headers: expect.not.objectContaining({ "x-api-key": expect.anything() }),
+  });
+});
+
+test.each([
+  ["0.27.1", false],
+  ["1.2.9", false],
+  ["1.3.0", true],
+  ["1.10.0", true],
+  ["v2.0.0-rc1", true],
+  ["nightly", true],
+])("version %s has relations: %s", async (version, expected) => {
+  const { client } = await scripted([info(version)]);
+  expect(await client.capabilities()).toEqual({ version, relations: expected });
+});
+
+test("it is asked once, also by callers at the same time, and again after a day", async () => {
+  const { client, server, advance } = await scripted([info("1.2.0"), info("1.3.1")]);
+  await Promise.all([client.capabilities(), client.capabilities()]);
+  advance(DAY - 1);
+  expect((await client.capabilities()).relations).toBe(false);
+  expect(server.requests).toHaveLength(1);
+  advance(1);
+  expect((await client.capabilities()).relations).toBe(true);
+  expect(server.requests).toHaveLength(2);
+});
+
+test("a failure is not remembered", async () => {
+  const { client } = await scripted([{ status: 500, body: "" }, info("1.3.1")], { retryDelays: [] });
+  expect(await failure(client.capabilities())).toMatchObject({ code: "unavailable" });
+  expect((await client.capabilities()).version).toBe("1.3.1");
+});
+
+test("a server without a route for relations is believed over its version, for a day", async () => {
+  const { client, advance } = await scripted([{ status: 404, body: { error: "Page not found." } }, info("1.4.0")]);
+  expect(await failure(client.call(relations.list, { params }))).toMatchObject({ code: "not_found", noRoute: true });
+  expect((await client.capabilities()).relations).toBe(false);
+  advance(DAY);
+  expect((await client.capabilities()).relations).toBe(true);
+});
+
+test("neither an item that is not there nor another missing route speaks against relations", async () => {
+  const gone = { status: 404, body: { error: "The requested resource does not exist." } };
+  const { client } = await scripted([gone, { status: 404, body: { error: "Page not found." } }, info("1.3.1")]);
+  await failure(client.call(relations.list, { params }));
+  await failure(client.call(projects.summary, { params }));
+  expect((await client.capabilities()).relations).toBe(true);
+});

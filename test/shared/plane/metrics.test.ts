@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { COUNTERS, HISTOGRAMS } from "../../../shared/metrics.ts";
+import { workItems } from "../../../shared/plane/work-items.ts";
+import { failure, ME, NOT_FOUND, scripted } from "./harness.ts";
+
+const params = { project: "d8d562c1-052e-4994-bbe2-1e0d1be72c34", item: ME.id };
+
+test("each request is counted by operation and status, timed by method and route pattern, and repetitions are counted", async () => {
+  const { client, counted } = await scripted([
+    { status: 502, body: "" },
+    (_request, response) => response.destroy(),
+    NOT_FOUND,
+  ]);
+  await failure(client.call(workItems.get, { params }));
+  const timed = { method: "GET", endpoint: "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/" };
+  const calls = (status: string) => ({
+    name: "plane_api_calls_total",
+    labels: { operation: "work_items_get", status },
+  });
+  const time = { name: "plane_api_request_duration_seconds", labels: timed, seconds: 0 };
+  const again = { name: "plane_api_retry_total", labels: { operation: "work_items_get" } };
+  expect(counted).toEqual([time, calls("502"), again, time, calls("none"), again, time, calls("404")]);
+});
+
+test("the duration is in seconds of the clock", async () => {
+  let asked = 0;
+  const clock = () => {
+    asked += 1;
+    return asked * 250;
+  };
+  const { client, counted } = await scripted([NOT_FOUND], { clock });
+  await failure(client.call(workItems.get, { params }));
+  expect(counted.find(({ seconds }) => seconds !== undefined)?.seconds).toBe(0.25);
+});
+
+test("labels are the declared ones and hold no id", async () => {
+  const { client, counted } = await scripted([NOT_FOUND], { workspace: "secret-workspace" });
+  await failure(client.call(workItems.get, { params, query: { fields: "id" } }));
+  const declared: Record<string, { labels: readonly string[] }> = { ...COUNTERS, ...HISTOGRAMS };
+  for (const { name, labels } of counted) {
+    expect(Object.keys(labels)).toEqual(declared[name]?.labels);
+    for (const value of [params.project, params.item, "secret-workspace", "fields"])
+      expect(JSON.stringify(labels)).not.toContain(value);
+  }
+});

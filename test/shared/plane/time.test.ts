@@ -1,0 +1,53 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { planeTime, time } from "../../../shared/plane/time.ts";
+
+test("a time of Plane keeps its microseconds", () => {
+  expect(planeTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
+});
+
+test("microseconds that Plane leaves out are zeros", () => {
+  expect(planeTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
+});
+
+test("a time in the time zone of the key's owner is brought to UTC, over midnight and new year too", () => {
+  expect(planeTime("2026-11-21T05:33:08.694237+01:00")).toBe("2026-11-21T04:33:08.694237Z");
+  expect(planeTime("2027-01-01T05:15:00+05:45")).toBe("2026-12-31T23:30:00.000000Z");
+  expect(planeTime("2026-11-20T23:33:08.000001-05:00")).toBe("2026-11-21T04:33:08.000001Z");
+});
+
+test("the order of the texts is the order of the times, whatever zones they were printed in", () => {
+  const moment = fc.record({
+    micros: fc.bigInt({ min: 0n, max: 4_102_444_800_000_000n }),
+    minutes: fc.integer({ min: -12 * 60, max: 14 * 60 }),
+  });
+  fc.assert(
+    fc.property(moment, moment, (a, b) => {
+      const [first, second] = [planeTime(printed(a)), planeTime(printed(b))];
+      expect(first < second).toBe(a.micros < b.micros);
+      expect(first === second).toBe(a.micros === b.micros);
+    }),
+  );
+});
+
+test.each([
+  "",
+  "yesterday",
+  "2026-11-21",
+  "2026-11-21T04:33:08",
+  "2026-13-01T00:00:00Z",
+  "2026-11-21T04:33:08.1234567Z",
+])("%j is not taken for a time", (text) => {
+  expect(() => planeTime(text)).toThrow(RangeError);
+  expect(time.safeParse(text).success).toBe(false);
+});
+
+/** As Django prints it: the zone's local time, microseconds only when there are any. */
+function printed({ micros, minutes }: { micros: bigint; minutes: number }): string {
+  const local = new Date(Number(micros / 1000n) + minutes * 60_000).toISOString().slice(0, 19);
+  const fraction = micros % 1_000_000n === 0n ? "" : `.${String(micros % 1_000_000n).padStart(6, "0")}`;
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) =>
+    String(part).padStart(2, "0"),
+  );
+  return `${local}${fraction}${minutes === 0 ? "Z" : `${minutes < 0 ? "-" : "+"}${hours}:${rest}`}`;
+}

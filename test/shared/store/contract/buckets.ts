@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import type { Open } from "../engine.ts";
+
+const MINUTE = 60_000;
+
+export function bucketContract(open: Open) {
+  describe("a bucket", () => {
+    test("gives up to the limit and then says how long to wait, spending nothing", async () => {
+      const { store, time } = await open();
+      expect(await store.spend("plane:key", 2, 3, MINUTE)).toBe(0);
+      time.now += 10_000;
+      expect(await store.spend("plane:key", 1, 3, MINUTE)).toBe(0);
+      expect(await store.spend("plane:key", 1, 3, MINUTE)).toBe(50_000);
+      expect(await store.spend("plane:key", 3, 3, MINUTE)).toBe(60_000);
+      time.now += 49_999;
+      expect(await store.spend("plane:key", 1, 3, MINUTE)).toBe(1);
+      time.now += 1;
+      expect(await store.spend("plane:key", 2, 3, MINUTE)).toBe(0);
+      expect(await store.spend("plane:key", 1, 3, MINUTE)).toBe(10_000);
+      expect(await store.spend("other", 3, 3, MINUTE)).toBe(0);
+    });
+
+    test("is a sliding window: in no window of that length is more than the limit spent", async () => {
+      const { store, time } = await open();
+      const spent: { at: number; n: number }[] = [];
+      for (let i = 0; i < 300; i++) {
+        const n = 1 + ((i * 7) % 3);
+        const wait = await store.spend("b", n, 10, 1000);
+        if (wait === 0) spent.push({ at: time.now, n });
+        // Ask again too early now and then, as a second caller would.
+        else time.now += i % 4 === 0 ? Math.ceil(wait / 2) : wait;
+        time.now += (i * 13) % 40;
+      }
+      for (const { at } of spent) {
+        const inWindow = spent.filter((other) => other.at > at - 1000 && other.at <= at);
+        expect(inWindow.reduce((sum, other) => sum + other.n, 0)).toBeLessThanOrEqual(10);
+      }
+      expect(spent.length).toBeGreaterThan(50);
+    });
+
+    test("can be spent as soon as the wait it gave is over", async () => {
+      const { store, time } = await open();
+      for (let i = 0; i < 5; i++) {
+        time.now += 17 * i;
+        await store.spend("b", 1, 5, 1000);
+      }
+      for (let i = 0; i < 10; i++) {
+        const wait = await store.spend("b", 2, 5, 1000);
+        expect(wait).toBeGreaterThan(0);
+        time.now += wait - 1;
+        expect(await store.spend("b", 2, 5, 1000)).toBe(1);
+        time.now += 1;
+        expect(await store.spend("b", 2, 5, 1000)).toBe(0);
+        await store.spend("b", 1, 5, 1000);
+        time.now += 3;
+      }
+    });
+
+    test("takes different limits, so that some room can be kept for those in a hurry", async () => {
+      const { store } = await open();
+      for (let i = 0; i < 50; i++) expect(await store.spend("b", 1, 50, MINUTE)).toBe(0);
+      expect(await store.spend("b", 1, 50, MINUTE)).toBe(MINUTE);
+      expect(await store.spend("b", 10, 60, MINUTE)).toBe(0);
+      expect(await store.spend("b", 1, 60, MINUTE)).toBe(MINUTE);
+    });
+
+    test("makes what can never fit wait, a window at a time", async () => {
+      const { store } = await open();
+      expect(await store.spend("b", 4, 3, 1000)).toBe(1000);
+      expect(await store.spend("b", 3, 3, 1000)).toBe(0);
+    });
+
+    test("gives no more than the limit to many who ask at once", async () => {
+      const { store } = await open();
+      const waits = await Promise.all(Array.from({ length: 40 }, () => store.spend("b", 1, 7, 1000)));
+      expect(waits.filter((wait) => wait === 0)).toHaveLength(7);
+      expect(waits.filter((wait) => wait === 1000)).toHaveLength(33);
+    });
+
+    test("that is on hold gives nothing until then", async () => {
+      const { store, time } = await open();
+      await store.hold("b", 30_000);
+      expect(await store.spend("b", 1, 60, MINUTE)).toBe(30_000);
+      expect(await store.spend("other", 1, 60, MINUTE)).toBe(0);
+      time.now += 29_999;
+      expect(await store.spend("b", 1, 60, MINUTE)).toBe(1);
+      time.now += 1;
+      expect(await store.spend("b", 60, 60, MINUTE)).toBe(0);
+    });
+
+    test("keeps the later of two holds", async () => {
+      const { store, time } = await open();
+      await store.hold("b", 30_000);
+      await store.hold("b", 10_000);
+      expect(await store.spend("b", 1, 9, 1000)).toBe(30_000);
+      time.now += 25_000;
+      await store.hold("b", 10_000);
+      expect(await store.spend("b", 1, 9, 1000)).toBe(10_000);
+    });
+
+    test("waits for the hold or the window, whichever is longer", async () => {
+      const { store, time } = await open();
+      await store.spend("b", 5, 5, 10_000);
+      await store.hold("b", 4_000);
+      expect(await store.spend("b", 1, 5, 10_000)).toBe(10_000);
+      await store.hold("b", 14_000);
+      expect(await store.spend("b", 1, 5, 10_000)).toBe(14_000);
+      time.now += 14_000;
+      expect(await store.spend("b", 5, 5, 10_000)).toBe(0);
+    });
+  });
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import type { Json } from "../../../../shared/store/port.ts";
+import type { Open } from "../engine.ts";
+
+const VALUES: [string, Json][] = [
+  ["null", null],
+  ["false, which is kept like any value", false],
+  ["zero", 0],
+  ["an empty string", ""],
+  ["a string that looks like a number", "123"],
+  ["a string that looks like JSON", '{"a":[]}'],
+  ["an empty array", []],
+  ["an empty object", {}],
+  ["empty ones inside others", { a: [], b: {}, c: [[], {}], d: { e: [] } }],
+  ["a __proto__ key", JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1}}')],
+  ["great and small numbers", [1e21, -1e21, 5e-324, 1.7976931348623157e308, 9007199254740991, 0.1, -0.5, 1e-7]],
+  ["text of many scripts", "é ñ 漢字 עברית \u202Eabc \u{1F468}\u200D\u{1F469} \u0000 \u001b[31m \u2028 \ufeff"],
+  ["lone surrogates", ["\ud800", "a\udc00b", "\udfff\ud800"]],
+  ["quotes, backslashes, line ends", "\"'\\\r\n\t`$(id);--"],
+  ["deep nesting", Array.from({ length: 500 }).reduce<Json>((inner) => [inner], 1)],
+  ["numeric keys", { "2": "b", "1": "a", "": "empty" }],
+  ["one megabyte", "x".repeat(1_000_000)],
+];
+
+export function jsonContract(open: Open) {
+  describe("JSON", () => {
+    test.each(VALUES)(
+      "%s comes back exactly as it was put in: as a value, a job's body and a dead job's",
+      async (_, value) => {
+        const { store } = await open();
+        const id = "job";
+        await store.commit({
+          put: [{ key: "k", value, sets: ["s"] }],
+          jobs: [{ id, queue: "inbox", lane: "l", body: value }],
+        });
+        const text = JSON.stringify(value);
+        expect(JSON.stringify((await store.read(["k"]))[0]?.value)).toBe(text);
+        expect(JSON.stringify((await store.scan("s")).rows[0]?.value)).toBe(text);
+        const [job] = await store.take("inbox", 1000, 1);
+        expect(JSON.stringify(job?.body)).toBe(text);
+        if (job) await store.settle(job, { dead: "poison" });
+        expect(JSON.stringify((await store.dead("inbox"))[0]?.body)).toBe(text);
+        expect({}).not.toHaveProperty("polluted");
+      },
+    );
+
+    test("what is not JSON is refused whole: a function, a BigInt, a circle", async () => {
+      const { store } = await open();
+      const circle: unknown[] = [];
+      circle.push(circle);
+      for (const value of [() => 1, 10n, circle, Symbol("s")]) {
+        await expect(
+          store.commit({
+            put: [
+              { key: "a", value: 1 },
+              { key: "b", value },
+            ],
+          }),
+        ).rejects.toThrow(TypeError);
+      }
+      expect(await store.read(["a", "b"])).toEqual([undefined, undefined]);
+    });
+
+    test("what JSON cannot say becomes what JSON.stringify makes of it: NaN null, -0 zero, undefined nothing", async () => {
+      const { store } = await open();
+      await store.commit({
+        put: [{ key: "a", value: { nan: Number.NaN, zero: -0, none: undefined, date: new Date(0) } }],
+      });
+      expect((await store.read(["a"]))[0]?.value).toStrictEqual({
+        nan: null,
+        zero: 0,
+        date: "1970-01-01T00:00:00.000Z",
+      });
+    });
+  });
+}

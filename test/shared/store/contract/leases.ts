@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import { type Open, START } from "../engine.ts";
+
+const DAY = 24 * 60 * 60 * 1000;
+
+export function leaseContract(open: Open) {
+  test("the store's clock is what leases and due times go by", async () => {
+    const { store, time } = await open();
+    expect(await store.now()).toBe(START);
+    time.now += 5;
+    expect(await store.now()).toBe(START + 5);
+  });
+
+  describe("a lease", () => {
+    test("belongs to the first who asks; others are told who has it and until when", async () => {
+      const { store } = await open();
+      const lease = await store.lease("claim:a", "ann", 1000);
+      expect(lease).toEqual({ fence: START, until: START + 1000 });
+      expect(await store.lease("claim:a", "bob", 5000)).toEqual({ heldBy: "ann", until: START + 1000 });
+      expect(await store.lease("claim:b", "bob", 5000)).toEqual({ fence: expect.any(Number), until: START + 5000 });
+    });
+
+    test("has one winner when many ask at once", async () => {
+      const { store } = await open();
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => store.lease("claim:a", `agent-${i}`, 1000)),
+      );
+      expect(answers.filter((answer) => "fence" in answer)).toHaveLength(1);
+      expect(new Set(answers.map((answer) => ("heldBy" in answer ? answer.heldBy : "")))).toEqual(
+        new Set(["", "agent-0"]),
+      );
+    });
+
+    test("is renewed by its owner under the same fencing token", async () => {
+      const { store, time } = await open();
+      const first = await store.lease("claim:a", "ann", 1000);
+      time.now += 999;
+      expect(await store.lease("claim:a", "ann", 1000)).toEqual({ ...first, until: START + 1999 });
+      time.now += 999;
+      expect(await store.lease("claim:a", "bob", 1000)).toMatchObject({ heldBy: "ann" });
+    });
+
+    test("that ran out is anyone's, and its old owner comes back under a new token", async () => {
+      const { store, time } = await open();
+      const ann = await store.lease("claim:a", "ann", 1000);
+      time.now += 1000;
+      const again = await store.lease("claim:a", "ann", 1000);
+      time.now += 1000;
+      const bob = await store.lease("claim:a", "bob", 1000);
+      if (!("fence" in ann && "fence" in again && "fence" in bob)) throw new Error("not leased");
+      expect(again.fence).toBeGreaterThan(ann.fence);
+      expect(bob.fence).toBeGreaterThan(again.fence);
+    });
+
+    test("gives only growing tokens, after a release, an expiry and with a clock set back", async () => {
+      const { store, time } = await open();
+      const fences: number[] = [];
+      for (let i = 0; i < 9; i++) {
+        const lease = await store.lease("claim:a", `agent-${i}`, 1000);
+        if (!("fence" in lease)) throw new Error("not leased");
+        fences.push(lease.fence);
+        if (i % 3 === 1) time.now += 1000;
+        else expect(await store.release("claim:a", lease.fence)).toBe(true);
+        if (i % 3 === 2) time.now -= 3_600_000;
+      }
+      for (const [i, fence] of fences.entries()) expect(fence).toBeGreaterThan(fences[i - 1] ?? 0);
+    });
+
+    test("has a token of at least the milliseconds, so also a store that was lost begins above the old ones", async () => {
+      const before = await open();
+      const old = await before.store.lease("claim:a", "ann", 1000);
+      const after = await open();
+      after.time.now = before.time.now + 1;
+      const young = await after.store.lease("claim:a", "bob", 1000);
+      if (!("fence" in old && "fence" in young)) throw new Error("not leased");
+      expect(young.fence).toBeGreaterThan(old.fence);
+    });
+
+    test("still has greater tokens long after the last one was forgotten", async () => {
+      const { store, time } = await open();
+      const old = await store.lease("claim:a", "ann", 1000);
+      time.now += 30 * DAY;
+      for (let i = 0; i < 3; i++) await store.commit({ put: [{ key: "k", value: i }] });
+      const young = await store.lease("claim:a", "bob", 1000);
+      if (!("fence" in old && "fence" in young)) throw new Error("not leased");
+      expect(young.fence).toBeGreaterThan(old.fence);
+    });
+
+    test("is released by its token only, once, and not after it ran out", async () => {
+      const { store, time } = await open();
+      const lease = await store.lease("claim:a", "ann", 1000);
+      if (!("fence" in lease)) throw new Error("not leased");
+      expect(await store.release("claim:a", lease.fence - 1)).toBe(false);
+      expect(await store.release("claim:a", lease.fence + 1)).toBe(false);
+      expect(await store.release("claim:none", lease.fence)).toBe(false);
+      expect(await store.lease("claim:a", "bob", 1000)).toMatchObject({ heldBy: "ann" });
+      expect(await store.release("claim:a", lease.fence)).toBe(true);
+      expect(await store.release("claim:a", lease.fence)).toBe(false);
+      const bob = await store.lease("claim:a", "bob", 1000);
+      if (!("fence" in bob)) throw new Error("not leased");
+      time.now += 1000;
+      expect(await store.release("claim:a", bob.fence)).toBe(false);
+    });
+
+    test("is no kept value: the key of the same name is another thing", async () => {
+      const { store } = await open();
+      await store.lease("a", "ann", 1000);
+      expect(await store.read(["a"])).toEqual([undefined]);
+      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1 }] })).toBe("kept");
+    });
+  });
+}

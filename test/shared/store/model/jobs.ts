@@ -1,0 +1,189 @@
+import fc from "fast-check";
+import { expect } from "vitest";
+import type { Leased, Ms, Settlement } from "../../../../shared/store/port.ts";
+import type { Opened } from "../engine.ts";
+
+const LANES = ["l1", "l2", "l3"] as const;
+
+const call = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("add" as const),
+      id: fc.integer({ min: 0, max: 11 }),
+      lane: fc.constantFrom(...LANES),
+      delay: fc.option(fc.integer({ min: -20, max: 40 }), { nil: undefined }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("take" as const),
+      ttl: fc.integer({ min: 1, max: 40 }),
+      max: fc.integer({ min: 0, max: 4 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("settle" as const),
+      // Which of the leases ever handed out, the newest first: often one that was lost meanwhile.
+      which: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 9 })),
+      how: fc.constantFrom("done" as const, "done" as const, "retry" as const, "dead" as const),
+      delay: fc.integer({ min: -10, max: 40 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("replay" as const), id: fc.integer({ min: 0, max: 11 }) }) },
+);
+
+/** A worker that crashes is one that never settles: its lease runs out, or is void when the whole process restarts. */
+export const jobHistory = fc.array(
+  fc.record({
+    wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 50 })),
+    restart: fc.integer({ min: 0, max: 29 }).map((n) => n === 0),
+    calls: fc.array(call, { minLength: 1, maxLength: 5 }),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
+type History = typeof jobHistory extends fc.Arbitrary<infer T> ? T : never;
+
+interface Waiting {
+  id: string;
+  lane: string;
+  at: Ms;
+  tries: number;
+  lease?: { token: string; until: Ms } | undefined;
+}
+
+interface Options {
+  /** True where a restart makes the leases of taken jobs void. */
+  voids: boolean;
+}
+
+/** Plays a history against the store and beside it against plain lists; in the end everything added is accounted for. */
+export async function playJobs(opened: Opened, history: History, { voids }: Options) {
+  let lanes = new Map<string, Waiting[]>(LANES.map((lane) => [lane, []]));
+  const dead = new Map<string, string>();
+  const seen = new Set<string>();
+  const done = new Set<string>();
+  const leases: Leased[] = [];
+  const due = (head: Waiting) => head.lease?.until ?? head.at;
+
+  async function take(ttl: Ms, max: number) {
+    const now = opened.time.now;
+    const taken = await opened.store.take("outbox", ttl, max);
+    const heads = [...lanes.values()].flatMap((lane) => lane.slice(0, 1)).filter((head) => due(head) <= now);
+    expect(taken).toHaveLength(Math.min(max, heads.length));
+    expect(taken.map((one) => due(headOf(one)))).toEqual(
+      heads
+        .map(due)
+        .sort((a, b) => a - b)
+        .slice(0, max),
+    );
+    for (const one of taken) {
+      const head = headOf(one);
+      head.tries += 1;
+      head.lease = { token: one.token, until: now + ttl };
+      expect(one).toEqual({ ...one, queue: "outbox", body: { id: one.id }, tries: head.tries, until: now + ttl });
+      leases.unshift(one);
+    }
+    return taken;
+  }
+
+  /** The model's job, which must be the first of its lane. */
+  function headOf({ id, lane }: { id: string; lane: string }): Waiting {
+    const head = lanes.get(lane)?.[0];
+    if (head?.id !== id) throw new Error(`${id} was taken, but the first of ${lane} is ${head?.id}`);
+    return head;
+  }
+
+  async function settle(one: Leased, how: Settlement) {
+    const head = lanes.get(one.lane)?.[0];
+    const good = head?.id === one.id && head.lease?.token === one.token;
+    expect(await opened.store.settle(one, how)).toBe(good);
+    if (!good || !head) return;
+    head.lease = undefined;
+    if ("retryAt" in how) {
+      head.at = how.retryAt;
+      return;
+    }
+    lanes.get(one.lane)?.shift();
+    if ("dead" in how) dead.set(one.id, one.lane);
+    else done.add(one.id);
+  }
+
+  async function play(one: Call) {
+    const now = opened.time.now;
+    switch (one.do) {
+      case "add": {
+        const id = `j${one.id}`;
+        const at = one.delay === undefined ? undefined : now + one.delay;
+        const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...(at !== undefined && { at }) };
+        expect(await opened.store.commit({ jobs: [job] })).toBe("kept");
+        if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0 });
+        seen.add(id);
+        return;
+      }
+      case "take":
+        await take(one.ttl, one.max);
+        return;
+      case "settle": {
+        const lease = leases[one.which];
+        if (!lease) return;
+        await settle(
+          lease,
+          one.how === "done" ? { done: true } : one.how === "dead" ? { dead: "no" } : { retryAt: now + one.delay },
+        );
+        return;
+      }
+      case "replay": {
+        const id = `j${one.id}`;
+        const lane = dead.get(id);
+        expect(await opened.store.replay("outbox", id)).toBe(lane !== undefined);
+        if (lane === undefined) return;
+        dead.delete(id);
+        lanes.get(lane)?.push({ id, lane, at: now, tries: 0 });
+      }
+    }
+  }
+
+  for (const { wait, restart, calls } of history) {
+    opened.time.now += wait;
+    if (restart && opened.restart) {
+      await opened.restart();
+      if (voids) {
+        lanes = new Map([...lanes].map(([lane, jobs]) => [lane, jobs.map((one) => ({ ...one, lease: undefined }))]));
+      }
+    }
+    for (const one of calls) await play(one);
+    const waiting = [...lanes.values()].flat();
+    const oldest = [...lanes.values()]
+      .flatMap((lane) => lane.slice(0, 1).map(due))
+      .filter((at) => at <= opened.time.now);
+    expect((await opened.store.stats()).queues.outbox).toEqual({
+      pending: waiting.length,
+      dead: dead.size,
+      ...(oldest.length > 0 && { oldest: Math.min(...oldest) }),
+    });
+    expect((await opened.store.dead("outbox")).map(({ id }) => id).sort()).toEqual([...dead.keys()].sort());
+  }
+
+  // Everybody crashed; whoever comes next finds all that is left, each lane in its order.
+  opened.time.now += 100;
+  for (let left = [...lanes.values()].flat().length; left > 0; left--) {
+    const [one] = await take(10, 1);
+    if (!one) throw new Error(`${left} jobs are lost`);
+    await settle(one, { done: true });
+  }
+  for (const id of dead.keys()) {
+    expect(await opened.store.replay("outbox", id)).toBe(true);
+    const [one] = await opened.store.take("outbox", 10, 9);
+    expect(one?.id).toBe(id);
+    if (one) expect(await opened.store.settle(one, { done: true })).toBe(true);
+    done.add(id);
+  }
+  expect([...done].sort()).toEqual([...seen].sort());
+  expect(await opened.store.take("outbox", 10, 9)).toEqual([]);
+}
