@@ -1,12 +1,14 @@
 import type { Hono } from "hono";
 import type { Storage } from "unstorage";
 import type { Settings } from "./config.ts";
+import type { Health } from "./health.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PlaneClient } from "./plane/client.ts";
 import type { Leased, Ms, Queue, Settlement, Store } from "./store/port.ts";
 import type { Consumer } from "./task/events.ts";
 import type { Bot } from "./telegram/bot.ts";
+import type { Ticks } from "./ticks.ts";
 
 /** What a runtime gives to the handlers. A handler asks for the part it touches: `Pick<Deps, "store" | "log">`. */
 export interface Deps {
@@ -21,11 +23,17 @@ export interface Deps {
   consumers: readonly Consumer[];
   log: Log;
   metrics: Metrics;
+  /** All metrics as Prometheus text; absent where nothing scrapes. */
+  scrape?: () => Promise<{ type: string; text: string }>;
+  /** How the last uses of Plane and Telegram went. */
+  health: Health;
+  /** Runs the manifest's ticks, never one twice at once. */
+  ticks: Ticks;
   clock: () => Ms;
   newId: () => string;
   fetch: typeof fetch;
-  /** Resolves after so many milliseconds: the only way to wait. */
-  wait: (ms: Ms) => Promise<void>;
+  /** Resolves after so many milliseconds, or at once when the signal is aborted: the only way to wait. */
+  wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
   /** Says that jobs may be waiting: they are worked soon. */
   kick: () => void;
   /** Works all jobs that are due and answers how many were settled. */

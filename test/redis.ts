@@ -32,8 +32,11 @@ export function redisIsHere(): boolean {
   }
 }
 
-/** A real redis-server of our own on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value. */
-export async function startRedis(options: Record<string, string> = {}): Promise<TestRedis> {
+/**
+ * A real redis-server of our own on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value.
+ * `password` is for the probe that sees whether it is up, where one is required.
+ */
+export async function startRedis(options: Record<string, string> = {}, password?: string): Promise<TestRedis> {
   const port = await freePort();
   const dir = mkdtempSync(join(tmpdir(), "groundcrew-redis-"));
   const settings = { port: String(port), bind: "127.0.0.1", dir, save: "", ...options };
@@ -44,7 +47,11 @@ export async function startRedis(options: Record<string, string> = {}): Promise<
     const started = spawn("redis-server", flags, { stdio: "ignore" });
     child = started;
     await once(started, "spawn");
-    const probe = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: () => 10 });
+    const probe = new Redis(port, "127.0.0.1", {
+      lazyConnect: true,
+      retryStrategy: () => 10,
+      ...(password && { password }),
+    });
     probe.on("error", () => {});
     try {
       await new Promise<void>((resolve, reject) => {

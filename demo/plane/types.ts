@@ -39,8 +39,10 @@ export interface PlaneOptions {
   autoDeliver?: boolean;
   /** True: the worker runs by itself a moment after each change, deliveries stay pending. Default `autoDeliver`. */
   autoWorker?: boolean;
-  /** Hosts (without port) a webhook may point at although private; default loopback. Used by the HTTP API only. */
+  /** Plane's `WEBHOOK_ALLOWED_HOSTS`: hosts (without port) a webhook made over HTTP may point at although private. Default none. */
   webhookAllowedHosts?: string[];
+  /** How long a delivery waits for its answer, in milliseconds of real time; default 30,000, as Plane's. */
+  deliveryTimeout?: Ms;
 }
 
 export interface User {
@@ -88,7 +90,8 @@ export interface Item {
   readonly created_at: Micros;
   readonly updated_at: Micros;
   readonly completed_at: Micros | null;
-  readonly archived_at: Micros | string | null;
+  /** A day, as Plane keeps it. */
+  readonly archived_at: string | null;
   readonly is_draft: boolean;
   readonly external_source: string | null;
   readonly external_id: string | null;

@@ -15,11 +15,11 @@ const textFields = {
   text: z.string().default(""),
   entities: z.array(entitySchema).default([]),
   link_preview_options: z.object({ is_disabled: z.boolean().optional() }).optional(),
-  parse_mode: z.undefined("parse_mode is not imitated: messages are built from entities"),
 };
 
-export const sendSchema = z.object(textFields);
-export const editSchema = z.object({ ...textFields, message_id: z.number().int() });
+/** Options that are not imitated, `parse_mode` among them, are refused: better than taking them silently. */
+export const sendSchema = z.strictObject(textFields);
+export const editSchema = z.strictObject({ ...textFields, message_id: z.number().int() });
 
 /** In UTF-16 units, as the Bot API counts. */
 const TEXT_LIMIT = 4_096;

@@ -10,19 +10,16 @@ import {
   type Store,
 } from "../../shared/store/port.ts";
 import * as answers from "./redis/answers.ts";
-import { connect, type OnConnection } from "./redis/connection.ts";
+import { type ConnectOptions, connect } from "./redis/connection.ts";
 import { redisScripts, type ScriptName } from "./redis/scripts.ts";
 
-interface RedisStoreOptions {
-  /** `redis://` or `rediss://`. */
-  url: string;
+interface RedisStoreOptions extends ConnectOptions {
   /** Stands, with a colon, before every key. */
   prefix: string;
   /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
   remember?: Ms;
   /** Instead of the server's clock, for tests. */
   clock?: () => Ms;
-  onConnection?: OnConnection;
 }
 
 /**
@@ -30,8 +27,8 @@ interface RedisStoreOptions {
  * Rejects when the server cannot be reached; later it reconnects by itself, and until then every call rejects at once.
  */
 export async function redisStore(options: RedisStoreOptions): Promise<Store> {
-  const { url, prefix, remember = REMEMBER, clock, onConnection } = options;
-  const connection = await connect(url, onConnection);
+  const { prefix, remember = REMEMBER, clock } = options;
+  const connection = await connect(options);
   const script = await redisScripts(connection.redis, `${prefix}:`).catch(async (error: unknown) => {
     await connection.close();
     throw error;

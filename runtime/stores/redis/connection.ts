@@ -6,7 +6,7 @@ import type { Ms } from "../../../shared/store/port.ts";
 const ANSWER: Ms = 2_000;
 const CONNECT: Ms = 3_000;
 /** How long opening waits for a server that is starting or loading its data. */
-const FIRST: Ms = 10_000;
+const PATIENCE: Ms = 10_000;
 
 export interface Connection {
   redis: Redis;
@@ -16,11 +16,23 @@ export interface Connection {
 /** Called when the connection is lost (with the last error) and when it is there again; never twice with the same. */
 export type OnConnection = (lost: string | undefined) => void;
 
+export interface ConnectOptions {
+  /** `redis://` or `rediss://`. */
+  url: string;
+  /** How long opening waits for the server; default 10 s. */
+  patience?: Ms;
+  onConnection?: OnConnection;
+}
+
 /**
  * A connection that comes back by itself. While it is down every command rejects at once, and one that was under way
  * when it broke rejects too: it may or may not have been done. Rejects when the server is not there to begin with.
  */
-export async function connect(url: string, onConnection: OnConnection = () => {}): Promise<Connection> {
+export async function connect({
+  url,
+  patience = PATIENCE,
+  onConnection = () => {},
+}: ConnectOptions): Promise<Connection> {
   const redis = new Redis(url, {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -62,7 +74,7 @@ export async function connect(url: string, onConnection: OnConnection = () => {}
       reject(
         new Error(`Redis at ${host}:${port} cannot be reached: ${lastError}. Is it running, and is STORE_URL right?`),
       );
-    }, FIRST);
+    }, patience);
     redis.once("ready", () => {
       clearTimeout(timer);
       resolve();

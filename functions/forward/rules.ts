@@ -1,0 +1,41 @@
+import type { Forward } from "../../shared/config/file.ts";
+import type { Consumer, EventKind } from "../../shared/task/events.ts";
+
+type ForwardEvent = Forward["events"][number];
+
+/** The names other systems expect (NOTIF-03). What is not listed changes a work item: `issue.updated`. */
+const NAMES: Partial<Record<EventKind, ForwardEvent | null>> = {
+  created: "issue.created",
+  assigned: "issue.assigned",
+  completed: "issue.completed",
+  comment_added: "issue.activity.created",
+  comment_edited: "issue.activity.created",
+  cycle_started: "cycle.started",
+  cycle_completed: "cycle.completed",
+  project_created: null,
+  project_completed: null,
+};
+
+/** The name an event is forwarded under; null: it is not forwarded. */
+export function forwardName(kind: EventKind): ForwardEvent | null {
+  const name = NAMES[kind];
+  return name === undefined ? "issue.updated" : name;
+}
+
+/** What goes to which other system. One lane per address and work item, so that the order within an item is kept. */
+export function forwardRules(forwards: readonly Forward[]): Consumer {
+  return {
+    name: "forward",
+    needsActor: () => false,
+    decide(event, facts, correlation) {
+      const name = forwardName(event.kind);
+      return forwards.flatMap(({ url, events }, i) => {
+        if (name === null || !events.includes(name)) return [];
+        const about = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
+        const target = `forward:${url}`;
+        const body = { event, facts, correlation };
+        return [{ target, queue: "forward", lane: `${target} ${about}`, body, rule: `forward[${i}]` }];
+      });
+    },
+  };
+}

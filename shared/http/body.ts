@@ -1,0 +1,58 @@
+import { GroundcrewError } from "../errors.ts";
+import { BreakConnection } from "./context.ts";
+
+/** Bodies up to here are read side by side without a bound; Plane's are of 2 to 20 KB. */
+const SMALL = 256 * 1024;
+/** So many larger ones are read at once, which bounds what strangers can make us hold in memory. */
+const LARGE_AT_ONCE = 4;
+
+/**
+ * Reads bodies and stops at the limit (bytes), whether or not a length was announced: `too_large`.
+ * Breaks the connection of a large body when too many are being read, and of a sender that went away.
+ */
+export function createBodyReader(limit: number): (request: Request) => Promise<Uint8Array<ArrayBuffer>> {
+  let large = 0;
+
+  return async (request) => {
+    if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+    const reader = request.body?.getReader();
+    if (!reader) return new Uint8Array();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    let counted = false;
+    try {
+      for (;;) {
+        const { done, value } = await reader.read().catch((cause: unknown) => {
+          throw new BreakConnection("The sender went away", { cause });
+        });
+        if (done) return joined(chunks, size);
+        size += value.length;
+        if (size > limit) throw tooLarge(limit);
+        if (size > SMALL && !counted) {
+          if (large >= LARGE_AT_ONCE) throw new BreakConnection("Too many large bodies at once");
+          counted = true;
+          large += 1;
+        }
+        chunks.push(value);
+      }
+    } finally {
+      if (counted) large -= 1;
+      // Cancelling instead would break the connection before the refusal is sent.
+      reader.releaseLock();
+    }
+  };
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+function tooLarge(limit: number): GroundcrewError {
+  return new GroundcrewError("too_large", `The body is larger than ${limit} bytes (WEBHOOK_MAX_BYTES).`);
+}

@@ -1,0 +1,24 @@
+import type { Log } from "../log.ts";
+
+declare module "hono" {
+  /** What the shell gives every handler. */
+  interface ContextVariableMap {
+    /** Goes from this request to everything it causes. */
+    correlation: string;
+    /** The client's address, proxies we trust seen through. */
+    client: string;
+    /** Its lines carry the correlation id. */
+    log: Log;
+  }
+}
+
+/**
+ * Thrown when a request must get no HTTP answer at all: the runtime breaks the connection instead.
+ * Plane counts every answer as delivered, also a 500, and repeats only what was not answered.
+ */
+export class BreakConnection extends Error {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.name = "BreakConnection";
+  }
+}

@@ -1,0 +1,46 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { type ErrorCode, GroundcrewError, messageOf } from "../errors.ts";
+import { createRedact } from "../redact.ts";
+import { BreakConnection } from "./context.ts";
+
+const CODES: Record<number, ErrorCode> = {
+  400: "bad_request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "too_large",
+  415: "unsupported_type",
+  429: "rate_limited",
+};
+
+/** Every error's way out: `{error: {code, message}}`. What was not expected is logged and told without its message. */
+export function createOnError(secrets: readonly string[]) {
+  const redact = createRedact(secrets);
+  return (thrown: Error, c: Context): Response => {
+    if (thrown instanceof BreakConnection) throw thrown;
+    const error = known(thrown);
+    if (error) {
+      if (error.status >= 500) c.get("log").error("request failed", { error: error.message, cause: causeOf(error) });
+      return errorAnswer(c, new GroundcrewError(error.code, redact(error.message)));
+    }
+    c.get("log").error("request failed unexpectedly", { error: messageOf(thrown), stack: thrown.stack });
+    const message = `Something went wrong here. The log tells more under ${c.get("correlation")}.`;
+    return errorAnswer(c, new GroundcrewError("internal", message));
+  };
+}
+
+export function errorAnswer(c: Context, { code, message, status }: GroundcrewError): Response {
+  return c.json({ error: { code, message } }, status);
+}
+
+function known(thrown: Error): GroundcrewError | undefined {
+  if (thrown instanceof GroundcrewError) return thrown;
+  const code = thrown instanceof HTTPException ? CODES[thrown.status] : undefined;
+  return code && new GroundcrewError(code, thrown.message || code, { cause: thrown });
+}
+
+function causeOf(error: Error): string | undefined {
+  return error.cause === undefined ? undefined : messageOf(error.cause);
+}

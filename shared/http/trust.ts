@@ -1,0 +1,47 @@
+import type { MiddlewareHandler } from "hono";
+import type { Settings } from "../config.ts";
+import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck } from "./tokens.ts";
+
+/** Names under which people and programs put tokens into addresses, where logs and histories keep them. */
+const TOKEN_NAME = /^(access_?|admin_?|tick_?|auth_?|bearer_?)?token$|^(api_?)?key$|^auth(orization)?$|^secret$|^password$/i;
+
+/**
+ * Refuses what a browser page, DNS rebinding or a forgotten proxy could send here: another `Host`, a foreign
+ * `Origin` on what may change something, a token in the address. Webhooks are exempt: their signature is their proof.
+ */
+export function trust(settings: Settings): MiddlewareHandler {
+  const isToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
+  return async (c, next) => {
+    if (c.req.path.startsWith("/webhooks/")) return next();
+    const url = new URL(c.req.url);
+    const host = (c.req.header("host") ?? url.host).toLowerCase();
+    if (!isAllowedHost(host, settings.allowedHosts))
+      throw new GroundcrewError("forbidden", `The host ${host.slice(0, 100)} is not one of ALLOWED_HOSTS.`);
+    const origin = c.req.header("origin");
+    const reads = c.req.method === "GET" || c.req.method === "HEAD";
+    if (!reads && origin !== undefined && !isOwnOrigin(origin, host, settings.publicUrl))
+      throw new GroundcrewError("forbidden", "Pages of another origin may not do this.");
+    for (const [name, value] of url.searchParams) {
+      if (TOKEN_NAME.test(name) || (await isToken(value)))
+        throw new GroundcrewError(
+          "bad_request",
+          "A token does not belong into an address, where logs keep it. Send it as `Authorization: Bearer …`, and replace this one.",
+        );
+    }
+    return next();
+  };
+}
+
+/** A name without a port stands for every port. */
+function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  const name = host.replace(/:\d+$/, "");
+  return allowed.includes(host) || allowed.includes(name);
+}
+
+/** The page's own: PUBLIC_URL, or the very host it asks; where PUBLIC_URL is https, http is somebody else. */
+function isOwnOrigin(origin: string, host: string, publicUrl: string | undefined): boolean {
+  if (origin === publicUrl || origin === `https://${host}`) return true;
+  const isPublicHost = publicUrl !== undefined && new URL(publicUrl).host === host;
+  return origin === `http://${host}` && !isPublicHost;
+}

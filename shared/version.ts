@@ -1,0 +1,2 @@
+/** The version of package.json, for hosts that cannot read it. */
+export const VERSION = "0.1.0";

@@ -1,0 +1,201 @@
+import { serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { Webhook } from "standardwebhooks";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { forwardName, forwardRules } from "../../../functions/forward/rules.ts";
+import { forward } from "../../../functions/forward/send.ts";
+import type { Deps } from "../../../shared/deps.ts";
+import { createLog } from "../../../shared/log.ts";
+import { memoryStore } from "../../../shared/store/memory.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { EVENT_KINDS, type Facts } from "../../../shared/task/events.ts";
+
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
+
+const facts: Facts = {
+  item: {
+    id: "525a36c6-8126-4aad-b630-aaae2a6649ec",
+    key: "ONB-2",
+    title: "Deploy <b>Plane</b> — déjà vu",
+    word: "done",
+    priority: "high",
+    due: null,
+    url: "http://plane.test/javisi/browse/ONB-2/",
+    assignees: ["imhotep"],
+    labels: [],
+    blockers: [],
+    dependants: 0,
+  },
+  project: {
+    id: "d8d562c1-052e-4994-bbe2-1e0d1be72c34",
+    identifier: "ONB",
+    name: "Onboarding",
+    url: "http://plane.test",
+  },
+  at: "2026-11-21T04:33:10.709232Z",
+};
+
+interface Received {
+  headers: Record<string, string>;
+  text: string;
+}
+
+describe("NOTIF-03 forwarding to other systems", () => {
+  let now = Date.parse("2026-11-21T05:00:00Z");
+  let store: Store;
+  let url: string;
+  let answers: { status: number; headers?: Record<string, string> }[];
+  let received: Received[];
+  let logged: string[];
+  let stop: () => Promise<void>;
+
+  beforeEach(async () => {
+    now = Date.parse("2026-11-21T05:00:00Z");
+    store = memoryStore({ clock: () => now });
+    answers = [];
+    received = [];
+    logged = [];
+    const app = new Hono().all("*", async (c) => {
+      received.push({ headers: c.req.header(), text: await c.req.text() });
+      const { status, headers } = answers.shift() ?? { status: 204 };
+      return new Response(null, { status, headers: headers ?? {} });
+    });
+    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
+    await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}/hook`;
+    stop = () => new Promise((resolve) => server.close(() => resolve()));
+  });
+
+  afterEach(() => stop());
+
+  function deps(): Deps {
+    const settings = { forward: [{ url, secret: SECRET, events: ["issue.completed"] }] };
+    const log = createLog({ level: "debug", clock: () => now, write: (line) => logged.push(line) });
+    return { settings, store, log, clock: () => now, fetch } as unknown as Deps;
+  }
+
+  async function put() {
+    const { settings } = deps();
+    const [action] = forwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
+    if (!action) throw new Error("the rule decided nothing");
+    await store.commit({
+      jobs: [{ id: "item:1:completed:forward", ...action, body: JSON.parse(JSON.stringify(action.body)) }],
+    });
+  }
+
+  async function work() {
+    const [job] = await store.take("forward", 60_000, 1);
+    if (!job) return undefined;
+    const how = await forward.work(deps(), job);
+    await store.settle(job, how);
+    return how;
+  }
+
+  it("sends an event that the receiver verifies with the Standard Webhooks library", async () => {
+    await put();
+    expect(await work()).toEqual({ done: true });
+    const [request] = received;
+    const clock = Date.now;
+    Date.now = () => now;
+    try {
+      const told = new Webhook(SECRET).verify(request?.text ?? "", request?.headers ?? {}) as Record<string, unknown>;
+      expect(told).toMatchObject({
+        type: "issue.completed",
+        timestamp: facts.at,
+        data: {
+          change: { kind: "completed" },
+          item: { key: "ONB-2", title: facts.item?.title },
+          project: { identifier: "ONB" },
+        },
+      });
+    } finally {
+      Date.now = clock;
+    }
+    expect(request?.headers["webhook-id"]).toBe("item:1:completed:forward");
+  });
+
+  it("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
+    answers = [{ status: 500 }, { status: 503 }];
+    await put();
+    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    expect(await work()).toBeUndefined();
+    now += 5_000;
+    expect(await work()).toEqual({ retryAt: now + 300_000 });
+    now += 300_000;
+    expect(await work()).toEqual({ done: true });
+    expect(new Set(received.map((request) => request.headers["webhook-id"])).size).toBe(1);
+    expect(await work()).toBeUndefined();
+  });
+
+  it("waits as long as the receiver asks with Retry-After", async () => {
+    answers = [{ status: 429, headers: { "retry-after": "120" } }];
+    await put();
+    expect(await work()).toEqual({ retryAt: now + 120_000 });
+  });
+
+  it("sets an event aside, with the last answer as the reason, when every attempt failed", async () => {
+    answers = Array.from({ length: 20 }, () => ({ status: 500 }));
+    await put();
+    for (;;) {
+      const how = await work();
+      if (how && "dead" in how) break;
+      if (how && "retryAt" in how) now = how.retryAt;
+    }
+    expect((await store.dead("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
+    expect(received).toHaveLength(10);
+  });
+
+  it("stops at once when the receiver answers 410 Gone", async () => {
+    answers = [{ status: 410 }];
+    await put();
+    expect(await work()).toEqual({ dead: "answered 410" });
+  });
+
+  it("does not follow a redirect", async () => {
+    answers = [{ status: 302, headers: { location: "http://127.0.0.1:1/" } }];
+    await put();
+    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    expect(received).toHaveLength(1);
+  });
+
+  it("tries again when nobody listens, and no secret is logged", async () => {
+    await put();
+    await stop();
+    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    stop = async () => {};
+    expect(logged.join("\n")).not.toContain(SECRET.slice(6));
+  });
+
+  it("leaves alone what an address did not ask for", () => {
+    const consumer = forwardRules([{ url, secret: SECRET, events: ["issue.created"] }]);
+    expect(consumer.decide({ kind: "completed" }, facts, "c")).toEqual([]);
+    expect(consumer.decide({ kind: "created" }, facts, "c")).toHaveLength(1);
+    expect(consumer.decide({ kind: "project_created" }, facts, "c")).toEqual([]);
+  });
+
+  it("names every event as other systems expect it", () => {
+    expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, forwardName(kind)]))).toEqual({
+      created: "issue.created",
+      assigned: "issue.assigned",
+      unassigned: "issue.updated",
+      started: "issue.updated",
+      blocked: "issue.updated",
+      unblocked: "issue.updated",
+      completed: "issue.completed",
+      cancelled: "issue.updated",
+      reopened: "issue.updated",
+      removed: "issue.updated",
+      restored: "issue.updated",
+      renamed: "issue.updated",
+      due: "issue.updated",
+      priority: "issue.updated",
+      comment_added: "issue.activity.created",
+      comment_edited: "issue.activity.created",
+      project_created: null,
+      project_completed: null,
+      cycle_started: "cycle.started",
+      cycle_completed: "cycle.completed",
+    });
+  });
+});

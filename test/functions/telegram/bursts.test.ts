@@ -1,0 +1,187 @@
+import { describe, expect, test } from "vitest";
+import { CHAT, createRig, keys, notice, notices, put, texts } from "./rig.ts";
+
+const methods = (calls: { method: string }[]) => calls.map(({ method }) => method);
+
+describe("a burst", () => {
+  test("the first message goes at once, what follows within 20 s is edited into it", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"]]);
+    rig.time.now += 19_000;
+    await put(rig.store, notices(2, 3));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    expect(methods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
+  });
+
+  test("what comes 20 s later is a message of its own", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.time.now += 20_000;
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"], ["ONB-2"]]);
+  });
+
+  test("200 tasks completed at once are one counted message, from two calls", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 200));
+    await rig.run();
+    expect(methods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
+    expect(texts(rig.telegram)).toEqual([
+      "✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, ONB-3, ONB-4, ONB-5, ONB-6, ONB-7, ONB-8, " +
+        "ONB-9, ONB-10, … and 190 more",
+    ]);
+  });
+
+  test("200 changes over ten seconds make few calls in a group, none of them refused", async () => {
+    const rig = await createRig({ chats: [-7] });
+    for (let n = 1; n <= 200; n += 1) {
+      await put(rig.store, [notice(n)], -7);
+      await rig.due();
+      rig.time.now += 50;
+    }
+    await rig.run();
+    expect(texts(rig.telegram, -7)).toHaveLength(1);
+    expect(texts(rig.telegram, -7)[0]).toContain("200 tasks completed");
+    expect(rig.telegram.calls.length).toBeLessThanOrEqual(10);
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+  });
+
+  test("a notice that waited in the lane before the edit is not lost when the window closes meanwhile", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.time.now += 19_900;
+    await put(rig.store, notices(2, 3));
+    const [second] = await rig.take();
+    if (second) await rig.work(second);
+    rig.time.now += 5_000;
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+  });
+
+  test("each chat has its own burst", async () => {
+    const rig = await createRig({ chats: [CHAT, 43] });
+    await put(rig.store, notices(1, 2));
+    await put(rig.store, notices(3, 4), 43);
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    expect(texts(rig.telegram, 43).map(keys)).toEqual([["ONB-3", "ONB-4"]]);
+  });
+
+  test("a job that is done again (its settling was lost) is not told again", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 2));
+    for (const step of [1, 2]) {
+      const [job] = await rig.take();
+      if (!job) throw new Error(`no job at step ${step}`);
+      await rig.worker.work(rig.deps, job);
+      rig.time.now += rig.worker.ttl;
+      const [again] = await rig.take();
+      expect(again?.id).toBe(job.id);
+      if (again) await rig.work(again);
+      rig.time.now -= rig.worker.ttl;
+    }
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+  });
+
+  test("what is kept of a burst does not grow with the number of its notices", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 30));
+    await rig.due();
+    const [few] = await rig.store.read([`chat:${CHAT}`]);
+    await put(rig.store, notices(31, 400));
+    await rig.due();
+    const [many] = await rig.store.read([`chat:${CHAT}`]);
+    expect(JSON.stringify(many?.value).length).toBeLessThan(JSON.stringify(few?.value).length + 200);
+  });
+});
+
+describe("an edit that goes wrong", () => {
+  test("a message that was deleted is sent anew with everything it should say", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.telegram.remove(CHAT, rig.telegram.chat(CHAT).messages[0]?.id ?? 0);
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    await put(rig.store, notices(3, 3));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  });
+
+  test("an edit whose answer never came is done again, and nothing is doubled", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.telegram.meet({ kind: "lost" });
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    expect(rig.telegram.calls.map(({ outcome }) => outcome)).toEqual(["ok", "lost", "400"]);
+    expect(await rig.store.dead("outbox")).toEqual([]);
+  });
+
+  test("429 on an edit: it waits as asked, and what comes meanwhile is in it", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.telegram.meet({ kind: "too_many", seconds: 30 });
+    await put(rig.store, notices(2, 2));
+    await rig.run(5_000);
+    await put(rig.store, notices(3, 3));
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+    const [, refused, next] = rig.telegram.calls;
+    expect((next?.at ?? 0) - (refused?.at ?? 0)).toBe(30_000);
+  });
+
+  test("an edit that Telegram will never take: what it should say is sent, and shown", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.telegram.meet({ kind: "error", status: 400, description: "Bad Request: MESSAGE_AUTHOR_REQUIRED" });
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"], ["ONB-1", "ONB-2"]]);
+  });
+
+  test("a refresh that is set aside holds nothing up: the next notice shows what it should have shown", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    const no = { kind: "error", status: 400, description: "Bad Request: CHAT_RESTRICTED" } as const;
+    rig.telegram.meet(no, no);
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    const [dead] = await rig.store.dead("outbox");
+    expect(dead?.reason).toContain("CHAT_RESTRICTED");
+    await put(rig.store, notices(3, 3));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    const calls = rig.telegram.calls.length;
+    await rig.store.replay("outbox", dead?.id ?? "");
+    await rig.run();
+    expect(rig.telegram.calls).toHaveLength(calls);
+  });
+
+  test("a refresh that was set aside by others is replayed, or asked for again a minute later", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 2));
+    await rig.due();
+    rig.time.now += 1_500;
+    const [refresh] = await rig.take();
+    if (!refresh) throw new Error("no refresh");
+    await rig.store.settle(refresh, { dead: "failed ten times" });
+    rig.time.now += 62_000;
+    await put(rig.store, notices(3, 3));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+  });
+});

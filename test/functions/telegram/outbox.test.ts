@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest";
+import { CHAT, createRig, keys, notice, notices, put, texts } from "./rig.ts";
+
+const MARK = "(may be a repeat)";
+
+describe("limits and order", () => {
+  test("500 messages to 5 chats: each chat's in order, one a second at most (reliability 14)", async () => {
+    const chats = [1, 2, 3, 4, 5];
+    const rig = await createRig({ burst: 0, chats });
+    for (const chat of chats) await put(rig.store, notices(1, 100), chat);
+    await rig.run();
+    for (const chat of chats) {
+      expect(texts(rig.telegram, chat).flatMap(keys)).toEqual(
+        Array.from({ length: 100 }, (_, index) => `ONB-${index + 1}`),
+      );
+      const times = rig.telegram.calls.filter((call) => call.chat === String(chat)).map(({ at }) => at);
+      expect(Math.min(...times.slice(1).map((at, index) => at - (times[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
+    }
+    expect(rig.telegram.calls.every(({ outcome }) => outcome === "ok")).toBe(true);
+  });
+
+  test("a group gets at most 20 messages in any minute", async () => {
+    const rig = await createRig({ burst: 0, chats: [-100] });
+    await put(rig.store, notices(1, 45), -100);
+    await rig.run();
+    expect(texts(rig.telegram, -100).flatMap(keys)).toHaveLength(45);
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+  });
+
+  test("60 chats together stay under 30 calls a second, and none waits for another's turn", async () => {
+    const chats = Array.from({ length: 60 }, (_, index) => index + 1);
+    const rig = await createRig({ burst: 0, chats });
+    for (const chat of chats) await put(rig.store, notices(1, 2), chat);
+    const began = rig.time.now;
+    await rig.run();
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+    expect(rig.telegram.calls).toHaveLength(120);
+    expect(rig.time.now - began).toBeLessThanOrEqual(6_000);
+  });
+
+  test("429 with retry_after 30: nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
+    const rig = await createRig({ burst: 0, chats: [CHAT, 43] });
+    rig.telegram.meet({ kind: "too_many", seconds: 30 });
+    await put(rig.store, notices(1, 5));
+    await rig.due();
+    await put(rig.store, notices(1, 1), 43);
+    await rig.run();
+    const [first, ...rest] = rig.telegram.calls.filter(({ chat }) => chat === String(CHAT));
+    expect(first?.outcome).toBe("429");
+    expect(rest.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok"]);
+    expect((rest[0]?.at ?? 0) - (first?.at ?? 0)).toBe(30_000);
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
+    expect(texts(rig.telegram).join()).not.toContain(MARK);
+    const other = rig.telegram.calls.find(({ chat }) => chat === "43");
+    expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
+  });
+});
+
+describe("a send that goes wrong", () => {
+  test.each([
+    { fault: { kind: "silent" }, name: "the answer never comes" },
+    { fault: { kind: "lost" }, name: "the connection breaks before the answer" },
+    { fault: { kind: "gateway", status: 504, done: true }, name: "a gateway gives up on a message that arrived" },
+  ] as const)("when $name, the message is repeated once, marked (reliability 14)", async ({ fault }) => {
+    const rig = await createRig({ burst: 0, timeout: 150 });
+    rig.telegram.meet(fault);
+    await put(rig.store, notices(1, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"], ["ONB-1"], ["ONB-2"]]);
+    expect(texts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
+  });
+
+  test("two answers that never come make two marked repeats, not more", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.meet({ kind: "lost" }, { kind: "lost" });
+    await put(rig.store, notices(1, 1));
+    await rig.run();
+    expect(texts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+  });
+
+  test("a repeat that is told to wait stays marked", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.meet(
+      { kind: "lost" },
+      { kind: "too_many", seconds: 5 },
+      { kind: "error", status: 500, description: "x" },
+    );
+    await put(rig.store, notices(1, 1));
+    await rig.run();
+    expect(texts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true]);
+  });
+
+  test("an error of Telegram's own is tried again without a mark, since nothing was sent", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.meet({ kind: "error", status: 500, description: "Internal Server Error" });
+    await put(rig.store, notices(1, 2));
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2"]);
+    expect(texts(rig.telegram).join()).not.toContain(MARK);
+  });
+
+  test("a connection that breaks before delivery is repeated with the mark: nobody can tell", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.meet({ kind: "dropped" });
+    await put(rig.store, notices(1, 1));
+    await rig.run();
+    expect(texts(rig.telegram).map((text) => text.includes(MARK))).toEqual([true]);
+  });
+
+  test("Telegram out of reach: tries grow apart to ten minutes, then everything arrives, in order, unmarked", async () => {
+    const rig = await createRig({ burst: 0 });
+    await rig.telegram.stop();
+    await put(rig.store, notices(1, 3));
+    await rig.run(3_600_000, 1_000);
+    const tries = rig.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
+    const gaps = tries.map(({ time }) => Date.parse(time)).map((at, index, all) => at - (all[index - 1] ?? at));
+    expect(gaps.slice(1, 9).map((gap) => Math.round(gap / 1_000))).toEqual([1, 5, 15, 60, 120, 300, 600, 600]);
+    await rig.telegram.start();
+    await rig.run(3_600_000, 1_000);
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+    expect(texts(rig.telegram).join()).not.toContain(MARK);
+  });
+
+  test("a chat that must be mended (403) keeps its messages until it is", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.refuse(CHAT, 403, "Forbidden: bot was kicked from the group chat");
+    await put(rig.store, notices(1, 2));
+    await rig.run(60_000);
+    expect(texts(rig.telegram)).toEqual([]);
+    rig.telegram.allow(CHAT);
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2"]);
+  });
+
+  test("a message that Telegram will never take is set aside with the reason, and the others flow", async () => {
+    const rig = await createRig({ burst: 0 });
+    rig.telegram.meet({ kind: "error", status: 400, description: "Bad Request: PEER_ID_INVALID" });
+    await put(rig.store, notices(1, 2));
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-2"]);
+    const [dead] = await rig.store.dead("outbox");
+    expect(dead?.reason).toContain("PEER_ID_INVALID");
+    await rig.store.replay("outbox", dead?.id ?? "");
+    await rig.run();
+    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-2", "ONB-1"]);
+  });
+});
+
+test("a job that is not a notice is set aside", async () => {
+  const rig = await createRig();
+  await rig.store.commit({
+    jobs: [
+      { id: "odd", queue: "outbox", lane: "telegram:42", body: { event: { kind: "exploded" } } },
+      { id: "lane", queue: "outbox", lane: "pigeon:42", body: {} },
+    ],
+  });
+  await rig.run();
+  expect((await rig.store.dead("outbox")).map(({ id }) => id).sort()).toEqual(["lane", "odd"]);
+});
+
+test("without Telegram in the settings its jobs wait", async () => {
+  const rig = await createRig();
+  await put(rig.store, notices(1, 1));
+  const [job] = await rig.take();
+  if (!job) throw new Error("no job");
+  const { telegram: _, ...without } = rig.deps;
+  expect(await rig.worker.work(without, job)).toEqual({ retryAt: rig.time.now + 60_000 });
+});
+
+test("the log has the ids and the correlation of a message, never its text", async () => {
+  const rig = await createRig();
+  const told = notice(1, { title: "Marzipan", assignees: ["Nougat"] });
+  await put(rig.store, [told, notice(2, { title: "Krokant" })]);
+  await rig.run();
+  const log = rig.lines.join("\n");
+  expect(log).toContain(told.correlation);
+  expect(log).toContain('"messageId":1');
+  expect(log).not.toMatch(/Marzipan|Nougat|Krokant|secret-token/);
+});

@@ -1,0 +1,45 @@
+import { openStore } from "../../../runtime/stores/open.ts";
+
+/**
+ * A process of its own that opens the store of a URL: `node child.ts open|write|hold <url>`. It tells its parent
+ * line by line: `open`, `refused <message>`, `kept <n>` and `rejected <message>`.
+ */
+const [, , mode = "", url = ""] = process.argv;
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+try {
+  const store = await openStore(url, { prefix: "child" });
+  say("open");
+  if (mode === "open") {
+    await store.commit({ put: [{ key: "opened", value: true }] });
+    await store.close();
+  }
+  if (mode === "hold") {
+    await store.commit({ jobs: [{ id: "held", queue: "outbox", lane: "l", body: 1 }] });
+    await store.take("outbox", 3_600_000, 1);
+    await store.lease("claim:held", "child", 3_600_000);
+    say("held");
+    process.stdin.resume();
+  }
+  if (mode === "write") {
+    let next = 0;
+    const body = "x".repeat(3000);
+    const write = async () => {
+      for (;;) {
+        const n = next++;
+        const key = `k:${String(n).padStart(7, "0")}`;
+        const put = [{ key, value: { n, body }, sets: ["all"] }];
+        await store.commit({ put, jobs: [{ id: key, queue: "inbox", lane: key, body: n }] });
+        say(`kept ${n}`);
+      }
+    };
+    // Ends only when it is killed or the store refuses.
+    await Promise.all(Array.from({ length: 10 }, write)).catch((error: unknown) => say(`rejected ${messageOf(error)}`));
+    const page = await store.scan("all", undefined, 1);
+    say(`still reads ${page.rows.length}`);
+    await store.close();
+  }
+} catch (error) {
+  say(`refused ${messageOf(error)}`);
+}

@@ -1,0 +1,165 @@
+import { createServer } from "node:net";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { openStore } from "../../../runtime/stores/open.ts";
+import { redisStore } from "../../../runtime/stores/redis.ts";
+import { createLog } from "../../../shared/log.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { redisIsHere, startRedis, type TestRedis } from "../../redis.ts";
+
+const FULL = process.env["FULL"] !== undefined;
+/** The longest a caller may be kept waiting for a no. */
+const PROMPT = 5_000;
+
+describe.skipIf(!redisIsHere())("a store in Redis that goes down", () => {
+  let redis: TestRedis;
+  let store: Store;
+  const heard: (string | undefined)[] = [];
+  beforeEach(async () => {
+    heard.length = 0;
+    redis = await startRedis({ appendonly: "yes", appendfsync: "always" });
+    store = await redisStore({ url: redis.url, prefix: "t", onConnection: (lost) => heard.push(lost) });
+  });
+  afterEach(async () => {
+    await store.close();
+    await redis.stop();
+  });
+
+  const put = (key: string) => store.commit({ put: [{ key, value: "x".repeat(3000), sets: ["s"] }] });
+  const works = () =>
+    vi.waitFor(async () => expect(await put("again")).toBe("kept"), { timeout: 15_000, interval: 20 });
+
+  /** How long until the call was refused. */
+  async function refused(call: () => Promise<unknown>): Promise<number> {
+    const start = performance.now();
+    await expect(call()).rejects.toThrow();
+    return performance.now() - start;
+  }
+
+  const rounds = FULL ? 10 : 2;
+  test(
+    `REL-10 kill -9 and restart under load, ${rounds} times: nothing acknowledged is lost and the store reconnects`,
+    async () => {
+      const acknowledged: string[] = [];
+      const refusals: unknown[] = [];
+      let going = true;
+      let next = 0;
+      const writers = Array.from({ length: 10 }, async () => {
+        while (going) {
+          const key = `k${next++}`;
+          await put(key).then(
+            () => acknowledged.push(key),
+            (error: unknown) => {
+              refusals.push(error);
+              // While it is down the refusals come at once; let the rest of the process have its turn.
+              return new Promise((resolve) => setTimeout(resolve, 5));
+            },
+          );
+        }
+      });
+      for (let round = 0; round < rounds; round++) {
+        const sofar = acknowledged.length;
+        await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(sofar + 200), { timeout: 15_000 });
+        await redis.kill();
+        await redis.start();
+      }
+      await works();
+      going = false;
+      await Promise.all(writers);
+      expect(refusals.length).toBeGreaterThan(0);
+      const found = await store.read(acknowledged);
+      expect(acknowledged.filter((_, i) => found[i] === undefined)).toEqual([]);
+    },
+    FULL ? 200_000 : 40_000,
+  );
+
+  test("refuses at once what comes while it is down, also what was under way, and works again when it is back", async () => {
+    await put("before");
+    const underWay = Promise.allSettled(Array.from({ length: 50 }, (_, i) => put(`k${i}`)));
+    await redis.kill();
+    await underWay;
+    for (const call of [
+      () => put("a"),
+      () => store.read(["a"]),
+      () => store.take("inbox", 1000, 1),
+      () => store.now(),
+    ]) {
+      expect(await refused(call)).toBeLessThan(500);
+    }
+    await redis.start();
+    await works();
+    expect((await store.read(["before", "a"])).map((one) => one !== undefined)).toEqual([true, false]);
+    expect(heard).toEqual([undefined, expect.any(String), undefined]);
+  });
+
+  test("that answers no more refuses within 5 s, also what waits behind, and works again when it does", async () => {
+    await put("before");
+    redis.freeze();
+    const first = refused(() => put("frozen"));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const behind = refused(() => put("behind"));
+    expect(await first).toBeLessThan(PROMPT);
+    expect(await behind).toBeLessThan(PROMPT);
+    expect(await refused(() => put("later"))).toBeLessThan(PROMPT);
+    redis.thaw();
+    await works();
+    expect((await store.read(["before"]))[0]).toBeDefined();
+  });
+
+  test("can be closed while it is down", async () => {
+    await redis.kill();
+    await store.close();
+    await expect(store.now()).rejects.toThrow("The store is closed.");
+  });
+});
+
+describe.skipIf(!redisIsHere())("opening a store in Redis", () => {
+  test("that is not there is refused with its address and the reason, not its password", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    await new Promise((resolve) => server.close(resolve));
+    const message = await redisStore({ url: `redis://u:hunter2@127.0.0.1:${port}`, prefix: "t", patience: 200 }).then(
+      () => "opened",
+      (error: Error) => error.message,
+    );
+    expect(message).toContain(`Redis at 127.0.0.1:${port} cannot be reached: connect ECONNREFUSED`);
+    expect(message).not.toContain("hunter2");
+  });
+
+  test("with a wrong password is refused, with the right one and a database number it works", async () => {
+    const redis = await startRedis({ requirepass: "hunter2" }, "hunter2");
+    try {
+      for (const wrong of ["redis://:hunter3@127.0.0.1", "redis://127.0.0.1"]) {
+        const message = await redisStore({ url: `${wrong}:${redis.port}`, prefix: "t", patience: 500 }).then(
+          () => "opened",
+          (error: Error) => error.message,
+        );
+        expect(message).toMatch(/WRONGPASS|NOAUTH/);
+        expect(message).not.toContain("hunter");
+      }
+      const store = await redisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
+      expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+      await store.close();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test("by its URL tells the log when the connection is lost and back, once each", async () => {
+    const redis = await startRedis();
+    const lines: string[] = [];
+    const log = createLog({ level: "debug", clock: Date.now, write: (line) => lines.push(line) });
+    const store = await openStore(redis.url, { prefix: "t", log });
+    try {
+      await redis.kill();
+      await vi.waitFor(() => expect(lines).toHaveLength(2));
+      await redis.start();
+      await vi.waitFor(() => expect(lines).toHaveLength(3), { timeout: 5000 });
+      expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);
+    } finally {
+      await store.close();
+      await redis.stop();
+    }
+  });
+});
