@@ -57,6 +57,8 @@ export interface Tick {
   name: string;
   /** When it runs, for croner; from the settings where people may choose. */
   cron: (settings: Settings) => string;
+  /** The store itself keeps its work apart, so several processes may be at it at once: it takes no lease. */
+  sideBySide?: true;
   /** Answers with counts for the log and the caller. */
   run(deps: Deps): Promise<Record<string, number>>;
 }

@@ -28,7 +28,7 @@ export function recordedExchanges(): Map<string, Exchange[]> {
   );
 }
 
-export interface Received {
+interface Received {
   method: string;
   path: string;
   query: Record<string, string>;

@@ -86,17 +86,26 @@ export function confirmUpload(world: World, row: AttachmentRow, by: Id): void {
   touch(world, row, by);
   if (!first) return;
   const rows = [
-    { verb: "created", field: "attachment", comment: "created an attachment", new_value: row.asset, new_identifier: row.id },
+    {
+      verb: "created",
+      field: "attachment",
+      comment: "created an attachment",
+      new_value: row.asset,
+      new_identifier: row.id,
+    },
   ];
   later(world, { kind: "activity", item: row.issue, actor: by, epoch: epochOf(world), rows });
 }
 
 const EXPIRES = 3600;
+/** Every character that is not plainly safe, as Python quotes it. */
+const quote = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** Where reading it leads to. */
 export function downloadUrl(world: World, row: AttachmentRow): string {
   const date = amzDate(world.clock());
-  const query = new URLSearchParams({
+  const query = {
     "response-content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(row.name)}`,
     "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
     "X-Amz-Credential": `access-key/${date.slice(0, 8)}/us-east-1/s3/aws4_request`,
@@ -104,8 +113,9 @@ export function downloadUrl(world: World, row: AttachmentRow): string {
     "X-Amz-Expires": String(EXPIRES),
     "X-Amz-SignedHeaders": "host",
     "X-Amz-Signature": sign(`${row.asset}\n${date}`),
-  });
-  return `${world.site()}/uploads/${row.asset.split("/").map(encodeURIComponent).join("/")}?${query}`;
+  };
+  const pairs = Object.entries(query).map(([name, value]) => `${name}=${quote(value)}`);
+  return `${world.site()}/uploads/${row.asset.split("/").map(quote).join("/")}?${pairs.join("&")}`;
 }
 
 /** True when this address was made by `downloadUrl` and its hour is not over. */

@@ -2,23 +2,8 @@ import { commentOf, commentsOn, createComment, deleteComment, editComment } from
 import { createCycle, createModule, cycleOf, editCycle, putInto } from "./cycles.ts";
 import { beginEdit, createItem, deleteItem, type ItemWrite, itemOf, itemsOf, setArchived } from "./items.ts";
 import { createLink } from "./links.ts";
-import {
-  addMember,
-  createToken,
-  createUser,
-  createWorkspace,
-  membersOf,
-  tokenBySecret,
-  userOf,
-} from "./people.ts";
-import {
-  addProjectMember,
-  createProject,
-  deleteProject,
-  editProject,
-  projectMemberOf,
-  projectOf,
-} from "./projects.ts";
+import { addMember, createToken, createUser, createWorkspace, membersOf, tokenBySecret, userOf } from "./people.ts";
+import { addProjectMember, createProject, deleteProject, editProject, projectMemberOf, projectOf } from "./projects.ts";
 import { relate, relationsOf, unrelate } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, labelsOf, statesOf } from "./states.ts";
@@ -31,19 +16,22 @@ import { touch, type World } from "./world.ts";
 export type BackDoor = Omit<
   Plane,
   | ("url" | "version" | "start" | "stop" | "down" | "up" | "tick" | "settle" | "deliver")
-  | ("deliveries" | "ledger" | "faults")
+  | ("deliveries" | "ledger" | "faults" | "workspace")
 >;
 
 const idOf = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
 const copyOf = (row: ItemRow): Item => ({ ...row, assignees: [...row.assignees], labels: [...row.labels] });
 
+export function firstWorkspace(world: World): WorkspaceRow {
+  const [first] = world.data.workspaces.values();
+  if (!first) throw new Error("This Plane has no workspace yet.");
+  return first;
+}
+
 export function createBackDoor(world: World): BackDoor {
   const { data } = world;
-  const workspace = (): WorkspaceRow => {
-    const [first] = data.workspaces.values();
-    if (!first) throw new Error("This Plane has no workspace yet.");
-    return first;
-  };
+  const workspace = () => firstWorkspace(world);
+  const firstSlug = () => [...data.workspaces.values()][0]?.slug ?? "example";
   const somebody = (): Id => {
     const human = [...data.users.values()].find((user) => !user.is_bot);
     if (!human) throw new Error("Add a user first: somebody must have done it.");
@@ -68,19 +56,17 @@ export function createBackDoor(world: World): BackDoor {
   };
 
   const door: BackDoor = {
-    get workspace() {
-      return workspace();
-    },
     addWorkspace({ slug, name = slug, owner }) {
-      return createWorkspace(world, { slug, name }, owner && userOf(world, idOf(owner)));
+      return createWorkspace(world, { slug, name }, owner === undefined ? undefined : userOf(world, idOf(owner)));
     },
-    addUser({ name, email = `${name.toLowerCase()}@javisi.local.test`, role, timeZone = "UTC", password = "" }) {
+    addUser({ name, role, timeZone = "UTC", ...given }) {
       if (!isTimeZone(timeZone)) throw new Error(`No such time zone: ${timeZone}`);
       const user = createUser(world, {
-        email,
-        password,
+        email: given.email ?? `${name.toLowerCase()}@${firstSlug()}.local.test`,
+        password: given.password ?? "",
         first_name: name,
-        display_name: name.toLowerCase(),
+        last_name: given.lastName ?? "",
+        display_name: given.displayName ?? name.toLowerCase(),
         user_timezone: timeZone,
       });
       const [first] = data.workspaces.values();

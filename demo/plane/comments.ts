@@ -32,7 +32,14 @@ const announce = (
 });
 
 /** A comment moves its item's `updated_at`: the worker does it. */
-function tellItem(world: World, row: CommentRow, verb: string, comment: string, actor: Id, events: AnnounceTask[]): void {
+function tellItem(
+  world: World,
+  row: CommentRow,
+  verb: string,
+  comment: string,
+  actor: Id,
+  events: AnnounceTask[],
+): void {
   const rows = [{ verb, field: "comment", comment, issue_comment: row.id, new_value: row.comment_html }];
   queueTasks(world, { kind: "activity", item: row.issue, actor, epoch: epochOf(world), rows }, events);
 }

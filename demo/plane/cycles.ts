@@ -94,7 +94,18 @@ export function editCycle(world: World, row: CycleRow, patch: JsonObject, by: Id
     const key = (["name", "description", "start_date", "end_date"] as const).find((each) => each === field);
     if (!key || before[key] === row[key]) return [];
     const old = before[key];
-    return [announce(world, "cycle", row, "updated", key, typeof old === "number" ? new Date(old / 1000).toISOString() : old, patch[key] ?? null, by)];
+    return [
+      announce(
+        world,
+        "cycle",
+        row,
+        "updated",
+        key,
+        typeof old === "number" ? new Date(old / 1000).toISOString() : old,
+        patch[key] ?? null,
+        by,
+      ),
+    ];
   });
   later(world, ...changed);
 }
@@ -234,7 +245,9 @@ export function withCounts(world: World, shown: JsonObject, id: Id): JsonObject 
 export const showMembership = (world: World, row: MembershipRow, at: At): JsonObject => {
   const subItems = [...world.data.items.values()].filter((item) => item.parent === row.issue);
   const { id, ...times } = opening(row, at);
-  const within = world.data.cycles.has(row.in) ? { issue: row.issue, cycle: row.in } : { module: row.in, issue: row.issue };
+  const within = world.data.cycles.has(row.in)
+    ? { issue: row.issue, cycle: row.in }
+    : { module: row.in, issue: row.issue };
   return {
     id,
     sub_issues_count: subItems.length,

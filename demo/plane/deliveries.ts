@@ -34,7 +34,18 @@ export function createOutbox(world: World, ledger: LedgerDelivery[], limit: Ms):
   const isDue = (each: Pending) => each.due <= world.clock();
   const note = (each: Pending, delivery: Id, outcome: LedgerDelivery["outcome"], status: number | null): Attempt => {
     const { webhook, event, action, field, body, attempts } = each;
-    ledger.push({ at: world.clock(), webhook, delivery, event, action, field, body, attempt: attempts, outcome, status });
+    ledger.push({
+      at: world.clock(),
+      webhook,
+      delivery,
+      event,
+      action,
+      field,
+      body,
+      attempt: attempts,
+      outcome,
+      status,
+    });
     return { delivery: { ...each }, outcome, status };
   };
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Context, Hono } from "hono";
 import { type Limiter, RateLimited } from "./limits.ts";
 import { pageNotFound, Refusal } from "./refusal.ts";
@@ -34,8 +35,8 @@ export const created = (body: Json): Answer => ({ status: 201, body });
 export const empty = (): Answer => ({ status: 204 });
 
 export interface Door {
-  /** What `Allow` says after the methods. */
-  extraMethods: string;
+  /** What `Allow` says, where it is not just the methods there are. */
+  allow?: string;
   /** Who asks; throws when nobody may be nobody here. */
   identify(call: Call): UserRow | undefined;
   /** Throws when this reader may not do this here. */
@@ -50,6 +51,7 @@ export interface Noted {
 }
 export interface Env {
   Variables: { noted: Noted };
+  Bindings: { incoming: IncomingMessage };
 }
 export type Site = Hono<Env>;
 
@@ -58,12 +60,12 @@ const ORDER: Method[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /** Mounts one address the way Django REST framework serves one: who, may they, how often, which method, and then what. */
 export function endpoint(app: Site, world: World, door: Door, path: string, methods: Methods): void {
-  const allow = [...ORDER.filter((method) => methods[method]), ...(door.extraMethods ? [door.extraMethods] : [])].join(", ");
+  const allow = door.allow ?? ORDER.filter((method) => methods[method]).join(", ");
   app.all(path, async (c) => {
-    const params = c.req.param();
+    const params: Record<string, string> = c.req.param();
     for (const [name, value] of Object.entries(params))
       if (name.endsWith("Id") && !UUID.test(value)) return render(refused(pageNotFound()), {});
-    const headers: Record<string, string> = { allow };
+    const headers: Record<string, string> = allow ? { allow } : {};
     const call = readCall(c, world, params);
     try {
       call.reader = door.identify(call);
@@ -133,12 +135,9 @@ export function render(answer: Answer, headers: Record<string, string>): Respons
   const all = new Headers({ ...headers, ...answer.headers });
   for (const cookie of answer.cookies ?? []) all.append("set-cookie", cookie);
   if (answer.body === undefined) {
-    if (answer.status === 302 || answer.headers?.["content-type"]) {
-      if (!all.has("content-type")) all.set("content-type", "text/html; charset=utf-8");
-    }
+    if (answer.status === 302) all.set("content-type", "text/html; charset=utf-8");
     return new Response(null, { status: answer.status, headers: all });
   }
   all.set("content-type", "application/json");
   return new Response(JSON.stringify(answer.body), { status: answer.status, headers: all });
 }
-

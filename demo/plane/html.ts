@@ -28,4 +28,3 @@ export function keptDescription(html: string): string {
   if (tops === 0) return `<p>${text}</p>`;
   return tops > 1 ? `<div>${text}</div>` : text;
 }
-

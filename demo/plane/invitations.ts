@@ -62,9 +62,7 @@ export function showInvitation(world: World, row: InvitationRow, at: At): JsonOb
   const workspace = world.data.workspaces.get(row.workspace);
   return {
     id,
-    workspace: workspace
-      ? { name: workspace.name, slug: workspace.slug, id: workspace.id, logo_url: null }
-      : null,
+    workspace: workspace ? { name: workspace.name, slug: workspace.slug, id: workspace.id, logo_url: null } : null,
     invite_link: linkOf(world, row),
     ...times,
     email: row.email,

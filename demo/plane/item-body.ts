@@ -56,16 +56,26 @@ export function readItemWrite(world: World, project: Id, body: JsonObject): Item
       return;
     }
     const found = value.map((each) => readKey(each, exists));
-    const wrong = found.flatMap((each, index) => ("problem" in each ? [[String(index), [each.problem]] as const] : []));
+    const wrong = found.flatMap((each, index) =>
+      "problem" in each ? [[String(index), [each.problem]] satisfies [string, Json]] : [],
+    );
     if (wrong.length > 0) problems[name] = Object.fromEntries(wrong);
     else write[name] = [...new Set(found.flatMap((each) => ("value" in each ? [each.value] : [])))];
   };
 
-  field("name", (value) => readText(value, 255), (value) => { write.name = value; });
+  field(
+    "name",
+    (value) => readText(value, 255),
+    (value) => {
+      write.name = value;
+    },
+  );
   field(
     "description_html",
     (value): Read<string> => (typeof value === "string" ? { value } : { problem: "Not a valid string." }),
-    (value) => { write.description_html = value; },
+    (value) => {
+      write.description_html = value;
+    },
   );
   field(
     "priority",
@@ -73,18 +83,50 @@ export function readItemWrite(world: World, project: Id, body: JsonObject): Item
       const known = PRIORITIES.find((each) => each === value);
       return known ? { value: known } : { problem: `"${String(value)}" is not a valid choice.` };
     },
-    (value) => { write.priority = value; },
+    (value) => {
+      write.priority = value;
+    },
   );
-  field("start_date", readDay, (value) => { write.start_date = value; });
-  field("target_date", readDay, (value) => { write.target_date = value; });
-  field("state", (value) => readKey(value, (id) => world.data.states.has(id)), (value) => { write.state = value; });
-  field("parent", orNull((value) => readKey(value, (id) => world.data.items.has(id))), (value) => { write.parent = value; });
-  field("external_source", orNull((value) => readText(value, 255)), (value) => { write.external_source = value; });
-  field("external_id", orNull((value) => readText(value, 255)), (value) => { write.external_id = value; });
+  field("start_date", readDay, (value) => {
+    write.start_date = value;
+  });
+  field("target_date", readDay, (value) => {
+    write.target_date = value;
+  });
+  field(
+    "state",
+    (value) => readKey(value, (id) => world.data.states.has(id)),
+    (value) => {
+      write.state = value;
+    },
+  );
+  field(
+    "parent",
+    orNull((value) => readKey(value, (id) => world.data.items.has(id))),
+    (value) => {
+      write.parent = value;
+    },
+  );
+  field(
+    "external_source",
+    orNull((value) => readText(value, 255)),
+    (value) => {
+      write.external_source = value;
+    },
+  );
+  field(
+    "external_id",
+    orNull((value) => readText(value, 255)),
+    (value) => {
+      write.external_id = value;
+    },
+  );
   field(
     "is_draft",
     (value): Read<boolean> => (typeof value === "boolean" ? { value } : { problem: "Must be a valid boolean." }),
-    (value) => { write.is_draft = value; },
+    (value) => {
+      write.is_draft = value;
+    },
   );
   ids("assignees", (id) => world.data.users.has(id));
   ids("labels", (id) => world.data.labels.has(id));

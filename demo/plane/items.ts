@@ -77,7 +77,9 @@ export function createItem(world: World, project: ProjectRow, write: ItemWrite &
   }
   const state = write.state ?? statesOf(world, project.id).find((each) => each.default)?.id;
   if (!state) throw new Refusal(400, { error: "The payload is not valid" });
-  const inState = itemsOf(world, project.id).filter((row) => row.state === state);
+  let sort_order = 65535;
+  for (const each of world.data.items.values())
+    if (each.state === state && each.sort_order >= sort_order) sort_order = each.sort_order + 10000;
   project.last_sequence += 1;
   const row: ItemRow = {
     ...newRow(world, author.actor),
@@ -89,7 +91,7 @@ export function createItem(world: World, project: ProjectRow, write: ItemWrite &
     start_date: null,
     target_date: null,
     sequence_id: project.last_sequence,
-    sort_order: inState.length === 0 ? 65535 : Math.max(...inState.map((each) => each.sort_order)) + 10000,
+    sort_order,
     completed_at: null,
     archived_at: null,
     is_draft: false,
@@ -99,6 +101,7 @@ export function createItem(world: World, project: ProjectRow, write: ItemWrite &
     assignees: [],
     labels: [],
     ...narrow(world, project.id, write),
+    name: write.name,
     state,
   };
   if (stateOf(world, state).group === "completed") row.completed_at = world.stamp();
@@ -107,11 +110,9 @@ export function createItem(world: World, project: ProjectRow, write: ItemWrite &
   // The API saves a second time, for `created_at` alone, which then is later than `updated_at`.
   if (author.via === "api") row.created_at = world.stamp();
   const created = { verb: "created", field: null, comment: "created the issue" };
-  queueTasks(
-    world,
-    { kind: "activity", item: row.id, actor: author.actor, epoch: epochOf(world), rows: [created] },
-    [announce(row, "created", null, null, null, author.actor)],
-  );
+  queueTasks(world, { kind: "activity", item: row.id, actor: author.actor, epoch: epochOf(world), rows: [created] }, [
+    announce(row, "created", null, null, null, author.actor),
+  ]);
   return { row, first };
 }
 
@@ -141,7 +142,13 @@ const announce = (
  * Deletes the rows of the lists that the write names; `finish` inserts them again and does the rest.
  * `requested` is what was asked for, by column: it decides which events there are.
  */
-export function beginEdit(world: World, row: ItemRow, write: ItemWrite, requested: JsonObject, author: Author): () => void {
+export function beginEdit(
+  world: World,
+  row: ItemRow,
+  write: ItemWrite,
+  requested: JsonObject,
+  author: Author,
+): () => void {
   const before = { ...row };
   const current = showItem(world, row, inUtc);
   const kept = narrow(world, row.project, write);
@@ -154,8 +161,16 @@ export function beginEdit(world: World, row: ItemRow, write: ItemWrite, requeste
     touch(world, row, author.actor);
     const rows = activitiesOf(world, before, row);
     const silent = world.version === "1.2.2" && author.via === "api";
-    const announcements = silent ? [] : changes(current, requested, author.via).map(([field, old, now]) => announce(row, "updated", field, old, now, author.actor));
-    queueTasks(world, { kind: "activity", item: row.id, actor: author.actor, epoch: epochOf(world), rows }, announcements);
+    const announcements = silent
+      ? []
+      : changes(current, requested, author.via).map(([field, old, now]) =>
+          announce(row, "updated", field, old, now, author.actor),
+        );
+    queueTasks(
+      world,
+      { kind: "activity", item: row.id, actor: author.actor, epoch: epochOf(world), rows },
+      announcements,
+    );
   };
 }
 
@@ -163,7 +178,11 @@ export function beginEdit(world: World, row: ItemRow, write: ItemWrite, requeste
 function changes(current: JsonObject, requested: JsonObject, via: Via): [string, Json, Json][] {
   return Object.entries(requested)
     .filter(([field, value]) => field in current && JSON.stringify(current[field]) !== JSON.stringify(value))
-    .map(([field, value]) => [via === "browser" ? (BROWSER[field] ?? field) : field, current[field] ?? null, value ?? null]);
+    .map(([field, value]) => [
+      via === "browser" ? (BROWSER[field] ?? field) : field,
+      current[field] ?? null,
+      value ?? null,
+    ]);
 }
 
 /** With its comments, links, relations, memberships, attachments. Sub-items lose their parent. No webhook tells. */
@@ -183,6 +202,8 @@ export function setArchived(world: World, row: ItemRow, archived: boolean, actor
   row.archived_at = archived ? dayOf(world.clock()) : null;
   touch(world, row, actor);
   const comment = archived ? "Actor has archived the issue" : "Actor has restored the issue";
-  const rows = [{ verb: "updated", field: "archived_at", comment, old_value, new_value: archived ? "archive" : "restore" }];
+  const rows = [
+    { verb: "updated", field: "archived_at", comment, old_value, new_value: archived ? "archive" : "restore" },
+  ];
   queueTasks(world, { kind: "activity", item: row.id, actor, epoch: epochOf(world), rows }, []);
 }

@@ -10,6 +10,7 @@ export function page<T>(rows: readonly T[], query: URLSearchParams, show: (row: 
   const limit = asked === null ? MOST : Number(asked);
   if (!Number.isInteger(limit) || asked === "") throw bad("Invalid per_page parameter.");
   if (limit > MOST) throw bad(`Invalid per_page value. Cannot exceed ${MOST}.`);
+  if (limit < 1) throw new Refusal(500, { error: "Something went wrong please try again later" });
   const cursor = query.get("cursor") ?? `${limit}:0:0`;
   const [, number] = /^-?\d+(?:\.\d+)?:(-?\d+):-?\d+$/.exec(cursor) ?? [];
   if (number === undefined) throw bad("Invalid cursor parameter.");

@@ -1,6 +1,7 @@
 import { apiRoutes } from "./api/routes.ts";
 import { appRoutes } from "./app/routes.ts";
-import { createBackDoor } from "./back-door.ts";
+import { createAuto } from "./auto.ts";
+import { createBackDoor, firstWorkspace } from "./back-door.ts";
 import { createOutbox } from "./deliveries.ts";
 import { createFaults } from "./faults.ts";
 import { createLimiter } from "./limits.ts";
@@ -10,6 +11,9 @@ import { createListening, createSite } from "./serve.ts";
 import type { Attempt, LedgerDelivery, LedgerRequest, Plane, PlaneOptions } from "./types.ts";
 import { work } from "./worker.ts";
 import { createWorld } from "./world.ts";
+
+/** How many deliveries are on their way at once when they run by themselves. */
+const LANES = 4;
 
 /** A Plane in memory, behind a real HTTP server. It answers, limits and sends webhooks as the recorded one does. */
 export function createPlane(options: PlaneOptions = {}): Plane {
@@ -57,50 +61,41 @@ export function createPlane(options: PlaneOptions = {}): Plane {
 
   let port = 0;
   let url = "";
-  world.site = () => url;
-  const running = options.autoDeliver || (options.autoWorker ?? false);
   let isUp = false;
-  let timer: NodeJS.Timeout | undefined;
-  let busy = false;
-  /** A worker picks a task up within moments: 20 ms is what the recorded one took. */
-  const wake = (wait = 20): void => {
-    if (!running || !isUp || timer || busy) return;
-    timer = setTimeout(async () => {
-      timer = undefined;
+  world.site = () => url;
+  const auto = createAuto(
+    async () => {
       settle();
-      if (!options.autoDeliver) return;
-      busy = true;
-      await deliver();
-      busy = false;
-      if (world.queue.length > 0) return wake();
-      const due = outbox.nextDue();
-      if (due !== undefined) wake(Math.max(20, due - world.clock()));
-    }, wait);
-  };
+      if (options.autoDeliver) await outbox.burst(LANES);
+    },
+    () => {
+      const due = options.autoDeliver ? outbox.nextDue() : undefined;
+      return due === undefined ? undefined : due - world.clock();
+    },
+  );
+  const isAutomatic = options.autoWorker ?? options.autoDeliver ?? false;
   world.wake = () => {
-    if (timer && world.queue.length === 1) {
-      clearTimeout(timer);
-      timer = undefined;
-    }
-    wake();
+    if (isAutomatic && isUp) auto.wake();
   };
-
   const up = async (): Promise<void> => {
     port = await listening.start(port);
     url = `http://127.0.0.1:${port}`;
     isUp = true;
-    wake();
+    world.wake();
   };
   const down = async (): Promise<void> => {
     isUp = false;
-    clearTimeout(timer);
-    timer = undefined;
+    auto.rest();
     await listening.stop();
   };
 
-  const controls = {
+  return {
+    ...createBackDoor(world),
     get url() {
       return url;
+    },
+    get workspace() {
+      return firstWorkspace(world);
     },
     version: world.version,
     async start(wanted = 0) {
@@ -125,6 +120,4 @@ export function createPlane(options: PlaneOptions = {}): Plane {
     },
     faults,
   };
-  // Descriptors, not a spread: `workspace` and `url` are read when asked for.
-  return Object.defineProperties(controls, Object.getOwnPropertyDescriptors(createBackDoor(world))) as Plane;
 }

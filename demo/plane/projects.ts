@@ -6,7 +6,7 @@ import type { Id, Role } from "./types.ts";
 import { later, newestFirst, newRow, touch, type World } from "./world.ts";
 
 /** Plane refuses these in a project's name; a work item's title takes anything. */
-const SPECIAL = /[&+,:;$^}{*=?@#|'<>.()%!-]/
+const SPECIAL = /[&+,:;$^}{*=?@#|'<>.()%!-]/;
 const ICONS = ["quiz", "mood", "star", "anchor", "build"];
 
 export interface NewProject {
@@ -38,7 +38,10 @@ export function createProject(world: World, workspace: WorkspaceRow, project: Ne
     archived_at: null,
     network: 2,
     cover_image: null,
-    logo_props: { icon: { name: ICONS[world.data.projects.size % ICONS.length] ?? "mood", color: "#02b55c" }, in_use: "icon" },
+    logo_props: {
+      icon: { name: ICONS[world.data.projects.size % ICONS.length] ?? "mood", color: "#02b55c" },
+      in_use: "icon",
+    },
     module_view: false,
     cycle_view: false,
     issue_views_view: false,
@@ -145,7 +148,7 @@ export const projectMembers = (world: World, project: Id): ProjectMemberRow[] =>
   newestFirst([...world.data.projectMembers.values()].filter((row) => row.project === project));
 
 export const projectMemberOf = (world: World, project: Id, member: Id): ProjectMemberRow | undefined =>
-  projectMembers(world, project).find((row) => row.member === member);
+  [...world.data.projectMembers.values()].find((row) => row.project === project && row.member === member);
 
 /** As the table keeps it: what a webhook says, and what every answer ends with. */
 export function showProject(row: ProjectRow, at: At): JsonObject {

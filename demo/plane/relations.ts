@@ -51,11 +51,24 @@ export function unrelate(world: World, item: ItemRow, name: RelationName, other:
   tell(world, item, name, other, actor, "deleted");
 }
 
-function tell(world: World, item: ItemRow, name: RelationName, other: ItemRow, actor: Id, verb: "added" | "deleted"): void {
+function tell(
+  world: World,
+  item: ItemRow,
+  name: RelationName,
+  other: ItemRow,
+  actor: Id,
+  verb: "added" | "deleted",
+): void {
   const key = keyOf(world, other);
   const values = verb === "added" ? { old_value: "", new_value: key } : { old_value: key, new_value: "" };
   const rows = [
-    { verb: verb === "added" ? "updated" : "deleted", field: name, comment: `${verb} ${name} relation`, ...values, old_identifier: other.id },
+    {
+      verb: verb === "added" ? "updated" : "deleted",
+      field: name,
+      comment: `${verb} ${name} relation`,
+      ...values,
+      old_identifier: other.id,
+    },
   ];
   later(world, { kind: "activity", item: item.id, actor, epoch: epochOf(world), rows });
 }

@@ -1,6 +1,4 @@
-import type { IncomingMessage, Server } from "node:http";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
@@ -11,11 +9,9 @@ import { httpDate } from "./time.ts";
 import type { Fault, LedgerRequest } from "./types.ts";
 import type { World } from "./world.ts";
 
-type Bound = Env & { Bindings: { incoming: IncomingMessage } };
-
 /** An application whose requests pass the faults and are written into the ledger. */
 export function createSite(world: World, faults: Faults, ledger: LedgerRequest[]): Site {
-  const app = new Hono<Bound>();
+  const app = new Hono<Env>();
   app.use(async (c, next) => {
     const url = new URL(c.req.url);
     const { method } = c.req;
@@ -26,8 +22,12 @@ export function createSite(world: World, faults: Faults, ledger: LedgerRequest[]
     await faults.before?.({ method, path });
     const entry = (status: number): LedgerRequest => ({ at: world.clock(), ...noted, method, path, status });
     const fault = faults.take({ method, path, owner: noted.owner });
+    if (fault?.kind === "half-open") {
+      ledger.push(entry(0));
+      await never();
+    }
     if (fault) {
-      const status = await suffer(c, fault, next);
+      const status = await suffer(world, c, fault, next);
       ledger.push(entry(status));
       return;
     }
@@ -40,16 +40,16 @@ export function createSite(world: World, faults: Faults, ledger: LedgerRequest[]
     process.stderr.write(`the in-memory Plane failed at ${c.req.method} ${c.req.path}: ${error.stack}\n`);
     return c.json({ error: "Something went wrong please try again later" }, 500);
   });
-  return app as unknown as Site;
+  return app;
 }
 
 const PAGE = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>";
 const never = (): Promise<never> => new Promise(() => {});
 
 /** Makes the answer go wrong. Answers the status the client saw, 0 for none. */
-async function suffer(c: Context<Bound>, fault: Fault, next: () => Promise<void>): Promise<number> {
+async function suffer(world: World, c: Context<Env>, fault: Fault, next: () => Promise<void>): Promise<number> {
   const answer = (body: string | null, status: number, headers: Record<string, string>): number => {
-    c.res = new Response(body, { status, headers: { date: httpDate(Date.now()), ...headers } });
+    c.res = new Response(body, { status, headers: { date: httpDate(world.clock()), ...headers } });
     return status;
   };
   const breakOff = (): number => {
@@ -85,7 +85,7 @@ async function suffer(c: Context<Bound>, fault: Fault, next: () => Promise<void>
       await next();
       return c.res.status;
     case "half-open":
-      return never();
+      return 0;
   }
 }
 
@@ -105,7 +105,8 @@ export function createListening(app: Site): Listening {
         listening.once("error", reject);
         listening.listen(port, "127.0.0.1", resolve);
       });
-      return (listening.address() as AddressInfo).port;
+      const address = listening.address();
+      return typeof address === "object" && address ? address.port : port;
     },
     async stop() {
       const closing = server;

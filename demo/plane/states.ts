@@ -37,8 +37,7 @@ export interface NewState {
 
 export function createState(world: World, project: ProjectRow, state: NewState, by: Id): StateRow {
   const known = statesOf(world, project.id).find((row) => row.name === state.name);
-  if (known)
-    throw new Refusal(409, { error: "State with the same name already exists in the project", id: known.id });
+  if (known) throw new Refusal(409, { error: "State with the same name already exists in the project", id: known.id });
   const row: StateRow = {
     ...newRow(world, by),
     project: project.id,
@@ -97,8 +96,7 @@ export interface NewLabel {
 
 export function createLabel(world: World, project: ProjectRow, label: NewLabel, by: Id): LabelRow {
   const known = labelsOf(world, project.id).find((row) => row.name === label.name);
-  if (known)
-    throw new Refusal(409, { error: "Label with the same name already exists in the project", id: known.id });
+  if (known) throw new Refusal(409, { error: "Label with the same name already exists in the project", id: known.id });
   const row: LabelRow = {
     ...newRow(world, by),
     project: project.id,

@@ -272,8 +272,19 @@ export interface Plane {
   /** The first workspace. Throws when there is none. */
   readonly workspace: Workspace;
   addWorkspace(workspace: { slug: string; name?: string; owner?: Ref }): Workspace;
-  /** A new account, a member of the first workspace (if there is one). `name` is first and display name. */
-  addUser(user: { name: string; email?: string; role?: Role; timeZone?: string; password?: string }): User;
+  /**
+   * A new account, a member of the first workspace (if there is one): the first person in it its admin, the others members.
+   * `name` is the first name and, in lower case, the display name.
+   */
+  addUser(user: {
+    name: string;
+    lastName?: string;
+    displayName?: string;
+    email?: string;
+    role?: Role;
+    timeZone?: string;
+    password?: string;
+  }): User;
   /** A new API key of this user. */
   apiKey(user: Ref, label?: string): string;
   /** The key answers 403 from now on. */

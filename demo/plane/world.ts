@@ -8,8 +8,8 @@ import type {
   Json,
   LabelRow,
   LinkRow,
-  MembershipRow,
   MemberRow,
+  MembershipRow,
   ModuleRow,
   ProjectMemberRow,
   ProjectRow,
@@ -22,7 +22,7 @@ import type {
   WebhookRow,
   WorkspaceRow,
 } from "./rows.ts";
-import type { Id, Micros, Ms, Version, Via } from "./types.ts";
+import type { Id, Micros, Ms, Version } from "./types.ts";
 
 /** A change of a work item the worker has yet to write down; it moves `updated_at` once more. */
 export interface ActivityTask {

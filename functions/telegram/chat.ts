@@ -29,7 +29,11 @@ export interface Attempt {
   doubtful: boolean;
   /** How often Telegram could not be reached or refused for now. */
   failures: number;
+  /** The message to edit is gone or cannot be edited: what it should say is sent. */
+  anew?: true;
 }
+
+export const NO_ATTEMPT: Attempt = { doubtful: false, failures: 0 };
 
 /** For a burst whose message shows everything: long past any burst. */
 export const BURST_KEPT: Ms = 3_600_000;

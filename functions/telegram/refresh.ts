@@ -1,5 +1,14 @@
 import type { Kept, Settlement } from "../../shared/store/port.ts";
-import { ATTEMPT_KEPT, type Attempt, attemptKey, BURST_KEPT, type Burst, chatKey, toldKey } from "./chat.ts";
+import {
+  ATTEMPT_KEPT,
+  type Attempt,
+  attemptKey,
+  BURST_KEPT,
+  type Burst,
+  chatKey,
+  NO_ATTEMPT,
+  toldKey,
+} from "./chat.ts";
 import { holdChat, room } from "./limits.ts";
 import { message } from "./messages.ts";
 import type { Refresh } from "./notice.ts";
@@ -15,7 +24,7 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   const burst = kept?.value;
   if (told || !burst || burst.messageId !== messageId || burst.shown >= burst.told.count) return DONE;
   const [attempt] = await deps.store.read<Attempt>([attemptKey(job)]);
-  if (attempt?.value.by !== undefined || attempt?.value.doubtful) return anew(work, kept, attempt);
+  if (attempt?.value.anew) return anew(work, kept, attempt);
 
   const wait = await room(deps.store, chat, work.limits);
   if (wait > 0) return later(work, wait);
@@ -32,7 +41,7 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   }
   if (outcome.kind === "gone") {
     deps.log.info("telegram message is gone, it is sent anew", { ...fields, reason: outcome.reason });
-    return anew(work, kept, attempt);
+    return again(work, attempt, { anew: true }, 0);
   }
   deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...why(outcome) });
   if (outcome.kind === "wait") {
@@ -40,13 +49,17 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
     return later(work, outcome.ms);
   }
   // This edit will never be taken; perhaps a message is.
-  if (outcome.kind === "refused" && outcome.lasting) return anew(work, kept, attempt);
+  if (outcome.kind === "refused" && outcome.lasting) return again(work, attempt, { anew: true }, 0);
   const failures = attempt?.value.failures ?? 0;
-  await deps.store.commit({
-    expect: [[attemptKey(job), attempt?.rev ?? 0]],
-    put: [{ key: attemptKey(job), value: { doubtful: false, failures: failures + 1 }, expires: ATTEMPT_KEPT }],
-  });
-  return later(work, delayAfter(failures));
+  return again(work, attempt, { failures: failures + 1 }, delayAfter(failures));
+}
+
+/** Comes back after `wait`, knowing what this try has learnt. */
+async function again(work: Work, attempt: Kept<Attempt> | undefined, learnt: Partial<Attempt>, wait: number) {
+  const key = attemptKey(work.job);
+  const value: Attempt = { ...(attempt?.value ?? NO_ATTEMPT), ...learnt };
+  await work.deps.store.commit({ expect: [[key, attempt?.rev ?? 0]], put: [{ key, value, expires: ATTEMPT_KEPT }] });
+  return later(work, wait);
 }
 
 async function edited(work: Work, kept: Kept<Burst>, correlation: string): Promise<Settlement> {

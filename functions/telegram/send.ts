@@ -1,7 +1,17 @@
 import type { Kept, Settlement } from "../../shared/store/port.ts";
 import type { Failure } from "../../shared/telegram/bot.ts";
 import type { Told } from "./burst.ts";
-import { ATTEMPT_KEPT, type Attempt, attemptKey, BURST_KEPT, type Burst, chatKey, TOLD_KEPT, toldKey } from "./chat.ts";
+import {
+  ATTEMPT_KEPT,
+  type Attempt,
+  attemptKey,
+  BURST_KEPT,
+  type Burst,
+  chatKey,
+  NO_ATTEMPT,
+  TOLD_KEPT,
+  toldKey,
+} from "./chat.ts";
 import { holdChat, room } from "./limits.ts";
 import { message } from "./messages.ts";
 import { commitDone, DONE, delayAfter, later, type Work } from "./work.ts";
@@ -27,12 +37,12 @@ interface Sending {
 export async function send(work: Work, sending: Sending): Promise<Settlement> {
   const { deps, bot, job, chat, look } = work;
   const { told, attempt, correlations } = sending;
-  const earlier = attempt?.value ?? { doubtful: false, failures: 0 };
+  const earlier: Attempt = attempt?.value ?? NO_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
   const wait = await room(deps.store, chat, work.limits);
   if (wait > 0) return later(work, wait);
-  const begun: Attempt = { by: job.token, doubtful, failures: earlier.failures };
+  const begun: Attempt = { ...earlier, by: job.token, doubtful };
   const mine = await deps.store.commit({
     expect: [
       [attemptKey(job), attempt?.rev ?? 0],
@@ -41,7 +51,7 @@ export async function send(work: Work, sending: Sending): Promise<Settlement> {
     put: [{ key: attemptKey(job), value: begun, expires: ATTEMPT_KEPT }],
   });
   if (mine !== "kept") return later(work, 0);
-  if (!work.inTime()) return notDone(work, earlier, doubtful, 0);
+  if (!work.inTime()) return notDone(work, { ...earlier, doubtful }, 0);
 
   const outcome = await bot.send(chat, message(told, look, doubtful));
   const fields = { job: job.id, chat: String(chat), notices: told.count, repeat: doubtful, correlations };
@@ -52,14 +62,14 @@ export async function send(work: Work, sending: Sending): Promise<Settlement> {
   deps.log.warn("telegram message not sent", { ...fields, outcome: outcome.kind, ...why(outcome) });
   if (outcome.kind === "wait") {
     await holdChat(deps.store, chat, outcome.ms);
-    return notDone(work, earlier, doubtful, outcome.ms);
+    return notDone(work, { ...earlier, doubtful }, outcome.ms);
   }
-  const failures = earlier.failures + 1;
   if (outcome.kind === "refused" && outcome.lasting) {
-    await notDone(work, { failures: 0 }, doubtful, 0);
+    await notDone(work, { ...earlier, doubtful, failures: 0 }, 0);
     return { dead: `Telegram refused the message: ${outcome.reason}` };
   }
-  return notDone(work, { failures }, doubtful || outcome.kind === "unknown", delayAfter(earlier.failures));
+  const failed = { ...earlier, failures: earlier.failures + 1, doubtful: doubtful || outcome.kind === "unknown" };
+  return notDone(work, failed, delayAfter(earlier.failures));
 }
 
 async function sent(work: Work, sending: Sending, messageId: number, repeat: boolean): Promise<Settlement> {
@@ -81,23 +91,17 @@ async function sent(work: Work, sending: Sending, messageId: number, repeat: boo
     });
     if (outcome === "kept") return DONE;
     const [done, kept] = await deps.store.read<Burst>([toldKey(job), chatKey(chat)]);
-    if (done) return DONE;
     rev = kept?.rev ?? 0;
   }
 }
 
-/** Ends this try's attempt, unless another try has begun its own, and comes back after `wait`. */
-async function notDone(
-  work: Work,
-  { failures }: { failures: number },
-  doubtful: boolean,
-  wait: number,
-): Promise<Settlement> {
+/** Keeps what is `left` of this try's attempt, unless another try has begun its own, and comes back after `wait`. */
+async function notDone(work: Work, { by: _, ...left }: Attempt, wait: number): Promise<Settlement> {
   const { store } = work.deps;
   const key = attemptKey(work.job);
   const [kept] = await store.read<Attempt>([key]);
   if (kept?.value.by === work.job.token) {
-    const value: Attempt | undefined = doubtful || failures > 0 ? { doubtful, failures } : undefined;
+    const value = left.doubtful || left.failures > 0 || left.anew ? left : undefined;
     await store.commit({ expect: [[key, kept.rev]], put: [{ key, value, expires: ATTEMPT_KEPT }] });
   }
   return later(work, wait);

@@ -1,105 +1,69 @@
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Deps, Route } from "../../shared/deps.ts";
-import { sha256Hex } from "../../shared/digest.ts";
 import { GroundcrewError, messageOf } from "../../shared/errors.ts";
-import { sourceOf } from "../../shared/http/address.ts";
-import { createBodyReader } from "../../shared/http/body.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
-import { createLimiter } from "../../shared/http/limiter.ts";
-import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";
 import type { inboxBody } from "../../shared/observe/delivery.ts";
-import type { Job, Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/store/port.ts";
+import { createReceiver, type Received } from "./receive.ts";
 
-/** Longer than any store should take, and well under the 30 s after which Plane gives up and repeats. */
+/** Longer than a store should take, and well under the 30 s after which Plane gives up and repeats. */
 const KEEP_MS: Ms = 5_000;
 
-/** Requests a minute and source that may be unsigned or badly signed (INFRA-04). */
-const UNSIGNED_LIMIT = 100;
-
-/** The longest id of Plane's that names a lane; UUIDs have 36 characters. */
-const LONGEST_ID = 64;
-
-type ReceiverDeps = Pick<
-  Deps,
-  "settings" | "store" | "metrics" | "clock" | "wait" | "kick" | "askPoll" | "log" | "newId"
->;
-
-/** As far as a delivery must be understood to be kept: everything else is for the one who works it. */
-const body = z.looseObject({
-  event: z.string().max(100).optional().catch(undefined),
-  action: z.string().max(100).optional().catch(undefined),
-  data: z
-    .object({ id: z.string().max(LONGEST_ID), issue: z.string().max(LONGEST_ID) })
-    .partial()
-    .optional()
-    .catch(undefined),
-});
-
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "wait" | "kick" | "askPoll">;
 
 /**
  * NOTIF-02: verify, keep, 200. Plane counts every HTTP answer as delivered and repeats only a broken connection,
- * so what was not kept gets no answer; whatever is not kept is looked for by a poll.
+ * so what could not be kept gets none. What was refused or not kept is looked for by a poll.
  */
-export const planeWebhook: Route = { path: "/webhooks/plane", access: "public", app: receiver };
+export const planeWebhook: Route = { path: "/webhooks/plane", access: "public", app: webhook };
 
-function receiver(deps: ReceiverDeps): Hono {
-  const { metrics, clock } = deps;
-  const secrets = deps.settings.plane?.webhookSecrets ?? [];
-  const isSigned = createSignatureCheck(secrets);
-  const readBody = createBodyReader(deps.settings.webhookLimit);
-  const isOver = createLimiter({ limit: UNSIGNED_LIMIT, window: 60_000, sources: 10_000, clock });
+function webhook(deps: WebhookDeps): Hono {
+  const receive = createReceiver(deps);
 
-  function unsigned(c: Context): GroundcrewError {
-    if (isOver(sourceOf(c.get("client")))) {
-      c.header("Retry-After", "60");
-      return new GroundcrewError("rate_limited", "Too many requests without a valid signature; try again in a minute.");
-    }
-    const known = secrets.length > 0 ? "a secret of this webhook" : "PLANE_WEBHOOK_SECRET, which is not set";
-    return new GroundcrewError("unauthorized", `X-Plane-Signature is not the body's HMAC-SHA256 under ${known}.`);
-  }
-
-  async function receive(c: Context): Promise<Job> {
-    const signature = parseSignature(c.req.header("x-plane-signature"));
-    if (!signature) throw unsigned(c);
-    checkType(c);
-    const bytes = await readBody(c.req.raw);
-    if (!(await isSigned(signature, bytes))) throw unsigned(c);
-    return jobOf(c, bytes);
-  }
-
-  async function keep(job: Job): Promise<void> {
-    const over = new AbortController();
-    const late = deps.wait(KEEP_MS, over.signal).then(() => `The store took longer than ${KEEP_MS} ms`);
-    try {
-      const kept = commit(deps, job).then((outcome) => (outcome === "kept" ? undefined : `The store said ${outcome}`));
-      const problem = await Promise.race([kept, late]);
-      if (problem) throw new BreakConnection(problem);
-    } catch (thrown) {
-      throw thrown instanceof BreakConnection ? thrown : new BreakConnection(messageOf(thrown), { cause: thrown });
-    } finally {
-      over.abort();
-    }
+  function notKept(c: Context, thrown: unknown) {
+    const outcome = thrown instanceof GroundcrewError ? thrown.code : "broken";
+    deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
+    if (!looksLikePlane(c)) return;
+    c.get("log").warn("webhook not kept", { outcome, error: messageOf(thrown) });
+    deps.askPoll("a webhook was not kept");
   }
 
   return new Hono().post("/", async (c) => {
     try {
-      await keep(await receive(c));
+      const received = await receive(c);
+      await keep(deps, received, c.get("correlation"));
+      const { event, action, hash } = received;
+      c.get("log").info("webhook kept", { event, action, job: hash });
     } catch (thrown) {
-      metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: outcomeOf(thrown) });
-      if (looksLikePlane(c) || thrown instanceof BreakConnection) {
-        c.get("log").warn("webhook not kept", { outcome: outcomeOf(thrown), error: messageOf(thrown) });
-        deps.askPoll("a webhook was not kept");
-      }
+      notKept(c, thrown);
       throw thrown;
     }
-    metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
+    deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
     deps.kick();
     return c.json({ ok: true });
   });
 }
 
-async function commit({ store }: ReceiverDeps, job: Job) {
-  return store.commit({ jobs: [{ ...job, body: { ...Object(job.body), receivedAt: await store.now() } }] });
+/** Resolves when the delivery is in the store, also when it was there before; else throws `BreakConnection`. */
+async function keep({ store, wait }: WebhookDeps, received: Received, correlation: string): Promise<void> {
+  const { hash, lane, raw } = received;
+  const commit = async () => {
+    const body: z.infer<typeof inboxBody> = { raw, correlation, receivedAt: await store.now() };
+    return store.commit({ jobs: [{ id: hash, queue: "inbox", lane, body }] });
+  };
+  const over = new AbortController();
+  try {
+    const outcome = await Promise.race([commit(), wait(KEEP_MS, over.signal)]);
+    if (outcome !== "kept") throw new Error(outcome ?? `not kept within ${KEEP_MS} ms`);
+  } catch (thrown) {
+    throw new BreakConnection(`The store did not take a webhook: ${messageOf(thrown)}`, { cause: thrown });
+  } finally {
+    over.abort();
+  }
+}
+
+/** It carries the headers Plane sends, so a real change may be lost with it. */
+function looksLikePlane(c: Context): boolean {
+  return ["x-plane-delivery", "x-plane-event", "x-plane-signature"].every((name) => c.req.header(name) !== undefined);
 }

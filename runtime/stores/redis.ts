@@ -29,15 +29,17 @@ interface RedisStoreOptions extends ConnectOptions {
 export async function redisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = REMEMBER, clock } = options;
   const connection = await connect(options);
-  const script = await redisScripts(connection.redis, `${prefix}:`).catch(async (error: unknown) => {
-    await connection.close();
-    throw error;
-  });
+  const script = await connection
+    .answered(() => redisScripts(connection.redis, `${prefix}:`))
+    .catch(async (error) => {
+      await connection.close();
+      throw error;
+    });
   let closed = false;
 
   async function run(name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
     if (closed) throw new Error("The store is closed.");
-    return script(name, clock?.(), args);
+    return connection.answered(() => script(name, clock?.(), args));
   }
 
   return {

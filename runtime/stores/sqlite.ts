@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { messageOf } from "../../shared/errors.ts";
+import { GroundcrewError, messageOf } from "../../shared/errors.ts";
 import type { Ms, Store } from "../../shared/store/port.ts";
 import type { SqlDriver } from "../../shared/store/sql/driver.ts";
 import { sqlStore } from "../../shared/store/sql.ts";
@@ -27,7 +27,7 @@ export function sqliteStore({ folder, ...options }: SqliteStoreOptions): Store {
     return sqlStore(driver, { ...options, alone: true });
   } catch (error) {
     driver?.close();
-    throw new Error(refusal(path, error), { cause: error });
+    throw new GroundcrewError("unavailable", refusal(path, error), { cause: error });
   }
 }
 
@@ -37,9 +37,15 @@ function sqliteDriver(path: string): SqlDriver {
   const statements = new Map<string, StatementSync>();
 
   function exec(sql: string, ...params: (string | number | null)[]) {
-    const statement = statements.get(sql) ?? database.prepare(sql);
-    statements.set(sql, statement);
-    return statement.all(...params);
+    try {
+      const statement = statements.get(sql) ?? database.prepare(sql);
+      statements.set(sql, statement);
+      return statement.all(...params);
+    } catch (error) {
+      throw new GroundcrewError("unavailable", `The store ${path} cannot do this: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   function transaction(run: () => void) {
@@ -59,6 +65,8 @@ function sqliteDriver(path: string): SqlDriver {
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
+    // On macOS an ordinary sync stops at the disk's own cache.
+    database.exec("PRAGMA fullfsync = ON");
     // The log is cut back to 16 MiB after a burst.
     database.exec("PRAGMA journal_size_limit = 16777216");
     transaction(() => {});

@@ -1,3 +1,5 @@
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
 const encoder = new TextEncoder();
 
 /** The 32 bytes of a signature written as exactly 64 lower-case hex characters; undefined for any other writing. */
@@ -11,7 +13,7 @@ export function parseSignature(header: string | undefined): Uint8Array<ArrayBuff
  * so the time tells nothing about them.
  */
 export function createSignatureCheck(secrets: readonly string[]) {
-  let keys: Promise<CryptoKey[]> | undefined;
+  let keys: Promise<Key[]> | undefined;
   return async (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<boolean> => {
     keys ??= Promise.all(secrets.map(importKey));
     const verdicts = (await keys).map((key) => crypto.subtle.verify("HMAC", key, signature, body));
@@ -19,6 +21,6 @@ export function createSignatureCheck(secrets: readonly string[]) {
   };
 }
 
-function importKey(secret: string): Promise<CryptoKey> {
+function importKey(secret: string): Promise<Key> {
   return crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
 }

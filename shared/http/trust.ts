@@ -4,7 +4,8 @@ import { GroundcrewError } from "../errors.ts";
 import { createTokenCheck } from "./tokens.ts";
 
 /** Names under which people and programs put tokens into addresses, where logs and histories keep them. */
-const TOKEN_NAME = /^(access_?|admin_?|tick_?|auth_?|bearer_?)?token$|^(api_?)?key$|^auth(orization)?$|^secret$|^password$/i;
+const TOKEN_NAME =
+  /^(access_?|admin_?|tick_?|auth_?|bearer_?)?token$|^(api_?)?key$|^auth(orization)?$|^secret$|^password$/i;
 
 /**
  * Refuses what a browser page, DNS rebinding or a forgotten proxy could send here: another `Host`, a foreign

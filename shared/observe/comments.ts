@@ -8,6 +8,7 @@ import type { ObserveDeps, Source } from "./item.ts";
 import type { KeptComments } from "./kept.ts";
 import { keys } from "./keys.ts";
 import { plainText } from "./plain-text.ts";
+import { newSince } from "./projects.ts";
 
 /** What we write into Plane carries this as `external_source`; it is known and says nothing to anyone (rule 8). */
 export const OUR_SOURCE = "groundcrew";
@@ -66,6 +67,7 @@ async function take(
 ): Promise<"kept" | "stale" | "same"> {
   const next: KeptComments = { known: { ...kept.known }, read: kept.read || seen.whole };
   const found = new Map<string, SeenComment>();
+  const since = seen.whole ? newSince(source.project) : source.project.began;
   const events: TaskEvent[] = [];
   for (const comment of seen.listed) {
     const { id, actor: author } = comment;
@@ -74,7 +76,7 @@ async function take(
     const hash = await hashOf(comment);
     next.known[id] = hash;
     if (before === hash || comment.external_source === OUR_SOURCE) continue;
-    if (before === undefined && (kept.read || comment.created_at >= source.project.began)) {
+    if (before === undefined && (kept.read || comment.created_at >= since)) {
       events.push({ kind: "comment_added", comment: id, author });
     }
     if (before) events.push({ kind: "comment_edited", comment: id, author });

@@ -58,9 +58,11 @@ export async function observeItem(
     }
     const known = !kept && verdict.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = known ? [] : diff(kept?.value, verdict.next);
-    const next = known
-      ? { ...verdict.next, detailsAt: verdict.next.snapshot.updatedAt }
-      : started(verdict.next, events);
+    // At the baseline the details of everything would be too many reads; later they are read like any other's.
+    const next =
+      known && !source.project.baseline
+        ? { ...verdict.next, detailsAt: verdict.next.snapshot.updatedAt }
+        : started(verdict.next, events);
     const result = await keepItem(deps, {
       before: kept?.value,
       rev,
@@ -121,10 +123,9 @@ export function itemPut(item: KeptItem) {
 function ripples({ before, next, rev }: Step): Job[] {
   const jobs: Job[] = [];
   const { id, project } = next.snapshot;
-  const wasOpen = before !== undefined && holdsOthersUp(before);
-  const nowOpen = holdsOthersUp(next);
-  if (before !== undefined && wasOpen !== nowOpen) jobs.push(fanJob(next.snapshot, rev));
-  if (wasOpen !== nowOpen || !before) jobs.push(projectCheckJob(project, `${id}:${rev}`));
+  const turned = holdsOthersUp(before) !== holdsOthersUp(next);
+  if (turned) jobs.push(fanJob(next.snapshot, rev));
+  if (turned || !before) jobs.push(projectCheckJob(project, `${id}:${rev}`));
   return jobs;
 }
 

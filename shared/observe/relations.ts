@@ -7,6 +7,7 @@ import { keepItem, type ObserveDeps, type Source } from "./item.ts";
 import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
+import { newSince } from "./projects.ts";
 
 /** Reads an item's relations, where Plane has them (not on v1.2), and takes over who waits for whom. */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: Source): Promise<void> {
@@ -135,12 +136,13 @@ export async function dependantsOf(deps: Pick<ObserveDeps, "store">, id: string)
 /** On the first reading of an item that was there before us, only its activities tell whether a relation is new. */
 async function changedSince(deps: ObserveDeps, item: KeptItem, project: KeptProject, edges: number): Promise<boolean> {
   const { snapshot } = item;
-  if (snapshot.createdAt >= project.began) return true;
-  if (edges === 0 || snapshot.updatedAt < project.began) return false;
+  const since = newSince(project);
+  if (snapshot.createdAt >= since) return true;
+  if (edges === 0 || snapshot.updatedAt < since) return false;
   const params = { project: snapshot.project, item: snapshot.id };
   for await (const { data } of deps.plane.pages(activities.list, { params })) {
     const related = data.results.some(
-      ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= project.began,
+      ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= since,
     );
     if (related) return true;
   }

@@ -12,7 +12,6 @@ const attachment = z.object({
   created_at: time,
   updated_at: time,
 });
-export type Attachment = z.infer<typeof attachment>;
 
 const ticket = z.object({
   upload_data: z.object({ url: z.url({ protocol: /^https?$/ }), fields: z.record(z.string(), z.string()) }),

@@ -4,7 +4,7 @@ import { id, listed } from "./schema.ts";
 import { time } from "./time.ts";
 import { role } from "./users-members.ts";
 
-export const project = z.object({
+const project = z.object({
   id,
   workspace: id,
   name: z.string(),

@@ -9,7 +9,6 @@ export const user = z.object({
   email: z.string().nullable(),
   display_name: z.string(),
 });
-export type User = z.infer<typeof user>;
 
 /** Plane's roles: 20 admin, 15 member, 5 guest. */
 export const role = z.int();

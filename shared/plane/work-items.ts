@@ -5,7 +5,7 @@ import { stateGroup } from "./states-labels.ts";
 import { time } from "./time.ts";
 import { user } from "./users-members.ts";
 
-export const priority = z.enum(["urgent", "high", "medium", "low", "none"]);
+const priority = z.enum(["urgent", "high", "medium", "low", "none"]);
 
 /** Ids, or what `expand` makes of them. */
 const state = z.union([id, z.object({ id, name: z.string(), color: z.string(), group: stateGroup })]);

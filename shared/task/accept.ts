@@ -6,7 +6,8 @@ export const CONFIRM_AFTER_MS = 2000;
 
 /** What one observation saw of a work item. */
 export type Seen =
-  | { via: "webhook"; snapshot: Snapshot }
+  /** `covered`: Plane's time up to which a complete pass has seen every item there is. */
+  | { via: "webhook"; snapshot: Snapshot; covered: string }
   /** `since`: a revision taken before the request began; `began` and `ended`: store time around the request. */
   | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number }
   /** Plane answered, and the item was not there. */
@@ -25,14 +26,16 @@ const NOTHING: Verdict = {};
 /**
  * The rules of observe for one work item: what an observation does to what is kept. Pure.
  *
- * A webhook replaces only what is strictly older by Plane's own `updated_at`. A read replaces whatever is kept
- * when nothing was kept since the request began. What is neither, and differs, is a reason to read.
+ * A webhook replaces only what is strictly older by Plane's own `updated_at`; of an item nobody has seen it counts
+ * only when it is newer than the last complete pass, which would have seen it (an old body of a deleted item does not).
+ * A read replaces whatever is kept when nothing was kept since the request began. What is neither, and differs, is a
+ * reason to read.
  * Losses (no assignees, no labels, not there) count only when two reads at least 2 s apart saw them.
  */
 export function accept(kept: KeptItem | undefined, rev: Rev, seen: Seen): Verdict {
   switch (seen.via) {
     case "webhook":
-      return acceptWebhook(kept, seen.snapshot);
+      return acceptWebhook(kept, seen);
     case "read":
       return acceptRead(kept, rev, seen);
     case "absence":
@@ -67,13 +70,14 @@ function sameValue(a: Snapshot[keyof Snapshot], b: Snapshot[keyof Snapshot]): bo
   return a === b;
 }
 
-function acceptWebhook(kept: KeptItem | undefined, snapshot: Snapshot): Verdict {
-  if (!kept) return { next: { snapshot, blockers: [] } };
+function acceptWebhook(kept: KeptItem | undefined, seen: Extract<Seen, { via: "webhook" }>): Verdict {
+  const { snapshot, covered } = seen;
+  if (!kept) return snapshot.updatedAt <= covered ? READ_NOW : { next: { snapshot, blockers: [] } };
   if (kept.gone !== undefined) return READ_NOW;
   if (sameSnapshot(kept.snapshot, snapshot)) return NOTHING;
   if (snapshot.updatedAt <= kept.snapshot.updatedAt) return READ_NOW;
   const whole = withheld(kept.snapshot, snapshot);
-  const next = { ...kept, snapshot: whole.snapshot };
+  const next = { ...refuted(kept, snapshot), snapshot: whole.snapshot };
   return whole.losses.length > 0 ? { next, rereadIn: 0 } : { next };
 }
 
@@ -125,6 +129,15 @@ function withheld(kept: Snapshot, seen: Snapshot): { snapshot: Snapshot; losses:
   const snapshot = { ...seen };
   for (const field of losses) snapshot[field] = kept[field];
   return { snapshot, losses };
+}
+
+/** A webhook that shows someone refutes the doubt; that the item was there when it was written does not say it still is. */
+function refuted(kept: KeptItem, shown: Snapshot): KeptItem {
+  const { doubt: before, ...rest } = kept;
+  const doubt = { ...before };
+  if (shown.assignees.length > 0) delete doubt.assignees;
+  if (shown.labels.length > 0) delete doubt.labels;
+  return { ...rest, ...(Object.keys(doubt).length > 0 && { doubt }) };
 }
 
 function alive(kept: KeptItem, snapshot: Snapshot, doubt: NonNullable<KeptItem["doubt"]> = {}): KeptItem {

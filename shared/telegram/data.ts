@@ -15,20 +15,21 @@ const FINDABLE = /[@#$/.:](?=[\p{L}\p{N}_/])/gu;
 const WORD_JOINER = "\u2060";
 
 /**
- * Text that somebody else wrote (a title, a name, a comment), made harmless and shown as it is: one line, no control
- * or bidirectional characters, no half surrogate pairs, nothing that Telegram turns into a link or a mention by itself.
- * At most `limit` UTF-16 units, then "…".
+ * Text that somebody else wrote (a title, a name, a comment), made harmless and shown as it is: `cleaned`, and with
+ * nothing in it that Telegram turns into a link or a mention by itself. At most `limit` UTF-16 units are taken.
  */
 export function data(text: string, limit = 200): RichText {
-  const line = text.toWellFormed().replace(BLANKS, " ").replace(INVISIBLE, "").replace(BLANKS, " ").trim();
-  return plain(shortened(line, limit).replace(FINDABLE, `$&${WORD_JOINER}`));
+  return plain(cleaned(text, limit).replace(FINDABLE, `$&${WORD_JOINER}`));
 }
 
-function shortened(line: string, limit: number): string {
+/**
+ * One line without control or bidirectional characters and half surrogate pairs; at most `limit` UTF-16 units,
+ * ending in "…" when something was left off.
+ */
+export function cleaned(text: string, limit: number): string {
+  const line = text.toWellFormed().replace(INVISIBLE, "").replace(BLANKS, " ").trim();
   if (line.length <= limit) return line;
-  return `${line
-    .slice(0, limit - 1)
-    .toWellFormed()
-    .replace(/\ufffd$/, "")
-    .trimEnd()}…`;
+  const kept = line.slice(0, limit - 1);
+  const whole = kept.isWellFormed() ? kept : kept.slice(0, -1);
+  return `${whole.trimEnd()}…`;
 }

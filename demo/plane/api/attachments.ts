@@ -68,7 +68,9 @@ export function attachmentRoutes(app: Site, world: World, limiter: Limiter): voi
 export function storageRoutes(app: Site, world: World): void {
   app.post("/uploads", async (c) => {
     const form = await c.req.formData();
-    const fields = Object.fromEntries([...form].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+    const fields = Object.fromEntries(
+      [...form].filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    );
     const file = form.get("file");
     const bytes = file instanceof File ? new Uint8Array(await file.arrayBuffer()) : new Uint8Array();
     const status = storeUpload(world, fields, bytes);
@@ -82,6 +84,8 @@ export function storageRoutes(app: Site, world: World): void {
     const bytes = mayDownload(world, asset, url.searchParams) ? world.data.uploads.get(asset) : undefined;
     if (!bytes) return new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 });
     const row = [...world.data.attachments.values()].find((each) => each.asset === asset);
-    return new Response(new Uint8Array(bytes), { headers: { "content-type": row?.type ?? "application/octet-stream" } });
+    return new Response(new Uint8Array(bytes), {
+      headers: { "content-type": row?.type ?? "application/octet-stream" },
+    });
   });
 }

@@ -71,7 +71,13 @@ export function commentRoutes(app: Site, world: World, limiter: Limiter): void {
     });
     endpoint(app, world, door, `${root}links/`, {
       GET: (call) =>
-        ok(page(listed(call, (item) => linksOn(world, item)), call.query, (row) => showLink(world, row, call.at))),
+        ok(
+          page(
+            listed(call, (item) => linksOn(world, item)),
+            call.query,
+            (row) => showLink(world, row, call.at),
+          ),
+        ),
       POST: async (call) => {
         const body = await call.json();
         const url = text(body["url"]);
@@ -84,8 +90,10 @@ export function commentRoutes(app: Site, world: World, limiter: Limiter): void {
     endpoint(app, world, door, `${root}activities/`, {
       GET: (call) =>
         ok(
-          page(listed(call, (item) => activitiesIn(world, item)), call.query, (row) =>
-            showActivity(world, row, call.at),
+          page(
+            listed(call, (item) => activitiesIn(world, item)),
+            call.query,
+            (row) => showActivity(world, row, call.at),
           ),
         ),
     });

@@ -105,7 +105,8 @@ export function cycleRoutes(app: Site, world: World, limiter: Limiter): void {
     DELETE: (call) => {
       const row = cycleIn(call);
       world.data.cycles.delete(row.id);
-      for (const each of world.data.memberships.values()) if (each.in === row.id) world.data.memberships.delete(each.id);
+      for (const each of world.data.memberships.values())
+        if (each.in === row.id) world.data.memberships.delete(each.id);
       return empty();
     },
   });

@@ -10,9 +10,8 @@ type Permit = (call: Call, method: string) => void;
 
 /** The door of `/api/v1`: an API key, so many requests a minute. */
 export const keyDoor = (limiter: Limiter, permit?: Permit): Door => ({
-  extraMethods: "",
   limiter,
-  permit,
+  ...(permit && { permit }),
   identify(call) {
     const key = call.headers.get("x-api-key");
     if (!key) throw unauthenticated();

@@ -27,8 +27,7 @@ export function itemIn(call: Call): ItemRow {
   return item;
 }
 
-const show = (call: Call, row: ItemRow) =>
-  pick(showItem(call.world, row, call.at, expandOf(call.query)), call.query);
+const show = (call: Call, row: ItemRow) => pick(showItem(call.world, row, call.at, expandOf(call.query)), call.query);
 
 /** Both names Plane has for a work item in paths. */
 export const ITEM_WORDS = ["work-items", "issues"];

@@ -23,7 +23,7 @@ export function peopleRoutes(app: Site, world: World, limiter: Limiter): void {
   });
 
   // The one address here that Plane serves without its limiter.
-  const unlimited = { ...keyDoor(limiter, workspaceMembers), limiter: undefined, extraMethods: "POST, HEAD, OPTIONS" };
+  const unlimited = { ...keyDoor(limiter, workspaceMembers), limiter: undefined, allow: "GET, POST, HEAD, OPTIONS" };
   endpoint(app, world, unlimited, "/api/v1/workspaces/:slug/invitations/", {
     GET: (call) => {
       if (memberOf(world, workspaceOf(call).id, readerOf(call).id)?.role !== 20) throw forbidden();
@@ -33,18 +33,24 @@ export function peopleRoutes(app: Site, world: World, limiter: Limiter): void {
   });
 
   for (const name of ["members", "project-members"]) {
-    endpoint(app, world, keyDoor(limiter, projectMembersOnly), `/api/v1/workspaces/:slug/projects/:projectId/${name}/`, {
-      GET: (call) =>
-        ok(projectMembers(world, projectIn(call).id).map((row) => showUserLite(userOf(world, row.member)))),
-      POST: async (call) => {
-        const { member, role = 5 } = await call.json();
-        const known = ROLES.find((each) => each === role);
-        if (!known) throw new Refusal(400, { role: [`"${role}" is not a valid choice.`] });
-        if (typeof member !== "string" || !memberOf(world, workspaceOf(call).id, member))
-          throw new Refusal(400, { member: ["Invalid member"] });
-        const row = addProjectMember(world, projectIn(call).id, member, known);
-        return created({ id: row.id, member: row.member, role: row.role });
+    endpoint(
+      app,
+      world,
+      keyDoor(limiter, projectMembersOnly),
+      `/api/v1/workspaces/:slug/projects/:projectId/${name}/`,
+      {
+        GET: (call) =>
+          ok(projectMembers(world, projectIn(call).id).map((row) => showUserLite(userOf(world, row.member)))),
+        POST: async (call) => {
+          const { member, role = 5 } = await call.json();
+          const known = ROLES.find((each) => each === role);
+          if (!known) throw new Refusal(400, { role: [`"${role}" is not a valid choice.`] });
+          if (typeof member !== "string" || !memberOf(world, workspaceOf(call).id, member))
+            throw new Refusal(400, { member: ["Invalid member"] });
+          const row = addProjectMember(world, projectIn(call).id, member, known);
+          return created({ id: row.id, member: row.member, role: row.role });
+        },
       },
-    });
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import { messageOf } from "../../../shared/errors.ts";
+import { GroundcrewError, messageOf } from "../../../shared/errors.ts";
 import type { Ms } from "../../../shared/store/port.ts";
 
 /** How long an answer may take. The connection is then given up, so what waits behind it fails as well. */
@@ -10,11 +10,13 @@ const PATIENCE: Ms = 10_000;
 
 export interface Connection {
   redis: Redis;
+  /** The answer of `ask`, or a rejection with `unavailable`: at once when there is no connection. */
+  answered<T>(ask: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 /** Called when the connection is lost (with the last error) and when it is there again; never twice with the same. */
-export type OnConnection = (lost: string | undefined) => void;
+type OnConnection = (lost: string | undefined) => void;
 
 export interface ConnectOptions {
   /** `redis://` or `rediss://`. */
@@ -49,8 +51,11 @@ export async function connect({
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
 
-  let lastError = "the connection was closed";
+  const closedByIt = "it closed the connection";
+  let lastError = closedByIt;
   let up = false;
+  let closing = false;
+  const address = `Redis at ${redis.options.host}:${redis.options.port}`;
   // Without a listener an error on the connection would end the process.
   redis.on("error", (error) => {
     lastError = messageOf(error) || String(error);
@@ -58,22 +63,20 @@ export async function connect({
   redis.on("close", () => {
     if (!up) return;
     up = false;
-    onConnection(lastError);
+    if (!closing) onConnection(lastError);
   });
   redis.on("ready", () => {
     if (up) return;
     up = true;
-    lastError = "the connection was closed";
+    lastError = closedByIt;
     onConnection(undefined);
   });
 
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       redis.disconnect();
-      const { host, port } = redis.options;
-      reject(
-        new Error(`Redis at ${host}:${port} cannot be reached: ${lastError}. Is it running, and is STORE_URL right?`),
-      );
+      const message = `${address} cannot be reached: ${lastError}. Is it running, and is STORE_URL right?`;
+      reject(new GroundcrewError("unavailable", message));
     }, patience);
     redis.once("ready", () => {
       clearTimeout(timer);
@@ -85,7 +88,17 @@ export async function connect({
 
   return {
     redis,
+    async answered(ask) {
+      if (!up) throw new GroundcrewError("unavailable", `${address} is not connected: ${lastError}.`);
+      try {
+        return await ask();
+      } catch (error) {
+        // Without the cause: ioredis hangs the command on it, so the text of messages would come into the log.
+        throw new GroundcrewError("unavailable", `${address} did not do what was asked: ${messageOf(error)}`);
+      }
+    },
     async close() {
+      closing = true;
       if (redis.status === "ready") await redis.quit().catch(() => {});
       redis.disconnect();
     },

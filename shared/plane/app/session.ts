@@ -4,7 +4,7 @@ import { createRequest, type RequestOptions } from "../request.ts";
 import { baseUrl, fillRoute } from "../route.ts";
 import { createCookies } from "./cookies.ts";
 
-export interface SessionCallOptions extends Omit<CallOptions, "priority"> {
+interface SessionCallOptions extends Omit<CallOptions, "priority"> {
   /** Sent as an HTML form would be, instead of `json`. */
   form?: Record<string, string>;
 }

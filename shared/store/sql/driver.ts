@@ -9,7 +9,7 @@ export interface SqlDriver {
   close(): void;
 }
 
-export type SqlValue = string | number | null;
+type SqlValue = string | number | null;
 export type SqlRow = Record<string, unknown>;
 
 export function textOf(row: SqlRow, column: string): string {

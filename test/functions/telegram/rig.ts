@@ -114,7 +114,7 @@ export const texts = (telegram: Telegram, chat: number | string = CHAT) =>
   telegram.chat(chat).messages.map((message) => message.text);
 
 /** The keys a text names, in order. */
-export const keys = (text: string | undefined) => text?.match(/ONB-\d+/g) ?? [];
+export const keys = (text: string | undefined): string[] => text?.match(/ONB-\d+/g) ?? [];
 
 /** A bot whose every call goes through `around`. */
 export function wrapped(bot: Bot, around: <T>(call: () => Promise<T>) => Promise<T>): Bot {

@@ -1,8 +1,9 @@
+import { createInterface } from "node:readline";
 import { openStore } from "../../../runtime/stores/open.ts";
 
 /**
- * A process of its own that opens the store of a URL: `node child.ts open|write|hold <url>`. It tells its parent
- * line by line: `open`, `refused <message>`, `kept <n>` and `rejected <message>`.
+ * A process of its own that opens the store of a URL: `node child.ts open|write|hold|claim <url>`. It tells its parent
+ * line by line: `open`, `refused <message>`, `kept <n>`, `rejected <message>`, `won <fence>`, `asked`.
  */
 const [, , mode = "", url = ""] = process.argv;
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -21,6 +22,16 @@ try {
     await store.lease("claim:held", "child", 3_600_000);
     say("held");
     process.stdin.resume();
+  }
+  if (mode === "claim") {
+    // Each line names a key, for which 250 ask at once.
+    for await (const key of createInterface(process.stdin)) {
+      const owners = Array.from({ length: 250 }, (_, i) => `${process.pid}-${i}`);
+      const answers = await Promise.all(owners.map((owner) => store.lease(key, owner, 60_000)));
+      for (const answer of answers) if ("fence" in answer) say(`won ${answer.fence}`);
+      say("asked");
+    }
+    await store.close();
   }
   if (mode === "write") {
     let next = 0;

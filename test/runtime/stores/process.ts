@@ -28,6 +28,10 @@ export function startChild(mode: string, url: string, onLine: (line: string) => 
       child.kill("SIGKILL");
       await ended;
     },
+    /** Says a line to it. */
+    tell: (line: string) => void child.stdin.write(`${line}\n`),
+    /** Says that no more lines will come. */
+    hush: () => void child.stdin.end(),
     ended,
   };
 }

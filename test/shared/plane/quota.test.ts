@@ -69,12 +69,20 @@ test("a quota of one request a minute still lets background calls through", asyn
 });
 
 test("a call that would wait too long for its turn is not sent and says how long", async () => {
-  const { client, advance, server } = await scripted([{ status: 200, body: ME }], { rateLimit: 2 });
+  const { client, advance, lines, server } = await scripted([{ status: 200, body: ME }], { rateLimit: 2 });
   await client.call(users.me, { priority: "interactive" });
   advance(5_000);
   await client.call(users.me, { priority: "interactive" });
   const error = await failure(client.call(users.me, { priority: "interactive" }));
   expect(error).toMatchObject({ code: "rate_limited", status: undefined, retryAfter: 56_000 });
+  expect(server.requests).toHaveLength(2);
+  expect(lines).toEqual([]);
+});
+
+test("the waits of one call add up: its repetitions do not begin a new patience", async () => {
+  const { client, waits, server } = await scripted([{ status: 500, body: { error: "x" } }], { rateLimit: 1 });
+  expect(await failure(client.call(users.me))).toMatchObject({ code: "rate_limited", retryAfter: 56_000 });
+  expect(waits).toEqual([1_000, 60_000, 5_000]);
   expect(server.requests).toHaveLength(2);
 });
 

@@ -8,6 +8,7 @@ test("a time of Plane keeps its microseconds", () => {
 
 test("microseconds that Plane leaves out are zeros", () => {
   expect(planeTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
+  expect(planeTime("2026-12-05T23:59:00.25Z")).toBe("2026-12-05T23:59:00.250000Z");
 });
 
 test("a time in the time zone of the key's owner is brought to UTC, over midnight and new year too", () => {

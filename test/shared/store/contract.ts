@@ -4,6 +4,7 @@ import { commitContract } from "./contract/commits.ts";
 import { jobContract } from "./contract/jobs.ts";
 import { jsonContract } from "./contract/json.ts";
 import { keptContract } from "./contract/kept.ts";
+import { laneContract } from "./contract/lanes.ts";
 import { leaseContract } from "./contract/leases.ts";
 import type { Open, Opened } from "./engine.ts";
 
@@ -24,5 +25,6 @@ export function storeContract(open: Open) {
   commitContract(fresh);
   leaseContract(fresh);
   jobContract(fresh);
+  laneContract(fresh);
   bucketContract(fresh);
 }

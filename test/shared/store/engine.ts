@@ -17,7 +17,7 @@ export interface Opened {
   end(): Promise<void>;
 }
 
-export interface TestTime {
+interface TestTime {
   now: Ms;
 }
 

@@ -7,7 +7,7 @@ import { claimHistory, playClaims } from "./model/claims.ts";
 import { jobHistory, playJobs } from "./model/jobs.ts";
 
 const FULL = process.env["FULL"] !== undefined;
-const LIMIT = FULL ? 900_000 : 20_000;
+const LIMIT = FULL ? 900_000 : 60_000;
 
 interface Sizes {
   runs: number;
@@ -66,7 +66,7 @@ function models(open: Open, { runs, voids }: Sizes) {
 
 describe("the model of the memory store", () => models(openMemory, { runs: FULL ? 10_000 : 300, voids: false }));
 
-describe("the model of the embedded store", () => models(openSqlite, { runs: FULL ? 10_000 : 150, voids: true }));
+describe("the model of the embedded store", () => models(openSqlite, { runs: FULL ? 10_000 : 80, voids: true }));
 
 describe.skipIf(!redisIsHere())("the model of the Redis store", () => {
   let redis: TestRedis;
@@ -77,6 +77,6 @@ describe.skipIf(!redisIsHere())("the model of the Redis store", () => {
 
   models(
     openRedis(() => redis),
-    { runs: FULL ? 1_000 : 60, voids: false },
+    { runs: FULL ? 10_000 : 60, voids: false },
   );
 });

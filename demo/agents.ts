@@ -1,0 +1,68 @@
+import type { Plane, Project, User } from "./plane/types.ts";
+
+/** An agent as it would work from outside: it knows Plane's address and its own key, nothing else. */
+export interface ScriptedAgent {
+  name: string;
+  /** Takes the next task that is its to start and works it to the end. False: there was none. */
+  workOne(): Promise<boolean>;
+}
+
+interface AgentOptions {
+  plane: Plane;
+  user: User;
+  key: string;
+  projects: () => readonly Project[];
+  tell: (text: string) => void;
+  wait: (ms: number) => Promise<void>;
+  /** How long a step of its work takes. */
+  pace: number;
+}
+
+/** Talks to Plane's public API over HTTP with the agent's own key, as any agent would. */
+export function scriptedAgent({ plane, user, key, projects, tell, wait, pace }: AgentOptions): ScriptedAgent {
+  const name = user.display_name;
+
+  async function ask(method: string, path: string, json?: object): Promise<void> {
+    const url = `${plane.url}/api/v1/workspaces/${plane.workspace.slug}/projects/${path}`;
+    const headers = { "x-api-key": key, "content-type": "application/json" };
+    const response = await fetch(url, { method, headers, ...(json && { body: JSON.stringify(json) }) });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`${name}: Plane answered ${response.status} to ${method} ${path}`);
+  }
+
+  function next() {
+    for (const project of projects()) {
+      const groups = new Map(plane.states(project).map((state) => [state.id, state.group]));
+      const closed = (id: string) => ["completed", "cancelled"].includes(groups.get(plane.item(id)?.state ?? "") ?? "");
+      const task = plane.items(project).find((item) => {
+        const waiting = ["backlog", "unstarted"].includes(groups.get(item.state) ?? "");
+        return waiting && item.assignees.includes(user.id) && plane.blockers(item).every(closed);
+      });
+      if (task) return { project, task };
+    }
+    return undefined;
+  }
+
+  return {
+    name,
+    async workOne() {
+      const found = next();
+      if (!found) return false;
+      const { project, task } = found;
+      const state = (group: string) =>
+        plane.states(project).find((one) => one.group === group && one.name !== "Blocked")?.id;
+      const item = `${project.id}/work-items/${task.id}/`;
+      const title = `${project.identifier}-${task.sequence_id} “${task.name}”`;
+
+      await ask("PATCH", item, { state: state("started") });
+      tell(`${name} starts ${title}`);
+      await wait(pace);
+      await ask("POST", `${item}comments/`, { comment_html: "<p>60% complete: half of it works</p>" });
+      tell(`${name} comments on ${title}: 60% complete`);
+      await wait(pace);
+      await ask("PATCH", item, { state: state("completed") });
+      tell(`${name} finishes ${title}`);
+      return true;
+    },
+  };
+}

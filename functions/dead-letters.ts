@@ -1,0 +1,26 @@
+import { Hono } from "hono";
+import type { Deps, Route } from "../shared/deps.ts";
+import { GroundcrewError } from "../shared/errors.ts";
+import { QUEUES } from "../shared/store/port.ts";
+
+/** The jobs set aside with their reasons, and the way back. Their bodies are not shown: they hold people's texts. */
+export const deadLetters: Route = { path: "/dead-letters", access: "admin", app };
+
+function app({ store, kick }: Pick<Deps, "store" | "kick">): Hono {
+  return new Hono()
+    .get("/", async (c) => {
+      const queues = await Promise.all(QUEUES.map((queue) => store.dead(queue)));
+      const dead_letters = queues
+        .flat()
+        .map(({ queue, id, reason, at }) => ({ queue, id, reason, at: new Date(at).toISOString() }));
+      return c.json({ dead_letters });
+    })
+    .post("/:queue/:id/replay", async (c) => {
+      const { queue: name, id } = c.req.param();
+      const queue = QUEUES.find((one) => one === name);
+      if (!queue || !(await store.replay(queue, id)))
+        throw new GroundcrewError("not_found", "There is no such dead letter (any more).");
+      kick();
+      return c.json({ ok: true });
+    });
+}

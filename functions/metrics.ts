@@ -1,0 +1,14 @@
+import { Hono } from "hono";
+import type { Deps, Route } from "../shared/deps.ts";
+import { GroundcrewError } from "../shared/errors.ts";
+
+/** MONITOR-03: Prometheus text. */
+export const metrics: Route = { path: "/metrics", access: "admin", app };
+
+function app({ scrape }: Pick<Deps, "scrape">): Hono {
+  return new Hono().get("/", async (c) => {
+    if (!scrape) throw new GroundcrewError("not_found", "This host keeps no metrics.");
+    const { type, text } = await scrape();
+    return c.body(text, 200, { "Content-Type": type });
+  });
+}

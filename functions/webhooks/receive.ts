@@ -1,0 +1,92 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import type { Deps } from "../../shared/deps.ts";
+import { sha256Hex } from "../../shared/digest.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { sourceOf } from "../../shared/http/address.ts";
+import { createBodyReader } from "../../shared/http/body.ts";
+import { createLimiter } from "../../shared/http/limiter.ts";
+import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";
+
+/** A delivery that is Plane's own, not yet understood. */
+export interface Received {
+  /** The body, byte for byte what was signed. */
+  raw: string;
+  /** SHA-256 of the body: the same on each of Plane's attempts, unlike its delivery id. */
+  hash: string;
+  /** The work item it is about, as far as can be told. */
+  lane: string;
+  event: string | undefined;
+  action: string | undefined;
+}
+
+/** Requests a minute and source that may be unsigned or badly signed (INFRA-04). */
+const UNSIGNED_LIMIT = 100;
+
+/** The longest id that names a lane; Plane's UUIDs have 36 characters. */
+const id = z.string().min(1).max(64).optional().catch(undefined);
+const word = z.string().max(64).optional().catch(undefined);
+
+/** As much as must be understood to keep it; the rest is for the one who works it. */
+const delivery = z.object({
+  event: word,
+  action: word,
+  data: z.object({ id, issue: id }).optional().catch(undefined),
+});
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Verifies a request of Plane's webhook; throws `GroundcrewError` with what it is refused for. */
+export function createReceiver({ settings, clock }: Pick<Deps, "settings" | "clock">) {
+  const secrets = settings.plane?.webhookSecrets ?? [];
+  const isSigned = createSignatureCheck(secrets);
+  const readBody = createBodyReader(settings.webhookLimit);
+  const isOver = createLimiter({ limit: UNSIGNED_LIMIT, window: 60_000, sources: 10_000, clock });
+
+  function unsigned(c: Context): GroundcrewError {
+    if (isOver(sourceOf(c.get("client")))) {
+      c.header("Retry-After", "60");
+      return new GroundcrewError("rate_limited", "Too many requests without a valid signature. Try again in a minute.");
+    }
+    const known = secrets.length > 0 ? "the webhook's secret" : "PLANE_WEBHOOK_SECRET, which is not set";
+    return new GroundcrewError("unauthorized", `X-Plane-Signature is not the body's HMAC-SHA256 under ${known}.`);
+  }
+
+  return async (c: Context): Promise<Received> => {
+    const signature = parseSignature(c.req.header("x-plane-signature"));
+    if (!signature) throw unsigned(c);
+    checkType(c);
+    const bytes = await readBody(c.req.raw);
+    if (!(await isSigned(signature, bytes))) throw unsigned(c);
+    const raw = textOf(bytes);
+    const { event, action, data } = parse(raw);
+    const hash = await sha256Hex(bytes);
+    const item = event === "issue_comment" ? data?.issue : data?.id;
+    return { raw, hash, lane: item ?? hash, event, action };
+  };
+}
+
+function checkType(c: Context) {
+  const [type = ""] = (c.req.header("content-type") ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json")
+    throw new GroundcrewError("unsupported_type", "Only application/json is taken here.");
+  const encoding = c.req.header("content-encoding") ?? "identity";
+  if (encoding.trim().toLowerCase() !== "identity")
+    throw new GroundcrewError("unsupported_type", "Only bodies without Content-Encoding are taken here.");
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw new GroundcrewError("bad_request", "The body is not UTF-8.");
+  }
+}
+
+function parse(raw: string) {
+  try {
+    return delivery.parse(JSON.parse(raw));
+  } catch {
+    throw new GroundcrewError("bad_request", "The body is not a JSON object.");
+  }
+}

@@ -1,0 +1,52 @@
+import type { Problem } from "../shared/config/problem.ts";
+import { parseSettings } from "../shared/config.ts";
+import { messageOf } from "../shared/errors.ts";
+import { createLog } from "../shared/log.ts";
+import { files, readEnvironment } from "./node/files.ts";
+import { startRuntime } from "./node.ts";
+
+/** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
+const EX_CONFIG = 78;
+
+const parsed = parseSettings(readEnvironment(), files);
+if (!parsed.ok) {
+  process.stderr.write(explain(parsed.problems));
+  process.exit(EX_CONFIG);
+}
+const { settings, warnings } = parsed;
+const write = (line: string) => process.stdout.write(`${line}\n`);
+const log = createLog({ level: settings.logLevel, write, clock: Date.now, secrets: settings.secrets });
+
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (thrown: unknown) => {
+    log.error(event, { error: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined });
+    process.exit(1);
+  });
+}
+for (const warning of warnings) log.warn("settings", { warning });
+
+const running = await start().catch((thrown: unknown) => {
+  log.error("cannot start", { error: messageOf(thrown) });
+  process.exit(1);
+});
+
+let signalled = false;
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    if (signalled) process.exit(1);
+    signalled = true;
+    void running.stop().then(() => process.exit(0));
+  });
+}
+
+async function start(): Promise<{ stop(): Promise<void> }> {
+  if (!settings.demo) return startRuntime(settings, { write, ofProcess: true });
+  const { startDemo } = await import("../demo/start.ts");
+  return startDemo(settings);
+}
+
+function explain(problems: readonly Problem[]): string {
+  const told = problems.map(({ name, given, wanted }) => `  ${name}\n    given:  ${given}\n    wanted: ${wanted}\n`);
+  const count = problems.length === 1 ? "1 setting needs" : `${problems.length} settings need`;
+  return `Groundcrew cannot start: ${count} attention.\n\n${told.join("\n")}\nEach is explained in .env.example.\n`;
+}

@@ -1,0 +1,20 @@
+import { readFileSync, statSync } from "node:fs";
+import { parseEnv } from "node:util";
+import type { Files } from "../../shared/config/secrets.ts";
+
+/** Files as the settings read them. */
+export const files: Files = {
+  read(path) {
+    try {
+      return { text: readFileSync(path, "utf8"), mode: statSync(path).mode & 0o777 };
+    } catch (thrown) {
+      if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return undefined;
+      throw thrown;
+    }
+  },
+};
+
+/** The environment over `.env` in the working directory, if there is one. */
+export function readEnvironment(): Record<string, string | undefined> {
+  return { ...parseEnv(files.read(".env")?.text ?? ""), ...process.env };
+}

@@ -1,0 +1,102 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
+import type { Context, Hono } from "hono";
+import { messageOf } from "../../shared/errors.ts";
+import { BreakConnection } from "../../shared/http/context.ts";
+import type { Log } from "../../shared/log.ts";
+import type { Ms } from "../../shared/store/port.ts";
+
+export interface Served {
+  /** With the port that was free, where 0 was asked for. */
+  url: string;
+  /** Takes no new requests; resolves when those at work are answered, or after `limit`, when they are cut off. */
+  stop(limit: Ms): Promise<void>;
+}
+
+interface ServeOptions {
+  app: Hono;
+  host: string;
+  port: number;
+  log: Log;
+}
+
+/** Serves an app over HTTP. A request that must get no answer has its connection broken. */
+export async function serve({ app, host, port, log }: ServeOptions): Promise<Served> {
+  const listener = getRequestListener(
+    async (request, env) => {
+      try {
+        return await app.fetch(request, env);
+      } catch (thrown) {
+        if (!(thrown instanceof BreakConnection)) log.error("request broken", { error: messageOf(thrown) });
+        (env as HttpBindings).incoming.socket.destroy();
+        throw thrown;
+      }
+    },
+    { errorHandler: (thrown) => (thrown instanceof RequestError ? malformed() : undefined) },
+  );
+  const limits = {
+    // A slow sender holds a socket, never longer than this; Plane and proxies send whole requests at once.
+    headersTimeout: 10_000,
+    requestTimeout: 20_000,
+    connectionsCheckingInterval: 1_000,
+    // Longer than proxies keep theirs (Caddy: 2 min), or they would send a webhook into a socket just closed.
+    keepAliveTimeout: 150_000,
+  };
+  const server = createServer(limits, listener);
+  server.on("clientError", refuse);
+  await listening(server, host, port);
+  return { url: urlOf(server), stop: (limit) => close(server, limit) };
+}
+
+/** The address at the other end of a request's connection. */
+export function connectionOf(c: Context): string {
+  const { incoming } = c.env as { incoming: IncomingMessage };
+  return incoming.socket.remoteAddress ?? "";
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === "EADDRINUSE" ? "is in use by another program" : `cannot be listened on: ${cause.message}`;
+      reject(new Error(`${host}:${port} ${why}. HOST and PORT say where Groundcrew listens.`, { cause }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function urlOf(server: Server): string {
+  const { address, port, family } = server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}
+
+/** Node's answer to bytes that are no request; a request that took too long gets none. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex) {
+  if (!socket.writable || error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const body = JSON.stringify({ error: { code: "bad_request", message: "This is not an HTTP request." } });
+  const head = [`HTTP/1.1 ${status}`, "Content-Type: application/json", `Content-Length: ${body.length}`];
+  socket.end([...head, "Connection: close", "", body].join("\r\n"));
+}
+
+function malformed(): Response {
+  return Response.json(
+    { error: { code: "bad_request", message: "The address or the Host is malformed." } },
+    { status: 400 },
+  );
+}
+
+async function close(server: Server, limit: Ms): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), limit);
+  await closed;
+  clearTimeout(timer);
+}

@@ -1,0 +1,291 @@
+import { createHmac } from "node:crypto";
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { pythonJson } from "../../../demo/plane/python-json.ts";
+import type { Json } from "../../../demo/plane/rows.ts";
+import { createBench, createReceiver } from "./bench.ts";
+import { isObject, recordedDeliveries } from "./recording.ts";
+
+const hmac = (secret: string, body: string) => createHmac("sha256", secret).update(body).digest("hex");
+
+test("the 30 recorded bodies come out byte for byte when written again, and their signatures fit", () => {
+  const { secret, deliveries } = recordedDeliveries();
+  expect(deliveries).toHaveLength(30);
+  for (const { raw_body, headers } of deliveries) {
+    expect(pythonJson(JSON.parse(raw_body))).toBe(raw_body);
+    expect(headers["x-plane-signature"]).toBe(hmac(secret, raw_body));
+  }
+});
+
+test("what is not ASCII is escaped as Python does it", () => {
+  expect(pythonJson({ a: 'é\u2019😀\u007f\n\u0001"\\' })).toBe(
+    '{"a": "\\u00e9\\u2019\\ud83d\\ude00\\u007f\\n\\u0001\\"\\\\"}',
+  );
+});
+
+/** Keys in their order, and the types of values. */
+function shapeOf(value: Json | undefined): Json {
+  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
+  if (isObject(value)) return Object.entries(value).map(([key, each]) => [key, shapeOf(each)]);
+  return value === null ? "null" : typeof value;
+}
+
+test("each recorded kind of event is sent with the same keys in the same order, types and headers", async () => {
+  const { plane, project, ada, imhotep, api, root, imhotepKey } = await createBench();
+  const receiver = await createReceiver();
+  const { secret } = plane.addWebhook(receiver.url);
+  const label = plane.addLabel(project, "agent:imhotep");
+  await api("POST", "/projects/", { name: "Made", identifier: "MADE", description: "Demo project" });
+  await api("PATCH", `${root}/`, { module_view: true, cycle_view: true, page_view: false });
+  await api("PATCH", `${root}/`, { external_source: "bridge", external_id: "onboarding" });
+  const { body: item } = await api("POST", `${root}/work-items/`, {
+    name: "Deploy",
+    labels: [label.id],
+    external_source: "bridge",
+    external_id: "t-1",
+  });
+  const at = `${root}/work-items/${item.id}`;
+  const started = plane.states(project)[2]?.id ?? "";
+  await api("POST", `${at}/comments/`, { comment_html: "<p>60 %</p>" }, imhotepKey);
+  await api("PATCH", `${at}/`, { state: started });
+  await api("PATCH", `${at}/`, { assignees: [imhotep.id], description_html: "<p>new</p>" });
+  await api("PATCH", `${at}/`, { priority: "urgent", name: "Deploy (renamed)", target_date: "2026-12-24" });
+  plane.editItem(item.id, { state: "Backlog", assignees: [] }, { by: ada, via: "browser" });
+  await api("POST", `${root}/cycles/`, { name: "Sprint 1", start_date: "2026-11-21", end_date: "2026-12-05" });
+  const { body: cycles } = await api("GET", `${root}/cycles/`);
+  await api("PATCH", `${root}/cycles/${cycles.results[0].id}/`, { name: "Sprint 1a" });
+  await api("POST", `${root}/modules/`, { name: "Infra", status: "in-progress" });
+  await plane.deliver();
+
+  const kind = (body: Json) =>
+    isObject(body) && isObject(body["activity"])
+      ? [body["event"], body["action"], body["activity"]["field"]].join(".")
+      : "";
+  const live = new Map(receiver.got.map(({ body }) => [kind(JSON.parse(body)), JSON.parse(body)] as const));
+  const loose = (value: Json): string =>
+    JSON.stringify(shapeOf(value))
+      .replaceAll(/"(null|string)"/g, '"text"')
+      .replaceAll(/\[\[\["id"[^\]]*\].*?\]\]\]/g, "[]");
+  for (const { name, raw_body } of recordedDeliveries().deliveries) {
+    const recorded: Json = JSON.parse(raw_body);
+    const found = live.get(kind(recorded));
+    expect(found, name).toBeDefined();
+    expect(loose(found), name).toBe(loose(recorded));
+  }
+  for (const { headers, body } of receiver.got) {
+    expect(headers["user-agent"]).toBe("Autopilot");
+    expect(headers["content-type"]).toBe("application/json");
+    expect(headers["x-plane-event"]).toBe(JSON.parse(body).event);
+    expect(headers["x-plane-signature"]).toBe(hmac(secret, body));
+  }
+});
+
+test("an answer 500 counts as delivered: the event is never sent again", async () => {
+  const { plane, project } = await createBench();
+  const receiver = await createReceiver(500);
+  plane.addWebhook(receiver.url);
+  plane.addItem(project, { name: "x" });
+  const [attempt] = await plane.deliver();
+  expect(attempt).toMatchObject({ outcome: "answered", status: 500 });
+  expect(plane.deliveries.pending).toEqual([]);
+  expect(receiver.got).toHaveLength(1);
+});
+
+test("a broken connection is tried again five times within 600 s each, with a fresh delivery id and the same body; then the webhook is off", async () => {
+  const { plane, project, pass } = await createBench();
+  const receiver = await createReceiver(0);
+  const webhook = plane.addWebhook(receiver.url);
+  plane.addItem(project, { name: "x" });
+  await plane.deliver();
+  const waits: number[] = [];
+  for (let retry = 1; retry <= 5; retry += 1) {
+    expect(plane.webhookActive(webhook)).toBe(true);
+    const [pending] = plane.deliveries.pending;
+    const before = plane.ledger.deliveries.at(-1)?.at ?? 0;
+    waits.push((pending?.due ?? 0) - before);
+    expect(await plane.deliveries.all()).toEqual([]);
+    pass(600_000);
+    await plane.deliver();
+  }
+  expect(receiver.got).toHaveLength(6);
+  expect(new Set(receiver.got.map((each) => each.headers["x-plane-delivery"])).size).toBe(6);
+  expect(new Set(receiver.got.map((each) => each.body)).size).toBe(1);
+  expect(waits.every((wait) => wait >= 0 && wait <= 600_000)).toBe(true);
+  expect(new Set(waits).size).toBeGreaterThan(1);
+  expect(plane.webhookActive(webhook)).toBe(false);
+  expect(plane.deliveries.pending).toEqual([]);
+  plane.addItem(project, { name: "y" });
+  plane.settle();
+  expect(plane.deliveries.pending).toEqual([]);
+});
+
+test("no answer in time is no answer", async () => {
+  const { plane, project } = await createBench({ deliveryTimeout: 40 });
+  const receiver = await createReceiver();
+  const silent = await createSilent();
+  plane.addWebhook(silent.url);
+  plane.addWebhook(receiver.url);
+  plane.addItem(project, { name: "x" });
+  plane.settle();
+  const attempts = await plane.deliveries.all();
+  expect(attempts.map((each) => each.outcome)).toEqual(["no answer", "answered"]);
+  silent.close();
+});
+
+test("one edit of three fields sends three deliveries, a field set to what it was none", async () => {
+  const { plane, api, root, project } = await createBench();
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const item = plane.addItem(project, { name: "x", priority: "low" });
+  plane.settle();
+  plane.deliveries.dropAll();
+  await api("PATCH", `${root}/work-items/${item.id}/`, {
+    name: "y",
+    priority: "low",
+    target_date: "2026-12-24",
+    labels: [],
+  });
+  plane.settle();
+  expect(plane.deliveries.pending.map((each) => each.field)).toEqual(["name", "target_date"]);
+  expect(plane.deliveries.pending.every((each) => each.action === "updated")).toBe(true);
+});
+
+test("an edit through the API names state, assignees, labels; the same edit in the browser state_id, assignee_ids, label_ids", async () => {
+  const { plane, project, imhotep } = await createBench();
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const label = plane.addLabel(project, "review");
+  const fields: (string | null)[] = [];
+  for (const via of ["api", "browser"] as const) {
+    const item = plane.addItem(project, { name: via });
+    plane.settle();
+    plane.deliveries.dropAll();
+    plane.editItem(item, { state: "Done", assignees: [imhotep], labels: [label] }, { via });
+    plane.settle();
+    fields.push(...plane.deliveries.pending.map((each) => each.field));
+  }
+  expect(fields.slice(0, 3).sort()).toEqual(["assignees", "labels", "state"]);
+  expect(fields.slice(3).sort()).toEqual(["assignee_ids", "label_ids", "state_id"]);
+});
+
+test("data is read late: a second edit shows in the first one's delivery, what is deleted before sends nothing", async () => {
+  const { plane, project } = await createBench();
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const item = plane.addItem(project, { name: "x" });
+  plane.settle();
+  plane.deliveries.dropAll();
+  plane.editItem(item, { priority: "urgent" });
+  plane.editItem(item, { name: "renamed" });
+  plane.settle();
+  const first = plane.deliveries.pending.find((each) => each.field === "priority");
+  expect(JSON.parse(first?.body ?? "{}").data.name).toBe("renamed");
+  plane.deliveries.dropAll();
+  const short = plane.addItem(project, { name: "short-lived" });
+  const comment = plane.addComment(item, "<p>gone</p>");
+  plane.deleteComment(comment);
+  plane.deleteItem(short);
+  plane.settle();
+  expect(plane.deliveries.pending).toEqual([]);
+});
+
+test("deleting an item or a comment, archiving, a relation, a link, filling a cycle or module send nothing", async () => {
+  const { plane, project, api, root } = await createBench();
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const [a, b, c] = ["a", "b", "c"].map((name) => plane.addItem(project, { name }).id) as [string, string, string];
+  const comment = plane.addComment(a, "<p>x</p>");
+  const cycle = plane.addCycle(project, { name: "Sprint" });
+  const module = plane.addModule(project, { name: "Infra" });
+  plane.settle();
+  plane.deliveries.dropAll();
+  plane.relate(a, b);
+  plane.unrelate(a, b);
+  plane.addLink(a, "https://example.test/pr/1");
+  plane.addToCycle(cycle, [a]);
+  await api("POST", `${root}/modules/${module.id}/module-issues/`, { issues: [a] });
+  plane.deleteComment(comment);
+  plane.archiveItem(b);
+  plane.restoreItem(b);
+  plane.archiveProject(project);
+  plane.restoreProject(project);
+  plane.deleteItem(c);
+  plane.settle();
+  expect(plane.deliveries.pending).toEqual([]);
+  plane.deleteProject(project);
+  plane.settle();
+  expect(plane.deliveries.pending.map((each) => [each.event, each.action])).toEqual([["project", "deleted"]]);
+});
+
+test("editing a comment sends issue_comment updated with field comment_html", async () => {
+  const { plane, project } = await createBench();
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const comment = plane.addComment(plane.addItem(project, { name: "x" }), "<p>one</p>");
+  plane.settle();
+  plane.deliveries.dropAll();
+  plane.editComment(comment, "<p>two</p>");
+  plane.settle();
+  const [only] = plane.deliveries.pending;
+  expect(plane.deliveries.pending).toHaveLength(1);
+  expect(only).toMatchObject({ event: "issue_comment", action: "updated", field: "comment_html", about: comment.id });
+});
+
+test("v1.2.2 is silent about an item edited through the API, not about one edited in the browser, created or commented", async () => {
+  const { plane, project, api, root } = await createBench({ version: "1.2.2" });
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  const { body: item } = await api("POST", `${root}/work-items/`, { name: "x" });
+  await api("PATCH", `${root}/work-items/${item.id}/`, { name: "y" });
+  plane.editItem(item.id, { priority: "high" }, { via: "browser" });
+  await api("POST", `${root}/work-items/${item.id}/comments/`, { comment_html: "<p>x</p>" });
+  plane.settle();
+  const kinds = plane.deliveries.pending.map((each) => `${each.event}.${each.action}.${each.field}`);
+  expect(kinds.sort()).toEqual(["issue.created.null", "issue.updated.priority", "issue_comment.created.null"]);
+  expect(plane.items(project)).toHaveLength(1);
+});
+
+test("webhooks are in UTC whoever reads", async () => {
+  const { plane, project, ada } = await createBench();
+  plane.setTimeZone(ada, "Europe/Paris");
+  plane.addWebhook("http://127.0.0.1:9/hook");
+  plane.addItem(project, { name: "x" }, { by: ada });
+  plane.settle();
+  expect(JSON.parse(plane.deliveries.pending[0]?.body ?? "{}").data.created_at).toMatch(
+    /^2026-11-21T04:33:08\.\d{6}Z$/,
+  );
+});
+
+test("a test can drop, double, delay and reorder deliveries, and sees each attempt in the ledger", async () => {
+  const { plane, project, pass } = await createBench();
+  const receiver = await createReceiver();
+  plane.addWebhook(receiver.url);
+  for (const name of ["a", "b", "c", "d"]) plane.addItem(project, { name });
+  plane.settle();
+  const ids = plane.deliveries.pending.map((each) => each.id);
+  const [a = "", b = "", c = "", d = ""] = ids;
+  plane.deliveries.drop(a);
+  plane.deliveries.duplicate(b);
+  plane.deliveries.delay(c, 5000);
+  plane.deliveries.reorder([d]);
+  await plane.deliveries.all();
+  const names = () => receiver.got.map((each) => JSON.parse(each.body).data.name);
+  expect(names()).toEqual(["d", "b", "b"]);
+  expect(receiver.got[1]?.body).toBe(receiver.got[2]?.body);
+  expect(receiver.got[1]?.headers["x-plane-delivery"]).not.toBe(receiver.got[2]?.headers["x-plane-delivery"]);
+  pass(5000);
+  await plane.deliveries.next();
+  expect(names()).toEqual(["d", "b", "b", "c"]);
+  expect(plane.ledger.deliveries.map((each) => each.outcome)).toEqual([
+    "dropped by the test",
+    ...Array(4).fill("answered"),
+  ]);
+});
+
+async function createSilent() {
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createServer((socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}/`,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,212 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { withFound } from "../../../demo/telegram/found.ts";
+import { problemWith } from "../../../demo/telegram/payload.ts";
+import { NOTHING, withNotice } from "../../../functions/telegram/burst.ts";
+import { lookOf } from "../../../functions/telegram/details.ts";
+import { message } from "../../../functions/telegram/messages.ts";
+import type { Body, Event } from "../../../shared/task/events.ts";
+import { createRig, notice, notices, PLANE, PROJECT, put } from "./rig.ts";
+
+const en = lookOf({ locale: "en", plane: { url: PLANE } });
+const fr = lookOf({ locale: "fr", plane: { url: PLANE } });
+const told = (bodies: Body[]) => bodies.reduce(withNotice, NOTHING);
+const textOf = (bodies: Body[], look = en) => message(told(bodies), look).text;
+const spaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
+
+const rich = notice(12, {
+  title: "Write the welcome mail",
+  agent: "Builder",
+  assignees: ["Ada", "Builder"],
+  timeSpentMs: 2 * 3_600_000 + 5 * 60_000,
+  blockers: [{ key: "ONB-3", title: "Choose a host" }],
+});
+rich.facts.actor = { id: "a", name: "Ada", isAgent: false };
+
+describe("one notice", () => {
+  test("NOTIF-04: tells project, agent, task with its link, status, time spent, assignees, blockers and who did it", () => {
+    const { text, entities } = message(told([rich]), en);
+    expect(spaces(text)).toBe(
+      [
+        "✅ Completed: ONB-12 Write the welcome mail",
+        "Project: Onboarding (ONB)",
+        "Status: ✅ done",
+        "Agent: Builder",
+        "Assigned to: Ada, Builder",
+        "Time spent: 2 hr 5 min",
+        "Blocked by: ONB-3 Choose a host",
+        "By: Ada",
+      ].join("\n"),
+    );
+    const shown = entities.map(({ offset, length, type }) => [type, text.slice(offset, offset + length)]);
+    expect(shown).toEqual([
+      ["bold", "Completed"],
+      ["text_link", "ONB-12 Write the welcome mail"],
+      ["text_link", "Onboarding (ONB)"],
+    ]);
+  });
+
+  test("NOTIF-04: says the same in French", () => {
+    expect(spaces(textOf([rich], fr))).toBe(
+      [
+        "✅ Terminée : ONB-12 Write the welcome mail",
+        "Projet : Onboarding (ONB)",
+        "État : ✅ terminée",
+        "Agent : Builder",
+        "Attribuée à : Ada, Builder",
+        "Temps passé : 2 h 5 min",
+        "Bloquée par : ONB-3 Choose a host",
+        "Par : Ada",
+      ].join("\n"),
+    );
+  });
+
+  test("leaves out what is not known", () => {
+    expect(textOf([notice(1)])).toBe("✅ Completed: ONB-1 Task 1\nProject: Onboarding (ONB)\nStatus: ✅ done");
+  });
+
+  test.each<[Event, string]>([
+    [{ kind: "due", from: null, to: "2026-12-03" }, "Due: none → Dec 3, 2026"],
+    [{ kind: "priority", from: "low", to: "urgent" }, "Priority: low → urgent"],
+    [{ kind: "renamed", from: "Old name" }, "Before: Old name"],
+  ])("tells what was before: %o", (event, line) => {
+    expect(textOf([notice(1, {}, event)]).split("\n")).toContain(line);
+  });
+
+  test("of a cycle tells its dates and how far it came", () => {
+    const cycle = { id: "c", name: "Sprint 3", start: "2026-11-02", end: "2026-11-15", done: 9, total: 12 };
+    const body: Body = {
+      event: { kind: "cycle_completed" },
+      facts: { project: PROJECT, cycle, at: "" },
+      correlation: "c",
+    };
+    expect(textOf([body])).toBe(
+      "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
+    );
+    expect(spaces(textOf([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 faits");
+  });
+
+  test("of a project names it", () => {
+    const body: Body = { event: { kind: "project_created" }, facts: { project: PROJECT, at: "" }, correlation: "c" };
+    expect(textOf([body])).toBe("📁 New project: Onboarding (ONB)");
+  });
+
+  test("a link to anywhere but Plane and our own page is only text", () => {
+    const { entities } = message(told([notice(1, { url: "https://evil.example/x" })]), en);
+    expect(entities.filter((entity) => "url" in entity && entity.url.includes("evil"))).toEqual([]);
+  });
+});
+
+describe("several notices", () => {
+  test("up to ten are a line each, with the agent, and for a blocked task what it waits for", () => {
+    const blockers = [{ key: "ONB-3", title: "Choose a host" }];
+    const blocked = notice(2, { agent: "Builder", blockers }, { kind: "blocked" });
+    expect(textOf([notice(1), blocked])).toBe("✅ Completed: ONB-1 Task 1\n⛔ Blocked: ONB-2 Task 2 (Builder, ONB-3)");
+    expect(textOf(notices(1, 10)).split("\n")).toHaveLength(10);
+  });
+
+  test("more than ten are counted by event and project", () => {
+    const other = notices(1, 3).map((body) => ({
+      ...body,
+      event: { kind: "blocked" } as const,
+      facts: { ...body.facts, project: { ...PROJECT, identifier: "WEB", name: "Site" } },
+    }));
+    expect(textOf([...notices(1, 1200), ...other])).toBe(
+      "✅ 1,200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, ONB-3, ONB-4, ONB-5, ONB-6, ONB-7, ONB-8, ONB-9, " +
+        "ONB-10, … and 1,190 more\n⛔ 3 tasks blocked in Site (WEB): ONB-1, ONB-2, ONB-3",
+    );
+    expect(spaces(textOf([...notices(1, 1200), ...other], fr))).toContain("✅ 1 200 tâches terminées dans Onboarding");
+  });
+
+  test("too long for lines are counted", () => {
+    const long = Array.from({ length: 10 }, (_, n) => notice(n, { title: "/".repeat(250), agent: "/".repeat(100) }));
+    const text = textOf(long);
+    expect(text).toMatch(/^✅ 10 tasks completed/);
+  });
+
+  test("of more kinds and projects than fit end in a count of the rest", () => {
+    const many = Array.from({ length: 300 }, (_, n) => {
+      const body = notice(n);
+      return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${n}`, name: `Project ${n}` } } };
+    });
+    const text = textOf(many);
+    expect(text.length).toBeLessThanOrEqual(4_096);
+    const lines = text.split("\n");
+    expect(lines.at(-1)).toBe(`… and ${300 - (lines.length - 1)} other changes`);
+  });
+});
+
+const NASTY = [
+  "<b>bold</b>",
+  "_*[x](https://evil.example)",
+  "`code` ```pre```",
+  "\u202egnp.exe\u202c \u200f\u2066",
+  "a\nb\r\nc\u2028d",
+  "$(id); --flag \u001b[31m",
+  "@durov #tag $USD /start me@evil.example evil.com http://1.2.3.4/x tg://resolve?domain=x",
+  "👩‍👩‍👧‍👦🇫🇷",
+  "\ud83d",
+  "\udc00",
+  "x".repeat(10_000),
+  "\u{1f600}".repeat(5_000),
+  "",
+  "   ",
+  "__proto__",
+];
+const hostile = fc.oneof(
+  fc.constantFrom(...NASTY),
+  fc.string({ unit: "binary", maxLength: 300 }),
+  fc.string({
+    unit: fc.constantFrom("\ud83d", "\ude00", "\u202e", "a", "\n", "@", ".", "/", "#", "\u200b", " "),
+    maxLength: 300,
+  }),
+  fc.array(fc.constantFrom(...NASTY), { maxLength: 4 }).map((parts) => parts.join("")),
+);
+const hostileNotice = fc
+  .record({
+    title: hostile,
+    agent: hostile,
+    assignees: fc.array(hostile, { maxLength: 8 }),
+    blocker: hostile,
+    name: hostile,
+    comment: hostile,
+  })
+  .map(({ title, agent, assignees, blocker, name, comment }): Body => {
+    const body = notice(1, { title, agent, assignees, blockers: [{ key: "ONB-3", title: blocker }] });
+    return { ...body, facts: { ...body.facts, project: { ...PROJECT, name }, comment: { id: "c", text: comment } } };
+  });
+
+test("hostile text stays text: Telegram takes every message, and finds nothing in it but our own (reliability 18)", () => {
+  const runs = process.env["FULL"] ? 5_000 : 300;
+  fc.assert(
+    fc.property(fc.array(hostileNotice, { minLength: 1, maxLength: 13 }), fc.boolean(), (bodies, repeat) => {
+      const { text, entities } = message(told(bodies), repeat ? fr : en, repeat);
+      expect(problemWith(text, entities)).toBeUndefined();
+      expect(withFound(text, entities)).toEqual(entities);
+      expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+      for (const entity of entities) {
+        const part = text.slice(entity.offset, entity.offset + entity.length);
+        expect(part.isWellFormed()).toBe(true);
+        if (entity.type === "text_link") expect(entity.url.startsWith(PLANE)).toBe(true);
+        if (entity.type === "bold")
+          expect([en, fr].some(({ texts }) => Object.values(texts.events).includes(part))).toBe(true);
+      }
+    }),
+    { numRuns: runs },
+  );
+});
+
+test("a hostile title arrives in the chat as text (reliability 18)", async () => {
+  const rig = await createRig({ burst: 0 });
+  const bodies = NASTY.map((title, n) => notice(n, { title }));
+  await put(rig.store, bodies);
+  await rig.run();
+  const { messages } = rig.telegram.chat(42);
+  expect(messages).toHaveLength(NASTY.length);
+  expect(await rig.store.dead("outbox")).toEqual([]);
+  for (const { entities, previews } of messages) {
+    expect(previews).toBe(false);
+    expect(entities.map(({ type }) => type)).toEqual(["bold", "text_link", "text_link"]);
+  }
+  expect(messages[0]?.text).toContain("<b>bold<");
+});

@@ -1,0 +1,206 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { manifest } from "../../functions/index.ts";
+import { wait } from "../../runtime/wait.ts";
+import { memoryStore } from "../../shared/store/memory.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { planeHeaders } from "./plane-headers.ts";
+import { chunk, head, open } from "./raw.ts";
+import { deliver, started } from "./started.ts";
+
+const FULL = process.env["FULL"] !== undefined;
+const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
+
+function sent(headers: Record<string, string>) {
+  return head("POST", "/webhooks/plane", headers);
+}
+
+/** A store whose commits fail, hang or work, as the test says. */
+function failing() {
+  const real = memoryStore({ clock: Date.now });
+  let mode: "works" | "fails" | "hangs" = "works";
+  const store: Store = {
+    ...real,
+    commit: (commit) => {
+      if (mode === "fails") return Promise.reject(new Error("ECONNREFUSED 127.0.0.1:6379"));
+      return mode === "hangs" && commit.jobs ? new Promise(() => {}) : real.commit(commit);
+    },
+  };
+  return {
+    store,
+    be(next: typeof mode) {
+      mode = next;
+    },
+  };
+}
+
+describe("The store is down when a webhook comes (reliability 4)", () => {
+  it("the connection is broken without any HTTP answer, and everything arrives when the store is back", async () => {
+    const { store, be } = failing();
+    const runtime = await started({ store });
+    await expect.poll(() => runtime.asked.length).toBe(1);
+    be("fails");
+    const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
+    for (const body of bodies) {
+      const raw = await open(runtime.url);
+      raw.socket.write(sent({ ...planeHeaders(body), "content-length": `${body.length}` }) + body);
+      expect(await raw.ended).toEqual({ text: "" });
+    }
+    expect(
+      runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not kept"),
+    ).toHaveLength(10);
+    await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
+    be("works");
+    for (const body of bodies) expect((await deliver(runtime.url, body)).status).toBe(200);
+    expect((await store.stats()).queues.inbox.pending).toBe(10);
+  });
+
+  it("a client sees no status at all, as Plane would", async () => {
+    const { store, be } = failing();
+    const { url } = await started({ store });
+    be("fails");
+    await expect(deliver(url, BODY)).rejects.toThrow("fetch failed");
+  });
+
+  it("a store that does not answer breaks the connection after 5 s", async () => {
+    const { store, be } = failing();
+    const waits: number[] = [];
+    const waitLess: typeof wait = async (ms, signal) => {
+      waits.push(ms);
+      if (ms !== 5_000) await wait(ms, signal);
+    };
+    const { url } = await started({ store, overrides: { wait: waitLess } });
+    be("hangs");
+    await expect(deliver(url, BODY)).rejects.toThrow("fetch failed");
+    expect(waits).toContain(5_000);
+  });
+
+  it("a poll that fails too is asked for again until one succeeds", async () => {
+    const { store, be } = failing();
+    const outcomes: string[] = [];
+    const poll = {
+      name: "poll",
+      cron: () => "0 0 1 1 *",
+      run: async () => {
+        outcomes.push(outcomes.length < 4 ? "failed" : "ok");
+        if (outcomes.length < 5) throw new Error("Plane is down");
+        return {};
+      },
+    };
+    const { url } = await started({
+      store,
+      manifest: {
+        routes: manifest.routes,
+        ticks: [poll],
+        workers: [],
+        consumers: () => [],
+      },
+    });
+    be("fails");
+    await expect(deliver(url, BODY)).rejects.toThrow();
+    await expect.poll(() => outcomes.at(-1)).toBe("ok");
+  });
+});
+
+describe("A body (reliability 16)", () => {
+  it("over the cap, sent in chunks without a length, is refused with 413 and no more of it is taken", async () => {
+    const { url, store } = await started({ env: { WEBHOOK_MAX_BYTES: "65536" } });
+    const raw = await open(url);
+    raw.socket.write(sent({ ...planeHeaders(BODY), "transfer-encoding": "chunked" }));
+    let written = 0;
+    const answered = new Promise<void>((resolve) => raw.socket.once("data", () => resolve()));
+    const piece = chunk("x".repeat(16_384));
+    while (written < 5) {
+      raw.socket.write(piece);
+      written += 1;
+    }
+    await answered;
+    const { status, text } = await raw.ended;
+    expect(status).toBe(413);
+    expect(text).toContain('"code":"too_large"');
+    expect((await store.stats()).queues.inbox.pending).toBe(0);
+  });
+
+  it("whose sender goes away is nobody's: nothing is kept, and the next one is", async () => {
+    const { url, store, lines } = await started();
+    const raw = await open(url);
+    raw.socket.write(sent({ ...planeHeaders(BODY), "content-length": "5000" }) + BODY);
+    raw.socket.destroy();
+    await raw.ended;
+    await expect.poll(() => lines.some((line) => line["status"] === "no answer")).toBe(true);
+    expect((await deliver(url, BODY)).status).toBe(200);
+    expect((await store.stats()).queues.inbox.pending).toBe(1);
+  });
+
+  it("of more than 256 KiB is read four at a time; a fifth is broken off, and small ones pass", async () => {
+    const { url } = await started();
+    const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+    const half = big.slice(0, 400 * 1024);
+    const slow = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const raw = await open(url);
+        await new Promise<void>((resolve) => {
+          raw.socket.write(sent({ ...planeHeaders(big), "content-length": `${big.length}` }) + half, () => resolve());
+        });
+        return raw;
+      }),
+    );
+    await expect
+      .poll(() =>
+        deliver(url, big).then(
+          (r) => r.status,
+          () => "broken",
+        ),
+      )
+      .toBe("broken");
+    expect((await deliver(url, BODY)).status).toBe(200);
+    for (const { socket } of slow) socket.write(big.slice(half.length));
+    for (const { socket } of slow) {
+      const [answer] = await new Promise<Buffer[]>((resolve) => socket.once("data", (data: Buffer) => resolve([data])));
+      expect(answer?.toString()).toContain("200 OK");
+      socket.destroy();
+    }
+    expect((await deliver(url, big)).status).toBe(200);
+  });
+});
+
+/** Slow senders in a process of their own, as they would be. */
+async function slowSenders(url: string, part: "body" | "head") {
+  const child = spawn(process.execPath, ["test/runtime/slow-senders.ts", url, "500", part], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe("ready");
+  return async () => (await lines.next()).value;
+}
+
+async function slowestOf(deliveries: number, url: string): Promise<number> {
+  const delays: number[] = [];
+  for (let i = 0; i < deliveries; i++) {
+    const body = JSON.stringify({ event: "issue", data: { id: `${i}` }, description: "x".repeat(8_000) });
+    const startedAt = performance.now();
+    expect((await deliver(url, body)).status).toBe(200);
+    delays.push(performance.now() - startedAt);
+  }
+  return Math.max(...delays);
+}
+
+describe("500 slow senders (reliability 16)", () => {
+  it("of bodies do not delay real deliveries over 500 ms; in the end they get no answer", {
+    timeout: 60_000,
+  }, async () => {
+    const { url } = await started();
+    const ended = await slowSenders(url, "body");
+    expect(await slowestOf(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+    if (FULL) expect(await ended()).toBe("ended 0");
+  });
+
+  it("of heads do not either", { timeout: 60_000 }, async () => {
+    const { url } = await started();
+    const ended = await slowSenders(url, "head");
+    expect(await slowestOf(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+    if (FULL) expect(await ended()).toBe("ended 0");
+  });
+});

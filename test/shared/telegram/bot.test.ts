@@ -1,0 +1,164 @@
+import { createServer } from "node:http";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createTelegram } from "../../../demo/telegram/server.ts";
+import type { Metrics } from "../../../shared/metrics.ts";
+import { createBot } from "../../../shared/telegram/bot.ts";
+import { bold, join, plain } from "../../../shared/telegram/text.ts";
+
+const TOKEN = "1000:AAsecret-token";
+const CHAT = 42;
+
+async function createRig({ token = TOKEN, timeout = 2_000 } = {}) {
+  const time = { now: 1_000_000 };
+  const telegram = createTelegram({ clock: () => time.now, token: TOKEN, chats: [CHAT] });
+  const apiRoot = await telegram.start();
+  onTestFinished(() => telegram.stop());
+  const counted: string[] = [];
+  const metrics: Metrics = {
+    count: (name, labels) => counted.push(`${name} ${labels?.["method"]} ${labels?.["outcome"]}`),
+    observe: () => {},
+  };
+  return { time, telegram, counted, bot: createBot({ token, apiRoot, fetch, metrics, timeout }) };
+}
+
+/** A bot whose every call is answered like this. */
+async function answering(status: number, body: string) {
+  const server = createServer((_, response) => response.writeHead(status, { location: "/elsewhere" }).end(body));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const apiRoot = `http://127.0.0.1:${port}/`;
+  return createBot({ token: TOKEN, apiRoot, fetch, metrics: { count() {}, observe() {} } });
+}
+
+test("says who it is", async () => {
+  const { bot } = await createRig();
+  expect(await bot.me()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
+});
+
+test("a message arrives with its marks and without a preview, and can be edited", async () => {
+  const { bot, telegram, counted } = await createRig();
+  expect(await bot.send(CHAT, join([bold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });
+  expect(await bot.edit(CHAT, 1, plain("three"))).toEqual({ kind: "edited" });
+  expect(telegram.chat(CHAT).messages).toMatchObject([
+    { text: "three", edits: [{ text: "one two" }], previews: false },
+  ]);
+  expect(counted).toEqual([
+    "groundcrew_telegram_calls_total sendMessage sent",
+    "groundcrew_telegram_calls_total editMessageText edited",
+  ]);
+});
+
+test("an edit that changes nothing counts as done", async () => {
+  const { bot } = await createRig();
+  await bot.send(CHAT, bold("same"));
+  expect(await bot.edit(CHAT, 1, bold("same"))).toEqual({ kind: "edited" });
+});
+
+test("an edit of a message that is not there is told apart", async () => {
+  const { bot } = await createRig();
+  expect(await bot.edit(CHAT, 9, plain("x"))).toMatchObject({ kind: "gone" });
+});
+
+describe("refusals", () => {
+  test("429 says how long to wait", async () => {
+    const { bot, telegram } = await createRig();
+    telegram.meet({ kind: "too_many", seconds: 30 });
+    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "wait", ms: 30_000 });
+  });
+
+  test("an unknown chat is refused for good", async () => {
+    const { bot } = await createRig();
+    const outcome = await bot.send(7, plain("x"));
+    expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: true });
+  });
+
+  test("a message that is too long is refused for good", async () => {
+    const { bot } = await createRig();
+    expect(await bot.send(CHAT, plain("x".repeat(4_097)))).toMatchObject({ kind: "refused", lasting: true });
+  });
+
+  test("a wrong token is for a human to mend", async () => {
+    const { bot } = await createRig({ token: "1000:wrong" });
+    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "refused", reason: "401 Unauthorized", lasting: false });
+  });
+
+  test.each([403, 404])("%i is for a human to mend", async (status) => {
+    const { bot, telegram } = await createRig();
+    telegram.refuse(CHAT, status, "Forbidden: bot was blocked by the user");
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+  });
+
+  test("a chat that has moved says where to", async () => {
+    const parameters = { migrate_to_chat_id: -1001 };
+    const bot = await answering(
+      400,
+      JSON.stringify({ ok: false, error_code: 400, description: "upgraded", parameters }),
+    );
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ reason: "400 upgraded (the chat is now -1001)" });
+  });
+});
+
+describe("no answer", () => {
+  test("a connection that is refused: nothing was sent", async () => {
+    const { bot, telegram } = await createRig();
+    await telegram.stop();
+    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "not_sent", reason: "no answer: ECONNREFUSED" });
+  });
+
+  test("a host without an address: nothing was sent", async () => {
+    const away: typeof fetch = async () => {
+      const cause = Object.assign(new Error("getaddrinfo ENOTFOUND telegram.invalid"), { code: "ENOTFOUND" });
+      throw new TypeError("fetch failed", { cause });
+    };
+    const metrics = { count() {}, observe() {} };
+    const bot = createBot({ token: TOKEN, apiRoot: "http://telegram.invalid", fetch: away, metrics });
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "not_sent" });
+  });
+
+  test("an error in the Bot API's words: nothing was sent", async () => {
+    const { bot, telegram } = await createRig();
+    telegram.meet({ kind: "error", status: 500, description: "Internal Server Error" });
+    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "not_sent", reason: "500 Internal Server Error" });
+  });
+
+  test.each([
+    { kind: "silent" },
+    { kind: "lost" },
+    { kind: "dropped" },
+    { kind: "gateway", status: 502, done: true },
+  ] as const)("$kind: it may have arrived", async (fault) => {
+    const { bot, telegram } = await createRig({ timeout: 100 });
+    telegram.meet(fault);
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "unknown" });
+  });
+
+  test.each([
+    [200, '{"ok":true,"resu', "unknown"],
+    [200, '{"ok":true,"result":{}}', "unknown"],
+    [200, "<html>sign in</html>", "unknown"],
+    [302, "", "not_sent"],
+    [403, "<html>blocked by the proxy</html>", "not_sent"],
+  ])("status %i with %j: %s", async (status, body, kind) => {
+    const bot = await answering(status, body);
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind });
+  });
+});
+
+test("the token is in no outcome, whatever the failure quotes (reliability 21)", async () => {
+  const quoting: typeof fetch = async (url) => {
+    throw Object.assign(new TypeError(`Failed to parse URL from ${url}`), { code: `ERR_INVALID_URL ${url}` });
+  };
+  const metrics = { count() {}, observe() {} };
+  const bots = [
+    createBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quoting, metrics }),
+    createBot({ token: TOKEN, apiRoot: "no url", fetch, metrics }),
+    await answering(403, JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` })),
+  ];
+  for (const bot of bots) {
+    const outcomes = [await bot.me(), await bot.send(CHAT, plain("x")), await bot.edit(CHAT, 1, plain("x"))];
+    expect(outcomes.map(({ kind }) => kind)).not.toContain("sent");
+    expect(JSON.stringify(outcomes)).not.toContain(TOKEN);
+  }
+});

@@ -1,0 +1,73 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bold, code, cut, join, link, plain, type RichText } from "../../../shared/telegram/text.ts";
+
+const ORIGINS = ["https://plane.example.com", "http://127.0.0.1:8787"];
+const parts = ({ text, entities }: RichText) =>
+  entities.map(({ type, offset, length }) => [type, text.slice(offset, offset + length)]);
+
+test("joined parts keep their marks, counted in UTF-16 units", () => {
+  const joined = join(["✅ 👩‍👩‍👧‍👦 ", bold("héllo"), " ", code("x"), link("ONB-1", `${ORIGINS[0]}/x`, ORIGINS)], "|");
+  expect(parts(joined)).toEqual([
+    ["bold", "héllo"],
+    ["code", "x"],
+    ["text_link", "ONB-1"],
+  ]);
+});
+
+test("nothing becomes an empty mark", () => {
+  expect(bold("").entities).toEqual([]);
+  expect(link("", `${ORIGINS[0]}/`, ORIGINS).entities).toEqual([]);
+});
+
+test.each([
+  "https://evil.example/",
+  "https://plane.example.com.evil.example/",
+  "https://plane.example.com:8443/",
+  "http://plane.example.com/",
+  "javascript:alert(1)",
+  "tg://resolve?domain=x",
+  "not a url",
+  "",
+])("a link to %j is only its text", (url) => {
+  expect(link("x", url, ORIGINS)).toEqual(plain("x"));
+});
+
+test("a link to Plane or our own page is one", () => {
+  expect(link("x", "http://127.0.0.1:8787/tasks?a=1#b", ORIGINS).entities).toEqual([
+    { type: "text_link", offset: 0, length: 1, url: "http://127.0.0.1:8787/tasks?a=1#b" },
+  ]);
+});
+
+describe("cutting", () => {
+  test("leaves alone what fits, to the unit", () => {
+    const text = plain("a".repeat(4_096));
+    expect(cut(text)).toBe(text);
+    expect(cut(plain("a".repeat(4_097))).text).toBe(`${"a".repeat(4_095)}…`);
+  });
+
+  test("never splits a surrogate pair", () => {
+    expect(cut(plain("😀😀😀"), 4).text).toBe("😀…");
+    expect(cut(plain("😀😀😀"), 5).text).toBe("😀😀…");
+  });
+
+  test("leaves out a mark that would be split, and keeps those before", () => {
+    const rich = join([bold("one"), " ", bold("two and more")]);
+    expect(cut(rich, 8)).toEqual({ text: "one…", entities: [{ type: "bold", offset: 0, length: 3 }] });
+  });
+
+  test("keeps every mark in bounds and every character whole, whatever the text", () => {
+    const part = fc
+      .tuple(fc.string({ unit: "grapheme", maxLength: 20 }), fc.boolean())
+      .map(([text, marked]) => (marked ? bold(text) : plain(text)));
+    fc.assert(
+      fc.property(fc.array(part), fc.integer({ min: 1, max: 120 }), (all, limit) => {
+        const whole = join(all);
+        const short = cut(whole, limit);
+        expect(short.text.length).toBeLessThanOrEqual(limit);
+        expect(short.text.isWellFormed()).toBe(true);
+        for (const [index, part] of parts(short).entries()) expect(part).toEqual(parts(whole)[index]);
+      }),
+    );
+  });
+});
