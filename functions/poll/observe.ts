@@ -6,15 +6,12 @@ import { type ObserveBody, observeBody } from "../../shared/observe/jobs.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { keys, sets } from "../../shared/observe/keys.ts";
 import { checkProject, isReadable, readProjects } from "../../shared/observe/projects.ts";
-import { markDetailsRead, readItem } from "../../shared/observe/read.ts";
+import { markDetailsRead, readItem, readSince } from "../../shared/observe/read.ts";
 import { dependantsOf, dropEdges, evaluate, readRelations } from "../../shared/observe/relations.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { passProjects } from "./project-pass.ts";
-
-/** How long it is remembered that an item was read, so that several queued reads become one. */
-const LAST_READ_MS = 3_600_000;
 
 /** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
 export const observe: Worker = {
@@ -72,14 +69,9 @@ async function lookAtProjects(deps: Deps, body: Extract<ObserveBody, { do: "proj
 }
 
 async function readAgain(deps: Deps, body: Extract<ObserveBody, { do: "read" }>): Promise<void> {
-  const key = keys.lastRead(body.item);
-  const [last] = await deps.store.read<{ began: number }>([key]);
-  if (last && last.value.began > body.queued) return;
   const project = await projectOf(deps, body.project);
   if (!project || !isReadable(project)) return;
-  const began = await deps.store.now();
-  await readItem(deps, body.item, { project, correlation: body.correlation });
-  await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_MS }] });
+  await readSince(deps, body.item, { project, correlation: body.correlation }, body.queued);
 }
 
 type ItemBody = Extract<ObserveBody, { do: "details" | "fill" }>;

@@ -5,9 +5,9 @@ import type { ObserveDeps } from "../../shared/observe/item.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { type PassResult, passProject } from "../../shared/observe/pass.ts";
 import { isReadable, readProjects } from "../../shared/observe/projects.ts";
-import { readItem } from "../../shared/observe/read.ts";
+import { readSince } from "../../shared/observe/read.ts";
 import { evaluateAll } from "../../shared/observe/relations.ts";
-import { PlaneAuthError, PlaneNotFoundError } from "../../shared/plane/errors.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
 import { CONFIRM_AFTER_MS } from "../../shared/task/accept.ts";
 import { passAgents } from "./agents.ts";
 
@@ -48,24 +48,39 @@ export async function passProjects(
     counts.pages += pass.pages;
     counts.changed += pass.changed;
     doubtful.push(...pass.doubtful);
-    if (pass.differs) counts.removed += (await census(deps, project, correlation)).removed;
+    counts.removed += pass.removed;
   }
-  if (doubtful.length > 0) await deps.wait(CONFIRM_AFTER_MS);
-  for (const { project, item } of doubtful) await readItem(deps, item, { project, correlation });
+  if (doubtful.length > 0) {
+    const asked = await deps.store.now();
+    // A read counts as later than what asked for it only from the next millisecond on.
+    await deps.wait(CONFIRM_AFTER_MS + 1);
+    for (const { project, item } of doubtful) await readSince(deps, item, { project, correlation }, asked);
+  }
   return counts;
 }
 
-async function passOne(deps: ObserveDeps, project: KeptProject, correlation: string): Promise<PassResult | undefined> {
+async function passOne(
+  deps: ObserveDeps,
+  project: KeptProject,
+  correlation: string,
+): Promise<(PassResult & { removed: number }) | undefined> {
   const lease = `pass:${project.id}`;
   const held = await deps.store.lease(lease, deps.newId(), PASS_MS);
   if ("heldBy" in held) return undefined;
   try {
-    return await passProject(deps, project, correlation);
+    const pass = await passProject(deps, project, correlation);
+    const counted = pass.differs ? await census(deps, pass.project, correlation) : { removed: 0 };
+    return { ...pass, removed: counted.removed };
   } catch (thrown) {
-    if (!(thrown instanceof PlaneAuthError || thrown instanceof PlaneNotFoundError)) throw thrown;
+    if (!isOfOneProject(thrown)) throw thrown;
     deps.log.warn("project cannot be read", { correlation, project: project.identifier, error: thrown.message });
     return undefined;
   } finally {
     await deps.store.release(lease, held.fence);
   }
+}
+
+/** Plane answered, and the answer is about this project: the others may be read. */
+function isOfOneProject(thrown: unknown): thrown is PlaneError {
+  return thrown instanceof PlaneError && ["auth", "not_found", "invalid", "unexpected"].includes(thrown.code);
 }

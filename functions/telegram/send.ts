@@ -91,6 +91,7 @@ async function sent(work: Work, sending: Sending, messageId: number, repeat: boo
     });
     if (outcome === "kept") return DONE;
     const [done, kept] = await deps.store.read<Burst>([toldKey(job), chatKey(chat)]);
+    if (done) return DONE;
     rev = kept?.rev ?? 0;
   }
 }

@@ -5,6 +5,7 @@ import { type ObserveDeps, observeItem } from "./item.ts";
 import type { KeptProject } from "./kept.ts";
 import { sets } from "./keys.ts";
 import { takeMark } from "./pass.ts";
+import { stillListed } from "./projects.ts";
 import { readItem } from "./read.ts";
 
 /** So few missing items are each read again; more are looked for in a second list. */
@@ -59,7 +60,7 @@ async function confirm(
     return removed;
   }
   const second = await listIds(deps, project);
-  if (!second) return 0;
+  if (!second || !(await stillListed(deps, project.id))) return 0;
   return observeAbsent(
     deps,
     missing.filter((id) => !second.ids.has(id)),

@@ -7,6 +7,14 @@ export interface KeptWorkspace {
   began: string;
 }
 
+/** The last reading of the projects. */
+export interface KeptProjectsRead {
+  /** Store time when it began. */
+  at: number;
+  /** Plane's time of its answer. */
+  date: string;
+}
+
 export interface KeptProject {
   id: string;
   identifier: string;

@@ -3,8 +3,9 @@ import type { Key, SetName } from "../store/port.ts";
 /** Where everything observed is kept. Ids are Plane's UUIDs. */
 export const keys = {
   workspace: "workspace",
-  /** When the projects were last read, store time. */
   projectsRead: "projects-read",
+  /** A project whose webhooks come although it is not listed or not followed. */
+  unfollowed: (project: string): Key => `unfollowed:${project}`,
   project: (id: string): Key => `project:${id}`,
   item: (id: string): Key => `item:${id}`,
   comments: (item: string): Key => `comments:${item}`,

@@ -9,9 +9,11 @@ import { newSince, planeDate, projectPut, shifted } from "./projects.ts";
 
 /** What a pass over one project found. */
 export interface PassResult {
-  /** Items whose snapshot changed. */
+  /** The project with the times this pass gave it. */
+  project: KeptProject;
+  /** Items that were not as they are kept. */
   changed: number;
-  /** Items that one read saw lose something: to be read again 2 s later, in the same tick. */
+  /** Items that one read saw lose something: to be read again 2 s later, in the same tick (and queued, should it end early). */
   doubtful: { project: KeptProject; item: string }[];
   pages: number;
   /** Plane's count and ours differ: a full id pass must find out why. */
@@ -29,19 +31,20 @@ const CHUNK = 200;
 /**
  * Reads a project's work items newest first down to the cursor (rule 3) and observes each. The first complete pass
  * is the baseline: what it finds was there before us, except what was created since it began (rule 9).
+ * A list whose length changed from page to page may have skipped a row: the cursor stays, and the next pass reads it again.
  */
 export async function passProject(deps: ObserveDeps, project: KeptProject, correlation: string): Promise<PassResult> {
   const mark = await takeMark(deps, project.id);
   const depth = depthOf(project);
   const perPage = project.baseline ? Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, project.window * 2)) : LARGEST_PAGE;
-  const result: PassResult = { changed: 0, doubtful: [], pages: 0, differs: false };
+  const result: PassResult = { project, changed: 0, doubtful: [], pages: 0, differs: false };
   const query = { ...rowsQuery, per_page: perPage };
   let current = project;
   let began = await deps.store.now();
   let date = "";
   let newest = project.cursor;
   let window = 0;
-  let total = 0;
+  const totals = new Set<number>();
   for await (const answer of deps.plane.pages(rows, { params: { project: project.id }, query })) {
     if (date === "") {
       date = planeDate(answer.date);
@@ -52,14 +55,17 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
     const seen = { since: mark, began, ended: await deps.store.now() };
     await observePage(deps, current, wanted, seen, correlation, result);
     window += wanted.length;
-    total = answer.data.total_count;
+    totals.add(answer.data.total_count);
     result.pages += 1;
     for (const { updatedAt } of wanted) if (updatedAt > newest) newest = updatedAt;
     if (wanted.length < snapshots.length) break;
     began = await deps.store.now();
   }
-  result.differs = (await deps.store.count(sets.items(project.id))) !== total;
-  await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window, depth });
+  result.project = current;
+  const isWhole = totals.size === 1;
+  result.differs = !isWhole || !totals.has(await deps.store.count(sets.items(project.id)));
+  if (!isWhole && project.baseline) newest = project.cursor;
+  await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window });
   if (!project.baseline) {
     if (project.cycles) await deps.store.commit({ jobs: [cyclesJob(project.id, "baseline", correlation)] });
     await queueFill(deps, project.id, correlation);
@@ -69,10 +75,12 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
 
 /** From when on a project's items are new, kept before the first of them is: a restart must not move it. */
 async function begin(deps: ObserveDeps, project: KeptProject, date: string): Promise<KeptProject> {
-  const [kept] = await deps.store.read<KeptProject>([keys.project(project.id)]);
-  const next = { ...(kept?.value ?? project), began: kept?.value.began || date };
-  await deps.store.commit({ expect: [[keys.project(project.id), kept?.rev ?? 0]], put: [projectPut(next)] });
-  return next;
+  const key = keys.project(project.id);
+  for (;;) {
+    const [kept] = await deps.store.read<KeptProject>([key]);
+    const next = { ...(kept?.value ?? project), began: kept?.value.began || date };
+    if ((await deps.store.commit({ expect: [[key, kept?.rev ?? 0]], put: [projectPut(next)] })) === "kept") return next;
+  }
 }
 
 /** A revision that everything kept from now on exceeds: what has a greater one was kept after the pass began. */
@@ -114,9 +122,7 @@ async function observePage(
       told.push(snapshot);
     } else {
       const source = { project, correlation, cause: `${correlation}:${before?.rev ?? 0}`, newSince: since };
-      const outcome = await observeItem(deps, snapshot.id, { via: "read", snapshot, ...seen }, source, {
-        rereads: false,
-      });
+      const outcome = await observeItem(deps, snapshot.id, { via: "read", snapshot, ...seen }, source);
       if (outcome.rereadIn !== undefined) result.doubtful.push({ project, item: snapshot.id });
       result.changed += 1;
     }
@@ -140,7 +146,7 @@ async function keepKnown(
   });
   if (result === "kept") return;
   for (const snapshot of snapshots) {
-    const source = { project, correlation, cause: correlation };
+    const source = { project, correlation, cause: correlation, newSince: newSince(project) };
     await observeItem(deps, snapshot.id, { via: "read", snapshot, ...seen }, source);
   }
 }
@@ -149,7 +155,6 @@ interface Moved {
   cursor: string;
   date: string;
   window: number;
-  depth: string;
 }
 
 async function moveCursor(deps: ObserveDeps, read: KeptProject, moved: Moved): Promise<void> {

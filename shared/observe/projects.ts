@@ -1,10 +1,11 @@
+import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { type Project, projects as projectCalls } from "../plane/projects.ts";
 import type { Put } from "../store/port.ts";
 import type { ProjectEvent } from "../task/events.ts";
 import { decide } from "./act.ts";
 import { projectFacts } from "./facts.ts";
 import type { ObserveDeps } from "./item.ts";
-import type { KeptProject, KeptWorkspace } from "./kept.ts";
+import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
 
 /** One reading of all projects: Plane's own time and those we follow, with what is kept of each. */
@@ -14,9 +15,13 @@ export interface ProjectsRead {
   projects: KeptProject[];
 }
 
+/** A project that shows itself so much later than it was created was hidden from our key: it is not new. */
+const HIDDEN_MS = 600_000;
+
 /**
  * Reads the projects (they come first, rule 5) and takes them over: new ones, archived ones, renamed ones and those
- * that are gone. The first reading of a workspace is its baseline and silent.
+ * that are gone. The first reading of a workspace is its baseline and silent, and so is what was created before the
+ * reading before this one and shows itself only now: we were let into it, or it was added to the settings.
  */
 export async function readProjects(deps: ObserveDeps, correlation: string): Promise<ProjectsRead> {
   const at = await deps.store.now();
@@ -26,23 +31,48 @@ export async function readProjects(deps: ObserveDeps, correlation: string): Prom
     if (date === "") date = planeDate(answer.date);
     listed.push(...answer.data.results);
   }
-  const [workspace] = await deps.store.read<KeptWorkspace>([keys.workspace]);
-  const began = workspace?.value.began ?? date;
-  const id = listed[0]?.workspace ?? "";
-  if (!workspace || workspace.value.id !== id) {
-    const value: KeptWorkspace = { id: id || (workspace?.value.id ?? ""), began };
-    await deps.store.commit({ expect: [[keys.workspace, workspace?.rev ?? 0]], put: [{ key: keys.workspace, value }] });
-  }
+  const { isFirst, began } = await readWorkspace(deps, listed[0]?.workspace ?? "", date);
+  const [last] = await deps.store.read<KeptProjectsRead>([keys.projectsRead]);
+  const shown = last && !isFirst ? shifted(last.value.date, -HIDDEN_MS) : began;
   const followed = listed.filter((project) => isFollowed(deps, project.identifier));
   const projects: KeptProject[] = [];
   for (const project of followed) {
-    const isNew = workspace !== undefined && project.created_at >= began;
-    const since = isNew ? project.created_at : workspace ? "" : date;
+    const isNew = !isFirst && project.created_at >= began && project.created_at >= shown;
+    const since = isNew ? project.created_at : isFirst ? date : "";
     projects.push(await observeProject(deps, project, { isNew, since }, correlation));
   }
   await markMissing(deps, new Set(followed.map((project) => project.id)));
-  await deps.store.commit({ put: [{ key: keys.projectsRead, value: { at } }] });
+  await deps.store.commit({ put: [{ key: keys.projectsRead, value: { at, date } satisfies KeptProjectsRead }] });
   return { date, projects };
+}
+
+/** Whether this is the first look at the workspace `id` ("" when Plane lists no project), and since when we look. */
+async function readWorkspace(
+  deps: ObserveDeps,
+  id: string,
+  date: string,
+): Promise<{ isFirst: boolean; began: string }> {
+  const [kept] = await deps.store.read<KeptWorkspace>([keys.workspace]);
+  const same = kept !== undefined && (id === "" || kept.value.id === "" || kept.value.id === id);
+  const value: KeptWorkspace = { id: id || (kept?.value.id ?? ""), began: same ? kept.value.began : date };
+  if (!same || value.id !== kept.value.id)
+    await deps.store.commit({ expect: [[keys.workspace, kept?.rev ?? 0]], put: [{ key: keys.workspace, value }] });
+  return { isFirst: !same, began: value.began };
+}
+
+/**
+ * Whether Plane still lists this project's items to us. Asked before what is absent is taken for removed: when the
+ * project was archived or deleted since it was last read, its items are silent (rule 5).
+ */
+export async function stillListed(deps: ObserveDeps, id: string): Promise<boolean> {
+  try {
+    const { data } = await deps.plane.call(projectCalls.get, { params: { project: id } });
+    return data.archived_at === null && data.is_member;
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return false;
+    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return false;
+    throw thrown;
+  }
 }
 
 /** Plane's `Date` header in the form of Plane's other times, so that they compare. */

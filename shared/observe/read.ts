@@ -3,6 +3,25 @@ import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { single, singleQuery, snapshotOf } from "./door.ts";
 import { itemPut, type ObserveDeps, type Outcome, observeItem, type Source } from "./item.ts";
 import { keys } from "./keys.ts";
+import { stillListed } from "./projects.ts";
+
+/** How long it is remembered that an item was read, so that several asked reads become one. */
+const LAST_READ_MS = 3_600_000;
+
+/** Reads an item unless a read of it began after `asked` (store time). */
+export async function readSince(
+  deps: ObserveDeps,
+  id: string,
+  source: Omit<Source, "cause">,
+  asked: number,
+): Promise<void> {
+  const key = keys.lastRead(id);
+  const [last] = await deps.store.read<{ began: number }>([key]);
+  if (last && last.value.began > asked) return;
+  const began = await deps.store.now();
+  await readItem(deps, id, source);
+  await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_MS }] });
+}
 
 /** Reads one work item and observes what came: its snapshot, or that it is not there (404: deleted, archived, a draft). */
 export async function readItem(
@@ -17,9 +36,10 @@ export async function readItem(
   const ended = await deps.store.now();
   const from = { ...source, cause: `${since}.${began}` };
   const seen = { since, began, ended };
-  return snapshot
-    ? observeItem(deps, id, { via: "read", snapshot, ...seen }, from, options)
-    : observeItem(deps, id, { via: "absence", ...seen }, from, options);
+  if (snapshot) return observeItem(deps, id, { via: "read", snapshot, ...seen }, from, options);
+  const confirms = kept?.value.doubt?.gone !== undefined;
+  if (confirms && !(await stillListed(deps, source.project.id))) return { events: [] };
+  return observeItem(deps, id, { via: "absence", ...seen }, from, options);
 }
 
 async function readSnapshot(deps: ObserveDeps, project: string, item: string): Promise<Snapshot | undefined> {
