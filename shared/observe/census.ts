@@ -1,11 +1,11 @@
 import { workItems } from "../plane/work-items.ts";
 import { CONFIRM_AFTER_MS } from "../task/accept.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { type ObserveDeps, observeItem } from "./item.ts";
+import { type ObserveDeps, observeItem, type Source } from "./item.ts";
 import type { KeptProject } from "./kept.ts";
 import { sets } from "./keys.ts";
 import { takeMark } from "./pass.ts";
-import { stillListed } from "./projects.ts";
+import { newSince, stillListed } from "./projects.ts";
 import { readItem } from "./read.ts";
 
 /** So few missing items are each read again; more are looked for in a second list. */
@@ -25,7 +25,7 @@ export async function census(
   const first = await listIds(deps, project);
   if (!first) return { found: 0, removed: 0 };
   const kept = await keptIds(deps, project.id);
-  const source = { project, correlation };
+  const source = { project, correlation, newSince: project.baseline ? project.began : newSince(project) };
   const unknown = [...first.ids].filter((id) => !kept.has(id));
   for (const id of unknown) await readItem(deps, id, source, { rereads: false });
 
@@ -36,7 +36,7 @@ export async function census(
   return { found: unknown.length, removed: await confirm(deps, project, missing, source) };
 }
 
-type CensusSource = { project: KeptProject; correlation: string };
+type CensusSource = Omit<Source, "cause">;
 
 interface Ids {
   ids: Set<string>;
