@@ -1,9 +1,18 @@
 import { defineConfig } from "vitest/config";
 
+/** Wrangler asks its makers for news and Cloudflare for a request's place unless it is told not to. */
+const OFFLINE = {
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+};
+
 export default defineConfig({
   test: {
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**"], testTimeout: 20_000 } },
+      { test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000, env: OFFLINE } },
     ],
   },
 });

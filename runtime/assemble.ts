@@ -36,12 +36,14 @@ interface Parts {
   write: (line: string) => void;
   /** Aborted when the runtime stops. */
   signal: AbortSignal;
+  /** Keeps the host awake until this work is over; not needed where it stays awake by itself. */
+  keep?: (work: Promise<unknown>) => void;
   overrides?: Overrides;
 }
 
 /** Puts together what every runtime gives to the handlers. Needs Plane's settings. */
 export async function assemble(parts: Parts): Promise<Deps> {
-  const { settings, manifest, store, metrics, scrape, overrides = {} } = parts;
+  const { settings, manifest, store, metrics, scrape, signal, keep, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Without Plane's settings there is only the demo to start.");
   const clock = overrides.clock ?? Date.now;
   const common = {
@@ -66,11 +68,12 @@ export async function assemble(parts: Parts): Promise<Deps> {
     consumers: manifest.consumers(settings),
     ...(scrape && { scrape }),
     ticks: createTicks(manifest.ticks, () => deps),
-    kick: () => pump.kick(),
+    kick: () => (keep ? keep(pump.drain()) : pump.kick()),
     drain: () => pump.drain(),
     askPoll: (reason) => askPoll(reason),
   };
   const pump = createPump(deps, manifest.workers);
-  const askPoll = createPollAsker({ ...common, ...overrides.poll, ticks: () => deps.ticks, signal: parts.signal });
+  const asker = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
+  const askPoll = createPollAsker({ ...asker, ...(keep && { keep }) });
   return deps;
 }

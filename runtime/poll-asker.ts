@@ -9,6 +9,8 @@ interface PollAskerOptions {
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
   /** Ends the waiting when the runtime stops. */
   signal: AbortSignal;
+  /** Takes the work, where a host must be kept awake for it. */
+  keep?: (work: Promise<unknown>) => void;
   /** How long asks are collected before the poll. Default 10 s: "within a minute" with room for the pass itself. */
   collect?: Ms;
   /** How long after a failed poll it is tried again. Default 20 s. */
@@ -44,8 +46,9 @@ export function createPollAsker(options: PollAskerOptions): (reason: string) => 
     asked = true;
     if (working) return;
     working = true;
-    void work().finally(() => {
+    const done = work().finally(() => {
       working = false;
     });
+    options.keep?.(done);
   };
 }

@@ -51,16 +51,16 @@ function createLoop(deps: Deps, worker: Worker): () => Promise<number> {
         }
       } catch (thrown) {
         deps.log.error("queue stopped", { queue: worker.queue, error: messageOf(thrown) });
-        return settled;
+        break;
       }
     } while (again);
+    // In the same breath as the last look at `again`: a call in between would find a loop that no longer looks.
+    running = undefined;
     return settled;
   };
   return () => {
     again = true;
-    running ??= run().finally(() => {
-      running = undefined;
-    });
+    running ??= run();
     return running;
   };
 }

@@ -1,7 +1,9 @@
 import { commentOf, commentsOn, createComment, deleteComment, editComment } from "./comments.ts";
-import { createCycle, createModule, cycleOf, editCycle, putInto } from "./cycles.ts";
+import { createCycle, cycleOf, editCycle } from "./cycles.ts";
 import { beginEdit, createItem, deleteItem, type ItemWrite, itemOf, itemsOf, setArchived } from "./items.ts";
 import { createLink } from "./links.ts";
+import { putInto } from "./memberships.ts";
+import { createModule } from "./modules.ts";
 import { addMember, createToken, createUser, createWorkspace, membersOf, tokenBySecret, userOf } from "./people.ts";
 import { addProjectMember, createProject, deleteProject, editProject, projectMemberOf, projectOf } from "./projects.ts";
 import { relate, relationsOf, unrelate } from "./relations.ts";
@@ -78,6 +80,9 @@ export function createBackDoor(world: World): BackDoor {
     revokeKey(key) {
       const token = tokenBySecret(world, key);
       if (token) data.tokens.delete(token.id);
+    },
+    setPassword(user, password) {
+      userOf(world, idOf(user)).password = password;
     },
     setTimeZone(user, zone) {
       if (!isTimeZone(zone)) throw new Error(`No such time zone: ${zone}`);

@@ -1,7 +1,8 @@
+import type { Attempt, Deliveries, Delivery, LedgerDelivery } from "./control.ts";
 import { pythonJson } from "./python-json.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";
 import { send } from "./send.ts";
-import type { Attempt, Deliveries, Delivery, Id, LedgerDelivery, Ms } from "./types.ts";
+import type { Id, Ms } from "./types.ts";
 import type { AnnounceTask, World } from "./world.ts";
 
 /** Plane tries again this often, with a random wait of up to this many seconds before each. */
@@ -29,7 +30,8 @@ export function createOutbox(world: World, ledger: LedgerDelivery[], limit: Ms):
     return found;
   };
   const forget = (each: Pending) => {
-    pending = pending.filter((other) => other !== each);
+    const index = pending.indexOf(each);
+    if (index >= 0) pending.splice(index, 1);
   };
   const isDue = (each: Pending) => each.due <= world.clock();
   const note = (each: Pending, delivery: Id, outcome: LedgerDelivery["outcome"], status: number | null): Attempt => {
@@ -53,7 +55,7 @@ export function createOutbox(world: World, ledger: LedgerDelivery[], limit: Ms):
     forget(each);
     const webhook = world.data.webhooks.get(each.webhook);
     if (!webhook) return undefined;
-    const { delivery, status } = await send(world, webhook, each.payload, each.attempts, limit);
+    const { delivery, status } = await send(world, webhook, each.payload, each.body, each.attempts, limit);
     each.attempts += 1;
     const noted = note(each, delivery, status === null ? "no answer" : "answered", status);
     if (status !== null) return noted;

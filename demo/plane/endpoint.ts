@@ -27,7 +27,7 @@ export interface Answer {
   cookies?: string[];
 }
 export type Handler = (call: Call) => Answer | Promise<Answer>;
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 export type Methods = Partial<Record<Method, Handler>>;
 
 export const ok = (body: Json): Answer => ({ status: 200, body });
@@ -124,14 +124,14 @@ const complaint = (text: string): string =>
     ? "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
     : "Expecting value: line 1 column 1 (char 0)";
 
-export function refused(error: unknown): Answer {
+function refused(error: unknown): Answer {
   if (error instanceof RateLimited)
     return { status: 429, body: error.body, headers: { "retry-after": String(error.retryAfter) } };
   if (error instanceof Refusal) return { status: error.status, body: error.body };
   throw error;
 }
 
-export function render(answer: Answer, headers: Record<string, string>): Response {
+function render(answer: Answer, headers: Record<string, string>): Response {
   const all = new Headers({ ...headers, ...answer.headers });
   for (const cookie of answer.cookies ?? []) all.append("set-cookie", cookie);
   if (answer.body === undefined) {

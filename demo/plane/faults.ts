@@ -1,4 +1,5 @@
-import type { Fault, FaultControl, Id, Ref, RequestMatch } from "./types.ts";
+import type { Fault, FaultControl, RequestMatch } from "./control.ts";
+import type { Id, Ref } from "./types.ts";
 
 const idOf = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
 
@@ -7,7 +8,7 @@ interface Standing {
   fault: Fault;
   left: number;
 }
-export interface Arriving {
+interface Arriving {
   method: string;
   path: string;
   owner: Id | null;

@@ -7,7 +7,7 @@ import type { Id } from "./types.ts";
 import type { World } from "./world.ts";
 
 /** Whoever joined the project first comes first: Plane keeps no order of its own. */
-export function assigneesOf(world: World, row: ItemRow): Id[] {
+function assigneesOf(world: World, row: ItemRow): Id[] {
   if (row.assignees.length < 2) return row.assignees;
   const joined = projectMembers(world, row.project)
     .map((member) => member.member)
@@ -16,7 +16,7 @@ export function assigneesOf(world: World, row: ItemRow): Id[] {
 }
 
 /** Likewise the oldest label. */
-export function labelIdsOf(world: World, row: ItemRow): Id[] {
+function labelIdsOf(world: World, row: ItemRow): Id[] {
   if (row.labels.length < 2) return row.labels;
   const oldestFirst = labelsOf(world, row.project).reverse();
   return oldestFirst.filter((label) => row.labels.includes(label.id)).map((label) => label.id);

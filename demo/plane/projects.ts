@@ -17,7 +17,7 @@ export interface NewProject {
   external_id?: string | null;
 }
 
-export function checkProjectName(world: World, workspace: Id, name: string, identifier: string, self?: Id): void {
+function checkProjectName(world: World, workspace: Id, name: string, identifier: string, self?: Id): void {
   if (SPECIAL.test(name))
     throw new Refusal(400, { non_field_errors: ["Project name cannot contain special characters."] });
   const others = projectsOf(world, workspace).filter((row) => row.id !== self);
@@ -61,7 +61,7 @@ export function createProject(world: World, workspace: WorkspaceRow, project: Ne
   return row;
 }
 
-export function announceProject(
+function announceProject(
   world: World,
   row: ProjectRow,
   actor: Id,

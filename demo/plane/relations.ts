@@ -5,7 +5,7 @@ import type { Id } from "./types.ts";
 import { epochOf, later, newRow, type World } from "./world.ts";
 
 /** The eight names, in the order in which Plane lists them. The reversed ones are kept as their counterpart. */
-export const RELATIONS = {
+const RELATIONS = {
   blocking: { kept: "blocked_by", reversed: true },
   blocked_by: { kept: "blocked_by", reversed: false },
   duplicate: { kept: "duplicate", reversed: false },

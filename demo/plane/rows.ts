@@ -33,7 +33,7 @@ export interface UserRow extends Row {
   last_login_uagent: string;
   profile: ProfileRow;
 }
-export interface ProfileRow {
+interface ProfileRow {
   id: Id;
   created_at: Micros;
   updated_at: Micros;
@@ -215,10 +215,10 @@ export interface WebhookLogRow extends Row {
   webhook: Id;
   event_type: string;
   request_method: string;
-  request_headers: string;
-  request_body: string;
+  request_headers: JsonObject;
+  request_body: JsonObject;
   response_status: string;
-  response_headers: string;
+  response_headers: JsonObject | null;
   response_body: string;
   retry_count: number;
 }

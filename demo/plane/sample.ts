@@ -1,5 +1,6 @@
-import { createCycle, createModule } from "./cycles.ts";
+import { createCycle } from "./cycles.ts";
 import { createItem } from "./items.ts";
+import { createModule } from "./modules.ts";
 import { addProjectMember, createProject } from "./projects.ts";
 import type { UserRow, WorkspaceRow } from "./rows.ts";
 import { dayOf } from "./time.ts";

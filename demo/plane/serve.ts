@@ -2,11 +2,11 @@ import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
+import type { Fault, LedgerRequest } from "./control.ts";
 import type { Env, Noted, Site } from "./endpoint.ts";
 import type { Faults } from "./faults.ts";
 import { tokenBySecret } from "./people.ts";
 import { httpDate } from "./time.ts";
-import type { Fault, LedgerRequest } from "./types.ts";
 import type { World } from "./world.ts";
 
 /** An application whose requests pass the faults and are written into the ledger. */

@@ -3,6 +3,8 @@
  * Field names are Plane's own. Everything here is synchronous unless it talks over HTTP.
  */
 
+import type { Attempt, Deliveries, FaultControl, Ledger } from "./control.ts";
+
 /** Milliseconds since the epoch, or a length of time in milliseconds. */
 export type Ms = number;
 /** Microseconds since the epoch: the resolution of Plane's timestamps. */
@@ -29,7 +31,7 @@ export interface PlaneOptions {
   rateLimit?: number;
   /** Largest attachment in bytes; default 5 MiB, as Plane's. */
   fileSizeLimit?: number;
-  /** 0 ≤ n < 1, for the waits between delivery attempts; default a fixed seed. */
+  /** 0 ≤ n < 1, for the waits between delivery attempts and which of two workers is first; default a fixed seed. */
   random?: () => number;
   /** True: an instance nobody has set up yet (no user, no workspace), for provisioning. Default: one workspace. */
   empty?: boolean;
@@ -54,7 +56,7 @@ export interface User {
   /** IANA name; API timestamps are rendered in it. */
   readonly user_timezone: string;
 }
-export interface Workspace {
+interface Workspace {
   readonly id: Id;
   readonly slug: string;
   readonly name: string;
@@ -65,12 +67,12 @@ export interface Project {
   readonly identifier: string;
   readonly archived_at: Micros | null;
 }
-export interface State {
+interface State {
   readonly id: Id;
   readonly name: string;
   readonly group: Group;
 }
-export interface Label {
+interface Label {
   readonly id: Id;
   readonly name: string;
 }
@@ -97,7 +99,7 @@ export interface Item {
   readonly external_id: string | null;
   readonly created_by: Id;
 }
-export interface Comment {
+interface Comment {
   readonly id: Id;
   readonly issue: Id;
   readonly comment_html: string;
@@ -105,13 +107,13 @@ export interface Comment {
   readonly external_source: string | null;
   readonly external_id: string | null;
 }
-export interface Cycle {
+interface Cycle {
   readonly id: Id;
   readonly name: string;
   readonly start_date: Micros | null;
   readonly end_date: Micros | null;
 }
-export interface Webhook {
+interface Webhook {
   readonly id: Id;
   readonly secret: string;
 }
@@ -129,7 +131,7 @@ export interface ItemPatch {
   target_date?: string | null;
   parent?: Ref | null;
 }
-export interface NewItem extends ItemPatch {
+interface NewItem extends ItemPatch {
   name: string;
   is_draft?: boolean;
   external_source?: string;
@@ -140,120 +142,9 @@ export interface Doing {
   by?: Ref;
   via?: Via;
 }
-export interface External {
+interface External {
   source: string;
   id: string;
-}
-
-/** One HTTP request Plane received, in the order of the answers. */
-export interface LedgerRequest {
-  at: Ms;
-  /** The user whose key or session it was; null when unknown. */
-  owner: Id | null;
-  /** True for `/api/v1`, with a valid key. */
-  api: boolean;
-  method: string;
-  /** With the query. */
-  path: string;
-  /** 0: no HTTP answer was given (dropped, half-open, Plane down). */
-  status: number;
-}
-/** One attempt to deliver a webhook. */
-export interface LedgerDelivery {
-  at: Ms;
-  webhook: Id;
-  /** X-Plane-Delivery of this attempt. */
-  delivery: Id;
-  event: string;
-  action: string;
-  field: string | null;
-  body: string;
-  /** 1 is the first. */
-  attempt: number;
-  /** `answered` counts as delivered whatever the status. */
-  outcome: "answered" | "no answer" | "dropped by the test";
-  status: number | null;
-}
-export interface Ledger {
-  readonly requests: readonly LedgerRequest[];
-  readonly deliveries: readonly LedgerDelivery[];
-  clear(): void;
-}
-
-export interface Delivery {
-  /** Names this pending delivery to the methods below; not the header. */
-  readonly id: Id;
-  readonly webhook: Id;
-  readonly url: string;
-  readonly event: string;
-  readonly action: string;
-  readonly field: string | null;
-  /** The item, comment, project or cycle it is about. */
-  readonly about: Id;
-  readonly body: string;
-  /** Attempts made so far. */
-  readonly attempts: number;
-  /** Not before this time: retries, and what a test delayed. */
-  readonly due: Ms;
-}
-export interface Attempt {
-  delivery: Delivery;
-  outcome: LedgerDelivery["outcome"];
-  status: number | null;
-}
-
-/** The deliveries the worker has written (their body is fixed) and not yet got rid of. */
-export interface Deliveries {
-  /** In the order in which they would be sent. */
-  readonly pending: readonly Delivery[];
-  /** Sends the first that is due (or the named one, due or not). Undefined when none is. */
-  next(id?: Id): Promise<Attempt | undefined>;
-  /** Sends all that are due, one after another, until none is due. Retries wait for their time. */
-  all(): Promise<Attempt[]>;
-  /** Sends what is due now with so many in flight at once. */
-  burst(inFlight: number): Promise<Attempt[]>;
-  /** Forgets it: a lost webhook. */
-  drop(id: Id): void;
-  dropAll(): void;
-  /** Puts the same body in again, right behind it; a further attempt has a fresh X-Plane-Delivery anyhow. */
-  duplicate(id: Id): Delivery;
-  /** Makes it wait so long from now. */
-  delay(id: Id, wait: Ms): void;
-  /** The pending ids in the order wanted; those not named come after, in their order. */
-  reorder(ids: readonly Id[]): void;
-}
-
-export interface RequestMatch {
-  method?: string;
-  /** A string must be contained in the path (with query), an expression must match it. */
-  path?: string | RegExp;
-  /** The user whose key it is. */
-  owner?: Ref;
-}
-export type Fault =
-  | { kind: "status"; status: number; headers?: Record<string, string>; body?: string }
-  | { kind: "rate limited"; retryAfter: number }
-  /** Accepts the request and never answers; the socket stays open until the client or `stop()` ends it. */
-  | { kind: "half-open" }
-  /** 200 with the real body cut in the middle. */
-  | { kind: "truncated" }
-  /** 200 with a page of HTML. */
-  | { kind: "html" }
-  /** Answers properly, but so many milliseconds of real time late. */
-  | { kind: "slow"; wait: Ms }
-  /** Breaks the connection without an answer. */
-  | { kind: "drop" }
-  /** Does what was asked, then breaks the connection: the client cannot know. */
-  | { kind: "drop after" };
-
-export interface FaultControl {
-  /** Applies to the next `times` matching requests (default: all) until undone. The first matching fault wins. */
-  add(match: RequestMatch, fault: Fault, times?: number): () => void;
-  clear(): void;
-  /** Awaited in an edit over HTTP while the named rows are deleted and not yet inserted again: a read in here sees none. */
-  duringEdit(hook: ((item: Id) => void | Promise<void>) | undefined): void;
-  /** Awaited before each API request is handled, for example to let something happen in between. */
-  beforeRequest(hook: ((request: { method: string; path: string }) => void | Promise<void>) | undefined): void;
 }
 
 export interface Plane {
@@ -264,7 +155,7 @@ export interface Plane {
   start(port?: number): Promise<string>;
   /** Stops for good: open sockets are broken, timers cleared. */
   stop(): Promise<void>;
-  /** Refuses connections and breaks open ones, as when Plane is down; the worker stops, too. */
+  /** Refuses connections and breaks open ones, as when Plane is down; what runs by itself rests. */
   down(): Promise<void>;
   /** Listens again on the same port. */
   up(): Promise<void>;
@@ -289,6 +180,8 @@ export interface Plane {
   apiKey(user: Ref, label?: string): string;
   /** The key answers 403 from now on. */
   revokeKey(key: string): void;
+  /** With it the user can sign in as the browser does. */
+  setPassword(user: Ref, password: string): void;
   setTimeZone(user: Ref, timeZone: string): void;
 
   /** With Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). All workspace members join unless given. */
@@ -311,7 +204,7 @@ export interface Plane {
   editItem(item: Ref, patch: ItemPatch, doing?: Doing): Item;
   /** Stops between deleting and inserting the assignees and labels that the patch names: reads see none until `finish`. */
   beginEdit(item: Ref, patch: ItemPatch, doing?: Doing): { finish(): Item };
-  deleteItem(item: Ref, doing?: Doing): void;
+  deleteItem(item: Ref): void;
   archiveItem(item: Ref, doing?: Doing): void;
   restoreItem(item: Ref, doing?: Doing): void;
 

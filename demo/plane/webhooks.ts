@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { showComment } from "./comments.ts";
-import { showCycle, showModule } from "./cycles.ts";
+import { showCycle } from "./cycles.ts";
 import { showItemInWebhook } from "./item-show.ts";
+import { showModule } from "./modules.ts";
 import { showUserLiteById } from "./people.ts";
 import { showProject } from "./projects.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";

@@ -38,7 +38,7 @@ export type NewActivity = Partial<
 > &
   Pick<ActivityRow, "verb" | "field" | "comment">;
 
-export type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
+type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
 /** An event the worker has yet to turn into a delivery per webhook; it reads the data only then. */
 export interface AnnounceTask {
   kind: "announce";
@@ -52,7 +52,7 @@ export interface AnnounceTask {
   actor: Id;
 }
 /** The worker fetches the title of a linked page. */
-export interface CrawlTask {
+interface CrawlTask {
   kind: "crawl";
   link: Id;
 }
@@ -64,7 +64,7 @@ export interface InviteTask {
 }
 export type Task = ActivityTask | AnnounceTask | CrawlTask | InviteTask;
 
-export interface Data {
+interface Data {
   users: Map<Id, UserRow>;
   workspaces: Map<Id, WorkspaceRow>;
   members: Map<Id, MemberRow>;
@@ -91,7 +91,7 @@ export interface Data {
   webhookLogs: Map<Id, WebhookLogRow>;
 }
 
-export interface Instance {
+interface Instance {
   id: Id;
   instance_id: string;
   created_at: Micros;

@@ -3,6 +3,7 @@ import { agentsOf } from "../../shared/observe/facts.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { keys, sets } from "../../shared/observe/keys.ts";
 import { labelName, person } from "../../shared/observe/names.ts";
+import { isReadable } from "../../shared/observe/projects.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 
 /** What an agent has to do, as of the last tick: item id to the store time since which it is theirs. */
@@ -57,6 +58,7 @@ async function keepTasks(deps: AgentDeps, agent: string, tasks: Set<string>): Pr
 async function* openItems(deps: AgentDeps) {
   const projects = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
   for (const { value: project } of projects.rows) {
+    if (!isReadable(project)) continue;
     let after: string | undefined;
     do {
       const page = await deps.store.scan<KeptItem>(sets.open(project.id), after);

@@ -79,12 +79,13 @@ async function edited(work: Work, kept: Kept<Burst>, correlation: string): Promi
   const [current] = await deps.store.read<Burst>([key]);
   if (!current || current.value.messageId !== burst.messageId || current.value.told.count <= shown) return DONE;
   const now = await deps.store.now();
-  const repaired = await deps.store.commit({
+  // Stale: somebody is at it at this moment, and shows it all.
+  await deps.store.commit({
     expect: [[key, current.rev]],
     put: [{ key, value: { ...current.value, shown: Math.min(shown, current.value.shown), refreshAt: now } }],
     jobs: [refreshJob(work, burst.messageId, `late.${job.token}`, now, correlation)],
   });
-  return repaired === "kept" ? DONE : edited(work, kept, correlation);
+  return DONE;
 }
 
 async function anew(work: Work, kept: Kept<Burst>, attempt: Kept<Attempt> | undefined): Promise<Settlement> {

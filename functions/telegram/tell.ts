@@ -13,6 +13,7 @@ const CORRELATIONS = 20;
 export async function tell(work: Work, notice: Body): Promise<Settlement> {
   const { store } = work.deps;
   const [told] = await store.read([toldKey(work.job)]);
+  if (told) return DONE;
   const [attempt] = await store.read<Attempt>([attemptKey(work.job)]);
   const [kept] = await store.read<Burst>([chatKey(work.chat)]);
   const now = await store.now();

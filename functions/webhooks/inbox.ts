@@ -1,7 +1,6 @@
 import type { Deps, Worker } from "../../shared/deps.ts";
-import { messageOf } from "../../shared/errors.ts";
 import { observeComment } from "../../shared/observe/comments.ts";
-import { type Delivery, delivery, hintOf, inboxBody } from "../../shared/observe/delivery.ts";
+import { type Delivery, hintOf, inboxBody, readDelivery } from "../../shared/observe/delivery.ts";
 import { snapshotOf } from "../../shared/observe/door.ts";
 import { observeItem, type Source } from "../../shared/observe/item.ts";
 import { commentsJob, cyclesJob, projectsJob, readJob } from "../../shared/observe/jobs.ts";
@@ -17,6 +16,9 @@ const DONE: Settlement = { done: true };
 /** A held webhook asks again so much later whether its project's baseline is over. */
 const HOLD_MS = 1000;
 
+/** So long nobody asks Plane again about a project that it did not list to us. */
+const UNFOLLOWED_MS = 600_000;
+
 /** Works the kept webhooks: each is an observation of what it names, and nothing more. */
 export const inbox: Worker = {
   queue: "inbox",
@@ -24,7 +26,7 @@ export const inbox: Worker = {
   parallel: 8,
   async work(deps, job) {
     const body = inboxBody.parse(job.body);
-    const parsed = parse(body.raw);
+    const parsed = readDelivery(body.raw);
     if ("problem" in parsed) return { dead: parsed.problem };
     const told = parsed.delivery;
     const [workspace] = await deps.store.read<KeptWorkspace>([keys.workspace]);
@@ -41,24 +43,16 @@ export const inbox: Worker = {
     }
     const id = projectOf(told);
     const [project] = await deps.store.read<KeptProject>([keys.project(id)]);
-    if (!project) return hold(deps, job, body, id);
+    if (!project) {
+      const [unfollowed] = await deps.store.read([keys.unfollowed(id)]);
+      return unfollowed ? DONE : hold(deps, job, body, id);
+    }
     if (!isReadable(project.value)) return DONE;
     if (!project.value.baseline) return hold(deps, job, body, id);
     await observe(deps, told, { project: project.value, correlation: body.correlation, cause: job.id });
     return DONE;
   },
 };
-
-function parse(raw: string): { delivery: Delivery } | { problem: string } {
-  try {
-    const result = delivery.safeParse(JSON.parse(raw));
-    if (result.success) return { delivery: result.data };
-    const [issue] = result.error.issues;
-    return { problem: `not a webhook as Plane sends them: ${issue?.path.join(".")}: ${issue?.message}` };
-  } catch (thrown) {
-    return { problem: `not JSON: ${messageOf(thrown)}` };
-  }
-}
 
 function projectOf(told: Exclude<Delivery, { event: "other" | "project" }>): string {
   const { project } = told.data;
@@ -67,7 +61,8 @@ function projectOf(told: Exclude<Delivery, { event: "other" | "project" }>): str
 
 /**
  * Until a project's first complete read its webhooks wait (rule 9). One whose project Plane did not list to us in a
- * reading since the webhook came is not ours to follow.
+ * reading since the webhook came is not ours to follow, nor are those of the next ten minutes: a busy project beside
+ * ours must not cost a reading each.
  */
 async function hold(
   deps: Deps,
@@ -81,6 +76,7 @@ async function hold(
   ]);
   if (!project && read && read.value.at > body.receivedAt) {
     deps.log.info("webhook of a project that is not followed", { correlation: body.correlation, project: what });
+    await deps.store.commit({ put: [{ key: keys.unfollowed(what), value: true, expires: UNFOLLOWED_MS }] });
     return DONE;
   }
   const now = await deps.store.now();
@@ -99,13 +95,15 @@ async function observe(
       return;
     case "issue": {
       const { data } = told;
-      if (data.archived_at || data.is_draft) {
+      if (data.archived_at || data.is_draft || isInTriage(data.state)) {
         const at = await deps.store.now();
         await deps.store.commit({ jobs: [readJob(source.project.id, data.id, source, at)] });
         return;
       }
       const snapshot = await snapshotOf(deps, data);
-      await observeItem(deps, data.id, { via: "webhook", snapshot }, { ...source, hint: hintOf(told) });
+      const { cursor, began } = source.project;
+      const covered = cursor > began ? cursor : began;
+      await observeItem(deps, data.id, { via: "webhook", snapshot, covered }, { ...source, hint: hintOf(told) });
       return;
     }
     case "issue_comment": {
@@ -115,6 +113,11 @@ async function observe(
       if (read) await deps.store.commit({ jobs: [commentsJob(source.project.id, told.data.issue, source)] });
     }
   }
+}
+
+/** Like archived items and drafts, those that wait for triage are not listed (rule 4). */
+function isInTriage(state: Extract<Delivery, { event: "issue" }>["data"]["state"]): boolean {
+  return typeof state === "object" && state?.group === "triage";
 }
 
 /** A comment may come before its item's own webhook; then the item is read first. */

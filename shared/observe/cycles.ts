@@ -1,10 +1,13 @@
 import { type Cycle, cycles as cycleCalls } from "../plane/cycles-modules.ts";
+import type { Rev } from "../store/port.ts";
 import type { CycleEvent } from "../task/events.ts";
 import { decide } from "./act.ts";
 import { cycleFacts } from "./facts.ts";
 import type { ObserveDeps } from "./item.ts";
 import type { CyclePhase, KeptCycle, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
+import { cyclesJob } from "./jobs.ts";
+import { takeMark } from "./pass.ts";
 import { newSince, planeDate, projectPut } from "./projects.ts";
 
 /** Where a cycle is at Plane's time `date`. A cycle without dates is a draft. */
@@ -22,8 +25,12 @@ export function cycleEvents(before: CyclePhase | undefined, after: CyclePhase): 
   return [];
 }
 
-/** Reads a project's cycles; the first reading is its baseline and silent. */
+/**
+ * Reads a project's cycles; the first reading is its baseline and silent. What was kept since the request began is
+ * newer than what the request tells (rule 1): then they are read again.
+ */
 export async function readCycles(deps: ObserveDeps, project: KeptProject, correlation: string): Promise<void> {
+  const mark = await takeMark(deps, project.id);
   const listed: Cycle[] = [];
   let date = "";
   for await (const answer of deps.plane.pages(cycleCalls.list, { params: { project: project.id } })) {
@@ -31,10 +38,13 @@ export async function readCycles(deps: ObserveDeps, project: KeptProject, correl
     listed.push(...answer.data.results);
   }
   const since = project.cyclesRead ? project.began : newSince(project);
+  let overtaken = false;
   for (const cycle of listed) {
-    await observeCycle(deps, project, seenCycle(cycle, date), date, cycle.created_at >= since, correlation);
+    const seen = { cycle: seenCycle(cycle, date), date, mark, isNew: cycle.created_at >= since };
+    if ((await observeCycle(deps, project, seen, correlation)) === "overtaken") overtaken = true;
   }
-  await forgetOthers(deps, project.id, new Set(listed.map((cycle) => cycle.id)));
+  await forgetOthers(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
+  if (overtaken) await deps.store.commit({ jobs: [cyclesJob(project.id, `again:${mark}`, correlation)] });
   if (!project.cyclesRead) await cyclesRead(deps, project.id);
 }
 
@@ -46,8 +56,9 @@ export async function watchCycles(
   correlation: string,
 ): Promise<void> {
   const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project.id), undefined, 1000);
-  for (const { value } of rows) {
-    await observeCycle(deps, project, { ...value, phase: phaseOf(value, date) }, date, true, correlation);
+  for (const { value, rev } of rows) {
+    const cycle = { ...value, phase: phaseOf(value, date) };
+    await observeCycle(deps, project, { cycle, date, mark: rev, isNew: true }, correlation);
   }
 }
 
@@ -57,34 +68,44 @@ function seenCycle(cycle: Cycle, date: string): KeptCycle {
   return { id, project, name, start, end, phase: phaseOf({ start, end }, date), ...counts };
 }
 
+interface SeenCycle {
+  cycle: KeptCycle;
+  /** Plane's time of the observation. */
+  date: string;
+  /** A revision from before the observation began. */
+  mark: Rev;
+  /** An unseen one was made since we began. */
+  isNew: boolean;
+}
+
 async function observeCycle(
   deps: ObserveDeps,
   project: KeptProject,
-  seen: KeptCycle,
-  date: string,
-  isNew: boolean,
+  seen: SeenCycle,
   correlation: string,
-): Promise<void> {
-  const key = keys.cycle(seen.id);
+): Promise<"kept" | "same" | "overtaken"> {
+  const { cycle, date } = seen;
+  const key = keys.cycle(cycle.id);
   for (;;) {
     const [kept] = await deps.store.read<KeptCycle>([key]);
-    if (kept && JSON.stringify(kept.value) === JSON.stringify(seen)) return;
+    if (kept && JSON.stringify(kept.value) === JSON.stringify(cycle)) return "same";
     const rev = kept?.rev ?? 0;
-    const events = kept || isNew ? cycleEvents(kept?.value.phase, seen.phase) : [];
-    const facts = async () => cycleFacts(deps, project, seen, date);
+    if (rev > seen.mark) return "overtaken";
+    const events = kept || seen.isNew ? cycleEvents(kept?.value.phase, cycle.phase) : [];
+    const facts = async () => cycleFacts(deps, project, cycle, date);
     const decision = await decide(deps, { key, rev, events, correlation, via: "read", facts });
-    const put = [{ key, value: seen, sets: [sets.cycles(project.id)] }];
+    const put = [{ key, value: cycle, sets: [sets.cycles(project.id)] }];
     if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") continue;
     decision.tell();
-    return;
+    return "kept";
   }
 }
 
 /** A deleted cycle says nothing; should it come back, it is known by its age. */
-async function forgetOthers(deps: ObserveDeps, project: string, listed: Set<string>): Promise<void> {
+async function forgetOthers(deps: ObserveDeps, project: string, listed: Set<string>, mark: Rev): Promise<void> {
   const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project), undefined, 1000);
   for (const { key, value, rev } of rows) {
-    if (!listed.has(value.id)) await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
+    if (!listed.has(value.id) && rev <= mark) await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
   }
 }
 

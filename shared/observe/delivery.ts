@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { messageOf } from "../errors.ts";
 import { id } from "../plane/schema.ts";
 import { time } from "../plane/time.ts";
 import { observed } from "./door.ts";
@@ -20,8 +21,7 @@ const comment = z.object({
   created_at: time,
 });
 
-/** A webhook's body, as recorded; what Plane may send besides is `other` and says nothing to us. */
-export const delivery = z.union([
+const ours = z.discriminatedUnion("event", [
   z.object({ ...common, event: z.literal("project"), data: z.object({ id }) }),
   z.object({
     ...common,
@@ -30,16 +30,30 @@ export const delivery = z.union([
   }),
   z.object({ ...common, event: z.literal("issue_comment"), data: comment }),
   z.object({ ...common, event: z.literal("cycle"), data: z.object({ id, project: id }) }),
-  z
-    .object({ event: z.string().refine((event) => !OURS.has(event)), workspace_id: id })
-    .transform(({ workspace_id }) => ({
-      event: "other" as const,
-      workspace_id,
-    })),
 ]);
-export type Delivery = z.infer<typeof delivery>;
+
+/** Every event of Plane has these. */
+const any = z.object({ event: z.string(), action: z.string().optional(), workspace_id: id });
 
 const OURS = new Set(["project", "issue", "issue_comment", "cycle"]);
+
+/** A webhook's body, as recorded; what Plane may send besides is `other` and says nothing to us. */
+export type Delivery = z.infer<typeof ours> | { event: "other"; workspace_id: string };
+
+/** Understands a webhook's body; `problem` says for people why it is not one. */
+export function readDelivery(raw: string): { delivery: Delivery } | { problem: string } {
+  try {
+    const json: unknown = JSON.parse(raw);
+    const { event, action, workspace_id } = any.parse(json);
+    // Only projects are told of when they are deleted, as of now; another Plane that tells more says just an id.
+    const isOther = !OURS.has(event) || (action === "deleted" && event !== "project");
+    return { delivery: isOther ? { event: "other", workspace_id } : ours.parse(json) };
+  } catch (thrown) {
+    if (!(thrown instanceof z.ZodError)) return { problem: `not JSON: ${messageOf(thrown)}` };
+    const places = thrown.issues.slice(0, 3).map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`);
+    return { problem: `not a webhook as Plane sends them (${places.join("; ")})` };
+  }
+}
 
 /** What is kept of a webhook until it is worked: the body as it came, and when (store time). */
 export const inboxBody = z.object({ raw: z.string(), correlation: z.string(), receivedAt: z.number() });

@@ -1,6 +1,7 @@
 import type { Deps } from "../deps.ts";
-import { activities } from "../plane/activities-links.ts";
-import type { Event, Facts, TaskEvent } from "../task/events.ts";
+import { type Activity, activities } from "../plane/activities-links.ts";
+import { PlaneNotFoundError } from "../plane/errors.ts";
+import type { Facts, TaskEvent } from "../task/events.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import type { KeptCycle, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
@@ -120,7 +121,7 @@ async function actorOf(
   return read === undefined ? undefined : known(read);
 }
 
-/** Plane's field names of an event, in webhooks by API and by browser and in activities. */
+/** Plane's names of the field whose change is this event, in webhooks by API and by browser and in activities. */
 function fieldsOf(event: TaskEvent): readonly string[] {
   switch (event.kind) {
     case "assigned":
@@ -132,10 +133,18 @@ function fieldsOf(event: TaskEvent): readonly string[] {
       return ["target_date"];
     case "priority":
       return ["priority"];
-    case "created":
-      return [];
-    default:
+    case "removed":
+    case "restored":
+      return ["archived_at"];
+    case "started":
+    case "completed":
+    case "cancelled":
+    case "reopened":
+    case "blocked":
+    case "unblocked":
       return ["state", "state_id"];
+    default:
+      return [];
   }
 }
 
@@ -158,14 +167,35 @@ function tellsOf(hint: Hint, snapshot: Snapshot, event: TaskEvent): boolean {
   }
 }
 
-async function lastActor(deps: FactsDeps, snapshot: Snapshot, event: Event & TaskEvent): Promise<string | undefined> {
+/** Who made the latest change that can be this event. Relations block and unblock, too, so of those nobody can tell. */
+async function lastActor(deps: FactsDeps, snapshot: Snapshot, event: TaskEvent): Promise<string | undefined> {
   if (event.kind === "created") return snapshot.createdBy ?? undefined;
+  if (event.kind === "blocked" || event.kind === "unblocked") return undefined;
   const wanted = fieldsOf(event);
+  const isIt = ({ field, new_identifier, old_identifier }: Activity) => {
+    if (field === null || !wanted.includes(field)) return false;
+    if (event.kind === "assigned") return new_identifier === event.who;
+    return event.kind !== "unassigned" || old_identifier === event.who;
+  };
+  try {
+    return await latestActor(deps, snapshot, isIt);
+  } catch (thrown) {
+    // What is deleted has no activities any more.
+    if (thrown instanceof PlaneNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+async function latestActor(
+  deps: FactsDeps,
+  snapshot: Snapshot,
+  isIt: (activity: Activity) => boolean,
+): Promise<string | undefined> {
   const params = { project: snapshot.project, item: snapshot.id };
   let latest: { actor: string; createdAt: string } | undefined;
   for await (const { data } of deps.plane.pages(activities.list, { params })) {
     for (const activity of data.results) {
-      if (activity.field === null || !wanted.includes(activity.field) || !activity.actor) continue;
+      if (!activity.actor || !isIt(activity)) continue;
       if (!latest || activity.created_at > latest.createdAt) {
         latest = { actor: activity.actor, createdAt: activity.created_at };
       }

@@ -73,6 +73,6 @@ export interface KeptEdge {
   blocked: string;
   blocker: string;
   blockerProject: string;
-  /** It was there before us and has not been counted yet: counting it tells nobody. */
+  /** It was there before us, and whether its blocker holds it up has not been reckoned yet: reckoning it tells nobody. */
   unsaid?: boolean;
 }

@@ -7,7 +7,7 @@ import { keepItem, type ObserveDeps, type Source } from "./item.ts";
 import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
-import { newSince } from "./projects.ts";
+import { isReadable, newSince } from "./projects.ts";
 
 /** Reads an item's relations, where Plane has them (not on v1.2), and takes over who waits for whom. */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: Source): Promise<void> {
@@ -82,23 +82,29 @@ export async function dropEdges(deps: ObserveDeps, id: string, correlation: stri
 
 /**
  * Reckons anew which open blockers an item has, from the kept relations and snapshots; no request to Plane.
- * Blockers that count only because of relations that were there before us are taken over without telling anyone.
+ * Blockers that count, or count no longer, only because of relations that were there before us are taken over without
+ * telling anyone: until such a blocker itself has been seen, nobody knows whether it was open.
  */
 export async function evaluate(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   for (;;) {
     const [kept] = await deps.store.read<KeptItem>([keys.item(id)]);
     if (!kept || kept.value.gone !== undefined) return;
     const [project] = await deps.store.read<KeptProject>([keys.project(kept.value.snapshot.project)]);
-    if (!project) return;
+    if (!project || !isReadable(project.value)) return;
     const edges = await all<KeptEdge>(deps, sets.blockers(id));
-    const open = await openOnes(deps, edges);
+    const items = await deps.store.read<KeptItem>(edges.map((row) => keys.item(row.value.blocker)));
+    // A blocker nobody has seen yet counts as open: starting too early is worse than waiting for the next read.
+    const open = edges.filter((_, i) => holdsOthersUp(items[i]?.value));
     const blockers = open.map((row) => row.value.blocker).sort();
-    const unsaid = edges.filter((row) => row.value.unsaid);
-    if (blockers.join() === kept.value.blockers.join() && unsaid.length === 0) return;
+    const changed = [
+      ...blockers.filter((blocker) => !kept.value.blockers.includes(blocker)),
+      ...kept.value.blockers.filter((blocker) => !blockers.includes(blocker)),
+    ];
+    const seen = edges.filter((row, i) => row.value.unsaid && items[i]);
+    if (changed.length === 0 && seen.length === 0) return;
 
     const next: KeptItem = { ...kept.value, blockers };
-    const counted = open.filter((row) => !kept.value.blockers.includes(row.value.blocker));
-    const silent = counted.length > 0 && counted.every((row) => row.value.unsaid);
+    const silent = changed.every((id) => edges.some(({ value }) => value.blocker === id && value.unsaid));
     const result = await keepItem(deps, {
       before: kept.value,
       rev: kept.rev,
@@ -108,18 +114,12 @@ export async function evaluate(deps: ObserveDeps, id: string, correlation: strin
       via: "relations",
       jobs: [],
       also: {
-        expect: unsaid.map((row) => [row.key, row.rev]),
-        put: unsaid.map(({ key, value: { unsaid: _, ...edge } }) => ({ key, value: edge, sets: edgeSets(edge) })),
+        expect: seen.map((row) => [row.key, row.rev]),
+        put: seen.map(({ key, value: { unsaid: _, ...edge } }) => ({ key, value: edge, sets: edgeSets(edge) })),
       },
     });
     if (result === "kept") return;
   }
-}
-
-/** A blocker nobody has seen yet counts as open: starting too early is worse than waiting for the next read. */
-async function openOnes(deps: ObserveDeps, edges: Row<KeptEdge>[]): Promise<Row<KeptEdge>[]> {
-  const items = await deps.store.read<KeptItem>(edges.map((row) => keys.item(row.value.blocker)));
-  return edges.filter((_, i) => holdsOthersUp(items[i]?.value));
 }
 
 /** All items that wait for something, each looked at again: heals what a lost job left behind (rule 10). */

@@ -1,22 +1,10 @@
-import {
-  createCycle,
-  createModule,
-  cycleOf,
-  cyclesOf,
-  editCycle,
-  itemsIn,
-  moduleOf,
-  modulesOf,
-  putInto,
-  showCycle,
-  showMembership,
-  showModule,
-  withCounts,
-} from "../cycles.ts";
+import { createCycle, cycleOf, cyclesOf, editCycle, showCycle } from "../cycles.ts";
 import { type Call, created, empty, endpoint, ok, type Site } from "../endpoint.ts";
 import { showItem } from "../item-show.ts";
 import { isListed } from "../items.ts";
 import type { Limiter } from "../limits.ts";
+import { itemsIn, putInto, showMembership, withCounts } from "../memberships.ts";
+import { createModule, moduleOf, modulesOf, showModule } from "../modules.ts";
 import { expandOf, page, pick } from "../page.ts";
 import { invalid, notFound, Refusal } from "../refusal.ts";
 import type { CycleRow, ItemRow, Json, JsonObject, ModuleRow } from "../rows.ts";

@@ -1,7 +1,8 @@
-import { cyclesOf, modulesOf } from "../cycles.ts";
+import { cyclesOf } from "../cycles.ts";
 import { created, empty, endpoint, ok, type Site } from "../endpoint.ts";
 import { isListed, itemsOf } from "../items.ts";
 import type { Limiter } from "../limits.ts";
+import { modulesOf } from "../modules.ts";
 import { compare, page, pick } from "../page.ts";
 import {
   createProject,

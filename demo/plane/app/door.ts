@@ -6,7 +6,7 @@ import type { MemberRow, UserRow, WorkspaceRow } from "../rows.ts";
 import type { Role } from "../types.ts";
 import type { World } from "../world.ts";
 
-export const SESSION = "session-id";
+const SESSION = "session-id";
 export const ADMIN_SESSION = "admin-session-id";
 export const CSRF = "csrftoken";
 

@@ -1,4 +1,5 @@
 import { type Call, created, empty, endpoint, ok, type Site } from "../endpoint.ts";
+import { pythonRepr } from "../python-json.ts";
 import { appNotFound, Refusal } from "../refusal.ts";
 import type { Json, JsonObject, WebhookLogRow, WebhookRow } from "../rows.ts";
 import { type At, authors, opening } from "../show.ts";
@@ -33,10 +34,10 @@ const showLog = (world: World, row: WebhookLogRow, at: At): JsonObject => ({
   webhook: row.webhook,
   event_type: row.event_type,
   request_method: row.request_method,
-  request_headers: row.request_headers,
-  request_body: row.request_body,
+  request_headers: pythonRepr(row.request_headers),
+  request_body: pythonRepr(row.request_body),
   response_status: row.response_status,
-  response_headers: row.response_headers,
+  response_headers: row.response_headers === null ? "" : pythonRepr(row.response_headers),
   response_body: row.response_body,
   retry_count: row.retry_count,
   ...authors(row),

@@ -31,7 +31,7 @@ export interface Bench {
   key: string;
   imhotepKey: string;
 }
-export interface Reply {
+interface Reply {
   status: number;
   headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: what a test looks into is for the test to know

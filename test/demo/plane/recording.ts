@@ -19,7 +19,7 @@ export interface Exchange {
 }
 
 const folder = new URL("../../fixtures/plane-contract/", import.meta.url);
-export const readRecording = (file: string): string => readFileSync(new URL(file, folder), "utf8");
+const readRecording = (file: string): string => readFileSync(new URL(file, folder), "utf8");
 
 export const exchangesIn = (file: string): Exchange[] =>
   JSON.parse(readRecording(`${file}.json`)).map((each: Exchange) => ({ ...each, file }));

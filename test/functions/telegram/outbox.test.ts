@@ -56,6 +56,18 @@ describe("limits and order", () => {
   });
 });
 
+test("a wait that Telegram asked for outlives the process that was asked", async () => {
+  const rig = await createRig({ burst: 0 });
+  rig.telegram.meet({ kind: "too_many", seconds: 300 });
+  await put(rig.store, notices(1, 1));
+  const [job] = await rig.take();
+  if (!job) throw new Error("no job");
+  await rig.worker.work(rig.deps, job);
+  await rig.run();
+  const [refused, ...rest] = rig.telegram.calls;
+  expect(rest.map(({ at, outcome }) => [at - (refused?.at ?? 0), outcome])).toEqual([[300_000, "ok"]]);
+});
+
 describe("a send that goes wrong", () => {
   test.each([
     { fault: { kind: "silent" }, name: "the answer never comes" },
@@ -144,6 +156,21 @@ describe("a send that goes wrong", () => {
     await rig.run();
     expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-2", "ONB-1"]);
   });
+});
+
+test("after a message nothing is kept but the burst and that it was told", async () => {
+  const rig = await createRig({ burst: 0 });
+  rig.telegram.meet({ kind: "lost" }, { kind: "error", status: 500, description: "x" });
+  await put(rig.store, notices(1, 1));
+  const [job] = await rig.take();
+  if (job) await rig.work(job);
+  const attempt = `attempt:${job?.id}`;
+  expect((await rig.store.read([attempt]))[0]?.value).toEqual({ doubtful: true, failures: 1 });
+  await rig.run();
+  expect((await rig.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
+    undefined,
+    { in: 2 },
+  ]);
 });
 
 test("a job that is not a notice is set aside", async () => {

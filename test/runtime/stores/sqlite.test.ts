@@ -145,12 +145,15 @@ describe("the embedded file", () => {
     stores.push(store);
     for (let i = 0; i < 300; i++) {
       const jobs = [{ id: `j${i}`, queue: "inbox" as const, lane: `l${i}`, body: i }];
-      await store.commit({ put: [{ key: `k${i}`, value: i, sets: [`s${i}`], expires: 500 }], jobs });
-      await store.lease(`claim:${i}`, "ann", 10);
-      await store.spend(`b${i}`, 1, 5, 500);
-      await store.hold(`b${i}`, 500);
+      await Promise.all([
+        store.commit({ put: [{ key: `k${i}`, value: i, sets: [`s${i}`], expires: 500 }], jobs }),
+        store.lease(`claim:${i}`, "ann", 10),
+        store.spend(`b${i}`, 1, 5, 500),
+        store.hold(`b${i}`, 500),
+      ]);
     }
-    for (const job of await store.take("inbox", 1000, 300)) await store.settle(job, { done: true });
+    const taken = await store.take("inbox", 1000, 300);
+    await Promise.all(taken.map((job) => store.settle(job, { done: true })));
     time.now += 10_000;
     for (let i = 0; i < 8; i++) await store.take("inbox", 1000, 1);
     await store.close();

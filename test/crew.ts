@@ -1,0 +1,285 @@
+import { createHash } from "node:crypto";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+import { createPlane } from "../demo/plane/plane.ts";
+import type { Project, Version } from "../demo/plane/types.ts";
+import { cycles } from "../functions/poll/cycles.ts";
+import { observe } from "../functions/poll/observe.ts";
+import { poll } from "../functions/poll/project-pass.ts";
+import { outboxSchema } from "../functions/telegram/notice.ts";
+import { inbox } from "../functions/webhooks/inbox.ts";
+import { assemble } from "../runtime/assemble.ts";
+import { parseSettings } from "../shared/config.ts";
+import type { Deps, Manifest, Worker } from "../shared/deps.ts";
+import { noMetrics } from "../shared/metrics.ts";
+import type { inboxBody } from "../shared/observe/delivery.ts";
+import { keys } from "../shared/observe/keys.ts";
+import { memoryStore } from "../shared/store/memory.ts";
+import type { Store } from "../shared/store/port.ts";
+import { type Body, type Consumer, eventName } from "../shared/task/events.ts";
+import type { KeptItem } from "../shared/task/snapshot.ts";
+
+export interface CrewOptions {
+  version?: Version;
+  /** Requests a minute that Plane allows and Groundcrew keeps to. Default: no limit. */
+  rateLimit?: number;
+  agents?: { name: string; email: string }[];
+  /** Identifiers of the projects that are followed; default all. */
+  projects?: string[];
+  /** Whether the recording consumer wants to know who did it. */
+  needsActor?: boolean;
+  /** Plane's worker does everything whenever time passes, or only what a test makes it do. */
+  worker?: "at once" | "by hand";
+  store?: (clock: () => number) => Store;
+}
+
+/** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
+export interface Recorded extends Body {
+  /** `key:rev:event:target` */
+  job: string;
+}
+
+const NO_LIMIT = 100_000;
+/** `settle` gives up after so much time without an end. */
+const LONGEST_MS = 3_600_000;
+
+export type Crew = Awaited<ReturnType<typeof createCrew>>;
+
+/**
+ * The product's own parts in one process, in front of an in-memory Plane over real HTTP. Nothing sleeps: time is a
+ * number that waiting moves. Nothing happens by itself: a test delivers, polls and drains.
+ */
+export async function createCrew(options: CrewOptions = {}) {
+  const time = { now: Date.parse("2026-11-21T08:00:00.000Z") };
+  const clock = () => time.now;
+  const limit = options.rateLimit ?? NO_LIMIT;
+  const plane = createPlane({ clock, rateLimit: limit, ...(options.version && { version: options.version }) });
+  const url = await plane.start();
+  onTestFinished(() => plane.stop());
+  const human = plane.addUser({ name: "Ada" });
+  const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+  const apiKey = plane.apiKey(human);
+  const settings = settingsFor(url, apiKey, plane.workspace.slug, limit, options);
+
+  const actions: Recorded[] = [];
+  const recorder: Worker = {
+    queue: "outbox",
+    ttl: 60_000,
+    parallel: 1,
+    async work(_, job) {
+      const body = outboxSchema.parse(job.body);
+      if ("event" in body) actions.push({ job: job.id, ...body });
+      return { done: true };
+    },
+  };
+  const manifest: Manifest = {
+    routes: [],
+    ticks: [],
+    workers: [inbox, observe, recorder],
+    consumers: () => [recording(options.needsActor ?? false)],
+  };
+
+  const logged: Record<string, unknown>[] = [];
+  let meanwhile: (() => void)[] = [];
+  function pass(ms: number) {
+    time.now += ms;
+    if (options.worker !== "by hand") plane.settle();
+  }
+  async function wait(ms: number) {
+    const until = time.now + ms;
+    for (const act of meanwhile.splice(0)) act();
+    // Those who wait side by side wait for the same time.
+    pass(Math.max(0, until - time.now));
+  }
+
+  const newStore = () => options.store?.(clock) ?? memoryStore({ clock });
+  let store = newStore();
+  const start = () =>
+    assemble({
+      settings,
+      manifest,
+      store,
+      metrics: noMetrics,
+      write: (line) => logged.push(JSON.parse(line)),
+      signal: new AbortController().signal,
+      overrides: { clock, wait },
+    });
+  let deps: Deps = await start();
+
+  async function feed(body: string): Promise<void> {
+    const hash = createHash("sha256").update(body).digest("hex");
+    const value: z.infer<typeof inboxBody> = {
+      raw: body,
+      correlation: `webhook-${hash.slice(0, 8)}`,
+      receivedAt: await store.now(),
+    };
+    await store.commit({ jobs: [{ id: hash, queue: "inbox", lane: laneOf(body) ?? hash, body: value }] });
+  }
+  async function pending(): Promise<number> {
+    const { queues } = await store.stats();
+    return Object.values(queues).reduce((sum, queue) => sum + queue.pending, 0);
+  }
+
+  const crew = {
+    plane,
+    human,
+    webhook,
+    apiKey,
+    time,
+    settings,
+    /** Every action decided so far; also over restarts. */
+    actions,
+    /** The log's lines. */
+    logged,
+    get store() {
+      return store;
+    },
+    get deps() {
+      return deps;
+    },
+    /** Time passes, and Plane's worker works. */
+    pass,
+    /** Does this at the beginning of the next waiting, for example within the 2 s between two reads. */
+    meanwhile: (act: () => void) => meanwhile.push(act),
+    /** Puts a webhook's body into the inbox as the route does. */
+    feed,
+    /** Plane's worker works; the first `n` webhooks (default all) arrive. Answers their bodies. */
+    async deliver(n = Number.POSITIVE_INFINITY): Promise<string[]> {
+      plane.settle();
+      const arriving = plane.deliveries.pending.slice(0, n);
+      for (const { id, body } of arriving) {
+        plane.deliveries.drop(id);
+        await feed(body);
+      }
+      await deps.drain();
+      return arriving.map(({ body }) => body);
+    },
+    /** Plane's worker works; everything it has to send is lost. */
+    lose() {
+      plane.settle();
+      plane.deliveries.dropAll();
+    },
+    drain: () => deps.drain(),
+    /** The poll, and the jobs that are due then. */
+    async poll() {
+      plane.settle();
+      const counts = await poll.run(deps);
+      await deps.drain();
+      return counts;
+    },
+    /** The hourly look at the cycles. */
+    async cycles() {
+      await cycles.run(deps);
+      await deps.drain();
+    },
+    /** Lets time pass until no job is waiting. */
+    async settle() {
+      for (let waited = 0; ; waited += 500) {
+        await deps.drain();
+        if ((await pending()) === 0) return;
+        if (waited > LONGEST_MS) throw new Error(`still waiting: ${JSON.stringify(await store.stats())}`);
+        pass(500);
+      }
+    },
+    /** A new process on the same store, or with the store lost. */
+    async restart({ store: which = "kept" }: { store?: "kept" | "lost" } = {}) {
+      meanwhile = [];
+      if (which === "lost") store = newStore();
+      deps = await start();
+    },
+    /** What was decided since the last call, as people would say it: `ONB-1 assigned thot`. */
+    events(): string[] {
+      return actions.slice(crew.told, (crew.told = actions.length)).map((action) => sentence(action));
+    },
+    told: 0,
+    /** The requests to Plane while `act` runs, as `GET projects`, `GET work-items/:id`. */
+    async requests(act: () => Promise<unknown>): Promise<string[]> {
+      const before = plane.ledger.requests.length;
+      await act();
+      return plane.ledger.requests
+        .slice(before)
+        .filter(({ api }) => api)
+        .map(({ method, path }) => `${method} ${routeOf(path)}`);
+    },
+    /** What is kept of an item. */
+    async kept(item: { id: string }): Promise<KeptItem | undefined> {
+      return (await store.read<KeptItem>([keys.item(item.id)]))[0]?.value;
+    },
+    /** The first look at a workspace that is there already: everything in it is known and nothing is told. */
+    async begin() {
+      await crew.poll();
+      await crew.settle();
+      // What was done in the second of the first look counts as done before it.
+      pass(2_000);
+    },
+    project: (name = "Onboarding", identifier = "ONB"): Project => plane.addProject({ name, identifier }),
+  };
+
+  function sentence({ event, facts }: Recorded): string {
+    const about = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    if ("who" in event) return `${about} ${event.kind} ${names().get(event.who) ?? event.who}`;
+    return [about, event.kind, ...(facts.comment ? [JSON.stringify(facts.comment.text)] : [])].join(" ");
+  }
+  const people = new Map<string, string>();
+  function names() {
+    people.set(human.id, human.display_name);
+    return people;
+  }
+  return Object.assign(crew, {
+    /** A further member of the workspace; its name is used in `events`. */
+    person(name: string) {
+      const user = plane.addUser({ name });
+      people.set(user.id, user.display_name);
+      return user;
+    },
+  });
+}
+
+/** Tells everything to the recorder. */
+function recording(needsActor: boolean): Consumer {
+  return {
+    name: "recorder",
+    needsActor: () => needsActor,
+    decide: (event, facts, correlation) => [
+      { target: "ledger", queue: "outbox", lane: "ledger", body: { event, facts, correlation }, rule: eventName(event) },
+    ],
+  };
+}
+
+function settingsFor(url: string, key: string, workspace: string, limit: number, options: CrewOptions) {
+  const env = {
+    PLANE_URL: url,
+    PLANE_API_KEY: key,
+    PLANE_WORKSPACE: workspace,
+    PLANE_RATE_LIMIT: String(limit),
+    PLANE_PROJECTS: options.projects?.join(","),
+    STORE_URL: "memory:",
+    LOG_LEVEL: "debug",
+    GROUNDCREW_CONFIG: "crew.json",
+  };
+  const text = JSON.stringify({ agents: options.agents ?? [] });
+  const read = (path: string) => (path === "crew.json" ? { text, mode: 0o600 } : undefined);
+  const parsed = parseSettings(env, { read });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}
+
+const addressed = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });
+
+function laneOf(body: string): string | undefined {
+  try {
+    const { data } = addressed.parse(JSON.parse(body));
+    return data.issue ?? data.id;
+  } catch {
+    return undefined;
+  }
+}
+
+function routeOf(path: string): string {
+  const [route = ""] = path.split("?");
+  return route
+    .replace(/^\/api\/v1\/workspaces\/[^/]+\//, "")
+    .replace(/^projects\/[0-9a-f-]{36}\/(?=.)/, "")
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, ":id")
+    .replace(/\/$/, "");
+}

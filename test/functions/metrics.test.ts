@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { memoryStore } from "../../shared/store/memory.ts";
+import { ADMIN, bearer, deliver, started } from "../runtime/started.ts";
+
+async function scrape(url: string) {
+  const response = await fetch(`${url}/metrics`, bearer(ADMIN));
+  return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
+}
+
+describe("GET /metrics (MONITOR-03)", () => {
+  it("is Prometheus text with the requests, the ticks and the depth of each queue", async () => {
+    const { url, store } = await started();
+    await deliver(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
+    await deliver(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
+    const [job] = await store.take("inbox", 1000, 1);
+    if (job) await store.settle(job, { dead: "poison" });
+    await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer(ADMIN) });
+    const { status, type, text } = await scrape(url);
+    expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+    expect(text).toContain('groundcrew_queue_depth{queue="inbox"} 1');
+    expect(text).toContain('groundcrew_dead_letters{queue="inbox"} 1');
+    expect(text).toContain('groundcrew_dead_letters{queue="outbox"} 0');
+    expect(text).toMatch(/groundcrew_queue_age_seconds\{queue="inbox"\} \d/);
+    expect(text).toContain("groundcrew_store_up 1");
+    expect(text).toMatch(/groundcrew_ticks_total\{tick="poll",outcome="ok"\} \d/);
+    expect(text).toContain('groundcrew_request_duration_seconds_count{method="POST",route="/webhooks/plane"} 2');
+  });
+
+  it("still answers when the store is down, and says so", async () => {
+    const real = memoryStore({ clock: Date.now });
+    const { url } = await started({ store: { ...real, stats: () => Promise.reject(new Error("down")) } });
+    const { status, text } = await scrape(url);
+    expect(status).toBe(200);
+    expect(text).toContain("groundcrew_store_up 0");
+    expect(text).not.toContain("groundcrew_queue_depth{");
+  });
+
+  it("has no label that a stranger can choose", async () => {
+    const { url } = await started();
+    await fetch(`${url}/marked-one?x=marked-two`);
+    await fetch(`${url}/ticks/marked-three`, { method: "POST", ...bearer(ADMIN) });
+    expect((await scrape(url)).text).not.toContain("marked");
+  });
+
+  it("has a port of its own where no token is needed, with /ready and /health and nothing else", async () => {
+    const { url, metricsUrl = "" } = await started({ env: { METRICS_PORT: "0" } });
+    expect(metricsUrl).not.toBe(url);
+    const statuses = ["/metrics", "/ready", "/health", "/dead-letters", "/webhooks/plane"].map(
+      async (path) => (await fetch(metricsUrl + path)).status,
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 503, 200, 404, 404]);
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { createApp } from "../../../shared/http/app.ts";
+import { ADMIN, bearer, started, TICK } from "../../runtime/started.ts";
+
+describe("Access", () => {
+  it.each([
+    ["GET", "/ready"],
+    ["GET", "/metrics"],
+    ["GET", "/dead-letters"],
+    ["POST", "/dead-letters/inbox/1/replay"],
+    ["POST", "/ticks/poll"],
+  ])("%s %s needs a token, also on loopback", async (method, path) => {
+    const { url } = await started();
+    const response = await fetch(url + path, { method });
+    expect(response.status).toBe(401);
+    expect(response.headers.get("www-authenticate")).toContain("Bearer");
+  });
+
+  it.each([
+    "",
+    "Bearer",
+    "Bearer ",
+    "Basic YWRtaW46YWRtaW4=",
+    `Bearer ${ADMIN}x`,
+    `Bearer ${ADMIN.slice(1)}`,
+    ADMIN,
+    `Bearer x ${ADMIN}`,
+  ])("is not given for Authorization: %j", async (authorization) => {
+    const { url } = await started();
+    expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status).toBe(401);
+  });
+
+  it("is given to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
+    const { url } = await started();
+    expect((await fetch(`${url}/dead-letters`, bearer(ADMIN))).status).toBe(200);
+    expect((await fetch(`${url}/dead-letters`, bearer(TICK))).status).toBe(403);
+    expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer(ADMIN) })).status).toBe(200);
+    expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer(TICK) })).status).toBe(200);
+  });
+
+  it("is given to each of two tokens while both are valid", async () => {
+    const { url } = await started({ env: { ADMIN_TOKEN: "the-new-admin-token,the-old-admin-token" } });
+    for (const token of ["the-new-admin-token", "the-old-admin-token"])
+      expect((await fetch(`${url}/dead-letters`, bearer(token))).status).toBe(200);
+  });
+
+  it("is given to nobody while no token is set", async () => {
+    const { url } = await started({ env: { ADMIN_TOKEN: "", TICK_TOKEN: "" } });
+    expect((await fetch(`${url}/dead-letters`, { headers: { authorization: "Bearer " } })).status).toBe(401);
+    expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer("undefined") })).status).toBe(401);
+  });
+
+  it("needs no token in the demo, on loopback only", async () => {
+    const { deps } = await started();
+    const demo = { ...deps, settings: { ...deps.settings, demo: true } };
+    const { manifest } = await import("../../../functions/index.ts");
+    const statusFrom = async (address: string) => {
+      const app = createApp(demo, { routes: manifest.routes, connection: () => address });
+      return (await app.request("http://localhost/dead-letters")).status;
+    };
+    expect(await statusFrom("127.0.0.1")).toBe(200);
+    expect(await statusFrom("::1")).toBe(200);
+    expect(await statusFrom("192.168.1.7")).toBe(401);
+    expect(await statusFrom("")).toBe(401);
+  });
+});

@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { plainText } from "../../../shared/observe/plain-text.ts";
+
+test.each([
+  ["<p>Hello <b>world</b></p><p>again</p>", "Hello world again"],
+  ["a&amp;b &lt;i&gt; &quot;q&quot; &#39;x&#x27; &nbsp; end", "a&b <i> \"q\" 'x' end"],
+  ["<script>alert(1)</script>left<style>p{}</style>", "left"],
+  ["<SCRIPT src=x>never closed", ""],
+  ["&unknown; &#0; &#xD800; &#x110000; &#999999999999;", "&unknown; &#0; &#xD800; &#x110000; &#999999999999;"],
+  ["&amp;lt;b&amp;gt;", "&lt;b&gt;"],
+  ["  a\n\tb  ", "a b"],
+  ["a < b", "a < b"],
+  ["", ""],
+])("%j reads %j", (html, text) => {
+  expect(plainText(html)).toBe(text);
+});
+
+test("a long text is cut by characters, not within one", () => {
+  expect(plainText("😀".repeat(10), 4)).toBe("😀😀😀…");
+  expect(plainText("abcd", 4)).toBe("abcd");
+  expect(Array.from(plainText("x".repeat(1000)))).toHaveLength(300);
+});

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { createCrew } from "../../crew.ts";
+
+test("smoke", async () => {
+  const crew = await createCrew();
+  const project = crew.project();
+  const thot = crew.person("Thot");
+  crew.plane.addProjectMember(project, thot);
+  const a = crew.plane.addItem(project, { name: "Old" });
+  crew.plane.settle();
+  crew.pass(60_000);
+  await crew.begin();
+  expect(crew.events()).toEqual([]);
+  const b = crew.plane.addItem(project, { name: "New", assignees: [thot] });
+  await crew.deliver();
+  await crew.settle();
+  console.log(crew.events());
+  crew.pass(60_000);
+  crew.plane.editItem(a, { state: "In Progress", assignees: [thot] });
+  crew.plane.relate(a, b);
+  crew.lose();
+  console.log(await crew.requests(() => crew.poll()));
+  await crew.settle();
+  console.log(crew.events());
+  crew.plane.deleteItem(b);
+  console.log(await crew.requests(() => crew.poll()));
+  await crew.settle();
+  console.log(crew.events());
+  console.log(crew.logged.filter((l) => l.level !== "info" && l.level !== "debug"));
+});

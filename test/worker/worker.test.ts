@@ -1,0 +1,88 @@
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createTestHarness } from "wrangler";
+import { VERSION } from "../../shared/version.ts";
+import { planeHeaders, SECRET } from "../runtime/plane-headers.ts";
+
+const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
+
+/** A Plane that only counts what it is asked. */
+const asked: string[] = [];
+const plane = createServer((request, response) => {
+  asked.push(request.url ?? "");
+  response.writeHead(503).end();
+});
+
+const planeUrl = await new Promise<string>((resolve) => {
+  plane.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${(plane.address() as AddressInfo).port}`));
+});
+
+const worker = createTestHarness({
+  workers: [
+    {
+      configPath: "runtime/wrangler.jsonc",
+      vars: { PLANE_URL: planeUrl, PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
+      secrets: {
+        PLANE_API_KEY: "plane_api_of_this_test",
+        PLANE_WEBHOOK_SECRET: SECRET,
+        ADMIN_TOKEN: "admin-token-of-tests",
+      },
+    },
+  ],
+});
+
+function deliver(headers: Record<string, string>) {
+  return worker.fetch("https://crew.example.com/webhooks/plane", { method: "POST", headers, body: BODY });
+}
+
+beforeAll(async () => {
+  await worker.listen();
+}, 60_000);
+
+afterAll(async () => {
+  await worker.close();
+  plane.closeAllConnections();
+  plane.close();
+});
+
+describe("Groundcrew in workerd", () => {
+  it("is healthy", async () => {
+    const response = await worker.fetch("https://crew.example.com/health");
+    expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
+  });
+
+  it("accepts a signed delivery", async () => {
+    const response = await deliver(planeHeaders(BODY));
+    expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+  });
+
+  it("refuses a forged one", async () => {
+    const response = await deliver(planeHeaders(BODY, "a forged secret"));
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
+  });
+
+  it("refuses another host, and keeps people's routes for the holder of a token", async () => {
+    expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
+    expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
+    const headers = { authorization: "Bearer admin-token-of-tests" };
+    expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
+  });
+
+  it("runs its ticks by Cloudflare's clock", async () => {
+    const { outcome } = await worker.getWorker().scheduled({ scheduledTime: new Date("2026-11-21T08:07:00Z") });
+    expect(["ok", "exception"]).toContain(outcome);
+  });
+});
+
+describe("wrangler deploy --dry-run", () => {
+  it("bundles the worker without anything of Node", { timeout: 60_000 }, async () => {
+    const args = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--config", "runtime/wrangler.jsonc"];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env } });
+    expect(stdout).toContain("--dry-run: exiting now");
+    expect(stdout + stderr).not.toMatch(/node:|nodejs_compat|warning/i);
+  });
+});
