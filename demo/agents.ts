@@ -1,4 +1,4 @@
-import type { Plane, Project, User } from "./plane/types.ts";
+import type { Item, Plane, Project, User } from "./plane/types.ts";
 
 /** An agent as it would work from outside: it knows Plane's address and its own key, nothing else. */
 export interface ScriptedAgent {
@@ -32,11 +32,15 @@ export function scriptedAgent({ plane, user, key, projects, tell, wait, pace }: 
 
   function next() {
     for (const project of projects()) {
-      const groups = new Map(plane.states(project).map((state) => [state.id, state.group]));
-      const closed = (id: string) => ["completed", "cancelled"].includes(groups.get(plane.item(id)?.state ?? "") ?? "");
+      const states = new Map(plane.states(project).map((state) => [state.id, state]));
+      const label = plane.labels(project).find((one) => one.name === `agent:${name}`)?.id ?? "";
+      const isMine = (item: Item) => item.assignees.includes(user.id) || item.labels.includes(label);
+      const isClosed = (id: string) =>
+        ["completed", "cancelled"].includes(states.get(plane.item(id)?.state ?? "")?.group ?? "");
       const task = plane.items(project).find((item) => {
-        const waiting = ["backlog", "unstarted"].includes(groups.get(item.state) ?? "");
-        return waiting && item.assignees.includes(user.id) && plane.blockers(item).every(closed);
+        const state = states.get(item.state);
+        const waits = ["backlog", "unstarted"].includes(state?.group ?? "") || state?.name === "Blocked";
+        return waits && isMine(item) && plane.blockers(item).every(isClosed);
       });
       if (task) return { project, task };
     }

@@ -5,12 +5,15 @@ import { parseSettings, type Settings } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import { scriptedAgent } from "./agents.ts";
 import { createPlane } from "./plane/plane.ts";
-import { SCENES, setStage } from "./scenes.ts";
+import { seedDemo } from "./plane/seed.ts";
+import { SCENES, type Stage } from "./scenes.ts";
 import { createStory } from "./story.ts";
 import { createTelegram } from "./telegram/server.ts";
 
 /** The chat of the demo's human. */
 const CHAT = 4711;
+/** Requests a minute and key: enough for hours of work told in two minutes. */
+const RATE_LIMIT = 600;
 const FOLDER = "data/demo";
 
 export interface DemoOptions {
@@ -42,24 +45,25 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
   await rm(folder, { recursive: true, force: true });
   const port = given.port === 0 ? await freePort() : given.port;
 
-  const plane = createPlane({ autoDeliver: true });
+  const plane = createPlane({ autoDeliver: true, rateLimit: RATE_LIMIT });
   const telegram = createTelegram({ clock: Date.now, chats: [CHAT], token: `1000:${"demo".repeat(9)}` });
   const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const outside = () => Promise.all([plane.stop(), telegram.stop()]);
-  const stage = setStage(plane);
-  plane.settle();
+  const seeded = seedDemo(plane, Date.now());
+  const stage: Stage = { ...seeded, plane, projects: [seeded.office, seeded.platform] };
   const secret = plane.addWebhook(`http://127.0.0.1:${port}/webhooks/plane`).secret;
 
   const settings = demoSettings(given, {
     PORT: String(port),
     PLANE_URL: planeUrl,
-    PLANE_API_KEY: plane.apiKey(stage.ada),
+    PLANE_API_KEY: stage.keys.human,
     PLANE_WORKSPACE: plane.workspace.slug,
     PLANE_WEBHOOK_SECRET: secret,
     TELEGRAM_BOT_TOKEN: telegram.token,
     TELEGRAM_CHAT_ID: String(CHAT),
     TELEGRAM_API_ROOT: apiRoot,
     STORE_URL: `file:./${folder}`,
+    PLANE_RATE_LIMIT: String(RATE_LIMIT),
     POLL_CRON: "*/15 * * * * *",
   });
   const runtime = await startRuntime(settings, { write: (line) => story.log(line) }).catch(async (thrown: unknown) => {
@@ -80,11 +84,11 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
 
   const over = new AbortController();
   const wait = (ms: number) => runtime.deps.wait(ms, over.signal);
-  const agents = [stage.imhotep, stage.thot].map((user) =>
+  const agents = ([stage.imhotep, stage.thot] as const).map((user, i) =>
     scriptedAgent({
       plane,
       user,
-      key: plane.apiKey(user),
+      key: i === 0 ? stage.keys.imhotep : stage.keys.thot,
       projects: () => stage.projects,
       tell: (text) => story.tell("Plane", text),
       wait,
@@ -103,6 +107,7 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
   }
 
   async function work(agent: (typeof agents)[number], isOver: () => boolean) {
+    await wait(pace);
     while (!over.signal.aborted) {
       const worked = await agent.workOne();
       if (!worked && isOver()) return;
@@ -137,8 +142,9 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
 /** The product's settings for the demo, parsed like anyone's; what the person has set besides is kept. */
 function demoSettings(given: Settings, env: Record<string, string>): Settings {
   const agents = [
-    { name: "Imhotep", email: "imhotep@javisi.local" },
-    { name: "Thot", email: "thot@javisi.local" },
+    { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge" },
+    { name: "Imhotep", email: "imhotep@javisi.local.test" },
+    { name: "Thot", email: "thot@javisi.local.test" },
   ];
   const config = "demo.json";
   const files = {

@@ -7,6 +7,7 @@ import { createHealth } from "../shared/health.ts";
 import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import { createPlaneClient } from "../shared/plane/create-client.ts";
+import { PlaneUnavailableError } from "../shared/plane/errors.ts";
 import { createPump } from "../shared/pump.ts";
 import { createRedact } from "../shared/redact.ts";
 import type { Ms, Store } from "../shared/store/port.ts";
@@ -54,6 +55,11 @@ export async function assemble(parts: Parts): Promise<Deps> {
     fetch: overrides.fetch ?? ((input, init) => fetch(input, init)),
     wait: overrides.wait ?? wait,
   } satisfies Partial<Deps>;
+  const waitUntilStopped = async (ms: Ms) => {
+    await common.wait(ms, signal);
+    if (signal.aborted)
+      throw new PlaneUnavailableError({ operation: "wait" }, "Groundcrew stops: Plane is not asked again.");
+  };
   const health = createHealth(clock, createRedact(settings.secrets));
   const { plane, telegram } = settings;
   const keyName = (await sha256Hex(plane.apiKey)).slice(0, 16);
@@ -62,7 +68,7 @@ export async function assemble(parts: Parts): Promise<Deps> {
     settings,
     health,
     newId: overrides.newId ?? (() => crypto.randomUUID()),
-    plane: watchPlane(createPlaneClient({ ...common, ...plane, keyName }), health),
+    plane: watchPlane(createPlaneClient({ ...common, ...plane, keyName, wait: waitUntilStopped }), health),
     ...(telegram && { telegram: watchBot(createBot({ ...common, ...telegram }), health) }),
     cache: createStorage({ driver: memoryDriver() }),
     consumers: manifest.consumers(settings),

@@ -3,6 +3,7 @@ import type { Context, ExecutionContext } from "hono";
 import { manifest } from "../functions/index.ts";
 import { parseSettings, type Settings } from "../shared/config.ts";
 import type { Deps } from "../shared/deps.ts";
+import { messageOf } from "../shared/errors.ts";
 import { createApp } from "../shared/http/app.ts";
 import { BreakConnection } from "../shared/http/context.ts";
 import { noMetrics } from "../shared/metrics.ts";
@@ -51,7 +52,11 @@ function createWorker() {
     async scheduled(event: { scheduledTime: number }, env: Env, context: ExecutionContext): Promise<void> {
       const deps = await begin(env, context);
       const due = manifest.ticks.filter((tick) => isDue(tick.cron(deps.settings), deps.settings, event.scheduledTime));
-      for (const tick of due) await deps.ticks.due(tick.name);
+      for (const tick of due) {
+        await deps.ticks.due(tick.name).catch((thrown: unknown) => {
+          deps.log.warn("tick not done", { tick: tick.name, error: messageOf(thrown) });
+        });
+      }
     },
   };
 }

@@ -71,7 +71,8 @@ async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<void> {
     how = await worker.work(deps, job);
   } catch (thrown) {
     how = await afterFailure(deps, job, thrown);
-    deps.log.warn("job failed", {
+    // A job that only waits for its turn at Plane is no trouble.
+    deps.log[thrown instanceof PlaneRateLimitedError ? "debug" : "warn"]("job failed", {
       queue: job.queue,
       job: job.id,
       tries: job.tries,

@@ -19,6 +19,9 @@ export function watchPlane(client: PlaneClient, health: Health): PlaneClient {
 
   function note(thrown: unknown) {
     if (thrown instanceof PlaneRateLimitedError) return;
+    // 403 to one thing says little when others worked, but everything when nothing ever did: a mistyped workspace.
+    const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
+    if (isForbidden && health.of("plane").ok) return;
     if (answered(thrown)) health.worked("plane");
     else health.failed("plane", messageOf(thrown));
   }
@@ -44,7 +47,6 @@ export function watchPlane(client: PlaneClient, health: Health): PlaneClient {
 /** Plane said no to one request, which shows that it works and knows us. */
 function answered(thrown: unknown): boolean {
   if (!(thrown instanceof PlaneError)) return false;
-  if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
   return thrown.code === "not_found" || thrown.code === "conflict" || thrown.code === "invalid";
 }
 

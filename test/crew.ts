@@ -241,7 +241,13 @@ function recording(needsActor: boolean): Consumer {
     name: "recorder",
     needsActor: () => needsActor,
     decide: (event, facts, correlation) => [
-      { target: "ledger", queue: "outbox", lane: "ledger", body: { event, facts, correlation }, rule: eventName(event) },
+      {
+        target: "ledger",
+        queue: "outbox",
+        lane: "ledger",
+        body: { event, facts, correlation },
+        rule: eventName(event),
+      },
     ],
   };
 }

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 
+const SERVER = "redis-server";
+
 export interface TestRedis {
   port: number;
   /** `redis://127.0.0.1:<port>` */
@@ -25,7 +27,7 @@ export interface TestRedis {
 export function redisIsHere(): boolean {
   if (process.env["CI"]) return true;
   try {
-    execFileSync("redis-server", ["--version"], { stdio: "ignore" });
+    execFileSync(SERVER, ["--version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -44,7 +46,7 @@ export async function startRedis(options: Record<string, string> = {}, password?
   let child: ChildProcess | undefined;
 
   async function start() {
-    const started = spawn("redis-server", flags, { stdio: "ignore" });
+    const started = spawn(SERVER, flags, { stdio: "ignore" });
     child = started;
     await once(started, "spawn");
     const probe = new Redis(port, "127.0.0.1", {

@@ -37,7 +37,9 @@ function webhook(deps: WebhookDeps): Hono {
       c.get("log").info("webhook kept", { event, action, job: hash });
     } catch (thrown) {
       notKept(c, thrown);
-      throw thrown;
+      // Plane would count our own mistake (a 500) as delivered, too.
+      if (thrown instanceof GroundcrewError || thrown instanceof BreakConnection) throw thrown;
+      throw new BreakConnection(`A webhook could not be received: ${messageOf(thrown)}`, { cause: thrown });
     }
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
     deps.kick();

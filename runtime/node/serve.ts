@@ -7,6 +7,7 @@ import { messageOf } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import type { Log } from "../../shared/log.ts";
 import type { Ms } from "../../shared/store/port.ts";
+import { closable } from "./close.ts";
 
 export interface Served {
   /** With the port that was free, where 0 was asked for. */
@@ -46,8 +47,9 @@ export async function serve({ app, host, port, log }: ServeOptions): Promise<Ser
   };
   const server = createServer(limits, listener);
   server.on("clientError", refuse);
+  const stop = closable(server);
   await listening(server, host, port);
-  return { url: urlOf(server), stop: (limit) => close(server, limit) };
+  return { url: urlOf(server), stop };
 }
 
 /** The address at the other end of a request's connection. */
@@ -89,14 +91,4 @@ function malformed(): Response {
     { error: { code: "bad_request", message: "The address or the Host is malformed." } },
     { status: 400 },
   );
-}
-
-async function close(server: Server, limit: Ms): Promise<void> {
-  const closed = new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), limit);
-  await closed;
-  clearTimeout(timer);
 }

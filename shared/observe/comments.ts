@@ -24,7 +24,8 @@ export async function readComments(deps: ObserveDeps, item: KeptItem, source: So
     const [kept] = await deps.store.read<KeptComments>([keys.comments(item.snapshot.id)]);
     const listed: SeenComment[] = [];
     const params = { project: item.snapshot.project, item: item.snapshot.id };
-    for await (const { data } of deps.plane.pages(commentCalls.list, { params })) listed.push(...data.results);
+    for await (const { data } of deps.plane.pages(commentCalls.list, { params, priority: "spare" }))
+      listed.push(...data.results);
     const result = await take(deps, item, kept?.value ?? NONE, kept?.rev ?? 0, { listed, whole: true }, source, "read");
     if (result !== "stale") return;
   }

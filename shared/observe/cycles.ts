@@ -4,9 +4,9 @@ import type { CycleEvent } from "../task/events.ts";
 import { decide } from "./act.ts";
 import { cycleFacts } from "./facts.ts";
 import type { ObserveDeps } from "./item.ts";
+import { cyclesJob } from "./jobs.ts";
 import type { CyclePhase, KeptCycle, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
-import { cyclesJob } from "./jobs.ts";
 import { takeMark } from "./pass.ts";
 import { newSince, planeDate, projectPut } from "./projects.ts";
 
@@ -105,7 +105,8 @@ async function observeCycle(
 async function forgetOthers(deps: ObserveDeps, project: string, listed: Set<string>, mark: Rev): Promise<void> {
   const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project), undefined, 1000);
   for (const { key, value, rev } of rows) {
-    if (!listed.has(value.id) && rev <= mark) await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
+    if (!listed.has(value.id) && rev <= mark)
+      await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
   }
 }
 

@@ -6,12 +6,13 @@ const NAMED: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', a
  */
 export function plainText(html: string, limit = 300): string {
   const text = html
-    .replace(/<(script|style)\b[^>]*>[\s\S]*?(<\/\1\s*>|$)/gi, " ")
-    .replace(/<[^>]*>/g, " ")
+    // A tag ends at the next `<` at the latest: else a text full of them takes time that grows with its square.
+    .replace(/<(script|style)\b[^<>]*>[\s\S]*?(<\/\1\s*>|$)/gi, " ")
+    .replace(/<[^<>]*>/g, " ")
     .replace(/&(#x?[0-9a-f]+|[a-z]+);/gi, (whole, name: string) => entity(name) ?? whole)
     .replace(/\s+/g, " ")
     .trim();
-  const characters = Array.from(text);
+  const characters = Array.from(text.slice(0, 2 * limit + 1));
   return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join("")}…`;
 }
 

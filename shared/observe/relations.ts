@@ -14,7 +14,7 @@ export async function readRelations(deps: ObserveDeps, item: KeptItem, source: S
   if (!(await deps.plane.capabilities()).relations) return;
   const began = await deps.store.now();
   const params = { project: item.snapshot.project, item: item.snapshot.id };
-  const { data } = await deps.plane.call(relationCalls.list, { params });
+  const { data } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
   await observeRelations(deps, item, data, began, source);
 }
 
@@ -140,7 +140,7 @@ async function changedSince(deps: ObserveDeps, item: KeptItem, project: KeptProj
   if (snapshot.createdAt >= since) return true;
   if (edges === 0 || snapshot.updatedAt < since) return false;
   const params = { project: snapshot.project, item: snapshot.id };
-  for await (const { data } of deps.plane.pages(activities.list, { params })) {
+  for await (const { data } of deps.plane.pages(activities.list, { params, priority: "spare" })) {
     const related = data.results.some(
       ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= since,
     );

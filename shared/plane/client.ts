@@ -1,4 +1,5 @@
 import type { ZodType } from "zod";
+import type { CallPriority } from "./quota.ts";
 
 /** One call of Plane's API: where it goes and what comes back. */
 export interface Endpoint<A> {
@@ -14,8 +15,11 @@ export interface CallOptions {
   params?: Record<string, string>;
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
-  /** Background calls leave a part of the quota to interactive ones. Default: background. */
-  priority?: "interactive" | "background";
+  /**
+   * Background calls leave a part of the quota to interactive ones, and wait for their turn; calls from the spare part
+   * leave half of it to all others and do not wait. Default: background.
+   */
+  priority?: CallPriority;
 }
 
 export interface Answer<A> {

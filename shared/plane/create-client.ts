@@ -33,7 +33,7 @@ export interface PlaneClientOptions {
   timeout?: Ms;
   /** The pauses before the repetitions of one call. Default 1, 5, 15 s. */
   retryDelays?: readonly Ms[];
-  /** How long one call may wait for its turn in all before it fails. Default 10 s interactive, 90 s background. */
+  /** How long one call may wait for its turn in all before it fails. Default 10 s interactive, 90 s background, spare not at all. */
   maxWait?: Record<CallPriority, Ms>;
   /** Bytes of the largest answer taken. Default 64 MiB. */
   answerLimit?: number;
@@ -45,7 +45,7 @@ const KEYED = "/api/v1/";
 /** Throws a RangeError when the address or the key can be in no request. A store that fails, fails the call. */
 export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
   const { apiKey, workspace, clock, metrics, retryDelays = [1_000, 5_000, 15_000] } = options;
-  const { maxWait = { interactive: 10_000, background: 90_000 } } = options;
+  const { maxWait = { interactive: 10_000, background: 90_000, spare: 0 } } = options;
   if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or has characters no key has");
   const base = baseUrl(options.url);
   const request = createRequest(options);

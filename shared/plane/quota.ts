@@ -4,10 +4,13 @@ import { PlaneRateLimitedError } from "./errors.ts";
 /** Plane counts over 60 s; a second more, because a request reaches Plane later than it is counted here. */
 const WINDOW = 61_000;
 
-/** The part of the limit that background calls leave to interactive ones, at least one request. */
-const RESERVE = 0.2;
+/**
+ * The part of the limit that calls leave to more urgent ones, at least one request: background calls to interactive
+ * ones, and calls from the spare part (details, which are many and can wait) to everything else.
+ */
+const RESERVE = { interactive: 0, background: 0.2, spare: 0.5 } as const;
 
-export type CallPriority = "interactive" | "background";
+export type CallPriority = keyof typeof RESERVE;
 
 export interface QuotaOptions {
   store: Pick<Store, "spend" | "hold">;
@@ -31,7 +34,12 @@ export interface Quota {
 export function createQuota(options: QuotaOptions): Quota {
   const { store, limit, wait, maxWait } = options;
   const bucket = `plane:${options.keyName}`;
-  const limits = { interactive: limit, background: Math.max(1, limit - Math.max(1, Math.ceil(limit * RESERVE))) };
+  const below = (part: number) => Math.max(1, limit - Math.max(1, Math.ceil(limit * part)));
+  const limits: Record<CallPriority, number> = {
+    interactive: limit,
+    background: below(RESERVE.background),
+    spare: below(RESERVE.spare),
+  };
 
   return {
     turns(operation, priority) {

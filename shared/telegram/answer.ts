@@ -51,7 +51,7 @@ export function observedFetch(fetch: typeof globalThis.fetch) {
     }
     const answer = answerSchema.safeParse(parsed(text));
     if (answer.success) return Response.json(answer.data);
-    const done = status >= 300 ? "not_sent" : "unknown";
+    const done = status >= 300 && status < 500 ? "not_sent" : "unknown";
     throw new NoAnswer(done, `HTTP ${status} that is not a Bot API answer`);
   };
 }

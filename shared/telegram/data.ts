@@ -1,5 +1,5 @@
 import type { RichText } from "./text.ts";
-import { plain } from "./text.ts";
+import { plain, WORD_JOINER } from "./text.ts";
 
 /** C0 and C1 controls, line and paragraph separators, and whatever counts as a blank: each run becomes one space. */
 const BLANKS = /[\p{Cc}\u2028\u2029\s]+/gu;
@@ -9,10 +9,8 @@ const INVISIBLE = /[\u061c\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe
 
 /**
  * Where Telegram itself would find an address, a name, a tag or a command in plain text (bots cannot switch it off).
- * A word joiner after the sign is invisible and ends what Telegram takes for one.
  */
 const FINDABLE = /[@#$/.:](?=[\p{L}\p{N}_/])/gu;
-const WORD_JOINER = "\u2060";
 
 /**
  * Text that somebody else wrote (a title, a name, a comment), made harmless and shown as it is: `cleaned`, and with

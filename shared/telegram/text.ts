@@ -12,6 +12,9 @@ export interface RichText {
 /** The longest message Telegram takes, in UTF-16 units (Bot API, sendMessage). */
 export const MESSAGE_LIMIT = 4_096;
 
+/** Invisible; ends what Telegram would take for an address, a name, a tag or a command in plain text (see data.ts). */
+export const WORD_JOINER = "\u2060";
+
 /** Text of our own: shown as it is written. */
 export function plain(text: string): RichText {
   return { text, entities: [] };
@@ -25,12 +28,16 @@ export function code(part: RichText | string): RichText {
   return marked(part, (length) => ({ type: "code", offset: 0, length }));
 }
 
-/** A link, when the address is on one of these origins (Plane's and the dashboard's); else only its text. */
+/**
+ * A link, when the address is on one of these origins (Plane's and the dashboard's); else only its text.
+ * Inside a link Telegram finds nothing by itself, so its text is shown, and copied, exactly as it was written.
+ */
 export function link(part: RichText | string, url: string, origins: readonly string[]): RichText {
   const target = URL.parse(url);
   const rich = asRich(part);
   if (target === null || !/^https?:$/.test(target.protocol) || !origins.includes(target.origin)) return rich;
-  return marked(rich, (length) => ({ type: "text_link", offset: 0, length, url: target.href }));
+  const exact = rich.entities.length === 0 ? plain(rich.text.replaceAll(WORD_JOINER, "")) : rich;
+  return marked(exact, (length) => ({ type: "text_link", offset: 0, length, url: target.href }));
 }
 
 /** One text of several, with the entities moved to where their parts now are. */

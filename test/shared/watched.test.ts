@@ -42,7 +42,11 @@ describe("Plane's health", () => {
     ["a wrong key", new PlaneAuthError({ ...about, reason: "key" }, "403"), false],
     ["an answer nobody knows", new PlaneUnexpectedError(about, "HTML"), false],
     ["a store that fails", new Error("ECONNREFUSED"), false],
-    ["one thing that may not be done", new PlaneAuthError({ ...about, reason: "permission" }, "403"), true],
+    [
+      "nothing but 403, as for a mistyped workspace",
+      new PlaneAuthError({ ...about, reason: "permission" }, "403"),
+      false,
+    ],
     ["a thing that is not there", new PlaneNotFoundError({ ...about, noRoute: false }, "404"), true],
     ["a thing that is there already", new PlaneConflictError({ ...about, id: undefined }, "409"), true],
     ["a refused field", new PlaneInvalidError({ ...about, fields: {} }, "400"), true],
@@ -52,6 +56,14 @@ describe("Plane's health", () => {
     const client = watchPlane(failing(thrown), kept);
     await expect(client.call(endpoint)).rejects.toBe(thrown);
     expect(kept.of("plane").ok).toBe(ok);
+  });
+
+  it("stays good when one thing may not be done", async () => {
+    const kept = health();
+    kept.worked("plane");
+    const client = watchPlane(failing(new PlaneAuthError({ ...about, reason: "permission" }, "403")), kept);
+    await expect(client.call(endpoint)).rejects.toThrow("403");
+    expect(kept.of("plane").ok).toBe(true);
   });
 
   it("is learned from each page of a list, and a list that is left early is ended", async () => {

@@ -100,6 +100,18 @@ test("webhook addresses: private and own hosts are refused unless listed, names 
   }
 });
 
+test("a guest of a project reads and does not write; a member of the workspace sees none of its webhooks", async () => {
+  const { plane, project, imhotep, api, root, imhotepKey } = await createBench();
+  plane.addProjectMember(project, imhotep, 5);
+  expect((await api("GET", `${root}/work-items/`, undefined, imhotepKey)).status).toBe(200);
+  expect((await api("POST", `${root}/work-items/`, { name: "x" }, imhotepKey)).status).toBe(403);
+  plane.setPassword(imhotep, "Groundcrew 4ever!");
+  const cookie = await signIn(plane.url, imhotep.email);
+  const see = async (path: string) => (await fetch(plane.url + path, { headers: { cookie } })).status;
+  expect(await see("/api/workspaces/javisi/members/")).toBe(200);
+  expect(await see("/api/workspaces/javisi/webhooks/")).toBe(403);
+});
+
 async function signIn(url: string, email: string): Promise<string> {
   const { headers } = await fetch(`${url}/auth/get-csrf-token/`);
   const token = /csrftoken=([^;]+)/.exec(headers.get("set-cookie") ?? "")?.[1] ?? "";

@@ -14,17 +14,18 @@ test("a list's filters are ignored; fields, expand and order_by are not", async 
 
 test("pages follow the cursor, per_page over 1,000 is refused", async () => {
   const { plane, project, api, root } = await createBench();
-  for (let n = 1; n <= 5; n += 1) plane.addItem(project, { name: `${n}` });
+  for (let n = 1; n <= 6; n += 1) plane.addItem(project, { name: `${n}` });
   const names: string[] = [];
   let cursor = "2:0:0";
   for (let more = true; more; ) {
     const { body } = await api("GET", `${root}/work-items/?per_page=2&cursor=${cursor}&order_by=sequence_id`);
-    expect(body.total_count).toBe(5);
+    expect(body.total_count).toBe(6);
     names.push(...body.results.map((each: { name: string }) => each.name));
     cursor = body.next_cursor;
     more = body.next_page_results;
   }
-  expect(names).toEqual(["1", "2", "3", "4", "5"]);
+  expect(names).toEqual(["1", "2", "3", "4", "5", "6"]);
+  expect(cursor).toBe("2:3:0");
   const refused = await api("GET", `${root}/work-items/?per_page=1001`);
   expect(refused).toMatchObject({ status: 400, body: { detail: "Invalid per_page value. Cannot exceed 1000." } });
 });

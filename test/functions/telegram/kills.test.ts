@@ -150,26 +150,25 @@ const SLEEPS = [
 
 describe.each(SCENES)("a process frozen past its lease while $name", ({ prepare, shown, sends }) => {
   test.each(SLEEPS)("$when each step, its clock $clock: it changes nothing that others have done", async (sleep) => {
-    let over = false;
-    for (let at = 0; !over; at += 1) {
+    for (let at = 0; ; at += 1) {
       const rig = await createRig({ burst: 600_000 });
       await put(rig.store, notices(1, shown.length));
       await prepare(rig);
       const frozen = frozenAt(rig, at, sleep.when);
       const still = sleep.clock === "right" ? {} : { clock: () => 0 };
+      const process = { over: false };
       const sleeping = rig.work(await takeOne(rig), { ...frozen.deps, ...still }).finally(() => {
-        over = true;
+        process.over = true;
       });
-      await until(() => over || frozen.asleep());
+      await until(() => process.over || frozen.asleep());
+      if (process.over) break;
       const before = frozen.reached.slice(0, at + 1);
       rig.time.now += rig.worker.ttl;
       await put(rig.store, notices(50, 50));
       await rig.run();
       rig.time.now += 1_000;
       frozen.wake();
-      const slept = !over;
       await sleeping;
-      over = !slept;
       await rig.run();
       const now = texts(rig.telegram);
       const step = `step ${at}, ${before.at(-1)}`;

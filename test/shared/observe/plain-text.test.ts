@@ -20,3 +20,10 @@ test("a long text is cut by characters, not within one", () => {
   expect(plainText("abcd", 4)).toBe("abcd");
   expect(Array.from(plainText("x".repeat(1000)))).toHaveLength(300);
 });
+
+test.each(["<", "<script ", "&a", "</script   ", "<style>"])("a hostile text of many %j takes no time", (part) => {
+  const began = performance.now();
+  plainText(part.repeat(200_000));
+  // Linear: some 20 ms. Growing with the square it would be minutes.
+  expect(performance.now() - began).toBeLessThan(1_000);
+});

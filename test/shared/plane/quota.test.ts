@@ -7,13 +7,13 @@ import { users } from "../../../shared/plane/users-members.ts";
 import { memoryStore } from "../../../shared/store/memory.ts";
 import { failure, harness, ME, scripted } from "./harness.ts";
 
-const FOR_EVER = { interactive: Number.POSITIVE_INFINITY, background: Number.POSITIVE_INFINITY };
+const FOR_EVER = { interactive: Number.POSITIVE_INFINITY, background: Number.POSITIVE_INFINITY, spare: Number.POSITIVE_INFINITY };
 
 test("the quota is never exceeded in any 60 s, whatever the mix of calls, processes and pauses", async () => {
   const asked = fc.record({
     pause: fc.integer({ min: 0, max: 20_000 }),
     process: fc.nat(2),
-    priority: fc.constantFrom("interactive" as const, "background" as const),
+    priority: fc.constantFrom("interactive" as const, "background" as const, "spare" as const),
   });
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 12 }), fc.array(asked, { maxLength: 60 }), async (limit, calls) => {
@@ -52,7 +52,7 @@ test("two processes on one store spend one quota, also when they ask at the same
 test("background calls leave a fifth of the quota to interactive ones", async () => {
   const { client, server } = await scripted([{ status: 200, body: ME }], {
     rateLimit: 60,
-    maxWait: { interactive: 0, background: 0 },
+    maxWait: { interactive: 0, background: 0, spare: 0 },
   });
   for (let nth = 0; nth < 48; nth += 1) await client.call(users.me);
   expect(await failure(client.call(users.me))).toBeInstanceOf(PlaneRateLimitedError);
@@ -121,3 +121,12 @@ test("a store that fails, fails the call: nothing is sent uncounted", async () =
 async function failureOrData(call: Promise<unknown> | undefined): Promise<unknown> {
   return call?.catch((thrown: unknown) => thrown);
 }
+
+test("details leave half of the quota to everything else, and do not wait for their turn", async () => {
+  const { client, server, waits } = await scripted([{ status: 200, body: ME }], { rateLimit: 60 });
+  for (let nth = 0; nth < 30; nth += 1) await client.call(users.me, { priority: "spare" });
+  expect(await failure(client.call(users.me, { priority: "spare" }))).toBeInstanceOf(PlaneRateLimitedError);
+  expect(waits).toEqual([]);
+  for (let nth = 0; nth < 18; nth += 1) await client.call(users.me);
+  expect(server.requests).toHaveLength(48);
+});

@@ -13,9 +13,9 @@ test("the same state twice gives nothing", () => {
 
 test("a new item is created, and what it already is has happened since", () => {
   expect(diff(undefined, kept())).toEqual([{ kind: "created" }]);
-  expect(diff(undefined, kept({ assignees: ["ada"], word: "in_progress", priority: "high", due: "2026-12-24" }))).toEqual(
-    [{ kind: "created" }, { kind: "assigned", who: "ada" }, { kind: "started" }],
-  );
+  expect(
+    diff(undefined, kept({ assignees: ["ada"], word: "in_progress", priority: "high", due: "2026-12-24" })),
+  ).toEqual([{ kind: "created" }, { kind: "assigned", who: "ada" }, { kind: "started" }]);
   expect(kinds(undefined, kept({ word: "done" }))).toEqual(["created", "completed"]);
   expect(kinds(undefined, kept({}, { blockers: ["b"] }))).toEqual(["created", "blocked"]);
 });

@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { createHouse } from "./house.ts";
+import { keyOf, NO_LIMITS } from "./outside.ts";
+import { mostInAMinute } from "./quota.ts";
+import { chance } from "./random.ts";
+
+const EVENTS = ["created", "completed", "cancelled", "renamed", "removed", "assigned", "priority"];
+
+test("3: with every webhook lost, the next poll finds each of 100 changes and deletions within Plane's real limit", async () => {
+  const { pick, shuffled } = chance("polling");
+  const house = await createHouse({
+    rateLimit: 60,
+    outbox: { limits: NO_LIMITS, burst: 0 },
+    config: { notifications: [{ events: EVENTS }] },
+    telegram: { perSecondInChat: 1e6, perSecond: 1e6 },
+  });
+  const { plane, telegram, ada } = house;
+  const projects = [house.project("ONB", "Onboarding"), house.project("OPS", "Operations")];
+  const all = projects.flatMap((project) => house.items(project, 150).map((item) => ({ project, item })));
+  await house.begin();
+  expect(telegram.calls).toEqual([]);
+  await house.time.pass(300_000);
+
+  const wanted = new Set<string>();
+  const kinds = ["Completed", "Cancelled", "Renamed", "Assigned", "Removed"] as const;
+  for (const { project, item } of shuffled(all).slice(0, 90)) {
+    const kind = pick(kinds);
+    wanted.add(`${kind}: ${keyOf(project, item)}`);
+    if (kind === "Completed") plane.editItem(item, { state: "Done" });
+    if (kind === "Cancelled") plane.editItem(item, { state: "Cancelled" });
+    if (kind === "Renamed") plane.editItem(item, { name: `${item.name}, renamed` });
+    if (kind === "Assigned") plane.editItem(item, { assignees: [ada] });
+    if (kind === "Removed") plane.deleteItem(item);
+  }
+  for (let n = 0; n < 10; n += 1) {
+    const project = pick(projects);
+    wanted.add(`New task: ${keyOf(project, plane.addItem(project, { name: `Late ${n}` }))}`);
+  }
+  house.bodies();
+
+  const answer = await house.tick();
+  expect(answer.status).toBe(200);
+  const due = await house.store.stats();
+  await house.quiet();
+
+  const heads = telegram.calls.map(({ text }) => /^\S+ ([^:]+: [A-Z]+-\d+)/.exec(text)?.[1]);
+  expect(heads.toSorted()).toEqual([...wanted].toSorted());
+  expect(due.queues.outbox.pending + telegram.calls.length).toBeGreaterThanOrEqual(wanted.size);
+  const { requests } = plane.ledger;
+  expect(requests.filter(({ status }) => status === 429)).toEqual([]);
+  expect(mostInAMinute(requests)).toBeLessThanOrEqual(60);
+}, 60_000);

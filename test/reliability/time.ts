@@ -1,0 +1,108 @@
+/** Waits for an abort, or until time is moved past it. */
+interface Sleeper {
+  at: number;
+  wake: () => void;
+}
+
+/** A tick of the jobs by the clock: as often as the product itself looks for due jobs. */
+const STEP_MS = 1_000;
+/** So many looks in a row must find nothing at work before time moves. */
+const QUIET_LOOKS = 3;
+
+export type Time = ReturnType<typeof createTime>;
+
+/**
+ * Time as a number that only a test moves: never while a request is on its way, and then to the next moment somebody
+ * waits for, at most a second. What happens at one moment is over before the next begins.
+ */
+export function createTime(start = Date.parse("2026-11-21T08:00:00.000Z")) {
+  let now = start;
+  let sleepers: Sleeper[] = [];
+  let onTheWay = 0;
+  let eachStep: () => void = () => {};
+
+  function wait(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const sleeper = { at: now + ms, wake };
+      sleepers.push(sleeper);
+      signal?.addEventListener("abort", wake, { once: true });
+      function wake() {
+        sleepers = sleepers.filter((other) => other !== sleeper);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      }
+    });
+  }
+
+  /** The whole answer is taken before anything else goes on, so that none is on its way while time moves. */
+  async function whole(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    onTheWay += 1;
+    try {
+      const response = await fetch(input, init);
+      const bytes = await response.arrayBuffer();
+      const { status, headers } = response;
+      const plain = new Headers(headers);
+      for (const name of ["content-encoding", "content-length"]) plain.delete(name);
+      return new Response(bytes.byteLength === 0 ? null : bytes, { status, headers: plain });
+    } finally {
+      onTheWay -= 1;
+    }
+  }
+
+  /** Resolves when nothing happens any more at this moment. */
+  async function rest(): Promise<void> {
+    for (let quiet = 0; quiet < QUIET_LOOKS; ) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      quiet = onTheWay === 0 ? quiet + 1 : 0;
+    }
+  }
+
+  function move() {
+    const next = Math.min(now + STEP_MS, ...sleepers.map(({ at }) => at));
+    now = Math.max(now, next);
+    for (const sleeper of sleepers.filter(({ at }) => at <= now)) sleeper.wake();
+    eachStep();
+  }
+
+  /** Lets time pass until it is so; fails when it is not within so many milliseconds. */
+  async function until(isSo: () => boolean | Promise<boolean>, within = 3_600_000): Promise<void> {
+    const end = now + within;
+    for (;;) {
+      await rest();
+      if (await isSo()) return;
+      if (now >= end) throw new Error(`It is not so after ${within} ms.`);
+      move();
+    }
+  }
+
+  return {
+    clock: () => now,
+    wait,
+    fetch: whole,
+    until,
+    /** Lets time pass until this is over; answers with it. */
+    async during<T>(work: Promise<T>, within?: number): Promise<T> {
+      let over = false;
+      const seen = work.then(
+        () => {
+          over = true;
+        },
+        () => {
+          over = true;
+        },
+      );
+      await until(() => over, within);
+      await seen;
+      return work;
+    },
+    async pass(ms: number): Promise<void> {
+      const end = now + ms;
+      await until(() => now >= end);
+    },
+    /** At every move. */
+    each(act: () => void) {
+      eachStep = act;
+    },
+  };
+}

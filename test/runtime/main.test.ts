@@ -1,0 +1,88 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { ENV } from "./started.ts";
+
+const MAIN = resolve("runtime/main.ts");
+
+function folder(files: Record<string, string> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), "groundcrew-main-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}
+
+/** The command line in a folder of its own, with nothing in the environment but what is given. */
+function run(env: Record<string, string>, cwd = folder(), args = [MAIN]) {
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", ...args],
+    { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const told = { out: "", err: "" };
+  child.stdout.on("data", (data: Buffer) => {
+    told.out += data;
+  });
+  child.stderr.on("data", (data: Buffer) => {
+    told.err += data;
+  });
+  const ended = once(child, "close").then(([code]) => ({ code: Number(code), ...told }));
+  return { child, ended, told };
+}
+
+describe("The command line", () => {
+  it("lists every setting that needs attention and exits 78", async () => {
+    const { code, out, err } = await run({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked" }).ended;
+    expect(code).toBe(78);
+    expect(out).toBe("");
+    expect(err).toContain("Groundcrew cannot start: 5 settings need attention.");
+    for (const name of ["PLANE_URL", "PORT", "ADMIN_TOKEN", "PLANE_API_KEY", "PLANE_WORKSPACE"])
+      expect(err).toContain(name);
+    expect(err).toContain('given:  "plane"');
+    expect(err).not.toContain("marked");
+  });
+
+  it("reads .env, and the environment wins", async () => {
+    const cwd = folder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
+    const { err } = await run({ PORT: "0" }, cwd).ended;
+    expect(err).toContain("1 setting needs attention");
+    expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
+  });
+
+  it("starts, tells its warnings and its address in JSON lines, and ends with 0 on SIGTERM", async () => {
+    const { child, ended, told } = run({ ...ENV, STORE_URL: "file:./kept" });
+    await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    child.kill("SIGTERM");
+    const { code, out, err } = await ended;
+    expect([code, err]).toEqual([0, ""]);
+    const lines = out
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "warn", warning: expect.stringContaining("TELEGRAM") }),
+    );
+    expect(lines.at(-1)).toMatchObject({ message: "stopped" });
+    expect(out).not.toContain(ENV.PLANE_API_KEY);
+  });
+
+  it("says why it cannot start and exits 1 when the store is open elsewhere", async () => {
+    const cwd = folder();
+    const first = run({ ...ENV, STORE_URL: "file:./kept" }, cwd);
+    await expect.poll(() => first.told.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    const { code, out } = await run({ ...ENV, STORE_URL: "file:./kept" }, cwd).ended;
+    expect(code).toBe(1);
+    expect(out).toContain('"message":"cannot start"');
+  });
+
+  it("on a Node that cannot run it says which one is needed", async () => {
+    const { code, err } = await run({}, folder(), ["--no-experimental-strip-types", resolve("runtime/start.js")]).ended;
+    expect(code).toBe(1);
+    expect(err).toContain("Groundcrew needs Node 22.18 or newer");
+  });
+});

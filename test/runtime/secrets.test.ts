@@ -1,0 +1,102 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { files } from "../../runtime/node/files.ts";
+import { startRuntime } from "../../runtime/node.ts";
+import { parseSettings } from "../../shared/config.ts";
+import { planeHeaders } from "./plane-headers.ts";
+
+const MARKED = {
+  PLANE_API_KEY: "marked-secret-plane-key",
+  PLANE_WEBHOOK_SECRET: "marked-secret-plane-webhook",
+  TELEGRAM_BOT_TOKEN: "123456:marked-secret-bot-token",
+  ADMIN_TOKEN: "marked-secret-admin-token",
+  TICK_TOKEN: "marked-secret-tick-token",
+};
+const FORWARD = `whsec_markedsecretforward${"A".repeat(20)}`;
+const MARK = /marked-?secret/;
+
+async function listening(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Refuses everything and repeats what it was sent, secrets and all. */
+function repeating(status: number): RequestListener {
+  return (request, response) => {
+    const repeated = JSON.stringify({ ...request.headers, url: request.url });
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(
+      JSON.stringify({ ok: false, error_code: status, description: repeated, detail: repeated, error: repeated }),
+    );
+  };
+}
+
+describe("Five marked secrets in the settings (reliability 21)", () => {
+  it("are found in no log line, answer, metric or stored value, even when Plane and Telegram repeat them", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    writeFileSync(
+      join(folder, "crew.json"),
+      JSON.stringify({ forward: [{ url: "http://127.0.0.1:1/", secret: FORWARD }] }),
+    );
+    const parsed = parseSettings(
+      {
+        ...MARKED,
+        PORT: "0",
+        METRICS_PORT: "0",
+        LOG_LEVEL: "debug",
+        STORE_URL: `file:${folder}`,
+        PLANE_URL: await listening(repeating(403)),
+        PLANE_WORKSPACE: "javisi",
+        TELEGRAM_CHAT_ID: "-100",
+        TELEGRAM_API_ROOT: await listening(repeating(401)),
+        GROUNDCREW_CONFIG: join(folder, "crew.json"),
+      },
+      files,
+    );
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    const lines: string[] = [];
+    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), ofProcess: true });
+    onTestFinished(() => runtime.stop());
+    const { url, metricsUrl = "" } = runtime;
+
+    const answers: string[] = [];
+    const ask = async (path: string, init?: RequestInit) => {
+      const response = await fetch(path, init);
+      answers.push(JSON.stringify([...response.headers]), await response.text());
+    };
+    const admin = { headers: { authorization: `Bearer ${MARKED.ADMIN_TOKEN}` } };
+    const body = JSON.stringify({ event: "issue", data: { id: "1" } });
+    await ask(`${url}/webhooks/plane`, {
+      method: "POST",
+      body,
+      headers: planeHeaders(body, MARKED.PLANE_WEBHOOK_SECRET),
+    });
+    await ask(`${url}/webhooks/plane`, { method: "POST", body, headers: planeHeaders(body, MARKED.ADMIN_TOKEN) });
+    await ask(`${url}/ticks/poll`, { method: "POST", headers: { authorization: `Bearer ${MARKED.TICK_TOKEN}` } });
+    await ask(`${url}/dead-letters?x=${MARKED.ADMIN_TOKEN}`, admin);
+    await ask(`${url}/${MARKED.ADMIN_TOKEN}`, admin);
+    await ask(`${url}/ticks/${MARKED.TICK_TOKEN}`, { method: "POST", ...admin });
+    await ask(`${url}/dead-letters`, admin);
+    await runtime.deps.telegram?.me();
+    for (const path of ["/ready", "/metrics", "/health"]) await ask(metricsUrl + path);
+    expect(answers.join()).toContain('"plane":{"ok":false');
+    await runtime.stop();
+
+    const stored = readdirSync(folder)
+      .filter((name) => name !== "crew.json")
+      .map((name) => readFileSync(join(folder, name), "latin1"));
+    expect(lines.length).toBeGreaterThan(10);
+    expect(stored.join("").length).toBeGreaterThan(1000);
+    for (const text of [...lines, ...answers, ...stored, ...parsed.warnings]) expect(text).not.toMatch(MARK);
+  });
+});
