@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { closingLine } from "./test/closing-line.ts";
 
 /** Wrangler asks its makers for news and Cloudflare for a request's place unless it is told not to. */
 const OFFLINE = {
@@ -10,6 +11,7 @@ const OFFLINE = {
 
 export default defineConfig({
   test: {
+    reporters: ["default", closingLine],
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**"], testTimeout: 20_000 } },
       { test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000, env: OFFLINE } },

@@ -22,8 +22,11 @@ export interface Ticks {
   idle(): Promise<void>;
 }
 
-/** A process that dies in a tick keeps the others waiting so long; a living one renews three times as often. */
-const LEASE_MS = 60_000;
+/**
+ * A process that dies in a tick keeps the others waiting so long: short enough that what it missed is polled for
+ * within a minute. A living one renews three times as often.
+ */
+const LEASE_MS = 20_000;
 /** How often another process's tick is looked at while waiting for its end. */
 const LOOK_MS = 250;
 /** How long a report is kept for those who waited elsewhere. */

@@ -30,6 +30,8 @@ export interface CrewOptions {
   needsActor?: boolean;
   /** Plane's worker does everything whenever time passes, or only what a test makes it do. */
   worker?: "at once" | "by hand";
+  /** Decides what Plane's worker does first: below 0.5 it moves `updated_at` again, then it writes the webhook. */
+  random?: () => number;
   store?: (clock: () => number) => Store;
 }
 
@@ -53,7 +55,8 @@ export async function createCrew(options: CrewOptions = {}) {
   const time = { now: Date.parse("2026-11-21T08:00:00.000Z") };
   const clock = () => time.now;
   const limit = options.rateLimit ?? NO_LIMIT;
-  const plane = createPlane({ clock, rateLimit: limit, ...(options.version && { version: options.version }) });
+  const { version, random } = options;
+  const plane = createPlane({ clock, rateLimit: limit, ...(version && { version }), ...(random && { random }) });
   const url = await plane.start();
   onTestFinished(() => plane.stop());
   const human = plane.addUser({ name: "Ada" });
@@ -62,6 +65,7 @@ export async function createCrew(options: CrewOptions = {}) {
   const settings = settingsFor(url, apiKey, plane.workspace.slug, limit, options);
 
   const actions: Recorded[] = [];
+  let told = 0;
   const recorder: Worker = {
     queue: "outbox",
     ttl: 60_000,
@@ -82,8 +86,10 @@ export async function createCrew(options: CrewOptions = {}) {
   const logged: Record<string, unknown>[] = [];
   let meanwhile: (() => void)[] = [];
   function pass(ms: number) {
+    const work = () => options.worker !== "by hand" && plane.settle();
+    work();
     time.now += ms;
-    if (options.worker !== "by hand") plane.settle();
+    work();
   }
   async function wait(ms: number) {
     const until = time.now + ms;
@@ -189,9 +195,10 @@ export async function createCrew(options: CrewOptions = {}) {
     },
     /** What was decided since the last call, as people would say it: `ONB-1 assigned thot`. */
     events(): string[] {
-      return actions.slice(crew.told, (crew.told = actions.length)).map((action) => sentence(action));
+      const news = actions.slice(told);
+      told = actions.length;
+      return news.map((action) => sentence(action));
     },
-    told: 0,
     /** The requests to Plane while `act` runs, as `GET projects`, `GET work-items/:id`. */
     async requests(act: () => Promise<unknown>): Promise<string[]> {
       const before = plane.ledger.requests.length;
@@ -205,8 +212,9 @@ export async function createCrew(options: CrewOptions = {}) {
     async kept(item: { id: string }): Promise<KeptItem | undefined> {
       return (await store.read<KeptItem>([keys.item(item.id)]))[0]?.value;
     },
-    /** The first look at a workspace that is there already: everything in it is known and nothing is told. */
+    /** The first look at a workspace that is there already, whose webhooks went nowhere so far. */
     async begin() {
+      crew.lose();
       await crew.poll();
       await crew.settle();
       // What was done in the second of the first look counts as done before it.

@@ -8,6 +8,7 @@ import { isReadable, readProjects } from "../../shared/observe/projects.ts";
 import { readSince } from "../../shared/observe/read.ts";
 import { evaluateAll } from "../../shared/observe/relations.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
+import type { Key } from "../../shared/store/port.ts";
 import { CONFIRM_AFTER_MS } from "../../shared/task/accept.ts";
 import { passAgents } from "./agents.ts";
 
@@ -30,8 +31,10 @@ export const poll: Tick = {
   },
 };
 
-/** A pass is another's business for so long; by then it is over or its process is dead. */
-const PASS_MS = 120_000;
+/** A process that dies in a pass keeps the others waiting so long; overlapping passes cost requests and nothing else. */
+const PASS_MS = 20_000;
+/** How often another's pass is looked at while waiting for its end. */
+const LOOK_MS = 250;
 
 /** A pass over every project that can be read. One that Plane refuses is told to the log and does not stop the others. */
 export async function passProjects(
@@ -65,8 +68,7 @@ async function passOne(
   correlation: string,
 ): Promise<(PassResult & { removed: number }) | undefined> {
   const lease = `pass:${project.id}`;
-  const held = await deps.store.lease(lease, deps.newId(), PASS_MS);
-  if ("heldBy" in held) return undefined;
+  const fence = await leasePass(deps, lease);
   try {
     const pass = await passProject(deps, project, correlation);
     const counted = pass.differs ? await census(deps, pass.project, correlation) : { removed: 0 };
@@ -76,7 +78,17 @@ async function passOne(
     deps.log.warn("project cannot be read", { correlation, project: project.identifier, error: thrown.message });
     return undefined;
   } finally {
-    await deps.store.release(lease, held.fence);
+    await deps.store.release(lease, fence);
+  }
+}
+
+/** Another's pass is waited for, not counted as ours: it may have begun before what this one must find, or never end. */
+async function leasePass(deps: ObserveDeps, key: Key): Promise<number> {
+  const owner = deps.newId();
+  for (;;) {
+    const lease = await deps.store.lease(key, owner, PASS_MS);
+    if ("fence" in lease) return lease.fence;
+    await deps.wait(LOOK_MS);
   }
 }
 

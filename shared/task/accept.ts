@@ -1,5 +1,7 @@
-import type { Rev } from "../store/port.ts";
 import type { KeptItem, Snapshot } from "./snapshot.ts";
+
+/** A revision of the store: one sequence for all that is kept, and it only grows. 0: nothing is kept. */
+type Rev = number;
 
 /** Two reads that confirm a loss are at least so far apart: Plane deletes and re-inserts assignees and labels on an edit. */
 export const CONFIRM_AFTER_MS = 2000;

@@ -11,8 +11,8 @@ export type Chat = number | string;
 /**
  * Why a call did not succeed.
  * - `wait`: too many calls (429); nothing was done; ask again after `ms`.
- * - `refused`: Telegram said no. `lasting`: it would say so again (400). Otherwise a human must mend
- *   something first: the token (401), the bot's place in the chat (403), the address (404).
+ * - `refused`: Telegram said no. `lasting`: it would say so again, the message itself is wrong (400). Otherwise a human
+ *   must mend something first: the token (401), the chat or the bot's place in it (400, 403), the address (404).
  * - `not_sent`: nothing was done: the request never reached Telegram, or it answered that it failed.
  * - `unknown`: the request went out and no usable answer came back: it may have been done.
  */
@@ -53,6 +53,10 @@ const DEFAULT_WAIT = 5_000;
 const meSchema = z.object({ id: z.number().int(), username: z.string() });
 const messageSchema = z.object({ message_id: z.number().int() });
 
+/** 400s about the chat or the bot's place in it, not about the message: a human can mend them, and then it is sent. */
+const ABOUT_THE_CHAT =
+  /chat not found|upgraded to a supergroup|chat_id is empty|not enough rights|have no rights|administrator rights|CHAT_WRITE_FORBIDDEN|CHAT_RESTRICTED|PEER_ID_INVALID|TOPIC_(CLOSED|DELETED)|bot was kicked/i;
+
 const SAME = /message is not modified/i;
 const GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
 
@@ -81,7 +85,8 @@ export function createBot(options: BotOptions): Bot {
     const moved = migrate_to_chat_id === undefined ? "" : ` (the chat is now ${migrate_to_chat_id})`;
     const reason = clean(`${error.error_code} ${error.description}${moved}`);
     if (error.error_code >= 500) return { kind: "not_sent", reason };
-    return { kind: "refused", reason, lasting: error.error_code === 400 };
+    const lasting = error.error_code === 400 && !ABOUT_THE_CHAT.test(error.description);
+    return { kind: "refused", reason, lasting };
   }
 
   async function call<T extends { kind: string }>(

@@ -12,6 +12,8 @@ const handed = z
   .object({
     burst: z.number().exactOptional(),
     gather: z.number().exactOptional(),
+    /** The lease of a job. */
+    ttl: z.number().exactOptional(),
     /** Polls asked for come so much later. */
     collect: z.number().exactOptional(),
     /** Without polls what is found was brought by webhooks alone. */
@@ -24,12 +26,15 @@ const handed = z
 const parsed = parseSettings(readEnvironment(), files);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, gather, collect, die } = handed;
-const manifest = manifestWith({
-  limits: NO_LIMITS,
-  ...(burst !== undefined && { burst }),
-  ...(gather !== undefined && { gather }),
-});
+const { burst, gather, ttl, collect, die } = handed;
+const manifest = manifestWith(
+  {
+    limits: NO_LIMITS,
+    ...(burst !== undefined && { burst }),
+    ...(gather !== undefined && { gather }),
+  },
+  ttl,
+);
 const opened = await openStore(settings.store.url, { prefix: settings.store.prefix });
 const { store, fetch: ask } = die
   ? mortal(opened, die, () => process.kill(process.pid, "SIGKILL"))

@@ -19,12 +19,10 @@ export interface HouseOptions extends Omit<NonNullable<Parameters<typeof startOu
   outbox?: OutboxOptions;
 }
 
-/** The whole manifest, with an outbox that keeps to other limits. */
-export function manifestWith(options: OutboxOptions): Manifest {
-  return {
-    ...whole,
-    workers: whole.workers.map((worker) => (worker.queue === "outbox" ? outbox(options) : worker)),
-  };
+/** The whole manifest, with an outbox that keeps to other limits, and jobs of the dead taken up again after `ttl`. */
+export function manifestWith(options: OutboxOptions, ttl?: number): Manifest {
+  const workers = whole.workers.map((worker) => (worker.queue === "outbox" ? outbox(options) : worker));
+  return { ...whole, workers: workers.map((worker) => ({ ...worker, ttl: ttl ?? worker.ttl })) };
 }
 
 export type House = Awaited<ReturnType<typeof createHouse>>;

@@ -11,7 +11,7 @@ import { ADMIN } from "./outside.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
 /** How long a runtime may take to listen, and a backlog to be worked. */
-const LONG_MS = 180_000;
+const LONG_MS = 600_000;
 
 interface RunningOptions {
   env: Record<string, string>;

@@ -1,4 +1,4 @@
-import type { LedgerRequest } from "../../demo/plane/types.ts";
+import type { LedgerRequest } from "../../demo/plane/control.ts";
 
 const MINUTE = 60_000;
 

@@ -157,12 +157,12 @@ describe("an edit that goes wrong", () => {
     const rig = await createRig();
     await put(rig.store, notices(1, 1));
     await rig.due();
-    const no = { kind: "error", status: 400, description: "Bad Request: CHAT_RESTRICTED" } as const;
+    const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
     rig.telegram.meet(no, no);
     await put(rig.store, notices(2, 2));
     await rig.run();
     const [dead] = await rig.store.dead("outbox");
-    expect(dead?.reason).toContain("CHAT_RESTRICTED");
+    expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
     await put(rig.store, notices(3, 3));
     await rig.run();
     expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);

@@ -119,7 +119,10 @@ describe("several notices", () => {
   });
 
   test("too long for lines are counted", () => {
-    const long = Array.from({ length: 10 }, (_, n) => notice(n, { title: "/".repeat(250), agent: "/".repeat(100) }));
+    const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
+    const long = Array.from({ length: 10 }, (_, n) =>
+      notice(n, { key: key(n), title: "x".repeat(250), agent: "/".repeat(200) }),
+    );
     const text = textOf(long);
     expect(text).toMatch(/^✅ 10 tasks completed/);
   });

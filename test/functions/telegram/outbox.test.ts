@@ -146,12 +146,12 @@ describe("a send that goes wrong", () => {
 
   test("a message that Telegram will never take is set aside with the reason, and the others flow", async () => {
     const rig = await createRig({ burst: 0 });
-    rig.telegram.meet({ kind: "error", status: 400, description: "Bad Request: PEER_ID_INVALID" });
+    rig.telegram.meet({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
     await put(rig.store, notices(1, 2));
     await rig.run();
     expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-2"]);
     const [dead] = await rig.store.dead("outbox");
-    expect(dead?.reason).toContain("PEER_ID_INVALID");
+    expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
     await rig.store.replay("outbox", dead?.id ?? "");
     await rig.run();
     expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-2", "ONB-1"]);

@@ -68,10 +68,17 @@ describe("refusals", () => {
     expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "wait", ms: 30_000 });
   });
 
-  test("an unknown chat is refused for good", async () => {
+  test("an unknown chat waits for a human to mend TELEGRAM_CHAT_ID", async () => {
     const { bot } = await createRig();
     const outcome = await bot.send(7, plain("x"));
-    expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: true });
+    expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false });
+  });
+
+  test("a group that became a supergroup waits for its new number", async () => {
+    const { bot, telegram } = await createRig();
+    const description = "Bad Request: group chat was upgraded to a supergroup chat";
+    telegram.meet({ kind: "error", status: 400, description });
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
   test("a message that is too long is refused for good", async () => {

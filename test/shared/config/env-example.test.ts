@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { describe, expect, it } from "vitest";
+import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
+import { SECRET_NAMES } from "../../../shared/config/secrets.ts";
+import { PLANE, settingsOf, TELEGRAM } from "./given.ts";
+
+const text = readFileSync(".env.example", "utf8");
+const lines = text.split("\n");
+const examples = lines.flatMap((line, i) => {
+  const name = /^#([A-Z_]+(?:<AGENT>)?)=/.exec(line)?.[1];
+  return name ? [{ name, above: lines[i - 1] ?? "" }] : [];
+});
+
+describe(".env.example", () => {
+  it("names every setting once and no other", () => {
+    const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, "PLANE_API_KEY_<AGENT>"];
+    expect(examples.map(({ name }) => name).sort()).toEqual(known.sort());
+  });
+
+  it("explains each in the line above it", () => {
+    for (const { name, above } of examples) expect(above, name).toMatch(/^# .{10,}\.$/);
+  });
+
+  it("says of each secret that it is one", () => {
+    for (const { name, above } of examples)
+      expect(above.includes("(secret"), name).toBe(SECRET_NAMES.includes(name) || name.includes("<"));
+  });
+
+  it("sets nothing as it stands", () => {
+    expect(parseEnv(text)).toEqual({});
+  });
+
+  it("gives examples that are right, and the defaults where it names them", () => {
+    const given = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
+    expect(Object.keys(given).length).toBeGreaterThan(20);
+    const { GROUNDCREW_CONFIG: _, ...env } = given;
+    const settings = settingsOf({ ...env, ...PLANE, ...TELEGRAM });
+    const plain = settingsOf({ ...PLANE, ...TELEGRAM });
+    expect(settings).toMatchObject({
+      host: plain.host,
+      port: plain.port,
+      store: plain.store,
+      pollCron: plain.pollCron,
+      locale: plain.locale,
+      logLevel: plain.logLevel,
+      secretsFile: plain.secretsFile,
+      webhookLimit: plain.webhookLimit,
+    });
+  });
+});
