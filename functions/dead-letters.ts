@@ -1,10 +1,22 @@
+import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
+import { z } from "zod";
 import type { Deps, Route } from "../shared/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
 /** The jobs set aside with their reasons, and the way back. Their bodies are not shown: they hold people's texts. */
 export const deadLetters: Route = { path: "/dead-letters", access: "admin", app };
+
+const letter = z.object({ queue: z.enum(QUEUES), id: z.string() });
+
+function notFound() {
+  return new GroundcrewError("not_found", "There is no such dead letter (any more).");
+}
+
+function unlessFound(result: { success: boolean }) {
+  if (!result.success) throw notFound();
+}
 
 function app({ store, kick }: Pick<Deps, "store" | "kick">): Hono {
   return new Hono()
@@ -15,11 +27,9 @@ function app({ store, kick }: Pick<Deps, "store" | "kick">): Hono {
         .map(({ queue, id, reason, at }) => ({ queue, id, reason, at: new Date(at).toISOString() }));
       return c.json({ dead_letters });
     })
-    .post("/:queue/:id/replay", async (c) => {
-      const { queue: name, id } = c.req.param();
-      const queue = QUEUES.find((one) => one === name);
-      if (!queue || !(await store.replay(queue, id)))
-        throw new GroundcrewError("not_found", "There is no such dead letter (any more).");
+    .post("/:queue/:id/replay", zValidator("param", letter, unlessFound), async (c) => {
+      const { queue, id } = c.req.valid("param");
+      if (!(await store.replay(queue, id))) throw notFound();
       kick();
       return c.json({ ok: true });
     });

@@ -93,9 +93,13 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   }
 }
 
-/** One job per tick kind; a tick that is late is not run twice for it. */
+/**
+ * One job per tick kind; a tick that is late is not run twice for it. And one that looks each second for jobs that
+ * have become due, which no slow job of another queue may hold up.
+ */
 function schedule(deps: Deps, manifest: Manifest): Cron[] {
-  return manifest.ticks.map((tick) => {
+  const heartbeat = new Cron("* * * * * *", () => deps.kick());
+  const ticks = manifest.ticks.map((tick) => {
     const cron = new Cron(tick.cron(deps.settings), { timezone: deps.settings.timezone, protect: true }, async () => {
       // The tick has logged its own failure; a store that is down fails before that.
       await deps.ticks.due(tick.name).catch((thrown: unknown) => {
@@ -104,6 +108,7 @@ function schedule(deps: Deps, manifest: Manifest): Cron[] {
     });
     return cron;
   });
+  return [heartbeat, ...ticks];
 }
 
 /** What a start does at once: work what was left, look for what was missed, learn whether Telegram knows us. */

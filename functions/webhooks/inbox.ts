@@ -13,8 +13,10 @@ import type { KeptItem } from "../../shared/task/snapshot.ts";
 
 const DONE: Settlement = { done: true };
 
-/** A held webhook asks again so much later whether its project's baseline is over. */
+/** A held webhook asks again so much later whether its project's baseline is over, and each time a second later. */
 const HOLD_MS = 1000;
+/** At most so many seconds: many that wait for a project that cannot be read must not keep us busy. */
+const LONGEST_HOLDS = 30;
 
 /** So long nobody asks Plane again about a project that it did not list to us. */
 const UNFOLLOWED_MS = 600_000;
@@ -74,14 +76,14 @@ async function hold(
     deps.store.read<{ at: number }>([keys.projectsRead]),
     deps.store.read<KeptProject>([keys.project(what)]),
   ]);
-  if (!project && read && read.value.at > body.receivedAt) {
+  if (!project && read && read.value.at >= body.receivedAt) {
     deps.log.info("webhook of a project that is not followed", { correlation: body.correlation, project: what });
     await deps.store.commit({ put: [{ key: keys.unfollowed(what), value: true, expires: UNFOLLOWED_MS }] });
     return DONE;
   }
   const now = await deps.store.now();
   await deps.store.commit({ jobs: [projectsJob({ cause: `hold:${job.id}`, correlation: body.correlation }, now)] });
-  return { retryAt: now + HOLD_MS };
+  return { retryAt: now + HOLD_MS * Math.min(job.tries, LONGEST_HOLDS) };
 }
 
 async function observe(

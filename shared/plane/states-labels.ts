@@ -13,7 +13,6 @@ const state = z.object({
   sequence: z.number(),
   default: z.boolean(),
 });
-export type State = z.infer<typeof state>;
 
 const label = z.object({
   id,
@@ -22,7 +21,6 @@ const label = z.object({
   color: z.string(),
   parent: id.nullable(),
 });
-export type Label = z.infer<typeof label>;
 
 const ofStates = "/api/v1/workspaces/:workspace/projects/:project/states/";
 const ofLabels = "/api/v1/workspaces/:workspace/projects/:project/labels/";

@@ -14,7 +14,6 @@ export const user = z.object({
 export const role = z.int();
 
 const member = user.extend({ role });
-export type Member = z.infer<typeof member>;
 
 const projectMembership = z.object({ id, member: id, role });
 

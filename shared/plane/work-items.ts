@@ -38,7 +38,6 @@ export const workItem = z.object({
   created_at: time,
   updated_at: time,
 });
-export type WorkItem = z.infer<typeof workItem>;
 
 const found = z.object({
   issues: z.array(

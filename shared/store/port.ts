@@ -108,7 +108,7 @@ export interface Stats {
   queues: Record<Queue, QueueStats>;
 }
 
-export const QUEUES: readonly Queue[] = ["inbox", "observe", "outbox", "forward"];
+export const QUEUES = ["inbox", "observe", "outbox", "forward"] as const satisfies readonly Queue[];
 
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */

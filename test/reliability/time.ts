@@ -58,8 +58,8 @@ export function createTime(start = Date.parse("2026-11-21T08:00:00.000Z")) {
     }
   }
 
-  function move() {
-    const next = Math.min(now + STEP_MS, ...sleepers.map(({ at }) => at));
+  function move(step = STEP_MS) {
+    const next = Math.min(now + step, ...sleepers.map(({ at }) => at));
     now = Math.max(now, next);
     for (const sleeper of sleepers.filter(({ at }) => at <= now)) sleeper.wake();
     eachStep();
@@ -96,9 +96,13 @@ export function createTime(start = Date.parse("2026-11-21T08:00:00.000Z")) {
       await seen;
       return work;
     },
-    async pass(ms: number): Promise<void> {
-      const end = now + ms;
-      await until(() => now >= end);
+    /** Time passes, at most `step` at once. */
+    async pass(ms: number, step = STEP_MS): Promise<void> {
+      for (const end = now + ms; now < end; ) {
+        await rest();
+        move(Math.min(step, end - now));
+      }
+      await rest();
     },
     /** At every move. */
     each(act: () => void) {

@@ -44,7 +44,9 @@ describe("A stop", () => {
     expect(await store.now()).toBeGreaterThan(0);
     finish();
     expect(await answer).toBe("done");
+    const answeredAt = performance.now();
     await stopped;
+    expect(performance.now() - answeredAt).toBeLessThan(2_000);
     await expect(store.now()).rejects.toThrow("closed");
   });
 

@@ -123,7 +123,7 @@ describe("A tick in two processes on one store", () => {
     const [a, b] = [process(store, hand.tick), process(store, hand.tick, looking)];
     const first = a.ticks.now("poll");
     await begun(hand.passes, 1);
-    return { ...hand, first, b: b.ticks, looks: () => looks };
+    return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
   }
 
   it("is left out by the clock of the one while the other is at it", async () => {
@@ -166,6 +166,20 @@ describe("A tick in two processes on one store", () => {
     await begun(passes, 2);
     passes[1]?.end();
     expect((await second).counts).toEqual({ nth: 2 });
+  });
+
+  it("that failed in the one is run by the other even when an earlier pass has left its report", async () => {
+    const { a, b, passes, first } = await two();
+    passes[0]?.end();
+    await first;
+    const failing = a.now("poll");
+    await begun(passes, 2);
+    const second = b.now("poll");
+    passes[1]?.fail("killed");
+    await expect(failing).rejects.toThrow("killed");
+    await begun(passes, 3);
+    passes[2]?.end();
+    expect((await second).counts).toEqual({ nth: 3 });
   });
 
   it("of a process that died is taken over when its lease has run out", async () => {

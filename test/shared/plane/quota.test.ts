@@ -7,7 +7,11 @@ import { users } from "../../../shared/plane/users-members.ts";
 import { memoryStore } from "../../../shared/store/memory.ts";
 import { failure, harness, ME, scripted } from "./harness.ts";
 
-const FOR_EVER = { interactive: Number.POSITIVE_INFINITY, background: Number.POSITIVE_INFINITY, spare: Number.POSITIVE_INFINITY };
+const FOR_EVER = {
+  interactive: Number.POSITIVE_INFINITY,
+  background: Number.POSITIVE_INFINITY,
+  spare: Number.POSITIVE_INFINITY,
+};
 
 test("the quota is never exceeded in any 60 s, whatever the mix of calls, processes and pauses", async () => {
   const asked = fc.record({

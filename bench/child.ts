@@ -1,0 +1,93 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+/** A process of the bench: does what it is asked, one question at a time. */
+export interface Child {
+  pid: number;
+  ask(task: string, given?: unknown): Promise<unknown>;
+  /** `kill -9`; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+interface ChildOptions {
+  args?: readonly string[];
+  env?: Record<string, string>;
+  /** A file for what it writes to its standard output; default: nowhere. */
+  output?: string;
+  /** Node's own flags, beside the one that silences node:sqlite's warning. */
+  flags?: readonly string[];
+}
+
+const QUIET = "--disable-warning=ExperimentalWarning";
+const answer = z.object({ answer: z.unknown() }).or(z.object({ problem: z.string() }));
+const question = z.object({ task: z.string(), given: z.unknown() });
+const started = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of started) child.kill("SIGKILL");
+});
+
+/** Starts one of the programs of this folder; it must call `answerParent`. Rejects when it ends before it is ready. */
+export async function startChild(program: string, { args = [], env = {}, output, flags = [] }: ChildOptions = {}): Promise<Child> {
+  const path = fileURLToPath(new URL(program, import.meta.url));
+  const { PATH = "" } = process.env;
+  const out = output === undefined ? "ignore" : openSync(output, "a");
+  const child = fork(path, [...args], {
+    env: { PATH, ...env },
+    execArgv: [QUIET, ...flags],
+    serialization: "advanced",
+    stdio: ["ignore", out, "inherit", "ipc"],
+  });
+  if (typeof out === "number") closeSync(out);
+  started.add(child);
+  const gone = once(child, "exit").then(([code, signal]) => {
+    started.delete(child);
+    return `${program} ended with ${code ?? signal}`;
+  });
+
+  async function told(): Promise<unknown> {
+    const over = new AbortController();
+    const heard = once(child, "message", over).then(([message]) => answer.parse(message));
+    const ended = gone.then((problem) => ({ problem }));
+    const said = await Promise.race([heard, ended]).finally(() => over.abort());
+    heard.catch(() => {});
+    if ("problem" in said) throw new Error(said.problem);
+    return said.answer;
+  }
+
+  await told();
+  return {
+    pid: child.pid ?? 0,
+    ask(task, given) {
+      const asked = told();
+      child.send({ task, given });
+      return asked;
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+type Tasks = Record<string, (given: unknown) => unknown>;
+
+/** The other end, in the started process: says that it is ready and does what it is asked. */
+export function answerParent(tasks: Tasks): void {
+  const say = (message: unknown) => process.send?.(message);
+  process.on("message", async (message) => {
+    try {
+      const { task, given } = question.parse(message);
+      const act = tasks[task];
+      if (!act) throw new Error(`There is no task ${task}`);
+      say({ answer: await act(given) });
+    } catch (thrown) {
+      say({ problem: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+    }
+  });
+  process.once("disconnect", () => process.exit(0));
+  say({ answer: "ready" });
+}

@@ -1,0 +1,140 @@
+import { createHash, createHmac } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import { z } from "zod";
+import { answerParent } from "./child.ts";
+
+/**
+ * Sends signed webhooks over keep-alive connections: as fast as they are answered, or so many a second whether they
+ * are answered or not. It writes bytes made beforehand to plain sockets, so that it takes less of the machine than
+ * what it measures.
+ */
+
+const ordered = z.object({
+  port: z.number(),
+  secret: z.string(),
+  /** A body in which `«id»`, `«priority»` and `«time»` are filled in. */
+  template: z.string(),
+  /** The work items the bodies are about, in turn. */
+  items: z.array(z.string()).min(1),
+  /** No two bodies with different numbers are the same: the first number. */
+  from: z.number(),
+  count: z.number(),
+  connections: z.number(),
+  /** Requests a second; absent: the next one goes when the last one is answered. */
+  rate: z.number().optional(),
+});
+type Order = z.infer<typeof ordered>;
+
+const END_OF_HEAD = Buffer.from("\r\n\r\n");
+const LENGTH = /content-length: (\d+)/i;
+
+interface Letter {
+  bytes: Buffer;
+  hash: string;
+}
+
+interface Result {
+  seconds: number;
+  /** Milliseconds from when a request was due until its answer, of those answered 200. */
+  times: number[];
+  /** SHA-256 of the bodies answered 200. */
+  kept: string[];
+  refused: number;
+  unanswered: number;
+}
+
+function letterOf(order: Order, number: number): Letter {
+  const item = order.items[number % order.items.length] ?? "";
+  const time = new Date(Date.UTC(2030, 0, 1) + number * 1000).toISOString().replace("Z", "000Z");
+  const priority = Math.floor(number / order.items.length) % 2 === 0 ? "high" : "low";
+  const body = order.template.replaceAll("«id»", item).replaceAll("«priority»", priority).replaceAll("«time»", time);
+  const bytes = Buffer.from(body);
+  const head = [
+    "POST /webhooks/plane HTTP/1.1",
+    `Host: 127.0.0.1:${order.port}`,
+    "Content-Type: application/json",
+    "User-Agent: Autopilot",
+    `X-Plane-Delivery: ${crypto.randomUUID()}`,
+    "X-Plane-Event: issue",
+    `X-Plane-Signature: ${createHmac("sha256", order.secret).update(bytes).digest("hex")}`,
+    `Content-Length: ${bytes.length}`,
+    "",
+    "",
+  ].join("\r\n");
+  return { bytes: Buffer.concat([Buffer.from(head), bytes]), hash: createHash("sha256").update(bytes).digest("hex") };
+}
+
+async function send(order: Order): Promise<Result> {
+  const letters = Array.from({ length: order.count }, (_, i) => letterOf(order, order.from + i));
+  const result: Result = { seconds: 0, times: [], kept: [], refused: 0, unanswered: 0 };
+  const sockets = await Promise.all(Array.from({ length: order.connections }, () => opened(order.port)));
+  const began = performance.now();
+  let next = 0;
+  const dueOf = (index: number) => (order.rate === undefined ? performance.now() : began + (index * 1000) / order.rate);
+
+  async function lane(socket: Socket) {
+    const answers = answersOf(socket);
+    for (let index = next++; index < letters.length; index = next++) {
+      const letter = letters[index];
+      if (!letter) return;
+      const due = dueOf(index);
+      const early = due - performance.now();
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+      socket.write(letter.bytes);
+      const status = await answers();
+      if (status === undefined) {
+        result.unanswered += 1;
+        return;
+      }
+      if (status === 200) {
+        result.times.push(performance.now() - due);
+        result.kept.push(letter.hash);
+      } else result.refused += 1;
+    }
+  }
+
+  await Promise.all(sockets.map(lane));
+  result.seconds = (performance.now() - began) / 1000;
+  for (const socket of sockets) socket.destroy();
+  return result;
+}
+
+function opened(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    socket.once("connect", () => resolve(socket));
+    socket.once("error", reject);
+  });
+}
+
+/** Each call gives the status of the next answer on this connection; undefined when it broke. */
+function answersOf(socket: Socket): () => Promise<number | undefined> {
+  let bytes: Buffer = Buffer.alloc(0);
+  let tell: ((status: number | undefined) => void) | undefined;
+  let broken = false;
+
+  function look() {
+    const head = bytes.indexOf(END_OF_HEAD);
+    if (head < 0) return;
+    const text = bytes.toString("latin1", 0, head);
+    const end = head + END_OF_HEAD.length + Number(LENGTH.exec(text)?.[1] ?? 0);
+    if (bytes.length < end) return;
+    bytes = bytes.subarray(end);
+    const told = tell;
+    tell = undefined;
+    told?.(Number(text.slice(9, 12)));
+  }
+
+  socket.on("data", (chunk: Buffer) => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    look();
+  });
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    broken = true;
+    tell?.(undefined);
+  });
+  return () => new Promise((resolve) => (broken ? resolve(undefined) : (tell = resolve)));
+}
+
+answerParent({ send: (given) => send(ordered.parse(given)) });

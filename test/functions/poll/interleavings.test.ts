@@ -1,0 +1,252 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Item, Project } from "../../../demo/plane/types.ts";
+import { poll } from "../../../functions/poll/project-pass.ts";
+import type { KeptComments } from "../../../shared/observe/kept.ts";
+import { keys, sets } from "../../../shared/observe/keys.ts";
+import { type Crew, createCrew } from "../../crew.ts";
+
+const FULL = Boolean(process.env["FULL"]);
+const RUNS = FULL ? 400 : 30;
+
+const STATES = ["Todo", "In Progress", "Done", "Cancelled"];
+const NAMES = ["One", "Two", "Three"];
+
+const step = fc.record({
+  do: fc.constantFrom(
+    ...(["add", "rename", "turn", "turn", "assign", "assign", "relate", "unrelate"] as const),
+    ...(["comment", "comment", "edit comment", "delete comment", "archive", "restore", "delete"] as const),
+    ...(["archive project", "restore project", "finish edit"] as const),
+    ...(["worker", "worker", "worker", "deliver", "deliver", "deliver", "repeat", "lose"] as const),
+    ...(["drain", "poll", "poll", "time", "time", "restart"] as const),
+  ),
+  a: fc.nat({ max: 11 }),
+  b: fc.nat({ max: 11 }),
+});
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+/** Two projects with a past, a first look at them, and then a history. */
+async function begin() {
+  const crew = await createCrew({ worker: "by hand" });
+  const { plane } = crew;
+  const people = [crew.human, crew.person("Thot"), crew.person("Imhotep")];
+  const projects = [crew.project(), crew.project("Second", "SEC")];
+  for (const project of projects) for (const name of NAMES) plane.addItem(project, { name, assignees: [crew.human] });
+  crew.lose();
+  crew.pass(60_000);
+  await poll.run(crew.deps);
+  await crew.settle();
+  crew.pass(2_000);
+  return { crew, plane, people, projects };
+}
+type Begun = Awaited<ReturnType<typeof begin>>;
+
+function play({ crew, plane, people, projects }: Begun) {
+  const fed: string[] = [];
+  const open: { finish(): Item }[] = [];
+  const finish = () => {
+    for (const edit of open.splice(0)) edit.finish();
+  };
+  const at = <T>(among: readonly T[], n: number): T | undefined => among[n % Math.max(1, among.length)];
+  const all = () => projects.flatMap((project) => plane.items(project));
+  const there = () => all().filter(({ archived_at }) => archived_at === null);
+
+  return {
+    finish,
+    async step({ do: what, a, b }: Step): Promise<void> {
+      const item = at(there(), a);
+      const project = at(projects, a);
+      if (!project) return;
+      switch (what) {
+        case "add":
+          plane.addItem(project, { name: `Item ${b}`, assignees: people.slice(0, b % 3) });
+          return;
+        case "rename":
+          if (item) plane.editItem(item, { name: `Name ${b}`, priority: b % 2 ? "high" : "low" });
+          return;
+        case "turn":
+          if (item) plane.editItem(item, { state: at(STATES, b) ?? "Todo" });
+          return;
+        case "assign":
+          finish();
+          if (item) open.push(plane.beginEdit(item, { assignees: people.filter((_, i) => (b >> i) % 2 === 1) }));
+          return;
+        case "finish edit":
+          return finish();
+        case "relate":
+        case "unrelate": {
+          const other = at(there(), b);
+          if (!item || !other || other.id === item.id) return;
+          const doing = { onto: (a + b) % 2 ? "blocker" : "blocked" } as const;
+          return what === "relate" ? plane.relate(item, other, doing) : plane.unrelate(item, other, doing);
+        }
+        case "comment":
+          if (item) plane.addComment(item, `<p>Words ${b}</p>`);
+          return;
+        case "edit comment":
+        case "delete comment": {
+          const comment = item && at(plane.comments(item), b);
+          if (!comment) return;
+          if (what === "edit comment") plane.editComment(comment, `<p>Other words ${b}</p>`);
+          else plane.deleteComment(comment);
+          return;
+        }
+        case "archive":
+          finish();
+          if (item) plane.archiveItem(item);
+          return;
+        case "restore": {
+          const archived = at(
+            all().filter(({ archived_at }) => archived_at !== null),
+            a,
+          );
+          if (archived) plane.restoreItem(archived);
+          return;
+        }
+        case "delete":
+          finish();
+          if (item) plane.deleteItem(item);
+          return;
+        case "archive project":
+          return plane.archiveProject(project);
+        case "restore project":
+          return plane.restoreProject(project);
+        case "worker":
+          for (let i = 0; i <= b; i += 1) plane.tick();
+          return;
+        case "deliver": {
+          const delivery = at(plane.deliveries.pending, a);
+          if (!delivery) return;
+          plane.deliveries.drop(delivery.id);
+          fed.push(delivery.body);
+          await crew.feed(delivery.body);
+          return;
+        }
+        case "repeat": {
+          const body = at(fed, a);
+          // Another byte, so that it is not recognised by its hash.
+          if (body) await crew.feed(body + " ".repeat(b));
+          return;
+        }
+        case "lose": {
+          const delivery = at(plane.deliveries.pending, a);
+          if (delivery) plane.deliveries.drop(delivery.id);
+          return;
+        }
+        case "drain":
+          await crew.drain();
+          return;
+        case "poll":
+          await poll.run(crew.deps);
+          if (b % 2) await crew.drain();
+          return;
+        case "time":
+          crew.pass([1, 500, 2_000, 60_000, 900_000][b % 5] ?? 1);
+          return;
+        case "restart":
+          await crew.drain();
+          await crew.restart();
+      }
+    },
+  };
+}
+
+/** Everything is over, Plane's worker is done, and the poll comes by twice. */
+async function quiet(crew: Crew) {
+  crew.plane.settle();
+  crew.plane.deliveries.dropAll();
+  for (let i = 0; i < 2; i += 1) {
+    await crew.settle();
+    crew.pass(300_000);
+    await poll.run(crew.deps);
+    await crew.settle();
+  }
+}
+
+async function expectTruth({ crew, plane }: Begun, project: Project) {
+  const listed = plane.items(project).filter(({ archived_at }) => archived_at === null);
+  const { rows } = await crew.store.scan(sets.items(project.id));
+  expect(rows.map(({ key }) => key).sort()).toEqual(listed.map(({ id }) => keys.item(id)).sort());
+  for (const item of plane.items(project)) {
+    const kept = await crew.kept(item);
+    const [comments] = await crew.store.read<KeptComments>([keys.comments(item.id)]);
+    if (item.archived_at !== null) {
+      expect(kept === undefined || kept.gone !== undefined, `${item.name} is archived`).toBe(true);
+      continue;
+    }
+    expect(kept?.gone).toBeUndefined();
+    const { name, state, priority } = item;
+    expect(kept?.snapshot).toMatchObject({ name, state, priority, assignees: [...item.assignees].sort() });
+    const holding = plane.blockers(item).filter((id) => {
+      const blocker = plane.item(id);
+      const group = blocker && plane.states(blocker.project).find((one) => one.id === blocker.state)?.group;
+      return blocker?.archived_at === null && group !== "completed" && group !== "cancelled";
+    });
+    expect(kept?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
+    const known = Object.entries(comments?.value.known ?? {}).flatMap(([id, hash]) => (hash === "" ? [] : [id]));
+    expect(known.sort()).toEqual(
+      plane
+        .comments(item)
+        .map(({ id }) => id)
+        .sort(),
+    );
+  }
+}
+
+/** What somebody who hears only the events believes of each item must be what is kept. */
+async function expectBelief(crew: Crew) {
+  const beliefs = new Map<string, { there?: boolean; assigned: Set<string>; comments: Set<string> }>();
+  for (const { event, facts } of crew.actions) {
+    const id = facts.item?.id;
+    if (id === undefined) continue;
+    const belief = beliefs.get(id) ?? { assigned: new Set(), comments: new Set() };
+    beliefs.set(id, belief);
+    if (event.kind === "created" || event.kind === "restored") {
+      expect(belief.there, `${event.kind} twice`).not.toBe(true);
+      belief.there = true;
+    }
+    if (event.kind === "removed") {
+      expect(belief.there, "removed twice").not.toBe(false);
+      belief.there = false;
+    }
+    if (event.kind === "assigned") belief.assigned.add(event.who);
+    if (event.kind === "unassigned") belief.assigned.delete(event.who);
+    if (event.kind === "comment_added") {
+      expect(belief.comments.has(event.comment), "one comment told twice").toBe(false);
+      belief.comments.add(event.comment);
+    }
+  }
+  for (const [id, belief] of beliefs) {
+    const kept = await crew.kept({ id });
+    if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
+    for (const who of belief.assigned) expect(kept?.snapshot.assignees).toContain(who);
+    expect(kept.startedAt === undefined || kept.startedAt.length > 0).toBe(true);
+  }
+}
+
+test("a history of two projects, told by webhooks in any order, doubled and lost, and by polls, ends in Plane's truth", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: "max" }), async (steps) => {
+      const begun = await begin();
+      const { crew, plane, projects } = begun;
+      try {
+        const history = play(begun);
+        for (const one of steps) await history.step(one);
+        history.finish();
+        for (const project of projects) plane.restoreProject(project);
+        await quiet(crew);
+        for (const project of projects) await expectTruth(begun, project);
+        await expectBelief(crew);
+        const jobs = crew.actions.map(({ job }) => job);
+        expect(new Set(jobs).size).toBe(jobs.length);
+        expect((await crew.store.stats()).queues.inbox.dead).toBe(0);
+        const heard = crew.actions.length;
+        await quiet(crew);
+        expect(crew.actions.slice(heard)).toEqual([]);
+      } finally {
+        await plane.stop();
+      }
+    }),
+    { numRuns: RUNS },
+  );
+}, 300_000);

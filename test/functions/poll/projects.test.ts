@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { createCrew } from "../../crew.ts";
+
+const MINUTE = 60_000;
+
+async function two() {
+  const crew = await createCrew();
+  const { plane } = crew;
+  const project = crew.project();
+  const other = crew.project("Second", "SEC");
+  const item = plane.addItem(project, { name: "Guide" });
+  const blocker = plane.addItem(other, { name: "First" });
+  plane.relate(item, blocker);
+  crew.pass(MINUTE);
+  await crew.begin();
+  return { crew, plane, project, other, item, blocker };
+}
+
+test("a deleted project is silent, with all its items; the others go on", async () => {
+  const { crew, plane, other, item } = await two();
+  plane.deleteProject(other);
+  await crew.deliver();
+  for (let i = 0; i < 3; i += 1) {
+    await crew.poll();
+    await crew.settle();
+    crew.pass(5 * MINUTE);
+  }
+  expect(crew.events()).toEqual([]);
+  plane.editItem(item, { name: "Manual" });
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+});
+
+test("a project our key is no longer in is silent; what changed meanwhile is told when we are back", async () => {
+  const { crew, plane, other, item, blocker } = await two();
+  const refused = {
+    kind: "status",
+    status: 403,
+    body: '{"detail":"You do not have permission to perform this action."}',
+  } as const;
+  // The list of projects still has the row; its items are refused. A webhook asks for a read in the meantime.
+  const undo = plane.faults.add({ path: `projects/${other.id}/` }, refused);
+  plane.editItem(blocker, { name: "Renamed", assignees: [crew.human] });
+  plane.editItem(item, { name: "Manual" });
+  crew.lose();
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  undo();
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
+});
+
+test("an answer that cannot be understood costs its own project a pass, not the others", async () => {
+  const { crew, plane, project, item, blocker } = await two();
+  const odd = { kind: "status", status: 200, body: '{"results": "tomorrow"}' } as const;
+  const undo = plane.faults.add({ path: `${project.id}/work-items` }, odd);
+  plane.editItem(item, { name: "Manual" });
+  plane.editItem(blocker, { name: "Second" });
+  crew.lose();
+  await crew.poll();
+  expect(crew.events()).toEqual(["SEC-1 renamed"]);
+  expect(crew.logged.filter(({ message }) => message === "project cannot be read")).toHaveLength(1);
+  undo();
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+});
+
+test("a revoked key ends the tick with an error, and the next tick with a key finds everything", async () => {
+  const { crew, plane, item } = await two();
+  plane.editItem(item, { state: "Done" });
+  crew.lose();
+  const undo = plane.faults.add({}, { kind: "status", status: 403, body: '{"detail":"Given API token is not valid"}' });
+  await expect(crew.poll()).rejects.toThrow("the API key or the session is not valid");
+  undo();
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 completed", "ONB project_completed"]);
+});
+
+test("a blocker in an archived project neither blocks anew nor unblocks until the project is back", async () => {
+  const { crew, plane, other, item, blocker } = await two();
+  plane.archiveProject(other);
+  await crew.poll();
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual([]);
+  expect((await crew.kept(item))?.blockers).toEqual([blocker.id]);
+  plane.restoreProject(other);
+  plane.editItem(blocker, { state: "Done" });
+  crew.lose();
+  await crew.poll();
+  expect(crew.events().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
+});
+
+test("a project is completed once when its last open item ends, and again after new work", async () => {
+  const { crew, plane, project, item } = await two();
+  const next = plane.addItem(project, { name: "Next" });
+  await crew.poll();
+  plane.editItem(item, { state: "Done" });
+  await crew.poll();
+  plane.editItem(next, { state: "Cancelled" });
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
+  plane.editItem(item, { description_html: "<p>Still done</p>" });
+  await crew.poll();
+  const more = plane.addItem(project, { name: "More" });
+  await crew.poll();
+  plane.deleteItem(more);
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
+});
