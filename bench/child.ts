@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
-/** A process of the bench: does what it is asked, one question at a time. */
+/** A process of the bench that does what it is asked. */
 export interface Child {
   pid: number;
   ask(task: string, given?: unknown): Promise<unknown>;
@@ -22,8 +22,10 @@ interface ChildOptions {
 }
 
 const QUIET = "--disable-warning=ExperimentalWarning";
-const answer = z.object({ answer: z.unknown() }).or(z.object({ problem: z.string() }));
-const question = z.object({ task: z.string(), given: z.unknown() });
+const answer = z.object({ to: z.number(), answer: z.unknown() }).or(z.object({ to: z.number(), problem: z.string() }));
+const question = z.object({ number: z.number(), task: z.string(), given: z.unknown() });
+/** The number of what a child says by itself: that it is ready. */
+const UNASKED = 0;
 const started = new Set<ChildProcess>();
 
 process.once("exit", () => {
@@ -48,23 +50,29 @@ export async function startChild(program: string, { args = [], env = {}, output,
     return `${program} ended with ${code ?? signal}`;
   });
 
-  async function told(): Promise<unknown> {
-    const over = new AbortController();
-    const heard = once(child, "message", over).then(([message]) => answer.parse(message));
-    const ended = gone.then((problem) => ({ problem }));
-    const said = await Promise.race([heard, ended]).finally(() => over.abort());
-    heard.catch(() => {});
-    if ("problem" in said) throw new Error(said.problem);
-    return said.answer;
+  function told(number: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const heard = (message: unknown) => {
+        const said = answer.parse(message);
+        if (said.to !== number) return;
+        child.off("message", heard);
+        if ("problem" in said) reject(new Error(said.problem));
+        else resolve(said.answer);
+      };
+      child.on("message", heard);
+      void gone.then((problem) => reject(new Error(problem)));
+    });
   }
 
-  await told();
+  await told(UNASKED);
+  let asked = UNASKED;
   return {
     pid: child.pid ?? 0,
     ask(task, given) {
-      const asked = told();
-      child.send({ task, given });
-      return asked;
+      asked += 1;
+      const answered = told(asked);
+      child.send({ number: asked, task, given });
+      return answered;
     },
     async kill() {
       child.kill("SIGKILL");
@@ -79,15 +87,15 @@ type Tasks = Record<string, (given: unknown) => unknown>;
 export function answerParent(tasks: Tasks): void {
   const say = (message: unknown) => process.send?.(message);
   process.on("message", async (message) => {
+    const { number: to, task, given } = question.parse(message);
     try {
-      const { task, given } = question.parse(message);
       const act = tasks[task];
       if (!act) throw new Error(`There is no task ${task}`);
-      say({ answer: await act(given) });
+      say({ to, answer: await act(given) });
     } catch (thrown) {
-      say({ problem: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+      say({ to, problem: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
     }
   });
   process.once("disconnect", () => process.exit(0));
-  say({ answer: "ready" });
+  say({ to: UNASKED, answer: "ready" });
 }

@@ -81,6 +81,7 @@ async function race(name: string, sizes: IntakeSizes, mail: Mail, load: Child, s
       await quiet(servers.whole);
       const sent = await send(load, servers[server], { ...mail, from, count: sizes.count });
       if (sent.kept.length !== sizes.count) throw new Error(`${server} took ${sent.kept.length} of ${sizes.count}`);
+      if (process.env["BENCH_DEBUG"]) console.error(name, round, server, sent.kept.length / sent.seconds);
       // The first round warms up.
       if (round > 0) rates[server].push(sent.kept.length / sent.seconds);
     }
@@ -174,19 +175,19 @@ function mailOf({ plane }: Outside): Mail {
   const items = fill(plane, project, ITEMS);
   const [item] = items;
   if (!item) throw new Error("no item");
-  plane.editItem(item, { priority: "urgent", description_html: "<p>«text»</p>" });
+  plane.editItem(item, { priority: "urgent", description_html: "<p>{{text}}</p>" });
   plane.settle();
   const body = plane.deliveries.pending.find(({ field }) => field === "priority")?.body ?? "";
   plane.deliveries.dropAll();
   const { updated_at } = z.object({ data: z.object({ updated_at: z.string() }) }).parse(JSON.parse(body)).data;
   const places = body
-    .replaceAll(item.id, "«id»")
-    .replaceAll('"urgent"', '"«priority»"')
-    .replace(`"updated_at": "${updated_at}"`, '"updated_at": "«time»"');
-  if (!["«id»", "«priority»", "«time»", "«text»"].every((place) => places.includes(place)))
+    .replaceAll(item.id, "{{id}}")
+    .replaceAll('"urgent"', '"{{priority}}"')
+    .replace(`"updated_at": "${updated_at}"`, '"updated_at": "{{time}}"');
+  if (!["{{id}}", "{{priority}}", "{{time}}", "{{text}}"].every((place) => places.includes(place)))
     throw new Error("the delivery has another form than expected");
-  const filled = places.replaceAll("«id»", item.id).replaceAll("«priority»", "high").replace("«time»", updated_at);
-  const missing = SIZE - filled.replaceAll("«text»", "").length;
-  const times = filled.split("«text»").length - 1;
-  return { secret, template: places.replaceAll("«text»", "x".repeat(missing / times)), items: items.map(({ id }) => id) };
+  const filled = places.replaceAll("{{id}}", item.id).replaceAll("{{priority}}", "high").replace("{{time}}", updated_at);
+  const missing = SIZE - filled.replaceAll("{{text}}", "").length;
+  const times = filled.split("{{text}}").length - 1;
+  return { secret, template: places.replaceAll("{{text}}", "x".repeat(missing / times)), items: items.map(({ id }) => id) };
 }

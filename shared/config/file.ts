@@ -33,8 +33,8 @@ const forwardSchema = z.strictObject({
     .describe("an http(s) address without credentials"),
   secret: z
     .string()
-    .regex(/^whsec_[A-Za-z0-9+/]{32,}={0,2}$/)
-    .describe("whsec_ and at least 24 random bytes in base64"),
+    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it"),
   events: z
     .array(z.enum(FORWARD_EVENTS))
     .min(1)

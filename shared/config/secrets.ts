@@ -9,19 +9,20 @@ interface SecretKind {
   many: boolean;
 }
 
-const TOKEN = { form: /^[\x21-\x7e]{16,}$/, wanted: "at least 16 printable characters without blanks", many: true };
-const API_KEY = { form: /^[\x21-\x7e]{8,}$/, wanted: "an API key as Plane shows it", many: false };
+const PRINTABLE = /^[\x21-\x7e]+$/;
+const TOKEN = { form: PRINTABLE, wanted: "printable characters without blanks, 16 or more", many: true };
+const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
 
 const SECRETS: Record<string, SecretKind> = {
   PLANE_API_KEY: API_KEY,
-  PLANE_WEBHOOK_SECRET: { form: /^[\x21-\x7e]{8,}$/, wanted: "the secret Plane shows for its webhook", many: true },
+  PLANE_WEBHOOK_SECRET: { form: PRINTABLE, wanted: "the secret Plane shows for its webhook", many: true },
   STORE_URL: {
     form: /^(file:.+|memory:|rediss?:\/\/.+)$/,
     wanted: "file:<folder>, redis://…, rediss://… or memory:",
     many: false,
   },
-  TELEGRAM_BOT_TOKEN: { form: /^\d+:[\w-]{8,}$/, wanted: "a bot's token as BotFather gives it", many: false },
-  TELEGRAM_WEBHOOK_SECRET: { form: /^[\w-]{16,256}$/, wanted: "16 to 256 letters, digits, '_' or '-'", many: true },
+  TELEGRAM_BOT_TOKEN: { form: /^[\w-]+:[\w-]+$/, wanted: "a bot's token as BotFather gives it", many: false },
+  TELEGRAM_WEBHOOK_SECRET: { form: /^[\w-]{1,256}$/, wanted: "1 to 256 letters, digits, '_' or '-'", many: true },
   ADMIN_TOKEN: TOKEN,
   TICK_TOKEN: TOKEN,
 };

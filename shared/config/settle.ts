@@ -3,6 +3,9 @@ import type { Environment } from "./environment.ts";
 import { type FileSettings, settingName } from "./file.ts";
 import { agentOf, type Secrets } from "./secrets.ts";
 
+/** So many random characters cannot be guessed over a network. */
+const STRONG = 16;
+
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Puts the settings together from parts that have no problem. */
@@ -90,6 +93,10 @@ export function warningsAbout(settings: Settings, secrets: Secrets): string[] {
     return agent && !settings.agents.some((known) => settingName(known.name) === agent);
   });
   const warnings = strangers.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
+  const weak = ["ADMIN_TOKEN", "TICK_TOKEN", "TELEGRAM_WEBHOOK_SECRET"].filter((name) =>
+    secrets.get(name)?.some((value) => value.length < STRONG),
+  );
+  warnings.push(...weak.map((name) => `${name} is shorter than ${STRONG} characters and could be guessed`));
   if (!plane) return warnings;
   if (plane.webhookSecrets.length === 0)
     warnings.push("PLANE_WEBHOOK_SECRET is not set: webhooks are refused, and changes are seen only by polling");

@@ -105,6 +105,12 @@ describe("Plane and Telegram", () => {
     expect(warningsOf({ ...PLANE, ...TELEGRAM }).join("\n")).toContain("only by polling");
   });
 
+  it("runs with a token that could be guessed, and says so without the token", () => {
+    const told = warningsOf({ ...PLANE, ...TELEGRAM, ADMIN_TOKEN: "s3cret" }).join("\n");
+    expect(told).toContain("ADMIN_TOKEN is shorter than 16 characters");
+    expect(told).not.toContain("s3cret");
+  });
+
   it.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
     "refuse %s and say which address is wanted",
     (url) => {
