@@ -8,6 +8,8 @@ import { z } from "zod";
 export interface Child {
   pid: number;
   ask(task: string, given?: unknown): Promise<unknown>;
+  /** Ends it in its own way; resolves when it is gone. */
+  stop(): Promise<void>;
   /** `kill -9`; resolves when it is gone. */
   kill(): Promise<void>;
 }
@@ -33,7 +35,10 @@ process.once("exit", () => {
 });
 
 /** Starts one of the programs of this folder; it must call `answerParent`. Rejects when it ends before it is ready. */
-export async function startChild(program: string, { args = [], env = {}, output, flags = [] }: ChildOptions = {}): Promise<Child> {
+export async function startChild(
+  program: string,
+  { args = [], env = {}, output, flags = [] }: ChildOptions = {},
+): Promise<Child> {
   const path = fileURLToPath(new URL(program, import.meta.url));
   const { PATH = "" } = process.env;
   const out = output === undefined ? "ignore" : openSync(output, "a");
@@ -74,6 +79,10 @@ export async function startChild(program: string, { args = [], env = {}, output,
       child.send({ number: asked, task, given });
       return answered;
     },
+    async stop() {
+      if (child.connected) child.disconnect();
+      await gone;
+    },
     async kill() {
       child.kill("SIGKILL");
       await gone;
@@ -83,13 +92,14 @@ export async function startChild(program: string, { args = [], env = {}, output,
 
 type Tasks = Record<string, (given: unknown) => unknown>;
 
-/** The other end, in the started process: says that it is ready and does what it is asked. */
+/** The other end, in the started process: says that it is ready and does what it is asked; `cpu` every process can tell. */
 export function answerParent(tasks: Tasks): void {
   const say = (message: unknown) => process.send?.(message);
+  const all: Tasks = { ...tasks, cpu: () => process.cpuUsage() };
   process.on("message", async (message) => {
     const { number: to, task, given } = question.parse(message);
     try {
-      const act = tasks[task];
+      const act = all[task];
       if (!act) throw new Error(`There is no task ${task}`);
       say({ to, answer: await act(given) });
     } catch (thrown) {

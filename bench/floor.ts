@@ -3,18 +3,24 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
+import { openStore } from "../runtime/stores/open.ts";
 import { answerParent } from "./child.ts";
 
 /**
- * The floor of webhook intake: the least that a server on node:http can do. It reads the body, checks the same
- * HMAC-SHA256, and answers 200 when the body is durable under its SHA-256, once: in SQLite with the product's own
- * settings and one transaction for all that came in one turn, or in Redis with one command.
+ * The floors of webhook intake: a bare server on node:http. It reads the body, checks the same HMAC-SHA256, and answers
+ * 200 when the body is durable under its SHA-256, once. Arguments: `same` or `least`, where to keep it, the secret.
+ * - `same`: the same durable write as the product's, a job in the product's own store;
+ * - `least`: the least that is durable at all, one row in a table of its own (the same SQLite settings, one transaction
+ *   for all that came in one turn) or one `SET … NX` in Redis.
  */
+const [write = "", store = "", secret = ""] = process.argv.slice(2);
 
-const [store = "", secret = ""] = process.argv.slice(2);
-const keep = store.startsWith("file:") ? sqlite(store.slice("file:".length)) : redis(store);
-
+/** The work item a delivery is about, which is its lane; without understanding the rest. */
+const ITEM = /"data": \{"id": "([^"]+)"/;
 const OK = JSON.stringify({ ok: true });
+
+const keep = write === "same" ? await same(store) : store.startsWith("file:") ? leastFile(store) : leastRedis(store);
+
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -38,10 +44,18 @@ answerParent({
   },
 });
 
-type Keep = (id: string, body: string) => Promise<void>;
+type Keep = (id: string, body: string) => Promise<unknown>;
 
-function sqlite(path: string): Keep {
-  const database = new DatabaseSync(path);
+async function same(url: string): Promise<Keep> {
+  const opened = await openStore(url, { prefix: "floor" });
+  return (id, raw) => {
+    const body = { raw, correlation: id.slice(0, 36), receivedAt: Date.now() };
+    return opened.commit({ jobs: [{ id, queue: "inbox", lane: ITEM.exec(raw)?.[1] ?? id, body }] });
+  };
+}
+
+function leastFile(url: string): Keep {
+  const database = new DatabaseSync(url.slice("file:".length));
   for (const pragma of ["locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"])
     database.exec(`PRAGMA ${pragma}`);
   database.exec("PRAGMA journal_size_limit = 16777216");
@@ -63,15 +77,13 @@ function sqlite(path: string): Keep {
   }
 
   return (id, body) =>
-    new Promise((kept) => {
+    new Promise<void>((kept) => {
       waiting.push({ id, body, kept });
       if (waiting.length === 1) setImmediate(flush);
     });
 }
 
-function redis(url: string): Keep {
+function leastRedis(url: string): Keep {
   const client = new Redis(url, { enableAutoPipelining: true });
-  return async (id, body) => {
-    await client.set(`delivery:${id}`, body, "NX");
-  };
+  return (id, body) => client.set(`delivery:${id}`, body, "NX");
 }

@@ -47,7 +47,12 @@ export async function intake(sizes: IntakeSizes): Promise<Line[]> {
   try {
     const mail = mailOf(outside);
     const stores = [
-      { name: "embedded file", own: `file:${folder}/idle`, whole: `file:${folder}/whole`, floor: `file:${folder}/floor.db` },
+      {
+        name: "embedded file",
+        own: `file:${folder}/idle`,
+        whole: `file:${folder}/whole`,
+        floor: `file:${folder}/floor.db`,
+      },
       { name: "Redis", own: `${redis.url}/1`, whole: `${redis.url}/2`, floor: `${redis.url}/0` },
     ];
     for (const store of stores) {
@@ -142,12 +147,16 @@ async function killed(
   };
 }
 
-async function startProduct(outside: Outside, mail: Mail, store: string, output: string, how: "idle" | "whole") {
+export async function startProduct(outside: Outside, mail: Mail, store: string, output: string, how: "idle" | "whole") {
   const env = { ...outside.env, PLANE_WEBHOOK_SECRET: mail.secret, STORE_URL: store };
   return startChild("product.ts", { args: [how], env, output });
 }
 
-async function send(load: Child, server: Child, order: Mail & { from: number; count: number; rate?: number }): Promise<Result> {
+export async function send(
+  load: Child,
+  server: Child,
+  order: Mail & { from: number; count: number; rate?: number },
+): Promise<Result> {
   const port = await server.ask("port");
   return result.parse(await load.ask("send", { ...order, port, connections: CONNECTIONS }));
 }
@@ -169,7 +178,7 @@ function pause(length: number): Promise<void> {
 }
 
 /** A delivery of the in-memory Plane, as long as wanted, with places for what tells one from another. */
-function mailOf({ plane }: Outside): Mail {
+export function mailOf({ plane }: Outside): Mail {
   const { secret } = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const project = plane.addProject({ name: "Onboarding", identifier: "ONB" });
   const items = fill(plane, project, ITEMS);
@@ -186,8 +195,15 @@ function mailOf({ plane }: Outside): Mail {
     .replace(`"updated_at": "${updated_at}"`, '"updated_at": "{{time}}"');
   if (!["{{id}}", "{{priority}}", "{{time}}", "{{text}}"].every((place) => places.includes(place)))
     throw new Error("the delivery has another form than expected");
-  const filled = places.replaceAll("{{id}}", item.id).replaceAll("{{priority}}", "high").replace("{{time}}", updated_at);
+  const filled = places
+    .replaceAll("{{id}}", item.id)
+    .replaceAll("{{priority}}", "high")
+    .replace("{{time}}", updated_at);
   const missing = SIZE - filled.replaceAll("{{text}}", "").length;
   const times = filled.split("{{text}}").length - 1;
-  return { secret, template: places.replaceAll("{{text}}", "x".repeat(missing / times)), items: items.map(({ id }) => id) };
+  return {
+    secret,
+    template: places.replaceAll("{{text}}", "x".repeat(missing / times)),
+    items: items.map(({ id }) => id),
+  };
 }

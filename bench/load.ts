@@ -47,7 +47,10 @@ function letterOf(order: Order, number: number): Letter {
   const item = order.items[number % order.items.length] ?? "";
   const time = new Date(Date.UTC(2030, 0, 1) + number * 1000).toISOString().replace("Z", "000Z");
   const priority = Math.floor(number / order.items.length) % 2 === 0 ? "high" : "low";
-  const body = order.template.replaceAll("{{id}}", item).replaceAll("{{priority}}", priority).replaceAll("{{time}}", time);
+  const body = order.template
+    .replaceAll("{{id}}", item)
+    .replaceAll("{{priority}}", priority)
+    .replaceAll("{{time}}", time);
   const bytes = Buffer.from(body);
   const head = [
     "POST /webhooks/plane HTTP/1.1",

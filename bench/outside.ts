@@ -10,7 +10,12 @@ export const ADMIN = "admin-token-of-the-bench";
 export async function startOutside(options: { chats?: readonly number[]; autoDeliver?: boolean } = {}) {
   const { chats = [4711], autoDeliver = false } = options;
   const plane = createPlane({ rateLimit: Number.POSITIVE_INFINITY, autoDeliver });
-  const telegram = createTelegram({ clock: Date.now, chats, token: `1000:${"bench".repeat(7)}`, limits: { tolerance: 0 } });
+  const telegram = createTelegram({
+    clock: Date.now,
+    chats,
+    token: `1000:${"bench".repeat(7)}`,
+    limits: { tolerance: 0 },
+  });
   const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const ada = plane.addUser({ name: "Ada" });
   const env: Record<string, string> = {

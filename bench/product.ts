@@ -1,5 +1,6 @@
 import { manifest as whole } from "../functions/index.ts";
 import { files, readEnvironment } from "../runtime/node/files.ts";
+import { lineWriter } from "../runtime/node/lines.ts";
 import { startRuntime } from "../runtime/node.ts";
 import { openStore } from "../runtime/stores/open.ts";
 import { parseSettings } from "../shared/config.ts";
@@ -22,7 +23,7 @@ const due: [item: string, at: number][] = [];
 const opened = await openStore(settings.store.url, { prefix: settings.store.prefix });
 const runtime = await startRuntime(settings, {
   manifest: isIdle ? { ...whole, workers: [], ticks: [] } : whole,
-  write: (line) => process.stdout.write(`${line}\n`),
+  write: lineWriter(process.stdout),
   ofProcess: true,
   overrides: { store: watched(opened) },
 });
@@ -41,7 +42,8 @@ function watched(store: Store): Store {
     ...store,
     async commit(commit) {
       const outcome = await store.commit(commit);
-      if (outcome === "kept" && commit.jobs) for (const { queue, body } of commit.jobs) if (queue === "outbox") note(body);
+      if (outcome === "kept" && commit.jobs)
+        for (const { queue, body } of commit.jobs) if (queue === "outbox") note(body);
       return outcome;
     },
   };

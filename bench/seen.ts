@@ -28,7 +28,8 @@ async function ofRedis(url: string): Promise<Set<string>> {
     const seen = new Set<string>();
     for await (const keys of redis.scanStream({ match: `${jobs}*`, count: 1000 }))
       for (const key of z.array(z.string()).parse(keys)) seen.add(key.slice(jobs.length));
-    for (const id of await redis.zrange("groundcrew:d", 0, -1)) if (id.startsWith(done)) seen.add(id.slice(done.length));
+    for (const id of await redis.zrange("groundcrew:d", 0, -1))
+      if (id.startsWith(done)) seen.add(id.slice(done.length));
     return seen;
   } finally {
     redis.disconnect();

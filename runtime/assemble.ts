@@ -3,6 +3,7 @@ import memoryDriver from "unstorage/drivers/memory";
 import type { Settings } from "../shared/config.ts";
 import type { Deps, Manifest } from "../shared/deps.ts";
 import { sha256Hex } from "../shared/digest.ts";
+import { type Hashing, webHashing } from "../shared/hashing.ts";
 import { createHealth } from "../shared/health.ts";
 import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
@@ -17,8 +18,9 @@ import { watchBot, watchPlane } from "../shared/watched.ts";
 import { createPollAsker } from "./poll-asker.ts";
 import { wait } from "./wait.ts";
 
-/** What may be another in a test. */
+/** What may be another on one host or in a test. */
 export interface Overrides {
+  hashing?: Hashing;
   clock?: () => Ms;
   newId?: () => string;
   fetch?: typeof fetch;
@@ -67,6 +69,7 @@ export async function assemble(parts: Parts): Promise<Deps> {
     ...common,
     settings,
     health,
+    hashing: overrides.hashing ?? webHashing,
     newId: overrides.newId ?? (() => crypto.randomUUID()),
     plane: watchPlane(createPlaneClient({ ...common, ...plane, keyName, wait: waitUntilStopped }), health),
     ...(telegram && { telegram: watchBot(createBot({ ...common, ...telegram }), health) }),

@@ -3,6 +3,7 @@ import { parseSettings } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
 import { files, readEnvironment } from "./node/files.ts";
+import { lineWriter } from "./node/lines.ts";
 import { startRuntime } from "./node.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
@@ -14,7 +15,7 @@ if (!parsed.ok) {
   process.exit(EX_CONFIG);
 }
 const { settings, warnings } = parsed;
-const write = (line: string) => process.stdout.write(`${line}\n`);
+const write = lineWriter(process.stdout);
 const log = createLog({ level: settings.logLevel, write, clock: Date.now, secrets: settings.secrets });
 
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {

@@ -7,6 +7,7 @@ import { createApp } from "../shared/http/app.ts";
 import type { Ms, Store } from "../shared/store/port.ts";
 import { assemble, type Overrides } from "./assemble.ts";
 import { createPrometheus } from "./metrics.ts";
+import { nodeHashing } from "./node/hashing.ts";
 import { connectionOf, serve } from "./node/serve.ts";
 import { openStore } from "./stores/open.ts";
 
@@ -44,8 +45,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { write } = options;
   const served: Awaited<ReturnType<typeof serve>>[] = [];
   try {
-    const parts = { settings, manifest, store, metrics, scrape, write, overrides, signal: stopping.signal };
-    const deps = await assemble(parts);
+    const parts = { settings, manifest, store, metrics, scrape, write, signal: stopping.signal };
+    const deps = await assemble({ ...parts, overrides: { hashing: nodeHashing, ...overrides } });
     const common = { host: settings.host, log: deps.log };
     const app = createApp(deps, { routes: manifest.routes, connection: connectionOf });
     const main = await serve({ ...common, app, port: settings.port });

@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { Storage } from "unstorage";
 import type { Settings } from "./config.ts";
+import type { Hashing } from "./hashing.ts";
 import type { Health } from "./health.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -29,6 +30,8 @@ export interface Deps {
   health: Health;
   /** Runs the manifest's ticks, never one twice at once. */
   ticks: Ticks;
+  /** Signatures and ids of what comes in. */
+  hashing: Hashing;
   clock: () => Ms;
   newId: () => string;
   fetch: typeof fetch;

@@ -9,24 +9,24 @@ const RETRY_MS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 300_000];
 /** A job that fails so often for a reason that does not pass is set aside. */
 const TRIES = 10;
 
-/** Works the queues. Each has its own loops, so that a slow one keeps none of the others waiting. */
+/** Works the queues, each for itself, so that a slow one keeps none of the others waiting. */
 export interface Pump {
-  /** Starts the loops that are idle; those at work look again before they stop. */
+  /** Looks for due jobs in every queue that has a place free; what is full looks when a job is over. */
   kick(): void;
   /** Works everything that is due; resolves with the number of jobs settled when nothing is left. */
   drain(): Promise<number>;
 }
 
 export function createPump(deps: Deps, workers: readonly Worker[]): Pump {
-  const loops = workers.flatMap((worker) => Array.from({ length: worker.parallel }, () => createLoop(deps, worker)));
+  const takers = workers.map((worker) => createTaker(deps, worker));
   return {
     kick() {
-      for (const loop of loops) void loop();
+      for (const taker of takers) void taker();
     },
     async drain() {
       let settled = 0;
       for (;;) {
-        const round = (await Promise.all(loops.map((loop) => loop()))).reduce((sum, n) => sum + n, 0);
+        const round = (await Promise.all(takers.map((taker) => taker()))).reduce((sum, n) => sum + n, 0);
         if (round === 0) return settled;
         settled += round;
       }
@@ -34,34 +34,60 @@ export function createPump(deps: Deps, workers: readonly Worker[]): Pump {
   };
 }
 
-/** One taker: takes and works one job after the other until none is due. Called while at work, it looks once more. */
-function createLoop(deps: Deps, worker: Worker): () => Promise<number> {
-  let running: Promise<number> | undefined;
+/**
+ * One queue's taker: takes as many due jobs as it has places free, works them side by side, and looks again whenever
+ * one is over. Called while it looks, it looks once more. Resolves, with the number of jobs settled, when no job is
+ * due or at work.
+ */
+function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
+  const { queue, ttl, parallel } = worker;
+  let idle: PromiseWithResolvers<number> | undefined;
+  let settled = 0;
+  let working = 0;
+  let looking = false;
   let again = false;
-  const run = async () => {
-    let settled = 0;
-    do {
-      again = false;
-      try {
-        for (;;) {
-          const [job] = await deps.store.take(worker.queue, worker.ttl, 1);
-          if (!job) break;
-          await workOne(deps, worker, job);
-          settled += 1;
-        }
-      } catch (thrown) {
-        deps.log.error("queue stopped", { queue: worker.queue, error: messageOf(thrown) });
-        break;
-      }
-    } while (again);
-    // In the same breath as the last look at `again`: a call in between would find a loop that no longer looks.
-    running = undefined;
-    return settled;
-  };
-  return () => {
+
+  async function look() {
     again = true;
-    running ??= run();
-    return running;
+    if (looking) return;
+    looking = true;
+    try {
+      while (again && working < parallel) {
+        again = false;
+        for (const job of await deps.store.take(queue, ttl, parallel - working)) void work(job);
+      }
+    } catch (thrown) {
+      stopped(thrown);
+    }
+    looking = false;
+    if (working > 0) return;
+    // In the same breath as the last look at `again`: a call in between would find a taker that no longer looks.
+    idle?.resolve(settled);
+    idle = undefined;
+    settled = 0;
+  }
+
+  async function work(job: Leased) {
+    working += 1;
+    try {
+      await workOne(deps, worker, job);
+      settled += 1;
+    } catch (thrown) {
+      stopped(thrown);
+    }
+    working -= 1;
+    void look();
+  }
+
+  function stopped(thrown: unknown) {
+    deps.log.error("queue stopped", { queue, error: messageOf(thrown) });
+  }
+
+  return () => {
+    idle ??= Promise.withResolvers<number>();
+    const { promise } = idle;
+    void look();
+    return promise;
   };
 }
 

@@ -24,13 +24,19 @@ export function forwardName(kind: EventKind): ForwardEvent | null {
 
 /** What goes to which other system. One lane per address and work item, so that the order within an item is kept. */
 export function forwardRules(forwards: readonly Forward[]): Consumer {
+  const asks = (name: ForwardEvent | null, events: readonly ForwardEvent[]) => name !== null && events.includes(name);
   return {
     name: "forward",
+    held(event) {
+      const name = forwardName(event.kind);
+      const isAsked = forwards.length === 0 || forwards.some(({ events }) => asks(name, events));
+      return isAsked ? [] : [{ consumer: "forward", why: "no_rule" }];
+    },
     needsActor: () => false,
     decide(event, facts, correlation) {
       const name = forwardName(event.kind);
       return forwards.flatMap(({ url, events }, i) => {
-        if (name === null || !events.includes(name)) return [];
+        if (!asks(name, events)) return [];
         const about = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
         const target = `forward:${url}`;
         const body = { event, facts, correlation };

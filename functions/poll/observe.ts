@@ -13,32 +13,51 @@ import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { passProjects } from "./project-pass.ts";
 
+/** What an archived project's items ask for waits so long each time: it may come out of the archive. */
+const UNREADABLE_MS = 300_000;
+
 /** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
 export const observe: Worker = {
   queue: "observe",
   ttl: 300_000,
   parallel: 4,
   async work(deps, job) {
-    await run(deps, observeBody.parse(job.body));
+    const body = observeBody.parse(job.body);
+    if (!("item" in body && "project" in body)) {
+      await run(deps, body);
+      return { done: true };
+    }
+    const project = await projectOf(deps, body.project);
+    if (!project || project.gone) return { done: true };
+    if (!isReadable(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_MS };
+    await readOne(deps, body, project);
     return { done: true };
   },
 };
 
-async function run(deps: Deps, body: ObserveBody): Promise<void> {
+type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" }>;
+
+async function readOne(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
     case "read":
-      return readAgain(deps, body);
+      return readSince(deps, body.item, { project, correlation }, body.queued);
     case "details":
-      return withItem(deps, body, async (item, source) => {
+      return withItem(deps, body, project, async (item, source) => {
         await readComments(deps, item, source);
         await readRelations(deps, item, source);
         await markDetailsRead(deps, item);
       });
     case "fill":
-      return withItem(deps, body, async (item, source) => {
+      return withItem(deps, body, project, async (item, source) => {
         if (isOpen(item.snapshot.word)) await readRelations(deps, item, source);
       });
+  }
+}
+
+async function run(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Promise<void> {
+  const { correlation } = body;
+  switch (body.do) {
     case "evaluate":
       return evaluate(deps, body.item, correlation);
     case "fan": {
@@ -68,22 +87,14 @@ async function lookAtProjects(deps: Deps, body: Extract<ObserveBody, { do: "proj
   await passProjects(deps, unread, body.correlation);
 }
 
-async function readAgain(deps: Deps, body: Extract<ObserveBody, { do: "read" }>): Promise<void> {
-  const project = await projectOf(deps, body.project);
-  if (!project || !isReadable(project)) return;
-  await readSince(deps, body.item, { project, correlation: body.correlation }, body.queued);
-}
-
-type ItemBody = Extract<ObserveBody, { do: "details" | "fill" }>;
-
 async function withItem(
   deps: Deps,
   body: ItemBody,
+  project: KeptProject,
   read: (item: KeptItem, source: Source) => Promise<void>,
 ): Promise<void> {
-  const project = await projectOf(deps, body.project);
   const [item] = await deps.store.read<KeptItem>([keys.item(body.item)]);
-  if (!project || !isReadable(project) || !item || item.value.gone !== undefined) return;
+  if (!item || item.value.gone !== undefined) return;
   const source = { project, correlation: body.correlation, cause: body.correlation };
   try {
     await read(item.value, source);

@@ -1,4 +1,4 @@
-import type { Action, Consumer, Event, Facts } from "../../shared/task/events.ts";
+import type { Action, Consumer, Event, Facts, Held } from "../../shared/task/events.ts";
 import type { Chat } from "../../shared/telegram/bot.ts";
 import { DEFAULT_NOTIFICATIONS, type Notification } from "../../shared/telegram/notifications.ts";
 
@@ -20,18 +20,48 @@ export function notifyRules(entries: readonly Notification[] | undefined, chat: 
     needsActor: (event) =>
       [...tells, ...mutes].some(({ events, by }) => by !== "anyone" && events.includes(event.kind)),
     decide(event, facts, correlation) {
-      const actions = new Map<Chat, Action>();
-      for (const [index, entry] of tells.entries()) {
-        const to = entry.chat ?? chat;
-        if (to === undefined || actions.has(to) || !fits(entry, event, facts, "people")) continue;
-        if (mutes.some((mute) => (mute.chat ?? to) === to && fits(mute, event, facts, "nobody"))) continue;
+      const actions: Action[] = [];
+      for (const { to, rule, mutedBy } of judged(event, facts)) {
+        if (to === undefined || mutedBy !== undefined) continue;
         const target = `telegram:${to}`;
-        const rule = entry.name ?? `notifications[${given.indexOf(entry) === -1 ? index : given.indexOf(entry)}]`;
-        actions.set(to, { target, queue: "outbox", lane: target, body: { event, facts, correlation }, rule });
+        actions.push({ target, queue: "outbox", lane: target, body: { event, facts, correlation }, rule });
       }
-      return [...actions.values()];
+      return actions;
+    },
+    held(event, facts): Held[] {
+      const verdicts = judged(event, facts);
+      if (verdicts.length === 0) return [{ consumer: "telegram", why: "no_rule" }];
+      return verdicts.flatMap(({ to, rule, mutedBy }): Held[] => {
+        if (to === undefined) return [{ consumer: "telegram", why: "not_set_up", rule }];
+        return mutedBy === undefined ? [] : [{ consumer: "telegram", why: "muted", rule: mutedBy }];
+      });
     },
   };
+
+  /** Each chat that an entry names for this event: the first such entry, and the one that silences it there. */
+  function judged(event: Event, facts: Facts): Verdict[] {
+    const verdicts = new Map<Chat | undefined, Verdict>();
+    for (const [index, entry] of tells.entries()) {
+      const to = entry.chat ?? chat;
+      if (verdicts.has(to) || !fits(entry, event, facts, "people")) continue;
+      const mute = mutes.find((one) => (one.chat ?? to) === to && fits(one, event, facts, "nobody"));
+      const rule = nameOf(entry, index);
+      verdicts.set(to, { to, rule, ...(mute && { mutedBy: nameOf(mute, 0) }) });
+    }
+    return [...verdicts.values()];
+  }
+
+  function nameOf(entry: Notification, index: number): string {
+    const place = given.indexOf(entry);
+    return entry.name ?? `notifications[${place === -1 ? index : place}]`;
+  }
+}
+
+interface Verdict {
+  /** Undefined: nowhere, Telegram is not set up. */
+  to: Chat | undefined;
+  rule: string;
+  mutedBy?: string;
 }
 
 /** Whether everything the entry names is so. `unknown` says whom an unknown actor counts as. */

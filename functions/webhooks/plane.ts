@@ -10,7 +10,7 @@ import { createReceiver, type Received } from "./receive.ts";
 /** Longer than a store should take, and well under the 30 s after which Plane gives up and repeats. */
 const KEEP_MS: Ms = 5_000;
 
-type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "wait" | "kick" | "askPoll">;
+type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "hashing" | "wait" | "kick" | "askPoll">;
 
 /**
  * NOTIF-02: verify, keep, 200. Plane counts every HTTP answer as delivered and repeats only a broken connection,
@@ -61,7 +61,8 @@ async function keep({ store, wait }: WebhookDeps, received: Received, correlatio
   } catch (thrown) {
     throw new BreakConnection(`The store did not take a webhook: ${messageOf(thrown)}`, { cause: thrown });
   } finally {
-    over.abort();
+    // With a reason of our own: the one made otherwise is an error with its stack, for every webhook.
+    over.abort("over");
   }
 }
 

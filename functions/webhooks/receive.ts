@@ -1,7 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { Deps } from "../../shared/deps.ts";
-import { sha256Hex } from "../../shared/digest.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { sourceOf } from "../../shared/http/address.ts";
 import { createBodyReader } from "../../shared/http/body.ts";
@@ -37,9 +36,9 @@ const delivery = z.object({
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Verifies a request of Plane's webhook; throws `GroundcrewError` with what it is refused for. */
-export function createReceiver({ settings, clock }: Pick<Deps, "settings" | "clock">) {
+export function createReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
-  const isSigned = createSignatureCheck(secrets);
+  const isSigned = createSignatureCheck(secrets, hashing);
   const readBody = createBodyReader(settings.webhookLimit);
   const isOver = createLimiter({ limit: UNSIGNED_LIMIT, window: 60_000, sources: 10_000, clock });
 
@@ -60,7 +59,7 @@ export function createReceiver({ settings, clock }: Pick<Deps, "settings" | "clo
     if (!(await isSigned(signature, bytes))) throw unsigned(c);
     const raw = textOf(bytes);
     const { event, action, data } = parse(raw);
-    const hash = await sha256Hex(bytes);
+    const hash = await hashing.sha256Hex(bytes);
     const item = event === "issue_comment" ? data?.issue : data?.id;
     return { raw, hash, lane: item ?? hash, event, action };
   };

@@ -14,7 +14,10 @@ export function createBodyReader(limit: number): (request: Request) => Promise<U
   let large = 0;
 
   return async (request) => {
-    if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+    const announced = request.headers.get("content-length");
+    if (Number(announced ?? 0) > limit) throw tooLarge(limit);
+    // The host reads no more than was announced, and in one piece it costs far less than as a stream.
+    if (announced !== null && Number(announced) <= SMALL) return whole(request);
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
     const chunks: Uint8Array[] = [];
@@ -41,6 +44,14 @@ export function createBodyReader(limit: number): (request: Request) => Promise<U
       reader.releaseLock();
     }
   };
+}
+
+async function whole(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await request.arrayBuffer());
+  } catch (cause) {
+    throw new BreakConnection("The sender went away", { cause });
+  }
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,4 @@
-type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
-
-const encoder = new TextEncoder();
+import { type Hashing, webHashing } from "../hashing.ts";
 
 /** The 32 bytes of a signature written as exactly 64 lower-case hex characters; undefined for any other writing. */
 export function parseSignature(header: string | undefined): Uint8Array<ArrayBuffer> | undefined {
@@ -12,15 +10,10 @@ export function parseSignature(header: string | undefined): Uint8Array<ArrayBuff
  * Whether a body is signed (HMAC-SHA256) under one of the secrets. Every secret is tried, and the platform compares,
  * so the time tells nothing about them.
  */
-export function createSignatureCheck(secrets: readonly string[]) {
-  let keys: Promise<Key[]> | undefined;
+export function createSignatureCheck(secrets: readonly string[], hashing: Hashing = webHashing) {
+  const checks = secrets.map((secret) => hashing.hmacCheck(secret));
   return async (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<boolean> => {
-    keys ??= Promise.all(secrets.map(importKey));
-    const verdicts = (await keys).map((key) => crypto.subtle.verify("HMAC", key, signature, body));
-    return (await Promise.all(verdicts)).includes(true);
+    const verdicts = await Promise.all(checks.map((check) => check(signature, body)));
+    return verdicts.includes(true);
   };
-}
-
-function importKey(secret: string): Promise<Key> {
-  return crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
 }

@@ -32,8 +32,8 @@ export async function readComments(deps: ObserveDeps, item: KeptItem, source: So
 }
 
 /**
- * Takes one comment over from a webhook. Comments' times are not compared, so only an unknown one is taken as it is;
- * true when it differs from what is kept, and the comments are to be read.
+ * Takes one comment over from a webhook. Comments' times are not compared, so only an unknown one is taken as it is,
+ * and only when it is younger than the last complete read of the comments; true when the comments are to be read.
  */
 export async function observeComment(
   deps: ObserveDeps,
@@ -45,6 +45,8 @@ export async function observeComment(
     const [kept] = await deps.store.read<KeptComments>([keys.comments(item.snapshot.id)]);
     const known = kept?.value.known[comment.id];
     if (known !== undefined) return { read: known !== (await hashOf(comment)) };
+    // The last complete read would have seen it: it was deleted before, and its webhook comes late.
+    if (kept?.value.read && comment.created_at <= (item.detailsAt ?? "")) return { read: true };
     const seen = { listed: [comment], whole: false };
     const result = await take(deps, item, kept?.value ?? NONE, kept?.rev ?? 0, seen, source, "webhook");
     if (result !== "stale") return { read: false };
@@ -98,7 +100,8 @@ async function take(
       return itemFacts(deps, source.project, item, task, { comment: { id: task.comment, text } });
     },
   });
-  const result = await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: next }], jobs: decision.jobs });
+  const put = [{ key, value: next }, ...decision.put];
+  const result = await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs });
   if (result !== "kept") return "stale";
   decision.tell();
   return "kept";

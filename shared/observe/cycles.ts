@@ -94,7 +94,7 @@ async function observeCycle(
     const events = kept || seen.isNew ? cycleEvents(kept?.value.phase, cycle.phase) : [];
     const facts = async () => cycleFacts(deps, project, cycle, date);
     const decision = await decide(deps, { key, rev, events, correlation, via: "read", facts });
-    const put = [{ key, value: cycle, sets: [sets.cycles(project.id)] }];
+    const put = [{ key, value: cycle, sets: [sets.cycles(project.id)] }, ...decision.put];
     if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") continue;
     decision.tell();
     return "kept";

@@ -103,7 +103,7 @@ export async function keepItem(deps: ObserveDeps, step: Step): Promise<"kept" | 
   });
   const result = await deps.store.commit({
     expect: [[key, rev], ...(step.also?.expect ?? [])],
-    put: [itemPut(next), ...(step.also?.put ?? [])],
+    put: [itemPut(next), ...decision.put, ...(step.also?.put ?? [])],
     jobs: [...decision.jobs, ...step.jobs, ...ripples(step)],
   });
   if (result !== "kept") return "stale";

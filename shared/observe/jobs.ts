@@ -31,21 +31,21 @@ export function readJob(project: string, item: string, { correlation, cause }: C
   return job(`read:${item}:${cause}:${at}`, `item:${item}`, { do: "read", project, item, queued: at, correlation }, at);
 }
 
-/** Comments and relations are read when a read has seen the item change since they were last read. */
+/** Comments and relations are read when a read has seen the item change since they were last read; nothing else waits for it. */
 export function detailsJob({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
   if (gone !== undefined || detailsAt === snapshot.updatedAt) return [];
   const { id: item, project, updatedAt } = snapshot;
-  return [job(`details:${item}:${updatedAt}`, `item:${item}`, { do: "details", project, item, correlation })];
+  return [job(`details:${item}:${updatedAt}`, `details:${item}`, { do: "details", project, item, correlation })];
 }
 
 /** What a webhook said of a comment differs from what is kept: all of them are read. */
 export function commentsJob(project: string, item: string, { correlation, cause }: Cause): Job {
-  return job(`details:${item}:${cause}`, `item:${item}`, { do: "details", project, item, correlation });
+  return job(`details:${item}:${cause}`, `details:${item}`, { do: "details", project, item, correlation });
 }
 
 /** The relations of an item that was there before us, read once, when there is quota to spare. */
 export function fillJob({ id: item, project }: Snapshot, correlation: string): Job {
-  return job(`fill:${item}`, "fill", { do: "fill", project, item, correlation });
+  return job(`fill:${item}`, `fill:${project}`, { do: "fill", project, item, correlation });
 }
 
 export function evaluateJob(item: string, cause: string, correlation: string): Job {

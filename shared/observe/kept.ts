@@ -75,4 +75,6 @@ export interface KeptEdge {
   blockerProject: string;
   /** It was there before us, and whether its blocker holds it up has not been reckoned yet: reckoning it tells nobody. */
   unsaid?: boolean;
+  /** Nobody has seen the blocker, and a read did not find it: archived before us, perhaps. It holds nobody up. */
+  absent?: boolean;
 }

@@ -150,7 +150,7 @@ export async function keepProject(
     via: "read",
     facts: async () => projectFacts(deps, project, project.createdAt),
   });
-  const put = [projectPut(project)];
+  const put = [projectPut(project), ...decision.put];
   if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") return "stale";
   decision.tell();
   return "kept";

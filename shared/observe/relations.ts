@@ -8,6 +8,7 @@ import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
 import { isReadable, newSince } from "./projects.ts";
+import { readItem } from "./read.ts";
 
 /** Reads an item's relations, where Plane has them (not on v1.2), and takes over who waits for whom. */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: Source): Promise<void> {
@@ -81,7 +82,8 @@ export async function dropEdges(deps: ObserveDeps, id: string, correlation: stri
 }
 
 /**
- * Reckons anew which open blockers an item has, from the kept relations and snapshots; no request to Plane.
+ * Reckons anew which open blockers an item has, from the kept relations and snapshots. A blocker nobody has seen is
+ * read once where its project can be; beside that no request to Plane.
  * Blockers that count, or count no longer, only because of relations that were there before us are taken over without
  * telling anyone: until such a blocker itself has been seen, nobody knows whether it was open.
  */
@@ -93,14 +95,16 @@ export async function evaluate(deps: ObserveDeps, id: string, correlation: strin
     if (!project || !isReadable(project.value)) return;
     const edges = await all<KeptEdge>(deps, sets.blockers(id));
     const items = await deps.store.read<KeptItem>(edges.map((row) => keys.item(row.value.blocker)));
-    // A blocker nobody has seen yet counts as open: starting too early is worse than waiting for the next read.
-    const open = edges.filter((_, i) => holdsOthersUp(items[i]?.value));
+    const unknown = edges.filter((row, i) => !items[i] && !row.value.absent);
+    if (await lookFor(deps, unknown, correlation)) continue;
+    // A blocker that cannot be read yet counts as open: starting too early is worse than waiting.
+    const open = edges.filter((row, i) => holdsOthersUp(items[i]?.value) && !(row.value.absent && !items[i]));
     const blockers = open.map((row) => row.value.blocker).sort();
     const changed = [
       ...blockers.filter((blocker) => !kept.value.blockers.includes(blocker)),
       ...kept.value.blockers.filter((blocker) => !blockers.includes(blocker)),
     ];
-    const seen = edges.filter((row, i) => row.value.unsaid && items[i]);
+    const seen = edges.filter((row, i) => row.value.unsaid && (items[i] || row.value.absent));
     if (changed.length === 0 && seen.length === 0) return;
 
     const next: KeptItem = { ...kept.value, blockers };
@@ -120,6 +124,23 @@ export async function evaluate(deps: ObserveDeps, id: string, correlation: strin
     });
     if (result === "kept") return;
   }
+}
+
+/** Reads blockers nobody has seen, in projects that have been read: an archived one, say, is in no list. True when it did. */
+async function lookFor(deps: ObserveDeps, unknown: Row<KeptEdge>[], correlation: string): Promise<boolean> {
+  const projects = await deps.store.read<KeptProject>(unknown.map((row) => keys.project(row.value.blockerProject)));
+  let looked = false;
+  for (const [i, { key, value, rev }] of unknown.entries()) {
+    const project = projects[i]?.value;
+    if (!project?.baseline || !isReadable(project)) continue;
+    looked = true;
+    await readItem(deps, value.blocker, { project, correlation });
+    const [found] = await deps.store.read([keys.item(value.blocker)]);
+    if (found) continue;
+    const put = [{ key, value: { ...value, absent: true }, sets: edgeSets(value) }];
+    await deps.store.commit({ expect: [[key, rev]], put });
+  }
+  return looked;
 }
 
 /** All items that wait for something, each looked at again: heals what a lost job left behind (rule 10). */

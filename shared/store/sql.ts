@@ -1,16 +1,17 @@
 import { checkCommit, checkKey, checkMs, checkName } from "./checked.ts";
-import { following, PAGE, REMEMBER } from "./counter.ts";
+import { PAGE, REMEMBER } from "./counter.ts";
 import type { Key, Ms, Store } from "./port.ts";
 import { sqlBuckets } from "./sql/buckets.ts";
+import { sqlCounter } from "./sql/counter.ts";
 import { sqlDead } from "./sql/dead.ts";
-import { numberOf, type SqlDriver } from "./sql/driver.ts";
+import type { SqlDriver } from "./sql/driver.ts";
 import { groupCommit } from "./sql/group.ts";
 import { sqlJobs } from "./sql/jobs.ts";
 import { sqlKept } from "./sql/kept.ts";
 import { sqlLeases } from "./sql/leases.ts";
 import { createTables } from "./sql/schema.ts";
 
-/** So many rows of each kind that have run out are forgotten with each change: more than one change can add. */
+/** So many rows of each kind that have run out are forgotten for each change: more than one change can add. */
 const SWEEP = 50;
 
 interface SqlStoreOptions {
@@ -26,19 +27,15 @@ interface SqlStoreOptions {
 
 /** The store in portable SQL. Throws when the tables cannot be made; the driver is then still open. */
 export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone = false }: SqlStoreOptions): Store {
-  function next(): number {
-    const [row = {}] = driver.exec("SELECT last FROM counter");
-    const number = following(numberOf(row, "last"), clock());
-    driver.exec("UPDATE counter SET last = ?", number);
-    return number;
-  }
+  const { next, save, forget } = sqlCounter(driver, clock);
   const kept = sqlKept({ driver, clock, next });
   const leases = sqlLeases({ driver, clock, remember });
   const jobs = sqlJobs({ driver, clock, next, remember });
   const dead = sqlDead({ driver, clock, jobs });
   const buckets = sqlBuckets({ driver, clock });
-  const group = groupCommit(driver);
+  const group = groupCommit({ ...driver, transaction });
   let closed = false;
+  let changes = 0;
 
   driver.transaction(() => {
     createTables(driver);
@@ -54,8 +51,28 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
     return group.queue(work);
   }
 
-  function sweep() {
-    for (const part of [kept, leases, jobs, buckets]) part.sweep(SWEEP);
+  /**
+   * What need not wait for the disk, because losing it together with the machine is what an end just before it would
+   * have been: jobs taken by nobody, a job worked but not settled, a quota that a start of the machine outlasts.
+   */
+  function laxChange<T>(work: () => T): Promise<T> {
+    open();
+    return group.queue(work, true);
+  }
+
+  /** What each change of a group would do for itself is done once for all of them. */
+  function transaction(run: () => void, isLax?: boolean) {
+    changes = 0;
+    try {
+      driver.transaction(() => {
+        run();
+        if (changes > 0) for (const part of [kept, leases, jobs, buckets]) part.sweep(SWEEP * changes);
+        save();
+      }, isLax);
+    } catch (error) {
+      forget();
+      throw error;
+    }
   }
 
   return {
@@ -80,7 +97,7 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
       return change(() => {
         if (fence && !leases.holds(...fence)) return "fenced";
         if (expect.some(([key, rev]) => kept.rev(key) !== rev)) return "stale";
-        sweep();
+        changes += 1;
         kept.put(puts);
         jobs.add(added);
         return "kept";
@@ -99,14 +116,14 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
     },
     async take(queue, ttl, max) {
       const length = checkMs("ttl", ttl);
-      return change(() => {
-        sweep();
+      return laxChange(() => {
+        changes += 1;
         return jobs.take(queue, length, max);
       });
     },
     async settle(job, how) {
       const checked = "retryAt" in how ? { retryAt: checkMs("retryAt", how.retryAt) } : how;
-      return change(() => jobs.settle(job, checked));
+      return laxChange(() => jobs.settle(job, checked));
     },
     async dead(queue, limit = PAGE) {
       open();
@@ -117,11 +134,11 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
     },
     async spend(bucket, n, limit, window) {
       const [name, length] = [checkName("bucket", bucket), checkMs("window", window)];
-      return change(() => buckets.spend(name, n, limit, length));
+      return laxChange(() => buckets.spend(name, n, limit, length));
     },
     async hold(bucket, wait) {
       const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];
-      return change(() => buckets.hold(name, length));
+      return laxChange(() => buckets.hold(name, length));
     },
     async stats() {
       open();

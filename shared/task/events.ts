@@ -115,9 +115,20 @@ export interface Body {
   correlation: string;
 }
 
+/** Why a consumer does nothing about an event, or nothing in one place. */
+export interface Held {
+  consumer: string;
+  /** No rule asks for it; a rule silences it; a rule asks for it, and where it would go is not set up. */
+  why: "no_rule" | "muted" | "not_set_up";
+  /** The rule that silences it, or the one that asks in vain. */
+  rule?: string;
+}
+
 /** A consumer's rule list: pure. `needsActor` says whether `facts.actor` must be read when the hint does not tell. */
 export interface Consumer {
   name: string;
   needsActor(event: Event): boolean;
   decide(event: Event, facts: Facts, correlation: string): Action[];
+  /** What `decide` leaves out, and why: for the trail. Absent: it has nothing to say about that. */
+  held?(event: Event, facts: Facts): Held[];
 }

@@ -3,9 +3,8 @@ import { files, readEnvironment } from "../../runtime/node/files.ts";
 import { startRuntime } from "../../runtime/node.ts";
 import { openStore } from "../../runtime/stores/open.ts";
 import { parseSettings } from "../../shared/config.ts";
-import { manifestWith } from "./house.ts";
+import { manifestWith, NO_LIMITS } from "./manifest.ts";
 import { mortal, STEPS } from "./mortal.ts";
-import { NO_LIMITS } from "./outside.ts";
 
 /** What a test hands in and no setting says, as JSON in the first argument. */
 const handed = z

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createStory } from "../../demo/story.ts";
 import { createHouse } from "./house.ts";
-import { CHAT, keyOf, NO_LIMITS } from "./outside.ts";
+import { NO_LIMITS } from "./manifest.ts";
+import { CHAT, keyOf, PATIENT } from "./outside.ts";
 
 /** Plane takes titles of up to 255 characters. */
 const HOSTILE: [name: string, title: string, shown: string][] = [
@@ -20,7 +21,7 @@ test("18: hostile titles are shown as text in Telegram, and nothing in them beco
   const house = await createHouse({
     outbox: { limits: NO_LIMITS, burst: 0 },
     config: { notifications: [{ events: ["completed", "renamed", "comment_added"] }] },
-    telegram: { perSecondInChat: 1e6, perSecond: 1e6 },
+    telegram: PATIENT,
   });
   const { plane, telegram } = house;
   const project = house.project();

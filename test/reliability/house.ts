@@ -1,28 +1,19 @@
-import { manifest as whole } from "../../functions/index.ts";
-import { outbox } from "../../functions/telegram/outbox.ts";
 import { assemble } from "../../runtime/assemble.ts";
 import { createPrometheus } from "../../runtime/metrics.ts";
-import { parseSettings, type Settings } from "../../shared/config.ts";
-import type { Deps, Manifest } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/deps.ts";
 import { createApp } from "../../shared/http/app.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
 import type { Store } from "../../shared/store/port.ts";
+import { settingsOf } from "../shared/config/given.ts";
+import { manifestWith, type OutboxOptions } from "./manifest.ts";
 import { ADMIN, startOutside } from "./outside.ts";
 import { createTime } from "./time.ts";
-
-type OutboxOptions = NonNullable<Parameters<typeof outbox>[0]>;
 
 export interface HouseOptions extends Omit<NonNullable<Parameters<typeof startOutside>[0]>, "clock"> {
   /** What the settings file holds. */
   config?: object;
   env?: Record<string, string>;
   outbox?: OutboxOptions;
-}
-
-/** The whole manifest, with an outbox that keeps to other limits, and jobs of the dead taken up again after `ttl`. */
-export function manifestWith(options: OutboxOptions, ttl?: number): Manifest {
-  const workers = whole.workers.map((worker) => (worker.queue === "outbox" ? outbox(options) : worker));
-  return { ...whole, workers: workers.map((worker) => ({ ...worker, ttl: ttl ?? worker.ttl })) };
 }
 
 export type House = Awaited<ReturnType<typeof createHouse>>;
@@ -41,7 +32,10 @@ export interface Life {
 export async function createHouse(options: HouseOptions = {}) {
   const time = createTime();
   const outside = await startOutside({ ...options, clock: time.clock });
-  const settings = settingsOf({ ...outside.env, STORE_URL: "memory:", ...options.env }, options.config ?? {});
+  const settings = settingsOf(
+    { ...outside.env, STORE_URL: "memory:", GROUNDCREW_CONFIG: "config.json", ...options.env },
+    { "config.json": JSON.stringify(options.config ?? {}) },
+  );
   const manifest = manifestWith(options.outbox ?? {});
   const lines: Record<string, unknown>[] = [];
   let store = memoryStore({ clock: time.clock });
@@ -117,14 +111,4 @@ export async function createHouse(options: HouseOptions = {}) {
     },
   };
   return house;
-}
-
-export function settingsOf(env: Record<string, string>, config: object): Settings {
-  const file = { text: JSON.stringify(config), mode: 0o600 };
-  const parsed = parseSettings(
-    { ...env, GROUNDCREW_CONFIG: "config.json" },
-    { read: (path) => (path === "config.json" ? file : undefined) },
-  );
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.settings;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { STEPS } from "./mortal.ts";
-import { CHAT, keyOf, startOutside } from "./outside.ts";
+import { CHAT, keyOf, PATIENT, startOutside } from "./outside.ts";
 import { startProcess } from "./process.ts";
 import { FULL } from "./random.ts";
 import { doubled, invented, lost, toldOf } from "./told.ts";
@@ -9,7 +9,7 @@ const CHOSEN = FULL ? STEPS : (["after the snapshot is kept", "after the message
 
 for (const step of CHOSEN) {
   test(`2: kill -9 ${step} changes nothing in the end`, async () => {
-    const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+    const outside = await startOutside({ telegram: PATIENT });
     const project = outside.project();
     const items = outside.items(project, 5);
     outside.items(project, 1, "Left open");

@@ -3,15 +3,12 @@ import { createPlane } from "../../demo/plane/plane.ts";
 import type { Item, Project } from "../../demo/plane/types.ts";
 import type { TelegramLimits } from "../../demo/telegram/limits.ts";
 import { createTelegram } from "../../demo/telegram/server.ts";
-import type { Limits } from "../../functions/telegram/limits.ts";
 import { sign } from "../runtime/plane-headers.ts";
+import { PLENTY } from "./manifest.ts";
 
 export const CHAT = 4711;
 export const ADMIN = "admin-token-of-the-reliability-tests";
 export const TICK = "tick-token-of-the-reliability-tests";
-/** So that no limit of Plane or Telegram makes a test of something else take hours. */
-export const PLENTY = 100_000;
-export const NO_LIMITS: Limits = { perSecondInChat: PLENTY, perMinuteInGroup: PLENTY, perSecond: PLENTY };
 
 interface OutsideOptions {
   clock?: () => number;
@@ -23,6 +20,13 @@ interface OutsideOptions {
 }
 
 export type Outside = Awaited<ReturnType<typeof startOutside>>;
+
+/** A Telegram that never says no, for tests of something else. */
+export const PATIENT: Partial<TelegramLimits> = {
+  perSecondInChat: PLENTY,
+  perMinuteInGroup: PLENTY,
+  perSecond: PLENTY,
+};
 
 /** Everything outside the product: a Plane and a Telegram that keep ledgers of what they really received. */
 export async function startOutside(options: OutsideOptions = {}) {

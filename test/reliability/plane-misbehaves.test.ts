@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Fault } from "../../demo/plane/control.ts";
 import { createHouse } from "./house.ts";
-import { CHAT, keyOf, NO_LIMITS } from "./outside.ts";
+import { NO_LIMITS } from "./manifest.ts";
+import { CHAT, keyOf, PATIENT } from "./outside.ts";
 import { early, mostInAMinute } from "./quota.ts";
 import { chance as chanceFor, FULL, sized } from "./random.ts";
 import { doubled, invented, lost, toldOf } from "./told.ts";
@@ -10,7 +11,7 @@ const CONFIG = { notifications: [{ events: ["completed"] }] };
 const OPTIONS = {
   outbox: { limits: NO_LIMITS, burst: 0 },
   config: CONFIG,
-  telegram: { perSecondInChat: 1e6, perSecond: 1e6 },
+  telegram: PATIENT,
 };
 const LIST = /\/work-items\/\?/;
 
@@ -24,7 +25,7 @@ test("12: no request comes before a Retry-After is over, and never more than the
   const retryAfter = 17;
   const done: string[] = [];
   let refusals = 0;
-  for (let hour = 0; hour < sized(36, 6); hour += 1) {
+  for (let hour = 0; hour < sized(36, 3); hour += 1) {
     for (let n = 0; n < 40; n += 1) {
       const item = chance.pick(items);
       plane.addComment(item, `<p>${hour}.${n}</p>`);
@@ -36,12 +37,15 @@ test("12: no request comes before a Retry-After is over, and never more than the
       done.push(keyOf(project, finished));
     }
     house.bodies();
-    plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter }, 1 + chance.below(2));
-    refusals += 1;
+    if (hour % 3 < 2) {
+      plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter }, 1 + chance.below(2));
+      refusals += 1;
+    }
     const answer = await house.tick();
     expect(answer.status).toBe(200);
     plane.faults.clear();
-    await time.pass(chance.below(60_000));
+    if (hour % 3 < 2) await time.pass(chance.below(60_000));
+    else await house.quiet();
   }
   await house.quiet();
   const { requests } = plane.ledger;
@@ -52,6 +56,8 @@ test("12: no request comes before a Retry-After is over, and never more than the
   expect(refused.length).toBeGreaterThanOrEqual(refusals);
   expect(early(requests, retryAfter * 1_000)).toEqual([]);
   expect(mostInAMinute(requests)).toBeLessThanOrEqual(60);
+  // There was more to ask than the quota gives to background calls, or this shows nothing.
+  expect(mostInAMinute(requests)).toBeGreaterThanOrEqual(30);
   const told = toldOf(telegram, CHAT);
   expect({ lost: lost(told, done), invented: invented(told, done), doubled: doubled(told) }).toEqual({
     lost: [],
@@ -103,15 +109,6 @@ async function misbehave(fault: Fault) {
   plane.editItem(first, { state: "Done" });
   house.bodies();
   plane.ledger.clear();
-  let atOnce = 0;
-  let most = 0;
-  plane.faults.beforeRequest(async ({ path }) => {
-    if (!LIST.test(path)) return;
-    atOnce += 1;
-    most = Math.max(most, atOnce);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    atOnce -= 1;
-  });
   const mend = plane.faults.add({ path: LIST }, fault);
   const began = time.clock();
   const both = await Promise.all([
@@ -120,10 +117,9 @@ async function misbehave(fault: Fault) {
   ]);
   expect(time.clock() - began).toBeLessThanOrEqual(IN_TIME);
   const lists = plane.ledger.requests.filter(({ path }) => LIST.test(path));
-  // Four tries of the one poll; the second asker got its report or made one poll more.
+  // The tries of one poll: who asks while it runs gets its report.
   expect(lists.length).toBeGreaterThan(0);
-  expect(lists.length).toBeLessThanOrEqual(8);
-  expect(most).toBe(1);
+  expect(lists.length).toBeLessThanOrEqual(4);
   for (const answer of both) expect([200, 503]).toContain(answer.status);
   expect(telegram.calls).toEqual([]);
 

@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createHouse } from "./house.ts";
-import { CHAT, keyOf, NO_LIMITS } from "./outside.ts";
+import { NO_LIMITS } from "./manifest.ts";
+import { CHAT, keyOf, PATIENT } from "./outside.ts";
 import { doubled, lost, toldOf } from "./told.ts";
 
 const OPTIONS = {
   outbox: { limits: NO_LIMITS, burst: 0 },
   config: { notifications: [{ events: ["completed"] }] },
-  telegram: { perSecondInChat: 1e6, perSecond: 1e6 },
+  telegram: PATIENT,
 };
 const answered = z.object({
   dead_letters: z.array(z.object({ queue: z.string(), id: z.string(), reason: z.string() })),

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createHouse } from "./house.ts";
-import { keyOf, NO_LIMITS } from "./outside.ts";
+import { NO_LIMITS } from "./manifest.ts";
+import { keyOf, PATIENT } from "./outside.ts";
 import { mostInAMinute } from "./quota.ts";
 import { chance } from "./random.ts";
 
@@ -12,14 +13,14 @@ test("3: with every webhook lost, the next poll finds each of 100 changes and de
     rateLimit: 60,
     outbox: { limits: NO_LIMITS, burst: 0 },
     config: { notifications: [{ events: EVENTS }] },
-    telegram: { perSecondInChat: 1e6, perSecond: 1e6 },
+    telegram: PATIENT,
   });
   const { plane, telegram, ada } = house;
   const projects = [house.project("ONB", "Onboarding"), house.project("OPS", "Operations")];
   const all = projects.flatMap((project) => house.items(project, 150).map((item) => ({ project, item })));
   await house.begin();
   expect(telegram.calls).toEqual([]);
-  await house.time.pass(300_000);
+  await house.time.pass(300_000, 30_000);
 
   const wanted = new Set<string>();
   const kinds = ["Completed", "Cancelled", "Renamed", "Assigned", "Removed"] as const;

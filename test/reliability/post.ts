@@ -75,10 +75,6 @@ export function createPost({ chance, urls, headers, attempts = 5 }: PostOptions)
   const over = Promise.all(Array.from({ length: IN_FLIGHT }, lane));
   return {
     tally,
-    /** Answers so far, broken connections included. */
-    get sent() {
-      return tally.kept + tally.refused + tally.broken;
-    },
     put(body: string, forged = false) {
       letters.push({ body, forged, due: Date.now() + chance.below(SHUFFLE_MS), attempts: 0 });
     },

@@ -98,11 +98,11 @@ export async function startProcess({ env, config = {}, handed = {}, store }: Run
     /** Resolves when no job is waiting (dead letters aside). */
     async quiet(within = LONG_MS): Promise<void> {
       const end = Date.now() + within;
-      for (let still = 0; still < 3; ) {
+      for (let still = 0; still < 2; ) {
         const pending = await pendingOf(await ask("/health"));
         still = pending === 0 ? still + 1 : 0;
         if (Date.now() > end) throw new Error(`${pending} jobs still wait after ${within} ms`);
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        await new Promise((resolve) => setTimeout(resolve, 150));
       }
     },
   };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { redisIsHere, startRedis, type TestRedis } from "../redis.ts";
 import { head, open } from "../runtime/raw.ts";
-import { CHAT, keyOf, type Outside, startOutside } from "./outside.ts";
+import { CHAT, keyOf, type Outside, PATIENT, startOutside } from "./outside.ts";
 import { type Running, startProcess } from "./process.ts";
 import { chance as chanceFor, sized } from "./random.ts";
 import { doubled, invented, lost, toldOf } from "./told.ts";
@@ -47,7 +47,7 @@ describe.skipIf(!redisIsHere())("with Redis", () => {
     "4: while the store is down a webhook's connection is broken, and once it is back everything arrives",
     () =>
       withRedis(async (redis) => {
-        const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+        const outside = await startOutside({ telegram: PATIENT });
         const { project, items, runtime } = await begin(redis, outside, 6);
         for (const item of items) outside.plane.editItem(item, { state: "Done" });
         const bodies = outside.bodies();
@@ -78,7 +78,7 @@ describe.skipIf(!redisIsHere())("with Redis", () => {
     () =>
       withRedis(async (redis) => {
         const chance = chanceFor("redis under load");
-        const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+        const outside = await startOutside({ telegram: PATIENT });
         const { project, items, runtime } = await begin(redis, outside, sized(600, 120));
         const acknowledged: string[] = [];
         const answers = { kept: 0, broken: 0, other: 0 };
@@ -118,5 +118,36 @@ describe.skipIf(!redisIsHere())("with Redis", () => {
         expect(answers.broken).toBeGreaterThan(0);
       }),
     LIMIT_MS * 3,
+  );
+
+  test(
+    "13: a poll slower than its clock never overlaps itself, neither here nor in another process",
+    () =>
+      withRedis(async (redis) => {
+        const outside = await startOutside();
+        const { plane } = outside;
+        const project = outside.project();
+        outside.items(project, 3);
+        outside.bodies();
+        let atOnce = 0;
+        const seen: number[] = [];
+        plane.faults.beforeRequest(async ({ path }) => {
+          if (!path.includes("/work-items/?")) return;
+          atOnce += 1;
+          seen.push(atOnce);
+          await new Promise((resolve) => setTimeout(resolve, 1_300));
+          atOnce -= 1;
+        });
+        const env = { ...outside.env, POLL_CRON: "* * * * * *" };
+        const runtimes = await Promise.all([
+          startProcess({ env, store: redis.url }),
+          startProcess({ env, store: redis.url }),
+        ]);
+        await new Promise((resolve) => setTimeout(resolve, sized(30_000, 5_500)));
+        for (const runtime of runtimes) await runtime.kill();
+        expect(seen.length).toBeGreaterThanOrEqual(3);
+        expect(Math.max(...seen)).toBe(1);
+      }),
+    LIMIT_MS,
   );
 });

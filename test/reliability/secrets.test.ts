@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { CHAT, startOutside } from "./outside.ts";
+import { sign } from "../runtime/plane-headers.ts";
+import { CHAT, PATIENT, startOutside } from "./outside.ts";
 import { startProcess } from "./process.ts";
 
 const MARKED = {
@@ -68,7 +69,7 @@ function bytesUnder(folder: string): string {
 }
 
 test("21: marked secrets of the settings appear in no output, answer, metric, store file, message or process list", async () => {
-  const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+  const outside = await startOutside({ telegram: PATIENT });
   const { plane, telegram, env } = outside;
   const project = outside.project();
   const items = outside.items(project, 12);
@@ -79,8 +80,7 @@ test("21: marked secrets of the settings appear in no output, answer, metric, st
   };
   const given = { ...env, ...MARKED, PLANE_URL: wire.plane.url, TELEGRAM_API_ROOT: wire.telegram.url };
   const runtime = await startProcess({ env: { ...given, LOG_LEVEL: "debug" }, handed: { burst: 0 } });
-  const { createHmac } = await import("node:crypto");
-  const sign = (body: string) => createHmac("sha256", MARKED.PLANE_WEBHOOK_SECRET).update(body).digest("hex");
+  const signed = (body: string) => sign(body, MARKED.PLANE_WEBHOOK_SECRET);
   const said: string[] = [];
   const ask = async (path: string, init: RequestInit = {}) => {
     const answer = await runtime.ask(path, init);
@@ -93,19 +93,22 @@ test("21: marked secrets of the settings appear in no output, answer, metric, st
   for (let n = 0; n < 3; n += 1) await ask("/ticks/poll", { method: "POST", headers: tick });
   for (const item of items.slice(0, 10)) plane.editItem(item, { state: "Done", name: `${item.name} done` });
   const bodies = outside.bodies();
+  telegram.meet({ kind: "error", status: 400, description: `Bad Request: no such bot ${telegram.token}` });
   for (const body of bodies) {
-    const headers = outside.headers(body, sign(body));
+    const headers = outside.headers(body, signed(body));
     expect(await ask("/webhooks/plane", { method: "POST", headers, body })).toBe(200);
   }
-  telegram.meet({ kind: "error", status: 400, description: `Bad Request: ${MARKED.PLANE_API_KEY}` });
   await runtime.quiet(60_000).catch(() => undefined);
   for (let n = 0; n < 3; n += 1) await ask("/ticks/poll", { method: "POST", headers: tick });
+
+  await ask("/dead-letters", { headers: admin });
+  expect(said.at(-1)).toContain("no such bot [token]");
 
   const [body = ""] = bodies;
   expect(await ask("/webhooks/plane", { method: "POST", headers: outside.headers(body, "0".repeat(64)), body })).toBe(
     401,
   );
-  expect(await ask("/webhooks/plane", { method: "POST", headers: outside.headers("[", sign("[")), body: "[" })).toBe(
+  expect(await ask("/webhooks/plane", { method: "POST", headers: outside.headers("[", signed("[")), body: "[" })).toBe(
     400,
   );
   expect(await ask("/metrics", { headers: tick })).toBe(403);

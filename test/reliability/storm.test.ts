@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { redisIsHere, startRedis } from "../redis.ts";
-import { CHAT, keyOf, startOutside } from "./outside.ts";
+import { CHAT, keyOf, PATIENT, startOutside } from "./outside.ts";
 import { startProcess } from "./process.ts";
 import { chance as chanceFor, FULL, sized } from "./random.ts";
 import { storm } from "./storm.ts";
@@ -21,7 +21,7 @@ test(
   `1: a storm of ${FULL ? "10,000" : "some"} webhooks and three kill -9 lose, forge and double nothing`,
   async () => {
     const chance = chanceFor("storm");
-    const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+    const outside = await startOutside({ telegram: PATIENT });
     const project = outside.project();
     const items = outside.items(project, ITEMS);
     const decoys = outside.items(project, 20, "Decoy");
@@ -33,11 +33,11 @@ test(
     const sent = await storm({
       outside,
       runtimes: [runtime],
-      project,
       items,
       decoys,
       chance,
       kills: KILLS,
+      gently: !FULL,
       pace: sized(120, 60),
     });
     expect((await runtime.poll()).status).toBe(200);
@@ -65,7 +65,7 @@ test.skipIf(!redisIsHere())(
     const chance = chanceFor("storm on redis");
     const redis = await startRedis({ appendonly: "yes", "maxmemory-policy": "noeviction" });
     try {
-      const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+      const outside = await startOutside({ telegram: PATIENT });
       const project = outside.project();
       const items = outside.items(project, sized(400, 100));
       const decoys = outside.items(project, 10, "Decoy");
@@ -79,11 +79,11 @@ test.skipIf(!redisIsHere())(
       const sent = await storm({
         outside,
         runtimes,
-        project,
         items,
         decoys,
         chance,
         kills: KILLS,
+        gently: !FULL,
         pace: sized(80, 50),
       });
       expect((await first.poll()).status).toBe(200);

@@ -1,4 +1,4 @@
-import type { Item, Project } from "../../demo/plane/types.ts";
+import type { Item } from "../../demo/plane/types.ts";
 import type { Outside } from "./outside.ts";
 import { createPost } from "./post.ts";
 import type { Running } from "./process.ts";
@@ -7,13 +7,14 @@ import type { Chance } from "./random.ts";
 interface StormOptions {
   outside: Outside;
   runtimes: readonly Running[];
-  project: Project;
   /** Each is started, renamed, given a priority, and completed. */
   items: readonly Item[];
   /** Forged deliveries say that these are completed; nobody has touched them. */
   decoys: readonly Item[];
   chance: Chance;
   kills: number;
+  /** A runtime is killed again only after its first poll: one killed in a poll keeps the next waiting for its lease. */
+  gently: boolean;
   /** Edits a second. */
   pace: number;
 }
@@ -25,7 +26,7 @@ const FORGED = 0.05;
  * Real edits in Plane and their webhooks: a fifth doubled, a twentieth forged besides, all shuffled within 2 s, while
  * the runtimes are killed with `kill -9` again and again. Resolves when every delivery was answered or given up.
  */
-export async function storm({ outside, runtimes, project, items, decoys, chance, kills, pace }: StormOptions) {
+export async function storm({ outside, runtimes, items, decoys, chance, kills, gently, pace }: StormOptions) {
   const { plane } = outside;
   const post = createPost({
     chance,
@@ -77,6 +78,7 @@ export async function storm({ outside, runtimes, project, items, decoys, chance,
       killing = killing.then(async () => {
         await victim?.kill();
         await victim?.start();
+        if (gently) await victim?.poll();
       });
     }
     const ahead = began + (n * 1_000) / pace - Date.now();
@@ -86,5 +88,5 @@ export async function storm({ outside, runtimes, project, items, decoys, chance,
   for (const body of outside.bodies()) pass(body);
   await killing;
   await post.close();
-  return { ...post.tally, put, project: project.identifier, ms: Date.now() - began };
+  return { ...post.tally, put, ms: Date.now() - began };
 }

@@ -60,9 +60,10 @@ for (const kind of LOSSES) {
   }, 120_000);
 }
 
-test("14: 500 messages to 5 chats come each in order and at most one a second in a chat", async () => {
+const EACH = sized(100, 20);
+
+test(`14: ${5 * EACH} messages to 5 chats come each in order and at most one a second in a chat`, async () => {
   const chats = [101, 102, 103, 104, 105];
-  const each = sized(100, 20);
   const identifiers = chats.map((_, n) => `P${n}`);
   const house = await createHouse({
     chats,
@@ -75,11 +76,11 @@ test("14: 500 messages to 5 chats come each in order and at most one a second in
   const { plane, telegram } = house;
   const projects = identifiers.map((identifier, n) => {
     const project = house.project(identifier, `Project ${n}`);
-    return { project, items: house.items(project, each + 1) };
+    return { project, items: house.items(project, EACH + 1) };
   });
   await house.begin();
   const wanted = new Map<number, string[]>(chats.map((chat) => [chat, []]));
-  for (let n = 0; n < each; n += 1) {
+  for (let n = 0; n < EACH; n += 1) {
     for (const [index, { project, items }] of projects.entries()) {
       const item = items[n];
       if (!item) continue;
@@ -93,7 +94,7 @@ test("14: 500 messages to 5 chats come each in order and at most one a second in
   }
   await house.quiet();
   const { calls } = telegram;
-  expect(calls).toHaveLength(each * chats.length);
+  expect(calls).toHaveLength(EACH * chats.length);
   expect(calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   for (const chat of chats) {
     expect(order(calls, chat)).toEqual(wanted.get(chat));

@@ -9,8 +9,6 @@ const STEP_MS = 1_000;
 /** So many looks in a row must find nothing at work before time moves. */
 const QUIET_LOOKS = 3;
 
-export type Time = ReturnType<typeof createTime>;
-
 /**
  * Time as a number that only a test moves: never while a request is on its way, and then to the next moment somebody
  * waits for, at most a second. What happens at one moment is over before the next begins.

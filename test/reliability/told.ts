@@ -16,8 +16,12 @@ const SUMMARY = /^✅ ([\d,]+) tasks? completed in /;
 
 /** Reads the messages as people see them now. */
 export function toldOf(telegram: Telegram, ...chats: (number | string)[]): Told {
+  return toldIn(chats.flatMap((chat) => telegram.chat(chat).messages.map(({ text }) => text)));
+}
+
+export function toldIn(texts: readonly string[]): Told {
   const told: Told = { named: new Map(), total: 0, marked: 0 };
-  for (const { text } of chats.flatMap((chat) => telegram.chat(chat).messages)) {
+  for (const text of texts) {
     const marked = text.includes(MARK);
     if (marked) told.marked += 1;
     for (const line of text.split("\n")) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TELEGRAM_LIMITS } from "../../functions/telegram/limits.ts";
 import { createHouse } from "./house.ts";
-import { CHAT, keyOf, startOutside } from "./outside.ts";
+import { CHAT, keyOf, PATIENT, startOutside } from "./outside.ts";
 import { startProcess } from "./process.ts";
 import { sized } from "./random.ts";
 import { toldOf } from "./told.ts";
@@ -12,7 +12,7 @@ const EVENTS = ["created", "completed", "cancelled", "renamed", "removed", "comm
 const BULK = 200;
 
 test("9: started against an existing workspace nothing old is announced, also after the store is deleted", async () => {
-  const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+  const outside = await startOutside({ telegram: PATIENT });
   const { plane, telegram } = outside;
   const project = outside.project();
   const items = outside.items(project, sized(1_500, 150));
@@ -53,7 +53,7 @@ test("9: started against an existing workspace nothing old is announced, also af
 }, 180_000);
 
 test("3: with every webhook lost, one POST /ticks/poll of the real runtime finds 100 changes and deletions", async () => {
-  const outside = await startOutside({ telegram: { perSecondInChat: 1e6, perSecond: 1e6 } });
+  const outside = await startOutside({ telegram: PATIENT });
   const { plane, telegram } = outside;
   const project = outside.project();
   const items = outside.items(project, 160);

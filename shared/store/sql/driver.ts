@@ -2,8 +2,11 @@
 export interface SqlDriver {
   /** Runs one statement; `?` stand for the parameters, in order. */
   exec(sql: string, ...params: SqlValue[]): SqlRow[];
-  /** All that `run` does or, when it throws, nothing; returns when it is durable, else throws. */
-  transaction(run: () => void): void;
+  /**
+   * All that `run` does or, when it throws, nothing; returns when it is durable, else throws. With `isLax` it may return
+   * as soon as it outlives the process: when the machine itself fails it may be lost, but then all after it is, too.
+   */
+  transaction(run: () => void, isLax?: boolean): void;
   /** Calls `run` once soon, when what else arrived in this turn has been queued. */
   soon(run: () => void): void;
   close(): void;

@@ -4,13 +4,15 @@ import type { SqlDriver } from "./driver.ts";
 const MOST = 500;
 
 interface Work {
+  isLax: boolean;
   run(): () => void;
   reject(reason: unknown): void;
 }
 
 /**
  * Group commit: work that is queued in the same turn is done in one transaction, in order, each judged on its own.
- * A promise resolves only when that transaction is durable; when it fails, all of its promises reject.
+ * A promise resolves only when that transaction is durable; when it fails, all of its promises reject. A group of lax
+ * work alone need not outlive the machine.
  * A piece of work must throw only when the database fails, because it takes its whole group with it.
  */
 export function groupCommit(driver: SqlDriver) {
@@ -22,9 +24,12 @@ export function groupCommit(driver: SqlDriver) {
     if (group.length === 0) return;
     let answers: (() => void)[] = [];
     try {
-      driver.transaction(() => {
-        answers = group.map((work) => work.run());
-      });
+      driver.transaction(
+        () => {
+          answers = group.map((work) => work.run());
+        },
+        group.every((work) => work.isLax),
+      );
     } catch (error) {
       for (const work of group) work.reject(error);
       return;
@@ -33,9 +38,10 @@ export function groupCommit(driver: SqlDriver) {
   }
 
   return {
-    queue<T>(work: () => T): Promise<T> {
+    queue<T>(work: () => T, isLax = false): Promise<T> {
       return new Promise((resolve, reject) => {
         waiting.push({
+          isLax,
           run() {
             const value = work();
             return () => resolve(value);

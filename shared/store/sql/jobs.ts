@@ -12,9 +12,12 @@ interface Options {
 /** Waiting and taken jobs. A lane's row always points at its first job, so `take` looks at no other. */
 export function sqlJobs({ driver, clock, next, remember }: Options) {
   const seen = (queue: Queue, id: string) =>
-    driver.exec("SELECT 1 FROM job WHERE queue = ? AND id = ?", queue, id).length > 0 ||
-    driver.exec("SELECT 1 FROM dead WHERE queue = ? AND id = ?", queue, id).length > 0 ||
-    driver.exec("SELECT 1 FROM done WHERE queue = ? AND id = ? AND forget > ?", queue, id, clock()).length > 0;
+    driver.exec(
+      `SELECT 1 FROM job WHERE queue = ? AND id = ?
+       UNION ALL SELECT 1 FROM dead WHERE queue = ? AND id = ?
+       UNION ALL SELECT 1 FROM done WHERE queue = ? AND id = ? AND forget > ? LIMIT 1`,
+      ...[queue, id, queue, id, queue, id, clock()],
+    ).length > 0;
 
   function append({ queue, id, lane, text, at = clock() }: CheckedJob) {
     const seq = next();

@@ -114,6 +114,25 @@ test("a blocker in a project that is read later blocks silently, and its old end
   expect(crew.events()).toEqual([]);
 });
 
+test("an archived blocker, which no list shows, blocks nobody; its return from the archive does", async () => {
+  const crew = await createCrew();
+  const { plane } = crew;
+  const project = crew.project();
+  const item = plane.addItem(project, { name: "Guide" });
+  const blocker = plane.addItem(project, { name: "First" });
+  plane.relate(item, blocker);
+  plane.archiveItem(blocker);
+  crew.pass(MINUTE);
+  await crew.begin();
+  expect((await crew.kept(item))?.blockers).toEqual([]);
+  expect(await crew.requests(() => crew.poll())).toHaveLength(2);
+  expect(crew.events()).toEqual([]);
+  plane.restoreItem(blocker);
+  await crew.poll();
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 blocked"]);
+});
+
 test("a project we are let into later, follow later or that comes out of the archive brings nothing old", async () => {
   const crew = await createCrew({ projects: ["ONB", "HID", "ARC"] });
   const { plane } = crew;

@@ -108,7 +108,14 @@ function play({ crew, plane, people, projects }: Begun) {
           if (item) plane.deleteItem(item);
           return;
         case "archive project":
-          return plane.archiveProject(project);
+          // Plane shows no comments of an archived project. Who reads them before a poll knows of the archive finds
+          // none, and they are told when the item changes again. Accepted, so not played here.
+          plane.settle();
+          await poll.run(crew.deps);
+          await crew.drain();
+          plane.archiveProject(project);
+          await poll.run(crew.deps);
+          return;
         case "restore project":
           return plane.restoreProject(project);
         case "worker":
@@ -156,10 +163,9 @@ async function quiet(crew: Crew) {
   crew.plane.settle();
   crew.plane.deliveries.dropAll();
   for (let i = 0; i < 2; i += 1) {
-    await crew.settle();
-    crew.pass(300_000);
     await poll.run(crew.deps);
     await crew.settle();
+    crew.pass(300_000);
   }
 }
 
@@ -220,7 +226,6 @@ async function expectBelief(crew: Crew) {
     const kept = await crew.kept({ id });
     if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
     for (const who of belief.assigned) expect(kept?.snapshot.assignees).toContain(who);
-    expect(kept.startedAt === undefined || kept.startedAt.length > 0).toBe(true);
   }
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { poll } from "../../../functions/poll/project-pass.ts";
 import { createCrew } from "../../crew.ts";
 
 const MINUTE = 60_000;
@@ -49,6 +50,22 @@ test("a project our key is no longer in is silent; what changed meanwhile is tol
   await crew.poll();
   await crew.settle();
   expect(crew.events()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
+});
+
+test("what a project's items were to be asked waits while it is archived", async () => {
+  const { crew, plane, project, item } = await two();
+  plane.addComment(item, "<p>Words</p>");
+  crew.lose();
+  await poll.run({ ...crew.deps, kick: () => {} });
+  plane.archiveProject(project);
+  await poll.run(crew.deps);
+  await crew.drain();
+  crew.pass(60 * MINUTE);
+  await crew.drain();
+  plane.restoreProject(project);
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual(['ONB-1 comment_added "Words"']);
 });
 
 test("an answer that cannot be understood costs its own project a pass, not the others", async () => {

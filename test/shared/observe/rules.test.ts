@@ -528,6 +528,22 @@ describe("rule 8: comments are known by a hash of their content", () => {
   });
 });
 
+test("rule 8: the late webhook of a comment that came and went between two reads tells nothing", async () => {
+  const { crew, plane, item } = await known();
+  plane.editItem(item, { name: "Manual" });
+  crew.lose();
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  const comment = plane.addComment(item, "<p>One</p>");
+  plane.settle();
+  const [late] = plane.deliveries.pending.map(({ body }) => body);
+  plane.deleteComment(comment);
+  await crew.poll();
+  await crew.feed(late ?? "");
+  await crew.settle();
+  expect(crew.events()).toEqual([]);
+});
+
 describe("rule 9: what was there before us is known and silent", () => {
   test("webhooks are held until a project's first complete read", async () => {
     const { crew, plane } = await known();
