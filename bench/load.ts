@@ -137,7 +137,11 @@ function answersOf(socket: Socket): () => Promise<number | undefined> {
     broken = true;
     tell?.(undefined);
   });
-  return () => new Promise((resolve) => (broken ? resolve(undefined) : (tell = resolve)));
+  return () =>
+    new Promise((resolve) => {
+      if (broken) resolve(undefined);
+      else tell = resolve;
+    });
 }
 
 answerParent({ send: (given) => send(ordered.parse(given)) });

@@ -1,15 +1,24 @@
 import { createPlane } from "../demo/plane/plane.ts";
-import type { Item, Plane, Project } from "../demo/plane/types.ts";
-import { createTelegram, type Telegram } from "../demo/telegram/server.ts";
+import type { Item, Project, User } from "../demo/plane/types.ts";
+import { createTelegram } from "../demo/telegram/server.ts";
 
 /** Requests a minute: so many that Plane's limit is in no figure. */
-export const UNLIMITED = 100_000;
+const UNLIMITED = 100_000;
 export const ADMIN = "admin-token-of-the-bench";
+const DAY_MS = 86_400_000;
+
+interface OutsideOptions {
+  chats?: readonly number[];
+  /** Plane sends its webhooks by itself. */
+  autoDeliver?: boolean;
+}
+
+export type Outside = Awaited<ReturnType<typeof startOutside>>;
 
 /** A Plane and a Telegram in memory, and the settings with which the product works with them. */
-export async function startOutside(options: { chats?: readonly number[]; autoDeliver?: boolean } = {}) {
-  const { chats = [4711], autoDeliver = false } = options;
-  const plane = createPlane({ rateLimit: Number.POSITIVE_INFINITY, autoDeliver });
+export async function startOutside({ chats = [4711], autoDeliver = false }: OutsideOptions = {}) {
+  let ago = DAY_MS;
+  const plane = createPlane({ clock: () => Date.now() - ago, rateLimit: Number.POSITIVE_INFINITY, autoDeliver });
   const telegram = createTelegram({
     clock: Date.now,
     chats,
@@ -34,21 +43,39 @@ export async function startOutside(options: { chats?: readonly number[]; autoDel
   return {
     plane,
     telegram,
-    ada,
     env,
+    /** A project with its items; while the bench has not called `today`, they were made yesterday. */
+    fill(identifier: string, count: number, of: (index: number) => { state: string; assignees?: User[] }) {
+      const project: Project = plane.addProject({ name: `Project ${identifier}`, identifier });
+      const items: Item[] = Array.from({ length: count }, (_, i) =>
+        plane.addItem(project, { name: `Task ${i + 1} of ${identifier}`, ...of(i) }),
+      );
+      plane.settle();
+      plane.deliveries.dropAll();
+      return { project, items };
+    },
+    /** Plane's clock is right from now on. */
+    today() {
+      ago = 0;
+    },
     async stop() {
       await Promise.all([plane.stop(), telegram.stop()]);
     },
   };
 }
 
-export type Outside = Awaited<ReturnType<typeof startOutside>>;
-
-export function fill(plane: Plane, project: Project, count: number, state = "Todo"): Item[] {
-  const items = Array.from({ length: count }, (_, i) => plane.addItem(project, { name: `Task ${i + 1}`, state }));
-  plane.settle();
-  plane.deliveries.dropAll();
-  return items;
+/** A workspace as large as one of ours may become: every third task is open and belongs to an agent in turn. */
+export function fillWorkspace(
+  outside: Outside,
+  { agents, projects, items }: { agents: number; projects: number; items: number },
+) {
+  const crew = Array.from({ length: agents }, (_, i) => outside.plane.addUser({ name: `Agent${i + 1}` }));
+  const filled = Array.from({ length: projects }, (_, p) =>
+    outside.fill(`P${String(p + 1).padStart(2, "0")}`, items, (i) => {
+      const agent = crew[i % crew.length];
+      return i % 3 === 0 && agent ? { state: "Todo", assignees: [agent] } : { state: "Done" };
+    }),
+  );
+  const config = { agents: crew.map(({ display_name: name, email }) => ({ name, email })) };
+  return { filled, config };
 }
-
-export type { Telegram };

@@ -77,6 +77,7 @@ export async function assemble(parts: Parts): Promise<Deps> {
     consumers: manifest.consumers(settings),
     ...(scrape && { scrape }),
     ticks: createTicks(manifest.ticks, () => deps),
+    stopping: signal,
     kick: () => (keep ? keep(pump.drain()) : pump.kick()),
     drain: () => pump.drain(),
     askPoll: (reason) => askPoll(reason),

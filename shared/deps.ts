@@ -37,6 +37,8 @@ export interface Deps {
   fetch: typeof fetch;
   /** Resolves after so many milliseconds, or at once when the signal is aborted: the only way to wait. */
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
+  /** Aborted when the runtime stops: what would go on, a page's event stream for one, ends. */
+  stopping: AbortSignal;
   /** Says that jobs may be waiting: they are worked soon. */
   kick: () => void;
   /** Works all jobs that are due and answers how many were settled. */
@@ -68,8 +70,11 @@ export interface Tick {
 
 export interface Route {
   path: string;
-  /** `public` needs no token (health, signed webhooks); `tick` takes TICK_TOKEN or ADMIN_TOKEN; `admin` only the latter. */
-  access: "public" | "tick" | "admin";
+  /**
+   * `public` needs no token (health, signed webhooks); `tick` takes TICK_TOKEN or ADMIN_TOKEN; `admin` only the latter;
+   * `page` takes ADMIN_TOKEN or the cookie of a page that has signed in with it.
+   */
+  access: "public" | "tick" | "admin" | "page";
   app: (deps: Deps) => Hono;
 }
 

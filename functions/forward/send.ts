@@ -4,6 +4,8 @@ import type { Deps, Worker } from "../../shared/deps.ts";
 import { messageOf } from "../../shared/errors.ts";
 import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
+import { type Receipt, receiptKey } from "../../shared/why/chat.ts";
+import { TRAIL_MS } from "../../shared/why/trail.ts";
 import { forwardName } from "./rules.ts";
 
 const body = z.object({
@@ -50,9 +52,19 @@ export const forward: Worker = {
     const answer = await post(deps, url, headersOf(target.secret, job.id, deps.clock(), payload), payload);
     const host = new URL(url).host;
     deps.log.info("forwarded", { correlation, job: job.id, host, tries: job.tries, outcome: answer.outcome });
-    return answer.ok ? { done: true } : again(deps, job, answer);
+    if (!answer.ok) return again(deps, job, answer);
+    await receipt(deps, job);
+    return { done: true };
   },
 };
+
+/** For the page only: that it cannot be kept is no reason to post the event again. */
+async function receipt({ store, clock, log }: Pick<Deps, "store" | "clock" | "log">, job: Leased): Promise<void> {
+  const put = [{ key: receiptKey(job.id), value: { at: clock() } satisfies Receipt, expires: TRAIL_MS }];
+  await store.commit({ put }).catch((thrown: unknown) => {
+    log.warn("forwarded, without a receipt", { job: job.id, error: messageOf(thrown) });
+  });
+}
 
 function headersOf(secret: string, id: string, now: Ms, payload: string): Record<string, string> {
   const timestamp = new Date(now);

@@ -19,7 +19,8 @@ const UNREADABLE_MS = 300_000;
 /** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
 export const observe: Worker = {
   queue: "observe",
-  ttl: 300_000,
+  // As with webhooks, twice is once; but a call of Plane may wait 90 s for its turn.
+  ttl: 120_000,
   parallel: 4,
   async work(deps, job) {
     const body = observeBody.parse(job.body);

@@ -1,5 +1,7 @@
 import type { Key, Leased, Ms } from "../../shared/store/port.ts";
 import type { Chat } from "../../shared/telegram/bot.ts";
+import { deliveryKey } from "../../shared/why/chat.ts";
+import { TRAIL_MS } from "../../shared/why/trail.ts";
 import type { Told } from "./burst.ts";
 
 /** What is kept of a chat: the message that what follows within the burst is folded into. */
@@ -16,6 +18,8 @@ export interface Burst {
   refreshAt?: Ms;
   /** Of the notices that are not shown yet, for the log; the last few. */
   correlations: string[];
+  /** Where the message is kept as people see it. */
+  record: Key;
 }
 
 /**
@@ -37,14 +41,14 @@ export const NO_ATTEMPT: Attempt = { doubtful: false, failures: 0 };
 
 /** For a burst whose message shows everything: long past any burst. */
 export const BURST_KEPT: Ms = 3_600_000;
-/** As long as the engine remembers a done job's id. */
-export const TOLD_KEPT: Ms = 2 * 86_400_000;
+/** As long as the trail, which tells by it what became of a job; longer than the engine remembers a done job's id. */
+export const TOLD_KEPT: Ms = TRAIL_MS;
 /** Longer than any wait for a human to mend a setting or replay a dead letter. */
 export const ATTEMPT_KEPT: Ms = 30 * 86_400_000;
 
 export const chatKey = (chat: Chat): Key => `chat:${chat}`;
 /** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */
-export const toldKey = ({ id }: Leased): Key => `told:${encodeURI(id)}`;
+export const toldKey = ({ id }: Leased): Key => deliveryKey(id);
 export const attemptKey = ({ id }: Leased): Key => `attempt:${encodeURI(id)}`;
 
 /** The chat of a lane `telegram:<chat>`; undefined for any other lane. */

@@ -1,4 +1,5 @@
-import type { Kept, Settlement } from "../../shared/store/port.ts";
+import type { Kept, Put, Settlement } from "../../shared/store/port.ts";
+import { alsoShown, type ChatMessage } from "../../shared/why/chat.ts";
 import {
   ATTEMPT_KEPT,
   type Attempt,
@@ -12,7 +13,7 @@ import {
 import { holdChat, room } from "./limits.ts";
 import { message } from "./messages.ts";
 import type { Refresh } from "./notice.ts";
-import { send, why } from "./send.ts";
+import { asSeen, send, why } from "./send.ts";
 import { refreshJob } from "./tell.ts";
 import { commitDone, DONE, delayAfter, later, type Work } from "./work.ts";
 
@@ -26,10 +27,12 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   const [attempt] = await deps.store.read<Attempt>([attemptKey(job)]);
   if (attempt?.value.anew) return anew(work, kept, attempt);
 
+  const seen = await seenBefore(work, burst);
   const wait = await room(deps.store, chat, work.limits);
   if (wait > 0) return later(work, wait);
   if (!work.inTime()) return later(work, 0);
-  const outcome = await bot.edit(chat, messageId, message(burst.told, look, burst.repeat));
+  const shown = message(burst.told, look, burst.repeat);
+  const outcome = await bot.edit(chat, messageId, shown);
   const {
     correlations,
     told: { count },
@@ -37,7 +40,7 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   const fields = { job: job.id, chat: String(chat), messageId, notices: count, correlations };
   if (outcome.kind === "edited") {
     deps.log.info("telegram message edited", fields);
-    return edited(work, kept, correlation);
+    return edited(work, kept, (now) => asSeen(work, now, shown, alsoShown(seen, count, deps.clock())), correlation);
   }
   if (outcome.kind === "gone") {
     deps.log.info("telegram message is gone, it is sent anew", { ...fields, reason: outcome.reason });
@@ -62,17 +65,20 @@ async function again(work: Work, attempt: Kept<Attempt> | undefined, learnt: Par
   return later(work, wait);
 }
 
-async function edited(work: Work, kept: Kept<Burst>, correlation: string): Promise<Settlement> {
+async function edited(
+  work: Work,
+  kept: Kept<Burst>,
+  asSeenNow: (burst: Burst) => Put,
+  correlation: string,
+): Promise<Settlement> {
   const { deps, job, chat } = work;
   const key = chatKey(chat);
-  const { refreshAt: _, ...burst } = kept.value;
-  const shown = burst.told.count;
+  const { refreshAt: _, ...before } = kept.value;
+  const shown = before.told.count;
+  const burst: Burst = { ...before, shown, correlations: [] };
   const outcome = await commitDone(work, {
     expect: [[key, kept.rev]],
-    put: [
-      { key, value: { ...burst, shown, correlations: [] }, expires: BURST_KEPT },
-      { key: attemptKey(job), value: undefined },
-    ],
+    put: [{ key, value: burst, expires: BURST_KEPT }, asSeenNow(burst), { key: attemptKey(job), value: undefined }],
   });
   if (outcome === "kept") return DONE;
   // Somebody else went on while this try slept: the message may now show less than it did.
@@ -89,10 +95,16 @@ async function edited(work: Work, kept: Kept<Burst>, correlation: string): Promi
 }
 
 async function anew(work: Work, kept: Kept<Burst>, attempt: Kept<Attempt> | undefined): Promise<Settlement> {
-  const { told, since, correlations } = kept.value;
-  const settled = await send(work, { told, correlations, attempt, burst: kept, since });
+  const { told, since, correlations, record } = kept.value;
+  const seen = await seenBefore(work, kept.value);
+  const settled = await send(work, { told, correlations, attempt, burst: kept, since, anew: { record, seen } });
   if ("dead" in settled) await forgetRefresh(work, kept);
   return settled;
+}
+
+async function seenBefore({ deps }: Work, { record }: Burst): Promise<ChatMessage["shown"]> {
+  const [kept] = await deps.store.read<ChatMessage>([record]);
+  return kept?.value.shown ?? [];
 }
 
 /** The refresh is set aside: the next notice of this chat asks for another one, which shows all there is. */

@@ -1,5 +1,7 @@
-import type { Kept, Settlement } from "../../shared/store/port.ts";
+import type { Kept, Key, Put, Settlement } from "../../shared/store/port.ts";
 import type { Failure } from "../../shared/telegram/bot.ts";
+import type { RichText } from "../../shared/telegram/text.ts";
+import { alsoShown, type ChatMessage, type Delivery, messageKey, messagePut } from "../../shared/why/chat.ts";
 import type { Told } from "./burst.ts";
 import {
   ATTEMPT_KEPT,
@@ -25,6 +27,8 @@ interface Sending {
   burst: Kept<Burst> | undefined;
   /** Store time at which the burst began. */
   since: number;
+  /** The message that is gone and sent anew: the new one takes its place in what is kept. */
+  anew?: { record: Key; seen: ChatMessage["shown"] };
 }
 
 /**
@@ -53,11 +57,12 @@ export async function send(work: Work, sending: Sending): Promise<Settlement> {
   if (mine !== "kept") return later(work, 0);
   if (!work.inTime()) return notDone(work, { ...earlier, doubtful }, 0);
 
-  const outcome = await bot.send(chat, message(told, look, doubtful));
+  const shown = message(told, look, doubtful);
+  const outcome = await bot.send(chat, shown);
   const fields = { job: job.id, chat: String(chat), notices: told.count, repeat: doubtful, correlations };
   if (outcome.kind === "sent") {
     deps.log.info("telegram message sent", { ...fields, messageId: outcome.messageId });
-    return sent(work, sending, outcome.messageId, doubtful);
+    return sent(work, sending, shown, outcome.messageId, doubtful);
   }
   deps.log.warn("telegram message not sent", { ...fields, outcome: outcome.kind, ...why(outcome) });
   if (outcome.kind === "wait") {
@@ -72,10 +77,18 @@ export async function send(work: Work, sending: Sending): Promise<Settlement> {
   return notDone(work, failed, delayAfter(earlier.failures));
 }
 
-async function sent(work: Work, sending: Sending, messageId: number, repeat: boolean): Promise<Settlement> {
+async function sent(
+  work: Work,
+  sending: Sending,
+  rich: RichText,
+  messageId: number,
+  repeat: boolean,
+): Promise<Settlement> {
   const { job, chat, deps } = work;
-  const { told, since } = sending;
-  const burst: Burst = { messageId, since, told, shown: told.count, repeat, correlations: [] };
+  const { told, since, anew } = sending;
+  const record = anew?.record ?? messageKey(chat, messageId, since);
+  const seen = alsoShown(anew?.seen ?? [], told.count, deps.clock());
+  const burst: Burst = { messageId, since, told, shown: told.count, repeat, correlations: [], record };
   let rev = sending.burst?.rev ?? 0;
   for (;;) {
     const outcome = await commitDone(work, {
@@ -85,7 +98,8 @@ async function sent(work: Work, sending: Sending, messageId: number, repeat: boo
       ],
       put: [
         { key: chatKey(chat), value: burst, expires: BURST_KEPT },
-        { key: toldKey(job), value: { in: messageId }, expires: TOLD_KEPT },
+        { key: toldKey(job), value: { in: messageId, record, notice: 1 } satisfies Delivery, expires: TOLD_KEPT },
+        asSeen(work, burst, rich, seen),
         { key: attemptKey(job), value: undefined },
       ],
     });
@@ -94,6 +108,12 @@ async function sent(work: Work, sending: Sending, messageId: number, repeat: boo
     if (done) return DONE;
     rev = kept?.rev ?? 0;
   }
+}
+
+/** The burst's message as people see it now, for the page. */
+export function asSeen({ chat }: Work, burst: Burst, rich: RichText, shown: ChatMessage["shown"]): Put {
+  const { record, messageId, since, repeat } = burst;
+  return messagePut(record, { ...rich, chat: String(chat), messageId, at: since, repeat, shown });
 }
 
 /** Keeps what is `left` of this try's attempt, unless another try has begun its own, and comes back after `wait`. */

@@ -1,5 +1,6 @@
 import type { Job, Rev, Settlement } from "../../shared/store/port.ts";
 import type { Body } from "../../shared/task/events.ts";
+import type { Delivery } from "../../shared/why/chat.ts";
 import { NOTHING, withNotice } from "./burst.ts";
 import { type Attempt, attemptKey, type Burst, chatKey, TOLD_KEPT, toldKey } from "./chat.ts";
 import { send } from "./send.ts";
@@ -40,6 +41,7 @@ async function fold(work: Work, notice: Body, burst: Burst, rev: Rev): Promise<S
   const asked = burst.refreshAt !== undefined && now <= burst.refreshAt + OVERDUE;
   const refreshAt = asked ? burst.refreshAt : now + work.gather;
   const correlations = [...burst.correlations, notice.correlation].slice(-CORRELATIONS);
+  const delivery: Delivery = { in: burst.messageId, record: burst.record, notice: told.count };
   const outcome = await deps.store.commit({
     expect: [
       [chatKey(chat), rev],
@@ -47,7 +49,7 @@ async function fold(work: Work, notice: Body, burst: Burst, rev: Rev): Promise<S
     ],
     put: [
       { key: chatKey(chat), value: { ...burst, told, refreshAt, correlations } },
-      { key: toldKey(job), value: { in: burst.messageId }, expires: TOLD_KEPT },
+      { key: toldKey(job), value: delivery, expires: TOLD_KEPT },
     ],
     jobs: asked ? [] : [refreshJob(work, burst.messageId, String(told.count), now + work.gather, notice.correlation)],
   });

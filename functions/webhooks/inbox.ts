@@ -24,7 +24,8 @@ const UNFOLLOWED_MS = 600_000;
 /** Works the kept webhooks: each is an observation of what it names, and nothing more. */
 export const inbox: Worker = {
   queue: "inbox",
-  ttl: 180_000,
+  // Worked twice is worked once (the same ids, the same commits): short, so that a dead process delays nothing for long.
+  ttl: 30_000,
   parallel: 8,
   async work(deps, job) {
     const body = inboxBody.parse(job.body);

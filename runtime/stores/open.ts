@@ -3,8 +3,6 @@ import type { Log } from "../../shared/log.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
 import type { Ms, Store } from "../../shared/store/port.ts";
 import { steadyClock } from "./clock.ts";
-import { redisStore } from "./redis.ts";
-import { sqliteStore } from "./sqlite.ts";
 
 interface OpenStoreOptions {
   /** Stands, with a colon, before every key in Redis. */
@@ -18,8 +16,13 @@ interface OpenStoreOptions {
 /** Opens the store a URL names. Rejects, saying why, when it is refused, down, or the URL is of another kind. */
 export async function openStore(url: string, { prefix, clock, log }: OpenStoreOptions): Promise<Store> {
   if (url === "memory:") return memoryStore({ clock: clock ?? steadyClock() });
-  if (url.startsWith("file:")) return sqliteStore({ folder: folderOf(url), clock: clock ?? steadyClock() });
+  // Each engine is loaded only where it is used: ioredis alone is several megabytes.
+  if (url.startsWith("file:")) {
+    const { sqliteStore } = await import("./sqlite.ts");
+    return sqliteStore({ folder: folderOf(url), clock: clock ?? steadyClock() });
+  }
   if (/^rediss?:\/\//.test(url)) {
+    const { redisStore } = await import("./redis.ts");
     return redisStore({
       url,
       prefix,

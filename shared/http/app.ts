@@ -35,7 +35,7 @@ export function createApp(deps: Deps, options: AppOptions): Hono {
     }),
   );
   for (const route of options.routes) {
-    if (!options.open) app.use(`${route.path}/*`, access(settings, route.access));
+    if (!options.open) app.use(`${route.path}/*`, access(deps, route.access));
     app.route(route.path, route.app(deps));
   }
   app.notFound((c) => errorAnswer(c, new GroundcrewError("not_found", "There is nothing at this address.")));

@@ -208,6 +208,11 @@ function projectUrl(plane: { url: string; workspace: string } | undefined, id: s
   return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/projects/${id}/issues/` : "";
 }
 
-function itemUrl(plane: { url: string; workspace: string } | undefined, identifier: string, sequence: number): string {
+/** Where Plane shows a work item; "" without Plane. */
+export function itemUrl(
+  plane: { url: string; workspace: string } | undefined,
+  identifier: string,
+  sequence: number,
+): string {
   return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/browse/${identifier}-${sequence}/` : "";
 }

@@ -116,7 +116,9 @@ export function itemPut(item: KeptItem) {
   const { id, project, word } = item.snapshot;
   const key = keys.item(id);
   if (item.gone !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_MS };
-  return { key, value: item, sets: [sets.items(project), ...(isOpen(word) ? [sets.open(project)] : [])] };
+  const open = isOpen(word) ? [sets.open(project)] : [];
+  const waiting = item.blockers.length > 0 ? [sets.waiting] : [];
+  return { key, value: item, sets: [sets.items(project), ...open, ...waiting] };
 }
 
 /** A blocker's new state moves nothing on its dependants, and a project's end nothing on the project: we look. */

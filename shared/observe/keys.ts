@@ -27,8 +27,10 @@ export const sets = {
   items: (project: string): SetName => `items:${project}`,
   /** A project's items that are neither done nor cancelled. */
   open: (project: string): SetName => `open:${project}`,
-  /** All items with relations that make them wait. */
+  /** All relations that make an item wait. */
   edges: "edges",
+  /** All items that wait for an open blocker. */
+  waiting: "waiting",
   blockers: (blocked: string): SetName => `blockers:${blocked}`,
   dependants: (blocker: string): SetName => `dependants:${blocker}`,
   cycles: (project: string): SetName => `cycles:${project}`,

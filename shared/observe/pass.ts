@@ -51,7 +51,8 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
       if (current.began === "") current = await begin(deps, current, date);
     }
     const snapshots = await Promise.all(answer.data.results.map((row) => snapshotOf(deps, row)));
-    const wanted = snapshots.filter((snapshot) => snapshot.updatedAt >= depth);
+    // Plane lists the newest first; people are told in the order in which it happened.
+    const wanted = snapshots.filter((snapshot) => snapshot.updatedAt >= depth).reverse();
     const seen = { since: mark, began, ended: await deps.store.now() };
     await observePage(deps, current, wanted, seen, correlation, result);
     window += wanted.length;

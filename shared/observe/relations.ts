@@ -145,8 +145,9 @@ async function lookFor(deps: ObserveDeps, unknown: Row<KeptEdge>[], correlation:
 
 /** All items that wait for something, each looked at again: heals what a lost job left behind (rule 10). */
 export async function evaluateAll(deps: ObserveDeps, correlation: string): Promise<void> {
-  const blocked = new Set((await all<KeptEdge>(deps, sets.edges)).map((row) => row.value.blocked));
-  for (const id of blocked) await evaluate(deps, id, correlation);
+  const [edges, waiting] = await Promise.all([all<KeptEdge>(deps, sets.edges), all<KeptItem>(deps, sets.waiting)]);
+  const ids = [...edges.map((row) => row.value.blocked), ...waiting.map((row) => row.value.snapshot.id)];
+  for (const id of new Set(ids)) await evaluate(deps, id, correlation);
 }
 
 /** Everyone who waits for this item. */

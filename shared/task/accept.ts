@@ -101,6 +101,7 @@ function acceptRead(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { 
     snapshot = { ...snapshot, [field]: kept.snapshot[field] };
     rereadIn = Math.max(rereadIn ?? 0, Math.min(left, CONFIRM_AFTER_MS));
   }
+  if (doubt.labels !== undefined) snapshot = { ...snapshot, word: wordWithLabels(kept.snapshot, snapshot) };
   const next = alive(kept, snapshot, doubt);
   const changed = !sameSnapshot(kept.snapshot, snapshot) || !sameDoubt(kept.doubt, next.doubt);
   return { ...(changed && { next }), ...(rereadIn !== undefined && { rereadIn }) };
@@ -130,7 +131,13 @@ function withheld(kept: Snapshot, seen: Snapshot): { snapshot: Snapshot; losses:
   );
   const snapshot = { ...seen };
   for (const field of losses) snapshot[field] = kept[field];
+  if (losses.includes("labels")) snapshot.word = wordWithLabels(kept, seen);
   return { snapshot, losses };
+}
+
+/** A label can be what makes an item blocked: while its loss is doubted and the state stands, so does the word. */
+function wordWithLabels(kept: Snapshot, seen: Snapshot): Snapshot["word"] {
+  return kept.state === seen.state ? kept.word : seen.word;
 }
 
 /** A webhook that shows someone refutes the doubt; that the item was there when it was written does not say it still is. */

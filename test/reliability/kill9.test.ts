@@ -17,9 +17,10 @@ for (const step of CHOSEN) {
     const config = { notifications: [{ events: ["completed"] }] };
     const runtime = await startProcess({ env: outside.env, config, handed: { burst: 0 } });
     await runtime.poll();
+    await runtime.quiet();
     await runtime.kill();
 
-    // Its first look at once, so that what it dies of is the webhooks.
+    // Its first look is over and left nothing to do, so that what it dies of is the webhooks.
     await runtime.start({ die: { step, nth: 2 } });
     await runtime.poll();
     for (const item of items) outside.plane.editItem(item, { state: "Done" });

@@ -7,7 +7,7 @@ import { storm } from "./storm.ts";
 import { doubled, invented, lost, toldOf } from "./told.ts";
 
 /** Four deliveries an item (state, name, priority, state), a fifth of them doubled, a twentieth forged besides. */
-const ITEMS = sized(2_000, 150);
+const ITEMS = sized(2_050, 150);
 const KILLS = 3;
 const COMPLETED = { notifications: [{ name: "done", events: ["completed"] }] };
 /**

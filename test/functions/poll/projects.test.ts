@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { poll } from "../../../functions/poll/project-pass.ts";
 import { createCrew } from "../../crew.ts";
 
@@ -107,6 +108,45 @@ test("a blocker in an archived project neither blocks anew nor unblocks until th
   crew.lose();
   await crew.poll();
   expect(crew.events().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
+});
+
+test("who waits in an archived project is silent until the project is back, also when the blocker is deleted", async () => {
+  const { crew, plane, project, item, blocker } = await two();
+  plane.archiveProject(project);
+  await crew.poll();
+  plane.deleteItem(blocker);
+  await crew.poll();
+  await crew.poll();
+  expect(crew.events()).toEqual(["SEC-1 removed"]);
+  plane.restoreProject(project);
+  await crew.poll();
+  expect(crew.events()).toEqual(["ONB-1 unblocked"]);
+  expect((await crew.kept(item))?.blockers).toEqual([]);
+});
+
+test("another workspace on the same store is begun anew: nothing in it is announced", async () => {
+  const { crew, plane } = await two();
+  crew.pass(60 * MINUTE);
+  const other = plane.addWorkspace({ slug: "other", owner: crew.human });
+  const api = async (path: string, json: object) => {
+    const answer = await fetch(`${plane.url}/api/v1/workspaces/other/${path}`, {
+      method: "POST",
+      headers: { "x-api-key": crew.apiKey, "content-type": "application/json" },
+      body: JSON.stringify(json),
+    });
+    return z.object({ id: z.string() }).parse(await answer.json());
+  };
+  const project = await api("projects/", { name: "Theirs", identifier: "THE" });
+  await api(`projects/${project.id}/work-items/`, { name: "Old" });
+  if (crew.settings.plane) crew.settings.plane.workspace = other.slug;
+  await crew.restart();
+  crew.pass(MINUTE);
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual([]);
+  await api(`projects/${project.id}/work-items/`, { name: "New" });
+  await crew.poll();
+  expect(crew.events()).toEqual(["THE-2 created"]);
 });
 
 test("a project is completed once when its last open item ends, and again after new work", async () => {

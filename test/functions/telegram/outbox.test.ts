@@ -169,7 +169,7 @@ test("after a message nothing is kept but the burst and that it was told", async
   await rig.run();
   expect((await rig.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
     undefined,
-    { in: 2 },
+    { in: 2, record: expect.stringMatching(/^message:\d{13}:42:2$/), notice: 1 },
   ]);
 });
 

@@ -111,6 +111,20 @@ describe("rule 1: a webhook replaces only what is older, a read what nothing ove
   });
 });
 
+test("rule 1: a cycle made while the cycles were read is not forgotten and started again", async () => {
+  const { crew, plane, project } = await known();
+  const deps = slowly(crew.deps, async () => {
+    plane.addCycle(project, { name: "Sprint", start_date: "2026-11-20", end_date: "2026-11-30" });
+    await crew.deliver();
+  });
+  await readCycles(deps, (await sourceOf(crew, project)).project, "test");
+  expect(await crew.store.count(sets.cycles(project.id))).toBe(1);
+  plane.addCycle(project, { name: "Next", start_date: "2026-12-20", end_date: "2026-12-30" });
+  await crew.deliver();
+  await crew.settle();
+  expect(crew.events()).toEqual(["Sprint cycle_started"]);
+});
+
 describe("rule 2: cursors and details move only by reads", () => {
   test("a lost comment does not hide behind a newer edit that a webhook told", async () => {
     const { crew, plane, item } = await known({ random: () => 0 });

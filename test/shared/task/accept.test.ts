@@ -46,6 +46,14 @@ describe("a webhook", () => {
     const verdict = accept(kept({ [field]: ["x"] }), REV, webhook({ updatedAt: at(1), name: "New" }));
     expect(verdict).toEqual({ next: kept({ updatedAt: at(1), name: "New", [field]: ["x"] }), rereadIn: 0 });
   });
+  test("that sees no labels does not unblock what a label blocks", () => {
+    const verdict = accept(
+      kept({ labels: ["blocked"], word: "blocked" }),
+      REV,
+      webhook({ updatedAt: at(1), word: "todo" }),
+    );
+    expect(verdict.next?.snapshot).toMatchObject({ labels: ["blocked"], word: "blocked" });
+  });
   test("that shows somebody ends the doubt about the assignees, not the one about the item", () => {
     const before = kept(ada, { doubt: { assignees: 5, gone: 7 } });
     const verdict = accept(before, REV, webhook({ updatedAt: at(1), assignees: ["thot"] }));
@@ -159,4 +167,12 @@ test("two snapshots are the same when everything but the item's identity is", ()
     { project: "p" },
   ];
   for (const change of changes) expect(sameSnapshot(snapshot(), snapshot(change)), JSON.stringify(change)).toBe(false);
+});
+
+test("one read that sees no labels does not unblock what a label blocks; a second one does", () => {
+  const before = kept({ labels: ["blocked"], word: "blocked" });
+  const first = accept(before, REV, read({ word: "todo" }));
+  expect(first.next?.snapshot).toMatchObject({ labels: ["blocked"], word: "blocked" });
+  const second = accept(first.next, REV, read({ word: "todo" }, 3_010));
+  expect(second.next?.snapshot).toMatchObject({ labels: [], word: "todo" });
 });

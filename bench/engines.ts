@@ -1,0 +1,96 @@
+import { openStore } from "../runtime/stores/open.ts";
+import type { Leased, Store } from "../shared/store/port.ts";
+import { startRedis } from "../test/redis.ts";
+import { median, whole } from "./figures.ts";
+import { makeFolder } from "./folder.ts";
+import type { Line } from "./table.ts";
+
+/** So many callers at once, each waiting for its answer before it calls again. */
+const CALLERS = 10;
+const LANES = 100;
+/** About what a kept work item and a notice weigh. */
+const VALUE = { text: "x".repeat(1000) };
+
+export interface EngineSizes {
+  rounds: number;
+  /** Operations of a round, of each kind. */
+  count: number;
+}
+
+/** The engines side by side, in alternating rounds: a value kept with a job, a job taken and settled, a lease. */
+export async function engines({ rounds, count }: EngineSizes): Promise<Line[]> {
+  const folder = makeFolder();
+  const everysec = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
+  const always = await startRedis({ appendonly: "yes", appendfsync: "always" });
+  const open = (url: string) => openStore(url, { prefix: "bench" });
+  const stores: [string, Store][] = [
+    ["memory (tests)", await open("memory:")],
+    ["embedded file", await open(folder.env.STORE_URL)],
+    ["Redis, AOF each second", await open(everysec.url)],
+    ["Redis, AOF always", await open(always.url)],
+  ];
+  try {
+    const rates = new Map(stores.map(([name]) => [name, { commit: [], work: [], lease: [] } as Rates]));
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const [name, store] of stores) {
+        const measured = await once(store, round, count);
+        const kept = rates.get(name);
+        // The first round warms up.
+        if (kept && round > 0) for (const kind of KINDS) kept[kind].push(measured[kind]);
+      }
+    }
+    return [...rates].map(([name, { commit, work, lease }]) => ({
+      what: `store engine: ${name}`,
+      ours: `${whole(median(commit))} commits/s, ${whole(median(work))} take + settle/s, ${whole(median(lease))} leases/s`,
+    }));
+  } finally {
+    for (const [, store] of stores) await store.close();
+    await everysec.stop();
+    await always.stop();
+    folder.remove();
+  }
+}
+
+const KINDS = ["commit", "work", "lease"] as const;
+type Rates = Record<(typeof KINDS)[number], number[]>;
+
+async function once(store: Store, round: number, count: number): Promise<Record<(typeof KINDS)[number], number>> {
+  const commit = await timed(count, async (n) => {
+    const key = `item:${round}:${n}`;
+    const job = { id: key, queue: "outbox", lane: `chat:${n % LANES}`, body: VALUE } as const;
+    const outcome = await store.commit({
+      expect: [[key, 0]],
+      put: [{ key, value: VALUE, sets: ["items", "open"] }],
+      jobs: [job],
+    });
+    if (outcome !== "kept") throw new Error(outcome);
+  });
+  const work = await timed(count, async () => {
+    const job = await takeOne(store);
+    if (!(await store.settle(job, { done: true }))) throw new Error("a lease was lost");
+  });
+  const lease = await timed(count, async (n) => {
+    const leased = await store.lease(`claim:${n % LANES}`, "bench", 60_000);
+    if (!("fence" in leased)) throw new Error("the lease is held");
+  });
+  return { commit, work, lease };
+}
+
+/** At the end all that is left may be in lanes that others are at. */
+async function takeOne(store: Store): Promise<Leased> {
+  for (;;) {
+    const [job] = await store.take("outbox", 60_000, 1);
+    if (job) return job;
+  }
+}
+
+/** Runs so many operations and answers how many a second. */
+async function timed(count: number, operation: (n: number) => Promise<void>): Promise<number> {
+  let next = 0;
+  const began = performance.now();
+  const caller = async () => {
+    for (let n = next++; n < count; n = next++) await operation(n);
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return (count * 1000) / (performance.now() - began);
+}

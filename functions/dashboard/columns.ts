@@ -1,0 +1,46 @@
+import type { KeptItem, Priority, Word } from "../../shared/task/snapshot.ts";
+
+/** Where a card stands. */
+export type Column = "todo" | "in_progress" | "blocked" | "done";
+
+export const COLUMNS = ["todo", "in_progress", "blocked", "done"] as const satisfies readonly Column[];
+
+/** A work item as the board shows it; names where the store has ids. */
+export interface Card {
+  id: string;
+  key: string;
+  title: string;
+  project: string;
+  column: Column;
+  word: Word;
+  priority: Priority;
+  due: string | null;
+  /** Absent: it is no agent's. */
+  agent?: string;
+  assignees: string[];
+  labels: string[];
+  blockers: { id: string; key: string; title: string }[];
+  url: string;
+  /** Plane's time of the last change; when it was completed, for those that are. */
+  at: string;
+}
+
+/** A task is blocked by its state or by an open blocker. */
+export function columnOf({ snapshot, blockers }: KeptItem): Column {
+  const { word } = snapshot;
+  if (word === "done" || word === "cancelled") return "done";
+  return blockers.length > 0 ? "blocked" : word;
+}
+
+const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
+
+/** The most urgent first, then what is due first, then the oldest; what is done: the latest first. */
+export function inOrder(a: Card, b: Card): number {
+  if (a.column === "done" && b.column === "done") return compare(b.at, a.at);
+  const urgency = PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority);
+  return urgency || compare(a.due ?? "9", b.due ?? "9") || compare(a.at, b.at) || compare(a.id, b.id);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,49 @@
+import { html } from "hono/html";
+
+/** The page before its script runs: its frame, with nothing in it that is not the same for everybody. */
+export function pageHtml({ demo }: { demo: boolean }) {
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="color-scheme" content="light dark">
+<title>Groundcrew</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/assets/page.css">
+<script type="module" src="/assets/page.js"></script>
+${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="stylesheet" href="/demo/console.css">` : ""}
+</head>
+<body data-view="board">
+<a class="skip" href="#board" data-text="skip">Skip to the board</a>
+<header>
+<h1>Groundcrew</h1>
+<label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
+<p id="health"></p>
+<p id="live" data-is="off"></p>
+<label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
+<button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
+</header>
+<p id="lost" role="alert" hidden></p>
+<form id="sign-in" hidden>
+<h2 data-text="sign.in">Sign in</h2>
+<label for="token" data-text="sign.token">Admin token</label>
+<input id="token" type="password" autocomplete="current-password" required aria-describedby="token-why">
+<p id="token-why" data-text="sign.why"></p>
+<p id="sign-in-problem" role="alert"></p>
+<button data-text="sign.go">Sign in</button>
+</form>
+<div id="console"></div>
+<main>
+<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><div id="columns" aria-busy="true"></div></section>
+<section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Why</h2><p class="hint" data-text="why.hint"></p><p id="why-of"></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
+<section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" aria-busy="true"></div></section>
+</main>
+<nav id="views"><button data-view="board" data-text="board">Board</button><button data-view="why" data-text="why">Why</button><button data-view="chat" data-text="chat">Chat</button></nav>
+<p id="news" class="sr" role="status"></p>
+</body>
+</html>
+`;
+}
+
+export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;

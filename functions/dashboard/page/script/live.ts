@@ -1,0 +1,70 @@
+/** Hears that something changed, and finds the way back when the line is broken. */
+export const LIVE = `
+/** Milliseconds until the next try; each that fails doubles it. */
+const FIRST = 500;
+const LONGEST = 10_000;
+/** The server says something every 15 s. */
+const SILENCE = 40_000;
+
+let source;
+let backoff = FIRST;
+let watchdog;
+let countdown;
+
+function connect() {
+  source?.close();
+  clearTimeout(countdown);
+  source = new EventSource("/api/events");
+  const alive = () => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(lost, SILENCE);
+  };
+  source.addEventListener("change", () => {
+    alive();
+    backoff = FIRST;
+    online();
+    refresh();
+  });
+  source.addEventListener("beat", alive);
+  source.addEventListener("again", connect);
+  source.onerror = lost;
+  alive();
+}
+
+function online() {
+  at("live").dataset.is = "on";
+  at("live").textContent = t("live.on");
+  at("lost").hidden = true;
+  document.body.classList.remove("offline");
+}
+
+async function lost() {
+  source?.close();
+  clearTimeout(watchdog);
+  if (!at("sign-in").hidden) return;
+  at("live").dataset.is = "off";
+  at("live").textContent = "";
+  const status = await fetch("/api/chat", { cache: "no-store" }).then((answer) => answer.status, () => 0);
+  if (status === 401) return showSignIn();
+  const wait = Math.round(backoff * (0.75 + Math.random() / 2));
+  backoff = Math.min(backoff * 2, LONGEST);
+  // The page is served and only the stream is not: all streams are taken.
+  const full = status === 200 && backoff > 4 * FIRST;
+  document.body.classList.toggle("offline", status === 0);
+  sayLost(full, Date.now() + wait);
+  if (full) refresh();
+}
+
+function sayLost(full, until) {
+  clearTimeout(countdown);
+  const left = until - Date.now();
+  if (left <= 0) return connect();
+  at("lost").hidden = false;
+  at("lost").textContent = full ? t("live.full") : t("live.lost", { n: Math.ceil(left / 1000) });
+  countdown = setTimeout(() => sayLost(full, until), Math.min(left, 1000));
+}
+
+addEventListener("online", connect);
+addEventListener("pagehide", () => source?.close());
+addEventListener("pageshow", (event) => event.persisted && connect());
+`;

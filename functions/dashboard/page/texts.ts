@@ -1,0 +1,48 @@
+import type { EventKind } from "../../../shared/task/events.ts";
+import type { Priority, Word } from "../../../shared/task/snapshot.ts";
+import type { Column } from "../columns.ts";
+import { EN } from "./texts/en.ts";
+import { FR } from "./texts/fr.ts";
+
+type Prefixed<P extends string, K extends string> = `${P}.${K}`;
+
+/** Names of what the page says. `{…}` in a text is filled in. */
+export type TextName =
+  | Prefixed<"column", Column>
+  | Prefixed<"event", EventKind>
+  | Prefixed<"priority", Priority>
+  | Prefixed<"word", Word>
+  | Prefixed<"via", "webhook" | "read" | "relations">
+  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside">
+  | Prefixed<"held", "no_rule" | "muted" | "not_set_up">
+  | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
+  | Prefixed<"live", "on" | "lost" | "full">
+  | Prefixed<"sign", "in" | "out" | "token" | "why" | "go">
+  | Prefixed<"head", "when" | "seen" | "what" | "answer">
+  | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">
+  | Prefixed<"card", "agent" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody">
+  | Prefixed<"chat", "edited" | "notices" | "of">
+  | Prefixed<"news", "one" | "many">
+  | "board"
+  | "why"
+  | "chat"
+  | "why.hint"
+  | "why.of"
+  | "why.all"
+  | "more"
+  | "loading"
+  | "failed"
+  | "retry"
+  | "projects"
+  | "projects.all"
+  | "language"
+  | "someone"
+  | "agent"
+  | "beyond"
+  | "views"
+  | "skip";
+
+export type Texts = Record<TextName, string>;
+
+/** Everything the page says. A language that lacks a text does not type-check. */
+export const TEXTS: Record<"en" | "fr", Texts> = { en: EN, fr: FR };

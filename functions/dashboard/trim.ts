@@ -1,0 +1,45 @@
+import type { Deps, Tick } from "../../shared/deps.ts";
+import type { SetName } from "../../shared/store/port.ts";
+import { messages } from "../../shared/why/chat.ts";
+import { trail } from "../../shared/why/trail.ts";
+
+/** So many of each are kept at most, whatever their age: about 20 MB of trail and 10 MB of messages. */
+const LIMITS: readonly [SetName, number][] = [
+  [trail, 20_000],
+  [messages, 5_000],
+];
+const PAGE = 1_000;
+const AT_ONCE = 200;
+
+/** Keeps the trail and the chat from growing with what happens: the oldest beyond a number are forgotten before their time. */
+export const trim: Tick = {
+  name: "trim",
+  cron: () => "30 */10 * * * *",
+  sideBySide: true,
+  async run({ store }) {
+    const counts: Record<string, number> = {};
+    for (const [set, limit] of LIMITS) counts[set] = await trimmed(store, set, limit);
+    return counts;
+  },
+};
+
+/** Forgets what a set has beyond its newest `limit` and answers how many that were. */
+export async function trimmed(
+  store: Pick<Deps["store"], "count" | "scan" | "commit">,
+  set: SetName,
+  limit: number,
+): Promise<number> {
+  if ((await store.count(set)) <= limit) return 0;
+  let after: string | undefined;
+  for (let left = limit; left > 0; left -= PAGE) {
+    const page = await store.scan(set, after, Math.min(left, PAGE));
+    after = page.rows.at(-1)?.key ?? after;
+  }
+  let forgotten = 0;
+  for (;;) {
+    const { rows } = await store.scan(set, after, AT_ONCE);
+    if (rows.length === 0) return forgotten;
+    await store.commit({ put: rows.map(({ key }) => ({ key, value: undefined })) });
+    forgotten += rows.length;
+  }
+}
