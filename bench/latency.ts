@@ -8,21 +8,32 @@ import { deliveries } from "./shown.ts";
 import type { Line } from "./table.ts";
 import { pause, quiet } from "./watch.ts";
 
-const RATE = 50;
 const CHATS = 60;
 const FIRST_CHAT = 1001;
 
 const noted = z.array(z.tuple([z.string(), z.number()]));
 
+export interface LatencySizes {
+  /** Changes a second. Telegram takes 30 calls a second, so more than that must share messages. */
+  rates: readonly number[];
+  seconds: number;
+}
+
+export async function latency({ rates, seconds }: LatencySizes): Promise<Line[]> {
+  const lines: Line[] = [];
+  for (const rate of rates) lines.push(...(await at(rate, seconds)));
+  return lines;
+}
+
 /**
- * 50 tasks a second are completed, in 60 projects whose notices go to 60 chats: from the change in Plane to the notice
+ * So many tasks a second are completed, in 60 projects whose notices go to 60 chats: from the change in Plane to the notice
  * in the outbox, and to the message or edit that Telegram has taken.
  */
-export async function latency({ seconds }: { seconds: number }): Promise<Line[]> {
+async function at(rate: number, seconds: number): Promise<Line[]> {
   const chats = Array.from({ length: CHATS }, (_, i) => FIRST_CHAT + i);
   const outside = await startOutside({ chats, autoDeliver: true });
   const { plane, telegram } = outside;
-  const count = RATE * seconds;
+  const count = rate * seconds;
   const projects = chats.map((chat, i) => {
     const identifier = `C${i + 1}`;
     // One more than is completed, so that no project is.
@@ -48,7 +59,7 @@ export async function latency({ seconds }: { seconds: number }): Promise<Line[]>
       const { chat, items } = projects[n % CHATS] ?? { chat: 0, items: [] };
       const item = items[Math.floor(n / CHATS)];
       if (!item) throw new Error("too few items");
-      const early = began + (n * 1000) / RATE - Date.now();
+      const early = began + (n * 1000) / rate - Date.now();
       if (early > 0) await pause(early);
       changedAt.set(item.id, Date.now());
       byChat.get(chat)?.push(Date.now());
@@ -59,9 +70,9 @@ export async function latency({ seconds }: { seconds: number }): Promise<Line[]>
     const delivered = [...byChat].flatMap(([chat, changes]) => deliveries(telegram.chat(chat), changes));
     const refused = telegram.calls.filter(({ outcome }) => outcome === "429").length;
     return [
-      line(`change → due in the outbox at ${RATE} changes/s`, due, count, 1000),
+      line(`change → due in the outbox at ${rate} changes/s`, due, count, 1000),
       line(
-        `change → delivered over ${CHATS} chats, ${telegram.calls.length} calls, ${refused} refused`,
+        `change → delivered over ${CHATS} chats at ${rate} changes/s (${telegram.calls.length} calls, ${refused} refused)`,
         delivered,
         count,
         2000,

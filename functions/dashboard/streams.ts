@@ -52,9 +52,10 @@ export function createStreams(
     stream.controller.error(new Error("The reader is too slow."));
   }
 
-  function end(stream: Stream, last: string) {
+  /** @param last what is still said */
+  function end(stream: Stream, last?: string) {
     if (!streams.delete(stream)) return;
-    if ((stream.controller.desiredSize ?? 0) > 0) stream.controller.enqueue(encoder.encode(last));
+    if (last && (stream.controller.desiredSize ?? 0) > 0) stream.controller.enqueue(encoder.encode(last));
     stream.controller.close();
   }
 
@@ -74,7 +75,7 @@ export function createStreams(
       }
       await deps.wait(look, deps.stopping);
     }
-    for (const stream of [...streams]) end(stream, "");
+    for (const stream of [...streams]) end(stream);
     watching = false;
   }
 

@@ -37,7 +37,7 @@ function run(env: Record<string, string>, cwd = folder(), args = [MAIN]) {
 
 describe("The command line", () => {
   it("lists every setting that needs attention and exits 78", async () => {
-    const { code, out, err } = await run({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked" }).ended;
+    const { code, out, err } = await run({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
     expect(code).toBe(78);
     expect(out).toBe("");
     expect(err).toContain("Groundcrew cannot start: 5 settings need attention.");

@@ -16,7 +16,7 @@ const MARKED = {
   ADMIN_TOKEN: "marked-secret-admin-token",
   TICK_TOKEN: "marked-secret-tick-token",
 };
-const FORWARD = `whsec_markedsecretforward${"A".repeat(20)}`;
+const FORWARD = `whsec_markedsecretforward${"A".repeat(21)}`;
 const MARK = /marked-?secret/;
 
 async function listening(listener: RequestListener): Promise<string> {

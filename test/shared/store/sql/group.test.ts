@@ -5,12 +5,13 @@ import { groupCommit } from "../../../../shared/store/sql/group.ts";
 /** A database that only counts its transactions, and whose next turn comes when the test says so. */
 function countingDriver() {
   const turns: (() => void)[] = [];
-  const state = { sizes: [] as number[], fails: false };
+  const state = { sizes: [] as number[], lax: [] as boolean[], fails: false };
   const driver: SqlDriver = {
     exec: () => [],
-    transaction(run) {
+    transaction(run, isLax = false) {
       run();
       if (state.fails) throw new Error("disk full");
+      state.lax.push(isLax);
       state.sizes.push(log.length);
       log.length = 0;
     },
@@ -47,6 +48,18 @@ describe("group commit", () => {
     const kept = group.queue(() => 4);
     turn();
     expect(await kept).toBe(4);
+  });
+
+  test("a group waits for the disk as soon as one of its pieces must", async () => {
+    const { driver, state, turn } = countingDriver();
+    const group = groupCommit(driver);
+    const groups = [[true, true], [true, false], [false]];
+    for (const pieces of groups) {
+      const all = Promise.all(pieces.map((isLax) => group.queue(() => 1, isLax)));
+      turn();
+      await all;
+    }
+    expect(state.lax).toEqual([true, false, false]);
   });
 
   test("a great heap is done 500 at a time", async () => {

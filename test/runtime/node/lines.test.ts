@@ -1,0 +1,28 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { lineWriter } from "../../../runtime/node/lines.ts";
+
+describe("The log's lines", () => {
+  it("of one turn are written at once, in order, and those of the next with the next", async () => {
+    const written: string[] = [];
+    const write = lineWriter({ write: (text: string) => written.push(text) > 0 });
+    write("one");
+    write("two");
+    await new Promise(setImmediate);
+    write("three");
+    await new Promise(setImmediate);
+    expect(written).toEqual(["one\ntwo\n", "three\n"]);
+  });
+
+  it("are all there when the process ends in the same turn", () => {
+    const program = `import { lineWriter } from "./runtime/node/lines.ts";
+      const write = lineWriter(process.stdout);
+      for (let i = 0; i < 1000; i += 1) write("line " + i);
+      process.exit(3);`;
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", program], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(3);
+    expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
+  });
+});
