@@ -14,18 +14,27 @@ interface AgentOptions {
   projects: () => readonly Project[];
   tell: (text: string) => void;
   wait: (ms: number) => Promise<void>;
+  /** The demo ends: nothing is tried again. */
+  isOver: () => boolean;
   /** How long a step of its work takes. */
   pace: number;
 }
 
 /** Talks to Plane's public API over HTTP with the agent's own key, as any agent would. */
-export function scriptedAgent({ plane, user, key, projects, tell, wait, pace }: AgentOptions): ScriptedAgent {
+export function scriptedAgent({ plane, user, key, projects, tell, wait, isOver, pace }: AgentOptions): ScriptedAgent {
   const name = user.display_name;
 
   async function ask(method: string, path: string, json?: object): Promise<void> {
     const url = `${plane.url}/api/v1/workspaces/${plane.workspace.slug}/projects/${path}`;
     const headers = { "x-api-key": key, "content-type": "application/json" };
-    const response = await fetch(url, { method, headers, ...(json && { body: JSON.stringify(json) }) });
+    const request = { method, headers, ...(json && { body: JSON.stringify(json) }) };
+    let response = await fetch(url, request).catch(() => undefined);
+    if (!response && !isOver()) tell(`${name} cannot reach Plane and tries again until it can`);
+    while (!response && !isOver()) {
+      await wait(pace);
+      response = await fetch(url, request).catch(() => undefined);
+    }
+    if (!response) return;
     await response.body?.cancel();
     if (!response.ok) throw new Error(`${name}: Plane answered ${response.status} to ${method} ${path}`);
   }

@@ -1,11 +1,14 @@
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { startRuntime } from "../runtime/node.ts";
+import { wait as pause } from "../runtime/wait.ts";
 import { parseSettings, type Settings } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import { scriptedAgent } from "./agents.ts";
+import { createActs } from "./console/acts.ts";
+import { createTally } from "./console/tally.ts";
 import { createPlane } from "./plane/plane.ts";
 import { seedDemo } from "./plane/seed.ts";
+import { startRuntimeProcess } from "./runtime-process.ts";
 import { SCENES, type Stage } from "./scenes.ts";
 import { createStory } from "./story.ts";
 import { createTelegram } from "./telegram/server.ts";
@@ -66,15 +69,30 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
     POLL_CRON: "*/15 * * * * *",
   });
-  const runtime = await startRuntime(settings, { write: (line) => story.log(line) }).catch(async (thrown: unknown) => {
+  const tally = createTally(stage, () => telegram.chat(CHAT).messages);
+  tally.look();
+  const you = createActs({
+    stage,
+    telegram,
+    tally,
+    kill: () => runtime.kill(),
+    restarts: () => runtime.restarts,
+    tell: (text) => story.tell("Plane", text),
+  });
+  const runtime = await startRuntimeProcess(settings, {
+    log: (line) => story.log(line),
+    act: (name, input) => you.act(name, input),
+    tell: (text) => story.tell("demo", text),
+  }).catch(async (thrown: unknown) => {
     await outside();
     throw thrown;
   });
   story.tell("demo", "No settings are given: this is Groundcrew with a Plane, a Telegram and a team of its own.");
-  story.tell("demo", `It listens at ${runtime.url}. Stop it with Ctrl+C.\n`);
+  story.tell("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
   const shown = new Map<number, string>();
   const watch = setInterval(() => {
+    tally.look();
     for (const { id, text } of telegram.chat(CHAT).messages) {
       if (shown.get(id) === text) continue;
       story.chat(text, shown.has(id));
@@ -83,7 +101,7 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
   }, 200);
 
   const over = new AbortController();
-  const wait = (ms: number) => runtime.deps.wait(ms, over.signal);
+  const wait = (ms: number) => pause(ms, over.signal);
   const agents = ([stage.imhotep, stage.thot] as const).map((user, i) =>
     scriptedAgent({
       plane,
@@ -92,6 +110,7 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
       projects: () => stage.projects,
       tell: (text) => story.tell("Plane", text),
       wait,
+      isOver: () => over.signal.aborted,
       pace,
     }),
   );
@@ -133,6 +152,7 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
     async stop() {
       over.abort();
       clearInterval(watch);
+      you.stop();
       await runtime.stop();
       await outside();
     },

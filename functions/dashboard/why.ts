@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/deps.ts";
 import type { Person } from "../../shared/observe/names.ts";
-import type { Row } from "../../shared/store/port.ts";
+import type { Page, Row, SetName } from "../../shared/store/port.ts";
 import { itemTrail, trail, type Why } from "../../shared/why/trail.ts";
 import { createFates } from "./fate.ts";
 
@@ -10,14 +10,16 @@ export const why: Route = { path: "/api/why", access: "page", app };
 
 const DEFAULT = 50;
 const MOST = 200;
+/** So many lines are looked through for those of one project. */
+const LOOKED = 1_000;
 
 function app(deps: Pick<Deps, "store" | "cache">): Hono {
   const fatesOf = createFates(deps);
   return new Hono().get("/", async (c) => {
-    const { item, limit, before } = c.req.query();
+    const { item, limit, before, project } = c.req.query();
     const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT, 1), MOST);
     const set = item ? itemTrail(item) : trail;
-    const { rows, next } = await deps.store.scan<Why>(set, before || undefined, size);
+    const { rows, next } = await newest(deps.store, set, { before: before || undefined, size, project });
     const fates = await fatesOf(rows.flatMap(({ value }) => value.asked));
     const told = await Promise.all(rows.map((row) => asTold(row)));
     return c.json({ rows: told, ...(next !== undefined && { next }) });
@@ -34,6 +36,35 @@ function app(deps: Pick<Deps, "store" | "cache">): Hono {
       };
     }
   });
+}
+
+interface Wanted {
+  /** Older than this one. */
+  before: string | undefined;
+  size: number;
+  /** A project's identifier. */
+  project: string | undefined;
+}
+
+/** The newest lines that are wanted; fewer than `size` with a `next` when they are rare. */
+async function newest(
+  store: Pick<Deps["store"], "scan">,
+  set: SetName,
+  { before, size, project }: Wanted,
+): Promise<Page<Why>> {
+  const rows: Row<Why>[] = [];
+  let after = before;
+  for (let looked = 0; looked < LOOKED; looked += MOST) {
+    const page = await store.scan<Why>(set, after, project ? MOST : size);
+    for (const row of page.rows) {
+      if (project && row.value.project.identifier !== project) continue;
+      rows.push(row);
+      if (rows.length === size && (page.next || row !== page.rows.at(-1))) return { rows, next: row.key };
+    }
+    if (page.next === undefined) return { rows };
+    after = page.next;
+  }
+  return after === undefined ? { rows } : { rows, next: after };
 }
 
 /** An address may hold what is nobody's business; its host tells enough. */

@@ -16,7 +16,7 @@ export const OUR_SOURCE = "groundcrew";
 /** A comment as lists and webhooks tell it. */
 export type SeenComment = Pick<Comment, "id" | "comment_html" | "actor" | "external_source" | "created_at">;
 
-const NONE: KeptComments = { known: {}, read: false };
+const NONE: KeptComments = { known: {} };
 
 /** Reads all comments of an item and takes them over: added, edited and gone ones. */
 export async function readComments(deps: ObserveDeps, item: KeptItem, source: Source): Promise<void> {
@@ -46,7 +46,7 @@ export async function observeComment(
     const known = kept?.value.known[comment.id];
     if (known !== undefined) return { read: known !== (await hashOf(comment)) };
     // The last complete read would have seen it: it was deleted before, and its webhook comes late.
-    if (kept?.value.read && comment.created_at <= (item.detailsAt ?? "")) return { read: true };
+    if (comment.created_at <= (kept?.value.readAt ?? "")) return { read: true };
     const seen = { listed: [comment], whole: false };
     const result = await take(deps, item, kept?.value ?? NONE, kept?.rev ?? 0, seen, source, "webhook");
     if (result !== "stale") return { read: false };
@@ -68,7 +68,8 @@ async function take(
   source: Source,
   via: string,
 ): Promise<"kept" | "stale" | "same"> {
-  const next: KeptComments = { known: { ...kept.known }, read: kept.read || seen.whole };
+  const { updatedAt } = item.snapshot;
+  const next: KeptComments = { ...kept, known: { ...kept.known }, ...(seen.whole && { readAt: updatedAt }) };
   const found = new Map<string, SeenComment>();
   const since = seen.whole ? newSince(source.project) : source.project.began;
   const events: TaskEvent[] = [];
@@ -79,13 +80,13 @@ async function take(
     const hash = await hashOf(comment);
     next.known[id] = hash;
     if (before === hash || comment.external_source === OUR_SOURCE) continue;
-    if (before === undefined && (kept.read || comment.created_at >= since)) {
+    if (before === undefined && (kept.readAt !== undefined || comment.created_at >= since)) {
       events.push({ kind: "comment_added", comment: id, author });
     }
     if (before) events.push({ kind: "comment_edited", comment: id, author });
   }
   if (seen.whole) for (const id of Object.keys(kept.known)) if (!found.has(id)) next.known[id] = "";
-  if (kept.read === next.read && JSON.stringify(kept.known) === JSON.stringify(next.known)) return "same";
+  if (kept.readAt === next.readAt && JSON.stringify(kept.known) === JSON.stringify(next.known)) return "same";
 
   const key = keys.comments(item.snapshot.id);
   const decision = await decide(deps, {

@@ -60,8 +60,8 @@ export interface KeptCycle {
 export interface KeptComments {
   /** Comment id to the hash of its content; "" for one that is gone. */
   known: Record<string, string>;
-  /** Whether Plane's own list has been read, or only webhooks were seen. */
-  read: boolean;
+  /** Plane's `updated_at` of the item when its whole list was last asked for; absent: only webhooks were seen. */
+  readAt?: string;
 }
 
 export interface KeptRelations {

@@ -1,23 +1,9 @@
 /** The chat as the people in it see it: entities become elements, text stays text. */
 export const CHAT = `
-let extra = () => [];
-
-/** More messages to show among Telegram's: the demo's people write some. */
-export function alsoInChat(source) {
-  extra = source;
-}
-
-let lastMessages = [];
-
-export function redrawChat() {
-  drawMessages(lastMessages);
-}
-
 function drawMessages(messages) {
-  lastMessages = messages;
   const root = at("messages");
   root.setAttribute("aria-busy", "false");
-  const all = [...messages, ...extra()].sort((a, b) => a.at - b.at);
+  const all = [...messages].sort((a, b) => a.at - b.at);
   if (all.length === 0) {
     root.replaceChildren(h("p", { class: "empty" }, t("empty.chat")));
     return;
@@ -29,10 +15,10 @@ function drawMessages(messages) {
 }
 
 function drawMessage(message) {
-  return h("li", { class: message.by ? "message mine" : "message" },
+  return h("li", { class: "message" },
     h("div", { class: "text", dir: "auto" }, rich(message.text, message.entities ?? [])),
     h("div", { class: "meta" },
-      message.by ? h("span", {}, message.by) : h("span", {}, t("chat.of", { chat: message.chat })),
+      h("span", {}, t("chat.of", { chat: message.chat })),
       h("time", { datetime: new Date(message.at).toISOString() }, when(message.at)),
       message.notices > 1 && h("span", {}, t("chat.notices", { n: message.notices })),
       message.edits > 0 && h("span", {}, t("chat.edited", { at: when(message.editedAt) }))));

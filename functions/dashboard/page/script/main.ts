@@ -55,6 +55,7 @@ async function part(id, path, show) {
 function whyPath(before) {
   const query = new URLSearchParams({ limit: String(before ? 50 : Math.min(200, Math.max(50, trailRows.length))) });
   if (chosen) query.set("item", chosen.id);
+  else if (project) query.set("project", project);
   if (before) query.set("before", before);
   return "/api/why?" + query;
 }
@@ -138,6 +139,7 @@ at("sign-out").addEventListener("click", () => ask("/api/session", { method: "DE
 at("projects").addEventListener("change", (event) => {
   project = event.target.value;
   kept("project", project);
+  trailRows = [];
   refresh();
 });
 at("language").addEventListener("change", (event) => {

@@ -26,7 +26,7 @@ function drawTrail(rows, next) {
 }
 
 function drawWhy(row) {
-  const actor = row.actor && h("span", { class: "muted" }, " · ", h("bdi", {}, row.actor.name.slice(0, 60)), row.actor.isAgent && " (" + t("agent") + ")");
+  const actor = row.actor && h("span", { class: "muted" }, " · ", h("bdi", { class: "who", "data-agent": row.actor.isAgent ? "yes" : "no", title: row.actor.isAgent ? t("agent") : undefined }, row.actor.name.slice(0, 60)));
   return h("tr", {},
     h("td", { class: "when" }, h("time", { datetime: new Date(row.at).toISOString() }, when(row.at))),
     h("td", { class: "seen" }, h("span", { class: "via" }, t("via." + row.via)), actor),

@@ -62,7 +62,7 @@ select, input, .quiet, .go {
 
 main {
   flex: 1; min-height: 0; display: grid; gap: 12px; padding: 12px 16px 16px;
-  grid-template: minmax(0, 1.15fr) minmax(0, 1fr) / minmax(0, 1fr) 330px;
+  grid-template: minmax(0, 1.15fr) minmax(0, 1fr) / minmax(0, 1fr) 316px;
   grid-template-areas: "board chat" "why chat";
 }
 #board { grid-area: board; }
@@ -93,10 +93,11 @@ main h2 { padding: 0 2px 6px; }
 @media (max-width: 640px) {
   header { padding: 8px 12px; gap: 6px 8px; }
   header select { padding: 3px 4px; }
-  #projects { max-width: 31vw; }
-  #language { max-width: 78px; }
-  #health { order: 5; margin-left: 0; width: 100%; font-size: 12px; }
-  #live { margin-left: auto; }
+  #projects { max-width: 34vw; }
+  #language { width: 82px; }
+  #health { order: 5; margin-left: 0; flex: 1 1 50%; }
+  header .pick:last-of-type { order: 6; }
+  #live { margin-left: auto; font-size: 0; }
   main { display: block; padding: 10px 12px 70px; }
   main > section { display: none; }
   body[data-view="board"] #board, body[data-view="why"] #why, body[data-view="chat"] #chat { display: block; }
@@ -110,7 +111,7 @@ main h2 { padding: 0 2px 6px; }
   #views button[aria-current="true"] { color: var(--accent); font-weight: 650; box-shadow: inset 0 2px var(--accent); }
 }
 @media (prefers-reduced-motion: no-preference) {
-  .fresh { animation: fresh 1.6s ease-out; }
+  .fresh:not(.message), .message.fresh .text { animation: fresh 1.6s ease-out; }
   .found .text { animation: found 1.8s ease-out; }
   @keyframes fresh { from { background: color-mix(in srgb, var(--accent) 22%, var(--sheet)); } }
   @keyframes found { 0%, 60% { box-shadow: 0 0 0 2px var(--accent); } }

@@ -46,7 +46,8 @@ tbody tr:hover { background: color-mix(in srgb, var(--accent) 5%, transparent); 
 td.when, td.seen { white-space: nowrap; }
 td.when { font-variant-numeric: tabular-nums; color: var(--muted); width: 1%; }
 td.seen { width: 1%; }
-td.what { width: 36%; }
+td.what { min-width: 200px; }
+td.answer { width: 428px; }
 td.what b { font-weight: 600; }
 td.what .written { color: var(--muted); }
 button.key, .fate { border: 0; background: none; padding: 0; font-size: inherit; }
@@ -71,10 +72,7 @@ b[data-event="started"] { color: var(--in_progress); }
   display: inline-block; max-width: 100%; background: var(--sunk); border-radius: 4px 12px 12px 12px; padding: 7px 11px; white-space: pre-wrap;
   overflow-wrap: anywhere; unicode-bidi: plaintext;
 }
-.message.mine { justify-self: end; text-align: end; }
-.message.mine .text { text-align: start; border-radius: 12px 4px 12px 12px; background: color-mix(in srgb, var(--accent) 18%, var(--sheet)); }
-.message .meta { display: flex; gap: 8px; flex-wrap: wrap; font-size: 11.5px; color: var(--muted); padding: 1px 4px; }
-.message.mine .meta { justify-content: end; }
+.message .meta { display: flex; gap: 0 8px; flex-wrap: wrap; font-size: 11.5px; color: var(--muted); padding: 1px 4px; }
 .message code { font-family: var(--mono); font-size: 12px; }
 
 @media (max-width: 1080px) { #columns { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
@@ -84,7 +82,7 @@ b[data-event="started"] { color: var(--in_progress); }
   table, tbody { display: block; }
   thead { position: absolute; clip-path: inset(50%); }
   tr { display: flex; flex-wrap: wrap; gap: 1px 8px; padding: 8px 11px; border-top: 1px solid var(--line); }
-  tbody td { display: block; padding: 0; border: 0; width: auto; }
+  tbody td, tbody td.answer { display: block; padding: 0; border: 0; width: auto; }
   tbody td.when, tbody td.seen { width: auto; }
   td.when { order: 1; }
   td.seen { order: 2; }

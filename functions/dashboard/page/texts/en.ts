@@ -78,7 +78,7 @@ export const EN: Texts = {
   "sign.why": "The value of ADMIN_TOKEN in Groundcrew's settings.",
   "sign.go": "Sign in",
   "head.when": "When",
-  "head.seen": "Seen by",
+  "head.seen": "Seen by · done by",
   "head.what": "What happened",
   "head.answer": "Rule and delivery",
   "empty.board": "No project is followed yet. The first reading of Plane takes a moment.",

@@ -78,7 +78,7 @@ export const FR: Texts = {
   "sign.why": "La valeur de ADMIN_TOKEN dans les réglages de Groundcrew.",
   "sign.go": "Se connecter",
   "head.when": "Quand",
-  "head.seen": "Vu par",
+  "head.seen": "Vu par · fait par",
   "head.what": "Ce qui s’est passé",
   "head.answer": "Règle et remise",
   "empty.board": "Aucun projet n’est encore suivi. La première lecture de Plane prend un moment.",

@@ -1,0 +1,56 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import type { Page } from "playwright-core";
+import { startDemo } from "../../demo/start.ts";
+import { settingsOf } from "../shared/config/given.ts";
+import { launch } from "./browser.ts";
+
+/** Makes the pictures of the README from the running demo: `node test/browser/pictures.ts`. */
+const TO = "docs/pictures";
+const LARGEST = 200_000;
+
+const folder = mkdtempSync(join(tmpdir(), "groundcrew-pictures-"));
+const demo = await startDemo(settingsOf({ PORT: "0" }), {
+  write: () => {},
+  colour: false,
+  pace: 1_200,
+  folder: relative(process.cwd(), join(folder, "demo")),
+});
+const browser = await launch();
+mkdirSync(TO, { recursive: true });
+
+async function picture(page: Page, name: string) {
+  const path = `${TO}/${name}.png`;
+  // What has just come is still highlighted.
+  await page.waitForTimeout(1_800);
+  await page.screenshot({ path });
+  const { size } = statSync(path);
+  if (size > LARGEST) throw new Error(`${path} has ${size} bytes, more than ${LARGEST}.`);
+  process.stdout.write(`${path}  ${Math.round(size / 1000)} KB\n`);
+}
+
+try {
+  const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 850 } });
+  await page.goto(demo.url);
+  await page.waitForSelector('.fate[data-is="delivered"]', { timeout: 60_000 });
+  await page.waitForSelector('[data-column="in_progress"] .card >> nth=1');
+  await picture(page, "board");
+  await demo.finished;
+  await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture(page, "dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.click("#console summary");
+  await page.click('.card:has-text("Deploy it to staging") > button');
+  await page.waitForSelector("#why-of .chip");
+  await picture(page, "why");
+  const phone = await browser.newPage({ locale: "fr-FR", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 });
+  await phone.goto(demo.url);
+  await phone.waitForSelector(".card");
+  await picture(phone, "phone");
+} finally {
+  await browser.close();
+  await demo.stop();
+  rmSync(folder, { recursive: true, force: true });
+}

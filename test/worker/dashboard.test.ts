@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createTestHarness } from "wrangler";
+
+const ADMIN = "admin-token-of-tests";
+const worker = createTestHarness({
+  workers: [
+    {
+      configPath: "runtime/wrangler.jsonc",
+      vars: { PLANE_URL: "http://127.0.0.1:1", PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
+      secrets: { PLANE_API_KEY: "plane_api_of_this_test", ADMIN_TOKEN: ADMIN },
+    },
+  ],
+});
+
+beforeAll(async () => {
+  await worker.listen();
+}, 60_000);
+afterAll(() => worker.close());
+
+it("shows its page in workerd, to those who sign in", async () => {
+  const at = "https://crew.example.com";
+  const page = await worker.fetch(at);
+  expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);
+  expect(await (await worker.fetch(`${at}/assets/page.js`)).text()).toContain("EventSource");
+  expect((await worker.fetch(`${at}/api/board`)).status).toBe(401);
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ token: ADMIN });
+  const signedIn = await worker.fetch(`${at}/api/session`, { method: "POST", headers, body });
+  const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const board = await worker.fetch(`${at}/api/board`, { headers: { cookie } });
+  expect([board.status, await board.json()]).toMatchObject([200, { projects: [], demo: false }]);
+});
