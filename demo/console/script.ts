@@ -23,7 +23,7 @@ async function act(name, input) {
 
 const option = (value, text) => h("option", { value }, text.slice(0, 50));
 const problem = h("span", { class: "bad", role: "status" });
-const tally = h("span", { class: "tally", role: "status" });
+const tally = h("span", { class: "tally" });
 const title = h("span", {});
 const hint = h("span", { class: "hint" });
 const name = h("input", { type: "text", maxlength: 255, required: true });

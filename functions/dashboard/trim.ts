@@ -3,7 +3,7 @@ import type { SetName } from "../../shared/store/port.ts";
 import { messages } from "../../shared/why/chat.ts";
 import { trail } from "../../shared/why/trail.ts";
 
-/** So many of each are kept at most, whatever their age: about 20 MB of trail and 10 MB of messages. */
+/** So many of each are kept at most, whatever their age: about 35 MB of trail (1.7 KB a line, measured) and 10 MB of messages. */
 const LIMITS: readonly [SetName, number][] = [
   [trail, 20_000],
   [messages, 5_000],

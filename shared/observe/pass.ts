@@ -2,10 +2,10 @@ import { sameSnapshot } from "../task/accept.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { rows, rowsQuery, snapshotOf } from "./door.ts";
 import { itemPut, type ObserveDeps, observeItem, saysNothingNew } from "./item.ts";
-import { cyclesJob, detailsJob, fillJob } from "./jobs.ts";
+import { cyclesJob, detailsJob, fillJob, projectCheckJob } from "./jobs.ts";
 import type { KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
-import { newSince, planeDate, projectPut, shifted } from "./projects.ts";
+import { isNewProject, newSince, planeDate, projectPut, shifted } from "./projects.ts";
 
 /** What a pass over one project found. */
 export interface PassResult {
@@ -69,6 +69,7 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
   await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window });
   if (!project.baseline) {
     if (project.cycles) await deps.store.commit({ jobs: [cyclesJob(project.id, "baseline", correlation)] });
+    await deps.store.commit({ jobs: [projectCheckJob(project.id, "baseline")] });
     await queueFill(deps, project.id, correlation);
   }
   return result;
@@ -171,7 +172,8 @@ async function moveCursor(deps: ObserveDeps, read: KeptProject, moved: Moved): P
       baseline: true,
       cursor: moved.cursor,
       window: moved.window,
-      completed: kept.value.baseline ? kept.value.completed : await allDone(deps, read.id),
+      // Of a project that is new to everyone, the end is news too, also when its first pass already finds it.
+      completed: kept.value.baseline || isNewProject(kept.value) ? kept.value.completed : await allDone(deps, read.id),
       ...(quiet && { settled: moved.cursor }),
     };
     if (JSON.stringify(next) === JSON.stringify(kept.value)) return;

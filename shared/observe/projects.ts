@@ -161,7 +161,12 @@ export async function keepProject(
  * it was there before us; but before a project's own creation nothing was.
  */
 export function newSince(project: KeptProject): string {
-  return project.began === project.createdAt ? project.began : shifted(project.began, 1000);
+  return isNewProject(project) ? project.began : shifted(project.began, 1000);
+}
+
+/** Created since we began: everything in it is news. */
+export function isNewProject(project: KeptProject): boolean {
+  return project.began === project.createdAt;
 }
 
 /** Plane's time, so many milliseconds later; microseconds are kept. */

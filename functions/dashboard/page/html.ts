@@ -24,7 +24,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
 <button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
 </header>
-<p id="lost" role="alert" hidden></p>
+<p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
 <form id="sign-in" hidden>
 <h2 data-text="sign.in">Sign in</h2>
 <label for="token" data-text="sign.token">Admin token</label>

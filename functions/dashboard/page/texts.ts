@@ -16,7 +16,7 @@ export type TextName =
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up">
   | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
-  | Prefixed<"live", "on" | "lost" | "full">
+  | Prefixed<"live", "on" | "lost" | "wait" | "full">
   | Prefixed<"sign", "in" | "out" | "token" | "why" | "go">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
   | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">

@@ -166,3 +166,15 @@ test("a project is completed once when its last open item ends, and again after 
   await crew.poll();
   expect(crew.events()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
 });
+
+test("a project that was created and finished between two polls is told as both", async () => {
+  const { crew, plane } = await two();
+  const quick = plane.addProject({ name: "Quick", identifier: "QUI" });
+  plane.addItem(quick, { name: "At once", state: "Done" });
+  plane.deliveries.dropAll();
+  await crew.poll();
+  expect(crew.events().filter((event) => event.startsWith("QUI project"))).toEqual([
+    "QUI project_created",
+    "QUI project_completed",
+  ]);
+});

@@ -35,6 +35,7 @@ function online() {
   at("live").dataset.is = "on";
   at("live").textContent = t("live.on");
   at("lost").hidden = true;
+  at("lost-what").textContent = "";
   document.body.classList.remove("offline");
 }
 
@@ -60,7 +61,10 @@ function sayLost(full, until) {
   const left = until - Date.now();
   if (left <= 0) return connect();
   at("lost").hidden = false;
-  at("lost").textContent = full ? t("live.full") : t("live.lost", { n: Math.ceil(left / 1000) });
+  // Said once, not each second, to those who hear it.
+  const what = t(full ? "live.full" : "live.lost");
+  if (at("lost-what").textContent !== what) at("lost-what").textContent = what;
+  at("lost-wait").textContent = full ? "" : t("live.wait", { n: Math.ceil(left / 1000) });
   countdown = setTimeout(() => sayLost(full, until), Math.min(left, 1000));
 }
 
