@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import { createPlane } from "../demo/plane/plane.ts";
 import type { Project, Version } from "../demo/plane/types.ts";
 import { cycles } from "../functions/poll/cycles.ts";
@@ -9,15 +9,15 @@ import { poll } from "../functions/poll/project-pass.ts";
 import { outboxSchema } from "../functions/telegram/notice.ts";
 import { inbox } from "../functions/webhooks/inbox.ts";
 import { assemble } from "../runtime/assemble.ts";
-import { parseSettings } from "../shared/config.ts";
 import type { Deps, Manifest, Worker } from "../shared/deps.ts";
 import { noMetrics } from "../shared/metrics.ts";
 import type { inboxBody } from "../shared/observe/delivery.ts";
 import { keys } from "../shared/observe/keys.ts";
 import { memoryStore } from "../shared/store/memory.ts";
 import type { Store } from "../shared/store/port.ts";
-import { type Body, type Consumer, eventName } from "../shared/task/events.ts";
+import type { Body } from "../shared/task/events.ts";
 import type { KeptItem } from "../shared/task/snapshot.ts";
+import { laneOf, recording, routeOf, settingsFor } from "./crew-parts.ts";
 
 export interface CrewOptions {
   version?: Version;
@@ -241,59 +241,4 @@ export async function createCrew(options: CrewOptions = {}) {
       return user;
     },
   });
-}
-
-/** Tells everything to the recorder. */
-function recording(needsActor: boolean): Consumer {
-  return {
-    name: "recorder",
-    needsActor: () => needsActor,
-    decide: (event, facts, correlation) => [
-      {
-        target: "ledger",
-        queue: "outbox",
-        lane: "ledger",
-        body: { event, facts, correlation },
-        rule: eventName(event),
-      },
-    ],
-  };
-}
-
-function settingsFor(url: string, key: string, workspace: string, limit: number, options: CrewOptions) {
-  const env = {
-    PLANE_URL: url,
-    PLANE_API_KEY: key,
-    PLANE_WORKSPACE: workspace,
-    PLANE_RATE_LIMIT: String(limit),
-    PLANE_PROJECTS: options.projects?.join(","),
-    STORE_URL: "memory:",
-    LOG_LEVEL: "debug",
-    GROUNDCREW_CONFIG: "crew.json",
-  };
-  const text = JSON.stringify({ agents: options.agents ?? [] });
-  const read = (path: string) => (path === "crew.json" ? { text, mode: 0o600 } : undefined);
-  const parsed = parseSettings(env, { read });
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.settings;
-}
-
-const addressed = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });
-
-function laneOf(body: string): string | undefined {
-  try {
-    const { data } = addressed.parse(JSON.parse(body));
-    return data.issue ?? data.id;
-  } catch {
-    return undefined;
-  }
-}
-
-function routeOf(path: string): string {
-  const [route = ""] = path.split("?");
-  return route
-    .replace(/^\/api\/v1\/workspaces\/[^/]+\//, "")
-    .replace(/^projects\/[0-9a-f-]{36}\/(?=.)/, "")
-    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, ":id")
-    .replace(/\/$/, "");
 }

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { parseSettings } from "../shared/config.ts";
+import { type Consumer, eventName } from "../shared/task/events.ts";
+import type { CrewOptions } from "./crew.ts";
+
+/** Tells everything to the recorder. */
+export function recording(needsActor: boolean): Consumer {
+  return {
+    name: "recorder",
+    needsActor: () => needsActor,
+    decide: (event, facts, correlation) => [
+      {
+        target: "ledger",
+        queue: "outbox",
+        lane: "ledger",
+        body: { event, facts, correlation },
+        rule: eventName(event),
+      },
+    ],
+  };
+}
+
+export function settingsFor(
+  url: string,
+  key: string,
+  workspace: string,
+  limit: number,
+  options: Pick<CrewOptions, "agents" | "projects">,
+) {
+  const env = {
+    PLANE_URL: url,
+    PLANE_API_KEY: key,
+    PLANE_WORKSPACE: workspace,
+    PLANE_RATE_LIMIT: String(limit),
+    PLANE_PROJECTS: options.projects?.join(","),
+    STORE_URL: "memory:",
+    LOG_LEVEL: "debug",
+    GROUNDCREW_CONFIG: "crew.json",
+  };
+  const text = JSON.stringify({ agents: options.agents ?? [] });
+  const read = (path: string) => (path === "crew.json" ? { text, mode: 0o600 } : undefined);
+  const parsed = parseSettings(env, { read });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}
+
+const addressed = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });
+
+/** The item a webhook is about, as the route tells it. */
+export function laneOf(body: string): string | undefined {
+  try {
+    const { data } = addressed.parse(JSON.parse(body));
+    return data.issue ?? data.id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A request's path without workspace, project, ids and query. */
+export function routeOf(path: string): string {
+  const [route = ""] = path.split("?");
+  return route
+    .replace(/^\/api\/v1\/workspaces\/[^/]+\//, "")
+    .replace(/^projects\/[0-9a-f-]{36}\/(?=.)/, "")
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, ":id")
+    .replace(/\/$/, "");
+}

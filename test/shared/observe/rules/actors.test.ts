@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { known } from "./known.ts";
+
+/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+
+describe("rule 6: who did it", () => {
+  test("a webhook names who did what it says, and the activities name who did the rest", async () => {
+    const { crew, plane, item, thot } = await known({ needsActor: true });
+    plane.editItem(item, { name: "Manual" });
+    plane.editItem(item, { state: "Done" }, { by: thot });
+    // Plane's worker comes late: the webhook of the new title tells of the new state, too.
+    await crew.deliver(1);
+    const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
+    expect(actors).toEqual([
+      ["renamed", "ada"],
+      ["completed", "thot"],
+    ]);
+  });
+
+  test("whoever assigned somebody else is not who assigned this one", async () => {
+    const { crew, plane, item, thot } = await known({ needsActor: true });
+    plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
+    plane.editItem(item, { assignees: [thot] }, { by: thot });
+    crew.lose();
+    await crew.poll();
+    const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
+    expect(actors).toEqual([
+      ["assigned", "ada"],
+      ["unassigned", "thot"],
+    ]);
+  });
+
+  test("of what is deleted, or blocked by another, it is someone", async () => {
+    const { crew, plane, project, item, thot } = await known({ needsActor: true });
+    const blocker = plane.addItem(project, { name: "First" }, { by: thot });
+    await crew.poll();
+    plane.editItem(item, { state: "In Progress" }, { by: thot });
+    plane.relate(item, blocker);
+    await crew.poll();
+    plane.deleteItem(blocker);
+    const gone = { kind: "status", status: 404, body: '{"error":"The requested resource does not exist."}' } as const;
+    plane.faults.add({ path: `${blocker.id}/activities/` }, gone);
+    await crew.poll();
+    const actors = crew.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
+    expect(actors).toEqual([
+      ["ONB-2", "created", "thot"],
+      ["ONB-1", "started", "thot"],
+      ["ONB-1", "blocked", undefined],
+      ["ONB-2", "removed", undefined],
+      ["ONB-1", "unblocked", undefined],
+    ]);
+  });
+});
