@@ -48,7 +48,8 @@ const [processor] = cpus();
 const machine = `${cpus().length} × ${processor?.model ?? "unknown"}, ${Math.round(totalmem() / 1024 ** 3)} GiB`;
 const where = `${new Date().toISOString().slice(0, 10)}, ${machine}, ${process.platform}, Node ${process.versions.node}`;
 process.stdout.write(`\n${where}\n\n${table(lines)}\n`);
-if (write) keep(`${where}. ${full ? "A million" : whole(100_000)} events.\n\n${table(lines)}\n`);
+const sizes = quick ? "Small sizes (`--quick`), not to judge by" : `${full ? "A million" : whole(100_000)} events`;
+if (write) keep(`${where}. ${sizes}.\n\n${table(lines)}\n`);
 process.exit(0);
 
 /** Puts the figures under the last heading of the page. */
