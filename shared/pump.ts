@@ -1,7 +1,7 @@
 import type { Deps, Worker } from "./deps.ts";
 import { messageOf } from "./errors.ts";
 import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "./plane/errors.ts";
-import type { Leased, Ms, Settlement } from "./store/port.ts";
+import type { Leased, Ms, Queue, Settlement } from "./store/port.ts";
 
 /** Delays before a failed job is tried again; the last one repeats. */
 const RETRY_MS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 300_000];
@@ -11,8 +11,8 @@ const TRIES = 10;
 
 /** Works the queues, each for itself, so that a slow one keeps none of the others waiting. */
 export interface Pump {
-  /** Looks for due jobs in every queue that has a place free; what is full looks when a job is over. */
-  kick(): void;
+  /** Looks for due jobs in every queue (or this one) that has a place free; what is full looks when a job is over. */
+  kick(queue?: Queue): void;
   /** Works everything that is due; resolves with the number of jobs settled when nothing is left. */
   drain(): Promise<number>;
 }
@@ -20,8 +20,8 @@ export interface Pump {
 export function createPump(deps: Deps, workers: readonly Worker[]): Pump {
   const takers = workers.map((worker) => createTaker(deps, worker));
   return {
-    kick() {
-      for (const taker of takers) void taker();
+    kick(queue) {
+      for (const [i, taker] of takers.entries()) if (!queue || workers[i]?.queue === queue) void taker();
     },
     async drain() {
       let settled = 0;
@@ -54,7 +54,9 @@ function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
     try {
       while (again && working < parallel) {
         again = false;
-        for (const job of await deps.store.take(queue, ttl, parallel - working)) void work(job);
+        const jobs = await deps.store.take(queue, ttl, parallel - working);
+        const takenAt = deps.clock();
+        for (const job of jobs) void work(job, takenAt);
       }
     } catch (thrown) {
       stopped(thrown);
@@ -67,10 +69,12 @@ function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
     settled = 0;
   }
 
-  async function work(job: Leased) {
+  async function work(job: Leased, takenAt: Ms) {
     working += 1;
     try {
-      await workOne(deps, worker, job);
+      const how = await workOne(deps, worker, job);
+      // The store's time when it was taken, and what has passed since by our clock.
+      if ("retryAt" in how) deps.kick({ queue, after: how.retryAt - (job.until - ttl) - (deps.clock() - takenAt) });
       settled += 1;
     } catch (thrown) {
       stopped(thrown);
@@ -91,7 +95,7 @@ function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
   };
 }
 
-async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<void> {
+async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<Settlement> {
   let how: Settlement;
   try {
     how = await worker.work(deps, job);
@@ -110,6 +114,7 @@ async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<void> {
   deps.metrics.count("groundcrew_jobs_total", { queue: job.queue, outcome });
   if ("dead" in how) deps.log.error("job set aside", { queue: job.queue, job: job.id, reason: how.dead });
   if (!(await deps.store.settle(job, how))) deps.log.warn("lease lost", { queue: job.queue, job: job.id });
+  return how;
 }
 
 async function afterFailure(deps: Deps, job: Leased, thrown: unknown): Promise<Settlement> {

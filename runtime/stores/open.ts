@@ -37,7 +37,7 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
 }
 
 /** `file:./data` and `file:data` are relative, which a URL by the letter cannot be. */
-function folderOf(url: string): string {
+export function folderOf(url: string): string {
   const folder = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
   if (folder === "") throw new Error("STORE_URL names no folder; it looks like file:./data.");
   return folder;

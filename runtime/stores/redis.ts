@@ -1,17 +1,19 @@
-import { checkCommit, checkKey, checkMs, checkName, parseJson } from "../../shared/store/checked.ts";
+import { checkCommit, checkKey, checkMs, checkName, checkSpend, parseJson } from "../../shared/store/checked.ts";
 import { PAGE, REMEMBER } from "../../shared/store/counter.ts";
 import {
-  type Commit,
   type Key,
   type Ms,
   QUEUES,
+  type Queue,
   type QueueStats,
   type Settlement,
+  type Spend,
   type Store,
 } from "../../shared/store/port.ts";
 import * as answers from "./redis/answers.ts";
 import { type ConnectOptions, connect } from "./redis/connection.ts";
-import { redisScripts, type ScriptName } from "./redis/scripts.ts";
+import { callQueue } from "./redis/queue.ts";
+import { type Arguments, redisScripts, type ScriptName } from "./redis/scripts.ts";
 
 interface RedisStoreOptions extends ConnectOptions {
   /** Stands, with a colon, before every key. */
@@ -29,17 +31,22 @@ interface RedisStoreOptions extends ConnectOptions {
 export async function redisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = REMEMBER, clock } = options;
   const connection = await connect(options);
-  const script = await connection
-    .answered(() => redisScripts(connection.redis, `${prefix}:`))
+  const send = await connection
+    .answered(() => redisScripts(connection.redis, { prefix: `${prefix}:`, ...(clock && { clock }) }))
     .catch(async (error) => {
       await connection.close();
       throw error;
     });
+  const queue = callQueue(send);
   let closed = false;
 
-  async function run(name: ScriptName, ...args: (string | number)[]): Promise<unknown> {
+  async function run(name: ScriptName, ...args: Arguments): Promise<unknown> {
+    return asked(() => queue.call(name, ...args));
+  }
+
+  function asked(ask: () => Promise<unknown>): Promise<unknown> {
     if (closed) throw new Error("The store is closed.");
-    return connection.answered(() => script(name, clock?.(), args));
+    return connection.answered(ask);
   }
 
   return {
@@ -58,7 +65,11 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
     },
 
     count: async (set) => answers.whole.parse(await run("count", set)),
-    commit: async (commit) => answers.outcome.parse(await run("commit", ...commitArguments(commit))),
+
+    async commit(commit) {
+      const checked = checkCommit(commit);
+      return answers.outcome.parse(await asked(() => queue.commit(checked)));
+    },
 
     async lease(key, owner, ttl) {
       const args = [checkKey(key), checkName("lease owner", owner), checkMs("ttl", ttl), remember];
@@ -88,8 +99,11 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
     replay: async (queue, id) => answers.yesOrNo.parse(await run("replay", queue, id)),
 
     async spend(bucket, n, limit, window) {
-      const args = [checkName("bucket", bucket), n, limit, checkMs("window", window)];
-      return answers.whole.parse(await run("spend", ...args));
+      return answers.whole.parse(await run("spend", ...spendArguments({ bucket, n, limit, window })));
+    },
+
+    async spendAll(spends) {
+      return answers.whole.parse(await run("spend", ...spends.flatMap(spendArguments)));
     },
 
     async hold(bucket, wait) {
@@ -99,12 +113,23 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
     async stats() {
       const nothing: QueueStats = { pending: 0, dead: 0 };
       const figures = answers.queueFigures.parse(await run("stats", ...QUEUES));
-      const [inbox = nothing, observe = nothing, outbox = nothing, forward = nothing] = figures;
-      return { queues: { inbox, observe, outbox, forward } };
+      const of = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? nothing;
+      return {
+        queues: {
+          inbox: of("inbox"),
+          observe: of("observe"),
+          outbox: of("outbox"),
+          forward: of("forward"),
+          work: of("work"),
+          wake: of("wake"),
+          updates: of("updates"),
+        },
+      };
     },
 
     async close() {
       closed = true;
+      await queue.idle();
       await connection.close();
     },
   };
@@ -115,15 +140,9 @@ function keptOf<T>(text: string, rev: number) {
   return { value, rev };
 }
 
-/** In the shape that `commit.lua` describes. */
-function commitArguments(commit: Commit): string[] {
-  const { expect, fence, puts, jobs } = checkCommit(commit);
-  const p = puts.map(({ key, text, sets, expires }) => {
-    return { k: key, v: text === undefined ? undefined : true, x: expires, s: sets.length > 0 ? sets : undefined };
-  });
-  const j = jobs.map(({ id, queue, lane, at }) => ({ i: id, q: queue, l: lane, a: at }));
-  const texts = [...puts, ...jobs].flatMap(({ text }) => (text === undefined ? [] : [text]));
-  return [JSON.stringify({ e: expect, f: fence, p, j }), ...texts];
+function spendArguments(spend: Spend): (string | number)[] {
+  const { bucket, n, limit, window } = checkSpend(spend);
+  return [bucket, n, limit, window];
 }
 
 function settleArguments(how: Settlement, remember: Ms): (string | number)[] {

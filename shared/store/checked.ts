@@ -1,4 +1,4 @@
-import type { Commit, Json, Key, Ms, Queue, Rev, SetName } from "./port.ts";
+import type { Commit, Json, Key, Ms, Queue, Rev, SetName, Spend } from "./port.ts";
 
 /** A commit whose names are checked and whose values are JSON text, so that an engine can no longer fail half-way. */
 export interface CheckedCommit {
@@ -68,6 +68,10 @@ export function checkName(what: string, name: string): string {
 export function checkMs(what: string, ms: Ms): Ms {
   if (!Number.isFinite(ms)) throw new TypeError(`${what} must be a number of milliseconds, not ${ms}.`);
   return Math.ceil(ms);
+}
+
+export function checkSpend({ bucket, window, ...asked }: Spend): Spend {
+  return { ...asked, bucket: checkName("bucket", bucket), window: checkMs("window", window) };
 }
 
 /** JSON text as `JSON.stringify` makes it: NaN becomes null, -0 becomes 0, lone surrogates are escaped. */

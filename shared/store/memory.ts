@@ -1,4 +1,4 @@
-import { checkCommit, checkKey, checkMs, checkName } from "./checked.ts";
+import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "./checked.ts";
 import { following, PAGE, REMEMBER } from "./counter.ts";
 import { memoryBuckets } from "./memory/buckets.ts";
 import { memoryJobs } from "./memory/jobs.ts";
@@ -81,7 +81,11 @@ export function memoryStore({ clock, remember = REMEMBER }: MemoryStoreOptions):
     },
     async spend(bucket, n, limit, window) {
       open();
-      return buckets.spend(checkName("bucket", bucket), n, limit, checkMs("window", window));
+      return buckets.spend([checkSpend({ bucket, n, limit, window })]);
+    },
+    async spendAll(spends) {
+      open();
+      return buckets.spend(spends.map(checkSpend));
     },
     async hold(bucket, wait) {
       open();

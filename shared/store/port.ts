@@ -20,7 +20,7 @@ export type Rev = number;
 /** A named group of keys that can be listed and counted, for example `items:<project>`. */
 export type SetName = string;
 
-export type Queue = "inbox" | "observe" | "outbox" | "forward";
+export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake" | "updates";
 
 /** Plain JSON: what every engine gives back exactly as it was put in. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
@@ -74,6 +74,14 @@ export interface Leased {
   token: string;
 }
 
+/** What is asked of one bucket. */
+export interface Spend {
+  bucket: string;
+  n: number;
+  limit: number;
+  window: Ms;
+}
+
 export interface Commit {
   /** Each key must still have this revision (0 = must not be kept). */
   expect?: [Key, Rev][];
@@ -108,7 +116,15 @@ export interface Stats {
   queues: Record<Queue, QueueStats>;
 }
 
-export const QUEUES = ["inbox", "observe", "outbox", "forward"] as const satisfies readonly Queue[];
+export const QUEUES = [
+  "inbox",
+  "observe",
+  "outbox",
+  "forward",
+  "work",
+  "wake",
+  "updates",
+] as const satisfies readonly Queue[];
 
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
@@ -144,6 +160,8 @@ export interface Store {
    * else how long to wait before asking again (nothing is spent).
    */
   spend(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
+  /** As `spend`, from several buckets at once: 0 when each had room, else the longest wait (then none is spent from). */
+  spendAll(spends: Spend[]): Promise<Ms>;
   /** Nothing is spent from this bucket before so many milliseconds from now (a `Retry-After`). The later of two wins. */
   hold(bucket: string, wait: Ms): Promise<void>;
   stats(): Promise<Stats>;

@@ -1,4 +1,4 @@
-import { checkCommit, checkKey, checkMs, checkName } from "./checked.ts";
+import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "./checked.ts";
 import { PAGE, REMEMBER } from "./counter.ts";
 import type { Key, Ms, Store } from "./port.ts";
 import { sqlBuckets } from "./sql/buckets.ts";
@@ -133,8 +133,12 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
       return change(() => dead.replay(queue, id));
     },
     async spend(bucket, n, limit, window) {
-      const [name, length] = [checkName("bucket", bucket), checkMs("window", window)];
-      return laxChange(() => buckets.spend(name, n, limit, length));
+      const spend = checkSpend({ bucket, n, limit, window });
+      return laxChange(() => buckets.spend([spend]));
+    },
+    async spendAll(spends) {
+      const checked = spends.map(checkSpend);
+      return laxChange(() => buckets.spend(checked));
     },
     async hold(bucket, wait) {
       const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];

@@ -41,7 +41,6 @@ export async function connect({
     autoResendUnfulfilledCommands: false,
     // With 0, what was under way is rejected as soon as the connection breaks.
     maxRetriesPerRequest: 0,
-    enableAutoPipelining: true,
     commandTimeout: ANSWER,
     socketTimeout: ANSWER,
     connectTimeout: CONNECT,

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
+import type { Ms } from "../../../shared/store/port.ts";
+import type { Answer, Call } from "./queue.ts";
 
 const NAMES = [
   "now",
@@ -23,11 +25,22 @@ export type ScriptName = (typeof NAMES)[number];
 
 const textOf = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 
+/** What a script is given, after the prefix and the time. */
+export type Arguments = (string | number)[];
+
+interface ScriptOptions {
+  /** With its colon. */
+  prefix: string;
+  /** Instead of the server's clock. */
+  clock?: () => Ms;
+}
+
 /**
- * Loads the scripts and gives the function that runs one by its hash, or by its text when the server no longer knows it
- * (after `SCRIPT FLUSH` or a restart): a script that is not known has done nothing, so running it again is safe.
+ * Loads the scripts and gives the function that runs some with one write, by their hashes, or by their texts when the
+ * server no longer knows them (after `SCRIPT FLUSH` or a restart): a script that is not known has done nothing, so
+ * running it again is safe.
  */
-export async function redisScripts(redis: Redis, prefix: string) {
+export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
   const common = textOf("common");
   const scripts = new Map(
     NAMES.map((name) => {
@@ -37,15 +50,33 @@ export async function redisScripts(redis: Redis, prefix: string) {
   );
   await Promise.all([...scripts.values()].map(({ text }) => redis.script("LOAD", text)));
 
-  return async (name: ScriptName, now: number | undefined, args: (string | number)[]): Promise<unknown> => {
-    const script = scripts.get(name);
-    if (!script) throw new Error(`There is no script ${name}.`);
-    const all = [prefix, now ?? "", ...args];
-    try {
-      return await redis.evalsha(script.sha, 0, ...all);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-      return redis.eval(script.text, 0, ...all);
+  async function send(calls: readonly Call[], isKnown: boolean): Promise<Answer[]> {
+    const now = clock?.() ?? "";
+    const pipeline = redis.pipeline();
+    for (const { name, args } of calls) {
+      const { sha = "", text = "" } = scripts.get(name) ?? {};
+      if (isKnown) pipeline.evalsha(sha, 0, prefix, now, ...args);
+      else pipeline.eval(text, 0, prefix, now, ...args);
     }
+    const answers = await pipeline.exec();
+    return calls.map((_, i) => {
+      const [error, value] = answers?.[i] ?? [new Error("The server said nothing.")];
+      return error ? { error } : { value };
+    });
+  }
+
+  return async (calls: readonly Call[]): Promise<Answer[]> => {
+    const answers = await send(calls, true);
+    const unknown = answers.flatMap((answer, i) => (isUnknown(answer) ? [i] : []));
+    if (unknown.length === 0) return answers;
+    const again = await send(
+      calls.filter((_, i) => unknown.includes(i)),
+      false,
+    );
+    return answers.map((answer, i) => again[unknown.indexOf(i)] ?? answer);
   };
+}
+
+function isUnknown(answer: Answer): boolean {
+  return "error" in answer && answer.error instanceof Error && answer.error.message.startsWith("NOSCRIPT");
 }

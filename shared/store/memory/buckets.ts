@@ -1,4 +1,4 @@
-import type { Ms } from "../port.ts";
+import type { Ms, Spend } from "../port.ts";
 import { type Spent, windowWait } from "../window.ts";
 import { nowAndThen } from "./sweep.ts";
 
@@ -20,16 +20,21 @@ export function memoryBuckets({ clock }: { clock: () => Ms }) {
     return bucket;
   }
 
+  function waitOf({ bucket: name, n, limit, window }: Spend): Ms {
+    const now = clock();
+    const bucket = bucketOf(name);
+    bucket.spent = bucket.spent.filter((entry) => entry.gone > now);
+    const inWindow = bucket.spent.filter((entry) => entry.at > now - window);
+    return Math.max(0, bucket.held - now, windowWait(inWindow, n, limit, window, now));
+  }
+
   return {
-    spend(name: string, n: number, limit: number, window: Ms): Ms {
+    spend(spends: Spend[]): Ms {
       sweep();
-      const now = clock();
-      const bucket = bucketOf(name);
-      bucket.spent = bucket.spent.filter((entry) => entry.gone > now);
-      const inWindow = bucket.spent.filter((entry) => entry.at > now - window);
-      const wait = Math.max(bucket.held - now, windowWait(inWindow, n, limit, window, now));
+      const wait = Math.max(...spends.map(waitOf));
       if (wait > 0) return wait;
-      if (n > 0) bucket.spent.push({ at: now, n, gone: now + window });
+      const at = clock();
+      for (const { bucket, n, window } of spends) if (n > 0) bucketOf(bucket).spent.push({ at, n, gone: at + window });
       return 0;
     },
 

@@ -19,7 +19,15 @@ interface Options {
 }
 
 export function memoryJobs({ clock, next, remember }: Options) {
-  const queues = { inbox: newQueue(), observe: newQueue(), outbox: newQueue(), forward: newQueue() };
+  const queues = {
+    inbox: newQueue(),
+    observe: newQueue(),
+    outbox: newQueue(),
+    forward: newQueue(),
+    work: newQueue(),
+    wake: newQueue(),
+    updates: newQueue(),
+  };
 
   /** When the head of a lane may be taken, so the lane. */
   const due = (head: Waiting) => (head.token === undefined ? head.at : head.until);
@@ -110,7 +118,17 @@ export function memoryJobs({ clock, next, remember }: Options) {
         const [first] = dueHeads(queue);
         return { pending: waiting.size, dead: dead.size, ...(first && { oldest: due(first) }) };
       };
-      return { queues: { inbox: of("inbox"), observe: of("observe"), outbox: of("outbox"), forward: of("forward") } };
+      return {
+        queues: {
+          inbox: of("inbox"),
+          observe: of("observe"),
+          outbox: of("outbox"),
+          forward: of("forward"),
+          work: of("work"),
+          wake: of("wake"),
+          updates: of("updates"),
+        },
+      };
     },
   };
 }

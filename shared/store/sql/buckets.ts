@@ -1,19 +1,25 @@
-import type { Ms } from "../port.ts";
+import type { Ms, Spend } from "../port.ts";
 import { windowWait } from "../window.ts";
 import { numberOf, type SqlDriver } from "./driver.ts";
 
 export function sqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
+  function waitOf({ bucket, n, limit, window }: Spend): Ms {
+    const now = clock();
+    const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
+    const spent = driver
+      .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
+      .map((row) => ({ at: numberOf(row, "at"), n: numberOf(row, "n") }));
+    return Math.max(0, held ? numberOf(held, "until") - now : 0, windowWait(spent, n, limit, window, now));
+  }
+
   return {
-    spend(bucket: string, n: number, limit: number, window: Ms): Ms {
-      const now = clock();
-      const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
-      const spent = driver
-        .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
-        .map((row) => ({ at: numberOf(row, "at"), n: numberOf(row, "n") }));
-      const wait = Math.max(held ? numberOf(held, "until") - now : 0, windowWait(spent, n, limit, window, now));
+    spend(spends: Spend[]): Ms {
+      const wait = Math.max(...spends.map(waitOf));
       if (wait > 0) return wait;
-      if (n > 0) {
-        driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
+      const now = clock();
+      for (const { bucket, n, window } of spends) {
+        if (n > 0)
+          driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
       }
       return 0;
     },

@@ -51,6 +51,9 @@ export function sqlDead({ driver, clock, jobs }: Options) {
         observe: statsOf("observe"),
         outbox: statsOf("outbox"),
         forward: statsOf("forward"),
+        work: statsOf("work"),
+        wake: statsOf("wake"),
+        updates: statsOf("updates"),
       },
     }),
   };

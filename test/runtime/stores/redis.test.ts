@@ -99,6 +99,50 @@ describe.skipIf(!redisIsHere())("a store in Redis", () => {
     expect((await store.read(["a"]))[0]?.value).toBe(2);
   });
 
+  test("commits made at once go as one call, in which each is judged for itself on what those before it have left", async () => {
+    const store = await open();
+    const lease = await store.lease("claim:a", "ann", 60_000);
+    if (!("fence" in lease)) throw new Error("not leased");
+    const probe = new Redis(redis.port, "127.0.0.1");
+    await probe.config("RESETSTAT");
+    const job = (id: string) => ({ id, queue: "inbox" as const, lane: "l", body: `body of ${id}` });
+    const outcomes = await Promise.all([
+      store.commit({ expect: [["a", 0]], put: [{ key: "a", value: "first" }], jobs: [job("1")] }),
+      store.commit({ expect: [["a", 0]], put: [{ key: "a", value: "stale" }], jobs: [job("stale")] }),
+      store.commit({
+        fence: ["claim:a", lease.fence + 1],
+        put: [{ key: "b", value: "fenced" }],
+        jobs: [job("fenced")],
+      }),
+      store.commit({ put: [{ key: "a", value: undefined }], jobs: [job("2"), job("1")] }),
+      store.commit({ fence: ["claim:a", lease.fence], expect: [["a", 0]], put: [{ key: "a", value: "second" }] }),
+      store.commit({ put: [{ key: "b", value: "other" }], jobs: [job("3")] }),
+    ]);
+    expect(outcomes).toEqual(["kept", "stale", "fenced", "kept", "kept", "kept"]);
+    expect(await probe.info("commandstats")).toContain("cmdstat_evalsha:calls=1,");
+    probe.disconnect();
+    const [a, b] = await store.read<string>(["a", "b"]);
+    expect([a?.value, b?.value]).toEqual(["second", "other"]);
+    expect(b?.rev).toBeGreaterThan(a?.rev ?? Number.POSITIVE_INFINITY);
+    const bodies: unknown[] = [];
+    for (let jobs = await store.take("inbox", 1000, 1); jobs[0]; jobs = await store.take("inbox", 1000, 1)) {
+      bodies.push(jobs[0].body);
+      await store.settle(jobs[0], { done: true });
+    }
+    expect(bodies).toEqual(["body of 1", "body of 2", "body of 3"]);
+  });
+
+  test("closing it waits for the commits that were made", async () => {
+    const store = await open({ prefix: "closing" });
+    const kept = Array.from({ length: 250 }, (_, i) =>
+      store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
+    );
+    await store.close();
+    expect(new Set(await Promise.all(kept))).toEqual(new Set(["kept"]));
+    expect(await (await open({ prefix: "closing" })).count("s")).toBe(250);
+    await expect(store.commit({})).rejects.toThrow("The store is closed.");
+  });
+
   test("holds nothing that has run out: values, done jobs, fences and budgets are swept away", async () => {
     const time = { now: 1_000_000 };
     const store = await open({ prefix: "flat", clock: () => time.now, remember: 1000 });
@@ -115,12 +159,12 @@ describe.skipIf(!redisIsHere())("a store in Redis", () => {
     }
     for (const job of await store.take("inbox", 1000, 300)) await store.settle(job, { done: true });
     time.now += 10_000;
-    for (let i = 0; i < 8; i++) await store.take("inbox", 1000, 1);
+    await store.take("inbox", 1000, 1);
     const probe = new Redis(redis.port, "127.0.0.1");
     const keys = await probe.keys("flat:*");
     probe.disconnect();
-    // The last number and the counts of the queues.
-    expect(keys.sort()).toEqual(["flat:c", "flat:n"]);
+    // The last number, the counts of the queues, and when it was swept.
+    expect(keys.sort()).toEqual(["flat:c", "flat:n", "flat:sw"]);
   });
 
   test("out of memory refuses what grows and keeps what it has", async () => {

@@ -10,6 +10,7 @@
 --   j:<queue>:<id>     hash: l lane, a at, b body, t tries, k token; of a dead job also r reason, z when
 --   c  z:<queue>       hash of pending counts; zset of dead job ids, oldest first
 --   d                  zset of <queue>:<id> of done jobs, by when they are forgotten
+--   sw                 when what has run out was last swept
 --   b:<bucket> h:<bucket> bx   zset of what was spent, by when; held until; zset of buckets by when both are over
 local P = ARGV[1]
 local call = redis.call
@@ -20,12 +21,14 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- At least the time, so that numbers do not come back when everything was lost.
-local function nextNumber()
-  local number = math.max(tonumber(call('GET', P .. 'n') or 0) + 1, now)
-  call('SET', P .. 'n', string.format('%.0f', number))
-  return number
+-- The first of so many in a row. At least the time, so that numbers do not come back when everything was lost.
+local function newNumbers(count)
+  local first = math.max(tonumber(call('GET', P .. 'n') or 0) + 1, now)
+  call('SET', P .. 'n', string.format('%.0f', first + count - 1))
+  return first
 end
+
+local function nextNumber() return newNumbers(1) end
 
 local function liveRev(key)
   local kept = call('HMGET', P .. 'k:' .. key, 'r', 'x')
@@ -48,18 +51,21 @@ local function holds(key, fence)
   return tonumber(lease[1]) == fence and tonumber(lease[2]) > now
 end
 
-local function append(queue, id, lane, at, body)
+local function append(queue, id, lane, at, body, place)
   call('HSET', P .. 'j:' .. queue .. ':' .. id, 'l', lane, 'a', at, 'b', body, 't', 0)
-  call('ZADD', P .. 'w:' .. queue .. ':' .. lane, nextNumber(), id)
+  call('ZADD', P .. 'w:' .. queue .. ':' .. lane, place, id)
   -- A lane that is there has an earlier head, which stays.
   call('ZADD', P .. 'q:' .. queue, 'NX', at, lane)
   call('HINCRBY', P .. 'c', queue, 1)
 end
 
--- So many of each kind that have run out are forgotten with each change: more than one change can add.
+-- At most ten times a second, so that a change need not look through every index: more at once than a tenth of a second
+-- of changes can add.
 local function sweep()
+  if now < tonumber(call('GET', P .. 'sw') or 0) + 100 then return end
+  call('SET', P .. 'sw', string.format('%.0f', now))
   local function over(index)
-    return call('ZRANGEBYSCORE', P .. index, '-inf', now, 'LIMIT', 0, 50)
+    return call('ZRANGEBYSCORE', P .. index, '-inf', now, 'LIMIT', 0, 1000)
   end
   for _, key in ipairs(over('x')) do forget(key) end
   for _, key in ipairs(over('lx')) do

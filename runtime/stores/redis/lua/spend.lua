@@ -1,29 +1,34 @@
--- bucket, n, limit, window → 0 or how long to wait
-local bucket, n, limit, window = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local spent = P .. 'b:' .. bucket
--- A member is <when it no longer counts>:<number>:<n>.
-for _, member in ipairs(call('ZRANGEBYSCORE', spent, '-inf', now - window, 'LIMIT', 0, 100)) do
-  if tonumber(string.match(member, '^(%d+):')) <= now then call('ZREM', spent, member) end
-end
+-- bucket, n, limit, window for each → 0 or how long to wait
+local function waitOf(bucket, n, limit, window)
+  local spent = P .. 'b:' .. bucket
+  -- A member is <when it no longer counts>:<number>:<n>.
+  for _, member in ipairs(call('ZRANGEBYSCORE', spent, '-inf', now - window, 'LIMIT', 0, 100)) do
+    if tonumber(string.match(member, '^(%d+):')) <= now then call('ZREM', spent, member) end
+  end
 
-local wait = tonumber(call('GET', P .. 'h:' .. bucket) or 0) - now
-local entries = call('ZRANGEBYSCORE', spent, string.format('(%.0f', now - window), '+inf', 'WITHSCORES')
-local over = n - limit
-for i = 1, #entries, 2 do over = over + tonumber(string.match(entries[i], ':(%d+)$')) end
-if n > limit then
-  wait = math.max(wait, window)
-elseif over > 0 then
+  local wait = tonumber(call('GET', P .. 'h:' .. bucket) or 0) - now
+  local entries = call('ZRANGEBYSCORE', spent, string.format('(%.0f', now - window), '+inf', 'WITHSCORES')
+  local over = n - limit
+  for i = 1, #entries, 2 do over = over + tonumber(string.match(entries[i], ':(%d+)$')) end
+  if n > limit then return math.max(wait, window) end
+  if over <= 0 then return wait end
   for i = 1, #entries, 2 do
     over = over - tonumber(string.match(entries[i], ':(%d+)$'))
-    if over <= 0 then
-      wait = math.max(wait, tonumber(entries[i + 1]) + window - now)
-      break
-    end
+    if over <= 0 then return math.max(wait, tonumber(entries[i + 1]) + window - now) end
   end
+  return wait
+end
+
+local wait = 0
+for i = 3, #ARGV, 4 do
+  wait = math.max(wait, waitOf(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])))
 end
 if wait > 0 then return wait end
-if n > 0 then
-  call('ZADD', spent, now, string.format('%.0f:%.0f:%.0f', now + window, nextNumber(), n))
-  call('ZADD', P .. 'bx', 'GT', now + window, bucket)
+for i = 3, #ARGV, 4 do
+  local bucket, n, ends = ARGV[i], tonumber(ARGV[i + 1]), now + tonumber(ARGV[i + 3])
+  if n > 0 then
+    call('ZADD', P .. 'b:' .. bucket, now, string.format('%.0f:%.0f:%.0f', ends, nextNumber(), n))
+    call('ZADD', P .. 'bx', 'GT', ends, bucket)
+  end
 end
 return 0

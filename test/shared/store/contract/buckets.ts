@@ -109,4 +109,44 @@ export function bucketContract(open: Open) {
       expect(await store.spend("b", 5, 5, 10_000)).toBe(0);
     });
   });
+
+  describe("several buckets at once", () => {
+    const chat = { bucket: "chat", n: 1, limit: 1, window: 1_000 };
+    const all = { bucket: "all", n: 1, limit: 2, window: 5_000 };
+
+    test("are spent from when each has room", async () => {
+      const { store } = await open();
+      expect(await store.spendAll([chat, all])).toBe(0);
+      expect(await store.spend("chat", 1, 1, 1_000)).toBe(1_000);
+      expect(await store.spend("all", 2, 2, 5_000)).toBe(5_000);
+    });
+
+    test("are not spent from when one has none: the longest wait is told", async () => {
+      const { store, time } = await open();
+      await store.spend("all", 2, 2, 5_000);
+      await store.spend("chat", 1, 1, 1_000);
+      expect(await store.spendAll([chat, all])).toBe(5_000);
+      time.now += 1_000;
+      expect(await store.spendAll([chat, all])).toBe(4_000);
+      expect(await store.spend("chat", 1, 1, 1_000)).toBe(0);
+    });
+
+    test("wait for a hold on one of them", async () => {
+      const { store } = await open();
+      await store.hold("chat", 30_000);
+      expect(await store.spendAll([all, chat])).toBe(30_000);
+      expect(await store.spend("all", 2, 2, 5_000)).toBe(0);
+    });
+
+    test("give no more than the scarcest has to many who ask at once", async () => {
+      const { store } = await open();
+      const spends = [
+        { ...chat, limit: 30 },
+        { ...all, limit: 7 },
+      ];
+      const waits = await Promise.all(Array.from({ length: 20 }, () => store.spendAll(spends)));
+      expect(waits.filter((wait) => wait === 0)).toHaveLength(7);
+      expect(await store.spend("chat", 23, 30, 1_000)).toBe(0);
+    });
+  });
 }

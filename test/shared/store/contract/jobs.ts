@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { QUEUES } from "../../../../shared/store/port.ts";
 import { type Open, START } from "../engine.ts";
 import { add, idsOf, job, takeOne } from "./job.ts";
 
@@ -126,7 +127,7 @@ export function jobContract(open: Open) {
   test("the figures count what waits, what is taken and what is dead, and since when the longest due has been due", async () => {
     const { store, time } = await open();
     const none = { pending: 0, dead: 0 };
-    expect(await store.stats()).toEqual({ queues: { inbox: none, observe: none, outbox: none, forward: none } });
+    expect(await store.stats()).toEqual({ queues: Object.fromEntries(QUEUES.map((queue) => [queue, none])) });
     await add(store, job("a", "1", { at: START - 70 }), job("b", "2"), job("c", "2"), job("d", "3", { at: START + 1 }));
     await add(store, job("i", "1", { queue: "inbox", at: START + 5 }));
     const outbox = async () => (await store.stats()).queues.outbox;
