@@ -10,10 +10,16 @@ export const CONFIRM_AFTER_MS = 2000;
 export type Seen =
   /** `covered`: Plane's time up to which a complete pass has seen every item there is. */
   | { via: "webhook"; snapshot: Snapshot; covered: string }
-  /** `since`: a revision taken before the request began; `began` and `ended`: store time around the request. */
-  | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number }
+  /**
+   * `since`: a revision taken before the request began; `began` and `ended`: store time around the request. `emptied`:
+   * the request itself took everything out of these, so that they are empty is no half-done edit.
+   */
+  | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number; emptied?: readonly Losable[] }
   /** Plane answered, and the item was not there. */
   | { via: "absence"; since: Rev; began: number; ended: number };
+
+/** What an edit of Plane takes out and puts back. */
+type Losable = "assignees" | "labels";
 
 export interface Verdict {
   /** What is kept from now on; absent: nothing changes. */
@@ -94,6 +100,7 @@ function acceptRead(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { 
   let snapshot = seen.snapshot;
   let rereadIn: number | undefined;
   for (const field of losses) {
+    if (seen.emptied?.includes(field)) continue;
     const since = kept.doubt?.[field] ?? seen.ended;
     const left = since + CONFIRM_AFTER_MS - seen.began;
     if (left <= 0) continue;
@@ -125,7 +132,7 @@ function acceptAbsence(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen,
  * Plane removes all assignees (or labels) of an item in one statement and inserts the new ones in the next, so only
  * an empty list can be a half-done edit; a list with someone in it is whole.
  */
-function withheld(kept: Snapshot, seen: Snapshot): { snapshot: Snapshot; losses: ("assignees" | "labels")[] } {
+function withheld(kept: Snapshot, seen: Snapshot): { snapshot: Snapshot; losses: Losable[] } {
   const losses = (["assignees", "labels"] as const).filter(
     (field) => kept[field].length > 0 && seen[field].length === 0,
   );

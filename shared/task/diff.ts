@@ -26,9 +26,12 @@ function isWaiting(item: KeptItem): boolean {
   return item.gone === undefined && isOpen(item.snapshot.word);
 }
 
-/** Whether others who wait for this item still have to: it is there and neither done nor cancelled. */
-export function holdsOthersUp(item: KeptItem | undefined): boolean {
-  return item === undefined || isWaiting(item);
+/**
+ * Whether others who wait for this item still have to: it is there and neither done nor cancelled. One that is finished
+ * but for its review holds them up where the settings say so (OPENCLAW-18).
+ */
+export function holdsOthersUp(item: KeptItem | undefined, inReviewToo = true): boolean {
+  return item === undefined || (isWaiting(item) && (inReviewToo || !item.review));
 }
 
 function changes(before: KeptItem, after: KeptItem): TaskEvent[] {

@@ -23,9 +23,54 @@ export type ProjectEvent = { kind: "project_created" } | { kind: "project_comple
 
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
 
-export type Event = TaskEvent | ProjectEvent | CycleEvent;
+/**
+ * What no snapshot can show: what is done through the bridge and addressed to somebody. `agent` is the settings' name
+ * of the agent it is about.
+ */
+export type WorkEvent =
+  /** An agent's question to the human; `reminder` 0 is the question itself, 1 and 2 are its repetitions. */
+  | {
+      kind: "asked";
+      question: string;
+      agent: string;
+      text: string;
+      choices: string[];
+      urgency: Urgency;
+      reminder: number;
+    }
+  | { kind: "answered"; question: string; agent: string; text: string; by: string }
+  /** A comment the agent marked critical. */
+  | { kind: "critical"; comment: string; agent: string; text: string }
+  /** The agent lost its claim: it ran out, or the task was given to somebody else or moved by people. */
+  | { kind: "claim_lost"; agent: string; why: "expired" | "reassigned" | "moved"; since: string }
+  /** Finished with less confidence than asked for: a human looks at it (OPENCLAW-12). */
+  | { kind: "review"; agent: string; confidence: number; text: string }
+  /** A review found it wanting: the agent goes on with it. */
+  | { kind: "sent_back"; agent: string; by: string | null; reason: string | null }
+  /** The task waits for one that was cancelled or blocked, and was blocked for it (OPENCLAW-14). */
+  | { kind: "stuck"; blocker: string; why: "cancelled" | "blocked" }
+  /** People made tasks wait for each other in a circle; keys, the first one once more at the end. */
+  | { kind: "circle"; path: string[] }
+  /** A permanent error kept the bridge from doing what an agent asked for (OPENCLAW-15). */
+  | { kind: "failed"; agent: string; text: string };
+
+export type Urgency = "low" | "normal" | "high";
+
+export type Event = TaskEvent | ProjectEvent | CycleEvent | WorkEvent;
 
 export type EventKind = Event["kind"];
+
+export const WORK_KINDS = [
+  "asked",
+  "answered",
+  "critical",
+  "claim_lost",
+  "review",
+  "sent_back",
+  "stuck",
+  "circle",
+  "failed",
+] as const satisfies readonly WorkEvent["kind"][];
 
 export const EVENT_KINDS = [
   "created",
@@ -48,6 +93,7 @@ export const EVENT_KINDS = [
   "project_completed",
   "cycle_started",
   "cycle_completed",
+  ...WORK_KINDS,
 ] as const satisfies readonly EventKind[];
 
 /** The part of an action's id that names the event: one per event of one commit. */
@@ -58,7 +104,12 @@ export function eventName(event: Event): string {
       return `${event.kind}.${event.who}`;
     case "comment_added":
     case "comment_edited":
+    case "critical":
       return `${event.kind}.${event.comment}`;
+    case "asked":
+      return `${event.kind}.${event.question}.${event.reminder}`;
+    case "answered":
+      return `${event.kind}.${event.question}`;
     default:
       return event.kind;
   }
@@ -101,9 +152,9 @@ export interface Facts {
 export interface Action {
   /** Where it goes, for example `telegram:-100123` or `forward:0`. Part of the job's id. */
   target: string;
-  queue: "outbox" | "forward";
+  queue: "outbox" | "forward" | "work" | "wake";
   lane: string;
-  body: Body;
+  body: Body | Errand;
   /** The rule that decided, for the log and the page. */
   rule: string;
 }
@@ -115,11 +166,19 @@ export interface Body {
   correlation: string;
 }
 
+/** What is to be looked at or put right on an item because of an event: it tells nobody, so it carries no facts. */
+export interface Errand {
+  do: string;
+  item: string;
+  correlation: string;
+  [more: string]: string;
+}
+
 /** Why a consumer does nothing about an event, or nothing in one place. */
 export interface Held {
   consumer: string;
-  /** No rule asks for it; a rule silences it; a rule asks for it, and where it would go is not set up. */
-  why: "no_rule" | "muted" | "not_set_up";
+  /** No rule asks for it; a rule silences it; a rule asks for it, and where it would go is not set up; whom it concerns polls. */
+  why: "no_rule" | "muted" | "not_set_up" | "polls";
   /** The rule that silences it, or the one that asks in vain. */
   rule?: string;
 }

@@ -30,11 +30,17 @@ export interface Snapshot {
   createdAt: string;
   updatedAt: string;
   completedAt: string | null;
+  /** Kept for Groundcrew's own checks: nothing about it is an event, and it is nobody's work. */
+  quiet?: true;
 }
 
 /** What is kept of a work item: the last accepted snapshot and what only the bridge knows of it. */
 export interface KeptItem {
   snapshot: Snapshot;
+  /** Names of the agents the task belongs to, as the settings call them; absent: not reckoned yet. */
+  owners?: string[];
+  /** Under the label `review`: while it is open, nobody goes on with it before a human has looked at it. */
+  review?: true;
   /** Open blockers, ids sorted; the bridge's own reckoning from relations and the blockers' snapshots. */
   blockers: string[];
   /** Plane's `updated_at` at the last complete read of comments and relations; absent: never read. */

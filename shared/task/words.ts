@@ -20,16 +20,17 @@ const BY_GROUP: Record<string, Word> = {
 
 /**
  * Our word for a work item: what the setting says of its state's name, else `blocked` for an open state called
- * Blocked or an open item with the label `blocked`, else by the state's group.
+ * Blocked, else by the state's group; the label `blocked` makes an open one blocked.
  */
 export function wordOf(state: NamedState, labels: readonly string[], overrides: WordOverrides): Word {
   const name = fold(state.name);
-  for (const [word, names] of Object.entries(overrides) as [Word, readonly string[]][]) {
-    if (names.some((other) => fold(other) === name)) return word;
-  }
-  const word = BY_GROUP[state.group] ?? "todo";
+  const named = (Object.entries(overrides) as [Word, readonly string[]][]).find(([, names]) =>
+    names.some((other) => fold(other) === name),
+  )?.[0];
+  const word = named ?? BY_GROUP[state.group] ?? "todo";
   const open = word === "todo" || word === "in_progress";
-  return open && (name === "blocked" || labels.some((label) => fold(label) === "blocked")) ? "blocked" : word;
+  const called = named === undefined && name === "blocked";
+  return open && (called || labels.some((label) => fold(label) === "blocked")) ? "blocked" : word;
 }
 
 function fold(name: string): string {

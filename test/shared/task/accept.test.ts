@@ -102,6 +102,10 @@ describe("a read", () => {
     const next = kept({ [field]: ["x"], updatedAt: at(1) }, { doubt: { [field]: 1_010 } });
     expect(verdict).toEqual({ next, rereadIn: 2_000 });
   });
+  test.each(["assignees", "labels"] as const)("that took the %s away itself is believed at once", (field) => {
+    const seen = { ...read({ updatedAt: at(1) }), emptied: [field] };
+    expect(accept(kept({ [field]: ["x"] }), REV, seen)).toEqual({ next: kept({ updatedAt: at(1) }) });
+  });
   test("that sees it again too early waits for the rest of the 2 s", () => {
     const before = kept(ada, { doubt: { assignees: 1_010 } });
     expect(accept(before, REV, read({}, 1_500))).toEqual({ rereadIn: 1_510 });

@@ -92,3 +92,9 @@ test("an item holds others up while it is open, there, or unknown", () => {
   expect(holdsOthersUp(kept({ word: "cancelled" }))).toBe(false);
   expect(holdsOthersUp(kept({}, { gone: 5 }))).toBe(false);
 });
+
+test("OPENCLAW-18 one that waits for its review holds others up where the settings say so", () => {
+  expect(holdsOthersUp(kept({}, { review: true }))).toBe(true);
+  expect(holdsOthersUp(kept({}, { review: true }), false)).toBe(false);
+  expect(holdsOthersUp(kept(), false)).toBe(true);
+});

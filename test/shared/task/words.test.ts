@@ -24,7 +24,11 @@ test("the label blocked blocks an open item, not a finished one", () => {
   expect(wordOf({ name: "Done", group: "completed" }, ["blocked"], {})).toBe("done");
 });
 
-test("the setting decides before group, name and label", () => {
+test("the label blocks an item in an open state of the setting, too", () => {
+  expect(wordOf({ name: "Doing", group: "started" }, ["blocked"], { in_progress: ["Doing"] })).toBe("blocked");
+});
+
+test("the setting decides before group and name", () => {
   const states = { in_progress: ["Review"], done: ["shipped"], todo: ["Blocked"] };
   expect(wordOf({ name: "review", group: "unstarted" }, [], states)).toBe("in_progress");
   expect(wordOf({ name: "Shipped", group: "started" }, ["blocked"], states)).toBe("done");
