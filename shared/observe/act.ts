@@ -1,6 +1,6 @@
 import type { Deps } from "../deps.ts";
 import type { Job, Json, Key, Put, Rev } from "../store/port.ts";
-import { type Body, type Event, eventName, type Facts } from "../task/events.ts";
+import { type Action, type Event, eventName, type Facts } from "../task/events.ts";
 import { type Asked, subjectOf, whyPut } from "../why/trail.ts";
 
 /** What was found and decided in one commit; told to the log once the commit is kept. */
@@ -40,7 +40,8 @@ export async function decide(
     for (const { target, queue, lane, body, rule } of actions) {
       const job = `${record}:${rev}:${eventName(event)}:${target}`;
       jobs.push({ id: job, queue, lane, body: asJson(body) });
-      asked.push({ rule, target, queue, job });
+      // Errands are how, not what: the trail tells what was decided for people and agents.
+      if (!("do" in body)) asked.push({ rule, target, queue, job });
     }
     const held = deps.consumers.flatMap((consumer) => consumer.held?.(event, facts) ?? []);
     put.push(whyPut({ at: deps.clock(), record, rev, event, ...subjectOf(facts), via, correlation, asked, held }));
@@ -58,6 +59,6 @@ export async function decide(
 }
 
 /** Bodies hold only strings, numbers, booleans, nulls, arrays and plain objects; the type cannot say so of an interface. */
-function asJson(body: Body): Json {
+function asJson(body: Action["body"]): Json {
   return body as unknown as Json;
 }

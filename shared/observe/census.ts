@@ -101,11 +101,13 @@ async function listIds(deps: ObserveDeps, project: KeptProject): Promise<Ids | u
 
 async function keptIds(deps: ObserveDeps, project: string): Promise<Set<string>> {
   const ids = new Set<string>();
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<KeptItem>(sets.items(project), after, 1000);
-    for (const { value } of page.rows) ids.add(value.snapshot.id);
-    after = page.next;
-  } while (after !== undefined);
+  for (const set of [sets.items(project), sets.quiet(project)]) {
+    let after: string | undefined;
+    do {
+      const page = await deps.store.scan<KeptItem>(set, after, 1000);
+      for (const { value } of page.rows) ids.add(value.snapshot.id);
+      after = page.next;
+    } while (after !== undefined);
+  }
   return ids;
 }

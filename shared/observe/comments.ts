@@ -44,7 +44,9 @@ export async function observeComment(
   for (;;) {
     const [kept] = await deps.store.read<KeptComments>([keys.comments(item.snapshot.id)]);
     const known = kept?.value.known[comment.id];
-    if (known !== undefined) return { read: known !== (await hashOf(comment)) };
+    // Ours say nothing to anyone, so an agent card's next edit is not worth a read.
+    const ours = comment.external_source === OUR_SOURCE;
+    if (known !== undefined) return { read: !ours && known !== (await hashOf(comment)) };
     // The last complete read would have seen it: it was deleted before, and its webhook comes late.
     if (comment.created_at <= (kept?.value.readAt ?? "")) return { read: true };
     const seen = { listed: [comment], whole: false };

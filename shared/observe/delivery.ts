@@ -18,6 +18,7 @@ const comment = z.object({
   comment_html: z.string(),
   actor: id.nullable(),
   external_source: z.string().nullable(),
+  external_id: z.string().nullish(),
   created_at: time,
 });
 
@@ -55,8 +56,9 @@ export function readDelivery(raw: string): { delivery: Delivery } | { problem: s
   }
 }
 
-/** What is kept of a webhook until it is worked: the body as it came, and when (store time). */
-export const inboxBody = z.object({ raw: z.string(), correlation: z.string(), receivedAt: z.number() });
+/** What is kept of a webhook until it is worked: the body as it came. */
+export const inboxBody = z.object({ raw: z.string(), correlation: z.string() });
+export type InboxBody = z.infer<typeof inboxBody>;
 
 /** Who did what, by the webhook's own account. */
 export function hintOf({ activity }: Extract<Delivery, { event: "issue" }>): Hint | undefined {

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { isCanary } from "../canary/kept.ts";
 import type { Deps } from "../deps.ts";
 import type { Endpoint, Listed } from "../plane/client.ts";
 import { listed } from "../plane/schema.ts";
@@ -29,6 +30,8 @@ export const observed = workItem
     /** Null when the state was deleted under the item. */
     state: workItem.shape.state.nullable(),
     description_html: workItem.shape.description_html.nullable(),
+    external_source: workItem.shape.external_source.optional(),
+    external_id: workItem.shape.external_id.optional(),
   });
 export type Observed = z.infer<typeof observed>;
 
@@ -70,6 +73,7 @@ export async function snapshotOf(deps: DoorDeps, item: Observed): Promise<Snapsh
     createdAt: item.created_at,
     updatedAt: item.updated_at,
     completedAt: item.completed_at,
+    ...(isCanary(item) && { quiet: true }),
   };
 }
 

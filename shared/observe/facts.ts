@@ -1,7 +1,7 @@
 import type { Deps } from "../deps.ts";
 import { type Activity, activities } from "../plane/activities-links.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
-import type { Facts, TaskEvent } from "../task/events.ts";
+import { type Facts, type TaskEvent, WORK_KINDS, type WorkEvent } from "../task/events.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import type { KeptCycle, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
@@ -22,7 +22,7 @@ export async function itemFacts(
   deps: FactsDeps,
   project: KeptProject,
   item: KeptItem,
-  event: TaskEvent,
+  event: TaskEvent | WorkEvent,
   more: { hint?: Hint | undefined; comment?: Facts["comment"] } = {},
 ): Promise<Facts> {
   const { snapshot } = item;
@@ -103,7 +103,7 @@ async function blockerNames(deps: FactsDeps, ids: readonly string[]): Promise<{ 
 async function actorOf(
   deps: FactsDeps,
   snapshot: Snapshot,
-  event: TaskEvent,
+  event: TaskEvent | WorkEvent,
   hint: Hint | undefined,
 ): Promise<Facts["actor"]> {
   const isAgent = (email: string | undefined) =>
@@ -115,10 +115,15 @@ async function actorOf(
   if (event.kind === "comment_added" || event.kind === "comment_edited") {
     return event.author === null ? undefined : known(event.author);
   }
-  if (hint && tellsOf(hint, snapshot, event)) return known(hint.actor.id, hint.actor.name);
-  if (!deps.consumers.some((consumer) => consumer.needsActor(event))) return undefined;
+  if (hint && !isWork(event) && tellsOf(hint, snapshot, event)) return known(hint.actor.id, hint.actor.name);
+  if (isWork(event) || !deps.consumers.some((consumer) => consumer.needsActor(event))) return undefined;
   const read = await lastActor(deps, snapshot, event);
   return read === undefined ? undefined : known(read);
+}
+
+/** These name who it is about themselves. */
+function isWork(event: TaskEvent | WorkEvent): event is WorkEvent {
+  return WORK_KINDS.some((kind) => kind === event.kind);
 }
 
 /** Plane's names of the field whose change is this event, in webhooks by API and by browser and in activities. */

@@ -4,11 +4,14 @@ import { accept, type Seen } from "../task/accept.ts";
 import { diff, holdsOthersUp, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { workJob } from "../work/jobs.ts";
 import { decide } from "./act.ts";
 import { type FactsDeps, type Hint, itemFacts } from "./facts.ts";
-import { detailsJob, fanJob, projectCheckJob, readJob } from "./jobs.ts";
+import { detailsJob, fanJob, linesJob, projectCheckJob, readJob } from "./jobs.ts";
 import type { KeptProject } from "./kept.ts";
 import { keys, sets, TOMBSTONE_MS } from "./keys.ts";
+import { mayNameBlockers } from "./lines.ts";
+import { withHands } from "./owners.ts";
 
 export type ObserveDeps = FactsDeps & Pick<Deps, "log" | "metrics" | "newId" | "wait">;
 
@@ -57,7 +60,7 @@ export async function observeItem(
       return { events: [], ...(verdict.rereadIn !== undefined && { rereadIn: verdict.rereadIn }) };
     }
     const known = !kept && verdict.next.snapshot.createdAt < (source.newSince ?? source.project.began);
-    const events = known ? [] : diff(kept?.value, verdict.next);
+    const events = known || verdict.next.snapshot.quiet ? [] : diff(kept?.value, verdict.next);
     // At the baseline the details of everything would be too many reads; later they are read like any other's.
     const next =
       known && !source.project.baseline
@@ -90,7 +93,8 @@ interface Step {
 
 /** Keeps an item's next state, the jobs its events call for, and what others must hear of it, in one commit. */
 export async function keepItem(deps: ObserveDeps, step: Step): Promise<"kept" | "stale"> {
-  const { next, source, rev } = step;
+  const { source, rev } = step;
+  const next = await withHands(deps, step.before, step.next);
   const { id } = next.snapshot;
   const key = keys.item(id);
   const decision = await decide(deps, {
@@ -104,7 +108,7 @@ export async function keepItem(deps: ObserveDeps, step: Step): Promise<"kept" | 
   const result = await deps.store.commit({
     expect: [[key, rev], ...(step.also?.expect ?? [])],
     put: [itemPut(next), ...decision.put, ...(step.also?.put ?? [])],
-    jobs: [...decision.jobs, ...step.jobs, ...ripples(step)],
+    jobs: [...decision.jobs, ...step.jobs, ...ripples(deps, { ...step, next })],
   });
   if (result !== "kept") return "stale";
   decision.tell();
@@ -113,22 +117,49 @@ export async function keepItem(deps: ObserveDeps, step: Step): Promise<"kept" | 
 
 /** A kept item in its sets; a removed one is in none and forgotten after 30 days. */
 export function itemPut(item: KeptItem) {
-  const { id, project, word } = item.snapshot;
+  const { id, project, sequence, word } = item.snapshot;
   const key = keys.item(id);
   if (item.gone !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_MS };
+  const number = sets.numbered(project, sequence);
+  if (item.snapshot.quiet) return { key, value: item, sets: [sets.quiet(project), number] };
   const open = isOpen(word) ? [sets.open(project)] : [];
   const waiting = item.blockers.length > 0 ? [sets.waiting] : [];
-  return { key, value: item, sets: [sets.items(project), ...open, ...waiting] };
+  const owned = isOpen(word) ? (item.owners ?? []).map(sets.tasks) : [];
+  return { key, value: item, sets: [sets.items(project), number, ...open, ...waiting, ...owned] };
 }
 
 /** A blocker's new state moves nothing on its dependants, and a project's end nothing on the project: we look. */
-function ripples({ before, next, rev }: Step): Job[] {
+function ripples({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: Step): Job[] {
+  if (next.snapshot.quiet) return [];
   const jobs: Job[] = [];
   const { id, project } = next.snapshot;
-  const turned = holdsOthersUp(before) !== holdsOthersUp(next);
-  if (turned) jobs.push(fanJob(next.snapshot, rev));
+  const { dependants_wait } = settings.done;
+  const turned = holdsOthersUp(before, dependants_wait) !== holdsOthersUp(next, dependants_wait);
+  if (turned || isStuck(before) !== isStuck(next)) jobs.push(fanJob(next.snapshot, rev));
+  if (wasReviewed(before, next)) {
+    const correlation = `reviewed:${id}:${rev}`;
+    jobs.push(workJob(correlation, `work:${id}`, { do: "reviewed", item: id, correlation }));
+  }
   if (turned || !before) jobs.push(projectCheckJob(project, `${id}:${rev}`));
+  if ((turned || toldAnew(before, next)) && (mayNameBlockers(before) || mayNameBlockers(next)))
+    jobs.push(linesJob(next.snapshot, rev));
   return jobs;
+}
+
+/** Those who wait for it wait in vain for now: by its own state, not because of what it waits for. */
+function isStuck(item: KeptItem | undefined): boolean {
+  const word = item?.gone === undefined ? item?.snapshot.word : undefined;
+  return word === "blocked" || word === "cancelled";
+}
+
+function toldAnew(before: KeptItem | undefined, next: KeptItem): boolean {
+  return before?.snapshot.description !== next.snapshot.description;
+}
+
+/** It was in review, and is over or goes on. */
+function wasReviewed(before: KeptItem | undefined, next: KeptItem): boolean {
+  const waits = ({ review, snapshot }: KeptItem) => review === true && isOpen(snapshot.word);
+  return before !== undefined && waits(before) && !waits(next);
 }
 
 /** Remembers Plane's time of the change that started the work. */

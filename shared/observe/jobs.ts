@@ -14,6 +14,7 @@ export const observeBody = z.discriminatedUnion("do", [
   z.object({ do: z.literal("details"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("fill"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("evaluate"), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("lines"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("fan"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("project_check"), project: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("projects"), queued: z.number(), correlation: z.string() }),
@@ -33,7 +34,7 @@ export function readJob(project: string, item: string, { correlation, cause }: C
 
 /** Comments and relations are read when a read has seen the item change since they were last read; nothing else waits for it. */
 export function detailsJob({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
-  if (gone !== undefined || detailsAt === snapshot.updatedAt) return [];
+  if (gone !== undefined || snapshot.quiet || detailsAt === snapshot.updatedAt) return [];
   const { id: item, project, updatedAt } = snapshot;
   return [job(`details:${item}:${updatedAt}`, `details:${item}`, { do: "details", project, item, correlation })];
 }
@@ -50,6 +51,11 @@ export function fillJob({ id: item, project }: Snapshot, correlation: string): J
 
 export function evaluateJob(item: string, cause: string, correlation: string): Job {
   return job(`evaluate:${item}:${cause}`, `item:${item}`, { do: "evaluate", item, correlation });
+}
+
+/** A description that may name blockers has changed. */
+export function linesJob({ id: item }: Snapshot, rev: number): Job {
+  return job(`lines:${item}:${rev}`, `item:${item}`, { do: "lines", item, correlation: `lines:${item}:${rev}` });
 }
 
 /** Those who wait for this item are looked at again, after the commit that changed it. */

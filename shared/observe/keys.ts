@@ -25,8 +25,14 @@ export const sets = {
   projects: "projects",
   /** A project's items that Plane lists. */
   items: (project: string): SetName => `items:${project}`,
+  /** Those that Plane lists as well, but that are kept for checks of our own and count as nobody's work. */
+  quiet: (project: string): SetName => `quiet:${project}`,
   /** A project's items that are neither done nor cancelled. */
   open: (project: string): SetName => `open:${project}`,
+  /** The item with this number in a project: `ONB-12` by the project's id and 12. */
+  numbered: (project: string, sequence: number): SetName => `number:${project}:${sequence}`,
+  /** An agent's open tasks, by its name in the settings. */
+  tasks: (agent: string): SetName => `tasks:${encodeURIComponent(agent)}`,
   /** All relations that make an item wait. */
   edges: "edges",
   /** All items that wait for an open blocker. */

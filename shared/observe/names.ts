@@ -22,6 +22,7 @@ const ASK_AGAIN_MS = 600_000;
 
 export async function learnPerson(deps: Pick<Deps, "cache">, id: string, person: Person): Promise<void> {
   await deps.cache.setItem(`person:${id}`, { ...person });
+  if (person.email) await deps.cache.setItem(`email:${person.email.toLowerCase()}`, { id });
 }
 
 export async function learnLabel(deps: Pick<Deps, "cache">, id: string, name: string): Promise<void> {
@@ -34,10 +35,18 @@ export async function learnState(deps: Pick<Deps, "cache">, id: string, state: N
 
 /** The person with this Plane id; undefined when Plane does not list them among the workspace's members. */
 export async function person(deps: NamesDeps, id: string): Promise<Person | undefined> {
-  return lookUp<Person>(deps, `person:${id}`, "members", async () => {
-    const { data } = await deps.plane.call(memberCalls.list);
-    for (const member of data) await learnPerson(deps, member.id, personOf(member));
-  });
+  return lookUp<Person>(deps, `person:${id}`, "members", () => askMembers(deps));
+}
+
+async function askMembers(deps: NamesDeps): Promise<void> {
+  const { data } = await deps.plane.call(memberCalls.list);
+  for (const member of data) await learnPerson(deps, member.id, personOf(member));
+}
+
+/** Plane's id of the person with this e-mail address; undefined when they are not a member of the workspace. */
+export async function personByEmail(deps: NamesDeps, email: string): Promise<string | undefined> {
+  const found = await lookUp<{ id: string }>(deps, `email:${email.toLowerCase()}`, "members", () => askMembers(deps));
+  return found?.id;
 }
 
 export async function labelName(deps: NamesDeps, project: string, id: string): Promise<string | undefined> {

@@ -2,9 +2,11 @@ import { sameSnapshot } from "../task/accept.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { rows, rowsQuery, snapshotOf } from "./door.ts";
 import { itemPut, type ObserveDeps, observeItem, saysNothingNew } from "./item.ts";
-import { cyclesJob, detailsJob, fillJob, projectCheckJob } from "./jobs.ts";
+import { cyclesJob, detailsJob, fillJob, linesJob, projectCheckJob } from "./jobs.ts";
 import type { KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
+import { mayNameBlockers } from "./lines.ts";
+import { withHands } from "./owners.ts";
 import { isNewProject, newSince, planeDate, projectPut, shifted } from "./projects.ts";
 
 /** What a pass over one project found. */
@@ -64,7 +66,9 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
   }
   result.project = current;
   const isWhole = totals.size === 1;
-  result.differs = !isWhole || !totals.has(await deps.store.count(sets.items(project.id)));
+  const { store } = deps;
+  const kept = (await store.count(sets.items(project.id))) + (await store.count(sets.quiet(project.id)));
+  result.differs = !isWhole || !totals.has(kept);
   if (!isWhole && project.baseline) newest = project.cursor;
   await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window });
   if (!project.baseline) {
@@ -142,9 +146,12 @@ async function keepKnown(
   seen: PageSeen,
   correlation: string,
 ): Promise<void> {
+  const items = await Promise.all(
+    snapshots.map((snapshot) => withHands(deps, undefined, { snapshot, blockers: [], detailsAt: snapshot.updatedAt })),
+  );
   const result = await deps.store.commit({
     expect: snapshots.map((snapshot) => [keys.item(snapshot.id), 0]),
-    put: snapshots.map((snapshot) => itemPut({ snapshot, blockers: [], detailsAt: snapshot.updatedAt })),
+    put: items.map(itemPut),
   });
   if (result === "kept") return;
   for (const snapshot of snapshots) {
@@ -188,12 +195,16 @@ async function allDone(deps: ObserveDeps, project: string): Promise<boolean> {
 
 /** Who waits for whom among the open items that were there before us: read once, when there is quota to spare. */
 async function queueFill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
-  if (!(await deps.plane.capabilities()).relations) return;
+  const { relations } = await deps.plane.capabilities();
   let after: string | undefined;
   do {
     const page = await deps.store.scan<KeptItem>(sets.open(project), after);
-    const unread = page.rows.filter((row) => row.value.detailsAt !== undefined);
-    await deps.store.commit({ jobs: unread.map((row) => fillJob(row.value.snapshot, correlation)) });
+    const jobs = relations
+      ? page.rows
+          .filter(({ value }) => value.detailsAt !== undefined)
+          .map((row) => fillJob(row.value.snapshot, correlation))
+      : page.rows.filter(({ value }) => mayNameBlockers(value)).map((row) => linesJob(row.value.snapshot, row.rev));
+    await deps.store.commit({ jobs });
     after = page.next;
   } while (after !== undefined);
 }

@@ -3,6 +3,7 @@ import { type Relations, relations as relationCalls } from "../plane/relations.t
 import type { Job, Key, Put, Rev, Row } from "../store/port.ts";
 import { diff, holdsOthersUp } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { all, edgeSets, edgesOf } from "./edges.ts";
 import { keepItem, type ObserveDeps, type Source } from "./item.ts";
 import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
@@ -70,6 +71,32 @@ export async function observeRelations(
   }
 }
 
+/**
+ * Takes over that `id` waits for `blockers` as of now, by id and project: Plane has just been told so. `id` is an item
+ * of our own making. A reading of it that began before (`began`, store time) is older than this and undoes nothing.
+ */
+export async function observeMade(
+  deps: ObserveDeps,
+  id: string,
+  blockers: ReadonlyMap<string, string>,
+  began: number,
+  correlation: string,
+): Promise<void> {
+  for (;;) {
+    const key = keys.relations(id);
+    const [[own], kept] = await Promise.all([
+      deps.store.read<KeptRelations>([key]),
+      all<KeptEdge>(deps, sets.blockers(id)),
+    ]);
+    const came = [...blockers].filter(([blocker]) => !kept.some(({ value }) => value.blocker === blocker));
+    const edges = came.map(([blocker, blockerProject]): KeptEdge => ({ blocked: id, blocker, blockerProject }));
+    const value: KeptRelations = { at: Math.max(own?.value.at ?? 0, began) };
+    const put = edges.map((edge) => ({ key: keys.edge(id, edge.blocker), value: edge, sets: edgeSets(edge) }));
+    const outcome = await deps.store.commit({ expect: [[key, own?.rev ?? 0]], put: [{ key, value }, ...put] });
+    if (outcome === "kept") return evaluate(deps, id, correlation);
+  }
+}
+
 /** Drops all edges of an item that is gone (Plane does so too) and has everyone who waited for it looked at. */
 export async function dropEdges(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   const kept = await edgesOf(deps, id);
@@ -98,7 +125,10 @@ export async function evaluate(deps: ObserveDeps, id: string, correlation: strin
     const unknown = edges.filter((row, i) => !items[i] && !row.value.absent);
     if (await lookFor(deps, unknown, correlation)) continue;
     // A blocker that cannot be read yet counts as open: starting too early is worse than waiting.
-    const open = edges.filter((row, i) => holdsOthersUp(items[i]?.value) && !(row.value.absent && !items[i]));
+    const open = edges.filter(
+      (row, i) =>
+        holdsOthersUp(items[i]?.value, deps.settings.done.dependants_wait) && !(row.value.absent && !items[i]),
+    );
     const blockers = open.map((row) => row.value.blocker).sort();
     const changed = [
       ...blockers.filter((blocker) => !kept.value.blockers.includes(blocker)),
@@ -109,11 +139,17 @@ export async function evaluate(deps: ObserveDeps, id: string, correlation: strin
 
     const next: KeptItem = { ...kept.value, blockers };
     const silent = changed.every((id) => edges.some(({ value }) => value.blocker === id && value.unsaid));
+    // Whose blocker was cancelled does not go on: it is blocked for that (OPENCLAW-14).
+    const inVain =
+      deps.settings.agents.length > 0 &&
+      items.some(
+        (blocker) => blocker?.value.snapshot.word === "cancelled" && changed.includes(blocker.value.snapshot.id),
+      );
     const result = await keepItem(deps, {
       before: kept.value,
       rev: kept.rev,
       next,
-      events: silent ? [] : diff(kept.value, next),
+      events: silent ? [] : diff(kept.value, next).filter(({ kind }) => kind !== "unblocked" || !inVain),
       source: { project: project.value, correlation, cause: correlation },
       via: "relations",
       jobs: [],
@@ -150,11 +186,6 @@ export async function evaluateAll(deps: ObserveDeps, correlation: string): Promi
   for (const id of new Set(ids)) await evaluate(deps, id, correlation);
 }
 
-/** Everyone who waits for this item. */
-export async function dependantsOf(deps: Pick<ObserveDeps, "store">, id: string): Promise<string[]> {
-  return (await all<KeptEdge>(deps, sets.dependants(id))).map((row) => row.value.blocked);
-}
-
 /** On the first reading of an item that was there before us, only its activities tell whether a relation is new. */
 async function changedSince(deps: ObserveDeps, item: KeptItem, project: KeptProject, edges: number): Promise<boolean> {
   const { snapshot } = item;
@@ -171,29 +202,6 @@ async function changedSince(deps: ObserveDeps, item: KeptItem, project: KeptProj
   return false;
 }
 
-async function edgesOf(deps: Pick<ObserveDeps, "store">, id: string): Promise<Row<KeptEdge>[]> {
-  const [waitsFor, holdsUp] = await Promise.all([
-    all<KeptEdge>(deps, sets.blockers(id)),
-    all<KeptEdge>(deps, sets.dependants(id)),
-  ]);
-  return [...waitsFor, ...holdsUp];
-}
-
-function edgeSets({ blocked, blocker }: KeptEdge): string[] {
-  return [sets.edges, sets.blockers(blocked), sets.dependants(blocker)];
-}
-
 function otherEnd(edge: KeptEdge, id: string): string {
   return edge.blocked === id ? edge.blocker : edge.blocked;
-}
-
-async function all<T>(deps: Pick<ObserveDeps, "store">, set: string): Promise<Row<T>[]> {
-  const found: Row<T>[] = [];
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<T>(set, after);
-    found.push(...page.rows);
-    after = page.next;
-  } while (after !== undefined);
-  return found;
 }

@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import { blockersNamed } from "../../../shared/observe/lines.ts";
+import { createCrew } from "../../crew.ts";
+
+const MINUTE = 60_000;
+
+test.each([
+  ["<p>Blocked by: ONB-3</p>", ["ONB-3"]],
+  ["<p>Write it.</p><p>blocked by : onb-3, ONB-4; WEB-12 and X1-7</p>", ["ONB-3", "ONB-4", "WEB-12", "X1-7"]],
+  ["<p>Write it.<br><strong>Blocked by:</strong>\n ONB-3</p><ul><li>Blocked by: ONB-5</li></ul>", ["ONB-3", "ONB-5"]],
+  ['<p>Blocked by:&nbsp;<a href="https://example.com/ONB-9">ONB-3</a> (the guide), ONB-4</p>', ["ONB-3"]],
+  ["<p>It was blocked by: ONB-3</p>", []],
+  ["<p>Blocked by ONB-3 for years</p>", []],
+  ["<p>Blocked by: nothing, see ONB-3</p>", []],
+  ["<p>Blocked by: ONB-0, ONB-03</p>", []],
+  ["<script>Blocked by: ONB-3</script>", []],
+  [`<p>Blocked by: ${"A".repeat(100_000)}</p>`, []],
+])("the keys a description names as blockers: %.60s", (html, keys) => {
+  expect(blockersNamed(html)).toEqual(keys);
+});
+
+async function old(version: "1.2.2" | "1.3.1" = "1.2.2") {
+  const crew = await createCrew({ version });
+  const project = crew.project();
+  const { plane } = crew;
+  const guide = plane.addItem(project, { name: "Guide" });
+  const tour = plane.addItem(project, { name: "Tour", description_html: "<p>Blocked by: ONB-1</p>" });
+  crew.pass(MINUTE);
+  await crew.begin();
+  return { crew, plane, project, guide, tour };
+}
+
+test("OPENCLAW-14 on Plane 1.2.2 a line in the description makes a task wait; what was there before us is silent", async () => {
+  const { crew, plane, guide, tour } = await old();
+  expect((await crew.kept(tour))?.blockers).toEqual([guide.id]);
+  expect(crew.events()).toEqual([]);
+  plane.editItem(guide, { state: "Done" });
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
+});
+
+test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond what the poll asks", async () => {
+  const { crew, plane, project, guide } = await old();
+  const map = plane.addItem(project, { name: "Map" });
+  await crew.poll();
+  await crew.settle();
+  crew.events();
+  plane.editItem(map, { description_html: "<p>Draw it.</p><p>Blocked by: ONB-1</p>" }, { via: "api" });
+  const requests = await crew.requests(async () => {
+    await crew.poll();
+    await crew.settle();
+  });
+  expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items/:id/comments"]);
+  expect(crew.events()).toEqual(["ONB-3 blocked"]);
+  expect((await crew.kept(map))?.blockers).toEqual([guide.id]);
+  plane.editItem(map, { description_html: "<p>Draw it.</p>" }, { via: "api" });
+  await crew.poll();
+  await crew.settle();
+  expect(crew.events()).toEqual(["ONB-3 unblocked"]);
+});
+
+test("OPENCLAW-14 on Plane 1.2.2 a key that is nobody's yet counts from when it is seen, and one that is gone no longer", async () => {
+  const { crew, plane, project } = await old();
+  const early = plane.addItem(project, { name: "Early", description_html: "<p>Blocked by: ONB-4, XYZ-1</p>" });
+  await crew.deliver();
+  await crew.settle();
+  expect((await crew.kept(early))?.blockers).toEqual([]);
+  const late = plane.addItem(project, { name: "Late" });
+  await crew.poll();
+  await crew.settle();
+  expect((await crew.kept(early))?.blockers).toEqual([late.id]);
+  plane.deleteItem(late);
+  await crew.poll();
+  await crew.settle();
+  expect((await crew.kept(early))?.blockers).toEqual([]);
+});
+
+test("on Plane 1.2.2 a task that names itself waits for nobody", async () => {
+  const { crew, plane, project } = await old();
+  const self = plane.addItem(project, { name: "Self", description_html: "<p>Blocked by: ONB-3</p>" });
+  await crew.deliver();
+  expect((await crew.kept(self))?.blockers).toEqual([]);
+});
+
+test("on Plane 1.2.2 a lost store finds the same again, and tells nobody", async () => {
+  const { crew, guide, tour } = await old();
+  await crew.restart({ store: "lost" });
+  await crew.poll();
+  await crew.settle();
+  expect((await crew.kept(tour))?.blockers).toEqual([guide.id]);
+  expect(crew.events()).toEqual([]);
+});
+
+test("on Plane 1.3.1 the line is words: only relations count", async () => {
+  const { crew, tour } = await old("1.3.1");
+  await crew.poll();
+  await crew.settle();
+  expect((await crew.kept(tour))?.blockers).toEqual([]);
+});
