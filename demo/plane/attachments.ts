@@ -7,14 +7,25 @@ import { amzDate } from "./time.ts";
 import type { Id } from "./types.ts";
 import { epochOf, hexOf, later, newestFirst, newRow, touch, type World } from "./world.ts";
 
-/** Not Plane's whole list, but of every kind on it. */
+/** Plane's `ATTACHMENT_MIME_TYPES`, the same in v1.2.2 and v1.3.1. */
 const TYPES = new Set([
-  ...["image/jpeg", "image/png", "image/gif", "image/svg+xml", "image/webp", "application/pdf", "text/plain"],
-  ...["text/markdown", "text/csv", "text/html", "text/css", "text/xml", "application/json", "application/xml"],
-  ...["application/zip", "application/x-zip-compressed", "application/gzip", "application/x-tar", "video/mp4"],
-  ...["audio/mpeg", "application/rtf", "application/msword", "application/octet-stream", "text/javascript"],
+  ...["jpeg", "png", "gif", "svg+xml", "webp", "tiff", "bmp"].map((type) => `image/${type}`),
+  ...["x-portable-graymap", "x-portable-bitmap", "x-portable-pixmap"].map((type) => `image/${type}`),
+  ...["application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"],
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+  ...["spreadsheet", "text", "presentation", "graphics", "database"].map(
+    (type) => `application/vnd.oasis.opendocument.${type}`,
+  ),
+  ...["application/rtf", "application/vnd.visio", "application/json", "application/xml", "application/x-sql"],
+  ...["mpeg", "wav", "ogg", "midi", "x-midi", "aac", "flac", "x-m4a"].map((type) => `audio/${type}`),
+  ...["mp4", "mpeg", "ogg", "webm", "quicktime", "x-msvideo", "x-ms-wmv"].map((type) => `video/${type}`),
+  ...["zip", "x-rar", "x-rar-compressed", "x-tar", "gzip", "x-gzip", "x-zip"].map((type) => `application/${type}`),
+  ...["x-zip-compressed", "x-7z-compressed", "x-compressed", "octet-stream"].map((type) => `application/${type}`),
+  ...["", "-gz", "-bz2", "-zip", "-7z", "-rar"].map((type) => `application/x-compressed-tar${type}`),
+  ...["model/gltf-binary", "model/gltf+json", "font/ttf", "font/otf", "font/woff", "font/woff2"],
+  ...["plain", "markdown", "css", "javascript", "xml", "csv"].map((type) => `text/${type}`),
 ]);
 const SECRET = "storage-secret";
 const sign = (text: string): string => createHmac("sha256", SECRET).update(text).digest("hex");
@@ -24,10 +35,19 @@ const HOUR = 3_600_000;
 export function createAttachment(
   world: World,
   item: ItemRow,
-  file: { name: string; type: string; size: number },
+  file: { name: string; type: string; size: number; external_source: string | null; external_id: string | null },
   by: Id,
 ): AttachmentRow {
   if (!TYPES.has(file.type)) throw new Refusal(400, { error: "Invalid file type.", status: false });
+  const { external_source, external_id } = file;
+  const first = [...world.data.attachments.values()].find(
+    (row) => row.issue === item.id && row.external_source === external_source && row.external_id === external_id,
+  );
+  if (external_source && external_id && first) {
+    // The words are Plane's own, for attachments too.
+    const error = "Issue with the same external id and external source already exists";
+    throw new Refusal(409, { error, id: first.id });
+  }
   const row: AttachmentRow = {
     ...newRow(world, by),
     project: item.project,
@@ -37,8 +57,8 @@ export function createAttachment(
     size: Math.min(file.size, world.fileSizeLimit),
     asset: `${item.workspace}/${hexOf(world.newId())}-${file.name}`,
     is_uploaded: false,
-    external_source: null,
-    external_id: null,
+    external_source,
+    external_id,
   };
   world.data.attachments.set(row.id, row);
   return row;

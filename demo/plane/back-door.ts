@@ -153,6 +153,13 @@ export function createBackDoor(world: World): BackDoor {
     archiveItem: (item, doing) => setArchived(world, itemOf(world, idOf(item)), true, by(doing)),
     restoreItem: (item, doing) => setArchived(world, itemOf(world, idOf(item)), false, by(doing)),
 
+    attachments: (item) =>
+      [...data.attachments.values()]
+        .filter((row) => row.issue === idOf(item))
+        .map((row) => ({ ...row, bytes: data.uploads.get(row.asset) })),
+    deleteAttachment(attachment) {
+      data.attachments.delete(idOf(attachment));
+    },
     comments: (item) => commentsOn(world, idOf(item)).map((row) => ({ ...row })),
     addComment(item, html, doing) {
       const external = doing?.external && {

@@ -63,7 +63,7 @@ export function seedDemo(plane: Plane, now: number): Demo {
   );
   const blocked = plane.addItem(
     platform,
-    { name: "Deploy it to staging", state: "Blocked", priority: "high", assignees: [imhotep], target_date: inDays(3) },
+    { name: "Deploy it to staging", state: "Todo", priority: "high", assignees: [imhotep], target_date: inDays(3) },
     by,
   );
   plane.addItem(platform, { name: "Document the release steps", state: "Backlog", assignees: [thot] }, by);

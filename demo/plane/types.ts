@@ -107,6 +107,15 @@ interface Comment {
   readonly external_source: string | null;
   readonly external_id: string | null;
 }
+interface Attachment {
+  readonly id: Id;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly is_uploaded: boolean;
+  readonly created_by: Id | null;
+  readonly bytes: Uint8Array | undefined;
+}
 interface Cycle {
   readonly id: Id;
   readonly name: string;
@@ -209,6 +218,9 @@ export interface Plane {
   restoreItem(item: Ref, doing?: Doing): void;
 
   comments(item: Ref): Comment[];
+  /** All of them, also those whose upload was never confirmed; `bytes` is what the storage has. */
+  attachments(item: Ref): Attachment[];
+  deleteAttachment(attachment: Ref): void;
   addComment(item: Ref, html: string, doing?: Doing & { external?: External }): Comment;
   editComment(comment: Ref, html: string, doing?: Doing): Comment;
   deleteComment(comment: Ref, doing?: Doing): void;

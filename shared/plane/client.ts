@@ -1,4 +1,5 @@
 import type { ZodType } from "zod";
+import type { Ms } from "../store/port.ts";
 import type { CallPriority } from "./quota.ts";
 
 /** One call of Plane's API: where it goes and what comes back. */
@@ -20,6 +21,10 @@ export interface CallOptions {
    * leave half of it to all others and do not wait. Default: background.
    */
   priority?: CallPriority;
+  /** How long these calls may wait for their turns, all together: what is left is written back into it. */
+  patience?: { left: Ms };
+  /** Runs right before each sending of the request, also a repeated one; what it throws ends the call. */
+  before?: () => Promise<void>;
 }
 
 export interface Answer<A> {

@@ -54,15 +54,15 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
 
   async function call<A>(endpoint: Endpoint<A>, asked: CallOptions = {}): Promise<Answer<A>> {
     const { operation, method, path } = endpoint;
-    const { priority = "background", query, json } = asked;
+    const { priority = "background", query, json, patience, before } = asked;
     const keyed = path.startsWith(KEYED);
-    const myTurn = quota.turns(operation, priority);
+    const myTurn = quota.turns(operation, priority, patience);
     const retries = {
       ...options,
       operation,
       repeatable: isRepeatable(method, json),
       delays: retryDelays,
-      maxWait: maxWait[priority],
+      maxWait: patience?.left ?? maxWait[priority],
     };
     const sent = {
       operation,
@@ -75,6 +75,7 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
     };
     return withRetries(retries, async (nth) => {
       if (keyed) await myTurn();
+      await before?.();
       if (nth > 0) metrics.count("plane_api_retry_total", { operation });
       const reply = await request(sent);
       // An error repeats Plane's words; a server that repeats the key must not bring it into a message.

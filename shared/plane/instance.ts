@@ -11,6 +11,7 @@ const info = z.object({
   }),
   config: z.object({
     enable_signup: z.boolean(),
+    is_email_password_enabled: z.boolean().optional(),
     /** Bytes. */
     file_size_limit: z.number(),
   }),

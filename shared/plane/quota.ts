@@ -25,7 +25,7 @@ export interface QuotaOptions {
 
 export interface Quota {
   /** The turns of one call: each resolves when one more request may go, or throws PlaneRateLimitedError. */
-  turns(operation: string, priority: CallPriority): () => Promise<void>;
+  turns(operation: string, priority: CallPriority, patience?: { left: Ms }): () => Promise<void>;
   /** After a 429: nobody who shares the store asks with this key for so long. */
   hold(ms: Ms): Promise<void>;
 }
@@ -42,14 +42,13 @@ export function createQuota(options: QuotaOptions): Quota {
   };
 
   return {
-    turns(operation, priority) {
-      let waited = 0;
+    turns(operation, priority, patience = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
           const more = await store.spend(bucket, 1, limits[priority], WINDOW);
           if (more === 0) return;
-          if (waited + more > maxWait[priority]) throw exhausted(operation, more);
-          waited += more;
+          if (more > patience.left) throw exhausted(operation, more);
+          patience.left -= more;
           await wait(more);
         }
       };

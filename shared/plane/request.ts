@@ -11,7 +11,9 @@ export interface Request {
   headers?: Record<string, string>;
   query?: Record<string, string | number | undefined> | undefined;
   /** An object is sent as JSON, a string as it is. */
-  body?: Record<string, unknown> | string | URLSearchParams | FormData | undefined;
+  body?: Record<string, unknown> | string | URLSearchParams | FormData | ReadableStream<Uint8Array> | undefined;
+  /** Ends the request, in place of the time limit. */
+  signal?: AbortSignal;
 }
 
 /** A whole answer, not yet looked into. */
@@ -42,7 +44,7 @@ export function createRequest(options: RequestOptions): (request: Request) => Pr
   const $fetch = createFetch({ fetch: options.fetch });
 
   async function send(request: Request): Promise<Reply> {
-    const signal = AbortSignal.timeout(timeout);
+    const signal = request.signal ?? AbortSignal.timeout(timeout);
     try {
       const response = await $fetch.raw(request.url, {
         method: request.method,
@@ -60,7 +62,8 @@ export function createRequest(options: RequestOptions): (request: Request) => Pr
       return { status: response.status, headers: response.headers, body, date: dateOf(response.headers, clock) };
     } catch (thrown) {
       if (thrown instanceof PlaneUnexpectedError) throw thrown;
-      const reason = signal.aborted ? `no whole answer within ${timeout / 1000} s` : networkReason(thrown);
+      const late = request.signal ? "nothing moved for too long" : `no whole answer within ${timeout / 1000} s`;
+      const reason = signal.aborted ? late : networkReason(thrown);
       throw new PlaneUnavailableError(request, `Plane could not be reached for ${request.operation}: ${reason}.`);
     }
   }

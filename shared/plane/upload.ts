@@ -1,31 +1,139 @@
+import type { Ms } from "../store/port.ts";
 import type { UploadTicket } from "./attachments.ts";
 import { PlaneInvalidError, PlaneUnavailableError } from "./errors.ts";
+import { multipart } from "./multipart.ts";
 import { createRequest, type RequestOptions } from "./request.ts";
 
 const OPERATION = "attachments_upload";
 
+/** After so long without a byte in either direction an upload is given up: Plane's own limit for a request. */
+const STALL_MS: Ms = 30_000;
+/** The whole upload may take so long: 50 MB at 90 KB/s, and less than a claim lasts. */
+const WHOLE_MS: Ms = 600_000;
+
+/** A Blob, or what comes in pieces and whose size is known. */
+export interface Upload {
+  /** Bytes. */
+  size: number;
+  stream(): ReadableStream<Uint8Array>;
+}
+
+interface UploadOptions extends RequestOptions {
+  stall?: Ms;
+  whole?: Ms;
+}
+
 /**
- * Sends a file's bytes to the storage, as the ticket of `attachments.create` allows; confirm it afterwards.
- * Without the API key: the storage is another server. Throws PlaneInvalidError when the storage refuses the file
- * (an outdated ticket, too large), PlaneUnavailableError when it did not answer.
+ * Sends a file's bytes to the storage, as the ticket of `attachments.create` allows; confirm it afterwards. They pass
+ * through as they come, at the slower side's pace. Without the API key: the storage is another server.
+ * Throws PlaneInvalidError when the storage refuses the file (an outdated ticket, too large), PlaneUnavailableError
+ * when it did not answer or nothing moved any more, and what reading the file threw.
  */
-export async function uploadFile(options: RequestOptions, ticket: UploadTicket, file: Blob): Promise<void> {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(ticket.upload_data.fields)) form.append(name, value);
-  // S3 ignores every field after the file.
-  form.append("file", file);
-  const url = ticket.upload_data.url;
-  const { status, body } = await createRequest(options)({
-    operation: OPERATION,
-    method: "POST",
-    route: "storage",
-    url,
-    body: form,
+export async function uploadFile(
+  options: UploadOptions,
+  ticket: Pick<UploadTicket, "upload_data">,
+  file: Upload,
+): Promise<void> {
+  const { stall = STALL_MS, whole = WHOLE_MS } = options;
+  const form = multipart(ticket.upload_data.fields, file.size, `groundcrew-${crypto.randomUUID()}`);
+  const moving = new AbortController();
+  const signal = AbortSignal.any([moving.signal, AbortSignal.timeout(whole)]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => moving.abort(), stall);
+  };
+  const source = reading(file, alive);
+  alive();
+  try {
+    const { status, body: said } = await createRequest(options)({
+      operation: OPERATION,
+      method: "POST",
+      route: "storage",
+      url: ticket.upload_data.url,
+      headers: { "content-type": form.contentType, "content-length": String(form.length) },
+      body: ofLength(form.length, framed(form.before, source.next, form.after)),
+      signal,
+    });
+    if (status < 200 || status >= 300) throw refused(status, said);
+  } catch (thrown) {
+    if (source.failed) throw source.failed.why;
+    if (signal.aborted && source.waiting) throw stopped(stall);
+    throw thrown;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Source {
+  /** The next piece of the file, undefined after the last. */
+  next: () => Promise<Uint8Array | undefined>;
+  /** Whether a piece is being waited for. */
+  waiting: boolean;
+  /** What reading threw: the storage's side of it says less. */
+  failed?: { why: unknown };
+}
+
+/** Reads the file's pieces and holds it to its size. */
+function reading(file: Upload, alive: () => void): Source {
+  const reader = file.stream().getReader();
+  let sent = 0;
+  const source: Source = { next, waiting: false };
+
+  async function next() {
+    alive();
+    source.waiting = true;
+    try {
+      const { done, value } = await reader.read();
+      sent += value?.length ?? 0;
+      if (sent > file.size || (done && sent < file.size)) throw otherSize(file.size, sent, done);
+      return value;
+    } catch (why) {
+      source.failed = { why };
+      throw why;
+    } finally {
+      source.waiting = false;
+      alive();
+    }
+  }
+
+  return source;
+}
+
+/** The form's pieces one after another, each read only when the one before it was taken. */
+function framed(before: Uint8Array, next: Source["next"], after: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(before),
+    async pull(controller) {
+      const piece = await next();
+      controller.enqueue(piece ?? after);
+      if (!piece) controller.close();
+    },
   });
-  if (status >= 200 && status < 300) return;
+}
+
+function otherSize(size: number, sent: number, done: boolean): PlaneInvalidError {
+  const came = done ? `only ${sent} came` : "more came";
+  return new PlaneInvalidError({ operation: OPERATION, fields: {} }, `The file has ${size} bytes, but ${came}.`);
+}
+
+function stopped(stall: Ms): PlaneUnavailableError {
+  const message = `The file stopped coming: nothing for ${stall / 1000} s. Send it again.`;
+  return new PlaneUnavailableError({ operation: OPERATION }, message);
+}
+
+/** A stream that is sent with its length, which S3 asks for. Node goes by the header; Workers have a stream for it. */
+function ofLength(length: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const host = globalThis as typeof globalThis & {
+    FixedLengthStream?: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
+  };
+  return host.FixedLengthStream ? body.pipeThrough(new host.FixedLengthStream(length)) : body;
+}
+
+function refused(status: number, said: string): PlaneInvalidError | PlaneUnavailableError {
   const about = { operation: OPERATION, status };
-  const code = /<Code>(\w{1,60})<\/Code>/.exec(body)?.[1] ?? "no reason given";
-  if (status >= 500)
-    throw new PlaneUnavailableError(about, `The storage could not take the file (${status}: ${code}).`);
-  throw new PlaneInvalidError({ ...about, fields: {} }, `The storage refused the file (${status}: ${code}).`);
+  const code = /<Code>(\w{1,60})<\/Code>/.exec(said)?.[1] ?? "no reason given";
+  return status >= 500
+    ? new PlaneUnavailableError(about, `The storage could not take the file (${status}: ${code}).`)
+    : new PlaneInvalidError({ ...about, fields: {} }, `The storage refused the file (${status}: ${code}).`);
 }

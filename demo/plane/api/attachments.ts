@@ -23,6 +23,12 @@ function attachmentIn(call: Call): AttachmentRow {
   return row;
 }
 
+/** Since v1.3 Plane takes dots off a name's beginning and double ones out of it. */
+function keptName(name: string): string {
+  const [base = ""] = name.replaceAll("\\", "/").split("/").slice(-1);
+  return base.replaceAll("..", "").trim().replace(/^\.+/, "");
+}
+
 export function attachmentRoutes(app: Site, world: World, limiter: Limiter): void {
   const door = keyDoor(limiter, anyProjectMember);
   for (const words of ["work-items/:itemId/attachments", "issues/:itemId/issue-attachments"]) {
@@ -30,10 +36,17 @@ export function attachmentRoutes(app: Site, world: World, limiter: Limiter): voi
     endpoint(app, world, door, root, {
       GET: (call) => ok(attachmentsOn(world, itemIn(call).id).map((row) => showAttachment(world, row, call.at))),
       POST: async (call) => {
-        const { name, type, size } = await call.json();
+        const { name, type, size, external_source, external_id } = await call.json();
         if (typeof name !== "string" || name === "" || typeof size !== "number")
           throw new Refusal(400, { error: "Invalid request.", status: false });
-        const file = { name, size, type: typeof type === "string" ? type : "" };
+        const text = (value: unknown) => (typeof value === "string" ? value : null);
+        const external = { external_source: text(external_source), external_id: text(external_id) };
+        const file = {
+          name: world.version === "1.2.2" ? name : keptName(name),
+          size,
+          type: text(type) ?? "",
+          ...external,
+        };
         const row = createAttachment(world, itemIn(call), file, readerOf(call).id);
         const place = `${workspaceOf(call).slug}/projects/${row.project}/issues/${row.issue}/attachments/${row.id}/`;
         return ok({

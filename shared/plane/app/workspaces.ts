@@ -24,8 +24,13 @@ const invitation = z.object({
 const one = "/api/workspaces/:workspace/";
 
 export const workspaces = {
-  /** Those the account is a member of. */
-  mine: { operation: "workspaces_mine", method: "GET", path: "/api/users/me/workspaces/", answer: z.array(workspace) },
+  /** Those the account is a member of, with its role there. */
+  mine: {
+    operation: "workspaces_mine",
+    method: "GET",
+    path: "/api/users/me/workspaces/",
+    answer: z.array(workspace.extend({ role })),
+  },
   /** `query: { slug }`; true when it is free. */
   slugIsFree: {
     operation: "workspaces_slug_check",

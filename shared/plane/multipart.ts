@@ -1,0 +1,34 @@
+const encoder = new TextEncoder();
+
+/** A form with one file at its end, as multipart/form-data (RFC 7578), whose length is known before the file is read. */
+export interface Multipart {
+  contentType: string;
+  /** Bytes of the whole body. */
+  length: number;
+  before: Uint8Array<ArrayBuffer>;
+  after: Uint8Array<ArrayBuffer>;
+}
+
+/** `size` is the file's, in bytes; `boundary` must not occur in it: 128 random bits do. */
+export function multipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
+  // S3 ignores every field after the file, and takes its type from the field `Content-Type`.
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `${head(boundary, `name="${quoted(name)}"`)}${value}\r\n`,
+  );
+  const before = encoder.encode(`${parts.join("")}${head(boundary, 'name="file"; filename="file"')}`);
+  const after = encoder.encode(`\r\n--${boundary}--\r\n`);
+  return {
+    contentType: `multipart/form-data; boundary=${boundary}`,
+    length: before.length + size + after.length,
+    before,
+    after,
+  };
+}
+
+function head(boundary: string, disposition: string): string {
+  return `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`;
+}
+
+function quoted(name: string): string {
+  return name.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
+}
