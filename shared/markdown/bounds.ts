@@ -1,0 +1,97 @@
+import type {} from "remark-parse";
+import type { Data, Processor } from "unified";
+
+/** The longest Markdown or HTML that is read, in UTF-16 units: more than Plane's editor is comfortable with. */
+export const LONGEST = 100_000;
+
+/** So many lines of Markdown are read: each can be an element of its own. */
+export const LINES = 5_000;
+
+/** So many quotes and lists begin on one line; what would begin one more is text. */
+const MARKS = 20;
+
+/** A line is indented by at most so many columns: each two can continue one more list. */
+const COLUMNS = 80;
+
+/** So many lines without a mark of their own go on with the quote or list before them. */
+const LAZY = 500;
+
+/** One container's mark with the blanks before it. */
+const MARK = /[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))/y;
+const BLANKS = /[ \t]*/y;
+
+/**
+ * The Markdown, line by line, with quotes and lists only so deep: reading takes time that grows with depth times
+ * lines. Within the bounds (which nobody who writes for readers meets) nothing is changed.
+ */
+export function shallow(lines: readonly string[]): string {
+  let lazy = 0;
+  const bounded = lines.map((line) => {
+    const { marks, indent, rest } = parted(line);
+    lazy = marks > 0 || rest === "" ? 0 : lazy + 1;
+    const apart = lazy > 0 && lazy % LAZY === 0 ? "\n" : "";
+    if (marks > MARKS) return `${apart}${indent} \\${rest}`;
+    if (columns(indent) <= COLUMNS) return `${apart}${line}`;
+    return `${apart}${indent.trimEnd().slice(0, COLUMNS)}${" ".repeat(COLUMNS / 2)}${rest}`;
+  });
+  return bounded.join("\n");
+}
+
+/** What a line begins with (marks and blanks) and the rest; of more marks than are read, one is counted. */
+function parted(line: string): { marks: number; indent: string; rest: string } {
+  let at = 0;
+  for (let marks = 0; ; marks += 1) {
+    MARK.lastIndex = at;
+    if (marks <= MARKS && MARK.test(line)) {
+      if (marks === MARKS) return { marks: marks + 1, indent: line.slice(0, at), rest: line.slice(at).trimStart() };
+      at = MARK.lastIndex;
+      continue;
+    }
+    BLANKS.lastIndex = at;
+    BLANKS.test(line);
+    at = BLANKS.lastIndex;
+    return { marks, indent: line.slice(0, at), rest: line.slice(at) };
+  }
+}
+
+function columns(indent: string): number {
+  return indent.length + 3 * (indent.split("\t").length - 1);
+}
+
+/** So many marks of emphasis, links and strikes are read in one paragraph; more are text. */
+const INLINE = 1_000;
+
+/**
+ * HTML is text. Addresses that stand in the text become links in the tree: reading them here looks back, at each
+ * word, as far as the last bracket.
+ */
+const LEFT_OUT = ["htmlFlow", "htmlText", "emailAutolink", "wwwAutolink", "protocolAutolink"] as const;
+
+/**
+ * For the Markdown parser: raw HTML is text like any other, and a paragraph's marks are counted, because matching
+ * them takes time that grows with the square of their number.
+ */
+export function inert(this: Processor): void {
+  const data = this.data();
+  const counts = new WeakMap<object, number>();
+  const counted: Construct = {
+    tokenize(effects, ok, nok) {
+      const count = (counts.get(this) ?? 0) + 1;
+      counts.set(this, count);
+      return (code) => {
+        if (count <= INLINE) return nok(code);
+        effects.enter("data");
+        effects.consume(code);
+        effects.exit("data");
+        return ok;
+      };
+    },
+  };
+  const marks = ["*", "_", "~", "[", "]", "!"].map((mark) => [mark.charCodeAt(0), counted] as const);
+  data.micromarkExtensions ??= [];
+  data.micromarkExtensions.push({ disable: { null: [...LEFT_OUT] }, text: Object.fromEntries(marks) });
+}
+
+type Extension = NonNullable<Data["micromarkExtensions"]>[number];
+type Constructs = NonNullable<Extension["text"]>[string];
+type Construct = Exclude<Constructs, readonly unknown[] | undefined>;

@@ -1,0 +1,86 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { toHtml } from "../../../shared/markdown/to-html.ts";
+import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
+
+const word = fc.stringMatching(/^[a-zA-Z]{1,8}$/);
+const words = fc.array(word, { minLength: 1, maxLength: 5 }).map((parts) => parts.join(" "));
+const special = fc.stringMatching(/^[ -~]{1,20}$/).map((text) => text.replace(/[a-z]/gi, "x"));
+
+const inline = fc.oneof(
+  words,
+  words.map((text) => `**${text}**`),
+  words.map((text) => `*${text}*`),
+  words.map((text) => `~~${text}~~`),
+  words.map((text) => `\`${text}\``),
+  fc.tuple(words, word).map(([text, path]) => `[${text}](https://a.example/${path})`),
+);
+const line = fc.array(inline, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(" "));
+const block = fc.oneof(
+  line,
+  fc.tuple(fc.integer({ min: 1, max: 6 }), line).map(([level, text]) => `${"#".repeat(level)} ${text}`),
+  fc.array(line, { minLength: 1, maxLength: 4 }).map((items) => items.map((item) => `- ${item}`).join("\n")),
+  fc.array(line, { minLength: 1, maxLength: 4 }).map((items) => items.map((item) => `- [x] ${item}`).join("\n")),
+  fc.array(line, { minLength: 1, maxLength: 4 }).map((items) => items.map((item, n) => `${n + 1}. ${item}`).join("\n")),
+  fc.array(line, { minLength: 1, maxLength: 3 }).map((lines) => lines.map((text) => `> ${text}`).join("\n")),
+  words.map((text) => `\`\`\`js\n${text}\n\`\`\``),
+  fc.tuple(words, words).map(([head, cell]) => `| ${head} |\n| - |\n| ${cell} |`),
+);
+const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
+const runs = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
+
+describe("Markdown to Plane and back", () => {
+  test("says the same: the same HTML again", async () => {
+    await fc.assert(
+      fc.asyncProperty(document, async (markdown) => {
+        const html = await toHtml(markdown);
+        expect(flat(await toHtml(await toMarkdown(html)))).toBe(flat(html));
+      }),
+      runs,
+    );
+  });
+
+  test("every word is kept, in order", async () => {
+    await fc.assert(
+      fc.asyncProperty(document, async (markdown) => {
+        expect(wordsOf(await toMarkdown(await toHtml(markdown)))).toEqual(wordsOf(markdown));
+      }),
+      runs,
+    );
+  });
+
+  test("text is never markup by chance: what was text is the same text again", async () => {
+    await fc.assert(
+      fc.asyncProperty(special, async (text) => {
+        const html = `<p>a ${escaped(text)} z</p>`;
+        expect(textOf(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
+      }),
+      runs,
+    );
+  });
+});
+
+const BLOCK = "</?(?:p|ul|ol|li|h\\d|blockquote|pre|table|thead|tbody|tr|th|td|hr)(?: [^>]*)?>";
+
+/** Blanks between blocks, and whether an item's text is a paragraph of its own, say nothing. */
+function flat(html: string): string {
+  return html
+    .replace(new RegExp(`(?<=${BLOCK})\\n+|\\n+(?=${BLOCK})`, "g"), "")
+    .replace(/(?<=<\/?li[^>]*>)<p>|<\/p>(?=<\/li|<ul|<ol)/g, "")
+    .replace(/\n/g, " ");
+}
+
+function wordsOf(markdown: string): string[] {
+  return markdown.match(/[a-zA-Z]+/g) ?? [];
+}
+
+function textOf(html: string): string {
+  return html
+    .replace(/<[^>]*>/g, "")
+    .replace(/&#x([0-9A-F]+);/gi, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
+    .replace(/\s+/g, " ");
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>]/g, (one) => `&#${one.charCodeAt(0)};`);
+}

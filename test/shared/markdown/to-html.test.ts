@@ -1,0 +1,165 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { toHtml } from "../../../shared/markdown/to-html.ts";
+import { sanitised } from "./sanitised.ts";
+
+describe("OPENCLAW-05 Markdown in", () => {
+  test("headings, emphasis, code, links, lists and tables are what they are in HTML", async () => {
+    expect(await toHtml("# Log\n\n**60 %** of *it* ~~or not~~ `x < 1`, see [it](https://a.example/?b=1&c)")).toBe(
+      "<h1>Log</h1>\n<p><strong>60 %</strong> of <em>it</em> <del>or not</del> <code>x &#x3C; 1</code>, " +
+        'see <a href="https://a.example/?b=1&#x26;c">it</a></p>',
+    );
+    expect(flat(await toHtml("1. one\n2. two\n   - in it\n\n| a | b |\n|--:|---|\n| 1 | 2 |"))).toBe(
+      "<ol><li>one</li><li>two<ul><li>in it</li></ul></li></ol>" +
+        '<table><thead><tr><th align="right">a</th><th>b</th></tr></thead>' +
+        '<tbody><tr><td align="right">1</td><td>2</td></tr></tbody></table>',
+    );
+    expect(await toHtml("```ts\nlet a = 1;\n```")).toBe('<pre><code class="language-ts">let a = 1;\n</code></pre>');
+  });
+
+  test("a task list is one that Plane's editor can tick", async () => {
+    expect(flat(await toHtml("- [x] built\n- [ ] tried"))).toBe(
+      '<ul data-type="taskList"><li data-type="taskItem" data-checked="true">built</li>' +
+        '<li data-type="taskItem" data-checked="false">tried</li></ul>',
+    );
+  });
+
+  test("a list with a box here and there says so in text", async () => {
+    expect(flat(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
+      "<ul><li>[x] built</li><li>tried</li></ul><ol><li>[ ] shown</li></ol>",
+    );
+  });
+
+  test("HTML in the Markdown is shown as text, and nothing of it is lost", async () => {
+    expect(await toHtml("a Map<string> and <script>alert(1)</script>")).toBe(
+      "<p>a Map&#x3C;string> and &#x3C;script>alert(1)&#x3C;/script></p>",
+    );
+    expect(await toHtml("<div onclick=x>\n**a**\n</div>")).toBe(
+      "<p>&#x3C;div onclick=x>\n<strong>a</strong>\n&#x3C;/div></p>",
+    );
+  });
+
+  test.each([
+    ["[a](javascript:alert(1))", "<p>a</p>"],
+    ["[a](JaVaScRiPt:alert`1`)", "<p>a</p>"],
+    ["[a](&#106;avascript:alert)", "<p>a</p>"],
+    ["[a](java&#10;script:alert)", "<p>a</p>"],
+    ["[a](data:text/html;base64,PHNjcmlwdD4=)", "<p>a</p>"],
+    ["[a](vbscript:x) [b](file:///etc/passwd) [c](blob:x)", "<p>a b c</p>"],
+    ["[a](//evil.example/x) [b](/spaces/1) [c](#d)", "<p>a b c</p>"],
+    ["[a][x]\n\n[x]: javascript:alert(1)", "<p>a</p>"],
+    ["<javascript:alert(1)>", "<p>javascript:alert(1)</p>"],
+    ['[a](https://b.example "onmouseover=alert(1)")', '<p><a href="https://b.example">a</a></p>'],
+    ["<ann@a.example>", '<p><a href="mailto:ann@a.example">ann@a.example</a></p>'],
+  ])("only http, https and mailto lead anywhere: %s", async (markdown, html) => {
+    expect(await toHtml(markdown)).toBe(html);
+  });
+
+  test("an image becomes a link to it: looking at a comment loads nothing from elsewhere", async () => {
+    expect(await toHtml("![plan](https://t.example/x.png) ![](data:image/png;base64,x)")).toBe(
+      '<p><a href="https://t.example/x.png">plan</a> </p>',
+    );
+    expect(await toHtml("[![plan](https://t.example/x.png)](https://a.example)")).toBe(
+      '<p><a href="https://a.example">plan</a></p>',
+    );
+  });
+
+  test("a footnote is numbered and said below", async () => {
+    expect(flat(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
+      "<p>so<sup>1</sup></p><ol><li><p>because </p></li></ol>",
+    );
+  });
+
+  test("too much text is refused with what fits", async () => {
+    await expect(toHtml("a".repeat(100_001))).rejects.toThrow("100,001 characters; at most 100,000 fit");
+    await expect(toHtml("a\n".repeat(5_000))).rejects.toThrow("5,001 lines; at most 5,000 fit");
+  });
+});
+
+describe("reliability 18 Markdown in, whoever wrote it", () => {
+  test("whatever comes in, what goes out is what the sanitiser lets through, and nothing that runs", async () => {
+    const hostile = fc.constantFrom(
+      ...["<script>", "</p>", "<img src=x onerror=alert(1)>", "](javascript:a)", "[a](", "![", "<a href='", "&#106;"],
+      ...[
+        "```",
+        "\n\n",
+        "> ",
+        "- ",
+        "1. ",
+        "| a |\n|-|\n",
+        "**",
+        "_",
+        "~~",
+        "[^1]",
+        "\u202e",
+        "\0",
+        "\ud800",
+        "`",
+        "\\",
+      ],
+    );
+    const text = fc.array(fc.oneof(hostile, fc.string({ unit: "grapheme" }))).map((parts) => parts.join(""));
+    await fc.assert(
+      fc.asyncProperty(text, async (markdown) => {
+        const html = await toHtml(markdown);
+        expect(await sanitised(html)).toBe(html);
+        expect(
+          tagsOf(html).filter(
+            (tag) => !/^<\/?[a-z]+[1-6]?( (href|class|align|start|data-[a-z]+)="[^"<>]*")*>$/.test(tag),
+          ),
+        ).toEqual([]);
+        expect(html).not.toMatch(/href="(?!https?:|mailto:)/i);
+      }),
+      { numRuns: Number(process.env["FULL"] ?? 0) ? 5_000 : 300 },
+    );
+  });
+
+  test.each([
+    ["quotes", ">".repeat(10_000)],
+    ["lists", "- a ".repeat(10_000)],
+    ["numbered lists", "1. ".repeat(10_000)],
+    ["quoted lists", "> - ".repeat(10_000)],
+    ["ever deeper lists", Array.from({ length: 400 }, (_, n) => `${"\t".repeat(n)}- a`).join("\n")],
+    ["quotes that go on without a mark", `${">".repeat(10_000)}a\n${"a\n".repeat(4_990)}`],
+    ["brackets", "[".repeat(50_000) + "]".repeat(50_000)],
+    ["brackets and words", "[a ".repeat(33_000)],
+    ["links in links", "[a](b".repeat(20_000)],
+    ["images in images", `${"![".repeat(30_000)}a${"]".repeat(30_000)}`],
+    ["emphasis", "*a_ ".repeat(25_000)],
+    ["emphasis in emphasis", "*a **a ".repeat(14_000)],
+    ["strikes", "~~a ~".repeat(20_000)],
+    ["list items", "* a\n".repeat(4_999)],
+  ])("ten thousand %s, one in the other, are read and end", async (_, markdown) => {
+    const html = await toHtml(markdown);
+    expect(deepest(html)).toBeLessThanOrEqual(45);
+    expect(await sanitised(html)).toBe(html);
+  });
+
+  test("the bounds change nothing that people write", async () => {
+    const code = `${" ".repeat(60)}deep\n- \`a\`\n\`\`\`\n> > > >\n\`\`\``;
+    expect(await toHtml(`> > > q\n\n\`\`\`\n${" ".repeat(60)}deep\n> > > >\n\`\`\``)).toContain(
+      `${" ".repeat(60)}deep\n> > > >\n`.replaceAll(">", ">"),
+    );
+    expect(await toHtml(code)).toContain("> > > >");
+  });
+});
+
+function flat(html: string): string {
+  return html.replace(/\n/g, "");
+}
+
+function tagsOf(html: string): string[] {
+  return html.match(/<[^>]*>/g) ?? [];
+}
+
+/** How many elements are inside each other at the most. */
+function deepest(html: string): number {
+  let open = 0;
+  let most = 0;
+  for (const tag of tagsOf(html)) {
+    if (tag.startsWith("</")) open -= 1;
+    else if (!/^<(br|hr)/.test(tag)) open += 1;
+    most = Math.max(most, open);
+  }
+  return most;
+}
