@@ -1,3 +1,5 @@
+import { createSha256, type Sha256 } from "./sha256.ts";
+
 type Bytes = Uint8Array<ArrayBuffer>;
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
@@ -8,6 +10,8 @@ type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 export interface Hashing {
   /** 64 lower-case hex characters. */
   sha256Hex(data: Bytes): string | Promise<string>;
+  /** For what comes in pieces. */
+  sha256(): Sha256;
   /** Whether a signature is the body's HMAC-SHA256 under this secret; takes the same time whatever differs. */
   hmacCheck(secret: string): (signature: Bytes, body: Bytes) => boolean | Promise<boolean>;
 }
@@ -20,6 +24,7 @@ export const webHashing: Hashing = {
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
     return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
   },
+  sha256: createSha256,
   hmacCheck(secret) {
     let key: Promise<Key> | undefined;
     return async (signature, body) => {

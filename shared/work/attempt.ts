@@ -1,0 +1,65 @@
+import type { Ms, Put } from "../store/port.ts";
+import type { Word } from "../task/snapshot.ts";
+import type { Acting, WorkDeps } from "./acting.ts";
+import { workKeys, workSets } from "./keys.ts";
+
+/**
+ * One change of status, kept before anything of it is done, so that a call that was cut off is gone on with by the same
+ * call, or without it. Everything that follows from it carries its id and is done once.
+ */
+export interface KeptAttempt {
+  item: string;
+  agent: string;
+  status: Word;
+  /** The fencing number of the claim it was made under; an id of its own where no claim is needed. */
+  id: string;
+  /** Store time. */
+  at: Ms;
+  text?: string;
+  commit?: string;
+  tests?: string;
+  /** Finished with so little confidence that a human is to look at it. */
+  review?: number;
+  /** What the task asks for in its own words, for the closing comment. */
+  asked?: string[];
+  /** The agent goes on with what it had blocked itself. */
+  unblocks?: true;
+  /** Everything that follows has been done. */
+  over?: true;
+  /** Plane would not let it, or the one before it, be done, and why: until one succeeds. */
+  failed?: { text: string; at: Ms; id: string };
+}
+
+/** It tells who blocked a task, so it outlives the change: for so long at the most. */
+const KEPT_MS: Ms = 90 * 86_400_000;
+
+export async function attemptOf(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptAttempt | undefined> {
+  const [kept] = await deps.store.read<KeptAttempt>([workKeys.attempt(item)]);
+  return kept?.value;
+}
+
+/** All changes that are not through. */
+export async function cutAttempts(deps: Pick<WorkDeps, "store">): Promise<KeptAttempt[]> {
+  const { rows } = await deps.store.scan<KeptAttempt>(workSets.attempts, undefined, 1000);
+  return rows.map((row) => row.value);
+}
+
+export function attemptPut(attempt: KeptAttempt): Put {
+  const sets = attempt.over ? [] : [workSets.attempts];
+  return { key: workKeys.attempt(attempt.item), value: attempt, sets, expires: KEPT_MS };
+}
+
+/** Keeps it in the place of the one before. */
+export async function beginAttempt({ deps }: Pick<Acting, "deps">, attempt: KeptAttempt): Promise<KeptAttempt> {
+  await deps.store.commit({ put: [attemptPut(attempt)] });
+  return attempt;
+}
+
+/** Everything that follows has been done; another one begun since is left alone. */
+export async function endAttempt({ deps }: Pick<Acting, "deps">, attempt: KeptAttempt): Promise<void> {
+  const key = workKeys.attempt(attempt.item);
+  const [kept] = await deps.store.read<KeptAttempt>([key]);
+  if (kept?.value.id !== attempt.id || kept.value.status !== attempt.status) return;
+  const { failed: _, ...through } = kept.value;
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [attemptPut({ ...through, over: true })] });
+}

@@ -1,0 +1,87 @@
+import type { KeptProject, KeptProjectsRead } from "../observe/kept.ts";
+import { keys, sets } from "../observe/keys.ts";
+import { passProject } from "../observe/pass.ts";
+import { isReadable } from "../observe/projects.ts";
+import type { Row } from "../store/port.ts";
+import type { KeptItem, Priority } from "../task/snapshot.ts";
+import type { Acting } from "./acting.ts";
+import { brief } from "./brief.ts";
+import { type Task, taskOf } from "./find.ts";
+import { type Standing, standingOf, type TaskAnswer } from "./present.ts";
+
+export interface TaskList {
+  tasks: TaskAnswer[];
+  /** How long ago, in seconds, Plane was last read; webhooks bring what happens in between. */
+  age_s: number;
+  /** How many more there are. */
+  left_out?: number;
+}
+
+/** What an agent can take in at once. */
+const SHOWN = 50;
+
+const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
+
+/**
+ * The caller's open tasks, the one to go on with or to start first (OPENCLAW-02). From what is kept: no request to
+ * Plane, unless `fresh`: then the projects of these tasks (all, when there are none) are read first.
+ */
+export async function listTasks(acting: Acting, { fresh = false }: { fresh?: boolean | undefined }): Promise<TaskList> {
+  const { deps } = acting;
+  const began = await deps.store.now();
+  if (fresh) await readAnew(acting);
+  const tasks = await tasksOf(acting);
+  const standing = (await standingOf(acting, tasks)).sort(inOrder);
+  const [read] = await deps.store.read<KeptProjectsRead>([keys.projectsRead]);
+  const now = await deps.store.now();
+  const at = fresh ? began : (read?.value.at ?? now);
+  return {
+    tasks: standing.slice(0, SHOWN).map(({ answer }) => brief(answer)),
+    age_s: Math.max(0, Math.round((now - at) / 1000)),
+    ...(standing.length > SHOWN && { left_out: standing.length - SHOWN }),
+  };
+}
+
+async function tasksOf({ deps, caller }: Acting): Promise<Task[]> {
+  const rows: Row<KeptItem>[] = [];
+  let after: string | undefined;
+  do {
+    const page = await deps.store.scan<KeptItem>(sets.tasks(caller.name), after, 1000);
+    rows.push(...page.rows);
+    after = page.next;
+  } while (after !== undefined);
+  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
+  const kept = await deps.store.read<KeptProject>(ids.map(keys.project));
+  const projects = new Map(kept.flatMap((one) => (one && isReadable(one.value) ? [[one.value.id, one.value]] : [])));
+  return rows.flatMap(({ value, rev }) => {
+    const project = projects.get(value.snapshot.project);
+    return project ? [taskOf(deps, value, rev, project)] : [];
+  });
+}
+
+/** Each project costs the caller one of its turns at Plane. */
+async function readAnew(acting: Acting): Promise<void> {
+  const { deps, correlation } = acting;
+  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
+  const readable = rows.map(({ value }) => value).filter(isReadable);
+  const theirs = new Set((await tasksOf(acting)).map(({ project }) => project.id));
+  for (const project of readable.filter(({ id }) => theirs.size === 0 || theirs.has(id))) {
+    await acting.turn("work_items_list");
+    await passProject(deps, project, correlation);
+  }
+  deps.kick();
+}
+
+function inOrder(a: Standing, b: Standing): number {
+  const [one, other] = [a.task.item.snapshot, b.task.item.snapshot];
+  return (
+    a.rank - b.rank ||
+    PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority) ||
+    compare(one.due ?? "9", other.due ?? "9") ||
+    compare(one.createdAt, other.createdAt)
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { workKeys, workSets } from "../../shared/work/keys.ts";
+import type { KeptSpent } from "../../shared/work/spent.ts";
+import type { KeptTimes } from "../../shared/work/time.ts";
+import { ADMIN, bearer, started, TICK } from "../runtime/started.ts";
+
+const FROM = Date.parse("2026-11-21T08:00:00Z");
+
+type Runtime = Awaited<ReturnType<typeof started>>;
+
+async function keep({ store }: Runtime, item: string, times: KeptTimes) {
+  await store.commit({ put: [{ key: workKeys.time(item), value: times, sets: [workSets.times] }] });
+}
+
+const entry = (agent: string, minutes: number) => ({ agent, fence: 1, from: FROM, to: FROM + minutes * 60_000 });
+
+describe("GET /time.csv (MONITOR-03)", () => {
+  it("lists every entry, a running one without an end, and what has no entries any more", async () => {
+    const runtime = await started();
+    const now = await runtime.store.now();
+    await keep(runtime, "1", {
+      ...{ task: "ONB-1", project: "ONB", carried: { Imhotep: 90_000 } },
+      entries: [entry("Thot", 5), { agent: "Thot", fence: 2, from: now - 5_000 }],
+    });
+    const response = await fetch(`${runtime.url}/time.csv`, bearer(ADMIN));
+    expect(response.headers.get("content-type")).toContain("text/csv");
+    const lines = (await response.text()).split("\r\n");
+    expect(lines.slice(0, 3)).toEqual([
+      "agent,project,task,from,to,seconds",
+      "Imhotep,ONB,ONB-1,,,90",
+      "Thot,ONB,ONB-1,2026-11-21T08:00:00.000Z,2026-11-21T08:05:00.000Z,300",
+    ]);
+    expect(lines[3]).toMatch(/^Thot,ONB,ONB-1,[^,]+,,[5-9]$/);
+    expect(lines.slice(4)).toEqual([""]);
+  });
+
+  it("is read page by page, and nothing is left out", async () => {
+    const runtime = await started();
+    for (let i = 0; i < 450; i++)
+      await keep(runtime, `${i}`, { task: `ONB-${i}`, project: "ONB", entries: [entry("Thot", 1)] });
+    const text = await (await fetch(`${runtime.url}/time.csv`, bearer(ADMIN))).text();
+    expect(new Set(text.split("\r\n").map((line) => line.split(",")[2])).size).toBe(452);
+  });
+
+  it("holds nothing a spreadsheet takes for a formula, and quotes what needs it", async () => {
+    const runtime = await started();
+    await keep(runtime, "1", { task: '=cmd|"x"', project: "+A,B", entries: [entry("@Thot", 1)] });
+    const text = await (await fetch(`${runtime.url}/time.csv`, bearer(ADMIN))).text();
+    expect(text.split("\r\n")[1]).toMatch(/^'@Thot,"'\+A,B","'=cmd\|""x""",/);
+  });
+
+  it("needs ADMIN_TOKEN", async () => {
+    const { url } = await started();
+    expect((await fetch(`${url}/time.csv`)).status).toBe(401);
+    expect((await fetch(`${url}/time.csv`, bearer(TICK))).status).toBe(403);
+  });
+});
+
+describe("GET /metrics (MONITOR-03)", () => {
+  it("tells time and cost per agent and project, the same at every scrape", async () => {
+    const { url, store } = await started();
+    const value: KeptSpent = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
+    await store.commit({ put: [{ key: workKeys.spent("Thot", "p"), value, sets: [workSets.spent] }] });
+    for (let i = 0; i < 2; i++) {
+      const text = await (await fetch(`${url}/metrics`, bearer(ADMIN))).text();
+      expect(text).toContain("# TYPE groundcrew_time_seconds_total counter");
+      expect(text).toContain('groundcrew_time_seconds_total{agent="Thot",project="ONB"} 90.5');
+      expect(text).toContain('groundcrew_cost_total{agent="Thot",project="ONB"} 1.25');
+    }
+  });
+});

@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import { readCard } from "../../../shared/work/card.ts";
+import { writeCard } from "../../../shared/work/card-write.ts";
+import { timesOf } from "../../../shared/work/time.ts";
+import { workFor } from "../../../shared/work/work.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
+
+async function withCard() {
+  const crew = await createWorkCrew({ config: { budget: { amount: 100 } } });
+  const item = crew.task("Write it down", "Thot", { state: "In Progress" });
+  await crew.begin();
+  await crew.work("Thot").startTimer("ONB-1");
+  crew.pass(600_000);
+  await crew.work("Thot").stopTimer("ONB-1");
+  await crew.work("Thot").report("ONB-1", { percent: 40, cost: 1.5, session: SESSION, confidence: 0.6 });
+  await crew.settle();
+  const cards = () => crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+  return { crew, item, cards };
+}
+
+describe("The agent card after the store was lost", () => {
+  it("gives back times, cost, session and confidence before the next edit is written over it", async () => {
+    const { crew, item, cards } = await withCard();
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.work("Thot").report("ONB-1", { percent: 60 });
+    await crew.settle();
+    expect(await readCard(crew.deps, item.id)).toMatchObject({
+      ...{ agent: "Thot", percent: 60, cost: 1.5, costs: { Thot: 1.5 }, session: SESSION, confidence: 0.6 },
+    });
+    expect((await timesOf(crew.deps, item.id)).totals).toEqual({ Thot: 600_000 });
+    expect(cards()).toHaveLength(1);
+    expect(cards()[0]?.comment_html).toContain("60 %");
+    expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
+  });
+
+  it("counts a timer that ran then until the card was last written", async () => {
+    const { crew, item } = await withCard();
+    await crew.work("Thot").startTimer("ONB-1");
+    crew.pass(300_000);
+    await crew.work("Thot").report("ONB-1", { text: "still at it" });
+    await crew.settle();
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.work("Thot").report("ONB-1", { percent: 60 });
+    await crew.settle();
+    const { entries, totals } = await timesOf(crew.deps, item.id);
+    expect(entries).toEqual([]);
+    expect(totals["Thot"]).toBeGreaterThanOrEqual(900_000);
+    expect(totals["Thot"]).toBeLessThan(940_000);
+  });
+
+  it("takes nothing from lines that are not of the form it writes", async () => {
+    const { crew, item, cards } = await withCard();
+    const [card] = cards();
+    const html =
+      "<p><b>Agent card</b></p><p>Agent: <i>Thot</i></p><p>Progress: 4000 %</p><p>Confidence: NaN</p>" +
+      "<p>Cost: -5 (Thot -5)</p><p>Time: 1:99:00 (Thot 1:99:00)</p><p>Since: yesterday</p><p>Session: s-1</p>";
+    crew.plane.editComment(card?.id ?? "", html, { by: crew.human });
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.work("Thot").report("ONB-1", { text: "on with it" });
+    await crew.settle();
+    const kept = await readCard(crew.deps, item.id);
+    expect(kept).toMatchObject({ agent: "Thot", session: "s-1", text: "on with it" });
+    for (const field of ["percent", "confidence", "cost", "costs"] as const) expect(kept?.[field]).toBeUndefined();
+    expect((await timesOf(crew.deps, item.id)).totals).toEqual({});
+  });
+});
+
+describe("Groundcrew killed while it writes the agent card (reliability 2)", () => {
+  it("at any request or commit leaves one card that is right after the next run", async () => {
+    for (const first of [true, false]) {
+      for (let nth = 1; ; nth++) {
+        const { crew, item } = await prepared(first);
+        const body = { do: "card", item: item.id, correlation: "test" } as const;
+        const killed = await runs(() => writeCard(dying(crew.deps, nth), body));
+        // What was reported meanwhile makes the card read otherwise than what the killed process wrote.
+        await crew.work("Thot").report("ONB-1", { percent: 70 });
+        await crew.settle();
+        const cards = crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+        expect(cards, `killed at step ${nth}`).toHaveLength(1);
+        expect(cards[0]?.comment_html).toContain("70 %");
+        expect((await timesOf(crew.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
+        if (!killed) break;
+        expect(nth).toBeLessThan(40);
+      }
+    }
+  });
+});
+
+/** A card that is to be written for the first time, or once more. */
+async function prepared(first: boolean) {
+  const crew = await createWorkCrew();
+  const item = crew.task("Write it down", "Thot");
+  await crew.begin();
+  // Its jobs wait, so that the test is who works them.
+  const thot = () => workFor({ ...crew.deps, kick() {} }, crew.caller("Thot"));
+  await thot().startTimer("ONB-1");
+  crew.pass(60_000);
+  await thot().stopTimer("ONB-1");
+  if (!first) {
+    await writeCard(crew.deps, { do: "card", item: item.id, correlation: "test" });
+    crew.pass(60_000);
+  }
+  await thot().report("ONB-1", { percent: 40 });
+  crew.pass(60_000);
+  return { crew, item };
+}
+
+type Deps = Parameters<typeof writeCard>[0];
+
+/** The hands of a process that is gone right after its `nth` commit or request: it was done, nobody heard of it. */
+function dying(deps: Deps, nth: number): Deps {
+  let left = nth;
+  const step = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (left <= 0) throw new Error("gone");
+    const result = await act();
+    left -= 1;
+    if (left === 0) throw new Error("gone");
+    return result;
+  };
+  return {
+    ...deps,
+    store: { ...deps.store, commit: (commit) => step(() => deps.store.commit(commit)) },
+    plane: { ...deps.plane, call: (endpoint, options) => step(() => deps.plane.call(endpoint, options)) },
+  };
+}
+
+/** Whether it was cut off. */
+async function runs(act: () => Promise<unknown>): Promise<boolean> {
+  return act().then(
+    () => false,
+    () => true,
+  );
+}

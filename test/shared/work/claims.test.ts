@@ -1,0 +1,225 @@
+import { describe, expect, test } from "vitest";
+import { claimOf, endClaim, holdTask, proveClaim, renewIfHeld } from "../../../shared/work/claims.ts";
+import { findTask } from "../../../shared/work/find.ts";
+import { CLAIM_MS, WRITE_MS, workKeys } from "../../../shared/work/keys.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+const MINUTE = 60_000;
+
+async function oneTask(to: string | string[] = "Thot") {
+  const crew = await createWorkCrew();
+  const item = crew.task("Write it down", to);
+  await crew.begin();
+  const hands = async (agent: string) => {
+    const acting = crew.acting(agent);
+    return [acting, await findTask(acting, "ONB-1")] as const;
+  };
+  return { crew, item, hands, claim: async (agent = "Thot") => crew.work(agent).claim("ONB-1") };
+}
+
+const iso = (at: number) => new Date(at).toISOString().replace(".000Z", "Z");
+
+describe("claiming a task", () => {
+  test("gives it to its agent for 15 minutes", async () => {
+    const { crew, item, claim } = await oneTask();
+    const { since, until } = await claim();
+    expect(until - since).toBe(15 * MINUTE);
+    expect(await claimOf(crew.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
+  });
+
+  test("is refused to an agent whose task it is not, naming whose it is", async () => {
+    const { claim } = await oneTask();
+    await expect(claim("Imhotep")).rejects.toMatchObject({
+      code: "forbidden",
+      message: expect.stringContaining("ONB-1 is Thot's, not Imhotep's"),
+    });
+  });
+
+  test("is refused while another of its agents holds it: who, since when, until when", async () => {
+    const { crew, claim } = await oneTask(["Thot", "Imhotep"]);
+    const held = await claim();
+    crew.pass(MINUTE);
+    await expect(claim("Imhotep")).rejects.toMatchObject({
+      code: "conflict",
+      message: `ONB-1 is held by Thot since ${iso(held.since)}, until ${iso(held.until)} unless renewed. Take another task; do not retry.`,
+    });
+  });
+
+  test("again by its holder renews it: the same claim, 15 minutes more", async () => {
+    const { crew, claim } = await oneTask();
+    const first = await claim();
+    crew.pass(10 * MINUTE);
+    const second = await claim();
+    expect(second).toMatchObject({ fence: first.fence, since: first.since, until: crew.time.now + CLAIM_MS });
+  });
+
+  test("that is done, or waits for another task, is refused with the reason", async () => {
+    const crew = await createWorkCrew();
+    const [first, second, third] = ["One", "Two", "Three"].map((name) => crew.task(name, "Thot"));
+    if (!first || !second || !third) throw new Error("three tasks");
+    crew.plane.editItem(first, { state: "Done" });
+    crew.plane.relate(third, second);
+    await crew.begin();
+    await expect(crew.work("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done: there is nothing left to claim.");
+    await expect(crew.work("Thot").claim("ONB-3")).rejects.toThrow(
+      "ONB-3 cannot be started: it waits for ONB-2 (todo)",
+    );
+  });
+
+  test("after another's claim ran out takes it over, and the other is told at its next call", async () => {
+    const { crew, claim, hands } = await oneTask(["Thot", "Imhotep"]);
+    await claim("Thot");
+    crew.pass(CLAIM_MS);
+    expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
+    await expect(holdTask(...(await hands("Thot")))).rejects.toThrow("its claim ran out");
+    await expect(holdTask(...(await hands("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
+  });
+});
+
+describe("holding on to a task", () => {
+  test("takes it when nobody does, and keeps it alive with every call", async () => {
+    const { crew, hands } = await oneTask();
+    const first = await holdTask(...(await hands("Thot")));
+    for (let i = 0; i < 4; i++) {
+      crew.pass(14 * MINUTE);
+      const held = await holdTask(...(await hands("Thot")));
+      expect(held).toMatchObject({ fence: first.fence, since: first.since });
+    }
+  });
+
+  test("is refused once after the claim ran out, saying so; then the task can be taken anew under a greater number", async () => {
+    const { crew, hands } = await oneTask();
+    const first = await holdTask(...(await hands("Thot")));
+    crew.pass(CLAIM_MS);
+    await expect(holdTask(...(await hands("Thot")))).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(
+        `^You held ONB-1 from ${iso(first.since)} to ${iso(first.until)}; then its claim ran out`,
+      ),
+    });
+    const second = await holdTask(...(await hands("Thot")));
+    expect(second.fence).toBeGreaterThan(first.fence);
+  });
+
+  test("an explicit claim after the loss needs no refusal first", async () => {
+    const { crew, hands, claim } = await oneTask();
+    await claim();
+    crew.pass(CLAIM_MS);
+    await claim();
+    await expect(holdTask(...(await hands("Thot")))).resolves.toMatchObject({ agent: "Thot" });
+  });
+
+  test("a claim that ran out while Groundcrew itself was away goes on", async () => {
+    const { crew, hands } = await oneTask();
+    const first = await holdTask(...(await hands("Thot")));
+    await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
+    crew.pass(60 * MINUTE);
+    const second = await holdTask(...(await hands("Thot")));
+    expect(second.since).toBe(first.since);
+    expect(second.fence).toBeGreaterThan(first.fence);
+  });
+
+  test("other calls renew a claim and never take one", async () => {
+    const { crew, item, hands, claim } = await oneTask();
+    await renewIfHeld(...(await hands("Thot")));
+    expect(await claimOf(crew.deps, item.id)).toBeUndefined();
+    await claim();
+    crew.pass(10 * MINUTE);
+    await renewIfHeld(...(await hands("Thot")));
+    expect(await claimOf(crew.deps, item.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
+    crew.pass(CLAIM_MS);
+    await renewIfHeld(...(await hands("Thot")));
+    expect((await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(crew.time.now + 1);
+  });
+});
+
+describe("right before a write", () => {
+  test("a claim that holds is proven, with its whole time ahead", async () => {
+    const { crew, item, hands, claim } = await oneTask();
+    const held = await claim();
+    crew.pass(CLAIM_MS - 1);
+    await proveClaim(...(await hands("Thot")), held);
+    expect(await claimOf(crew.deps, item.id)).toMatchObject({ fence: held.fence, until: crew.time.now + CLAIM_MS });
+  });
+
+  test("one that ran out is refused and stays lost, though nobody else took the task", async () => {
+    const { crew, item, hands, claim } = await oneTask();
+    const held = await claim();
+    crew.pass(CLAIM_MS);
+    await expect(proveClaim(...(await hands("Thot")), held)).rejects.toThrow("then its claim ran out");
+    expect(await claimOf(crew.deps, item.id)).toBeUndefined();
+    expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
+  });
+
+  test("one that another holds by now is refused, naming the holder", async () => {
+    const { crew, hands, claim } = await oneTask(["Thot", "Imhotep"]);
+    const held = await claim("Thot");
+    crew.pass(CLAIM_MS);
+    await claim("Imhotep");
+    await expect(proveClaim(...(await hands("Thot")), held)).rejects.toThrow("its claim ran out");
+    await expect(proveClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
+  });
+
+  test("a call that began under an earlier claim is refused, though the same agent has taken the task again", async () => {
+    const { crew, hands, claim } = await oneTask();
+    const old = await claim();
+    crew.pass(CLAIM_MS);
+    const now = await claim();
+    await expect(proveClaim(...(await hands("Thot")), old)).rejects.toThrow("then its claim ran out");
+    await expect(proveClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
+  });
+
+  test("a process that was stopped within the proof proves again: less than 35 s left begin no write", async () => {
+    const { crew, hands, claim } = await oneTask();
+    const held = await claim();
+    const [acting, task] = await hands("Thot");
+    let stops = 1;
+    const stopping: typeof acting = {
+      ...acting,
+      deps: {
+        ...acting.deps,
+        store: {
+          ...acting.deps.store,
+          async now() {
+            if (stops-- > 0) crew.time.now += CLAIM_MS - WRITE_MS + 1;
+            return acting.deps.store.now();
+          },
+        },
+      },
+    };
+    await proveClaim(stopping, task, held);
+    expect(await claimOf(crew.deps, task.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
+  });
+});
+
+describe("the end of a claim", () => {
+  test("given back, the task is free at once, and its number is never used again", async () => {
+    const { crew, item, claim } = await oneTask(["Thot", "Imhotep"]);
+    const first = await claim("Thot");
+    expect(await endClaim(crew.deps, first, undefined, "test")).toBe(true);
+    expect(await claimOf(crew.deps, item.id)).toBeUndefined();
+    const second = await claim("Imhotep");
+    expect(second.fence).toBeGreaterThan(first.fence);
+    expect(await endClaim(crew.deps, first, undefined, "test")).toBe(false);
+    expect(await claimOf(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+  });
+
+  test("by expiry is refused while the lease still holds, whatever the record says", async () => {
+    const { crew, item, claim } = await oneTask();
+    const held = await claim();
+    // A call died after it renewed the lease and before it said so in the record.
+    crew.pass(10 * MINUTE);
+    await crew.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
+    crew.pass(5 * MINUTE);
+    expect(await endClaim(crew.deps, held, "expired", "test")).toBe(false);
+    await expect(claim()).resolves.toMatchObject({ fence: held.fence, since: held.since });
+  });
+
+  test.each(["Thot", "Imhotep"])("cut off before the lease was given back keeps %s from nothing", async (next) => {
+    const { crew, claim } = await oneTask(["Thot", "Imhotep"]);
+    const first = await claim("Thot");
+    const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
+    await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
+    expect((await claim(next)).fence).toBeGreaterThan(first.fence);
+  });
+});

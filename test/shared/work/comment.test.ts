@@ -1,0 +1,131 @@
+import { describe, expect, test } from "vitest";
+import { addComment as tool } from "../../../functions/agent/add-comment.ts";
+import { readCard } from "../../../shared/work/card.ts";
+import { hasSummary } from "../../../shared/work/comment.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+async function crewed(options: Parameters<typeof createWorkCrew>[0] = {}) {
+  const crew = await createWorkCrew(options);
+  const item = crew.task("Write it down", "Thot");
+  await crew.begin();
+  const say = (name: string, given: Parameters<ReturnType<typeof crew.work>["comment"]>[1]) =>
+    crew.work(name).comment("ONB-1", given);
+  return { crew, item, say };
+}
+
+describe("OPENCLAW-05 comments", () => {
+  test("Markdown becomes safe HTML on the work item, with the agent as its author", async () => {
+    const { crew, item, say } = await crewed();
+    await say("Thot", { text: "**60 %**, see [it](https://a.example) <script>alert(1)</script> [x](javascript:y)" });
+    expect(crew.comments(item)).toEqual([
+      'Thot: <p><strong>60 %</strong>, see <a href="https://a.example">it</a> &#x3C;script>alert(1)&#x3C;/script> x</p>',
+    ]);
+  });
+
+  test("the answer has the task's key, the comment's id in Plane and where to see it", async () => {
+    const { crew, item } = await crewed();
+    const answer = await tool.run(
+      { work: crew.work("Thot"), caller: crew.caller("Thot") },
+      { task: "onb-1", text: "a" },
+    );
+    expect(tool.output.parse(answer)).toEqual({
+      task: "ONB-1",
+      comment: crew.plane.comments(item)[0]?.id,
+      url: expect.stringContaining("/browse/ONB-1/"),
+    });
+  });
+
+  test.each([
+    [{ kind: "error" } as const, "<p><strong>Error</strong></p><p>a</p>"],
+    [{ kind: "question" } as const, "<p><strong>Question</strong></p><p>a</p>"],
+    [{ kind: "note" } as const, "<p>a</p>"],
+    [{ kind: "progress", percent: 40 } as const, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
+    [{ percent: 40 }, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
+  ])("its kind stands above it: %o", async (given, html) => {
+    const { crew, item, say } = await crewed();
+    await say("Thot", { text: "a", ...given });
+    expect(crew.comments(item)).toEqual([`Thot: ${html}`]);
+  });
+
+  test("progress is noted on the agent card", async () => {
+    const { crew, item, say } = await crewed();
+    await say("Thot", { text: "half\nway", kind: "progress", percent: 50 });
+    expect(await readCard(crew.deps, item.id)).toMatchObject({ percent: 50, text: "half way" });
+  });
+
+  test("the same call within ten minutes is one comment, later it is another", async () => {
+    const { crew, item, say } = await crewed();
+    const first = await say("Thot", { text: "a" });
+    crew.pass(9 * 60_000);
+    expect(await say("Thot", { text: "a" })).toEqual(first);
+    await say("Thot", { text: "b" });
+    crew.pass(11 * 60_000);
+    await say("Thot", { text: "a" });
+    expect(crew.comments(item)).toEqual(["Thot: <p>a</p>", "Thot: <p>b</p>", "Thot: <p>a</p>"]);
+  });
+
+  test("an agent without a Plane key of its own is named in what the main key writes", async () => {
+    const { crew, item, say } = await crewed({ keyless: ["Thot"] });
+    await say("Thot", { text: "a" });
+    expect(crew.plane.comments(item)[0]?.comment_html).toBe("<p><strong>Thot</strong>:</p><p>a</p>");
+  });
+
+  test("the task's agents and the Concierge may; another agent may not", async () => {
+    const { crew, item, say } = await crewed();
+    await say("Concierge", { text: "Hurry" });
+    await expect(say("Imhotep", { text: "Me too" })).rejects.toMatchObject({ code: "forbidden" });
+    expect(crew.comments(item)).toEqual(["Concierge: <p>Hurry</p>"]);
+  });
+
+  test("a text of which nothing would be seen is refused", async () => {
+    const { crew, item, say } = await crewed();
+    await expect(say("Thot", { text: " \n\n" })).rejects.toMatchObject({ code: "bad_request" });
+    await expect(say("Thot", { text: "![](data:image/png;base64,x)" })).rejects.toMatchObject({ code: "bad_request" });
+    expect(crew.comments(item)).toEqual([]);
+  });
+
+  test("a comment renews the claim of the agent that holds the task", async () => {
+    const { crew, say } = await crewed();
+    const { until } = await crew.work("Thot").claim("ONB-1");
+    crew.pass(60_000);
+    await say("Thot", { text: "a" });
+    expect((await crew.work("Thot").details("ONB-1")).claim?.until).not.toBe(new Date(until).toISOString());
+  });
+});
+
+describe("OPENCLAW-05 a critical comment", () => {
+  test("is told to the human, once", async () => {
+    const { crew, say } = await crewed();
+    const critical = { text: "The <b>disk</b>\nis full", kind: "error", critical: true } as const;
+    await say("Thot", critical);
+    await say("Thot", critical);
+    await crew.settle();
+    expect(crew.events()).toEqual(["ONB-1 critical"]);
+  });
+
+  test("said again as critical it is the same comment, and is told", async () => {
+    const { crew, item, say } = await crewed();
+    await say("Thot", { text: "a", kind: "error" });
+    expect(crew.events()).toEqual([]);
+    await say("Thot", { text: "a", kind: "error", critical: true });
+    expect(crew.events()).toEqual(["ONB-1 critical"]);
+    expect(crew.comments(item)).toHaveLength(1);
+  });
+});
+
+describe("OPENCLAW-18 a note is a summary", () => {
+  test("when the agent wrote it since its claim began", async () => {
+    const { crew, item, say } = await crewed();
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "What I did before" });
+    crew.pass(60_000);
+    await crew.work("Thot").claim("ONB-1");
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "half", kind: "progress" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Concierge", { text: "What I think" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "What I did" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(true);
+  });
+});

@@ -1,0 +1,320 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import type { Item } from "../../../demo/plane/types.ts";
+import { deliverablesOf } from "../../../shared/work/deliver.ts";
+import type { Handed } from "../../../shared/work/deliverable.ts";
+import { TYPES } from "../../../shared/work/deliverable-types.ts";
+import { createWorkCrew, type WorkCrew } from "../../work-crew.ts";
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+const blob = (text: string) => new Blob([text]);
+const stream = (text: string) => ({ size: text.length, stream: () => new Blob([text]).stream() });
+
+async function begin(options: Parameters<typeof createWorkCrew>[0] = {}) {
+  const crew = await createWorkCrew(options);
+  const item = crew.task("Write the report", "Imhotep");
+  await crew.begin();
+  const task = crew.keyOf(item);
+  const hand = (handed: Partial<Handed>, agent = "Imhotep") =>
+    crew.work(agent).deliver({ task, name: "report.md", file: blob("# Report"), ...handed });
+  return { crew, item, task, hand };
+}
+
+function attached(crew: WorkCrew, item: Item) {
+  return crew.plane.attachments(item).map(({ name, is_uploaded, bytes }) => {
+    return { name, is_uploaded, text: new TextDecoder().decode(bytes) };
+  });
+}
+
+/** The comments that link deliverables, without the agent card. */
+const linking = (crew: WorkCrew, item: Item) => crew.comments(item).filter((text) => text.includes("Deliverable:"));
+
+const whole = (name: string, text: string) => ({ name, is_uploaded: true, text });
+
+describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) => {
+  test("OPENCLAW-07 becomes an attachment by the agent, with a comment that links it", async () => {
+    const { crew, item, task, hand } = await begin({ version });
+    const answer = await hand({ text: "It is **done**." });
+    const [row] = crew.plane.attachments(item);
+    expect(answer).toEqual({
+      ...{ task, name: "report.md", size: 8, sha256: sha256("# Report"), type: "text/markdown" },
+      attachment: row?.id,
+    });
+    expect(row).toMatchObject({ is_uploaded: true, created_by: crew.user("Imhotep").id, type: "text/markdown" });
+    expect(attached(crew, item)).toEqual([whole("report.md", "# Report")]);
+    const [comment = "", ...more] = linking(crew, item);
+    expect(more).toEqual([]);
+    const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
+    expect(comment).toContain(
+      `Imhotep: <p>Deliverable: <a href="${crew.plane.url}/api/assets/v2/workspaces/javisi/${place}">`,
+    );
+    expect(comment).toContain("report.md</a> (8 bytes)");
+    expect(comment).toContain("<strong>done</strong>");
+  });
+
+  test("the same call again is one attachment and one comment, and says that it was there", async () => {
+    const { crew, item, task, hand } = await begin({ version });
+    const first = await hand({});
+    expect(await hand({})).toEqual({ ...first, already: true });
+    crew.pass(86_400_000);
+    await crew.work("Imhotep").claim(task);
+    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(attached(crew, item)).toEqual([whole("report.md", "# Report")]);
+    expect(linking(crew, item)).toHaveLength(1);
+  });
+
+  test("the same call twice, side by side, is one attachment and one comment", async () => {
+    const { crew, item, hand } = await begin({ version });
+    const [one, two] = await Promise.all([hand({}), hand({})]);
+    expect(two.attachment).toBe(one.attachment);
+    expect(attached(crew, item)).toEqual([whole("report.md", "# Report")]);
+    expect(linking(crew, item)).toHaveLength(1);
+  });
+
+  test("the same call again after the store was lost is one attachment and one comment", async () => {
+    const { crew, item, hand } = await begin({ version });
+    const first = await hand({});
+    await crew.restart({ store: "lost" });
+    await crew.begin();
+    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+    expect(linking(crew, item)).toHaveLength(1);
+  });
+});
+
+describe("a deliverable that streams", () => {
+  test("is hashed on its way", async () => {
+    const { crew, item, hand } = await begin();
+    expect(await hand({ file: stream("by and by") })).toMatchObject({ sha256: sha256("by and by"), size: 9 });
+    expect(attached(crew, item)).toEqual([whole("report.md", "by and by")]);
+  });
+
+  test("with another SHA-256 than announced is not kept", async () => {
+    const { crew, item, hand } = await begin();
+    const handed = hand({ file: stream("other"), sha256: sha256("this") });
+    await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
+    expect(crew.plane.attachments(item)).toEqual([]);
+    expect(linking(crew, item)).toEqual([]);
+  });
+
+  test("is read to its end also when it is there already, and refused when it is another than announced", async () => {
+    const { hand } = await begin();
+    await hand({ file: stream("this"), sha256: sha256("this") });
+    const other = hand({ file: stream("that"), sha256: sha256("this") });
+    await expect(other).rejects.toMatchObject({
+      code: "bad_request",
+      message: expect.stringContaining(sha256("that")),
+    });
+  });
+
+  test("again within ten minutes is the same call repeated", async () => {
+    const { crew, item, hand } = await begin();
+    const first = await hand({ file: stream("one") });
+    expect(await hand({ file: stream("one") })).toEqual({ ...first, already: true });
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+  });
+
+  test("with other bytes of the same length right after is refused, and taken with its SHA-256", async () => {
+    const { crew, item, hand } = await begin();
+    await hand({ file: stream("one") });
+    const second = hand({ file: stream("two") });
+    await expect(second).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(sha256("one")) });
+    await hand({ file: stream("two"), sha256: sha256("two") });
+    expect(attached(crew, item)).toEqual([whole("report.md", "one"), whole("report.md", "two")]);
+  });
+
+  test("that broke off is sent again under the same ticket", async () => {
+    const { crew, item, hand } = await begin();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
+    const requests = await crew.requests(() => hand({ file: stream("whole") }));
+    expect(requests).not.toContain("POST work-items/:id/attachments");
+    expect(attached(crew, item)).toEqual([whole("report.md", "whole")]);
+  });
+});
+
+describe("what Plane says", () => {
+  test("a person deleted it: the same call brings it again, with a comment that links the new one", async () => {
+    const { crew, item, hand } = await begin();
+    const first = await hand({});
+    crew.plane.deleteAttachment(first.attachment);
+    const second = await hand({});
+    expect(second.attachment).not.toBe(first.attachment);
+    expect(second).not.toHaveProperty("already");
+    expect(attached(crew, item)).toEqual([whole("report.md", "# Report")]);
+    expect(linking(crew, item)[0]).toContain(second.attachment);
+  });
+
+  test("the ticket ran out before the bytes came: another one is taken, and no half is left", async () => {
+    const { crew, item, task, hand } = await begin();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 8, stream: () => torn }, sha256: sha256("# Report") })).rejects.toThrow();
+    crew.pass(3_590_000);
+    await crew.work("Imhotep").claim(task);
+    await hand({});
+    expect(attached(crew, item)).toEqual([whole("report.md", "# Report")]);
+  });
+
+  test("nobody came back to finish it: after half an hour the half one is gone, and the log says so", async () => {
+    const { crew, item, hand } = await begin();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+    crew.pass(1_900_000);
+    await crew.drain();
+    expect(crew.plane.attachments(item)).toEqual([]);
+    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "a deliverable was never finished" }));
+  });
+
+  test("its size limit was lowered after we had read it: the error tells it, and no half is left", async () => {
+    const { crew, item, hand } = await begin({ fileSizeLimit: 100 });
+    await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });
+    const handed = hand({ file: blob("x".repeat(500)) });
+    await expect(handed).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringMatching(/100.*FILE_SIZE_LIMIT/),
+    });
+    expect(crew.plane.attachments(item)).toEqual([]);
+  });
+
+  test("another agent's task: refused before anything is sent", async () => {
+    const { crew, item, hand } = await begin();
+    await expect(hand({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
+    expect(crew.plane.attachments(item)).toEqual([]);
+  });
+
+  test("reliability 8: a claim lost while the bytes came: nothing is confirmed, no comment is written", async () => {
+    const crew = await createWorkCrew();
+    const item = crew.task("Write the report", ["Imhotep", "Thot"]);
+    await crew.begin();
+    const task = crew.keyOf(item);
+    const slow = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          crew.pass(16 * 60_000);
+          await crew.work("Thot").claim(task);
+          controller.enqueue(new TextEncoder().encode("late"));
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const file = { size: 4, stream: () => slow };
+    const late = crew.work("Imhotep").deliver({ task, name: "report.md", file });
+    await expect(late).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("You held ONB-1") });
+    expect(crew.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
+    expect(linking(crew, item)).toEqual([]);
+  });
+
+  test("a task that is over takes none", async () => {
+    const { crew, item, hand } = await begin();
+    crew.plane.editItem(item, { state: "Done" });
+    await crew.poll();
+    await expect(hand({})).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("what was delivered is known without a request", async () => {
+    const { crew, item, hand } = await begin();
+    await hand({});
+    await hand({ name: "data.csv", file: blob("a,b") });
+    expect(await deliverablesOf(crew.deps, item.id)).toEqual([
+      { name: "report.md", size: 8 },
+      { name: "data.csv", size: 3 },
+    ]);
+  });
+});
+
+describe("refused before anything is sent", () => {
+  test.each([
+    ["empty", "", "is empty"],
+    ["leading up", "../x.md", "has path parts"],
+    ["two dots", "..", "begins with a dot"],
+    ["one dot", ".", "begins with a dot"],
+    ["hidden", ".env", "begins with a dot"],
+    ["absolute", "/etc/passwd", "is an absolute path"],
+    ["absolute on Windows", "C:\\x.md", "is an absolute path"],
+    ["of another drive", "C:x.md", "is an absolute path"],
+    ["with a folder", "a/b.md", "has path parts"],
+    ["with a Windows folder", "a\\b.md", "has path parts"],
+    ["with NUL", "a\0.md", "characters that nobody sees"],
+    ["with a line end", "a\n.md", "characters that nobody sees"],
+    ["with an escape sequence", "\u001b[31mx.md", "characters that nobody sees"],
+    ["that reads from right to left", "x\u202efdp.md", "characters that nobody sees"],
+    ["half a character", "\ud800.md", "characters that nobody sees"],
+    ["with a blank at its end", "x.md ", "begins or ends with a blank"],
+    ["of 256 bytes", `${"x".repeat(253)}.md`, "is 256 bytes long"],
+    ["that is an address", "http://127.0.0.1/x.md", "is an address"],
+    ["an address in decimal", "http://2130706433/x.md", "is an address"],
+    ["an address in IPv6", "http://[::1]/x.md", "is an address"],
+    ["a file address", "file:///etc/passwd", "is an address"],
+    ["a data address", "data:text/plain,x", "is an address"],
+    ["an address without its scheme", "//169.254.169.254/x.md", "is an address"],
+  ])("reliability 19: a name %s", async (_, name, why) => {
+    const { crew, hand } = await begin();
+    const requests = await crew.requests(async () => {
+      const handed = hand({ name });
+      await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(why) });
+      await expect(handed).rejects.toThrow("report.pdf");
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test.each([
+    ["program.exe", undefined],
+    ["Makefile", undefined],
+    ["Makefile", "text/html"],
+    ["program.exe", "application/pdf"],
+    ["program.", "application/pdf"],
+  ])("a type that Plane does not take: %s", async (name, type) => {
+    const { crew, hand } = await begin();
+    const requests = await crew.requests(async () => {
+      const handed = hand({ name, ...(type && { type }) });
+      await expect(handed).rejects.toMatchObject({
+        code: "unsupported_type",
+        message: expect.stringContaining("pdf, "),
+      });
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("an empty file", async () => {
+    const { hand } = await begin();
+    await expect(hand({ file: blob("") })).rejects.toMatchObject({ code: "bad_request" });
+  });
+
+  test("a file over Plane's limit, which is told", async () => {
+    const { crew, hand } = await begin();
+    const requests = await crew.requests(async () => {
+      const handed = hand({ file: stream("x".repeat(5 * 2 ** 20 + 1)) });
+      await expect(handed).rejects.toMatchObject({ code: "too_large" });
+      await expect(handed).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("a file over 50 MB, however much Plane takes", async () => {
+    const { hand } = await begin({ fileSizeLimit: 2 ** 30 });
+    const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
+    await expect(hand({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
+  });
+});
+
+test("a name without an extension goes by the type its sender gives it", async () => {
+  const { hand } = await begin();
+  expect(await hand({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({ type: "text/plain" });
+  expect(await hand({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
+});
+
+test("a name with quotes, tags and semicolons is text in the comment, and stays as it is", async () => {
+  const { crew, item, hand } = await begin();
+  const name = `a"<b>$(id);--flag'\`.md`;
+  expect(await hand({ name })).toMatchObject({ name });
+  expect(linking(crew, item)[0]).not.toContain("<b>");
+});
+
+test("Plane takes every type that we map an extension to", async () => {
+  const { crew, item, hand } = await begin();
+  for (const [type, extension] of new Map(Object.entries(TYPES).map(([extension, type]) => [type, extension])))
+    expect(await hand({ name: `x.${extension}` })).toMatchObject({ type });
+  expect(crew.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
+});

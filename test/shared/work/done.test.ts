@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { doneWhen } from "../../../shared/work/done.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+async function started(description: string, options: Parameters<typeof createWorkCrew>[0] & { label?: string } = {}) {
+  const { label, ...rest } = options;
+  const crew = await createWorkCrew(rest);
+  if (label) crew.plane.addLabel(crew.onb, label);
+  const item = crew.task("Build it", "Imhotep", { description_html: description, ...(label && { labels: [label] }) });
+  await crew.begin();
+  await crew.work("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  await crew.settle();
+  const finish = (change: { text?: string; commit?: string; tests?: string } = {}) =>
+    crew.work("Imhotep").setStatus("ONB-1", { status: "done", ...change });
+  return { crew, item, finish };
+}
+
+test("the list of what a task asks for is found below its heading, or behind it", () => {
+  expect(doneWhen("Do it.\n\n**Done when:**\n\n- summary\n* a commit\n1. [ ] It rains\n\nThanks\n- not this")).toEqual([
+    "summary",
+    "a commit",
+    "It rains",
+  ]);
+  expect(doneWhen("Done when: summary, deliverable report\\_v1.pdf; tests")).toEqual([
+    "summary",
+    "deliverable report_v1.pdf",
+    "tests",
+  ]);
+  expect(doneWhen("It is done when it is done.")).toEqual([]);
+});
+
+test("OPENCLAW-18 done is refused with everything that is missing at once", async () => {
+  const list = "<ul><li>deliverable report.pdf</li><li>commit and tests</li></ul>";
+  const { crew, item, finish } = await started(`<p>Done when:</p>${list}`);
+  await expect(finish()).rejects.toMatchObject({
+    code: "conflict",
+    message:
+      "ONB-1 is not done yet: no deliverable report.pdf: upload_deliverable adds it; no summary: give it as text; " +
+      "no commit reported: give it as commit; no tests reported: give their outcome as tests. It stays in progress.",
+  });
+  expect(crew.inPlane(item).state).toBe("In Progress");
+});
+
+test("OPENCLAW-18 a task labelled code wants commit and tests, given now or before", async () => {
+  const { crew, finish } = await started("<p>x</p>", { label: "Code" });
+  await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.stringMatching(/commit.*tests/) });
+  await crew.work("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc" });
+  await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.not.stringContaining("commit") });
+  expect(await finish({ text: "Ready.", tests: "all pass" })).toMatchObject({ word: "done" });
+});
+
+test("OPENCLAW-18 the settings say what every task must have", async () => {
+  const done = { summary: false, deliverable: true, commit_and_tests: "never" };
+  const { crew, finish } = await started("<p>x</p>", { label: "code", config: { done } });
+  await expect(finish()).rejects.toMatchObject({
+    message: "ONB-1 is not done yet: no deliverable: upload_deliverable adds one. It stays in progress.",
+  });
+  await crew.work("Imhotep").deliver({ task: "ONB-1", name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
+  const asked = await crew.requests(async () => expect(await finish()).toMatchObject({ word: "done" }));
+  expect(asked).not.toContain("GET work-items/:id/attachments");
+});
+
+test("OPENCLAW-18 a deliverable counts by its name, also one that a person has attached in Plane", async () => {
+  const { crew, item, finish } = await started("<p>Done when: deliverable Report.pdf</p>");
+  await crew.work("Imhotep").deliver({ task: "ONB-1", name: "other.pdf", file: new Blob(["%PDF-1.4"]) });
+  await expect(finish({ text: "x" })).rejects.toMatchObject({
+    message: expect.stringContaining("no deliverable Report.pdf"),
+  });
+  await crew.work("Ada").deliver({ task: item.id, name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
+  expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
+});
+
+test("what the task asks for in its own words stands in the closing comment", async () => {
+  const { crew, item, finish } = await started("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
+  await finish({ text: "They do." });
+  expect(crew.comments(item).join()).toContain("<p>Asked for:</p><ul><li>The team likes it</li></ul>");
+});

@@ -1,0 +1,136 @@
+import { describe, expect, test } from "vitest";
+import { listMyTasks } from "../../../functions/agent/list-my-tasks.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+const KEYS = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) => key);
+
+describe("OPENCLAW-02 list_my_tasks", () => {
+  test.each(["1.3.1", "1.2.2"] as const)(
+    "shows the caller's open tasks and nobody else's, without a request to Plane %s",
+    async (version) => {
+      const crew = await createWorkCrew({ version });
+      const [mine] = [crew.task("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" })];
+      crew.task("Not mine", "Imhotep");
+      crew.task("Nobody's");
+      crew.task("Done already", "Thot", { state: "Done" });
+      await crew.begin();
+      let list: unknown;
+      const asked = await crew.requests(async () => {
+        list = await crew.work("Thot").list({});
+      });
+      expect(asked).toEqual([]);
+      expect(listMyTasks.output.parse(list)).toEqual({
+        tasks: [
+          {
+            id: mine?.id,
+            key: "ONB-1",
+            title: "Write it down",
+            description: "All of it.",
+            status: "todo",
+            priority: "none",
+            due_date: null,
+            project: "ONB",
+            blocked_by: [],
+            url: `${crew.plane.url}/javisi/browse/ONB-1/`,
+          },
+        ],
+        age_s: expect.any(Number),
+      });
+    },
+  );
+
+  test("begins with what the agent holds, then by priority, due date and age; what is blocked comes last", async () => {
+    const crew = await createWorkCrew();
+    const blocker = crew.task("1 blocker", "Imhotep", { priority: "urgent" });
+    const blocked = crew.task("2 blocked", "Thot", { priority: "urgent" });
+    crew.plane.relate(blocked, blocker);
+    crew.task("3 old and low", "Thot", { priority: "low" });
+    crew.pass(1_000);
+    crew.task("4 held", "Thot", { priority: "none" });
+    crew.task("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
+    crew.task("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
+    crew.task("7 never due", "Thot", { priority: "high" });
+    crew.pass(1_000);
+    crew.task("8 young and low", "Thot", { priority: "low" });
+    crew.task("9 marked", "Thot", { priority: "urgent", labels: [crew.plane.addLabel(crew.onb, "blocked")] });
+    const shared = crew.task("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
+    const review = crew.task("11 in review", "Thot", {
+      state: "In Progress",
+      labels: [crew.plane.addLabel(crew.onb, "review")],
+    });
+    await crew.begin();
+    await crew.work("Thot").claim("ONB-4");
+    await crew.work("Imhotep").claim(crew.keyOf(shared));
+    const list = await crew.work("Thot").list({});
+    expect(KEYS(list)).toEqual(["4", "6", "5", "7", "3", "8", "10", "11", "2", "9"].map((number) => `ONB-${number}`));
+    const byKey = (key: string) => list.tasks.find((task) => task.key === key);
+    expect(byKey("ONB-4")).toMatchObject({ held_until: expect.stringMatching(/Z$/) });
+    expect(byKey("ONB-4")).not.toHaveProperty("startable");
+    expect(byKey("ONB-2")).toMatchObject({
+      status: "todo",
+      blocked_by: [{ key: "ONB-1", status: "todo" }],
+      startable: false,
+      why_not: "waits for ONB-1",
+    });
+    expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
+    expect(byKey(crew.keyOf(shared))).toMatchObject({
+      startable: false,
+      why_not: expect.stringMatching(/^held by Imhotep until/),
+    });
+    expect(byKey(crew.keyOf(review))).toMatchObject({ startable: false, why_not: "a human looks at it" });
+  });
+
+  test("says how old it is; fresh, it reads Plane first", async () => {
+    const crew = await createWorkCrew();
+    crew.task("Write it down", "Thot");
+    await crew.begin();
+    crew.pass(120_000);
+    crew.task("Brand new", "Thot");
+    const old = await crew.work("Thot").list({});
+    expect(KEYS(old)).toEqual(["ONB-1"]);
+    expect(old.age_s).toBeGreaterThanOrEqual(120);
+    let fresh = old;
+    const asked = await crew.requests(async () => {
+      fresh = await crew.work("Thot").list({ fresh: true });
+    });
+    expect(asked).toEqual(["GET work-items"]);
+    expect(KEYS(fresh)).toEqual(["ONB-1", "ONB-2"]);
+    expect(fresh.age_s).toBeLessThan(5);
+  });
+
+  test("is small: at most 4 KB for ten tasks, however long their titles, texts and blockers are, and 50 at a time", async () => {
+    const crew = await createWorkCrew();
+    const blockers = Array.from({ length: 12 }, (_, i) => crew.task(`Blocker ${i}`, "Imhotep"));
+    for (let i = 0; i < 60; i++) {
+      const item = crew.task(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
+        description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
+        target_date: "2026-12-24",
+        priority: "urgent",
+      });
+      for (const blocker of blockers.slice(0, i % 13)) crew.plane.relate(item, blocker);
+    }
+    await crew.begin();
+    const list = await crew.work("Thot").list({});
+    expect(list).toMatchObject({ left_out: 10 });
+    expect(list.tasks).toHaveLength(50);
+    for (let from = 0; from < 50; from += 10) {
+      const ten = JSON.stringify({ ...list, tasks: list.tasks.slice(from, from + 10) });
+      expect(Buffer.byteLength(ten)).toBeLessThanOrEqual(4_096);
+    }
+    for (const { key, title, url, why_not, blocked_by } of list.tasks) {
+      expect(url).toBe(`${crew.plane.url}/javisi/browse/${key}/`);
+      expect(title).toMatch(/^\d+ Über/);
+      expect(why_not === undefined).toBe(blocked_by.length === 0);
+    }
+  });
+
+  test("text of others comes without characters that hide or reorder, on one line", async () => {
+    const crew = await createWorkCrew();
+    crew.task("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
+      description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",
+    });
+    await crew.begin();
+    const { tasks } = await crew.work("Thot").list({});
+    expect(tasks[0]).toMatchObject({ title: "Write it [31m down now", description: "ab" });
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { findProject } from "../../../shared/work/find.ts";
+import { identifierFor, nameProblem } from "../../../shared/work/project-name.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+async function begun(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
+  const crew = await createWorkCrew({ version, ...options });
+  crew.pass(60_000);
+  await crew.begin();
+  crew.events();
+  const projects = () =>
+    [...crew.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
+  const make = (given: { name: string; identifier?: string }) => {
+    crew.pass(20_000);
+    return crew.work("Concierge").createProject(given);
+  };
+  return { crew, plane: crew.plane, projects, make };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
+  test("a project is made with its states and members, and followed at once", async () => {
+    const { crew, plane, make } = await begun(version);
+    const project = await make({ name: "Website relaunch" });
+    expect(project).toMatchObject({ name: "Website relaunch", identifier: "WR", cycles: true });
+    expect(plane.states(project.id).map(({ name }) => name)).toContain("Blocked");
+    await crew.settle();
+    expect(crew.events()).toContain("WR project_created");
+    const answer = await crew.work("Concierge").create({ project: "WR", title: "Page", assignee: "Thot" });
+    expect(answer.key).toBe("WR-1");
+    const [page] = plane.items(project.id);
+    expect(page && crew.inPlane(page)).toMatchObject({ assignees: ["Thot"], created_by: crew.user("Concierge").id });
+    expect(await findProject(crew.deps, "WR")).toMatchObject({ baseline: true, member: true });
+  });
+
+  test("the same call again is the same project, whenever it comes", async () => {
+    const { crew, make, projects } = await begun(version);
+    const one = await make({ name: "Website" });
+    const two = await make({ name: "Website" });
+    crew.pass(86_400_000);
+    const three = await make({ name: "Website", identifier: "OTHER" });
+    expect([two.id, three.id]).toEqual([one.id, one.id]);
+    expect(projects()).toHaveLength(1);
+  });
+});
+
+test("a name that somebody else's project has is a conflict that says so", async () => {
+  const { make } = await begun();
+  await expect(make({ name: "Onboarding" })).rejects.toThrow(
+    'There is a project "Onboarding" (ONB) that was not made here',
+  );
+  await expect(make({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
+});
+
+test("an identifier that is taken is passed over, also one of a project nobody shows us", async () => {
+  const { plane, make } = await begun();
+  plane.addProject({ name: "Wilma", identifier: "WEBS" });
+  expect((await make({ name: "Website" })).identifier).toBe("WEBS2");
+});
+
+test("a name Plane does not take is refused before anything is sent, with one it takes", async () => {
+  const { make, projects } = await begun();
+  await expect(make({ name: "R&D (2026)" })).rejects.toThrow('(& ( )): call it "R D 2026"');
+  await expect(make({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is no identifier');
+  expect(projects()).toEqual([]);
+});
+
+test("where only some projects are followed, another one is not made", async () => {
+  const { make, projects } = await begun("1.3.1", { projects: ["ONB"] });
+  await expect(make({ name: "Web" })).rejects.toThrow("Groundcrew follows only ONB (PLANE_PROJECTS)");
+  expect(projects()).toEqual([]);
+});
+
+test.each([
+  ["Website", "WEBS"],
+  ["Website relaunch", "WR"],
+  ["Élan vital pour tous", "EVPT"],
+  ["東京", "PROJ"],
+  ["a b c d e f g h i j k l m n", "ABCDEFGH"],
+  ["X", "X"],
+])("an identifier is made of the name %s", (name, identifier) => {
+  expect(identifierFor(name, new Set())).toBe(identifier);
+  expect(identifierFor(name, new Set([identifier, `${identifier}2`]))).toBe(`${identifier}3`);
+  expect(identifierFor(name, new Set(), 2)).toBe(`${identifier}2`);
+});
+
+test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane takes the name %s", (name) => {
+  expect(nameProblem(name)).toBeUndefined();
+});
+
+test("a name of nothing but special characters has no better one", () => {
+  expect(nameProblem("!!!")).toContain("call it letters, digits and blanks");
+  expect(nameProblem("x".repeat(256))).toContain("at most 255");
+});

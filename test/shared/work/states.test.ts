@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { keptTask } from "../../../shared/work/find.ts";
+import { bringTo, stateFor } from "../../../shared/work/states.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+async function crewWith(options: Parameters<typeof createWorkCrew>[0] = {}) {
+  const crew = await createWorkCrew(options);
+  const item = crew.task("Write the guide");
+  await crew.begin();
+  const task = async () => {
+    const kept = await keptTask(crew.deps, item.id);
+    if (!kept) throw new Error("not kept");
+    return kept;
+  };
+  /** The state's name that the fields name. */
+  const stateIn = async (word: Parameters<typeof stateFor>[2]) => {
+    const { state } = await stateFor(crew.deps, await task(), word);
+    return crew.plane.states(crew.onb).find(({ id }) => id === state)?.name;
+  };
+  return { crew, item, task, stateIn };
+}
+
+test("each word has its state: unstarted before backlog, no state called Blocked for work", async () => {
+  const { crew, item, stateIn } = await crewWith();
+  crew.plane.addState(crew.onb, { name: "Blocked", group: "started" });
+  crew.plane.editItem(item, { state: "Done" });
+  await crew.poll();
+  expect(await stateIn("todo")).toBe("Todo");
+  expect(await stateIn("in_progress")).toBe("In Progress");
+  expect(await stateIn("blocked")).toBe("Blocked");
+  expect(await stateIn("cancelled")).toBe("Cancelled");
+  expect(await stateIn("done")).toBeUndefined();
+});
+
+test("a state that says the word already stays", async () => {
+  const { crew, item, task } = await crewWith();
+  crew.plane.editItem(item, { state: "Backlog" });
+  await crew.poll();
+  expect(await stateFor(crew.deps, await task(), "todo")).toEqual({});
+});
+
+test("the setting decides which state stands for a word, in its order", async () => {
+  const states = { in_progress: ["Doing", "In Progress"], blocked: ["On hold"] };
+  const { crew, stateIn } = await crewWith({ config: { states } });
+  crew.plane.addState(crew.onb, { name: "On hold", group: "started" });
+  crew.plane.addState(crew.onb, { name: "Doing", group: "unstarted" });
+  expect(await stateIn("in_progress")).toBe("Doing");
+  expect(await stateIn("blocked")).toBe("On hold");
+});
+
+test("states and labels are listed once", async () => {
+  const { crew, task } = await crewWith();
+  const asked = await crew.requests(async () => {
+    await stateFor(crew.deps, await task(), "in_progress");
+    await stateFor(crew.deps, await task(), "blocked");
+    await stateFor(crew.deps, await task(), "blocked");
+    await stateFor(crew.deps, await task(), "cancelled");
+  });
+  expect(asked).toEqual(["GET states", "GET labels", "POST labels"]);
+});
+
+test("a label that somebody has made meanwhile is taken, not made twice", async () => {
+  const { crew, task } = await crewWith();
+  await stateFor(crew.deps, await task(), "todo", { add: ["other"] });
+  crew.plane.addLabel(crew.onb, "blocked");
+  const { labels } = await stateFor(crew.deps, await task(), "blocked");
+  expect(labels).toEqual([crew.plane.labels(crew.onb).find(({ name }) => name === "blocked")?.id]);
+  expect(crew.plane.labels(crew.onb).filter(({ name }) => name === "blocked")).toHaveLength(1);
+});
+
+test("a task in a state that the setting names is blocked by its label all the same", async () => {
+  const { crew, item, task } = await crewWith({ config: { states: { todo: ["Backlog"] } } });
+  await bringTo(crew.acting("Ada"), await task(), "blocked");
+  expect((await crew.kept(item))?.snapshot.word).toBe("blocked");
+});

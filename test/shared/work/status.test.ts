@@ -1,0 +1,216 @@
+import { expect, test } from "vitest";
+import type { Version } from "../../../demo/plane/types.ts";
+import { workRules } from "../../../functions/work/rules.ts";
+import { lookAtClaims } from "../../../shared/work/lapse.ts";
+import { createWorkCrew } from "../../work-crew.ts";
+
+const VERSIONS: Version[] = ["1.3.1", "1.2.2"];
+
+async function crewWith(options: Parameters<typeof createWorkCrew>[0] = {}) {
+  const crew = await createWorkCrew(options);
+  const item = crew.task("Write the guide", "Imhotep");
+  const other = crew.task("Print it", "Thot");
+  await crew.begin();
+  const set = (change: Parameters<ReturnType<typeof crew.work>["setStatus"]>[1], by = "Imhotep", key = "ONB-1") =>
+    crew.work(by).setStatus(key, change);
+  const ours = () => crew.comments(item).filter((comment) => !comment.includes("card"));
+  return { crew, item, other, set, ours };
+}
+
+test.each(VERSIONS)(
+  "OPENCLAW-04 on Plane %s an agent starts and finishes its task, and both are said on it",
+  async (version) => {
+    const { crew, item, set } = await crewWith({ version });
+    expect(await set({ status: "in_progress" })).toMatchObject({
+      key: "ONB-1",
+      word: "in_progress",
+      heldUntil: expect.any(Number),
+    });
+    expect(crew.inPlane(item).state).toBe("In Progress");
+    await crew.settle();
+    expect(await set({ status: "done", text: "All **said**.", commit: "a1b2c3", tests: "12 passed" })).toMatchObject({
+      word: "done",
+      inReview: false,
+    });
+    expect(crew.inPlane(item).state).toBe("Done");
+    await crew.settle();
+    const said = crew.comments(item).filter((comment) => /Started|Done/.test(comment));
+    expect(said).toHaveLength(2);
+    expect(said[1]).toBe("Imhotep: <p><strong>Started</strong></p>");
+    expect(said[0]).toMatch(/^Imhotep: <p><strong>Done<\/strong><\/p>.*said.*<code>a1b2c3<\/code>.*12 passed/s);
+    expect(crew.events()).toEqual(["ONB-1 started", "ONB-1 completed"]);
+    await expect(crew.work("Imhotep").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+  },
+);
+
+test("starting implies the claim: nobody else can start it, and the refusal says who holds it", async () => {
+  const { crew, item, set } = await crewWith();
+  crew.plane.editItem(item, { assignees: [crew.user("Imhotep"), crew.user("Thot")] });
+  await crew.poll();
+  await set({ status: "in_progress" });
+  await expect(set({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringMatching(/held by Imhotep since .* until /),
+  });
+});
+
+test("the same status again asks Plane for nothing and says what is true", async () => {
+  const { crew, set, ours } = await crewWith();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  const before = ours().length;
+  const asked = await crew.requests(async () => {
+    expect(await set({ status: "in_progress" })).toMatchObject({ word: "in_progress", heldUntil: expect.any(Number) });
+  });
+  expect(asked).toEqual([]);
+  expect(ours()).toHaveLength(before);
+});
+
+test("a change of status costs three requests: it is read, written and said", async () => {
+  const { crew, set } = await crewWith();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  const before = crew.plane.ledger.requests.length;
+  await set({ status: "done", text: "Ready." });
+  const own = crew.plane.ledger.requests.slice(before).filter(({ owner }) => owner === crew.user("Imhotep").id);
+  expect(own.map(({ method }) => method)).toEqual(["GET", "PATCH", "POST"]);
+});
+
+test.each(VERSIONS)(
+  "OPENCLAW-04 on Plane %s a task is neither started nor finished while a blocker is open",
+  async (version) => {
+    const { crew, item, other, set } = await crewWith({ version });
+    if (version === "1.2.2") crew.plane.editItem(item, { description_html: "<p>Blocked by: ONB-2</p>" });
+    else crew.plane.relate(item, other);
+    crew.plane.editItem(item, { state: "In Progress" });
+    await crew.poll();
+    await crew.settle();
+    await expect(set({ status: "in_progress" })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("waits for ONB-2 (todo)"),
+    });
+    await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("waits for ONB-2 (todo)"),
+    });
+    expect(crew.inPlane(item).state).toBe("In Progress");
+    crew.plane.editItem(other, { state: "Done" });
+    await crew.poll();
+    await crew.settle();
+    expect(await set({ status: "done", text: "Ready." })).toMatchObject({ word: "done" });
+  },
+);
+
+test("work is started before it is finished, and what is over stays over", async () => {
+  const { set } = await crewWith();
+  await expect(set({ status: "done", text: "x" })).rejects.toMatchObject({
+    code: "conflict",
+    message: "ONB-1 is todo, so it cannot be done: set it to in_progress first.",
+  });
+  await set({ status: "cancelled", text: "Nobody wants it." });
+  await expect(set({ status: "in_progress" })).rejects.toMatchObject({ code: "conflict" });
+});
+
+test("reliability 20: another agent's task is refused with whose it is, and nothing is written", async () => {
+  const { crew, set } = await crewWith();
+  const asked = await crew.requests(async () => {
+    await expect(set({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
+      code: "forbidden",
+      message: expect.stringContaining("is Imhotep's"),
+    });
+  });
+  expect(asked).toEqual([]);
+});
+
+test("a blocked task is held by nobody, keeps its other labels, and its agent goes on with it", async () => {
+  const { crew, item, set } = await crewWith();
+  crew.plane.addLabel(crew.onb, "chore");
+  crew.plane.editItem(item, { labels: ["chore"] });
+  await crew.poll();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  const now = await set({ status: "blocked", text: "Which logo?" });
+  expect(now).toMatchObject({ word: "blocked" });
+  expect(now.heldUntil).toBeUndefined();
+  expect(crew.inPlane(item)).toMatchObject({ state: "In Progress" });
+  expect(crew.inPlane(item).labels).toEqual(expect.arrayContaining(["blocked", "chore"]));
+  await crew.settle();
+  expect(crew.comments(item).filter((comment) => comment.includes("Which logo?"))).toHaveLength(1);
+  expect(await set({ status: "in_progress" })).toMatchObject({ word: "in_progress", heldUntil: expect.any(Number) });
+  expect(crew.inPlane(item).labels).not.toContain("blocked");
+  expect(crew.inPlane(item).labels).toContain("chore");
+  await crew.settle();
+  expect(crew.comments(item).filter((comment) => comment.includes("Started"))).toHaveLength(2);
+});
+
+test("the last label may be the one that blocks: the task goes on at once", async () => {
+  const { crew, item, set } = await crewWith();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  await set({ status: "blocked" });
+  expect(crew.inPlane(item).labels).toContain("blocked");
+  expect(await set({ status: "in_progress" })).toMatchObject({ word: "in_progress" });
+});
+
+test("who did not block a task does not unblock it", async () => {
+  const { crew, item, set } = await crewWith();
+  crew.plane.addState(crew.onb, { name: "Blocked", group: "started" });
+  crew.plane.editItem(item, { state: "Blocked" });
+  await crew.poll();
+  await expect(set({ status: "in_progress" })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("somebody else marked it so"),
+  });
+  expect(await set({ status: "in_progress" }, "Ada")).toMatchObject({ word: "in_progress" });
+});
+
+test("what a person did meanwhile is respected, although no webhook told of it", async () => {
+  const { crew, item, set } = await crewWith();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  crew.plane.editItem(item, { state: "Cancelled" });
+  crew.lose();
+  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({ code: "conflict" });
+  expect(crew.inPlane(item).state).toBe("Cancelled");
+});
+
+test("a task that a person puts back to todo in Plane is lost to its agent, which hears it at its next call", async () => {
+  const { crew, item, set } = await crewWith({ parts: { consumers: ({ agents }) => [workRules(agents)] } });
+  await set({ status: "in_progress" });
+  await crew.settle();
+  crew.plane.editItem(item, { state: "Todo" });
+  await crew.poll();
+  await lookAtClaims(crew.deps, "look");
+  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("moved away"),
+  });
+  expect(crew.inPlane(item).state).toBe("Todo");
+});
+
+test("the human moves any task without a claim, and its agent hears that it lost it", async () => {
+  const { crew, item, set } = await crewWith();
+  await set({ status: "in_progress" });
+  await crew.settle();
+  await set({ status: "todo" }, "Ada");
+  await crew.settle();
+  expect(crew.inPlane(item).state).toBe("Todo");
+  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("moved away"),
+  });
+});
+
+test("the Concierge cancels and blocks what it has planned, but does not do it for others", async () => {
+  const { set } = await crewWith();
+  await expect(set({ status: "in_progress" }, "Concierge")).rejects.toMatchObject({ code: "forbidden" });
+  expect(await set({ status: "blocked", text: "Not yet." }, "Concierge")).toMatchObject({ word: "blocked" });
+  expect(await set({ status: "cancelled" }, "Concierge")).toMatchObject({ word: "cancelled" });
+});
+
+test("reliability 18: text and reports are shown as text", async () => {
+  const { crew, item, set } = await crewWith();
+  await set({ status: "in_progress", text: "<script>alert(1)</script>" });
+  await set({ status: "done", text: "x", commit: "<b>1</b>", tests: "<img src=x>" });
+  expect(crew.comments(item).join("\n")).not.toMatch(/<script|<b>|<img/);
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import { memoryStore } from "../../../shared/store/memory.ts";
+import { claimOf, endClaim } from "../../../shared/work/claims.ts";
+import { lookAtClaims } from "../../../shared/work/lapse.ts";
+import { allSpent } from "../../../shared/work/spent.ts";
+import { stopTimersOf, timesOf } from "../../../shared/work/time.ts";
+import { workFor } from "../../../shared/work/work.ts";
+import { createWorkCrew, type WorkCrew } from "../../work-crew.ts";
+
+const MINUTE = 60_000;
+
+async function oneTask() {
+  const crew = await createWorkCrew();
+  const item = crew.task("Write it down", ["Thot", "Imhotep"]);
+  await crew.begin();
+  return { crew, item };
+}
+
+async function giveBack(crew: Pick<WorkCrew, "deps">, item: { id: string }) {
+  const claim = await claimOf(crew.deps, item.id);
+  if (claim) await endClaim(crew.deps, claim, undefined, "test");
+}
+
+describe("A timer (OPENCLAW-06)", () => {
+  it("claims the task, and its time is listed and added up", async () => {
+    const { crew, item } = await oneTask();
+    const started = await crew.work("Thot").startTimer("ONB-1");
+    expect(started).toMatchObject({ key: "ONB-1", already: false, spent: 0 });
+    expect(await claimOf(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+    crew.pass(5 * MINUTE);
+    expect((await timesOf(crew.deps, item.id)).totals).toEqual({ Thot: 5 * MINUTE });
+    const stopped = await crew.work("Thot").stopTimer("ONB-1");
+    expect(stopped).toMatchObject({ stopped: true, from: started.since, to: started.since + 5 * MINUTE });
+    crew.pass(MINUTE);
+    expect(await timesOf(crew.deps, item.id)).toEqual({
+      entries: [{ agent: "Thot", from: started.since, to: started.since + 5 * MINUTE }],
+      totals: { Thot: 5 * MINUTE },
+    });
+  });
+
+  it("started twice runs once, since the first time, also after a restart", async () => {
+    const { crew, item } = await oneTask();
+    const first = await crew.work("Thot").startTimer("ONB-1");
+    crew.pass(MINUTE);
+    await crew.restart();
+    expect(await crew.work("Thot").startTimer("ONB-1")).toMatchObject({ already: true, since: first.since });
+    expect((await timesOf(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
+  it("started side by side runs once", async () => {
+    const { crew, item } = await oneTask();
+    await Promise.all(Array.from({ length: 8 }, () => crew.work("Thot").startTimer("ONB-1")));
+    expect((await timesOf(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
+  it("that does not run cannot be stopped, and the answer says so", async () => {
+    const { crew } = await oneTask();
+    expect(await crew.work("Thot").stopTimer("ONB-1")).toEqual({ key: "ONB-1", stopped: false, spent: 0 });
+    await crew.work("Thot").startTimer("ONB-1");
+    crew.pass(MINUTE);
+    const { from, to } = await crew.work("Thot").stopTimer("ONB-1");
+    expect(await crew.work("Thot").stopTimer("ONB-1")).toEqual({
+      ...{ key: "ONB-1", stopped: false, spent: MINUTE },
+      ...{ from, to },
+    });
+  });
+
+  it("is stopped by the end of the claim, at that time, however late this is seen to", async () => {
+    const { crew, item } = await oneTask();
+    const { since } = await crew.work("Thot").startTimer("ONB-1");
+    crew.pass(3 * 3_600_000);
+    await lookAtClaims(crew.deps, "test");
+    await crew.settle();
+    expect((await timesOf(crew.deps, item.id)).entries).toEqual([
+      { agent: "Thot", from: since, to: since + 15 * MINUTE },
+    ]);
+  });
+
+  it("of the claim before does not run on under a new one", async () => {
+    const { crew, item } = await oneTask();
+    // Nobody sees to the end of the claim before it is taken anew.
+    const deps = { ...crew.deps, kick() {} };
+    const thot = () => workFor(deps, crew.caller("Thot"));
+    const first = await thot().startTimer("ONB-1");
+    crew.pass(MINUTE);
+    await giveBack({ ...crew, deps }, item);
+    expect(await thot().stopTimer("ONB-1")).toMatchObject({ stopped: false, from: first.since });
+    const second = await thot().startTimer("ONB-1");
+    expect(second).toMatchObject({ already: false, since: first.since + MINUTE });
+    await crew.drain();
+    expect((await timesOf(deps, item.id)).entries).toEqual([
+      { agent: "Thot", from: first.since, to: first.since + MINUTE },
+      { agent: "Thot", from: second.since },
+    ]);
+  });
+
+  it("is counted whole when many stop side by side", async () => {
+    const { crew } = await oneTask();
+    for (let i = 0; i < 5; i++) crew.task(`Task ${i}`, "Thot");
+    await crew.poll();
+    const keys = Array.from({ length: 5 }, (_, i) => `ONB-${i + 2}`);
+    for (const key of keys) await crew.work("Thot").startTimer(key);
+    crew.pass(MINUTE);
+    await Promise.all(keys.map((key) => crew.work("Thot").stopTimer(key)));
+    expect(await allSpent(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 5 * MINUTE, cost: 0 }]);
+  });
+
+  it("is counted once, however often its end is seen to", async () => {
+    const { crew, item } = await oneTask();
+    const { since } = await crew.work("Thot").startTimer("ONB-1");
+    const claim = await claimOf(crew.deps, item.id);
+    for (let i = 0; i < 3; i++) await stopTimersOf(crew.deps, item.id, "Thot", since + 2 * MINUTE, claim?.fence);
+    await stopTimersOf(crew.deps, item.id, "Thot", since + 9 * MINUTE);
+    expect((await timesOf(crew.deps, item.id)).totals).toEqual({ Thot: 2 * MINUTE });
+    expect(await allSpent(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 2 * MINUTE, cost: 0 }]);
+  });
+
+  it("is refused on another's task, on one somebody else holds, and on one that is over", async () => {
+    const { crew, item } = await oneTask();
+    crew.task("Not yours", "Imhotep");
+    await crew.poll();
+    await expect(crew.work("Thot").startTimer("ONB-2")).rejects.toMatchObject({ code: "forbidden" });
+    await crew.work("Imhotep").claim("ONB-1");
+    await expect(crew.work("Thot").startTimer("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+    await giveBack(crew, item);
+    crew.plane.editItem(item, { state: "Done" });
+    await crew.poll();
+    await expect(crew.work("Thot").startTimer("ONB-1")).rejects.toThrow("ONB-1 is done");
+    expect((await timesOf(crew.deps, item.id)).entries).toEqual([]);
+  });
+
+  it("is shown on the work item, with each agent's time", async () => {
+    const { crew, item } = await oneTask();
+    await crew.work("Thot").startTimer("ONB-1");
+    for (let i = 0; i < 6; i++) {
+      crew.pass(11 * MINUTE);
+      await crew.work("Thot").report("ONB-1", { percent: i });
+    }
+    await crew.work("Thot").stopTimer("ONB-1");
+    await giveBack(crew, item);
+    await crew.settle();
+    await crew.work("Imhotep").startTimer("ONB-1");
+    await crew.settle();
+    const [card] = crew.comments(item).filter((html) => html.includes("Agent card"));
+    expect(card).toMatch(/<strong>Time:<\/strong> 1:06:00 \(Thot 1:06:00\)/);
+    expect(card).toMatch(/<strong>Timer:<\/strong> Imhotep since 2026-11-21 \d\d:\d\d:\d\d UTC/);
+  });
+
+  it("leaves only so many entries, and their time stays", async () => {
+    const store = memoryStore({ clock: () => crew.time.now });
+    const crew = await createWorkCrew({ store: () => store });
+    const item = crew.task("Write it down", "Thot");
+    await crew.begin();
+    for (let i = 0; i < 510; i++) {
+      await crew.work("Thot").startTimer("ONB-1");
+      crew.pass(1_000);
+      await crew.work("Thot").stopTimer("ONB-1");
+    }
+    const { entries, totals } = await timesOf(crew.deps, item.id);
+    expect(entries).toHaveLength(500);
+    expect(totals["Thot"]).toBe(510_000);
+  });
+});
