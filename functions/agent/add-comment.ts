@@ -1,0 +1,19 @@
+import { z } from "zod";
+import { tool } from "./tool.ts";
+
+/** OPENCLAW-05: what an agent says on a task. */
+export const addComment = tool({
+  name: "add_comment",
+  description: "Comment on your task in Markdown; a critical one reaches the human at once.",
+  allow: "agent",
+  hints: { idempotent: true },
+  input: z.object({
+    task: z.string(),
+    text: z.string().min(1).max(20_000),
+    kind: z.enum(["progress", "error", "question", "note"]).optional(),
+    percent: z.number().min(0).max(100).optional(),
+    critical: z.boolean().optional(),
+  }),
+  output: z.object({ task: z.string(), comment: z.string(), url: z.string() }),
+  run: ({ work }, { task, ...given }) => work.comment(task, given),
+});

@@ -1,0 +1,12 @@
+import type { Context } from "hono";
+import { GroundcrewError } from "../../shared/errors.ts";
+import type { Outcome } from "./call.ts";
+
+/** What a tool answered, or `{error: {code, message, retry_after?}}` with its status. */
+export function answer(c: Context, outcome: Outcome): Response {
+  if (outcome.ok) return c.json(outcome.output);
+  const { code, message, retryAfter } = outcome.refusal;
+  if (retryAfter !== undefined) c.header("Retry-After", String(retryAfter));
+  const error = { code, message, ...(retryAfter !== undefined && { retry_after: retryAfter }) };
+  return c.json({ error }, new GroundcrewError(code, message).status);
+}

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { tool } from "./tool.ts";
+
+/** A question to the human, with buttons for choices; the answer comes as a comment. */
+export const askHuman = tool({
+  name: "ask_human",
+  description: "Ask the human about your task; the answer becomes a comment and wakes you.",
+  allow: "agent",
+  hints: { idempotent: true },
+  input: z.object({
+    task: z.string(),
+    text: z.string().min(1).max(2_000),
+    choices: z.array(z.string().min(1).max(100)).max(8).optional(),
+    urgency: z.enum(["low", "normal", "high"]).optional(),
+  }),
+  output: z.object({
+    task: z.string(),
+    question: z.string(),
+    status: z.enum(["open", "answered"]),
+    answer: z.string().optional(),
+  }),
+  async run({ work }, { task, ...given }) {
+    const { key, id, answer } = await work.ask(task, given);
+    return {
+      ...{ task: key, question: id, status: answer ? ("answered" as const) : ("open" as const) },
+      ...(answer && { answer: answer.text }),
+    };
+  },
+});

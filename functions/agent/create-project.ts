@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { tool } from "./tool.ts";
+
+/** OPENCLAW-08: an empty project in which the crew can work. */
+export const createProject = tool({
+  name: "create_project",
+  description: "Make a project with its states and all agents as members; the same call again is the same project.",
+  allow: "concierge",
+  hints: { idempotent: true },
+  input: z.object({
+    name: z.string(),
+    description: z.string().optional(),
+    identifier: z.string().optional().describe("the ONB of ONB-12"),
+  }),
+  output: z.object({
+    id: z.string(),
+    /** `ONB` */
+    identifier: z.string(),
+    name: z.string(),
+  }),
+  async run({ work }, given) {
+    const { id, identifier, name } = await work.createProject(given);
+    return { id, identifier, name };
+  },
+});

@@ -1,0 +1,22 @@
+import { z } from "zod";
+import { taskAnswer } from "./task-answer.ts";
+import { tool } from "./tool.ts";
+
+/** OPENCLAW-08: one more task. */
+export const createTask = tool({
+  name: "create_task",
+  description: "Make one task in a project; the same call again is the same task.",
+  allow: "concierge",
+  hints: { idempotent: true },
+  input: z.object({
+    project: z.string().describe("identifier or name"),
+    title: z.string(),
+    description: z.string().optional().describe("Markdown"),
+    assignee: z.string().optional().describe("agent, or a person's e-mail"),
+    priority: z.enum(["urgent", "high", "medium", "low", "none"]).optional(),
+    due_date: z.string().optional().describe("YYYY-MM-DD"),
+    blocked_by: z.array(z.string()).optional().describe("keys"),
+  }),
+  output: taskAnswer,
+  run: ({ work }, given) => work.create(given),
+});

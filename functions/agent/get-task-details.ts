@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { taskAnswer } from "./task-answer.ts";
+import { tool } from "./tool.ts";
+
+/** The latest of a list, and how many before them were left out. */
+function latest<S extends z.ZodRawShape>(shape: S) {
+  return z.object({ latest: z.array(z.object(shape)), left_out: z.number().optional() });
+}
+
+const text = z.string();
+
+/** OPENCLAW-03: everything about one task. */
+export const getTaskDetails = tool({
+  name: "get_task_details",
+  description: "A task's full text, what is needed to finish it, comments, history, attachments, times and its holder.",
+  allow: "agent",
+  hints: { readOnly: true, idempotent: true },
+  input: z.object({ task: z.string() }),
+  output: taskAnswer.extend({
+    text,
+    claim: z.object({ agent: text, since: text, until: text }).optional(),
+    agent: z.object({
+      name: text.optional(),
+      session: text.optional(),
+      percent: z.number().optional(),
+      text: text.optional(),
+      confidence: z.number().optional(),
+      cost: z.number().optional(),
+      estimate: z.object({ cost: z.number().optional(), hours: z.number().optional() }).optional(),
+      commit: text.optional(),
+      tests: text.optional(),
+    }),
+    done_when: z.object({
+      summary: z.boolean(),
+      deliverable: z.boolean(),
+      files: z.array(text),
+      commit: z.boolean(),
+      tests: z.boolean(),
+      others: z.array(text),
+    }),
+    questions: latest({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
+    comments: latest({ at: text, by: text, text }),
+    history: latest({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
+    attachments: latest({ at: text, name: text, type: text, size: z.number() }),
+    time: latest({ agent: text, from: text, to: text.optional() }).extend({
+      totals_s: z.record(z.string(), z.number()),
+    }),
+  }),
+  run: ({ work }, { task }) => work.details(task),
+});

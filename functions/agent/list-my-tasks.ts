@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { taskAnswer } from "./task-answer.ts";
+import { tool } from "./tool.ts";
+
+/** OPENCLAW-02: what there is to do, in the order in which to do it. */
+export const listMyTasks = tool({
+  name: "list_my_tasks",
+  description: "Your open tasks, the one to go on with or to start first.",
+  allow: "agent",
+  hints: { readOnly: true, idempotent: true },
+  input: z.object({
+    fresh: z.boolean().optional().describe("read Plane first: slower, rarely needed"),
+  }),
+  output: z.object({
+    tasks: z.array(taskAnswer),
+    /** Seconds since Plane was last read. */
+    age_s: z.number(),
+    left_out: z.number().optional(),
+  }),
+  run: ({ work }, { fresh }) => work.list({ fresh }),
+});

@@ -1,0 +1,53 @@
+import { VERSION } from "../../shared/version.ts";
+import type { Caller } from "../../shared/work/caller.ts";
+import { answerSchema, definitionOf, mayCall } from "./definitions.ts";
+import { TOOLS } from "./tools.ts";
+
+const error = {
+  type: "object",
+  properties: {
+    error: {
+      type: "object",
+      properties: {
+        code: { type: "string" },
+        message: { type: "string" },
+        retry_after: { type: "integer", description: "seconds" },
+      },
+      required: ["code", "message"],
+    },
+  },
+  required: ["error"],
+};
+
+/** The HTTP door in OpenAPI 3.1, as far as this caller may go through it. */
+export function openapi(caller: Caller, url: string) {
+  const tools = TOOLS.filter((tool) => mayCall(caller, tool)).map((tool) => {
+    const { name, description, inputSchema } = definitionOf(tool);
+    const operation = {
+      operationId: name,
+      summary: description,
+      requestBody: { required: true, content: { "application/json": { schema: inputSchema } } },
+      responses: {
+        200: { description: "What is true now.", content: { "application/json": { schema: answerSchema(tool) } } },
+        default: { $ref: "#/components/responses/refused" },
+      },
+    };
+    return [`/agent/${name}`, { post: operation }] as const;
+  });
+  return {
+    openapi: "3.1.0",
+    info: { title: "Groundcrew: tools for agents", version: VERSION },
+    servers: [{ url }],
+    security: [{ bridge: [] }],
+    paths: Object.fromEntries(tools),
+    components: {
+      securitySchemes: { bridge: { type: "http", scheme: "bearer" } },
+      responses: {
+        refused: {
+          description: "What was refused and what to do.",
+          content: { "application/json": { schema: error } },
+        },
+      },
+    },
+  };
+}

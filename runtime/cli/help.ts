@@ -1,0 +1,44 @@
+import { EXIT } from "./end.ts";
+import type { Field, Spec } from "./tools.ts";
+
+const USAGE = `groundcrew <tool> [options]
+
+Does an agent's work on the tasks of its team through Groundcrew.
+
+  --json     the answer as JSON, for programs
+  --help     this, or a tool's options
+  --version
+
+It needs GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file
+GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token here or in a folder above (readable by you alone).
+
+Ends with ${EXIT.done} when it is done, ${EXIT.failed} when it was refused or failed, ${EXIT.usage} when the command is wrong, ${EXIT.later} when the same
+command may work later, ${EXIT.token} when there is something wrong with the token.
+`;
+
+/** What `groundcrew --help` says; the tools are those this agent may call, where they could be asked for. */
+export function helpFor(specs: readonly Spec[] | { why: string }): string {
+  if ("why" in specs) return `${USAGE}\nThe tools are not known: ${specs.why}\n`;
+  const width = Math.max(0, ...specs.map(({ name }) => name.length));
+  const tools = specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
+  return `${USAGE}\nTools (groundcrew <tool> --help tells more):\n${tools.join("\n")}\n`;
+}
+
+/** What `groundcrew <tool> --help` says. */
+export function helpOf({ name, description, fields }: Spec): string {
+  const shown = fields.map((field) => [`--${field.name} ${kindOf(field)}`, about(field)] as const);
+  const width = Math.max(0, ...shown.map(([option]) => option.length));
+  const options = shown.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`.trimEnd());
+  const task = fields.some((field) => field.name === "task") ? " [task]" : "";
+  return `groundcrew ${name}${task} [options]\n\n${description}\n\n${options.join("\n")}\n\nA value of - is read from standard input.\n`;
+}
+
+function kindOf({ kind, choices }: Field): string {
+  if (choices) return choices.join("|");
+  return { text: "<text>", number: "<number>", boolean: "", list: "<a,b,…>", json: "<json>" }[kind];
+}
+
+function about({ required, description, nullable }: Field): string {
+  const notes = [...(required ? ["required"] : []), ...(nullable ? ["null takes it away"] : [])];
+  return [description ?? "", ...(notes.length > 0 ? [`(${notes.join("; ")})`] : [])].filter(Boolean).join(" ");
+}

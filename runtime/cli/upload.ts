@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { megabytes, plainName } from "../../shared/work/deliverable.ts";
+import type { Door } from "./door.ts";
+import { CommandError, EXIT, usage } from "./end.ts";
+import { openBelow } from "./file.ts";
+import type { Spec } from "./tools.ts";
+
+/** The tool whose `file` is a file here, not its content. */
+export const UPLOAD = "upload_deliverable";
+
+/** The tool as the command line has it. */
+export function withFile(spec: Spec): Spec {
+  if (spec.name !== UPLOAD) return spec;
+  const fields = spec.fields.map((field) => {
+    if (field.name === "file") return { ...field, description: "a file below the current folder" };
+    return field.name === "name" ? { ...field, required: false, description: "its name in Plane" } : field;
+  });
+  return { ...spec, description: "Attach a file to your task and link it in a comment.", fields };
+}
+
+/** Sends a file: hashed first, so that the same command again is the same upload, then streamed. */
+export async function upload(door: Door, folder: string, input: Record<string, unknown>): Promise<unknown> {
+  const { task, file: path, name, text } = input;
+  if (typeof task !== "string" || typeof path !== "string") throw usage(`${UPLOAD} needs --task and --file.`);
+  const { file, name: own, size } = await openBelow(folder, path);
+  try {
+    const called = nameOf(typeof name === "string" ? name : own);
+    const { max_bytes } = await door.limits();
+    if (size > max_bytes)
+      throw new CommandError(
+        EXIT.failed,
+        `${path} has ${size} bytes; at most ${max_bytes} (${megabytes(max_bytes)}) are allowed by Groundcrew and Plane ` +
+          "(FILE_SIZE_LIMIT of Plane's server).",
+        { code: "too_large" },
+      );
+    const hash = createHash("sha256");
+    for await (const piece of file.createReadStream({ start: 0, autoClose: false })) hash.update(piece);
+    const query = new URLSearchParams({ task, name: called, sha256: hash.digest("hex") });
+    if (typeof text === "string") query.set("text", text);
+    // `end` is the last byte: a file that grows meanwhile is sent as it was.
+    const bytes = size === 0 ? Readable.from([]) : file.createReadStream({ start: 0, end: size - 1, autoClose: false });
+    return await door.upload(query, size, Readable.toWeb(bytes) as ReadableStream<Uint8Array>);
+  } finally {
+    await file.close();
+  }
+}
+
+function nameOf(name: string): string {
+  try {
+    return plainName(name);
+  } catch (thrown) {
+    throw thrown instanceof GroundcrewError ? usage(thrown.message) : thrown;
+  }
+}

@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { mayCall } from "../../../functions/agent/definitions.ts";
+import { parseInput } from "../../../functions/agent/input.ts";
+import { TOOLS } from "../../../functions/agent/tools.ts";
+import type { Caller } from "../../../shared/work/caller.ts";
+import { createWorkCrew, type WorkCrew } from "../../work-crew.ts";
+
+const PLANNING = ["create_task", "create_project", "plan_project", "list_agents"];
+
+async function begun() {
+  const crew = await createWorkCrew();
+  crew.task("Guide");
+  crew.pass(60_000);
+  await crew.begin();
+  return crew;
+}
+
+/** What the Concierge is answered; its own schema must know all of it. */
+async function call(crew: WorkCrew, name: string, given: unknown): Promise<unknown> {
+  const tool = TOOLS.find((one) => one.name === name);
+  if (!tool) throw new Error(`There is no tool ${name}.`);
+  const caller = crew.caller("Concierge");
+  const output = await tool.run({ work: crew.work("Concierge"), caller }, parseInput(tool, given));
+  expect(tool.output.parse(output)).toEqual(output);
+  return output;
+}
+
+test("OPENCLAW-08 planning is for the Concierge and the human alone", async () => {
+  const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
+  expect(planning).toEqual(PLANNING);
+  const may = (role: Caller["role"]) =>
+    TOOLS.filter((tool) => mayCall({ name: "x", role }, tool)).map(({ name }) => name);
+  for (const name of PLANNING) {
+    expect(may("worker")).not.toContain(name);
+    expect(may("concierge")).toContain(name);
+    expect(may("human")).toContain(name);
+  }
+});
+
+test("OPENCLAW-17 each planning tool takes what it says and answers in its own form", async () => {
+  const crew = await begun();
+  expect(
+    await call(crew, "create_task", { project: "ONB", title: "Tour", blocked_by: ["ONB-1"], assignee: null }),
+  ).toMatchObject({
+    key: "ONB-2",
+  });
+  expect(await call(crew, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
+  const tasks = [{ id: "a", title: "A", assignee: "Thot", estimate: { minutes: 5 } }];
+  expect(await call(crew, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({
+    remaining: 2,
+  });
+  expect(await call(crew, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
+});
+
+test("a task of a plan with a name nobody knows is refused, not lost in silence", async () => {
+  const crew = await begun();
+  const tasks = [{ id: "a", title: "A", depends_on: ["b"] }];
+  await expect(call(crew, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
+});

@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { TOOLS } from "../../../functions/agent/tools.ts";
+import { createDoors, tokenOf } from "../../doors.ts";
+
+const run = promisify(execFile);
+const text = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
+const [, front = "", body = ""] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
+const fields = new Map(
+  front.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+);
+const shell = /```sh\n(.*?)```/s.exec(body)?.[1] ?? "";
+
+describe("OPENCLAW-01 the skill", () => {
+  it("has the front matter that OpenClaw 2026.2 and 2026.9 both load", () => {
+    expect([...fields.keys()]).toEqual(["name", "description", "metadata"]);
+    expect(fields.get("name")).toBe("plane-bridge");
+    // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
+    expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
+  });
+
+  it("requires the binary only: a token per agent lies in a file, which an environment check would not see", () => {
+    expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
+      openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
+    });
+  });
+
+  it("names only tools and inputs that are there", () => {
+    const tools = TOOLS.map(({ name }) => name);
+    const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
+    const known = [...tools, ...inputs, "in_progress", "retry_after"];
+    const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
+    expect(named.filter((name) => !known.includes(name))).toEqual([]);
+    expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
+  });
+
+  it("is short, and says what keeps an agent from harm", () => {
+    expect(text.length).toBeLessThan(3_500);
+    for (const rule of [
+      /That task first/,
+      /do not retry/,
+      /do not repeat that comment/,
+      /Read back/,
+      /two failed writes/,
+    ])
+      expect(body).toMatch(rule);
+  });
+
+  it.each(["the agent's file", "the environment"])(
+    "shows curl lines that work with the token from %s",
+    async (source) => {
+      const doors = await createDoors();
+      doors.task("Write the menu", "Thot");
+      await doors.begin();
+      const folder = mkdtempSync(join(tmpdir(), "skill-"));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      mkdirSync(join(folder, ".groundcrew"));
+      const inFile = source === "the agent's file";
+      if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${tokenOf("Thot")}\n`, { mode: 0o600 });
+      const env = {
+        PATH: process.env["PATH"],
+        GROUNDCREW_URL: doors.url,
+        GROUNDCREW_TOKEN: inFile ? "no" : tokenOf("Thot"),
+      };
+      const lines = shell.replace("call list_my_tasks '{}'\n", "").replace("ONB-12", "ONB-1");
+      const { stdout } = await run("sh", ["-c", lines], { cwd: folder, env });
+      expect(JSON.parse(stdout)).toMatchObject({ task: "ONB-1" });
+    },
+  );
+
+  it("keeps the token out of the process list: no argument of a program holds it", () => {
+    expect(shell).toContain("curl -sS --fail-with-body -K -");
+    expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
+  });
+});

@@ -1,0 +1,235 @@
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { ADMIN, createDoors, tokenOf } from "../../doors.ts";
+import { folder, groundcrew } from "./command.ts";
+
+/** Groundcrew with a task of Imhotep's, and his command line. */
+async function opened(options: Parameters<typeof createDoors>[0] = {}) {
+  const doors = await createDoors(options);
+  const item = doors.task("Write the report", "Imhotep");
+  await doors.begin();
+  const cwd = folder();
+  const env = { GROUNDCREW_URL: doors.url, GROUNDCREW_TOKEN: tokenOf("Imhotep") };
+  const run = (args: string[], more: { env?: Record<string, string>; stdin?: string } = {}) =>
+    groundcrew(args, { cwd, ...more, env: { ...env, ...more.env } });
+  return { doors, item, cwd, run };
+}
+
+describe("groundcrew", () => {
+  it("lists the tools this agent may call, and how a tool is called", async () => {
+    const { run } = await opened();
+    const { exit, out } = await run(["--help"]);
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
+    expect(out).not.toContain("create_project");
+    const help = await run(["upload_deliverable", "--help"]);
+    expect(help.out).toMatch(/--task <text> +.*\(required\)/);
+    expect(help.out).toMatch(/--file <text> +a file below the current folder/);
+  });
+
+  it("calls a tool: text for people, JSON for programs; the task needs no option", async () => {
+    const { run } = await opened();
+    const people = await run(["claim_task", "onb-1"]);
+    expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
+    const program = await run(["claim-task", "--task=ONB-1", "--json"]);
+    expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
+  });
+
+  it("shows what was refused on standard error and ends with 1", async () => {
+    const { run } = await opened();
+    const refused = await run(["claim_task", "ONB-99"]);
+    expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
+    const asJson = await run(["claim_task", "ONB-99", "--json"]);
+    expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
+  });
+
+  it("ends with 2 when the command is wrong, and says what was probably meant", async () => {
+    const { run } = await opened();
+    expect(await run(["clam_task"])).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining("Did you mean claim_task?"),
+    });
+    expect(await run(["claim_task", "--tsak", "x"])).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining("--task?"),
+    });
+    expect(await run(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
+  });
+
+  it("shows text of others without what a terminal would act upon", async () => {
+    const { doors, item, run } = await opened();
+    doors.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
+    await doors.poll();
+    const shown = await run(["get_task_details", "ONB-1"]);
+    expect(shown.exit).toBe(0);
+    expect(shown.out).toContain("evil");
+    expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
+  });
+
+  it("ends with 75 and the time to wait when the same command may work later", async () => {
+    const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
+    const url = await answering(429, JSON.stringify(answers));
+    const ended = await groundcrew(["claim_task", "X-1"], {
+      cwd: folder(),
+      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
+    });
+    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
+  });
+
+  it("ends with 75 and says the address when nobody answers", async () => {
+    const server = createServer();
+    const url = await listening(server);
+    await new Promise((closed) => server.close(closed));
+    const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
+    const ended = await groundcrew(["claim_task", "X-1"], { cwd: folder(), env });
+    expect(ended).toMatchObject({
+      exit: 75,
+      err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
+    });
+  });
+
+  it("follows no redirect with the token", async () => {
+    const elsewhere: string[] = [];
+    const other = await answering(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
+    const url = await answering(307, "", undefined, { location: `${other}/agent/openapi.json` });
+    const ended = await groundcrew(["claim_task", "X-1"], {
+      cwd: folder(),
+      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
+    });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`leads to ${other}`) });
+    expect(elsewhere).toEqual([]);
+  });
+
+  it("says so when something else answers", async () => {
+    const url = await answering(200, "<html>");
+    const ended = await groundcrew(["claim_task", "X-1"], {
+      cwd: folder(),
+      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
+    });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("does not answer as Groundcrew does") });
+  });
+});
+
+describe("the token", () => {
+  const withoutToken = { GROUNDCREW_TOKEN: "" };
+
+  it("is found in .groundcrew/token of a folder above", async () => {
+    const { doors, cwd } = await opened();
+    mkdirSync(join(cwd, ".groundcrew"));
+    writeFileSync(join(cwd, ".groundcrew", "token"), `${tokenOf("Imhotep")}\n`, { mode: 0o600 });
+    mkdirSync(join(cwd, "a", "b"), { recursive: true });
+    const ended = await groundcrew(["claim_task", "ONB-1"], {
+      cwd: join(cwd, "a", "b"),
+      env: { GROUNDCREW_URL: doors.url },
+    });
+    expect(ended).toMatchObject({ exit: 0 });
+  });
+
+  it("is found in the file GROUNDCREW_TOKEN_FILE names", async () => {
+    const { cwd, run } = await opened();
+    writeFileSync(join(cwd, "mine"), tokenOf("Imhotep"), { mode: 0o600 });
+    const ended = await run(["claim_task", "ONB-1"], {
+      env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
+    });
+    expect(ended.exit).toBe(0);
+  });
+
+  it.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
+    const { cwd, run } = await opened();
+    mkdirSync(join(cwd, ".groundcrew"));
+    const path = join(cwd, ".groundcrew", "token");
+    writeFileSync(path, tokenOf("Imhotep"));
+    chmodSync(path, mode);
+    const ended = await run(["claim_task", "ONB-1"], { env: withoutToken });
+    expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
+  });
+
+  it("that is missing, or wrong, ends the command with 77", async () => {
+    const { run } = await opened();
+    expect(await run(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
+      ...{ exit: 77, err: expect.stringContaining("There is no token") },
+    });
+    expect((await run(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
+  });
+
+  it.each([
+    ["--token", "abc"],
+    ["--token=abc"],
+    ["--api-key", "abc"],
+    ["--authorization=abc"],
+    ["--admin_token", "abc"],
+  ])("is never an argument: %s is refused, and not repeated", async (...args) => {
+    const { run } = await opened();
+    const ended = await run(["claim_task", "ONB-1", ...args]);
+    expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
+    expect(ended.err).not.toContain("abc");
+  });
+});
+
+describe("groundcrew upload_deliverable", () => {
+  it("OPENCLAW-07 sends a file of the current folder; the same command again is the same upload", async () => {
+    const { doors, item, cwd, run } = await opened({ fileSizeLimit: 50 * 2 ** 20 });
+    const bytes = Buffer.alloc(3 * 2 ** 20, "report");
+    mkdirSync(join(cwd, "out"));
+    writeFileSync(join(cwd, "out", "report.pdf"), bytes);
+    const args = ["upload_deliverable", "ONB-1", "--file", "out/report.pdf", "--text", "-", "--json"];
+    const first = await run(args, { stdin: "Here it is." });
+    expect(JSON.parse(first.out)).toMatchObject({
+      ...{ task: "ONB-1", name: "report.pdf", size: bytes.length },
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+    });
+    expect(JSON.parse((await run(args, { stdin: "Here it is." })).out)).toMatchObject({ already: true });
+    expect(doors.plane.attachments(item)).toMatchObject([
+      { name: "report.pdf", is_uploaded: true, size: bytes.length },
+    ]);
+    expect(doors.comments(item).filter((text) => text.includes("Here it is."))).toHaveLength(1);
+    expect(await (await doors.ask("/audit", ADMIN)).text()).toContain("upload_deliverable");
+  });
+
+  it("reads only real files below the current folder", async () => {
+    const { doors, item, cwd, run } = await opened();
+    symlinkSync("/etc/hostname", join(cwd, "link.txt"));
+    const ended = await run(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
+    expect(ended).toMatchObject({ exit: 2, err: expect.stringContaining("is a symbolic link") });
+    expect(doors.plane.attachments(item)).toEqual([]);
+  });
+
+  it("says what is allowed before it sends a file that is too large, or of another type", async () => {
+    const { cwd, run } = await opened();
+    writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
+    expect(await run(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({
+      ...{ exit: 1, err: expect.stringContaining("5242880 (5 MB)") },
+    });
+    writeFileSync(join(cwd, "x.exe"), "MZ");
+    expect(await run(["upload_deliverable", "ONB-1", "--file", "x.exe"])).toMatchObject({
+      ...{ exit: 1, err: expect.stringContaining("pdf, ") },
+    });
+  });
+});
+
+/** A server that answers everything alike. */
+async function answering(
+  status: number,
+  body: string,
+  see?: (headers: Record<string, unknown>) => void,
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const server = createServer((request, response) => {
+    see?.(request.headers);
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
+  });
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return listening(server);
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`;
+}

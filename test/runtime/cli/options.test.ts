@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { inputOf } from "../../../runtime/cli/options.ts";
+import { asJson, asText } from "../../../runtime/cli/show.ts";
+import { specsIn } from "../../../runtime/cli/tools.ts";
+
+const schema = {
+  type: "object",
+  properties: {
+    task: { type: "string" },
+    status: { type: "string", enum: ["todo", "done"] },
+    text: { type: "string" },
+    percent: { type: "integer" },
+    fresh: { type: "boolean" },
+    blocked_by: { type: "array", items: { type: "string" } },
+    due_date: { anyOf: [{ type: "string" }, { type: "null" }] },
+    tasks: { type: "array", items: { type: "object" } },
+  },
+  required: ["task"],
+};
+const [spec] = specsIn({
+  paths: {
+    "/agent/do_it": {
+      post: { summary: "Do it.", requestBody: { content: { "application/json": { schema } } } },
+    },
+  },
+});
+if (!spec) throw new Error("no tool");
+const input = (...args: string[]) => inputOf(spec, args, async () => "from standard input");
+
+describe("the options of a tool", () => {
+  it.each([
+    [["ONB-1"], {}],
+    [["--task", "ONB-1"], {}],
+    [["ONB-1", "--status", "done"], { status: "done" }],
+    [["ONB-1", "--percent", "50"], { percent: 50 }],
+    [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
+    [["ONB-1", "--fresh"], { fresh: true }],
+    [["ONB-1", "--no-fresh"], { fresh: false }],
+    [["ONB-1", "--fresh=false"], { fresh: false }],
+    [["ONB-1", "--blocked_by", "ONB-2, ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
+    [["ONB-1", "--blocked-by", "ONB-2", "--blocked-by", "ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
+    [["ONB-1", "--due-date", "2026-12-01"], { due_date: "2026-12-01" }],
+    [["ONB-1", "--due-date", "null"], { due_date: null }],
+    [["ONB-1", "--text", "null"], { text: "null" }],
+    [["ONB-1", "--text", "-"], { text: "from standard input" }],
+    [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
+    [["ONB-1", "--text="], { text: "" }],
+    [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
+  ])("%j", async (args, expected) => {
+    expect(await input(...args)).toEqual({ task: "ONB-1", ...expected });
+  });
+
+  it.each([
+    [["ONB-1", "ONB-2"], "does not know what"],
+    [["--task", "A-1", "--task", "A-2"], "given twice"],
+    [["ONB-1", "--status", "finished"], "one of todo, done"],
+    [["ONB-1", "--percent", "half"], "is a number"],
+    [["ONB-1", "--percent", ""], "is a number"],
+    [["ONB-1", "--fresh=perhaps"], "true or false"],
+    [["ONB-1", "--tasks", "[{"], "is JSON"],
+    [["ONB-1", "--text"], "needs a value"],
+    [["ONB-1", "--text", "--status", "done"], "needs a value"],
+    [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
+    [[], "needs --task"],
+  ])("%j is refused", async (args, said) => {
+    await expect(input(...args)).rejects.toThrow(said);
+  });
+});
+
+describe("an answer", () => {
+  const answer = {
+    tasks: [{ key: "ONB-1", title: "Write\nit", status: "todo", blocked_by: [{ key: "ONB-2", status: "done" }] }],
+    age: 5,
+    notes: "two\nlines",
+    none: [],
+  };
+
+  it("is readable for people", () => {
+    expect(asText(answer)).toBe(
+      [
+        ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
+        ...["      - key: ONB-2", "        status: done", "age: 5", "notes:", "  two", "  lines", "none: none", ""],
+      ].join("\n"),
+    );
+  });
+
+  it("is one line of JSON for programs, with nothing in it that a terminal acts upon", () => {
+    const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
+    expect(asJson(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
+    expect(JSON.parse(asJson(hostile))).toEqual(hostile);
+  });
+});
