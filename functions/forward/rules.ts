@@ -1,5 +1,5 @@
 import type { Forward } from "../../shared/config/file.ts";
-import type { Consumer, EventKind } from "../../shared/task/events.ts";
+import { type Consumer, type EventKind, WORK_KINDS } from "../../shared/task/events.ts";
 
 type ForwardEvent = Forward["events"][number];
 
@@ -14,7 +14,13 @@ const NAMES: Partial<Record<EventKind, ForwardEvent | null>> = {
   cycle_completed: "cycle.completed",
   project_created: null,
   project_completed: null,
+  // What agents say to people here changes nothing in Plane by itself.
+  ...silent(WORK_KINDS),
 };
+
+function silent(kinds: readonly EventKind[]): Partial<Record<EventKind, null>> {
+  return Object.fromEntries(kinds.map((kind) => [kind, null]));
+}
 
 /** The name an event is forwarded under; null: it is not forwarded. */
 export function forwardName(kind: EventKind): ForwardEvent | null {

@@ -8,7 +8,7 @@ import type { Deps } from "../../../shared/deps.ts";
 import { createLog } from "../../../shared/log.ts";
 import { memoryStore } from "../../../shared/store/memory.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { EVENT_KINDS, type Facts } from "../../../shared/task/events.ts";
+import { EVENT_KINDS, type Facts, WORK_KINDS } from "../../../shared/task/events.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 
@@ -196,6 +196,15 @@ describe("NOTIF-03 forwarding to other systems", () => {
       project_completed: null,
       cycle_started: "cycle.started",
       cycle_completed: "cycle.completed",
+      ...Object.fromEntries(WORK_KINDS.map((kind) => [kind, null])),
     });
+  });
+
+  it("keeps what agents and people say to each other here", () => {
+    const everything = ["issue.created", "issue.updated", "issue.completed"] as const;
+    const consumer = forwardRules([{ url, secret: SECRET, events: [...everything] }]);
+    const event = { kind: "critical", comment: "c", agent: "Thot", text: "Help" } as const;
+    expect(consumer.decide(event, facts, "c")).toEqual([]);
+    expect(consumer.held?.(event, facts)).toEqual([{ consumer: "forward", why: "no_rule" }]);
   });
 });

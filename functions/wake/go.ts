@@ -1,0 +1,112 @@
+import type { Agent } from "../../shared/config/file.ts";
+import type { Deps } from "../../shared/deps.ts";
+import type { Posted } from "../../shared/outgoing/post.ts";
+import { RETRY_MS } from "../../shared/outgoing/retry.ts";
+import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
+import { stillToDo } from "../../shared/wake/actionable.ts";
+import { watchJob } from "../../shared/wake/gather.ts";
+import { type KeptWake, wakeKeys } from "../../shared/wake/kept.ts";
+import { sendWake } from "./send.ts";
+
+/** An agent that has called nothing so long after a wake is woken again. */
+export const UNHEARD_MS: Ms = 10 * 60_000;
+/** The same after a wake whose answer never came. */
+const DOUBTFUL_MS: Ms = 2 * 60_000;
+/** Between looks at whether OpenClaw has been set up. */
+const NOT_SET_UP_MS: Ms = 5 * 60_000;
+
+const DONE: Settlement = { done: true };
+
+type GoDeps = Pick<Deps, "store" | "settings" | "fetch" | "clock" | "log" | "newId" | "kick" | "metrics">;
+
+/**
+ * Posts the agent's gathered wake. It is kept as being posted before the call: a process that ends in the call leaves
+ * a wake that may have arrived, which is not repeated but watched; only what surely did not arrive is posted again.
+ */
+export async function go(deps: GoDeps, job: Leased, agent: Agent): Promise<Settlement> {
+  const key = wakeKeys.wake(agent.name);
+  const [kept] = await deps.store.read<KeptWake>([key]);
+  if (!kept) return DONE;
+  const { sent, pending } = kept.value;
+  const mine = sent?.job === job.id;
+  if (mine && sent.state === "posted") return DONE;
+  if (mine && sent.state === "posting")
+    return posted(deps, agent, sent.id, DOUBTFUL_MS, "the process ended in the call");
+  const tasks = await stillToDo(deps, agent.name, mine ? sent.tasks : pending);
+  const { dueAt: _, ...rest } = kept.value;
+  if (tasks.length === 0) {
+    const value: KeptWake = mine ? without(kept.value) : { ...rest, pending: [] };
+    const outcome = await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
+    return outcome === "kept" ? DONE : { retryAt: await deps.store.now() };
+  }
+  const id = mine ? sent.id : deps.newId();
+  const at = await deps.store.now();
+  const begun: KeptWake = mine
+    ? { ...kept.value, sent: { ...sent, state: "posting", tasks } }
+    : { ...rest, pending: [], sent: { id, job: job.id, at, state: "posting", tasks } };
+  if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: begun }] })) !== "kept")
+    return { retryAt: await deps.store.now() };
+
+  const outcome = await sendWake(deps, agent, id, tasks);
+  return after(deps, job, agent, id, outcome);
+}
+
+async function after(
+  deps: GoDeps,
+  job: Leased,
+  agent: Agent,
+  id: string,
+  outcome: Posted | undefined,
+): Promise<Settlement> {
+  if (!outcome) {
+    deps.log.warn("an agent cannot be woken: OPENCLAW_URL and OPENCLAW_HOOK_TOKEN are not both set", {
+      agent: agent.name,
+    });
+    await failed(deps, agent, id);
+    return { retryAt: (await deps.store.now()) + NOT_SET_UP_MS };
+  }
+  deps.metrics.count("groundcrew_wakes_total", { agent: agent.name, outcome: outcome.ok ? "sent" : "failed" });
+  deps.log[outcome.ok ? "info" : "warn"]("agent woken", { agent: agent.name, id, outcome: outcome.outcome });
+  if (outcome.ok) return posted(deps, agent, id, UNHEARD_MS, outcome.outcome);
+  // OpenClaw 2026.2 runs a repeated call twice: without an answer it may be running already.
+  const doubtful = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
+  if (doubtful) return posted(deps, agent, id, DOUBTFUL_MS, outcome.outcome);
+  await failed(deps, agent, id);
+  const delay = RETRY_MS[job.tries - 1];
+  const lasting = outcome.status === 400 || outcome.status === 410 || outcome.status === 413;
+  if (lasting || delay === undefined) return { dead: `${agent.name} could not be woken: ${outcome.outcome}` };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.wait ?? 0) };
+}
+
+/** The wake is out; when nothing comes of it within `wait`, it is looked at again. */
+async function posted(deps: GoDeps, agent: Agent, id: string, wait: Ms, outcome: string): Promise<Settlement> {
+  const key = wakeKeys.wake(agent.name);
+  for (;;) {
+    const [kept] = await deps.store.read<KeptWake>([key]);
+    const sent = kept?.value.sent;
+    if (!sent || sent.id !== id) return DONE;
+    const now = await deps.store.now();
+    const kicked = await deps.store.commit({
+      expect: [[key, kept.rev]],
+      put: [{ key, value: { ...kept.value, sent: { ...sent, at: now, state: "posted" } } satisfies KeptWake }],
+      jobs: [watchJob(agent.name, id, now + wait)],
+    });
+    if (kicked !== "kept") continue;
+    if (wait === DOUBTFUL_MS) deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
+    return DONE;
+  }
+}
+
+async function failed(deps: GoDeps, agent: Agent, id: string): Promise<void> {
+  const key = wakeKeys.wake(agent.name);
+  const [kept] = await deps.store.read<KeptWake>([key]);
+  const sent = kept?.value.sent;
+  if (!sent || sent.id !== id) return;
+  const value: KeptWake = { ...kept.value, sent: { ...sent, state: "failed" } };
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
+}
+
+/** Nothing is out any more. */
+function without({ sent: _, ...rest }: KeptWake): KeptWake {
+  return rest;
+}

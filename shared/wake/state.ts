@@ -1,0 +1,53 @@
+import type { Agent } from "../config/file.ts";
+import type { Deps } from "../deps.ts";
+import type { KeptProject } from "../observe/kept.ts";
+import { keys } from "../observe/keys.ts";
+import type { KeptItem } from "../task/snapshot.ts";
+import type { KeptClaim } from "../work/claims.ts";
+import { workKeys } from "../work/keys.ts";
+import { isStartable } from "./actionable.ts";
+import { gatherWake } from "./gather.ts";
+import { type KeptWake, NO_WAKE, type WakeTask, wakeKeys } from "./kept.ts";
+
+/**
+ * Wakes an agent for its startable tasks it was never told of, and forgets those that are startable no longer, so
+ * that they are told anew when they are again: what a lost event or a lost store left behind heals (rule 10).
+ * Answers how many tasks it is woken for.
+ */
+export async function wakeFromState(
+  deps: Pick<Deps, "store" | "kick">,
+  agent: Agent,
+  items: readonly KeptItem[],
+): Promise<number> {
+  if (agent.wake.kind === "none") return 0;
+  const { name } = agent;
+  const claims = await deps.store.read<KeptClaim>(items.map(({ snapshot }) => workKeys.claim(snapshot.id)));
+  const startable = items.filter((item, i) => isStartable(item, name, claims[i]?.value));
+  const [kept] = await deps.store.read<KeptWake>([wakeKeys.wake(name)]);
+  const { told } = kept?.value ?? NO_WAKE;
+  const ids = new Set(startable.map(({ snapshot }) => snapshot.id));
+  if (kept && Object.keys(told).some((id) => !ids.has(id))) await forget(deps, name, ids);
+  const news = startable.filter(({ snapshot }) => told[snapshot.id] === undefined);
+  if (news.length === 0) return 0;
+  await gatherWake(deps, name, await named(deps, news));
+  return news.length;
+}
+
+async function forget(deps: Pick<Deps, "store">, agent: string, startable: ReadonlySet<string>): Promise<void> {
+  const key = wakeKeys.wake(agent);
+  const [kept] = await deps.store.read<KeptWake>([key]);
+  if (!kept) return;
+  const told = Object.fromEntries(Object.entries(kept.value.told).filter(([id]) => startable.has(id)));
+  // Stale: something is being told at this moment; the next tick looks again.
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...kept.value, told } }] });
+}
+
+async function named(deps: Pick<Deps, "store">, items: readonly KeptItem[]): Promise<WakeTask[]> {
+  const projects = await deps.store.read<KeptProject>(items.map(({ snapshot }) => keys.project(snapshot.project)));
+  return items.map(({ snapshot }, i) => ({
+    id: snapshot.id,
+    key: `${projects[i]?.value.identifier ?? "?"}-${snapshot.sequence}`,
+    reason: "assigned",
+    title: snapshot.name,
+  }));
+}
