@@ -1,5 +1,5 @@
 import { withFound } from "./found.ts";
-import type { SeenEntity } from "./payload.ts";
+import type { SeenEntity, ShownButton } from "./payload.ts";
 
 /** A message as people see it now. */
 export interface ShownMessage {
@@ -12,7 +12,17 @@ export interface ShownMessage {
   /** Earlier versions, oldest first. */
   edits: { text: string; at: number }[];
   previews: boolean;
+  buttons: ShownButton[][];
+  /** The message it answers. */
+  replyTo?: number;
+  /** The topic of a forum it is in. */
+  topic?: number;
+  /** What the person wrote it is; absent: the bot did. */
+  from?: number;
 }
+
+/** What is sent. */
+export type Content = Pick<ShownMessage, "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "from">;
 
 export interface ShownChat {
   messages: ShownMessage[];
@@ -32,19 +42,25 @@ export function createChats(clock: () => number) {
 
   return {
     chat,
-    post(id: number | string, text: string, entities: SeenEntity[], previews: boolean): ShownMessage {
+    post(id: number | string, message: Content): ShownMessage {
       last += 1;
-      const message = { id: last, text, entities: withFound(text, entities), at: clock(), edits: [], previews };
-      chat(id).messages.push(message);
-      return message;
+      const { text, entities, ...more } = message;
+      const shown = { id: last, text, entities: withFound(text, entities), at: clock(), edits: [], ...more };
+      chat(id).messages.push(shown);
+      return shown;
     },
-    edit(id: number | string, messageId: number, text: string, entities: SeenEntity[], previews: boolean): Edited {
-      const message = chat(id).messages.find((one) => one.id === messageId);
+    edit(
+      id: number | string,
+      messageId: number,
+      next: Pick<Content, "text" | "entities" | "previews" | "buttons">,
+    ): Edited {
+      const message = chat(id).messages.find((one) => one.id === messageId && one.from === undefined);
       if (!message) return "not found";
-      const next = withFound(text, entities);
-      if (message.text === text && JSON.stringify(message.entities) === JSON.stringify(next)) return "not modified";
+      const entities = withFound(next.text, next.entities);
+      const same = JSON.stringify([message.text, message.entities, message.buttons]);
+      if (same === JSON.stringify([next.text, entities, next.buttons])) return "not modified";
       message.edits.push({ text: message.text, at: clock() });
-      return Object.assign(message, { text, entities: next, previews });
+      return Object.assign(message, { ...next, entities });
     },
     /** What a person does who deletes a message. */
     remove(id: number | string, messageId: number) {

@@ -9,16 +9,33 @@ const entitySchema = z.object({
 
 export type SeenEntity = z.infer<typeof entitySchema>;
 
+const bytes = (text: string) => new TextEncoder().encode(text).length;
+
+const buttonSchema = z.strictObject({
+  text: z.string().min(1).max(200),
+  /** BUTTON_DATA_INVALID in Telegram's words. */
+  callback_data: z.string().refine((data) => bytes(data) >= 1 && bytes(data) <= 64, "BUTTON_DATA_INVALID"),
+});
+
+export type ShownButton = z.infer<typeof buttonSchema>;
+
 const chatSchema = z.union([z.number().int(), z.string().min(1)]);
 const textFields = {
   chat_id: chatSchema,
   text: z.string().default(""),
   entities: z.array(entitySchema).default([]),
   link_preview_options: z.object({ is_disabled: z.boolean().optional() }).optional(),
+  reply_markup: z.strictObject({ inline_keyboard: z.array(z.array(buttonSchema)).max(100) }).optional(),
 };
 
 /** Options that are not imitated, `parse_mode` among them, are refused: better than taking them silently. */
-export const sendSchema = z.strictObject(textFields);
+export const sendSchema = z.strictObject({
+  ...textFields,
+  reply_parameters: z
+    .strictObject({ message_id: z.number().int(), allow_sending_without_reply: z.boolean().optional() })
+    .optional(),
+  message_thread_id: z.number().int().optional(),
+});
 export const editSchema = z.strictObject({ ...textFields, message_id: z.number().int() });
 
 /** In UTF-16 units, as the Bot API counts. */

@@ -1,11 +1,12 @@
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { bad, refusal, result } from "./answers.ts";
 import { createChats } from "./chats.ts";
 import { createDoor, type Fault } from "./door.ts";
 import type { TelegramLimits } from "./limits.ts";
 import { editSchema, problemWith, sendSchema } from "./payload.ts";
+import { createUpdates, type SentUpdate } from "./updates.ts";
 
 interface TelegramOptions {
   clock: () => number;
@@ -15,6 +16,22 @@ interface TelegramOptions {
   limits?: Partial<TelegramLimits>;
 }
 
+type Menu = { command: string; description: string }[];
+
+/** A button that somebody pressed. */
+export interface Press {
+  answers: string[];
+  update: SentUpdate;
+}
+
+const answerSchema = z.strictObject({ callback_query_id: z.string(), text: z.string().max(200).optional() });
+const commandsSchema = z.strictObject({
+  commands: z.array(
+    z.strictObject({ command: z.string().regex(/^[a-z0-9_]{1,32}$/), description: z.string().min(1).max(256) }),
+  ),
+  language_code: z.string().length(2).or(z.literal("")).default(""),
+});
+
 export type Telegram = ReturnType<typeof createTelegram>;
 
 /** Telegram's own words for an edit that changes nothing. */
@@ -23,11 +40,15 @@ const NOT_MODIFIED =
   "content and reply markup of the message";
 
 /**
- * An in-memory Telegram behind the Bot API over real HTTP: `getMe`, `sendMessage`, `editMessageText`.
+ * An in-memory Telegram behind the Bot API over real HTTP: messages, edits, buttons, updates, commands.
  * It checks what Telegram checks, keeps its limits, and can misbehave as networks do.
  */
 export function createTelegram({ clock, token = "1000:demo", chats: known, limits }: TelegramOptions) {
   const chats = createChats(clock);
+  const updates = createUpdates();
+  const menus = new Map<string, Menu>();
+  const presses = new Map<string, Press>();
+  const languages = new Map<number, string>();
   const door = createDoor(clock, limits);
 
   const app = new Hono<{ Bindings: HttpBindings }>();
@@ -47,9 +68,17 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     const sent = sendSchema.safeParse(await c.req.json().catch(() => ({})));
     if (!sent.success) return refusal(bad(z.prettifyError(sent.error)));
     const { chat_id: chat, text, entities, link_preview_options: previews } = sent.data;
+    const { reply_markup: markup, reply_parameters: reply, message_thread_id: topic } = sent.data;
     const act = () => {
       const problem = refusedText(chat, text, entities);
-      return problem === undefined ? chats.post(chat, text, entities, previews?.is_disabled !== true) : bad(problem);
+      if (problem !== undefined) return bad(problem);
+      const there = chats.chat(chat).messages.some(({ id }) => id === reply?.message_id);
+      if (reply && !there && !reply.allow_sending_without_reply) return bad("message to be replied not found");
+      return chats.post(chat, {
+        ...{ text, entities, previews: previews?.is_disabled !== true, buttons: markup?.inline_keyboard ?? [] },
+        ...(reply && there && { replyTo: reply.message_id }),
+        ...(topic !== undefined && { topic }),
+      });
     };
     return door.pass(c.env, { method: "sendMessage", chat, text, act });
   });
@@ -57,14 +86,40 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     const sent = editSchema.safeParse(await c.req.json().catch(() => ({})));
     if (!sent.success) return refusal(bad(z.prettifyError(sent.error)));
     const { chat_id: chat, message_id, text, entities, link_preview_options: previews } = sent.data;
+    const buttons = sent.data.reply_markup?.inline_keyboard ?? [];
     const act = () => {
       const problem = refusedText(chat, text, entities);
       if (problem !== undefined) return bad(problem);
-      const edited = chats.edit(chat, message_id, text, entities, previews?.is_disabled !== true);
+      const shown = { text, entities, previews: previews?.is_disabled !== true, buttons };
+      const edited = chats.edit(chat, message_id, shown);
       if (edited === "not found") return bad("message to edit not found");
       return edited === "not modified" ? bad(NOT_MODIFIED) : edited;
     };
     return door.pass(c.env, { method: "editMessageText", chat, text, act });
+  });
+  const bodyOf = (c: Context) => c.req.json<unknown>().catch(() => ({}));
+  app.post("/:bot/answerCallbackQuery", async (c) => {
+    const answer = answerSchema.safeParse(await bodyOf(c));
+    const pressed = answer.success ? presses.get(answer.data.callback_query_id) : undefined;
+    if (!answer.success || !pressed)
+      return refusal(bad("query is too old and response timeout expired or query ID is invalid"));
+    pressed.answers.push(answer.data.text ?? "");
+    return result(true);
+  });
+  app.post("/:bot/getUpdates", async (c) => updates.get(await bodyOf(c)));
+  app.post("/:bot/setWebhook", async (c) => updates.setWebhook(await bodyOf(c)));
+  app.post("/:bot/deleteWebhook", () => updates.setWebhook({ url: "" }));
+  app.post("/:bot/getWebhookInfo", () => updates.webhookInfo());
+  app.post("/:bot/setMyCommands", async (c) => {
+    const set = commandsSchema.safeParse(await bodyOf(c));
+    if (!set.success) return refusal(bad(z.prettifyError(set.error)));
+    menus.set(set.data.language_code, set.data.commands);
+    return result(true);
+  });
+  app.post("/:bot/getMyCommands", async (c) => {
+    const asked = commandsSchema.partial({ commands: true }).safeParse(await bodyOf(c));
+    if (!asked.success) return refusal(bad(z.prettifyError(asked.error)));
+    return result(menus.get(asked.data.language_code) ?? []);
   });
   app.notFound(() => refusal({ status: 404, description: "Not Found" }));
 
@@ -88,6 +143,7 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
   async function stop(): Promise<void> {
     const stopping = server;
     server = undefined;
+    updates.hangUp();
     if (!stopping) return;
     const closed = new Promise<void>((resolve) => stopping.close(() => resolve()));
     if ("closeAllConnections" in stopping) stopping.closeAllConnections();
@@ -104,6 +160,47 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     chat: chats.chat,
     /** What a person does who deletes a message. */
     remove: chats.remove,
+    /** Somebody writes into a chat. */
+    async say(chat: number, from: number, text: string, more: { replyTo?: number; topic?: number } = {}) {
+      const { id } = chats.post(chat, { text, entities: [], previews: true, buttons: [], from, ...more });
+      return updates.happen("message", {
+        message_id: id,
+        from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
+        chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
+        date: Math.floor(clock() / 1000),
+        text,
+        ...(more.topic !== undefined && { message_thread_id: more.topic, is_topic_message: true }),
+        ...(more.replyTo !== undefined && { reply_to_message: { message_id: more.replyTo } }),
+      });
+    },
+    /** Somebody presses a button; what they are shown for a moment is in `answers`, "" for nothing. */
+    async press(chat: number, from: number, messageId: number, data: string): Promise<Press> {
+      const id = String(presses.size + 1);
+      const press: Press = { answers: [], update: { update_id: 0 } };
+      presses.set(id, press);
+      const { topic } = chats.chat(chat).messages.find((one) => one.id === messageId) ?? {};
+      press.update = await updates.happen("callback_query", {
+        id,
+        from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
+        chat_instance: "1",
+        message: {
+          message_id: messageId,
+          date: 0,
+          chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
+          ...(topic !== undefined && { message_thread_id: topic }),
+        },
+        data,
+      });
+      return press;
+    },
+    /** The language of a person's Telegram; English unless told. */
+    speaks: (person: number, language: string) => void languages.set(person, language),
+    /** An update comes once more. */
+    again: updates.again,
+    /** What waits is brought to the webhook once more. */
+    redeliver: updates.redeliver,
+    /** The command menu of a language; "" for everybody else. */
+    menu: (language: string) => menus.get(language),
     /** The next messages and edits meet these faults, one each. */
     meet: (...faults: Fault[]) => void door.faults.push(...faults),
     /** Every call to this chat is refused until `allow`. */

@@ -1,4 +1,4 @@
-import type { Key, Leased, Ms } from "../../shared/store/port.ts";
+import type { Job, Key, Leased, Ms } from "../../shared/store/port.ts";
 import type { Chat } from "../../shared/telegram/bot.ts";
 import { deliveryKey } from "../../shared/why/chat.ts";
 import { TRAIL_MS } from "../../shared/why/trail.ts";
@@ -14,6 +14,8 @@ export interface Burst {
   shown: number;
   /** An earlier sending of this message may have arrived too. */
   repeat: boolean;
+  /** How often the message has been edited: tells what was folded meanwhile from an edit that came in between. */
+  edits?: number;
   /** When the job that shows the others is due; absent when none was asked for. */
   refreshAt?: Ms;
   /** Of the notices that are not shown yet, for the log; the last few. */
@@ -51,8 +53,26 @@ export const chatKey = (chat: Chat): Key => `chat:${chat}`;
 export const toldKey = ({ id }: Leased): Key => deliveryKey(id);
 export const attemptKey = ({ id }: Leased): Key => `attempt:${encodeURI(id)}`;
 
-/** The chat of a lane `telegram:<chat>`; undefined for any other lane. */
+/**
+ * The job that shows what was folded into a message: in a lane of its own, so that what comes while it waits is folded
+ * in as well.
+ * @param part tells this refresh from the message's others
+ */
+export function refreshJob(chat: Chat, messageId: number, part: string, at: Ms, correlation: string): Job {
+  return {
+    id: `refresh:${chat}:${messageId}:${part}`,
+    queue: "outbox",
+    lane: `telegram:${chat}:refresh`,
+    at,
+    body: { refresh: { messageId }, correlation },
+  };
+}
+
+/** What people are told in answer to what they said: in a lane of its own, so that no notice keeps them waiting. */
+export const answersLane = (chat: Chat): string => `telegram:${chat}:answers`;
+
+/** The chat of a lane `telegram:<chat>`, with `:refresh`, `:answers` or `:live:<item>` or not; undefined for any other lane. */
 export function chatOf(lane: string): Chat | undefined {
-  const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))$/.exec(lane) ?? [];
+  const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))(?::refresh|:answers|:live:.+)?$/.exec(lane) ?? [];
   return number === undefined ? name : Number(number);
 }

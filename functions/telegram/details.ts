@@ -3,7 +3,7 @@ import type { Body } from "../../shared/task/events.ts";
 import { data } from "../../shared/telegram/data.ts";
 import { join, link, plain, type RichText } from "../../shared/telegram/text.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
-import { counted, day, duration, number, textsOf } from "./locales/say.ts";
+import { counted, day, duration, moment, number, textsOf } from "./locales/say.ts";
 import type { Texts } from "./locales/texts.ts";
 
 /** The part of the settings that decides how messages look. */
@@ -38,6 +38,7 @@ export function details({ event, facts }: Body, { texts, origins }: Look): RichT
   };
   const date = (at: string | null) => (at === null ? texts.never : day(locale, at));
 
+  lines.push(...saidOf(event, texts));
   if (event.kind === "renamed") add(fields.before, data(event.from));
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
   if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
@@ -48,7 +49,8 @@ export function details({ event, facts }: Body, { texts, origins }: Look): RichT
   if (item) {
     add(fields.status, `${STATUS_EMOJI[item.word]} ${texts.words[item.word]}`);
     if (event.kind !== "priority" && item.priority !== "none") add(fields.priority, priorities[item.priority]);
-    if (item.agent !== undefined) add(fields.agent, data(item.agent, NAME_LIMIT));
+    const inHead = "agent" in event && event.agent === item.agent;
+    if (item.agent !== undefined && !inHead) add(fields.agent, data(item.agent, NAME_LIMIT));
     if (item.assignees.length > 0) add(fields.assignees, listed(texts, item.assignees, named));
     if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
     if (item.timeSpentMs !== undefined) add(fields.timeSpent, duration(locale, item.timeSpentMs));
@@ -65,6 +67,51 @@ export function details({ event, facts }: Body, { texts, origins }: Look): RichT
   }
   if (actor) add(fields.by, named(actor.name));
   return lines;
+}
+
+/** What agents ask or tell, and why work stopped: the words are theirs, so they are shown and nothing more. */
+function saidOf(event: Body["event"], { colon, fields, locale, losses, stuck, reminder }: Texts): RichText[] {
+  const line = (label: string, ...value: (RichText | string)[]) => join([plain(label + colon), ...value]);
+  switch (event.kind) {
+    case "asked": {
+      const choices = event.choices.map((choice) => data(choice, 100));
+      return [
+        join([data(event.text, 2_000), ...(event.reminder > 0 ? [` ${reminder}`] : [])]),
+        ...(choices.length > 0 ? [line(fields.choices, join(choices, " · "))] : []),
+      ];
+    }
+    case "answered":
+      return [line(fields.answer, data(event.text, 1_000)), line(fields.by, named(event.by))];
+    case "critical":
+    case "failed":
+      return [data(event.text, 300)];
+    case "claim_lost":
+      return [
+        plain(losses[event.why]),
+        line(fields.heldSince, `${moment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
+      ];
+    case "review":
+      return [
+        ...(event.text === "" ? [] : [data(event.text, 300)]),
+        line(fields.confidence, number(locale, event.confidence)),
+      ];
+    case "sent_back":
+      return [
+        ...(event.reason === null ? [] : [line(fields.reason, data(event.reason, 300))]),
+        ...(event.by === null ? [] : [line(fields.by, named(event.by))]),
+      ];
+    case "stuck":
+      return [line(fields.waitsFor, data(event.blocker, 40), ` ${stuck[event.why]}`)];
+    case "circle":
+      return [
+        join(
+          event.path.map((key) => data(key, 40)),
+          " → ",
+        ),
+      ];
+    default:
+      return [];
+  }
 }
 
 /** `Onboarding (ONB)` */

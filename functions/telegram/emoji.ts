@@ -31,4 +31,13 @@ export const EVENT_EMOJI: Record<EventKind, string> = {
   project_completed: "🏁",
   cycle_started: "🏃",
   cycle_completed: "🏆",
+  asked: "❓",
+  answered: "💡",
+  critical: "🚨",
+  claim_lost: "💤",
+  review: "🔍",
+  sent_back: "↩️",
+  stuck: "🧱",
+  circle: "🔁",
+  failed: "⚠️",
 };

@@ -1,4 +1,4 @@
-import type { Body } from "../../shared/task/events.ts";
+import type { Body, EventKind } from "../../shared/task/events.ts";
 import { data } from "../../shared/telegram/data.ts";
 import { bold, cut, join, link, MESSAGE_LIMIT, plain, type RichText } from "../../shared/telegram/text.ts";
 import { type Group, LINES, type Told } from "./burst.ts";
@@ -34,9 +34,16 @@ function head({ event, facts }: Body, { texts, origins }: Look, titleLimit = 256
   return join([
     `${EVENT_EMOJI[event.kind]} `,
     bold(texts.events[event.kind]),
+    ...("agent" in event ? whose(event, texts) : []),
     texts.colon,
     subject(facts, origins, titleLimit),
   ]);
+}
+
+/** The agent it is about, in the head, where nothing the agent writes can stand: `from Thot` for its own words. */
+function whose({ kind, agent }: { kind: EventKind; agent: string }, texts: Look["texts"]): (RichText | string)[] {
+  const name = data(agent, 40);
+  return kind === "asked" || kind === "critical" ? [` ${texts.from} `, name] : [" (", name, ")"];
 }
 
 function subject({ item, cycle, project }: Body["facts"], origins: readonly string[], limit: number): RichText {
@@ -52,7 +59,8 @@ function line(notice: Body, look: Look): RichText {
   const { event, facts } = notice;
   const { item } = facts;
   const blockers = event.kind === "blocked" ? (item?.blockers ?? []).slice(0, 3).map(({ key }) => key) : [];
-  const extra = [...(item?.agent === undefined ? [] : [item.agent]), ...blockers].join(", ");
+  const agents = item?.agent === undefined || "agent" in event ? [] : [item.agent];
+  const extra = [...agents, ...blockers].join(", ");
   const shown = head(notice, look, 120);
   return extra === "" ? shown : join([shown, " (", data(extra, 120), ")"]);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Body, Event } from "../../shared/task/events.ts";
+import type { RichText } from "../../shared/telegram/text.ts";
 
 const who = z.string();
 const priority = z.enum(["urgent", "high", "medium", "low", "none"]);
@@ -29,6 +30,22 @@ const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("due"), from: date, to: date }),
   z.object({ kind: z.literal("priority"), from: priority, to: priority }),
   z.object({ kind: z.enum(["comment_added", "comment_edited"]), comment: z.string(), author: who.nullable() }),
+  z.object({
+    kind: z.literal("asked"),
+    ...{ question: z.string(), agent: who, text: z.string(), choices: z.array(z.string()) },
+    ...{ urgency: z.enum(["low", "normal", "high"]), reminder: z.number() },
+  }),
+  z.object({ kind: z.literal("answered"), question: z.string(), agent: who, text: z.string(), by: who }),
+  z.object({ kind: z.literal("critical"), comment: z.string(), agent: who, text: z.string() }),
+  z.object({
+    kind: z.literal("claim_lost"),
+    ...{ agent: who, why: z.enum(["expired", "reassigned", "moved"]), since: z.string() },
+  }),
+  z.object({ kind: z.literal("review"), agent: who, confidence: z.number(), text: z.string() }),
+  z.object({ kind: z.literal("sent_back"), agent: who, by: who.nullable(), reason: z.string().nullable() }),
+  z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
+  z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
+  z.object({ kind: z.literal("failed"), agent: who, text: z.string() }),
 ]) satisfies z.ZodType<Event>;
 
 const factsSchema = z.object({
@@ -70,5 +87,51 @@ const refreshSchema = z.object({ refresh: z.object({ messageId: z.number() }), c
 
 export type Refresh = z.infer<typeof refreshSchema>;
 
+const entity = z.object({ offset: z.number(), length: z.number() });
+const richSchema = z.object({
+  text: z.string(),
+  entities: z.array(
+    z.discriminatedUnion("type", [
+      entity.extend({ type: z.enum(["bold", "code"]) }),
+      entity.extend({ type: z.literal("text_link"), url: z.string() }),
+    ]),
+  ),
+}) satisfies z.ZodType<RichText>;
+const buttonsSchema = z.array(z.array(z.object({ text: z.string(), data: z.string() })));
+const language = z.enum(["en", "fr"]);
+
+/** The body of the job that says something to people who asked for it. */
+const answerSchema = z.object({
+  answer: z.object({
+    rich: richSchema,
+    buttons: buttonsSchema.exactOptional(),
+    replyTo: z.number().exactOptional(),
+    topic: z.number().exactOptional(),
+    language,
+  }),
+  correlation: z.string(),
+});
+
+export type AnswerBody = z.infer<typeof answerSchema>;
+
+/** The body of the job that lets a message say something else; one that is gone is sent anew. */
+const showSchema = z.object({
+  show: z.object({
+    messageId: z.number(),
+    rich: richSchema,
+    buttons: buttonsSchema.exactOptional(),
+    topic: z.number().exactOptional(),
+    language,
+  }),
+  correlation: z.string(),
+});
+
+export type ShowBody = z.infer<typeof showSchema>;
+
+/** The body of the job that brings what messages say of a task up to date. */
+const lookSchema = z.object({ do: z.literal("look"), item: z.string(), correlation: z.string() });
+
+export type LookBody = z.infer<typeof lookSchema>;
+
 /** What a job of the outbox may hold. A job of an earlier version that no longer fits is set aside, not guessed at. */
-export const outboxSchema = z.union([noticeSchema, refreshSchema]);
+export const outboxSchema = z.union([noticeSchema, refreshSchema, answerSchema, showSchema, lookSchema]);

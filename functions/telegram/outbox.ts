@@ -1,10 +1,14 @@
 import type { Worker } from "../../shared/deps.ts";
 import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
+import { answer } from "./answer.ts";
 import { chatOf } from "./chat.ts";
 import { lookOf } from "./details.ts";
 import { type Limits, TELEGRAM_LIMITS } from "./limits.ts";
+import { ask } from "./live/ask.ts";
+import { look } from "./live/look.ts";
 import { outboxSchema } from "./notice.ts";
 import { refresh } from "./refresh.ts";
+import { show } from "./show.ts";
 import { tell } from "./tell.ts";
 import type { OutboxDeps, Work } from "./work.ts";
 
@@ -12,7 +16,10 @@ interface OutboxOptions {
   limits?: Limits;
   /** What follows the first message of a burst within so long is folded into it; 0: every notice is a message. */
   burst?: Ms;
-  /** How long an edit waits for more to show. */
+  /**
+   * How long an edit waits for more to show. Longer than the second between a chat's calls, so that 60 chats with 50
+   * changes a second together stay below Telegram's 30 calls; shorter, each change were a call, and all wait for room.
+   */
   gather?: Ms;
 }
 
@@ -26,7 +33,7 @@ const NOT_SET_UP: Ms = 60_000;
  * Telegram allows: only a sending whose answer never came is repeated, and the repeat says so.
  */
 export function outbox(options: OutboxOptions = {}) {
-  const { limits = TELEGRAM_LIMITS, burst = 20_000, gather = 1_500 } = options;
+  const { limits = TELEGRAM_LIMITS, burst = 20_000, gather = 1_250 } = options;
   return {
     queue: "outbox",
     ttl: TTL,
@@ -42,9 +49,24 @@ export function outbox(options: OutboxOptions = {}) {
         return { retryAt: (await deps.store.now()) + NOT_SET_UP };
       }
       const inTime = () => deps.clock() - began < TTL;
-      const look = lookOf(deps.settings);
-      const work: Work = { deps, bot: deps.telegram, job, chat, look, limits, burst, gather, inTime };
-      return "refresh" in body.data ? refresh(work, body.data) : tell(work, body.data);
+      const work: Work = {
+        deps,
+        bot: deps.telegram,
+        job,
+        chat,
+        look: lookOf(deps.settings),
+        limits,
+        burst,
+        gather,
+        inTime,
+      };
+      if ("refresh" in body.data) return refresh(work, body.data);
+      if ("answer" in body.data) return answer(work, body.data);
+      if ("show" in body.data) return show(work, body.data);
+      if ("do" in body.data) return look(work, body.data);
+      const { event } = body.data;
+      if (event.kind === "asked" || event.kind === "review") return ask(work, { ...body.data, event });
+      return tell(work, body.data);
     },
   } satisfies Worker;
 }

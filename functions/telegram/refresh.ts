@@ -1,20 +1,11 @@
 import type { Kept, Put, Settlement } from "../../shared/store/port.ts";
 import { alsoShown, type ChatMessage } from "../../shared/why/chat.ts";
-import {
-  ATTEMPT_KEPT,
-  type Attempt,
-  attemptKey,
-  BURST_KEPT,
-  type Burst,
-  chatKey,
-  NO_ATTEMPT,
-  toldKey,
-} from "./chat.ts";
-import { holdChat, room } from "./limits.ts";
+import { type Attempt, attemptKey, BURST_KEPT, type Burst, chatKey, refreshJob, toldKey } from "./chat.ts";
+import { holdChat, noticeRoom } from "./limits.ts";
 import { message } from "./messages.ts";
 import type { Refresh } from "./notice.ts";
-import { asSeen, send, why } from "./send.ts";
-import { refreshJob } from "./tell.ts";
+import { again, why } from "./post.ts";
+import { asSeen, send } from "./send.ts";
 import { commitDone, DONE, delayAfter, later, type Work } from "./work.ts";
 
 /** Brings the burst's message up to date; a message that is gone is sent anew. */
@@ -25,10 +16,10 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   const burst = kept?.value;
   if (told || !burst || burst.messageId !== messageId || burst.shown >= burst.told.count) return DONE;
   const [attempt] = await deps.store.read<Attempt>([attemptKey(job)]);
-  if (attempt?.value.anew) return anew(work, kept, attempt);
+  if (attempt?.value.anew) return anew(work, kept, attempt, correlation);
 
   const seen = await seenBefore(work, burst);
-  const wait = await room(deps.store, chat, work.limits);
+  const wait = await noticeRoom(deps.store, chat, work.limits);
   if (wait > 0) return later(work, wait);
   if (!work.inTime()) return later(work, 0);
   const shown = message(burst.told, look, burst.repeat);
@@ -57,14 +48,10 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   return again(work, attempt, { failures: failures + 1 }, delayAfter(failures));
 }
 
-/** Comes back after `wait`, knowing what this try has learnt. */
-async function again(work: Work, attempt: Kept<Attempt> | undefined, learnt: Partial<Attempt>, wait: number) {
-  const key = attemptKey(work.job);
-  const value: Attempt = { ...(attempt?.value ?? NO_ATTEMPT), ...learnt };
-  await work.deps.store.commit({ expect: [[key, attempt?.rev ?? 0]], put: [{ key, value, expires: ATTEMPT_KEPT }] });
-  return later(work, wait);
-}
-
+/**
+ * Keeps what the message shows now. What was folded in during the call is shown by another edit. When another process
+ * has edited the message since it was read here, nobody can tell which edit came last: it is edited again.
+ */
 async function edited(
   work: Work,
   kept: Kept<Burst>,
@@ -73,32 +60,46 @@ async function edited(
 ): Promise<Settlement> {
   const { deps, job, chat } = work;
   const key = chatKey(chat);
-  const { refreshAt: _, ...before } = kept.value;
-  const shown = before.told.count;
-  const burst: Burst = { ...before, shown, correlations: [] };
-  const outcome = await commitDone(work, {
-    expect: [[key, kept.rev]],
-    put: [{ key, value: burst, expires: BURST_KEPT }, asSeenNow(burst), { key: attemptKey(job), value: undefined }],
-  });
-  if (outcome === "kept") return DONE;
-  // Somebody else went on while this try slept: the message may now show less than it did.
-  const [current] = await deps.store.read<Burst>([key]);
-  if (!current || current.value.messageId !== burst.messageId || current.value.told.count <= shown) return DONE;
-  const now = await deps.store.now();
-  // Stale: somebody is at it at this moment, and shows it all.
-  await deps.store.commit({
-    expect: [[key, current.rev]],
-    put: [{ key, value: { ...current.value, shown: Math.min(shown, current.value.shown), refreshAt: now } }],
-    jobs: [refreshJob(work, burst.messageId, `late.${job.token}`, now, correlation)],
-  });
-  return DONE;
+  const shown = kept.value.told.count;
+  for (let seen = kept; ; ) {
+    const { refreshAt: _, ...before } = seen.value;
+    const edits = (before.edits ?? 0) + 1;
+    const isLate = before.edits !== kept.value.edits;
+    const wait = isLate ? 0 : before.told.count > shown ? work.gather : undefined;
+    const at = wait === undefined ? undefined : (await deps.store.now()) + wait;
+    const next: Burst = isLate
+      ? { ...before, edits, shown: Math.min(shown, before.shown) }
+      : { ...before, edits, shown, correlations: without(before.correlations, kept.value.correlations) };
+    const outcome = await commitDone(work, {
+      expect: [[key, seen.rev]],
+      put: [
+        at === undefined ? { key, value: next, expires: BURST_KEPT } : { key, value: { ...next, refreshAt: at } },
+        ...(isLate ? [] : [asSeenNow(next), { key: attemptKey(job), value: undefined }]),
+      ],
+      jobs: at === undefined ? [] : [refreshJob(chat, next.messageId, `after.${job.token}`, at, correlation)],
+    });
+    if (outcome === "kept") {
+      if (wait !== undefined) deps.kick({ queue: job.queue, after: wait });
+      return DONE;
+    }
+    const [current] = await deps.store.read<Burst>([key]);
+    if (!current || current.value.messageId !== next.messageId || current.value.told.count <= shown) return DONE;
+    seen = current;
+  }
 }
 
-async function anew(work: Work, kept: Kept<Burst>, attempt: Kept<Attempt> | undefined): Promise<Settlement> {
+const without = (all: readonly string[], some: readonly string[]) => all.filter((one) => !some.includes(one));
+
+async function anew(
+  work: Work,
+  kept: Kept<Burst>,
+  attempt: Kept<Attempt> | undefined,
+  correlation: string,
+): Promise<Settlement> {
   const { told, since, correlations, record } = kept.value;
   const seen = await seenBefore(work, kept.value);
   const settled = await send(work, { told, correlations, attempt, burst: kept, since, anew: { record, seen } });
-  if ("dead" in settled) await forgetRefresh(work, kept);
+  if ("dead" in settled) await forgetRefresh(work, kept, correlation);
   return settled;
 }
 
@@ -107,8 +108,20 @@ async function seenBefore({ deps }: Work, { record }: Burst): Promise<ChatMessag
   return kept?.value.shown ?? [];
 }
 
-/** The refresh is set aside: the next notice of this chat asks for another one, which shows all there is. */
-async function forgetRefresh({ deps, chat }: Work, { value, rev }: Kept<Burst>): Promise<void> {
-  const { refreshAt: _, ...burst } = value;
-  await deps.store.commit({ expect: [[chatKey(chat), rev]], put: [{ key: chatKey(chat), value: burst }] });
+/** The refresh is set aside: what else there is to show asks for another one, which shows all there is. */
+async function forgetRefresh(work: Work, kept: Kept<Burst>, correlation: string): Promise<void> {
+  const { deps, job, chat } = work;
+  const key = chatKey(chat);
+  for (let seen: Kept<Burst> | undefined = kept; seen?.value.messageId === kept.value.messageId; ) {
+    const { refreshAt: _, ...burst } = seen.value;
+    const more = burst.told.count > kept.value.told.count;
+    const at = (await deps.store.now()) + work.gather;
+    const outcome = await deps.store.commit({
+      expect: [[key, seen.rev]],
+      put: [{ key, value: more ? { ...burst, refreshAt: at } : burst }],
+      jobs: more ? [refreshJob(chat, burst.messageId, `after.${job.token}`, at, correlation)] : [],
+    });
+    if (outcome === "kept") return;
+    [seen] = await deps.store.read<Burst>([key]);
+  }
 }

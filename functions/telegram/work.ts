@@ -6,8 +6,18 @@ import type { Limits } from "./limits.ts";
 
 /** What the outbox touches. */
 export type OutboxDeps = Pick<Deps, "store" | "telegram" | "log" | "clock" | "wait" | "kick"> & {
-  settings: LookSettings;
+  settings: OutboxSettings;
 };
+
+/** How messages look, and which of them people can answer. */
+export interface OutboxSettings extends LookSettings {
+  plane?: { url: string; workspace: string };
+  /** Where people are heard. */
+  telegram?: { chat: Chat };
+  /** Whether running tasks are followed. */
+  progress?: boolean;
+  timezone?: string;
+}
 
 /** One job being worked. */
 export interface Work {

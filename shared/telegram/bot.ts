@@ -4,6 +4,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Ms } from "../store/port.ts";
 import { NoAnswer, observedFetch } from "./answer.ts";
 import type { RichText } from "./text.ts";
+import { ALLOWED_UPDATES } from "./updates.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
 export type Chat = number | string;
@@ -29,12 +30,60 @@ export type EditOutcome = { kind: "edited" } | { kind: "gone"; reason: string } 
 
 export type MeOutcome = { kind: "me"; id: number; username: string } | Failure;
 
+/** A button under a message: what it says and what comes back when it is pressed (at most 64 bytes). */
+export interface Button {
+  text: string;
+  data: string;
+}
+
+/** Where a message belongs and what can be pressed under it. */
+export interface Extras {
+  /** Rows of buttons; an edit without them takes them away. */
+  buttons?: Button[][];
+  /** The message this one answers, if it is still there. */
+  replyTo?: number;
+  /** The topic of a forum. */
+  topic?: number;
+}
+
+/** A raw update, to be looked at before it is trusted; its number is known. */
+export interface RawUpdate {
+  update_id: number;
+}
+
+export type UpdatesOutcome =
+  | { kind: "updates"; updates: RawUpdate[] }
+  /** Somebody else reads this bot's updates (409): another program, or a webhook. */
+  | { kind: "conflict"; reason: string }
+  | Failure;
+
+export type WebhookOutcome = { kind: "webhook"; url: string; allowed: string[]; lastError?: string } | Failure;
+
+export interface Command {
+  command: string;
+  description: string;
+}
+
+export type CommandsOutcome = { kind: "commands"; commands: Command[] } | Failure;
+
+export type DoneOutcome = { kind: "done" } | Failure;
+
 /** The Bot API calls the product makes. They never throw, never repeat a call, and no reason holds the token. */
 export interface Bot {
   me(): Promise<MeOutcome>;
-  send(chat: Chat, text: RichText): Promise<SendOutcome>;
+  send(chat: Chat, text: RichText, extras?: Extras): Promise<SendOutcome>;
   /** A message that already says so counts as edited. */
-  edit(chat: Chat, messageId: number, text: RichText): Promise<EditOutcome>;
+  edit(chat: Chat, messageId: number, text: RichText, extras?: Pick<Extras, "buttons">): Promise<EditOutcome>;
+  /** Ends the waiting of whoever pressed a button; `text` is shown to them for a moment. */
+  answer(callback: string, text?: string): Promise<DoneOutcome>;
+  /** Updates from `offset` on; waits up to `seconds` for the first. */
+  updates(offset: number, seconds: number): Promise<UpdatesOutcome>;
+  webhook(): Promise<WebhookOutcome>;
+  /** `url` "" takes the webhook away. Updates that wait are kept. */
+  setWebhook(url: string, secret: string): Promise<DoneOutcome>;
+  commands(language: string): Promise<CommandsOutcome>;
+  /** `language` "" is for everybody without a list of their own. */
+  setCommands(language: string, commands: readonly Command[]): Promise<DoneOutcome>;
 }
 
 interface BotOptions {
@@ -52,6 +101,13 @@ const DEFAULT_WAIT = 5_000;
 
 const meSchema = z.object({ id: z.number().int(), username: z.string() });
 const messageSchema = z.object({ message_id: z.number().int() });
+const updatesSchema = z.array(z.looseObject({ update_id: z.number().int() }));
+const webhookSchema = z.object({
+  url: z.string(),
+  allowed_updates: z.array(z.string()).optional(),
+  last_error_message: z.string().optional(),
+});
+const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
 
 /** 400s about the chat or the bot's place in it, not about the message: a human can mend them, and then it is sent. */
 const ABOUT_THE_CHAT =
@@ -106,18 +162,19 @@ export function createBot(options: BotOptions): Bot {
         if (!me.success) return { kind: "unknown", reason: "the answer names no bot" };
         return { kind: "me", ...me.data };
       }),
-    send: (chat, { text, entities }) =>
+    send: (chat, { text, entities }, extras = {}) =>
       call("sendMessage", async () => {
-        const options = { entities, link_preview_options: { is_disabled: true } };
+        const options = { entities, link_preview_options: { is_disabled: true }, ...placed(extras) };
         const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
         if (!message.success) return { kind: "unknown", reason: "the answer names no message" };
         return { kind: "sent", messageId: message.data.message_id };
       }),
-    edit: (chat, messageId, { text, entities }) =>
+    edit: (chat, messageId, { text, entities }, extras = {}) =>
       call<EditOutcome>(
         "editMessageText",
         async () => {
-          await api.editMessageText(chat, messageId, text, { entities, link_preview_options: { is_disabled: true } });
+          const options = { entities, link_preview_options: { is_disabled: true }, ...placed(extras) };
+          await api.editMessageText(chat, messageId, text, options);
           return { kind: "edited" };
         },
         (failed) => {
@@ -126,5 +183,65 @@ export function createBot(options: BotOptions): Bot {
           return GONE.test(failed.reason) ? { kind: "gone", reason: failed.reason } : failed;
         },
       ),
+    answer: (callback, text) =>
+      call("answerCallbackQuery", async () => {
+        await api.answerCallbackQuery(callback, text === undefined ? {} : { text });
+        return { kind: "done" };
+      }),
+    updates: (offset, seconds) =>
+      call<UpdatesOutcome>(
+        "getUpdates",
+        async () => {
+          const asked = { offset, timeout: seconds, allowed_updates: [...ALLOWED_UPDATES] };
+          const found = updatesSchema.safeParse(await api.getUpdates(asked));
+          if (!found.success) return { kind: "unknown", reason: "the answer holds no updates" };
+          return { kind: "updates", updates: found.data };
+        },
+        (failed) =>
+          failed.kind === "refused" && failed.reason.startsWith("409 ")
+            ? { kind: "conflict", reason: failed.reason }
+            : failed,
+      ),
+    webhook: () =>
+      call("getWebhookInfo", async () => {
+        const info = webhookSchema.safeParse(await api.getWebhookInfo());
+        if (!info.success) return { kind: "unknown", reason: "the answer is no webhook's" };
+        const { url, allowed_updates: allowed = [], last_error_message: lastError } = info.data;
+        return { kind: "webhook", url, allowed, ...(lastError !== undefined && { lastError: clean(lastError) }) };
+      }),
+    setWebhook: (url, secret) =>
+      call(url === "" ? "deleteWebhook" : "setWebhook", async () => {
+        if (url === "") await api.deleteWebhook();
+        else await api.setWebhook(url, { secret_token: secret, allowed_updates: [...ALLOWED_UPDATES] });
+        return { kind: "done" };
+      }),
+    commands: (language) =>
+      call("getMyCommands", async () => {
+        const commands = commandsSchema.safeParse(await api.getMyCommands(inLanguage(language)));
+        if (!commands.success) return { kind: "unknown", reason: "the answer lists no commands" };
+        return { kind: "commands", commands: commands.data };
+      }),
+    setCommands: (language, commands) =>
+      call("setMyCommands", async () => {
+        await api.setMyCommands(commands, inLanguage(language));
+        return { kind: "done" };
+      }),
   };
+}
+
+function placed({ buttons, replyTo, topic }: Extras) {
+  return {
+    ...(buttons && {
+      reply_markup: {
+        inline_keyboard: buttons.map((row) => row.map(({ text, data }) => ({ text, callback_data: data }))),
+      },
+    }),
+    ...(replyTo !== undefined && { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
+    ...(topic !== undefined && { message_thread_id: topic }),
+  };
+}
+
+/** Telegram's own two-letter codes; "" for everybody else. */
+function inLanguage(language: string): { language_code?: "en" | "fr" } {
+  return language === "en" || language === "fr" ? { language_code: language } : {};
 }

@@ -41,4 +41,7 @@ export const DEFAULT_NOTIFICATIONS: readonly Notification[] = notificationsSchem
   { name: "critical blockers", events: ["blocked"], priorities: ["urgent", "high"] },
   { name: "projects", events: ["project_created", "project_completed"] },
   { name: "cycles", events: ["cycle_started", "cycle_completed"] },
+  { name: "questions", events: ["asked"] },
+  { name: "reviews", events: ["review"] },
+  { name: "trouble", events: ["critical", "claim_lost", "stuck", "circle", "failed"] },
 ]);

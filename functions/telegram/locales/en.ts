@@ -1,3 +1,6 @@
+import { ANSWERS_EN } from "./answers/en.ts";
+import { DIGEST_EN } from "./digest/en.ts";
+import { LIVE_EN } from "./live/en.ts";
 import type { Texts } from "./texts.ts";
 
 export const en: Texts = {
@@ -24,6 +27,15 @@ export const en: Texts = {
     project_completed: "Project completed",
     cycle_started: "Cycle started",
     cycle_completed: "Cycle completed",
+    asked: "Question",
+    answered: "Answered",
+    critical: "Critical",
+    claim_lost: "Claim lost",
+    review: "Please review",
+    sent_back: "Sent back",
+    stuck: "Cannot go on",
+    circle: "Tasks wait for each other",
+    failed: "Could not be done",
   },
   counted: {
     created: { one: "{n} new task", other: "{n} new tasks" },
@@ -46,6 +58,15 @@ export const en: Texts = {
     project_completed: { one: "{n} project completed", other: "{n} projects completed" },
     cycle_started: { one: "{n} cycle started", other: "{n} cycles started" },
     cycle_completed: { one: "{n} cycle completed", other: "{n} cycles completed" },
+    asked: { one: "{n} question", other: "{n} questions" },
+    answered: { one: "{n} question answered", other: "{n} questions answered" },
+    critical: { one: "{n} critical comment", other: "{n} critical comments" },
+    claim_lost: { one: "{n} claim lost", other: "{n} claims lost" },
+    review: { one: "{n} task to review", other: "{n} tasks to review" },
+    sent_back: { one: "{n} task sent back", other: "{n} tasks sent back" },
+    stuck: { one: "{n} task that cannot go on", other: "{n} tasks that cannot go on" },
+    circle: { one: "{n} circle of tasks", other: "{n} circles of tasks" },
+    failed: { one: "{n} failure", other: "{n} failures" },
   },
   inProject: " in ",
   more: { one: "… and {n} more", other: "… and {n} more" },
@@ -65,9 +86,26 @@ export const en: Texts = {
     by: "By",
     cycle: "Cycle",
     dates: "Dates",
+    choices: "Choices",
+    answer: "Answer",
+    confidence: "Confidence",
+    reason: "Reason",
+    waitsFor: "Waits for",
+    heldSince: "Held since",
   },
+  from: "from",
+  losses: {
+    expired: "the agent has not been heard of for 15 minutes; the task is open again",
+    reassigned: "the task was given to somebody else",
+    moved: "the task was moved in Plane",
+  },
+  stuck: { cancelled: "was cancelled", blocked: "is blocked" },
+  reminder: "(still open)",
   never: "none",
   words: { todo: "to do", in_progress: "in progress", blocked: "blocked", done: "done", cancelled: "cancelled" },
   priorities: { urgent: "urgent", high: "high", medium: "medium", low: "low", none: "none" },
   repeat: "(may be a repeat)",
+  answers: ANSWERS_EN,
+  digest: DIGEST_EN,
+  live: LIVE_EN,
 };

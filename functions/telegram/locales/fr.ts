@@ -1,3 +1,6 @@
+import { ANSWERS_FR } from "./answers/fr.ts";
+import { DIGEST_FR } from "./digest/fr.ts";
+import { LIVE_FR } from "./live/fr.ts";
 import type { Texts } from "./texts.ts";
 
 export const fr: Texts = {
@@ -24,6 +27,15 @@ export const fr: Texts = {
     project_completed: "Projet terminé",
     cycle_started: "Cycle commencé",
     cycle_completed: "Cycle terminé",
+    asked: "Question",
+    answered: "Réponse",
+    critical: "Critique",
+    claim_lost: "Tâche perdue par l’agent",
+    review: "À relire",
+    sent_back: "Renvoyée",
+    stuck: "Ne peut pas continuer",
+    circle: "Tâches qui s’attendent",
+    failed: "Impossible à faire",
   },
   counted: {
     created: { one: "{n} nouvelle tâche", other: "{n} nouvelles tâches" },
@@ -46,6 +58,15 @@ export const fr: Texts = {
     project_completed: { one: "{n} projet terminé", other: "{n} projets terminés" },
     cycle_started: { one: "{n} cycle commencé", other: "{n} cycles commencés" },
     cycle_completed: { one: "{n} cycle terminé", other: "{n} cycles terminés" },
+    asked: { one: "{n} question", other: "{n} questions" },
+    answered: { one: "{n} question répondue", other: "{n} questions répondues" },
+    critical: { one: "{n} commentaire critique", other: "{n} commentaires critiques" },
+    claim_lost: { one: "{n} tâche perdue par un agent", other: "{n} tâches perdues par un agent" },
+    review: { one: "{n} tâche à relire", other: "{n} tâches à relire" },
+    sent_back: { one: "{n} tâche renvoyée", other: "{n} tâches renvoyées" },
+    stuck: { one: "{n} tâche qui ne peut pas continuer", other: "{n} tâches qui ne peuvent pas continuer" },
+    circle: { one: "{n} cercle de tâches", other: "{n} cercles de tâches" },
+    failed: { one: "{n} échec", other: "{n} échecs" },
   },
   inProject: " dans ",
   more: { one: "… et {n} autre", other: "… et {n} autres" },
@@ -65,9 +86,26 @@ export const fr: Texts = {
     by: "Par",
     cycle: "Cycle",
     dates: "Dates",
+    choices: "Choix",
+    answer: "Réponse",
+    confidence: "Confiance",
+    reason: "Raison",
+    waitsFor: "Attend",
+    heldSince: "Détenue depuis",
   },
+  from: "de",
+  losses: {
+    expired: "l’agent ne donne plus signe de vie depuis 15 minutes ; la tâche est de nouveau ouverte",
+    reassigned: "la tâche a été confiée à quelqu’un d’autre",
+    moved: "la tâche a été déplacée dans Plane",
+  },
+  stuck: { cancelled: "a été annulée", blocked: "est bloquée" },
+  reminder: "(toujours ouverte)",
   never: "aucune",
   words: { todo: "à faire", in_progress: "en cours", blocked: "bloquée", done: "terminée", cancelled: "annulée" },
   priorities: { urgent: "urgente", high: "haute", medium: "moyenne", low: "basse", none: "aucune" },
   repeat: "(peut-être une répétition)",
+  answers: ANSWERS_FR,
+  digest: DIGEST_FR,
+  live: LIVE_FR,
 };

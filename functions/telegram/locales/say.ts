@@ -1,3 +1,4 @@
+import { join, type RichText } from "../../../shared/telegram/text.ts";
 import { en } from "./en.ts";
 import { fr } from "./fr.ts";
 import type { Counted, Texts } from "./texts.ts";
@@ -13,6 +14,19 @@ export function textsOf(locale: "en" | "fr" | "auto"): Texts {
 export function counted({ locale }: Texts, forms: Counted, n: number): string {
   const form = new Intl.PluralRules(locale).select(n) === "one" ? forms.one : forms.other;
   return form.replace("{n}", number(locale, n));
+}
+
+/** A text with its places filled in; what is filled in stays what it is: text, bold, a link. */
+export function filled(text: string, values: Record<string, RichText | string>): RichText {
+  const parts = text.split(/(\{\w+\})/);
+  return join(parts.map((part) => values[/^\{(\w+)\}$/.exec(part)?.[1] ?? ""] ?? part));
+}
+
+/** A moment, as people of this time zone write it: the time of day, with the day when that is another one than now. */
+export function moment(locale: string, timeZone: string, at: number, now: number): string {
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
+  const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone, hourCycle: "h23" });
+  return day.format(at) === day.format(now) ? time.format(at) : `${day.format(at)} ${time.format(at)}`;
 }
 
 export function number(locale: string, n: number): string {

@@ -1,5 +1,8 @@
 import type { EventKind } from "../../../shared/task/events.ts";
 import type { Priority, Word } from "../../../shared/task/snapshot.ts";
+import type { AnswerTexts } from "./answers/texts.ts";
+import type { DigestTexts } from "./digest/texts.ts";
+import type { LiveTexts } from "./live/texts.ts";
 
 /** A text that counts; `{n}` is the number. Languages with more forms than these two need more fields here. */
 export interface Counted {
@@ -38,13 +41,31 @@ export interface Texts {
     | "comment"
     | "by"
     | "cycle"
-    | "dates",
+    | "dates"
+    | "choices"
+    | "answer"
+    | "confidence"
+    | "reason"
+    | "waitsFor"
+    | "heldSince",
     string
   >;
+  /** Before an agent's name in the head of what it asks or tells. */
+  from: string;
+  /** Why an agent lost its task. */
+  losses: Record<"expired" | "reassigned" | "moved", string>;
+  /** Why a task cannot go on: its blocker was … */
+  stuck: Record<"cancelled" | "blocked", string>;
+  /** On a question that is asked again. */
+  reminder: string;
   /** Where there is no date. */
   never: string;
   words: Record<Word, string>;
   priorities: Record<Priority, string>;
   /** Under a message whose first sending never had an answer. */
   repeat: string;
+  /** To what people ask for. */
+  answers: AnswerTexts;
+  digest: DigestTexts;
+  live: LiveTexts;
 }

@@ -2,7 +2,11 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createTelegram } from "../../../demo/telegram/server.ts";
 
-const answerSchema = z.looseObject({ ok: z.boolean(), description: z.string().optional() });
+const answerSchema = z.looseObject({
+  ok: z.boolean(),
+  description: z.string().optional(),
+  result: z.unknown().optional(),
+});
 
 const CHAT = 42;
 const GROUP = -7;
@@ -148,4 +152,74 @@ test("is back on the same port after a stop", async () => {
   await expect(send("a")).rejects.toThrow();
   await telegram.start();
   expect(await send("a")).toMatchObject({ ok: true });
+});
+
+describe("people's updates", () => {
+  async function polled(offset: number) {
+    const rig = await createRig();
+    const ask = (body: object) => rig.call("getUpdates", body);
+    return { ...rig, ask, first: await ask({ offset, timeout: 0 }) };
+  }
+
+  test("are kept until a later offset confirms them", async () => {
+    const { telegram, ask, first } = await polled(0);
+    expect(first).toMatchObject({ ok: true, result: [] });
+    await telegram.say(CHAT, 7, "one");
+    await telegram.say(CHAT, 7, "two");
+    const ids = async (offset: number) =>
+      z
+        .array(z.object({ update_id: z.number() }))
+        .parse((await ask({ offset, timeout: 0 })).result)
+        .map((one) => one.update_id);
+    expect(await ids(0)).toEqual([1, 2]);
+    expect(await ids(0)).toEqual([1, 2]);
+    expect(await ids(2)).toEqual([2]);
+    expect(await ids(0)).toEqual([2]);
+  });
+
+  test("are refused to a poller while a webhook is set, and to the first of two pollers (409)", async () => {
+    const { call, telegram, ask } = await polled(0);
+    const waiting = ask({ offset: 0, timeout: 20 });
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect.poll(async () => (await Promise.race([waiting, ask({ offset: 0, timeout: 0 })])).status).toBe(409);
+    await call("setWebhook", { url: "http://127.0.0.1:1/" });
+    expect(await ask({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
+    await telegram.redeliver();
+    expect(await call("getWebhookInfo", {})).toMatchObject({ result: { url: "http://127.0.0.1:1/" } });
+  });
+
+  test("a press is answered once it is known, and what is shown for a moment is kept", async () => {
+    const { call, send, telegram } = await polled(0);
+    await send("question");
+    const press = await telegram.press(CHAT, 7, 1, "yes");
+    expect(press.update).toMatchObject({
+      callback_query: { from: { id: 7 }, data: "yes", message: { message_id: 1 } },
+    });
+    expect(await call("answerCallbackQuery", { callback_query_id: "1", text: "thanks" })).toMatchObject({ ok: true });
+    expect(press.answers).toEqual(["thanks"]);
+    expect(await call("answerCallbackQuery", { callback_query_id: "2" })).toMatchObject({ status: 400 });
+  });
+
+  test("a button's data has 1 to 64 bytes, not characters", async () => {
+    const { call, time } = await polled(0);
+    const withData = (data: string) =>
+      call("sendMessage", {
+        ...{ chat_id: CHAT, text: "x" },
+        reply_markup: { inline_keyboard: [[{ text: "b", callback_data: data }]] },
+      });
+    expect(await withData("é".repeat(32))).toMatchObject({ ok: true });
+    time.now += 2_000;
+    expect(await withData("é".repeat(33))).toMatchObject({ status: 400 });
+    expect(await withData("")).toMatchObject({ status: 400 });
+  });
+
+  test("a command menu has a list for each language", async () => {
+    const { call, telegram } = await polled(0);
+    await call("setMyCommands", { language_code: "fr", commands: [{ command: "plane", description: "tout" }] });
+    expect(telegram.menu("fr")).toEqual([{ command: "plane", description: "tout" }]);
+    expect(await call("getMyCommands", { language_code: "en" })).toMatchObject({ result: [] });
+    expect(await call("setMyCommands", { commands: [{ command: "/Plane", description: "x" }] })).toMatchObject({
+      status: 400,
+    });
+  });
 });

@@ -81,8 +81,8 @@ describe("a burst", () => {
       if (!job) throw new Error(`no job at step ${step}`);
       await rig.worker.work(rig.deps, job);
       rig.time.now += rig.worker.ttl;
-      const [again] = await rig.take();
-      expect(again?.id).toBe(job.id);
+      const again = (await rig.take()).find(({ id }) => id === job.id);
+      expect(again, `step ${step}`).toBeDefined();
       if (again) await rig.work(again);
       rig.time.now -= rig.worker.ttl;
     }

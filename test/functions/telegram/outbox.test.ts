@@ -123,7 +123,7 @@ describe("a send that goes wrong", () => {
     const rig = await createRig({ burst: 0 });
     await rig.telegram.stop();
     await put(rig.store, notices(1, 3));
-    await rig.run(3_600_000, 1_000);
+    await rig.run(3_600_000, 250);
     const tries = rig.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
     const gaps = tries.map(({ time }) => Date.parse(time)).map((at, index, all) => at - (all[index - 1] ?? at));
     expect(gaps.slice(1, 9).map((gap) => Math.round(gap / 1_000))).toEqual([1, 5, 15, 60, 120, 300, 600, 600]);

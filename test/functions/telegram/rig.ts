@@ -33,7 +33,7 @@ export async function createRig({ burst, locale = "en", chats = [CHAT], timeout 
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
   const worker = outbox(burst === undefined ? {} : { burst });
-  const settings: OutboxDeps["settings"] = { locale, plane: { url: PLANE } };
+  const settings: OutboxDeps["settings"] = { locale, plane: { url: PLANE, workspace: "javisi" } };
   const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, kick: () => {} };
 
   const work = async (job: Leased, changed: Partial<OutboxDeps> = {}) =>
@@ -119,6 +119,7 @@ export const keys = (text: string | undefined): string[] => text?.match(/ONB-\d+
 /** A bot whose every call goes through `around`. */
 export function wrapped(bot: Bot, around: <T>(call: () => Promise<T>) => Promise<T>): Bot {
   return {
+    ...bot,
     me: () => around(() => bot.me()),
     send: (...call) => around(() => bot.send(...call)),
     edit: (...call) => around(() => bot.edit(...call)),

@@ -21,6 +21,24 @@ function event(kind: EventKind): Event {
     case "comment_added":
     case "comment_edited":
       return { kind, comment: "comment-1", author: null };
+    case "asked":
+      return { kind, question: "q", agent: "Thot", text: "Which?", choices: [], urgency: "normal", reminder: 0 };
+    case "answered":
+      return { kind, question: "q", agent: "Thot", text: "This", by: "Ada" };
+    case "critical":
+      return { kind, comment: "comment-1", agent: "Thot", text: "The disk is full" };
+    case "claim_lost":
+      return { kind, agent: "Thot", why: "expired", since: "2026-11-21T10:00:00Z" };
+    case "review":
+      return { kind, agent: "Thot", confidence: 0.5, text: "Done, I think" };
+    case "sent_back":
+      return { kind, agent: "Thot", by: "Ada", reason: null };
+    case "stuck":
+      return { kind, blocker: "ONB-1", why: "cancelled" };
+    case "circle":
+      return { kind, path: ["ONB-1", "ONB-2", "ONB-1"] };
+    case "failed":
+      return { kind, agent: "Thot", text: "Plane refused it" };
     default:
       return { kind };
   }
@@ -40,7 +58,7 @@ function targets(
 
 const TOLD = [`telegram:${CHAT}`];
 
-test("NOTIF-05: without rules only completed tasks, critical blockers, projects and cycles are told", () => {
+test("NOTIF-05: without rules only what matters is told: completions, critical blockers, projects, cycles, questions, reviews, trouble", () => {
   const told = EVENT_KINDS.filter((kind) => targets([], kind, { priority: "urgent" }).length > 0);
   expect(told).toEqual([
     "blocked",
@@ -49,6 +67,13 @@ test("NOTIF-05: without rules only completed tasks, critical blockers, projects 
     "project_completed",
     "cycle_started",
     "cycle_completed",
+    "asked",
+    "critical",
+    "claim_lost",
+    "review",
+    "stuck",
+    "circle",
+    "failed",
   ]);
   expect(targets([], "blocked", { priority: "high" })).toEqual(TOLD);
   expect(targets([], "blocked", { priority: "medium" })).toEqual([]);

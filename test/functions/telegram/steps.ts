@@ -23,7 +23,7 @@ function stepped(rig: Rig, step: <T>(n: number, act: () => Promise<T>) => Promis
     ...store,
     now: through("now", store.now),
     commit: through("commit", store.commit),
-    spend: through("spend", store.spend),
+    spendAll: through("spend", store.spendAll),
     hold: through("hold", store.hold),
     read: <T>(wanted: string[]) => through("read", () => store.read<T>(wanted))(),
   };
@@ -103,7 +103,7 @@ export const SCENES: { name: string; prepare: (rig: Rig) => Promise<void>; shown
       rig.telegram.remove(CHAT, 1);
       rig.time.now += 1_500;
       await rig.work(await takeOne(rig));
-      rig.time.now += 1_000;
+      rig.time.now += 1_050;
     },
     shown: ["ONB-1", "ONB-2"],
     sends: true,

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { withFound } from "../../../demo/telegram/found.ts";
-import { cleaned, data } from "../../../shared/telegram/data.ts";
+import { cleaned } from "../../../shared/clean.ts";
+import { data } from "../../../shared/telegram/data.ts";
 
 const shown = (text: string) => data(text).text.replaceAll("\u2060", "");
 

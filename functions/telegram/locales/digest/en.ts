@@ -1,0 +1,25 @@
+import type { DigestTexts } from "./texts.ts";
+
+export const DIGEST_EN: DigestTexts = {
+  title: "The day at a glance",
+  done: "Done yesterday",
+  nothing: "nothing",
+  projects: "Projects completed",
+  blocked: "Blocked",
+  since: "since {when}",
+  longer: "since before {when}",
+  waits: "waits for {keys}",
+  due: "Due today",
+  overdue: "Overdue",
+  reviews: "Waiting for your review",
+  confidence: "{percent} sure",
+  questions: "Questions waiting for you",
+  forecast: "Forecast, at each agent’s own pace",
+  open: { one: "{n} open task", other: "{n} open tasks" },
+  about: "about {what}",
+  from: { one: "from {n} finished task", other: "from {n} finished tasks" },
+  tooLittle: "too little is known to tell",
+  tooLittleOf: { one: "too little is known of {n} task", other: "too little is known of {n} tasks" },
+  cost: "Cost in {month}",
+  ofBudget: "{cost} of {budget} ({percent})",
+};

@@ -1,0 +1,25 @@
+import type { DigestTexts } from "./texts.ts";
+
+export const DIGEST_FR: DigestTexts = {
+  title: "La journée en un coup d’œil",
+  done: "Terminé hier",
+  nothing: "rien",
+  projects: "Projets terminés",
+  blocked: "Bloquées",
+  since: "depuis {when}",
+  longer: "depuis avant le {when}",
+  waits: "attend {keys}",
+  due: "Échéance aujourd’hui",
+  overdue: "En retard",
+  reviews: "À relire",
+  confidence: "sûr à {percent}",
+  questions: "Questions qui vous attendent",
+  forecast: "Prévision, au rythme de chaque agent",
+  open: { one: "{n} tâche ouverte", other: "{n} tâches ouvertes" },
+  about: "environ {what}",
+  from: { one: "d’après {n} tâche terminée", other: "d’après {n} tâches terminées" },
+  tooLittle: "trop peu de recul pour le dire",
+  tooLittleOf: { one: "trop peu de recul pour {n} tâche", other: "trop peu de recul pour {n} tâches" },
+  cost: "Coût en {month}",
+  ofBudget: "{cost} sur {budget} ({percent})",
+};

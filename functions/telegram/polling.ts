@@ -1,0 +1,78 @@
+import type { Deps, Service } from "../../shared/deps.ts";
+import { messageOf } from "../../shared/errors.ts";
+import type { Ms } from "../../shared/store/port.ts";
+import { updateJob } from "../../shared/telegram/update-job.ts";
+
+/** How long Telegram may keep a call open until an update comes; under the 30 s after which a call counts as lost. */
+const LONG_POLL_S = 25;
+/** Longer than one call; a process that dies keeps the others waiting so long. */
+const LEASE_MS: Ms = 45_000;
+/** Between looks while another process polls, and after a failure. */
+const PAUSE_MS: Ms = 5_000;
+
+const LEASE = "telegram-polling";
+const OFFSET = "telegram-offset";
+
+type PollingDeps = Pick<Deps, "settings" | "store" | "telegram" | "log" | "newId" | "wait" | "stopping" | "kick">;
+
+/**
+ * Asks Telegram for updates where it cannot call us. One process at a time; an update is kept in the same commit as
+ * the offset behind it, so none is lost and none is taken twice.
+ */
+export const polling: Service = {
+  name: "telegram-polling",
+  async run(deps) {
+    if (!deps.telegram || deps.settings.telegram?.mode !== "polling") return;
+    const owner = deps.newId();
+    while (!deps.stopping.aborted) {
+      const pause = await pollOnce(deps, owner).catch((thrown: unknown) => {
+        deps.log.warn("telegram polling paused", { error: messageOf(thrown) });
+        return PAUSE_MS;
+      });
+      if (pause > 0) await deps.wait(pause, deps.stopping);
+    }
+  },
+};
+
+/** One call and what came of it; answers how long to wait before the next. */
+export async function pollOnce(deps: PollingDeps, owner: string): Promise<Ms> {
+  const { store, telegram, log, stopping } = deps;
+  if (!telegram) return PAUSE_MS;
+  const lease = await store.lease(LEASE, owner, LEASE_MS);
+  if (!("fence" in lease)) return PAUSE_MS;
+  const [kept] = await store.read<{ next: number }>([OFFSET]);
+  const stopped = new Promise<undefined>((resolve) => {
+    stopping.addEventListener("abort", () => resolve(undefined), { once: true });
+    if (stopping.aborted) resolve(undefined);
+  });
+  // A call left open when we stop confirms nothing: its updates come again.
+  const outcome = await Promise.race([telegram.updates(kept?.value.next ?? 0, LONG_POLL_S), stopped]);
+  if (!outcome) {
+    await store.release(LEASE, lease.fence);
+    return 0;
+  }
+  switch (outcome.kind) {
+    case "updates": {
+      const last = outcome.updates.at(-1);
+      if (!last) return 0;
+      const jobs = outcome.updates.flatMap((raw) => updateJob(raw, `update-${raw.update_id}`) ?? []);
+      const result = await store.commit({
+        expect: [[OFFSET, kept?.rev ?? 0]],
+        fence: [LEASE, lease.fence],
+        put: [{ key: OFFSET, value: { next: last.update_id + 1 } }],
+        jobs,
+      });
+      if (result === "kept") deps.kick();
+      return 0;
+    }
+    case "conflict":
+      log.error("somebody else reads this bot's updates: Groundcrew needs a bot of its own, not OpenClaw's", {
+        reason: outcome.reason,
+      });
+      return 6 * PAUSE_MS;
+    case "wait":
+      return outcome.ms;
+    default:
+      return PAUSE_MS;
+  }
+}

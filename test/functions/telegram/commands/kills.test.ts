@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { heard } from "../../../../functions/telegram/heard.ts";
+import type { Store } from "../../../../shared/store/port.ts";
+import { updateJob } from "../../../../shared/telegram/update-job.ts";
+import { ADA, CHAT, createCommandsRig, plainly } from "./rig.ts";
+
+type Rig = Awaited<ReturnType<typeof createCommandsRig>>;
+
+const SCENES: { said: string; review?: true; answer: string; comments: (string | RegExp)[] }[] = [
+  { said: "/plane new ONB Another", answer: "🆕 Made: ONB-2 Another", comments: [] },
+  { said: "/plane cancel ONB-1 no need", answer: "✖️ Cancelled: ONB-1 Mail", comments: [/no need/] },
+  { said: "/plane block ONB-1 the lawyer", answer: "⛔ Blocked: ONB-1 Mail", comments: [/the lawyer/] },
+  { said: "/plane assign ONB-1 Thot", answer: "👤 ONB-1 Mail is Thot’s now", comments: [] },
+  { said: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
+  { said: "/plane reject ONB-1 too short", review: true, answer: "↩️ Sent back: ONB-1 Mail", comments: [/too short/] },
+];
+
+/** The store of a process that ends before or after its commit number `at`. */
+function dying(store: Store, at: number, when: "before" | "after"): Store {
+  let commits = -1;
+  return {
+    ...store,
+    async commit(commit) {
+      commits += 1;
+      if (commits < at) return store.commit(commit);
+      if (commits === at && when === "after") await store.commit(commit);
+      throw new Error("killed");
+    },
+  };
+}
+
+async function prepared(review: boolean): Promise<Rig> {
+  const rig = await createCommandsRig({ parts: {} });
+  rig.task("Mail", "Imhotep");
+  await rig.begin();
+  if (review) {
+    await rig.work("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.work("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
+    await rig.settle();
+  }
+  return rig;
+}
+
+describe.each(SCENES)("$said (reliability 2)", ({ said, review = false, answer, comments }) => {
+  test.each(["before", "after"] as const)("ended %s each commit and taken up again, is done once", async (when) => {
+    for (let at = 0; at < 60; at += 1) {
+      const rig = await prepared(review);
+      const items = rig.plane.items(rig.onb).length;
+      const [item] = rig.plane.items(rig.onb);
+      if (!item) throw new Error("no item");
+      const job = updateJob(await rig.telegram.say(CHAT, ADA, said), "c1");
+      if (job) await rig.store.commit({ jobs: [job] });
+      const [taken] = await rig.store.take("updates", heard.ttl, 1);
+      if (!taken) throw new Error("no job");
+      const work = heard.work({ ...rig.deps, store: dying(rig.store, at, when) }, taken);
+      const ended = await work.then(
+        () => true,
+        () => false,
+      );
+      rig.pass(heard.ttl + 1_000);
+      await rig.settle();
+      const id = rig.telegram.chat(CHAT).messages.find(({ from }) => from === ADA)?.id;
+      const answers = rig.shown().filter(({ replyTo }) => replyTo === id);
+      expect(answers.map(plainly), `commit ${at}`).toEqual([answer]);
+      expect(rig.plane.items(rig.onb), `commit ${at}`).toHaveLength(items + (said.includes("new") ? 1 : 0));
+      const written = rig.comments(item);
+      for (const comment of comments)
+        expect(
+          written.filter((text) => text.match(comment)),
+          `commit ${at}`,
+        ).toHaveLength(1);
+      if (ended) return;
+    }
+    throw new Error("it never came to its end");
+  });
+});

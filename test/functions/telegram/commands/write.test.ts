@@ -1,0 +1,185 @@
+import { describe, expect, test } from "vitest";
+import type { KeptWake } from "../../../../shared/wake/kept.ts";
+import { createCommandsRig, plainly } from "./rig.ts";
+
+const WOKEN = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
+
+describe("/plane new", () => {
+  test("makes a task in the project, and what follows the first line is its text", async () => {
+    const rig = await createCommandsRig();
+    await rig.begin();
+    expect(await rig.ask("/plane new ONB Écrire le guide\nAvec *soin*")).toBe("🆕 Made: ONB-1 Écrire le guide");
+    expect(await rig.ask("/plane new onboarding Another one")).toBe("🆕 Made: ONB-2 Another one");
+    const [one, two] = rig.plane.items(rig.onb);
+    expect(one).toMatchObject({ name: "Écrire le guide" });
+    expect(one?.description_html).toContain("<em>soin</em>");
+    expect(two).toMatchObject({ name: "Another one" });
+  });
+
+  test("without a project wakes the Concierge with the request, once", async () => {
+    const rig = await createCommandsRig({ agents: WOKEN });
+    await rig.begin();
+    expect(await rig.ask("/plane new Organise the party; rm -rf /")).toBe(
+      "📨 Handed to Concierge, who plans it: Organise the party; rm -rf /",
+    );
+    const [kept] = await rig.store.read<KeptWake>(["wake:Concierge"]);
+    expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
+  });
+
+  test("says so where there is no Concierge, or it cannot be woken", async () => {
+    const none = await createCommandsRig({ agents: { Concierge: { role: "worker" } } });
+    await none.begin();
+    expect(await none.ask("/plane new Organise the party")).toMatch(/Name a project: no agent .* Concierge/);
+    const deaf = await createCommandsRig();
+    await deaf.begin();
+    expect(await deaf.ask("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
+  });
+
+  test("asks when the first word is only part of a project's name", async () => {
+    const rig = await createCommandsRig({ agents: WOKEN });
+    await rig.begin();
+    const [question] = await rig.say("/plane new board the train");
+    expect(question?.buttons.flat().map(({ text }) => text)).toEqual([
+      "In Onboarding (ONB)",
+      "Let the Concierge plan it",
+    ]);
+    await rig.press(question, /Onboarding/);
+    expect(plainly(rig.shown().at(-1))).toBe("🆕 Made: ONB-1 the train");
+  });
+});
+
+describe("/plane assign", () => {
+  test("makes the task one agent's: assignee and label, other labels stay", async () => {
+    const rig = await createCommandsRig();
+    const item = rig.task("Mail", "Thot", { labels: [rig.plane.addLabel(rig.onb, "code").id] });
+    await rig.begin();
+    expect(await rig.ask("/plane assign ONB-1 imho")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(rig.inPlane(item)).toMatchObject({ assignees: ["Imhotep"] });
+    expect(rig.inPlane(item).labels.sort()).toEqual(["agent:Imhotep", "code"]);
+    expect(await rig.ask("/plane assign 1 to Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+  });
+
+  test("asks which agent when several fit", async () => {
+    const rig = await createCommandsRig();
+    rig.task("Mail");
+    await rig.begin();
+    const [question] = await rig.say("/plane assign ONB-1 ho");
+    expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["Imhotep", "Thot"]);
+    await rig.press(question, "Thot");
+    expect(plainly(rig.shown().at(-1))).toBe("👤 ONB-1 Mail is Thot’s now");
+  });
+});
+
+describe("/plane block, unblock, cancel", () => {
+  test("change the state in Plane, with the reason as a comment that says nothing but text", async () => {
+    const rig = await createCommandsRig();
+    const item = rig.task("Mail", "Imhotep");
+    await rig.begin();
+    expect(await rig.ask("/plane block ONB-1 waits for <b>the</b> lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
+    expect(rig.inPlane(item).labels).toContain("blocked");
+    expect(rig.comments(item).join()).toContain("&#x3C;b>the&#x3C;/b> lawyer");
+    expect(await rig.ask("/plane block ONB-1")).toBe("ℹ️ It is so already: ONB-1 Mail");
+    expect(await rig.ask("/plane unblock ONB-1")).toBe("🟢 Goes on: ONB-1 Mail");
+    expect(rig.inPlane(item).labels).not.toContain("blocked");
+    expect(await rig.ask("/plane unblock ONB-1")).toBe("ℹ️ This task is not blocked: ONB-1 Mail");
+    expect(await rig.ask("/plane annuler onb-1 plus besoin")).toBe("✖️ Cancelled: ONB-1 Mail");
+    expect(rig.inPlane(item).state).toBe("Cancelled");
+    expect(await rig.ask("/plane block ONB-1")).toBe("ℹ️ This task is over: ONB-1 Mail");
+  });
+
+  test("a part of a title is asked about before anything is changed", async () => {
+    const rig = await createCommandsRig();
+    const item = rig.task("Send the welcome mail");
+    await rig.begin();
+    const [question] = await rig.say("/plane cancel welcome");
+    expect(plainly(question)).toBe("Is it this one?");
+    expect(rig.inPlane(item).state).toBe("Backlog");
+    await rig.press(question, /ONB-1/);
+    expect(plainly(rig.shown()[0])).toBe("✖️ Cancelled: ONB-1 Send the welcome mail");
+    expect(rig.inPlane(item).state).toBe("Cancelled");
+  });
+
+  test("an agent's claim on what the human cancels is over", async () => {
+    const rig = await createCommandsRig();
+    rig.task("Mail", "Imhotep");
+    await rig.begin();
+    await rig.work("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.ask("/plane cancel ONB-1");
+    await expect(rig.work("Imhotep").setStatus("ONB-1", { status: "done", text: "x" })).rejects.toThrow(/ONB-1/);
+  });
+
+  test("Plane's refusal is told in words, and the next command works", async () => {
+    const rig = await createCommandsRig();
+    rig.task("Mail");
+    await rig.begin();
+    await rig.plane.down();
+    expect(await rig.ask("/plane cancel ONB-1")).toMatch(/^⚠️ Plane did not do it, or did not answer/);
+    await rig.plane.up();
+    expect(await rig.ask("/plane cancel ONB-1")).toBe("✖️ Cancelled: ONB-1 Mail");
+  });
+});
+
+describe("/plane approve, reject", () => {
+  async function inReview() {
+    const rig = await createCommandsRig();
+    const item = rig.task("Mail", "Imhotep");
+    await rig.begin();
+    await rig.work("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.work("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
+    await rig.settle();
+    return { rig, item };
+  }
+
+  test("a task in review is done", async () => {
+    const { rig, item } = await inReview();
+    expect(await rig.ask("/plane approve ONB-1")).toBe("✅ Approved and done: ONB-1 Mail");
+    expect(rig.inPlane(item)).toMatchObject({ state: "Done" });
+    expect(rig.comments(item).join()).toContain("by Ada (Telegram)");
+  });
+
+  test("a task in review goes back with a reason", async () => {
+    const { rig, item } = await inReview();
+    expect(await rig.ask("/plane reject ONB-1 too short")).toBe("↩️ Sent back: ONB-1 Mail");
+    expect(rig.inPlane(item)).toMatchObject({ state: "Todo" });
+    expect(rig.comments(item).join()).toContain("too short");
+  });
+
+  test("what is not in review is left alone", async () => {
+    const rig = await createCommandsRig();
+    rig.task("Mail");
+    await rig.begin();
+    expect(await rig.ask("/plane approve ONB-1")).toBe("ℹ️ This task is not in review: ONB-1 Mail");
+  });
+});
+
+describe("/plane mute", () => {
+  test("what is muted is not told, for so long, and unmute takes it back", async () => {
+    const rig = await createCommandsRig();
+    const [one, two, three] = ["One", "Two", "Three"].map((name) => rig.task(name));
+    await rig.begin();
+    expect(await rig.ask("/plane mute ONB 2h")).toMatch(/^🔕 Muted until 10:00: Onboarding \(ONB\)\nQuestions/);
+    rig.plane.editItem(one ?? "", { state: "Done" });
+    await rig.deliver();
+    await rig.settle();
+    expect(rig.shown()).toHaveLength(1);
+    rig.pass(2 * 3_600_000);
+    rig.plane.editItem(two ?? "", { state: "Done" });
+    await rig.deliver();
+    await rig.settle();
+    expect(plainly(rig.shown().at(-1))).toContain("ONB-2");
+    rig.pass(60_000);
+    expect(await rig.ask("/plane mute ONB-3")).toMatch(/^🔕 Muted until you unmute it: ONB-3 Three/);
+    expect(await rig.ask("/plane unmute ONB-3")).toBe("🔔 Notices again: ONB-3 Three");
+    expect(await rig.ask("/plane unmute ONB-3")).toBe("ℹ️ This is not muted: ONB-3 Three");
+    rig.plane.editItem(three ?? "", { state: "Done" });
+    await rig.deliver();
+    await rig.settle();
+    expect(plainly(rig.shown().at(-1))).toContain("ONB-3");
+  });
+
+  test("a time that is none is said to be none", async () => {
+    const rig = await createCommandsRig();
+    await rig.begin();
+    expect(await rig.ask("/plane mute ONB soon")).toBe("⚠️ “soon” is no length of time. Write 30m, 2h or 3d.");
+  });
+});

@@ -1,0 +1,238 @@
+import { Cron } from "croner";
+import { describe, expect, test } from "vitest";
+import { digest } from "../../../functions/telegram/digest/tick.ts";
+import { CHAT, plainly } from "./commands/rig.ts";
+import { createLiveRig, type LiveRig } from "./live-rig.ts";
+
+const HOUR = 3_600_000;
+const at = (time: string) => Date.parse(time);
+const digests = (rig: LiveRig) => rig.shown().filter((one) => /^📋/.test(one.text));
+
+async function finish(rig: LiveRig, agent: string, title: string, ms: number, more: object = {}): Promise<string> {
+  const key = await rig.started(agent, title);
+  await rig.work(agent).startTimer(key);
+  for (let left = ms; left > 0; left -= 600_000) {
+    rig.time.now += Math.min(left, 600_000);
+    await rig.work(agent).report(key, {});
+  }
+  await rig.work(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
+  await rig.go(8_000);
+  return key;
+}
+
+/** A day of work on Saturday, 21 November 2026, and the digest of the next morning. */
+async function theDayAfter(options: Parameters<typeof createLiveRig>[0] = {}) {
+  const rig = await createLiveRig({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
+  for (const title of ["Write the mail", "Send the mail", "Read the answer"]) await finish(rig, "Imhotep", title, HOUR);
+  rig.task("Think about it", "Imhotep");
+  const late = rig.task("Pay the bill", "Thot", { target_date: "2026-11-20" });
+  rig.task("Call the printer", [], { target_date: "2026-11-22" });
+  await rig.poll();
+  await rig.work("Thot").setStatus(rig.keyOf(late), { status: "in_progress" });
+  await rig.question("Thot", rig.keyOf(late), { text: "From which account?" });
+  const stuck = await rig.started("Thot", "Paint the door");
+  await rig.work("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
+  await finish(rig, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
+  rig.time.now = at("2026-11-22T08:00:00Z");
+  return rig;
+}
+
+describe("the daily digest (NOTIF-08)", () => {
+  test("tells what was done with time and cost, what is blocked and since when, due, forecast and cost", async () => {
+    const rig = await theDayAfter();
+    await digest.run(rig.deps);
+    await rig.go(60_000);
+    expect(digests(rig)).toHaveLength(1);
+    expect(plainly(digests(rig)[0])).toMatchInlineSnapshot(`
+      "📋 The day at a glance – Nov 22, 2026
+
+      ✅ Done yesterday (3): 3 hr, €3.75
+      • ONB-1 Write the mail – Imhotep, 1 hr, €1.25
+      • ONB-2 Send the mail – Imhotep, 1 hr, €1.25
+      • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
+
+      ⛔ Blocked (1)
+      • ONB-7 Paint the door – since Nov 21, 2026 11:01
+
+      📅 Due today (1)
+      • ONB-6 Call the printer
+
+      ⏰ Overdue (1)
+      • ONB-5 Pay the bill – Nov 20, 2026, Thot
+
+      🔍 Waiting for your review (1)
+      • ONB-8 Write the terms – Imhotep, 55% sure, since Nov 21, 2026 11:11
+
+      ❓ Questions waiting for you (1)
+      • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
+
+      🔮 Forecast, at each agent’s own pace
+      • Imhotep: 1 open task, about 1 hr, €1.25 (from 3 finished tasks)
+      • Thot: 2 open tasks, too little is known to tell (from 0 finished tasks)
+
+      💶 Cost in November: €5.00 of €50.00 (10%)"
+    `);
+  });
+
+  test("speaks French as well", async () => {
+    const rig = await theDayAfter({ env: { LOCALE: "fr" } });
+    await digest.run(rig.deps);
+    await rig.go(60_000);
+    expect(plainly(digests(rig)[0])).toMatchInlineSnapshot(`
+      "📋 La journée en un coup d’œil – 22 nov. 2026
+
+      ✅ Terminé hier (3) : 3 h, 3,75 €
+      • ONB-1 Write the mail – Imhotep, 1 h, 1,25 €
+      • ONB-2 Send the mail – Imhotep, 1 h, 1,25 €
+      • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
+
+      ⛔ Bloquées (1)
+      • ONB-7 Paint the door – depuis 21 nov. 2026 11:01
+
+      📅 Échéance aujourd’hui (1)
+      • ONB-6 Call the printer
+
+      ⏰ En retard (1)
+      • ONB-5 Pay the bill – 20 nov. 2026, Thot
+
+      🔍 À relire (1)
+      • ONB-8 Write the terms – Imhotep, sûr à 55 %, depuis 21 nov. 2026 11:11
+
+      ❓ Questions qui vous attendent (1)
+      • ONB-5 Pay the bill – Thot, depuis 21 nov. 2026 11:00 : From which account?
+
+      🔮 Prévision, au rythme de chaque agent
+      • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
+      • Thot : 2 tâches ouvertes, trop peu de recul pour le dire (d’après 0 tâche terminée)
+
+      💶 Coût en novembre : 5,00 € sur 50,00 € (10 %)"
+    `);
+  });
+
+  test("of a quiet workspace says that nothing was done", async () => {
+    const rig = await createLiveRig();
+    await digest.run(rig.deps);
+    await rig.go();
+    expect(plainly(digests(rig)[0])).toBe("📋 The day at a glance – Nov 21, 2026\n\n✅ Done yesterday: nothing");
+  });
+
+  test("names a project completed yesterday", async () => {
+    const rig = await createLiveRig();
+    await finish(rig, "Imhotep", "The only task", 60_000);
+    rig.time.now = at("2026-11-22T08:00:00Z");
+    await digest.run(rig.deps);
+    await rig.go();
+    expect(plainly(digests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
+  });
+
+  test("what is blocked for longer than is remembered says so", async () => {
+    const rig = await createLiveRig();
+    const key = await rig.started("Imhotep", "Paint the door");
+    await rig.work("Ada").setStatus(key, { status: "blocked" });
+    await rig.go();
+    rig.time.now = at("2027-04-01T08:00:00Z");
+    await digest.run(rig.deps);
+    await rig.go();
+    expect(plainly(digests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
+  });
+
+  test("is paged into messages that Telegram takes when it is long, each sent once", async () => {
+    const rig = await createLiveRig();
+    const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
+    for (let n = 0; n < 40; n += 1) {
+      rig.task(`${long}${n}`, [], { target_date: "2026-11-20" });
+      rig.task(`${long}${n}`, [], { target_date: "2026-11-21" });
+    }
+    await rig.poll();
+    await digest.run(rig.deps);
+    await rig.go(30_000);
+    const all = rig.shown();
+    expect(all.length).toBeGreaterThan(1);
+    expect(all.map(plainly).join("\n")).toContain("… and 15 more");
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+    for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
+  });
+});
+
+describe("the digest comes once a day", () => {
+  const days = async (env: Record<string, string>, from: string, to: string) => {
+    const rig = await createLiveRig({ env });
+    const told: string[] = [];
+    for (rig.time.now = at(from); rig.time.now < at(to); rig.time.now += 60_000) {
+      const { told: pages } = await digest.run(rig.deps);
+      if (pages) told.push(new Date(rig.time.now).toISOString());
+    }
+    return told;
+  };
+
+  test("at 08:00 of the time zone, also where the clocks change", async () => {
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
+      "2026-11-22T07:00:00.000Z",
+      "2026-11-23T07:00:00.000Z",
+    ]);
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
+      "2027-03-27T07:00:00.000Z",
+      "2027-03-28T06:00:00.000Z",
+      "2027-03-29T06:00:00.000Z",
+    ]);
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
+      "2027-10-30T06:00:00.000Z",
+      "2027-10-31T07:00:00.000Z",
+    ]);
+  });
+
+  test("looked for in each minute of that hour, by the time zone's clocks", async () => {
+    const { settings } = await createLiveRig({ env: { TIMEZONE: "Asia/Kolkata" } });
+    const cron = new Cron(digest.cron(settings), { timezone: settings.timezone, paused: true });
+    const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
+    expect(runs[0]).toBe("2026-11-22T02:30:00.000Z");
+    expect(runs[59]).toBe("2026-11-22T03:29:00.000Z");
+    expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
+  });
+
+  test("over all runtimes: two at the same moment send one", async () => {
+    const rig = await createLiveRig();
+    const counts = await Promise.all([1, 2, 3].map(() => digest.run(rig.deps)));
+    await rig.go();
+    expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
+    expect(digests(rig)).toHaveLength(1);
+  });
+
+  test("over restarts and a clock that is set back, even by a day", async () => {
+    const rig = await createLiveRig();
+    await digest.run(rig.deps);
+    rig.time.now = at("2026-11-22T08:30:00Z");
+    await digest.run(rig.deps);
+    await rig.restart();
+    for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
+      rig.time.now = at(time);
+      await digest.run(rig.deps);
+    }
+    await rig.go(10_000);
+    expect(digests(rig)).toHaveLength(2);
+  });
+
+  test("one missed at 08:00 comes at 08:03 when somebody is there again; after 09:00 it is too late", async () => {
+    const rig = await createLiveRig();
+    rig.time.now = at("2026-11-23T08:03:00Z");
+    expect(await digest.run(rig.deps)).toEqual({ told: 1 });
+    rig.time.now = at("2026-11-24T09:00:00Z");
+    expect(await digest.run(rig.deps)).toEqual({ told: 0 });
+  });
+
+  test("a sending whose answer never came is repeated once, marked", async () => {
+    const rig = await createLiveRig();
+    rig.telegram.meet({ kind: "lost" });
+    await digest.run(rig.deps);
+    await rig.restart();
+    await rig.go(20_000);
+    expect(digests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
+  });
+
+  test("it goes to TELEGRAM_CHAT_ID", async () => {
+    const rig = await createLiveRig();
+    await digest.run(rig.deps);
+    await rig.go();
+    expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(CHAT)]);
+  });
+});
