@@ -1,0 +1,56 @@
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { PlaneAuthError } from "../../../shared/plane/errors.ts";
+import { users } from "../../../shared/plane/users-members.ts";
+import type { Context } from "../context.ts";
+import { type Decision, type Step, step } from "../step.ts";
+import { type Key, makeToken, sweepTokens } from "../tokens.ts";
+
+/** An API key that works, of the right account; it does not expire. One that was given from outside is only tried. */
+export function apiKey(key: Key, needs: readonly string[], name: string): Step {
+  return step({
+    name,
+    needs,
+    async look(context) {
+      const value = context.vault.first(key.name);
+      const isGiven = context.vault.isGiven(key.name);
+      if (value === undefined) return "absent";
+      const owner = await ownerOf(context, value);
+      if (isGiven && owner === undefined)
+        throw new GroundcrewError(
+          "forbidden",
+          `Plane does not take the ${key.name} of the environment: put a new one there, or take it out and one is made.`,
+        );
+      if (isGiven) return "given";
+      return owner?.toLowerCase() === key.email.toLowerCase() ? "works" : "refused";
+    },
+    decide(found): Decision {
+      if (found === "works" || found === "given")
+        return { actions: [], note: `${key.name} works${found === "given" ? " (from the environment)" : ""}` };
+      const is = found === "absent" ? ("created" as const) : ("changed" as const);
+      return {
+        actions: [
+          {
+            is,
+            detail: `${key.name}, of ${key.email}${is === "changed" ? ", because Plane refuses the old one" : ""}`,
+          },
+        ],
+      };
+    },
+    async act(context) {
+      const session = await context.sessions.as(key.email);
+      await sweepTokens(context, session, key, []);
+      await context.vault.keep(key.name, [await makeToken(context, session, key)]);
+    },
+  });
+}
+
+/** The address of the account whose key this is; undefined when Plane knows no such key. */
+async function ownerOf(context: Context, key: string): Promise<string | undefined> {
+  try {
+    const client = await context.client(key);
+    return (await client.call(users.me)).data.email ?? "";
+  } catch (thrown) {
+    if (thrown instanceof PlaneAuthError && thrown.reason === "key") return undefined;
+    throw thrown;
+  }
+}

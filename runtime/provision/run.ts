@@ -1,0 +1,97 @@
+import { type Context, createContext, type ProvisionDeps } from "../../functions/provision/context.ts";
+import { apply, plan, type Report } from "../../functions/provision/provision.ts";
+import type { Step } from "../../functions/provision/step.ts";
+import { rotatable, stepsFor, type Task } from "../../functions/provision/steps.ts";
+import { type ProvisionSettings, parseProvision } from "../../shared/config/provision-settings.ts";
+import type { Files } from "../../shared/config/secrets.ts";
+import { GroundcrewError, messageOf } from "../../shared/errors.ts";
+import { asJson, forTerminal } from "../cli/show.ts";
+import { type Options, optionsIn, USAGE } from "./options.ts";
+import { envText, planText, problemsText, resultText } from "./show.ts";
+import { telegramSetUp } from "./telegram.ts";
+
+const EXIT = { done: 0, failed: 1, usage: 2, settings: 78 } as const;
+
+export interface World extends Omit<ProvisionDeps, "settings" | "progress" | "patience" | "telegram"> {
+  env: Record<string, string | undefined>;
+  files: Files;
+  out: (text: string) => void;
+  err: (text: string) => void;
+  /** Absent without a terminal. */
+  ask?: (question: string) => Promise<boolean>;
+}
+
+/** Runs `provision` with these arguments; answers its exit code. */
+export async function run(args: readonly string[], world: World): Promise<number> {
+  const { out, err } = world;
+  const options = optionsIn(args);
+  if ("wrong" in options) {
+    err(`provision: ${options.wrong}\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  if (options.help) {
+    out(USAGE);
+    return EXIT.done;
+  }
+  const parsed = parseProvision(world.env, world.files);
+  if (!parsed.ok) {
+    err(problemsText(parsed.problems));
+    return EXIT.settings;
+  }
+  const { settings } = parsed;
+  const steps = stepsFor(taskOf(options), settings);
+  if (!steps) {
+    err(`provision: --rotate takes ${rotatable(settings).join(", ")}.\n`);
+    return EXIT.usage;
+  }
+  try {
+    const context = await contextFor(settings, options, world);
+    return await carryOut(context, steps, options, world);
+  } catch (thrown) {
+    err(forTerminal(`provision: ${messageOf(thrown)}`));
+    return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;
+  }
+}
+
+async function carryOut(context: Context, steps: readonly Step[], options: Options, world: World): Promise<number> {
+  // What is meant for programs is alone on standard output.
+  const tell = (text: string) => (options.json || options.printEnv ? world.err : world.out)(forTerminal(text));
+  const planned = await plan(context, steps);
+  if (!options.json) tell(planText(planned, context.settings));
+  const idle = planned.changed === 0 || options.dryRun;
+  if (!idle && !options.yes) {
+    if (!world.ask) {
+      tell("Nothing was done: there is no terminal to ask at. Look at the plan with --dry-run, then add --yes.");
+      return EXIT.failed;
+    }
+    if (!(await world.ask(`Do this in ${context.settings.plane.url}?`))) {
+      tell("Nothing was done.");
+      return EXIT.failed;
+    }
+  }
+  const report = idle ? planned : await apply(context, steps);
+  if (options.json) world.out(asJson({ steps: report.steps, changed: report.changed }));
+  else if (!idle) tell(resultText(report, context.settings));
+  if (options.printEnv && !options.dryRun) world.out(envText(context.vault.entries()));
+  return exitOf(report);
+}
+
+function exitOf({ failed }: Report): number {
+  return failed > 0 ? EXIT.failed : EXIT.done;
+}
+
+function taskOf({ rotate, retire }: Options): Task {
+  if (rotate !== undefined) return { kind: "rotate", what: rotate };
+  return { kind: retire ? "retire" : "provision" };
+}
+
+async function contextFor(settings: ProvisionSettings, { patience }: Options, world: World): Promise<Context> {
+  const telegram = settings.telegram && telegramSetUp(settings.telegram, world);
+  return createContext({
+    ...world,
+    settings,
+    patience,
+    progress: (line) => world.err(forTerminal(line)),
+    ...(telegram && { telegram }),
+  });
+}

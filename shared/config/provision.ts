@@ -1,0 +1,58 @@
+import { z } from "zod";
+import { isTimeZone } from "./environment.ts";
+
+/** Secrets that provision alone reads: to the runtime they are known names and nothing more. */
+export const PROVISION_ONLY: readonly string[] = ["PLANE_ADMIN_PASSWORD"];
+
+/** A file in the folder of SECRETS_FILE. */
+export function besideSecrets(secretsFile: string, name: string): string {
+  return secretsFile.slice(0, secretsFile.lastIndexOf("/") + 1) + name;
+}
+
+const projectSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
+    .default("Onboarding")
+    .describe("1 to 80 letters, digits, blanks or '_' (Plane takes no others)"),
+  identifier: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9]{0,11}$/)
+    .default("ONB")
+    .describe("1 to 12 capital letters or digits, for example ONB"),
+});
+
+const humanSchema = z.strictObject({
+  email: z
+    .email()
+    .transform((email) => email.toLowerCase())
+    .exactOptional()
+    .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL"),
+  name: z.string().min(1).max(60).exactOptional().describe("the human's name, at most 60 characters"),
+  role: z.enum(["admin", "member"]).default("admin").describe("admin or member"),
+});
+
+/** How provision sets a Plane up, in the JSON file under `provision`. */
+export const provisionSchema = z.strictObject({
+  /** Of the agents' e-mail addresses, when the file names no agents. */
+  domain: z
+    .string()
+    .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
+    .default("javisi.local")
+    .describe("a domain name in lower case, for example javisi.local"),
+  workspace: z.string().min(1).max(80).exactOptional().describe("the workspace's name; absent: PLANE_WORKSPACE"),
+  human: humanSchema.prefault({}),
+  timezone: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
+  language: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[A-Z]{2})?$/)
+    .default("fr")
+    .describe("a language as Plane writes it, for example fr, en or pt-BR"),
+  /** The first project; false for none. */
+  project: z
+    .union([z.literal(false), projectSchema])
+    .prefault({})
+    .describe("an object with name and identifier, or false"),
+});
+
+export type ProvisionChoice = z.output<typeof provisionSchema>;

@@ -1,0 +1,116 @@
+import { expect, test } from "vitest";
+import { parseProvision } from "../../../shared/config/provision-settings.ts";
+import { settingsOf, warningsOf } from "./given.ts";
+
+const ENV = {
+  PLANE_URL: "https://plane.example.com/",
+  PLANE_WORKSPACE: "javisi",
+  PLANE_ADMIN_EMAIL: "Ada.Lovelace@example.com",
+};
+
+type Files = Record<string, string>;
+
+function parse(env: Record<string, string> = {}, files: Files = {}) {
+  return parseProvision(
+    { ...ENV, ...env },
+    {
+      read(path) {
+        const text = files[path];
+        return text === undefined ? undefined : { text, mode: 0o600 };
+      },
+    },
+  );
+}
+
+function settings(env?: Record<string, string>, files?: Files) {
+  const parsed = parse(env, files);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}
+
+function problems(env?: Record<string, string>, files?: Files) {
+  const parsed = parse(env, files);
+  return parsed.ok ? [] : parsed.problems;
+}
+
+const withConfig = (config: unknown): [Record<string, string>, Files] => [
+  { GROUNDCREW_CONFIG: "crew.json" },
+  { "crew.json": JSON.stringify(config) },
+];
+
+test("three settings are enough: the ten agents, UTC, French and Onboarding are the defaults", () => {
+  const found = settings();
+  expect(found).toMatchObject({
+    plane: { url: "https://plane.example.com", workspace: "javisi", workspaceName: "javisi" },
+    admin: { email: "ada.lovelace@example.com", name: "Ada Lovelace" },
+    human: { email: "ada.lovelace@example.com", role: "admin" },
+    timezone: "UTC",
+    language: "fr",
+    project: { name: "Onboarding", identifier: "ONB" },
+    secretsFile: "data/secrets.json",
+    configFile: { path: "data/groundcrew.json", exists: false },
+  });
+  expect(found.agents).toHaveLength(10);
+  expect(found.agents[0]).toMatchObject({ email: "concierge@javisi.local", role: "concierge", wake: { kind: "none" } });
+  expect(found.webhookTarget).toBeUndefined();
+  expect(found.telegram).toBeUndefined();
+});
+
+test("the domain of the default agents is a setting, and with OpenClaw they are woken through it", () => {
+  const [env, files] = withConfig({ provision: { domain: "crew.test" } });
+  const found = settings({ ...env, OPENCLAW_URL: "http://openclaw:18789" }, files);
+  expect(found.agents[3]).toMatchObject({ email: "basquiat@crew.test", wake: { kind: "openclaw" } });
+});
+
+test("agents of the file are the agents, and no file is written for them", () => {
+  const found = settings(...withConfig({ agents: [{ name: "Solo", email: "solo@crew.test" }] }));
+  expect(found.agents.map(({ name }) => name)).toEqual(["Solo"]);
+  expect(found.configFile).toBeUndefined();
+});
+
+test("PLANE_WEBHOOK_TARGET goes before PUBLIC_URL", () => {
+  const env = { PUBLIC_URL: "https://crew.example.com" };
+  expect(settings(env).webhookTarget).toBe("https://crew.example.com/webhooks/plane");
+  const PLANE_WEBHOOK_TARGET = "http://groundcrew:8787/webhooks/plane";
+  expect(settings({ ...env, PLANE_WEBHOOK_TARGET }).webhookTarget).toBe(PLANE_WEBHOOK_TARGET);
+});
+
+test("the password may come from a file", () => {
+  expect(
+    settings({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" }, { "/run/secrets/p": "from a file\n" }).admin.password,
+  ).toBe("from a file");
+  expect(problems({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" })).toMatchObject([
+    { name: "PLANE_ADMIN_PASSWORD_FILE" },
+  ]);
+});
+
+test.each([
+  [{ provision: { language: "French" } }, "GROUNDCREW_CONFIG provision.language"],
+  [{ provision: { timezone: "Mars/Olympus" } }, "GROUNDCREW_CONFIG provision.timezone"],
+  [{ provision: { project: { name: "R&D", identifier: "RD" } } }, "GROUNDCREW_CONFIG provision.project.name"],
+  [{ provision: { domain: "localhost" } }, "GROUNDCREW_CONFIG provision.domain"],
+  [{ agents: [{ name: "Ada", email: "ada.lovelace@example.com" }] }, "GROUNDCREW_CONFIG agents"],
+])("%j is refused at its place", (config, name) => {
+  expect(problems(...withConfig(config)).map((problem) => problem.name)).toEqual([name]);
+});
+
+test("to the runtime the three are known names, and it does not read the password", () => {
+  const env = {
+    ...ENV,
+    PLANE_API_KEY: "plane_api_0123456789abcdef",
+    PLANE_ADMIN_PASSWORD: "a-marked-password",
+    PLANE_WEBHOOK_TARGET: "http://groundcrew:8787/webhooks/plane",
+  };
+  expect(JSON.stringify(settingsOf(env))).not.toContain("a-marked-password");
+  expect(warningsOf(env).join()).not.toContain("is not a setting");
+});
+
+test("the runtime reads the agents provision has left beside its secrets, unless another file is named", () => {
+  const env = { ...ENV, PLANE_API_KEY: "plane_api_0123456789abcdef" };
+  const files = {
+    "data/groundcrew.json": JSON.stringify({ agents: [{ name: "Left", email: "left@crew.test" }] }),
+    "mine.json": "{}",
+  };
+  expect(settingsOf(env, files).agents.map(({ name }) => name)).toEqual(["Left"]);
+  expect(settingsOf({ ...env, GROUNDCREW_CONFIG: "mine.json" }, files).agents).toEqual([]);
+});
