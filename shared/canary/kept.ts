@@ -1,0 +1,36 @@
+import type { Key, Ms, Store } from "../store/port.ts";
+
+/**
+ * The canary: one comment on one work item, kept for nothing but being edited, so that a webhook that should come does
+ * come. Both carry this pair in Plane.
+ */
+export const CANARY = { external_source: "groundcrew", external_id: "canary" } as const;
+
+/** Whether this work item or comment, as Plane tells it, is the canary's. */
+export function isCanary(seen: {
+  external_source?: string | null | undefined;
+  external_id?: string | null | undefined;
+}): boolean {
+  return seen.external_source === CANARY.external_source && seen.external_id === CANARY.external_id;
+}
+
+/** What is kept of the canary; times are the store's. */
+export interface KeptCanary {
+  project: string;
+  item: string;
+  comment: string;
+  /** What was written last, and when. */
+  sent?: { nonce: string; at: Ms };
+  /** The last webhook of it that came, and how long it took. */
+  back?: { nonce: string; at: Ms; took: Ms };
+  /** Since when none came in time. */
+  silentSince?: Ms;
+}
+
+export const canaryKey: Key = "canary";
+
+/** How Plane's webhooks are, as far as the canary tells; undefined when none was sent yet. */
+export async function readCanary(store: Pick<Store, "read">): Promise<KeptCanary | undefined> {
+  const [kept] = await store.read<KeptCanary>([canaryKey]);
+  return kept?.value;
+}

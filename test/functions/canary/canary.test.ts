@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { canary } from "../../../functions/canary/tick.ts";
+import { readCanary } from "../../../shared/canary/kept.ts";
+import { sets } from "../../../shared/observe/keys.ts";
+import { memoryStore } from "../../../shared/store/memory.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { type CrewOptions, createCrew } from "../../crew.ts";
+
+/** A crew whose first project is ours, with the canary's setting and a chat. */
+async function createAviary(options: CrewOptions & { project?: string | false } = {}) {
+  const { project = "ONB", ...rest } = options;
+  const said: { lane: string; text: string }[] = [];
+  const crew = await createCrew({
+    config: project === false ? { canary: false } : { canary: { project } },
+    ...rest,
+    staff: () => ({
+      PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests",
+      TELEGRAM_BOT_TOKEN: "1000:bot",
+      TELEGRAM_CHAT_ID: "42",
+      TELEGRAM_API_ROOT: "http://127.0.0.1:1",
+    }),
+    store: (clock) => {
+      const store = memoryStore({ clock });
+      const commit: Store["commit"] = async (what) => {
+        const outcome = await store.commit(what);
+        const messages = (what.jobs ?? []).filter(({ id }) => outcome === "kept" && id.startsWith("canary:"));
+        said.push(...messages.map(({ lane, body }) => ({ lane, text: JSON.stringify(body) })));
+        return outcome;
+      };
+      return { ...store, commit };
+    },
+  });
+  const onb = crew.project();
+  crew.plane.addItem(onb, { name: "Real work" });
+  await crew.begin();
+  crew.events();
+  return {
+    crew,
+    onb,
+    said,
+    /** The tick, whose webhook comes while it waits. */
+    async heard() {
+      const running = canary.run(crew.deps);
+      let done = false;
+      void running.finally(() => {
+        done = true;
+      });
+      while (!done) {
+        await crew.deliver();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return running;
+    },
+    /** The tick, with every webhook lost. */
+    async unheard() {
+      const counts = await canary.run(crew.deps);
+      crew.lose();
+      return counts;
+    },
+    item: () => crew.plane.items(onb).find(({ external_id }) => external_id === "canary"),
+  };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
+  it("comes back, and the time it took is kept", async () => {
+    const { crew, heard } = await createAviary({ version });
+    const counts = await heard();
+    expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    const kept = await readCanary(crew.store);
+    expect(kept?.back?.nonce).toBe(kept?.sent?.nonce);
+    expect(kept?.silentSince).toBeUndefined();
+    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "canary came back" }));
+  });
+
+  it("is told to nobody: no event, no open work, no read of it, however it is seen", async () => {
+    const { crew, onb, heard, item } = await createAviary({ version });
+    await heard();
+    crew.pass(3_600_000);
+    await crew.poll();
+    await heard();
+    crew.pass(700_000);
+    const requests = await crew.requests(() => crew.poll());
+    await crew.settle();
+    expect(crew.events()).toEqual([]);
+    expect(requests.filter((one) => one.includes(":id"))).toEqual([]);
+    const [items, open, quiet] = await Promise.all(
+      [sets.items(onb.id), sets.open(onb.id), sets.quiet(onb.id)].map((set) => crew.store.count(set)),
+    );
+    expect([items, open, quiet]).toEqual([1, 1, 1]);
+    expect(item()?.name).toContain("please leave it");
+  });
+
+  it("starts no census: what Plane counts is what is kept", async () => {
+    const { crew, heard } = await createAviary({ version });
+    await heard();
+    await crew.poll();
+    await crew.settle();
+    crew.pass(700_000);
+    await crew.poll();
+    crew.pass(700_000);
+    expect(await crew.requests(() => crew.poll())).toEqual(["GET projects", "GET work-items"]);
+  });
+});
+
+describe("The canary", () => {
+  it("costs one request when it is there", async () => {
+    const { crew, heard } = await createAviary({ project: "ONB" });
+    await heard();
+    crew.pass(3_600_000);
+    const requests = await crew.requests(() => heard());
+    expect(requests.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
+  });
+
+  it("that is not heard within a minute is said once, in the log and in Telegram, and again when one comes", async () => {
+    const { crew, heard, unheard, said } = await createAviary();
+    await heard();
+    expect(said).toEqual([]);
+    expect(await unheard()).toEqual({ sent: 1, silent: 1 });
+    crew.pass(3_600_000);
+    expect(await unheard()).toEqual({ sent: 1, silent: 1 });
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("do not arrive") });
+    expect(
+      crew.logged.filter(({ level, message }) => level === "error" && String(message).includes("silent")),
+    ).toHaveLength(2);
+    crew.pass(3_600_000);
+    await heard();
+    expect(said).toHaveLength(2);
+    expect(said[1]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("arrive again") });
+    expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
+  });
+
+  it("that comes late ends the silence, and one of an earlier edit does not", async () => {
+    const { crew } = await createAviary();
+    await canary.run(crew.deps);
+    crew.plane.settle();
+    const early = crew.plane.deliveries.pending.map(({ body }) => body);
+    crew.plane.deliveries.dropAll();
+    crew.pass(3_600_000);
+    await canary.run(crew.deps);
+    for (const body of early) await crew.feed(body);
+    await crew.drain();
+    expect((await readCanary(crew.store))?.silentSince).toBeDefined();
+    await crew.deliver();
+    expect((await readCanary(crew.store))?.back?.took).toBeGreaterThanOrEqual(60_000);
+    expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
+  });
+
+  it("is made anew when people have deleted it, and nobody is told of either", async () => {
+    const { crew, heard, item } = await createAviary();
+    await heard();
+    const first = item();
+    if (!first) throw new Error("there is no canary");
+    crew.plane.deleteItem(first);
+    await crew.poll();
+    await crew.settle();
+    await crew.poll();
+    crew.pass(700_000);
+    await crew.poll();
+    expect(await crew.requests(() => crew.poll())).toEqual(["GET projects", "GET work-items"]);
+    expect(await heard()).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    expect(item()?.id).not.toBe(first.id);
+    await crew.settle();
+    expect(crew.events()).toEqual([]);
+  });
+
+  it("is known again after the store was lost, and silent", async () => {
+    const { crew, heard, item } = await createAviary();
+    await heard();
+    const before = item()?.id;
+    await crew.restart({ store: "lost" });
+    await crew.begin();
+    await heard();
+    expect(item()?.id).toBe(before);
+    await crew.settle();
+    expect(crew.events()).toEqual([]);
+  });
+
+  it("what people write beside it is told to nobody either", async () => {
+    const { crew, heard, item } = await createAviary();
+    await heard();
+    const there = item();
+    if (!there) throw new Error("there is no canary");
+    crew.plane.addComment(there, "<p>What is this?</p>");
+    crew.plane.editItem(there, { name: "Renamed", state: "In Progress" });
+    await crew.deliver();
+    await crew.poll();
+    await crew.settle();
+    expect(crew.events()).toEqual([]);
+  });
+
+  it.each([
+    ["without a project of ours, others' are left alone", {}],
+    ["with canary: false there is none", { canary: false }],
+  ] as const)("%s", async (_, config) => {
+    const { crew, item } = await createAviary({ config });
+    expect(await canary.run(crew.deps)).toEqual({});
+    expect(item()).toBeUndefined();
+  });
+});

@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { about, createSetUp, PASSWORD, TARGET } from "./rig.ts";
+
+describe("The doctor looks at Plane", () => {
+  it("and says in a healthy set-up what it found, without a single failure", async () => {
+    const { look } = await createSetUp();
+    const findings = await look();
+    expect(findings.checks.filter(({ status }) => status !== "ok")).toEqual(
+      [expect.objectContaining({ name: "telegram webhook" })].slice(1),
+    );
+    expect(findings.ok).toBe(true);
+    expect(about(findings, "plane")).toBe("ok: 1.3.1, PLANE_COMMUNITY, relations and webhooks of edits by API");
+    expect(about(findings, "plane uploads")).toContain("5 MiB");
+    expect(about(findings, "plane key")).toBe("ok: valid, of ada");
+    expect(about(findings, "plane workspace")).toBe("ok: javisi, following ONB");
+    expect(about(findings, "plane quota")).toBe("ok: 58 of 60 requests are left of this minute");
+    expect(about(findings, "plane clock")).toMatch(/^ok: within \d s/);
+    expect(about(findings, "plane webhook")).toContain(`ok: ${TARGET} is switched on`);
+    expect(about(findings, "agent Imhotep")).toContain("ok: ");
+  });
+
+  it("costs four requests of the key's quota, and one of each agent's", async () => {
+    const { look, plane, ada, imhotep } = await createSetUp();
+    await look();
+    const owners = plane.ledger.requests.filter(({ api }) => api).map(({ owner }) => owner);
+    expect(owners.filter((id) => id === ada.id)).toHaveLength(3);
+    expect(owners.filter((id) => id === imhotep.id)).toHaveLength(1);
+  });
+
+  it("and says of v1.2.x what it lacks, as a warning", async () => {
+    const { look } = await createSetUp({ version: "1.2.2" });
+    const findings = await look();
+    expect(about(findings, "plane")).toMatch(/^warning: 1\.2\.0, PLANE_COMMUNITY: no relations/);
+    expect(findings.ok).toBe(true);
+  });
+
+  it("and says that it does not answer, and nothing more of it", async () => {
+    const { look, plane } = await createSetUp();
+    await plane.down();
+    const findings = await look();
+    expect(findings.ok).toBe(false);
+    expect(about(findings, "plane")).toMatch(/^failed: Plane could not be reached .*ECONNREFUSED/);
+    expect(findings.checks.filter(({ name }) => name.startsWith("plane"))).toHaveLength(1);
+  });
+
+  it("and says that the key is not valid", async () => {
+    const { look, plane, env } = await createSetUp();
+    plane.revokeKey(env["PLANE_API_KEY"] ?? "");
+    expect(about(await look(), "plane key")).toMatch(/^failed: .*not valid/);
+  });
+
+  it("and says that the workspace is not known", async () => {
+    const { look, env } = await createSetUp();
+    env["PLANE_WORKSPACE"] = "nope";
+    expect(about(await look(), "plane workspace")).toMatch(/^failed: nope: /);
+  });
+
+  it("and says that a project of PLANE_PROJECTS is not there", async () => {
+    const { look, env } = await createSetUp();
+    env["PLANE_PROJECTS"] = "ONB,OPS";
+    expect(about(await look(), "plane workspace")).toBe("failed: javisi has no project OPS");
+  });
+
+  it("and says that the quota is used up, as a warning", async () => {
+    const { look, env } = await createSetUp({ rateLimit: 1 });
+    env["PLANE_RATE_LIMIT"] = "1";
+    const findings = await look();
+    expect(about(findings, "plane workspace")).toMatch(/^warning: Plane's rate limit is reached/);
+    expect(about(findings, "plane quota")).toMatch(/^warning: only 0 of 1 /);
+  });
+
+  it("and says that the server allows more than PLANE_RATE_LIMIT makes use of", async () => {
+    const { look } = await createSetUp({ rateLimit: 600 });
+    expect(about(await look(), "plane quota")).toMatch(/^warning: 598 .*more than PLANE_RATE_LIMIT/);
+  });
+
+  it("and says how far the clocks are apart", async () => {
+    const { look } = await createSetUp({ clock: () => Date.now() + 90_000 });
+    expect(about(await look(), "plane clock")).toMatch(/^warning: (89|90|91) s ahead of/);
+  });
+});
+
+describe("The doctor looks at Plane's webhook", () => {
+  it("and says that Plane has switched it off", async () => {
+    const { look, plane, webhook } = await createSetUp();
+    plane.setWebhookActive(webhook, false);
+    expect(about(await look(), "plane webhook")).toMatch(/^failed: .*switched off/);
+  });
+
+  it("and says that it has another secret, and shows neither", async () => {
+    const { look, env, webhook } = await createSetUp();
+    env["PLANE_WEBHOOK_SECRET"] = "marked-secret-other-webhook";
+    const findings = await look();
+    expect(about(findings, "plane webhook")).toMatch(/^failed: .*another secret/);
+    expect(JSON.stringify(findings)).not.toContain(webhook.secret);
+  });
+
+  it("and says that there is none for our address", async () => {
+    const { look, extra } = await createSetUp();
+    extra.webhookTarget = "https://other.example.test/webhooks/plane";
+    expect(about(await look(), "plane webhook")).toMatch(/^failed: Plane has none .*\(1 for other addresses\)/);
+  });
+
+  it("and without a person's account says where a person looks", async () => {
+    const { look, extra } = await createSetUp();
+    delete extra.account;
+    const findings = await look();
+    expect(about(findings, "plane webhook")).toMatch(/^warning: not looked at: no API key can read it/);
+    expect(findings.checks.find(({ name }) => name === "plane webhook")?.todo).toContain(
+      "Workspace settings, Webhooks",
+    );
+  });
+
+  it("and says that Plane does not sign the account in, without its password", async () => {
+    const { look, plane, ada } = await createSetUp();
+    plane.setPassword(ada, "another");
+    const findings = await look();
+    expect(about(findings, "plane webhook")).toMatch(/^warning: Plane does not sign in .*AUTHENTICATION_FAILED/);
+    expect(JSON.stringify(findings)).not.toContain(PASSWORD);
+  });
+
+  it("and says that none is expected without PLANE_WEBHOOK_SECRET", async () => {
+    const { look, env } = await createSetUp();
+    delete env["PLANE_WEBHOOK_SECRET"];
+    expect(about(await look(), "plane webhook")).toMatch(/^warning: none is expected/);
+  });
+});
+
+describe("The doctor looks at each agent's account", () => {
+  it("and says whose key it is when it is another's", async () => {
+    const { look, env } = await createSetUp();
+    env["PLANE_API_KEY_IMHOTEP"] = env["PLANE_API_KEY"] ?? "";
+    expect(about(await look(), "agent Imhotep")).toMatch(/^failed: its API key belongs to ada@/);
+  });
+
+  it("and says that its key is not valid", async () => {
+    const { look, env, plane } = await createSetUp();
+    plane.revokeKey(env["PLANE_API_KEY_IMHOTEP"] ?? "");
+    expect(about(await look(), "agent Imhotep")).toMatch(/^failed: .*not valid/);
+  });
+
+  it("and says that it is no member", async () => {
+    const { look, config } = await createSetUp();
+    config.agents.push({ name: "Thot", email: "thot@javisi.local.test" });
+    expect(about(await look(), "agent Thot")).toBe(
+      "failed: thot@javisi.local.test is no member of javisi: no task can be given to it",
+    );
+  });
+
+  it("and says that it has no key, or no bridge token, of its own", async () => {
+    const { look, env } = await createSetUp();
+    delete env["AGENT_TOKEN_IMHOTEP"];
+    expect(about(await look(), "agent Imhotep")).toMatch(/^warning: .*no bridge token/);
+    delete env["PLANE_API_KEY_IMHOTEP"];
+    expect(about(await look(), "agent Imhotep")).toMatch(/^warning: has no API key of its own/);
+  });
+});

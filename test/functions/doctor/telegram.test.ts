@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { about, answering, BOT, createSetUp } from "./rig.ts";
+
+describe("The doctor looks at Telegram", () => {
+  it("and says whose bot it is and that its updates are polled", async () => {
+    const findings = await (await createSetUp()).look();
+    expect(about(findings, "telegram")).toBe("ok: @groundcrew_bot");
+    expect(about(findings, "telegram webhook")).toBe("ok: none, updates are polled");
+  });
+
+  it("and says that the token is wrong, without it", async () => {
+    const { look, env } = await createSetUp();
+    env["TELEGRAM_BOT_TOKEN"] = "1000:marked-secret-wrong";
+    const findings = await look();
+    expect(about(findings, "telegram")).toBe("failed: 401 Unauthorized");
+    expect(JSON.stringify(findings)).not.toContain("marked-secret");
+  });
+
+  it("and says that another program has set a webhook where updates are to be polled, without its path", async () => {
+    const { look, env } = await createSetUp();
+    const other = await answering(200, "{}");
+    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${BOT}/setWebhook`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ url: `${other}/secret-path` }),
+    });
+    const findings = await look();
+    expect(about(findings, "telegram webhook")).toBe(
+      `warning: the bot is to be polled, but has a webhook at ${other}: while it is there nobody can poll`,
+    );
+    expect(JSON.stringify(findings)).toContain("another program uses this bot");
+    expect(JSON.stringify(findings)).not.toContain("secret-path");
+  });
+
+  it("and says that the webhook is gone or elsewhere where one is to be", async () => {
+    const { look, env } = await createSetUp();
+    env["PUBLIC_URL"] = "https://crew.example.invalid";
+    const findings = await look();
+    expect(about(findings, "telegram webhook")).toMatch(/^warning: the bot has none/);
+  });
+
+  it("and says what Telegram's last trouble with the webhook was", async () => {
+    const { look, env, telegram } = await createSetUp();
+    const url = await answering(500, "");
+    env["PUBLIC_URL"] = url;
+    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${BOT}/setWebhook`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ url: `${url}/webhooks/telegram` }),
+    });
+    await telegram.say(42, 7, "hello");
+    expect(about(await look(), "telegram webhook")).toMatch(/^warning: .*last trouble .*500/);
+  });
+
+  it("and says that the bot listens to nobody", async () => {
+    const { look, env } = await createSetUp();
+    delete env["TELEGRAM_ALLOWED_USERS"];
+    expect(about(await look(), "telegram users")).toBe("warning: the bot listens to nobody");
+  });
+});
