@@ -1,8 +1,10 @@
-import { ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./config/environment.ts";
+import { type AgentTokens, sharedTokens } from "./config/agent-tokens.ts";
+import { ENVIRONMENT_NAMES, type Environment, environmentSchema, SECRETS_FILE } from "./config/environment.ts";
 import { type FileSettings, parseFile } from "./config/file.ts";
 import { nearestName } from "./config/nearest.ts";
 import { type Problem, shown } from "./config/problem.ts";
-import { agentOf, type Files, gatherSecrets, SECRET_NAMES } from "./config/secrets.ts";
+import { besideSecrets, PROVISION_ONLY } from "./config/provision.ts";
+import { agentOf, type Files, gatherSecrets, SECRET_NAMES, type Secrets } from "./config/secrets.ts";
 import { settle, warningsAbout } from "./config/settle.ts";
 
 /** Where the work items are. */
@@ -27,6 +29,8 @@ export interface TelegramSettings {
   webhookSecrets: string[];
   /** User numbers; empty means nobody. */
   allowedUsers: number[];
+  /** How updates come: Telegram calls us, or we ask. */
+  mode: "webhook" | "polling";
   apiRoot: string;
 }
 
@@ -47,11 +51,15 @@ export interface Settings extends FileSettings {
   plane?: PlaneSettings;
   store: { url: string; prefix: string };
   telegram?: TelegramSettings;
+  /** Where agents are woken: the OpenClaw gateway and its `hooks.token`. */
+  openclaw?: { url?: string; token?: string };
   pollCron: string;
   locale: Environment["LOCALE"];
   timezone: string;
   adminTokens: string[];
   tickTokens: string[];
+  /** Bridge tokens: which agent is calling. */
+  agentTokens: AgentTokens[];
   logLevel: Environment["LOG_LEVEL"];
   secretsFile: string;
   /** The largest webhook body, bytes. */
@@ -62,38 +70,74 @@ export interface Settings extends FileSettings {
 
 export type ParsedSettings = { ok: true; settings: Settings; warnings: string[] } | { ok: false; problems: Problem[] };
 
-/**
- * Reads all settings from the environment and the files it names. Pure: files are read through `files`.
- * An empty value counts as absent. All problems are told at once, and none holds a secret's value.
- */
-export function parseSettings(given: Record<string, string | undefined>, files: Files): ParsedSettings {
+/** All that settings are made of, read and checked; absent parts are among the problems. */
+export interface Parts {
+  env: Record<string, string>;
+  plain?: Environment;
+  secrets: Secrets;
+  file?: FileSettings;
+  problems: Problem[];
+  warnings: string[];
+  /** Names that look like ours and are not. */
+  unknown: Problem[];
+}
+
+/** Reads the environment and the files it names. Pure: files are read through `files`. An empty value counts as absent. */
+export function readParts(given: Record<string, string | undefined>, files: Files): Parts {
   const env = withoutEmpty(given);
   const problems: Problem[] = [];
   const plain = environmentSchema.safeParse(env);
   if (!plain.success) problems.push(...environmentProblems(plain.error.issues, env));
-  const gathered = gatherSecrets(env, env["SECRETS_FILE"] ?? "data/secrets.json", files);
-  const file = readConfig(env["GROUNDCREW_CONFIG"], files, gathered);
-  problems.push(...gathered.problems);
-  const { secrets } = gathered;
+  const secretsFile = env["SECRETS_FILE"] ?? SECRETS_FILE;
+  const gathered = gatherSecrets(env, secretsFile, files);
+  const file = readConfig(env["GROUNDCREW_CONFIG"] ?? configBeside(secretsFile, files), files, gathered);
+  problems.push(...gathered.problems, ...sharedTokens(gathered.secrets));
+  return {
+    env,
+    ...(plain.success && { plain: plain.data }),
+    secrets: gathered.secrets,
+    ...(file && { file }),
+    problems,
+    warnings: gathered.warnings,
+    unknown: unknownNames(env),
+  };
+}
 
+/**
+ * Reads all settings from the environment and the files it names. Pure: files are read through `files`.
+ * All problems are told at once, and none holds a secret's value.
+ */
+export function parseSettings(given: Record<string, string | undefined>, files: Files): ParsedSettings {
+  const { env, plain, secrets, file, problems, unknown, warnings } = readParts(given, files);
   const has = (prefix: string) => [...Object.keys(env), ...secrets.keys()].some((name) => name.startsWith(prefix));
   const wants = { plane: has("PLANE_") || has("TELEGRAM_"), telegram: has("TELEGRAM_") };
   const present = (name: string) => name in env || `${name}_FILE` in env || secrets.has(name);
   if (wants.plane)
     requireAll(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"], present, wants.telegram && !has("PLANE_"), problems);
   if (wants.telegram) requireAll(["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"], present, false, problems);
+  if (env["TELEGRAM_MODE"] === "webhook" && !env["PUBLIC_URL"])
+    problems.push({ name: "TELEGRAM_MODE", given: "webhook without PUBLIC_URL", wanted: "PUBLIC_URL, or polling" });
   if (env["METRICS_PORT"] && env["METRICS_PORT"] !== "0" && env["METRICS_PORT"] === (env["PORT"] ?? "8787"))
     problems.push({ name: "METRICS_PORT", given: shown(env["METRICS_PORT"]), wanted: "another port than PORT" });
 
-  const unknown = unknownNames(env);
-  if (!plain.success || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
-  const settings = settle(plain.data, secrets, file, wants);
-  const warnings = [
-    ...gathered.warnings,
+  if (!plain || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
+  const settings = settle(plain, secrets, file, wants);
+  const told = [
+    ...warnings,
     ...unknown.map(({ name, wanted }) => `${name} is not a setting (${wanted})`),
     ...warningsAbout(settings, secrets),
   ];
-  return { ok: true, settings, warnings };
+  return { ok: true, settings, warnings: told };
+}
+
+/** What provision leaves beside its secrets, where GROUNDCREW_CONFIG names no other file. */
+function configBeside(secretsFile: string, files: Files): string | undefined {
+  const path = besideSecrets(secretsFile, "groundcrew.json");
+  try {
+    return files.read(path) ? path : undefined;
+  } catch {
+    return path;
+  }
 }
 
 function environmentProblems(issues: readonly { path: PropertyKey[] }[], env: Record<string, string>): Problem[] {
@@ -141,7 +185,9 @@ function readConfig(
   }
   const parsed = parseFile(file.text);
   problems.push(...parsed.problems);
-  if (parsed.settings?.forward.length && file.mode & 0o077)
+  const { forward = [], agents = [] } = parsed.settings ?? {};
+  const holdsSecrets = forward.length > 0 || agents.some(({ wake }) => wake.kind === "webhook");
+  if (holdsSecrets && file.mode & 0o077)
     warnings.push(`${path} holds secrets and can be read by others on this machine: chmod 600 ${path}`);
   return parsed.settings;
 }
@@ -150,7 +196,8 @@ const OURS = /^(PLANE|TELEGRAM|GROUNDCREW|STORE)_/;
 
 /** Names that look like ours and are not: a mistyped one must not be silently ignored. */
 function unknownNames(env: Record<string, string>): Problem[] {
-  const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...SECRET_NAMES.map((name) => `${name}_FILE`)];
+  const secrets = [...SECRET_NAMES, ...PROVISION_ONLY];
+  const known = [...ENVIRONMENT_NAMES, ...secrets, ...secrets.map((name) => `${name}_FILE`)];
   return Object.keys(env)
     .filter((name) => OURS.test(name) && !known.includes(name) && !agentOf(name))
     .map((name) => {

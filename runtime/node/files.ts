@@ -14,6 +14,12 @@ export const files: Files = {
   },
 };
 
+/** Another text whenever the file is another, also one that was put in its place; "" where there is none. */
+export function fingerprintOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found ? [found.ino, found.size, found.mtimeNs, found.ctimeNs].join(":") : "";
+}
+
 /** The environment over `.env` in the working directory, if there is one. */
 export function readEnvironment(): Record<string, string | undefined> {
   return { ...parseEnv(files.read(".env")?.text ?? ""), ...process.env };

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
-import type { Context, Hono } from "hono";
+import type { Context } from "hono";
 import { messageOf } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import type { Log } from "../../shared/log.ts";
@@ -17,14 +17,23 @@ export interface Served {
 }
 
 interface ServeOptions {
-  app: Hono;
+  app: { fetch(request: Request, env: unknown): Response | Promise<Response> };
   host: string;
   port: number;
   log: Log;
+  /** Paths whose requests may take ten minutes to come. */
+  streams?: readonly string[];
+  /** How long any other request may take to come. Default 20 s. */
+  whole?: Ms;
 }
 
+/** A slow sender holds a socket, never longer than this; Plane and proxies send whole requests at once. */
+const WHOLE_MS: Ms = 20_000;
+/** A little longer than an upload gives itself. */
+const STREAM_MS: Ms = 630_000;
+
 /** Serves an app over HTTP. A request that must get no answer has its connection broken. */
-export async function serve({ app, host, port, log }: ServeOptions): Promise<Served> {
+export async function serve({ app, host, port, log, streams = [], whole = WHOLE_MS }: ServeOptions): Promise<Served> {
   const listener = getRequestListener(
     async (request, env) => {
       try {
@@ -38,15 +47,15 @@ export async function serve({ app, host, port, log }: ServeOptions): Promise<Ser
     { errorHandler: (thrown) => (thrown instanceof RequestError ? malformed() : undefined) },
   );
   const limits = {
-    // A slow sender holds a socket, never longer than this; Plane and proxies send whole requests at once.
     headersTimeout: 10_000,
-    requestTimeout: 20_000,
+    requestTimeout: streams.length > 0 ? STREAM_MS : whole,
     connectionsCheckingInterval: 1_000,
     // Longer than proxies keep theirs (Caddy: 2 min), or they would send a webhook into a socket just closed.
     keepAliveTimeout: 150_000,
   };
   const server = createServer(limits, listener);
   server.on("clientError", refuse);
+  if (streams.length > 0) server.on("request", (incoming) => isStream(incoming, streams) || cutOff(incoming, whole));
   const stop = closable(server);
   await listening(server, host, port);
   return { url: urlOf(server), stop };
@@ -56,6 +65,18 @@ export async function serve({ app, host, port, log }: ServeOptions): Promise<Ser
 export function connectionOf(c: Context): string {
   const { incoming } = c.env as { incoming: IncomingMessage };
   return incoming.socket.remoteAddress ?? "";
+}
+
+function isStream({ url = "" }: IncomingMessage, streams: readonly string[]): boolean {
+  return streams.includes(url.split("?", 1)[0] ?? "");
+}
+
+/** Node has one limit for all requests of a server: where some may be slow, the others get theirs here. */
+function cutOff(incoming: IncomingMessage, limit: Ms) {
+  if (!("content-length" in incoming.headers) && !("transfer-encoding" in incoming.headers)) return;
+  const timer = setTimeout(() => incoming.complete || incoming.socket.destroy(), limit);
+  timer.unref();
+  incoming.once("close", () => clearTimeout(timer));
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

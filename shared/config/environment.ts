@@ -2,6 +2,9 @@ import { CronPattern } from "croner";
 import { z } from "zod";
 import { parseRange } from "../http/address.ts";
 
+/** Where secrets are kept unless SECRETS_FILE names another file. */
+export const SECRETS_FILE = "data/secrets.json";
+
 const MINUTE_LIMIT = 100_000;
 
 const port = z
@@ -67,6 +70,14 @@ export const environmentSchema = z.object({
     .transform((names) => names.map((name) => name.toUpperCase()))
     .default([])
     .describe("comma-separated project identifiers, for example ONB,OPS; absent for all"),
+  PLANE_ADMIN_EMAIL: z
+    .email()
+    .transform((email) => email.toLowerCase())
+    .optional()
+    .describe("the e-mail address of the account that administers Plane, for provision alone"),
+  PLANE_WEBHOOK_TARGET: address
+    .optional()
+    .describe("the address Plane calls, for example http://groundcrew:8787/webhooks/plane"),
   PLANE_RATE_LIMIT: count
     .refine((number) => number >= 1 && number <= MINUTE_LIMIT)
     .default(60)
@@ -89,7 +100,12 @@ export const environmentSchema = z.object({
     .refine((users) => users.every(Number.isSafeInteger))
     .default([])
     .describe("comma-separated user numbers (not names), for example 12345678; empty means nobody"),
+  TELEGRAM_MODE: z
+    .enum(["webhook", "polling"])
+    .optional()
+    .describe("webhook (needs PUBLIC_URL) or polling; absent: webhook when PUBLIC_URL is set"),
   TELEGRAM_API_ROOT: address.default("https://api.telegram.org").describe("the address of a Bot API server"),
+  OPENCLAW_URL: address.optional().describe("the OpenClaw gateway's address, for example http://openclaw:18789"),
   POLL_CRON: z
     .string()
     .refine(isCron)
@@ -98,7 +114,7 @@ export const environmentSchema = z.object({
   LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto"),
   TIMEZONE: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
-  SECRETS_FILE: z.string().default("data/secrets.json").describe("the path of a JSON file of mode 0600"),
+  SECRETS_FILE: z.string().default(SECRETS_FILE).describe("the path of a JSON file of mode 0600"),
   GROUNDCREW_CONFIG: z.string().optional().describe("the path of a JSON file"),
   WEBHOOK_MAX_BYTES: count
     .refine((bytes) => bytes >= 1024)
@@ -119,7 +135,7 @@ function isCron(text: string): boolean {
   }
 }
 
-function isTimeZone(name: string): boolean {
+export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: name });
     return true;

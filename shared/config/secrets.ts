@@ -12,6 +12,11 @@ interface SecretKind {
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const TOKEN = { form: PRINTABLE, wanted: "printable characters without blanks, 16 or more", many: true };
 const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
+const AGENT_TOKEN = {
+  form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]+)$/i,
+  wanted: "printable characters without blanks, 16 or more, or sha256: and 64 hex characters",
+  many: true,
+};
 
 const SECRETS: Record<string, SecretKind> = {
   PLANE_API_KEY: API_KEY,
@@ -23,6 +28,7 @@ const SECRETS: Record<string, SecretKind> = {
   },
   TELEGRAM_BOT_TOKEN: { form: /^[\w-]+:[\w-]+$/, wanted: "a bot's token as BotFather gives it", many: false },
   TELEGRAM_WEBHOOK_SECRET: { form: /^[\w-]{1,256}$/, wanted: "1 to 256 letters, digits, '_' or '-'", many: true },
+  OPENCLAW_HOOK_TOKEN: { form: PRINTABLE, wanted: "the gateway's hooks.token", many: false },
   ADMIN_TOKEN: TOKEN,
   TICK_TOKEN: TOKEN,
 };
@@ -32,14 +38,15 @@ export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
 const text = z.string().trim().min(1);
 const valuesSchema = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
 
-const AGENT_KEY = /^PLANE_API_KEY_([A-Z0-9_]+)$/;
+/** Secrets of which each agent has its own. */
+const OF_AGENT = /^(PLANE_API_KEY|AGENT_TOKEN)_([A-Z0-9_]+)$/;
 
 export interface Files {
   /** A file's text and its permission bits (0o600); undefined when there is none. Throws when it cannot be read. */
   read(path: string): { text: string; mode: number } | undefined;
 }
 
-/** A secret's values by its name, agents' keys included; the first value is the one to use, the others still count. */
+/** A secret's values by its name, agents' own included; the first value is the one to use, the others still count. */
 export type Secrets = Map<string, string[]>;
 
 interface Gathered {
@@ -57,7 +64,7 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
   const names = new Set(SECRET_NAMES);
   const kept = readSecretsFile(path, "SECRETS_FILE" in env, files, gathered);
   for (const name of [...Object.keys(env).map((given) => given.replace(/_FILE$/, "")), ...kept.keys()]) {
-    if (AGENT_KEY.test(name)) names.add(name);
+    if (OF_AGENT.test(name)) names.add(name);
   }
   for (const name of names) {
     const values = fromEnvironment(name, env, files, gathered) ?? kept.get(name) ?? [];
@@ -73,13 +80,19 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
   return gathered;
 }
 
-/** The `<AGENT>` of `PLANE_API_KEY_<AGENT>`. */
+/** The secrets that the environment and the files it names give: these win over what is kept in SECRETS_FILE. */
+export function givenSecrets(env: Record<string, string>, secretsFile: string, files: Files): Secrets {
+  const read: Files["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
+  return gatherSecrets(env, secretsFile, { read }).secrets;
+}
+
+/** The `<AGENT>` of `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`. */
 export function agentOf(name: string): string | undefined {
-  return AGENT_KEY.exec(name)?.[1];
+  return OF_AGENT.exec(name)?.[2];
 }
 
 function kindOf(name: string): SecretKind {
-  return SECRETS[name] ?? API_KEY;
+  return SECRETS[name] ?? (name.startsWith("AGENT_TOKEN_") ? AGENT_TOKEN : API_KEY);
 }
 
 function fromEnvironment(name: string, env: Record<string, string>, files: Files, gathered: Gathered) {
@@ -144,7 +157,7 @@ function readSecretsFile(path: string, named: boolean, files: Files, { problems,
   if (typeof json !== "object" || json === null || Array.isArray(json))
     return wrong("something that is no JSON object", "a JSON object of names and secrets");
   for (const [name, value] of Object.entries(json)) {
-    if (!(name in SECRETS) && !AGENT_KEY.test(name)) {
+    if (!(name in SECRETS) && !OF_AGENT.test(name)) {
       const nearest = nearestName(name, SECRET_NAMES);
       wrong(`the unknown name ${JSON.stringify(name.slice(0, 60))}`, nearest ?? `one of ${SECRET_NAMES.join(", ")}`);
       continue;

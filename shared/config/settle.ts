@@ -1,4 +1,5 @@
 import type { Settings } from "../config.ts";
+import { agentTokens, isForAnAgent } from "./agent-tokens.ts";
 import type { Environment } from "./environment.ts";
 import { type FileSettings, settingName } from "./file.ts";
 import { agentOf, type Secrets } from "./secrets.ts";
@@ -18,6 +19,7 @@ export function settle(
   const all = (name: string) => secrets.get(name) ?? [];
   const first = (name: string) => all(name)[0] ?? "";
   const storeUrl = all("STORE_URL")[0] ?? "file:./data";
+  const hookToken = all("OPENCLAW_HOOK_TOKEN")[0];
   const publicHost = env.PUBLIC_URL ? [new URL(env.PUBLIC_URL).hostname] : [];
   return {
     ...file,
@@ -46,14 +48,19 @@ export function settle(
         chat: env.TELEGRAM_CHAT_ID ?? "",
         webhookSecrets: all("TELEGRAM_WEBHOOK_SECRET"),
         allowedUsers: env.TELEGRAM_ALLOWED_USERS,
+        mode: env.TELEGRAM_MODE ?? (env.PUBLIC_URL ? "webhook" : "polling"),
         apiRoot: env.TELEGRAM_API_ROOT,
       },
+    }),
+    ...((env.OPENCLAW_URL || hookToken) && {
+      openclaw: { ...(env.OPENCLAW_URL && { url: env.OPENCLAW_URL }), ...(hookToken && { token: hookToken }) },
     }),
     pollCron: env.POLL_CRON,
     locale: env.LOCALE,
     timezone: env.TIMEZONE,
     adminTokens: all("ADMIN_TOKEN"),
     tickTokens: all("TICK_TOKEN"),
+    agentTokens: agentTokens(secrets, file),
     logLevel: env.LOG_LEVEL,
     secretsFile: env.SECRETS_FILE,
     webhookLimit: env.WEBHOOK_MAX_BYTES,
@@ -71,7 +78,8 @@ function agentKeys(secrets: Secrets, file: FileSettings): Record<string, string>
 
 function secretValues(secrets: Secrets, file: FileSettings): string[] {
   const values = [...secrets].flatMap(([name, some]) => (name === "STORE_URL" ? some.flatMap(passwordsIn) : some));
-  return [...new Set([...values, ...file.forward.map(({ secret }) => secret)])];
+  const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake.secret] : []));
+  return [...new Set([...values, ...wakes, ...file.forward.map(({ secret }) => secret)])];
 }
 
 /** A store's password, as it stands in the URL and as it is. */
@@ -90,13 +98,17 @@ export function warningsAbout(settings: Settings, secrets: Secrets): string[] {
   const { plane, telegram } = settings;
   const strangers = [...secrets.keys()].filter((name) => {
     const agent = agentOf(name);
-    return agent && !settings.agents.some((known) => settingName(known.name) === agent);
+    if (agent === undefined) return false;
+    if (name.startsWith("AGENT_TOKEN_")) return !isForAnAgent(agent, settings.agents);
+    return !settings.agents.some((known) => settingName(known.name) === agent);
   });
   const warnings = strangers.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
-  const weak = ["ADMIN_TOKEN", "TICK_TOKEN", "TELEGRAM_WEBHOOK_SECRET"].filter((name) =>
-    secrets.get(name)?.some((value) => value.length < STRONG),
+  const guarding = /^(?:ADMIN_TOKEN|TICK_TOKEN|TELEGRAM_WEBHOOK_SECRET|AGENT_TOKEN_.+)$/;
+  const weak = [...secrets].filter(
+    ([name, values]) => guarding.test(name) && values.some((one) => one.length < STRONG),
   );
-  warnings.push(...weak.map((name) => `${name} is shorter than ${STRONG} characters and could be guessed`));
+  warnings.push(...weak.map(([name]) => `${name} is shorter than ${STRONG} characters and could be guessed`));
+  warnings.push(...wakeWarnings(settings));
   if (!plane) return warnings;
   if (plane.webhookSecrets.length === 0)
     warnings.push("PLANE_WEBHOOK_SECRET is not set: webhooks are refused, and changes are seen only by polling");
@@ -104,4 +116,13 @@ export function warningsAbout(settings: Settings, secrets: Secrets): string[] {
   if (settings.adminTokens.length === 0)
     warnings.push("ADMIN_TOKEN is not set: /ready, /metrics and /dead-letters answer nobody");
   return warnings;
+}
+
+function wakeWarnings({ agents, openclaw }: Settings): string[] {
+  const woken = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, wake }] : []));
+  if (woken.length === 0) return [];
+  const names = (some: typeof woken) => some.map(({ name }) => name).join(", ");
+  if (!openclaw?.token) return [`OPENCLAW_HOOK_TOKEN is not set: ${names(woken)} cannot be woken`];
+  const nowhere = woken.filter(({ wake }) => !("url" in wake && wake.url) && !openclaw.url);
+  return nowhere.length > 0 ? [`OPENCLAW_URL is not set: ${names(nowhere)} cannot be woken`] : [];
 }

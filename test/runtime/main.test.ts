@@ -71,6 +71,24 @@ describe("The command line", () => {
     expect(out).not.toContain(ENV.PLANE_API_KEY);
   });
 
+  it("takes over what SECRETS_FILE says while it runs", async () => {
+    const { ADMIN_TOKEN, ...env } = ENV;
+    const cwd = folder();
+    const write = (token: string) =>
+      writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
+    write(ADMIN_TOKEN);
+    const { told } = run({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
+    await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    const url = /"url":"([^"]+)"/.exec(told.out)?.[1] ?? "";
+    write("another-admin-token-of-these-tests");
+    const status = async () => {
+      const headers = { authorization: "Bearer another-admin-token-of-these-tests" };
+      return (await fetch(`${url}/dead-letters`, { headers })).status;
+    };
+    await expect.poll(status, { timeout: 10_000 }).toBe(200);
+    expect(told.out).not.toContain("another-admin-token");
+  });
+
   it("says why it cannot start and exits 1 when the store is open elsewhere", async () => {
     const cwd = folder();
     const first = run({ ...ENV, STORE_URL: "file:./kept" }, cwd);

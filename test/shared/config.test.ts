@@ -15,12 +15,15 @@ describe("Settings without any", () => {
       timezone: "UTC",
       adminTokens: [],
       tickTokens: [],
+      agentTokens: [],
       logLevel: "info",
       secretsFile: "data/secrets.json",
       webhookLimit: 16_777_216,
       agents: [],
+      done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
       states: {},
       notifications: [],
+      progress: true,
       forward: [],
       secrets: [],
     });
@@ -81,6 +84,7 @@ describe("Plane and Telegram", () => {
       chat: -1001234567890,
       webhookSecrets: [],
       allowedUsers: [12, 34],
+      mode: "polling",
       apiRoot: "https://api.telegram.org",
     });
   });
@@ -88,6 +92,15 @@ describe("Plane and Telegram", () => {
   it("need the bot's token and the chat together", () => {
     const problems = problemsOf({ ...PLANE, TELEGRAM_BOT_TOKEN: TELEGRAM.TELEGRAM_BOT_TOKEN });
     expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
+  });
+
+  it("let Telegram call where it can, and ask it where it cannot", () => {
+    const modeOf = (env: Record<string, string>) => settingsOf({ ...PLANE, ...TELEGRAM, ...env }).telegram?.mode;
+    const PUBLIC_URL = "https://crew.example.com";
+    expect(modeOf({})).toBe("polling");
+    expect(modeOf({ PUBLIC_URL })).toBe("webhook");
+    expect(modeOf({ PUBLIC_URL, TELEGRAM_MODE: "polling" })).toBe("polling");
+    expect(problemsOf({ ...PLANE, ...TELEGRAM, TELEGRAM_MODE: "webhook" })).toMatchObject([{ name: "TELEGRAM_MODE" }]);
   });
 
   it("are refused as Telegram without Plane", () => {

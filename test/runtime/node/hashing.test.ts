@@ -16,6 +16,19 @@ describe("Node's hashing", () => {
     );
   });
 
+  it("gives the same SHA-256 of what comes in pieces as of the whole, as the Web's does", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 })), async (pieces) => {
+        const whole = await webHashing.sha256Hex(Uint8Array.from(pieces.flatMap((piece) => [...piece])));
+        for (const hashing of [nodeHashing, webHashing]) {
+          const hash = hashing.sha256();
+          for (const piece of pieces) hash.update(piece);
+          expect(hash.hex()).toBe(whole);
+        }
+      }),
+    );
+  });
+
   it("takes and refuses the same signatures as the Web's, whatever their length", async () => {
     const checks = [nodeHashing, webHashing].map((hashing) => hashing.hmacCheck("the secret"));
     const verdicts = (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) =>

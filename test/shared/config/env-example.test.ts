@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
+import { PROVISION_ONLY } from "../../../shared/config/provision.ts";
 import { SECRET_NAMES } from "../../../shared/config/secrets.ts";
 import { PLANE, settingsOf, TELEGRAM } from "./given.ts";
 
@@ -14,7 +15,8 @@ const examples = lines.flatMap((line, i) => {
 
 describe(".env.example", () => {
   it("names every setting once and no other", () => {
-    const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, "PLANE_API_KEY_<AGENT>"];
+    const agents = ["PLANE_API_KEY_<AGENT>", "AGENT_TOKEN_<AGENT>"];
+    const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...PROVISION_ONLY, ...agents];
     expect(examples.map(({ name }) => name).sort()).toEqual(known.sort());
   });
 
@@ -24,7 +26,9 @@ describe(".env.example", () => {
 
   it("says of each secret that it is one", () => {
     for (const { name, above } of examples)
-      expect(above.includes("(secret"), name).toBe(SECRET_NAMES.includes(name) || name.includes("<"));
+      expect(above.includes("(secret"), name).toBe(
+        [...SECRET_NAMES, ...PROVISION_ONLY].includes(name) || name.includes("<"),
+      );
   });
 
   it("sets nothing as it stands", () => {

@@ -37,7 +37,8 @@ describe("GROUNDCREW_CONFIG", () => {
       {
         name: "GROUNDCREW_CONFIG agnets",
         given: "a name that is not known here",
-        wanted: "agents (known here: agents, states, notifications, forward)",
+        wanted:
+          "agents (known here: agents, done, budget, states, notifications, progress, forward, provision, canary)",
       },
     ]);
   });

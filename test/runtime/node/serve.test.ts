@@ -1,0 +1,38 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { setTimeout as passing } from "node:timers/promises";
+import { Hono } from "hono";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { serve } from "../../../runtime/node/serve.ts";
+import { createLog } from "../../../shared/log.ts";
+
+/** The limit of a request, here in milliseconds of real time. */
+const WHOLE = 400;
+
+/** Sends a body that takes more than twice the limit to come; the answer's status, or why there was none. */
+async function sendSlowly(url: string): Promise<number | string> {
+  const sending = request(url, { method: "PUT", headers: { "content-length": 10 } });
+  const outcome = Promise.race([
+    once(sending, "response").then(([response]) => response.statusCode),
+    once(sending, "error").then(([error]) => error.code),
+  ]).catch((error) => error.code);
+  for (let i = 0; i < 10; i += 1) {
+    sending.write("x");
+    await passing(WHOLE / 4);
+  }
+  sending.end();
+  return outcome;
+}
+
+describe("a request that takes longer to come than it may", () => {
+  it("is answered where bodies stream, and gets no answer anywhere else", async () => {
+    const app = new Hono().put("/*", async (c) => c.text(await c.req.text()));
+    const log = createLog({ level: "error", write: () => {}, clock: Date.now });
+    const served = await serve({ app, host: "127.0.0.1", port: 0, log, streams: ["/streams"], whole: WHOLE });
+    onTestFinished(() => served.stop(0));
+    const paths = ["/streams?name=x", "/other", "/streams/other"];
+    const [streamed, ...others] = await Promise.all(paths.map((path) => sendSlowly(served.url + path)));
+    expect(streamed).toBe(200);
+    expect(others).toEqual(["ECONNRESET", "ECONNRESET"]);
+  });
+});
