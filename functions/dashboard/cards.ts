@@ -5,6 +5,8 @@ import { keys } from "../../shared/observe/keys.ts";
 import { labelName, type Person, person } from "../../shared/observe/names.ts";
 import type { Ms } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { liveClaims } from "../../shared/work/claims.ts";
+import { isInReview } from "../../shared/work/there.ts";
 import { type Card, columnOf } from "./columns.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "wait">;
@@ -19,8 +21,14 @@ export async function cardsOf(
   items: readonly KeptItem[],
 ): Promise<Card[]> {
   const identifiers = new Map(projects.map(({ id, identifier }) => [id, identifier]));
-  const [names, blockers] = await Promise.all([namesOf(deps, items), blockersOf(deps, items)]);
-  return items.map((item) => {
+  const ids = items.map(({ snapshot }) => snapshot.id);
+  const [names, blockers, claims] = await Promise.all([
+    namesOf(deps, items),
+    blockersOf(deps, items),
+    liveClaims(deps, ids),
+  ]);
+  return items.map((item, i) => {
+    const claim = claims[i];
     const { snapshot } = item;
     const { id, project, sequence, word, priority, due } = snapshot;
     const identifier = identifiers.get(project) ?? "?";
@@ -37,6 +45,8 @@ export async function cardsOf(
       priority,
       due,
       ...(agents.length > 0 && { agent: agents.join(", ") }),
+      ...(claim && { held: { by: claim.agent, since: claim.since, until: claim.until } }),
+      ...(isInReview(item) && { review: true as const }),
       assignees: assignees.map((one) => one.name),
       labels,
       blockers: item.blockers.flatMap((one) => {

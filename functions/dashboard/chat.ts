@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/deps.ts";
 import { type ChatMessage, messages } from "../../shared/why/chat.ts";
+import { maySteer } from "./say.ts";
 
 /** The chats as the people in them see them, the newest message first. */
 export const chat: Route = { path: "/api/chat", access: "page", app };
 
 const SHOWN = 60;
 
-function app({ store }: Pick<Deps, "store">): Hono {
+function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
   return new Hono().get("/", async (c) => {
     const { rows, next } = await store.scan<ChatMessage>(messages, c.req.query("before") || undefined, SHOWN);
     const told = rows.map(({ key, value }) => {
@@ -16,6 +17,6 @@ function app({ store }: Pick<Deps, "store">): Hono {
       const [notices = 1, editedAt] = shown.at(-1) ?? [];
       return { id: key, ...message, at, notices, edits: shown.length - 1, ...(shown.length > 1 && { editedAt }) };
     });
-    return c.json({ messages: told, ...(next !== undefined && { next }) });
+    return c.json({ messages: told, write: maySteer(settings.telegram), ...(next !== undefined && { next }) });
   });
 }

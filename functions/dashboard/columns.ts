@@ -1,3 +1,4 @@
+import type { Ms } from "../../shared/store/port.ts";
 import type { KeptItem, Priority, Word } from "../../shared/task/snapshot.ts";
 
 /** Where a card stands. */
@@ -17,6 +18,10 @@ export interface Card {
   due: string | null;
   /** Absent: it is no agent's. */
   agent?: string;
+  /** The agent that works on it, store times; its claim ends at `until` unless renewed. */
+  held?: { by: string; since: Ms; until: Ms };
+  /** Finished, and a human looks at it before it is done. */
+  review?: true;
   assignees: string[];
   labels: string[];
   blockers: { id: string; key: string; title: string }[];

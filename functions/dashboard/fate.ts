@@ -17,7 +17,14 @@ export type Fate =
   /** It will be in a message that is there already, with its next edit. */
   | { is: "folded"; message: Key }
   | { is: "delivered"; at: Ms; message?: Key; repeat?: true }
-  | { is: "set_aside"; reason: string };
+  | { is: "set_aside"; reason: string }
+  /** Somebody has muted what it is about. */
+  | { is: "muted" }
+  /** It is Groundcrew's own work from here on: what comes of it is told where it happens. */
+  | { is: "passed_on" };
+
+/** What goes through these queues leaves no receipt. */
+const INSIDE: readonly Asked["queue"][] = ["work", "wake"];
 
 /** So many dead letters are looked through, oldest first. */
 const DEAD = 1_000;
@@ -31,13 +38,16 @@ export function createFates({ store }: Pick<Deps, "store">): (asked: readonly As
       store.read<Delivery>(told.map(({ job }) => deliveryKey(job))),
       store.read<Receipt>(sent.map(({ job }) => receiptKey(job))),
     ]);
-    const records = [...new Set(deliveries.flatMap((delivery) => delivery?.value.record ?? []))];
+    const records = [
+      ...new Set(deliveries.flatMap((delivery) => (delivery && !delivery.value.muted ? delivery.value.record : []))),
+    ];
     const read = await store.read<ChatMessage>(records);
     const messages = new Map(records.map((record, i) => [record, read[i]?.value]));
     const fates = new Map<string, Fate>();
     told.forEach(({ job }, i) => {
       const delivery = deliveries[i]?.value;
-      if (delivery) fates.set(job, inMessage(delivery, messages.get(delivery.record)));
+      if (delivery)
+        fates.set(job, delivery.muted ? { is: "muted" } : inMessage(delivery, messages.get(delivery.record)));
     });
     sent.forEach(({ job }, i) => {
       const receipt = receipts[i]?.value;
@@ -45,11 +55,12 @@ export function createFates({ store }: Pick<Deps, "store">): (asked: readonly As
     });
     const open = asked.filter(({ job }) => !fates.has(job));
     if (open.length === 0) return fates;
-    const dead = await Promise.all((["outbox", "forward"] as const).map((queue) => store.dead(queue, DEAD)));
+    const dead = await Promise.all((["outbox", "forward", ...INSIDE] as const).map((queue) => store.dead(queue, DEAD)));
     const reasons = new Map(dead.flat().map(({ queue, id, reason }) => [`${queue} ${id}`, reason]));
     for (const { job, queue } of open) {
       const reason = reasons.get(`${queue} ${job}`);
-      fates.set(job, reason === undefined ? { is: "waiting" } : { is: "set_aside", reason });
+      if (reason !== undefined) fates.set(job, { is: "set_aside", reason });
+      else fates.set(job, { is: INSIDE.includes(queue) ? "passed_on" : "waiting" });
     }
     return fates;
   };

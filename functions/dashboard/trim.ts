@@ -1,10 +1,15 @@
+import { auditSets } from "../../shared/audit.ts";
 import type { Deps, Tick } from "../../shared/deps.ts";
 import type { SetName } from "../../shared/store/port.ts";
 import { messages } from "../../shared/why/chat.ts";
 import { trail } from "../../shared/why/trail.ts";
 
-/** So many of each are kept at most, whatever their age: about 35 MB of trail (1.7 KB a line, measured) and 10 MB of messages. */
+/**
+ * So many of each are kept at most, whatever their age: about 35 MB of trail (1.7 KB a line, measured), 10 MB of messages
+ * and 80 MB of the audit (0.8 KB a line, measured), which ten agents fill in a month at 333 calls a day each.
+ */
 const LIMITS: readonly [SetName, number][] = [
+  [auditSets.all, 100_000],
   [trail, 20_000],
   [messages, 5_000],
 ];

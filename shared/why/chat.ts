@@ -1,4 +1,5 @@
 import type { Json, Key, Ms, Put, SetName } from "../store/port.ts";
+import type { Button } from "../telegram/bot.ts";
 import type { RichText } from "../telegram/text.ts";
 import { descending, TRAIL_MS } from "./trail.ts";
 
@@ -12,6 +13,15 @@ export interface ChatMessage extends RichText {
   repeat: boolean;
   /** How many notices it showed since when (our clock), oldest first: the sending, then the edits. */
   shown: [notices: number, at: Ms][];
+  /** Rows of what can be pressed under it. */
+  buttons?: Button[][];
+  /** The person who said it to us; absent: Groundcrew says it. */
+  by?: string;
+}
+
+/** Where the message with Telegram's number is kept as people see it: found by `sentKey`. */
+export interface Sent {
+  record: Key;
 }
 
 /** Which message tells of a job's notice: found by `deliveryKey`. */
@@ -22,6 +32,8 @@ export interface Delivery {
   record: Key;
   /** Which of the message's notices it is: shown as soon as the message shows so many. */
   notice: number;
+  /** Nobody was told: somebody had muted what it is about. */
+  muted?: true;
 }
 
 export const messages: SetName = "messages";
@@ -32,6 +44,16 @@ const SHOWN = 50;
 /** A message's place stays the same when it is deleted in the chat and sent anew. */
 export function messageKey(chat: string | number, messageId: number, since: Ms): Key {
   return `message:${descending(since)}:${chat}:${messageId}`;
+}
+
+/** What is kept of a message that can be edited or answered, by Telegram's number. */
+export function sentKey(chat: string | number, messageId: number): Key {
+  return `sent:${chat}:${messageId}`;
+}
+
+/** Something people see in a chat that has no number of Telegram's: what they said themselves, and what only the page shows. */
+export function saidKey(chat: string | number, job: string, at: Ms): Key {
+  return `message:${descending(at)}:${chat}:${encodeURI(job)}`;
 }
 
 /** Kept once a job's notice is in a message, or on its way into one. */

@@ -1,5 +1,5 @@
 import type { Key, Ms, Put, Rev, SetName } from "../store/port.ts";
-import { type Event, eventName, type Facts, type Held } from "../task/events.ts";
+import { type Action, type Event, eventName, type Facts, type Held } from "../task/events.ts";
 
 /** What was decided stays to be looked at for so long. */
 export const TRAIL_MS: Ms = 7 * 86_400_000;
@@ -8,7 +8,7 @@ export const TRAIL_MS: Ms = 7 * 86_400_000;
 export interface Asked {
   rule: string;
   target: string;
-  queue: "outbox" | "forward";
+  queue: Action["queue"];
   job: string;
 }
 

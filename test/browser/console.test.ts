@@ -10,7 +10,7 @@ afterAll(closeShared);
 
 describe.skipIf(!chromiumIsHere())("The demo's console in Chromium", () => {
   test("a person drags, loses and doubles webhooks and kills Groundcrew, and nothing is lost or doubled", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

@@ -57,6 +57,7 @@ export async function startCrew(env: Record<string, string> = {}) {
     ada,
     thot,
     store,
+    deps: () => runtime.deps,
     stop: () => runtime.stop(),
     async restart() {
       runtime = await start(Number(new URL(url).port));

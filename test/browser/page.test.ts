@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { workFor } from "../../shared/work/work.ts";
 import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
 import { ADMIN, startCrew } from "./crew.ts";
 
@@ -69,6 +70,24 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     expect(await one.textContent('tr:has-text("assigned to thot") .answer')).toContain("no rule asks for it");
     expect(await two.textContent("#why-head")).toBe("Pourquoi");
     await two.waitForSelector('tr:has-text("terminée")');
+    expect([...one.wrongs, ...two.wrongs]).toEqual([]);
+  });
+
+  test("who holds a task, and that it waits for a review, is seen on its card", async () => {
+    const crew = await startCrew();
+    const [one, two] = await Promise.all([signedIn(crew.url), signedIn(crew.url, { locale: "fr-FR", alone: true })]);
+    crew.plane.addItem(crew.project, { name: "Write the guide", assignees: [crew.thot] });
+    await one.waitForSelector(column("todo", "Write the guide"), { timeout: 15_000 });
+    await workFor(crew.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
+    await one.waitForSelector(`${column("todo", "Write the guide")} .held`, { timeout: 15_000 });
+    expect(await one.textContent(".held")).toMatch(/^held by Thot until \d\d:\d\d$/);
+    await two.waitForSelector(".held:has-text('tenue par Thot jusqu’à')", { timeout: 15_000 });
+    const unsure = { status: "done", text: "Written.", confidence: 0.5 } as const;
+    const thot = () => workFor(crew.deps(), { name: "Thot", role: "worker" });
+    await thot().setStatus("ONB-1", { status: "in_progress" });
+    await thot().setStatus("ONB-1", unsure);
+    await one.waitForSelector(".card .waits:has-text('Waits for your review')", { timeout: 15_000 });
+    await two.waitForSelector(".card .waits:has-text('Attend votre relecture')", { timeout: 15_000 });
     expect([...one.wrongs, ...two.wrongs]).toEqual([]);
   });
 

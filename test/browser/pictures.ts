@@ -8,7 +8,7 @@ import { launch } from "./browser.ts";
 
 /** Makes the pictures of the README from the running demo: `node test/browser/pictures.ts`. */
 const TO = "docs/pictures";
-const LARGEST = 200_000;
+const LARGEST = 280_000;
 
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-pictures-"));
 const demo = await startDemo(settingsOf({ PORT: "0" }), {
@@ -33,8 +33,9 @@ async function picture(page: Page, name: string) {
 try {
   const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 850 } });
   await page.goto(demo.url);
-  await page.waitForSelector('.fate[data-is="delivered"]', { timeout: 60_000 });
-  await page.waitForSelector('[data-column="in_progress"] .card >> nth=1');
+  // A question waits for its answer, and something is done already.
+  await page.waitForSelector("#messages .row button", { timeout: 60_000 });
+  await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
   await picture(page, "board");
   await demo.finished;
   await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
@@ -42,7 +43,7 @@ try {
   await picture(page, "dark");
   await page.emulateMedia({ colorScheme: "light" });
   await page.click("#console summary");
-  await page.click('.card:has-text("Deploy it to staging") > button');
+  await page.click('.card:has-text("Build the container image") > button');
   await page.waitForSelector("#why-of .chip");
   await picture(page, "why");
   const phone = await browser.newPage({ locale: "fr-FR", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 });

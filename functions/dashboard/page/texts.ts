@@ -12,17 +12,23 @@ export type TextName =
   | Prefixed<"event", EventKind>
   | Prefixed<"priority", Priority>
   | Prefixed<"word", Word>
-  | Prefixed<"via", "webhook" | "read" | "relations">
-  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside">
-  | Prefixed<"held", "no_rule" | "muted" | "not_set_up">
+  | Prefixed<"via", "webhook" | "read" | "relations" | "bridge">
+  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
+  | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
   | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
   | Prefixed<"live", "on" | "lost" | "wait" | "full">
   | Prefixed<"sign", "in" | "out" | "token" | "why" | "go">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
   | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">
-  | Prefixed<"card", "agent" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody">
-  | Prefixed<"chat", "edited" | "notices" | "of">
+  | Prefixed<
+      "card",
+      "agent" | "held" | "held.title" | "review" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody"
+    >
+  | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint">
   | Prefixed<"news", "one" | "many">
+  | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
+  | Prefixed<"agents", "close" | "both" | "none">
+  | "agents"
   | "board"
   | "why"
   | "chat"

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { board } from "../../../functions/dashboard/board.ts";
+import { revisionOf } from "../../../functions/dashboard/revision.ts";
 import { why } from "../../../functions/dashboard/why.ts";
 import type { Deps } from "../../../shared/deps.ts";
+import { workFor } from "../../../shared/work/work.ts";
 import { createCrew } from "../../crew.ts";
 
 const boardAnswer = z.looseObject({
@@ -63,6 +65,21 @@ test("tasks stand by their state, those that wait for others with the blocked on
   expect(await column("todo")).toEqual(["ONB-5", "ONB-4", "ONB-3"]);
   const card = (await get()).columns.find(({ name }) => name === "blocked")?.cards[0];
   expect(card).toMatchObject({ agent: "Thot", assignees: ["thot"], blockers: [{ key: "ONB-1" }] });
+});
+
+test("a card tells which agent holds its task and until when; the page hears of it", async () => {
+  const { crew, thot, onb, get } = await begun();
+  crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
+  await crew.begin();
+  const card = async () => (await get()).columns[0]?.cards[0];
+  expect(await card()).not.toHaveProperty("held");
+  const revision = () => revisionOf(crew.store);
+  const before = await revision();
+  const { since, until } = await workFor(crew.deps, { name: "Thot", role: "worker" }).claim("ONB-1");
+  expect(await card()).toMatchObject({ held: { by: "Thot", since, until } });
+  expect(await revision()).not.toBe(before);
+  crew.pass(until - since);
+  expect(await card()).not.toHaveProperty("held");
 });
 
 test("what was done since Groundcrew watches is shown, the latest first; what was done before is not", async () => {

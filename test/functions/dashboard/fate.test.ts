@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createFates, type Fate } from "../../../functions/dashboard/fate.ts";
+import { mutePut } from "../../../functions/telegram/mutes.ts";
 import type { ChatMessage } from "../../../shared/why/chat.ts";
 import { messages, receiptKey } from "../../../shared/why/chat.ts";
 import type { Asked } from "../../../shared/why/trail.ts";
@@ -83,4 +84,31 @@ test("a forwarded event has its receipt", async () => {
   expect([...(await fates(asked)).values()]).toEqual([{ is: "waiting" }]);
   await rig.store.commit({ put: [{ key: receiptKey("item:1:2:created:x y"), value: { at: 7 } }] });
   expect([...(await fates(asked)).values()]).toEqual([{ is: "delivered", at: 7 }]);
+});
+
+test("what is Groundcrew's own work is passed on, unless it was set aside", async () => {
+  const { rig } = await withNotices(1);
+  const inside = (queue: "work" | "wake", job: string): Asked => ({ rule: "work.check", target: "check", queue, job });
+  await rig.store.commit({ jobs: [{ id: "bad", queue: "work", lane: "work", body: {} }] });
+  const [bad] = await rig.store.take("work", 1_000, 1);
+  if (bad) await rig.store.settle(bad, { dead: "nobody knows it" });
+  const fates = await createFates(rig)([inside("work", "good"), inside("work", "bad")]);
+  expect([...fates]).toEqual([
+    ["good", { is: "passed_on" }],
+    ["bad", { is: "set_aside", reason: "nobody knows it" }],
+  ]);
+  expect(kinds([...(await createFates(rig)([inside("wake", "good")])).values()])).toEqual(["passed_on"]);
+});
+
+test("a notice that somebody has muted is told to nobody, and says so", async () => {
+  const { rig, fates } = await withNotices(2);
+  await rig.store.commit({ put: [mutePut("item-2", { by: "Ada", at: rig.time.now })] });
+  await rig.run();
+  expect(kinds(await fates())).toEqual(["delivered", "muted"]);
+  expect(
+    rig.telegram
+      .chat(CHAT)
+      .messages.map(({ text }) => text)
+      .join(),
+  ).not.toContain("ONB-2");
 });

@@ -17,7 +17,8 @@ function drawBoard(board) {
     const frame = root.querySelector('[data-column="' + column.name + '"]');
     frame.querySelector("h3 span").textContent = t("column." + column.name);
     frame.querySelector("h3 b").textContent = column.total;
-    const rows = column.cards.length > 0 ? column.cards : [{ id: "none" }];
+    // Plane moves a task's time without anything that is shown: that is no news.
+    const rows = column.cards.length > 0 ? column.cards.map((card) => ({ ...card, at: undefined })) : [{ id: "none" }];
     list(frame.querySelector("ul"), rows, (card) => card.id, (card) => (card.id === "none" ? nothing() : drawCard(card)));
   }
   root.querySelector(".beyond")?.remove();
@@ -50,8 +51,10 @@ function drawCard(card) {
       done && who && h("span", { class: "who", "data-agent": card.agent ? "yes" : "no" }, who.slice(0, 80)),
       !done && card.due && h("span", { class: "due", "data-late": late ? "yes" : "no" }, t(late ? "card.overdue" : "card.due", { day: day(card.due) }))),
     written("span", card.title, 200),
-    !done && (who || blockers) && h("span", { class: "line" },
+    !done && (who || blockers || card.held || card.review) && h("span", { class: "line" },
       who && h("span", { class: "who", "data-agent": card.agent ? "yes" : "no", title: card.agent ? t("card.agent", { who }) : undefined }, who.slice(0, 80)),
+      card.held && h("span", { class: "held", title: t("card.held.title", { since: when(card.held.since) }) }, t("card.held", { who: card.held.by, until: clock(card.held.until) })),
+      card.review && h("span", { class: "waits" }, t("card.review")),
       blockers && h("span", { class: "waits" }, t("card.blockers", { keys: blockers }))));
   const out = away(card.url, { class: "out", "aria-label": t("card.open", { key: card.key }), title: t("card.open", { key: card.key }), tabindex: -1 }, "↗");
   return h("li", { class: "card", "data-state": card.column }, shown, out);

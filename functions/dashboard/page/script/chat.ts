@@ -15,13 +15,48 @@ function drawMessages(messages) {
 }
 
 function drawMessage(message) {
-  return h("li", { class: "message" },
+  return h("li", { class: message.by ? "message mine" : "message" },
     h("div", { class: "text", dir: "auto" }, rich(message.text, message.entities ?? [])),
+    (message.buttons ?? []).map((row) => h("div", { class: "row" }, row.map(({ text, data }) =>
+      h("button", { type: "button", class: "go", onclick: (event) => press(event.currentTarget, message.id, data) }, text)))),
     h("div", { class: "meta" },
-      h("span", {}, t("chat.of", { chat: message.chat })),
+      message.by ? written("span", message.by, 60) : h("span", {}, t("chat.of", { chat: message.chat })),
       h("time", { datetime: new Date(message.at).toISOString() }, when(message.at)),
       message.notices > 1 && h("span", {}, t("chat.notices", { n: message.notices })),
       message.edits > 0 && h("span", {}, t("chat.edited", { at: when(message.editedAt) }))));
+}
+
+const send = (path, body) => ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, language: lang }) });
+
+/** Says to Groundcrew what is written under the chat; the answer comes as a message. */
+async function sayIt(event) {
+  event.preventDefault();
+  const text = at("say-text").value.trim();
+  if (!text) return;
+  const button = at("say").querySelector("button");
+  button.disabled = true;
+  at("say-problem").textContent = "";
+  try {
+    await send("/api/chat", { text });
+    at("say-text").value = "";
+    at("messages").scrollTop = at("messages").scrollHeight;
+  } catch (thrown) {
+    at("say-problem").textContent = thrown.message;
+  }
+  button.disabled = false;
+  at("say-text").focus();
+}
+
+async function press(button, message, data) {
+  button.disabled = true;
+  at("say-problem").textContent = "";
+  try {
+    await send("/api/chat/press", { message, data });
+  } catch (thrown) {
+    at("say-problem").textContent = thrown.message;
+    refresh();
+  }
+  setTimeout(() => { button.disabled = false; }, 2_000);
 }
 
 /** A text cut at every border of an entity, each piece in the elements that hold there. */

@@ -35,7 +35,11 @@ export async function refresh() {
     await Promise.all([
       part("board", "/api/board" + query, showBoard),
       part("why", whyPath(), (answer) => showTrail(answer)),
-      part("chat", "/api/chat", (answer) => drawMessages(answer.messages)),
+      part("chat", "/api/chat", (answer) => {
+        at("say").hidden = !answer.write;
+        drawMessages(answer.messages);
+      }),
+      part("agents", "/api/agents", drawAgents),
     ]);
   }
   working = false;
@@ -107,6 +111,7 @@ function view(name) {
 
 function showSignIn() {
   source?.close();
+  forgetToken();
   at("sign-in").hidden = false;
   at("lost").hidden = true;
   document.body.classList.add("signed-out");
@@ -135,6 +140,7 @@ function start() {
 }
 
 at("sign-in").addEventListener("submit", signIn);
+at("say").addEventListener("submit", sayIt);
 at("sign-out").addEventListener("click", () => ask("/api/session", { method: "DELETE" }).then(() => location.reload()));
 at("projects").addEventListener("change", (event) => {
   project = event.target.value;

@@ -25,6 +25,7 @@ function t(name, values) {
 function sayAll() {
   document.documentElement.lang = lang;
   for (const el of document.querySelectorAll("[data-text]")) el.textContent = t(el.dataset.text);
+  for (const el of document.querySelectorAll("[data-hint]")) el.placeholder = t(el.dataset.hint);
 }
 
 /** The time of day; with the day when it is another one than today. */
@@ -33,6 +34,11 @@ function when(at) {
   const today = new Date().toDateString() === date.toDateString();
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   return date.toLocaleString(lang, today ? { ...time, second: "2-digit" } : { ...time, day: "numeric", month: "short" });
+}
+
+/** The time of day, to the minute. */
+function clock(at) {
+  return new Date(at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
 /** A day as Plane writes it, YYYY-MM-DD. */

@@ -94,7 +94,7 @@ main h2 { padding: 0 2px 6px; }
   header { padding: 8px 12px; gap: 6px 8px; }
   header select { padding: 3px 4px; }
   #projects { max-width: 34vw; }
-  #language { width: 82px; }
+  #language { width: 92px; }
   #health { order: 5; margin-left: 0; flex: 1 1 50%; }
   header .pick:last-of-type { order: 6; }
   #live { margin-left: auto; font-size: 0; }

@@ -31,7 +31,16 @@ export const PARTS = `
 .due[data-late="yes"] { color: var(--bad); }
 .who[data-agent="yes"] { color: var(--accent); }
 .who[data-agent="yes"]::before { content: "◆"; font-size: 8px; vertical-align: 1px; margin-right: 4px; }
+.held { color: var(--accent); }
 .waits { color: var(--blocked); }
+
+#agents { flex: none; max-height: 60%; overflow: auto; padding: 6px 2px 0; }
+#agents summary { color: var(--muted); cursor: pointer; }
+#agent-list { display: flex; flex-wrap: wrap; gap: 6px 20px; padding: 6px 0; }
+#agent-token { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; }
+#agent-token input { flex: 1 1 300px; min-width: 0; font-family: var(--mono); }
+#agent-once { flex-basis: 100%; color: var(--warm); }
+#agent-problem { color: var(--bad); }
 
 #why > h2 { display: inline; }
 #why .hint { display: none; }
@@ -73,6 +82,17 @@ b[data-event="started"] { color: var(--in_progress); }
   overflow-wrap: anywhere; unicode-bidi: plaintext;
 }
 .message .meta { display: flex; gap: 0 8px; flex-wrap: wrap; font-size: 11.5px; color: var(--muted); padding: 1px 4px; }
+.message .row { display: flex; flex-wrap: wrap; gap: 6px; padding: 5px 0 2px; }
+.message .row button { border-color: var(--accent); color: var(--accent); overflow-wrap: anywhere; text-align: start; }
+.message .row button:disabled { opacity: .5; cursor: default; }
+.message.mine { margin-left: auto; text-align: end; }
+.message.mine .text { background: color-mix(in srgb, var(--accent) 14%, var(--sheet)); border-radius: 12px 4px 12px 12px; text-align: start; }
+.message.mine .meta { justify-content: flex-end; }
+#say { display: flex; flex-wrap: wrap; gap: 6px; padding-top: 8px; }
+#say input { flex: 1; min-width: 0; }
+#say button { border: 0; border-radius: 6px; padding: 3px 12px; background: var(--accent); color: light-dark(#fff, #0d1512); }
+#say button:disabled { opacity: .5; }
+#say p:not(:empty) { flex-basis: 100%; color: var(--bad); }
 .message code { font-family: var(--mono); font-size: 12px; }
 
 @media (max-width: 1080px) { #columns { grid-template-columns: repeat(2, minmax(0, 1fr)); } }

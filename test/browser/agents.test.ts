@@ -1,0 +1,63 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { opened } from "../functions/dashboard/agent-crew.ts";
+import { ADMIN } from "../runtime/started.ts";
+import { chromiumIsHere, closeShared, openPage } from "./browser.ts";
+
+afterAll(closeShared);
+
+describe.skipIf(!chromiumIsHere())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
+  test("AUTH-04 with the keyboard alone: a new token is shown once, then the old one is retired", async () => {
+    const crew = await opened();
+    const page = await openPage(crew.url);
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    await page.fill("#token", ADMIN);
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#agents summary");
+    await page.locator("#agents summary").press("Enter");
+    const renew = page.getByRole("button", { name: "New token Thot" });
+    await renew.press("Enter");
+    await expect.poll(() => asked.length).toBe(1);
+    expect(asked[0]).toContain("for Thot?");
+    expect(await page.isVisible("#agent-token")).toBe(false);
+
+    await renew.press("Enter");
+    const field = page.getByLabel("New token of Thot");
+    await field.waitFor();
+    const token = await field.inputValue();
+    expect(await page.evaluate("String(getSelection())")).toBe(token);
+    await expect.poll(() => crew.opens(token)).toBe(true);
+    const retire = page.getByRole("button", { name: "Retire the old one Thot" });
+    await retire.waitFor({ timeout: 15_000 });
+    expect(await field.inputValue()).toBe(token);
+    await page.selectOption("#language", "fr");
+    expect(await page.getByLabel("Nouveau jeton de Thot").inputValue()).toBe(token);
+    await page.selectOption("#language", "en");
+    await retire.waitFor();
+    await page.locator("#agent-close").press("Enter");
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
+    expect(await page.content()).not.toContain(token);
+
+    await retire.press("Enter");
+    await page.waitForSelector("#agent-told:has-text('Only the newest token of Thot')");
+    await retire.waitFor({ state: "detached", timeout: 15_000 });
+    await page.selectOption("#language", "fr");
+    await page.getByRole("button", { name: "Nouveau jeton Thot" }).waitFor();
+    expect(page.wrongs).toEqual([]);
+  });
+
+  test("what is refused is said beside the agents", async () => {
+    const crew = await opened({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+    const page = await openPage(crew.url, { width: 390, height: 800 });
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.fill("#token", ADMIN);
+    await page.press("#token", "Enter");
+    await page.click("#agents summary");
+    await page.getByRole("button", { name: "New token Thot" }).click();
+    await page.waitForSelector("#agent-problem:has-text('comes from the environment')");
+    expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+  });
+});

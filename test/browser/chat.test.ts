@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { startDemo } from "../../demo/start.ts";
+import { settingsOf } from "../shared/config/given.ts";
+import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
+import { ADMIN, startCrew } from "./crew.ts";
+
+afterAll(closeShared);
+
+const WAIT = { timeout: 15_000 };
+
+async function signedIn(url: string, options?: Parameters<typeof openPage>[1]): Promise<Opened> {
+  const page = await openPage(url, options);
+  await page.fill("#token", ADMIN);
+  await page.press("#token", "Enter");
+  await page.waitForSelector(".column");
+  return page;
+}
+
+async function write(page: Opened, text: string) {
+  await page.fill("#say-text", text);
+  await page.press("#say-text", "Enter");
+}
+
+const answer = (text: string) => `.message:not(.mine):has-text("${text}")`;
+
+describe.skipIf(!chromiumIsHere())("The page's chat in Chromium", { timeout: 60_000 }, () => {
+  test("sends a command by keyboard and shows it with its answer, within two seconds, in Telegram too", async () => {
+    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await signedIn(crew.url);
+    await page.waitForSelector("#say:not([hidden])");
+    const began = Date.now();
+    await write(page, "/plane status");
+    await page.waitForSelector(answer("Onboarding (ONB)"), WAIT);
+    console.log("from Enter to the answer on the page, ms:", Date.now() - began);
+    expect(Date.now() - began).toBeLessThan(process.env["FULL"] ? 2_000 : 6_000);
+    expect(await page.textContent(".message.mine .text")).toBe("/plane status");
+    expect(await page.inputValue("#say-text")).toBe("");
+    expect(await page.evaluate("document.activeElement.id")).toBe("say-text");
+    expect(
+      crew.telegram
+        .chat(4711)
+        .messages.map(({ text }) => text)
+        .join(),
+    ).toContain("Onboarding");
+    expect(page.wrongs).toEqual([]);
+  });
+
+  test("presses buttons: a question's answer takes the place of the question", async () => {
+    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await signedIn(crew.url);
+    for (const name of ["Mail to <b>Ada</b>", "Mail to Bob"]) crew.plane.addItem(crew.project, { name });
+    await page.waitForSelector('.card:has-text("Mail to Bob")', WAIT);
+    await write(page, "task mail");
+    const button = page.locator(".message .row button", { hasText: "Mail to <b>Ada</b>" });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(answer("Mail to <b>Ada</b>"), WAIT);
+    await expect.poll(() => page.locator(".message .row button").count(), WAIT).toBe(0);
+    expect(await page.evaluate("document.querySelectorAll('#messages b').length")).toBe(0);
+    expect(page.wrongs).toEqual([]);
+  });
+
+  test("speaks French with LOCALE auto and a French page, and its parts have names", async () => {
+    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
+    const page = await signedIn(crew.url, { locale: "fr-FR" });
+    await page.waitForSelector("#say:not([hidden])");
+    expect(await page.getByRole("textbox", { name: "Écrire à Groundcrew" }).count()).toBe(1);
+    expect(await page.getByRole("button", { name: "Envoyer" }).count()).toBe(1);
+    await write(page, "/plane aide");
+    await page.waitForSelector(answer("Ce que vous pouvez demander"), WAIT);
+    expect(page.wrongs).toEqual([]);
+  });
+
+  test("cannot be written into while nobody may steer", async () => {
+    const crew = await startCrew();
+    const page = await signedIn(crew.url);
+    expect(await page.isVisible("#say")).toBe(false);
+  });
+
+  test("on a phone the field fits the screen", async () => {
+    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await signedIn(crew.url, { width: 360, height: 740 });
+    await page.click('#views [data-view="chat"]');
+    await page.waitForSelector("#say:not([hidden])");
+    expect(await page.isVisible("#say-text")).toBe(true);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+  });
+
+  test("works in the demo, which has no settings", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-chat-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const demo = await startDemo(settingsOf({ PORT: "0" }), {
+      write: () => {},
+      colour: false,
+      pace: 2_500,
+      folder: relative(process.cwd(), join(folder, "demo")),
+    });
+    onTestFinished(() => demo.stop());
+    const page = await openPage(demo.url);
+    await page.waitForSelector(".card", { timeout: 30_000 });
+    await write(page, "/plane status");
+    await page.waitForSelector(answer("📊 Status"), WAIT);
+    await write(page, "/plane help");
+    await page.waitForSelector(answer("/plane assign"), WAIT);
+    await page.click('.message .row button:has-text("the commit")', { timeout: 35_000 });
+    await page.waitForSelector(answer("Answered by Admin (page)"), WAIT);
+    expect(page.wrongs).toEqual([]);
+  });
+});

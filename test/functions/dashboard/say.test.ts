@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { updateBodySchema } from "../../../shared/telegram/update-job.ts";
+import { messagePut } from "../../../shared/why/chat.ts";
+import { ADMIN, createDoors, tokenOf } from "../../doors.ts";
+
+const TELEGRAM = { TELEGRAM_BOT_TOKEN: "1000:of-the-page", TELEGRAM_CHAT_ID: "-100", TELEGRAM_ALLOWED_USERS: "7,8" };
+
+async function opened(env: Record<string, string> = TELEGRAM) {
+  const doors = await createDoors({ staff: () => env });
+  const post = async (path: string, body: unknown, token = ADMIN, headers = {}) => {
+    const response = await doors.ask(path, token, { method: "POST", body: JSON.stringify(body), headers });
+    const error = z.object({ error: z.object({ code: z.string() }) }).safeParse(await response.json());
+    return error.success ? `${response.status} ${error.data.error.code}` : String(response.status);
+  };
+  const heard = async () => {
+    const jobs = await doors.store.take("updates", 60_000, 10);
+    return jobs.map(({ body }) => updateBodySchema.parse(body));
+  };
+  return { doors, post, heard };
+}
+
+describe("what is written at the page", () => {
+  test("is heard as if the first allowed user had said it in the chat", async () => {
+    const { post, heard } = await opened();
+    expect(await post("/api/chat", { text: " /plane status ", language: "fr" })).toBe("202");
+    const [{ update, atPage } = { update: {} }] = await heard();
+    expect(update).toMatchObject({
+      message: { from: { id: 7, language_code: "fr" }, chat: { id: -100 }, text: "/plane status" },
+    });
+    expect(atPage).toBe(true);
+  });
+
+  test.each([
+    ["nothing", { text: "  " }],
+    ["more than a message holds", { text: "x".repeat(4_097) }],
+    ["something else", { txt: "hello" }],
+    ["a list", []],
+  ])("is refused when it is %s", async (_, body) => {
+    const { post, heard } = await opened();
+    expect(await post("/api/chat", body)).toBe("400 bad_request");
+    expect(await heard()).toEqual([]);
+  });
+
+  test("is refused without ADMIN_TOKEN, with an agent's token and from a foreign page", async () => {
+    const { post, heard } = await opened();
+    const text = { text: "/plane status" };
+    expect(await post("/api/chat", text, "nobody")).toMatch(/^401/);
+    expect(await post("/api/chat", text, tokenOf("Thot"))).toMatch(/^40[13]/);
+    expect(await post("/api/chat", text, ADMIN, { origin: "https://evil.example" })).toMatch(/^403/);
+    expect(await heard()).toEqual([]);
+  });
+
+  test("is refused while nobody may steer", async () => {
+    const { post } = await opened({ ...TELEGRAM, TELEGRAM_ALLOWED_USERS: "" });
+    expect(await post("/api/chat", { text: "/plane status" })).toBe("403 forbidden");
+    expect(await (await opened({})).post("/api/chat", { text: "/plane status" })).toBe("403 forbidden");
+  });
+});
+
+describe("what is pressed at the page", () => {
+  const KEY = "message:1:-100:5";
+  async function shown() {
+    const all = await opened();
+    const message = { text: "?", entities: [], chat: "-100", messageId: 5, at: 1, repeat: false };
+    const buttons = [[{ text: "Yes", data: "pick:abc:0" }]];
+    await all.doors.store.commit({ put: [messagePut(KEY, { ...message, shown: [[1, 1]], buttons })] });
+    return all;
+  }
+
+  test("is heard as a press of that message's button", async () => {
+    const { post, heard } = await shown();
+    expect(await post("/api/chat/press", { message: KEY, data: "pick:abc:0" })).toBe("202");
+    const [{ update } = { update: {} }] = await heard();
+    expect(update).toMatchObject({
+      callback_query: { from: { id: 7 }, message: { message_id: 5, chat: { id: -100 } }, data: "pick:abc:0" },
+    });
+  });
+
+  test("is refused when the message has no such button, or is none", async () => {
+    const { post, heard } = await shown();
+    expect(await post("/api/chat/press", { message: KEY, data: "pick:abc:1" })).toBe("409 conflict");
+    expect(await post("/api/chat/press", { message: "workspace", data: "pick:abc:0" })).toBe("409 conflict");
+    expect(await post("/api/chat/press", { message: KEY })).toBe("400 bad_request");
+    expect(await heard()).toEqual([]);
+  });
+});
