@@ -1,14 +1,16 @@
+import { heardCanary } from "../../shared/canary/heard.ts";
+import { isCanary } from "../../shared/canary/kept.ts";
 import type { Deps, Worker } from "../../shared/deps.ts";
 import { observeComment } from "../../shared/observe/comments.ts";
-import { type Delivery, hintOf, inboxBody, readDelivery } from "../../shared/observe/delivery.ts";
+import { type Delivery, hintOf, type InboxBody, inboxBody, readDelivery } from "../../shared/observe/delivery.ts";
 import { snapshotOf } from "../../shared/observe/door.ts";
 import { observeItem, type Source } from "../../shared/observe/item.ts";
 import { commentsJob, cyclesJob, projectsJob, readJob } from "../../shared/observe/jobs.ts";
-import type { KeptProject, KeptWorkspace } from "../../shared/observe/kept.ts";
+import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/kept.ts";
 import { keys } from "../../shared/observe/keys.ts";
 import { isReadable } from "../../shared/observe/projects.ts";
 import { readItem } from "../../shared/observe/read.ts";
-import type { Leased, Settlement } from "../../shared/store/port.ts";
+import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 
 const DONE: Settlement = { done: true };
@@ -39,6 +41,10 @@ export const inbox: Worker = {
       return DONE;
     }
     if (told.event === "other") return DONE;
+    if (told.event === "issue_comment" && isCanary(told.data)) {
+      await heardCanary(deps, told.data.comment_html, body.correlation);
+      return DONE;
+    }
     if (told.event === "project") {
       const cause = { cause: job.id, correlation: body.correlation };
       await deps.store.commit({ jobs: [projectsJob(cause, await deps.store.now())] });
@@ -64,26 +70,28 @@ function projectOf(told: Exclude<Delivery, { event: "other" | "project" }>): str
 
 /**
  * Until a project's first complete read its webhooks wait (rule 9). One whose project Plane did not list to us in a
- * reading since the webhook came is not ours to follow, nor are those of the next ten minutes: a busy project beside
- * ours must not cost a reading each.
+ * reading since the webhook was first held is not ours to follow, nor are those of the next ten minutes: a busy project
+ * beside ours must not cost a reading each.
  */
-async function hold(
-  deps: Deps,
-  job: Leased,
-  body: { correlation: string; receivedAt: number },
-  what: string,
-): Promise<Settlement> {
-  const [[read], [project]] = await Promise.all([
-    deps.store.read<{ at: number }>([keys.projectsRead]),
-    deps.store.read<KeptProject>([keys.project(what)]),
+async function hold(deps: Deps, job: Leased, { correlation }: InboxBody, what: string): Promise<Settlement> {
+  const { store } = deps;
+  const key = `held:${job.id}`;
+  const now = await store.now();
+  const [[read], [project], [held]] = await Promise.all([
+    store.read<KeptProjectsRead>([keys.projectsRead]),
+    store.read<KeptProject>([keys.project(what)]),
+    store.read<{ since: Ms }>([key]),
   ]);
-  if (!project && read && read.value.at >= body.receivedAt) {
-    deps.log.info("webhook of a project that is not followed", { correlation: body.correlation, project: what });
-    await deps.store.commit({ put: [{ key: keys.unfollowed(what), value: true, expires: UNFOLLOWED_MS }] });
+  const since = held?.value.since ?? now;
+  if (!project && read && read.value.at >= since) {
+    deps.log.info("webhook of a project that is not followed", { correlation, project: what });
+    await store.commit({ put: [{ key: keys.unfollowed(what), value: true, expires: UNFOLLOWED_MS }] });
     return DONE;
   }
-  const now = await deps.store.now();
-  await deps.store.commit({ jobs: [projectsJob({ cause: `hold:${job.id}`, correlation: body.correlation }, now)] });
+  await store.commit({
+    put: [{ key, value: { since }, expires: UNFOLLOWED_MS }],
+    jobs: [projectsJob({ cause: `hold:${job.id}`, correlation }, now)],
+  });
   return { retryAt: now + HOLD_MS * Math.min(job.tries, LONGEST_HOLDS) };
 }
 
@@ -111,7 +119,7 @@ async function observe(
     }
     case "issue_comment": {
       const item = await itemOf(deps, told.data.issue, source);
-      if (!item || item.gone !== undefined) return;
+      if (!item || item.gone !== undefined || item.snapshot.quiet) return;
       const { read } = await observeComment(deps, item, told.data, source);
       if (read) await deps.store.commit({ jobs: [commentsJob(source.project.id, told.data.issue, source)] });
     }

@@ -1,13 +1,13 @@
 import { type Context, Hono } from "hono";
-import type { z } from "zod";
 import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError, messageOf } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
-import type { inboxBody } from "../../shared/observe/delivery.ts";
+import type { InboxBody } from "../../shared/observe/delivery.ts";
 import type { Ms } from "../../shared/store/port.ts";
+import { createDeadline } from "./deadline.ts";
 import { createReceiver, type Received } from "./receive.ts";
 
-/** Longer than a store should take, and well under the 30 s after which Plane gives up and repeats. */
+/** Longer than a store should take, and twice that well under the 30 s after which Plane gives up and repeats. */
 const KEEP_MS: Ms = 5_000;
 
 type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "hashing" | "wait" | "kick" | "askPoll">;
@@ -20,6 +20,18 @@ export const planeWebhook: Route = { path: "/webhooks/plane", access: "public", 
 
 function webhook(deps: WebhookDeps): Hono {
   const receive = createReceiver(deps);
+  const within = createDeadline(deps.wait, KEEP_MS);
+
+  /** Resolves when the delivery is in the store, also when it was there before; else throws `BreakConnection`. */
+  async function keep({ hash, lane, raw }: Received, correlation: string): Promise<void> {
+    const body: InboxBody = { raw, correlation };
+    try {
+      const outcome = await within(deps.store.commit({ jobs: [{ id: hash, queue: "inbox", lane, body }] }));
+      if (outcome !== "kept") throw new Error(outcome);
+    } catch (thrown) {
+      throw new BreakConnection(`The store did not take a webhook: ${messageOf(thrown)}`, { cause: thrown });
+    }
+  }
 
   function notKept(c: Context, thrown: unknown) {
     const outcome = thrown instanceof GroundcrewError ? thrown.code : "broken";
@@ -32,9 +44,9 @@ function webhook(deps: WebhookDeps): Hono {
   return new Hono().post("/", async (c) => {
     try {
       const received = await receive(c);
-      await keep(deps, received, c.get("correlation"));
-      const { event, action, hash } = received;
-      c.get("log").info("webhook kept", { event, action, job: hash });
+      await keep(received, c.get("correlation"));
+      const { event, action, hash: job } = received;
+      c.set("told", { event, action, job });
     } catch (thrown) {
       notKept(c, thrown);
       // Plane would count our own mistake (a 500) as delivered, too.
@@ -45,25 +57,6 @@ function webhook(deps: WebhookDeps): Hono {
     deps.kick();
     return c.json({ ok: true });
   });
-}
-
-/** Resolves when the delivery is in the store, also when it was there before; else throws `BreakConnection`. */
-async function keep({ store, wait }: WebhookDeps, received: Received, correlation: string): Promise<void> {
-  const { hash, lane, raw } = received;
-  const commit = async () => {
-    const body: z.infer<typeof inboxBody> = { raw, correlation, receivedAt: await store.now() };
-    return store.commit({ jobs: [{ id: hash, queue: "inbox", lane, body }] });
-  };
-  const over = new AbortController();
-  try {
-    const outcome = await Promise.race([commit(), wait(KEEP_MS, over.signal)]);
-    if (outcome !== "kept") throw new Error(outcome ?? `not kept within ${KEEP_MS} ms`);
-  } catch (thrown) {
-    throw new BreakConnection(`The store did not take a webhook: ${messageOf(thrown)}`, { cause: thrown });
-  } finally {
-    // With a reason of our own: the one made otherwise is an error with its stack, for every webhook.
-    over.abort("over");
-  }
 }
 
 /** It carries the headers Plane sends, so a real change may be lost with it. */

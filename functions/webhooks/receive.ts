@@ -39,7 +39,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function createReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
-  const readBody = createBodyReader(settings.webhookLimit);
+  const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
   const isOver = createLimiter({ limit: UNSIGNED_LIMIT, window: 60_000, sources: 10_000, clock });
 
   function unsigned(c: Context): GroundcrewError {

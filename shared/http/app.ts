@@ -2,8 +2,8 @@ import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Deps, Route } from "../deps.ts";
 import { GroundcrewError } from "../errors.ts";
-import { access } from "./access.ts";
 import { createOnError, errorAnswer } from "./error-answer.ts";
+import { guard } from "./guard.ts";
 import { requestLog } from "./request-log.ts";
 import { trust } from "./trust.ts";
 
@@ -34,10 +34,8 @@ export function createApp(deps: Deps, options: AppOptions): Hono {
       },
     }),
   );
-  for (const route of options.routes) {
-    if (!options.open) app.use(`${route.path}/*`, access(deps, route.access));
-    app.route(route.path, route.app(deps));
-  }
+  if (!options.open) app.use(guard(deps, options.routes));
+  for (const route of options.routes) app.route(route.path, route.app(deps));
   app.notFound((c) => errorAnswer(c, new GroundcrewError("not_found", "There is nothing at this address.")));
   app.onError(createOnError(settings.secrets));
   return app;

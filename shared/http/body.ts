@@ -6,16 +6,28 @@ const SMALL = 256 * 1024;
 /** So many larger ones are read at once, which bounds what strangers can make us hold in memory. */
 const LARGE_AT_ONCE = 4;
 
+interface BodyOptions {
+  /** The setting that says the limit. */
+  setting?: string;
+  /** What is thrown for a large body while too many are being read; default: its connection is broken. */
+  busy?: () => Error;
+}
+
 /**
  * Reads bodies and stops at the limit (bytes), whether or not a length was announced: `too_large`.
  * Breaks the connection of a large body when too many are being read, and of a sender that went away.
  */
-export function createBodyReader(limit: number): (request: Request) => Promise<Uint8Array<ArrayBuffer>> {
+export function createBodyReader(limit: number, options: BodyOptions = {}) {
+  const busy = options.busy ?? (() => new BreakConnection("Too many large bodies at once"));
+  const tooLarge = () => {
+    const said = options.setting ? ` (${options.setting})` : "";
+    return new GroundcrewError("too_large", `The body is larger than ${limit} bytes${said}.`);
+  };
   let large = 0;
 
-  return async (request) => {
+  return async (request: Request): Promise<Uint8Array<ArrayBuffer>> => {
     const announced = request.headers.get("content-length");
-    if (Number(announced ?? 0) > limit) throw tooLarge(limit);
+    if (Number(announced ?? 0) > limit) throw tooLarge();
     // The host reads no more than was announced, and in one piece it costs far less than as a stream.
     if (announced !== null && Number(announced) <= SMALL) return whole(request);
     const reader = request.body?.getReader();
@@ -30,9 +42,9 @@ export function createBodyReader(limit: number): (request: Request) => Promise<U
         });
         if (done) return joined(chunks, size);
         size += value.length;
-        if (size > limit) throw tooLarge(limit);
+        if (size > limit) throw tooLarge();
         if (size > SMALL && !counted) {
-          if (large >= LARGE_AT_ONCE) throw new BreakConnection("Too many large bodies at once");
+          if (large >= LARGE_AT_ONCE) throw busy();
           counted = true;
           large += 1;
         }
@@ -62,8 +74,4 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBu
     at += chunk.length;
   }
   return body;
-}
-
-function tooLarge(limit: number): GroundcrewError {
-  return new GroundcrewError("too_large", `The body is larger than ${limit} bytes (WEBHOOK_MAX_BYTES).`);
 }

@@ -1,4 +1,5 @@
-import type { Log } from "../log.ts";
+import type { Log, LogFields } from "../log.ts";
+import type { Caller } from "../work/caller.ts";
 
 declare module "hono" {
   /** What the shell gives every handler. */
@@ -9,6 +10,10 @@ declare module "hono" {
     client: string;
     /** Its lines carry the correlation id. */
     log: Log;
+    /** Who calls, on routes for agents. */
+    caller: Caller;
+    /** What the request's own line in the log shall say besides. */
+    told?: LogFields;
   }
 }
 

@@ -30,7 +30,14 @@ export function requestLog(deps: LogDeps, connection: (c: Context) => string): M
       const { method } = c.req;
       const route = patternOf(c);
       const ms = clock() - startedAt;
-      log.info("request", { method, route, status: answered ? c.res.status : "no answer", ms, client });
+      log.info("request", {
+        method,
+        route,
+        status: answered ? c.res.status : "no answer",
+        ms,
+        client,
+        ...c.get("told"),
+      });
       metrics.observe("groundcrew_request_duration_seconds", ms / 1000, { method, route });
     }
   };

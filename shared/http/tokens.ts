@@ -1,3 +1,7 @@
+import type { AgentTokens } from "../config/agent-tokens.ts";
+import { GroundcrewError } from "../errors.ts";
+import type { Caller } from "../work/caller.ts";
+
 const encoder = new TextEncoder();
 
 /** Whether a text is one of the tokens, in a time that tells nothing about them: SHA-256 digests are compared whole. */
@@ -8,6 +12,32 @@ export function createTokenCheck(tokens: readonly string[]): (given: string) => 
     const [kept, asked] = await Promise.all([digests, digest(given)]);
     return kept.map((one) => sameBytes(one, asked)).includes(true);
   };
+}
+
+/**
+ * Whose bridge token a text is, in a time that tells nothing about them; undefined when it is nobody's. Throws
+ * `forbidden` for one that two agents hold: there is no telling who calls.
+ */
+export function createCallerCheck(agents: readonly AgentTokens[]): (given: string) => Promise<Caller | undefined> {
+  let known: Promise<{ caller: Caller; digest: Uint8Array }[]> | undefined;
+  const read = async ({ agent, role, tokens }: AgentTokens) => {
+    const digests = await Promise.all(tokens.map((token) => hashed(token) ?? digest(token)));
+    return digests.map((one) => ({ caller: { name: agent, role }, digest: one }));
+  };
+  return async (given) => {
+    known ??= Promise.all(agents.map(read)).then((all) => all.flat());
+    const [kept, asked] = await Promise.all([known, digest(given)]);
+    const [caller, ...others] = kept.filter((one) => sameBytes(one.digest, asked)).map((one) => one.caller);
+    const other = others.find(({ name }) => name !== caller?.name);
+    if (!other) return caller;
+    throw new GroundcrewError("forbidden", `${caller?.name} and ${other.name} hold the same token: give each its own.`);
+  };
+}
+
+/** The digest that `sha256:<hex>` is; undefined for a token itself. */
+function hashed(token: string): Uint8Array | undefined {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(token)?.[1];
+  return hex === undefined ? undefined : Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
 }
 
 async function digest(text: string): Promise<Uint8Array> {

@@ -1,20 +1,22 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { Settings } from "../config.ts";
 import { GroundcrewError } from "../errors.ts";
-import { createTokenCheck } from "./tokens.ts";
+import { createCallerCheck, createTokenCheck } from "./tokens.ts";
 
 /** Names under which people and programs put tokens into addresses, where logs and histories keep them. */
 const TOKEN_NAME =
-  /^(access_?|admin_?|tick_?|auth_?|bearer_?)?token$|^(api_?)?key$|^auth(orization)?$|^secret$|^password$/i;
+  /^((access|admin|tick|agent|bridge|auth|bearer)[_-]?)?token$|^(api[_-]?)?key$|^auth(orization)?$|^secret$|^password$/i;
 
 /**
  * Refuses what a browser page, DNS rebinding or a forgotten proxy could send here: another `Host`, a foreign
  * `Origin` on what may change something, a token in the address. Webhooks are exempt: their signature is their proof.
  */
 export function trust(settings: Settings): MiddlewareHandler {
-  const isToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
-  return async (c, next) => {
-    if (c.req.path.startsWith("/webhooks/")) return next();
+  const isPeoples = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
+  const callerOf = createCallerCheck(settings.agentTokens);
+  const isToken = async (text: string) => (await isPeoples(text)) || (await callerOf(text)) !== undefined;
+
+  async function check(c: Context): Promise<void> {
     const url = new URL(c.req.url);
     const host = (c.req.header("host") ?? url.host).toLowerCase();
     if (!isAllowedHost(host, settings.allowedHosts))
@@ -30,8 +32,9 @@ export function trust(settings: Settings): MiddlewareHandler {
           "A token does not belong into an address, where logs keep it. Send it as `Authorization: Bearer …`, and replace this one.",
         );
     }
-    return next();
-  };
+  }
+
+  return (c, next) => (c.req.path.startsWith("/webhooks/") ? next() : check(c).then(next));
 }
 
 /** A name without a port stands for every port. */

@@ -30,6 +30,24 @@ describe("Access", () => {
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status).toBe(401);
   });
 
+  it.each([
+    "/dead-letters/",
+    "/dead-letters/nothing/here",
+    "/metrics/x",
+    "/audit/..;/x",
+    "/agent/upload_deliverable/x",
+    "/api/board/x",
+  ])("to %s, below a route, needs a token too, though nothing is there", async (path) => {
+    const { url } = await started();
+    expect((await fetch(url + path)).status).toBe(401);
+  });
+
+  it("is not asked for at an address that only begins like a route", async () => {
+    const { url } = await started();
+    for (const path of ["/dead-lettersx", "/dead-letter", "/metrics.txt"])
+      expect((await fetch(url + path)).status).toBe(404);
+  });
+
   it("is given to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
     const { url } = await started();
     expect((await fetch(`${url}/dead-letters`, bearer(ADMIN))).status).toBe(200);
@@ -48,6 +66,17 @@ describe("Access", () => {
     const { url } = await started({ env: { ADMIN_TOKEN: "", TICK_TOKEN: "" } });
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization: "Bearer " } })).status).toBe(401);
     expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer("undefined") })).status).toBe(401);
+  });
+
+  it("to an agent's tools needs its bridge token, also in the demo on loopback", async () => {
+    const { deps } = await started({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
+    const demo = { ...deps, settings: { ...deps.settings, demo: true } };
+    const { manifest } = await import("../../../functions/index.ts");
+    const app = createApp(demo, { routes: manifest.routes, connection: () => "127.0.0.1" });
+    const status = async (init: RequestInit) => (await app.request("http://localhost/agent/openapi.json", init)).status;
+    expect(await status({})).toBe(401);
+    expect(await status(bearer(ADMIN))).toBe(403);
+    expect(await status(bearer("bridge-token-of-the-concierge"))).toBe(200);
   });
 
   it("needs no token in the demo, on loopback only", async () => {

@@ -122,6 +122,18 @@ describe("A token in the address (reliability 27)", () => {
     expect(error.message).not.toContain(ADMIN);
   });
 
+  it("is refused when it is a bridge token, under whatever name", async () => {
+    const { url, lines } = await started({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
+    for (const query of ["x=bridge-token-of-the-concierge", "agent_token=x", "bridge-token=x"]) {
+      const response = await fetch(`${url}/mcp?${query}`, {
+        method: "POST",
+        ...bearer("bridge-token-of-the-concierge"),
+      });
+      expect([query, response.status]).toEqual([query, 400]);
+    }
+    expect(JSON.stringify(lines)).not.toContain("bridge-token-of");
+  });
+
   it("is not written into the log, nor is any other part of an address", async () => {
     const { url, lines } = await started();
     await fetch(`${url}/dead-letters?token=${ADMIN}`);
