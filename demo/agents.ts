@@ -1,80 +1,148 @@
-import type { Item, Plane, Project, User } from "./plane/types.ts";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { z } from "zod";
+import { messageOf } from "../shared/errors.ts";
 
-/** An agent as it would work from outside: it knows Plane's address and its own key, nothing else. */
+/** What a task brings besides the work itself. */
+export interface Turn {
+  /** The agent asks the human before it goes on. */
+  ask?: { text: string; choices: string[] };
+  /** How sure it is of its first result, 0 to 1; default 0.9. */
+  confidence?: number;
+}
+
+/** An agent as it works from outside: it knows Groundcrew's address and its own bridge token, nothing else. */
 export interface ScriptedAgent {
   name: string;
-  /** Takes the next task that is its to start and works it to the end. False: there was none. */
+  /** Takes the next task that can be started and works it to the end. False: there was none. */
   workOne(): Promise<boolean>;
 }
 
 interface AgentOptions {
-  plane: Plane;
-  user: User;
-  key: string;
-  projects: () => readonly Project[];
+  name: string;
+  /** Groundcrew's address. */
+  url: string;
+  token: string;
   tell: (text: string) => void;
   wait: (ms: number) => Promise<void>;
   /** The demo ends: nothing is tried again. */
   isOver: () => boolean;
   /** How long a step of its work takes. */
   pace: number;
+  /** By the tasks' titles. */
+  turns: Readonly<Record<string, Turn>>;
 }
 
-/** Talks to Plane's public API over HTTP with the agent's own key, as any agent would. */
-export function scriptedAgent({ plane, user, key, projects, tell, wait, isOver, pace }: AgentOptions): ScriptedAgent {
-  const name = user.display_name;
+/** So many steps it waits for an answer, then it goes on as it thinks best. */
+const PATIENCE = 20;
 
-  async function ask(method: string, path: string, json?: object): Promise<void> {
-    const url = `${plane.url}/api/v1/workspaces/${plane.workspace.slug}/projects/${path}`;
-    const headers = { "x-api-key": key, "content-type": "application/json" };
-    const request = { method, headers, ...(json && { body: JSON.stringify(json) }) };
-    let response = await fetch(url, request).catch(() => undefined);
-    if (!response && !isOver()) tell(`${name} cannot reach Plane and tries again until it can`);
-    while (!response && !isOver()) {
-      await wait(pace);
-      response = await fetch(url, request).catch(() => undefined);
+const listSchema = z.object({
+  tasks: z.array(
+    z.looseObject({ key: z.string(), title: z.string(), status: z.string(), startable: z.boolean().optional() }),
+  ),
+});
+
+const detailsSchema = z.object({
+  questions: z.object({ latest: z.array(z.object({ text: z.string(), answer: z.string().optional() })) }),
+});
+const closedSchema = z.object({ in_review: z.boolean().default(false) });
+
+/** A tool's answer: what it says, or why it was refused. */
+type Answered = { ok: true; text: string } | { ok: false; text: string };
+
+/** Works through the bridge's tools over MCP, as any agent would. */
+export function scriptedAgent({ name, url, token, tell, wait, isOver, pace, turns }: AgentOptions): ScriptedAgent {
+  const handedIn = new Set<string>();
+
+  async function callOnce(tool: string, input: Record<string, unknown>): Promise<Answered> {
+    const headers = { authorization: `Bearer ${token}` };
+    const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
+    const client = new Client({ name: "scripted-agent", version: "1.0.0" });
+    try {
+      // The SDK's own transport does not fit its own interface where optional properties are taken at their word.
+      await client.connect(transport as Parameters<Client["connect"]>[0]);
+      const { content, isError } = await client.callTool({ name: tool, arguments: input });
+      const [first] = z.array(z.looseObject({ text: z.string().optional() })).parse(content);
+      return { ok: isError !== true, text: first?.text ?? "" };
+    } finally {
+      await client.close();
     }
-    if (!response) return;
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`${name}: Plane answered ${response.status} to ${method} ${path}`);
   }
 
-  function next() {
-    for (const project of projects()) {
-      const states = new Map(plane.states(project).map((state) => [state.id, state]));
-      const label = plane.labels(project).find((one) => one.name === `agent:${name}`)?.id ?? "";
-      const isMine = (item: Item) => item.assignees.includes(user.id) || item.labels.includes(label);
-      const isClosed = (id: string) =>
-        ["completed", "cancelled"].includes(states.get(plane.item(id)?.state ?? "")?.group ?? "");
-      const task = plane.items(project).find((item) => {
-        const state = states.get(item.state);
-        const waits = ["backlog", "unstarted"].includes(state?.group ?? "") || state?.name === "Blocked";
-        return waits && isMine(item) && plane.blockers(item).every(isClosed);
-      });
-      if (task) return { project, task };
+  /** Also while Groundcrew is being restarted; undefined when the demo is over. */
+  async function call(tool: string, input: Record<string, unknown>): Promise<Answered | undefined> {
+    let told = false;
+    while (!isOver()) {
+      try {
+        return await callOnce(tool, input);
+      } catch (thrown) {
+        if (!told && !isOver()) tell(`${name} cannot reach Groundcrew (${messageOf(thrown)}) and tries again`);
+        told = true;
+        await wait(pace);
+      }
     }
     return undefined;
+  }
+
+  /** Calls a tool until it is not refused for a reason that passes; undefined when it is refused for good. */
+  async function insist(tool: string, input: Record<string, unknown>): Promise<string | undefined> {
+    for (let tries = 0; tries < 5; tries += 1) {
+      const answer = await call(tool, input);
+      if (!answer || answer.ok) return answer?.text;
+      tell(`${name}: ${tool} is refused: ${answer.text}`);
+      if (!/again/.test(answer.text)) return undefined;
+      await wait(pace);
+    }
+    return undefined;
+  }
+
+  async function ask(task: string, { text, choices }: NonNullable<Turn["ask"]>) {
+    if ((await insist("ask_human", { task, text, choices })) === undefined) return;
+    tell(`${name} asks about ${task}: ${text}`);
+    for (let steps = 0; steps < PATIENCE && !isOver(); steps += 1) {
+      await wait(pace);
+      const details = await call("get_task_details", { task });
+      if (!details?.ok) continue;
+      const { latest } = detailsSchema.parse(JSON.parse(details.text)).questions;
+      const answer = latest.find((one) => one.text === text)?.answer;
+      if (answer !== undefined) return tell(`${name} has an answer about ${task}: ${answer}`);
+    }
+    tell(`${name} has no answer about ${task} and goes on`);
+  }
+
+  async function next() {
+    const listed = await call("list_my_tasks", {});
+    if (!listed?.ok) return undefined;
+    const { tasks } = listSchema.parse(JSON.parse(listed.text));
+    return tasks.find(({ status, startable = true }) => startable && (status === "todo" || status === "in_progress"));
   }
 
   return {
     name,
     async workOne() {
-      const found = next();
-      if (!found) return false;
-      const { project, task } = found;
-      const state = (group: string) =>
-        plane.states(project).find((one) => one.group === group && one.name !== "Blocked")?.id;
-      const item = `${project.id}/work-items/${task.id}/`;
-      const title = `${project.identifier}-${task.sequence_id} “${task.name}”`;
-
-      await ask("PATCH", item, { state: state("started") });
-      tell(`${name} starts ${title}`);
+      const task = await next();
+      if (!task) return false;
+      const { key, title } = task;
+      const { ask: asked, confidence = 0.9 } = turns[title] ?? {};
+      if ((await insist("update_task_status", { task: key, status: "in_progress" })) === undefined) return true;
+      tell(`${name} starts ${key} “${title}”`);
+      await insist("start_timer", { task: key });
       await wait(pace);
-      await ask("POST", `${item}comments/`, { comment_html: "<p>60% complete: half of it works</p>" });
-      tell(`${name} comments on ${title}: 60% complete`);
+      const text = "Half of it works.";
+      if (await insist("add_comment", { task: key, kind: "progress", percent: 60, text }))
+        tell(`${name} reports on ${key}: 60%`);
+      if (asked && !handedIn.has(key)) await ask(key, asked);
       await wait(pace);
-      await ask("PATCH", item, { state: state("completed") });
-      tell(`${name} finishes ${title}`);
+      const file = btoa(`# ${key}\n\nWhat ${name} has made.\n`);
+      if (await insist("upload_deliverable", { task: key, name: `${key}.md`, file }))
+        tell(`${name} hands in ${key}.md`);
+      const sure = handedIn.has(key) ? 0.9 : confidence;
+      const closing = { text: "Done as asked; the result is attached.", confidence: sure, cost: 0.12 };
+      const closed = await insist("update_task_status", { task: key, status: "done", ...closing });
+      if (closed === undefined) return true;
+      handedIn.add(key);
+      const { in_review: inReview } = closedSchema.parse(JSON.parse(closed));
+      tell(inReview ? `${name} is ${sure * 100}% sure of ${key}: a human looks first` : `${name} finishes ${key}`);
       return true;
     },
   };

@@ -1,3 +1,4 @@
+import type { Turn } from "./agents.ts";
 import type { Demo } from "./plane/seed.ts";
 import type { Item, Plane, Project } from "./plane/types.ts";
 
@@ -13,6 +14,14 @@ interface Scene {
   title: string;
   play(stage: Stage): void;
 }
+
+/** What the agents need the human for, by the tasks' titles. */
+export const TURNS: Readonly<Record<string, Turn>> = {
+  "Build the container image": {
+    ask: { text: "Which tag shall the image get?", choices: ["1.0", "latest", "the commit"] },
+  },
+  "Document the release steps": { confidence: 0.6 },
+};
 
 /** What the human does, one scene after the other, while the agents work. */
 export const SCENES: readonly Scene[] = [
@@ -53,6 +62,12 @@ export const SCENES: readonly Scene[] = [
       stage.projects.push(website);
       plane.addItem(website, { name: "Draw the landing page", assignees: [thot] }, { by: human });
       plane.addItem(website, { name: "Write the first post", assignees: [thot] }, { by: human });
+    },
+  },
+  {
+    title: "Ada finishes “Renew the certificate”",
+    play: (stage) => {
+      stage.plane.editItem(titled(stage, "Renew the certificate"), { state: "Done" }, { by: stage.human });
     },
   },
 ];

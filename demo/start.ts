@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { wait as pause } from "../runtime/wait.ts";
@@ -6,18 +7,21 @@ import { messageOf } from "../shared/errors.ts";
 import { scriptedAgent } from "./agents.ts";
 import { createActs } from "./console/acts.ts";
 import { createTally } from "./console/tally.ts";
+import { scriptedHuman } from "./human.ts";
 import { createPlane } from "./plane/plane.ts";
 import { seedDemo } from "./plane/seed.ts";
 import { startRuntimeProcess } from "./runtime-process.ts";
-import { SCENES, type Stage } from "./scenes.ts";
+import { SCENES, type Stage, TURNS } from "./scenes.ts";
 import { createStory } from "./story.ts";
 import { createTelegram } from "./telegram/server.ts";
 
-/** The chat of the demo's human. */
+/** The chat of the demo's human: a private one, so it has their own number. */
 const CHAT = 4711;
 /** Requests a minute and key: enough for hours of work told in two minutes. */
 const RATE_LIMIT = 600;
 const FOLDER = "data/demo";
+/** So many steps the script leaves a question to the person who watches. */
+const PATIENCE = 8;
 
 export interface DemoOptions {
   /** Where the story is told; default standard output. */
@@ -56,6 +60,7 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
   const stage: Stage = { ...seeded, plane, projects: [seeded.office, seeded.platform] };
   const secret = plane.addWebhook(`http://127.0.0.1:${port}/webhooks/plane`).secret;
 
+  const tokens = { Imhotep: randomToken(), Thot: randomToken() };
   const settings = demoSettings(given, {
     PORT: String(port),
     PLANE_URL: planeUrl,
@@ -64,10 +69,16 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
     PLANE_WEBHOOK_SECRET: secret,
     TELEGRAM_BOT_TOKEN: telegram.token,
     TELEGRAM_CHAT_ID: String(CHAT),
+    TELEGRAM_ALLOWED_USERS: String(CHAT),
     TELEGRAM_API_ROOT: apiRoot,
     STORE_URL: `file:./${folder}`,
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
     POLL_CRON: "*/15 * * * * *",
+    AGENT_TOKEN_IMHOTEP: tokens.Imhotep,
+    AGENT_TOKEN_THOT: tokens.Thot,
+    PLANE_API_KEY_CONCIERGE: stage.keys.concierge,
+    PLANE_API_KEY_IMHOTEP: stage.keys.imhotep,
+    PLANE_API_KEY_THOT: stage.keys.thot,
   });
   const tally = createTally(stage, () => telegram.chat(CHAT).messages);
   tally.look();
@@ -90,9 +101,13 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
   story.tell("demo", "No settings are given: this is Groundcrew with a Plane, a Telegram and a team of its own.");
   story.tell("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
+  const tell = (text: string) => story.tell("chat", text);
+  const patience = pace * PATIENCE;
+  const ada = scriptedHuman({ telegram, chat: CHAT, turns: TURNS, tell, clock: Date.now, patience });
   const shown = new Map<number, string>();
   const watch = setInterval(() => {
     tally.look();
+    ada.look();
     for (const { id, text } of telegram.chat(CHAT).messages) {
       if (shown.get(id) === text) continue;
       story.chat(text, shown.has(id));
@@ -102,16 +117,16 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
 
   const over = new AbortController();
   const wait = (ms: number) => pause(ms, over.signal);
-  const agents = ([stage.imhotep, stage.thot] as const).map((user, i) =>
+  const agents = (["Imhotep", "Thot"] as const).map((name) =>
     scriptedAgent({
-      plane,
-      user,
-      key: i === 0 ? stage.keys.imhotep : stage.keys.thot,
-      projects: () => stage.projects,
-      tell: (text) => story.tell("Plane", text),
+      name,
+      url: runtime.url,
+      token: tokens[name],
+      tell: (text) => story.tell("agent", text),
       wait,
       isOver: () => over.signal.aborted,
       pace,
+      turns: TURNS,
     }),
   );
 
@@ -125,13 +140,20 @@ export async function startDemo(given: Settings, options: DemoOptions = {}): Pro
     }
   }
 
-  async function work(agent: (typeof agents)[number], isOver: () => boolean) {
-    await wait(pace);
-    while (!over.signal.aborted) {
-      const worked = await agent.workOne();
-      if (!worked && isOver()) return;
-      await wait(pace);
-    }
+  /** Resolves when there is nothing left to do for the script; what the person thinks of later is done as well. */
+  function work(agent: (typeof agents)[number], isOver: () => boolean) {
+    return new Promise<void>((resolve, reject) => {
+      async function go() {
+        await wait(pace);
+        while (!over.signal.aborted) {
+          const worked = await agent.workOne();
+          if (!worked && isOver()) resolve();
+          await wait(pace);
+        }
+        resolve();
+      }
+      go().catch(reject);
+    });
   }
 
   let played = false;
@@ -174,6 +196,10 @@ function demoSettings(given: Settings, env: Record<string, string>): Settings {
   if (!parsed.ok) throw new Error(parsed.problems.map(({ name, wanted }) => `${name}: wanted ${wanted}`).join("; "));
   const { host, locale, timezone, allowedHosts } = given;
   return { ...parsed.settings, demo: true, host, locale, timezone, allowedHosts, logLevel: "info" };
+}
+
+function randomToken(): string {
+  return randomBytes(24).toString("base64url");
 }
 
 function freePort(): Promise<number> {

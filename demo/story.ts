@@ -11,9 +11,15 @@ const line = z.looseObject({
   error: z.string().optional(),
 });
 
-type Who = "Plane" | "crew" | "chat" | "demo";
+type Who = "Plane" | "agent" | "crew" | "chat" | "demo";
 
-const COLOURS: Record<Who, string> = { Plane: "\u001b[36m", crew: "\u001b[35m", chat: "\u001b[32m", demo: "\u001b[2m" };
+const COLOURS: Record<Who, string> = {
+  Plane: "\u001b[36m",
+  agent: "\u001b[33m",
+  crew: "\u001b[35m",
+  chat: "\u001b[32m",
+  demo: "\u001b[2m",
+};
 /** Controls (a terminal would obey them) and marks that reorder what is around them. */
 const STEERING = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069]/gu;
 
@@ -58,6 +64,7 @@ export function createStory({ write, colour }: { write: (text: string) => void; 
 function decision({ item, event, via, actions }: z.infer<typeof line>): string {
   const how = via === "webhook" ? "by webhook" : via === "read" ? "by reading" : `by its ${via}`;
   const seen = `${item} ${(event ?? "").replaceAll("_", " ")} (${how})`;
-  if (!actions || actions.length === 0) return `${seen}: nobody asked to hear of it`;
-  return `${seen}: rule ${actions.join(", ")}`;
+  // What Groundcrew does for itself (labels in step, dependants looked at) is no part of the story.
+  const told = (actions ?? []).filter((action) => !action.startsWith("work."));
+  return told.length === 0 ? `${seen}: nobody asked to hear of it` : `${seen}: rule ${told.join(", ")}`;
 }
