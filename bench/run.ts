@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { agents } from "./agents.ts";
+import { claims } from "./claims.ts";
 import { engines } from "./engines.ts";
 import { whole } from "./figures.ts";
 import { intake } from "./intake.ts";
@@ -32,6 +34,8 @@ const benches: Record<string, () => Promise<Line[]>> = {
       events: full ? 1_000_000 : quick ? 5_000 : 100_000,
       starts: quick ? 2 : 5,
     }),
+  agents: () => agents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
+  claims: () => claims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
   engines: () => engines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };
 
