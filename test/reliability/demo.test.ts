@@ -30,7 +30,7 @@ test("npm start without settings tells the whole story, and the chat hears of ea
   // What its own clock would do within 15 s.
   await fetch(`${demo.url}/ticks/poll`, { method: "POST" });
 
-  const finished = () => told.filter((line) => /^Plane +(Ada|imhotep|thot) finishes /.test(line)).length;
+  const finished = () => told.filter((line) => /^(Plane|agent) +(Ada|Imhotep|Thot) finishes /.test(line)).length;
   const lines = () => demo.chat().flatMap((text) => text.split("\n"));
   const timesOf = (due: RegExp) => lines().filter((line) => due.test(line)).length;
   const isWhole = () => toldIn(demo.chat()).total >= finished() && DUE.every((due) => timesOf(due) > 0);
@@ -44,6 +44,11 @@ test("npm start without settings tells the whole story, and the chat hears of ea
   const story = told.join("");
   expect(story).toContain("Plane  Ada adds a task for Imhotep");
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by webhook\): rule completed tasks → telegram:4711/);
+  // Nobody else has answered, so Ada does, once; what Thot was not sure of waits for a human.
+  expect(told.filter((line) => line.startsWith("chat   Ada presses "))).toEqual(["chat   Ada presses “1.0”\n"]);
+  expect(story).toMatch(/agent {2}Imhotep has an answer about PLAT-1: 1\.0/);
+  expect(demo.chat().filter((text) => /^❓ .*PLAT-1 [\s\S]*Answered by Ada/.test(text))).toHaveLength(1);
+  expect(demo.chat().filter((text) => /^🔍 [\s\S]*PLAT-3 [\s\S]*Approve it, or reply/.test(text))).toHaveLength(1);
   // Ada's own task is finished without a webhook: only the poll can have seen it.
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by reading\)/);
   expect(story).toContain("chat   a new message");

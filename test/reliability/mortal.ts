@@ -79,6 +79,7 @@ export function mortal(store: Store, die: { step: Step; nth: number }, end: () =
     dead: (...asked) => passing(undefined, () => store.dead(...asked)),
     replay: (...asked) => passing(undefined, () => store.replay(...asked)),
     spend: (...asked) => passing(undefined, () => store.spend(...asked)),
+    spendAll: (...asked) => passing(undefined, () => store.spendAll(...asked)),
     hold: (...asked) => passing(undefined, () => store.hold(...asked)),
     stats: () => passing(undefined, store.stats),
     close: () => passing(undefined, store.close),

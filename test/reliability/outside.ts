@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { createPlane } from "../../demo/plane/plane.ts";
-import type { Item, Project } from "../../demo/plane/types.ts";
+import type { Item, Project, Version } from "../../demo/plane/types.ts";
 import type { TelegramLimits } from "../../demo/telegram/limits.ts";
 import { createTelegram } from "../../demo/telegram/server.ts";
 import { sign } from "../runtime/plane-headers.ts";
@@ -12,6 +12,7 @@ export const TICK = "tick-token-of-the-reliability-tests";
 
 interface OutsideOptions {
   clock?: () => number;
+  version?: Version;
   /** Requests a minute that Plane allows and Groundcrew keeps to; default plenty. */
   rateLimit?: number;
   chats?: readonly number[];
@@ -30,8 +31,8 @@ export const PATIENT: Partial<TelegramLimits> = {
 
 /** Everything outside the product: a Plane and a Telegram that keep ledgers of what they really received. */
 export async function startOutside(options: OutsideOptions = {}) {
-  const { clock = Date.now, rateLimit = PLENTY, chats = [CHAT], random } = options;
-  const plane = createPlane({ clock, rateLimit, ...(random && { random }) });
+  const { clock = Date.now, rateLimit = PLENTY, chats = [CHAT], version, random } = options;
+  const plane = createPlane({ clock, rateLimit, ...(version && { version }), ...(random && { random }) });
   const telegram = createTelegram({
     clock,
     token: `1000:${"reliability".repeat(3)}`,

@@ -109,6 +109,8 @@ export async function startProcess({ env, config = {}, handed = {}, store }: Run
 }
 
 async function pendingOf(answer: Response): Promise<number> {
+  // 503 while a store that was killed is not yet connected again.
+  if (!answer.ok) return Number.POSITIVE_INFINITY;
   const { queues } = (await answer.json()) as { queues: Record<string, { pending: number }> };
   return Object.values(queues).reduce((sum, { pending }) => sum + pending, 0);
 }

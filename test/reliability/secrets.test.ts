@@ -14,10 +14,16 @@ const MARKED = {
   ADMIN_TOKEN: "marked-secret-three-of-the-admin",
   TICK_TOKEN: "marked-secret-four-of-the-ticks",
   TELEGRAM_WEBHOOK_SECRET: "marked-secret-five-of-telegram",
+  PLANE_API_KEY_IMHOTEP: "plane_api_marked0secret0six",
+  AGENT_TOKEN_IMHOTEP: "marked-secret-seven-of-an-agent",
+  OPENCLAW_HOOK_TOKEN: "marked-secret-eight-of-the-gateway",
 };
 
-/** Everything that goes over the wire to Plane and Telegram passes here; bodies and addresses are written down. */
-async function listen(target: string, key: string) {
+/**
+ * Everything that goes over the wire passes here; bodies and addresses are written down. `keys` are the real ones
+ * behind those that are marked. Without a target everything is answered as something careless on the way does.
+ */
+async function listen(target: string | undefined, keys: Record<string, string> = {}) {
   const heard: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -31,10 +37,11 @@ async function listen(target: string, key: string) {
         const value = request.headers[name];
         if (typeof value === "string") headers.set(name, value);
       }
-      if (request.headers["x-api-key"] === MARKED.PLANE_API_KEY) headers.set("x-api-key", key);
+      const key = keys[String(request.headers["x-api-key"])];
+      if (key) headers.set("x-api-key", key);
       // Something on the way that repeats what it was sent, credentials included, as careless proxies do.
       const careless = heard.length % 9 === 4;
-      if (careless) {
+      if (careless || target === undefined) {
         response.writeHead(400, { "content-type": "application/json" });
         response.end(JSON.stringify({ error: `bad request with ${JSON.stringify(request.headers)} at ${url}` }));
         return;
@@ -71,15 +78,26 @@ function bytesUnder(folder: string): string {
 test("21: marked secrets of the settings appear in no output, answer, metric, store file, message or process list", async () => {
   const outside = await startOutside({ telegram: PATIENT });
   const { plane, telegram, env } = outside;
+  const imhotep = plane.addUser({ name: "Imhotep" });
   const project = outside.project();
   const items = outside.items(project, 12);
+  plane.editItem(items[10] ?? "", { assignees: [imhotep] });
   outside.bodies();
-  const wire = {
-    plane: await listen(env["PLANE_URL"] ?? "", env["PLANE_API_KEY"] ?? ""),
-    telegram: await listen(env["TELEGRAM_API_ROOT"] ?? "", ""),
+  const keys = {
+    [MARKED.PLANE_API_KEY]: env["PLANE_API_KEY"] ?? "",
+    [MARKED.PLANE_API_KEY_IMHOTEP]: plane.apiKey(imhotep),
   };
-  const given = { ...env, ...MARKED, PLANE_URL: wire.plane.url, TELEGRAM_API_ROOT: wire.telegram.url };
-  const runtime = await startProcess({ env: { ...given, LOG_LEVEL: "debug" }, handed: { burst: 0 } });
+  const wire = {
+    plane: await listen(env["PLANE_URL"], keys),
+    telegram: await listen(env["TELEGRAM_API_ROOT"]),
+    openclaw: await listen(undefined),
+  };
+  const config = { agents: [{ name: "Imhotep", email: imhotep.email, wake: "openclaw" }] };
+  const given = {
+    ...{ ...env, ...MARKED, LOG_LEVEL: "debug" },
+    ...{ PLANE_URL: wire.plane.url, TELEGRAM_API_ROOT: wire.telegram.url, OPENCLAW_URL: wire.openclaw.url },
+  };
+  const runtime = await startProcess({ env: given, config, handed: { burst: 0 } });
   const signed = (body: string) => sign(body, MARKED.PLANE_WEBHOOK_SECRET);
   const said: string[] = [];
   const ask = async (path: string, init: RequestInit = {}) => {
@@ -103,6 +121,24 @@ test("21: marked secrets of the settings appear in no output, answer, metric, st
 
   await ask("/dead-letters", { headers: admin });
   expect(said.at(-1)).toContain("no such bot [token]");
+
+  // An agent that is careless with its token, and one whose task somebody else has.
+  const agent = { authorization: `Bearer ${MARKED.AGENT_TOKEN_IMHOTEP}`, "content-type": "application/json" };
+  const call = (tool: string, input: object, headers: Record<string, string> = agent) =>
+    ask(`/agent/${tool}`, { method: "POST", headers, body: JSON.stringify(input) });
+  expect(await call("list_my_tasks", {})).toBe(200);
+  for (let n = 0; n < 5; n += 1) await call("add_comment", { task: "ONB-11", text: `Comment ${n}`, critical: true });
+  expect(await call("claim_task", { task: "ONB-1" })).toBe(403);
+  expect(await call("claim_task", { task: MARKED.AGENT_TOKEN_IMHOTEP })).toBe(400);
+  expect(await call("claim_task", { task: "ONB-11", [MARKED.AGENT_TOKEN_IMHOTEP]: 1 })).toBe(400);
+  expect(await call(MARKED.AGENT_TOKEN_IMHOTEP, {})).toBe(404);
+  expect(await call(`list_my_tasks?token=${MARKED.AGENT_TOKEN_IMHOTEP}`, {})).toBe(400);
+  expect(await call("list_my_tasks", {}, { ...agent, authorization: `Bearer ${MARKED.OPENCLAW_HOOK_TOKEN}` })).toBe(
+    401,
+  );
+  expect(await call("list_my_tasks", {}, { ...agent, ...admin })).toBe(403);
+  expect(wire.openclaw.heard.length).toBeGreaterThan(0);
+  expect(await ask("/audit", { headers: admin })).toBe(200);
 
   const [body = ""] = bodies;
   expect(await ask("/webhooks/plane", { method: "POST", headers: outside.headers(body, "0".repeat(64)), body })).toBe(
@@ -134,6 +170,7 @@ test("21: marked secrets of the settings appear in no output, answer, metric, st
     store: bytesUnder(join(runtime.folder, "data")),
     plane: wire.plane.heard.join("\n"),
     telegram: toTelegram.join("\n"),
+    openclaw: wire.openclaw.heard.join("\n"),
     messages: telegram
       .chat(CHAT)
       .messages.map(({ text }) => text)

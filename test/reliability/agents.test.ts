@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { activities } from "../../shared/plane/activities-links.ts";
+import { type AgentDoor, type Called, cliDoor, fetchDoor, mcpDoor } from "./agent-doors.ts";
+import { startBridge, tokenOf } from "./agents.ts";
+
+const MINUTE = 60_000;
+
+const DOORS = [
+  { by: "the MCP SDK's client", agent: "Imhotep", open: mcpDoor },
+  { by: "plain fetch", agent: "Thot", open: fetchDoor },
+  { by: "the command line", agent: "Ptah", open: cliDoor },
+  { by: "plain fetch, without a Plane key of its own", agent: "Horus", open: fetchDoor },
+] as const;
+
+function answered(called: Called): unknown {
+  if ("refused" in called) throw new Error(called.refused);
+  return called.answer;
+}
+
+const listed = z.object({ tasks: z.array(z.object({ key: z.string(), title: z.string() })) });
+
+/** A task from todo to done, as an agent goes about it: with a deliverable, time, and one refusal on the way. */
+async function workThrough(door: AgentDoor, meanwhile: () => void): Promise<unknown> {
+  const [task] = listed.parse(answered(await door.call("list_my_tasks", {}))).tasks;
+  if (!task) throw new Error("There is nothing to do.");
+  const { key } = task;
+  answered(await door.call("claim_task", { task: key }));
+  answered(await door.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }));
+  answered(await door.call("start_timer", { task: key }));
+  answered(await door.call("report", { task: key, percent: 50, cost: 0.4 }));
+  meanwhile();
+  expect(await door.call("update_task_status", { task: key, status: "done" })).toEqual({
+    refused: expect.stringMatching(/no deliverable report\.md.*no summary/s),
+  });
+  answered(await door.upload({ task: key, name: "report.md", text: "The **report**." }, "# Report\n"));
+  answered(await door.call("add_comment", { task: key, text: "Half of it was there already." }));
+  answered(await door.call("stop_timer", { task: key }));
+  const closing = { task: key, status: "done", text: "Written and read twice.", confidence: 0.9, cost: 0.75 };
+  expect(answered(await door.call("update_task_status", closing))).toMatchObject({ task: key, status: "done" });
+  return answered(await door.call("get_task_details", { task: key }));
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
+  test("the SDK's client, fetch and the command line each take a task from todo to done, as their agents", async () => {
+    const agents = ["Concierge", ...DOORS.map(({ agent }) => agent)];
+    const bridge = await startBridge({ version, agents, keyless: ["Horus"] });
+    const { plane } = bridge;
+    const items = DOORS.map(({ agent }) =>
+      bridge.task(`Write ${agent}'s report`, agent, {
+        state: "Todo",
+        description_html: "<p>All of it.</p><p>Done when:</p><ul><li>file report.md</li></ul>",
+      }),
+    );
+    const { url, deps } = await bridge.begin();
+    const details = await Promise.all(
+      DOORS.map(async ({ agent, open }) => workThrough(await open(url, tokenOf(agent)), () => bridge.pass(2 * MINUTE))),
+    );
+    bridge.pass(MINUTE);
+    await deps.drain();
+
+    for (const [i, { by, agent }] of DOORS.entries()) {
+      const item = items[i];
+      if (!item) throw new Error("There is no item.");
+      expect(details[i], by).toMatchObject({
+        title: `Write ${agent}'s report`,
+        status: "done",
+        agent: { name: agent, session: "openclaw-session-1", confidence: 0.9, cost: 0.75 },
+        attachments: { latest: [{ name: "report.md", size: 9 }] },
+        time: { latest: [{ agent, to: expect.any(String) }], totals_s: { [agent]: expect.any(Number) } },
+      });
+      const { totals_s } = z
+        .object({ time: z.object({ totals_s: z.record(z.string(), z.number()) }) })
+        .parse(details[i]).time;
+      expect(totals_s[agent], by).toBeGreaterThanOrEqual(120);
+
+      // What Plane's own ledger says of who did it.
+      const author = agent === "Horus" ? "Concierge" : agent;
+      const params = { project: item.project, item: item.id };
+      const { data: history } = await deps.plane.call(activities.list, { params });
+      const moves = history.results.filter(({ field }) => field === "state");
+      expect(
+        moves.map(({ new_value, actor }) => [new_value, bridge.nameOf(actor ?? null)]),
+        by,
+      ).toEqual([
+        ["In Progress", author],
+        ["Done", author],
+      ]);
+      const [file, ...others] = plane.attachments(item);
+      expect([file?.is_uploaded, bridge.nameOf(file?.created_by ?? null), others], by).toEqual([true, author, []]);
+      expect(new TextDecoder().decode(file?.bytes)).toBe("# Report\n");
+
+      const isCard = ({ external_id }: { external_id: string | null }) => external_id?.startsWith("card:") ?? false;
+      const cards = plane.comments(item).filter(isCard);
+      expect(cards, by).toHaveLength(1);
+      expect(cards[0]?.comment_html).toContain(agent);
+      const said = plane.comments(item).filter((comment) => !isCard(comment));
+      const authors = said.map(({ actor }) => bridge.nameOf(actor));
+      expect(new Set(authors), by).toEqual(new Set([author]));
+      const forWhom = said.filter(({ comment_html }) => comment_html.startsWith(`<p><strong>${agent}</strong>:</p>`));
+      expect(forWhom, by).toHaveLength(agent === "Horus" ? said.length : 0);
+      const texts = said.map(({ comment_html }) => comment_html).join("\n");
+      for (const words of ["<strong>report</strong>", "Half of it was there already.", "Written and read twice."])
+        expect(texts.split(words), `${by}: ${words}`).toHaveLength(2);
+    }
+  }, 60_000);
+});
+
+test("20: another agent's task, a project it is not in, a tool of the Concierge: refused, logged, in the audit", async () => {
+  const bridge = await startBridge({ agents: ["Concierge", "Imhotep", "Thot"] });
+  const { plane } = bridge;
+  const closed = plane.addProject({ name: "Closed", identifier: "SEC", members: [bridge.user("Concierge")] });
+  bridge.task("Write it down", "Imhotep");
+  bridge.task("Hidden", undefined, { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
+  plane.addItem(closed, { name: "Nobody's" });
+  const { url, deps } = await bridge.begin();
+  const begun = plane.ledger.requests.length;
+  const as = (agent: string, tool: string, input: unknown) =>
+    fetch(`${url}/agent/${tool}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${tokenOf(agent)}`, "content-type": "application/json" },
+      body: JSON.stringify(input),
+    });
+  const calls: [string, Record<string, unknown>, string][] = [
+    ["claim_task", { task: "ONB-1" }, "is Imhotep's"],
+    ["update_task_status", { task: "ONB-1", status: "done", text: "Mine now." }, "is Imhotep's"],
+    ["get_task_details", { task: "ONB-1" }, "is Imhotep's"],
+    ["add_comment", { task: "ONB-1", text: "Hello." }, "is Imhotep's"],
+    ["start_timer", { task: "ONB-1" }, "is Imhotep's"],
+    ["report", { task: "ONB-1", percent: 100 }, "is Imhotep's"],
+    ["ask_human", { task: "ONB-1", text: "May I?" }, "is Imhotep's"],
+    ["upload_deliverable", { task: "ONB-1", name: "a.md", file: "YQ==" }, "is Imhotep's"],
+    ["claim_task", { task: "SEC-2" }, "is assigned to no agent"],
+    ["add_comment", { task: "SEC-1", text: "Hello." }, "Plane does not allow"],
+    ["create_task", { project: "ONB", title: "More" }, "for the Concierge"],
+    ["create_project", { name: "Mine" }, "for the Concierge"],
+    ["plan_project", { project: "ONB", tasks: [] }, "for the Concierge"],
+    ["list_agents", {}, "for the Concierge"],
+  ];
+  const statuses: number[] = [];
+  for (const [tool, input, why] of calls) {
+    const response = await as("Thot", tool, input);
+    statuses.push(response.status);
+    expect(await response.text(), tool).toContain(why);
+  }
+  expect(statuses).toEqual(calls.map(() => 403));
+  await deps.drain();
+  const writes = plane.ledger.requests.slice(begun).filter(({ method, status }) => method !== "GET" && status < 300);
+  expect(writes).toEqual([]);
+
+  expect((await as("Nobody", "list_my_tasks", {})).status).toBe(401);
+  const asked = await fetch(`${url}/audit?agent=Thot&limit=100`, {
+    headers: { authorization: `Bearer ${bridge.env["ADMIN_TOKEN"]}` },
+  });
+  const { calls: kept } = z
+    .object({ calls: z.array(z.object({ tool: z.string(), outcome: z.string(), agent: z.string() })) })
+    .parse(await asked.json());
+  expect(kept.map(({ tool, outcome }) => [tool, outcome])).toEqual(
+    calls.map(([tool]) => [tool, "forbidden"]).reverse(),
+  );
+  const warned = bridge.lines.map((line) => JSON.parse(line)).filter(({ message }) => message === "agent call");
+  expect(warned.map(({ level, agent, tool, outcome }) => [level, agent, tool, outcome])).toEqual(
+    calls.map(([tool]) => ["warn", "Thot", tool, "forbidden"]),
+  );
+});
