@@ -11,6 +11,8 @@ const OFFLINE = {
 
 export default defineConfig({
   test: {
+    // The slowest tests wait for browsers and processes, so two at once even where there is one processor.
+    maxWorkers: 2,
     reporters: ["default", closingLine],
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**"], testTimeout: 20_000 } },

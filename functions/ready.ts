@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { readCanary } from "../shared/canary/kept.ts";
 import type { Deps, Route } from "../shared/deps.ts";
 import { messageOf } from "../shared/errors.ts";
 import type { PartHealth } from "../shared/health.ts";
@@ -9,7 +10,10 @@ type ReadyDeps = Pick<Deps, "settings" | "store" | "health" | "wait">;
 
 const ANSWER_MS: Ms = 2_000;
 
-/** MONITOR-01: the store, Plane and Telegram, each with how long ago it last worked and why it does not now. */
+/**
+ * MONITOR-01: the store, Plane and Telegram, each with how long ago it last worked and why it does not now. Silent
+ * webhooks are told too, but make nothing unready: the poll still sees every change.
+ */
 export const ready: Route = { path: "/ready", access: "admin", app };
 
 function app(deps: ReadyDeps): Hono {
@@ -22,18 +26,50 @@ function app(deps: ReadyDeps): Hono {
     };
     // Not asked yet is not ready: the first poll and the bot's own name come right after the start.
     const isReady = Object.values(parts).every((part) => part.ok === true);
-    return c.json({ status: isReady ? "ready" : "not ready", ...parts }, isReady ? 200 : 503);
+    const webhooks =
+      parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await webhookHealth(deps) : undefined;
+    const status = isReady ? "ready" : "not ready";
+    return c.json({ status, ...parts, ...(webhooks && { webhooks }) }, isReady ? 200 : 503);
   });
 }
 
-async function storeHealth({ store, wait, settings }: ReadyDeps): Promise<PartHealth> {
-  const over = new AbortController();
+/** How the last canary went; undefined before the first one. `seconds`: how long the last one that came took. */
+async function webhookHealth(deps: ReadyDeps): Promise<(PartHealth & { seconds: number | null }) | undefined> {
+  const { store } = deps;
   try {
-    const now = await Promise.race([store.now(), wait(ANSWER_MS, over.signal)]);
-    if (now === undefined) throw new Error(`no answer within ${ANSWER_MS} ms`);
+    const [canary, now] = await inTime(deps, () => Promise.all([readCanary(store), store.now()]));
+    if (!canary) return undefined;
+    const { back, silentSince } = canary;
+    const age_s = back ? Math.max(0, Math.round((now - back.at) / 1000)) : null;
+    const seconds = back ? back.took / 1000 : null;
+    if (silentSince === undefined) return { ok: back ? true : null, age_s, seconds };
+    const error = `silent for ${Math.round((now - silentSince) / 60_000)} min: an edit of the canary was not told`;
+    return { ok: false, age_s, seconds, error };
+  } catch {
+    // The store's own part tells what is wrong.
+    return undefined;
+  }
+}
+
+async function storeHealth(deps: ReadyDeps): Promise<PartHealth> {
+  try {
+    await inTime(deps, () => deps.store.now());
     return { ok: true, age_s: 0 };
   } catch (thrown) {
-    return { ok: false, age_s: null, error: createRedact(settings.secrets)(messageOf(thrown)) };
+    return { ok: false, age_s: null, error: createRedact(deps.settings.secrets)(messageOf(thrown)) };
+  }
+}
+
+/** The store's answer; throws when there is none in time. */
+async function inTime<T>({ wait }: ReadyDeps, ask: () => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = wait(ANSWER_MS, over.signal).then(() => {
+    throw new Error(`no answer within ${ANSWER_MS} ms`);
+  });
+  // Also when nobody waits for it any more.
+  late.catch(() => {});
+  try {
+    return await Promise.race([ask(), late]);
   } finally {
     over.abort();
   }

@@ -1,12 +1,13 @@
 import { createStorage } from "unstorage";
 import memoryDriver from "unstorage/drivers/memory";
 import type { Settings } from "../shared/config.ts";
-import type { Deps, Manifest } from "../shared/deps.ts";
+import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { sha256Hex } from "../shared/digest.ts";
 import { type Hashing, webHashing } from "../shared/hashing.ts";
 import { createHealth } from "../shared/health.ts";
 import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
+import type { PlaneClient } from "../shared/plane/client.ts";
 import { createPlaneClient } from "../shared/plane/create-client.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
 import { createPump } from "../shared/pump.ts";
@@ -15,6 +16,7 @@ import type { Ms, Store } from "../shared/store/port.ts";
 import { createBot } from "../shared/telegram/bot.ts";
 import { createTicks } from "../shared/ticks.ts";
 import { watchBot, watchPlane } from "../shared/watched.ts";
+import { createAlarm } from "./alarm.ts";
 import { createPollAsker } from "./poll-asker.ts";
 import { wait } from "./wait.ts";
 
@@ -39,14 +41,17 @@ interface Parts {
   write: (line: string) => void;
   /** Aborted when the runtime stops. */
   signal: AbortSignal;
+  /** The host stays awake, so a job that waits for its time is worked then, not at the next look. */
+  alarms?: boolean;
   /** Keeps the host awake until this work is over; not needed where it stays awake by itself. */
   keep?: (work: Promise<unknown>) => void;
+  bridgeTokens?: BridgeTokens;
   overrides?: Overrides;
 }
 
 /** Puts together what every runtime gives to the handlers. Needs Plane's settings. */
 export async function assemble(parts: Parts): Promise<Deps> {
-  const { settings, manifest, store, metrics, scrape, signal, keep, overrides = {} } = parts;
+  const { settings, manifest, store, metrics, scrape, signal, keep, bridgeTokens, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Without Plane's settings there is only the demo to start.");
   const clock = overrides.clock ?? Date.now;
   const common = {
@@ -64,25 +69,40 @@ export async function assemble(parts: Parts): Promise<Deps> {
   };
   const health = createHealth(clock, createRedact(settings.secrets));
   const { plane, telegram } = settings;
-  const keyName = (await sha256Hex(plane.apiKey)).slice(0, 16);
+  const clientWith = async (apiKey: string) => {
+    const keyName = (await sha256Hex(apiKey)).slice(0, 16);
+    return createPlaneClient({ ...common, ...plane, apiKey, keyName, wait: waitUntilStopped });
+  };
+  const main = watchPlane(await clientWith(plane.apiKey), health);
+  // An agent's own key that does not work is told to that agent; Plane is well for all that.
+  const own = new Map<string, PlaneClient>();
+  for (const [name, apiKey] of Object.entries(plane.agentKeys)) own.set(name, await clientWith(apiKey));
+  const concierge = settings.agents.find(({ role }) => role === "concierge")?.name ?? "";
+  const planeOf = (agent: string) => {
+    const client = own.get(agent);
+    return client ? { plane: client, own: true } : { plane: own.get(concierge) ?? main, own: false };
+  };
   const deps: Deps = {
     ...common,
     settings,
     health,
     hashing: overrides.hashing ?? webHashing,
     newId: overrides.newId ?? (() => crypto.randomUUID()),
-    plane: watchPlane(createPlaneClient({ ...common, ...plane, keyName, wait: waitUntilStopped }), health),
+    plane: main,
+    planeOf,
     ...(telegram && { telegram: watchBot(createBot({ ...common, ...telegram }), health) }),
     cache: createStorage({ driver: memoryDriver() }),
     consumers: manifest.consumers(settings),
     ...(scrape && { scrape }),
+    ...(bridgeTokens && { bridgeTokens }),
     ticks: createTicks(manifest.ticks, () => deps),
     stopping: signal,
-    kick: () => (keep ? keep(pump.drain()) : pump.kick()),
+    kick: (due) => (due ? alarm?.(due) : keep ? keep(pump.drain()) : pump.kick()),
     drain: () => pump.drain(),
     askPoll: (reason) => askPoll(reason),
   };
   const pump = createPump(deps, manifest.workers);
+  const alarm = parts.alarms ? createAlarm(deps, pump.kick) : undefined;
   const asker = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
   const askPoll = createPollAsker({ ...asker, ...(keep && { keep }) });
   return deps;

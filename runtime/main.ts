@@ -1,15 +1,22 @@
 import type { Problem } from "../shared/config/problem.ts";
-import { parseSettings } from "../shared/config.ts";
+import { givenSecrets } from "../shared/config/secrets.ts";
+import { parseSettings, readParts } from "../shared/config.ts";
 import { messageOf } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
-import { files, readEnvironment } from "./node/files.ts";
+import { createBridgeTokens } from "./node/bridge-tokens.ts";
+import { files, fingerprintOf, readEnvironment } from "./node/files.ts";
 import { lineWriter } from "./node/lines.ts";
-import { startRuntime } from "./node.ts";
+import { newSecret } from "./node/secret.ts";
+import { type Runtime, startRuntime } from "./node.ts";
+import { disk } from "./provision/disk.ts";
+import { watchSecrets } from "./reload.ts";
+import { wait } from "./wait.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
 const EX_CONFIG = 78;
 
-const parsed = parseSettings(readEnvironment(), files);
+const env = readEnvironment();
+const parsed = parseSettings(env, files);
 if (!parsed.ok) {
   process.stderr.write(explain(parsed.problems));
   process.exit(EX_CONFIG);
@@ -41,9 +48,28 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 async function start(): Promise<{ stop(): Promise<void> }> {
-  if (!settings.demo) return startRuntime(settings, { write, ofProcess: true });
+  const { secretsFile } = settings;
+  const given = () => givenSecrets(readParts(env, files).env, secretsFile, files);
+  const bridgeTokens = createBridgeTokens({ secretsFile, given, disk, newSecret });
+  if (!settings.demo) return watched(await startRuntime(settings, { write, ofProcess: true, bridgeTokens }));
   const { startDemo } = await import("../demo/start.ts");
   return startDemo(settings);
+}
+
+/** A runtime that takes over what the secrets file says while it runs. */
+function watched(runtime: Runtime): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  void watchSecrets({
+    ...{ running: runtime, wait, signal: stopping.signal },
+    read: () => parseSettings(env, files),
+    fingerprint: () => fingerprintOf(settings.secretsFile),
+  });
+  return {
+    stop() {
+      stopping.abort();
+      return runtime.stop();
+    },
+  };
 }
 
 function explain(problems: readonly Problem[]): string {

@@ -1,18 +1,20 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { readCanary } from "../shared/canary/kept.ts";
 import type { Deps } from "../shared/deps.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
 import type { QueueStats, Store } from "../shared/store/port.ts";
+import { allSpent } from "../shared/work/spent.ts";
 
 /** Seconds; from a kept webhook (1 ms) to a poll that uses its whole time. */
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 interface PrometheusOptions {
-  store: Pick<Store, "stats" | "now">;
+  store: Pick<Store, "stats" | "now" | "scan" | "read">;
   /** Also the process's own memory, CPU and event loop. */
   ofProcess: boolean;
 }
 
-/** Keeps the product's metrics for Prometheus, in a registry of its own; queue depths are read at each scrape. */
+/** Keeps the product's metrics for Prometheus, in a registry of its own; what the store counts is read at each scrape. */
 export function createPrometheus({ store, ofProcess }: PrometheusOptions): {
   metrics: Metrics;
   scrape: NonNullable<Deps["scrape"]>;
@@ -37,6 +39,22 @@ export function createPrometheus({ store, ofProcess }: PrometheusOptions): {
     "How long the longest-waiting due job has been due; 0 when none is.",
   );
   const up = new Gauge({ name: "groundcrew_store_up", help: "1 when the store answers.", registers });
+  const ofWork = { labelNames: ["agent", "project"], registers };
+  const total = (name: string, help: string) =>
+    new Counter({ name, help: `${help} Kept in the store, so every runtime on it tells the same.`, ...ofWork });
+  const time = total("groundcrew_time_seconds_total", "Time of timers that were stopped.");
+  const cost = total("groundcrew_cost_total", "Cost as agents report it.");
+  const ofCanary = { labelNames: ["source"], registers };
+  const canarySeconds = new Gauge({
+    name: "groundcrew_canary_seconds",
+    help: "How long the last canary's webhook took to come back.",
+    ...ofCanary,
+  });
+  const silent = new Gauge({
+    name: "groundcrew_webhooks_silent",
+    help: "1 when the canary's webhook did not come back within a minute.",
+    ...ofCanary,
+  });
   if (ofProcess) collectDefaultMetrics({ register: registry });
 
   async function readQueues() {
@@ -48,18 +66,34 @@ export function createPrometheus({ store, ofProcess }: PrometheusOptions): {
     }
   }
 
+  async function readSpent() {
+    const spent = await allSpent(store);
+    for (const counter of [time, cost]) counter.reset();
+    for (const { agent, project, ...one } of spent) {
+      time.inc({ agent, project }, one.ms / 1000);
+      cost.inc({ agent, project }, one.cost);
+    }
+  }
+
+  async function readTheCanary() {
+    const kept = await readCanary(store);
+    for (const gauge of [canarySeconds, silent]) gauge.reset();
+    if (kept?.back) canarySeconds.set({ source: "plane" }, kept.back.took / 1000);
+    if (kept?.sent) silent.set({ source: "plane" }, kept.silentSince === undefined ? 0 : 1);
+  }
+
   return {
     metrics: {
       count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
       observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
     },
     async scrape() {
-      const isUp = await readQueues().then(
+      const isUp = await Promise.all([readQueues(), readSpent(), readTheCanary()]).then(
         () => true,
         () => false,
       );
       up.set(isUp ? 1 : 0);
-      if (!isUp) for (const unknown of [depth, dead, age]) unknown.reset();
+      if (!isUp) for (const unknown of [depth, dead, age, time, cost, canarySeconds, silent]) unknown.reset();
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -16,6 +16,8 @@ export interface Deps {
   settings: Settings;
   store: Store;
   plane: PlaneClient;
+  /** Plane with this agent's own key, or, without one, with the key of the Concierge or of Groundcrew itself. */
+  planeOf: (agent: string) => { plane: PlaneClient; own: boolean };
   /** Absent when Telegram is not set up: then nothing is put in its outbox. */
   telegram?: Bot;
   /** What Plane can tell again: states, labels, members. */
@@ -39,12 +41,28 @@ export interface Deps {
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
   /** Aborted when the runtime stops: what would go on, a page's event stream for one, ends. */
   stopping: AbortSignal;
-  /** Says that jobs may be waiting: they are worked soon. */
-  kick: () => void;
+  /** Says that jobs may be waiting, or that one of this queue will be due in so long: they are worked soon, or then. */
+  kick: (due?: Due) => void;
   /** Works all jobs that are due and answers how many were settled. */
   drain: () => Promise<number>;
+  /** Absent where the secrets are not kept in a file of this machine. */
+  bridgeTokens?: BridgeTokens;
   /** Asks for a poll within a minute because something may have been missed. Asking twice is asking once. */
   askPoll: (reason: string) => void;
+}
+
+/** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do where a token cannot be replaced. */
+export interface BridgeTokens {
+  /** A new token, which nobody can read again, counts within seconds; of those before it only the last still does. */
+  renew(agent: string): Promise<string>;
+  /** Only the newest counts from now on; answers false when there was no older one. */
+  retire(agent: string): Promise<boolean>;
+}
+
+/** A job that waits for its time. */
+export interface Due {
+  queue: Queue;
+  after: Ms;
 }
 
 /** One queue's work: what is done with a taken job and how it is settled. A throw is a retry with a growing delay. */
@@ -72,10 +90,18 @@ export interface Route {
   path: string;
   /**
    * `public` needs no token (health, signed webhooks); `tick` takes TICK_TOKEN or ADMIN_TOKEN; `admin` only the latter;
-   * `page` takes ADMIN_TOKEN or the cookie of a page that has signed in with it.
+   * `page` takes ADMIN_TOKEN or the cookie of a page that has signed in with it; `agent` takes a bridge token.
    */
-  access: "public" | "tick" | "admin" | "page";
+  access: "public" | "tick" | "admin" | "page" | "agent";
+  /** Large bodies pass through here as slowly as they come: it has time limits of its own. */
+  streams?: true;
   app: (deps: Deps) => Hono;
+}
+
+/** Something that goes on as long as the runtime lives, until `deps.stopping`. It never throws. */
+export interface Service {
+  name: string;
+  run(deps: Deps): Promise<void>;
 }
 
 /** Everything the product mounts; `functions/index.ts` is the only one. */
@@ -83,5 +109,7 @@ export interface Manifest {
   routes: readonly Route[];
   ticks: readonly Tick[];
   workers: readonly Worker[];
+  /** Only where a process lives on: a Worker has none. */
+  services?: readonly Service[];
   consumers: (settings: Settings) => Consumer[];
 }

@@ -22,12 +22,15 @@ export const COUNTERS = {
   groundcrew_actions_total: { help: "Jobs decided on, by target.", labels: ["target"] },
   groundcrew_jobs_total: { help: "Jobs worked, by outcome.", labels: ["queue", "outcome"] },
   groundcrew_ticks_total: { help: "Ticks by outcome.", labels: ["tick", "outcome"] },
+  groundcrew_wakes_total: { help: "Wakes posted to agents, by outcome.", labels: ["agent", "outcome"] },
   groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
+  groundcrew_agent_calls_total: { help: "Calls of agents' tools by outcome.", labels: ["tool", "outcome"] },
 } as const satisfies Record<string, Described>;
 
 export const HISTOGRAMS = {
   plane_api_request_duration_seconds: { help: "Time of a request to Plane.", labels: ["method", "endpoint"] },
   groundcrew_request_duration_seconds: { help: "Time of a request to Groundcrew.", labels: ["method", "route"] },
+  groundcrew_agent_call_duration_seconds: { help: "Time of a call of an agent's tool.", labels: ["tool"] },
   groundcrew_tick_duration_seconds: { help: "Time of a tick.", labels: ["tick"] },
 } as const satisfies Record<string, Described>;
 

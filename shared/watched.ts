@@ -52,7 +52,7 @@ function answered(thrown: unknown): boolean {
 
 /** A bot whose every call tells the health record how it went. */
 export function watchBot(bot: Bot, health: Health): Bot {
-  async function watched<T extends Awaited<ReturnType<Bot["me"] | Bot["send"] | Bot["edit"]>>>(call: Promise<T>) {
+  async function watched<T extends Awaited<ReturnType<Bot[keyof Bot]>>>(call: Promise<T>) {
     const outcome = await call;
     switch (outcome.kind) {
       case "wait":
@@ -65,6 +65,9 @@ export function watchBot(bot: Bot, health: Health): Bot {
         if (outcome.lasting) health.worked("telegram");
         else health.failed("telegram", outcome.reason);
         break;
+      case "conflict":
+        health.failed("telegram", outcome.reason);
+        break;
       default:
         health.worked("telegram");
     }
@@ -73,7 +76,13 @@ export function watchBot(bot: Bot, health: Health): Bot {
 
   return {
     me: () => watched(bot.me()),
-    send: (chat, text) => watched(bot.send(chat, text)),
-    edit: (chat, messageId, text) => watched(bot.edit(chat, messageId, text)),
+    send: (...call) => watched(bot.send(...call)),
+    edit: (...call) => watched(bot.edit(...call)),
+    answer: (...call) => bot.answer(...call),
+    updates: (...call) => watched(bot.updates(...call)),
+    webhook: () => watched(bot.webhook()),
+    setWebhook: (...call) => watched(bot.setWebhook(...call)),
+    commands: (...call) => watched(bot.commands(...call)),
+    setCommands: (...call) => watched(bot.setCommands(...call)),
   };
 }

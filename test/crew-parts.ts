@@ -25,7 +25,7 @@ export function settingsFor(
   key: string,
   workspace: string,
   limit: number,
-  options: Pick<CrewOptions, "agents" | "projects">,
+  options: Pick<CrewOptions, "agents" | "projects" | "config"> & { env: Record<string, string> },
 ) {
   const env = {
     PLANE_URL: url,
@@ -36,8 +36,9 @@ export function settingsFor(
     STORE_URL: "memory:",
     LOG_LEVEL: "debug",
     GROUNDCREW_CONFIG: "crew.json",
+    ...options.env,
   };
-  const text = JSON.stringify({ agents: options.agents ?? [] });
+  const text = JSON.stringify({ agents: options.agents ?? [], ...options.config });
   const read = (path: string) => (path === "crew.json" ? { text, mode: 0o600 } : undefined);
   const parsed = parseSettings(env, { read });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));

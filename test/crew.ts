@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { z } from "zod";
 import { createPlane } from "../demo/plane/plane.ts";
-import type { Project, Version } from "../demo/plane/types.ts";
+import type { Plane, Project, Version } from "../demo/plane/types.ts";
 import { cycles } from "../functions/poll/cycles.ts";
 import { observe } from "../functions/poll/observe.ts";
 import { poll } from "../functions/poll/project-pass.ts";
@@ -11,7 +10,7 @@ import { inbox } from "../functions/webhooks/inbox.ts";
 import { assemble } from "../runtime/assemble.ts";
 import type { Deps, Manifest, Worker } from "../shared/deps.ts";
 import { noMetrics } from "../shared/metrics.ts";
-import type { inboxBody } from "../shared/observe/delivery.ts";
+import type { InboxBody } from "../shared/observe/delivery.ts";
 import { keys } from "../shared/observe/keys.ts";
 import { memoryStore } from "../shared/store/memory.ts";
 import type { Store } from "../shared/store/port.ts";
@@ -23,7 +22,18 @@ export interface CrewOptions {
   version?: Version;
   /** Requests a minute that Plane allows and Groundcrew keeps to. Default: no limit. */
   rateLimit?: number;
-  agents?: { name: string; email: string }[];
+  /** The largest attachment Plane takes, in bytes. */
+  fileSizeLimit?: number;
+  agents?: { name: string; email: string; [setting: string]: unknown }[];
+  /** What else the settings file holds. */
+  config?: Record<string, unknown>;
+  /** Makes people and keys before the product starts; answers settings of the environment. */
+  staff?: (plane: Plane) => Record<string, string>;
+  /** Further parts of the product that are at work. */
+  parts?: Partial<Pick<Manifest, "ticks" | "workers" | "consumers">>;
+  /** Works the outbox instead of the recorder; then only the consumers of `parts` decide. */
+  outbox?: Worker;
+  fetch?: typeof fetch;
   /** Identifiers of the projects that are followed; default all. */
   projects?: string[];
   /** Whether the recording consumer wants to know who did it. */
@@ -55,14 +65,21 @@ export async function createCrew(options: CrewOptions = {}) {
   const time = { now: Date.parse("2026-11-21T08:00:00.000Z") };
   const clock = () => time.now;
   const limit = options.rateLimit ?? NO_LIMIT;
-  const { version, random } = options;
-  const plane = createPlane({ clock, rateLimit: limit, ...(version && { version }), ...(random && { random }) });
+  const { version, random, fileSizeLimit } = options;
+  const plane = createPlane({
+    clock,
+    rateLimit: limit,
+    ...(version && { version }),
+    ...(random && { random }),
+    ...(fileSizeLimit && { fileSizeLimit }),
+  });
   const url = await plane.start();
   onTestFinished(() => plane.stop());
   const human = plane.addUser({ name: "Ada" });
   const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const apiKey = plane.apiKey(human);
-  const settings = settingsFor(url, apiKey, plane.workspace.slug, limit, options);
+  const env = options.staff?.(plane) ?? {};
+  const settings = settingsFor(url, apiKey, plane.workspace.slug, limit, { ...options, env });
 
   const actions: Recorded[] = [];
   let told = 0;
@@ -78,9 +95,12 @@ export async function createCrew(options: CrewOptions = {}) {
   };
   const manifest: Manifest = {
     routes: [],
-    ticks: [],
-    workers: [inbox, observe, recorder],
-    consumers: () => [recording(options.needsActor ?? false)],
+    ticks: options.parts?.ticks ?? [],
+    workers: [inbox, observe, options.outbox ?? recorder, ...(options.parts?.workers ?? [])],
+    consumers: (given) => [
+      ...(options.outbox ? [] : [recording(options.needsActor ?? false)]),
+      ...(options.parts?.consumers?.(given) ?? []),
+    ],
   };
 
   const logged: Record<string, unknown>[] = [];
@@ -108,22 +128,18 @@ export async function createCrew(options: CrewOptions = {}) {
       metrics: noMetrics,
       write: (line) => logged.push(JSON.parse(line)),
       signal: new AbortController().signal,
-      overrides: { clock, wait },
+      overrides: { clock, wait, ...(options.fetch && { fetch: options.fetch }) },
     });
   let deps: Deps = await start();
 
   async function feed(body: string): Promise<void> {
     const hash = createHash("sha256").update(body).digest("hex");
-    const value: z.infer<typeof inboxBody> = {
-      raw: body,
-      correlation: `webhook-${hash.slice(0, 8)}`,
-      receivedAt: await store.now(),
-    };
+    const value: InboxBody = { raw: body, correlation: `webhook-${hash.slice(0, 8)}` };
     await store.commit({ jobs: [{ id: hash, queue: "inbox", lane: laneOf(body) ?? hash, body: value }] });
   }
   async function pending(): Promise<number> {
     const { queues } = await store.stats();
-    return Object.values(queues).reduce((sum, queue) => sum + queue.pending, 0);
+    return manifest.workers.reduce((sum, { queue }) => sum + queues[queue].pending, 0);
   }
 
   const crew = {

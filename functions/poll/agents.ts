@@ -1,61 +1,74 @@
-import type { Deps } from "../../shared/deps.ts";
-import { agentsOf } from "../../shared/observe/facts.ts";
+import { itemPut } from "../../shared/observe/item.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { keys, sets } from "../../shared/observe/keys.ts";
-import { labelName, person } from "../../shared/observe/names.ts";
+import { handsOf, inHands, sameHandsAs } from "../../shared/observe/owners.ts";
 import { isReadable } from "../../shared/observe/projects.ts";
+import type { Job } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { wakeFromState } from "../../shared/wake/state.ts";
+import type { WorkDeps } from "../../shared/work/acting.ts";
+import { askToGoOn } from "../../shared/work/cut.ts";
+import { mirrorJobs } from "../../shared/work/mirror.ts";
 
 /** What an agent has to do, as of the last tick: item id to the store time since which it is theirs. */
 export interface KeptAgent {
   tasks: Record<string, number>;
 }
 
-type AgentDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "log">;
+/** So many items are asked to be brought in step with their agents at one tick; more come with the next. */
+const MIRRORED = 20;
 
 /**
  * The per-agent tick: who has which open tasks, and since when, reckoned from the kept snapshots alone, so that a
  * lost job or a lost store heals (rule 10). No request to Plane, no language model: nothing new costs nothing.
  */
-export async function passAgents(deps: AgentDeps): Promise<{ assigned: number; new: number }> {
-  if (deps.settings.agents.length === 0) return { assigned: 0, new: 0 };
-  const theirs = new Map(deps.settings.agents.map((agent) => [agent.name, new Set<string>()]));
-  for await (const { value } of openItems(deps)) {
-    const { snapshot } = value;
-    const people = await Promise.all(snapshot.assignees.map((id) => person(deps, id)));
-    const labels = await Promise.all(snapshot.labels.map((id) => labelName(deps, snapshot.project, id)));
-    const owners = agentsOf(
-      deps.settings.agents,
-      people.filter((who) => who !== undefined),
-      labels.filter((label) => label !== undefined),
-    );
-    for (const owner of owners) theirs.get(owner)?.add(snapshot.id);
+export async function passAgents(
+  deps: WorkDeps,
+  correlation: string,
+): Promise<{ assigned: number; new: number; woken: number }> {
+  if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
+  const theirs = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, KeptItem>()]));
+  const jobs: Job[] = [];
+  const inReview: string[] = [];
+  for await (const { key, value, rev } of openItems(deps)) {
+    const hands = await handsOf(deps, value);
+    const item = inHands(value, hands);
+    if (!sameHandsAs(value, hands)) await deps.store.commit({ expect: [[key, rev]], put: [itemPut(item)] });
+    if (item.review) inReview.push(value.snapshot.id);
+    for (const owner of hands.owners ?? []) theirs.get(owner)?.set(value.snapshot.id, item);
+    if (jobs.length < MIRRORED) jobs.push(...(await mirrorJobs(deps, item, rev, correlation)));
   }
-  const counts = { assigned: 0, new: 0 };
-  for (const [agent, tasks] of theirs) {
+  if (jobs.length > 0) await deps.store.commit({ jobs });
+  await askToGoOn(deps, inReview);
+  const counts = { assigned: 0, new: 0, woken: 0 };
+  for (const agent of deps.settings.agents) {
+    const tasks = theirs.get(agent.name) ?? new Map<string, KeptItem>();
     counts.assigned += tasks.size;
-    counts.new += await keepTasks(deps, agent, tasks);
+    counts.new += await keepTasks(deps, agent.name, tasks);
+    counts.woken += await wakeFromState(deps, agent, [...tasks.values()]);
   }
   return counts;
 }
 
-async function keepTasks(deps: AgentDeps, agent: string, tasks: Set<string>): Promise<number> {
+async function keepTasks(deps: WorkDeps, agent: string, tasks: ReadonlyMap<string, KeptItem>): Promise<number> {
   const key = keys.agent(agent);
   for (;;) {
     const [kept] = await deps.store.read<KeptAgent>([key]);
     const before = kept?.value.tasks ?? {};
     const now = await deps.store.now();
-    const next: KeptAgent = { tasks: Object.fromEntries([...tasks].sort().map((id) => [id, before[id] ?? now])) };
+    const next: KeptAgent = {
+      tasks: Object.fromEntries([...tasks.keys()].sort().map((id) => [id, before[id] ?? now])),
+    };
     if (kept && JSON.stringify(kept.value) === JSON.stringify(next)) return 0;
     const result = await deps.store.commit({ expect: [[key, kept?.rev ?? 0]], put: [{ key, value: next }] });
     if (result !== "kept") continue;
-    const added = [...tasks].filter((id) => before[id] === undefined);
+    const added = [...tasks.keys()].filter((id) => before[id] === undefined);
     if (added.length > 0) deps.log.info("agent has new tasks", { agent, tasks: added });
     return added.length;
   }
 }
 
-async function* openItems(deps: AgentDeps) {
+async function* openItems(deps: WorkDeps) {
   const projects = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
   for (const { value: project } of projects.rows) {
     if (!isReadable(project)) continue;

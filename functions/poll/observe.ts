@@ -1,16 +1,19 @@
 import type { Deps, Worker } from "../../shared/deps.ts";
 import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
+import { dependantsOf } from "../../shared/observe/edges.ts";
 import type { Source } from "../../shared/observe/item.ts";
 import { type ObserveBody, observeBody } from "../../shared/observe/jobs.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { keys, sets } from "../../shared/observe/keys.ts";
+import { observeLines } from "../../shared/observe/lines.ts";
 import { checkProject, isReadable, readProjects } from "../../shared/observe/projects.ts";
 import { markDetailsRead, readItem, readSince } from "../../shared/observe/read.ts";
-import { dependantsOf, dropEdges, evaluate, readRelations } from "../../shared/observe/relations.ts";
+import { dropEdges, evaluate, readRelations } from "../../shared/observe/relations.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { askToSettle } from "../../shared/work/stuck.ts";
 import { passProjects } from "./project-pass.ts";
 
 /** What an archived project's items ask for waits so long each time: it may come out of the archive. */
@@ -60,13 +63,16 @@ async function run(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Promise<vo
   const { correlation } = body;
   switch (body.do) {
     case "evaluate":
-      return evaluate(deps, body.item, correlation);
+      await evaluate(deps, body.item, correlation);
+      return askToSettle(deps, [body.item], correlation);
+    case "lines":
+      return observeLines(deps, body.item, correlation);
     case "fan": {
       const dependants = await dependantsOf(deps, body.item);
       const [kept] = await deps.store.read<KeptItem>([keys.item(body.item)]);
       if (kept?.value.gone !== undefined) return dropEdges(deps, body.item, correlation);
       for (const dependant of dependants) await evaluate(deps, dependant, correlation);
-      return;
+      return askToSettle(deps, dependants, correlation);
     }
     case "project_check":
       return checkProject(deps, body.project, correlation);

@@ -3,6 +3,7 @@ import { census } from "../../shared/observe/census.ts";
 import { watchCycles } from "../../shared/observe/cycles.ts";
 import type { ObserveDeps } from "../../shared/observe/item.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
+import { observeAllLines } from "../../shared/observe/lines.ts";
 import { type PassResult, passProject } from "../../shared/observe/pass.ts";
 import { isReadable, readProjects } from "../../shared/observe/projects.ts";
 import { readSince } from "../../shared/observe/read.ts";
@@ -10,6 +11,8 @@ import { evaluateAll } from "../../shared/observe/relations.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import type { Key } from "../../shared/store/port.ts";
 import { CONFIRM_AFTER_MS } from "../../shared/task/accept.ts";
+import { reportCircles } from "../../shared/work/circling.ts";
+import { askToSettleAll } from "../../shared/work/stuck.ts";
 import { passAgents } from "./agents.ts";
 
 /**
@@ -24,8 +27,11 @@ export const poll: Tick = {
     const read = await readProjects(deps, correlation);
     const counts = await passProjects(deps, read.projects, correlation);
     for (const project of read.projects.filter(isReadable)) await watchCycles(deps, project, read.date, correlation);
+    await observeAllLines(deps, correlation);
     await evaluateAll(deps, correlation);
-    const agents = await passAgents(deps);
+    await askToSettleAll(deps, correlation);
+    await reportCircles(deps, correlation);
+    const agents = await passAgents(deps, correlation);
     deps.kick();
     return { ...counts, ...agents };
   },

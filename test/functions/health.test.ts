@@ -18,7 +18,15 @@ describe("GET /health (MONITOR-01)", () => {
         status: "healthy",
         version: VERSION,
         uptime_s: 61,
-        queues: { inbox: { pending: 1, dead: 0 }, observe: none, outbox: none, forward: none },
+        queues: {
+          inbox: { pending: 1, dead: 0 },
+          observe: none,
+          outbox: none,
+          forward: none,
+          work: none,
+          wake: none,
+          updates: none,
+        },
       },
     ]);
   });

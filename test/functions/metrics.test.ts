@@ -35,6 +35,19 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).not.toContain("groundcrew_queue_depth{");
   });
 
+  it("tells how long the last canary took and whether webhooks are silent", async () => {
+    const { url, store } = await started();
+    expect((await scrape(url)).text).not.toContain("groundcrew_canary_seconds{");
+    const value = {
+      ...{ project: "p", item: "i", comment: "c", sent: { nonce: "2", at: 2 } },
+      ...{ back: { nonce: "1", at: 1, took: 2_500 }, silentSince: 2 },
+    };
+    await store.commit({ put: [{ key: "canary", value }] });
+    const { text } = await scrape(url);
+    expect(text).toContain('groundcrew_canary_seconds{source="plane"} 2.5');
+    expect(text).toContain('groundcrew_webhooks_silent{source="plane"} 1');
+  });
+
   it("has no label that a stranger can choose", async () => {
     const { url } = await started();
     await fetch(`${url}/marked-one?x=marked-two`);

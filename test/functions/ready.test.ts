@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { canaryKey, type KeptCanary } from "../../shared/canary/kept.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
 import { ADMIN, bearer, started } from "../runtime/started.ts";
 
@@ -66,5 +67,23 @@ describe("GET /ready (MONITOR-01)", () => {
     hangs = true;
     expect((await ready(url)).body).toMatchObject({ store: { ok: false, error: "no answer within 2000 ms" } });
     hangs = false;
+  });
+
+  it("tells how the last canary went, and stays ready while webhooks are silent", async () => {
+    const store = memoryStore({ clock: () => 1_000_000 });
+    const { url, deps } = await started({ store });
+    deps.health.worked("plane");
+    const place = { project: "p", item: "i", comment: "c" };
+    const keep = (value: Partial<KeptCanary>) =>
+      store.commit({ put: [{ key: canaryKey, value: { ...place, ...value } }] });
+    await keep({ sent: { nonce: "1", at: 990_000 }, back: { nonce: "1", at: 992_500, took: 2_500 } });
+    expect(await ready(url)).toMatchObject({ status: 200, body: { webhooks: { ok: true, age_s: 8, seconds: 2.5 } } });
+    await keep({ sent: { nonce: "2", at: 880_000 }, silentSince: 880_000 });
+    expect(await ready(url)).toEqual({
+      status: 200,
+      body: expect.objectContaining({
+        webhooks: { ok: false, age_s: null, seconds: null, error: expect.stringContaining("silent for 2 min") },
+      }),
+    });
   });
 });

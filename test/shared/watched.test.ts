@@ -97,7 +97,17 @@ describe("Plane's health", () => {
 describe("Telegram's health", () => {
   function bot(outcome: Failure | { kind: "sent"; messageId: number }): Bot {
     const failure: Failure = outcome.kind === "sent" ? { kind: "unknown", reason: "not asked" } : outcome;
-    return { me: async () => failure, send: async () => outcome, edit: async () => failure };
+    return {
+      me: async () => failure,
+      send: async () => outcome,
+      edit: async () => failure,
+      answer: async () => failure,
+      updates: async () => failure,
+      webhook: async () => failure,
+      setWebhook: async () => failure,
+      commands: async () => failure,
+      setCommands: async () => failure,
+    };
   }
 
   it.each<[string, Parameters<typeof bot>[0], boolean | null]>([

@@ -31,7 +31,7 @@ async function rig() {
   });
   onTestFinished(() => acts.stop());
   const tell = (text: string) =>
-    messages.push({ id: messages.length, text, entities: [], at: 0, edits: [], previews: false });
+    messages.push({ id: messages.length, text, entities: [], at: 0, edits: [], previews: false, buttons: [] });
   const todo = plane.items(seeded.office).find(({ name }) => name === "Book the welcome meeting");
   if (!todo) throw new Error("no such task");
   return { plane, stage, acts, tally, tell, todo, parts, kills: () => kills };
