@@ -1,6 +1,7 @@
 import type { Turn } from "./agents.ts";
+import type { Plane } from "./plane/handle.ts";
 import type { Demo } from "./plane/seed.ts";
-import type { Item, Plane, Project } from "./plane/types.ts";
+import type { Item, Project } from "./plane/types.ts";
 
 /** Where the scenes play. */
 export interface Stage extends Demo {

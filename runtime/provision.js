@@ -1,9 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that a Node that cannot run TypeScript can still say so.
-if (process.features.typescript) await import("./provision/main.ts");
-else {
-  process.stderr.write(
-    `Groundcrew needs Node 22.18 or newer; this is ${process.version}. On Linux \`npm ci\` brings Node 24 with it: use \`npm run provision\`.\n`,
-  );
-  process.exitCode = 1;
-}
+import { runTypeScript } from "./typescript.js";
+
+await runTypeScript(() => import("./provision/main.ts"), {
+  hint: "On Linux `npm ci` brings Node 24 with it: use `npm run provision`.",
+});

@@ -1,24 +1,6 @@
 import { z } from "zod";
 import { parseSettings } from "../shared/config.ts";
-import { type Consumer, eventName } from "../shared/task/events.ts";
 import type { CrewOptions } from "./crew.ts";
-
-/** Tells everything to the recorder. */
-export function recording(needsActor: boolean): Consumer {
-  return {
-    name: "recorder",
-    needsActor: () => needsActor,
-    decide: (event, facts, correlation) => [
-      {
-        target: "ledger",
-        queue: "outbox",
-        lane: "ledger",
-        body: { event, facts, correlation },
-        rule: eventName(event),
-      },
-    ],
-  };
-}
 
 export function settingsFor(
   url: string,

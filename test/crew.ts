@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
+import type { Plane } from "../demo/plane/handle.ts";
 import { createPlane } from "../demo/plane/plane.ts";
-import type { Plane, Project, Version } from "../demo/plane/types.ts";
+import type { Project, Version } from "../demo/plane/types.ts";
 import { cycles } from "../functions/poll/cycles.ts";
 import { observe } from "../functions/poll/observe.ts";
 import { poll } from "../functions/poll/project-pass.ts";
-import { outboxSchema } from "../functions/telegram/notice.ts";
 import { inbox } from "../functions/webhooks/inbox.ts";
 import { assemble } from "../runtime/assemble.ts";
 import type { Deps, Manifest, Worker } from "../shared/deps.ts";
@@ -14,9 +14,9 @@ import type { InboxBody } from "../shared/observe/delivery.ts";
 import { keys } from "../shared/observe/keys.ts";
 import { memoryStore } from "../shared/store/memory.ts";
 import type { Store } from "../shared/store/port.ts";
-import type { Body } from "../shared/task/events.ts";
 import type { KeptItem } from "../shared/task/snapshot.ts";
-import { laneOf, recording, routeOf, settingsFor } from "./crew-parts.ts";
+import { laneOf, routeOf, settingsFor } from "./crew-parts.ts";
+import { createRecorder, recording } from "./crew-recorder.ts";
 
 export interface CrewOptions {
   version?: Version;
@@ -43,12 +43,6 @@ export interface CrewOptions {
   /** Decides what Plane's worker does first: below 0.5 it moves `updated_at` again, then it writes the webhook. */
   random?: () => number;
   store?: (clock: () => number) => Store;
-}
-
-/** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
-export interface Recorded extends Body {
-  /** `key:rev:event:target` */
-  job: string;
 }
 
 const NO_LIMIT = 100_000;
@@ -81,22 +75,12 @@ export async function createCrew(options: CrewOptions = {}) {
   const env = options.staff?.(plane) ?? {};
   const settings = settingsFor(url, apiKey, plane.workspace.slug, limit, { ...options, env });
 
-  const actions: Recorded[] = [];
-  let told = 0;
-  const recorder: Worker = {
-    queue: "outbox",
-    ttl: 60_000,
-    parallel: 1,
-    async work(_, job) {
-      const body = outboxSchema.parse(job.body);
-      if ("event" in body) actions.push({ job: job.id, ...body });
-      return { done: true };
-    },
-  };
+  const recorder = createRecorder();
+  recorder.know(human);
   const manifest: Manifest = {
     routes: [],
     ticks: options.parts?.ticks ?? [],
-    workers: [inbox, observe, options.outbox ?? recorder, ...(options.parts?.workers ?? [])],
+    workers: [inbox, observe, options.outbox ?? recorder.worker, ...(options.parts?.workers ?? [])],
     consumers: (given) => [
       ...(options.outbox ? [] : [recording(options.needsActor ?? false)]),
       ...(options.parts?.consumers?.(given) ?? []),
@@ -150,7 +134,7 @@ export async function createCrew(options: CrewOptions = {}) {
     time,
     settings,
     /** Every action decided so far; also over restarts. */
-    actions,
+    actions: recorder.actions,
     /** The log's lines. */
     logged,
     get store() {
@@ -210,11 +194,7 @@ export async function createCrew(options: CrewOptions = {}) {
       deps = await start();
     },
     /** What was decided since the last call, as people would say it: `ONB-1 assigned thot`. */
-    events(): string[] {
-      const news = actions.slice(told);
-      told = actions.length;
-      return news.map((action) => sentence(action));
-    },
+    events: recorder.events,
     /** The requests to Plane while `act` runs, as `GET projects`, `GET work-items/:id`. */
     async requests(act: () => Promise<unknown>): Promise<string[]> {
       const before = plane.ledger.requests.length;
@@ -239,21 +219,11 @@ export async function createCrew(options: CrewOptions = {}) {
     project: (name = "Onboarding", identifier = "ONB"): Project => plane.addProject({ name, identifier }),
   };
 
-  function sentence({ event, facts }: Recorded): string {
-    const about = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
-    if ("who" in event) return `${about} ${event.kind} ${names().get(event.who) ?? event.who}`;
-    return [about, event.kind, ...(facts.comment ? [JSON.stringify(facts.comment.text)] : [])].join(" ");
-  }
-  const people = new Map<string, string>();
-  function names() {
-    people.set(human.id, human.display_name);
-    return people;
-  }
   return Object.assign(crew, {
     /** A further member of the workspace; its name is used in `events`. */
     person(name: string) {
       const user = plane.addUser({ name });
-      people.set(user.id, user.display_name);
+      recorder.know(user);
       return user;
     },
   });

@@ -1,5 +1,6 @@
 import { commentOf, commentsOn, createComment, deleteComment, editComment } from "./comments.ts";
 import { createCycle, cycleOf, editCycle } from "./cycles.ts";
+import type { Plane } from "./handle.ts";
 import { beginEdit, createItem, deleteItem, type ItemWrite, itemOf, itemsOf, setArchived } from "./items.ts";
 import { createLink } from "./links.ts";
 import { putInto } from "./memberships.ts";
@@ -10,7 +11,7 @@ import { relate, relationsOf, unrelate } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, labelsOf, statesOf } from "./states.ts";
 import { isTimeZone } from "./time.ts";
-import type { Doing, Id, Item, ItemPatch, Plane, Ref, Via } from "./types.ts";
+import type { Doing, Id, Item, ItemPatch, Ref, Via } from "./types.ts";
 import { createWebhook } from "./webhooks.ts";
 import { touch, type World } from "./world.ts";
 

@@ -5,11 +5,12 @@ import { createBackDoor, firstWorkspace } from "./back-door.ts";
 import type { Attempt, LedgerDelivery, LedgerRequest } from "./control.ts";
 import { createOutbox } from "./deliveries.ts";
 import { createFaults } from "./faults.ts";
+import type { Plane } from "./handle.ts";
 import { createLimiter } from "./limits.ts";
 import { createWorkspace } from "./people.ts";
 import { seeded } from "./random.ts";
 import { createListening, createSite } from "./serve.ts";
-import type { Plane, PlaneOptions } from "./types.ts";
+import type { PlaneOptions } from "./types.ts";
 import { work } from "./worker.ts";
 import { createWorld } from "./world.ts";
 

@@ -1,4 +1,5 @@
-import type { Item, Plane, Project, User } from "./types.ts";
+import type { Plane } from "./handle.ts";
+import type { Item, Project, User } from "./types.ts";
 
 /** Who and what the demo begins with. */
 export interface Demo {

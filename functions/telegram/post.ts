@@ -84,14 +84,6 @@ async function notDone(work: Work, { by: _, ...left }: Attempt, wait: number): P
   return later(work, wait);
 }
 
-/** Comes back after `wait`, knowing what this try has learnt. */
-export async function again(work: Work, attempt: Kept<Attempt> | undefined, learnt: Partial<Attempt>, wait: number) {
-  const key = attemptKey(work.job);
-  const value: Attempt = { ...(attempt?.value ?? NO_ATTEMPT), ...learnt };
-  await work.deps.store.commit({ expect: [[key, attempt?.rev ?? 0]], put: [{ key, value, expires: ATTEMPT_KEPT }] });
-  return later(work, wait);
-}
-
 export function why(failure: Failure | { kind: "gone"; reason: string }): { reason: string } | { ms: number } {
   return failure.kind === "wait" ? { ms: failure.ms } : { reason: failure.reason };
 }

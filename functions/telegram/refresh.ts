@@ -1,16 +1,16 @@
 import type { Kept, Put, Settlement } from "../../shared/store/port.ts";
 import { alsoShown, type ChatMessage } from "../../shared/why/chat.ts";
 import { type Attempt, attemptKey, BURST_KEPT, type Burst, chatKey, refreshJob, toldKey } from "./chat.ts";
-import { holdChat, noticeRoom } from "./limits.ts";
+import { edit } from "./edit.ts";
+import { noticeRoom } from "./limits.ts";
 import { message } from "./messages.ts";
 import type { Refresh } from "./notice.ts";
-import { again, why } from "./post.ts";
 import { asSeen, send } from "./send.ts";
-import { commitDone, DONE, delayAfter, later, type Work } from "./work.ts";
+import { commitDone, DONE, type Work } from "./work.ts";
 
 /** Brings the burst's message up to date; a message that is gone is sent anew. */
 export async function refresh(work: Work, { refresh: { messageId }, correlation }: Refresh): Promise<Settlement> {
-  const { deps, bot, job, chat, look } = work;
+  const { deps, job, chat, look } = work;
   const [told] = await deps.store.read([toldKey(job)]);
   const [kept] = await deps.store.read<Burst>([chatKey(chat)]);
   const burst = kept?.value;
@@ -19,33 +19,14 @@ export async function refresh(work: Work, { refresh: { messageId }, correlation 
   if (attempt?.value.anew) return anew(work, kept, attempt, correlation);
 
   const seen = await seenBefore(work, burst);
-  const wait = await noticeRoom(deps.store, chat, work.limits);
-  if (wait > 0) return later(work, wait);
-  if (!work.inTime()) return later(work, 0);
-  const shown = message(burst.told, look, burst.repeat);
-  const outcome = await bot.edit(chat, messageId, shown);
-  const {
-    correlations,
-    told: { count },
-  } = burst;
-  const fields = { job: job.id, chat: String(chat), messageId, notices: count, correlations };
-  if (outcome.kind === "edited") {
-    deps.log.info("telegram message edited", fields);
-    return edited(work, kept, (now) => asSeen(work, now, shown, alsoShown(seen, count, deps.clock())), correlation);
-  }
-  if (outcome.kind === "gone") {
-    deps.log.info("telegram message is gone, it is sent anew", { ...fields, reason: outcome.reason });
-    return again(work, attempt, { anew: true }, 0);
-  }
-  deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...why(outcome) });
-  if (outcome.kind === "wait") {
-    await holdChat(deps.store, chat, outcome.ms);
-    return later(work, outcome.ms);
-  }
-  // This edit will never be taken; perhaps a message is.
-  if (outcome.kind === "refused" && outcome.lasting) return again(work, attempt, { anew: true }, 0);
-  const failures = attempt?.value.failures ?? 0;
-  return again(work, attempt, { failures: failures + 1 }, delayAfter(failures));
+  const rich = message(burst.told, look, burst.repeat);
+  const { count } = burst.told;
+  return edit(work, {
+    ...{ attempt, messageId, rich, roomFor: noticeRoom },
+    fields: { notices: count, correlations: burst.correlations },
+    edited: () =>
+      edited(work, kept, (now) => asSeen(work, now, rich, alsoShown(seen, count, deps.clock())), correlation),
+  });
 }
 
 /**

@@ -4,14 +4,14 @@ import type { RichText } from "../../shared/telegram/text.ts";
 import { alsoShown, type ChatMessage, type Delivery, messagePut, type Sent, sentKey } from "../../shared/why/chat.ts";
 import { answer } from "./answer.ts";
 import { type Attempt, attemptKey, TOLD_KEPT, toldKey } from "./chat.ts";
-import { holdChat, room } from "./limits.ts";
+import { edit } from "./edit.ts";
+import { room } from "./limits.ts";
 import type { ShowBody } from "./notice.ts";
-import { again, why } from "./post.ts";
-import { commitDone, DONE, delayAfter, later, type Work } from "./work.ts";
+import { commitDone, DONE, type Work } from "./work.ts";
 
 /** Lets a message say something else: an edit, which done twice is done once. A message that is gone is sent anew. */
 export async function show(work: Work, body: ShowBody): Promise<Settlement> {
-  const { deps, bot, job, chat } = work;
+  const { deps, job } = work;
   const { messageId, rich, buttons, topic, language } = body.show;
   const [told] = await deps.store.read([toldKey(job)]);
   if (told) return DONE;
@@ -20,27 +20,11 @@ export async function show(work: Work, body: ShowBody): Promise<Settlement> {
     const anew = { rich, language, ...(buttons && { buttons }), ...(topic !== undefined && { topic }) };
     return answer(work, { answer: anew, correlation: body.correlation });
   }
-  const wait = await room(deps.store, chat, work.limits);
-  if (wait > 0) return later(work, wait);
-  if (!work.inTime()) return later(work, 0);
-  const outcome = await bot.edit(chat, messageId, rich, buttons ? { buttons } : {});
-  const fields = { job: job.id, chat: String(chat), messageId, correlation: body.correlation };
-  if (outcome.kind === "edited") {
-    deps.log.info("telegram message edited", fields);
-    return edited(work, body);
-  }
-  if (outcome.kind === "gone") {
-    deps.log.info("telegram message is gone, it is sent anew", { ...fields, reason: outcome.reason });
-    return again(work, attempt, { anew: true }, 0);
-  }
-  deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...why(outcome) });
-  if (outcome.kind === "wait") {
-    await holdChat(deps.store, chat, outcome.ms);
-    return later(work, outcome.ms);
-  }
-  if (outcome.kind === "refused" && outcome.lasting) return again(work, attempt, { anew: true }, 0);
-  const failures = attempt?.value.failures ?? 0;
-  return again(work, attempt, { failures: failures + 1 }, delayAfter(failures));
+  return edit(work, {
+    ...{ attempt, messageId, rich, buttons, roomFor: room },
+    fields: { correlation: body.correlation },
+    edited: () => edited(work, body),
+  });
 }
 
 /** Keeps that it was done, and the message as people see it now. */

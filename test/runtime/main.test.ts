@@ -17,10 +17,10 @@ function folder(files: Record<string, string> = {}): string {
 }
 
 /** The command line in a folder of its own, with nothing in the environment but what is given. */
-function run(env: Record<string, string>, cwd = folder(), args = [MAIN]) {
+function run(env: Record<string, string>, cwd = folder()) {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", ...args],
+    ["--disable-warning=ExperimentalWarning", MAIN],
     { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -96,11 +96,5 @@ describe("The command line", () => {
     const { code, out } = await run({ ...ENV, STORE_URL: "file:./kept" }, cwd).ended;
     expect(code).toBe(1);
     expect(out).toContain('"message":"cannot start"');
-  });
-
-  it("on a Node that cannot run it says which one is needed", async () => {
-    const { code, err } = await run({}, folder(), ["--no-experimental-strip-types", resolve("runtime/start.js")]).ended;
-    expect(code).toBe(1);
-    expect(err).toContain("Groundcrew needs Node 22.18 or newer");
   });
 });

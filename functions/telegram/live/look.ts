@@ -1,11 +1,11 @@
 import type { Row, Settlement } from "../../../shared/store/port.ts";
-import { attemptKey } from "../chat.ts";
+import { type Attempt, attemptKey } from "../chat.ts";
+import { afterFailure, isLasting } from "../edit.ts";
 import { room } from "../limits.ts";
 import type { LookBody } from "../notice.ts";
 import { why } from "../post.ts";
 import { commitDone, later, type Work } from "../work.ts";
 import { editedPuts } from "./edited.ts";
-import { afterFailure, isLasting } from "./failed.ts";
 import { buttonsOf, hashOf, type Live, livePut, livesOf, messageOf, type View } from "./kept.ts";
 import { followed } from "./progress.ts";
 import { viewOf } from "./view.ts";
@@ -48,7 +48,8 @@ async function edit(
     await keep(work, row, row.value, true);
     return later(work, 0);
   }
-  return afterFailure(work, outcome);
+  const [attempt] = await deps.store.read<Attempt>([attemptKey(job)]);
+  return afterFailure(work, attempt, outcome);
 }
 
 /** Unless the message's record has moved on: then the next look sees to it. */

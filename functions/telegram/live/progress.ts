@@ -2,13 +2,13 @@ import type { Kept, Key, Ms, Settlement } from "../../../shared/store/port.ts";
 import type { Chat } from "../../../shared/telegram/bot.ts";
 import { messageKey, messagePut, type Sent, sentKey } from "../../../shared/why/chat.ts";
 import { type Attempt, attemptKey, TOLD_KEPT } from "../chat.ts";
+import { afterFailure, isLasting } from "../edit.ts";
 import { spareRoom } from "../limits.ts";
 import { muteKey } from "../mutes.ts";
 import { type Posted, post, why } from "../post.ts";
 import { type Threaded, threadOf } from "../thread.ts";
 import { commitDone, DONE, later, type Work } from "../work.ts";
 import { editedPuts } from "./edited.ts";
-import { afterFailure, isLasting } from "./failed.ts";
 import { hashOf, type View } from "./kept.ts";
 import { isHeardHere } from "./lines.ts";
 import { runningView } from "./running.ts";
@@ -116,7 +116,10 @@ async function edit(work: Work, { item, kept, view, correlation }: Editing): Pro
     return DONE;
   }
   deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...why(outcome) });
-  if (!isLasting(outcome)) return afterFailure(work, outcome);
-  await keep({ ...kept.value, quiet: true }, false);
-  return DONE;
+  if (isLasting(outcome)) {
+    await keep({ ...kept.value, quiet: true }, false);
+    return DONE;
+  }
+  const [attempt] = await deps.store.read<Attempt>([attemptKey(job)]);
+  return afterFailure(work, attempt, outcome);
 }

@@ -1,8 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { afterEach } from "vitest";
+import type { Plane } from "../../../demo/plane/handle.ts";
 import { createPlane } from "../../../demo/plane/plane.ts";
 import type { JsonObject } from "../../../demo/plane/rows.ts";
-import type { Plane, PlaneOptions, Project, User } from "../../../demo/plane/types.ts";
+import type { PlaneOptions, Project, User } from "../../../demo/plane/types.ts";
 
 const planes: Plane[] = [];
 const receivers: Server[] = [];

@@ -2,8 +2,8 @@ import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import type { Plane } from "../../../demo/plane/handle.ts";
 import { createPlane } from "../../../demo/plane/plane.ts";
-import type { Plane } from "../../../demo/plane/types.ts";
 import { type Exchange, exchangesIn, inOrder } from "./recording.ts";
 import { createReplay } from "./replay.ts";
 

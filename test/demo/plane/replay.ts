@@ -1,5 +1,5 @@
+import type { Plane } from "../../../demo/plane/handle.ts";
 import type { Json } from "../../../demo/plane/rows.ts";
-import type { Plane } from "../../../demo/plane/types.ts";
 import { differences, Names } from "./likeness.ts";
 import type { Exchange } from "./recording.ts";
 

@@ -80,6 +80,21 @@ describe("an answer is said once (reliability 14)", () => {
     expect(rig.time.now - began).toBeGreaterThanOrEqual(33_000);
   });
 
+  test("429 on an edit of the chat's notices holds the answers too: nothing is asked for early", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    rig.telegram.meet({ kind: "too_many", seconds: 30 });
+    await put(rig.store, notices(2, 2));
+    await rig.run(5_000);
+    await outboxed(rig, "answer:1", answer("one"));
+    await rig.run();
+    const [, refused, next] = rig.telegram.calls;
+    expect(refused).toMatchObject({ method: "editMessageText", outcome: "429" });
+    expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(30_000);
+    expect(texts(rig.telegram)).toContain("one");
+  });
+
   test.each(["before", "after"] as const)("a kill %s each step loses nothing, and a repeat is marked", async (when) => {
     let marked = 0;
     for (let at = 0; ; at += 1) {

@@ -143,6 +143,20 @@ describe("an edit that goes wrong", () => {
     expect((next?.at ?? 0) - (refused?.at ?? 0)).toBe(30_000);
   });
 
+  test("an edit that Telegram fails at is tried again, each time later", async () => {
+    const rig = await createRig();
+    await put(rig.store, notices(1, 1));
+    await rig.due();
+    const failing = { kind: "error", status: 500, description: "Internal Server Error" } as const;
+    rig.telegram.meet(failing, failing, failing);
+    await put(rig.store, notices(2, 2));
+    await rig.run();
+    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    const [, ...edits] = rig.telegram.calls.map(({ at }) => at);
+    const waits = edits.slice(1).map((at, index) => Math.floor((at - (edits[index] ?? 0)) / 1_000));
+    expect(waits).toEqual([1, 5, 15]);
+  });
+
   test("an edit that Telegram will never take: what it should say is sent, and shown", async () => {
     const rig = await createRig();
     await put(rig.store, notices(1, 1));
