@@ -24,6 +24,7 @@ export interface Press {
   update: SentUpdate;
 }
 
+const chatSchema = z.strictObject({ chat_id: z.union([z.number(), z.string()]) });
 const answerSchema = z.strictObject({ callback_query_id: z.string(), text: z.string().max(200).optional() });
 const commandsSchema = z.strictObject({
   commands: z.array(
@@ -98,6 +99,14 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     return door.pass(c.env, { method: "editMessageText", chat, text, act });
   });
   const bodyOf = (c: Context) => c.req.json<unknown>().catch(() => ({}));
+  app.post("/:bot/getChat", async (c) => {
+    const asked = chatSchema.safeParse(await bodyOf(c));
+    const chat = asked.success ? asked.data.chat_id : "";
+    if (!known.map(String).includes(String(chat))) return refusal(bad("chat not found"));
+    if (Number(chat) < 0) return result({ id: Number(chat), type: "supergroup", title: "The crew" });
+    if (typeof chat === "string") return result({ id: -1000000000001, type: "channel", title: chat });
+    return result({ id: chat, type: "private", first_name: "Ada" });
+  });
   app.post("/:bot/answerCallbackQuery", async (c) => {
     const answer = answerSchema.safeParse(await bodyOf(c));
     const pressed = answer.success ? presses.get(answer.data.callback_query_id) : undefined;

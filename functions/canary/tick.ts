@@ -1,10 +1,9 @@
-import { canaryKey, type KeptCanary } from "../../shared/canary/kept.ts";
+import { besideCanary, CANARY, canaryKey, type KeptCanary, readCanary } from "../../shared/canary/kept.ts";
 import { noticeJobs } from "../../shared/canary/notice.ts";
 import type { Deps, Tick } from "../../shared/deps.ts";
 import { comments } from "../../shared/plane/comments.ts";
-import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import type { Ms } from "../../shared/store/port.ts";
-import { findPlace, makePlace, type Place } from "./place.ts";
+import { findPlace, isRefused, keptPlace, type Place } from "./place.ts";
 
 /** A webhook takes seconds; one that takes longer than this is missed by people. */
 const PATIENCE: Ms = 60_000;
@@ -24,13 +23,13 @@ export const canary: Tick = {
 async function fly(deps: Deps, correlation: string): Promise<Record<string, number>> {
   const { plane, canary: chosen } = deps.settings;
   if (!plane || plane.webhookSecrets.length === 0 || chosen === false) return {};
-  const place = await findPlace(deps);
-  if (!place) {
-    deps.log.info("no canary: provision has made no project, and canary.project names none", { correlation });
+  const isMissed = chosen !== undefined || (await readCanary(deps.store)) !== undefined;
+  const nonce = deps.newId();
+  const nowhere = await send(deps, nonce);
+  if (nowhere !== undefined) {
+    deps.log[isMissed ? "warn" : "info"](`no canary: ${nowhere}`, { correlation });
     return {};
   }
-  const nonce = deps.newId();
-  await send(deps, place, nonce);
   for (let waited = 0; waited < PATIENCE; waited += LOOK) {
     const back = await backOf(deps, nonce);
     if (back) return { sent: 1, ms: back.took };
@@ -41,13 +40,32 @@ async function fly(deps: Deps, correlation: string): Promise<Record<string, numb
   return { sent: 1, silent: 1 };
 }
 
-/** Writes the comment anew; where people have removed it or its item, another is made. */
-async function send(deps: Deps, place: Place, nonce: string): Promise<void> {
+/**
+ * Writes the comment anew; answers why it could not. Where people have removed it, its item or its project, it sits
+ * elsewhere from now on. Plane knows archived items by their pair, and may know others that it lets nobody edit: then
+ * one is made beside them, at most one a day, so that nothing fills up when that is refused, too.
+ */
+async function send(deps: Deps, nonce: string): Promise<string | undefined> {
+  const kept = await keptPlace(deps);
+  if (kept && (await refusalOf(deps, kept, nonce)) === undefined) return undefined;
+  const day = new Date(await deps.store.now()).toISOString().slice(0, 10);
+  let refusal: string | undefined;
+  for (const pair of [CANARY, besideCanary(day)]) {
+    const found = await findPlace(deps, pair);
+    if ("nowhere" in found) return found.nowhere;
+    refusal = await refusalOf(deps, found.place, nonce);
+    if (refusal === undefined) return undefined;
+  }
+  return refusal;
+}
+
+async function refusalOf(deps: Deps, place: Place, nonce: string): Promise<string | undefined> {
   try {
     await edit(deps, place, nonce);
+    return undefined;
   } catch (thrown) {
-    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-    await edit(deps, await makePlace(deps, place.project), nonce);
+    if (!isRefused(thrown)) throw thrown;
+    return `Plane lets us edit none: ${thrown.message}`;
   }
 }
 

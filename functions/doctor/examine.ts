@@ -5,6 +5,7 @@ import { createBot } from "../../shared/telegram/bot.ts";
 import { agentChecks } from "./agents.ts";
 import { type Check, ok } from "./check.ts";
 import { openclawChecks } from "./openclaw.ts";
+import { type SkillProbe, skillChecks } from "./openclaw-skill.ts";
 import { planeChecks } from "./plane.ts";
 import { type AskDeps, createAsk } from "./plane-ask.ts";
 import { type Account, seeWebhook, webhookCheck } from "./plane-webhook.ts";
@@ -17,6 +18,8 @@ export interface DoctorDeps extends AskDeps {
   parsed: ParsedSettings;
   /** Looks at the store without opening it; asked only where it may be. */
   seeStore: (settings: Settings) => Promise<StoreSeen>;
+  /** Looks for the skill on this machine; asked only where agents are woken through OpenClaw. */
+  skill: SkillProbe;
   /** Files that should be their owner's alone. */
   files: readonly PrivateFile[];
   /** A person's account in Plane, for what no API key can read. */
@@ -60,7 +63,8 @@ async function lookAround(deps: DoctorDeps, settings: Settings): Promise<Check[]
         settings,
       )
     : [];
-  return [...store, ...runtime, ...open, ...plane, ...telegram, ...(await openclawChecks(deps, settings))];
+  const openclaw = [...(await openclawChecks(deps, settings)), ...(await skillChecks(deps.skill, settings))];
+  return [...store, ...runtime, ...open, ...plane, ...telegram, ...openclaw];
 }
 
 async function lookAtPlane(deps: DoctorDeps, settings: Settings, isHeard: boolean): Promise<Check[]> {

@@ -24,12 +24,10 @@ const KNOWS_WAITING = /waitForCompletion must be boolean/;
  */
 export async function openclawChecks(deps: AskDeps, settings: Settings): Promise<Check[]> {
   const token = settings.openclaw?.token;
-  const gateways = new Map<string, { name: string; id: string }[]>();
-  for (const { name, wake } of settings.agents) {
-    if (wake.kind !== "openclaw") continue;
-    const url = ("url" in wake ? wake.url : undefined) ?? settings.openclaw?.url;
-    const id = ("agent" in wake ? wake.agent : undefined) ?? name.toLowerCase();
-    if (url !== undefined) gateways.set(url, [...(gateways.get(url) ?? []), { name, id }]);
+  const gateways = new Map<string, Woken[]>();
+  for (const agent of wokenIn(settings)) {
+    const { url } = agent;
+    if (url !== undefined) gateways.set(url, [...(gateways.get(url) ?? []), agent]);
   }
   if (settings.openclaw?.url && gateways.size === 0) gateways.set(settings.openclaw.url, []);
   if (token === undefined) return [];
@@ -38,12 +36,22 @@ export async function openclawChecks(deps: AskDeps, settings: Settings): Promise
   return checks;
 }
 
-async function gatewayChecks(
-  deps: AskDeps,
-  url: string,
-  token: string,
-  agents: readonly { name: string; id: string }[],
-): Promise<Check[]> {
+/** An agent that is woken through OpenClaw: its id there, and its gateway where one is set. */
+export interface Woken {
+  name: string;
+  id: string;
+  url: string | undefined;
+}
+
+export function wokenIn({ agents, openclaw }: Settings): Woken[] {
+  return agents.flatMap(({ name, wake }) => {
+    if (wake.kind !== "openclaw") return [];
+    const url = ("url" in wake ? wake.url : undefined) ?? openclaw?.url;
+    return [{ name, id: ("agent" in wake ? wake.agent : undefined) ?? name.toLowerCase(), url }];
+  });
+}
+
+async function gatewayChecks(deps: AskDeps, url: string, token: string, agents: readonly Woken[]): Promise<Check[]> {
   const probe = (body: object) => post(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, token, body);
   // Without a message nothing can be run.
   const first = await probe({ waitForCompletion: "groundcrew doctor" });

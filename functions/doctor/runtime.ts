@@ -6,6 +6,8 @@ import { type Check, failed, ok, warning } from "./check.ts";
 import type { AskDeps } from "./plane-ask.ts";
 
 const LIMIT_MS: Ms = 5_000;
+/** A canary is sent every hour, and waited for at most a minute: one that is older was followed by none. */
+const STALE_S = 2 * 3_600;
 
 const health = z.object({
   status: z.string(),
@@ -55,9 +57,10 @@ export async function seeRuntime(deps: AskDeps, url: string, adminToken: string 
   return { alive: true, health: parsed.data, ready: state.data };
 }
 
-/** Whether the runtime says that its canary's webhook came back. */
+/** Whether the runtime says that its canary's webhook came back, and not too long ago. */
 export function comesBack(seen: RuntimeSeen | undefined): boolean {
-  return seen !== undefined && "health" in seen && seen.ready?.webhooks?.ok === true;
+  const webhooks = seen && "health" in seen ? seen.ready?.webhooks : undefined;
+  return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_S;
 }
 
 export function runtimeChecks(url: string, seen: RuntimeSeen, { adminTokens, plane }: Settings): Check[] {
@@ -105,6 +108,12 @@ function canaryCheck(webhooks: NonNullable<z.infer<typeof ready>["webhooks"]> | 
       name,
       "no canary has been sent yet",
       "POST /ticks/canary with TICK_TOKEN sends one now; else it comes within the hour.",
+    );
+  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_S)
+    return warning(
+      name,
+      `the last canary came back${when}, and none has since`,
+      'The runtime\'s log says why ("no canary: …"), or it does not run its ticks.',
     );
   if (webhooks.ok) return ok(name, `the last canary came back in ${webhooks.seconds ?? "?"} s${when}`);
   return failed(

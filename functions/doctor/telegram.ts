@@ -1,15 +1,16 @@
+import { cleaned } from "../../shared/clean.ts";
 import type { Settings } from "../../shared/config.ts";
-import type { Bot, Failure } from "../../shared/telegram/bot.ts";
+import type { Bot, BotLook, Chat, Failure } from "../../shared/telegram/bot.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
 const OWN_BOT = "Give Groundcrew a bot of its own (BotFather, /newbot): OpenClaw's cannot be shared.";
 
-/** The bot's token, and whether its updates come the way the settings say. */
-export async function telegramChecks(bot: Bot, { telegram, publicUrl }: Settings): Promise<Check[]> {
+/** The bot's token, its chat, and whether its updates come the way the settings say. */
+export async function telegramChecks(bot: Bot & BotLook, { telegram, publicUrl }: Settings): Promise<Check[]> {
   if (!telegram) return [];
   const me = await bot.me();
   if (me.kind !== "me") return [refused(me)];
-  const checks = [ok("telegram", `@${me.username}`)];
+  const checks = [ok("telegram", `@${me.username}`), await chatCheck(bot, me.username, telegram.chat)];
   const hook = await bot.webhook();
   if (hook.kind !== "webhook") checks.push(refused(hook));
   else
@@ -25,6 +26,21 @@ export async function telegramChecks(bot: Bot, { telegram, publicUrl }: Settings
       ),
     );
   return checks;
+}
+
+/** What is to be told goes there: a bot that does not see it can tell nobody. */
+async function chatCheck(bot: BotLook, username: string, chat: Chat): Promise<Check> {
+  const name = "telegram chat";
+  const seen = await bot.chat(chat);
+  if (seen.kind === "chat") return ok(name, `${seen.id}, ${seen.type}${seen.title && ` "${cleaned(seen.title, 60)}"`}`);
+  if (seen.kind !== "refused") return refused(seen, name);
+  return failed(
+    name,
+    `@${username} does not see TELEGRAM_CHAT_ID ${chat}: ${seen.reason}`,
+    typeof chat === "number" && chat > 0
+      ? `That person must write to @${username} first (/start): a bot cannot begin. Is ${chat} their number?`
+      : `Add @${username} to the group or channel, or mend TELEGRAM_CHAT_ID; a group's number begins with "-".`,
+  );
 }
 
 function webhookCheck(hook: { url: string; lastError?: string }, mode: "webhook" | "polling", wanted: string): Check {
@@ -57,8 +73,7 @@ function webhookCheck(hook: { url: string; lastError?: string }, mode: "webhook"
   return ok(name, `${wanted} is set and in order`);
 }
 
-function refused(failure: Failure): Check {
-  const name = "telegram";
+function refused(failure: Failure, name = "telegram"): Check {
   switch (failure.kind) {
     case "wait":
       return warning(

@@ -3,6 +3,7 @@ import { asJson, asText } from "../../functions/doctor/report.ts";
 import { parseSettings } from "../../shared/config.ts";
 import { files } from "../node/files.ts";
 import { accountIn, privateFiles } from "./files.ts";
+import { createSkillProbe } from "./skill.ts";
 import { seeStore } from "./store.ts";
 
 /** `EX_CONFIG` and `EX_USAGE` of sysexits.h, and what every command says with 0 and 1. */
@@ -26,6 +27,7 @@ export async function run(args: readonly string[], { env, out, err }: World): Pr
   const findings = await examine({
     parsed,
     seeStore,
+    skill: createSkillProbe(env),
     files: privateFiles(secretsFile),
     account: accountIn(env, secretsFile),
     webhookTarget: env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined,

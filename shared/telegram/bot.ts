@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import type { Ms } from "../store/port.ts";
 import { NoAnswer, observedFetch } from "./answer.ts";
+import { inLanguage, placed } from "./params.ts";
 import type { RichText } from "./text.ts";
 import { ALLOWED_UPDATES } from "./updates.ts";
 
@@ -59,6 +60,9 @@ export type UpdatesOutcome =
 
 export type WebhookOutcome = { kind: "webhook"; url: string; allowed: string[]; lastError?: string } | Failure;
 
+/** `title`: as people chose it; "" for a chat with one person. */
+type ChatOutcome = { kind: "chat"; id: number; type: string; title: string } | Failure;
+
 export interface Command {
   command: string;
   description: string;
@@ -86,6 +90,12 @@ export interface Bot {
   setCommands(language: string, commands: readonly Command[]): Promise<DoneOutcome>;
 }
 
+/** What is asked about a set-up, and not while it runs. */
+export interface BotLook {
+  /** Whether the bot sees the chat; it may still not be let write there. */
+  chat(chat: Chat): Promise<ChatOutcome>;
+}
+
 interface BotOptions {
   token: string;
   /** Without a slash at the end; `https://api.telegram.org` is Telegram's own. */
@@ -107,6 +117,7 @@ const webhookSchema = z.object({
   allowed_updates: z.array(z.string()).optional(),
   last_error_message: z.string().optional(),
 });
+const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().optional() });
 const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
 
 /** 400s about the chat or the bot's place in it, not about the message: a human can mend them, and then it is sent. */
@@ -117,7 +128,7 @@ const SAME = /message is not modified/i;
 const GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
 
 /** The Bot API through grammY's plain client: no plug-ins, so nothing is repeated behind the outbox's back. */
-export function createBot(options: BotOptions): Bot {
+export function createBot(options: BotOptions): Bot & BotLook {
   const { token, metrics, timeout = 30_000 } = options;
   const api = new Api(token, {
     apiRoot: options.apiRoot.replace(/\/+$/, ""),
@@ -202,6 +213,13 @@ export function createBot(options: BotOptions): Bot {
             ? { kind: "conflict", reason: failed.reason }
             : failed,
       ),
+    chat: (chat) =>
+      call("getChat", async () => {
+        const found = chatSchema.safeParse(await api.getChat(chat));
+        if (!found.success) return { kind: "unknown", reason: "the answer is no chat's" };
+        const { id, type, title = "" } = found.data;
+        return { kind: "chat", id, type, title };
+      }),
     webhook: () =>
       call("getWebhookInfo", async () => {
         const info = webhookSchema.safeParse(await api.getWebhookInfo());
@@ -227,21 +245,4 @@ export function createBot(options: BotOptions): Bot {
         return { kind: "done" };
       }),
   };
-}
-
-function placed({ buttons, replyTo, topic }: Extras) {
-  return {
-    ...(buttons && {
-      reply_markup: {
-        inline_keyboard: buttons.map((row) => row.map(({ text, data }) => ({ text, callback_data: data }))),
-      },
-    }),
-    ...(replyTo !== undefined && { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
-    ...(topic !== undefined && { message_thread_id: topic }),
-  };
-}
-
-/** Telegram's own two-letter codes; "" for everybody else. */
-function inLanguage(language: string): { language_code?: "en" | "fr" } {
-  return language === "en" || language === "fr" ? { language_code: language } : {};
 }

@@ -4,11 +4,19 @@ import { createPlane } from "../../../demo/plane/plane.ts";
 import type { PlaneOptions } from "../../../demo/plane/types.ts";
 import { createTelegram } from "../../../demo/telegram/server.ts";
 import { type DoctorDeps, examine, type Findings } from "../../../functions/doctor/examine.ts";
+import type { SkillProbe } from "../../../functions/doctor/openclaw-skill.ts";
 import { parse } from "../../shared/config/given.ts";
 
 export const PASSWORD = "Marked-secret-pass-1";
 export const TARGET = "https://crew.example.test/webhooks/plane";
 export const BOT = "1000:marked-secret-bot";
+
+/** A machine without OpenClaw. */
+export const NO_OPENCLAW: SkillProbe = {
+  info: async () => undefined,
+  file: (path = "/home/ada/.openclaw/skills/plane-bridge/SKILL.md") => ({ path, home: false, text: undefined }),
+  shipped: "",
+};
 
 /** A set-up in which everything is well, before a test breaks something; real HTTP throughout, but no runtime. */
 export async function createSetUp(options: PlaneOptions = {}) {
@@ -19,7 +27,7 @@ export async function createSetUp(options: PlaneOptions = {}) {
   const imhotep = plane.addUser({ name: "Imhotep" });
   plane.addProject({ name: "Onboarding", identifier: "ONB" });
   const webhook = plane.addWebhook(TARGET);
-  const telegram = createTelegram({ clock: Date.now, token: BOT, chats: [42] });
+  const telegram = createTelegram({ clock: Date.now, token: BOT, chats: [42, -7] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
   const env: Record<string, string> = {
@@ -46,6 +54,7 @@ export async function createSetUp(options: PlaneOptions = {}) {
     return examine({
       parsed: parse(env, { "crew.json": JSON.stringify(config) }),
       seeStore: async () => ({ kind: "file", folder: "data", mode: 0o700, file: true, writable: true }),
+      skill: NO_OPENCLAW,
       files: [],
       fetch: (input, init) => fetch(input, init),
       clock: Date.now,

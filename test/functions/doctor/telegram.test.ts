@@ -8,6 +8,28 @@ describe("The doctor looks at Telegram", () => {
     expect(about(findings, "telegram webhook")).toBe("ok: none, updates are polled");
   });
 
+  it("and says which chat it sees", async () => {
+    const { look, env } = await createSetUp();
+    expect(about(await look(), "telegram chat")).toBe("ok: 42, private");
+    env["TELEGRAM_CHAT_ID"] = "-7";
+    expect(about(await look(), "telegram chat")).toBe('ok: -7, supergroup "The crew"');
+  });
+
+  it.each([
+    ["43", "That person must write to @groundcrew_bot first"],
+    ["-1001234567890", "Add @groundcrew_bot to the group or channel"],
+    ["@elsewhere", "Add @groundcrew_bot to the group or channel"],
+  ])("and says that the bot does not see the chat %s, and what to do", async (chat, todo) => {
+    const { look, env } = await createSetUp();
+    env["TELEGRAM_CHAT_ID"] = chat;
+    const findings = await look();
+    expect(about(findings, "telegram chat")).toBe(
+      `failed: @groundcrew_bot does not see TELEGRAM_CHAT_ID ${chat}: 400 Bad Request: chat not found`,
+    );
+    expect(findings.checks.find(({ name }) => name === "telegram chat")?.todo).toContain(todo);
+    expect(findings.ok).toBe(false);
+  });
+
   it("and says that the token is wrong, without it", async () => {
     const { look, env } = await createSetUp();
     env["TELEGRAM_BOT_TOKEN"] = "1000:marked-secret-wrong";

@@ -1,11 +1,29 @@
 import { expect, it, onTestFinished } from "vitest";
 import { createPlane } from "../../../demo/plane/plane.ts";
-import { comesBack, runtimeChecks, seeRuntime } from "../../../functions/doctor/runtime.ts";
+import { comesBack, type RuntimeSeen, runtimeChecks, seeRuntime } from "../../../functions/doctor/runtime.ts";
 import { manifest } from "../../../functions/index.ts";
 import { startRuntime } from "../../../runtime/node.ts";
+import { VERSION } from "../../../shared/version.ts";
 import { freePort } from "../../redis.ts";
 import { settingsOf } from "../../shared/config/given.ts";
 import { ADMIN, bearer, ENV } from "../started.ts";
+
+it("a canary that came back long ago, and none since, is no proof that webhooks come", () => {
+  const settings = settingsOf({ ...ENV, PLANE_URL: "http://127.0.0.1:1", PLANE_WEBHOOK_SECRET: "wh-secret-of-tests" });
+  const seenAfter = (age_s: number): RuntimeSeen => ({
+    alive: true,
+    health: { status: "ok", version: VERSION, queues: {} },
+    ready: { status: "ready", webhooks: { ok: true, age_s, seconds: 2 } },
+  });
+  const told = (age_s: number) =>
+    runtimeChecks("http://127.0.0.1:1", seenAfter(age_s), settings).find(({ name }) => name === "webhooks");
+  expect(told(7_000)).toMatchObject({ status: "ok" });
+  expect(told(40 * 3_600)).toMatchObject({
+    status: "warning",
+    detail: "the last canary came back, 40 h ago, and none has since",
+  });
+  expect([comesBack(seenAfter(7_000)), comesBack(seenAfter(40 * 3_600))]).toEqual([true, false]);
+});
 
 it.each(["1.3.1", "1.2.2"] as const)(
   "POST /ticks/canary sends one, Plane %s brings it back over HTTP, and the doctor tells how long it took",

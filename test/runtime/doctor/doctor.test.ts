@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -8,6 +8,7 @@ import { startRuntime } from "../../../runtime/node.ts";
 import { createSetUp, PASSWORD } from "../../functions/doctor/rig.ts";
 import { freePort, redisIsHere, startRedis } from "../../redis.ts";
 import { parse } from "../../shared/config/given.ts";
+import { createMachine, recordedInfo, saying } from "./openclaw-rig.ts";
 
 const findings = z.object({
   ok: z.boolean(),
@@ -120,6 +121,16 @@ describe("npm run doctor", () => {
     for (const { out, err } of [await doctor(env, "--json"), await doctor(wrong), await down()])
       expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
   }, 20_000);
+
+  it("asks this machine's OpenClaw whether it has the skill, and gives it none of our secrets", async () => {
+    const { env } = await inFolder();
+    const machine = createMachine(`env > "$HOME/env"\n${saying(recordedInfo("2026.9.6"))}`);
+    const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
+    expect(await found({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
+    const given = readFileSync(`${machine.home}/env`, "utf8");
+    expect(given).toContain(`HOME=${machine.home}`);
+    expect(given).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
+  });
 
   it("reads Plane's webhooks with the account that provisioning keeps", async () => {
     const { env, folder, ada } = await inFolder();

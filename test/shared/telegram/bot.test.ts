@@ -37,6 +37,20 @@ test("says who it is", async () => {
   expect(await bot.me()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
 });
 
+test("sees its chat, and is refused another", async () => {
+  const { bot, counted } = await createRig();
+  expect(await bot.chat(CHAT)).toEqual({ kind: "chat", id: CHAT, type: "private", title: "" });
+  expect(await bot.chat(-100123)).toEqual({
+    kind: "refused",
+    reason: "400 Bad Request: chat not found",
+    lasting: false,
+  });
+  expect(counted).toEqual([
+    "groundcrew_telegram_calls_total getChat chat",
+    "groundcrew_telegram_calls_total getChat refused",
+  ]);
+});
+
 test("a message arrives with its marks and without a preview, and can be edited", async () => {
   const { bot, telegram, counted } = await createRig();
   expect(await bot.send(CHAT, join([bold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });

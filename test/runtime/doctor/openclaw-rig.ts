@@ -1,0 +1,83 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+import { skillChecks } from "../../../functions/doctor/openclaw-skill.ts";
+import { createSkillProbe } from "../../../runtime/doctor/skill.ts";
+import { PLANE, settingsOf } from "../../shared/config/given.ts";
+
+export const SHIPPED = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
+
+const recordings = z.array(
+  z.object({
+    name: z.string(),
+    version: z.string(),
+    response: z.object({ output: z.record(z.string(), z.unknown()).optional() }),
+  }),
+);
+
+/** What a real OpenClaw of this version answered to `skills info plane-bridge --json`. */
+export function recordedInfo(version: string): Record<string, unknown> {
+  const file = new URL("../../fixtures/openclaw-contract/recordings.json", import.meta.url);
+  const all = recordings.parse(JSON.parse(readFileSync(file, "utf8")));
+  const found = all.find((one) => one.name === "skills info, eligible" && one.version === version);
+  if (!found?.response.output) throw new Error(`no recording of ${version}`);
+  return found.response.output;
+}
+
+/** A machine with a home folder of its own, and perhaps an `openclaw` on its PATH: a shell script with this body. */
+export function createMachine(script?: string) {
+  const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const home = join(root, "home");
+  mkdirSync(home);
+  const put = (path: string, text: string) => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  };
+  if (script !== undefined) chmodSync(put(join(root, "bin/openclaw"), `#!/bin/sh\n${script}\n`), 0o700);
+  const env: Record<string, string> = { PATH: `${join(root, "bin")}:/usr/bin:/bin`, HOME: home };
+  const skillPath = join(home, ".openclaw/skills/plane-bridge/SKILL.md");
+  const asked = join(root, "asked");
+  return {
+    root,
+    home,
+    env,
+    put,
+    skillPath,
+    /** The arguments of each call of a script that says `echo "$@" >> "${asked}"`. */
+    asked,
+    calls: () => (existsSync(asked) ? readFileSync(asked, "utf8").trim().split("\n") : []),
+    /** What the doctor says of the skill. */
+    async look({
+      agents = ["Imhotep"],
+      url = "http://127.0.0.1:18789",
+      limit = 10_000,
+    }: {
+      agents?: (string | { name: string; agent: string })[];
+      url?: string;
+      limit?: number;
+    } = {}) {
+      const crew = agents.map((agent) => {
+        const { name, wake } =
+          typeof agent === "string"
+            ? { name: agent, wake: "openclaw" }
+            : { name: agent.name, wake: { kind: "openclaw", agent: agent.agent } };
+        return { name, email: `${name.toLowerCase()}@crew.test`, wake };
+      });
+      const config = { "crew.json": JSON.stringify({ agents: crew }) };
+      const openclaw = { OPENCLAW_URL: url, OPENCLAW_HOOK_TOKEN: "marked-secret-hook-token" };
+      const settings = settingsOf({ ...PLANE, ...openclaw, GROUNDCREW_CONFIG: "crew.json" }, config);
+      return skillChecks(createSkillProbe({ ...env, ...openclaw }, { limit }), settings);
+    },
+  };
+}
+
+/** A script that answers this as OpenClaw writes JSON. */
+export const saying = (answer: unknown, more = "") => `cat <<'EOF'\n${JSON.stringify(answer, null, 2)}\nEOF\n${more}`;
+
+/** Each finding as `status: detail → todo`. */
+export const said = (checks: readonly { status: string; detail: string; todo?: string }[]) =>
+  checks.map(({ status, detail, todo }) => `${status}: ${detail}${todo === undefined ? "" : ` → ${todo}`}`).join("\n");
