@@ -9,6 +9,7 @@ import { lineWriter } from "./node/lines.ts";
 import { newSecret } from "./node/secret.ts";
 import { type Runtime, startRuntime } from "./node.ts";
 import { disk } from "./provision/disk.ts";
+import { takeLock } from "./provision/lock.ts";
 import { watchSecrets } from "./reload.ts";
 import { wait } from "./wait.ts";
 
@@ -50,7 +51,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 async function start(): Promise<{ stop(): Promise<void> }> {
   const { secretsFile } = settings;
   const given = () => givenSecrets(readParts(env, files).env, secretsFile, files);
-  const bridgeTokens = createBridgeTokens({ secretsFile, given, disk, newSecret });
+  const bridgeTokens = createBridgeTokens({ secretsFile, given, disk, newSecret, lock: takeLock });
   if (!settings.demo) return watched(await startRuntime(settings, { write, ofProcess: true, bridgeTokens }));
   const { startDemo } = await import("../demo/start.ts");
   return startDemo(settings);

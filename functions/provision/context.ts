@@ -7,6 +7,7 @@ import { createPlaneClient } from "../../shared/plane/create-client.ts";
 import { createRedact } from "../../shared/redact.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
 import type { Ms } from "../../shared/store/port.ts";
+import type { InstanceInfo } from "./instance.ts";
 import type { Disk } from "./kept-secrets.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { openVault, type Vault } from "./vault.ts";
@@ -40,9 +41,11 @@ export interface Context extends ProvisionDeps {
   sessions: Sessions;
   /** The public API with this key. */
   client(apiKey: string): Promise<PlaneClient>;
-  /** What was read once and holds until something is done. */
+  /** What was read once and holds until something is done; a reading that failed is tried again. */
   once<T>(what: string, read: () => Promise<T>): Promise<T>;
   forget(): void;
+  /** Plane as it tells of itself, until `asked` is undefined again: only setting it up changes that. */
+  instance: { asked?: Promise<InstanceInfo> | undefined };
   redact(text: string): string;
 }
 
@@ -99,11 +102,15 @@ export async function createContext(deps: ProvisionDeps): Promise<Context> {
     sessions: createSessions({ ...deps, wait, vault }),
     client,
     once<T>(what: string, ask: () => Promise<T>): Promise<T> {
-      const asked = (read.get(what) as Promise<T> | undefined) ?? ask();
+      const known = read.get(what) as Promise<T> | undefined;
+      if (known) return known;
+      const asked = ask();
       read.set(what, asked);
+      asked.catch(() => read.delete(what));
       return asked;
     },
     forget: () => read.clear(),
+    instance: {},
     redact,
   };
 }

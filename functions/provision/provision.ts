@@ -17,6 +17,7 @@ export async function plan(context: Context, steps: readonly Step[]): Promise<Re
 /** Does what is missing, step by step, looking again before each. Safe to repeat, also after having been cut off. */
 export async function apply(context: Context, steps: readonly Step[]): Promise<Report> {
   context.forget();
+  context.instance.asked = undefined;
   return reportOf(await runSteps(context, steps, true));
 }
 

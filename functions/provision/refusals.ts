@@ -10,8 +10,7 @@ interface Refused {
 }
 
 const BY_CODE = /MAGIC|LOGIN_DISABLED|EMAIL_PASSWORD_AUTHENTICATION_DISABLED|VERIFICATION|EMAIL_CODE/;
-const WRONG =
-  /^(AUTHENTICATION_FAILED_SIGN_IN|ADMIN_AUTHENTICATION_FAILED|USER_ALREADY_EXIST|ADMIN_USER_ALREADY_EXIST)$/;
+const WRONG = /^(AUTHENTICATION_FAILED(_SIGN_IN|_SIGN_UP)?|ADMIN_AUTHENTICATION_FAILED|USER_ALREADY_EXIST)$/;
 
 /** What a form of Plane's that was refused with this word means, and what to do. */
 export function formRefusal(reason: string, refused: Refused): GroundcrewError {
@@ -33,6 +32,10 @@ function said(reason: string, { email, isAdmin, notesFile }: Refused): string {
         : `Put a stronger one into ${notesFile}, or take it out there and one is made.`)
     );
   if (BY_CODE.test(reason)) return byCode(email, reason);
+  if (reason === "INSTANCE_NOT_CONFIGURED")
+    return "Plane says that nobody has set it up yet: run the same command again; if it stays so, set it up by hand (God mode).";
+  if (reason === "ADMIN_USER_ALREADY_EXIST")
+    return `Nobody has set this Plane up, and yet it has an account ${email}: set PLANE_ADMIN_EMAIL to another address, or set it up by hand (God mode).`;
   if (WRONG.test(reason))
     return isAdmin
       ? `Plane does not take the password of ${email}: set PLANE_ADMIN_PASSWORD to the one this account has in Plane.`
@@ -51,6 +54,27 @@ function said(reason: string, { email, isAdmin, notesFile }: Refused): string {
   return `Plane refused ${email} (${reason}). Look at its settings under God mode, Authentication; else ${byHand}.`;
 }
 
+/** What a form that came back as a page means: Plane takes one only with its cookie and from its own address. */
+export function formLost(thrown: unknown, url: string): unknown {
+  const isPage = thrown instanceof PlaneUnavailableError && thrown.status === 200;
+  if (!isPage && !(thrown instanceof PlaneAuthError)) return thrown;
+  return new GroundcrewError(
+    "forbidden",
+    `Plane did not take a form (${thrown.operation}), because its cookie or the page it came from was lost on the way: ` +
+      `${url} must be the address at which people open Plane (its WEB_URL, with https if that has it), and what stands in ` +
+      "front of it must let cookies and the Referer header through. Set PLANE_URL to that address.",
+    { cause: thrown },
+  );
+}
+
+/** Plane let this account in, and then did not know it. */
+export function sessionLost(email: string, url: string): GroundcrewError {
+  return new GroundcrewError(
+    "forbidden",
+    `Plane let ${email} in and did not know it at the next request: its session cookie does not come back, or something in front of ${url} answers in its place. Set PLANE_URL to the address at which people open Plane.`,
+  );
+}
+
 /** Accounts cannot be made or used by a program when Plane wants a code from an e-mail. */
 export function byCode(email: string, reason: string): string {
   return (
@@ -60,27 +84,52 @@ export function byCode(email: string, reason: string): string {
   );
 }
 
-/** Why Plane did not take the webhook's address; `words` are its own. */
-export function webhookRefusal(words: string, target: string, isOld: boolean): GroundcrewError {
+const OWN = /domain or its subdomain/i;
+
+/** Why Plane, at its own address, did not take the webhook's; `words` are its own. */
+export function webhookRefusal(
+  words: string,
+  { target, plane, isOld }: { target: string; plane: string; isOld: boolean },
+): GroundcrewError {
   const { hostname } = new URL(target);
   const isAddress = /^[\d.]+$|:/.test(hostname);
-  const variable = isAddress
-    ? `WEBHOOK_ALLOWED_IPS=${hostname.replace(/^\[|\]$/g, "")}`
-    : `WEBHOOK_ALLOWED_HOSTS=${hostname}`;
+  // Where it is Plane's own address, too, allowing it as an address is not enough.
+  const isOwn = hostname === new URL(plane).hostname || OWN.test(words);
+  const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
+  const value = hostname.replace(/^\[|\]$/g, "");
   const meanwhile = "Until then changes are found by polling.";
-  const own = /domain or its subdomain/i.test(words);
-  const why = own
-    ? "it is on Plane's own host or below it"
-    : !isAddress && !hostname.includes(".")
-      ? "its host's name has no dot"
-      : "it is a private address, or leads to one";
-  const todo = isOld
+  const allow = isOld
     ? "This version of Plane has no variable to allow it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew."
-    : `Set ${variable} in the environment of Plane's api and worker, start them again, and run the same command; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`;
+    : `Set ${variable}=${value} in the environment of Plane's api and worker, start them again, and run the same command; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`;
+  const { why, todo = allow } = reasonOf(words, hostname, { isAddress, isOld });
   return new GroundcrewError(
     "forbidden",
     `Plane refuses the webhook's address ${target}: ${why} ("${words}"). ${todo} ${meanwhile}`,
   );
+}
+
+/** Plane looks at the form of the name before anything else: one without a dot no variable allows. */
+function reasonOf(
+  words: string,
+  hostname: string,
+  { isAddress, isOld }: { isAddress: boolean; isOld: boolean },
+): { why: string; todo?: string } {
+  if (OWN.test(words)) return { why: "it is on Plane's own host or below it" };
+  if (!isAddress && !hostname.includes(".") && hostname !== "localhost")
+    return {
+      why: "its host's name has no dot",
+      todo:
+        `Give Groundcrew a name with one where Plane looks it up (in Docker a network alias such as ${hostname}.internal) and ` +
+        `set PLANE_WEBHOOK_TARGET to that${isOld ? "." : `, and WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.`}`,
+    };
+  if (/could not be resolved|No IP addresses/i.test(words))
+    return {
+      why: `the name ${hostname} is not known where Plane runs`,
+      todo: "Make it known there, or set PLANE_WEBHOOK_TARGET to an address that is.",
+    };
+  return {
+    why: `it is a private address, or leads to one${isAddress ? "" : ", or its name is not known where Plane runs"}`,
+  };
 }
 
 /** What a failed step says. */

@@ -67,7 +67,8 @@ export async function runSteps(context: Context, steps: readonly Step[], apply: 
   const told: Told[] = [];
   const failed = new Set<string>();
   for (const one of steps) {
-    const missing = one.needs.filter((name) => failed.has(name));
+    // Without Plane nothing is tried: what can be done here alone would wait for it all the same.
+    const missing = [...new Set(["plane", ...one.needs])].filter((name) => failed.has(name));
     const done =
       missing.length > 0
         ? { name: one.name, status: "failed" as const, detail: `not tried, because of: ${missing.join(", ")}` }

@@ -2,6 +2,7 @@ import { type Context, createContext, type ProvisionDeps } from "../../functions
 import { apply, plan, type Report } from "../../functions/provision/provision.ts";
 import type { Step } from "../../functions/provision/step.ts";
 import { rotatable, stepsFor, type Task } from "../../functions/provision/steps.ts";
+import { besideSecrets, PROVISION_LOCK } from "../../shared/config/provision.ts";
 import { type ProvisionSettings, parseProvision } from "../../shared/config/provision-settings.ts";
 import type { Files } from "../../shared/config/secrets.ts";
 import { GroundcrewError, messageOf } from "../../shared/errors.ts";
@@ -15,6 +16,8 @@ const EXIT = { done: 0, failed: 1, usage: 2, settings: 78 } as const;
 export interface World extends Omit<ProvisionDeps, "settings" | "progress" | "patience" | "telegram"> {
   env: Record<string, string | undefined>;
   files: Files;
+  /** Keeps other provisions away from the files beside this path. Throws a GroundcrewError when one is at work. */
+  lock: (path: string) => Promise<{ release(): void }>;
   out: (text: string) => void;
   err: (text: string) => void;
   /** Absent without a terminal. */
@@ -45,8 +48,12 @@ export async function run(args: readonly string[], world: World): Promise<number
     return EXIT.usage;
   }
   try {
-    const context = await contextFor(settings, options, world);
-    return await carryOut(context, steps, options, world);
+    const lock = options.dryRun ? undefined : await world.lock(besideSecrets(settings.secretsFile, PROVISION_LOCK));
+    try {
+      return await carryOut(await contextFor(settings, options, world), steps, options, world);
+    } finally {
+      lock?.release();
+    }
   } catch (thrown) {
     err(forTerminal(`provision: ${messageOf(thrown)}`));
     return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;

@@ -10,7 +10,7 @@ const TO_DO: Record<Told["status"], string> = { created: "create", changed: "cha
 export function planText({ steps, changed, failed }: Report, { plane }: ProvisionSettings): string {
   const open = steps.filter(({ status }) => status !== "unchanged");
   const rest = steps.length - open.length;
-  const lines = open.map(({ name, status, detail }) => `  ${TO_DO[status].padEnd(7)} ${name}: ${detail}`);
+  const lines = tried(open).map(({ name, status, detail }) => `  ${TO_DO[status].padEnd(7)} ${name}: ${detail}`);
   const notes = steps.filter(
     ({ status, detail }) => status === "unchanged" && /left as it is|: copy|polling|no relations/.test(detail),
   );
@@ -18,15 +18,23 @@ export function planText({ steps, changed, failed }: Report, { plane }: Provisio
   if (changed === 0 && failed === 0)
     return [`Nothing to do: all ${steps.length} steps are as they should be.`, ...said].join("\n");
   const head = `${plane.url}, workspace ${plane.workspace}: ${changed} to do, ${failed} that cannot be done, ${rest} as they should be.`;
-  return [head, ...lines, ...said].join("\n");
+  return [head, ...lines, ...untried(open), ...said].join("\n");
+}
+
+const NOT_TRIED = /^not tried, because of: /;
+const tried = (steps: readonly Told[]) => steps.filter(({ detail }) => !NOT_TRIED.test(detail));
+
+/** Steps that only wait for others, in one line: what is wrong must not drown in them. */
+function untried(steps: readonly Told[]): string[] {
+  const count = steps.length - tried(steps).length;
+  return count > 0 ? [`  not tried: ${count} that need${count === 1 ? "s" : ""} what failed (--json lists them)`] : [];
 }
 
 /** What has happened, for people. */
 export function resultText({ steps, changed, failed }: Report, { secretsFile }: ProvisionSettings): string {
   const passwords = besideSecrets(secretsFile, "provision-secrets.json");
-  const wrong = steps
-    .filter(({ status }) => status === "failed")
-    .map(({ name, detail }) => `  failed  ${name}: ${detail}`);
+  const bad = steps.filter(({ status }) => status === "failed");
+  const wrong = [...tried(bad).map(({ name, detail }) => `  failed  ${name}: ${detail}`), ...untried(bad)];
   const rest = steps.length - changed - failed;
   const end =
     failed > 0

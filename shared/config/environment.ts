@@ -77,7 +77,7 @@ export const environmentSchema = z.object({
     .describe("the e-mail address of the account that administers Plane, for provision alone"),
   PLANE_WEBHOOK_TARGET: address
     .optional()
-    .describe("the address Plane calls, for example http://groundcrew:8787/webhooks/plane"),
+    .describe("the address Plane calls, for example http://groundcrew.internal:8787/webhooks/plane"),
   PLANE_RATE_LIMIT: count
     .refine((number) => number >= 1 && number <= MINUTE_LIMIT)
     .default(60)

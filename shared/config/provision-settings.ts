@@ -1,7 +1,7 @@
 import { readParts, type Settings } from "../config.ts";
 import { type Agent, parseFile } from "./file.ts";
-import type { Problem } from "./problem.ts";
-import { besideSecrets, PROVISION_ONLY, type ProvisionChoice, provisionSchema } from "./provision.ts";
+import { type Problem, shown } from "./problem.ts";
+import { besideSecrets, PROVISION_LOCK, PROVISION_ONLY, type ProvisionChoice, provisionSchema } from "./provision.ts";
 import { type Files, givenSecrets, type Secrets } from "./secrets.ts";
 import { settle } from "./settle.ts";
 
@@ -39,6 +39,9 @@ const TEAM = [
   })),
 ];
 
+/** What provision itself keeps beside SECRETS_FILE. */
+const OWN_FILES = ["provision-secrets.json", PROVISION_LOCK, "groundcrew.json"];
+
 const NEEDED = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
 
 /** Reads what provision needs: neither an API key nor Telegram nor PUBLIC_URL. Problems as `parseSettings` tells them. */
@@ -57,18 +60,8 @@ export function parseProvision(given: Record<string, string | undefined>, files:
     ...choice
   } = file.provision ?? provisionSchema.parse({});
   const agents = file.agents.length > 0 ? file.agents : team(domain, plain.OPENCLAW_URL !== undefined);
-  const clash = agents.find((agent) => agent.email.toLowerCase() === (human.email ?? email));
-  if (clash)
-    return {
-      ok: false,
-      problems: [
-        {
-          name: "GROUNDCREW_CONFIG agents",
-          given: `${clash.name} with the human's address`,
-          wanted: "an account of its own for each agent",
-        },
-      ],
-    };
+  const wrong = misfits({ workspace, email, human: human.email ?? email, agents, secretsFile: plain.SECRETS_FILE });
+  if (wrong.length > 0) return { ok: false, problems: wrong };
   const path = env["GROUNDCREW_CONFIG"] ?? besideSecrets(plain.SECRETS_FILE, "groundcrew.json");
   const webhookTarget = plain.PLANE_WEBHOOK_TARGET ?? (plain.PUBLIC_URL && `${plain.PUBLIC_URL}/webhooks/plane`);
   const hasBot = secrets.has("TELEGRAM_BOT_TOKEN");
@@ -88,6 +81,48 @@ export function parseProvision(given: Record<string, string | undefined>, files:
     given: givenSecrets(env, plain.SECRETS_FILE, files),
   };
   return { ok: true, settings };
+}
+
+interface Wanted {
+  workspace: string;
+  email: string;
+  human: string;
+  agents: readonly Agent[];
+  secretsFile: string;
+}
+
+/** What each part allows and Plane, or another part, does not. */
+function misfits({ workspace, email, human, agents, secretsFile }: Wanted): Problem[] {
+  const problems: Problem[] = [];
+  if (workspace.length > 48)
+    problems.push({
+      name: "PLANE_WORKSPACE",
+      given: `${workspace.length} characters`,
+      wanted: "at most 48, as Plane takes",
+    });
+  // Plane takes every path with this word in it for its administrators' pages, and asks for their cookie there.
+  if (workspace.includes("instances"))
+    problems.push({
+      name: "PLANE_WORKSPACE",
+      given: shown(workspace),
+      wanted: 'a name without "instances" in it, which Plane\'s pages cannot serve',
+    });
+  const file = secretsFile.slice(secretsFile.lastIndexOf("/") + 1);
+  if (OWN_FILES.includes(file))
+    problems.push({
+      name: "SECRETS_FILE",
+      given: shown(secretsFile),
+      wanted: `a name other than ${OWN_FILES.join(", ")}`,
+    });
+  for (const agent of agents) {
+    const name = "GROUNDCREW_CONFIG agents";
+    const wanted = "an account of its own for each agent";
+    if (agent.email.toLowerCase() === human)
+      problems.push({ name, given: `${agent.name} with the human's address`, wanted });
+    else if (agent.email.toLowerCase() === email && agent.role !== "concierge")
+      problems.push({ name, given: `${agent.name} with the address of PLANE_ADMIN_EMAIL, an admin`, wanted });
+  }
+  return problems;
 }
 
 function adminPassword(env: Record<string, string>, files: Files, problems: Problem[]): string | undefined {
@@ -120,5 +155,5 @@ function nameIn(email: string): string {
     .replace(/@.*$/, "")
     .split(/[._+-]+/)
     .filter(Boolean);
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ");
+  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ") || "Admin";
 }

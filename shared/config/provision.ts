@@ -9,6 +9,15 @@ export function besideSecrets(secretsFile: string, name: string): string {
   return secretsFile.slice(0, secretsFile.lastIndexOf("/") + 1) + name;
 }
 
+/** Beside SECRETS_FILE while one writes there. */
+export const PROVISION_LOCK = "provision.lock";
+
+/** People read these in Plane: no control characters and none that turn the reading direction. */
+const shown = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
+
+/** What Plane takes for an address, and then refuses as a workspace's name. */
+const ADDRESS = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
+
 const projectSchema = z.strictObject({
   name: z
     .string()
@@ -28,7 +37,7 @@ const humanSchema = z.strictObject({
     .transform((email) => email.toLowerCase())
     .exactOptional()
     .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL"),
-  name: z.string().min(1).max(60).exactOptional().describe("the human's name, at most 60 characters"),
+  name: shown.max(60).exactOptional().describe("the human's name, 1 to 60 characters that can be seen"),
   role: z.enum(["admin", "member"]).default("admin").describe("admin or member"),
 });
 
@@ -40,7 +49,11 @@ export const provisionSchema = z.strictObject({
     .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
     .default("javisi.local")
     .describe("a domain name in lower case, for example javisi.local"),
-  workspace: z.string().min(1).max(80).exactOptional().describe("the workspace's name; absent: PLANE_WORKSPACE"),
+  workspace: shown
+    .max(80)
+    .refine((name) => !ADDRESS.test(name))
+    .exactOptional()
+    .describe("the workspace's name, 1 to 80 characters without an address in it; absent: PLANE_WORKSPACE"),
   human: humanSchema.prefault({}),
   timezone: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
   language: z

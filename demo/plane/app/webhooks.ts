@@ -55,8 +55,11 @@ function checkUrl(call: Call, given: Json | undefined): string {
   const { hostname, protocol } = new URL(given);
   if (protocol !== "http:" && protocol !== "https:") throw refuse("Invalid schema. Only HTTP and HTTPS are allowed.");
   const old = world.version === "1.2.2";
+  // Whatever may be allowed: the form of the address is looked at first.
+  if (!old && !/[.:]/.test(hostname) && hostname !== "localhost")
+    throw new Refusal(400, { url: ["Enter a valid URL."] });
   if (!old && world.webhookAllowedHosts.includes(hostname)) return given;
-  if (old ? LOOPBACK.test(hostname) : PRIVATE.test(hostname) || !/[.:]/.test(hostname))
+  if (old ? LOOPBACK.test(hostname) : PRIVATE.test(hostname) || hostname === "localhost")
     throw refuse("Invalid or disallowed webhook URL.");
   const own = new URL(world.site()).hostname;
   if (hostname === own || hostname.endsWith(`.${own}`)) throw refuse("URL domain or its subdomain is not allowed.");

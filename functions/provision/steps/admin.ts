@@ -1,4 +1,3 @@
-import { accounts } from "../../../shared/plane/app/account.ts";
 import { instanceAdmin } from "../../../shared/plane/app/instance-admin.ts";
 import type { Context } from "../context.ts";
 import { step } from "../step.ts";
@@ -10,8 +9,7 @@ export const admin = step({
   needs: ["plane"],
   async look(context) {
     const { is_setup_done } = (await instanceInfo(context)).instance;
-    const session = await adminSession(context);
-    if (session) await context.once("me", async () => (await session.call(accounts.me)).data);
+    await adminSession(context);
     return { isSetUp: is_setup_done };
   },
   decide({ isSetUp }, { admin: { email } }) {
@@ -21,7 +19,8 @@ export const admin = step({
   act: signUp,
 });
 
-async function signUp({ settings, sessions, vault, newSecret }: Context) {
+async function signUp(context: Context) {
+  const { settings, sessions, vault, newSecret } = context;
   const { email, name } = settings.admin;
   const password = sessions.passwordOf(email) ?? newSecret();
   // Kept before it is used: an account whose password is lost is lost, too.
@@ -37,4 +36,5 @@ async function signUp({ settings, sessions, vault, newSecret }: Context) {
   // Somebody was faster, or it was us in a run that was cut off: whether the password is ours shows when signing in.
   if (refused !== undefined && refused !== "ADMIN_ALREADY_EXIST") throw sessions.refusal(refused, email);
   await sessions.as(email);
+  context.instance.asked = undefined;
 }

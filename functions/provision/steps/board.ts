@@ -4,6 +4,7 @@ import { projectMembers } from "../../../shared/plane/users-members.ts";
 import { colorOf } from "../../../shared/work/labels.ts";
 import { missingStates } from "../../../shared/work/project-states.ts";
 import { type Step, step } from "../step.ts";
+import { unread } from "../unread.ts";
 import { ourProject, thereOf } from "./project.ts";
 import { people } from "./reading.ts";
 
@@ -32,7 +33,7 @@ export const states = step({
   },
   async act(_, { json }, { there }) {
     const { client, params } = thereOf(there);
-    await unlessThere(client.call(stateCalls.create, { params, json: { ...json } }));
+    await unlessThere(client.call(unread(stateCalls.create), { params, json: { ...json } }));
   },
 });
 
@@ -56,7 +57,7 @@ export const labels = step({
   },
   async act(_, { name }, { there }) {
     const { client, params } = thereOf(there);
-    await unlessThere(client.call(labelCalls.create, { params, json: { name, color: colorOf(name) } }));
+    await unlessThere(client.call(unread(labelCalls.create), { params, json: { name, color: colorOf(name) } }));
   },
 });
 
@@ -90,7 +91,7 @@ export function members(everybody: readonly { email: string; name: string; role:
     },
     async act(_, { id: member, role }, { there }) {
       const { client, params } = thereOf(there);
-      await client.call(projectMembers.add, { params, json: { member, role } });
+      await client.call(unread(projectMembers.add), { params, json: { member, role } });
     },
   });
 }

@@ -2,6 +2,7 @@ import type { ProvisionSettings } from "../../../shared/config/provision-setting
 import { accounts } from "../../../shared/plane/app/account.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
 import { step } from "../step.ts";
+import { unread } from "../unread.ts";
 import { adminSession, instanceInfo, needed } from "./reading.ts";
 
 const STEPS = { workspace_join: true, profile_complete: true, workspace_create: true, workspace_invite: true };
@@ -36,8 +37,8 @@ export const adminProfile = step({
 
 /** Also tells Plane that this account needs no introduction, which would stand before its first page. */
 export async function setProfile(session: PlaneSession, wanted: Pick<ProvisionSettings, "language" | "timezone">) {
-  await session.call(accounts.update, { json: { user_timezone: wanted.timezone } });
-  await session.call(accounts.updateProfile, {
+  await session.call(unread(accounts.update), { json: { user_timezone: wanted.timezone } });
+  await session.call(unread(accounts.updateProfile), {
     json: { language: wanted.language, is_onboarded: true, onboarding_step: STEPS },
   });
 }

@@ -1,8 +1,11 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { OUR_SOURCE } from "../../../shared/observe/comments.ts";
+import type { PlaneClient } from "../../../shared/plane/client.ts";
+import { PlaneConflictError } from "../../../shared/plane/errors.ts";
 import { type ProjectFeatures, projectFeatures } from "../../../shared/plane/project-features.ts";
 import type { Context } from "../context.ts";
 import { type Decision, step } from "../step.ts";
+import { unread } from "../unread.ts";
 import { needed, ownClient } from "./reading.ts";
 
 /** By this a later run knows the project again, whatever people call it by then. */
@@ -56,11 +59,7 @@ export const project = step({
     const taken = all.find(
       ({ name, identifier }) => fold(name) === fold(wanted.name) || identifier === wanted.identifier,
     );
-    if (!found && taken)
-      throw new GroundcrewError(
-        "conflict",
-        `There is a project ${taken.name} (${taken.identifier}) that provision did not make: it is left alone. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
-      );
+    if (!found && taken) throw notOurs(`${taken.name} (${taken.identifier})`);
     return { kind: "wanted" as const, found };
   },
   decide(seen, { project: wanted }): Decision {
@@ -84,10 +83,26 @@ export const project = step({
     const { project: wanted } = context.settings;
     if (wanted === false || seen.kind === "not wanted") return;
     const made =
-      action.is === "created"
-        ? (await client.call(projectFeatures.create, { json: { ...wanted, ...MARK } })).data
-        : needed(seen.found, "The project");
+      action.is === "created" ? await create(client, { ...wanted, ...MARK }) : needed(seen.found, "The project");
     // Plane switches pages on by itself, whatever a create says.
-    await client.call(projectFeatures.update, { params: { project: made.id }, json: FEATURES });
+    await client.call(unread(projectFeatures.update), { params: { project: made.id }, json: FEATURES });
   },
 });
+
+async function create(client: PlaneClient, json: { name: string; identifier: string }): Promise<{ id: string }> {
+  try {
+    return (await client.call(projectFeatures.create, { json })).data;
+  } catch (thrown) {
+    // A secret project of others is in no list of ours, and a deleted one keeps its identifier for a while.
+    if (thrown instanceof PlaneConflictError)
+      throw notOurs(`${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`);
+    throw thrown;
+  }
+}
+
+function notOurs(called: string): GroundcrewError {
+  return new GroundcrewError(
+    "conflict",
+    `There is a project ${called} that provision did not make: it is left alone. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
+  );
+}

@@ -2,20 +2,37 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
 import { workspaceInvitations, workspaceMembers, workspaces } from "../../../shared/plane/app/workspaces.ts";
 import type { PlaneClient } from "../../../shared/plane/client.ts";
-import { instance } from "../../../shared/plane/instance.ts";
+import type { Ms } from "../../../shared/store/port.ts";
 import type { Context } from "../context.ts";
+import { type InstanceInfo, instanceState } from "../instance.ts";
 
 /** The secret that is Groundcrew's own API key. */
 export const OWN_KEY = "PLANE_API_KEY";
 
-/** What Plane says of itself to anyone. */
-export function instanceInfo(context: Context) {
-  return context.once("instance", async () => (await context.sessions.fresh().call(instance.info)).data);
+/**
+ * What Plane says of itself to anyone; undefined as long as it is not ready. Plane keeps what it says for two hours by
+ * its whole address, and may have kept it a moment before somebody set it up: an address of our own is asked.
+ */
+export async function askInstance(
+  { sessions, clock }: Context,
+  pauses?: readonly Ms[],
+): Promise<InstanceInfo | undefined> {
+  return (await sessions.fresh(pauses).call(instanceState, { query: { at: clock() } })).data;
+}
+
+/** Asked for seldom: Plane allows those who are not signed in 30 requests a minute, all together. */
+export function instanceInfo(context: Context): Promise<InstanceInfo> {
+  const { instance } = context;
+  instance.asked ??= askInstance(context).then((info) => needed(info, "Plane"));
+  instance.asked.catch(() => {
+    instance.asked = undefined;
+  });
+  return instance.asked;
 }
 
 /** v1.2 and older have no relations and no variable that allows webhook addresses. */
 export async function isOld(context: Context): Promise<boolean> {
-  return /^v?1\.[0-2]\./.test((await instanceInfo(context)).instance.current_version);
+  return /^v?(?:0|1\.[0-2])(?:\.|$)/.test((await instanceInfo(context)).instance.current_version);
 }
 
 /** The administrator's session; undefined as long as nobody has set this Plane up. */
@@ -24,12 +41,16 @@ export async function adminSession(context: Context): Promise<PlaneSession | und
   return info.instance.is_setup_done ? context.sessions.as(context.settings.admin.email) : undefined;
 }
 
+/** The workspaces of the administrator, whose session this is. */
+export function myWorkspaces(context: Context, session: PlaneSession) {
+  return context.once("workspaces", async () => (await session.call(workspaces.mine)).data);
+}
+
 /** The workspace as its admin sees it; undefined when it is not there or not the admin's. */
 export async function ourWorkspace(context: Context) {
   const session = await adminSession(context);
   if (!session) return undefined;
-  const mine = await context.once("workspaces", async () => (await session.call(workspaces.mine)).data);
-  const row = mine.find(({ slug }) => slug === context.settings.plane.workspace);
+  const row = (await myWorkspaces(context, session)).find(({ slug }) => slug === context.settings.plane.workspace);
   return row && { session, row, params: { workspace: row.slug } };
 }
 
@@ -42,7 +63,8 @@ export function people(context: Context) {
     const members = (await session.call(workspaceMembers.list, { params })).data;
     const invited = (await session.call(workspaceInvitations.list, { params })).data;
     return {
-      members: members.map(({ id, role, member }) => ({
+      // Who was removed stays in the list; an invitation brings them back.
+      members: members.filter(isActive).map(({ id, role, member }) => ({
         membership: id,
         role,
         id: member.id,
@@ -53,6 +75,8 @@ export function people(context: Context) {
     };
   });
 }
+
+const isActive = ({ is_active }: { is_active: boolean }) => is_active;
 
 /** The public API as Groundcrew itself; undefined as long as it has no key. */
 export async function ownClient(context: Context): Promise<PlaneClient | undefined> {

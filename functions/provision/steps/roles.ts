@@ -1,5 +1,6 @@
 import { workspaceMembers } from "../../../shared/plane/app/workspaces.ts";
 import { type Step, step } from "../step.ts";
+import { unread } from "../unread.ts";
 import type { Person } from "./account.ts";
 import { needed, ourWorkspace, people } from "./reading.ts";
 
@@ -28,7 +29,7 @@ export function roles(agents: readonly Person[]): Step {
     }),
     async act(context, { membership, role }) {
       const { session, params } = needed(await ourWorkspace(context), "The workspace");
-      await session.call(workspaceMembers.update, { params: { ...params, membership }, json: { role } });
+      await session.call(unread(workspaceMembers.update), { params: { ...params, membership }, json: { role } });
     },
   });
 }

@@ -6,6 +6,7 @@ import { workItems } from "../../../shared/plane/work-items.ts";
 import type { Context } from "../context.ts";
 import { type Sample, samplesIn } from "../samples.ts";
 import { step } from "../step.ts";
+import { unread } from "../unread.ts";
 import { ourProject, thereOf } from "./project.ts";
 import { isOld, needed, people } from "./reading.ts";
 
@@ -47,12 +48,12 @@ export const tasks = step({
       const id = await idOf(client, params, sample);
       if (id) found.set(sample.id, id);
     }
-    const capable = (await client.capabilities()).relations;
     const waits = samples.find(({ after }) => after);
     const item = waits && found.get(waits.id);
+    const isCapable = !(await isOld(context));
     const related =
-      capable && item ? await isRelated(client, { ...params, item }, found.get(waits.after ?? "")) : false;
-    return { kind: "open", there, found, related, relations: capable };
+      isCapable && item ? await isRelated(client, { ...params, item }, found.get(waits.after ?? "")) : false;
+    return { kind: "open", there, found, related: related === true, relations: isCapable && related !== undefined };
   },
   decide(seen, { language }): { actions: Action[]; note?: string } {
     if (seen.kind === "idle") return { actions: [], note: "no project to put any into" };
@@ -83,7 +84,7 @@ export const tasks = step({
     }
     const item = needed(seen.found.get(sample.id), sample.title);
     const json = { relation_type: "blocked_by", issues: [needed(seen.found.get(action.blocker), "Its blocker")] };
-    await client.call(relations.create, { params: { ...params, item }, json });
+    await client.call(unread(relations.create), { params: { ...params, item }, json }).catch(unlessNoRoute);
   },
 });
 
@@ -120,7 +121,12 @@ async function idOf(client: PlaneClient, params: Params, sample: Sample): Promis
   }
 }
 
+/** Undefined where this Plane has no relations, whatever its version says. */
 async function isRelated(client: PlaneClient, params: Params & { item: string }, other: string | undefined) {
-  const { blocked_by } = (await client.call(relations.list, { params })).data;
-  return blocked_by.some(({ issue_id }) => issue_id === other);
+  const listed = await client.call(relations.list, { params }).catch(unlessNoRoute);
+  return listed?.data.blocked_by.some(({ issue_id }) => issue_id === other);
+}
+
+function unlessNoRoute(thrown: unknown): undefined {
+  if (!(thrown instanceof PlaneNotFoundError && thrown.noRoute)) throw thrown;
 }

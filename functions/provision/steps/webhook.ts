@@ -85,7 +85,7 @@ export const webhook = step({
 });
 
 async function told(context: Context, thrown: unknown): Promise<unknown> {
-  const { webhookTarget = "" } = context.settings;
+  const { webhookTarget = "", plane } = context.settings;
   if (thrown instanceof PlaneConflictError)
     return new GroundcrewError(
       "conflict",
@@ -93,5 +93,5 @@ async function told(context: Context, thrown: unknown): Promise<unknown> {
     );
   const words = thrown instanceof PlaneInvalidError ? thrown.fields["url"]?.join(" ") : undefined;
   if (words === undefined) return thrown;
-  return webhookRefusal(words, webhookTarget, await isOld(context));
+  return webhookRefusal(words, { target: webhookTarget, plane: plane.url, isOld: await isOld(context) });
 }

@@ -1,7 +1,9 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { workspaces } from "../../../shared/plane/app/workspaces.ts";
+import { PlaneAuthError } from "../../../shared/plane/errors.ts";
 import { type Decision, step } from "../step.ts";
-import { adminSession, needed, ourWorkspace } from "./reading.ts";
+import { unread } from "../unread.ts";
+import { adminSession, myWorkspaces, needed, ourWorkspace } from "./reading.ts";
 
 const ADMIN = 20;
 
@@ -21,11 +23,18 @@ export const workspace = step({
       );
     const session = there?.session ?? (await adminSession(context));
     if (session && !there) {
+      // Plane tells capital letters apart: a second workspace would come of it.
+      const near = (await myWorkspaces(context, session)).find((row) => row.slug.toLowerCase() === slug.toLowerCase());
+      if (near)
+        throw new GroundcrewError(
+          "conflict",
+          `The workspace is called ${near.slug} in Plane, not ${slug}: set PLANE_WORKSPACE=${near.slug}.`,
+        );
       const isFree = (await session.call(workspaces.slugIsFree, { query: { slug } })).data.status;
       if (!isFree)
         throw new GroundcrewError(
           "forbidden",
-          `There is a workspace ${slug} that ${email} does not belong to: choose another PLANE_WORKSPACE, or have its admins make ${email} an admin of it. Nothing of it was touched.`,
+          `Plane does not give the name ${slug} away: there is a workspace ${slug} that ${email} does not belong to, or Plane keeps the name for its own pages (as admin, api, settings and others). Choose another PLANE_WORKSPACE, or have its admins make ${email} an admin of it. Nothing of it was touched.`,
         );
     }
     return { row: there?.row, isOurs };
@@ -50,11 +59,23 @@ export const workspace = step({
     const session = needed(await adminSession(context), "The administrator");
     if (action.is === "created") {
       await vault.note(() => ({ workspace: slug }));
-      await session.call(workspaces.create, { json: { name, slug, organization_size: "2-10" } });
+      await session
+        .call(unread(workspaces.create), { json: { name, slug, organization_size: "2-10" } })
+        .catch((thrown: unknown) => {
+          throw thrown instanceof PlaneAuthError && thrown.reason === "permission" ? closed(slug, thrown) : thrown;
+        });
       // Plane begins with UTC.
       if (settings.timezone === "UTC") return;
     }
     const json = { ...(row && { name }), timezone: settings.timezone };
-    await session.call(workspaces.update, { params: { workspace: slug }, json });
+    await session.call(unread(workspaces.update), { params: { workspace: slug }, json });
   },
 });
+
+function closed(slug: string, cause: PlaneAuthError): GroundcrewError {
+  return new GroundcrewError(
+    "forbidden",
+    `This Plane lets nobody make workspaces. Allow it while provision runs (God mode, Workspaces, "Prevent anyone else from creating a workspace" off; DISABLE_WORKSPACE_CREATION=0), or make the workspace ${slug} there by hand; then run the same command again.`,
+    { cause },
+  );
+}

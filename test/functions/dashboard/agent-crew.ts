@@ -9,6 +9,7 @@ import { files, fingerprintOf } from "../../../runtime/node/files.ts";
 import { newSecret } from "../../../runtime/node/secret.ts";
 import { startRuntime } from "../../../runtime/node.ts";
 import { disk } from "../../../runtime/provision/disk.ts";
+import { takeLock } from "../../../runtime/provision/lock.ts";
 import { watchSecrets } from "../../../runtime/reload.ts";
 import { wait } from "../../../runtime/wait.ts";
 import { givenSecrets } from "../../../shared/config/secrets.ts";
@@ -45,6 +46,7 @@ export async function opened(given: Record<string, string> = {}, used: Disk = di
       given: () => givenSecrets(env, path, files),
       disk: used,
       newSecret,
+      lock: takeLock,
     }),
   });
   onTestFinished(() => runtime.stop());

@@ -1,8 +1,11 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Disk } from "../../../functions/provision/kept-secrets.ts";
 import { disk } from "../../../runtime/provision/disk.ts";
+import { takeLock } from "../../../runtime/provision/lock.ts";
+import { PROVISION_LOCK } from "../../../shared/config/provision.ts";
 import { sha256Hex } from "../../../shared/digest.ts";
 import { ADMIN, started } from "../../runtime/started.ts";
 import { OLD, opened } from "./agent-crew.ts";
@@ -53,6 +56,18 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     const kept = crew.secrets();
     expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
     expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
+  });
+
+  test("while provision is at work nothing is written, and afterwards it is", async () => {
+    const { path, post, secrets } = await opened();
+    const before = secrets();
+    const provision = await takeLock(join(dirname(path), PROVISION_LOCK));
+    const refused = await post("Thot/token");
+    expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is at work")]);
+    expect(secrets()).toEqual(before);
+    provision.release();
+    expect((await post("Thot/token")).status).toBe(200);
+    expect(existsSync(join(dirname(path), PROVISION_LOCK))).toBe(false);
   });
 
   test("a token that comes from the environment stays, and it says what to do", async () => {

@@ -51,6 +51,7 @@ export async function rig(options: PlaneOptions & { config?: unknown; env?: Reco
     env,
     files: { read: (path) => files.get(path) },
     disk,
+    lock: async () => ({ release: () => {} }),
     fetch: globalThis.fetch,
     clock: () => now,
     wait: async (ms) => {
