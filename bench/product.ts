@@ -25,7 +25,7 @@ const runtime = await startRuntime(settings, {
   manifest: isIdle ? { ...whole, workers: [], ticks: [] } : whole,
   write: lineWriter(process.stdout),
   ofProcess: true,
-  overrides: { store: watched(opened) },
+  overrides: { store: isIdle ? opened : watched(opened) },
 });
 
 answerParent({

@@ -4,7 +4,7 @@ import { manifest } from "../functions/index.ts";
 import { parseSettings, type Settings } from "../shared/config.ts";
 import type { Deps } from "../shared/deps.ts";
 import { messageOf } from "../shared/errors.ts";
-import { createApp } from "../shared/http/app.ts";
+import { createApp, EACH_ANSWER } from "../shared/http/app.ts";
 import { BreakConnection } from "../shared/http/context.ts";
 import { noMetrics } from "../shared/metrics.ts";
 import { memoryStore } from "../shared/store/memory.ts";
@@ -41,7 +41,7 @@ function createWorker() {
     async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
       const app = createApp(await begin(env, context), { routes: manifest.routes, connection });
       try {
-        return await app.fetch(request, env, context);
+        return withHeaders(await app.fetch(request, env, context));
       } catch (thrown) {
         if (!(thrown instanceof BreakConnection)) throw thrown;
         // A Worker cannot break a connection; the poll that was asked for finds what is lost here.
@@ -65,6 +65,12 @@ function createWorker() {
 function isDue(pattern: string, { timezone }: Settings, at: number): boolean {
   const next = new Cron(pattern, { timezone }).nextRun(new Date(at - TRIGGER_MS));
   return next !== null && next.getTime() <= at;
+}
+
+function withHeaders(answer: Response): Response {
+  const answered = new Response(answer.body, answer);
+  for (const [name, value] of EACH_ANSWER) if (!answered.headers.has(name)) answered.headers.set(name, value);
+  return answered;
 }
 
 function connection(c: Context): string {

@@ -1,3 +1,5 @@
+import { createRedact } from "./redact.ts";
+
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
@@ -29,16 +31,13 @@ interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const { write, clock } = options;
   const least = LEVELS.indexOf(options.level);
-  const secrets = (options.secrets ?? [])
-    .filter((secret) => secret.length >= 6)
-    .map((secret) => JSON.stringify(secret).slice(1, -1));
+  const timeOf = isoTimes();
+  const redact = createRedact((options.secrets ?? []).map((secret) => JSON.stringify(secret).slice(1, -1)));
 
   function make(bound: LogFields): Log {
     const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
       if (LEVELS.indexOf(level) < least) return;
-      let line = JSON.stringify({ time: new Date(clock()).toISOString(), level, message, ...bound, ...fields });
-      for (const secret of secrets) line = line.replaceAll(secret, "[secret]");
-      write(line);
+      write(redact(JSON.stringify({ time: timeOf(clock()), level, message, ...bound, ...fields })));
     };
     return {
       debug: at("debug"),
@@ -49,4 +48,15 @@ export function createLog(options: LogOptions): Log {
     };
   }
   return make({});
+}
+
+/** ISO 8601 of a time; lines of the same millisecond, of which a busy runtime writes many, share the text. */
+function isoTimes(): (ms: number) => string {
+  let last = Number.NaN;
+  let text = "";
+  return (ms) => {
+    if (ms !== last) text = new Date(ms).toISOString();
+    last = ms;
+    return text;
+  };
 }

@@ -33,6 +33,13 @@ const delivery = z.object({
   data: z.object({ id, issue: id }).optional().catch(undefined),
 });
 
+/**
+ * How Plane begins a delivery, as recorded. What it says is enough to keep one about anything but a comment, whose item
+ * stands deeper; reading it costs a tenth of parsing 3 KB. Bodies that begin in another way are parsed whole.
+ */
+const HEAD =
+  /^\{"event": "(?!issue_comment")([a-z_]{1,64})", "action": "([a-z_]{1,64})", "webhook_id": "[\w-]{1,64}", "workspace_id": "[\w-]{1,64}", "data": \{"id": "([\w-]{1,64})"/;
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Verifies a request of Plane's webhook; throws `GroundcrewError` with what it is refused for. */
@@ -55,12 +62,11 @@ export function createReceiver({ settings, clock, hashing }: Pick<Deps, "setting
     const signature = parseSignature(c.req.header("x-plane-signature"));
     if (!signature) throw unsigned(c);
     checkType(c);
-    const bytes = await readBody(c.req.raw);
+    const bytes = await readBody(c.req.raw, c.env);
     if (!(await isSigned(signature, bytes))) throw unsigned(c);
     const raw = textOf(bytes);
-    const { event, action, data } = parse(raw);
+    const { event, action, item } = aboutOf(raw);
     const hash = await hashing.sha256Hex(bytes);
-    const item = event === "issue_comment" ? data?.issue : data?.id;
     return { raw, hash, lane: item ?? hash, event, action };
   };
 }
@@ -80,6 +86,14 @@ function textOf(bytes: Uint8Array): string {
   } catch {
     throw new GroundcrewError("bad_request", "The body is not UTF-8.");
   }
+}
+
+/** The event, and the work item it is about, as far as can be told. */
+function aboutOf(raw: string): { event: string | undefined; action: string | undefined; item: string | undefined } {
+  const [, event, action, item] = HEAD.exec(raw) ?? [];
+  if (item !== undefined) return { event, action, item };
+  const { data, ...told } = parse(raw);
+  return { event: told.event, action: told.action, item: told.event === "issue_comment" ? data?.issue : data?.id };
 }
 
 function parse(raw: string) {

@@ -1,37 +1,49 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Ms } from "../../shared/store/port.ts";
+
+interface Closable {
+  /** To be told of each request: on a closing server its connection ends with the answer. */
+  seen(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  /** Resolves when every connection is gone. */
+  close(limit: Ms): Promise<void>;
+}
 
 /**
  * Makes a server closable without waiting for connections that are only kept: those with a request at work are ended
  * when it is answered, the others at once, and after `limit` all of them. (`closeIdleConnections` leaves out those
- * that have not sent a request yet and those that are kept after the closing has begun.)
+ * that have not sent a request yet and those that are kept after the closing has begun.) Of each connection only its
+ * last answer is known, which is the last to be sent: listening to each one's end would cost more than this does.
  */
-export function closable(server: Server): (limit: Ms) => Promise<void> {
-  const atWork = new Map<Socket, number>();
+export function closable(server: Server): Closable {
+  const last = new Map<Socket, ServerResponse | undefined>();
   let closing = false;
 
   server.on("connection", (socket: Socket) => {
-    atWork.set(socket, 0);
-    socket.once("close", () => atWork.delete(socket));
-  });
-  server.on("request", ({ socket }, response) => {
-    atWork.set(socket, (atWork.get(socket) ?? 0) + 1);
-    response.once("close", () => {
-      const left = (atWork.get(socket) ?? 1) - 1;
-      if (atWork.has(socket)) atWork.set(socket, left);
-      if (closing && left === 0) socket.destroySoon();
-    });
+    last.set(socket, undefined);
+    socket.once("close", () => last.delete(socket));
   });
 
-  return async (limit) => {
-    closing = true;
-    const closed = new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
-    for (const [socket, requests] of atWork) if (requests === 0) socket.destroy();
-    const timer = setTimeout(() => server.closeAllConnections(), limit);
-    await closed;
-    clearTimeout(timer);
+  function endAfter(socket: Socket, outgoing: ServerResponse | undefined) {
+    if (!outgoing) socket.destroy();
+    else if (outgoing.writableFinished) socket.destroySoon();
+    else outgoing.once("close", () => last.get(socket) === outgoing && socket.destroySoon());
+  }
+
+  return {
+    seen({ socket }, outgoing) {
+      last.set(socket, outgoing);
+      if (closing) endAfter(socket, outgoing);
+    },
+    async close(limit) {
+      closing = true;
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      for (const [socket, outgoing] of last) endAfter(socket, outgoing);
+      const timer = setTimeout(() => server.closeAllConnections(), limit);
+      await closed;
+      clearTimeout(timer);
+    },
   };
 }

@@ -1,8 +1,12 @@
 import type { Writable } from "node:stream";
+import type { Ms } from "../../shared/store/port.ts";
+
+/** So late is a line at most. */
+const GATHER: Ms = 10;
 
 /**
- * Writes lines to a stream, all of one turn of the event loop at once: for a log, a system call for each line costs
- * more than making it. The rest is written when the process ends, unless it is killed.
+ * Writes lines to a stream, all of ten milliseconds at once: for a log, a system call for each line costs more than
+ * making it. The rest is written when the process ends, unless it is killed.
  */
 export function lineWriter(stream: Pick<Writable, "write">): (line: string) => void {
   let waiting: string[] = [];
@@ -16,6 +20,6 @@ export function lineWriter(stream: Pick<Writable, "write">): (line: string) => v
 
   process.on("exit", flush);
   return (line) => {
-    if (waiting.push(line) === 1) setImmediate(flush);
+    if (waiting.push(line) === 1) setTimeout(flush, GATHER).unref();
   };
 }

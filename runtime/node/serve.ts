@@ -4,10 +4,12 @@ import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Context } from "hono";
 import { messageOf } from "../../shared/errors.ts";
+import { EACH_ANSWER } from "../../shared/http/app.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import type { Log } from "../../shared/log.ts";
 import type { Ms } from "../../shared/store/port.ts";
 import { closable } from "./close.ts";
+import { wholeOf } from "./whole.ts";
 
 export interface Served {
   /** With the port that was free, where 0 was asked for. */
@@ -36,29 +38,36 @@ const STREAM_MS: Ms = 630_000;
 export async function serve({ app, host, port, log, streams = [], whole = WHOLE_MS }: ServeOptions): Promise<Served> {
   const listener = getRequestListener(
     async (request, env) => {
+      const { incoming, outgoing } = env as HttpBindings;
+      for (const [name, value] of EACH_ANSWER) outgoing.setHeader(name, value);
       try {
-        return await app.fetch(request, env);
+        return await app.fetch(request, { incoming, outgoing, whole: () => wholeOf(incoming) });
       } catch (thrown) {
         if (!(thrown instanceof BreakConnection)) log.error("request broken", { error: messageOf(thrown) });
-        (env as HttpBindings).incoming.socket.destroy();
+        incoming.socket.destroy();
         throw thrown;
       }
     },
     { errorHandler: (thrown) => (thrown instanceof RequestError ? malformed() : undefined) },
   );
   const limits = {
-    headersTimeout: 10_000,
-    requestTimeout: streams.length > 0 ? STREAM_MS : whole,
-    connectionsCheckingInterval: 1_000,
+    headersTimeout: Math.min(10_000, whole),
+    requestTimeout: whole,
+    connectionsCheckingInterval: Math.min(1_000, whole / 4),
     // Longer than proxies keep theirs (Caddy: 2 min), or they would send a webhook into a socket just closed.
     keepAliveTimeout: 150_000,
   };
-  const server = createServer(limits, listener);
-  server.on("clientError", refuse);
-  if (streams.length > 0) server.on("request", (incoming) => isStream(incoming, streams) || cutOff(incoming, whole));
-  const stop = closable(server);
+  const server = createServer(limits);
+  const slow = createSlow(streams, STREAM_MS - whole);
+  const { seen, close } = closable(server);
+  server.on("request", (incoming, outgoing) => {
+    seen(incoming, outgoing);
+    slow.seen(incoming);
+    void listener(incoming, outgoing);
+  });
+  server.on("clientError", (error, socket) => slow.mayGoOn(error, socket) || refuse(error, socket));
   await listening(server, host, port);
-  return { url: urlOf(server), stop };
+  return { url: urlOf(server), stop: close };
 }
 
 /** The address at the other end of a request's connection. */
@@ -67,16 +76,27 @@ export function connectionOf(c: Context): string {
   return incoming.socket.remoteAddress ?? "";
 }
 
-function isStream({ url = "" }: IncomingMessage, streams: readonly string[]): boolean {
-  return streams.includes(url.split("?", 1)[0] ?? "");
-}
-
-/** Node has one limit for all requests of a server: where some may be slow, the others get theirs here. */
-function cutOff(incoming: IncomingMessage, limit: Ms) {
-  if (!("content-length" in incoming.headers) && !("transfer-encoding" in incoming.headers)) return;
-  const timer = setTimeout(() => incoming.complete || incoming.socket.destroy(), limit);
-  timer.unref();
-  incoming.once("close", () => clearTimeout(timer));
+/**
+ * Node has one limit for all requests of a server, and tells of one that is over it once. Those to some paths may take
+ * longer: they get the rest of their time then, so that the others cost no timer of their own.
+ */
+function createSlow(streams: readonly string[], rest: Ms) {
+  const atWork = new WeakMap<Duplex, IncomingMessage>();
+  return {
+    seen(incoming: IncomingMessage) {
+      const { url = "", socket } = incoming;
+      if (streams.some((path) => url === path || url.startsWith(`${path}?`))) atWork.set(socket, incoming);
+    },
+    /** Whether what Node tells of is a request that may take longer. */
+    mayGoOn({ code }: NodeJS.ErrnoException, socket: Duplex): boolean {
+      const incoming = atWork.get(socket);
+      if (code !== "ERR_HTTP_REQUEST_TIMEOUT" || !incoming || incoming.complete) return false;
+      const timer = setTimeout(() => incoming.complete || socket.destroy(), rest);
+      timer.unref();
+      incoming.once("close", () => clearTimeout(timer));
+      return true;
+    },
+  };
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

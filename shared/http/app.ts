@@ -1,4 +1,4 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Deps, Route } from "../deps.ts";
 import { GroundcrewError } from "../errors.ts";
@@ -6,6 +6,12 @@ import { createOnError, errorAnswer } from "./error-answer.ts";
 import { guard } from "./guard.ts";
 import { requestLog } from "./request-log.ts";
 import { trust } from "./trust.ts";
+
+/** What each answer carries, put there by the host: building it into each one costs more than much of the work. */
+export const EACH_ANSWER = [
+  ["X-Content-Type-Options", "nosniff"],
+  ["Cache-Control", "no-store"],
+] as const;
 
 interface AppOptions {
   routes: readonly Route[];
@@ -23,20 +29,31 @@ export function createApp(deps: Deps, options: AppOptions): Hono {
   const { settings } = deps;
   const app = new Hono();
   app.use(requestLog(deps, options.connection));
-  app.use(trust(settings));
-  app.use(
-    methodNotAllowed({
-      app,
-      onMethodNotAllowed(c, methods) {
-        c.header("Allow", methods.join(", "));
-        const message = `${c.req.method} is not possible here, only ${methods.join(", ")}.`;
-        return errorAnswer(c, new GroundcrewError("method_not_allowed", message));
-      },
-    }),
-  );
-  if (!options.open) app.use(guard(deps, options.routes));
+  app.use(gate(trust(settings), options.open ? () => undefined : guard(deps, options.routes)));
   for (const route of options.routes) app.route(route.path, route.app(deps));
-  app.notFound((c) => errorAnswer(c, new GroundcrewError("not_found", "There is nothing at this address.")));
+  const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: refuseMethod });
+  app.notFound(async (c) => {
+    c.res = errorAnswer(c, new GroundcrewError("not_found", "There is nothing at this address."));
+    await otherMethod(c, async () => {});
+    return c.res;
+  });
   app.onError(createOnError(settings.secrets));
   return app;
+}
+
+/** Who may send this, and who may use what it asks for: one layer, which costs nothing where there is nothing to ask. */
+function gate(...checks: ((c: Context) => Promise<void> | undefined)[]): MiddlewareHandler {
+  return async (c, next) => {
+    for (const check of checks) {
+      const checking = check(c);
+      if (checking) await checking;
+    }
+    await next();
+  };
+}
+
+function refuseMethod(c: Context, methods: string[]): Response {
+  c.header("Allow", methods.join(", "));
+  const message = `${c.req.method} is not possible here, only ${methods.join(", ")}.`;
+  return errorAnswer(c, new GroundcrewError("method_not_allowed", message));
 }

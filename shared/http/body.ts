@@ -1,5 +1,5 @@
 import { GroundcrewError } from "../errors.ts";
-import { BreakConnection } from "./context.ts";
+import { BreakConnection, type HostBindings } from "./context.ts";
 
 /** Bodies up to here are read side by side without a bound; Plane's are of 2 to 20 KB. */
 const SMALL = 256 * 1024;
@@ -25,11 +25,11 @@ export function createBodyReader(limit: number, options: BodyOptions = {}) {
   };
   let large = 0;
 
-  return async (request: Request): Promise<Uint8Array<ArrayBuffer>> => {
+  return async (request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> => {
     const announced = request.headers.get("content-length");
     if (Number(announced ?? 0) > limit) throw tooLarge();
     // The host reads no more than was announced, and in one piece it costs far less than as a stream.
-    if (announced !== null && Number(announced) <= SMALL) return whole(request);
+    if (announced !== null && Number(announced) <= SMALL) return whole(request, host);
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
     const chunks: Uint8Array[] = [];
@@ -58,8 +58,9 @@ export function createBodyReader(limit: number, options: BodyOptions = {}) {
   };
 }
 
-async function whole(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+async function whole(request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> {
   try {
+    if (host?.whole) return await host.whole();
     return new Uint8Array(await request.arrayBuffer());
   } catch (cause) {
     throw new BreakConnection("The sender went away", { cause });

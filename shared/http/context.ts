@@ -17,6 +17,12 @@ declare module "hono" {
   }
 }
 
+/** What a host may give with a request. */
+export interface HostBindings {
+  /** Its whole body, read once, where that costs less than by the Request; only for an announced length within a limit. */
+  whole?: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
  * Thrown when a request must get no HTTP answer at all: the runtime breaks the connection instead.
  * Plane counts every answer as delivered, also a 500, and repeats only what was not answered.

@@ -20,8 +20,6 @@ export function requestLog(deps: LogDeps, connection: (c: Context) => string): M
     c.set("correlation", correlation);
     c.set("client", client);
     c.set("log", log);
-    c.header("X-Content-Type-Options", "nosniff");
-    c.header("Cache-Control", "no-store");
     let answered = false;
     try {
       await next();

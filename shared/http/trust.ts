@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import type { Settings } from "../config.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createCallerCheck, createTokenCheck } from "./tokens.ts";
@@ -11,7 +11,7 @@ const TOKEN_NAME =
  * Refuses what a browser page, DNS rebinding or a forgotten proxy could send here: another `Host`, a foreign
  * `Origin` on what may change something, a token in the address. Webhooks are exempt: their signature is their proof.
  */
-export function trust(settings: Settings): MiddlewareHandler {
+export function trust(settings: Settings): (c: Context) => Promise<void> | undefined {
   const isPeoples = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
   const callerOf = createCallerCheck(settings.agentTokens);
   const isToken = async (text: string) => (await isPeoples(text)) || (await callerOf(text)) !== undefined;
@@ -34,7 +34,7 @@ export function trust(settings: Settings): MiddlewareHandler {
     }
   }
 
-  return (c, next) => (c.req.path.startsWith("/webhooks/") ? next() : check(c).then(next));
+  return (c) => (c.req.path.startsWith("/webhooks/") ? undefined : check(c));
 }
 
 /** A name without a port stands for every port. */

@@ -52,6 +52,8 @@ describe("Groundcrew in workerd", () => {
   it("is healthy", async () => {
     const response = await worker.fetch("https://crew.example.com/health");
     expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
+    const { headers } = response;
+    expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
   });
 
   it("accepts a signed delivery", async () => {

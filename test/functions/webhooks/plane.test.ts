@@ -17,6 +17,13 @@ const recorded = z
   })
   .parse(JSON.parse(readFileSync("test/fixtures/plane-contract/webhook-deliveries.json", "utf8")));
 
+/** What a delivery is about, by all it says. */
+function itemOf(body: string): string {
+  const { event, data } = about.parse(JSON.parse(body));
+  return event === "issue_comment" ? (data.issue ?? "") : data.id;
+}
+const about = z.object({ event: z.string(), data: z.object({ id: z.string(), issue: z.string().optional() }) });
+
 describe("A delivery that Plane signed (NOTIF-02)", () => {
   it("is kept once, whole, with a correlation id, and answered 200", async () => {
     const { url, store } = await started();
@@ -71,17 +78,29 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     }
     expect((await store.stats()).queues.inbox.pending).toBe(distinct);
     const kept = new Set<string>();
+    const lanes = new Map<string, string>();
     for (
       let jobs = await store.take("inbox", 1000, 100);
       jobs.length > 0;
       jobs = await store.take("inbox", 1000, 100)
     ) {
       for (const job of jobs) {
-        kept.add(inboxBody.parse(job.body).raw);
+        const { raw } = inboxBody.parse(job.body);
+        kept.add(raw);
+        lanes.set(raw, job.lane);
         await store.settle(job, { done: true });
       }
     }
     expect(kept).toEqual(new Set(bodies));
+    expect(lanes).toEqual(new Map(bodies.map((body) => [body, itemOf(body)])));
+  });
+
+  it("that begins as Plane's do is kept whatever follows, for the one who works it to say what is wrong", async () => {
+    const { url, store } = await started();
+    const [begun = ""] = recorded.deliveries.filter(({ name }) => name.startsWith("issue.")).map((one) => one.raw_body);
+    const broken = `${begun.slice(0, -2)}`;
+    expect((await deliver(url, broken)).status).toBe(200);
+    expect((await store.take("inbox", 1000, 10))[0]).toMatchObject({ lane: itemOf(begun), body: { raw: broken } });
   });
 
   it("needs no allowed Host and no own Origin: its signature is its proof", async () => {

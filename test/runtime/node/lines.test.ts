@@ -1,16 +1,20 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { lineWriter } from "../../../runtime/node/lines.ts";
 
 describe("The log's lines", () => {
-  it("of one turn are written at once, in order, and those of the next with the next", async () => {
+  it("of ten milliseconds are written at once, in order, and those of the next with the next", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const written: string[] = [];
     const write = lineWriter({ write: (text: string) => written.push(text) > 0 });
     write("one");
     write("two");
-    await new Promise(setImmediate);
+    vi.advanceTimersByTime(9);
+    expect(written).toEqual([]);
+    vi.advanceTimersByTime(1);
     write("three");
-    await new Promise(setImmediate);
+    vi.advanceTimersByTime(10);
     expect(written).toEqual(["one\ntwo\n", "three\n"]);
   });
 

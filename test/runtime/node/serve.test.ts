@@ -36,3 +36,24 @@ describe("a request that takes longer to come than it may", () => {
     expect(others).toEqual(["ECONNRESET", "ECONNRESET"]);
   });
 });
+
+describe("an answer", () => {
+  it("is kept by nobody and is what it says it is, unless the app says otherwise", async () => {
+    const app = new Hono()
+      .get("/own", (c) => c.text("", 200, { "Cache-Control": "no-cache" }))
+      .get("/", (c) => c.text(""));
+    const log = createLog({ level: "error", write: () => {}, clock: Date.now });
+    const served = await serve({ app, host: "127.0.0.1", port: 0, log });
+    onTestFinished(() => served.stop(0));
+    const told: unknown[] = [];
+    for (const path of ["/", "/own", "/none"]) {
+      const { status, headers } = await fetch(served.url + path);
+      told.push([status, headers.get("x-content-type-options"), headers.get("cache-control")]);
+    }
+    expect(told).toEqual([
+      [200, "nosniff", "no-store"],
+      [200, "nosniff", "no-cache"],
+      [404, "nosniff", "no-store"],
+    ]);
+  });
+});
