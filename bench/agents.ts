@@ -5,6 +5,7 @@ import { z } from "zod";
 import { settingName } from "../shared/config/file.ts";
 import { type Child, startChild } from "./child.ts";
 import { median, ms, whole } from "./figures.ts";
+import { START_FLAGS } from "./flags.ts";
 import { makeFolder } from "./folder.ts";
 import { fillWorkspace, type Outside, startOutside } from "./outside.ts";
 import type { Line } from "./table.ts";
@@ -34,6 +35,7 @@ export async function agents(sizes: AgentSizes): Promise<Line[]> {
   const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${settingName(name)}`, tokenOf(name)]));
   const product = await startChild("product.ts", {
     args: ["whole"],
+    flags: START_FLAGS,
     env: { ...outside.env, ...folder.env, ...tokens },
   });
   try {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { startRedis } from "../test/redis.ts";
 import { type Child, startChild } from "./child.ts";
 import { median, ms, percentile, perSecond } from "./figures.ts";
+import { START_FLAGS } from "./flags.ts";
 import { makeFolder } from "./folder.ts";
 import { type Mail, mailOf } from "./mail.ts";
 import { startOutside } from "./outside.ts";
@@ -53,7 +54,7 @@ export async function intake(sizes: IntakeSizes): Promise<Line[]> {
     ] as const) {
       const start = (how: "idle" | "whole") => {
         const env = { ...outside.env, PLANE_WEBHOOK_SECRET: secret, STORE_URL: kept(how)[kind] };
-        return startChild("product.ts", { args: [how], env, output: `${folder.path}/${how}.log` });
+        return startChild("product.ts", { args: [how], env, flags: START_FLAGS, output: `${folder.path}/${how}.log` });
       };
       const floor = (write: "same" | "least") => startChild("floor.ts", { args: [write, kept(write)[kind], secret] });
       const load = await startChild("load.ts");

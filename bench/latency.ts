@@ -2,6 +2,7 @@ import { z } from "zod";
 import { freePort } from "../test/redis.ts";
 import { startChild } from "./child.ts";
 import { ms, percentile } from "./figures.ts";
+import { START_FLAGS } from "./flags.ts";
 import { makeFolder } from "./folder.ts";
 import { startOutside } from "./outside.ts";
 import { deliveries } from "./shown.ts";
@@ -47,7 +48,7 @@ async function at(rate: number, seconds: number): Promise<Line[]> {
   const port = String(await freePort());
   const { secret } = plane.addWebhook(`http://127.0.0.1:${port}/webhooks/plane`);
   const env = { ...outside.env, ...folder.env, PORT: port, PLANE_WEBHOOK_SECRET: secret };
-  const product = await startChild("product.ts", { args: ["whole"], env });
+  const product = await startChild("product.ts", { args: ["whole"], env, flags: START_FLAGS });
   try {
     await product.ask("poll");
     await quiet(product);

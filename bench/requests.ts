@@ -1,6 +1,7 @@
 import type { Item } from "../demo/plane/types.ts";
 import { type Child, startChild } from "./child.ts";
 import { whole } from "./figures.ts";
+import { START_FLAGS } from "./flags.ts";
 import { makeFolder } from "./folder.ts";
 import { fillWorkspace, type Outside, startOutside } from "./outside.ts";
 import type { Line } from "./table.ts";
@@ -23,7 +24,7 @@ export async function requests(sizes: RequestSizes): Promise<Line[]> {
   outside.today();
   const folder = makeFolder(config);
   const env = { ...outside.env, ...folder.env };
-  const product = await startChild("product.ts", { args: ["whole"], env });
+  const product = await startChild("product.ts", { args: ["whole"], env, flags: START_FLAGS });
   try {
     // The start begins by itself with the first pass over everything.
     await product.ask("poll");

@@ -5,6 +5,7 @@ import { messageOf } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { files, fingerprintOf, readEnvironment } from "./node/files.ts";
+import { collectWhenIdle } from "./node/idle.ts";
 import { lineWriter } from "./node/lines.ts";
 import { newSecret } from "./node/secret.ts";
 import { type Runtime, startRuntime } from "./node.ts";
@@ -38,6 +39,8 @@ const running = await start().catch((thrown: unknown) => {
   log.error("cannot start", { error: messageOf(thrown) });
   process.exit(1);
 });
+
+collectWhenIdle();
 
 let signalled = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const path = fileURLToPath(new URL("../package.json", import.meta.url));
+const { scripts } = z
+  .object({ scripts: z.object({ start: z.string() }) })
+  .parse(JSON.parse(readFileSync(path, "utf8")));
+
+/** Node's flags as `npm start` gives them: what is measured runs as people run it. */
+export const START_FLAGS: readonly string[] = scripts.start.split(" ").filter((word) => word.startsWith("--"));
