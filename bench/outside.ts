@@ -45,8 +45,14 @@ export async function startOutside({ chats = [4711], autoDeliver = false }: Outs
     telegram,
     env,
     /** A project with its items; while the bench has not called `today`, they were made yesterday. */
-    fill(identifier: string, count: number, of: (index: number) => { state: string; assignees?: User[] }) {
+    fill(
+      identifier: string,
+      count: number,
+      of: (index: number) => { state: string; assignees?: User[]; labels?: string[] },
+      labels: readonly string[] = [],
+    ) {
       const project: Project = plane.addProject({ name: `Project ${identifier}`, identifier });
+      for (const label of labels) plane.addLabel(project, label);
       const items: Item[] = Array.from({ length: count }, (_, i) =>
         plane.addItem(project, { name: `Task ${i + 1} of ${identifier}`, ...of(i) }),
       );
@@ -64,17 +70,27 @@ export async function startOutside({ chats = [4711], autoDeliver = false }: Outs
   };
 }
 
-/** A workspace as large as one of ours may become: every third task is open and belongs to an agent in turn. */
+/**
+ * A workspace as large as one of ours may become: every third task is open and belongs to an agent in turn, with the
+ * agent's label, as it is once a team is at work.
+ */
 export function fillWorkspace(
   outside: Outside,
   { agents, projects, items }: { agents: number; projects: number; items: number },
 ) {
   const crew = Array.from({ length: agents }, (_, i) => outside.plane.addUser({ name: `Agent${i + 1}` }));
+  const labelOf = ({ display_name }: User) => `agent:${display_name}`;
   const filled = Array.from({ length: projects }, (_, p) =>
-    outside.fill(`P${String(p + 1).padStart(2, "0")}`, items, (i) => {
-      const agent = crew[i % crew.length];
-      return i % 3 === 0 && agent ? { state: "Todo", assignees: [agent] } : { state: "Done" };
-    }),
+    outside.fill(
+      `P${String(p + 1).padStart(2, "0")}`,
+      items,
+      (i) => {
+        const agent = crew[i % crew.length];
+        if (i % 3 !== 0 || !agent) return { state: "Done" };
+        return { state: "Todo", assignees: [agent], labels: [labelOf(agent)] };
+      },
+      crew.map(labelOf),
+    ),
   );
   const config = { agents: crew.map(({ display_name: name, email }) => ({ name, email })) };
   return { filled, config };
