@@ -2,11 +2,11 @@ import { performance } from "node:perf_hooks";
 import type { Ms } from "../../shared/store/port.ts";
 
 /** How often it looks, and so for how long it must have been quiet. */
-const LOOK: Ms = 10_000;
+const LOOK: Ms = 5_000;
 /** Below this share of the time at work a process is idle: looking at its queues each second takes one hundredth. */
-const IDLE = 0.05;
-/** CPU time since the last collection that leaves something worth collecting; idling needs minutes for it. */
-const WORTH: Ms = 1_000;
+const IDLE = 0.1;
+/** CPU time since the last collection that leaves something worth collecting; idling needs half a minute for it. */
+const WORTH: Ms = 250;
 
 interface Process {
   /** The share of the time since the last call in which the event loop was at work. */
@@ -30,7 +30,7 @@ export function idleCollector({ utilization, cpu, collect }: Process): () => voi
   };
 }
 
-/** Looks every ten seconds. Needs Node's flag `--expose-gc`, with which `npm start` runs; without it nothing is done. */
+/** Looks every five seconds. Needs Node's flag `--expose-gc`, with which `npm start` runs; without it nothing is done. */
 export function collectWhenIdle(): void {
   const { gc } = globalThis;
   if (!gc) return;

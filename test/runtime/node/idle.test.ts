@@ -34,10 +34,10 @@ describe("Memory that work has needed is given back", () => {
     const load = { utilization: 0.01, cpu: 8_000 };
     const { look, collections } = fake(load);
     look();
-    load.cpu += 900;
+    load.cpu += 200;
     look();
     expect(collections()).toBe(1);
-    load.cpu += 200;
+    load.cpu += 100;
     look();
     expect(collections()).toBe(2);
   });
