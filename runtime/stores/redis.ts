@@ -1,6 +1,7 @@
 import { checkCommit, checkKey, checkMs, checkName, checkSpend, parseJson } from "../../shared/store/checked.ts";
 import { PAGE, REMEMBER } from "../../shared/store/counter.ts";
 import {
+  eachQueue,
   type Key,
   type Ms,
   QUEUES,
@@ -114,17 +115,7 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
       const nothing: QueueStats = { pending: 0, dead: 0 };
       const figures = answers.queueFigures.parse(await run("stats", ...QUEUES));
       const of = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? nothing;
-      return {
-        queues: {
-          inbox: of("inbox"),
-          observe: of("observe"),
-          outbox: of("outbox"),
-          forward: of("forward"),
-          work: of("work"),
-          wake: of("wake"),
-          updates: of("updates"),
-        },
-      };
+      return { queues: eachQueue(of) };
     },
 
     async close() {

@@ -126,6 +126,19 @@ export const QUEUES = [
   "updates",
 ] as const satisfies readonly Queue[];
 
+/** Something for each queue. */
+export function eachQueue<T>(of: (queue: Queue) => T): Record<Queue, T> {
+  return {
+    inbox: of("inbox"),
+    observe: of("observe"),
+    outbox: of("outbox"),
+    forward: of("forward"),
+    work: of("work"),
+    wake: of("wake"),
+    updates: of("updates"),
+  };
+}
+
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
   now(): Promise<Ms>;

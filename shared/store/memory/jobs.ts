@@ -1,5 +1,14 @@
 import { type CheckedJob, checkMs, parseJson } from "../checked.ts";
-import type { DeadJob, Leased, Ms, Queue, QueueStats, Settlement, Stats } from "../port.ts";
+import {
+  type DeadJob,
+  eachQueue,
+  type Leased,
+  type Ms,
+  type Queue,
+  type QueueStats,
+  type Settlement,
+  type Stats,
+} from "../port.ts";
 
 interface Waiting {
   id: string;
@@ -19,15 +28,7 @@ interface Options {
 }
 
 export function memoryJobs({ clock, next, remember }: Options) {
-  const queues = {
-    inbox: newQueue(),
-    observe: newQueue(),
-    outbox: newQueue(),
-    forward: newQueue(),
-    work: newQueue(),
-    wake: newQueue(),
-    updates: newQueue(),
-  };
+  const queues = eachQueue(newQueue);
 
   /** When the head of a lane may be taken, so the lane. */
   const due = (head: Waiting) => (head.token === undefined ? head.at : head.until);
@@ -118,17 +119,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
         const [first] = dueHeads(queue);
         return { pending: waiting.size, dead: dead.size, ...(first && { oldest: due(first) }) };
       };
-      return {
-        queues: {
-          inbox: of("inbox"),
-          observe: of("observe"),
-          outbox: of("outbox"),
-          forward: of("forward"),
-          work: of("work"),
-          wake: of("wake"),
-          updates: of("updates"),
-        },
-      };
+      return { queues: eachQueue(of) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { parseJson } from "../checked.ts";
-import type { DeadJob, Ms, Queue, QueueStats, Stats } from "../port.ts";
+import { type DeadJob, eachQueue, type Ms, type Queue, type QueueStats, type Stats } from "../port.ts";
 import { numberOf, type SqlDriver, textOf } from "./driver.ts";
 import type { sqlJobs } from "./jobs.ts";
 
@@ -45,16 +45,6 @@ export function sqlDead({ driver, clock, jobs }: Options) {
       return true;
     },
 
-    stats: (): Stats => ({
-      queues: {
-        inbox: statsOf("inbox"),
-        observe: statsOf("observe"),
-        outbox: statsOf("outbox"),
-        forward: statsOf("forward"),
-        work: statsOf("work"),
-        wake: statsOf("wake"),
-        updates: statsOf("updates"),
-      },
-    }),
+    stats: (): Stats => ({ queues: eachQueue(statsOf) }),
   };
 }
