@@ -52,10 +52,10 @@ export async function createLife(settings: Settings, { overrides, ...parts }: Pa
   let jobs: Cron[] = [];
   let services: Promise<unknown> = Promise.resolve();
 
-  async function counted(answer: Response | Promise<Response>): Promise<Response> {
+  async function counted(answer: () => Response | Promise<Response>): Promise<Response> {
     atWork += 1;
     try {
-      return await answer;
+      return await answer();
     } finally {
       atWork -= 1;
       if (atWork === 0) answered?.();
@@ -74,8 +74,8 @@ export async function createLife(settings: Settings, { overrides, ...parts }: Pa
 
   return {
     deps,
-    fetch: (request, env) => counted(app.fetch(request, env as object)),
-    fetchOpen: (request, env) => counted(openApp.fetch(request, env as object)),
+    fetch: (request, env) => counted(() => app.fetch(request, env as object)),
+    fetchOpen: (request, env) => counted(() => openApp.fetch(request, env as object)),
     begin() {
       jobs = schedule(deps, manifest);
       lookAround(deps);

@@ -2,7 +2,6 @@ import { type Call, createAudit } from "../../shared/audit.ts";
 import { cleaned, cleanedText } from "../../shared/clean.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { GroundcrewError, messageOf } from "../../shared/errors.ts";
-import type { Log } from "../../shared/log.ts";
 import { createRedact } from "../../shared/redact.ts";
 import type { WorkDeps } from "../../shared/work/acting.ts";
 import type { Caller } from "../../shared/work/caller.ts";
@@ -22,8 +21,6 @@ export interface Door {
   caller: Caller;
   via: Call["via"];
   correlation: string;
-  /** Its lines carry the correlation id. */
-  log: Log;
   /** Takes what goes on after the answer. */
   after: (work: Promise<unknown>) => void;
 }
@@ -55,11 +52,12 @@ export function createCalls(deps: CallDeps) {
     return outcome;
   }
 
-  function refused({ log, correlation, caller }: Door, tool: string, thrown: unknown): Refusal {
+  function refused({ correlation, caller }: Door, tool: string, thrown: unknown): Refusal {
     const refusal = refusalOf(thrown);
     if (refusal) return { ...refusal, message: cleanedText(redact(refusal.message), LONGEST) };
     const stack = thrown instanceof Error ? thrown.stack : undefined;
-    log.error("agent call failed unexpectedly", { agent: caller.name, tool, error: messageOf(thrown), stack });
+    const told = { correlation, agent: caller.name, tool };
+    deps.log.error("agent call failed unexpectedly", { ...told, error: messageOf(thrown), stack });
     const message =
       `Something went wrong in Groundcrew, and it is not known how much was done: look at the task before you call ` +
       `again. Its log tells more under ${correlation}.`;
@@ -67,7 +65,7 @@ export function createCalls(deps: CallDeps) {
   }
 
   async function note(door: Door, done: { name: string; input: unknown; outcome: Outcome; at: number; ms: number }) {
-    const { caller, correlation, via, log } = door;
+    const { caller, correlation, via } = door;
     const { name, outcome, at, ms } = done;
     const isKnown = TOOLS.some((tool) => tool.name === name);
     const word = outcome.ok ? "ok" : outcome.refusal.code;
@@ -78,7 +76,14 @@ export function createCalls(deps: CallDeps) {
     const tool = isKnown ? name : cleaned(redact(name), 64);
     const who = { agent: caller.name, tool, ...(item !== undefined && { item }) };
     const why = outcome.ok ? {} : { reason: outcome.refusal.message };
-    log[word === "forbidden" ? "warn" : "info"]("agent call", { ...who, outcome: word, ms, via, ...why });
+    deps.log[word === "forbidden" ? "warn" : "info"]("agent call", {
+      correlation,
+      ...who,
+      outcome: word,
+      ms,
+      via,
+      ...why,
+    });
     await audit({ at, ...who, outcome: word, ms, via, correlation });
   }
 

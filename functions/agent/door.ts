@@ -15,7 +15,7 @@ export function createAgentBody() {
 
 /** What a request says about its call. */
 export function doorOf(c: Context, via: Door["via"]): Door {
-  return { caller: c.get("caller"), via, correlation: c.get("correlation"), log: c.get("log"), after: afterOf(c) };
+  return { caller: c.get("caller"), via, correlation: c.get("correlation"), after: afterOf(c) };
 }
 
 /** Where the host would end with the answer, it is told to wait for what goes on. */

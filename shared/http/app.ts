@@ -1,13 +1,13 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Deps, Route } from "../deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createOnError, errorAnswer } from "./error-answer.ts";
 import { guard } from "./guard.ts";
-import { requestLog } from "./request-log.ts";
+import { shell } from "./shell.ts";
 import { trust } from "./trust.ts";
 
-/** What each answer carries, put there by the host: building it into each one costs more than much of the work. */
+/** What each answer but a webhook's carries, put there by the host: building it into each one costs more than much of the work. */
 export const EACH_ANSWER = [
   ["X-Content-Type-Options", "nosniff"],
   ["Cache-Control", "no-store"],
@@ -28,8 +28,9 @@ interface AppOptions {
 export function createApp(deps: Deps, options: AppOptions): Hono {
   const { settings } = deps;
   const app = new Hono();
-  app.use(requestLog(deps, options.connection));
-  app.use(gate(trust(settings), options.open ? () => undefined : guard(deps, options.routes)));
+  const refuse = createOnError(deps);
+  const checks = [trust(settings), ...(options.open ? [] : [guard(deps, options.routes)])];
+  app.use(shell(deps, { connection: options.connection, checks, refuse }));
   for (const route of options.routes) app.route(route.path, route.app(deps));
   const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: refuseMethod });
   app.notFound(async (c) => {
@@ -37,19 +38,8 @@ export function createApp(deps: Deps, options: AppOptions): Hono {
     await otherMethod(c, async () => {});
     return c.res;
   });
-  app.onError(createOnError(settings.secrets));
+  app.onError(refuse);
   return app;
-}
-
-/** Who may send this, and who may use what it asks for: one layer, which costs nothing where there is nothing to ask. */
-function gate(...checks: ((c: Context) => Promise<void> | undefined)[]): MiddlewareHandler {
-  return async (c, next) => {
-    for (const check of checks) {
-      const checking = check(c);
-      if (checking) await checking;
-    }
-    await next();
-  };
 }
 
 function refuseMethod(c: Context, methods: string[]): Response {

@@ -25,11 +25,15 @@ export function createBodyReader(limit: number, options: BodyOptions = {}) {
   };
   let large = 0;
 
-  return async (request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> => {
+  return (request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> => {
     const announced = request.headers.get("content-length");
-    if (Number(announced ?? 0) > limit) throw tooLarge();
+    if (Number(announced ?? 0) > limit) return Promise.reject(tooLarge());
     // The host reads no more than was announced, and in one piece it costs far less than as a stream.
-    if (announced !== null && Number(announced) <= SMALL) return whole(request, host);
+    if (announced !== null && Number(announced) <= SMALL) return host?.whole?.() ?? whole(request);
+    return streamed(request);
+  };
+
+  async function streamed(request: Request): Promise<Uint8Array<ArrayBuffer>> {
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
     const chunks: Uint8Array[] = [];
@@ -55,12 +59,11 @@ export function createBodyReader(limit: number, options: BodyOptions = {}) {
       // Cancelling instead would break the connection before the refusal is sent.
       reader.releaseLock();
     }
-  };
+  }
 }
 
-async function whole(request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> {
+async function whole(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    if (host?.whole) return await host.whole();
     return new Uint8Array(await request.arrayBuffer());
   } catch (cause) {
     throw new BreakConnection("The sender went away", { cause });

@@ -1,4 +1,4 @@
-import type { Log, LogFields } from "../log.ts";
+import type { LogFields } from "../log.ts";
 import type { Caller } from "../work/caller.ts";
 
 declare module "hono" {
@@ -8,8 +8,6 @@ declare module "hono" {
     correlation: string;
     /** The client's address, proxies we trust seen through. */
     client: string;
-    /** Its lines carry the correlation id. */
-    log: Log;
     /** Who calls, on routes for agents. */
     caller: Caller;
     /** What the request's own line in the log shall say besides. */
@@ -19,7 +17,10 @@ declare module "hono" {
 
 /** What a host may give with a request. */
 export interface HostBindings {
-  /** Its whole body, read once, where that costs less than by the Request; only for an announced length within a limit. */
+  /**
+   * Its whole body, read once, where that costs less than by the Request; only for an announced length within a limit.
+   * Rejects with `BreakConnection` when the sender goes away.
+   */
   whole?: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { Deps } from "../deps.ts";
 import { type ErrorCode, GroundcrewError, messageOf } from "../errors.ts";
 import { createRedact } from "../redact.ts";
 import { BreakConnection } from "./context.ts";
@@ -16,17 +17,19 @@ const CODES: Record<number, ErrorCode> = {
 };
 
 /** Every error's way out: `{error: {code, message}}`. What was not expected is logged and told without its message. */
-export function createOnError(secrets: readonly string[]) {
-  const redact = createRedact(secrets);
+export function createOnError({ log, settings }: Pick<Deps, "log" | "settings">) {
+  const redact = createRedact(settings.secrets);
   return (thrown: Error, c: Context): Response => {
     if (thrown instanceof BreakConnection) throw thrown;
     const error = known(thrown);
+    const correlation = c.get("correlation");
     if (error) {
-      if (error.status >= 500) c.get("log").error("request failed", { error: error.message, cause: causeOf(error) });
+      if (error.status >= 500)
+        log.error("request failed", { correlation, error: error.message, cause: causeOf(error) });
       return errorAnswer(c, new GroundcrewError(error.code, redact(error.message)));
     }
-    c.get("log").error("request failed unexpectedly", { error: messageOf(thrown), stack: thrown.stack });
-    const message = `Something went wrong here. The log tells more under ${c.get("correlation")}.`;
+    log.error("request failed unexpectedly", { correlation, error: messageOf(thrown), stack: thrown.stack });
+    const message = `Something went wrong here. The log tells more under ${correlation}.`;
     return errorAnswer(c, new GroundcrewError("internal", message));
   };
 }

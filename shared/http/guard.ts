@@ -11,13 +11,18 @@ export function guard(deps: Pick<Deps, "settings" | "store">, routes: readonly R
   const doors = routes.flatMap(({ path, access: needed }) =>
     needed === "public" ? [] : [{ path, below: `${path.replace(/\/$/, "")}/`, pass: access(deps, needed) }],
   );
+  const doorsOf = (path: string) => doors.filter((door) => path === door.path || path.startsWith(door.below));
+  // Known beforehand for what is asked for most.
+  const open = new Set(routes.map(({ path }) => path).filter((path) => doorsOf(path).length === 0));
+
+  async function pass(c: Context, through: ReturnType<typeof doorsOf>) {
+    for (const door of through) await door.pass(c);
+  }
+
   return (c: Context): Promise<void> | undefined => {
     const { path } = c.req;
-    const isBehind = (door: (typeof doors)[number]) => path === door.path || path.startsWith(door.below);
-    return doors.some(isBehind) ? passed() : undefined;
-
-    async function passed() {
-      for (const door of doors) if (isBehind(door)) await door.pass(c);
-    }
+    if (open.has(path)) return undefined;
+    const through = doorsOf(path);
+    return through.length > 0 ? pass(c, through) : undefined;
   };
 }

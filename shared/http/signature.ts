@@ -16,16 +16,13 @@ function digitAt(hex: string, index: number): number {
 
 /**
  * Whether a body is signed (HMAC-SHA256) under one of the secrets. Every secret is tried, and the platform compares,
- * so the time tells nothing about them.
+ * so the time tells nothing about them. At once where the platform answers at once.
  */
 export function createSignatureCheck(secrets: readonly string[], hashing: Hashing = webHashing) {
   const checks = secrets.map((secret) => hashing.hmacCheck(secret));
-  return async (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): Promise<boolean> => {
-    let isSigned = false;
-    for (const check of checks) {
-      const verdict = check(signature, body);
-      if (typeof verdict === "boolean" ? verdict : await verdict) isSigned = true;
-    }
-    return isSigned;
+  return (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): boolean | Promise<boolean> => {
+    const verdicts = checks.map((check) => check(signature, body));
+    if (verdicts.every((verdict) => typeof verdict === "boolean")) return verdicts.includes(true);
+    return Promise.all(verdicts).then((all) => all.includes(true));
   };
 }

@@ -34,7 +34,12 @@ export function trust(settings: Settings): (c: Context) => Promise<void> | undef
     }
   }
 
-  return (c) => (c.req.path.startsWith("/webhooks/") ? undefined : check(c));
+  return (c) => (isWebhook(c.req.path) ? undefined : check(c));
+}
+
+/** Whether a path is one that Plane or Telegram posts to, which prove themselves by signature or secret. */
+export function isWebhook(path: string): boolean {
+  return path.startsWith("/webhooks/");
 }
 
 /** A name without a port stands for every port. */

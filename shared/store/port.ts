@@ -139,6 +139,10 @@ export function eachQueue<T>(of: (queue: Queue) => T): Record<Queue, T> {
   };
 }
 
+/**
+ * Every call settles within 5 s: one that cannot be answered rejects. (Plane repeats a webhook after 30 s without an
+ * answer, so whoever waits for a store needs no time limit of its own.)
+ */
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
   now(): Promise<Ms>;

@@ -41,7 +41,7 @@ export async function connect({
     autoResendUnfulfilledCommands: false,
     // With 0, what was under way is rejected as soon as the connection breaks.
     maxRetriesPerRequest: 0,
-    commandTimeout: ANSWER,
+    // Answers come in order, so one limit for the connection is one for each command; a timer for each costs more.
     socketTimeout: ANSWER,
     connectTimeout: CONNECT,
     keepAlive: 10_000,

@@ -52,17 +52,19 @@ export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOption
 
   async function send(calls: readonly Call[], isKnown: boolean): Promise<Answer[]> {
     const now = clock?.() ?? "";
-    const pipeline = redis.pipeline();
-    for (const { name, args } of calls) {
+    const { stream } = redis;
+    // One write for all. A pipeline does that too, but each is an object with every command Redis has, made anew.
+    stream.cork();
+    const answers = calls.map(({ name, args }) => {
       const { sha = "", text = "" } = scripts.get(name) ?? {};
-      if (isKnown) pipeline.evalsha(sha, 0, prefix, now, ...args);
-      else pipeline.eval(text, 0, prefix, now, ...args);
-    }
-    const answers = await pipeline.exec();
-    return calls.map((_, i) => {
-      const [error, value] = answers?.[i] ?? [new Error("The server said nothing.")];
-      return error ? { error } : { value };
+      const asked = isKnown ? redis.evalsha(sha, 0, prefix, now, ...args) : redis.eval(text, 0, prefix, now, ...args);
+      return asked.then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
     });
+    stream.uncork();
+    return Promise.all(answers);
   }
 
   return async (calls: readonly Call[]): Promise<Answer[]> => {
