@@ -12,9 +12,9 @@ import { connectionOf } from "./node/serve.ts";
 /** The product under one set of settings, from one reload to the next. Two on one store are like two processes. */
 export interface Life {
   deps: Deps;
-  fetch(request: Request, env: unknown): Promise<Response>;
+  fetch(request: Request, env: unknown): Response | Promise<Response>;
   /** What METRICS_PORT serves. */
-  fetchOpen(request: Request, env: unknown): Promise<Response>;
+  fetchOpen(request: Request, env: unknown): Response | Promise<Response>;
   /** Works what was left, and goes by the clock from now on. */
   begin(): void;
   /** Begins nothing any more; resolves when what was begun is over. `patient`: first lets requests be answered, 10 s. */
@@ -45,25 +45,20 @@ export async function createLife(settings: Settings, { overrides, ...parts }: Pa
   const all = { ...parts, settings, store, signal, alarms: true };
   const deps = await assemble({ ...all, overrides: { hashing: nodeHashing, ...overrides } });
   const open = manifest.routes.filter((route) => OPEN.has(route.path));
-  const app = createApp(deps, { routes: manifest.routes, connection: connectionOf });
-  const openApp = createApp(deps, { routes: open, connection: connectionOf, open: true });
-  let atWork = 0;
+  let requests = 0;
   let answered: (() => void) | undefined;
+  const atWork = (change: 1 | -1) => {
+    requests += change;
+    if (requests === 0) answered?.();
+  };
+  const common = { connection: connectionOf, atWork };
+  const app = createApp(deps, { ...common, routes: manifest.routes });
+  const openApp = createApp(deps, { ...common, routes: open, open: true });
   let jobs: Cron[] = [];
   let services: Promise<unknown> = Promise.resolve();
 
-  async function counted(answer: () => Response | Promise<Response>): Promise<Response> {
-    atWork += 1;
-    try {
-      return await answer();
-    } finally {
-      atWork -= 1;
-      if (atWork === 0) answered?.();
-    }
-  }
-
   async function requestsAnswered() {
-    if (atWork === 0) return;
+    if (requests === 0) return;
     const over = new AbortController();
     const none = new Promise<void>((resolve) => {
       answered = resolve;
@@ -74,8 +69,8 @@ export async function createLife(settings: Settings, { overrides, ...parts }: Pa
 
   return {
     deps,
-    fetch: (request, env) => counted(() => app.fetch(request, env as object)),
-    fetchOpen: (request, env) => counted(() => openApp.fetch(request, env as object)),
+    fetch: (request, env) => app.fetch(request, env as object),
+    fetchOpen: (request, env) => openApp.fetch(request, env as object),
     begin() {
       jobs = schedule(deps, manifest);
       lookAround(deps);

@@ -42,13 +42,17 @@ export async function serve({ app, host, port, log, streams = [], whole = WHOLE_
       const { incoming, outgoing } = env as HttpBindings;
       // No browser and no cache asks there, and two headers cost it a twentieth of its time.
       if (!isWebhook(incoming.url ?? "")) for (const [name, value] of EACH_ANSWER) outgoing.setHeader(name, value);
-      const broken = (thrown: unknown) => {
+      const broken = (thrown: unknown): never => {
         if (!(thrown instanceof BreakConnection)) log.error("request broken", { error: messageOf(thrown) });
         incoming.socket.destroy();
         throw thrown;
       };
-      const answer = app.fetch(request, { incoming, outgoing, whole: () => wholeOf(incoming) });
-      return answer instanceof Promise ? answer.catch(broken) : answer;
+      try {
+        const answer = app.fetch(request, { incoming, outgoing, whole: () => wholeOf(incoming) });
+        return answer instanceof Promise ? answer.catch(broken) : answer;
+      } catch (thrown) {
+        return broken(thrown);
+      }
     },
     { errorHandler: (thrown) => (thrown instanceof RequestError ? malformed() : undefined) },
   );

@@ -17,6 +17,8 @@ interface AppOptions {
   routes: readonly Route[];
   /** The address at the other end of the connection, as the runtime knows it. */
   connection: (c: Context) => string;
+  /** Is told of each request when it begins (1) and when it is over (-1). */
+  atWork?: (change: 1 | -1) => void;
   /** True for a port of its own (METRICS_PORT): its routes need no token. */
   open?: boolean;
 }
@@ -30,7 +32,7 @@ export function createApp(deps: Deps, options: AppOptions): Hono {
   const app = new Hono();
   const refuse = createOnError(deps);
   const checks = [trust(settings), ...(options.open ? [] : [guard(deps, options.routes)])];
-  app.use(shell(deps, { connection: options.connection, checks, refuse }));
+  app.use(shell(deps, { connection: options.connection, atWork: options.atWork, checks, refuse }));
   for (const route of options.routes) app.route(route.path, route.app(deps));
   const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: refuseMethod });
   app.notFound(async (c) => {

@@ -10,6 +10,8 @@ interface ShellOptions {
   connection: (c: Context) => string;
   /** Who may send this, who may use what it asks for: each throws what it is refused for. Undefined: nothing to ask. */
   checks: readonly ((c: Context) => Promise<void> | undefined)[];
+  /** Is told of each request when it begins (1) and when it is over (-1). */
+  atWork?: ((change: 1 | -1) => void) | undefined;
   /** The answer to what a check or a handler throws; throws on what must get none. */
   refuse: (thrown: Error, c: Context) => Response;
 }
@@ -19,7 +21,7 @@ interface ShellOptions {
  * passes the checks, and writes one line when it is over. Of the address only the route's pattern is written, never
  * what stood in it.
  */
-export function shell(deps: ShellDeps, { connection, checks, refuse }: ShellOptions): MiddlewareHandler {
+export function shell(deps: ShellDeps, { connection, checks, atWork, refuse }: ShellOptions): MiddlewareHandler {
   const { clock, log, metrics } = deps;
   const trusted = deps.settings.trustedProxies.flatMap((text) => parseRange(text) ?? []);
   const clientOf = (c: Context) => {
@@ -29,6 +31,7 @@ export function shell(deps: ShellDeps, { connection, checks, refuse }: ShellOpti
 
   return async (c, next) => {
     const startedAt = clock();
+    atWork?.(1);
     const correlation = deps.newId();
     const client = clientOf(c);
     c.set("correlation", correlation);
@@ -52,6 +55,7 @@ export function shell(deps: ShellDeps, { connection, checks, refuse }: ShellOpti
       const status = answered ? c.res.status : "no answer";
       log.info("request", { correlation, method, route, status, ms, client, ...c.get("told") });
       metrics.observe("groundcrew_request_duration_seconds", ms / 1000, { method, route });
+      atWork?.(-1);
     }
   };
 }

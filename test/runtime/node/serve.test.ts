@@ -46,7 +46,7 @@ describe("an answer", () => {
     const served = await serve({ app, host: "127.0.0.1", port: 0, log });
     onTestFinished(() => served.stop(0));
     const told: unknown[] = [];
-    for (const path of ["/", "/own", "/none"]) {
+    for (const path of ["/", "/own", "/none", "/webhooks/plane"]) {
       const { status, headers } = await fetch(served.url + path);
       told.push([status, headers.get("x-content-type-options"), headers.get("cache-control")]);
     }
@@ -54,6 +54,23 @@ describe("an answer", () => {
       [200, "nosniff", "no-store"],
       [200, "nosniff", "no-cache"],
       [404, "nosniff", "no-store"],
+      // For a program.
+      [404, null, null],
     ]);
+  });
+
+  it("is none where the app throws instead of answering, at once or later", async () => {
+    const lines: string[] = [];
+    const log = createLog({ level: "error", write: (line) => lines.push(line), clock: Date.now });
+    const app = {
+      fetch(request: Request): Promise<Response> {
+        if (request.url.endsWith("/later")) return Promise.reject(new Error("later"));
+        throw new Error("at once");
+      },
+    };
+    const served = await serve({ app, host: "127.0.0.1", port: 0, log });
+    onTestFinished(() => served.stop(0));
+    for (const path of ["/now", "/later"]) await expect(fetch(served.url + path)).rejects.toThrow("fetch failed");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ error: "at once" }, { error: "later" }]);
   });
 });
