@@ -37,6 +37,7 @@ export async function memory(sizes: MemorySizes): Promise<Line[]> {
   try {
     // The first look at everything is over before anything is measured.
     const first = await npmStart(env);
+    await first.poll();
     await still(first);
     await first.stop();
 

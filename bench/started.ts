@@ -9,6 +9,7 @@ import { pause } from "./watch.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const LOOK_MS = 5;
 const PATIENCE_MS = 60_000;
+const headers = { authorization: `Bearer ${ADMIN}` };
 
 /** The product as people start it. */
 export interface Started {
@@ -17,6 +18,8 @@ export interface Started {
   readyAfter: number;
   /** Resident bytes of the product's own process. */
   memory(): number;
+  /** Looks at all of Plane once; resolves when the look is over. */
+  poll(): Promise<void>;
   /** How many jobs wait or are at work. */
   pending(): Promise<number>;
   stop(): Promise<void>;
@@ -58,6 +61,10 @@ export async function npmStart(env: Record<string, string>): Promise<Started> {
     port,
     readyAfter,
     memory: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${own}/status`, "utf8"))?.[1]) * 1024,
+    async poll() {
+      const answer = await fetch(`${url}/ticks/poll`, { method: "POST", headers });
+      if (!answer.ok) throw new Error(`the poll was answered ${answer.status}: ${await answer.text()}`);
+    },
     async pending() {
       const { queues } = (await (await fetch(`${url}/health`)).json()) as {
         queues: Record<string, { pending: number }>;
@@ -74,7 +81,6 @@ export async function npmStart(env: Record<string, string>): Promise<Started> {
 }
 
 async function isReady(url: string): Promise<boolean> {
-  const headers = { authorization: `Bearer ${ADMIN}` };
   return fetch(`${url}/ready`, { headers }).then(
     async (answer) => {
       await answer.arrayBuffer();

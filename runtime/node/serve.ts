@@ -88,10 +88,11 @@ export function connectionOf(c: Context): string {
  */
 function createSlow(streams: readonly string[], rest: Ms) {
   const atWork = new WeakMap<Duplex, IncomingMessage>();
+  const [exact, asked] = [new Set(streams), streams.map((path) => `${path}?`)];
   return {
     seen(incoming: IncomingMessage) {
       const { url = "", socket } = incoming;
-      if (streams.some((path) => url === path || url.startsWith(`${path}?`))) atWork.set(socket, incoming);
+      if (exact.has(url) || asked.some((path) => url.startsWith(path))) atWork.set(socket, incoming);
     },
     /** Whether what Node tells of is a request that may take longer. */
     mayGoOn({ code }: NodeJS.ErrnoException, socket: Duplex): boolean {
