@@ -23,7 +23,7 @@ const { quick, write } = values;
 const full = process.env["FULL"] === "1";
 
 const benches: Record<string, () => Promise<Line[]>> = {
-  intake: () => intake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 7, count: 6_000, steady: 15 }),
+  intake: () => intake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
   requests: () => requests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
   latency: () => latency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Redis } from "ioredis";
+import { Command, type Redis } from "ioredis";
 import type { Ms } from "../../../shared/store/port.ts";
 import type { Answer, Call } from "./queue.ts";
 
@@ -57,14 +57,30 @@ export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOption
     stream.cork();
     const answers = calls.map(({ name, args }) => {
       const { sha = "", text = "" } = scripts.get(name) ?? {};
-      const asked = isKnown ? redis.evalsha(sha, 0, prefix, now, ...args) : redis.eval(text, 0, prefix, now, ...args);
-      return asked.then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      );
+      const [verb, script] = isKnown ? ["evalsha", sha] : ["eval", text];
+      return ask(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
     });
     stream.uncork();
     return Promise.all(answers);
+  }
+
+  /**
+   * Sends a command and lets go of its arguments once it is answered. ioredis assigns a closure to each command, and V8
+   * makes a closure that is assigned to a property in the old generation: so the command, webhook's body and all, would
+   * stay until the whole heap is collected.
+   */
+  function ask(command: Command): Promise<Answer> {
+    redis.sendCommand(command);
+    return command.promise.then(
+      (value: unknown) => {
+        command.args = [];
+        return { value };
+      },
+      (error: unknown) => {
+        command.args = [];
+        return { error };
+      },
+    );
   }
 
   return async (calls: readonly Call[]): Promise<Answer[]> => {
