@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PRIORITIES } from "../../shared/task/snapshot.ts";
 import { taskAnswer } from "./task-answer.ts";
 import { tool } from "./tool.ts";
 
@@ -13,7 +14,7 @@ export const createTask = tool({
     title: z.string(),
     description: z.string().optional().describe("Markdown"),
     assignee: z.string().optional().describe("agent, or a person's e-mail"),
-    priority: z.enum(["urgent", "high", "medium", "low", "none"]).optional(),
+    priority: z.enum(PRIORITIES).optional(),
     due_date: z.string().optional().describe("YYYY-MM-DD"),
     blocked_by: z.array(z.string()).optional().describe("keys"),
   }),

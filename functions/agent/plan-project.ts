@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PRIORITIES } from "../../shared/task/snapshot.ts";
 import { tool } from "./tool.ts";
 
 const task = z.strictObject({
@@ -6,7 +7,7 @@ const task = z.strictObject({
   title: z.string(),
   description: z.string().optional(),
   assignee: z.string().optional(),
-  priority: z.enum(["urgent", "high", "medium", "low", "none"]).optional(),
+  priority: z.enum(PRIORITIES).optional(),
   due_date: z.string().optional(),
   blocked_by: z.array(z.string()).optional().describe("ids of this plan, or keys"),
   estimate: z

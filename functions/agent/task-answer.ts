@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { PRIORITIES, WORDS } from "../../shared/task/snapshot.ts";
 
-const word = z.enum(["todo", "in_progress", "blocked", "done", "cancelled"]);
+const word = z.enum(WORDS);
 
 /** A task as every answer shows it (OPENCLAW-02). */
 export const taskAnswer = z.object({
@@ -10,7 +11,7 @@ export const taskAnswer = z.object({
   /** The first line of its text. */
   description: z.string(),
   status: word,
-  priority: z.enum(["urgent", "high", "medium", "low", "none"]),
+  priority: z.enum(PRIORITIES),
   /** `YYYY-MM-DD` */
   due_date: z.string().nullable(),
   project: z.string(),

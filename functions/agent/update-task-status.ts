@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { WORDS } from "../../shared/task/snapshot.ts";
 import { tool } from "./tool.ts";
 
 /** OPENCLAW-04: start, finish or give up a task. */
@@ -10,7 +11,7 @@ export const updateTaskStatus = tool({
   hints: { idempotent: true },
   input: z.object({
     task: z.string(),
-    status: z.enum(["todo", "in_progress", "blocked", "done", "cancelled"]),
+    status: z.enum(WORDS),
     text: z.string().max(20_000).optional().describe("Markdown, becomes a comment"),
     confidence: z.number().min(0).max(1).optional().describe("in the result, 0.8 by default; low ones are reviewed"),
     cost: z.number().min(0).optional().describe("so far"),
@@ -20,7 +21,7 @@ export const updateTaskStatus = tool({
   }),
   output: z.object({
     task: z.string(),
-    status: z.enum(["todo", "in_progress", "blocked", "done", "cancelled"]),
+    status: z.enum(WORDS),
     /** Finished, and a human looks at it before it is done. */
     in_review: z.literal(true).optional(),
     /** ISO 8601; the caller's claim runs out then unless it calls. */

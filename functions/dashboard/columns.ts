@@ -1,5 +1,5 @@
 import type { Ms } from "../../shared/store/port.ts";
-import type { KeptItem, Priority, Word } from "../../shared/task/snapshot.ts";
+import { byUrgency, type KeptItem, type Priority, type Word } from "../../shared/task/snapshot.ts";
 
 /** Where a card stands. */
 export type Column = "todo" | "in_progress" | "blocked" | "done";
@@ -37,13 +37,10 @@ export function columnOf({ snapshot, blockers }: KeptItem): Column {
   return blockers.length > 0 ? "blocked" : word;
 }
 
-const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
-
 /** The most urgent first, then what is due first, then the oldest; what is done: the latest first. */
 export function inOrder(a: Card, b: Card): number {
   if (a.column === "done" && b.column === "done") return compare(b.at, a.at);
-  const urgency = PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority);
-  return urgency || compare(a.due ?? "9", b.due ?? "9") || compare(a.at, b.at) || compare(a.id, b.id);
+  return byUrgency(a, b) || compare(a.due ?? "9", b.due ?? "9") || compare(a.at, b.at) || compare(a.id, b.id);
 }
 
 function compare(a: string, b: string): number {

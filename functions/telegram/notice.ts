@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { type Body, EVENT_KINDS, type Event, WORK_KINDS } from "../../shared/task/events.ts";
+import { PRIORITIES, WORDS } from "../../shared/task/snapshot.ts";
 import type { RichText } from "../../shared/telegram/text.ts";
 
 const who = z.string();
-const priority = z.enum(["urgent", "high", "medium", "low", "none"]);
-const word = z.enum(["todo", "in_progress", "blocked", "done", "cancelled"]);
+const priority = z.enum(PRIORITIES);
+const word = z.enum(WORDS);
 const date = z.string().nullable();
 
 /** What says all by its kind. A kind that says more and is not left out here does not type-check. */

@@ -22,7 +22,8 @@ PLANE_ADMIN_EMAIL at least).
 
   --dry-run        print what would be done, and do nothing
   --yes            do it without asking
-  --json           print {steps: [{name, status, detail}], changed} (progress goes to standard error)
+  --json           print {steps: [{name, status, detail}], changed}, with error: {code, message} where nothing
+                   could be begun (progress goes to standard error)
   --print-env      print the runtime's secrets as NAME=value lines when all is done, for those who keep them elsewhere
   --rotate <what>  replace the secrets of an agent, of groundcrew itself, of the webhook, or all; the old ones stay valid
   --retire         end what --rotate has left valid

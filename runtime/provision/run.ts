@@ -36,15 +36,16 @@ export async function run(args: readonly string[], world: World): Promise<number
     out(USAGE);
     return EXIT.done;
   }
+  const refuse = refusal(options, world);
   const parsed = parseProvision(world.env, world.files);
   if (!parsed.ok) {
-    err(problemsText(parsed.problems));
+    refuse("settings", problemsText(parsed.problems));
     return EXIT.settings;
   }
   const { settings } = parsed;
   const steps = stepsFor(taskOf(options), settings);
   if (!steps) {
-    err(`provision: --rotate takes ${rotatable(settings).join(", ")}.\n`);
+    refuse("usage", `provision: --rotate takes ${rotatable(settings).join(", ")}.\n`);
     return EXIT.usage;
   }
   try {
@@ -55,7 +56,8 @@ export async function run(args: readonly string[], world: World): Promise<number
       lock?.release();
     }
   } catch (thrown) {
-    err(forTerminal(`provision: ${messageOf(thrown)}`));
+    const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
+    refuse(code, forTerminal(`provision: ${messageOf(thrown)}`));
     return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;
   }
 }
@@ -63,16 +65,18 @@ export async function run(args: readonly string[], world: World): Promise<number
 async function carryOut(context: Context, steps: readonly Step[], options: Options, world: World): Promise<number> {
   // What is meant for programs is alone on standard output.
   const tell = (text: string) => (options.json || options.printEnv ? world.err : world.out)(forTerminal(text));
+  const refuse = refusal(options, { ...world, err: tell });
   const planned = await plan(context, steps);
   if (!options.json) tell(planText(planned, context.settings));
   const idle = planned.changed === 0 || options.dryRun;
   if (!idle && !options.yes) {
     if (!world.ask) {
-      tell("Nothing was done: there is no terminal to ask at. Look at the plan with --dry-run, then add --yes.");
+      const how = "Look at the plan with --dry-run, then add --yes.";
+      refuse("unconfirmed", `Nothing was done: there is no terminal to ask at. ${how}`);
       return EXIT.failed;
     }
     if (!(await world.ask(`Do this in ${context.settings.plane.url}?`))) {
-      tell("Nothing was done.");
+      refuse("unconfirmed", "Nothing was done.");
       return EXIT.failed;
     }
   }
@@ -81,6 +85,14 @@ async function carryOut(context: Context, steps: readonly Step[], options: Optio
   else if (!idle) tell(resultText(report, context.settings));
   if (options.printEnv && !options.dryRun) world.out(envText(context.vault.entries()));
   return exitOf(report);
+}
+
+/** Tells people why nothing was done, and a program that asked for JSON as well. */
+function refusal({ json }: Options, { out, err }: Pick<World, "out" | "err">) {
+  return (code: string, message: string) => {
+    err(message);
+    if (json) out(asJson({ steps: [], changed: 0, error: { code, message: message.trim() } }));
+  };
 }
 
 function exitOf({ failed }: Report): number {

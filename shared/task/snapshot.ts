@@ -1,7 +1,15 @@
 /** Our five words for the state of a task. */
-export type Word = "todo" | "in_progress" | "blocked" | "done" | "cancelled";
+export const WORDS = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
+export type Word = (typeof WORDS)[number];
 
-export type Priority = "urgent" | "high" | "medium" | "low" | "none";
+/** Plane's, the most urgent first. */
+export const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** For sorting: the most urgent first. */
+export function byUrgency(one: { priority: Priority }, other: { priority: Priority }): number {
+  return PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority);
+}
 
 /**
  * A work item as one observation saw it, in the one shape that list rows, single reads, PATCH answers

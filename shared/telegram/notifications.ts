@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { EVENT_KINDS } from "../task/events.ts";
-
-const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
+import { PRIORITIES } from "../task/snapshot.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
 export const chatSchema = z.union([

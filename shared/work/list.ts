@@ -3,7 +3,7 @@ import { keys, sets } from "../observe/keys.ts";
 import { passProject } from "../observe/pass.ts";
 import { isReadable } from "../observe/projects.ts";
 import type { Row } from "../store/port.ts";
-import type { KeptItem, Priority } from "../task/snapshot.ts";
+import { byUrgency, type KeptItem } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { brief } from "./brief.ts";
 import { type Task, taskOf } from "./find.ts";
@@ -19,8 +19,6 @@ export interface TaskList {
 
 /** What an agent can take in at once. */
 const SHOWN = 50;
-
-const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
 
 /**
  * The caller's open tasks, the one to go on with or to start first (OPENCLAW-02). From what is kept: no request to
@@ -76,7 +74,7 @@ function inOrder(a: Standing, b: Standing): number {
   const [one, other] = [a.task.item.snapshot, b.task.item.snapshot];
   return (
     a.rank - b.rank ||
-    PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority) ||
+    byUrgency(one, other) ||
     compare(one.due ?? "9", other.due ?? "9") ||
     compare(one.createdAt, other.createdAt)
   );

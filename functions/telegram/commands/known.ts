@@ -1,7 +1,7 @@
 import type { KeptProject, KeptProjectsRead } from "../../../shared/observe/kept.ts";
 import { keys, sets } from "../../../shared/observe/keys.ts";
 import { isReadable } from "../../../shared/observe/projects.ts";
-import type { KeptItem, Priority } from "../../../shared/task/snapshot.ts";
+import { byUrgency, type KeptItem } from "../../../shared/task/snapshot.ts";
 import { type Task, taskOf } from "../../../shared/work/find.ts";
 import type { Heard } from "../handler.ts";
 import { duration, filled } from "../locales/say.ts";
@@ -16,13 +16,11 @@ export async function projectsOf({ deps }: Heard): Promise<KeptProject[]> {
   return projects.toSorted((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
-
 /** The most urgent first, then what is due first, then by key. */
 export function inOrder(a: Task, b: Task): number {
   const [one, other] = [a.item.snapshot, b.item.snapshot];
   return (
-    PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority) ||
+    byUrgency(one, other) ||
     (one.due ?? "9").localeCompare(other.due ?? "9", "en") ||
     a.project.identifier.localeCompare(b.project.identifier, "en") ||
     one.sequence - other.sequence

@@ -5,9 +5,18 @@ test("settings that are missing or wrong end with 78, all told at once", async (
   const crew = await rig();
   const env = { PLANE_ADMIN_EMIAL: "ada@example.test", PLANE_URL: "plane" };
   const { exit, err, out } = await crew.provision(["--yes", "--json"], { env });
-  expect({ exit, out }).toEqual({ exit: 78, out: "" });
+  expect(exit).toBe(78);
+  expect(JSON.parse(out)).toEqual({ steps: [], changed: 0, error: { code: "settings", message: err.trim() } });
   for (const name of ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"]) expect(err).toContain(`  ${name}\n`);
   expect(err).toContain("did you mean PLANE_ADMIN_EMAIL?");
+});
+
+test("without --yes and without a terminal nothing is done, and a program is told so too", async () => {
+  const crew = await rig();
+  const { exit, out } = await crew.provision(["--json"]);
+  expect(exit).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ steps: [], changed: 0, error: { code: "unconfirmed" } });
+  expect(crew.files.has(SECRETS)).toBe(false);
 });
 
 test.each([NOTES, SECRETS])("%s that cannot be understood is not written over", async (path) => {

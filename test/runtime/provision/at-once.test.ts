@@ -43,7 +43,12 @@ test("two at the same time: the second does nothing and says what to do, the fir
   await wall.reached();
   const before = crew.plane.ledger.requests.length;
   const second = await start("--yes", "--json").ended;
-  expect(second).toMatchObject({ exit: 1, out: "" });
+  expect(second.exit).toBe(1);
+  expect(JSON.parse(second.out)).toEqual({
+    steps: [],
+    changed: 0,
+    error: { code: "conflict", message: second.err.trim() },
+  });
   expect(second.err).toContain(`Another provision is at work here (process ${first.child.pid}`);
   expect(crew.plane.ledger.requests).toHaveLength(before);
   first.child.kill("SIGKILL");
