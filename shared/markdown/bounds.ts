@@ -16,6 +16,32 @@ const COLUMNS = 80;
 /** So many lines without a mark of their own go on with the quote or list before them. */
 const LAZY = 500;
 
+/** So many elements may come of formats that were left open: they take 300 MB and two seconds. */
+const REOPENED = 50_000;
+
+/** What HTML calls formatting elements, links aside: of those one at most is open. */
+const FORMAT = /<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])([^>]*)>/gi;
+
+/** Attributes of which it is plain where they end. */
+const ATTRIBUTES = /^(?:\s+[\w:-]+(?:=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*\s*\/?$/;
+
+/**
+ * Whether reading the HTML could make far more elements than were written: a format that is left open begins again
+ * in each block, three times at most for the same one.
+ */
+export function isTangled(html: string): boolean {
+  // Behind the last `>` no tag ends, and each that begins there would be looked for to the end.
+  const tags = html.slice(0, html.lastIndexOf(">") + 1);
+  const seen = new Map<string, number>();
+  let open = 0;
+  for (const [format, attributes = ""] of tags.matchAll(FORMAT)) {
+    const times = ATTRIBUTES.test(attributes) ? (seen.get(format) ?? 0) : 0;
+    seen.set(format, times + 1);
+    if (times < 3) open += 1;
+  }
+  return open * (tags.match(/<[a-z]/gi)?.length ?? 0) > REOPENED;
+}
+
 /** One container's mark with the blanks before it. */
 const MARK = /[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))/y;
 const BLANKS = /[ \t]*/y;

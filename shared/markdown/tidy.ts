@@ -2,18 +2,30 @@ import { linkable } from "./schema.ts";
 import { type Child, type Element, element, type Root, rebuilt, text } from "./tree.ts";
 
 /**
+ * So many characters of addresses are written: one that is given once can be named thousands of times. What would
+ * lead further is only said.
+ */
+const ADDRESSES = 500_000;
+
+/**
  * HTML made of Markdown as Plane's editor takes it: task lists in its own form, images as links (nothing is loaded
  * from elsewhere when somebody looks at it), addresses only of the allowed kinds.
  */
 export function tidied(root: Root): Root {
+  let room = ADDRESSES;
+  const afforded = (address: unknown) => {
+    const href = linkable(address);
+    room -= href?.length ?? 0;
+    return room < 0 ? undefined : href;
+  };
   return rebuilt(root, (node, inside) => {
     switch (node.tagName) {
       case "a":
         // Plane keeps no names for a note's way back to lead to.
         if (node.properties["dataFootnoteBackref"] !== undefined) return [];
-        return linked(linkable(node.properties["href"]), node.children);
+        return linked(afforded(node.properties["href"]), node.children);
       case "img":
-        return image(node, inside.includes("a"));
+        return image(node, afforded(node.properties["src"]), inside.includes("a"));
       case "h2":
         return node.properties["id"] === "footnote-label" ? [] : [node];
       case "ul":
@@ -31,9 +43,8 @@ export function linked(href: string | undefined, children: Child[]): Child[] {
   return href === undefined ? children : [element("a", { href }, children)];
 }
 
-/** An image as a link to it; inside another link only what it shows. */
-export function image({ properties: { src, alt } }: Element, inLink: boolean): Child[] {
-  const href = linkable(src);
+/** An image as a link to where it is; inside another link only what it shows. */
+export function image({ properties: { alt } }: Element, href: string | undefined, inLink: boolean): Child[] {
   const named = typeof alt === "string" && alt.trim() !== "" ? alt : (href ?? "");
   return named === "" ? [] : linked(inLink ? undefined : href, [text(named)]);
 }

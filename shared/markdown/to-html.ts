@@ -1,6 +1,7 @@
 import { GroundcrewError } from "../errors.ts";
 import { inert, LINES, LONGEST, shallow } from "./bounds.ts";
 import { SCHEMA } from "./schema.ts";
+import { unfilled } from "./tables.ts";
 import { tidied } from "./tidy.ts";
 import type { Root } from "./tree.ts";
 
@@ -33,6 +34,7 @@ async function load() {
     .use(parse.default)
     .use(gfm.default)
     .use(inert)
+    .use(() => unfilled)
     .use(rehype.default, { clobberPrefix: "" })
     .use(() => (tree: Root) => tidied(tree))
     .use(sanitize.default, SCHEMA)

@@ -1,7 +1,9 @@
 import { plainText } from "../observe/plain-text.ts";
-import { LONGEST } from "./bounds.ts";
+import { isTangled, LONGEST } from "./bounds.ts";
+import { joined } from "./one-line.ts";
 import { plain } from "./plane-elements.ts";
 import { SCHEMA } from "./schema.ts";
+import { widthOf } from "./tables.ts";
 import type { Root } from "./tree.ts";
 
 /** Who a mention is of, by Plane's id; undefined when that is not known. */
@@ -10,7 +12,7 @@ export type NameOf = (id: string) => Promise<string | undefined>;
 /**
  * HTML from Plane, whatever it holds, as Markdown to be read: mentions, task lists and tables as text, scripts and
  * styles left out. Of more than 100,000 characters the rest is left off. What cannot be read as a tree (thousands of
- * elements inside each other) comes back as its text alone.
+ * elements inside each other, or left open) comes back as its text alone.
  */
 export async function toMarkdown(html: string, nameOf?: NameOf): Promise<string> {
   const taken = html.length > LONGEST ? html.slice(0, LONGEST) : html;
@@ -21,13 +23,18 @@ export async function toMarkdown(html: string, nameOf?: NameOf): Promise<string>
   return taken === html ? markdown : `${markdown}\n\n…`;
 
   function written(): string {
+    if (isTangled(taken)) return text();
     try {
       return write(read(taken.toWellFormed(), names)).trimEnd();
     } catch (thrown) {
       // The parser goes down the tree by recursion.
       if (!(thrown instanceof RangeError)) throw thrown;
-      return asText(plainText(taken, LONGEST)).trimEnd();
+      return text();
     }
+  }
+
+  function text(): string {
+    return asText(plainText(taken, LONGEST)).trimEnd();
   }
 }
 
@@ -51,9 +58,13 @@ async function load() {
     import("remark-stringify"),
   ]);
   const parser = unified().use(parse.default, { fragment: true }).freeze();
-  const remade = unified().use(sanitize.default, READ).use(remark.default).freeze();
+  const remade = unified()
+    .use(sanitize.default, READ)
+    .use(remark.default)
+    .use(() => joined)
+    .freeze();
   const writer = unified()
-    .use(gfm.default)
+    .use(gfm.default, { stringLength: widthOf })
     .use(stringify.default, { bullet: "-", rule: "-", listItemIndent: "one" })
     .freeze();
   return {

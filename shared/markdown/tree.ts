@@ -1,10 +1,15 @@
 import type rehypeSanitize from "rehype-sanitize";
+import type remarkRehype from "remark-rehype";
 
 /** The tree of HTML that the parser, the sanitiser and the writers share. */
 export type Root = Parameters<ReturnType<typeof rehypeSanitize>>[0];
 export type Node = Root["children"][number];
 export type Element = Extract<Node, { type: "element" }>;
 export type Child = Element["children"][number];
+
+/** The tree of Markdown that its reader and its writer share. */
+export type Markdown = Parameters<ReturnType<typeof remarkRehype>>[0];
+export type MarkdownNode = Markdown | Markdown["children"][number];
 
 /** Deeper elements are left out and what they say is kept: writers go down such a tree by recursion. */
 export const DEPTH = 40;

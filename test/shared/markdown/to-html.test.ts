@@ -135,6 +135,23 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     expect(await sanitised(html)).toBe(html);
   });
 
+  test.each([
+    ["a table of 4,000 columns and 1,000 rows", `${"|a".repeat(4_000)}\n${"|-".repeat(4_000)}\n${"|\n".repeat(1_000)}`],
+    ["a hundred tables of 100 by 100", `${"|a".repeat(100)}\n${"|-".repeat(100)}\n${"|\n".repeat(100)}\n`.repeat(48)],
+    ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${named("[a] ")}`],
+    ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${named("![a] ")}`],
+    ["an image without words, likewise", `[a]: http://x/${"u".repeat(40_000)}${named("![][a] ")}`],
+  ])("%s does not become a hundred times as long", async (_, markdown) => {
+    const html = await toHtml(markdown);
+    expect(html.length).toBeLessThan(1_500_000);
+    expect(await sanitised(html)).toBe(html);
+    expect(html.replace(/<[^>]*>/g, "").match(/a/g)?.length ?? 1_400).toBeGreaterThan(1_300);
+  });
+
+  test("a table whose rows are shorter than its head is filled up, and keeps its alignment", async () => {
+    expect(flat(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
+  });
+
   test("the bounds change nothing that people write", async () => {
     const code = `${" ".repeat(60)}deep\n- \`a\`\n\`\`\`\n> > > >\n\`\`\``;
     expect(await toHtml(`> > > q\n\n\`\`\`\n${" ".repeat(60)}deep\n> > > >\n\`\`\``)).toContain(
@@ -143,6 +160,11 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     expect(await toHtml(code)).toContain("> > > >");
   });
 });
+
+/** In paragraphs, each with as many marks as are read. */
+function named(link: string): string {
+  return `\n\n${link.repeat(400)}`.repeat(6);
+}
 
 function flat(html: string): string {
   return html.replace(/\n/g, "");

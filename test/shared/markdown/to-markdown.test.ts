@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { toHtml } from "../../../shared/markdown/to-html.ts";
 import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 
 const NAMES: Record<string, string> = { "u-1": "Ann *Lee*" };
@@ -40,6 +41,24 @@ describe("HTML from Plane comes back as Markdown", () => {
     expect(await toMarkdown("<p># not *a* heading</p><p>1. [x](y) `z`</p>")).toBe(
       "\\# not \\*a\\* heading\n\n1\\. \\[x]\\(y) \\`z\\`".replace("\\]\\(", "]("),
     );
+  });
+
+  const CODE = "<pre>a\n\n# b\n\n[x](javascript:y)</pre>";
+  test.each([
+    [`<table><tr><th>${CODE}</th></tr></table>`, "| `a # b [x](javascript:y)` |\n| ------------------------- |"],
+    ["<table><tr><th>h</th></tr><tr><td><ul><li>a</li><li>b</li></ul></td></tr></table>", "| h   |\n| --- |\n| a b |"],
+    ["<table><tr><th><p>one</p><p># two</p></th></tr></table>", "| one # two |\n| --------- |"],
+    ["<table><caption>*c*</caption><tr><th>h</th></tr></table>", "\\*c\\*\n\n| h |\n| - |"],
+    [`<h1>${CODE}</h1>`, "# `a # b [x](javascript:y)`"],
+    [`<strong>${CODE}</strong>`, "```\na\n\n# b\n\n[x](javascript:y)\n```"],
+    ["<code>a<br># b</code>", "`a # b`"],
+    ["<code>``</code><code>*b*</code>", "` ``*b* `"],
+    ["<ul>[x](javascript:y)<li>b</li></ul>", "- \\[x]\\(javascript:y)\n- b"],
+    ["<dl><dt>*a*</dt><dd># b</dd></dl>", "\\*a\\*\n\n\\# b"],
+    [`<a href="https://a.example">${CODE}</a>`, "```\na\n\n# b\n\n[x](javascript:y)\n```\n\n<https://a.example>"],
+    ["<s><s>a</s></s>", "~~a~~"],
+  ])("what is in a cell, a heading, code, a link or right in a list stays there: %s", async (html, markdown) => {
+    expect(await toMarkdown(html)).toBe(markdown);
   });
 
   test.each(["", "<p></p>", "<!DOCTYPE html><html><head><title>t</title></head><body></body></html>", "<p>&nbsp;</p>"])(
@@ -106,6 +125,104 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
     ["<mention-component>", 5_000],
   ])("thousands of %s inside each other are read and end, and their text is kept", async (tag, times) => {
     expect(await toMarkdown(`${tag.repeat(times)}said`)).toContain("said");
+  });
+
+  test("no text is markup, in whatever it stands", async () => {
+    const marks = [
+      "# H",
+      "> H",
+      "- H",
+      "1. H",
+      "```\n# H",
+      "`` ` ``",
+      "|H|\n|-|\n|H|",
+      "[H](http://h)",
+      "**H**",
+      "_H_",
+    ];
+    const text = fc
+      .tuple(fc.constantFrom("", "x", "\n", "x\n\n", "<br>", "    ", "&#10;"), fc.constantFrom(...marks, "~~H~~", "x"))
+      .map((parts) => parts.join(""));
+    const names = [
+      "p",
+      "div",
+      "pre",
+      "code",
+      "ul",
+      "ol",
+      "li",
+      "table",
+      "tr",
+      "td",
+      "th",
+      "dl",
+      "dt",
+      "summary",
+      "sup",
+    ];
+    const tags = [...names, "strong", "em", "s", "a href=https://a.example", "label", "caption", "u", "textarea"];
+    const { html } = fc.letrec<{ html: string }>((tie) => ({
+      html: fc.oneof(
+        { maxDepth: 5, depthSize: "large" },
+        text,
+        fc
+          .tuple(fc.constantFrom(...tags), fc.array(tie("html"), { minLength: 1, maxLength: 3 }), fc.boolean())
+          .map(([tag, held, left]) => `<${tag}>${held.join("")}${left ? "" : `</${tag.split(" ")[0]}>`}`),
+      ),
+    }));
+    const MADE_BY: Record<string, RegExp> = {
+      ...{
+        h1: /^$/,
+        hr: /^$/,
+        blockquote: /^$/,
+        table: /<t/,
+        a: /<a/,
+        ul: /<(ul|li)/,
+        ol: /<ol/,
+        pre: /<(pre|textarea)/,
+      },
+      ...{ strong: /<strong/, em: /<em/, del: /<s>/ },
+    };
+    await fc.assert(
+      fc.asyncProperty(html, async (given) => {
+        const back = await toHtml(await toMarkdown(given));
+        const made = Object.entries(MADE_BY).filter(
+          ([tag, by]) => new RegExp(`<${tag}[ >]`).test(back) && !by.test(given),
+        );
+        expect(made.map(([tag]) => tag)).toEqual([]);
+      }),
+      { numRuns: Number(process.env["FULL"] ?? 0) ? 2_000 : 300 },
+    );
+  });
+
+  const formats = Array.from({ length: 800 }, (_, n) => n.toString(36));
+  test.each([
+    ["formats left open", `<p>${formats.map((n) => `<b a=${n}>`).join("")}</p>${"<p>x".repeat(1_000)}`],
+    ["with a bracket in quotes", `<p>${formats.map((n) => `<b a="'" b='>${n}'>`).join("")}</p>${"<p>x".repeat(1_000)}`],
+    ["one long row before many", `<table><tr>${"<td>x".repeat(2_000)}${"<tr><td>x".repeat(1_000)}`],
+    ["one long cell above many", `<table><tr><td>${"x".repeat(50_000)}${"<tr><td>x".repeat(4_000)}`],
+    ["such tables, over and over", `<table><tr>${"<td>x".repeat(100)}${"<tr><td>x".repeat(100)}</table>`.repeat(60)],
+  ])("%s: the text is kept, and does not become a hundred times as long", async (_, html) => {
+    const markdown = await toMarkdown(html);
+    expect(markdown.match(/x/g)?.length).toBeGreaterThan(990);
+    expect(markdown.length).toBeLessThan(1_000_000);
+  });
+
+  test("tags that never end are looked through once", async () => {
+    expect(await toMarkdown("<b ".repeat(33_000))).toBe("");
+  });
+
+  test("many paragraphs with many formats, each closed, are still Markdown", async () => {
+    const html = '<p><strong>a</strong> <em>b</em> <code class="x">c</code></p>'.repeat(1_000);
+    expect(await toMarkdown(html)).toMatch(/^(\*\*a\*\* \*b\* `c`\n*){1000}$/);
+  });
+
+  test("rows of a table that would be filled up too much are lines of their own", async () => {
+    const markdown = await toMarkdown(
+      `<table><tr>${"<td>a".repeat(3_000)}${"<tr><td>b<td><p>c</p>".repeat(20)}</table>`,
+    );
+    expect(markdown).toMatch(/a a a\n\nb/);
+    expect(markdown.match(/b\s+c/g)).toHaveLength(20);
   });
 
   test("a cell as wide as a million takes no room", async () => {
