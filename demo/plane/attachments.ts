@@ -80,11 +80,16 @@ export function uploadForm(world: World, row: AttachmentRow): JsonObject {
     ...Object.entries(signed).map(([name, value]) => ({ [name]: value })),
   ];
   const expiration = `${new Date(now + HOUR).toISOString().slice(0, 19)}Z`;
-  const policy = btoa(JSON.stringify({ expiration, conditions }));
+  const policy = btoa(inAscii(JSON.stringify({ expiration, conditions })));
   return {
     url: `${world.site()}/uploads`,
     fields: { "Content-Type": row.type, key: row.asset, ...signed, policy, "x-amz-signature": sign(policy) },
   };
+}
+
+/** As Python writes JSON. */
+function inAscii(json: string): string {
+  return json.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Storage's side of it: checks the form against its policy and keeps the file. Answers a status. */

@@ -137,6 +137,8 @@ export function readItemWrite(world: World, project: Id, body: JsonObject): Item
 
 function checkTogether(world: World, project: Id, write: ItemWrite): void {
   const wrong = (message: string) => new Refusal(400, { non_field_errors: [message] });
+  // Plane reads it into a tree first, and there is none in nothing.
+  if (write.description_html?.trim() === "") throw wrong("Invalid HTML passed");
   if (write.start_date && write.target_date && write.start_date > write.target_date)
     throw wrong("Start date cannot exceed target date");
   if (write.state && world.data.states.get(write.state)?.project !== project)

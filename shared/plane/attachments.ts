@@ -5,8 +5,8 @@ import { time } from "./time.ts";
 
 const attachment = z.object({
   id,
-  /** What was declared; the size is cut to the server's limit. */
-  attributes: z.object({ name: z.string(), type: z.string(), size: z.number() }),
+  /** What was declared; the size is cut to the server's limit. Older versions of Plane kept no type. */
+  attributes: z.object({ name: z.string(), type: z.string().default(""), size: z.number() }),
   is_uploaded: z.boolean(),
   created_by: id.nullable(),
   created_at: time,

@@ -14,6 +14,9 @@ import { id } from "./schema.ts";
 /** Plane's window: what a 429 without a `Retry-After` is taken to ask for. */
 const WINDOW = 60_000;
 
+/** The longest wait that is believed: a slip of something in between must not hold a key for years. */
+const DAY = 86_400_000;
+
 /** The error that an answer of 400 or more is. */
 export function refusal(operation: string, reply: Reply): PlaneError {
   const { status } = reply;
@@ -109,9 +112,11 @@ function textsIn(said: unknown): string[] {
   return [];
 }
 
-/** Milliseconds; `Retry-After` is in seconds or a date, and a date is compared with Plane's own clock. */
+/** Milliseconds; `Retry-After` is in whole seconds or an HTTP date, and a date is compared with Plane's own clock. */
 function retryAfterOf(reply: Reply): number | undefined {
   const text = reply.headers.get("retry-after")?.trim() ?? "";
-  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(reply.date);
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined;
+  const seconds = /^\d+$/.test(text);
+  if (!seconds && !/ GMT$/.test(text)) return undefined;
+  const wait = seconds ? Number(text) * 1000 : Date.parse(text) - Date.parse(reply.date);
+  return Number.isNaN(wait) ? undefined : Math.min(DAY, Math.max(0, wait));
 }

@@ -29,7 +29,8 @@ export const workItem = z.object({
   start_date: day.nullable(),
   target_date: day.nullable(),
   completed_at: time.nullable(),
-  archived_at: time.nullable(),
+  /** A day here, a time everywhere else; the item is in no list then, but found by its external id. */
+  archived_at: day.nullable(),
   is_draft: z.boolean(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),

@@ -85,9 +85,14 @@ test("Retry-After may be seconds or a date, which is compared with Plane's clock
 });
 
 test("a 429 without a Retry-After, or with nonsense in it, asks for Plane's whole window", () => {
-  for (const headers of [{}, { "retry-after": "soon" }]) {
-    const error = refused(429, "", headers);
+  for (const text of [undefined, "soon", "", "1.5", "-1", "+5", "5, 5", "1e3", "2030-01-01", "soon GMT"]) {
+    const error = refused(429, "", text === undefined ? {} : { "retry-after": text });
     expect(error).toBeInstanceOf(PlaneRateLimitedError);
     expect(error).toMatchObject({ retryAfter: 60_000 });
   }
+});
+
+test("a Retry-After of years holds a key for a day at most", () => {
+  for (const text of ["99999999999", "9".repeat(400), "Sat, 21 Nov 2099 04:00:45 GMT"])
+    expect(refused(429, {}, { "retry-after": text })).toMatchObject({ retryAfter: 86_400_000 });
 });
