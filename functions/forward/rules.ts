@@ -28,6 +28,11 @@ export function forwardName(kind: EventKind): ForwardEvent | null {
   return name === undefined ? "issue.updated" : name;
 }
 
+/** The address as it is asked for: without blanks and in ASCII, so that it can be part of lanes, ids and headers. */
+export function addressOf(url: string): string {
+  return new URL(url).href;
+}
+
 /** What goes to which other system. One lane per address and work item, so that the order within an item is kept. */
 export function forwardRules(forwards: readonly Forward[]): Consumer {
   const asks = (name: ForwardEvent | null, events: readonly ForwardEvent[]) => name !== null && events.includes(name);
@@ -44,7 +49,7 @@ export function forwardRules(forwards: readonly Forward[]): Consumer {
       return forwards.flatMap(({ url, events }, i) => {
         if (!asks(name, events)) return [];
         const about = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
-        const target = `forward:${url}`;
+        const target = `forward:${addressOf(url)}`;
         const body = { event, facts, correlation };
         return [{ target, queue: "forward", lane: `${target} ${about}`, body, rule: `forward[${i}]` }];
       });

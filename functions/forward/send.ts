@@ -8,7 +8,7 @@ import type { Leased, Settlement } from "../../shared/store/port.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
 import { type Receipt, receiptKey } from "../../shared/why/chat.ts";
 import { TRAIL_MS } from "../../shared/why/trail.ts";
-import { forwardName } from "./rules.ts";
+import { addressOf, forwardName } from "./rules.ts";
 
 const body = z.object({
   event: z.looseObject({ kind: z.enum(EVENT_KINDS) }),
@@ -26,11 +26,14 @@ export const forward: Worker = {
   parallel: 4,
   async work(deps, job) {
     const url = job.lane.slice("forward:".length).split(" ")[0] ?? "";
-    const target = deps.settings.forward.find((other) => other.url === url);
-    if (!target) return { dead: "this address is no longer in the settings" };
+    const entries = deps.settings.forward.filter((other) => addressOf(other.url) === url);
     const { event, facts, correlation } = body.parse(job.body);
     const { at, ...data } = facts;
-    const payload = JSON.stringify({ type: forwardName(event.kind), timestamp: at, data: { change: event, ...data } });
+    const type = forwardName(event.kind);
+    // An address may stand there twice, with a secret for each kind of event.
+    const target = entries.find(({ events }) => events.some((name) => name === type)) ?? entries[0];
+    if (!target) return { dead: "this address is no longer in the settings" };
+    const payload = JSON.stringify({ type, timestamp: at, data: { change: event, ...data } });
     const answer = await post(deps, url, signedHeaders(target.secret, job.id, deps.clock(), payload), payload);
     const host = new URL(url).host;
     deps.log.info("forwarded", { correlation, job: job.id, host, tries: job.tries, outcome: answer.outcome });

@@ -32,7 +32,11 @@ export const inbox: Worker = {
   async work(deps, job) {
     const body = inboxBody.parse(job.body);
     const parsed = readDelivery(body.raw);
-    if ("problem" in parsed) return { dead: parsed.problem };
+    if ("problem" in parsed) {
+      // Plane signed it, so something has changed: as with one that was not kept, the poll finds what.
+      deps.askPoll("a webhook was not understood");
+      return { dead: parsed.problem };
+    }
     const told = parsed.delivery;
     const [workspace] = await deps.store.read<KeptWorkspace>([keys.workspace]);
     if (!workspace?.value.id) return hold(deps, job, body, "workspace");

@@ -9,7 +9,11 @@ import { createReceiver, type Received } from "./receive.ts";
 const KEPT = JSON.stringify({ ok: true });
 const ANSWER = { headers: { "Content-Type": "application/json" } };
 
-type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "clock" | "hashing" | "kick" | "askPoll">;
+/** Strangers can write Plane's headers, too: however many requests they send, they cost no more than a poll in so long. */
+const UNPROVED_MS = 45_000;
+
+type Asking = Pick<Deps, "clock" | "wait" | "stopping" | "askPoll">;
+type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "hashing" | "kick"> & Asking;
 
 /**
  * NOTIF-02: verify, keep, 200. Plane counts every HTTP answer as delivered and repeats only a broken connection,
@@ -19,6 +23,7 @@ export const planeWebhook: Route = { path: "/webhooks/plane", access: "public", 
 
 function webhook(deps: WebhookDeps): Hono {
   const receive = createReceiver(deps);
+  const askUnproved = unprovedAsker(deps);
 
   /** Resolves with `kept` when the delivery is in the store, also when it was there before. */
   function keep({ hash, lane, raw }: Received, correlation: string) {
@@ -33,7 +38,9 @@ function webhook(deps: WebhookDeps): Hono {
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
     if (!looksLikePlane(c)) return ended;
     deps.log.warn("webhook not kept", { correlation: c.get("correlation"), outcome, error: messageOf(ended) });
-    deps.askPoll("a webhook was not kept");
+    const reason = "a webhook was not kept";
+    if (isReceived) deps.askPoll(reason);
+    else void askUnproved(reason);
     return ended;
   }
 
@@ -52,6 +59,24 @@ function webhook(deps: WebhookDeps): Hono {
     deps.kick();
     return new Response(KEPT, ANSWER);
   });
+}
+
+/** Asks for a poll at once, and again when the last time is long enough ago: a real delivery is polled for within a minute. */
+function unprovedAsker({ clock, wait, stopping, askPoll }: Asking): (reason: string) => Promise<void> {
+  let quietUntil = 0;
+  let isWaiting = false;
+  return async (reason) => {
+    if (isWaiting) return;
+    const left = Math.min(UNPROVED_MS, quietUntil - clock());
+    if (left > 0) {
+      isWaiting = true;
+      await wait(left, stopping);
+      isWaiting = false;
+    }
+    if (stopping.aborted) return;
+    quietUntil = clock() + UNPROVED_MS;
+    askPoll(reason);
+  };
 }
 
 function endOf(thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {

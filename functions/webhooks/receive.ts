@@ -22,8 +22,12 @@ export interface Received {
 /** Requests a minute and source that may be unsigned or badly signed (INFRA-04). */
 const UNSIGNED_LIMIT = 100;
 
-/** The longest id that names a lane; Plane's UUIDs have 36 characters. */
-const id = z.string().min(1).max(64).optional().catch(undefined);
+/** What can name a lane; Plane's ids are UUIDs. */
+const id = z
+  .string()
+  .regex(/^[\w-]{1,64}$/)
+  .optional()
+  .catch(undefined);
 const word = z.string().max(64).optional().catch(undefined);
 
 /** As much as must be understood to keep it; the rest is for the one who works it. */
@@ -49,20 +53,32 @@ export function createReceiver({ settings, clock, hashing }: Pick<Deps, "setting
   const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
   const isOver = createLimiter({ limit: UNSIGNED_LIMIT, window: 60_000, sources: 10_000, clock });
 
+  /** What is refused before it has proved itself counts, whatever it is refused for. */
+  function unproved(c: Context, refusal: GroundcrewError): GroundcrewError {
+    if (!isOver(sourceOf(c.get("client")))) return refusal;
+    c.header("Retry-After", "60");
+    return new GroundcrewError("rate_limited", "Too many requests without a valid signature. Try again in a minute.");
+  }
+
   function unsigned(c: Context): GroundcrewError {
-    if (isOver(sourceOf(c.get("client")))) {
-      c.header("Retry-After", "60");
-      return new GroundcrewError("rate_limited", "Too many requests without a valid signature. Try again in a minute.");
-    }
     const known = secrets.length > 0 ? "the webhook's secret" : "PLANE_WEBHOOK_SECRET, which is not set";
-    return new GroundcrewError("unauthorized", `X-Plane-Signature is not the body's HMAC-SHA256 under ${known}.`);
+    const refusal = `X-Plane-Signature is not the body's HMAC-SHA256 under ${known}.`;
+    return unproved(c, new GroundcrewError("unauthorized", refusal));
+  }
+
+  async function bodyOf(c: Context): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      checkType(c);
+      return await readBody(c.req.raw, c.env);
+    } catch (thrown) {
+      throw thrown instanceof GroundcrewError ? unproved(c, thrown) : thrown;
+    }
   }
 
   return async (c: Context): Promise<Received> => {
     const signature = parseSignature(c.req.header("x-plane-signature"));
     if (!signature) throw unsigned(c);
-    checkType(c);
-    const bytes = await readBody(c.req.raw, c.env);
+    const bytes = await bodyOf(c);
     const signed = isSigned(signature, bytes);
     if (!(typeof signed === "boolean" ? signed : await signed)) throw unsigned(c);
     const raw = textOf(bytes);

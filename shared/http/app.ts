@@ -29,7 +29,8 @@ interface AppOptions {
  */
 export function createApp(deps: Deps, options: AppOptions): Hono {
   const { settings } = deps;
-  const app = new Hono();
+  // A slash too many is typed easily, and Plane would count a 404 as delivered.
+  const app = new Hono({ strict: false });
   const refuse = createOnError(deps);
   const checks = [trust(settings), ...(options.open ? [] : [guard(deps, options.routes)])];
   app.use(shell(deps, { connection: options.connection, atWork: options.atWork, checks, refuse }));

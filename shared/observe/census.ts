@@ -24,13 +24,16 @@ export async function census(
 ): Promise<{ found: number; removed: number }> {
   const first = await listIds(deps, project);
   if (!first) return { found: 0, removed: 0 };
-  const kept = await keptIds(deps, project.id);
+  const { kept, doubted } = await keptIds(deps, project.id);
   const source = { project, correlation, newSince: project.baseline ? project.began : newSince(project) };
   const unknown = [...first.ids].filter((id) => !kept.has(id));
   for (const id of unknown) await readItem(deps, id, source, { rereads: false });
 
   const missing = [...kept].filter((id) => !first.ids.has(id));
   if (missing.length === 0) return { found: unknown.length, removed: 0 };
+  // For those this look is the second one; an archived project lists none at all, however often (rule 5).
+  if (missing.some((id) => doubted.has(id)) && !(await stillListed(deps, project.id)))
+    return { found: unknown.length, removed: 0 };
   await observeAbsent(deps, missing, first, source);
   await deps.wait(CONFIRM_AFTER_MS);
   return { found: unknown.length, removed: await confirm(deps, project, missing, source) };
@@ -99,15 +102,20 @@ async function listIds(deps: ObserveDeps, project: KeptProject): Promise<Ids | u
   return undefined;
 }
 
-async function keptIds(deps: ObserveDeps, project: string): Promise<Set<string>> {
-  const ids = new Set<string>();
+/** The ids of all items kept, and of those that an earlier look has missed. */
+async function keptIds(deps: ObserveDeps, project: string): Promise<{ kept: Set<string>; doubted: Set<string> }> {
+  const kept = new Set<string>();
+  const doubted = new Set<string>();
   for (const set of [sets.items(project), sets.quiet(project)]) {
     let after: string | undefined;
     do {
       const page = await deps.store.scan<KeptItem>(set, after, 1000);
-      for (const { value } of page.rows) ids.add(value.snapshot.id);
+      for (const { value } of page.rows) {
+        kept.add(value.snapshot.id);
+        if (value.doubt?.gone !== undefined) doubted.add(value.snapshot.id);
+      }
       after = page.next;
     } while (after !== undefined);
   }
-  return ids;
+  return { kept, doubted };
 }

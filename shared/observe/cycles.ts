@@ -10,6 +10,9 @@ import { keys, sets } from "./keys.ts";
 import { takeMark } from "./pass.ts";
 import { newSince, planeDate, projectPut } from "./projects.ts";
 
+/** In the order in which time passes. */
+const PHASES: readonly CyclePhase[] = ["draft", "upcoming", "current", "completed"];
+
 /** Where a cycle is at Plane's time `date`. A cycle without dates is a draft. */
 export function phaseOf(cycle: { start: string | null; end: string | null }, date: string): CyclePhase {
   if (cycle.start === null || cycle.end === null) return "draft";
@@ -48,7 +51,10 @@ export async function readCycles(deps: ObserveDeps, project: KeptProject, correl
   if (!project.cyclesRead) await cyclesRead(deps, project.id);
 }
 
-/** Looks at the kept cycles again: time passed, and Plane's clock says how much. No request. */
+/**
+ * Looks at the kept cycles again: time passed, and Plane's clock says how much. No request. With the same days a phase
+ * only goes on: a `date` from before the cycle was last read turns nothing back.
+ */
 export async function watchCycles(
   deps: ObserveDeps,
   project: KeptProject,
@@ -58,6 +64,7 @@ export async function watchCycles(
   const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project.id), undefined, 1000);
   for (const { value, rev } of rows) {
     const cycle = { ...value, phase: phaseOf(value, date) };
+    if (PHASES.indexOf(cycle.phase) <= PHASES.indexOf(value.phase)) continue;
     await observeCycle(deps, project, { cycle, date, mark: rev, isNew: true }, correlation);
   }
 }

@@ -7,7 +7,11 @@ import type { Hint } from "./facts.ts";
 
 const actor = z.object({ id, display_name: z.string() });
 
-const activity = z.object({ field: z.string().nullable(), new_value: z.unknown(), actor: actor.nullish() }).nullish();
+/** Only a hint at who did it: one of another form is none, and no reason to leave the rest alone. */
+const activity = z
+  .object({ field: z.string().nullable(), new_value: z.unknown().optional(), actor: actor.nullish() })
+  .nullish()
+  .catch(undefined);
 
 const common = { action: z.string(), workspace_id: id, activity };
 

@@ -11,7 +11,7 @@ import { isReadable, newSince } from "./projects.ts";
 /** Where a line ends; white space of the source is none. */
 const BLOCKS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
 const LINE = /^blocked by\s*:\s*(.+)$/i;
-const KEY = /^[\s,;]*(?:and\s+)?([A-Z0-9]{1,12}-[1-9]\d{0,9})(?![A-Z0-9-])/i;
+const KEY = /^[\s,;]*(?:and\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
 /** So much of a line is looked at, in characters: more than a hundred keys. */
 const LONGEST = 2_000;
 

@@ -1,3 +1,4 @@
+import type { Job } from "../store/port.ts";
 import { sameSnapshot } from "../task/accept.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { rows, rowsQuery, snapshotOf } from "./door.ts";
@@ -70,12 +71,14 @@ export async function passProject(deps: ObserveDeps, project: KeptProject, corre
   const kept = (await store.count(sets.items(project.id))) + (await store.count(sets.quiet(project.id)));
   result.differs = !isWhole || !totals.has(kept);
   if (!isWhole && project.baseline) newest = project.cursor;
-  await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window });
+  const jobs: Job[] = [];
   if (!project.baseline) {
-    if (project.cycles) await deps.store.commit({ jobs: [cyclesJob(project.id, "baseline", correlation)] });
-    await deps.store.commit({ jobs: [projectCheckJob(project.id, "baseline")] });
+    // Before the baseline is over: one that ends here is begun again, with all it asks for.
     await queueFill(deps, project.id, correlation);
+    jobs.push(projectCheckJob(project.id, "baseline"));
+    if (project.cycles) jobs.push(cyclesJob(project.id, "baseline", correlation));
   }
+  await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window }, jobs);
   return result;
 }
 
@@ -166,7 +169,7 @@ interface Moved {
   window: number;
 }
 
-async function moveCursor(deps: ObserveDeps, read: KeptProject, moved: Moved): Promise<void> {
+async function moveCursor(deps: ObserveDeps, read: KeptProject, moved: Moved, jobs: Job[]): Promise<void> {
   const key = keys.project(read.id);
   for (;;) {
     const [kept] = await deps.store.read<KeptProject>([key]);
@@ -184,7 +187,7 @@ async function moveCursor(deps: ObserveDeps, read: KeptProject, moved: Moved): P
       ...(quiet && { settled: moved.cursor }),
     };
     if (JSON.stringify(next) === JSON.stringify(kept.value)) return;
-    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [projectPut(next)] })) === "kept") return;
+    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [projectPut(next)], jobs })) === "kept") return;
   }
 }
 
@@ -193,17 +196,18 @@ async function allDone(deps: ObserveDeps, project: string): Promise<boolean> {
   return open === 0 && all > 0;
 }
 
-/** Who waits for whom among the open items that were there before us: read once, when there is quota to spare. */
+/**
+ * Who waits for whom among the open items that were there before us: read once, when there is quota to spare. What this
+ * Plane does not have, relations or lines, is left alone by the one who works it: nothing is asked for here.
+ */
 async function queueFill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
-  const { relations } = await deps.plane.capabilities();
   let after: string | undefined;
   do {
     const page = await deps.store.scan<KeptItem>(sets.open(project), after);
-    const jobs = relations
-      ? page.rows
-          .filter(({ value }) => value.detailsAt !== undefined)
-          .map((row) => fillJob(row.value.snapshot, correlation))
-      : page.rows.filter(({ value }) => mayNameBlockers(value)).map((row) => linesJob(row.value.snapshot, row.rev));
+    const jobs = page.rows.flatMap(({ value, rev }) => [
+      ...(value.detailsAt === undefined ? [] : [fillJob(value.snapshot, correlation)]),
+      ...(mayNameBlockers(value) ? [linesJob(value.snapshot, rev)] : []),
+    ]);
     await deps.store.commit({ jobs });
     after = page.next;
   } while (after !== undefined);

@@ -17,8 +17,9 @@ export async function readSince(
 ): Promise<void> {
   const key = keys.lastRead(id);
   const [last] = await deps.store.read<{ began: number }>([key]);
-  if (last && last.value.began > asked) return;
   const began = await deps.store.now();
+  // One from times to come was before the store's clock was set back.
+  if (last && last.value.began > asked && last.value.began <= began) return;
   await readItem(deps, id, source);
   await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_MS }] });
 }

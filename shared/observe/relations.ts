@@ -1,6 +1,6 @@
 import { activities } from "../plane/activities-links.ts";
 import { type Relations, relations as relationCalls } from "../plane/relations.ts";
-import type { Job, Key, Put, Rev, Row } from "../store/port.ts";
+import type { Job, Kept, Key, Put, Rev, Row } from "../store/port.ts";
 import { diff, holdsOthersUp } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { all, edgeSets, edgesOf } from "./edges.ts";
@@ -45,9 +45,13 @@ export async function observeRelations(
     const others = [...new Set([...seen.values(), ...kept.map((row) => row.value)].map((edge) => otherEnd(edge, id)))];
     const readings = await deps.store.read<KeptRelations>([id, ...others].map(keys.relations));
     const [own, ...theirs] = readings;
-    if (own && own.value.at > began) return;
+    const now = await deps.store.now();
+    // One from times to come was before the store's clock was set back.
+    const isLater = (other: Kept<KeptRelations> | undefined) =>
+      other !== undefined && other.value.at > began && other.value.at <= now;
+    if (isLater(own)) return;
     silent ??= own === undefined && !(await changedSince(deps, item, source.project, seen.size));
-    const later = new Set(others.filter((_, i) => (theirs[i]?.value.at ?? 0) > began));
+    const later = new Set(others.filter((_, i) => isLater(theirs[i])));
     const mine = (edge: KeptEdge) => !later.has(otherEnd(edge, id));
 
     const came = [...seen].filter(([key, edge]) => mine(edge) && !kept.some((row) => row.key === key));

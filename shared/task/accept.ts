@@ -101,7 +101,7 @@ function acceptRead(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { 
   let rereadIn: number | undefined;
   for (const field of losses) {
     if (seen.emptied?.includes(field)) continue;
-    const since = kept.doubt?.[field] ?? seen.ended;
+    const since = doubtedSince(kept.doubt?.[field], seen);
     const left = since + CONFIRM_AFTER_MS - seen.began;
     if (left <= 0) continue;
     doubt[field] = since;
@@ -117,15 +117,20 @@ function acceptRead(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { 
 function acceptAbsence(kept: KeptItem | undefined, rev: Rev, seen: Extract<Seen, { via: "absence" }>): Verdict {
   if (!kept || kept.gone !== undefined) return NOTHING;
   if (rev > seen.since) return READ_NOW;
-  const since = kept.doubt?.gone ?? seen.ended;
+  const since = doubtedSince(kept.doubt?.gone, seen);
   const left = since + CONFIRM_AFTER_MS - seen.began;
   if (left > 0) {
     const rereadIn = Math.min(left, CONFIRM_AFTER_MS);
-    if (kept.doubt?.gone !== undefined) return { rereadIn };
+    if (kept.doubt?.gone === since) return { rereadIn };
     return { next: { ...kept, doubt: { ...kept.doubt, gone: since } }, rereadIn };
   }
   const { doubt: _, ...rest } = kept;
   return { next: { ...rest, blockers: [], gone: seen.ended } };
+}
+
+/** A doubt from times to come, because the store's clock was set back, begins anew. */
+function doubtedSince(doubt: number | undefined, { ended }: { ended: number }): number {
+  return doubt === undefined ? ended : Math.min(doubt, ended);
 }
 
 /**

@@ -4,6 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { forwardName, forwardRules } from "../../../functions/forward/rules.ts";
 import { forward } from "../../../functions/forward/send.ts";
+import type { Forward } from "../../../shared/config/file.ts";
 import type { Deps } from "../../../shared/deps.ts";
 import { createLog } from "../../../shared/log.ts";
 import { memoryStore } from "../../../shared/store/memory.ts";
@@ -44,6 +45,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   let now = Date.parse("2026-11-21T05:00:00Z");
   let store: Store;
   let url: string;
+  let more: Forward[];
   let answers: { status: number; headers?: Record<string, string> }[];
   let received: Received[];
   let logged: string[];
@@ -52,6 +54,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   beforeEach(async () => {
     now = Date.parse("2026-11-21T05:00:00Z");
     store = memoryStore({ clock: () => now });
+    more = [];
     answers = [];
     received = [];
     logged = [];
@@ -70,7 +73,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   afterEach(() => stop());
 
   function deps(): Deps {
-    const settings = { forward: [{ url, secret: SECRET, events: ["issue.completed"] }] };
+    const settings = { forward: [{ url, secret: SECRET, events: ["issue.completed"] }, ...more] };
     const log = createLog({ level: "debug", clock: () => now, write: (line) => logged.push(line) });
     return { settings, store, log, clock: () => now, fetch } as unknown as Deps;
   }
@@ -80,7 +83,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
     const [action] = forwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
     if (!action) throw new Error("the rule decided nothing");
     await store.commit({
-      jobs: [{ id: "item:1:completed:forward", ...action, body: JSON.parse(JSON.stringify(action.body)) }],
+      jobs: [{ id: `item:1:0:completed:${action.target}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
     });
   }
 
@@ -112,7 +115,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
     } finally {
       Date.now = clock;
     }
-    expect(request?.headers["webhook-id"]).toBe("item:1:completed:forward");
+    expect(request?.headers["webhook-id"]).toBe(`item:1:0:completed:forward:${url}`);
   });
 
   it("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
@@ -165,6 +168,29 @@ describe("NOTIF-03 forwarding to other systems", () => {
     expect(await work()).toEqual({ retryAt: now + 5_000 });
     stop = async () => {};
     expect(logged.join("\n")).not.toContain(SECRET.slice(6));
+  });
+
+  it.each(["a b", "été", "путь", "?key=a b"])("reaches an address that is written with %j", async (written) => {
+    url = `${url}/${written}`;
+    await put();
+    expect(await work()).toEqual({ done: true });
+    expect(received).toHaveLength(1);
+  });
+
+  it("signs each kind of event with the secret that stands beside it, where an address stands there twice", async () => {
+    const other = `whsec_${btoa("another secret of thirty-two byt")}`;
+    more = [{ url, secret: other, events: ["cycle.started"] }];
+    for (const event of [{ kind: "completed" }, { kind: "cycle_started" }] as const) {
+      for (const { rule, ...action } of forwardRules(deps().settings.forward).decide(event, facts, "c-1"))
+        await store.commit({ jobs: [{ id: `${rule}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }] });
+      expect(await work()).toEqual({ done: true });
+    }
+    const signatures = received.map(({ headers, text }, i) => {
+      const id = headers["webhook-id"] ?? "";
+      return new Webhook(i === 0 ? SECRET : other).sign(id, new Date(now), text);
+    });
+    expect(received.map(({ headers }) => headers["webhook-signature"])).toEqual(signatures);
+    expect(received).toHaveLength(2);
   });
 
   it("leaves alone what an address did not ask for", () => {

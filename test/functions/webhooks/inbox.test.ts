@@ -43,6 +43,32 @@ test("5: a body of ours that misses what we need says what is missing", async ()
   expect(dead?.reason).toMatch(/^not a webhook as Plane sends them \(data\.\w+: .*; data\.\w+: /);
 });
 
+test("5: what is set aside asks for a poll, for it may have told of a change", async () => {
+  const { crew } = await known();
+  const asked: string[] = [];
+  crew.deps.askPoll = (reason) => asked.push(reason);
+  await crew.feed("{}");
+  await crew.drain();
+  expect(asked).toEqual(["a webhook was not understood"]);
+});
+
+test.each([
+  ["missing", undefined],
+  ["null", null],
+  ["a word", "updated"],
+  ["empty", {}],
+  ["without values", { field: "state", actor: null }],
+  ["by an actor of another form", { field: "state", new_value: "x", actor: { id: 7 } }],
+])("a delivery whose activity is %s is told all the same", async (_, activity) => {
+  const { crew, plane, item } = await known();
+  plane.editItem(item, { state: "Done" });
+  plane.settle();
+  const body = JSON.parse(plane.deliveries.pending[0]?.body ?? "");
+  await crew.feed(JSON.stringify({ ...body, activity }));
+  await crew.settle();
+  expect(crew.events()).toEqual(["ONB-1 completed"]);
+});
+
 test("5: an event that fails again and again is set aside; once the cause is mended, replay works once", async () => {
   const { crew, plane, item } = await known();
   const whole = crew.deps.consumers;

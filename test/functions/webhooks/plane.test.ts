@@ -25,6 +25,13 @@ function itemOf(body: string): string {
 const about = z.object({ event: z.string(), data: z.object({ id: z.string(), issue: z.string().optional() }) });
 
 describe("A delivery that Plane signed (NOTIF-02)", () => {
+  it("is kept too where people typed a slash behind the address", async () => {
+    const { url, store } = await started();
+    const answer = await fetch(`${url}/webhooks/plane/`, { method: "POST", headers: planeHeaders(BODY), body: BODY });
+    expect(answer.status).toBe(200);
+    expect(await store.take("inbox", 1000, 10)).toHaveLength(1);
+  });
+
   it("is kept once, whole, with a correlation id, and answered 200", async () => {
     const { url, store } = await started();
     const first = await deliver(url, BODY);
@@ -50,6 +57,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     ["without data", {}],
     ["with an id that is no text", { data: { id: 7 } }],
     ["with an id that is too long", { data: { id: "x".repeat(65) } }],
+    ["with an id of control characters", { data: { id: "\u0000\n" } }],
   ])("%s has a lane of its own", async (_, body) => {
     const { url, store } = await started();
     expect((await deliver(url, JSON.stringify(body))).status).toBe(200);

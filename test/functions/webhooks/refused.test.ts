@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { planeWebhook } from "../../../functions/webhooks/plane.ts";
 import { planeHeaders, sign } from "../../runtime/plane-headers.ts";
 import { deliver, started } from "../../runtime/started.ts";
 import { BODY, refusal } from "./refusal.ts";
@@ -45,6 +46,35 @@ describe("A signature (reliability 17)", () => {
     await deliver(runtime.url, BODY, { "content-type": "application/json" });
     await deliver(runtime.url, BODY);
     expect(runtime.lines.filter((line) => line["message"] === "poll asked")).toHaveLength(1);
+  });
+});
+
+describe("Requests with Plane's headers and without its signature", () => {
+  it("cost one poll at once, then one in 45 s, however many they are", async () => {
+    const { deps } = await started();
+    const asked: number[] = [];
+    const waiting: { ms: number; over: () => void }[] = [];
+    let now = 1_700_000_000_000;
+    const app = planeWebhook.app({
+      ...deps,
+      clock: () => now,
+      wait: (ms) => new Promise((resolve) => waiting.push({ ms, over: resolve })),
+      askPoll: () => asked.push(now),
+    });
+    app.onError(() => new Response(null, { status: 401 }));
+    const knock = () => app.request("/", { method: "POST", body: BODY, headers: planeHeaders(BODY, "not the secret") });
+    await knock();
+    expect(asked).toEqual([now]);
+    now += 10_000;
+    for (let i = 0; i < 20; i += 1) await knock();
+    expect(asked).toHaveLength(1);
+    expect(waiting.map(({ ms }) => ms)).toEqual([35_000]);
+    now += 35_000;
+    waiting[0]?.over();
+    await expect.poll(() => asked.length).toBe(2);
+    now += 60_000;
+    await knock();
+    expect(asked).toHaveLength(3);
   });
 });
 
@@ -154,6 +184,18 @@ describe("A source that sends badly signed requests", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(1);
     now += 60_001;
     expect((await deliver(url, BODY, {})).status).toBe(401);
+  });
+
+  it.each([
+    ["of another type", { "content-type": "text/plain" }, BODY],
+    ["that is compressed", { "content-encoding": "gzip" }, BODY],
+    ["over the cap", {}, "x".repeat(3000)],
+  ])("is told to wait also when it sends what is refused unread: a body %s", async (_, headers, body) => {
+    const { url } = await started({ env: { WEBHOOK_MAX_BYTES: "2048" } });
+    const forged = { ...planeHeaders(body, "not the secret"), ...headers };
+    for (let i = 0; i < 100; i++) expect((await deliver(url, body, forged)).status).not.toBe(429);
+    expect((await deliver(url, body, forged)).status).toBe(429);
+    expect((await deliver(url, BODY)).status).toBe(200);
   });
 
   it("is known by the address a trusted proxy tells, and by no other", async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { cycles } from "../../../functions/poll/cycles.ts";
 import { cycleEvents, phaseOf } from "../../../shared/observe/cycles.ts";
+import { known, MINUTE } from "./rules/known.ts";
 
 const START = "2026-11-22T00:00:00.000000Z";
 const END = "2026-11-28T23:59:00.000000Z";
@@ -26,4 +28,23 @@ test("a cycle starts once and is completed once; a new one that is over already 
   expect(cycleEvents(undefined, "completed")).toEqual([]);
   expect(cycleEvents(undefined, "upcoming")).toEqual([]);
   expect(cycleEvents("current", "draft")).toEqual([]);
+});
+
+test("a cycle that another reading saw start is not told again by a slow poll that began before its start", async () => {
+  const { crew, plane, project } = await known();
+  plane.editProject(project, { name: project.name, ...{ cycle_view: true } });
+  await crew.cycles();
+  plane.addCycle(project, { name: "Sprint", start_date: "2026-11-21T09:00:00Z", end_date: "2026-11-30" });
+  await crew.cycles();
+  crew.pass(Date.parse("2026-11-21T08:59:58Z") - crew.time.now);
+  plane.faults.beforeRequest(async ({ path }) => {
+    if (!path.includes("work-items/?")) return;
+    plane.faults.beforeRequest(undefined);
+    crew.pass(5_000);
+    await cycles.run(crew.deps);
+  });
+  await crew.poll();
+  crew.pass(5 * MINUTE);
+  await crew.poll();
+  expect(crew.events()).toEqual(["Sprint cycle_started"]);
 });

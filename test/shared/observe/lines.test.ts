@@ -9,6 +9,7 @@ test.each([
   ["<p>Write it.</p><p>blocked by : onb-3, ONB-4; WEB-12 and X1-7</p>", ["ONB-3", "ONB-4", "WEB-12", "X1-7"]],
   ["<p>Write it.<br><strong>Blocked by:</strong>\n ONB-3</p><ul><li>Blocked by: ONB-5</li></ul>", ["ONB-3", "ONB-5"]],
   ['<p>Blocked by:&nbsp;<a href="https://example.com/ONB-9">ONB-3</a> (the guide), ONB-4</p>', ["ONB-3"]],
+  ["<p>Blocked by: öko-1 and A_B-2</p>", ["ÖKO-1", "A_B-2"]],
   ["<p>It was blocked by: ONB-3</p>", []],
   ["<p>Blocked by ONB-3 for years</p>", []],
   ["<p>Blocked by: nothing, see ONB-3</p>", []],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { known } from "./known.ts";
+import { known, MINUTE } from "./known.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
@@ -28,6 +28,28 @@ describe("rule 5: projects are read first; an archived project's items are silen
     });
     await crew.poll();
     await crew.settle();
+    expect(crew.events()).toEqual([]);
+  });
+
+  test.each([1, 8])("nor when that happens a second time (%i items)", async (count) => {
+    const { crew, plane, project } = await known();
+    for (let i = 1; i < count; i += 1) plane.addItem(project, { name: `Item ${i}` });
+    await crew.poll();
+    // From now on a pass reads only what is new.
+    crew.pass(20 * MINUTE);
+    await crew.poll();
+    crew.events();
+    for (let i = 0; i < 2; i += 1) {
+      plane.faults.beforeRequest(({ path }) => {
+        if (path.includes("work-items/?")) plane.archiveProject(project);
+      });
+      await crew.poll();
+      plane.faults.beforeRequest(undefined);
+      await crew.settle();
+      plane.restoreProject(project);
+      await crew.poll();
+      await crew.settle();
+    }
     expect(crew.events()).toEqual([]);
   });
 
