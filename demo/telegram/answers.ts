@@ -6,6 +6,8 @@ export interface Refusal {
   description: string;
   /** With 429: when to ask again. */
   seconds?: number;
+  /** The number that the group has as a supergroup. */
+  movedTo?: number;
 }
 
 export const bad = (description: string): Refusal => ({ status: 400, description: `Bad Request: ${description}` });
@@ -16,9 +18,13 @@ export const tooMany = (seconds: number): Refusal => ({
   seconds,
 });
 
-export function refusal({ status, description, seconds }: Refusal): Response {
-  const parameters = seconds === undefined ? {} : { parameters: { retry_after: seconds } };
-  return Response.json({ ok: false, error_code: status, description, ...parameters }, { status });
+export function refusal({ status, description, seconds, movedTo }: Refusal): Response {
+  const parameters = {
+    ...(seconds !== undefined && { retry_after: seconds }),
+    ...(movedTo !== undefined && { migrate_to_chat_id: movedTo }),
+  };
+  const body = { ok: false, error_code: status, description };
+  return Response.json(Object.keys(parameters).length === 0 ? body : { ...body, parameters }, { status });
 }
 
 export function result(value: unknown): Response {

@@ -7,7 +7,7 @@ const FINDERS: [type: string, pattern: RegExp][] = [
   ["url", /(?<![\p{L}\p{N}@])[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.(?:\p{L}{2,}|xn--[a-z0-9]+)(?![\p{L}\p{N}])/giu],
   ["url", /(?<![\p{N}.])\d{1,3}(?:\.\d{1,3}){3}(?![\p{N}.])/gu],
   ["mention", /(?<![\p{L}\p{N}_@])@[A-Za-z0-9_]{2,32}/gu],
-  ["hashtag", /(?<![\p{L}\p{N}_#])#[\p{L}\p{N}_]+/gu],
+  ["hashtag", /(?<![\p{L}\p{N}_#])#[\p{L}\p{N}_\u200c·]+/gu],
   ["cashtag", /(?<![\p{L}\p{N}_$])\$[A-Z0-9]{1,8}(?![\p{L}\p{N}])/gu],
   ["bot_command", /(?<![\p{L}\p{N}_/<>])\/[A-Za-z0-9_]{1,64}/gu],
 ];

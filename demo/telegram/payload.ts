@@ -40,6 +40,8 @@ export const editSchema = z.strictObject({ ...textFields, message_id: z.number()
 
 /** In UTF-16 units, as the Bot API counts. */
 const TEXT_LIMIT = 4_096;
+/** About as much of entities as Telegram takes (tdlib/telegram-bot-api#165). */
+const ENTITY_BYTES = 9_500;
 const TYPES = ["bold", "italic", "underline", "strikethrough", "spoiler", "blockquote", "code", "pre", "text_link"];
 
 /**
@@ -55,10 +57,17 @@ export function problemWith(text: string, entities: readonly SeenEntity[]): stri
     if (!TYPES.includes(type)) return `unknown entity type ${type}`;
     if (offset < 0 || length <= 0 || offset + length > text.length) return `${where} is out of bounds`;
     if (splits(text, offset) || splits(text, offset + length)) return `${where} splits a UTF-16 symbol`;
-    if (type === "text_link" && !/^https?:\/\/[^\s]+$/.test(url ?? "")) return `${where} has a wrong URL`;
+    if (type === "text_link" && !isTaken(url)) return `entity URL '${url}' is invalid: Wrong HTTP URL`;
     if (entities.some((other) => crosses({ offset, length }, other))) return `${where} crosses another`;
   }
-  return undefined;
+  const size = entities.reduce((sum, { url = "" }) => sum + (url === "" ? 12 : 16 + bytes(url)), 0);
+  return size > ENTITY_BYTES ? "ENTITIES_TOO_LONG" : undefined;
+}
+
+/** Telegram takes no link to a host without a dot. */
+function isTaken(url = ""): boolean {
+  const host = /^https?:\/\/\S+$/.test(url) ? (URL.parse(url)?.hostname ?? "") : "";
+  return host.includes(".") || host.startsWith("[");
 }
 
 function splits(text: string, at: number): boolean {

@@ -33,6 +33,14 @@ const commandsSchema = z.strictObject({
   language_code: z.string().length(2).or(z.literal("")).default(""),
 });
 
+type Place = { replyTo?: number; topic?: number };
+
+/** In a topic it is the topic; else a supergroup's replies are a thread as well, in which nothing can be sent. */
+function threadOf(chat: number, { topic, replyTo }: Place = {}) {
+  if (topic !== undefined) return { message_thread_id: topic, is_topic_message: true };
+  return chat < 0 && replyTo !== undefined ? { message_thread_id: replyTo } : {};
+}
+
 export type Telegram = ReturnType<typeof createTelegram>;
 
 /** Telegram's own words for an edit that changes nothing. */
@@ -50,6 +58,9 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
   const menus = new Map<string, Menu>();
   const presses = new Map<string, Press>();
   const languages = new Map<number, string>();
+  const topics = new Map<string, "open" | "closed">();
+  const setTopic = (chat: number | string, topic: number, state: "open" | "closed") =>
+    void topics.set(`${chat}:${topic}`, state);
   const door = createDoor(clock, limits);
 
   const app = new Hono<{ Bindings: HttpBindings }>();
@@ -73,6 +84,8 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     const act = () => {
       const problem = refusedText(chat, text, entities);
       if (problem !== undefined) return bad(problem);
+      const place = topic === undefined ? "open" : topics.get(`${chat}:${topic}`);
+      if (place !== "open") return bad(place === "closed" ? "TOPIC_CLOSED" : "message thread not found");
       const there = chats.chat(chat).messages.some(({ id }) => id === reply?.message_id);
       if (reply && !there && !reply.allow_sending_without_reply) return bad("message to be replied not found");
       return chats.post(chat, {
@@ -169,17 +182,21 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     chat: chats.chat,
     /** What a person does who deletes a message. */
     remove: chats.remove,
-    /** Somebody writes into a chat. */
-    async say(chat: number, from: number, text: string, more: { replyTo?: number; topic?: number } = {}) {
+    /** A group is a forum and has this topic; in a closed one only its administrators write. */
+    setTopic,
+    /** Somebody writes into a chat; `more.as`: what else the update says, or says otherwise. */
+    async say(chat: number, from: number, text: string, { as, ...more }: Place & { as?: object } = {}) {
       const { id } = chats.post(chat, { text, entities: [], previews: true, buttons: [], from, ...more });
+      if (more.topic !== undefined && !topics.has(`${chat}:${more.topic}`)) setTopic(chat, more.topic, "open");
       return updates.happen("message", {
         message_id: id,
         from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
         chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
         date: Math.floor(clock() / 1000),
         text,
-        ...(more.topic !== undefined && { message_thread_id: more.topic, is_topic_message: true }),
+        ...threadOf(chat, more),
         ...(more.replyTo !== undefined && { reply_to_message: { message_id: more.replyTo } }),
+        ...as,
       });
     },
     /** Somebody presses a button; what they are shown for a moment is in `answers`, "" for nothing. */
@@ -187,7 +204,7 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
       const id = String(presses.size + 1);
       const press: Press = { answers: [], update: { update_id: 0 } };
       presses.set(id, press);
-      const { topic } = chats.chat(chat).messages.find((one) => one.id === messageId) ?? {};
+      const pressed = chats.chat(chat).messages.find((one) => one.id === messageId);
       press.update = await updates.happen("callback_query", {
         id,
         from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
@@ -196,7 +213,7 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
           message_id: messageId,
           date: 0,
           chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
-          ...(topic !== undefined && { message_thread_id: topic }),
+          ...threadOf(chat, pressed),
         },
         data,
       });
@@ -215,6 +232,12 @@ export function createTelegram({ clock, token = "1000:demo", chats: known, limit
     /** Every call to this chat is refused until `allow`. */
     refuse: (chat: number | string, status: number, description: string) =>
       void door.refused.set(String(chat), { status, description }),
+    /** The group becomes a supergroup with another number (one of `chats`). */
+    upgrade: (chat: number, movedTo: number) =>
+      void door.refused.set(String(chat), {
+        ...bad("group chat was upgraded to a supergroup chat"),
+        movedTo,
+      }),
     allow: (chat: number | string) => void door.refused.delete(String(chat)),
   };
 }

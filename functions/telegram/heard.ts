@@ -5,12 +5,14 @@ import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
 import { data } from "../../shared/telegram/data.ts";
 import { join } from "../../shared/telegram/text.ts";
 import { type UpdateBody, updateBodySchema } from "../../shared/telegram/update-job.ts";
+import { isForwarded, topicOf } from "../../shared/telegram/updates.ts";
 import { type Speaker, speakerOf } from "./access.ts";
 import { lookOf } from "./details.ts";
 import type { Heard, HeardDeps, Outcome } from "./handler.ts";
 import { commandCalled, PRESSES, REPLIES } from "./handlers.ts";
 import { keepHeard, type Understood, wasHeard } from "./keep-heard.ts";
 import { filled } from "./locales/say.ts";
+import { saidIn } from "./moved.ts";
 import { unknownWord } from "./unknown.ts";
 import { type Asked, askedIn } from "./words.ts";
 
@@ -33,7 +35,7 @@ export const heard: Worker = {
     const body = updateBodySchema.safeParse(job.body);
     if (!body.success) return { dead: "the job's body is not one that this version knows" };
     const { message, callback_query: callback } = body.data.update;
-    const where = message?.chat ?? callback?.message?.chat;
+    const where = await saidIn(deps, message?.chat ?? callback?.message?.chat);
     const speaker = speakerOf(deps.settings, message?.from ?? callback?.from, where, body.data.atPage);
     if ("refused" in speaker) {
       refused(deps, body.data, speaker.refused);
@@ -74,9 +76,11 @@ function heardBy(deps: Deps, job: Leased, { correlation }: UpdateBody, speaker: 
 async function understood(one: Heard, { update, atPage }: UpdateBody, job: Leased): Promise<Understood> {
   const { message, callback_query: callback } = update;
   if (message) {
-    const { text = "", message_thread_id: topic, reply_to_message: reply } = message;
+    if (isForwarded(message)) return { outcome: {} };
+    const { reply_to_message: reply, caption } = message;
+    const text = message.text ?? (reply ? caption : undefined) ?? "";
     const isForUs = atPage === true || message.chat.type === "private";
-    const where = { ...(atPage !== true && { replyTo: message.message_id }), ...(topic !== undefined && { topic }) };
+    const where = { ...(atPage !== true && { replyTo: message.message_id }), ...topicOf(message) };
     const outcome = await done(one, job, async () => {
       const isReply = reply && text !== "" && !text.trimStart().startsWith("/");
       const known = isReply ? await replied(one, reply.message_id, text) : undefined;
@@ -86,12 +90,12 @@ async function understood(one: Heard, { update, atPage }: UpdateBody, job: Lease
     return { outcome, ...where, said: text };
   }
   if (!callback?.message) return { outcome: {} };
-  const { message_id: messageId, message_thread_id: topic } = callback.message;
+  const { message_id: messageId } = callback.message;
   const [verb = "", id = "", arg = ""] = (callback.data ?? "").split(":", 3);
   const press = Object.hasOwn(PRESSES, verb) ? PRESSES[verb] : undefined;
   const pressed = await done(one, job, async () => press?.(one, { messageId, id, arg }));
   const outcome = pressed ?? { toast: one.look.texts.answers.old };
-  return { outcome, ...(topic !== undefined && { topic }), ...(atPage !== true && { callback: callback.id }) };
+  return { outcome, ...topicOf(callback.message), ...(atPage !== true && { callback: callback.id }) };
 }
 
 async function commanded(one: Heard, asked: Asked | undefined): Promise<Outcome | undefined> {

@@ -1,6 +1,15 @@
 import type { Body, EventKind } from "../../shared/task/events.ts";
 import { data } from "../../shared/telegram/data.ts";
-import { bold, cut, join, link, MESSAGE_LIMIT, plain, type RichText } from "../../shared/telegram/text.ts";
+import {
+  bold,
+  cut,
+  join,
+  link,
+  MESSAGE_LIMIT,
+  plain,
+  type RichText,
+  takesEntities,
+} from "../../shared/telegram/text.ts";
 import { type Group, LINES, type Told } from "./burst.ts";
 import { details, type Look, projectName } from "./details.ts";
 import { EVENT_EMOJI } from "./emoji.ts";
@@ -65,7 +74,7 @@ function line(notice: Body, look: Look): RichText {
   return extra === "" ? shown : join([shown, " (", data(extra, 120), ")"]);
 }
 
-/** One line per group, as many as fit, then how many notices were left out. */
+/** One line per group, as many as fit, with links as long as Telegram takes them, then how many notices were left out. */
 function summary(groups: readonly Group[], look: Look, limit: number): RichText {
   const { texts } = look;
   const rest = (from: number) => groups.slice(from).reduce((sum, group) => sum + group.count, 0);
@@ -73,7 +82,8 @@ function summary(groups: readonly Group[], look: Look, limit: number): RichText 
   const lines: RichText[] = [];
   let length = 0;
   for (const [index, group] of groups.entries()) {
-    const next = groupLine(group, look);
+    const linked = groupLine(group, look);
+    const next = takesEntities([...lines, linked]) ? linked : groupLine(group, { ...look, origins: [] });
     const room = index === groups.length - 1 ? 0 : last(index + 1).length + 1;
     if (length + next.text.length + room > limit) return cut(join([...lines, last(index)], "\n"), limit);
     lines.push(next);

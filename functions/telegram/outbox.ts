@@ -6,6 +6,7 @@ import { lookOf } from "./details.ts";
 import { type Limits, TELEGRAM_LIMITS } from "./limits.ts";
 import { ask } from "./live/ask.ts";
 import { look } from "./live/look.ts";
+import { following } from "./moved.ts";
 import { outboxSchema } from "./notice.ts";
 import { refresh } from "./refresh.ts";
 import { show } from "./show.ts";
@@ -51,7 +52,7 @@ export function outbox(options: OutboxOptions = {}) {
       const inTime = () => deps.clock() - began < TTL;
       const work: Work = {
         deps,
-        bot: deps.telegram,
+        bot: following(deps.telegram, deps),
         job,
         chat,
         look: lookOf(deps.settings),

@@ -41,12 +41,13 @@ export async function pollOnce(deps: PollingDeps, owner: string): Promise<Ms> {
   const lease = await store.lease(LEASE, owner, LEASE_MS);
   if (!("fence" in lease)) return PAUSE_MS;
   const [kept] = await store.read<{ next: number }>([OFFSET]);
-  const stopped = new Promise<undefined>((resolve) => {
-    stopping.addEventListener("abort", () => resolve(undefined), { once: true });
-    if (stopping.aborted) resolve(undefined);
-  });
+  const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
+  const stop = () => resolve(undefined);
+  stopping.addEventListener("abort", stop);
+  if (stopping.aborted) stop();
   // A call left open when we stop confirms nothing: its updates come again.
-  const outcome = await Promise.race([telegram.updates(kept?.value.next ?? 0, LONG_POLL_S), stopped]);
+  const asked = telegram.updates(kept?.value.next ?? 0, LONG_POLL_S);
+  const outcome = await Promise.race([asked, stopped]).finally(() => stopping.removeEventListener("abort", stop));
   if (!outcome) {
     await store.release(LEASE, lease.fence);
     return 0;

@@ -30,11 +30,11 @@ export const setUp: Service = {
 export async function setUpOnce(deps: SetUpDeps): Promise<string | undefined> {
   const { telegram: bot, settings } = deps;
   if (!bot || !settings.telegram) return undefined;
-  for (const [language, commands] of Object.entries(MENU)) {
-    const failed = await bringMenu(bot, language, commands);
-    if (failed) return failed;
-  }
-  return bringWebhook(deps, bot);
+  // Without the webhook nobody is heard: a menu that is refused does not keep it waiting.
+  const failed: (string | undefined)[] = [];
+  for (const [language, commands] of Object.entries(MENU)) failed.push(await bringMenu(bot, language, commands));
+  failed.push(await bringWebhook(deps, bot));
+  return failed.find((reason) => reason !== undefined);
 }
 
 async function bringMenu(bot: Bot, language: string, wanted: readonly Command[]): Promise<string | undefined> {

@@ -4,7 +4,8 @@ import type { Metrics } from "../metrics.ts";
 import type { Ms } from "../store/port.ts";
 import { NoAnswer, observedFetch } from "./answer.ts";
 import { inLanguage, placed } from "./params.ts";
-import type { RichText } from "./text.ts";
+import { refused } from "./refused.ts";
+import { cut, plain, type RichText } from "./text.ts";
 import { ALLOWED_UPDATES } from "./updates.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
@@ -15,12 +16,13 @@ export type Chat = number | string;
  * - `wait`: too many calls (429); nothing was done; ask again after `ms`.
  * - `refused`: Telegram said no. `lasting`: it would say so again, the message itself is wrong (400). Otherwise a human
  *   must mend something first: the token (401), the chat or the bot's place in it (400, 403), the address (404).
+ *   `movedTo`: the group became a supergroup, which has this number.
  * - `not_sent`: nothing was done: the request never reached Telegram, or it answered that it failed.
  * - `unknown`: the request went out and no usable answer came back: it may have been done.
  */
 export type Failure =
   | { kind: "wait"; ms: Ms }
-  | { kind: "refused"; reason: string; lasting: boolean }
+  | { kind: "refused"; reason: string; lasting: boolean; movedTo?: number }
   | { kind: "not_sent"; reason: string }
   | { kind: "unknown"; reason: string };
 
@@ -106,9 +108,6 @@ interface BotOptions {
   timeout?: Ms;
 }
 
-/** When a 429 does not say how long to wait. */
-const DEFAULT_WAIT = 5_000;
-
 const meSchema = z.object({ id: z.number().int(), username: z.string() });
 const messageSchema = z.object({ message_id: z.number().int() });
 const updatesSchema = z.array(z.looseObject({ update_id: z.number().int() }));
@@ -120,9 +119,8 @@ const webhookSchema = z.object({
 const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().optional() });
 const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
 
-/** 400s about the chat or the bot's place in it, not about the message: a human can mend them, and then it is sent. */
-const ABOUT_THE_CHAT =
-  /chat not found|upgraded to a supergroup|chat_id is empty|not enough rights|have no rights|administrator rights|CHAT_WRITE_FORBIDDEN|CHAT_RESTRICTED|PEER_ID_INVALID|TOPIC_(CLOSED|DELETED)|bot was kicked/i;
+/** What is shown for a moment, in UTF-16 units (Bot API, answerCallbackQuery). */
+const TOAST_LIMIT = 200;
 
 const SAME = /message is not modified/i;
 const GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
@@ -137,31 +135,20 @@ export function createBot(options: BotOptions): Bot & BotLook {
   });
   const clean = (reason: string) => reason.replaceAll(token, "[token]");
 
-  function failure(thrown: unknown): Failure {
-    if (thrown instanceof GrammyError) return refusal(thrown);
+  function failure(thrown: unknown, topic: boolean): Failure {
+    if (thrown instanceof GrammyError) return refused(thrown, clean, topic);
     const cause = thrown instanceof HttpError ? thrown.error : thrown;
     if (cause instanceof NoAnswer) return { kind: cause.kind, reason: clean(cause.message) };
     return { kind: "unknown", reason: `no answer within ${timeout} ms` };
-  }
-
-  function refusal(error: GrammyError): Failure {
-    const { retry_after, migrate_to_chat_id } = error.parameters;
-    if (error.error_code === 429) {
-      return { kind: "wait", ms: retry_after === undefined ? DEFAULT_WAIT : retry_after * 1000 };
-    }
-    const moved = migrate_to_chat_id === undefined ? "" : ` (the chat is now ${migrate_to_chat_id})`;
-    const reason = clean(`${error.error_code} ${error.description}${moved}`);
-    if (error.error_code >= 500) return { kind: "not_sent", reason };
-    const lasting = error.error_code === 400 && !ABOUT_THE_CHAT.test(error.description);
-    return { kind: "refused", reason, lasting };
   }
 
   async function call<T extends { kind: string }>(
     method: string,
     run: () => Promise<T>,
     otherwise: (failed: Failure) => T | Failure = (failed) => failed,
+    topic = false,
   ): Promise<T | Failure> {
-    const outcome = await run().catch((thrown: unknown) => otherwise(failure(thrown)));
+    const outcome = await run().catch((thrown: unknown) => otherwise(failure(thrown, topic)));
     metrics.count("groundcrew_telegram_calls_total", { method, outcome: outcome.kind });
     return outcome;
   }
@@ -174,12 +161,17 @@ export function createBot(options: BotOptions): Bot & BotLook {
         return { kind: "me", ...me.data };
       }),
     send: (chat, { text, entities }, extras = {}) =>
-      call("sendMessage", async () => {
-        const options = { entities, link_preview_options: { is_disabled: true }, ...placed(extras) };
-        const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
-        if (!message.success) return { kind: "unknown", reason: "the answer names no message" };
-        return { kind: "sent", messageId: message.data.message_id };
-      }),
+      call<SendOutcome>(
+        "sendMessage",
+        async () => {
+          const options = { entities, link_preview_options: { is_disabled: true }, ...placed(extras) };
+          const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
+          if (!message.success) return { kind: "unknown", reason: "the answer names no message" };
+          return { kind: "sent", messageId: message.data.message_id };
+        },
+        (failed) => failed,
+        extras.topic !== undefined,
+      ),
     edit: (chat, messageId, { text, entities }, extras = {}) =>
       call<EditOutcome>(
         "editMessageText",
@@ -196,7 +188,7 @@ export function createBot(options: BotOptions): Bot & BotLook {
       ),
     answer: (callback, text) =>
       call("answerCallbackQuery", async () => {
-        await api.answerCallbackQuery(callback, text === undefined ? {} : { text });
+        await api.answerCallbackQuery(callback, text === undefined ? {} : { text: cut(plain(text), TOAST_LIMIT).text });
         return { kind: "done" };
       }),
     updates: (offset, seconds) =>

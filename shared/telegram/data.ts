@@ -5,7 +5,7 @@ import { plain, WORD_JOINER } from "./text.ts";
 /**
  * Where Telegram itself would find an address, a name, a tag or a command in plain text (bots cannot switch it off).
  */
-const FINDABLE = /[@#$/.:](?=[\p{L}\p{N}_/])/gu;
+const FINDABLE = /[@#$/.:](?=[\p{L}\p{N}\p{M}_/·\u200c])/gu;
 
 /**
  * Text that somebody else wrote (a title, a name, a comment), made harmless and shown as it is: `cleaned`, and with

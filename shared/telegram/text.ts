@@ -12,6 +12,13 @@ export interface RichText {
 /** The longest message Telegram takes, in UTF-16 units (Bot API, sendMessage). */
 export const MESSAGE_LIMIT = 4_096;
 
+/**
+ * How many entities Telegram shows in a message, and how many bytes of them it takes: over that it refuses the message
+ * (ENTITIES_TOO_LONG, at about 9,500; tdlib/telegram-bot-api#165).
+ */
+const ENTITIES = 100;
+const ENTITY_BYTES = 9_000;
+
 /** Invisible; ends what Telegram would take for an address, a name, a tag or a command in plain text (see data.ts). */
 export const WORD_JOINER = "\u2060";
 
@@ -36,6 +43,8 @@ export function link(part: RichText | string, url: string, origins: readonly str
   const target = URL.parse(url);
   const rich = asRich(part);
   if (target === null || !/^https?:$/.test(target.protocol) || !origins.includes(target.origin)) return rich;
+  // For a link to a host without a dot (`localhost`, a name in Docker) Telegram refuses the whole message.
+  if (!/[.\]]/.test(target.hostname)) return rich;
   const exact = rich.entities.length === 0 ? plain(rich.text.replaceAll(WORD_JOINER, "")) : rich;
   return marked(exact, (length) => ({ type: "text_link", offset: 0, length, url: target.href }));
 }
@@ -66,6 +75,13 @@ export function cut(rich: RichText, limit = MESSAGE_LIMIT): RichText {
   }
   const text = `${rich.text.slice(0, end).trimEnd()}…`;
   return { text, entities: rich.entities.filter(({ offset, length }) => offset + length < text.length) };
+}
+
+/** Whether Telegram takes the entities of all of these in one message. */
+export function takesEntities(parts: readonly RichText[]): boolean {
+  const all = parts.flatMap(({ entities }) => entities);
+  const bytes = all.map((one) => 24 + (one.type === "text_link" ? new TextEncoder().encode(one.url).length : 0));
+  return all.length <= ENTITIES && bytes.reduce((sum, n) => sum + n, 0) <= ENTITY_BYTES;
 }
 
 function asRich(part: RichText | string): RichText {

@@ -55,10 +55,11 @@ function begunWith(
   const { first, rest } = firstAndRest(args);
   const whole = projects.find(({ identifier, name }) => [identifier, name].map(folded).includes(folded(first)));
   if (whole) return { project: whole, title: rest };
-  const words = args.split(/\s+/);
-  for (let n = words.length; n > 1; n -= 1) {
-    const project = projects.find(({ name }) => folded(name) === folded(words.slice(0, n).join(" ")));
-    if (project) return { project, title: words.slice(n).join(" ") };
+  const ends = [...args.matchAll(/\s+|$/g)].map(({ index }) => index);
+  for (const end of ends.reverse()) {
+    const begun = folded(args.slice(0, end));
+    const project = projects.find(({ name }) => folded(name) === begun);
+    if (project) return { project, title: args.slice(end).trim() };
   }
   return undefined;
 }

@@ -41,8 +41,27 @@ export const pressVerdict: Press = async (heard, { messageId, arg }) => {
   return { toast: toastOf(heard, what === "ok" ? "approved" : "sentBack", live), jobs: [again(heard, live)] };
 };
 
+/** What people write instead of pressing Approve; to be sent back for "ok" is not what they want. */
+const APPROVED = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
+
+/**
+ * A reply to a review: a word of approval is the press of Approve, anything else says what is missing. A reply does not
+ * tell which version of the message it answers, so where there were several only the button approves.
+ */
+export async function judgedBy(
+  heard: Heard,
+  live: LiveReview,
+  { to, text }: { to: number; text: string },
+): Promise<Outcome> {
+  if (live.asking || !APPROVED.test(text.trim())) return reasonFor(heard, live, text);
+  if (live.changed) return { say: { rich: plain(toastOf(heard, "changed", live)) } };
+  const hash = await shownHash(live.review, live.event, live.seen);
+  const { toast, ...outcome } = await pressVerdict(heard, { messageId: to, id: live.subject.id, arg: `ok.${hash}` });
+  return { ...outcome, ...(toast !== undefined && { say: { rich: plain(toast) } }) };
+}
+
 /** Sends it back with what was replied. What is written is about the work, so it counts whatever changed since. */
-export async function reasonFor(heard: Heard, live: LiveReview, reason: string): Promise<Outcome> {
+async function reasonFor(heard: Heard, live: LiveReview, reason: string): Promise<Outcome> {
   const standing = await standingOf(heard, live);
   if (typeof standing === "string") return { say: { rich: plain(standing) }, jobs: [again(heard, live)] };
   await judge(heard, standing, "sent_back", reason);

@@ -1,11 +1,15 @@
+import { cleanedText } from "../../../shared/clean.ts";
 import { data } from "../../../shared/telegram/data.ts";
 import { lookJob } from "../../../shared/telegram/look.ts";
 import { keptTask } from "../../../shared/work/find.ts";
 import { answerQuestion, type KeptQuestion, readQuestion } from "../../../shared/work/question.ts";
 import type { Heard, Outcome, Press, Reply } from "../handler.ts";
 import { filled } from "../locales/say.ts";
-import { reasonFor } from "./judged.ts";
+import { judgedBy } from "./judged.ts";
 import { type Live, liveKey, livePut } from "./kept.ts";
+
+/** As much of an answer as is compared; what is kept of one is cleaned too. UTF-16 units. */
+const KEPT = 4_000;
 
 /** A choice: the answer to the question that the button names, whatever message it is under. */
 export const pressChoice: Press = async (heard, { messageId, id, arg }) => {
@@ -22,7 +26,7 @@ export const pressChoice: Press = async (heard, { messageId, id, arg }) => {
 export const replyToLive: Reply = async (heard, { to, text }) => {
   const [live] = await heard.deps.store.read<Live>([liveKey(heard.chat, to)]);
   if (!live) return undefined;
-  if ("review" in live.value) return reasonFor(heard, live.value, text);
+  if ("review" in live.value) return judgedBy(heard, live.value, { to, text });
   const question = (await readQuestion(heard.deps, live.value.event.question))?.value;
   if (!question) return said(heard.look.texts.live.toast.over);
   const { toast } = await answerWith(heard, question, text);
@@ -44,7 +48,7 @@ async function answerWith(heard: Heard, { id }: KeptQuestion, text: string): Pro
 
 function isTheirs(question: KeptQuestion | undefined, { from }: Heard, text: string): boolean {
   const { answer } = question ?? {};
-  return answer !== undefined && answer.by === from.name && answer.text.trim() === text.trim();
+  return answer !== undefined && answer.by === from.name && cleanedText(answer.text, KEPT) === cleanedText(text, KEPT);
 }
 
 /** A message whose number nobody knew (its sending never had an answer) loses its buttons like the others. */

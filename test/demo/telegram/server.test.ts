@@ -92,6 +92,31 @@ describe("refuses what Telegram refuses", () => {
   });
 });
 
+test("refuses links that Telegram refuses, and more bytes of entities than it takes", async () => {
+  const { send } = await createRig();
+  const link = (url: string, offset = 0) => ({ type: "text_link", offset, length: 1, url });
+  for (const url of ["http://localhost:8080/x", "http://plane/x"])
+    expect(await send("a", [link(url)])).toMatchObject({ status: 400, description: expect.stringMatching(/HTTP URL/) });
+  for (const url of ["http://192.168.1.4/x", "http://[::1]/x"])
+    expect(await send("a", [link(url)])).toMatchObject({ ok: true });
+  const many = Array.from({ length: 90 }, (_, n) => link(`https://plane.example.com/${"x".repeat(80)}`, n));
+  expect(await send("a".repeat(90), many)).toMatchObject({ description: "Bad Request: ENTITIES_TOO_LONG" });
+});
+
+test("sends into a topic of a forum only, not into the replies of another group", async () => {
+  const { call, telegram, time } = await createRig();
+  const into = (topic: number) => {
+    time.now += 1_000;
+    return call("sendMessage", { chat_id: GROUP, text: "x", message_thread_id: topic });
+  };
+  await telegram.say(GROUP, 7, "one");
+  expect(await telegram.say(GROUP, 7, "two", { replyTo: 1 })).toMatchObject({ message: { message_thread_id: 1 } });
+  expect(await into(1)).toMatchObject({ description: "Bad Request: message thread not found" });
+  const inTopic = { message: { message_thread_id: 9, is_topic_message: true } };
+  expect(await telegram.say(GROUP, 7, "three", { topic: 9 })).toMatchObject(inTopic);
+  expect(await into(9)).toMatchObject({ ok: true });
+});
+
 test("takes 4,096 units, and marks inside marks", async () => {
   const { send } = await createRig();
   expect(await send("😀".repeat(2_048))).toMatchObject({ ok: true });

@@ -25,6 +25,7 @@ const seen = async ({ store }: Rig) => (await store.scan<ChatMessage>(messages))
 
 test("an answer is sent with its marks and buttons, as a reply in its topic, and the page shows it", async () => {
   const rig = await createRig();
+  rig.telegram.setTopic(CHAT, 3, "open");
   await put(rig.store, notices(1, 1));
   await rig.run();
   await outboxed(rig, "answer:1", answer("Yes or no?", { buttons: BUTTONS, replyTo: 1, topic: 3 }));

@@ -118,6 +118,22 @@ describe("several notices", () => {
     expect(spaces(textOf([...notices(1, 1200), ...other], fr))).toContain("✅ 1 200 tâches terminées dans Onboarding");
   });
 
+  test("of many projects have as many links as Telegram takes in one message", () => {
+    const long = "x".repeat(60);
+    const url = `${PLANE}/${long}/browse/ONB-1/`;
+    const many = Array.from({ length: 30 }, (_, project) =>
+      Array.from({ length: 10 }, (_, n) => {
+        const body = notice(n + 1, { url });
+        return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${project}` } } };
+      }),
+    ).flat();
+    const { text, entities } = message(told(many), en);
+    expect(problemWith(text, entities)).toBeUndefined();
+    expect(entities.length).toBeGreaterThan(20);
+    expect(entities.length).toBeLessThanOrEqual(100);
+    expect(text).toContain("(P20): ONB-1, ONB-2");
+  });
+
   test("too long for lines are counted", () => {
     const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
     const long = Array.from({ length: 10 }, (_, n) =>

@@ -1,5 +1,7 @@
+import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { pollOnce } from "../../../functions/telegram/polling.ts";
+import { updateJob } from "../../../shared/telegram/update-job.ts";
 import { ADA, CHAT, createReach } from "./reaching.ts";
 
 test("what people say is taken once and confirmed to Telegram with the next call", async () => {
@@ -62,4 +64,24 @@ test("stopping ends a call that waits, confirms nothing and lets the next runtim
   await telegram.say(CHAT, ADA, "while nobody listened");
   expect(await pollOnce({ ...deps, stopping: new AbortController().signal }, "next")).toBe(0);
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
+});
+
+test("a call that is over leaves nothing behind that waits for the stop", async () => {
+  const { telegram, deps } = await createReach();
+  for (let n = 0; n < 3; n += 1) {
+    await telegram.say(CHAT, ADA, `${n}`);
+    await pollOnce(deps, "me");
+  }
+  expect(getEventListeners(deps.stopping, "abort")).toEqual([]);
+});
+
+test("what is written as null is not there, as what is left out", () => {
+  const message = {
+    message_id: 3,
+    chat: { id: CHAT, username: null },
+    from: { id: ADA, language_code: null },
+    text: "x",
+  };
+  const update = { update_id: 3, message: { ...message, reply_to_message: null }, callback_query: null };
+  expect(updateJob(update, "c")).toMatchObject({ id: "update:3", lane: `chat:${CHAT}`, body: { update: { message } } });
 });

@@ -48,6 +48,24 @@ describe("a question", () => {
     expect(rig.shown()).toHaveLength(before);
   });
 
+  test("answered with marks that nobody sees is answered all the same, and nobody is said to have been first", async () => {
+    const rig = await createLiveRig();
+    const { question, message } = await asked(rig);
+    const before = rig.shown().length;
+    await rig.reply(message(), "\u200fGreen\u200b,\r\nplease");
+    expect(await answerOf(rig, question.id)).toMatchObject({ text: "Green,\nplease" });
+    expect(rig.shown()).toHaveLength(before);
+  });
+
+  test("is answered by what stands under a picture as well", async () => {
+    const rig = await createLiveRig();
+    const { question, message } = await asked(rig);
+    const as = { text: undefined, caption: "Like this one", photo: [] };
+    await rig.telegram.say(CHAT, ADA, "-", { replyTo: message()?.id ?? 0, as });
+    await rig.hear();
+    expect(await answerOf(rig, question.id)).toMatchObject({ text: "Like this one" });
+  });
+
   test("answered elsewhere shows so, and an old button or a late reply is told kindly who was first", async () => {
     const rig = await createLiveRig();
     const { question, message } = await asked(rig);

@@ -45,6 +45,30 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.comments(item).join()).toContain("Clause 3 is missing");
   });
 
+  test.each(["ok", "OK!", "Approved.", "👍🏽", " ✅ "])(
+    "approved by the reply %j, not sent back for it",
+    async (text) => {
+      const rig = await createLiveRig();
+      const { item, message } = await inReview(rig);
+      await rig.reply(message(), text);
+      expect(rig.inPlane(item).state).toBe("Done");
+      expect(plainly(message())).toContain("✅ Approved by Ada (Telegram)");
+    },
+  );
+
+  test("a reply of approval is of what was shown, and a press is needed where that has changed", async () => {
+    const rig = await createLiveRig();
+    const { key, item, message } = await inReview(rig);
+    rig.plane.editItem(item, { name: "Sign the terms" });
+    for (let n = 0; n < 2; n += 1) {
+      await rig.reply(message(), "ok");
+      expect(plainly(rig.shown().at(-1))).toBe(`${key} has changed since: please look at it again.`);
+      expect(rig.inPlane(item).labels).toContain("review");
+    }
+    await rig.tap(message(), "✅ Approve");
+    expect(rig.inPlane(item).state).toBe("Done");
+  });
+
   test("Send back asks for the reason; a reply gives it", async () => {
     const rig = await createLiveRig();
     const { item, message } = await inReview(rig);

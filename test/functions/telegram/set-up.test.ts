@@ -45,3 +45,11 @@ test("says why it could not be done, and does it when Telegram is back", async (
   await telegram.start();
   expect(await setUpOnce(deps)).toBeUndefined();
 });
+
+test("a menu that is refused keeps the webhook from nothing", async () => {
+  const { deps } = await createReach(PUBLIC);
+  const refused = { kind: "refused", reason: "404 Not Found", lasting: false } as const;
+  const telegram = { ...deps.telegram, commands: async () => refused };
+  expect(await setUpOnce({ ...deps, telegram })).toBe("404 Not Found");
+  expect(await deps.telegram.webhook()).toMatchObject({ url: "https://crew.example.com/webhooks/telegram" });
+});

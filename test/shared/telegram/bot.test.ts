@@ -75,6 +75,13 @@ test("an edit of a message that is not there is told apart", async () => {
   expect(await bot.edit(CHAT, 9, plain("x"))).toMatchObject({ kind: "gone" });
 });
 
+test("what is shown for a moment is cut to what Telegram takes", async () => {
+  const { bot, telegram } = await createRig();
+  const press = await telegram.press(CHAT, 7, 1, "x");
+  expect(await bot.answer("1", "é".repeat(300))).toEqual({ kind: "done" });
+  expect(press.answers).toEqual([`${"é".repeat(199)}…`]);
+});
+
 describe("refusals", () => {
   test("429 says how long to wait", async () => {
     const { bot, telegram } = await createRig();
@@ -93,6 +100,24 @@ describe("refusals", () => {
     const description = "Bad Request: group chat was upgraded to a supergroup chat";
     telegram.meet({ kind: "error", status: 400, description });
     expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+  });
+
+  test.each([
+    "CHAT_SEND_PLAIN_FORBIDDEN",
+    "CHAT_ADMIN_REQUIRED",
+    "CHANNEL_PRIVATE",
+    "USER_BANNED_IN_CHANNEL",
+    "TOPIC_CLOSED",
+  ])("%s is about the chat: a human can mend it", async (description) => {
+    const { bot, telegram } = await createRig();
+    telegram.meet({ kind: "error", status: 400, description: `Bad Request: ${description}` });
+    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+  });
+
+  test("a topic that is closed keeps nothing from the rest of the chat", async () => {
+    const { bot, telegram } = await createRig();
+    telegram.meet({ kind: "error", status: 400, description: "Bad Request: TOPIC_CLOSED" });
+    expect(await bot.send(CHAT, plain("x"), { topic: 3 })).toMatchObject({ kind: "refused", lasting: true });
   });
 
   test("a message that is too long is refused for good", async () => {

@@ -31,6 +31,8 @@ test.each([
   "evil.com",
   "@durov",
   "#tag",
+  "#·tag",
+  "#\u200ctag",
   "$USD",
   "/start",
   "a@b.example",

@@ -39,6 +39,18 @@ test("a link to Plane or our own page is one", () => {
   ]);
 });
 
+test.each(["http://localhost:8080", "http://plane"])(
+  "a link to %s is only its text: Telegram refuses messages with links to a host without a dot",
+  (origin) => {
+    expect(link("x", `${origin}/javisi/browse/ONB-1/`, [origin])).toEqual(plain("x"));
+  },
+);
+
+test("a link to an address is one", () => {
+  for (const origin of ["http://192.168.1.4:8080", "http://[::1]:8080"])
+    expect(link("x", `${origin}/`, [origin]).entities).toMatchObject([{ url: `${origin}/` }]);
+});
+
 describe("cutting", () => {
   test("leaves alone what fits, to the unit", () => {
     const text = plain("a".repeat(4_096));

@@ -68,6 +68,26 @@ describe("who may steer (reliability 17)", () => {
     expect(await rig.ask("/plane@Groundcrew_Bot help")).toContain("/plane status");
   });
 
+  test("what is only passed on is not said by who passes it on", async () => {
+    const rig = await createCommandsRig();
+    const item = rig.task("Mail");
+    await rig.begin();
+    const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER } } };
+    await rig.telegram.say(CHAT, ADA, "/plane cancel ONB-1", { as });
+    await rig.hear();
+    expect(rig.shown()).toEqual([]);
+    expect(rig.inPlane(item).state).toBe("Backlog");
+  });
+
+  test("somebody on the list is heard though the server writes null for what is not there", async () => {
+    const rig = await createCommandsRig();
+    await rig.begin();
+    const as = { reply_to_message: null, message_thread_id: null, forward_origin: null, caption: null };
+    await rig.telegram.say(CHAT, ADA, "/plane help", { as });
+    await rig.hear();
+    expect(rig.shown()).toHaveLength(1);
+  });
+
   test("in a private chat the slash may be left out, and /start is help", async () => {
     const rig = await createCommandsRig({ env: { TELEGRAM_CHAT_ID: String(PRIVATE) }, chats: [PRIVATE] });
     const help = await rig.ask("/start", { chat: PRIVATE });

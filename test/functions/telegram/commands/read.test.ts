@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { keptTask } from "../../../../shared/work/find.ts";
 import { askHuman } from "../../../../shared/work/question.ts";
-import { createCommandsRig, plainly } from "./rig.ts";
+import { CHAT, createCommandsRig, plainly } from "./rig.ts";
 
 describe("NOTIF-06 /plane status", () => {
   test("tells the projects with their bars, who works on what since when, what is blocked and how old it is", async () => {
@@ -222,4 +222,22 @@ test("an answer replies to the question, in its topic", async () => {
   const [answer] = await rig.say("/plane status", { topic: 7 });
   expect(answer).toMatchObject({ topic: 7 });
   expect(answer?.replyTo).toBe(rig.telegram.chat(-100_200).messages.find(({ from }) => from === 4711)?.id);
+});
+
+test("an answer to a command that is a reply goes into the group: only forums have topics", async () => {
+  const rig = await createCommandsRig();
+  await rig.begin();
+  await rig.say("/plane status");
+  const [status] = rig.shown();
+  const [answer] = await rig.say("/plane help", status && { replyTo: status.id });
+  expect(answer).toMatchObject({ text: expect.stringContaining("/plane digest") });
+  expect(await rig.store.dead("outbox")).toEqual([]);
+});
+
+test("an answer that a closed topic does not take keeps no other waiting", async () => {
+  const rig = await createCommandsRig();
+  await rig.begin();
+  rig.telegram.setTopic(CHAT, 7, "closed");
+  expect(await rig.say("/plane status", { topic: 7 })).toEqual([]);
+  expect(await rig.ask("/plane help")).toContain("/plane digest");
 });

@@ -16,6 +16,16 @@ describe("/plane new", () => {
     expect(two).toMatchObject({ name: "Another one" });
   });
 
+  test("a project's name of several words needs no quotation marks, and further lines stay the text", async () => {
+    const rig = await createCommandsRig();
+    const web = rig.plane.addProject({ identifier: "OPS", name: "Web Site" });
+    await rig.begin();
+    expect(await rig.ask("/plane new web  site Write the  guide\n\nWith *care*")).toContain("Write the");
+    const [task] = rig.plane.items(web);
+    expect(task).toMatchObject({ name: "Write the  guide" });
+    expect(task?.description_html).toContain("<em>care</em>");
+  });
+
   test("without a project wakes the Concierge with the request, once", async () => {
     const rig = await createCommandsRig({ agents: WOKEN });
     await rig.begin();
@@ -49,6 +59,16 @@ describe("/plane new", () => {
 });
 
 describe("/plane assign", () => {
+  test("makes the agent's label anew when people deleted it since it was listed", async () => {
+    const rig = await createCommandsRig();
+    const item = rig.task("Mail", "Thot");
+    await rig.begin();
+    const gone = "11111111-2222-4333-8444-555555555555";
+    await rig.deps.cache.setItem(`labels-of:${rig.onb.id}`, { "agent:imhotep": gone });
+    expect(await rig.ask("/plane assign ONB-1 Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(rig.inPlane(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
+  });
+
   test("makes the task one agent's: assignee and label, other labels stay", async () => {
     const rig = await createCommandsRig();
     const item = rig.task("Mail", "Thot", { labels: [rig.plane.addLabel(rig.onb, "code").id] });
