@@ -1,3 +1,4 @@
+import { localUrl } from "../../shared/config/local-url.ts";
 import type { ParsedSettings, Settings } from "../../shared/config.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { createRedact } from "../../shared/redact.ts";
@@ -9,7 +10,7 @@ import { type SkillProbe, skillChecks } from "./openclaw-skill.ts";
 import { planeChecks } from "./plane.ts";
 import { type AskDeps, createAsk } from "./plane-ask.ts";
 import { type Account, seeWebhook, webhookCheck } from "./plane-webhook.ts";
-import { comesBack, localUrl, publicCheck, type RuntimeSeen, runtimeChecks, seeRuntime } from "./runtime.ts";
+import { comesBack, publicCheck, type RuntimeSeen, runtimeChecks, seeRuntime } from "./runtime.ts";
 import { fileChecks, type PrivateFile, settingsChecks } from "./settings.ts";
 import { type StoreSeen, storeChecks } from "./store.ts";
 import { telegramChecks } from "./telegram.ts";
@@ -49,7 +50,8 @@ export async function examine(deps: DoctorDeps): Promise<Findings> {
 }
 
 async function lookAround(deps: DoctorDeps, settings: Settings): Promise<Check[]> {
-  const url = localUrl(settings);
+  // With 0 it chooses its port itself.
+  const url = settings.port === 0 ? undefined : localUrl(settings);
   const seen: RuntimeSeen | undefined = url ? await seeRuntime(deps, url, settings.adminTokens[0]) : undefined;
   const store = storeChecks(await deps.seeStore(settings), seen?.alive === true);
   const runtime =

@@ -1,7 +1,9 @@
+import { cleaned } from "../../shared/clean.ts";
 import { besideSecrets } from "../../shared/config/provision.ts";
 import type { Settings } from "../../shared/config.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 import { type Woken, wokenIn } from "./openclaw.ts";
+import { mcpEntries } from "./openclaw-mcp.ts";
 import { faultOf, isShipped, type SkillFile } from "./skill-file.ts";
 import { type CliAnswer, SKILL, type Verdict, verdictOf } from "./skill-said.ts";
 
@@ -9,6 +11,8 @@ import { type CliAnswer, SKILL, type Verdict, verdictOf } from "./skill-said.ts"
 export interface SkillProbe {
   /** `openclaw skills info` (2026.9: of this agent); undefined when there is no `openclaw` to run. */
   info: (agent: string | undefined) => Promise<CliAnswer | undefined>;
+  /** `openclaw mcp status`; undefined when there is no `openclaw` to run. */
+  mcp: () => Promise<CliAnswer | undefined>;
   /** The file at this path; without one, where OpenClaw keeps skills for all agents. */
   file: (path?: string) => SkillFile;
   /** The skill as it is shipped. */
@@ -17,7 +21,7 @@ export interface SkillProbe {
 
 const NAME = "openclaw skill";
 const COMMAND = `openclaw skills info ${SKILL} --json`;
-const ASK = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`)`;
+const ASK = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
 
 /**
  * Whether OpenClaw has loaded the skill, which its gateway does not tell: asked with its own command where that is on
@@ -28,12 +32,18 @@ export async function skillChecks(probe: SkillProbe, settings: Settings): Promis
   if (woken.length === 0 && settings.openclaw?.url === undefined) return [];
   const agents: (Woken | undefined)[] = woken.length > 0 ? woken : [undefined];
   const told: { agent: Woken | undefined; check: Check }[] = [];
+  let asked: Promise<string[] | undefined> | undefined;
+  const entries = () => {
+    asked ??= probe.mcp().then((said) => mcpEntries(said, settings));
+    return asked;
+  };
   for (const agent of agents) {
     const said = await probe.info(agent?.id);
     if (said === undefined) return [fileCheck(probe, settings, agent)];
     const verdict = verdictOf(said);
     if (verdict.kind === "no agents") return [await withoutAgents(probe, settings, agent)];
-    told.push({ agent, check: foreign(verdictCheck(verdict, probe, settings), agent, settings) });
+    const check = foreign(verdictCheck(verdict, probe, settings), agent, settings);
+    told.push({ agent, check: check.status === "failed" ? overMcp(check, verdict, await entries()) : check });
     // Who does not answer in time for one does not for the next, and each costs the whole limit.
     if (said.kind !== "said") break;
   }
@@ -114,6 +124,21 @@ function loadedCheck(path: string | undefined, probe: SkillProbe, settings: Sett
   if (path === undefined || text === undefined || isShipped(text, probe.shipped))
     return ok(NAME, "loaded and eligible");
   return warning(NAME, `loaded and eligible, but not the one of this version: ${path}`, copyTo(path, settings));
+}
+
+/** 2026.9 hands out the tools over MCP, too: then the skill helps and is no condition. 2026.2 has nothing else. */
+function overMcp(check: Check, verdict: Verdict, entries: string[] | undefined): Check {
+  if (entries === undefined) return check;
+  const { detail, todo = ASK } = check;
+  const [entry] = entries;
+  if (entry === undefined) {
+    const or = "Or give it an MCP entry that leads to Groundcrew's /mcp; `openclaw mcp status` tells of those it has.";
+    return failed(NAME, detail, `${todo} ${or}`);
+  }
+  const name = cleaned(entry, 60);
+  if (verdict.kind === "not found")
+    return ok(NAME, `${detail}, and needs none: its MCP entry ${name} leads to Groundcrew`);
+  return warning(NAME, `${detail}; the tools come over MCP all the same (entry ${name})`, todo);
 }
 
 /** Without OpenClaw's command: what its file tells. That it is in order does not mean that it is loaded. */

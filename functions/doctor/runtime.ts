@@ -36,13 +36,6 @@ export type RuntimeSeen =
   | { alive: true; why: string }
   | { alive: true; health: z.infer<typeof health>; ready?: z.infer<typeof ready>; readyRefused?: string };
 
-/** Where the runtime of these settings listens, asked from its own machine; undefined when it chooses its port itself. */
-export function localUrl({ host, port }: Pick<Settings, "host" | "port">): string | undefined {
-  if (port === 0) return undefined;
-  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${name}:${port}`;
-}
-
 /** Asks `/health`, and `/ready` with an ADMIN_TOKEN. */
 export async function seeRuntime(deps: AskDeps, url: string, adminToken: string | undefined): Promise<RuntimeSeen> {
   const asked = await ask(deps, `${url}/health`);

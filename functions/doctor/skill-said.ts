@@ -4,7 +4,7 @@ import type { Ms } from "../../shared/store/port.ts";
 
 export const SKILL = "plane-bridge";
 
-/** What came of running `openclaw skills info plane-bridge --json`; the texts may be cut off. */
+/** What came of running `openclaw …`; the texts may be cut off. */
 export type CliAnswer =
   | { kind: "said"; code: number | null; out: string; err: string }
   | { kind: "late"; ms: Ms }
@@ -78,7 +78,7 @@ function judge(entry: z.infer<typeof info>): Verdict {
 }
 
 /** The objects in a text, each on one line or as `JSON.stringify` indents it; no more than the first few attempts. */
-function jsonIn(text: string): unknown[] {
+export function jsonIn(text: string): unknown[] {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const starts = lines.flatMap((line, at) => (line.startsWith("{") ? [at] : [])).slice(0, ATTEMPTS);
   return starts.flatMap((at) => {

@@ -6,8 +6,16 @@ export const hashed = async (token: string) => `sha256:${await sha256Hex(token)}
 
 export const bridgeTokenName = (agent: string) => `AGENT_TOKEN_${settingName(agent)}`;
 
-/** A new bridge token beside the one in use; those before that do not count any more. Answers the token. */
-export async function renewBridgeToken(secrets: KeptSecrets, agent: string, newSecret: () => string): Promise<string> {
+/**
+ * A new bridge token beside the one in use; those before that do not count any more. Answers the token. `known` waits
+ * until whoever is asked with it has read its hash: before that the agent would be refused with it.
+ */
+export async function renewBridgeToken(
+  secrets: KeptSecrets,
+  agent: string,
+  newSecret: () => string,
+  known: () => Promise<void> = async () => {},
+): Promise<string> {
   const token = newSecret();
   const name = bridgeTokenName(agent);
   const all = secrets.all(name);
@@ -15,6 +23,7 @@ export async function renewBridgeToken(secrets: KeptSecrets, agent: string, newS
   // First the hash: the agent must not hold a token that is not known yet.
   await secrets.keep(name, [await hashed(token), ...(before ? [before] : [])]);
   try {
+    await known();
     await secrets.keepBridgeToken(agent, token);
   } catch (thrown) {
     // Else the next try would take the token that nobody has for the one in use.

@@ -46,6 +46,8 @@ export interface Context extends ProvisionDeps {
   forget(): void;
   /** Plane as it tells of itself, until `asked` is undefined again: only setting it up changes that. */
   instance: { asked?: Promise<InstanceInfo> | undefined };
+  /** API keys that Plane does not take any more: a plan has only these. */
+  refusedKeys: Set<string>;
   redact(text: string): string;
 }
 
@@ -61,7 +63,7 @@ export async function createContext(deps: ProvisionDeps): Promise<Context> {
   const vault = await openVault(settings, deps.disk, (secret) => void secrets.add(secret));
   const progress = (line: string) => deps.progress(redact(line));
   const wait = (ms: Ms) => {
-    if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s for Plane's rate limit`);
+    if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before Plane is asked again`);
     return deps.wait(ms);
   };
   const store = memoryStore({ clock });
@@ -111,6 +113,7 @@ export async function createContext(deps: ProvisionDeps): Promise<Context> {
     },
     forget: () => read.clear(),
     instance: {},
+    refusedKeys: new Set(),
     redact,
   };
 }

@@ -89,7 +89,7 @@ const OWN = /domain or its subdomain/i;
 /** Why Plane, at its own address, did not take the webhook's; `words` are its own. */
 export function webhookRefusal(
   words: string,
-  { target, plane, isOld }: { target: string; plane: string; isOld: boolean },
+  { target, plane, canAllow }: { target: string; plane: string; canAllow: boolean },
 ): GroundcrewError {
   const { hostname } = new URL(target);
   const isAddress = /^[\d.]+$|:/.test(hostname);
@@ -98,10 +98,10 @@ export function webhookRefusal(
   const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
   const value = hostname.replace(/^\[|\]$/g, "");
   const meanwhile = "Until then changes are found by polling.";
-  const allow = isOld
-    ? "This version of Plane has no variable to allow it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew."
-    : `Set ${variable}=${value} in the environment of Plane's api and worker, start them again, and run the same command; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`;
-  const { why, todo = allow } = reasonOf(words, hostname, { isAddress, isOld });
+  const allow = canAllow
+    ? `Set ${variable}=${value} in the environment of Plane's api and worker, start them again, and run the same command; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
+    : "This version of Plane has no variable to allow it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew.";
+  const { why, todo = allow } = reasonOf(words, hostname, { isAddress, canAllow });
   return new GroundcrewError(
     "forbidden",
     `Plane refuses the webhook's address ${target}: ${why} ("${words}"). ${todo} ${meanwhile}`,
@@ -112,7 +112,7 @@ export function webhookRefusal(
 function reasonOf(
   words: string,
   hostname: string,
-  { isAddress, isOld }: { isAddress: boolean; isOld: boolean },
+  { isAddress, canAllow }: { isAddress: boolean; canAllow: boolean },
 ): { why: string; todo?: string } {
   if (OWN.test(words)) return { why: "it is on Plane's own host or below it" };
   if (!isAddress && !hostname.includes(".") && hostname !== "localhost")
@@ -120,7 +120,7 @@ function reasonOf(
       why: "its host's name has no dot",
       todo:
         `Give Groundcrew a name with one where Plane looks it up (in Docker a network alias such as ${hostname}.internal) and ` +
-        `set PLANE_WEBHOOK_TARGET to that${isOld ? "." : `, and WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.`}`,
+        `set PLANE_WEBHOOK_TARGET to that${canAllow ? `, and WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.` : "."}`,
     };
   if (/could not be resolved|No IP addresses/i.test(words))
     return {

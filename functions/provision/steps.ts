@@ -70,6 +70,8 @@ function everything(settings: ProvisionSettings): Step[] {
     human,
     ...agents,
   ];
+  const workers = settings.agents.filter(({ role }) => role !== "concierge").slice(0, 2);
+  const owners = [...workers.map((worker) => personOf(worker).step), ...(isAdmin ? [] : [human.step])];
   return [
     plane,
     admin,
@@ -85,7 +87,7 @@ function everything(settings: ProvisionSettings): Step[] {
     states,
     labels,
     members(everybody),
-    tasks,
+    tasks(owners),
     telegram,
     ...settings.agents.map(({ name }) => bridgeToken(name)),
     adminToken,

@@ -1,8 +1,9 @@
 import { examine, type Findings } from "../../functions/doctor/examine.ts";
 import { asJson, asText } from "../../functions/doctor/report.ts";
+import { SECRETS_FILE } from "../../shared/config/environment.ts";
 import { parseSettings } from "../../shared/config.ts";
 import { files } from "../node/files.ts";
-import { accountIn, privateFiles } from "./files.ts";
+import { accountIn, privateFiles, webhookTargetIn } from "./files.ts";
 import { createSkillProbe } from "./skill.ts";
 import { seeStore } from "./store.ts";
 
@@ -19,18 +20,21 @@ interface World {
 export async function run(args: readonly string[], { env, out, err }: World): Promise<number> {
   const unknown = args.find((arg) => arg !== "--json");
   if (unknown !== undefined) {
-    err("Usage: npm run doctor [-- --json]\n");
+    const message = "Usage: npm run doctor, or npm run --silent doctor -- --json";
+    err(`${message}\n`);
+    if (args.includes("--json"))
+      out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
     return EXIT.usage;
   }
   const parsed = parseSettings(env, files);
-  const secretsFile = parsed.ok ? parsed.settings.secretsFile : env["SECRETS_FILE"] || "data/secrets.json";
+  const secretsFile = parsed.ok ? parsed.settings.secretsFile : env["SECRETS_FILE"]?.trim() || SECRETS_FILE;
   const findings = await examine({
     parsed,
     seeStore,
     skill: createSkillProbe(env),
     files: privateFiles(secretsFile),
     account: accountIn(env, secretsFile),
-    webhookTarget: env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined,
+    webhookTarget: webhookTargetIn(env),
     fetch: (input, init) => fetch(input, init),
     clock: Date.now,
   });

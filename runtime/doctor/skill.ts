@@ -31,15 +31,19 @@ const PASSED = [
 /** Looks for the skill with the `openclaw` on this environment's PATH, and in its folders. */
 export function createSkillProbe(env: Env, { limit = LIMIT_MS }: { limit?: Ms } = {}): SkillProbe {
   const home = homeOf(env);
+  async function ask(args: readonly string[]): Promise<CliAnswer | undefined> {
+    const program = onPath("openclaw", env["PATH"]);
+    if (program === undefined) return undefined;
+    const started = run(program, args, env, limit);
+    return started.catch((thrown: unknown): CliAnswer => ({ kind: "not started", why: messageOf(thrown) }));
+  }
   return {
-    async info(agent) {
-      const program = onPath("openclaw", env["PATH"]);
-      if (program === undefined) return undefined;
+    info(agent) {
       // An id that looks like an option would be taken for one.
       const of = agent === undefined || agent.startsWith("-") ? [] : ["--agent", agent];
-      const started = run(program, ["skills", "info", SKILL, "--json", ...of], env, limit);
-      return started.catch((thrown: unknown): CliAnswer => ({ kind: "not started", why: messageOf(thrown) }));
+      return ask(["skills", "info", SKILL, "--json", ...of]);
     },
+    mcp: () => ask(["mcp", "status", "--json"]),
     file: (path = join(home ?? "~/.openclaw", "skills", SKILL, "SKILL.md")) => ({
       path,
       home: home !== undefined && existsSync(home),

@@ -29,6 +29,8 @@ PLANE_ADMIN_EMAIL at least).
   --retire         end what --rotate has left valid
   --wait <s>       how long Plane may take to come up (300)
 
+With --json and --print-env say \`npm run --silent provision -- …\`: else npm's own lines stand before the answer.
+
 Ends with 0 when all holds, 1 when something failed or was not agreed to, 2 when the command is wrong, 78 when a
 setting needs attention.
 `;

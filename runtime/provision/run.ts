@@ -26,10 +26,11 @@ export interface World extends Omit<ProvisionDeps, "settings" | "progress" | "pa
 
 /** Runs `provision` with these arguments; answers its exit code. */
 export async function run(args: readonly string[], world: World): Promise<number> {
-  const { out, err } = world;
+  const { out } = world;
   const options = optionsIn(args);
   if ("wrong" in options) {
-    err(`provision: ${options.wrong}\n\n${USAGE}`);
+    // What cannot be understood may have asked for JSON all the same.
+    refusal({ json: args.includes("--json") }, world)("usage", `provision: ${options.wrong}\n`, `\n${USAGE}`);
     return EXIT.usage;
   }
   if (options.help) {
@@ -67,9 +68,10 @@ async function carryOut(context: Context, steps: readonly Step[], options: Optio
   const tell = (text: string) => (options.json || options.printEnv ? world.err : world.out)(forTerminal(text));
   const refuse = refusal(options, { ...world, err: tell });
   const planned = await plan(context, steps);
-  if (!options.json) tell(planText(planned, context.settings));
   const idle = planned.changed === 0 || options.dryRun;
-  if (!idle && !options.yes) {
+  const asks = !idle && !options.yes;
+  if (!options.json || asks) tell(planText(planned, context.settings));
+  if (asks) {
     if (!world.ask) {
       const how = "Look at the plan with --dry-run, then add --yes.";
       refuse("unconfirmed", `Nothing was done: there is no terminal to ask at. ${how}`);
@@ -87,10 +89,10 @@ async function carryOut(context: Context, steps: readonly Step[], options: Optio
   return exitOf(report);
 }
 
-/** Tells people why nothing was done, and a program that asked for JSON as well. */
-function refusal({ json }: Options, { out, err }: Pick<World, "out" | "err">) {
-  return (code: string, message: string) => {
-    err(message);
+/** Tells people why nothing was done, and a program that asked for JSON as well; `help` is for people alone. */
+function refusal({ json }: Pick<Options, "json">, { out, err }: Pick<World, "out" | "err">) {
+  return (code: string, message: string, help = "") => {
+    err(message + help);
     if (json) out(asJson({ steps: [], changed: 0, error: { code, message: message.trim() } }));
   };
 }

@@ -41,6 +41,7 @@ const wakeSchema = z.discriminatedUnion("kind", [
 const agentSchema = z.strictObject({
   name: z
     .string()
+    .trim()
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
     .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'"),
   email: z.email().describe("the e-mail address of the agent's Plane account"),

@@ -6,9 +6,18 @@ export interface Problem {
   wanted: string;
 }
 
-/** What a setting holds, for people: quoted, cut at 100 characters, without the credentials a URL may carry. */
+/**
+ * What a setting holds, for people: quoted, cut at 100 characters, without the credentials a URL may carry. Of what has
+ * parts only their names: one of them may be a secret.
+ */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";
-  const text = (JSON.stringify(value) ?? typeof value).replace(/\/\/[^/\s]*@/g, "//…@");
+  const text = shapeOf(value) ?? (JSON.stringify(value) ?? typeof value).replace(/\/\/[^\s"]*@/g, "//…@");
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+function shapeOf(value: unknown): string | undefined {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value !== "object" || value === null) return undefined;
+  return `an object with ${Object.keys(value).join(", ") || "nothing in it"}`;
 }

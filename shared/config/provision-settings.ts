@@ -1,5 +1,6 @@
 import { readParts, type Settings } from "../config.ts";
 import { type Agent, parseFile } from "./file.ts";
+import { localUrl } from "./local-url.ts";
 import { type Problem, shown } from "./problem.ts";
 import { besideSecrets, PROVISION_LOCK, PROVISION_ONLY, type ProvisionChoice, provisionSchema } from "./provision.ts";
 import { type Files, givenSecrets, type Secrets } from "./secrets.ts";
@@ -74,7 +75,7 @@ export function parseProvision(given: Record<string, string | undefined>, files:
     agents,
     ...(file.agents.length === 0 && { configFile: { path, exists: files.read(path) !== undefined } }),
     ...(webhookTarget && { webhookTarget }),
-    address: plain.PUBLIC_URL ?? `http://${plain.HOST}:${plain.PORT}`,
+    address: plain.PUBLIC_URL ?? localUrl({ host: plain.HOST, port: plain.PORT }),
     states: file.states,
     ...(hasBot && { telegram: settle(plain, secrets, file, { plane: true, telegram: true }) }),
     secretsFile: plain.SECRETS_FILE,

@@ -21,20 +21,21 @@ export function apiKey(key: Key, needs: readonly string[], name: string): Step {
           `Plane does not take the ${key.name} of the environment: put a new one there, or take it out and one is made.`,
         );
       if (isGiven) return "given";
-      return owner?.toLowerCase() === key.email.toLowerCase() ? "works" : "refused";
+      if (owner?.toLowerCase() === key.email.toLowerCase()) return "works";
+      if (owner !== undefined) return "another's";
+      context.refusedKeys.add(value);
+      return "refused";
     },
     decide(found): Decision {
       if (found === "works" || found === "given")
         return { actions: [], note: `${key.name} works${found === "given" ? " (from the environment)" : ""}` };
+      const why = {
+        absent: "",
+        refused: ", because Plane refuses the old one",
+        "another's": ", because the old one is another account's",
+      }[found];
       const is = found === "absent" ? ("created" as const) : ("changed" as const);
-      return {
-        actions: [
-          {
-            is,
-            detail: `${key.name}, of ${key.email}${is === "changed" ? ", because Plane refuses the old one" : ""}`,
-          },
-        ],
-      };
+      return { actions: [{ is, detail: `${key.name}, of ${key.email}${why}` }] };
     },
     async act(context) {
       const session = await context.sessions.as(key.email);
@@ -50,7 +51,13 @@ async function ownerOf(context: Context, key: string): Promise<string | undefine
     const client = await context.client(key);
     return (await client.call(users.me)).data.email ?? "";
   } catch (thrown) {
-    if (thrown instanceof PlaneAuthError && thrown.reason === "key") return undefined;
-    throw thrown;
+    if (!(thrown instanceof PlaneAuthError && thrown.reason === "key")) throw thrown;
+    // Plane answers 403 to a key it does not know, and 401 where it has seen none.
+    if (thrown.status !== 401) return undefined;
+    throw new GroundcrewError(
+      "forbidden",
+      `Something in front of Plane at ${context.settings.plane.url} does not let the X-Api-Key header through, or wants a sign-in of its own (401): let it pass, or set PLANE_URL to Plane's own address. No key was replaced.`,
+      { cause: thrown },
+    );
   }
 }

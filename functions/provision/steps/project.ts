@@ -83,20 +83,29 @@ export const project = step({
     const { project: wanted } = context.settings;
     if (wanted === false || seen.kind === "not wanted") return;
     const made =
-      action.is === "created" ? await create(client, { ...wanted, ...MARK }) : needed(seen.found, "The project");
+      action.is === "created"
+        ? await create(context, client, { ...wanted, ...MARK })
+        : needed(seen.found, "The project");
     // Plane switches pages on by itself, whatever a create says.
     await client.call(unread(projectFeatures.update), { params: { project: made.id }, json: FEATURES });
   },
 });
 
-async function create(client: PlaneClient, json: { name: string; identifier: string }): Promise<{ id: string }> {
+async function create(
+  context: Context,
+  client: PlaneClient,
+  json: { name: string; identifier: string },
+): Promise<{ id: string }> {
   try {
     return (await client.call(projectFeatures.create, { json })).data;
   } catch (thrown) {
+    if (!(thrown instanceof PlaneConflictError)) throw thrown;
+    // The first try may have been done and not answered.
+    context.forget();
+    const { project: made } = await listed(context);
+    if (made) return made;
     // A secret project of others is in no list of ours, and a deleted one keeps its identifier for a while.
-    if (thrown instanceof PlaneConflictError)
-      throw notOurs(`${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`);
-    throw thrown;
+    throw notOurs(`${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`);
   }
 }
 

@@ -30,9 +30,14 @@ export function instanceInfo(context: Context): Promise<InstanceInfo> {
   return instance.asked;
 }
 
-/** v1.2 and older have no relations and no variable that allows webhook addresses. */
+/** v1.2 and older have no relations. */
 export async function isOld(context: Context): Promise<boolean> {
   return /^v?(?:0|1\.[0-2])(?:\.|$)/.test((await instanceInfo(context)).instance.current_version);
+}
+
+/** v1.3.0 and older have no variable that allows webhook addresses. */
+export async function canAllow(context: Context): Promise<boolean> {
+  return !/^v?(?:0|1\.[0-2]|1\.3\.0)(?:[.-]|$)/.test((await instanceInfo(context)).instance.current_version);
 }
 
 /** The administrator's session; undefined as long as nobody has set this Plane up. */
@@ -78,10 +83,10 @@ export function people(context: Context) {
 
 const isActive = ({ is_active }: { is_active: boolean }) => is_active;
 
-/** The public API as Groundcrew itself; undefined as long as it has no key. */
+/** The public API as Groundcrew itself; undefined as long as it has no key that Plane takes. */
 export async function ownClient(context: Context): Promise<PlaneClient | undefined> {
   const key = context.vault.first(OWN_KEY);
-  return key === undefined ? undefined : context.client(key);
+  return key === undefined || context.refusedKeys.has(key) ? undefined : context.client(key);
 }
 
 /** What an earlier step has seen to. */

@@ -1,5 +1,6 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { webhooks } from "../../../shared/plane/app/webhooks.ts";
+import type { Ms } from "../../../shared/store/port.ts";
 import { bridgeTokenName, renewBridgeToken } from "../bridge-tokens.ts";
 import type { Context } from "../context.ts";
 import { type Step, step } from "../step.ts";
@@ -8,6 +9,9 @@ import { needed, ourWorkspace } from "./reading.ts";
 import { findWebhook, WEBHOOK_SECRET } from "./webhook.ts";
 
 const NEEDS = ["administrator"];
+
+/** Within this the runtime has read SECRETS_FILE again: it looks every two seconds. */
+const KNOWN_MS: Ms = 4_000;
 
 function refuseGiven({ vault }: Context, secret: string) {
   if (vault.isGiven(secret))
@@ -58,8 +62,8 @@ export function rotateBridgeToken(agent: string): Step {
         { is: "changed" as const, detail: "a new one; the one before is valid until the next rotation or --retire" },
       ],
     }),
-    async act({ vault, newSecret }) {
-      await renewBridgeToken(vault, agent, newSecret);
+    async act({ vault, newSecret, wait }) {
+      await renewBridgeToken(vault, agent, newSecret, () => wait(KNOWN_MS));
     },
   });
 }

@@ -4,7 +4,7 @@ import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/err
 import type { Context } from "../context.ts";
 import { webhookRefusal } from "../refusals.ts";
 import { step } from "../step.ts";
-import { isOld, needed, ourWorkspace } from "./reading.ts";
+import { canAllow, needed, ourWorkspace } from "./reading.ts";
 
 export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 
@@ -93,5 +93,5 @@ async function told(context: Context, thrown: unknown): Promise<unknown> {
     );
   const words = thrown instanceof PlaneInvalidError ? thrown.fields["url"]?.join(" ") : undefined;
   if (words === undefined) return thrown;
-  return webhookRefusal(words, { target: webhookTarget, plane: plane.url, isOld: await isOld(context) });
+  return webhookRefusal(words, { target: webhookTarget, plane: plane.url, canAllow: await canAllow(context) });
 }

@@ -19,12 +19,12 @@ describe("The doctor looks at Plane", () => {
     expect(about(findings, "agent Imhotep")).toContain("ok: ");
   });
 
-  it("costs four requests of the key's quota, and one of each agent's", async () => {
+  it("costs three requests of the key's quota, and two of each agent's", async () => {
     const { look, plane, ada, imhotep } = await createSetUp();
     await look();
     const owners = plane.ledger.requests.filter(({ api }) => api).map(({ owner }) => owner);
     expect(owners.filter((id) => id === ada.id)).toHaveLength(3);
-    expect(owners.filter((id) => id === imhotep.id)).toHaveLength(1);
+    expect(owners.filter((id) => id === imhotep.id)).toHaveLength(2);
   });
 
   it("and says of v1.2.x what it lacks, as a warning", async () => {
@@ -101,6 +101,14 @@ describe("The doctor looks at Plane's webhook", () => {
     expect(about(await look(), "plane webhook")).toMatch(/^failed: Plane has none .*\(1 for other addresses\)/);
   });
 
+  it("and says what it found of it although Plane's list of past calls cannot be had", async () => {
+    const { look, plane, webhook } = await createSetUp();
+    plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>too slow</html>" });
+    expect(about(await look(), "plane webhook")).toBe(`ok: ${TARGET} is switched on`);
+    plane.setWebhookActive(webhook, false);
+    expect(about(await look(), "plane webhook")).toMatch(/^failed: .*switched off/);
+  });
+
   it("and without a person's account says where a person looks", async () => {
     const { look, extra } = await createSetUp();
     delete extra.account;
@@ -145,6 +153,34 @@ describe("The doctor looks at each agent's account", () => {
     expect(about(await look(), "agent Thot")).toBe(
       "failed: thot@javisi.local.test is no member of javisi: no task can be given to it",
     );
+  });
+
+  /** The list of projects, as Plane shows it to Imhotep alone. */
+  function shownToImhotep(env: Record<string, string>, answer: (real: Response) => Response | Promise<Response>) {
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      const real = await globalThis.fetch(input, init);
+      const isIts = new Headers(init?.headers).get("x-api-key") === env["PLANE_API_KEY_IMHOTEP"];
+      return isIts && String(input).includes("/projects/") ? answer(real) : real;
+    };
+    return fetch;
+  }
+
+  it("and says that it was removed from the workspace, whose list goes on naming it", async () => {
+    const { look, env, extra } = await createSetUp();
+    const body = '{"detail":"You do not have permission to perform this action."}';
+    extra.fetch = shownToImhotep(env, () => new Response(body, { status: 403 }));
+    expect(about(await look(), "agent Imhotep")).toBe(
+      "failed: imhotep@javisi.local.test was removed from javisi: its key opens nothing there",
+    );
+  });
+
+  it("and says that it is in none of the projects", async () => {
+    const { look, env, extra } = await createSetUp();
+    extra.fetch = shownToImhotep(
+      env,
+      async (real) => new Response((await real.text()).replaceAll('"is_member":true', '"is_member":false')),
+    );
+    expect(about(await look(), "agent Imhotep")).toBe("warning: is in none of the projects: it can work on no task");
   });
 
   it("and says that it has no key, or no bridge token, of its own", async () => {

@@ -14,6 +14,7 @@ export const BOT = "1000:marked-secret-bot";
 /** A machine without OpenClaw. */
 export const NO_OPENCLAW: SkillProbe = {
   info: async () => undefined,
+  mcp: async () => undefined,
   file: (path = "/home/ada/.openclaw/skills/plane-bridge/SKILL.md") => ({ path, home: false, text: undefined }),
   shipped: "",
 };

@@ -103,6 +103,21 @@ test("at a terminal it asks, and no is no", async () => {
   expect(asked).toHaveLength(2);
 });
 
+test("who is asked has seen the plan, also where standard output is for a program", async () => {
+  const crew = await rig();
+  const seen: string[] = [];
+  const { out, err } = await crew.provision(["--json"], {
+    err: (text) => void seen.push(text),
+    ask: async () => {
+      seen.push("asked");
+      return false;
+    },
+  });
+  expect(err).toBe("");
+  expect(seen.slice(0, seen.indexOf("asked")).join("")).toContain("create  administrator: set this Plane up");
+  expect(JSON.parse(out)).toMatchObject({ error: { code: "unconfirmed" } });
+});
+
 test("the runtime starts with what provision leaves, the ten agents included", async () => {
   const crew = await rig({ config: false });
   expect(await crew.report()).toMatchObject({ exit: 0, failed: [] });

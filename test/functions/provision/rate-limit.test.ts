@@ -7,7 +7,7 @@ test("429: waits as long as Plane asks, and goes on", async () => {
   const { exit, err } = await crew.report();
   expect(exit).toBe(0);
   expect(crew.waits.filter((ms) => ms === 30_000)).toHaveLength(2);
-  expect(err).toContain("waiting 30 s for Plane's rate limit");
+  expect(err).toContain("waiting 30 s before Plane is asked again");
 });
 
 test("429 that asks for too long: says when to come back", async () => {

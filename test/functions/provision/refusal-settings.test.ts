@@ -34,6 +34,24 @@ test("an option that is not known ends with 2 and does not repeat its value", as
   expect(err).not.toContain("marked-secret");
 });
 
+test("a command that is wrong is told to a program, too", async () => {
+  const crew = await rig();
+  for (const args of [
+    ["--json", "--password=marked-secret"],
+    ["--json", "--wait", "soon"],
+    ["--json", "--print-env"],
+  ]) {
+    const { exit, out, err } = await crew.provision(args);
+    expect(exit).toBe(2);
+    expect(JSON.parse(out)).toEqual({
+      steps: [],
+      changed: 0,
+      error: { code: "usage", message: err.split("\n")[0] },
+    });
+    expect(out).not.toContain("marked-secret");
+  }
+});
+
 const AGENT = { name: "Thot", email: "thot@javisi.local" };
 
 test.each([
@@ -62,6 +80,7 @@ test.each([
   ["a workspace that Plane's own pages cannot serve", {}, { PLANE_WORKSPACE: "my-instances" }, 'without "instances"'],
   ["a workspace with a slash", {}, { PLANE_WORKSPACE: "a/b" }, "PLANE_WORKSPACE"],
   ["Plane's address with a password", {}, { PLANE_URL: "https://ada:marked@plane.example.com" }, "PLANE_URL"],
+  ["the same with a slash in the password", {}, { PLANE_URL: "https://ada:marked/1@plane.example.com" }, "PLANE_URL"],
   ["SECRETS_FILE over the settings", {}, { SECRETS_FILE: "x/groundcrew.json" }, "a name other than"],
   ["SECRETS_FILE over provision's own", {}, { SECRETS_FILE: "x/provision-secrets.json" }, "a name other than"],
 ])("%s: ends with 78, and nothing is asked or written", async (_, config, env, told) => {

@@ -36,10 +36,17 @@ test("an agent's address that somebody has already: asks for its password or key
   crew.plane.addUser({ name: "Thot", email: "thot@javisi.local", password: "their-Own-pass-1" });
   const { detail, failed } = await crew.report();
   expect(detail("account Thot")).toContain("Plane has an account thot@javisi.local already");
-  expect(failed.map(({ name }) => name)).toEqual(["account Thot", "API key Thot"]);
+  expect(failed.map(({ name }) => name)).toEqual(["account Thot", "API key Thot", "sample tasks"]);
   const notes = crew.notes();
   notes.accounts["thot@javisi.local"] = { password: "their-Own-pass-1" };
   crew.files.set(NOTES, { text: JSON.stringify(notes), mode: 0o600 });
   expect((await crew.report()).failed).toEqual([]);
-  expect((await stateOf(crew)).members).toContain("thot@javisi.local 15 thot");
+  const { members, items } = await stateOf(crew);
+  expect(members).toContain("thot@javisi.local 15 thot");
+  // What is made for somebody waits for them: later runs leave it alone.
+  expect(items.map(({ assignees }) => assignees)).toEqual([
+    ["thot@javisi.local"],
+    ["imhotep@javisi.local"],
+    ["ada@example.test"],
+  ]);
 });

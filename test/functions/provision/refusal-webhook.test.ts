@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { altered } from "./in-use.ts";
 import { rig } from "./rig.ts";
 
 test("a webhook to a private address: names the variable of Plane to set, with its value", async () => {
@@ -47,6 +48,16 @@ test("a webhook to Plane's own host is told apart from a private address", async
   const said = (await crew.report()).detail("webhook");
   expect(said).toContain("it is on Plane's own host or below it");
   expect(said).toContain("WEBHOOK_ALLOWED_HOSTS=crew.example.com");
+});
+
+test("v1.3.0 refuses private addresses and has no variable to allow one", async () => {
+  const crew = await rig({ env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" } });
+  const fetch = altered("/api/instances/", (body) =>
+    body.replace('"current_version":"1.3.1"', '"current_version":"1.3.0"'),
+  );
+  const said = (await crew.report(["--yes"], { fetch })).detail("webhook");
+  expect(said).toContain("This version of Plane has no variable to allow it (v1.3.1 has)");
+  expect(said).not.toContain("WEBHOOK_ALLOWED");
 });
 
 test("v1.2.x has no such variable: says to set another address", async () => {

@@ -57,6 +57,71 @@ test("a key that Plane has forgotten is made anew", async () => {
   expect((await stateOf(crew)).tokens["thot@javisi.local"]).toEqual(["groundcrew Thot"]);
 });
 
+test("Groundcrew's own key that Plane has forgotten: the plan says that one is made, and that nothing is in its way", async () => {
+  const crew = await rig();
+  await crew.provision();
+  crew.plane.revokeKey(text(crew.secrets()["PLANE_API_KEY"]));
+  const planned = await crew.report(["--dry-run"]);
+  expect(planned.failed).toEqual([]);
+  expect(planned.detail("groundcrew's API key")).toContain("because Plane refuses the old one");
+  expect(planned.exit).toBe(0);
+  expect(await crew.report()).toMatchObject({ changed: 1, failed: [] });
+});
+
+test("keys that are lost on their way are not taken for refused ones: nothing is replaced, and it is said", async () => {
+  const crew = await rig();
+  await crew.provision();
+  const kept = crew.secrets();
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.delete("x-api-key");
+    return globalThis.fetch(input, { ...init, headers });
+  };
+  const { exit, changed, detail } = await crew.report(["--yes"], { fetch });
+  expect({ exit, changed }).toEqual({ exit: 1, changed: 0 });
+  expect(detail("API key Thot")).toContain("does not let the X-Api-Key header through");
+  expect(crew.secrets()).toEqual(kept);
+  expect(await crew.report()).toMatchObject({ changed: 0, failed: [] });
+});
+
+test("a key that is another account's is told apart from one that Plane refuses", async () => {
+  const crew = await rig();
+  await crew.provision();
+  const kept = { ...crew.secrets(), PLANE_API_KEY_THOT: text(crew.secrets()["PLANE_API_KEY_IMHOTEP"]) };
+  crew.files.set("data/secrets.json", { text: JSON.stringify(kept), mode: 0o600 });
+  const { changed, detail } = await crew.report();
+  expect({ changed, detail: detail("API key Thot") }).toEqual({
+    changed: 1,
+    detail: "PLANE_API_KEY_THOT, of thot@javisi.local, because the old one is another account's",
+  });
+  expect(crew.secrets()["PLANE_API_KEY_IMHOTEP"]).toBe(kept.PLANE_API_KEY_THOT);
+});
+
+test("a Plane that was made anew gets its team again, from what was kept of the old one", async () => {
+  const old = await rig();
+  await old.provision();
+  const crew = await rig();
+  for (const [path, file] of old.files) crew.files.set(path, file);
+  expect((await crew.report(["--dry-run"])).failed).toEqual([]);
+  expect((await crew.report()).failed).toEqual([]);
+  expect(await crew.report()).toMatchObject({ changed: 0, failed: [] });
+});
+
+test("a project whose making was done and not answered is ours, and nobody is told to choose another name", async () => {
+  const crew = await rig();
+  let lost = 0;
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (lost > 0 || init?.method !== "POST" || !String(input).endsWith("/projects/")) return answer;
+    lost += 1;
+    return new Response('{"error":"Something went wrong please try again later"}', { status: 500 });
+  };
+  expect((await crew.report(["--yes"], { fetch })).failed).toEqual([]);
+  expect(lost).toBe(1);
+  expect((await stateOf(crew)).project).toMatchObject({ name: "Onboarding", page_view: false });
+  expect(await crew.report()).toMatchObject({ changed: 0, failed: [] });
+});
+
 test("a token that somebody has given the same label by hand is not taken for ours", async () => {
   const crew = await rig();
   await crew.provision();

@@ -44,6 +44,21 @@ test("AUTH-04 an agent's key and bridge token are replaced by one command; the o
   expect(await crew.report()).toMatchObject({ changed: 0 });
 });
 
+test("AUTH-04 an agent is given its new bridge token when the runtime has had time to know it, not before", async () => {
+  const crew = await provisioned();
+  const file = "data/agents/thot/token";
+  const before = crew.files.get(file)?.text;
+  const waited: { ms: number; hashes: number; token: string | undefined }[] = [];
+  const wait = async (ms: number) => {
+    waited.push({ ms, hashes: list(crew.secrets()["AGENT_TOKEN_THOT"]).length, token: crew.files.get(file)?.text });
+  };
+  await crew.provision(["--yes", "--rotate", "thot"], { wait });
+  // The runtime looks every two seconds whether SECRETS_FILE is another.
+  expect(waited).toEqual([{ ms: expect.any(Number), hashes: 2, token: before }]);
+  expect(waited[0]?.ms).toBeGreaterThan(2_000);
+  expect(crew.files.get(file)?.text).not.toBe(before);
+});
+
 test("AUTH-04 rotating again retires what the last rotation left", async () => {
   const crew = await provisioned();
   const first = list(crew.secrets()["PLANE_API_KEY_THOT"])[0] ?? "";

@@ -171,3 +171,11 @@ test("somebody who has accepted by the link in the letter is in by signing in, w
   expect((await crew.report(["--yes"], { fetch })).failed).toEqual([]);
   expect((await stateOf(crew)).members).toContain("thot@javisi.local 15 Thot");
 });
+
+test("a blank after an agent's name is no part of it: a second run changes nothing", async () => {
+  const agents = TEAM.map((agent) => ({ ...agent, name: `${agent.name} ` }));
+  const crew = await rig({ config: { agents } });
+  expect((await crew.report()).failed).toEqual([]);
+  expect((await stateOf(crew)).members).toContain("thot@javisi.local 15 Thot");
+  expect([...crew.files.keys()]).toContain("data/agents/thot/token");
+});

@@ -101,6 +101,13 @@ describe("npm run doctor", () => {
     const { exit, out, err } = await doctor({}, "--verbose");
     expect([exit, out]).toEqual([64, ""]);
     expect(err).toContain("Usage");
+    const asked = await doctor({}, "--json", "--verbose");
+    expect(asked.exit).toBe(64);
+    expect(JSON.parse(asked.out)).toEqual({
+      checks: [],
+      ok: false,
+      error: { code: "usage", message: asked.err.trim() },
+    });
   });
 
   it("shows no secret, whatever is wrong", async () => {
@@ -137,6 +144,17 @@ describe("npm run doctor", () => {
     const notes = { accounts: { [ada.email]: { password: PASSWORD, made: true } } };
     writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
     const more = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
+    expect(await found({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
+  });
+
+  it("reads the password from a file as provisioning does, and the address as provisioning has told it to Plane", async () => {
+    const { env, folder, ada } = await inFolder();
+    writeFileSync(join(folder, "password"), `${PASSWORD}\n`, { mode: 0o600 });
+    const more = {
+      PLANE_ADMIN_EMAIL: ada.email,
+      PLANE_ADMIN_PASSWORD_FILE: join(folder, "password"),
+      PLANE_WEBHOOK_TARGET: " https://Crew.example.test:443/webhooks/plane/ ",
+    };
     expect(await found({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
   });
 

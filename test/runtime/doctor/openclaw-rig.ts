@@ -19,11 +19,22 @@ const recordings = z.array(
 
 /** What a real OpenClaw of this version answered to `skills info plane-bridge --json`. */
 export function recordedInfo(version: string): Record<string, unknown> {
+  return recorded("skills info, eligible", version);
+}
+
+function recorded(name: string, version: string): Record<string, unknown> {
   const file = new URL("../../fixtures/openclaw-contract/recordings.json", import.meta.url);
   const all = recordings.parse(JSON.parse(readFileSync(file, "utf8")));
-  const found = all.find((one) => one.name === "skills info, eligible" && one.version === version);
-  if (!found?.response.output) throw new Error(`no recording of ${version}`);
+  const found = all.find((one) => one.name === name && one.version === version);
+  if (!found?.response.output) throw new Error(`no recording of ${name} of ${version}`);
   return found.response.output;
+}
+
+/** What a real OpenClaw 2026.9 answered to `mcp status --json`, its one entry changed so. */
+export function recordedMcp(change: Record<string, unknown> = {}): Record<string, unknown> {
+  const status = recorded("mcp status", "2026.9.6");
+  const [entry] = z.array(z.record(z.string(), z.unknown())).parse(status["servers"]);
+  return { ...status, servers: [{ ...entry, name: "groundcrew", launch: "http://127.0.0.1:8787/mcp", ...change }] };
 }
 
 /** A machine with a home folder of its own, and perhaps an `openclaw` on its PATH: a shell script with this body. */

@@ -5,7 +5,7 @@ import { createMachine, SHIPPED, said } from "./openclaw-rig.ts";
 describe("Without an openclaw to ask the doctor looks for the skill's file", () => {
   it("and says which command tells, where there is nothing of OpenClaw", async () => {
     expect(said(await createMachine().look({ url: "http://openclaw:18789" }))).toBe(
-      "warning: not seen from here: no `openclaw` to ask, and none of its folders → Where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`).",
+      "warning: not seen from here: no `openclaw` to ask, and none of its folders → Where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
     );
   });
 

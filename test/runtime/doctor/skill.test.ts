@@ -77,6 +77,7 @@ ${saying(recordedInfo("2026.9.6"))}`);
     expect(machine.calls()).toEqual([
       "skills info plane-bridge --json --agent imhotep",
       "skills info plane-bridge --json --agent thot-2",
+      "mcp status --json",
       "skills info plane-bridge --json --agent isis",
     ]);
     expect(said(told)).toBe(
@@ -197,7 +198,7 @@ ${saying(recordedInfo("2026.9.6"))}`);
   it("and says only what is true here when the gateway is elsewhere", async () => {
     const machine = createMachine(saying(recordedInfo("2026.9.6")));
     expect(said(await machine.look({ url: "http://claw.example.com:18789" }))).toBe(
-      "warning: Imhotep: loaded and eligible (on this machine, and the gateway is at claw.example.com:18789) → On the machine or in the container of claw.example.com:18789: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`).",
+      "warning: Imhotep: loaded and eligible (on this machine, and the gateway is at claw.example.com:18789) → On the machine or in the container of claw.example.com:18789: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
     );
   });
 

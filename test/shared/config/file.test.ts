@@ -106,3 +106,21 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(problems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
   });
 });
+
+const AGENT = { name: "Thot", email: "thot@crew.test" };
+
+it.each([
+  [{ agents: [{ ...AGENT, wake: { kind: "webhok", url: "https://x.test", secret: "marked" } }] }, "kind, url, secret"],
+  [{ agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://x.test", secrt: "marked" } }] }, "kind, url, secrt"],
+  [
+    { agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://u:marked/1@x.test", secret: "whsec_bWFya2Vk" } }] },
+    "@",
+  ],
+  [{ forward: { url: "https://x.test", secret: "marked" } }, "an object with url, secret"],
+  [{ forward: [["marked"]] }, "a list of 1"],
+])("no problem holds a secret that stands in the wrong place: %j", (file, told) => {
+  const found = problems(file);
+  expect(found).toHaveLength(1);
+  expect(found[0]?.given).toContain(told);
+  expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
+});

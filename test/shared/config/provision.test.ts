@@ -114,3 +114,13 @@ test("the runtime reads the agents provision has left beside its secrets, unless
   expect(settingsOf(env, files).agents.map(({ name }) => name)).toEqual(["Left"]);
   expect(settingsOf({ ...env, GROUNDCREW_CONFIG: "mine.json" }, files).agents).toEqual([]);
 });
+
+test.each([
+  [{}, "http://127.0.0.1:8787"],
+  [{ HOST: "0.0.0.0", PORT: "9000" }, "http://127.0.0.1:9000"],
+  [{ HOST: "::" }, "http://[::1]:8787"],
+  [{ HOST: "fd00::7" }, "http://[fd00::7]:8787"],
+  [{ HOST: "0.0.0.0", PUBLIC_URL: "https://crew.example.com" }, "https://crew.example.com"],
+])("agents are told an address that something can be sent to: %j", (env, address) => {
+  expect(settings(env).address).toBe(address);
+});
