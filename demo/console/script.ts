@@ -19,6 +19,7 @@ async function act(name, input) {
     problem.textContent = name === "kill" ? t("killed") : thrown.message;
   }
   look();
+  return problem.textContent === "";
 }
 
 const option = (value, text) => h("option", { value }, text.slice(0, 50));
@@ -47,10 +48,10 @@ root.append(h("details", { open: innerWidth > 640 },
     h("label", {}, fateLabel, " ", fate),
     h("span", { class: "line" }, stopTelegram, stopPlane, kill), problem)));
 
-function added(event) {
+async function added(event) {
   event.preventDefault();
-  act("add", { title: name.value, project: projects.value, assignee: people.value });
-  name.value = "";
+  const title = name.value.trim();
+  if (title && (await act("add", { title, project: projects.value, assignee: people.value }))) name.value = "";
 }
 
 function moved(event) {
@@ -70,6 +71,8 @@ function choices(select, options) {
 
 function say() {
   title.textContent = t("title");
+  root.setAttribute("role", "region");
+  root.setAttribute("aria-label", t("title"));
   hint.textContent = t("hint");
   name.placeholder = t("task");
   for (const [el, label] of [[name, "task"], [projects, "project"], [people, "for"], [which, "move"], [where, "to"]]) el.setAttribute("aria-label", t(label));
@@ -94,8 +97,9 @@ function draw() {
   choices(projects, state.projects.map((one) => [one.identifier, one.name]));
   choices(people, [["", t("for") + ": " + t("nobody")], ...state.people.map((one) => [one.id, t("for") + ": " + one.name])]);
   if (document.activeElement !== fate) fate.value = state.fate;
-  stopTelegram.disabled = state.outages.includes("telegram");
-  stopPlane.disabled = state.outages.includes("plane");
+  // What is disabled loses the focus.
+  stopTelegram.setAttribute("aria-disabled", String(state.outages.includes("telegram")));
+  stopPlane.setAttribute("aria-disabled", String(state.outages.includes("plane")));
   const { completed, told, missing, doubled, marked } = state.tally;
   const some = (keys) => keys.slice(0, 5).join(", ") + (keys.length > 5 ? " …" : "");
   tally.replaceChildren(t("tally", { completed, told }), " · ",

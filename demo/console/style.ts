@@ -2,7 +2,7 @@
 export const CONSOLE_STYLE = `
 #console { padding: 10px 16px 0; }
 #console details { background: color-mix(in srgb, var(--accent) 7%, var(--sheet)); border: 1px solid color-mix(in srgb, var(--accent) 35%, var(--line)); border-radius: 10px; padding: 7px 12px; }
-#console summary { cursor: pointer; font-weight: 600; }
+#console summary { cursor: pointer; font-weight: 600; min-height: 24px; }
 #console .hint { font-weight: 400; color: var(--muted); margin-left: 10px; }
 #console summary .tally { font-weight: 400; margin-left: 10px; }
 #console .acts { display: flex; flex-wrap: wrap; gap: 8px 22px; padding: 9px 0 3px; align-items: center; }
@@ -11,7 +11,7 @@ export const CONSOLE_STYLE = `
 #console select { max-width: 170px; }
 #console button { border: 1px solid var(--line); border-radius: 6px; background: var(--sheet); padding: 3px 10px; min-height: 28px; }
 #console button:hover { border-color: var(--muted); }
-#console button:disabled { opacity: .5; cursor: default; }
+#console button[aria-disabled="true"] { opacity: .5; cursor: default; }
 #console .kill { border-color: var(--bad); color: var(--bad); }
 #console .bad { color: var(--bad); }
 #console .good { color: var(--done); }

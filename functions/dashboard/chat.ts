@@ -9,14 +9,24 @@ export const chat: Route = { path: "/api/chat", access: "page", app };
 const SHOWN = 60;
 
 function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
+  const write = maySteer(settings.telegram);
   return new Hono().get("/", async (c) => {
     const { rows, next } = await store.scan<ChatMessage>(messages, c.req.query("before") || undefined, SHOWN);
     const told = rows.map(({ key, value }) => {
-      const { shown, messageId: _, ...message } = value;
+      const { shown, messageId, ...message } = value;
+      const reply = write && messageId > 0 && !value.by && value.chat === String(settings.telegram?.chat);
       const [[, at] = [0, value.at]] = shown;
       const [notices = 1, editedAt] = shown.at(-1) ?? [];
-      return { id: key, ...message, at, notices, edits: shown.length - 1, ...(shown.length > 1 && { editedAt }) };
+      return {
+        id: key,
+        ...message,
+        at,
+        notices,
+        edits: shown.length - 1,
+        ...(reply && { reply }),
+        ...(shown.length > 1 && { editedAt }),
+      };
     });
-    return c.json({ messages: told, write: maySteer(settings.telegram), ...(next !== undefined && { next }) });
+    return c.json({ messages: told, write, ...(next !== undefined && { next }) });
   });
 }

@@ -1,6 +1,7 @@
 import type { Deps } from "../../shared/deps.ts";
 import type { Key, Ms } from "../../shared/store/port.ts";
 import {
+  beganAt,
   type ChatMessage,
   type Delivery,
   deliveryKey,
@@ -67,7 +68,9 @@ export function createFates({ store }: Pick<Deps, "store">): (asked: readonly As
 }
 
 function inMessage({ record, notice }: Delivery, message: ChatMessage | undefined): Fate {
-  const at = message && seenAt(message, notice);
-  if (!message || at === undefined) return { is: "folded", message: record };
+  // Messages are kept no longer than there is room for; the time at which one began is in its key.
+  if (!message) return { is: "delivered", at: beganAt(record) };
+  const at = seenAt(message, notice);
+  if (at === undefined) return { is: "folded", message: record };
   return { is: "delivered", at, message: record, ...(message.repeat && { repeat: true }) };
 }

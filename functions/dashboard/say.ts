@@ -4,15 +4,19 @@ import type { TelegramSettings } from "../../shared/config.ts";
 import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body.ts";
-import { pageJob, type SaidAtPage } from "../../shared/telegram/update-job.ts";
+import type { Job } from "../../shared/store/port.ts";
+import { pageJob, type SaidAtPage, updateBodySchema } from "../../shared/telegram/update-job.ts";
 import type { ChatMessage } from "../../shared/why/chat.ts";
 
 /** What the person at the page writes into the chat, or presses there: as if the first allowed user had done it. */
 export const say: Route = { path: "/api/chat", access: "page", app };
 
 const language = z.enum(["en", "fr"]).optional();
-const saying = z.strictObject({ text: z.string().trim().min(1).max(4_096), language });
-const pressing = z.strictObject({ message: z.string().min(1).max(500), data: z.string().min(1).max(64), language });
+/** Where a message of the chat is kept. */
+const message = z.string().min(1).max(500);
+/** `message`: the one it replies to. */
+const saying = z.strictObject({ text: z.string().trim().min(1).max(4_096), message: message.optional(), language });
+const pressing = z.strictObject({ message, data: z.string().min(1).max(64), language });
 
 type SayDeps = Pick<Deps, "settings" | "store" | "newId" | "kick">;
 
@@ -20,10 +24,23 @@ function app(deps: SayDeps): Hono {
   const { settings, store } = deps;
   const readBody = createBodyReader(32_768);
 
-  async function keep(c: Context, said: SaidAtPage, given: { language?: "en" | "fr" | undefined }) {
+  async function shownAt(key: string): Promise<ChatMessage | undefined> {
+    const [kept] = key.startsWith("message:") ? await store.read<ChatMessage>([key]) : [];
+    return kept?.value;
+  }
+
+  /** Telegram's number of the message that is replied to. */
+  async function repliedTo(key: string): Promise<number> {
+    const { chat } = steering(settings.telegram);
+    const shown = await shownAt(key);
+    if (shown && shown.messageId > 0 && shown.chat === String(chat)) return shown.messageId;
+    throw new GroundcrewError("conflict", "This message is not there any more.");
+  }
+
+  async function keep(c: Context, said: SaidAtPage, language: "en" | "fr" | undefined, replyTo?: number) {
     const { chat, user } = steering(settings.telegram);
-    const job = pageJob(deps.newId(), said, { user, chat, language: given.language }, c.get("correlation"));
-    await store.commit({ jobs: [job] });
+    const job = pageJob(deps.newId(), said, { user, chat, language }, c.get("correlation"));
+    await store.commit({ jobs: [replyTo === undefined ? job : asReply(job, replyTo)] });
     deps.kick();
     return c.json({ ok: true }, 202);
   }
@@ -31,20 +48,27 @@ function app(deps: SayDeps): Hono {
   return new Hono()
     .post("/", async (c) => {
       const given = parsed(saying, await readBody(c.req.raw), '{"text": "/plane status"}');
-      return keep(c, { text: given.text }, given);
+      const replyTo = given.message === undefined ? undefined : await repliedTo(given.message);
+      return keep(c, { text: given.text }, given.language, replyTo);
     })
     .post("/press", async (c) => {
       const given = parsed(pressing, await readBody(c.req.raw), '{"message": "…", "data": "…"}');
-      const kept = given.message.startsWith("message:") ? await store.read<ChatMessage>([given.message]) : [];
-      const shown = kept[0]?.value;
+      const shown = await shownAt(given.message);
       const isThere = shown?.buttons?.flat().some(({ data }) => data === given.data);
       if (!shown || !isThere)
         throw new GroundcrewError(
           "conflict",
           "This button is not there any more: the message says something else now.",
         );
-      return keep(c, { messageId: shown.messageId, data: given.data }, given);
+      return keep(c, { messageId: shown.messageId, data: given.data }, given.language);
     });
+}
+
+/** The same, said in reply to Telegram's message of this number. */
+function asReply(job: Job, messageId: number): Job {
+  const { update, ...rest } = updateBodySchema.parse(job.body);
+  const message = { ...update.message, reply_to_message: { message_id: messageId } };
+  return { ...job, body: JSON.parse(JSON.stringify({ ...rest, update: { ...update, message } })) };
 }
 
 /** Whether anybody may steer, and so the page. */

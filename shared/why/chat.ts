@@ -1,7 +1,7 @@
 import type { Json, Key, Ms, Put, SetName } from "../store/port.ts";
 import type { Button } from "../telegram/bot.ts";
 import type { RichText } from "../telegram/text.ts";
-import { descending, TRAIL_MS } from "./trail.ts";
+import { ascending, descending, TRAIL_MS } from "./trail.ts";
 
 /** A message as people see it in a chat. */
 export interface ChatMessage extends RichText {
@@ -44,6 +44,11 @@ const SHOWN = 50;
 /** A message's place stays the same when it is deleted in the chat and sent anew. */
 export function messageKey(chat: string | number, messageId: number, since: Ms): Key {
   return `message:${descending(since)}:${chat}:${messageId}`;
+}
+
+/** When the message began that is, or was, kept there. */
+export function beganAt(record: Key): Ms {
+  return ascending(record.split(":")[1] ?? "");
 }
 
 /** What is kept of a message that can be edited or answered, by Telegram's number. */

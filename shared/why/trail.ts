@@ -39,9 +39,16 @@ export function itemTrail(item: string): SetName {
   return `why:${item}`;
 }
 
+const LAST: Ms = 9_999_999_999_999;
+
 /** Sorts the newest first where keys are listed in order. Thirteen digits last until the year 2286. */
 export function descending(at: Ms): string {
-  return String(9_999_999_999_999 - Math.floor(at)).padStart(13, "0");
+  return String(LAST - Math.floor(at)).padStart(13, "0");
+}
+
+/** The time that `descending` made this of. */
+export function ascending(text: string): Ms {
+  return LAST - Number(text);
 }
 
 /** The record of one event, for the commit that keeps the change itself. */

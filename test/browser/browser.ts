@@ -40,6 +40,7 @@ interface PageOptions {
   width?: number;
   height?: number;
   dark?: boolean;
+  timezone?: string;
 }
 
 export interface Opened extends Page {
@@ -49,12 +50,13 @@ export interface Opened extends Page {
 
 /** A page with cookies and storage of its own, closed with the test. */
 export async function openPage(url: string, options: PageOptions = {}): Promise<Opened> {
-  const { locale = "en-GB", width = 1440, height = 900, dark = false, alone = false } = options;
+  const { locale = "en-GB", width = 1440, height = 900, dark = false, alone = false, timezone } = options;
   if (!alone) shared ??= launch();
   const browser = alone ? await launch() : await (shared ?? launch());
   const context = await browser.newContext({
     locale,
     viewport: { width, height },
+    ...(timezone && { timezoneId: timezone }),
     colorScheme: dark ? "dark" : "light",
   });
   onTestFinished(() => (alone ? browser.close() : context.close()));

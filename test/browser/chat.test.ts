@@ -5,19 +5,11 @@ import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { startDemo } from "../../demo/start.ts";
 import { settingsOf } from "../shared/config/given.ts";
 import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
-import { ADMIN, startCrew } from "./crew.ts";
+import { signedIn, startCrew } from "./crew.ts";
 
 afterAll(closeShared);
 
 const WAIT = { timeout: 15_000 };
-
-async function signedIn(url: string, options?: Parameters<typeof openPage>[1]): Promise<Opened> {
-  const page = await openPage(url, options);
-  await page.fill("#token", ADMIN);
-  await page.press("#token", "Enter");
-  await page.waitForSelector(".column");
-  return page;
-}
 
 async function write(page: Opened, text: string) {
   await page.fill("#say-text", text);

@@ -4,6 +4,7 @@ import { createTelegram } from "../../demo/telegram/server.ts";
 import { type Runtime, startRuntime } from "../../runtime/node.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
 import { settingsOf } from "../shared/config/given.ts";
+import { type Opened, openPage } from "./browser.ts";
 
 export const ADMIN = "admin-token-of-the-browser-tests";
 const CHAT = 4711;
@@ -63,4 +64,17 @@ export async function startCrew(env: Record<string, string> = {}) {
       runtime = await start(Number(new URL(url).port));
     },
   };
+}
+
+/** Signs this page in, with the keyboard. */
+export async function signIn(page: Opened): Promise<Opened> {
+  await page.fill("#token", ADMIN);
+  await page.press("#token", "Enter");
+  await page.waitForSelector(".column");
+  return page;
+}
+
+/** A page that has signed in. */
+export async function signedIn(url: string, options?: Parameters<typeof openPage>[1]): Promise<Opened> {
+  return signIn(await openPage(url, options));
 }

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { workFor } from "../../shared/work/work.ts";
 import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
-import { ADMIN, startCrew } from "./crew.ts";
+import { signedIn, signIn, startCrew } from "./crew.ts";
 
 const NASTY = [
   "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>",
@@ -9,18 +9,6 @@ const NASTY = [
   "<b>bold</b> ".repeat(800),
   '"><svg/onload=window.hacked=1>; --flag',
 ];
-
-async function signIn(page: Opened) {
-  await page.fill("#token", ADMIN);
-  await page.press("#token", "Enter");
-  await page.waitForSelector(".column");
-}
-
-async function signedIn(url: string, options?: Parameters<typeof openPage>[1]) {
-  const page = await openPage(url, options);
-  await signIn(page);
-  return page;
-}
 
 /** Asks the page until the answer is this one. */
 const until = (page: Opened, expression: string, timeout = 15_000) =>

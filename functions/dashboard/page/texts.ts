@@ -12,19 +12,19 @@ export type TextName =
   | Prefixed<"event", EventKind>
   | Prefixed<"priority", Priority>
   | Prefixed<"word", Word>
-  | Prefixed<"via", "webhook" | "read" | "relations" | "bridge">
+  | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
   | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
-  | Prefixed<"live", "on" | "lost" | "wait" | "full">
-  | Prefixed<"sign", "in" | "out" | "token" | "why" | "go">
+  | Prefixed<"live", "on" | "lost" | "wait" | "full" | "back">
+  | Prefixed<"sign", "in" | "out" | "token" | "why" | "go" | "wrong" | "often" | "cookie">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
   | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">
   | Prefixed<
       "card",
       "agent" | "held" | "held.title" | "review" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody"
     >
-  | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint">
+  | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint" | "gone" | "reply" | "reply.not" | "replies">
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
   | Prefixed<"agents", "close" | "both" | "none">
@@ -38,6 +38,7 @@ export type TextName =
   | "more"
   | "loading"
   | "failed"
+  | "unreachable"
   | "retry"
   | "projects"
   | "projects.all"

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { board } from "../../../functions/dashboard/board.ts";
+import { TEXTS } from "../../../functions/dashboard/page/texts.ts";
 import { revisionOf } from "../../../functions/dashboard/revision.ts";
 import { why } from "../../../functions/dashboard/why.ts";
 import type { Deps } from "../../../shared/deps.ts";
@@ -132,6 +133,25 @@ test("the trail is read page by page, each line once", async () => {
     }
     expect([seen.length, new Set(seen).size]).toEqual([all, all]);
   }
+});
+
+test("each way in which a change was seen has its words, also when a task is not there any more", async () => {
+  const { crew, onb, trail } = await begun();
+  const items = ["One", "Two", "Three"].map((name) => crew.plane.addItem(onb, { name }));
+  const [one, two, three] = items;
+  if (!one || !two || !three) throw new Error("no items");
+  await crew.begin();
+  crew.plane.editItem(one, { priority: "high" });
+  await crew.deliver();
+  crew.plane.relate(two, one);
+  crew.plane.deleteItem(three);
+  await crew.poll();
+  await crew.settle();
+  await crew.poll();
+  await crew.settle();
+  const rows = (await trail()).rows.map(({ via }) => String(via));
+  expect(new Set(rows)).toEqual(new Set(["webhook", "relations", "absence"]));
+  for (const via of rows) expect(Object.keys(TEXTS.en)).toContain(`via.${via}`);
 });
 
 test("a Plane that is down costs the board its unknown names, nothing else", async () => {

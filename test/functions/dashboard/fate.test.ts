@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createFates, type Fate } from "../../../functions/dashboard/fate.ts";
+import { trimmed } from "../../../functions/dashboard/trim.ts";
 import { mutePut } from "../../../functions/telegram/mutes.ts";
 import type { ChatMessage } from "../../../shared/why/chat.ts";
 import { messages, receiptKey } from "../../../shared/why/chat.ts";
@@ -48,6 +49,14 @@ test("what is folded into a message is delivered with the edit that shows it", a
   expect(message?.shown.map(([notices]) => notices)).toEqual([1, 3]);
   expect(message?.text).toBe(rig.telegram.chat(CHAT).messages[0]?.text);
   expect(message?.entities).toEqual(rig.telegram.chat(CHAT).messages[0]?.entities);
+});
+
+test("what was told in a message that is not kept any more was delivered, when that message began", async () => {
+  const { rig, fates } = await withNotices(3);
+  const began = rig.time.now;
+  await rig.run();
+  expect(await trimmed(rig.store, messages, 0)).toBe(1);
+  expect(await fates()).toEqual(Array(3).fill({ is: "delivered", at: began }));
 });
 
 test("a message that was deleted and sent anew stays one message, and says all it should", async () => {

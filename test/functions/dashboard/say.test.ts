@@ -58,16 +58,17 @@ describe("what is written at the page", () => {
   });
 });
 
-describe("what is pressed at the page", () => {
-  const KEY = "message:1:-100:5";
-  async function shown() {
-    const all = await opened();
-    const message = { text: "?", entities: [], chat: "-100", messageId: 5, at: 1, repeat: false };
-    const buttons = [[{ text: "Yes", data: "pick:abc:0" }]];
-    await all.doors.store.commit({ put: [messagePut(KEY, { ...message, shown: [[1, 1]], buttons })] });
-    return all;
-  }
+const KEY = "message:1:-100:5";
 
+async function shown(more: { chat?: string; messageId?: number } = {}) {
+  const all = await opened();
+  const message = { text: "?", entities: [], chat: "-100", messageId: 5, at: 1, repeat: false, ...more };
+  const buttons = [[{ text: "Yes", data: "pick:abc:0" }]];
+  await all.doors.store.commit({ put: [messagePut(KEY, { ...message, shown: [[1, 1]], buttons })] });
+  return all;
+}
+
+describe("what is pressed at the page", () => {
   test("is heard as a press of that message's button", async () => {
     const { post, heard } = await shown();
     expect(await post("/api/chat/press", { message: KEY, data: "pick:abc:0" })).toBe("202");
@@ -83,5 +84,31 @@ describe("what is pressed at the page", () => {
     expect(await post("/api/chat/press", { message: "workspace", data: "pick:abc:0" })).toBe("409 conflict");
     expect(await post("/api/chat/press", { message: KEY })).toBe("400 bad_request");
     expect(await heard()).toEqual([]);
+  });
+});
+
+describe("a reply at the page", () => {
+  test("is heard as a reply to that message, which says that it takes one", async () => {
+    const { doors, post, heard } = await shown();
+    const answer: unknown = await (await doors.ask("/api/chat", ADMIN)).json();
+    expect(answer).toMatchObject({ messages: [{ id: KEY, reply: true }] });
+    expect(await post("/api/chat", { text: "Friendly", message: KEY })).toBe("202");
+    const [{ update, atPage } = { update: {} }] = await heard();
+    expect(update).toMatchObject({ message: { text: "Friendly", reply_to_message: { message_id: 5 } } });
+    expect(atPage).toBe(true);
+  });
+
+  test.each([
+    ["is not there", "message:2:-100:5", {}],
+    ["is none", "workspace", {}],
+    ["is in another chat", KEY, { chat: "-200" }],
+    ["only the page shows", KEY, { messageId: 0 }],
+  ])("is refused to a message that %s", async (_, message, more) => {
+    const { doors, post, heard } = await shown(more);
+    expect(await post("/api/chat", { text: "Friendly", message })).toBe("409 conflict");
+    expect(await heard()).toEqual([]);
+    if (message !== KEY) return;
+    const answer: unknown = await (await doors.ask("/api/chat", ADMIN)).json();
+    expect(JSON.stringify(answer)).not.toContain('"reply"');
   });
 });

@@ -25,7 +25,7 @@ function drawBoard(board) {
   if (board.beyond > 0) root.append(h("p", { class: "beyond" }, t("beyond", { n: board.beyond })));
   const all = [...root.querySelectorAll(".card > button")];
   const stop = all.find((one) => one.closest(".card").dataset.key === focusedCard) ?? all[0];
-  for (const one of all) one.tabIndex = one === stop ? 0 : -1;
+  stopAt(stop);
   if (focusedCard && document.activeElement === document.body) stop?.focus({ preventScroll: true });
   markChosen();
 }
@@ -40,7 +40,7 @@ function nothing() {
 
 function drawCard(card) {
   const done = card.column === "done";
-  const late = !done && card.due && card.due < new Date().toISOString().slice(0, 10);
+  const late = !done && card.due && card.due < today();
   const who = card.agent ?? card.assignees.join(", ");
   const blockers = card.blockers.map(({ key }) => key).join(", ");
   const shown = h("button", { type: "button", onclick: () => choose({ id: card.id, key: card.key }), title: t("card.trail", { key: card.key }) },
@@ -56,7 +56,7 @@ function drawCard(card) {
       card.held && h("span", { class: "held", title: t("card.held.title", { since: when(card.held.since) }) }, t("card.held", { who: card.held.by, until: clock(card.held.until) })),
       card.review && h("span", { class: "waits" }, t("card.review")),
       blockers && h("span", { class: "waits" }, t("card.blockers", { keys: blockers }))));
-  const out = away(card.url, { class: "out", "aria-label": t("card.open", { key: card.key }), title: t("card.open", { key: card.key }), tabindex: -1 }, "↗");
+  const out = away(card.url, { class: "out", "aria-label": t("card.open", { key: card.key }), title: t("card.open", { key: card.key }) }, "↗");
   return h("li", { class: "card", "data-state": card.column }, shown, out);
 }
 
@@ -66,6 +66,11 @@ function markChosen() {
     el.classList.toggle("chosen", is);
     el.querySelector("button")?.setAttribute("aria-pressed", String(is));
   }
+}
+
+/** Tab leads to one card and to its link, arrows to the others. */
+function stopAt(stop) {
+  for (const el of at("columns").querySelectorAll(".card > *")) el.tabIndex = el.parentElement === stop?.parentElement ? 0 : -1;
 }
 
 /** Arrows: up and down in a column, left and right to the next one that has a card. */
@@ -82,7 +87,7 @@ at("columns").addEventListener("keydown", (event) => {
   if (!columns[x]) return;
   y = Math.max(0, Math.min(y, columns[x].length - 1));
   const next = columns[x][y].querySelector("button");
-  for (const one of at("columns").querySelectorAll(".card > button")) one.tabIndex = one === next ? 0 : -1;
+  stopAt(next);
   next.focus();
   next.scrollIntoView({ block: "nearest", inline: "nearest" });
 });

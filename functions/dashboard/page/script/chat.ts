@@ -3,15 +3,36 @@ export const CHAT = `
 function drawMessages(messages) {
   const root = at("messages");
   root.setAttribute("aria-busy", "false");
+  hushed(root);
   const all = [...messages].sort((a, b) => a.at - b.at);
   if (all.length === 0) {
     root.replaceChildren(h("p", { class: "empty" }, t("empty.chat")));
     return;
   }
   if (!root.querySelector("ol")) root.replaceChildren(h("ol", {}));
-  const below = root.scrollHeight - root.scrollTop - root.clientHeight < 80;
+  const scroller = chatScroller();
+  const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
   list(root.querySelector("ol"), all, (message) => message.id, drawMessage);
-  if (below) root.scrollTop = root.scrollHeight;
+  drawReply();
+  if (below && root.checkVisibility()) showLatest();
+}
+
+/** The chat itself, or on a narrow screen the page. */
+function chatScroller() {
+  return at("views").checkVisibility() ? document.scrollingElement : at("messages");
+}
+
+function showLatest() {
+  const scroller = chatScroller();
+  scroller.scrollTop = scroller.scrollHeight;
+}
+
+/** Whoever listens hears what comes, not all that was there before, and not all of it again in another language. */
+function hushed(root) {
+  if (root.dataset.lang === lang) return;
+  root.dataset.lang = lang;
+  root.setAttribute("aria-live", "off");
+  setTimeout(() => root.setAttribute("aria-live", "polite"), 1_000);
 }
 
 function drawMessage(message) {
@@ -23,40 +44,59 @@ function drawMessage(message) {
       message.by ? written("span", message.by, 60) : h("span", {}, t("chat.of", { chat: message.chat })),
       h("time", { datetime: new Date(message.at).toISOString() }, when(message.at)),
       message.notices > 1 && h("span", {}, t("chat.notices", { n: message.notices })),
-      message.edits > 0 && h("span", {}, t("chat.edited", { at: when(message.editedAt) }))));
+      message.edits > 0 && h("span", {}, t("chat.edited", { at: when(message.editedAt) })),
+      message.reply && h("button", { type: "button", class: "reply", onclick: () => replyWith(message) }, t("chat.reply"))));
 }
 
 const send = (path, body) => ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ ...body, language: lang }) });
+
+/** The message that what is written next answers, as a reply does in Telegram. */
+let replyTo;
+
+function replyWith(message) {
+  replyTo = message;
+  drawReply();
+  at("say-text").focus();
+}
+
+function drawReply() {
+  at("say-to").hidden = !replyTo;
+  list(at("say-to"), replyTo ? [replyTo] : [], ({ id }) => id, ({ text }) =>
+    h("button", { type: "button", class: "chip", title: t("chat.reply.not"), onclick: () => replyWith(undefined) }, t("chat.replies", { text: text.split("\\n", 1)[0].slice(0, 60).toWellFormed() }), h("span", { "aria-hidden": "true" }, " ✕")));
+}
 
 /** Says to Groundcrew what is written under the chat; the answer comes as a message. */
 async function sayIt(event) {
   event.preventDefault();
   const text = at("say-text").value.trim();
   if (!text) return;
-  const button = at("say").querySelector("button");
+  const button = at("say").querySelector(":scope > button");
   button.disabled = true;
   at("say-problem").textContent = "";
   try {
-    await send("/api/chat", { text });
+    await send("/api/chat", { text, message: replyTo?.id });
     at("say-text").value = "";
-    at("messages").scrollTop = at("messages").scrollHeight;
+    replyWith(undefined);
+    showLatest();
   } catch (thrown) {
-    at("say-problem").textContent = thrown.message;
+    at("say-problem").textContent = thrown.code === "conflict" ? t("chat.gone") : thrown.message;
   }
   button.disabled = false;
   at("say-text").focus();
 }
 
 async function press(button, message, data) {
-  button.disabled = true;
+  // What is disabled loses the focus.
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
   at("say-problem").textContent = "";
   try {
     await send("/api/chat/press", { message, data });
   } catch (thrown) {
-    at("say-problem").textContent = thrown.message;
+    at("say-problem").textContent = thrown.code === "conflict" ? t("chat.gone") : thrown.message;
     refresh();
   }
-  setTimeout(() => { button.disabled = false; }, 2_000);
+  setTimeout(() => button.setAttribute("aria-disabled", "false"), 2_000);
 }
 
 /** A text cut at every border of an entity, each piece in the elements that hold there. */
@@ -79,7 +119,8 @@ function wrapped(inner, entity) {
 function showMessage(id) {
   view("chat");
   const el = [...document.querySelectorAll(".message")].find((one) => one.dataset.key === id);
-  if (!el) return;
+  if (!el) return focusOn(at("chat"));
+  focusOn(reachable(el));
   el.scrollIntoView({ block: "nearest" });
   el.classList.remove("found");
   requestAnimationFrame(() => requestAnimationFrame(() => el.classList.add("found")));

@@ -27,6 +27,17 @@ function away(url, props, ...children) {
   return h("a", { ...props, href: target.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
 }
 
+/** Gives the focus to the first of these that is shown; what is not shown cannot have it. */
+function focusOn(...all) {
+  all.find((el) => el?.checkVisibility())?.focus({ preventScroll: true });
+}
+
+/** May have the focus, but Tab does not lead there. */
+function reachable(el) {
+  el.tabIndex = -1;
+  return el;
+}
+
 /** Draws what is new or has changed, moves the rest, and keeps the focus where it was. */
 function list(parent, rows, keyOf, draw) {
   const old = new Map([...parent.children].map((el) => [el.dataset.key, el]));
@@ -46,7 +57,7 @@ function list(parent, rows, keyOf, draw) {
       if (el) {
         const again = el.contains(focused) && [...el.querySelectorAll("a,button")].indexOf(focused);
         el.replaceWith(fresh);
-        if (again !== false) fresh.querySelectorAll("a,button")[Math.max(again, 0)]?.focus({ preventScroll: true });
+        if (again !== false) focusOn(fresh.querySelectorAll("a,button")[Math.max(again, 0)], reachable(fresh));
       }
       el = fresh;
     }

@@ -5,6 +5,8 @@ const FIRST = 500;
 const LONGEST = 10_000;
 /** The server says something every 15 s. */
 const SILENCE = 40_000;
+/** A line that is cut off without a word answers nothing at all. */
+const ALIVE = 5_000;
 
 let source;
 let backoff = FIRST;
@@ -12,8 +14,8 @@ let watchdog;
 let countdown;
 
 function connect() {
-  source?.close();
-  clearTimeout(countdown);
+  rest();
+  if (document.hidden || !at("sign-in").hidden) return;
   source = new EventSource("/api/events");
   const alive = () => {
     clearTimeout(watchdog);
@@ -31,7 +33,15 @@ function connect() {
   alive();
 }
 
+/** A browser opens six connections to one place, over all its pages: one that nobody looks at gives its own back. */
+function rest() {
+  source?.close();
+  clearTimeout(watchdog);
+  clearTimeout(countdown);
+}
+
 function online() {
+  if (!at("lost").hidden) at("news").textContent = t("live.back");
   at("live").dataset.is = "on";
   at("live").textContent = t("live.on");
   at("lost").hidden = true;
@@ -40,13 +50,13 @@ function online() {
 }
 
 async function lost() {
-  source?.close();
-  clearTimeout(watchdog);
+  rest();
   if (!at("sign-in").hidden) return;
   at("live").dataset.is = "off";
   at("live").textContent = "";
-  const status = await fetch("/api/chat", { cache: "no-store" }).then((answer) => answer.status, () => 0);
+  const status = await fetch("/api/chat", { cache: "no-store", signal: AbortSignal.timeout(ALIVE) }).then((answer) => answer.status, () => 0);
   if (status === 401) return showSignIn();
+  if (document.hidden) return;
   const wait = Math.round(backoff * (0.75 + Math.random() / 2));
   backoff = Math.min(backoff * 2, LONGEST);
   // The page is served and only the stream is not: all streams are taken.
@@ -69,6 +79,7 @@ function sayLost(full, until) {
 }
 
 addEventListener("online", connect);
+document.addEventListener("visibilitychange", () => (document.hidden ? rest() : connect()));
 addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => event.persisted && connect());
 `;

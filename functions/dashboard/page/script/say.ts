@@ -25,6 +25,7 @@ function t(name, values) {
 function sayAll() {
   document.documentElement.lang = lang;
   for (const el of document.querySelectorAll("[data-text]")) el.textContent = t(el.dataset.text);
+  for (const el of document.querySelectorAll("[data-label]")) el.setAttribute("aria-label", t(el.dataset.label));
   for (const el of document.querySelectorAll("[data-hint]")) el.placeholder = t(el.dataset.hint);
 }
 
@@ -39,6 +40,11 @@ function when(at) {
 /** The time of day, to the minute. */
 function clock(at) {
   return new Date(at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+/** The day it is here, as Plane writes it. */
+function today() {
+  return new Date().toLocaleDateString("sv-SE");
 }
 
 /** A day as Plane writes it, YYYY-MM-DD. */

@@ -3,14 +3,22 @@ export const WHY = `
 let chosen;
 let trailRows = [];
 let trailNext;
+/** So many lines are asked for, and more by whoever wants older ones. */
+const LINES = 50;
+let trailMost = LINES;
 let newest;
+let unsaid = 0;
+let sayingNews;
+/** Milliseconds between two things said to those who do not see the page. */
+const BETWEEN_NEWS = 5_000;
 
 function drawTrail(rows, next) {
   trailRows = rows;
   trailNext = next;
   const root = at("trail");
   root.setAttribute("aria-busy", "false");
-  at("why-of").replaceChildren(...(chosen ? [h("button", { type: "button", class: "chip", onclick: () => choose(undefined), title: t("why.all") }, t("why.of", { item: chosen.key }), " ✕")] : []));
+  list(at("why-of"), chosen ? [chosen] : [], ({ id }) => id, ({ key }) =>
+    h("button", { type: "button", class: "chip", onclick: () => choose(undefined), title: t("why.all") }, t("why.of", { item: key }), h("span", { "aria-hidden": "true" }, " ✕")));
   if (rows.length === 0) {
     root.replaceChildren(h("p", { class: "empty" }, t(chosen ? "empty.item" : "empty.why")));
     return;
@@ -25,8 +33,15 @@ function drawTrail(rows, next) {
   more.hidden = next === undefined;
 }
 
+/** What is done through the bridge names who does it itself. */
+function doerOf({ actor, event }) {
+  if (actor || "by" in event) return actor ?? (event.by ? { name: event.by } : undefined);
+  return event.agent && { name: event.agent, isAgent: true };
+}
+
 function drawWhy(row) {
-  const actor = row.actor && h("span", { class: "muted" }, " · ", h("bdi", { class: "who", "data-agent": row.actor.isAgent ? "yes" : "no", title: row.actor.isAgent ? t("agent") : undefined }, row.actor.name.slice(0, 60)));
+  const by = doerOf(row);
+  const actor = by && h("span", { class: "muted" }, " · ", h("bdi", { class: "who", "data-agent": by.isAgent ? "yes" : "no", title: by.isAgent ? t("agent") : undefined }, by.name.slice(0, 60)));
   return h("tr", {},
     h("td", { class: "when" }, h("time", { datetime: new Date(row.at).toISOString() }, when(row.at))),
     h("td", { class: "seen" }, h("span", { class: "via" }, t("via." + row.via)), actor),
@@ -59,13 +74,22 @@ function drawHeld({ consumer, why, rule }) {
   return h("div", { class: "line held" }, h("span", {}, "✕ " + consumer + ": " + t("held." + why, { rule: (rule ?? "").slice(0, 80) })));
 }
 
-/** Says what is new to those who do not see it. */
+/** Says what is new to those who do not see it, and no faster than they can listen. */
 function tellNews(rows) {
   const latest = rows[0];
   const fresh = newest === undefined ? [] : rows.filter((row) => row.id < newest);
   if (latest && (newest === undefined || latest.id < newest)) newest = latest.id;
   if (fresh.length === 0) return;
-  const what = (latest.item?.key ?? latest.cycle ?? latest.project.name) + " " + happened(latest.event);
-  at("news").textContent = t(fresh.length === 1 ? "news.one" : "news.many", { n: fresh.length, what });
+  unsaid += fresh.length;
+  at("news").dataset.what = (latest.item?.key ?? latest.cycle ?? latest.project.name) + " " + happened(latest.event);
+  if (!sayingNews) sayNews();
+}
+
+function sayNews() {
+  sayingNews = undefined;
+  if (unsaid === 0) return;
+  at("news").textContent = t(unsaid === 1 ? "news.one" : "news.many", { n: unsaid, what: at("news").dataset.what });
+  unsaid = 0;
+  sayingNews = setTimeout(sayNews, BETWEEN_NEWS);
 }
 `;

@@ -30,6 +30,7 @@ h1 { font-size: 15px; font-weight: 650; letter-spacing: -.01em; }
 h2 { font-size: 13px; font-weight: 650; }
 button, select, input { font: inherit; color: inherit; }
 button { cursor: pointer; }
+::placeholder { color: var(--muted); opacity: 1; }
 a { color: var(--accent); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; border-radius: 4px; }
 .sr { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -58,7 +59,7 @@ select, input, .quiet, .go {
 .dot[data-is="bad"] { color: var(--bad); }
 .dot[data-is="bad"]::before, #live[data-is="off"]::before { background: var(--bad); }
 #lost { padding: 6px 16px; background: color-mix(in srgb, var(--bad) 14%, var(--sheet)); border-bottom: 1px solid var(--line); }
-.offline main { opacity: .55; }
+.offline main { filter: grayscale(1); }
 
 main {
   flex: 1; min-height: 0; display: grid; gap: 12px; padding: 12px 16px 16px;
@@ -102,6 +103,8 @@ main h2 { padding: 0 2px 6px; }
   main > section { display: none; }
   body[data-view="board"] #board, body[data-view="why"] #why, body[data-view="chat"] #chat { display: block; }
   #messages { max-height: none; }
+  /* Smaller ones are zoomed into by iOS as soon as they are touched. */
+  input { font-size: 16px; }
   #views {
     display: flex; position: fixed; inset: auto 0 0; background: var(--sheet); border-top: 1px solid var(--line);
     padding-bottom: env(safe-area-inset-bottom); z-index: 2;
@@ -113,7 +116,7 @@ main h2 { padding: 0 2px 6px; }
 @media (prefers-reduced-motion: no-preference) {
   .fresh:not(.message), .message.fresh .text { animation: fresh 1.6s ease-out; }
   .found .text { animation: found 1.8s ease-out; }
-  @keyframes fresh { from { background: color-mix(in srgb, var(--accent) 22%, var(--sheet)); } }
+  @keyframes fresh { from { background: color-mix(in srgb, var(--accent) 18%, var(--sheet)); } }
   @keyframes found { 0%, 60% { box-shadow: 0 0 0 2px var(--accent); } }
 }
 `;

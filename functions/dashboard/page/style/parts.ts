@@ -17,10 +17,12 @@ export const PARTS = `
 .card:hover { border-color: var(--muted); }
 .card.chosen { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
 .card > button { display: grid; gap: 3px; width: 100%; padding: 7px 9px 8px; text-align: start; border: 0; background: none; border-radius: 8px; }
-.card .out { position: absolute; top: 4px; right: 6px; padding: 0 4px; text-decoration: none; color: var(--muted); opacity: 0; }
+.card .out { position: absolute; top: 2px; right: 2px; width: 26px; height: 26px; display: grid; place-items: center; border-radius: 8px; text-decoration: none; color: var(--muted); opacity: 0; }
 .card:hover .out, .card:focus-within .out, .out:focus { opacity: 1; }
 .line { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 8px; min-width: 0; }
-.card .line { font-size: 12px; color: var(--muted); padding-right: 14px; }
+.card .line { font-size: 12px; color: var(--muted); padding-right: 20px; }
+.card .line > *, .key, .rule, .target, .fate, td b, .held span, .meta span { unicode-bidi: isolate; }
+@media (hover: none) { .card .out { opacity: 1; } }
 .card .line + .written { font-weight: 500; }
 .card[data-state="done"] .written { color: var(--muted); }
 .written { unicode-bidi: isolate; overflow-wrap: anywhere; }
@@ -35,7 +37,7 @@ export const PARTS = `
 .waits { color: var(--blocked); }
 
 #agents { flex: none; max-height: 60%; overflow: auto; padding: 6px 2px 0; }
-#agents summary { color: var(--muted); cursor: pointer; }
+#agents summary { color: var(--muted); cursor: pointer; min-height: 24px; }
 #agent-list { display: flex; flex-wrap: wrap; gap: 6px 20px; padding: 6px 0; }
 #agent-token { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; }
 #agent-token input { flex: 1 1 300px; min-width: 0; font-family: var(--mono); }
@@ -45,7 +47,7 @@ export const PARTS = `
 #why > h2 { display: inline; }
 #why .hint { display: none; }
 #why-of:not(:empty) { padding: 0 0 6px; }
-.chip { border: 1px solid var(--accent); color: var(--accent); background: none; border-radius: 20px; padding: 1px 10px; font-size: 12.5px; }
+.chip { border: 1px solid var(--accent); color: var(--accent); background: none; border-radius: 20px; padding: 1px 10px; min-height: 26px; max-width: 100%; font-size: 12.5px; text-align: start; overflow: hidden; text-overflow: ellipsis; }
 #trail, #messages { background: var(--sheet); border: 1px solid var(--line); border-radius: 10px; }
 table { width: 100%; border-collapse: collapse; font-size: 12.5px; }
 th { position: sticky; top: 0; background: var(--sheet); text-align: start; font-weight: 500; color: var(--muted); font-size: 11.5px; padding: 7px 10px 5px; z-index: 1; box-shadow: 0 1px var(--line); }
@@ -60,6 +62,9 @@ td.answer { width: 428px; }
 td.what b { font-weight: 600; }
 td.what .written { color: var(--muted); }
 button.key, .fate { border: 0; background: none; padding: 0; font-size: inherit; }
+/* As tall as a finger or a trembling hand needs, in lines that stay as dense as they are. */
+button.key, button.fate { padding: 4px; margin: -4px; min-height: 25px; }
+.answer .line + .line { margin-top: 4px; }
 button.key { font-size: 12px; color: var(--accent); }
 button.key:hover, button.fate:hover { text-decoration: underline; }
 b[data-event="completed"], b[data-event="unblocked"] { color: var(--done); }
@@ -84,19 +89,24 @@ b[data-event="started"] { color: var(--in_progress); }
 .message .meta { display: flex; gap: 0 8px; flex-wrap: wrap; font-size: 11.5px; color: var(--muted); padding: 1px 4px; }
 .message .row { display: flex; flex-wrap: wrap; gap: 6px; padding: 5px 0 2px; }
 .message .row button { border-color: var(--accent); color: var(--accent); overflow-wrap: anywhere; text-align: start; }
-.message .row button:disabled { opacity: .5; cursor: default; }
+.message .row button[aria-disabled="true"] { opacity: .5; cursor: default; }
 .message.mine { margin-left: auto; text-align: end; }
 .message.mine .text { background: color-mix(in srgb, var(--accent) 14%, var(--sheet)); border-radius: 12px 4px 12px 12px; text-align: start; }
 .message.mine .meta { justify-content: flex-end; }
+.message .reply { border: 0; background: none; padding: 4px; margin: -4px 0; min-height: 25px; font-size: inherit; color: var(--accent); opacity: 0; }
+.message:hover .reply, .reply:focus, .message:focus-within .reply { opacity: 1; }
+@media (hover: none) { .message .reply { opacity: 1; } }
+#say-to { flex-basis: 100%; }
 #say { display: flex; flex-wrap: wrap; gap: 6px; padding-top: 8px; }
 #say input { flex: 1; min-width: 0; }
-#say button { border: 0; border-radius: 6px; padding: 3px 12px; background: var(--accent); color: light-dark(#fff, #0d1512); }
-#say button:disabled { opacity: .5; }
-#say p:not(:empty) { flex-basis: 100%; color: var(--bad); }
+#say > button { border: 0; border-radius: 6px; padding: 3px 12px; background: var(--accent); color: light-dark(#fff, #0d1512); }
+#say > button:disabled { opacity: .5; }
+#say #say-problem:not(:empty) { flex-basis: 100%; color: var(--bad); }
 .message code { font-family: var(--mono); font-size: 12px; }
 
 @media (max-width: 1080px) { #columns { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (max-width: 640px) {
+  #say { position: sticky; bottom: calc(47px + env(safe-area-inset-bottom)); padding-bottom: 8px; background: var(--ground); }
   #columns { grid-template-columns: minmax(0, 1fr); }
   .card .out { opacity: 1; }
   table, tbody { display: block; }
