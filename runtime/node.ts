@@ -1,6 +1,7 @@
 import { manifest as whole } from "../functions/index.ts";
 import type { Settings } from "../shared/config.ts";
 import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
+import { createLog } from "../shared/log.ts";
 import type { Ms, Store } from "../shared/store/port.ts";
 import type { Overrides } from "./assemble.ts";
 import { createLife } from "./life.ts";
@@ -41,7 +42,9 @@ const STOP_MS: Ms = 10_000;
 /** Runs the product on Node: serves its routes, runs its ticks, works its queues. Rejects when it cannot start. */
 export async function startRuntime(settings: Settings, options: RuntimeOptions): Promise<Runtime> {
   const { manifest = whole, overrides = {}, write, bridgeTokens } = options;
-  const opened = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix }));
+  const { clock = Date.now } = overrides;
+  const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
+  const opened = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
   const { metrics, scrape } = createPrometheus({ store: opened, ofProcess: options.ofProcess ?? false });
   const parts = { manifest, store: opened, metrics, scrape, write, overrides, ...(bridgeTokens && { bridgeTokens }) };
   const served: Awaited<ReturnType<typeof serve>>[] = [];

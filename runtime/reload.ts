@@ -30,15 +30,26 @@ const FIXED = [
  */
 export async function watchSecrets(options: ReloadOptions): Promise<void> {
   const { running, read, fingerprint, wait, signal, every = 2_000 } = options;
-  let seen = fingerprint();
+  // A folder that cannot be looked into for a while must not end the runtime, nor fill its log.
+  const look = () => {
+    try {
+      return { at: fingerprint() };
+    } catch (thrown) {
+      return { at: messageOf(thrown), thrown };
+    }
+  };
+  let seen = look().at;
   while (!signal.aborted) {
     await wait(every, signal);
-    const now = fingerprint();
-    if (signal.aborted || now === seen) continue;
-    seen = now;
-    await takeOver(running, read).catch((thrown: unknown) => {
+    const now = look();
+    if (signal.aborted || now.at === seen) continue;
+    seen = now.at;
+    try {
+      if (now.thrown !== undefined) throw now.thrown;
+      await takeOver(running, read);
+    } catch (thrown) {
       running.deps.log.error("the new secrets were not taken over, the old ones stay", { error: messageOf(thrown) });
-    });
+    }
   }
 }
 

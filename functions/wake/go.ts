@@ -4,8 +4,8 @@ import type { Posted } from "../../shared/outgoing/post.ts";
 import { RETRY_MS } from "../../shared/outgoing/retry.ts";
 import type { Leased, Ms, Settlement } from "../../shared/store/port.ts";
 import { stillToDo } from "../../shared/wake/actionable.ts";
-import { watchJob } from "../../shared/wake/gather.ts";
-import { type KeptWake, wakeKeys } from "../../shared/wake/kept.ts";
+import { watchJob, withTasks } from "../../shared/wake/gather.ts";
+import { type KeptSeen, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/kept.ts";
 import { sendWake } from "./send.ts";
 
 /** An agent that has called nothing so long after a wake is woken again. */
@@ -14,6 +14,8 @@ export const UNHEARD_MS: Ms = 10 * 60_000;
 const DOUBTFUL_MS: Ms = 2 * 60_000;
 /** Between looks at whether OpenClaw has been set up. */
 const NOT_SET_UP_MS: Ms = 5 * 60_000;
+/** Between attempts at an OpenClaw that is down or refuses; the last repeats: once it is mended, no agent sleeps on. */
+const OPENCLAW_MS: readonly Ms[] = [5_000, 30_000, 120_000, 300_000];
 
 const DONE: Settlement = { done: true };
 
@@ -24,6 +26,7 @@ type GoDeps = Pick<Deps, "store" | "settings" | "fetch" | "clock" | "log" | "new
  * a wake that may have arrived, which is not repeated but watched; only what surely did not arrive is posted again.
  */
 export async function go(deps: GoDeps, job: Leased, agent: Agent): Promise<Settlement> {
+  if (agent.wake.kind === "none") return DONE;
   const key = wakeKeys.wake(agent.name);
   const [kept] = await deps.store.read<KeptWake>([key]);
   if (!kept) return DONE;
@@ -32,18 +35,19 @@ export async function go(deps: GoDeps, job: Leased, agent: Agent): Promise<Settl
   if (mine && sent.state === "posted") return DONE;
   if (mine && sent.state === "posting")
     return posted(deps, agent, sent.id, DOUBTFUL_MS, "the process ended in the call");
-  const tasks = await stillToDo(deps, agent.name, mine ? sent.tasks : pending);
-  const { dueAt: _, ...rest } = kept.value;
+  const { dueAt: _, sent: __, ...rest } = kept.value;
+  // What did not arrive goes with what came since, in one wake.
+  const missed = sent?.state === "failed" ? sent.tasks : [];
+  const tasks = await stillToDo(deps, agent.name, withTasks(missed, pending));
   if (tasks.length === 0) {
-    const value: KeptWake = mine ? without(kept.value) : { ...rest, pending: [] };
+    const value: KeptWake = { ...rest, pending: [], ...(sent && missed.length === 0 && { sent }) };
     const outcome = await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
     return outcome === "kept" ? DONE : { retryAt: await deps.store.now() };
   }
   const id = mine ? sent.id : deps.newId();
   const at = await deps.store.now();
-  const begun: KeptWake = mine
-    ? { ...kept.value, sent: { ...sent, state: "posting", tasks } }
-    : { ...rest, pending: [], sent: { id, job: job.id, at, state: "posting", tasks } };
+  const watched = withTasks(await unheardOf(deps, agent, sent), tasks);
+  const begun: KeptWake = { ...rest, pending: [], sent: { id, job: job.id, at, state: "posting", tasks: watched } };
   if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: begun }] })) !== "kept")
     return { retryAt: await deps.store.now() };
 
@@ -72,8 +76,8 @@ async function after(
   const doubtful = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
   if (doubtful) return posted(deps, agent, id, DOUBTFUL_MS, outcome.outcome);
   await failed(deps, agent, id);
-  const delay = RETRY_MS[job.tries - 1];
-  const lasting = outcome.status === 400 || outcome.status === 410 || outcome.status === 413;
+  const delay = delayAfter(agent, job.tries);
+  const lasting = isLasting(agent, outcome.status);
   if (lasting || delay === undefined) return { dead: `${agent.name} could not be woken: ${outcome.outcome}` };
   return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.wait ?? 0) };
 }
@@ -88,7 +92,7 @@ async function posted(deps: GoDeps, agent: Agent, id: string, wait: Ms, outcome:
     const now = await deps.store.now();
     const kicked = await deps.store.commit({
       expect: [[key, kept.rev]],
-      put: [{ key, value: { ...kept.value, sent: { ...sent, at: now, state: "posted" } } satisfies KeptWake }],
+      put: [{ key, value: { ...kept.value, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
       jobs: [watchJob(agent.name, id, now + wait)],
     });
     if (kicked !== "kept") continue;
@@ -106,7 +110,18 @@ async function failed(deps: GoDeps, agent: Agent, id: string): Promise<void> {
   await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
 }
 
-/** Nothing is out any more. */
-function without({ sent: _, ...rest }: KeptWake): KeptWake {
-  return rest;
+/** What an earlier wake was about that the agent has not called since: the look at the next one is for that, too. */
+async function unheardOf({ store }: GoDeps, agent: Agent, sent: KeptWake["sent"]): Promise<WakeTask[]> {
+  if (sent?.state !== "posted") return [];
+  const [seen] = await store.read<KeptSeen>([wakeKeys.seen(agent.name)]);
+  return seen !== undefined && seen.value.at >= sent.at ? [] : sent.tasks;
+}
+
+function delayAfter({ wake }: Agent, tries: number): Ms | undefined {
+  return wake.kind === "openclaw" ? OPENCLAW_MS[Math.min(tries, OPENCLAW_MS.length) - 1] : RETRY_MS[tries - 1];
+}
+
+/** OpenClaw's 400 is an agent that it does not know or may not wake: a person mends that there. */
+function isLasting({ wake }: Agent, status: number | undefined): boolean {
+  return status === 410 || status === 413 || (status === 400 && wake.kind !== "openclaw");
 }

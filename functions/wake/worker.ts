@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Agent } from "../../shared/config/file.ts";
 import type { Deps, Worker } from "../../shared/deps.ts";
 import { personByEmail } from "../../shared/observe/names.ts";
-import type { Leased, Settlement } from "../../shared/store/port.ts";
+import type { Leased, Rev, Settlement } from "../../shared/store/port.ts";
 import { type Body, EVENT_KINDS } from "../../shared/task/events.ts";
 import { gatherWake } from "../../shared/wake/gather.ts";
 import { wakeKeys } from "../../shared/wake/kept.ts";
@@ -51,11 +51,18 @@ async function gather(deps: Deps, job: Leased, { event, facts }: Body): Promise<
     if (!task) return { dead: `nobody is woken by ${event.kind}` };
     const taken = wakeKeys.taken(job.id);
     await gatherWake(deps, name, [task], {
+      since: revisionOf(job),
       expect: [[taken, 0]],
       put: [{ key: taken, value: true, expires: TAKEN_MS }],
     });
     return DONE;
   });
+}
+
+/** The revision of the item from which its event led on, as it stands in the names of jobs that an event asks for. */
+function revisionOf({ id }: Leased): Rev | undefined {
+  const rev = /^item:[^:]+:(\d+):/.exec(id)?.[1];
+  return rev === undefined ? undefined : Number(rev);
 }
 
 async function withAgent(

@@ -6,9 +6,10 @@ const GATHER: Ms = 10;
 
 /**
  * Writes lines to a stream, all of ten milliseconds at once: for a log, a system call for each line costs more than
- * making it. The rest is written when the process ends, unless it is killed.
+ * making it. The rest is written when the process ends, unless it is killed. Lines that a full disk or a reader that is
+ * gone does not take are lost, and end nothing else.
  */
-export function lineWriter(stream: Pick<Writable, "write">): (line: string) => void {
+export function lineWriter(stream: Pick<Writable, "write" | "on">): (line: string) => void {
   let waiting: string[] = [];
 
   function flush() {
@@ -18,6 +19,8 @@ export function lineWriter(stream: Pick<Writable, "write">): (line: string) => v
     stream.write(text);
   }
 
+  // Without a listener the error would end the process.
+  stream.on("error", () => {});
   process.on("exit", flush);
   return (line) => {
     if (waiting.push(line) === 1) setTimeout(flush, GATHER).unref();

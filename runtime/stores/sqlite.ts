@@ -34,6 +34,7 @@ export function sqliteStore({ folder, ...options }: SqliteStoreOptions): Store {
 /** A database on one file, locked until it is closed or the process ends, however it ends. */
 function sqliteDriver(path: string): SqlDriver {
   const database = new DatabaseSync(path);
+  const opened = statSync(path);
   const statements = new Map<string, StatementSync>();
 
   function exec(sql: string, ...params: (string | number | null)[]) {
@@ -48,8 +49,19 @@ function sqliteDriver(path: string): SqlDriver {
     }
   }
 
+  /** A file that was deleted or replaced takes everything it is given, and keeps it for nobody. */
+  function checkPlace() {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.ino === opened.ino && found.dev === opened.dev) return;
+    throw new GroundcrewError(
+      "unavailable",
+      `The store ${path} was deleted or replaced while it was open: start Groundcrew again.`,
+    );
+  }
+
   let syncs = true;
   function transaction(run: () => void, isLax = false) {
+    if (!isLax) checkPlace();
     // Without the sync a commit still comes after all before it: the log is read up to where it breaks off.
     if (syncs === isLax) {
       exec(`PRAGMA synchronous = ${isLax ? "NORMAL" : "FULL"}`);

@@ -11,6 +11,10 @@ const NAMED = 20;
 interface Also {
   expect?: [Key, Rev][];
   put?: Put[];
+  /** For what a tick found by itself: the revisions it saw. */
+  found?: Record<string, Rev>;
+  /** For an event's notice: the revision from which the event led on. */
+  since?: Rev | undefined;
 }
 
 /**
@@ -28,19 +32,20 @@ export async function gatherWake(
     const [kept] = await deps.store.read<KeptWake>([key]);
     const now = await deps.store.now();
     const before = kept?.value ?? NO_WAKE;
+    const news = tasks.filter((task) => !isLate(before, task, also.since));
     const asked = before.dueAt !== undefined;
     const dueAt = before.dueAt ?? now + GATHER_MS;
     const next: KeptWake = {
       ...before,
-      pending: withTasks(before.pending, tasks),
-      dueAt,
+      ...(news.length > 0 && { pending: withTasks(before.pending, news), dueAt }),
       told: { ...before.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
+      ...(also.found && { found: { ...before.found, ...also.found } }),
     };
     const expect = also.expect ?? [];
     const outcome = await deps.store.commit({
       expect: [[key, kept?.rev ?? 0], ...expect],
       put: [{ key, value: next }, ...(also.put ?? [])],
-      jobs: asked ? [] : [goJob(agent, dueAt)],
+      jobs: asked || news.length === 0 ? [] : [goJob(agent, dueAt)],
     });
     if (outcome === "kept") {
       deps.kick();
@@ -53,8 +58,14 @@ export async function gatherWake(
   }
 }
 
+/** Whether a tick saw what came of the event before its notice was taken: the agent is woken for it already. */
+function isLate({ found, pending }: KeptWake, { id }: WakeTask, since: Rev | undefined): boolean {
+  const seen = found?.[id];
+  return seen !== undefined && since !== undefined && since < seen && !pending.some((task) => task.id === id);
+}
+
 /** A task already pending takes the latest reason. */
-function withTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
+export function withTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
   const ids = new Set(tasks.map(({ id }) => id));
   return [...pending.filter(({ id }) => !ids.has(id)), ...tasks].slice(-NAMED);
 }

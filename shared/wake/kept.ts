@@ -1,4 +1,4 @@
-import type { Key, Ms } from "../store/port.ts";
+import type { Key, Ms, Rev } from "../store/port.ts";
 
 /** Why an agent is woken. */
 export type WakeReason =
@@ -31,6 +31,8 @@ export interface KeptWake {
   dueAt?: Ms;
   /** The startable tasks the agent has been told of: Plane's id to store time. */
   told: Record<string, Ms>;
+  /** Those of them that a tick found by itself, in the revision it saw: a notice of what led to that is no news. */
+  found?: Record<string, Rev>;
   /**
    * The last wake, while it is watched whether the agent does anything. `posting` when the call is being made or the
    * process ended in it, `failed` when it surely did not arrive.

@@ -27,9 +27,17 @@ export async function wakeFromState(
   const { told } = kept?.value ?? NO_WAKE;
   const ids = new Set(startable.map(({ snapshot }) => snapshot.id));
   if (kept && Object.keys(told).some((id) => !ids.has(id))) await forget(deps, name, ids);
-  const news = startable.filter(({ snapshot }) => told[snapshot.id] === undefined);
+  const untold = startable.filter(({ snapshot }) => told[snapshot.id] === undefined);
+  if (untold.length === 0) return 0;
+  const seen = await deps.store.read<KeptItem>(untold.map(({ snapshot }) => keys.item(snapshot.id)));
+  const news = seen.flatMap((one) => (one && isStartable(one.value, name, undefined) ? [one] : []));
   if (news.length === 0) return 0;
-  await gatherWake(deps, name, await named(deps, news));
+  const found = Object.fromEntries(news.map(({ value, rev }) => [value.snapshot.id, rev]));
+  const tasks = await named(
+    deps,
+    news.map(({ value }) => value),
+  );
+  await gatherWake(deps, name, tasks, { found });
   return news.length;
 }
 
@@ -37,9 +45,12 @@ async function forget(deps: Pick<Deps, "store">, agent: string, startable: Reado
   const key = wakeKeys.wake(agent);
   const [kept] = await deps.store.read<KeptWake>([key]);
   if (!kept) return;
-  const told = Object.fromEntries(Object.entries(kept.value.told).filter(([id]) => startable.has(id)));
+  const { told: all, found: early = {}, ...rest } = kept.value;
+  const [told = {}, found = {}] = [all, early].map((of) =>
+    Object.fromEntries(Object.entries(of).filter(([id]) => startable.has(id))),
+  );
   // Stale: something is being told at this moment; the next tick looks again.
-  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...kept.value, told } }] });
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...rest, told, found } }] });
 }
 
 async function named(deps: Pick<Deps, "store">, items: readonly KeptItem[]): Promise<WakeTask[]> {

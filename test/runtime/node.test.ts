@@ -1,10 +1,11 @@
 import { Hono } from "hono";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/node.ts";
 import { wait } from "../../runtime/wait.ts";
 import type { Manifest, Route, Tick } from "../../shared/deps.ts";
 import { memoryStore } from "../../shared/store/memory.ts";
+import { redisIsHere, startRedis } from "../redis.ts";
 import { settingsOf } from "../shared/config/given.ts";
 import { open } from "./raw.ts";
 import { deliver, ENV, started } from "./started.ts";
@@ -125,6 +126,20 @@ describe("A start", () => {
   it("polls at once, for what was missed while it was down", async () => {
     const { asked } = await started();
     await expect.poll(() => asked.length).toBe(1);
+  });
+
+  it.skipIf(!redisIsHere())("says when it loses its Redis, and when it is back", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const lines: string[] = [];
+    const settings = settingsOf({ ...ENV, STORE_URL: redis.url });
+    const { stop } = await startRuntime(settings, { manifest: NONE, write: (line) => lines.push(line) });
+    onTestFinished(stop);
+    await redis.kill();
+    await expect.poll(() => lines.join("\n")).toContain("lost the connection to redis");
+    const before = lines.length;
+    await redis.start();
+    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("connected to redis");
   });
 
   it("works what was left in the queues", async () => {

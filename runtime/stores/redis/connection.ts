@@ -60,6 +60,7 @@ export async function connect({
     lastError = messageOf(error) || String(error);
   });
   redis.on("close", () => {
+    endSocketTimer(redis);
     if (!up) return;
     up = false;
     if (!closing) onConnection(lastError);
@@ -102,4 +103,13 @@ export async function connect({
       redis.disconnect();
     },
   };
+}
+
+/**
+ * ioredis ends the timer of its `socketTimeout` only when data comes. One that outlives its connection would break the
+ * next one, and what is under way on that.
+ */
+function endSocketTimer(redis: Redis) {
+  clearTimeout(Reflect.get(redis, "socketTimeoutTimer"));
+  Reflect.set(redis, "socketTimeoutTimer", undefined);
 }

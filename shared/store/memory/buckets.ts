@@ -24,6 +24,10 @@ export function memoryBuckets({ clock }: { clock: () => Ms }) {
     const now = clock();
     const bucket = bucketOf(name);
     bucket.spent = bucket.spent.filter((entry) => entry.gone > now);
+    // The clock was set back: as if spent now, or it would count until the clock is there again.
+    for (const entry of bucket.spent) {
+      if (entry.at > now) Object.assign(entry, { at: now, gone: now + entry.gone - entry.at });
+    }
     const inWindow = bucket.spent.filter((entry) => entry.at > now - window);
     return Math.max(0, bucket.held - now, windowWait(inWindow, n, limit, window, now));
   }

@@ -6,10 +6,16 @@ export function sqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => 
   function waitOf({ bucket, n, limit, window }: Spend): Ms {
     const now = clock();
     const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
+    countFromNow(bucket, now);
     const spent = driver
       .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
       .map((row) => ({ at: numberOf(row, "at"), n: numberOf(row, "n") }));
     return Math.max(0, held ? numberOf(held, "until") - now : 0, windowWait(spent, n, limit, window, now));
+  }
+
+  /** The clock was set back: as if spent now, or it would count until the clock is there again. */
+  function countFromNow(bucket: string, now: Ms) {
+    driver.exec("UPDATE spent SET at = ?, gone = gone - at + ? WHERE bucket = ? AND at > ?", now, now, bucket, now);
   }
 
   return {

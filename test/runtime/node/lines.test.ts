@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Writable } from "node:stream";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { lineWriter } from "../../../runtime/node/lines.ts";
 
@@ -7,7 +9,15 @@ describe("The log's lines", () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const written: string[] = [];
-    const write = lineWriter({ write: (text: string) => written.push(text) > 0 });
+    const write = lineWriter(
+      new Writable({
+        decodeStrings: false,
+        write(text: string, _, done) {
+          written.push(text);
+          done();
+        },
+      }),
+    );
     write("one");
     write("two");
     vi.advanceTimersByTime(9);
@@ -28,5 +38,19 @@ describe("The log's lines", () => {
     });
     expect(status).toBe(3);
     expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("that nobody takes any more end nothing else", () => {
+    const program = `import { lineWriter } from "./runtime/node/lines.ts";
+      const write = lineWriter(process.stdout);
+      let lines = 0;
+      const timer = setInterval(() => {
+        write("x".repeat(1000));
+        if ((lines += 1) === 20) clearInterval(timer);
+      }, 5);
+      process.on("exit", () => process.stderr.write(lines + " lines, " + process.stdout.writableLength + " waiting"));`;
+    const script = `"$0" --input-type=module-typescript -e "$1" > /dev/full`;
+    const { status, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, "20 lines, 0 waiting"]);
   });
 });

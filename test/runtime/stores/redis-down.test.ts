@@ -110,6 +110,19 @@ describe.skipIf(!redisIsHere())("a store in Redis that goes down", () => {
     expect((await store.read(["before"]))[0]).toBeDefined();
   });
 
+  test("that breaks the connection in the middle of a call breaks it once", async () => {
+    redis.freeze();
+    const underWay = refused(() => put("under-way"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await redis.kill();
+    await underWay;
+    await redis.start();
+    await works();
+    const until = performance.now() + 2_500;
+    while (performance.now() < until) expect(await put("later")).toBe("kept");
+    expect(heard).toEqual([undefined, expect.any(String), undefined]);
+  });
+
   test("can be closed while it is down", async () => {
     await redis.kill();
     await store.close();

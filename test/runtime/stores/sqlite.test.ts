@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -115,6 +115,21 @@ describe("the embedded file", () => {
     const found = await store.read(kept.map((n) => `k:${String(n).padStart(7, "0")}`));
     expect(found.filter((one) => one === undefined)).toEqual([]);
     expect(await store.commit({ put: [{ key: "room-again", value: 1 }] })).toBe("kept");
+  });
+
+  test.each([
+    ["deleted", () => rmSync(folder, { recursive: true })],
+    ["replaced", () => renameSync(folder, `${folder}.old`)],
+  ])("that is %s while it is open keeps nothing more, and says so", async (_, lose) => {
+    const store = await open();
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    lose();
+    await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
+      /deleted or replaced.*start Groundcrew/,
+    );
+    mkdirSync(folder);
+    writeFileSync(join(folder, "groundcrew.db"), "");
+    await expect(store.lease("c", "ann", 1000)).rejects.toMatchObject({ code: "unavailable" });
   });
 
   test("that cannot be made or is no database is refused with its path", async () => {

@@ -9,7 +9,14 @@ local function waitOf(bucket, n, limit, window)
   local wait = tonumber(call('GET', P .. 'h:' .. bucket) or 0) - now
   local entries = call('ZRANGEBYSCORE', spent, string.format('(%.0f', now - window), '+inf', 'WITHSCORES')
   local over = n - limit
-  for i = 1, #entries, 2 do over = over + tonumber(string.match(entries[i], ':(%d+)$')) end
+  for i = 1, #entries, 2 do
+    over = over + tonumber(string.match(entries[i], ':(%d+)$'))
+    -- The clock was set back: as if spent now, or it would count until the clock is there again.
+    if tonumber(entries[i + 1]) > now then
+      entries[i + 1] = now
+      call('ZADD', spent, now, entries[i])
+    end
+  end
   if n > limit then return math.max(wait, window) end
   if over <= 0 then return wait end
   for i = 1, #entries, 2 do

@@ -56,6 +56,17 @@ export function bucketContract(open: Open) {
       }
     });
 
+    test("waits one window at most when the clock was set back, and still gives no more than the limit", async () => {
+      const { store, time } = await open();
+      expect(await store.spend("b", 3, 3, MINUTE)).toBe(0);
+      time.now -= 60 * MINUTE;
+      expect(await store.spend("b", 1, 3, MINUTE)).toBe(MINUTE);
+      time.now += MINUTE - 1;
+      expect(await store.spend("b", 1, 3, MINUTE)).toBe(1);
+      time.now += 1;
+      expect(await store.spend("b", 3, 3, MINUTE)).toBe(0);
+    });
+
     test("takes different limits, so that some room can be kept for those in a hurry", async () => {
       const { store } = await open();
       for (let i = 0; i < 50; i++) expect(await store.spend("b", 1, 50, MINUTE)).toBe(0);
