@@ -32,7 +32,7 @@ export type Calls = ReturnType<typeof createCalls>;
 /** Characters of a refusal: a list of what is missing fits, what somebody sent does not come back whole. */
 const LONGEST = 2_000;
 
-const KEY = /^[A-Z0-9]{1,12}-[1-9]\d{0,9}$/;
+const KEY = /^[\p{L}\p{N}_]{1,12}-[1-9]\d{0,9}$/u;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Runs tools for every door alike: checks who may, runs, shapes the answer, keeps the call in the audit. Never throws. */

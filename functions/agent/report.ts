@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { session } from "./session.ts";
 import { tool } from "./tool.ts";
 
 /** OPENCLAW-11, 12, 13: what Plane has no fields for, shown on the agent card of the work item. */
@@ -13,11 +14,7 @@ export const report = tool({
     text: z.string().max(2_000).optional().describe("what you are at, one line"),
     confidence: z.number().min(0).max(1).optional(),
     cost: z.number().min(0).max(1_000_000_000).optional().describe("your total on this task so far"),
-    session: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,100}$/, "an id of at most 100 characters without blanks, such as openclaw-session-{uuid}")
-      .optional()
-      .describe("openclaw-session-{uuid}"),
+    session: session.optional(),
     commit: z.string().max(200).optional(),
     tests: z.string().max(500).optional().describe("their outcome"),
   }),

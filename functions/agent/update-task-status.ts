@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { WORDS } from "../../shared/task/snapshot.ts";
+import { session } from "./session.ts";
 import { tool } from "./tool.ts";
 
 /** OPENCLAW-04: start, finish or give up a task. */
@@ -14,10 +15,10 @@ export const updateTaskStatus = tool({
     status: z.enum(WORDS),
     text: z.string().max(20_000).optional().describe("Markdown, becomes a comment"),
     confidence: z.number().min(0).max(1).optional().describe("in the result, 0.8 by default; low ones are reviewed"),
-    cost: z.number().min(0).optional().describe("so far"),
-    session: z.string().max(100).optional(),
-    commit: z.string().max(200).optional(),
-    tests: z.string().max(500).optional().describe("their outcome"),
+    cost: z.number().min(0).max(1_000_000_000).optional().describe("so far"),
+    session: session.optional(),
+    commit: z.string().trim().max(200).optional(),
+    tests: z.string().trim().max(500).optional().describe("their outcome"),
   }),
   output: z.object({
     task: z.string(),

@@ -49,6 +49,12 @@ export function doorAt(address: string | undefined, token: string) {
     const json = parsed(text);
     if (response.ok && json !== undefined) return json;
     const refused = refusal.safeParse(json);
+    if (!refused.success && status >= 502 && status <= 504) {
+      const why = `what stands before it answers ${status}`;
+      throw new CommandError(EXIT.later, `Groundcrew cannot be reached: ${why}. Try again in a moment.`, {
+        code: "unreachable",
+      });
+    }
     if (!refused.success)
       throw new CommandError(
         EXIT.failed,

@@ -5,8 +5,11 @@ import { CommandError, EXIT } from "./end.ts";
 
 type Env = Record<string, string | undefined>;
 
-/** Names under which people give secrets to commands, where every process of the machine and histories see them. */
-const SECRET_OPTION = /^--?[\w-]*(token|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)/i;
+/**
+ * Names under which people give secrets to commands, where every process of the machine and histories see them. What has
+ * blanks before a `=` is no name but somebody's words: `--password-reset works`.
+ */
+const SECRET_OPTION = /^--?[\w-]*(token|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)[\w-]*(?:=|$)/i;
 
 /** Throws when a token is among the arguments; never repeats it. */
 export function refuseTokens(args: readonly string[], env: Env): void {

@@ -10,6 +10,9 @@ import type { Spec } from "./tools.ts";
 /** The tool whose `file` is a file here, not its content. */
 export const UPLOAD = "upload_deliverable";
 
+/** Characters; with headers, 8 KB is what common proxies take. */
+const LONGEST_QUERY = 7_000;
+
 /** The tool as the command line has it. */
 export function withFile(spec: Spec): Spec {
   if (spec.name !== UPLOAD) return spec;
@@ -39,6 +42,9 @@ export async function upload(door: Door, folder: string, input: Record<string, u
     for await (const piece of file.createReadStream({ start: 0, autoClose: false })) hash.update(piece);
     const query = new URLSearchParams({ task, name: called, sha256: hash.digest("hex") });
     if (typeof text === "string") query.set("text", text);
+    // It stands in the address, and what is between may cut off or refuse longer ones.
+    if (query.toString().length > LONGEST_QUERY)
+      throw usage("--text is too long to go with a file: send the file, and say the rest with add_comment.");
     // `end` is the last byte: a file that grows meanwhile is sent as it was.
     const bytes = size === 0 ? Readable.from([]) : file.createReadStream({ start: 0, end: size - 1, autoClose: false });
     return await door.upload(query, size, Readable.toWeb(bytes) as ReadableStream<Uint8Array>);

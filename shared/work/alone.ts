@@ -1,4 +1,4 @@
-import { GroundcrewError } from "../errors.ts";
+import { PlaneRateLimitedError } from "../plane/errors.ts";
 import type { Ms } from "../store/port.ts";
 import type { Acting } from "./acting.ts";
 import { workKeys } from "./keys.ts";
@@ -12,7 +12,8 @@ const LOOKS = 20;
 
 /**
  * Does something that must not be done twice side by side: Plane's check of external ids is not atomic. Waits up to
- * 10 s for whoever is at it, then throws `conflict`. `renew` is for between the steps of something longer.
+ * 10 s for whoever is at it, then throws PlaneRateLimitedError with when to come back. `renew` is for between the steps
+ * of something longer.
  */
 export async function alone<T>(
   acting: Acting,
@@ -29,7 +30,7 @@ export async function alone<T>(
         fence = lease.fence;
         return;
       }
-      if (looks >= LOOKS) throw busy();
+      if (looks >= LOOKS) throw busy(what, lease.until - (await deps.store.now()));
       await deps.wait(LOOK_MS);
     }
   };
@@ -42,9 +43,10 @@ export async function alone<T>(
   }
 }
 
-function busy(): GroundcrewError {
-  return new GroundcrewError(
-    "conflict",
-    "Another call is making the same just now, or was cut off a moment ago: call again in a minute; nothing is made twice.",
+function busy(what: string, left: Ms): PlaneRateLimitedError {
+  const retryAfter = Math.max(1_000, left);
+  return new PlaneRateLimitedError(
+    { operation: what.split(":")[0] ?? "", retryAfter },
+    `Another call is making the same just now, or was cut off a moment ago: call again in ${Math.ceil(retryAfter / 1000)} s; nothing is made twice.`,
   );
 }

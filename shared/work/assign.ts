@@ -2,16 +2,20 @@ import { labelName } from "../observe/names.ts";
 import type { Acting } from "./acting.ts";
 import { changeTask } from "./change.ts";
 import { readAfresh, type Task } from "./find.ts";
-import { handing } from "./making.ts";
-import { assigneeCalled, letIn } from "./people.ts";
+import { handing, withLabels } from "./making.ts";
+import { type Assignee, assigneeCalled, letIn } from "./people.ts";
 
 /**
  * Makes a task one agent's and nobody else's: its account is the only assignee, its label the only one of its kind; all
  * other labels stay. It is so already: no change. Throws `bad_request` for an agent there is not.
  */
 export async function assignTask(acting: Acting, task: Task, agent: string): Promise<Task> {
-  const { deps } = acting;
   const to = await assigneeCalled(acting, agent);
+  return withLabels(acting, task.project, () => giveTo(acting, task, to));
+}
+
+async function giveTo(acting: Acting, task: Task, to: Assignee): Promise<Task> {
+  const { deps } = acting;
   const fresh = await readAfresh(acting, task);
   const { assignees, labels } = fresh.item.snapshot;
   const fields = await handing(acting, fresh.project, to);

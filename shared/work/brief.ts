@@ -1,29 +1,32 @@
 import type { TaskAnswer } from "./present.ts";
 
-/** Ten tasks and what is around them are at most 4 KB (4,096 bytes) of JSON. */
+/** Ten tasks and what is around them are at most 4 KB (4,096 bytes), also as a text within MCP's JSON. */
 const MOST_BYTES = 400;
 /** Less of a title tells nobody which task it is: then rather fewer of the blockers are named. */
 const TITLE_BYTES = 40;
+/** And less of it is none. */
+const LEAST_TITLE_BYTES = 16;
 
 const encoder = new TextEncoder();
 
 /**
- * The task in at most 400 bytes of JSON, for lists: its first line is cut first, then its title, ending in "…". Of more
- * blockers than fit the first ones are named and `why_not` counts all of them. What names the task stays whole, so one
- * with an uncommonly long address may be larger.
+ * The task in at most 400 bytes of JSON within JSON, for lists: its first line is cut first, then its title, ending in
+ * "…". Of more blockers than fit the first ones are named and `why_not` counts all of them. What names the task stays
+ * whole, so one with an uncommonly long address may be larger.
  */
 export function brief(task: TaskAnswer): TaskAnswer {
   const fitted = textsWithin(task, MOST_BYTES - sizeOf({ ...task, title: "", description: "" }));
   if (fitted) return fitted;
   const { length } = task.blocked_by;
-  const waits = length > 1 && task.why_not?.startsWith("waits for ");
-  const counted = waits ? { ...task, why_not: `waits for ${length} tasks` } : task;
+  const waits = length > 0 && task.why_not?.startsWith("waits for ");
+  const counted = waits ? { ...task, why_not: length > 1 ? `waits for ${length}` : "waits" } : task;
   for (let named = length; ; named -= 1) {
     const less = { ...counted, blocked_by: counted.blocked_by.slice(0, named) };
     const room = MOST_BYTES - sizeOf({ ...less, title: "", description: "" });
     const texts = textsWithin(less, room);
     if (texts) return texts;
-    if (named <= 1) return { ...less, title: textWithin(task.title, TITLE_BYTES), description: "" };
+    if (named <= 1)
+      return { ...less, title: textWithin(task.title, Math.max(room, LEAST_TITLE_BYTES)), description: "" };
   }
 }
 
@@ -47,11 +50,12 @@ function textWithin(text: string, bytes: number): string {
   return kept === "" ? "" : `${kept.trimEnd()}…`;
 }
 
-/** Bytes of a text in JSON, without its quotation marks. */
+/** Bytes of a text without the quotation marks around it. */
 function textSize(text: string): number {
-  return sizeOf(text) - 2;
+  return sizeOf(text) - sizeOf("");
 }
 
+/** Bytes of the value's JSON as a text in JSON, where each quotation mark takes two. */
 function sizeOf(value: unknown): number {
-  return encoder.encode(JSON.stringify(value)).length;
+  return encoder.encode(JSON.stringify(JSON.stringify(value))).length - 2;
 }

@@ -46,18 +46,18 @@ function linesOf({ card, held, spent, running, estimate, currency }: CardView): 
     [held ? "Agent" : LAST, card.agent],
     ["Since", card.since === undefined ? undefined : day(card.since)],
     ["Session", card.session],
-    ["Progress", card.percent === undefined ? undefined : `${card.percent} %`],
+    ["Progress", card.percent === undefined ? undefined : `${exact(card.percent)} %`],
     ["Last", card.text],
     ["Time", time > 0 ? `${clock(time)} (${each(spent, clock)})` : undefined],
     ["Timer", running.map(({ agent, since }) => `${agent} since ${day(since)}`).join(", ")],
-    ["Cost", costs.length > 0 ? `${money(card.cost ?? 0)} (${each(card.costs ?? {}, String)})` : undefined],
+    ["Cost", costs.length > 0 ? `${money(card.cost ?? 0)} (${each(card.costs ?? {}, amount)})` : undefined],
     ["Planned", card.estimate && about(card.estimate)],
     ["Estimate", card.estimate ? undefined : estimate && estimated(estimate, about)],
-    ["Confidence", card.confidence === undefined ? `${CONFIDENCE} (assumed)` : String(card.confidence)],
+    ["Confidence", card.confidence === undefined ? `${CONFIDENCE} (assumed)` : amount(card.confidence)],
     ["Commit", card.commit],
     ["Tests", card.tests],
     ["Summary", card.summary ? "written" : undefined],
-    ["Review", review && `asked ${day(review.at)}, confidence ${review.confidence}`],
+    ["Review", review && `asked ${day(review.at)}, confidence ${amount(review.confidence)}`],
   ];
   return lines.flatMap(([label, value]) => (value ? [[label, value] satisfies [string, string]] : []));
 }
@@ -71,6 +71,9 @@ const each = (amounts: Record<string, number>, show: (amount: number) => string)
   Object.entries(amounts)
     .map(([agent, amount]) => `${agent} ${show(amount)}`)
     .join(", ");
+
+/** As `parseCard` reads it back: to a millionth, never as 1e-7. */
+const amount = (value: number) => String(exact(value));
 
 /** `1:05:30`: hours, minutes, seconds. */
 function clock(ms: Ms): string {

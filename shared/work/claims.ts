@@ -67,9 +67,10 @@ export async function claimTask(acting: Acting, task: Task): Promise<KeptClaim> 
 
 /**
  * The caller's claim, renewed; taken when nobody holds one. Unlike an explicit claim it is refused once when the
- * caller lost the claim since its last call, so that nobody works on unaware.
+ * caller lost the claim since its last call, so that nobody works on unaware. `waiting`: also taken of a task that
+ * waits for others.
  */
-export async function holdTask(acting: Acting, task: Task): Promise<KeptClaim> {
+export async function holdTask(acting: Acting, task: Task, { waiting = false } = {}): Promise<KeptClaim> {
   const { deps, caller, correlation } = acting;
   await mustBeMine(acting, task);
   await sayLoss(acting, task);
@@ -83,6 +84,7 @@ export async function holdTask(acting: Acting, task: Task): Promise<KeptClaim> {
       await sayLoss(acting, task);
     }
   }
+  if (kept?.agent !== caller.name && !waiting && task.item.blockers.length > 0) await mustBeStartable(acting, task);
   return take(acting, task);
 }
 

@@ -4,7 +4,7 @@ import { isOpen } from "../task/diff.ts";
 import type { Acting, WorkDeps } from "./acting.ts";
 import { announce } from "./announce.ts";
 import { noteOnCard } from "./card.ts";
-import { claimOf, renewIfHeld } from "./claims.ts";
+import { claimOf, renewIfHeld, sayLoss } from "./claims.ts";
 import type { Task } from "./find.ts";
 import { workKeys } from "./keys.ts";
 import { mustBeMineOrPlanned } from "./owner.ts";
@@ -37,13 +37,15 @@ const LINE = 300;
 
 /**
  * Writes a comment as the caller (OPENCLAW-05); the same call within ten minutes is the same comment. Progress shows
- * on the agent card; a critical one is told to the human. For the task's agents and the Concierge. Answers Plane's id.
+ * on the agent card; a critical one is told to the human. For the task's agents and the Concierge; refused once when the
+ * caller lost its claim since its last call. Answers Plane's id.
  */
 export async function addComment(acting: Acting, task: Task, given: NewComment): Promise<string> {
   const { deps, caller, correlation } = acting;
   const { text, percent, critical = false } = given;
   const kind = given.kind ?? (percent === undefined ? "note" : "progress");
   await mustBeMineOrPlanned(acting, task);
+  await sayLoss(acting, task);
   await renewIfHeld(acting, task);
   const head = [HEADS[kind], ...(percent === undefined ? [] : [`${percent}%`])]
     .filter((part) => part !== "")
@@ -52,7 +54,9 @@ export async function addComment(acting: Acting, task: Task, given: NewComment):
   const once = await onceId(acting, "comment", task.id, kind, String(percent ?? ""), text);
   const comment = await say(acting, task, `comment:${once}`, html);
   if (kind === "note") await noteWritten(acting, task);
-  const mine = (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.word);
+  const holder = (await claimOf(deps, task.id))?.agent ?? caller.name;
+  const mine =
+    holder === caller.name && (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.word);
   if (kind === "progress" && mine)
     await noteOnCard(acting, task, { text: cleaned(text, LINE), ...(percent !== undefined && { percent }) });
   if (critical) {

@@ -1,3 +1,4 @@
+import { cleaned } from "../clean.ts";
 import { GroundcrewError } from "../errors.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import type { KeptProject } from "../observe/kept.ts";
@@ -7,7 +8,7 @@ import type { Priority } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { alone } from "./alone.ts";
 import { findProject, findTask, type Task } from "./find.ts";
-import { handing, handTo, linesFor, makeItem, relate } from "./making.ts";
+import { handing, handTo, linesFor, makeItem, relate, withLabels } from "./making.ts";
 import { type Assignee, assigneeCalled } from "./people.ts";
 import { onceId } from "./say.ts";
 
@@ -52,27 +53,37 @@ async function made(
 ): Promise<Task> {
   const lines = await linesFor(acting, blockers);
   const waits = blockers.length > 0 && lines === "";
-  const fields = { ...(await fieldsOf(given, lines)), ...(to && !waits && (await handing(acting, project, to))) };
-  const { task } = await makeItem(acting, project, id, fields);
+  const fields = await fieldsOf(given, lines);
+  const { task } = await withLabels(acting, project, async () =>
+    makeItem(acting, project, id, { ...fields, ...(to && !waits && (await handing(acting, project, to))) }),
+  );
   const related = await relate(acting, task, blockers);
-  return to ? handTo(acting, related, to) : related;
+  if (!to) return related;
+  const { task: handed, refused } = await handTo(acting, related, to);
+  if (refused) throw new GroundcrewError("conflict", `${handed.key} was made, but ${refused}.`);
+  return handed;
 }
 
 /** What is wrong with a task by itself, for people; nothing when it can be made. */
 export function problemsOf({ title, due_date }: NewTask): string[] {
-  const length = [...title.trim()].length;
+  const length = [...titleOf(title)].length;
   return [
-    ...(length === 0 ? ["the title is empty"] : []),
+    ...(cleaned(title, title.length) === "" ? ["the title is empty"] : []),
     ...(length > LONGEST_TITLE ? [`the title has ${length} characters, Plane takes ${LONGEST_TITLE}`] : []),
     ...(due_date !== undefined && !isDay(due_date) ? [`"${due_date.slice(0, 20)}" is no day; write YYYY-MM-DD`] : []),
   ];
+}
+
+/** A title without what Plane cannot keep (NUL, halves of surrogate pairs) and the blanks around it. */
+function titleOf(title: string): string {
+  return title.toWellFormed().replaceAll("\0", "").trim();
 }
 
 /** Plane's fields of a new task, but for whom it is handed to. */
 export async function fieldsOf({ title, description, priority, due_date }: NewTask, lines: string) {
   const html = `${description ? await toHtml(description) : ""}${lines}`;
   return {
-    name: title.trim(),
+    name: titleOf(title),
     ...(html !== "" && { description_html: html }),
     ...(priority && { priority }),
     ...(due_date !== undefined && { target_date: due_date }),
@@ -103,6 +114,6 @@ async function tasksCalled(acting: Acting, given: readonly string[]): Promise<Ta
 }
 
 function isDay(text: string): boolean {
-  const at = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

@@ -1,16 +1,13 @@
 import { GroundcrewError } from "../errors.ts";
-import { toHtml } from "../markdown/to-html.ts";
-import type { Kept } from "../store/port.ts";
 import { isOpen } from "../task/diff.ts";
 import type { Acting, WorkDeps } from "./acting.ts";
 import { holdTask, proveClaim } from "./claims.ts";
-import { type Attached, attach } from "./deliver-attach.ts";
-import { stepTo } from "./deliver-record.ts";
+import { attach } from "./deliver-attach.ts";
+import { type KeptDelivered, link } from "./deliver-link.ts";
 import { readOnly } from "./deliver-send.ts";
-import { type Handed, megabytes, plainName, plainSize, plainType } from "./deliverable.ts";
-import { findTask, type Task } from "./find.ts";
+import { type Handed, plainName, plainSize, plainType } from "./deliverable.ts";
+import { findTask } from "./find.ts";
 import { workKeys } from "./keys.ts";
-import { escaped, say } from "./say.ts";
 
 /** What is on the work item now. */
 export interface Delivered {
@@ -28,10 +25,6 @@ export interface Delivered {
   already?: true;
   /** Plane's ids of attachments that were begun and could not be taken away; Plane shows them to nobody. */
   left_behind?: string[];
-}
-
-interface KeptDelivered {
-  files: { name: string; size: number; attachment: string }[];
 }
 
 /**
@@ -61,13 +54,7 @@ export async function deliver(acting: Acting, handed: Handed): Promise<Delivered
   const attachment = value.attachment ?? "";
   if (value.step === "confirmed") {
     await prove();
-    await say(
-      acting,
-      task,
-      `deliverable-${attachment}`,
-      await commentOf(acting, task, value.name, size, attachment, handed),
-    );
-    await finish(acting, task, attached);
+    await link(acting, task, attached, handed.text);
   }
   return {
     ...{ task: task.key, name: value.name, size, sha256: attached.sha256, type, attachment },
@@ -86,38 +73,4 @@ export async function deliverablesOf(
 ): Promise<{ name: string; size: number }[]> {
   const [kept] = await deps.store.read<KeptDelivered>([workKeys.delivered(item)]);
   return kept?.value.files.map(({ name, size }) => ({ name, size })) ?? [];
-}
-
-/** The comment is there: the call is over, and its file is one of the item's. */
-async function finish(acting: Acting, task: Task, { kept, key, sha256 }: Attached): Promise<void> {
-  const { store } = acting.deps;
-  const { name, size, attachment = "" } = kept.value;
-  const list = workKeys.delivered(task.id);
-  for (;;) {
-    const [known]: (Kept<KeptDelivered> | undefined)[] = await store.read<KeptDelivered>([list]);
-    const files = known?.value.files.filter((one) => one.attachment !== attachment) ?? [];
-    const value: KeptDelivered = { files: [...files, { name, size, attachment }] };
-    const outcome = await store.commit({ expect: [[list, known?.rev ?? 0]], put: [{ key: list, value }] });
-    if (outcome === "kept") break;
-  }
-  await stepTo(acting, key, kept, { ...kept.value, step: "linked", sha256 });
-}
-
-/**
- * The link is the one behind the file's name in Plane's own attachment list: it answers whoever is signed in there with
- * the file. The work item's page would lead readers to where they are.
- */
-async function commentOf(
-  { deps }: Acting,
-  task: Task,
-  name: string,
-  size: number,
-  attachment: string,
-  { text }: Handed,
-): Promise<string> {
-  const { plane } = deps.settings;
-  const place = `${encodeURIComponent(plane?.workspace ?? "")}/projects/${task.project.id}/issues/${task.id}`;
-  const href = `${plane?.url ?? ""}/api/assets/v2/workspaces/${place}/attachments/${attachment}/`;
-  const link = `<p>Deliverable: <a href="${escaped(href)}">${escaped(name)}</a> (${megabytes(size)})</p>`;
-  return link + (text?.trim() ? await toHtml(text) : "");
 }

@@ -5,6 +5,7 @@ import type { Acting, WorkDeps } from "./acting.ts";
 import { readCard } from "./card.ts";
 import { hasSummary } from "./comment.ts";
 import { deliverablesOf } from "./deliver.ts";
+import { TYPES } from "./deliverable-types.ts";
 import type { Task } from "./find.ts";
 import { openBlockers } from "./transitions.ts";
 
@@ -28,9 +29,15 @@ export interface Reported {
   tests?: string | undefined;
 }
 
-const HEADING = /^[\s>#*_]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
-const ITEM = /^\s*(?:[-*+•]|\d+[.)])\s+(?:\[[ x]\]\s*)?(.+)$/i;
-const FILE = /[\w()+@-][\w .()+@-]*\.\w{1,8}\b/;
+const HEADING = /^[\s>#*_+-]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
+const ITEM = /^\s*\\?(?:[-*+•–]|\d+\\?[.)])\s+(?:\[[ x]\]\s*)?(.+)$/i;
+/** Words up to the end of a file's name. What Plane takes no files of has no such end: `v1.2`, `example.com`. */
+const FILES = new RegExp(
+  `[^,;:]{1,255}?\\.(?:${Object.keys(TYPES).join("|")})(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`,
+  "giu",
+);
+/** What stands between several of them, and marks around one. */
+const BETWEEN = /^(?:[\s&("'«“‘]|(?:and|or|et|ou)\s)+/i;
 
 /** The label of tasks whose commit and tests are to be reported. */
 const CODE = "code";
@@ -48,7 +55,8 @@ export async function criteriaOf(deps: WorkDeps, { item, project }: Task): Promi
 
 /** The items of the `Done when:` list in a text: below the line that says so, or behind it, parted by commas. Pure. */
 export function doneWhen(markdown: string): string[] {
-  const lines = markdown.split(/\r?\n/);
+  // A line that ends within its paragraph ends in a backslash.
+  const lines = markdown.split(/\\?\r?\n/);
   const at = lines.findIndex((line) => HEADING.test(line));
   if (at < 0) return [];
   const behind = HEADING.exec(lines[at] ?? "")?.[1] ?? "";
@@ -62,13 +70,14 @@ export function doneWhen(markdown: string): string[] {
   return items;
 }
 
-/** Adds one item of the list to what is asked for: known by its first word, else kept in its own words. */
+/** Adds one item of the list to what is asked for: a file, or known by its first word, else kept in its own words. */
 function asking(criteria: Criteria, item: string): Criteria {
   const said = item.replace(/^(?:an?|the|one|at least one)\s+/i, "");
-  if (/^(?:deliverables?|files?|attachments?)\b/i.test(said)) {
-    const file = FILE.exec(said.replace(/^\w+\W*/, ""))?.[0];
-    return file ? { ...criteria, files: [...criteria.files, file] } : { ...criteria, deliverable: true };
-  }
+  const [kind] = /^(?:deliverables?|files?|attachments?)\b(?!\.\w)/i.exec(said) ?? [];
+  const files = filesIn(said.slice(kind?.length ?? 0));
+  const isFile = files[0] === said && !/\s/.test(said);
+  if (files.length > 0 && (kind !== undefined || isFile)) return { ...criteria, files: [...criteria.files, ...files] };
+  if (kind !== undefined) return { ...criteria, deliverable: true };
   if (/^(?:closing )?summary\b/i.test(said)) return { ...criteria, summary: true };
   const commit = /^commits?\b/i.test(said);
   const tests = /^tests?\b/i.test(said) || (commit && /\band tests?\b/i.test(said));
@@ -76,9 +85,27 @@ function asking(criteria: Criteria, item: string): Criteria {
   return { ...criteria, others: [...criteria.others, item] };
 }
 
-/** Without Markdown's marks: what it escapes, code and emphasis around the whole. */
+/** The files that a text names, each with the words before it: a name may have blanks, so where it begins is open. */
+function filesIn(text: string): string[] {
+  const named = text.match(FILES) ?? [];
+  return named.map((words) => words.replace(/^.*[/\\]/, "").replace(BETWEEN, ""));
+}
+
+/** Whether a file is the one that was asked for by these words: they are its name, or end with it. */
+function isAsked(words: string, name: string): boolean {
+  const wanted = folded(words);
+  const given = folded(name);
+  return wanted.endsWith(given) && /(?:^|[\s("'«“‘])$/.test(wanted.slice(0, wanted.length - given.length));
+}
+
+function folded(name: string): string {
+  return name.normalize("NFC").toLowerCase();
+}
+
+/** Without Markdown's marks: what it escapes, code and emphasis around the whole, where links lead. */
 function plain(item: string): string {
   return item
+    .replace(/\[([^[\]]*)\]\([^()\s]*\)/g, "$1")
     .replace(/\\([!-/:-@[-`{-~])/g, "$1")
     .replace(/[`*]/g, "")
     .trim();
@@ -103,7 +130,7 @@ export async function missingFor(acting: Acting, task: Task, criteria: Criteria,
 async function missingFiles(acting: Acting, task: Task, { deliverable, files }: Criteria): Promise<string[]> {
   if (!deliverable && files.length === 0) return [];
   const lacks = (names: readonly string[]) => [
-    ...files.filter((file) => !names.some((name) => name.toLowerCase() === file.toLowerCase())),
+    ...files.filter((file) => !names.some((name) => isAsked(file, name))),
     ...(deliverable && names.length === 0 ? [""] : []),
   ];
   const ours = (await deliverablesOf(acting.deps, task.id)).map(({ name }) => name);

@@ -6,6 +6,7 @@ import { type Acting, actFor, type WorkDeps } from "./acting.ts";
 import { announce } from "./announce.ts";
 import { queueCard } from "./card.ts";
 import { claimUnder, isHeld } from "./claim-lease.ts";
+import { isPermanent } from "./failing.ts";
 import { keptTask, readNow, type Task } from "./find.ts";
 import type { WorkBody } from "./jobs.ts";
 import { workKeys } from "./keys.ts";
@@ -63,7 +64,11 @@ async function putBack(deps: WorkDeps, task: Task, ended: Ended): Promise<Task> 
   } catch (thrown) {
     const gone = thrown instanceof GroundcrewError && thrown.code === "not_found";
     if (gone || thrown instanceof PlaneNotFoundError) return task;
-    throw thrown;
+    if (!isPermanent(thrown)) throw thrown;
+    // Plane will not let it be done: then people have to, and they are told all the same.
+    const { correlation } = ended;
+    deps.log.warn("a task could not be put back", { correlation, item: task.key, error: thrown.message });
+    return (await keptTask(deps, task.id)) ?? task;
   } finally {
     await deps.store.release(key, lease.fence);
   }
@@ -79,7 +84,17 @@ function guarded(acting: Acting, task: Task, lease: { fence: number; until: Ms }
   }
   return {
     ...acting,
-    plane: { ...plane, call: (endpoint, given) => plane.call(endpoint, { ...given, before: prove }) },
+    plane: {
+      ...plane,
+      call: (endpoint, given) =>
+        plane.call(endpoint, {
+          ...given,
+          async before() {
+            await prove();
+            await given?.before?.();
+          },
+        }),
+    },
   };
 }
 

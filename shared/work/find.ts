@@ -24,7 +24,8 @@ export interface Task {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const KEY = /^([A-Z0-9]{1,12})-([1-9]\d{0,9})$/;
+/** In capitals. Identifiers have not only ASCII's letters: Plane's page takes `ÖKO`, its API also `A_B`. */
+const KEY = /^([\p{L}\p{N}_]{1,12})-([1-9]\d{0,9})$/u;
 
 type FindDeps = Pick<ObserveDeps, "store"> & { settings: { plane?: { url: string; workspace: string } } };
 
@@ -101,22 +102,41 @@ async function readByKey(acting: Acting, key: string): Promise<string | undefine
   }
 }
 
-/** Reads an item from Plane as the caller and observes it: what is kept afterwards is what is true now. */
+/** Something else is observed while Plane answers, now and then; not each time. */
+const READS = 3;
+
+/**
+ * Reads an item from Plane as the caller and observes it: what is kept afterwards is what is true now. A read that was
+ * overtaken by another observation is made again. Throws `not_found` when it is gone.
+ */
 export async function readNow(acting: Acting, task: Pick<Task, "id" | "project">): Promise<void> {
+  for (let reads = 1; (await readOnce(acting, task)) === "overtaken" && reads < READS; reads += 1);
+}
+
+async function readOnce(acting: Acting, { id, project }: Pick<Task, "id" | "project">): Promise<"read" | "overtaken"> {
   const { deps, plane, correlation } = acting;
-  const { id, project } = task;
-  const [[kept], began] = await Promise.all([deps.store.read<KeptItem>([keys.item(id)]), deps.store.now()]);
-  const since = kept?.rev ?? 0;
-  const source = { project, correlation, cause: `${since}.${began}` };
+  const start = { since: 0, began: 0 };
+  let known: KeptItem | undefined;
+  const source = () => ({ project, correlation, cause: `${start.since}.${start.began}` });
   const { data } = await plane
-    .call(single, { params: { project: project.id, item: id }, query: singleQuery })
+    .call(single, {
+      params: { project: project.id, item: id },
+      query: singleQuery,
+      async before() {
+        const [[kept], began] = await Promise.all([deps.store.read<KeptItem>([keys.item(id)]), deps.store.now()]);
+        Object.assign(start, { since: kept?.rev ?? 0, began });
+        known = kept?.value;
+      },
+    })
     .catch(async (thrown: unknown) => {
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-      await observeItem(deps, id, { via: "absence", since, began, ended: await deps.store.now() }, source);
-      throw notThere(kept ? `${project.identifier}-${kept.value.snapshot.sequence}` : id);
+      await observeItem(deps, id, { via: "absence", ...start, ended: await deps.store.now() }, source());
+      throw notThere(known ? `${project.identifier}-${known.snapshot.sequence}` : id);
     });
   const snapshot = await snapshotOf(deps, data);
-  await observeItem(deps, id, { via: "read", snapshot, since, began, ended: await deps.store.now() }, source);
+  const seen = { via: "read", snapshot, ...start, ended: await deps.store.now() } as const;
+  const { rereadIn } = await observeItem(deps, id, seen, source());
+  return rereadIn === 0 ? "overtaken" : "read";
 }
 
 /** The same as `readNow`, and the task as it is then; throws `not_found` when it is gone. */
@@ -126,6 +146,11 @@ export async function readAfresh(acting: Acting, task: Task): Promise<Task> {
 }
 
 function present(task: Task): Task {
+  if (!isReadable(task.project))
+    throw new GroundcrewError(
+      "not_found",
+      `${task.key} is in a project that was archived, deleted or hidden from Groundcrew in Plane: nothing can be done on it.`,
+    );
   if (task.item.gone === undefined) return task;
   throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane: there is nothing to do on it.`);
 }

@@ -47,6 +47,8 @@ export const workKeys = {
   plan: (project: string): Key => `plan:${project}`,
   /** The dependant was blocked for these blockers. */
   stuck: (item: string): Key => `stuck:${item}`,
+  /** How far an agent's reading of all its projects has come. */
+  fresh: (agent: string): Key => `fresh:${encodeURIComponent(agent)}`,
   /** Which agents' labels and assignees were last in step. */
   mirror: (item: string): Key => `mirror:${item}`,
 } as const;

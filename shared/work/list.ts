@@ -1,12 +1,14 @@
+import { GroundcrewError } from "../errors.ts";
 import type { KeptProject, KeptProjectsRead } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
 import { passProject } from "../observe/pass.ts";
 import { isReadable } from "../observe/projects.ts";
-import type { Row } from "../store/port.ts";
+import type { Ms, Row } from "../store/port.ts";
 import { byUrgency, type KeptItem } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { brief } from "./brief.ts";
 import { type Task, taskOf } from "./find.ts";
+import { workKeys } from "./keys.ts";
 import { type Standing, standingOf, type TaskAnswer } from "./present.ts";
 
 export interface TaskList {
@@ -26,13 +28,17 @@ const SHOWN = 50;
  */
 export async function listTasks(acting: Acting, { fresh = false }: { fresh?: boolean | undefined }): Promise<TaskList> {
   const { deps } = acting;
-  const began = await deps.store.now();
-  if (fresh) await readAnew(acting);
+  const began = fresh ? await readAnew(acting) : undefined;
   const tasks = await tasksOf(acting);
   const standing = (await standingOf(acting, tasks)).sort(inOrder);
   const [read] = await deps.store.read<KeptProjectsRead>([keys.projectsRead]);
+  if (!read)
+    throw new GroundcrewError(
+      "unavailable",
+      "Groundcrew has not read Plane yet, so your tasks are not known: call again in a minute.",
+    );
   const now = await deps.store.now();
-  const at = fresh ? began : (read?.value.at ?? now);
+  const at = began ?? read.value.at;
   return {
     tasks: standing.slice(0, SHOWN).map(({ answer }) => brief(answer)),
     age_s: Math.max(0, Math.round((now - at) / 1000)),
@@ -57,17 +63,44 @@ async function tasksOf({ deps, caller }: Acting): Promise<Task[]> {
   });
 }
 
-/** Each project costs the caller one of its turns at Plane. */
-async function readAnew(acting: Acting): Promise<void> {
-  const { deps, correlation } = acting;
+/** What a reading that had to wait too long has read already, and since when. */
+interface KeptFresh {
+  /** Store time. */
+  began: Ms;
+  projects: string[];
+}
+
+/** The same call within so long goes on with it. */
+const GOES_ON_MS: Ms = 60_000;
+
+/**
+ * Each project costs the caller one of its turns at Plane: with more of them than one call waits for, it throws
+ * PlaneRateLimitedError, and the same call goes on where it was. Answers since when it has been reading.
+ */
+async function readAnew(acting: Acting): Promise<Ms> {
+  const { deps, caller, correlation } = acting;
+  const key = workKeys.fresh(caller.name);
+  const [kept] = await deps.store.read<KeptFresh>([key]);
+  const began = kept?.value.began ?? (await deps.store.now());
+  const read = new Set(kept?.value.projects);
   const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
   const readable = rows.map(({ value }) => value).filter(isReadable);
   const theirs = new Set((await tasksOf(acting)).map(({ project }) => project.id));
-  for (const project of readable.filter(({ id }) => theirs.size === 0 || theirs.has(id))) {
-    await acting.turn("work_items_list");
-    await passProject(deps, project, correlation);
+  const wanted = readable.filter(({ id }) => (theirs.size === 0 || theirs.has(id)) && !read.has(id));
+  try {
+    for (const project of wanted) {
+      await acting.turn("work_items_list");
+      await passProject({ ...deps, plane: acting.main }, project, correlation);
+      read.add(project.id);
+    }
+  } catch (thrown) {
+    const value: KeptFresh = { began, projects: [...read] };
+    await deps.store.commit({ put: [{ key, value, expires: GOES_ON_MS }] });
+    throw thrown;
   }
+  if (kept) await deps.store.commit({ put: [{ key, value: undefined }] });
   deps.kick();
+  return began;
 }
 
 function inOrder(a: Standing, b: Standing): number {

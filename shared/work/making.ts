@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { GroundcrewError } from "../errors.ts";
 import { OUR_SOURCE } from "../observe/comments.ts";
 import { observed, snapshotOf } from "../observe/door.ts";
@@ -5,17 +6,20 @@ import { observeItem } from "../observe/item.ts";
 import type { KeptProject } from "../observe/kept.ts";
 import { observeLines } from "../observe/lines.ts";
 import { evaluate, observeMade } from "../observe/relations.ts";
-import { PlaneConflictError, PlaneNotFoundError } from "../plane/errors.ts";
+import { PlaneConflictError, PlaneInvalidError } from "../plane/errors.ts";
+import { projects } from "../plane/projects.ts";
 import { relations } from "../plane/relations.ts";
+import { id as planeId } from "../plane/schema.ts";
 import { workItems } from "../plane/work-items.ts";
 import type { Acting } from "./acting.ts";
 import { changeTask, type Fields } from "./change.ts";
-import { keptTask, readNow, type Task } from "./find.ts";
-import { labelCalled } from "./labels.ts";
+import { keptTask, readAfresh, readNow, type Task } from "./find.ts";
+import { forgetLabels, labelCalled } from "./labels.ts";
 import { type Assignee, letIn } from "./people.ts";
 import { escaped } from "./say.ts";
 
 const create = { ...workItems.create, answer: observed };
+const byDefault = { ...projects.get, answer: z.object({ default_assignee: planeId.nullish() }) };
 
 /** Makes a work item as the caller and observes it; the one there is when Plane knows it by `id` already. */
 export async function makeItem(
@@ -52,7 +56,7 @@ async function known(acting: Acting, project: KeptProject, id: string, name: str
     await readNow(acting, { id, project });
     return id;
   } catch (thrown) {
-    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
     const message = `"${name.slice(0, 80)}" was made in ${project.identifier} before, and people have archived or deleted it since: give it another title to make it anew.`;
     throw new GroundcrewError("conflict", message, { cause: thrown });
   }
@@ -92,16 +96,59 @@ export async function handing(acting: Acting, project: KeptProject, to: Assignee
   return { assignees: [to.id], ...(label && { labels: [label] }) };
 }
 
-/** Hands a task that is nobody's to somebody. One that people have given away, moved on or ended stays as it is. */
-export async function handTo(acting: Acting, task: Task, to: Assignee): Promise<Task> {
-  const { snapshot } = task.item;
-  if (snapshot.assignees.includes(to.id)) return task;
-  if (snapshot.assignees.length > 0 || snapshot.word === "done" || snapshot.word === "cancelled") return task;
-  const fields = await handing(acting, task.project, to);
-  const labels = [...new Set([...snapshot.labels, ...(fields.labels ?? [])])];
-  const handed = await changeTask(acting, task, { ...fields, labels });
-  if (handed.item.snapshot.assignees.includes(to.id)) return handed;
+/**
+ * Does what writes labels; where Plane knows one of them no more (people deleted it since they were listed), once again
+ * with labels listed and made anew.
+ */
+export async function withLabels<T>(
+  { deps }: Acting,
+  project: Pick<KeptProject, "id">,
+  act: (again: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await act(false);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneInvalidError) || thrown.fields["labels"] === undefined) throw thrown;
+    await forgetLabels(deps, project.id);
+    return act(true);
+  }
+}
+
+/**
+ * Hands a task that is nobody's to somebody. One that people have given away, moved on or ended stays as it is.
+ * `refused`: Plane does not take them, and why, for people.
+ */
+export async function handTo(acting: Acting, task: Task, to: Assignee): Promise<{ task: Task; refused?: string }> {
+  const { word } = task.item.snapshot;
+  if (isTheirs(task, to) || word === "done" || word === "cancelled" || !(await isNobodys(acting, task)))
+    return { task };
+  const handed = await give(acting, task, to);
+  if (isTheirs(handed, to)) return { task: handed };
   // Plane leaves out who is no member any more, in silence.
   await letIn(acting, task.project, [to.id], { anew: true });
-  return changeTask(acting, handed, { ...fields, labels });
+  const again = await give(acting, handed, to);
+  if (isTheirs(again, to)) return { task: again };
+  const { identifier } = task.project;
+  const refused = `Plane does not take ${to.name} as the assignee of ${task.key}: only a guest of ${identifier}, or removed from it; a person must make them a member of that project`;
+  return { task: again, refused };
+}
+
+const isTheirs = ({ item }: Task, { id }: Assignee) => item.snapshot.assignees.includes(id);
+
+/** Assigned to nobody; or only to whom Plane gives what is made for nobody in this project. */
+async function isNobodys({ main }: Acting, { item, project }: Task): Promise<boolean> {
+  const [one, ...others] = item.snapshot.assignees;
+  if (one === undefined) return true;
+  if (others.length > 0) return false;
+  const { data } = await main.call(byDefault, { params: { project: project.id } });
+  return data.default_assignee === one;
+}
+
+async function give(acting: Acting, given: Task, to: Assignee): Promise<Task> {
+  return withLabels(acting, given.project, async (again) => {
+    const task = again ? await readAfresh(acting, given) : given;
+    const fields = await handing(acting, task.project, to);
+    const labels = [...new Set([...task.item.snapshot.labels, ...(fields.labels ?? [])])];
+    return changeTask(acting, task, { ...fields, labels });
+  });
 }

@@ -8,6 +8,7 @@ import { keptTask, readNow, type Task } from "./find.ts";
 import { workJob } from "./jobs.ts";
 import { workKeys } from "./keys.ts";
 import { labelsAfter } from "./labels.ts";
+import { withLabels } from "./making.ts";
 import { HOUSE } from "./refusals.ts";
 
 /** Which agents' labels and assignees were last in step on an item. */
@@ -60,7 +61,7 @@ export async function mirror(
   if (doubt?.assignees !== undefined || doubt?.labels !== undefined)
     return { retryAt: (await deps.store.now()) + 2 * CONFIRM_AFTER_MS };
   const steps = stepsFor(await sidesOf(deps, task.item), before);
-  const after = await take(acting, task, steps);
+  const after = await withLabels(acting, task.project, () => take(acting, task, steps));
   const sides = await sidesOf(deps, after.item);
   const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
   for (const agent of refused)

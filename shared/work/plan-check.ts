@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../errors.ts";
+import { LINES, LONGEST } from "../markdown/bounds.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import type { Acting } from "./acting.ts";
 import { circlesIn } from "./circles.ts";
@@ -51,7 +52,11 @@ const LONGEST_ID = 60;
 export async function checkPlan(acting: Acting, tasks: readonly PlannedTask[]): Promise<Checked> {
   const problems: string[] = [];
   if (tasks.length === 0) problems.push("a plan needs at least one task");
-  if (tasks.length > MOST) problems.push(`a plan has at most ${MOST} tasks, this one has ${tasks.length}`);
+  if (tasks.length > MOST) {
+    const problem = `a plan has at most ${MOST} tasks, this one has ${tasks.length}`;
+    const nothing = { tasks: [], people: new Map(), outside: new Map(), warnings: [] };
+    return { ...nothing, problems: [problem], cost: { estimated: 0, unknown: 0 } };
+  }
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
   for (const task of tasks) problems.push(...problemsOf(task).map((problem) => `${task.id}: ${problem}`));
@@ -59,6 +64,8 @@ export async function checkPlan(acting: Acting, tasks: readonly PlannedTask[]): 
     if (id.trim() === "" || id.length > LONGEST_ID)
       problems.push(`"${id.slice(0, 20)}" is no id: 1 to ${LONGEST_ID} characters`);
   }
+  const long = tasks.filter(isTooLong);
+  problems.push(...(await textProblems(long)));
   const titles = tasks.map(({ title }) => title.trim().toLowerCase());
   const warnings = tasks
     .filter((_, i) => titles.indexOf(titles[i] ?? "") < i)
@@ -74,8 +81,32 @@ export async function checkPlan(acting: Acting, tasks: readonly PlannedTask[]): 
   const outside = await gather(acting, others, blockerCalled, problems);
   const waits = new Map(tasks.map(({ id, blocked_by = [] }) => [id, blocked_by.filter((name) => ids.includes(name))]));
   for (const path of circlesIn(waits)) problems.push(`these wait for each other in a circle: ${path.join(" → ")}`);
-  const cost = await costOf(acting, tasks, people, warnings);
+  const cost = await costOf(
+    acting,
+    tasks.filter((task) => !long.includes(task)),
+    people,
+    warnings,
+  );
   return { tasks: problems.length > 0 ? tasks : inOrder(tasks, waits), people, outside, problems, warnings, cost };
+}
+
+/** Reading a description that fits takes time, and tells nothing: so only its length is looked at. */
+function isTooLong({ description = "" }: PlannedTask): boolean {
+  return description.length > LONGEST || description.split(/\r\n|\r|\n/).length > LINES;
+}
+
+/** What is wrong with descriptions that are too long. */
+async function textProblems(tasks: readonly PlannedTask[]): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { id, description = "" } of tasks) {
+    try {
+      await toHtml(description);
+    } catch (thrown) {
+      if (!(thrown instanceof GroundcrewError)) throw thrown;
+      problems.push(`${id}: ${thrown.message.replace(/\.$/, "")}`);
+    }
+  }
+  return problems;
 }
 
 async function gather<T>(

@@ -10,7 +10,7 @@ import { handTo, linesFor, makeItem, relate } from "./making.ts";
 import { type Checked, checkPlan, type PlanCost, type PlannedTask } from "./plan-check.ts";
 import { keepStep, nameOf, progressOf, type Step } from "./plan-progress.ts";
 import { createProject, identifierProblem, isHalfMade } from "./project.ts";
-import { nameProblem } from "./project-name.ts";
+import { nameProblem, plainName } from "./project-name.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -48,11 +48,12 @@ export interface Planned {
  */
 export async function carryOut(acting: Acting, plan: Plan): Promise<Planned> {
   const { deps } = acting;
-  const there = (await isHalfMade(acting, plan.project)) ? undefined : await findProject(deps, plan.project);
+  const name = plainName(plan.project);
+  const there = (await isHalfMade(acting, name)) ? undefined : await findProject(deps, name);
   const checked = await checkPlan(acting, plan.tasks);
   const { problems } = checked;
   if (!there) {
-    const wrong = [nameProblem(plan.project.trim()), identifierProblem(acting, plan.identifier)];
+    const wrong = [nameProblem(name), identifierProblem(acting, plan.identifier)];
     problems.push(...wrong.filter((one) => one !== undefined));
   }
   if (plan.dry_run) return told(acting, checked, there);
@@ -61,7 +62,7 @@ export async function carryOut(acting: Acting, plan: Plan): Promise<Planned> {
 
   let project = there;
   try {
-    project ??= await createProject(acting, { ...plan, name: plan.project });
+    project ??= await createProject(acting, { ...plan, name });
     const where = project;
     await alone(acting, `plan:${where.id}`, (renew) => makeAll({ acting, project: where, checked, renew }));
   } catch (thrown) {
@@ -96,7 +97,8 @@ async function makeAll(making: Making): Promise<void> {
 
 async function hand({ acting, checked }: Making, planned: PlannedTask, task: Task): Promise<Task> {
   const to = checked.people.get(planned.assignee ?? "");
-  const handed = to ? await handTo(acting, task, to) : task;
+  const { task: handed, refused } = to ? await handTo(acting, task, to) : { task, refused: undefined };
+  if (refused) checked.warnings.push(`${planned.id}: ${refused}`);
   const { minutes, cost } = planned.estimate ?? {};
   const estimate = { ...(cost !== undefined && { cost }), ...(minutes !== undefined && { ms: minutes * MINUTE_MS }) };
   if (Object.keys(estimate).length > 0) await noteOnCard(acting, handed, { estimate });

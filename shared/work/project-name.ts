@@ -1,8 +1,15 @@
+import { cleaned } from "../clean.ts";
+
 /** What Plane refuses in a project's name. */
 const SPECIAL = /[&+,:;$^}{*=?@#|'<>.()%!-]/g;
 /** Plane's limits, in characters. */
 const LONGEST_NAME = 255;
 const LONGEST_IDENTIFIER = 12;
+
+/** The name as it is asked for: one line, of what people see. */
+export function plainName(given: string): string {
+  return cleaned(given, Number.POSITIVE_INFINITY);
+}
 
 /** Why Plane would not take this name, with one it would; undefined when it takes it. */
 export function nameProblem(name: string): string | undefined {

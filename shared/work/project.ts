@@ -1,3 +1,4 @@
+import { cleanedText } from "../clean.ts";
 import { sha256Hex } from "../digest.ts";
 import { GroundcrewError } from "../errors.ts";
 import { OUR_SOURCE } from "../observe/comments.ts";
@@ -12,7 +13,7 @@ import type { Acting } from "./acting.ts";
 import { alone } from "./alone.ts";
 import { workKeys } from "./keys.ts";
 import { ADMIN, letIn, ourselves } from "./people.ts";
-import { identifierFor, nameProblem } from "./project-name.ts";
+import { identifierFor, nameProblem, plainName } from "./project-name.ts";
 import { addStates } from "./project-states.ts";
 
 export interface NewProject {
@@ -31,7 +32,7 @@ const TRIES = 5;
  * for a name Plane does not take, `conflict` for one that somebody else's project has.
  */
 export async function createProject(acting: Acting, given: NewProject): Promise<KeptProject> {
-  const name = given.name.trim();
+  const name = plainName(given.name);
   const wrong = nameProblem(name) ?? identifierProblem(acting, given.identifier);
   if (wrong) throw new GroundcrewError("bad_request", wrong);
   return alone(acting, `project:${name.toLowerCase()}`, async (renew) => {
@@ -57,7 +58,7 @@ export async function createProject(acting: Acting, given: NewProject): Promise<
 
 /** Whether a project of this name was begun and not finished: making it again finishes it. */
 export async function isHalfMade({ deps }: Acting, name: string): Promise<boolean> {
-  const [kept] = await deps.store.read([workKeys.making(await makingOf(name.trim()))]);
+  const [kept] = await deps.store.read([workKeys.making(await makingOf(plainName(name)))]);
   return kept !== undefined;
 }
 
@@ -75,7 +76,7 @@ async function findOrMake(acting: Acting, given: NewProject & { name: string }, 
   for (let tries = 1; ; tries += 1) {
     const listed = await listProjects(acting);
     const found = listed.find((project) => project.name === given.name);
-    if (found) return mustBeOurs(found, making);
+    if (found) return mustBeOurs(acting, found, making);
     const taken = new Set(listed.map((project) => project.identifier));
     const identifier = given.identifier?.trim().toUpperCase() ?? identifierFor(given.name, taken, tries);
     try {
@@ -84,7 +85,7 @@ async function findOrMake(acting: Acting, given: NewProject & { name: string }, 
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
       const another = /identifier/.test(thrown.message) && given.identifier === undefined;
       const seen = (await listProjects(acting)).find((project) => project.name === given.name);
-      if (seen) return mustBeOurs(seen, making);
+      if (seen) return mustBeOurs(acting, seen, making);
       if (another && tries < TRIES) continue;
       const what = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${given.name}"`;
       throw new GroundcrewError("conflict", `Another project in Plane has the ${what}: choose another one.`, {
@@ -103,7 +104,8 @@ async function make(
   await deps.store.commit({ put: [{ key: workKeys.making(making), value: { name } }] });
   const features = { cycle_view: true, module_view: true };
   const ours = { external_source: OUR_SOURCE, external_id: `project:${making}` };
-  const json = { name, identifier, description, ...features, ...ours };
+  const text = cleanedText(description, Number.POSITIVE_INFINITY);
+  const json = { name, identifier, description: text, ...features, ...ours };
   return (await plane.call(projects.create, { json })).data;
 }
 
@@ -125,11 +127,17 @@ async function setUp(acting: Acting, project: Project): Promise<void> {
   await addStates(acting, project.id);
 }
 
-function mustBeOurs(project: Project, making: string): Project {
-  if (project.external_source === OUR_SOURCE && project.external_id === `project:${making}`) return project;
+async function mustBeOurs({ deps }: Acting, project: Project, making: string): Promise<Project> {
+  const { name, identifier } = project;
+  const ours = project.external_source === OUR_SOURCE && project.external_id === `project:${making}`;
+  if (ours && project.archived_at === null) return project;
+  // Nothing of ours is half made under this name: from now on it names that project.
+  if (!ours) await deps.store.commit({ put: [{ key: workKeys.making(making), value: undefined }] });
   throw new GroundcrewError(
     "conflict",
-    `There is a project "${project.name}" (${project.identifier}) that was not made here: use it as it is, or choose another name.`,
+    project.archived_at === null
+      ? `There is a project "${name}" (${identifier}) that was not made here: use it as it is, or choose another name.`
+      : `There is a project "${name}" (${identifier}) in Plane's archive: a person must restore it, or choose another name.`,
   );
 }
 

@@ -7,7 +7,7 @@ import type { Urgency, WorkEvent } from "../task/events.ts";
 import { type Acting, actFor, type WorkDeps } from "./acting.ts";
 import { announce } from "./announce.ts";
 import { renewClaim } from "./claim-lease.ts";
-import { claimOf, renewIfHeld } from "./claims.ts";
+import { claimOf, renewIfHeld, sayLoss } from "./claims.ts";
 import { keptTask, type Task } from "./find.ts";
 import { type WorkBody, workJob } from "./jobs.ts";
 import { workKeys, workSets } from "./keys.ts";
@@ -65,6 +65,7 @@ export async function askHuman(acting: Acting, task: Task, given: NewQuestion): 
   await mustBeMine(acting, task);
   if (!isOpen(task.item.snapshot.word))
     throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}: there is nothing left to ask.`);
+  await sayLoss(acting, task);
   await renewIfHeld(acting, task);
   const text = cleanedText(given.text, 2_000);
   const offered = (given.choices ?? []).map((choice) => cleaned(choice, 100));

@@ -1,7 +1,9 @@
+import { cleaned } from "../clean.ts";
 import { sha256Hex } from "../digest.ts";
 import { GroundcrewError } from "../errors.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { OUR_SOURCE } from "../observe/comments.ts";
+import { plainText } from "../observe/plain-text.ts";
 import { comments } from "../plane/comments.ts";
 import { PlaneConflictError } from "../plane/errors.ts";
 import type { Ms } from "../store/port.ts";
@@ -48,7 +50,8 @@ export async function onceId({ deps, caller }: Acting, ...what: string[]): Promi
 /** Markdown as HTML to be said. Throws `bad_request` when nothing would be seen of it. */
 export async function htmlOf(markdown: string): Promise<string> {
   const html = await toHtml(markdown);
-  if (html.trim() === "") throw new GroundcrewError("bad_request", "The text is empty. Say something in it.");
+  const isSeen = html.includes("<hr>") || cleaned(plainText(html, html.length), html.length) !== "";
+  if (!isSeen) throw new GroundcrewError("bad_request", "The text is empty. Say something in it.");
   return html;
 }
 

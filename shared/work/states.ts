@@ -49,7 +49,11 @@ export async function stateFor(deps: StateDeps, task: Task, word: Word, labels: 
   const stated = now && says(now) === word ? now : first(word);
   const labelled = word === "blocked" && !stated;
   const state = labelled ? (now && isOpen(says(now)) ? now : first("todo")) : stated;
-  if (!state) throw new GroundcrewError("conflict", `${task.project.name} has no state in Plane that means ${word}.`);
+  if (!state) {
+    // People add one for this call to be made again.
+    await deps.cache.removeItem(keyOf(task.project.id));
+    throw new GroundcrewError("conflict", `${task.project.name} has no state in Plane that means ${word}.`);
+  }
   const changed = await labelsAfter(deps, task.project.id, snapshot.labels, {
     add: [...(labels.add ?? []), ...(labelled ? [BLOCKED] : [])],
     drop: [...(labels.drop ?? []), ...(word === "blocked" ? [] : [BLOCKED])],

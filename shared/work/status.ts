@@ -6,16 +6,17 @@ import type { Acting } from "./acting.ts";
 import { attemptOf, beginAttempt, type KeptAttempt } from "./attempt.ts";
 import { blockersOf } from "./blockers.ts";
 import { noteOnCard, readCard } from "./card.ts";
-import { holdTask, liveClaims, proveClaim, renewIfHeld, sayLoss } from "./claims.ts";
+import { claimOf, endClaim, holdTask, liveClaims, proveClaim, renewIfHeld, sayLoss } from "./claims.ts";
 import { criteriaOf, missingFor, type Reported } from "./done.ts";
 import { failStatus, isPermanent } from "./failing.ts";
 import { keptTask, readAfresh, type Task } from "./find.ts";
 import { followUp } from "./follow.ts";
 import { mustBeMine } from "./owner.ts";
 import { approveReview, isBeingJudged, sendBack } from "./review.ts";
+import { htmlOf, onceId, say } from "./say.ts";
 import { bringTo } from "./states.ts";
 import { isInReview, isThere } from "./there.ts";
-import { mayMove } from "./transitions.ts";
+import { mayMove, withBlockers } from "./transitions.ts";
 
 /** What an agent says of its task when it starts, finishes or gives it up. */
 export interface StatusChange extends Reported {
@@ -49,8 +50,8 @@ const PLANNED: readonly Word[] = ["todo", "blocked", "cancelled"];
 
 /**
  * Brings a task to another status: an agent its own, under its claim, which starting takes; people any, and the
- * Concierge others', without one. The same status again costs no request. A call that was cut off at any point ends,
- * made again, as one that was not. Answers what is true then.
+ * Concierge others', without one. The same status again costs no request, but for what is said with it. A call that was
+ * cut off at any point ends, made again, as one that was not. Answers what is true then.
  */
 export async function setStatus(acting: Acting, task: Task, change: StatusChange): Promise<StatusNow> {
   const { deps, caller } = acting;
@@ -59,8 +60,7 @@ export async function setStatus(acting: Acting, task: Task, change: StatusChange
   const last = await attemptOf(deps, task.id);
   const cut = last && !last.over && last.agent === caller.name && last.status === change.status ? last : undefined;
   if (!cut && (await stands(acting, task, change.status, asPlanner))) {
-    await renewIfHeld(acting, task);
-    await note(acting, task, change);
+    await stay(acting, task, change, last);
   } else if (asPlanner) await plan(acting, task, change, cut);
   else await work(acting, task, change, { last, cut });
   return statusNow(acting, (await keptTask(deps, task.id)) ?? task);
@@ -90,6 +90,24 @@ async function stands(acting: Acting, { id, item }: Task, status: Word, asPlanne
   return claim?.agent === caller.name;
 }
 
+/**
+ * Nothing to change in Plane. A task that was claimed and never begun is free again when its agent gives it back; what
+ * the agent has to say is said, unless it was said with this very change.
+ */
+async function stay(acting: Acting, task: Task, change: StatusChange, last: KeptAttempt | undefined): Promise<void> {
+  const { deps, caller, correlation } = acting;
+  const { status, text = "" } = change;
+  const claim = status === "todo" ? await claimOf(deps, task.id) : undefined;
+  if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
+  else await renewIfHeld(acting, task);
+  await note(acting, task, change);
+  const isSaid = last?.agent === caller.name && last.status === status && last.text === text;
+  // What people say of a review is in the comment on their verdict.
+  if (text.trim() === "" || isSaid || caller.role === "human") return;
+  const once = await onceId(acting, "status", task.id, status, text);
+  await say(acting, task, `status:${once}`, await htmlOf(text));
+}
+
 /** An agent's change of its own task. What Plane will never let it do is told, and blocks the task (OPENCLAW-15). */
 async function work(
   acting: Acting,
@@ -101,7 +119,7 @@ async function work(
     const fresh = await readAfresh(acting, task);
     // Plane has it: what is left to do needs no claim, which may have ended with it.
     const there = cut && cut.status !== "in_progress" && isThere(fresh.item, cut);
-    const attempt = there ? cut : await write(acting, fresh, change, last);
+    const attempt = there ? cut : await write(acting, await withBlockers(acting, fresh, change.status), change, last);
     const now = (await keptTask(acting.deps, task.id)) ?? fresh;
     await note(acting, now, change);
     await followUp(acting, now, attempt);
@@ -120,7 +138,7 @@ async function write(
   const { deps } = acting;
   await sayLoss(acting, task);
   await mayMove(acting, task, change.status, last);
-  const claim = await holdTask(acting, task);
+  const claim = await holdTask(acting, task, { waiting: true });
   const finish = change.status === "done" ? await finishing(acting, task, change) : {};
   const attempt = await beginAttempt(acting, {
     ...(await attemptFor(acting, task, change)),

@@ -2,8 +2,10 @@ import { GroundcrewError } from "../errors.ts";
 import type { Ms } from "../store/port.ts";
 import { isOpen } from "../task/diff.ts";
 import type { Acting } from "./acting.ts";
+import { wasAway } from "./away.ts";
 import { queueCard } from "./card.ts";
-import { claimOf, holdTask, renewIfHeld } from "./claims.ts";
+import { reviveClaim } from "./claim-lease.ts";
+import { claimOf, holdTask, type KeptClaim, renewIfHeld } from "./claims.ts";
 import type { Task } from "./find.ts";
 import { workKeys, workSets } from "./keys.ts";
 import { mustBeMine } from "./owner.ts";
@@ -32,10 +34,7 @@ export async function startTimer(acting: Acting, task: Task): Promise<Started> {
     const claim = await holdTask(acting, task);
     const [[kept], now] = await Promise.all([deps.store.read<KeptTimes>([key]), deps.store.now()]);
     const before = kept?.value.entries ?? [];
-    // One of an earlier claim ends with that, also when this has not been seen to yet.
-    const runs = before.find(
-      ({ agent, fence, to }) => agent === caller.name && fence === claim.fence && to === undefined,
-    );
+    const runs = before.find((one) => isRunning(one, claim));
     if (!runs) {
       const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
       const value: KeptTimes = {
@@ -68,14 +67,15 @@ export async function stopTimer(acting: Acting, task: Task): Promise<Stopped> {
   const key = workKeys.time(task.id);
   await mustBeMine(acting, task);
   await renewIfHeld(acting, task);
+  await reviveIfAway(acting, task);
   for (;;) {
     const [kept] = await deps.store.read<KeptTimes>([key]);
     const [claim, now] = await Promise.all([claimOf(deps, task.id), deps.store.now()]);
     const own = (kept?.value.entries ?? []).filter(({ agent }) => agent === caller.name);
-    const runs = own.find(({ fence, to }) => to === undefined && fence === claim?.fence);
+    const runs = claim && own.find((one) => isRunning(one, claim));
     const last = runs ?? own.at(-1);
     const outcome =
-      kept && runs ? await close(deps, task, kept.value, kept.rev, [runs], { at: now, fence: runs.fence }) : "fenced";
+      kept && runs ? await close(deps, task, kept.value, kept.rev, [runs], { at: now, fence: claim.fence }) : "fenced";
     if (outcome === "stale") continue;
     await queueCard(deps, task.id, correlation);
     const stopped = runs !== undefined && outcome === "kept";
@@ -86,6 +86,20 @@ export async function stopTimer(acting: Acting, task: Task): Promise<Stopped> {
       ...(to !== undefined && { to }),
     };
   }
+}
+
+/**
+ * Whether an entry without an end runs under this claim, whose number changes when it goes on after Groundcrew was away.
+ * One of an earlier claim ended with that, also when this has not been seen to yet.
+ */
+function isRunning({ agent, fence, from, to }: TimeEntry, claim: KeptClaim): boolean {
+  return to === undefined && agent === claim.agent && (fence === claim.fence || from >= claim.since);
+}
+
+/** A claim that ran out because Groundcrew was away goes on, and its timer with it. */
+async function reviveIfAway({ deps, caller }: Acting, task: Task): Promise<void> {
+  const [claim, now] = await Promise.all([claimOf(deps, task.id), deps.store.now()]);
+  if (claim?.agent === caller.name && claim.until <= now && (await wasAway(deps, now))) await reviveClaim(deps, claim);
 }
 
 async function spentBy({ deps, caller }: Acting, task: Task): Promise<Ms> {

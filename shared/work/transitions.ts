@@ -1,11 +1,14 @@
 import { GroundcrewError } from "../errors.ts";
+import { observeLines } from "../observe/lines.ts";
+import { evaluate, readRelations } from "../observe/relations.ts";
+import { PlaneNotFoundError } from "../plane/errors.ts";
 import { isOpen } from "../task/diff.ts";
 import type { Word } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import type { KeptAttempt } from "./attempt.ts";
 import { type Blocker, blockersOf } from "./blockers.ts";
 import { mustNotBeInReview } from "./claims.ts";
-import type { Task } from "./find.ts";
+import { keptTask, type Task } from "./find.ts";
 import { workKeys } from "./keys.ts";
 import type { KeptStuck } from "./stuck.ts";
 
@@ -36,6 +39,25 @@ export async function mayMove(acting: Acting, task: Task, to: Word, last: KeptAt
     if (open !== "") throw refuse(`cannot be started: it waits for ${open}. Take another task.`);
   }
   if (word === "blocked" && to !== "cancelled") await mayUnblock(acting, task, last);
+}
+
+/**
+ * The task with who it waits for now, where that matters: of a relation that was added Plane tells nobody, and those of
+ * a new workspace are read one after the other. With Groundcrew's own key, one request; none before v1.3.
+ */
+export async function withBlockers(acting: Acting, task: Task, to: Word): Promise<Task> {
+  if (to !== "in_progress" && to !== "done") return task;
+  const { main, correlation } = acting;
+  const deps = { ...acting.deps, plane: main };
+  await readRelations(deps, task.item, { project: task.project, correlation, cause: correlation }).catch(
+    (thrown: unknown) => {
+      // The item was there a moment ago: this Plane has no such route.
+      if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    },
+  );
+  await observeLines(deps, task.id, correlation);
+  await evaluate(deps, task.id, correlation);
+  return (await keptTask(deps, task.id)) ?? task;
 }
 
 /** The open blockers as `ONB-3 (in_progress)`; "" when there are none. */

@@ -73,7 +73,7 @@ describe("MCP, by the SDK's own client", () => {
   it("OPENCLAW-02 says ten tasks with their blockers once, in 4 KB", async () => {
     const doors = await createDoors();
     for (let n = 0; n < 10; n += 1) {
-      const line = "Say what it is for, and for whom, in words a newcomer knows.";
+      const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
       const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
       const task = doors.task(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
       const blocker = doors.task(`Find out what page ${n} must say`, "Imhotep");
@@ -82,7 +82,7 @@ describe("MCP, by the SDK's own client", () => {
     await doors.begin();
     const result = await callTool(await doors.client("Thot"), "list_my_tasks", {});
     expect(JSON.parse(textOf(result)).tasks).toHaveLength(10);
-    expect(textOf(result).length).toBeLessThan(4_096);
+    expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
     expect(result.structuredContent).toBeUndefined();
   });
 

@@ -54,7 +54,7 @@ describe("OPENCLAW-01 the skill", () => {
     "shows curl lines that work with the token from %s",
     async (source) => {
       const doors = await createDoors();
-      doors.task("Write the menu", "Thot");
+      const item = doors.task("Write the menu", "Thot");
       await doors.begin();
       const folder = mkdtempSync(join(tmpdir(), "skill-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -66,9 +66,24 @@ describe("OPENCLAW-01 the skill", () => {
         GROUNDCREW_URL: doors.url,
         GROUNDCREW_TOKEN: inFile ? "no" : tokenOf("Thot"),
       };
-      const lines = shell.replace("call list_my_tasks '{}'\n", "").replace("ONB-12", "ONB-1");
-      const { stdout } = await run("sh", ["-c", lines], { cwd: folder, env });
-      expect(JSON.parse(stdout)).toMatchObject({ task: "ONB-1" });
+      writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
+      const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
+      const functions = lines.slice(
+        0,
+        lines.findIndex((line) => /^call [a-z]/.test(line)),
+      );
+      const said: unknown[] = [];
+      for (const line of lines.slice(functions.length).filter(Boolean)) {
+        const { stdout } = await run("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
+        said.push(JSON.parse(stdout));
+      }
+      expect(said).toMatchObject([
+        { tasks: [{ key: "ONB-1" }] },
+        { task: "ONB-1", until: expect.any(String) },
+        { paths: { "/agent/ask_human": expect.anything() } },
+        { task: "ONB-1", name: "report.pdf" },
+      ]);
+      expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
     },
   );
 

@@ -104,6 +104,15 @@ describe("groundcrew", () => {
     expect(elsewhere).toEqual([]);
   });
 
+  it.each([502, 503, 504])("ends with 75 when a proxy cannot reach Groundcrew just now (%i)", async (status) => {
+    const url = await answering(status, "<html><h1>Bad gateway</h1></html>");
+    const ended = await groundcrew(["list_my_tasks"], {
+      cwd: folder(),
+      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
+    });
+    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answers ${status}`) });
+  });
+
   it("says so when something else answers", async () => {
     const url = await answering(200, "<html>");
     const ended = await groundcrew(["claim_task", "X-1"], {
@@ -195,6 +204,16 @@ describe("groundcrew upload_deliverable", () => {
     symlinkSync("/etc/hostname", join(cwd, "link.txt"));
     const ended = await run(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
     expect(ended).toMatchObject({ exit: 2, err: expect.stringContaining("is a symbolic link") });
+    expect(doors.plane.attachments(item)).toEqual([]);
+  });
+
+  it("says so when a text is too long to go with a file", async () => {
+    const { doors, item, cwd, run } = await opened();
+    writeFileSync(join(cwd, "report.md"), "# Report\n");
+    const stdin = "書".repeat(2_000);
+    expect(await run(["upload_deliverable", "ONB-1", "--file", "report.md", "--text", "-"], { stdin })).toMatchObject({
+      ...{ exit: 2, err: expect.stringContaining("add_comment") },
+    });
     expect(doors.plane.attachments(item)).toEqual([]);
   });
 

@@ -36,6 +36,21 @@ describe("The agent card after the store was lost", () => {
     expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
   });
 
+  it("gives back sums and shares as programs compute them", async () => {
+    const { crew, item, cards } = await withCard();
+    await crew.work("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
+    crew.pass(60_000);
+    await crew.settle();
+    expect(cards()[0]?.comment_html).toContain("0.3 EUR (Thot 0.3)");
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.work("Thot").report("ONB-1", { text: "on with it" });
+    await crew.settle();
+    expect(await readCard(crew.deps, item.id)).toMatchObject({
+      ...{ percent: 33.333333, costs: { Thot: 0.3 }, confidence: 0.666667 },
+    });
+  });
+
   it("counts a timer that ran then until the card was last written", async () => {
     const { crew, item } = await withCard();
     await crew.work("Thot").startTimer("ONB-1");

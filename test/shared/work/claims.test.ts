@@ -77,6 +77,22 @@ describe("claiming a task", () => {
 });
 
 describe("holding on to a task", () => {
+  test("takes none that waits for another: work on it cannot begin; who holds it already goes on", async () => {
+    const { crew, item, hands, claim } = await oneTask();
+    const other = crew.task("First this", "Imhotep");
+    crew.plane.relate(item, other);
+    await crew.poll();
+    await expect(holdTask(...(await hands("Thot")))).rejects.toThrow(
+      "ONB-1 cannot be started: it waits for ONB-2 (todo)",
+    );
+    crew.plane.editItem(other, { state: "Done" });
+    await crew.poll();
+    await claim();
+    crew.plane.editItem(other, { state: "Todo" });
+    await crew.poll();
+    expect(await holdTask(...(await hands("Thot")))).toMatchObject({ agent: "Thot" });
+  });
+
   test("takes it when nobody does, and keeps it alive with every call", async () => {
     const { crew, hands } = await oneTask();
     const first = await holdTask(...(await hands("Thot")));

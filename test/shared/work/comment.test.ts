@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { addComment as tool } from "../../../functions/agent/add-comment.ts";
 import { readCard } from "../../../shared/work/card.ts";
 import { hasSummary } from "../../../shared/work/comment.ts";
+import { lookAtClaims } from "../../../shared/work/lapse.ts";
 import { createWorkCrew } from "../../work-crew.ts";
 
 async function crewed(options: Parameters<typeof createWorkCrew>[0] = {}) {
@@ -53,6 +54,16 @@ describe("OPENCLAW-05 comments", () => {
     expect(await readCard(crew.deps, item.id)).toMatchObject({ percent: 50, text: "half way" });
   });
 
+  test("progress of an agent that does not hold the task is said, and leaves the holder's card as it is", async () => {
+    const crew = await createWorkCrew();
+    const item = crew.task("Write it down", ["Thot", "Imhotep"]);
+    await crew.begin();
+    await crew.work("Thot").report("ONB-1", { percent: 50 });
+    await crew.work("Imhotep").comment("ONB-1", { text: "watching", percent: 5 });
+    expect(await readCard(crew.deps, item.id)).toMatchObject({ agent: "Thot", percent: 50 });
+    expect(crew.comments(item)).toContain("Imhotep: <p><strong>Progress: 5%</strong></p><p>watching</p>");
+  });
+
   test("the same call within ten minutes is one comment, later it is another", async () => {
     const { crew, item, say } = await crewed();
     const first = await say("Thot", { text: "a" });
@@ -81,7 +92,25 @@ describe("OPENCLAW-05 comments", () => {
     const { crew, item, say } = await crewed();
     await expect(say("Thot", { text: " \n\n" })).rejects.toMatchObject({ code: "bad_request" });
     await expect(say("Thot", { text: "![](data:image/png;base64,x)" })).rejects.toMatchObject({ code: "bad_request" });
+    for (const text of ["\u200b", "&#x200b;", "\u202e\u2066", "&nbsp;"])
+      await expect(say("Thot", { text }), JSON.stringify(text)).rejects.toMatchObject({ code: "bad_request" });
     expect(crew.comments(item)).toEqual([]);
+    await say("Thot", { text: `${"\u200b".repeat(2_000)}a` });
+    await say("Thot", { text: "---" });
+    expect(crew.comments(item)).toHaveLength(2);
+  });
+
+  test("an agent that lost its claim is told so once, before it says anything more", async () => {
+    const { crew, item, say } = await crewed();
+    await crew.work("Thot").claim("ONB-1");
+    crew.pass(16 * 60_000);
+    await lookAtClaims(crew.deps, "test");
+    await crew.settle();
+    const before = crew.comments(item);
+    await expect(say("Thot", { text: "still at it" })).rejects.toThrow("its claim ran out");
+    expect(crew.comments(item)).toEqual(before);
+    await say("Thot", { text: "still at it" });
+    expect(crew.comments(item)).toContain("Thot: <p>still at it</p>");
   });
 
   test("a comment renews the claim of the agent that holds the task", async () => {

@@ -138,6 +138,39 @@ describe("what Plane says", () => {
     expect(crew.logged).toContainEqual(expect.objectContaining({ message: "a deliverable was never finished" }));
   });
 
+  test("nobody came back for its comment: after half an hour it is linked all the same, once", async () => {
+    const { crew, item, task, hand } = await begin();
+    const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    undo();
+    crew.pass(1_700_000);
+    await crew.drain();
+    expect(linking(crew, item)).toEqual([]);
+    crew.pass(3_600_000);
+    await crew.drain();
+    expect(linking(crew, item)).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
+    expect(await deliverablesOf(crew.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
+    await crew.work("Imhotep").claim(task);
+    crew.pass(5_000);
+    expect(await hand({ text: "Here." })).toMatchObject({ already: true });
+    expect(linking(crew, item)).toHaveLength(1);
+    expect(attached(crew, item)).toHaveLength(1);
+  });
+
+  test("a person deleted it before its comment came: nothing is linked", async () => {
+    const { crew, item, hand } = await begin();
+    const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    undo();
+    crew.plane.deleteAttachment(crew.plane.attachments(item)[0]?.id ?? "");
+    crew.pass(3_600_000);
+    await crew.drain();
+    crew.pass(3_600_000);
+    await crew.drain();
+    expect(linking(crew, item)).toEqual([]);
+    expect(await deliverablesOf(crew.deps, item.id)).toEqual([]);
+  });
+
   test("its size limit was lowered after we had read it: the error tells it, and no half is left", async () => {
     const { crew, item, hand } = await begin({ fileSizeLimit: 100 });
     await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });

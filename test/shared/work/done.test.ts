@@ -27,6 +27,13 @@ test("the list of what a task asks for is found below its heading, or behind it"
     "tests",
   ]);
   expect(doneWhen("It is done when it is done.")).toEqual([]);
+  // As Plane's editor keeps lines and dashes that are no list.
+  expect(doneWhen("Done when:\\\n\\- summary\\\n\\- file [report.pdf](http://report.pdf)")).toEqual([
+    "summary",
+    "file report.pdf",
+  ]);
+  expect(doneWhen("Done when:\n\n\\- summary\n\n1\\. commit\n\nThanks")).toEqual(["summary", "commit"]);
+  expect(doneWhen("- Done when: summary")).toEqual(["summary"]);
 });
 
 test("OPENCLAW-18 done is refused with everything that is missing at once", async () => {
@@ -69,6 +76,33 @@ test("OPENCLAW-18 a deliverable counts by its name, also one that a person has a
   await crew.work("Ada").deliver({ task: item.id, name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
   expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
 });
+
+test.each([
+  ["deliverable étude finale.pdf", ["étude finale.pdf"]],
+  ["file rapport-été.pdf", ["rapport-été.pdf"]],
+  ["report_v1.2.pdf", ["report_v1.2.pdf"]],
+  ["files a.pdf, data/b.tar.gz and “c d.md”.", ["a.pdf", "b.tar.gz", "c d.md"]],
+  ["deliverable: the final report as report.pdf", ["report.pdf"]],
+  ["file with the plan (Plan.pdf)", ["plan.pdf"]],
+  ["deliverable e\u0301te\u0301.md", ["\u00e9t\u00e9.md"]],
+])("OPENCLAW-18 the files of “%s” are asked for, and enough", async (line, names) => {
+  const { crew, finish } = await started(`<p>Done when:</p><ul><li>${line}</li></ul>`);
+  for (const name of names) {
+    await expect(finish({ text: "x" })).rejects.toThrow("ONB-1 is not done yet: no deliverable ");
+    await crew.work("Imhotep").deliver({ task: "ONB-1", name, file: new Blob([name]) });
+  }
+  expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
+});
+
+test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "deliverable"])(
+  "OPENCLAW-18 “%s” names no file: any will do",
+  async (line) => {
+    const { crew, finish } = await started(`<p>Done when:</p><ul><li>${line}</li></ul>`);
+    await expect(finish({ text: "x" })).rejects.toMatchObject({ message: expect.stringContaining("no deliverable:") });
+    await crew.work("Imhotep").deliver({ task: "ONB-1", name: "any.md", file: new Blob(["x"]) });
+    expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
+  },
+);
 
 test("what the task asks for in its own words stands in the closing comment", async () => {
   const { crew, item, finish } = await started("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
-import { findTask, readNow } from "../../../shared/work/find.ts";
+import { expect, test, vi } from "vitest";
+import { itemPut } from "../../../shared/observe/item.ts";
+import { findTask, keptTask, readNow } from "../../../shared/work/find.ts";
 import { createWorkCrew } from "../../work-crew.ts";
 
 test("a task is found by its key in any case, and by its id, without a request to Plane", async () => {
@@ -29,11 +30,62 @@ test.each(["ONB-7", "NONE-1", "525a36c6-8126-4aad-b630-aaae2a6649ec"])(
   },
 );
 
+test("a project's identifier may have other letters than ASCII's", async () => {
+  const crew = await createWorkCrew();
+  const project = crew.plane.addProject({ name: "Öko", identifier: "ÖKO_2" });
+  const item = crew.task("Write it down", "Thot", {}, project);
+  await crew.begin();
+  expect(await findTask(crew.acting("Thot"), "öko_2-1")).toMatchObject({ id: item.id, key: "ÖKO_2-1" });
+});
+
+test("of an archived project nothing is found: its tasks are not listed and cannot be claimed", async () => {
+  const crew = await createWorkCrew();
+  crew.task("Write it down", "Thot");
+  await crew.begin();
+  crew.plane.archiveProject(crew.onb);
+  await crew.poll();
+  expect((await crew.work("Thot").list({})).tasks).toEqual([]);
+  await expect(crew.work("Thot").claim("ONB-1")).rejects.toMatchObject({
+    code: "not_found",
+    message: expect.stringContaining("ONB-1 is in a project that was archived"),
+  });
+});
+
 test("what names no task is refused", async () => {
   const crew = await createWorkCrew();
   await crew.begin();
   for (const name of ["", "ONB", "ONB-0", "../x", "ONB-1; rm -rf"])
     await expect(findTask(crew.acting("Thot"), name)).rejects.toMatchObject({ code: "bad_request" });
+});
+
+test("a read that waited for its turn, or was overtaken, tells what is true after it all the same", async () => {
+  const crew = await createWorkCrew();
+  const item = crew.task("Write it down", "Thot");
+  await crew.begin();
+  const acting = crew.acting("Thot");
+  const task = await findTask(acting, "ONB-1");
+  const titled = async () => (await keptTask(crew.deps, item.id))?.item.snapshot.name;
+  /** As any other part of Groundcrew does that notes something on the item. */
+  const touch = async () => {
+    const now = await keptTask(crew.deps, item.id);
+    if (now) await crew.store.commit({ put: [itemPut({ ...now.item, startedAt: String(now.rev) })] });
+  };
+  await readNow(acting, task);
+  crew.plane.editItem(item, { name: "Write it" });
+  crew.meanwhile(() => void touch());
+  await readNow(acting, task);
+  expect(await titled()).toBe("Write it");
+
+  crew.plane.editItem(item, { name: "Write" });
+  const answered = vi.fn(touch);
+  const call: typeof acting.plane.call = async (endpoint, given) => {
+    const answer = await acting.plane.call(endpoint, given);
+    if (answered.mock.calls.length === 0) await answered();
+    return answer;
+  };
+  await readNow({ ...acting, plane: { ...acting.plane, call } }, task);
+  expect(answered).toHaveBeenCalled();
+  expect(await titled()).toBe("Write");
 });
 
 test("a task that was deleted a moment ago is not there when it is read again", async () => {

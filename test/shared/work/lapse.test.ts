@@ -57,6 +57,16 @@ describe("an agent that fell silent", () => {
     },
   );
 
+  test("is told of also when Plane does not let its task be put back", async () => {
+    const { crew, item, minutes } = await held();
+    const body = JSON.stringify({ detail: "You do not have permission." });
+    crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
+    await minutes(20);
+    expect(crew.inPlane(item).state).toBe("In Progress");
+    expect(told(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+    expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
+  });
+
   test("because it waits for the human's answer keeps its claim until it has one, for a day at most", async () => {
     const { crew, item, minutes } = await held();
     const { id } = await crew.work("Thot").ask("ONB-1", { text: "Which colour?" });

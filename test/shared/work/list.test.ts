@@ -98,6 +98,49 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     expect(fresh.age_s).toBeLessThan(5);
   });
 
+  test("before Plane was ever read, does not say that there is nothing to do", async () => {
+    const crew = await createWorkCrew();
+    crew.task("Write it down", "Thot");
+    for (const fresh of [false, true])
+      await expect(crew.work("Thot").list({ fresh })).rejects.toMatchObject({
+        code: "unavailable",
+        message: expect.stringContaining("has not read Plane yet"),
+      });
+  });
+
+  test("fresh, with more projects than one call may wait for, goes on where it was when it is called again", async () => {
+    const crew = await createWorkCrew();
+    for (let i = 0; i < 15; i++) crew.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
+    await crew.begin();
+    const began = crew.time.now;
+    const fresh = () => crew.work("Thot").list({ fresh: true });
+    const asked = await crew.requests(async () => {
+      await expect(fresh()).rejects.toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+      crew.pass(2_000);
+      expect((await fresh()).age_s).toBe(Math.round((crew.time.now - began) / 1000));
+    });
+    expect(asked).toHaveLength(16);
+    expect(await crew.requests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
+  });
+
+  test("fresh, while Plane's quota is used up, does not hang: it says when to come back", async () => {
+    const crew = await createWorkCrew({ rateLimit: 20 });
+    crew.task("Write it down", "Thot");
+    await crew.begin();
+    let refused: unknown;
+    for (let i = 0; i < 25 && refused === undefined; i++) {
+      const before = crew.time.now;
+      await crew
+        .work("Thot")
+        .list({ fresh: true })
+        .catch((thrown: unknown) => {
+          refused = thrown;
+        });
+      expect(crew.time.now - before).toBeLessThanOrEqual(10_000);
+    }
+    expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+  });
+
   test("is small: at most 4 KB for ten tasks, however long their titles, texts and blockers are, and 50 at a time", async () => {
     const crew = await createWorkCrew();
     const blockers = Array.from({ length: 12 }, (_, i) => crew.task(`Blocker ${i}`, "Imhotep"));

@@ -81,6 +81,15 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(crew.logged.filter(({ message }) => String(message).startsWith("agent cannot be assigned"))).toHaveLength(1);
   });
 
+  test("a label that people deleted since it was listed is made anew", async () => {
+    const { crew, even, shown } = await crewed();
+    const gone = { "agent:thot": "11111111-2222-4333-8444-555555555555" };
+    await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, gone);
+    const item = crew.task("Write it down", "Thot");
+    await even();
+    expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
+  });
+
   test("in step, it costs no request; closed tasks are left alone", async () => {
     const { crew, even, shown } = await crewed();
     const done = crew.task("Long done", "Thot", { state: "Done" });

@@ -10,7 +10,7 @@ async function begun(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
   crew.events();
   const projects = () =>
     [...crew.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
-  const make = (given: { name: string; identifier?: string }) => {
+  const make = (given: { name: string; identifier?: string; description?: string }) => {
     crew.pass(20_000);
     return crew.work("Concierge").createProject(given);
   };
@@ -51,11 +51,52 @@ test("a name that somebody else's project has is a conflict that says so", async
   await expect(make({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
 });
 
+test("a project that was made here and that people archived since is a conflict that says so", async () => {
+  const { plane, make } = await begun();
+  const { id } = await make({ name: "Website" });
+  plane.archiveProject(id);
+  await expect(make({ name: "Website" })).rejects.toMatchObject({
+    ...{ code: "conflict", message: expect.stringContaining("archive") },
+  });
+});
+
+test("a project that people made by hand, after making it had failed here, is used as it is", async () => {
+  const { crew, plane, make } = await begun();
+  plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
+  await expect(make({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
+  const members = [crew.human, crew.user("Concierge")];
+  const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
+  await crew.poll();
+  await crew.settle();
+  const plan = () => crew.work("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
+  await expect(plan()).rejects.toThrow("was not made here: use it as it is");
+  crew.pass(20_000);
+  expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
+  expect(plane.items(id)).toHaveLength(1);
+});
+
 test("an identifier that is taken is passed over, also one of a project nobody shows us", async () => {
   const { plane, make } = await begun();
   plane.addProject({ name: "Wilma", identifier: "WEBS" });
   expect((await make({ name: "Website" })).identifier).toBe("WEBS2");
 });
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a name with characters that nobody sees, or no database keeps, is made without them, once (Plane %s)",
+  async (version) => {
+    const { crew, plane, make, projects } = await begun(version);
+    const given = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
+    const { id, name } = await make(given);
+    expect(name).toBe("Web site\ufffd 2");
+    crew.pass(700_000);
+    expect((await make(given)).id).toBe(id);
+    expect(projects()).toHaveLength(1);
+    const tasks = [{ id: "1", title: "Page" }];
+    await crew.work("Concierge").plan({ project: given.name, tasks });
+    expect(plane.items(id)).toHaveLength(1);
+    await expect(make({ name: "\u200b\u202e" })).rejects.toThrow("A project needs a name.");
+  },
+);
 
 test("a name Plane does not take is refused before anything is sent, with one it takes", async () => {
   const { make, projects } = await begun();

@@ -48,6 +48,13 @@ test("the setting decides which state stands for a word, in its order", async ()
   expect(await stateIn("blocked")).toBe("On hold");
 });
 
+test("a state that was missing is found as soon as people have added it", async () => {
+  const { crew, stateIn } = await crewWith({ config: { states: { todo: ["Todo", "Cancelled"] } } });
+  await expect(stateIn("cancelled")).rejects.toThrow("has no state in Plane that means cancelled");
+  crew.plane.addState(crew.onb, { name: "Dropped", group: "cancelled" });
+  expect(await stateIn("cancelled")).toBe("Dropped");
+});
+
 test("states and labels are listed once", async () => {
   const { crew, task } = await crewWith();
   const asked = await crew.requests(async () => {

@@ -66,6 +66,33 @@ test("the same status again asks Plane for nothing and says what is true", async
   expect(ours()).toHaveLength(before);
 });
 
+test("what is said with the same status is said, once", async () => {
+  const { set, ours } = await crewWith();
+  await set({ status: "in_progress", text: "Off we go." });
+  for (const text of ["Off we go.", "Half of it.", "Half of it."]) await set({ status: "in_progress", text });
+  await set({ status: "done", text: "Ready." });
+  for (const text of ["Ready.", "And proofread."]) await set({ status: "done", text });
+  const texts = ours().join("\n");
+  for (const text of ["Off we go.", "Half of it.", "Ready.", "And proofread."])
+    expect(texts.split(text), text).toHaveLength(2);
+});
+
+test("a task that was claimed and never begun is free when its agent gives it back", async () => {
+  const { crew, item, set, ours } = await crewWith();
+  crew.plane.editItem(item, { assignees: [crew.user("Imhotep"), crew.user("Thot")] });
+  await crew.poll();
+  await crew.work("Imhotep").claim("ONB-1");
+  await set({ status: "todo" }, "Thot");
+  await expect(crew.work("Thot").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+  const now = await set({ status: "todo", text: "Not for me." });
+  expect(now).toMatchObject({ word: "todo" });
+  expect(now.heldUntil).toBeUndefined();
+  expect(ours().join()).toContain("Not for me.");
+  expect(await crew.work("Thot").claim("ONB-1")).toMatchObject({ agent: "Thot" });
+  await crew.settle();
+  expect(crew.actions.filter(({ event }) => event.kind === "claim_lost")).toEqual([]);
+});
+
 test("a change of status costs three requests: it is read, written and said", async () => {
   const { crew, set } = await crewWith();
   await set({ status: "in_progress" });
@@ -98,6 +125,27 @@ test.each(VERSIONS)(
     await crew.poll();
     await crew.settle();
     expect(await set({ status: "done", text: "Ready." })).toMatchObject({ word: "done" });
+  },
+);
+
+test.each(VERSIONS)(
+  "OPENCLAW-14 on Plane %s a blocker of which nobody has told yet is seen when a task is started or finished",
+  async (version) => {
+    const { crew, item, other, set } = await crewWith({ version });
+    const third = crew.task("Bind it", "Imhotep");
+    await crew.poll();
+    const wait = (one: typeof item, key: string) =>
+      version === "1.2.2"
+        ? crew.plane.editItem(one, { description_html: `<p>Blocked by: ${key}</p>` })
+        : crew.plane.relate(one, other);
+    wait(third, "ONB-2");
+    crew.lose();
+    await expect(set({ status: "in_progress" }, "Imhotep", "ONB-3")).rejects.toThrow("it waits for ONB-2 (todo)");
+    await set({ status: "in_progress" });
+    wait(item, "ONB-2");
+    crew.lose();
+    await expect(set({ status: "done", text: "Ready." })).rejects.toThrow("it waits for ONB-2 (todo)");
+    expect(crew.inPlane(item).state).toBe("In Progress");
   },
 );
 

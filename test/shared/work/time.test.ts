@@ -47,6 +47,35 @@ describe("A timer (OPENCLAW-06)", () => {
     expect((await timesOf(crew.deps, item.id)).entries).toHaveLength(1);
   });
 
+  it.each(["first", "after the claims were looked at"])(
+    "goes on while Groundcrew itself was away, and stops when its agent says so (%s)",
+    async (when) => {
+      const { crew, item } = await oneTask();
+      await lookAtClaims(crew.deps, "test");
+      const { since } = await crew.work("Thot").startTimer("ONB-1");
+      crew.pass(40 * MINUTE);
+      await crew.restart();
+      if (when !== "first") await lookAtClaims(crew.deps, "test");
+      expect(await crew.work("Thot").stopTimer("ONB-1")).toMatchObject({ stopped: true, from: since });
+      const { entries, totals } = await timesOf(crew.deps, item.id);
+      expect(entries).toHaveLength(1);
+      expect(totals["Thot"]).toBeGreaterThanOrEqual(40 * MINUTE);
+      crew.pass(MINUTE);
+      expect((await timesOf(crew.deps, item.id)).totals).toEqual(totals);
+    },
+  );
+
+  it("started again after Groundcrew was away is the one that runs", async () => {
+    const { crew, item } = await oneTask();
+    await lookAtClaims(crew.deps, "test");
+    const { since } = await crew.work("Thot").startTimer("ONB-1");
+    crew.pass(40 * MINUTE);
+    await crew.restart();
+    await lookAtClaims(crew.deps, "test");
+    expect(await crew.work("Thot").startTimer("ONB-1")).toMatchObject({ already: true, since });
+    expect((await timesOf(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
   it("started side by side runs once", async () => {
     const { crew, item } = await oneTask();
     await Promise.all(Array.from({ length: 8 }, () => crew.work("Thot").startTimer("ONB-1")));

@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { parseInput } from "../../../functions/agent/input.ts";
+import { updateTaskStatus } from "../../../functions/agent/update-task-status.ts";
+
+const parsed = (given: Record<string, unknown>) =>
+  parseInput(updateTaskStatus, { task: "ONB-1", status: "done", ...given });
+
+it.each([
+  ["session", "two\nlines"],
+  ["session", "x".repeat(101)],
+  ["cost", -1],
+  ["cost", 1e300],
+  ["confidence", 1.1],
+  ["status", "finished"],
+])("update_task_status refuses %s %j, as report does", (field, value) => {
+  expect(() => parsed({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
+});
+
+it("OPENCLAW-18 blanks are no commit and no tests", () => {
+  expect(parsed({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({ commit: "", tests: "all pass" });
+});
