@@ -4,8 +4,7 @@ import type { TelegramSettings } from "../../shared/config.ts";
 import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body.ts";
-import type { Job } from "../../shared/store/port.ts";
-import { pageJob, type SaidAtPage, updateBodySchema } from "../../shared/telegram/update-job.ts";
+import { pageJob, type SaidAtPage } from "../../shared/telegram/update-job.ts";
 import type { ChatMessage } from "../../shared/why/chat.ts";
 
 /** What the person at the page writes into the chat, or presses there: as if the first allowed user had done it. */
@@ -37,10 +36,10 @@ function app(deps: SayDeps): Hono {
     throw new GroundcrewError("conflict", "This message is not there any more.");
   }
 
-  async function keep(c: Context, said: SaidAtPage, language: "en" | "fr" | undefined, replyTo?: number) {
+  async function keep(c: Context, said: SaidAtPage, language: "en" | "fr" | undefined) {
     const { chat, user } = steering(settings.telegram);
     const job = pageJob(deps.newId(), said, { user, chat, language }, c.get("correlation"));
-    await store.commit({ jobs: [replyTo === undefined ? job : asReply(job, replyTo)] });
+    await store.commit({ jobs: [job] });
     deps.kick();
     return c.json({ ok: true }, 202);
   }
@@ -49,7 +48,7 @@ function app(deps: SayDeps): Hono {
     .post("/", async (c) => {
       const given = parsed(saying, await readBody(c.req.raw), '{"text": "/plane status"}');
       const replyTo = given.message === undefined ? undefined : await repliedTo(given.message);
-      return keep(c, { text: given.text }, given.language, replyTo);
+      return keep(c, { text: given.text, replyTo }, given.language);
     })
     .post("/press", async (c) => {
       const given = parsed(pressing, await readBody(c.req.raw), '{"message": "…", "data": "…"}');
@@ -62,13 +61,6 @@ function app(deps: SayDeps): Hono {
         );
       return keep(c, { messageId: shown.messageId, data: given.data }, given.language);
     });
-}
-
-/** The same, said in reply to Telegram's message of this number. */
-function asReply(job: Job, messageId: number): Job {
-  const { update, ...rest } = updateBodySchema.parse(job.body);
-  const message = { ...update.message, reply_to_message: { message_id: messageId } };
-  return { ...job, body: JSON.parse(JSON.stringify({ ...rest, update: { ...update, message } })) };
 }
 
 /** Whether anybody may steer, and so the page. */

@@ -16,8 +16,8 @@ export function updateJob(raw: unknown, correlation: string): Job | undefined {
   return { id: `update:${id}`, queue: "updates", lane: `chat:${chat}`, body: JSON.parse(JSON.stringify(body)) };
 }
 
-/** What a person at the page says to the chat, or presses there. */
-export type SaidAtPage = { text: string } | { messageId: number; data: string };
+/** What a person at the page says to the chat (in reply to a message, by Telegram's number), or presses there. */
+export type SaidAtPage = { text: string; replyTo?: number | undefined } | { messageId: number; data: string };
 
 /**
  * The same as if this person had said it in the chat.
@@ -34,10 +34,14 @@ export function pageJob(
   const message = { message_id: "text" in said ? 0 : said.messageId, chat: where };
   const what =
     "text" in said
-      ? { message: { ...message, from, text: said.text } }
+      ? { message: { ...message, from, text: said.text, ...replyOf(said.replyTo) } }
       : { callback_query: { id, from, message, data: said.data } };
   const body: UpdateBody = { update: { update_id: 0, ...what }, correlation, atPage: true };
   return { id: `page:${id}`, queue: "updates", lane: `chat:${where.id}`, body: JSON.parse(JSON.stringify(body)) };
+}
+
+function replyOf(messageId: number | undefined) {
+  return messageId !== undefined && { reply_to_message: { message_id: messageId } };
 }
 
 /** The body of a job of the queue `updates`. */
