@@ -118,9 +118,10 @@ async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<Settlem
 }
 
 async function afterFailure(deps: Deps, job: Leased, thrown: unknown): Promise<Settlement> {
-  if (!isPassing(thrown) && job.tries >= TRIES) return { dead: messageOf(thrown) };
+  const failed = !isPassing(thrown);
+  if (failed && job.failures + 1 >= TRIES) return { dead: messageOf(thrown) };
   const delay = waitOf(thrown) ?? RETRY_MS[Math.min(job.tries, RETRY_MS.length) - 1] ?? 1_000;
-  return { retryAt: (await deps.store.now()) + delay };
+  return { retryAt: (await deps.store.now()) + delay, failed };
 }
 
 /** Reasons that pass, or that a person must mend: such a job waits and is never given up. */

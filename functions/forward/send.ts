@@ -52,7 +52,7 @@ async function receipt({ store, clock, log }: Pick<Deps, "store" | "clock" | "lo
 }
 
 async function again(deps: Pick<Deps, "store">, job: Leased, answer: Posted): Promise<Settlement> {
-  const delay = RETRY_MS[job.tries - 1];
+  const delay = RETRY_MS[job.failures];
   if (answer.status === 410 || delay === undefined) return { dead: answer.outcome };
-  return { retryAt: (await deps.store.now()) + Math.max(delay, answer.wait ?? 0) };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, answer.wait ?? 0), failed: true };
 }

@@ -76,10 +76,10 @@ async function after(
   const doubtful = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
   if (doubtful) return posted(deps, agent, id, DOUBTFUL_MS, outcome.outcome);
   await failed(deps, agent, id);
-  const delay = delayAfter(agent, job.tries);
+  const delay = delayAfter(agent, job.failures);
   const lasting = isLasting(agent, outcome.status);
   if (lasting || delay === undefined) return { dead: `${agent.name} could not be woken: ${outcome.outcome}` };
-  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.wait ?? 0) };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.wait ?? 0), failed: true };
 }
 
 /** The wake is out; when nothing comes of it within `wait`, it is looked at again. */
@@ -117,8 +117,8 @@ async function unheardOf({ store }: GoDeps, agent: Agent, sent: KeptWake["sent"]
   return seen !== undefined && seen.value.at >= sent.at ? [] : sent.tasks;
 }
 
-function delayAfter({ wake }: Agent, tries: number): Ms | undefined {
-  return wake.kind === "openclaw" ? OPENCLAW_MS[Math.min(tries, OPENCLAW_MS.length) - 1] : RETRY_MS[tries - 1];
+function delayAfter({ wake }: Agent, failures: number): Ms | undefined {
+  return wake.kind === "openclaw" ? OPENCLAW_MS[Math.min(failures, OPENCLAW_MS.length - 1)] : RETRY_MS[failures];
 }
 
 /** OpenClaw's 400 is an agent that it does not know or may not wake: a person mends that there. */

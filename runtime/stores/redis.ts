@@ -81,8 +81,8 @@ export async function redisStore(options: RedisStoreOptions): Promise<Store> {
 
     async take(queue, ttl, max) {
       const [until, ...taken] = answers.takenJobs.parse(await run("take", queue, checkMs("ttl", ttl), max));
-      return taken.map(([id, lane, text, tries, token]) => {
-        return { id, queue, lane, body: parseJson(text), tries, until, token };
+      return taken.map(([id, lane, text, tries, failures, token]) => {
+        return { id, queue, lane, body: parseJson(text), tries, failures, until, token };
       });
     },
 
@@ -137,6 +137,6 @@ function spendArguments(spend: Spend): (string | number)[] {
 }
 
 function settleArguments(how: Settlement, remember: Ms): (string | number)[] {
-  if ("retryAt" in how) return ["retry", checkMs("retryAt", how.retryAt)];
+  if ("retryAt" in how) return ["retry", checkMs("retryAt", how.retryAt), how.failed ? 1 : 0];
   return "dead" in how ? ["dead", JSON.stringify(how.dead)] : ["done", remember];
 }

@@ -68,6 +68,8 @@ export interface Leased {
   body: Json;
   /** How often this job has been taken, this time included (1 = the first time). */
   tries: number;
+  /** How often it has been put back as `failed`. */
+  failures: number;
   /** When the lease runs out, store time. */
   until: Ms;
   /** Proof of this lease; another taker's differs. */
@@ -92,8 +94,11 @@ export interface Commit {
   jobs?: Job[];
 }
 
-/** `done` forgets the body and remembers the id; `retryAt` keeps the place in the lane; `dead` sets the job aside with its reason. */
-export type Settlement = { done: true } | { retryAt: Ms } | { dead: string };
+/**
+ * `done` forgets the body and remembers the id; `retryAt` keeps the place in the lane, because the job waits for
+ * something or has `failed`; `dead` sets it aside with its reason.
+ */
+export type Settlement = { done: true } | { retryAt: Ms; failed?: boolean } | { dead: string };
 
 export interface DeadJob {
   id: string;

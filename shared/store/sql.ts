@@ -122,7 +122,7 @@ export function sqlStore(driver: SqlDriver, { clock, remember = REMEMBER, alone 
       });
     },
     async settle(job, how) {
-      const checked = "retryAt" in how ? { retryAt: checkMs("retryAt", how.retryAt) } : how;
+      const checked = "retryAt" in how ? { ...how, retryAt: checkMs("retryAt", how.retryAt) } : how;
       return laxChange(() => jobs.settle(job, checked));
     },
     async dead(queue, limit = PAGE) {

@@ -93,11 +93,11 @@ describe("A stop", () => {
     expect(done.sort()).toEqual(["first", "tick"]);
   });
 
-  it("cuts off after 10 s what does not end", async () => {
+  it("cuts off after 8 s what does not end", async () => {
     const hanging = routeThat(() => new Promise(() => {}));
     const { url, stop, lines } = await started({
       manifest: { ...NONE, routes: [hanging] },
-      overrides: { wait: (ms, signal) => (ms === 10_000 ? Promise.resolve() : wait(ms, signal)) },
+      overrides: { wait: (ms, signal) => (ms === 8_000 ? Promise.resolve() : wait(ms, signal)) },
     });
     const answer = fetch(`${url}/slow`).catch(() => "broken");
     await expect.poll(() => lines.length).toBeGreaterThan(0);

@@ -12,7 +12,7 @@ export const leaseAnswer = z.union([
   z.tuple([z.literal(1), number, number]).transform(([, fence, until]) => ({ fence, until })),
   z.tuple([z.literal(0), z.string(), number]).transform(([, heldBy, until]) => ({ heldBy, until })),
 ]);
-export const takenJobs = z.tuple([number], z.tuple([z.string(), z.string(), z.string(), number, z.string()]));
+export const takenJobs = z.tuple([number], z.tuple([z.string(), z.string(), z.string(), number, number, z.string()]));
 export const deadJobs = z.array(z.tuple([z.string(), z.string(), z.string(), z.string(), number]));
 export const queueFigures = z.array(
   z

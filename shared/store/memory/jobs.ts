@@ -16,6 +16,7 @@ interface Waiting {
   text: string;
   at: Ms;
   tries: number;
+  failures: number;
   /** Undefined: not taken. Kept after the lease ran out, so that a late settle counts while nobody else took it. */
   token: string | undefined;
   until: Ms;
@@ -69,7 +70,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
         const { waiting, dead, done } = queues[queue];
         forgetDone(queues[queue]);
         if (waiting.has(id) || dead.has(id) || done.has(id)) continue;
-        append(queue, { id, lane, text, at, tries: 0, token: undefined, until: 0 });
+        append(queue, { id, lane, text, at, tries: 0, failures: 0, token: undefined, until: 0 });
       }
     },
 
@@ -81,7 +82,8 @@ export function memoryJobs({ clock, next, remember }: Options) {
         .map((job) => {
           const token = String(next());
           Object.assign(job, { token, until, tries: job.tries + 1 });
-          return { id: job.id, queue, lane: job.lane, body: parseJson(job.text), tries: job.tries, until, token };
+          const { id, lane, tries, failures } = job;
+          return { id, queue, lane, body: parseJson(job.text), tries, failures, until, token };
         });
     },
 
@@ -90,7 +92,8 @@ export function memoryJobs({ clock, next, remember }: Options) {
       const job = waiting.get(id);
       if (!job || job.token !== token) return false;
       if ("retryAt" in how) {
-        Object.assign(job, { token: undefined, at: checkMs("retryAt", how.retryAt) });
+        const failures = job.failures + (how.failed ? 1 : 0);
+        Object.assign(job, { token: undefined, at: checkMs("retryAt", how.retryAt), failures });
         return true;
       }
       remove(queue, job);
@@ -109,7 +112,16 @@ export function memoryJobs({ clock, next, remember }: Options) {
       const job = dead.get(id);
       if (!job) return false;
       dead.delete(id);
-      append(queue, { id, lane: job.lane, text: job.text, at: clock(), tries: 0, token: undefined, until: 0 });
+      append(queue, {
+        id,
+        lane: job.lane,
+        text: job.text,
+        at: clock(),
+        tries: 0,
+        failures: 0,
+        token: undefined,
+        until: 0,
+      });
       return true;
     },
 

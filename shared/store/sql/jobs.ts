@@ -72,12 +72,14 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
       return heads.flatMap((head) => {
         const token = String(next());
         const seq = numberOf(head, "head");
-        const sql = "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries";
+        const sql =
+          "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries, failures";
         return driver.exec(sql, token, seq).map((row): Leased => {
           const lane = textOf(row, "lane");
           driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", until, queue, lane);
           const body = parseJson(textOf(row, "body"));
-          return { id: textOf(row, "id"), queue, lane, body, tries: numberOf(row, "tries"), until, token };
+          const [tries, failures] = [numberOf(row, "tries"), numberOf(row, "failures")];
+          return { id: textOf(row, "id"), queue, lane, body, tries, failures, until, token };
         });
       });
     },
@@ -94,7 +96,12 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
       const lane = textOf(row, "lane");
       const seq = numberOf(row, "seq");
       if ("retryAt" in how) {
-        driver.exec("UPDATE job SET token = NULL, at = ? WHERE seq = ?", how.retryAt, seq);
+        driver.exec(
+          "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?",
+          how.retryAt,
+          how.failed ? 1 : 0,
+          seq,
+        );
         driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", how.retryAt, queue, lane);
         return true;
       }

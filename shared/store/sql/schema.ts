@@ -20,7 +20,8 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS lease_forget ON lease (forget)",
 
   `CREATE TABLE IF NOT EXISTS job (seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, lane TEXT NOT NULL,
-     at INTEGER NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL, token TEXT)`,
+     at INTEGER NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL, token TEXT,
+     failures INTEGER NOT NULL DEFAULT 0)`,
   "CREATE UNIQUE INDEX IF NOT EXISTS job_id ON job (queue, id)",
   "CREATE INDEX IF NOT EXISTS job_lane ON job (queue, lane, seq)",
 
@@ -47,6 +48,13 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS held_until ON held (until)",
 ];
 
+/** Columns that came after the first tables: a file that is older gets them. */
+const COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
+
 export function createTables(driver: SqlDriver) {
   for (const statement of TABLES) driver.exec(statement);
+  for (const [table, column, type] of COLUMNS) {
+    const known = driver.exec("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column);
+    if (known.length === 0) driver.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  }
 }

@@ -121,10 +121,10 @@ describe("NOTIF-03 forwarding to other systems", () => {
   it("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
     answers = [{ status: 500 }, { status: 503 }];
     await put();
-    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
     expect(await work()).toBeUndefined();
     now += 5_000;
-    expect(await work()).toEqual({ retryAt: now + 300_000 });
+    expect(await work()).toEqual({ retryAt: now + 300_000, failed: true });
     now += 300_000;
     expect(await work()).toEqual({ done: true });
     expect(new Set(received.map((request) => request.headers["webhook-id"])).size).toBe(1);
@@ -134,7 +134,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   it("waits as long as the receiver asks with Retry-After", async () => {
     answers = [{ status: 429, headers: { "retry-after": "120" } }];
     await put();
-    expect(await work()).toEqual({ retryAt: now + 120_000 });
+    expect(await work()).toEqual({ retryAt: now + 120_000, failed: true });
   });
 
   it("sets an event aside, with the last answer as the reason, when every attempt failed", async () => {
@@ -158,14 +158,14 @@ describe("NOTIF-03 forwarding to other systems", () => {
   it("does not follow a redirect", async () => {
     answers = [{ status: 302, headers: { location: "http://127.0.0.1:1/" } }];
     await put();
-    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
     expect(received).toHaveLength(1);
   });
 
   it("tries again when nobody listens, and no secret is logged", async () => {
     await put();
     await stop();
-    expect(await work()).toEqual({ retryAt: now + 5_000 });
+    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
     stop = async () => {};
     expect(logged.join("\n")).not.toContain(SECRET.slice(6));
   });

@@ -72,6 +72,17 @@ describe("the embedded file", () => {
     expect(await store.lease("claim:held", "other", 1000)).toMatchObject({ heldBy: "child" });
   });
 
+  test("of a version that did not count failures goes on with all it holds", async () => {
+    const before = await open();
+    await before.commit({ jobs: [{ id: "old", queue: "outbox", lane: "l", body: 1 }] });
+    await before.close();
+    const database = new DatabaseSync(join(folder, "groundcrew.db"));
+    database.exec("ALTER TABLE job DROP COLUMN failures");
+    database.close();
+    const [old] = await (await open()).take("outbox", 1000, 1);
+    expect(old).toMatchObject({ id: "old", body: 1, tries: 1, failures: 0 });
+  });
+
   test("refuses another process while it is open, saying why and what to do, and lets it in afterwards", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });

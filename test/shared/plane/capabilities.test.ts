@@ -57,6 +57,20 @@ test("a failure is not remembered", async () => {
   expect((await client.capabilities()).version).toBe("1.3.1");
 });
 
+test.each([
+  ["refuses to tell", 403, {}],
+  ["has another page there", 404, { detail: "Not found." }],
+  ["tells it in another form", 200, { version: "1.3.1" }],
+  ["sends people elsewhere", 302, ""],
+])("a server that %s is taken to have relations until a 404 tells otherwise", async (_, status, body) => {
+  const absent = { status: 404, body: { error: "Page not found." } };
+  const { client, server } = await scripted([{ status, body }, absent], { retryDelays: [] });
+  expect(await client.capabilities()).toEqual({ version: "unknown", relations: true });
+  expect(await failure(client.call(relations.list, { params }))).toMatchObject({ code: "not_found", noRoute: true });
+  expect(await client.capabilities()).toEqual({ version: "unknown", relations: false });
+  expect(server.requests).toHaveLength(2);
+});
+
 test("a server without a route for relations is believed over its version, for a day", async () => {
   const { client, advance } = await scripted([{ status: 404, body: { error: "Page not found." } }, info("1.4.0")]);
   expect(await failure(client.call(relations.list, { params }))).toMatchObject({ code: "not_found", noRoute: true });

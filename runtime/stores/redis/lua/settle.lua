@@ -1,4 +1,4 @@
--- queue, id, token, 'done' | 'retry' | 'dead', remember | at | reason → 1 unless the lease was lost
+-- queue, id, token, 'done' | 'retry' | 'dead', remember | at, failures to add | reason → 1 unless the lease was lost
 -- A late settle still counts while nobody else has taken the job: its token is then still there.
 local queue, id, token, how = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local job = P .. 'j:' .. queue .. ':' .. id
@@ -9,6 +9,7 @@ local lanes, lane = P .. 'q:' .. queue, kept[2]
 if how == 'retry' then
   call('HDEL', job, 'k')
   call('HSET', job, 'a', ARGV[7])
+  if ARGV[8] ~= '0' then call('HINCRBY', job, 'f', ARGV[8]) end
   call('ZADD', lanes, ARGV[7], lane)
   return 1
 end

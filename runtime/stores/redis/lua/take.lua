@@ -1,4 +1,4 @@
--- queue, ttl, max → until, then {id, lane, body, tries, token} for each
+-- queue, ttl, max → until, then {id, lane, body, tries, failures, token} for each
 local queue, ttl = ARGV[3], tonumber(ARGV[4])
 sweep()
 local taken = { now + ttl }
@@ -9,6 +9,7 @@ for _, lane in ipairs(call('ZRANGEBYSCORE', P .. 'q:' .. queue, '-inf', now, 'LI
   local token = string.format('%.0f', nextNumber())
   call('HSET', job, 'k', token)
   call('ZADD', P .. 'q:' .. queue, now + ttl, lane)
-  taken[#taken + 1] = { id, lane, call('HGET', job, 'b'), tries, token }
+  local kept = call('HMGET', job, 'b', 'f')
+  taken[#taken + 1] = { id, lane, kept[1], tries, kept[2] or 0, token }
 end
 return taken

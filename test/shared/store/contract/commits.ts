@@ -132,7 +132,7 @@ export function commitContract(open: Open) {
   test("a closed store refuses everything", async () => {
     const { store } = await open();
     await store.close();
-    const job = { id: "j", queue: "inbox" as const, lane: "l", body: 1, tries: 1, until: 0, token: "t" };
+    const job = { id: "j", queue: "inbox" as const, lane: "l", body: 1, tries: 1, failures: 0, until: 0, token: "t" };
     const calls = [
       () => store.now(),
       () => store.read(["a"]),

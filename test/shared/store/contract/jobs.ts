@@ -17,6 +17,7 @@ export function jobContract(open: Open) {
           lane: "l",
           body: { n: [1] },
           tries: 1,
+          failures: 0,
           until: START + 1000,
           token: expect.any(String),
         },
@@ -121,6 +122,28 @@ export function jobContract(open: Open) {
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
       expect(await takeOne(store)).toMatchObject({ id: "a", tries: 2, body: { id: "a" } });
+    });
+
+    test("that only waited has not failed; its failures are counted apart from its tries, and end with it", async () => {
+      const { store } = await open();
+      await add(store, job("a", "l"));
+      const counts = [];
+      for (const failed of [false, true, undefined, true]) {
+        const taken = await takeOne(store);
+        counts.push([taken.tries, taken.failures]);
+        await store.settle(taken, { retryAt: START, ...(failed !== undefined && { failed }) });
+      }
+      expect(counts).toEqual([
+        [1, 0],
+        [2, 0],
+        [3, 1],
+        [4, 1],
+      ]);
+      const last = await takeOne(store);
+      expect(last.failures).toBe(2);
+      await store.settle(last, { dead: "no" });
+      await store.replay("outbox", "a");
+      expect(await takeOne(store)).toMatchObject({ tries: 1, failures: 0 });
     });
   });
 

@@ -29,7 +29,7 @@ const call = fc.oneof(
       do: fc.constant("settle" as const),
       // Which of the leases ever handed out, the newest first: often one that was lost meanwhile.
       which: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 9 })),
-      how: fc.constantFrom("done" as const, "done" as const, "retry" as const, "dead" as const),
+      how: fc.constantFrom("done" as const, "done" as const, "retry" as const, "fail" as const, "dead" as const),
       delay: fc.integer({ min: -10, max: 40 }),
     }),
   },
@@ -46,6 +46,11 @@ export const jobHistory = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
+function settlementOf(how: "done" | "retry" | "fail" | "dead", retryAt: Ms): Settlement {
+  if (how === "done") return { done: true };
+  return how === "dead" ? { dead: "no" } : { retryAt, failed: how === "fail" };
+}
+
 type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
 type History = typeof jobHistory extends fc.Arbitrary<infer T> ? T : never;
 
@@ -54,6 +59,7 @@ interface Waiting {
   lane: string;
   at: Ms;
   tries: number;
+  failures: number;
   lease?: { token: string; until: Ms } | undefined;
 }
 
@@ -86,7 +92,8 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
       const head = headOf(one);
       head.tries += 1;
       head.lease = { token: one.token, until: now + ttl };
-      expect(one).toEqual({ ...one, queue: "outbox", body: { id: one.id }, tries: head.tries, until: now + ttl });
+      const { tries, failures } = head;
+      expect(one).toEqual({ ...one, queue: "outbox", body: { id: one.id }, tries, failures, until: now + ttl });
       leases.unshift(one);
     }
     return taken;
@@ -107,6 +114,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
     head.lease = undefined;
     if ("retryAt" in how) {
       head.at = how.retryAt;
+      if (how.failed) head.failures += 1;
       return;
     }
     lanes.get(one.lane)?.shift();
@@ -122,7 +130,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
         const at = one.delay === undefined ? undefined : now + one.delay;
         const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...(at !== undefined && { at }) };
         expect(await opened.store.commit({ jobs: [job] })).toBe("kept");
-        if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0 });
+        if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0, failures: 0 });
         seen.add(id);
         return;
       }
@@ -132,10 +140,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
       case "settle": {
         const lease = leases[one.which];
         if (!lease) return;
-        await settle(
-          lease,
-          one.how === "done" ? { done: true } : one.how === "dead" ? { dead: "no" } : { retryAt: now + one.delay },
-        );
+        await settle(lease, settlementOf(one.how, now + one.delay));
         return;
       }
       case "replay": {
@@ -144,7 +149,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
         expect(await opened.store.replay("outbox", id)).toBe(lane !== undefined);
         if (lane === undefined) return;
         dead.delete(id);
-        lanes.get(lane)?.push({ id, lane, at: now, tries: 0 });
+        lanes.get(lane)?.push({ id, lane, at: now, tries: 0, failures: 0 });
       }
     }
   }
