@@ -1,8 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/deps.ts";
-import type { KeptProject } from "../../shared/observe/kept.ts";
-import { sets } from "../../shared/observe/keys.ts";
-import { isReadable } from "../../shared/observe/projects.ts";
+import { readableProjects } from "../../shared/observe/projects.ts";
 import { VERSION } from "../../shared/version.ts";
 import { type CardDeps, cardsOf } from "./cards.ts";
 import { COLUMNS, columnOf, inOrder } from "./columns.ts";
@@ -20,8 +18,7 @@ function app(deps: BoardDeps): Hono {
   const { settings, store, health } = deps;
   return new Hono().get("/", async (c) => {
     const wanted = c.req.query("project")?.toUpperCase();
-    const { rows } = await store.scan<KeptProject>(sets.projects, undefined, 1000);
-    const projects = rows.map((row) => row.value).filter(isReadable);
+    const projects = await readableProjects(deps);
     const chosen = projects.filter(({ identifier }) => !wanted || identifier.toUpperCase() === wanted);
     const open = await openItems(store, chosen);
     const done = await recentlyDone(store, chosen);

@@ -1,6 +1,7 @@
 import type { KeptProject } from "../../shared/observe/kept.ts";
 import { sets } from "../../shared/observe/keys.ts";
 import type { SetName, Store } from "../../shared/store/port.ts";
+import { all } from "../../shared/store/walk.ts";
 import { messages } from "../../shared/why/chat.ts";
 import { trail } from "../../shared/why/trail.ts";
 import type { KeptClaim } from "../../shared/work/claims.ts";
@@ -17,14 +18,14 @@ export async function revisionOf(store: Pick<Store, "scan" | "stats">): Promise<
   const [why, chat, projects, claims, { queues }] = await Promise.all([
     newest(store, trail),
     newest(store, messages),
-    store.scan<KeptProject>(sets.projects, undefined, 1000),
-    store.scan<KeptClaim>(workSets.claims, undefined, 1000),
+    all<KeptProject>({ store }, sets.projects),
+    all<KeptClaim>({ store }, workSets.claims),
     store.stats(),
   ]);
   // A pass that found a change moved its project's cursor.
-  const cursors = Math.max(0, ...projects.rows.map((row) => row.rev));
+  const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Claims are renewed with every call of an agent: to the minute is enough.
-  const held = claims.rows.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / 60_000), 0);
+  const held = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / 60_000), 0);
   const dead = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   return [why, chat, cursors, held, dead].join(".");
 }

@@ -5,9 +5,9 @@ import { dependantsOf } from "../../shared/observe/edges.ts";
 import type { Source } from "../../shared/observe/item.ts";
 import { type ObserveBody, observeBody } from "../../shared/observe/jobs.ts";
 import type { KeptProject } from "../../shared/observe/kept.ts";
-import { keys, sets } from "../../shared/observe/keys.ts";
+import { keys } from "../../shared/observe/keys.ts";
 import { observeLines } from "../../shared/observe/lines.ts";
-import { checkProject, isReadable, readProjects } from "../../shared/observe/projects.ts";
+import { checkProject, isReadable, readableProjects, readProjects } from "../../shared/observe/projects.ts";
 import { markDetailsRead, readItem, readSince } from "../../shared/observe/read.ts";
 import { dropEdges, evaluate, readRelations } from "../../shared/observe/relations.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
@@ -89,8 +89,7 @@ async function run(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Promise<vo
 async function lookAtProjects(deps: Deps, body: Extract<ObserveBody, { do: "projects" }>): Promise<void> {
   const [last] = await deps.store.read<{ at: number }>([keys.projectsRead]);
   if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const unread = rows.map((row) => row.value).filter((project) => !project.baseline);
+  const unread = (await readableProjects(deps)).filter((project) => !project.baseline);
   await passProjects(deps, unread, body.correlation);
 }
 

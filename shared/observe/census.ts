@@ -1,4 +1,5 @@
 import { workItems } from "../plane/work-items.ts";
+import { walk } from "../store/walk.ts";
 import { CONFIRM_AFTER_MS } from "../task/accept.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { type ObserveDeps, observeItem, type Source } from "./item.ts";
@@ -107,15 +108,10 @@ async function keptIds(deps: ObserveDeps, project: string): Promise<{ kept: Set<
   const kept = new Set<string>();
   const doubted = new Set<string>();
   for (const set of [sets.items(project), sets.quiet(project)]) {
-    let after: string | undefined;
-    do {
-      const page = await deps.store.scan<KeptItem>(set, after, 1000);
-      for (const { value } of page.rows) {
-        kept.add(value.snapshot.id);
-        if (value.doubt?.gone !== undefined) doubted.add(value.snapshot.id);
-      }
-      after = page.next;
-    } while (after !== undefined);
+    for await (const { value } of walk<KeptItem>(deps, set)) {
+      kept.add(value.snapshot.id);
+      if (value.doubt?.gone !== undefined) doubted.add(value.snapshot.id);
+    }
   }
   return { kept, doubted };
 }

@@ -1,5 +1,6 @@
 import { type Cycle, cycles as cycleCalls } from "../plane/cycles-modules.ts";
 import type { Rev } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { CycleEvent } from "../task/events.ts";
 import { decide } from "./act.ts";
 import { cycleFacts } from "./facts.ts";
@@ -61,8 +62,7 @@ export async function watchCycles(
   date: string,
   correlation: string,
 ): Promise<void> {
-  const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project.id), undefined, 1000);
-  for (const { value, rev } of rows) {
+  for (const { value, rev } of await all<KeptCycle>(deps, sets.cycles(project.id))) {
     const cycle = { ...value, phase: phaseOf(value, date) };
     if (PHASES.indexOf(cycle.phase) <= PHASES.indexOf(value.phase)) continue;
     await observeCycle(deps, project, { cycle, date, mark: rev, isNew: true }, correlation);
@@ -110,8 +110,7 @@ async function observeCycle(
 
 /** A deleted cycle says nothing; should it come back, it is known by its age. */
 async function forgetOthers(deps: ObserveDeps, project: string, listed: Set<string>, mark: Rev): Promise<void> {
-  const { rows } = await deps.store.scan<KeptCycle>(sets.cycles(project), undefined, 1000);
-  for (const { key, value, rev } of rows) {
+  for (const { key, value, rev } of await all<KeptCycle>(deps, sets.cycles(project))) {
     if (!listed.has(value.id) && rev <= mark)
       await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
   }

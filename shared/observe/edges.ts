@@ -1,4 +1,5 @@
 import type { Row } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { ObserveDeps } from "./item.ts";
 import type { KeptEdge } from "./kept.ts";
 import { sets } from "./keys.ts";
@@ -20,16 +21,4 @@ export async function edgesOf(deps: Pick<ObserveDeps, "store">, id: string): Pro
 /** Everyone who waits for this item. */
 export async function dependantsOf(deps: Pick<ObserveDeps, "store">, id: string): Promise<string[]> {
   return (await all<KeptEdge>(deps, sets.dependants(id))).map((row) => row.value.blocked);
-}
-
-/** A whole set, page by page. */
-export async function all<T>(deps: Pick<ObserveDeps, "store">, set: string): Promise<Row<T>[]> {
-  const found: Row<T>[] = [];
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<T>(set, after, 1000);
-    found.push(...page.rows);
-    after = page.next;
-  } while (after !== undefined);
-  return found;
 }

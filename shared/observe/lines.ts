@@ -1,12 +1,13 @@
 import type { Put } from "../store/port.ts";
+import { all, walk } from "../store/walk.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { all, edgeSets } from "./edges.ts";
+import { edgeSets } from "./edges.ts";
 import type { ObserveDeps } from "./item.ts";
 import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
 import { plainText } from "./plain-text.ts";
-import { isReadable, newSince } from "./projects.ts";
+import { newSince, readableProjects } from "./projects.ts";
 
 /** Where a line ends; white space of the source is none. */
 const BLOCKS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
@@ -70,10 +71,9 @@ export async function observeLines(deps: ObserveDeps, id: string, correlation: s
 export async function observeAllLines(deps: ObserveDeps, correlation: string): Promise<void> {
   if ((await deps.plane.capabilities()).relations) return;
   const ids = new Set((await all<KeptEdge>(deps, sets.edges)).map(({ value }) => value.blocked));
-  for (const { value: project } of await all<KeptProject>(deps, sets.projects)) {
-    if (!isReadable(project)) continue;
-    const items = await all<KeptItem>(deps, sets.open(project.id));
-    for (const { value } of items) if (mayNameBlockers(value)) ids.add(value.snapshot.id);
+  for (const project of await readableProjects(deps)) {
+    for await (const { value } of walk<KeptItem>(deps, sets.open(project.id)))
+      if (mayNameBlockers(value)) ids.add(value.snapshot.id);
   }
   for (const id of ids) await observeLines(deps, id, correlation);
 }

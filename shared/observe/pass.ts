@@ -1,4 +1,5 @@
 import type { Job } from "../store/port.ts";
+import { pages } from "../store/walk.ts";
 import { sameSnapshot } from "../task/accept.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { rows, rowsQuery, snapshotOf } from "./door.ts";
@@ -201,14 +202,11 @@ async function allDone(deps: ObserveDeps, project: string): Promise<boolean> {
  * Plane does not have, relations or lines, is left alone by the one who works it: nothing is asked for here.
  */
 async function queueFill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<KeptItem>(sets.open(project), after);
-    const jobs = page.rows.flatMap(({ value, rev }) => [
+  for await (const rows of pages<KeptItem>(deps, sets.open(project))) {
+    const jobs = rows.flatMap(({ value, rev }) => [
       ...(value.detailsAt === undefined ? [] : [fillJob(value.snapshot, correlation)]),
       ...(mayNameBlockers(value) ? [linesJob(value.snapshot, rev)] : []),
     ]);
     await deps.store.commit({ jobs });
-    after = page.next;
-  } while (after !== undefined);
+  }
 }

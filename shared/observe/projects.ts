@@ -1,6 +1,7 @@
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { type Project, projects as projectCalls } from "../plane/projects.ts";
 import type { Put } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { ProjectEvent } from "../task/events.ts";
 import { decide } from "./act.ts";
 import { projectFacts } from "./facts.ts";
@@ -175,13 +176,18 @@ export function shifted(time: string, ms: number): string {
   return `${new Date(Date.parse(`${time.slice(0, 23)}Z`) + ms).toISOString().slice(0, 23)}${micros}Z`;
 }
 
+/** The projects that are followed and can be read. */
+export async function readableProjects(deps: Pick<ObserveDeps, "store">): Promise<KeptProject[]> {
+  return (await all<KeptProject>(deps, sets.projects)).map(({ value }) => value).filter(isReadable);
+}
+
 export function projectPut(project: KeptProject): Put {
   return { key: keys.project(project.id), value: project, sets: project.gone ? [] : [sets.projects] };
 }
 
 /** Projects Plane lists no more: gone after two readings, silent with all their items. */
 async function markMissing(deps: ObserveDeps, listed: Set<string>): Promise<void> {
-  for (const { key, value, rev } of (await deps.store.scan<KeptProject>(sets.projects, undefined, 1000)).rows) {
+  for (const { key, value, rev } of await all<KeptProject>(deps, sets.projects)) {
     if (listed.has(value.id)) continue;
     const next: KeptProject = { ...value, missing: true, ...(value.missing && { gone: true }) };
     await deps.store.commit({ expect: [[key, rev]], put: [projectPut(next)] });
@@ -196,8 +202,8 @@ export async function checkProject(deps: ObserveDeps, id: string, correlation: s
   for (;;) {
     const [kept] = await deps.store.read<KeptProject>([keys.project(id)]);
     if (!kept?.value.baseline) return;
-    const [open, all] = await Promise.all([deps.store.count(sets.open(id)), deps.store.count(sets.items(id))]);
-    const completed = open === 0 && all > 0;
+    const [open, total] = await Promise.all([deps.store.count(sets.open(id)), deps.store.count(sets.items(id))]);
+    const completed = open === 0 && total > 0;
     if (completed === kept.value.completed) return;
     const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
     if ((await keepProject(deps, { ...kept.value, completed }, kept.rev, events, correlation)) === "kept") return;

@@ -1,9 +1,10 @@
 import { activities } from "../plane/activities-links.ts";
 import { type Relations, relations as relationCalls } from "../plane/relations.ts";
 import type { Job, Kept, Key, Put, Rev, Row } from "../store/port.ts";
+import { all, walk } from "../store/walk.ts";
 import { diff, holdsOthersUp } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { all, edgeSets, edgesOf } from "./edges.ts";
+import { edgeSets, edgesOf } from "./edges.ts";
 import { keepItem, type ObserveDeps, type Source } from "./item.ts";
 import { evaluateJob } from "./jobs.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./kept.ts";
@@ -185,9 +186,9 @@ async function lookFor(deps: ObserveDeps, unknown: Row<KeptEdge>[], correlation:
 
 /** All items that wait for something, each looked at again: heals what a lost job left behind (rule 10). */
 export async function evaluateAll(deps: ObserveDeps, correlation: string): Promise<void> {
-  const [edges, waiting] = await Promise.all([all<KeptEdge>(deps, sets.edges), all<KeptItem>(deps, sets.waiting)]);
-  const ids = [...edges.map((row) => row.value.blocked), ...waiting.map((row) => row.value.snapshot.id)];
-  for (const id of new Set(ids)) await evaluate(deps, id, correlation);
+  const ids = new Set((await all<KeptEdge>(deps, sets.edges)).map(({ value }) => value.blocked));
+  for await (const { value } of walk<KeptItem>(deps, sets.waiting)) ids.add(value.snapshot.id);
+  for (const id of ids) await evaluate(deps, id, correlation);
 }
 
 /** On the first reading of an item that was there before us, only its activities tell whether a relation is new. */

@@ -12,24 +12,24 @@ import { type KeptWake, NO_WAKE, type WakeTask, wakeKeys } from "./kept.ts";
 /**
  * Wakes an agent for its startable tasks it was never told of, and forgets those that are startable no longer, so
  * that they are told anew when they are again: what a lost event or a lost store left behind heals (rule 10).
- * Answers how many tasks it is woken for.
+ * `ready` are the ids of those that it could start if nobody is at them. Answers how many tasks it is woken for.
  */
 export async function wakeFromState(
   deps: Pick<Deps, "store" | "kick">,
   agent: Agent,
-  items: readonly KeptItem[],
+  ready: readonly string[],
 ): Promise<number> {
   if (agent.wake.kind === "none") return 0;
   const { name } = agent;
-  const claims = await deps.store.read<KeptClaim>(items.map(({ snapshot }) => workKeys.claim(snapshot.id)));
-  const startable = items.filter((item, i) => isStartable(item, name, claims[i]?.value));
+  const claims = await deps.store.read<KeptClaim>(ready.map(workKeys.claim));
+  const startable = ready.filter((_, i) => claims[i] === undefined);
   const [kept] = await deps.store.read<KeptWake>([wakeKeys.wake(name)]);
   const { told } = kept?.value ?? NO_WAKE;
-  const ids = new Set(startable.map(({ snapshot }) => snapshot.id));
+  const ids = new Set(startable);
   if (kept && Object.keys(told).some((id) => !ids.has(id))) await forget(deps, name, ids);
-  const untold = startable.filter(({ snapshot }) => told[snapshot.id] === undefined);
+  const untold = startable.filter((id) => told[id] === undefined);
   if (untold.length === 0) return 0;
-  const seen = await deps.store.read<KeptItem>(untold.map(({ snapshot }) => keys.item(snapshot.id)));
+  const seen = await deps.store.read<KeptItem>(untold.map(keys.item));
   const news = seen.flatMap((one) => (one && isStartable(one.value, name, undefined) ? [one] : []));
   if (news.length === 0) return 0;
   const found = Object.fromEntries(news.map(({ value, rev }) => [value.snapshot.id, rev]));

@@ -1,4 +1,5 @@
 import type { Ms, Put } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { Word } from "../task/snapshot.ts";
 import type { Acting, WorkDeps } from "./acting.ts";
 import { workKeys, workSets } from "./keys.ts";
@@ -40,8 +41,7 @@ export async function attemptOf(deps: Pick<WorkDeps, "store">, item: string): Pr
 
 /** All changes that are not through. */
 export async function cutAttempts(deps: Pick<WorkDeps, "store">): Promise<KeptAttempt[]> {
-  const { rows } = await deps.store.scan<KeptAttempt>(workSets.attempts, undefined, 1000);
-  return rows.map((row) => row.value);
+  return (await all<KeptAttempt>(deps, workSets.attempts)).map(({ value }) => value);
 }
 
 export function attemptPut(attempt: KeptAttempt): Put {

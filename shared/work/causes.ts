@@ -1,6 +1,6 @@
-import { all } from "../observe/edges.ts";
 import type { KeptEdge } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
+import { all } from "../store/walk.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { WorkDeps } from "./acting.ts";
 import { workKeys } from "./keys.ts";

@@ -1,8 +1,8 @@
 import { sha256Hex } from "../digest.ts";
-import { all } from "../observe/edges.ts";
 import type { KeptEdge } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
 import type { Key } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import { holdsOthersUp } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { WorkDeps } from "./acting.ts";

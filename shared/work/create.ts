@@ -2,8 +2,7 @@ import { cleaned } from "../clean.ts";
 import { GroundcrewError } from "../errors.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import type { KeptProject } from "../observe/kept.ts";
-import { sets } from "../observe/keys.ts";
-import { isReadable } from "../observe/projects.ts";
+import { readableProjects } from "../observe/projects.ts";
 import type { Priority } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { alone } from "./alone.ts";
@@ -94,9 +93,7 @@ export async function fieldsOf({ title, description, priority, due_date }: NewTa
 export async function projectCalled({ deps }: Acting, given: string): Promise<KeptProject> {
   const found = await findProject(deps, given);
   if (found) return found;
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const names = rows.map(({ value }) => value).filter(isReadable);
-  const some = names.slice(0, 20).map(({ identifier, name }) => `${identifier} (${name})`);
+  const some = (await readableProjects(deps)).slice(0, 20).map(({ identifier, name }) => `${identifier} (${name})`);
   throw new GroundcrewError(
     "not_found",
     `There is no project "${given.slice(0, 60)}". create_project makes one. There are: ${some.join(", ") || "none"}.`,

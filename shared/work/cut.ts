@@ -1,4 +1,5 @@
 import type { Job, Ms } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import { isOpen } from "../task/diff.ts";
 import { actFor, type WorkDeps } from "./acting.ts";
 import { attemptOf, cutAttempts, endAttempt } from "./attempt.ts";
@@ -21,8 +22,8 @@ const GIVEN_UP_MS: Ms = 900_000;
  */
 export async function askToGoOn(deps: Pick<WorkDeps, "store" | "kick">, inReview: readonly string[]): Promise<void> {
   const now = await deps.store.now();
-  const { rows } = await deps.store.scan<KeptReview>(workSets.reviews, undefined, 1000);
-  const known = new Map(rows.map(({ value }) => [value.item, value]));
+  const reviews = await all<KeptReview>(deps, workSets.reviews);
+  const known = new Map(reviews.map(({ value }) => [value.item, value]));
   const unsettled = [
     ...inReview.filter((id) => !known.has(id)),
     ...[...known.values()].filter(({ item, verdict }) => verdict || !inReview.includes(item)).map(({ item }) => item),

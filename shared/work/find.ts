@@ -4,10 +4,11 @@ import { itemUrl } from "../observe/facts.ts";
 import { type ObserveDeps, observeItem } from "../observe/item.ts";
 import type { KeptProject } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
-import { isReadable } from "../observe/projects.ts";
+import { isReadable, readableProjects } from "../observe/projects.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { workItems } from "../plane/work-items.ts";
 import type { Rev } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 
@@ -66,8 +67,7 @@ export function taskOf({ settings }: Pick<FindDeps, "settings">, item: KeptItem,
 /** The kept project with this identifier (`ONB`), name or Plane id; undefined when there is none. */
 export async function findProject(deps: FindDeps, given: string): Promise<KeptProject | undefined> {
   const wanted = given.trim().toLowerCase();
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const projects = rows.map((row) => row.value).filter(isReadable);
+  const projects = await readableProjects(deps);
   return (
     projects.find(({ identifier }) => identifier.toLowerCase() === wanted) ??
     projects.find(({ id }) => id === wanted) ??
@@ -76,8 +76,9 @@ export async function findProject(deps: FindDeps, given: string): Promise<KeptPr
 }
 
 async function numbered(deps: FindDeps, identifier: string, sequence: number): Promise<string | undefined> {
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const project = rows.find(({ value }) => value.identifier.toUpperCase() === identifier);
+  const project = (await all<KeptProject>(deps, sets.projects)).find(
+    ({ value }) => value.identifier.toUpperCase() === identifier,
+  );
   if (!project) return undefined;
   const found = await deps.store.scan<KeptItem>(sets.numbered(project.value.id, sequence), undefined, 1);
   return found.rows[0]?.value.snapshot.id;

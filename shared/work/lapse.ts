@@ -1,7 +1,8 @@
 import type { KeptProject } from "../observe/kept.ts";
 import { sets } from "../observe/keys.ts";
-import { isReadable } from "../observe/projects.ts";
+import { readableProjects } from "../observe/projects.ts";
 import type { Job, Ms } from "../store/port.ts";
+import { walk } from "../store/walk.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { WorkDeps } from "./acting.ts";
 import { type LastLook, wasAway } from "./away.ts";
@@ -21,7 +22,7 @@ export async function lookAtClaims(deps: WorkDeps, correlation: string): Promise
   const now = await deps.store.now();
   const away = await wasAway(deps, now);
   const counts = { claims: 0, ended: 0 };
-  for await (const claim of allClaims(deps)) {
+  for await (const { value: claim } of walk<KeptClaim>(deps, workSets.claims)) {
     counts.claims += 1;
     if (await lookAtClaim(deps, claim, { now, away, correlation })) counts.ended += 1;
   }
@@ -87,10 +88,9 @@ async function noteStarted(deps: WorkDeps, claim: KeptClaim): Promise<void> {
 async function noteLook(deps: WorkDeps, at: Ms, correlation: string): Promise<void> {
   const [kept] = await deps.store.read<LastLook>([workKeys.lastLook]);
   const adopted = new Set(kept?.value.adopted ?? []);
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
   const jobs: Job[] = [];
-  for (const { value: project } of rows) {
-    if (!project.baseline || !isReadable(project) || adopted.has(project.id)) continue;
+  for (const project of await readableProjects(deps)) {
+    if (!project.baseline || adopted.has(project.id)) continue;
     adopted.add(project.id);
     jobs.push(...(await adoptions(deps, project, correlation)));
   }
@@ -105,24 +105,11 @@ async function noteLook(deps: WorkDeps, at: Ms, correlation: string): Promise<vo
 
 async function adoptions(deps: WorkDeps, project: KeptProject, correlation: string): Promise<Job[]> {
   const jobs: Job[] = [];
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<KeptItem>(sets.open(project.id), after);
-    for (const { snapshot, owners } of page.rows.map((row) => row.value)) {
-      if (snapshot.word !== "in_progress" || !owners?.length) continue;
-      const body = { do: "adopt", item: snapshot.id, correlation } as const;
-      jobs.push(workJob(`adopt:${snapshot.id}:${correlation}`, `work:${snapshot.id}`, body));
-    }
-    after = page.next;
-  } while (after !== undefined);
+  for await (const { value } of walk<KeptItem>(deps, sets.open(project.id))) {
+    const { snapshot, owners } = value;
+    if (snapshot.word !== "in_progress" || !owners?.length) continue;
+    const body = { do: "adopt", item: snapshot.id, correlation } as const;
+    jobs.push(workJob(`adopt:${snapshot.id}:${correlation}`, `work:${snapshot.id}`, body));
+  }
   return jobs;
-}
-
-async function* allClaims(deps: Pick<WorkDeps, "store">): AsyncGenerator<KeptClaim> {
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<KeptClaim>(workSets.claims, after);
-    for (const { value } of page.rows) yield value;
-    after = page.next;
-  } while (after !== undefined);
 }

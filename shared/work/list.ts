@@ -2,8 +2,9 @@ import { GroundcrewError } from "../errors.ts";
 import type { KeptProject, KeptProjectsRead } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
 import { passProject } from "../observe/pass.ts";
-import { isReadable } from "../observe/projects.ts";
-import type { Ms, Row } from "../store/port.ts";
+import { isReadable, readableProjects } from "../observe/projects.ts";
+import type { Ms } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import { byUrgency, type KeptItem } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { brief } from "./brief.ts";
@@ -47,13 +48,7 @@ export async function listTasks(acting: Acting, { fresh = false }: { fresh?: boo
 }
 
 async function tasksOf({ deps, caller }: Acting): Promise<Task[]> {
-  const rows: Row<KeptItem>[] = [];
-  let after: string | undefined;
-  do {
-    const page = await deps.store.scan<KeptItem>(sets.tasks(caller.name), after, 1000);
-    rows.push(...page.rows);
-    after = page.next;
-  } while (after !== undefined);
+  const rows = await all<KeptItem>(deps, sets.tasks(caller.name));
   const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
   const kept = await deps.store.read<KeptProject>(ids.map(keys.project));
   const projects = new Map(kept.flatMap((one) => (one && isReadable(one.value) ? [[one.value.id, one.value]] : [])));
@@ -83,8 +78,7 @@ async function readAnew(acting: Acting): Promise<Ms> {
   const [kept] = await deps.store.read<KeptFresh>([key]);
   const began = kept?.value.began ?? (await deps.store.now());
   const read = new Set(kept?.value.projects);
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const readable = rows.map(({ value }) => value).filter(isReadable);
+  const readable = await readableProjects(deps);
   const theirs = new Set((await tasksOf(acting)).map(({ project }) => project.id));
   const wanted = readable.filter(({ id }) => (theirs.size === 0 || theirs.has(id)) && !read.has(id));
   try {

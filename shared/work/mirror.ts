@@ -1,4 +1,5 @@
 import { labelName, personByEmail } from "../observe/names.ts";
+import type { Job } from "../store/port.ts";
 import { CONFIRM_AFTER_MS } from "../task/accept.ts";
 import { isOpen } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
@@ -48,8 +49,10 @@ export async function mirror(
   if (!seen) return undefined;
   const [kept] = await deps.store.read<KeptMirror>([workKeys.mirror(item)]);
   const before = kept?.value ?? NOTHING;
-  if (isNothing(stepsFor(await sidesOf(deps, seen.item), before))) {
-    await remember(deps, item, before, await sidesOf(deps, seen.item));
+  const accounts = await accountsOf(deps);
+  const shown = await sidesOf(deps, seen.item, accounts);
+  if (isNothing(stepsFor(shown, before))) {
+    await remember(deps, item, before, shown);
     return undefined;
   }
   // What else is on the item is written back with the lists, so it must be what is there now.
@@ -60,9 +63,9 @@ export async function mirror(
   const { doubt } = task.item;
   if (doubt?.assignees !== undefined || doubt?.labels !== undefined)
     return { retryAt: (await deps.store.now()) + 2 * CONFIRM_AFTER_MS };
-  const steps = stepsFor(await sidesOf(deps, task.item), before);
+  const steps = stepsFor(await sidesOf(deps, task.item, accounts), before);
   const after = await withLabels(acting, task.project, () => take(acting, task, steps));
-  const sides = await sidesOf(deps, after.item);
+  const sides = await sidesOf(deps, after.item, accounts);
   const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
   for (const agent of refused)
     deps.log.warn("agent cannot be assigned: its account is no member of the project", { item: task.key, agent });
@@ -70,10 +73,26 @@ export async function mirror(
   return undefined;
 }
 
+/** The agents that have an account in Plane, with its id. */
+export type Accounts = ReadonlyMap<string, string>;
+
+export async function accountsOf(deps: WorkDeps): Promise<Accounts> {
+  const found = new Map<string, string>();
+  for (const { name } of deps.settings.agents) {
+    const id = await accountOf(deps, name);
+    if (id !== undefined) found.set(name, id);
+  }
+  return found;
+}
+
 /** The job for an item whose labels and assignees differ; none for one in step. No request to Plane. */
-export async function mirrorJobs(deps: WorkDeps, item: KeptItem, rev: number, correlation: string) {
+export async function mirrorJobs(
+  deps: WorkDeps,
+  { item, rev, accounts }: { item: KeptItem; rev: number; accounts: Accounts },
+  correlation: string,
+): Promise<Job[]> {
   const { id } = item.snapshot;
-  const sides = await sidesOf(deps, item);
+  const sides = await sidesOf(deps, item, accounts);
   if (sides.every(({ assigned, labelled }) => assigned === labelled)) return [];
   return [workJob(`mirror:${id}:state:${rev}`, `work:${id}`, { do: "mirror", item: id, correlation })];
 }
@@ -104,17 +123,14 @@ async function take(acting: Acting, task: Task, { assign, label, unlabel }: Step
 }
 
 /** The agents with an account in Plane, as they stand on this item. */
-async function sidesOf(deps: WorkDeps, { snapshot }: KeptItem): Promise<Side[]> {
+async function sidesOf(deps: WorkDeps, { snapshot }: KeptItem, accounts: Accounts): Promise<Side[]> {
   const labels = await Promise.all(snapshot.labels.map((id) => labelName(deps, snapshot.project, id)));
   const names = labels.map((label) => label?.trim().toLowerCase());
-  const sides = await Promise.all(
-    deps.settings.agents.map(async ({ name }) => ({ agent: name, account: await accountOf(deps, name) })),
-  );
-  return sides.flatMap(({ agent, account }) => {
-    if (account === undefined) return [];
-    const labelled = names.includes(labelOf(agent).toLowerCase());
-    return [{ agent, assigned: snapshot.assignees.includes(account), labelled }];
-  });
+  return [...accounts].map(([agent, account]) => ({
+    agent,
+    assigned: snapshot.assignees.includes(account),
+    labelled: names.includes(labelOf(agent).toLowerCase()),
+  }));
 }
 
 async function remember(deps: WorkDeps, item: string, before: KeptMirror, sides: readonly Side[]): Promise<void> {

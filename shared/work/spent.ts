@@ -1,5 +1,6 @@
 import type { Deps } from "../deps.ts";
 import type { Commit, Ms, Store } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import type { Task } from "./find.ts";
 import { workKeys, workSets } from "./keys.ts";
 
@@ -77,15 +78,8 @@ export async function spentThisMonth(deps: Pick<Deps, "store" | "settings">): Pr
 }
 
 /** Everything spent, by agent and project. */
-export async function allSpent({ scan }: Pick<Store, "scan">): Promise<KeptSpent[]> {
-  const found: KeptSpent[] = [];
-  let after: string | undefined;
-  do {
-    const page = await scan<KeptSpent>(workSets.spent, after);
-    found.push(...page.rows.map((row) => row.value));
-    after = page.next;
-  } while (after !== undefined);
-  return found;
+export async function allSpent(store: Pick<Store, "scan">): Promise<KeptSpent[]> {
+  return (await all<KeptSpent>({ store }, workSets.spent)).map(({ value }) => value);
 }
 
 /** Sums of decimal fractions without what binary ones add to them; to a millionth. */

@@ -1,8 +1,9 @@
-import { all, dependantsOf } from "../observe/edges.ts";
+import { dependantsOf } from "../observe/edges.ts";
 import type { KeptEdge } from "../observe/kept.ts";
 import { keys, sets } from "../observe/keys.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import type { Rev } from "../store/port.ts";
+import { all } from "../store/walk.ts";
 import { isOpen } from "../task/diff.ts";
 import type { KeptItem, Word } from "../task/snapshot.ts";
 import { type Acting, actFor, type WorkDeps } from "./acting.ts";

@@ -1,5 +1,5 @@
-import { all } from "../observe/edges.ts";
 import { sets } from "../observe/keys.ts";
+import { all, walk } from "../store/walk.ts";
 import { isBlocked } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
@@ -28,7 +28,11 @@ export async function listAgents({ deps }: Acting): Promise<TeamMember[]> {
   const now = await deps.store.now();
   return Promise.all(
     deps.settings.agents.map(async ({ name, role = "worker", about }) => {
-      const tasks = await all<KeptItem>(deps, sets.tasks(name));
+      let [open, blocked] = [0, 0];
+      for await (const { value } of walk<KeptItem>(deps, sets.tasks(name))) {
+        open += 1;
+        if (isBlocked(value)) blocked += 1;
+      }
       const claims = await all<KeptClaim>(deps, workSets.claimsOf(name));
       const held = claims.filter(({ value }) => value.until > now);
       const holds = await Promise.all(held.map(({ value }) => keptTask(deps, value.item)));
@@ -37,8 +41,8 @@ export async function listAgents({ deps }: Acting): Promise<TeamMember[]> {
         name,
         role,
         ...(about !== undefined && { about }),
-        open: tasks.length,
-        blocked: tasks.filter(({ value }) => isBlocked(value)).length,
+        open,
+        blocked,
         holds: holds.flatMap((task) => task?.key ?? []).sort(),
         past: { ...past, ...(ms !== undefined && { minutes: Math.round(ms / 6_000) / 10 }) },
       };

@@ -1,4 +1,5 @@
 import type { Ms } from "../store/port.ts";
+import { pages } from "../store/walk.ts";
 import type { WorkDeps } from "./acting.ts";
 import { keptTask, type Task } from "./find.ts";
 import { workKeys, workSets } from "./keys.ts";
@@ -86,13 +87,8 @@ export function totalsOf({ entries, carried = {} }: KeptTimes, now?: Ms): Record
 }
 
 /** All items' time entries, a page of the store at a time. */
-export async function* allTimes({ store }: Pick<WorkDeps, "store">): AsyncGenerator<KeptTimes[]> {
-  let after: string | undefined;
-  do {
-    const page = await store.scan<KeptTimes>(workSets.times, after);
-    yield page.rows.map((row) => row.value);
-    after = page.next;
-  } while (after !== undefined);
+export async function* allTimes(deps: Pick<WorkDeps, "store">): AsyncGenerator<KeptTimes[]> {
+  for await (const rows of pages<KeptTimes>(deps, workSets.times)) yield rows.map(({ value }) => value);
 }
 
 /** With what older entries than are kept amount to. */

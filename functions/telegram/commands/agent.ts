@@ -1,7 +1,7 @@
-import { all } from "../../../shared/observe/edges.ts";
 import type { KeptProject } from "../../../shared/observe/kept.ts";
 import { keys, sets } from "../../../shared/observe/keys.ts";
 import { isReadable } from "../../../shared/observe/projects.ts";
+import { all } from "../../../shared/store/walk.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { data } from "../../../shared/telegram/data.ts";
 import { join, plain, type RichText } from "../../../shared/telegram/text.ts";

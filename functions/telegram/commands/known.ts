@@ -1,6 +1,6 @@
 import type { KeptProject, KeptProjectsRead } from "../../../shared/observe/kept.ts";
 import { keys, sets } from "../../../shared/observe/keys.ts";
-import { isReadable } from "../../../shared/observe/projects.ts";
+import { readableProjects } from "../../../shared/observe/projects.ts";
 import { byUrgency, type KeptItem } from "../../../shared/task/snapshot.ts";
 import { type Task, taskOf } from "../../../shared/work/find.ts";
 import type { Heard } from "../handler.ts";
@@ -11,9 +11,7 @@ const OPEN = 1_000;
 
 /** The projects that are followed, by name. */
 export async function projectsOf({ deps }: Heard): Promise<KeptProject[]> {
-  const { rows } = await deps.store.scan<KeptProject>(sets.projects, undefined, 1000);
-  const projects = rows.map(({ value }) => value).filter(isReadable);
-  return projects.toSorted((a, b) => a.name.localeCompare(b.name, "en"));
+  return (await readableProjects(deps)).toSorted((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
 /** The most urgent first, then what is due first, then by key. */

@@ -1,5 +1,6 @@
 import type { KeptCycle, KeptProject } from "../../../shared/observe/kept.ts";
 import { sets } from "../../../shared/observe/keys.ts";
+import { all } from "../../../shared/store/walk.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { data } from "../../../shared/telegram/data.ts";
 import { join, plain, type RichText } from "../../../shared/telegram/text.ts";
@@ -38,8 +39,8 @@ async function shown(heard: Heard, one: KeptProject): Promise<Outcome> {
   const isStuck = (task: Task) => isBlocked(task.item) && !isReview(task);
   const isNow = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isStuck(task);
   const isNext = (task: Task) => !isReview(task) && !isStuck(task) && !isNow(task);
-  const { rows } = await heard.deps.store.scan<KeptCycle>(sets.cycles(one.id), undefined, 200);
-  const cycles = rows.map(({ value }) => value).filter(({ phase }) => phase === "current");
+  const kept = await all<KeptCycle>(heard.deps, sets.cycles(one.id));
+  const cycles = kept.map(({ value }) => value).filter(({ phase }) => phase === "current");
   return paged(heard, [
     join([headOf("📁", ""), barOf(heard, one, await progressOf(heard, one))]),
     plain(open.length === 0 ? answers.nothing.open : counted(texts, answers.open, open.length)),

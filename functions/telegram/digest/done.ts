@@ -1,6 +1,7 @@
 import type { Deps } from "../../../shared/deps.ts";
 import type { KeptProject } from "../../../shared/observe/kept.ts";
 import type { Key, Ms } from "../../../shared/store/port.ts";
+import { walk } from "../../../shared/store/walk.ts";
 import { trail, type Why } from "../../../shared/why/trail.ts";
 import { readCard } from "../../../shared/work/card.ts";
 import { keptTask, type Task } from "../../../shared/work/find.ts";
@@ -47,16 +48,11 @@ export async function doneOn(deps: DigestDeps, date: string, now: Ms): Promise<D
   return { tasks: tasks.sort(inOrder), projects: stillDone.reverse() };
 }
 
-async function* since({ store }: DigestDeps, from: Ms): AsyncGenerator<Why> {
-  let after: string | undefined;
-  do {
-    const page = await store.scan<Why>(trail, after, 1000);
-    for (const { value } of page.rows) {
-      if (value.at < from) return;
-      yield value;
-    }
-    after = page.next;
-  } while (after !== undefined);
+async function* since(deps: DigestDeps, from: Ms): AsyncGenerator<Why> {
+  for await (const { value } of walk<Why>(deps, trail)) {
+    if (value.at < from) return;
+    yield value;
+  }
 }
 
 /** By its timers; where none ran, from the start of the work to its end as Plane saw them. */

@@ -1,10 +1,10 @@
 import { sets } from "../../../shared/observe/keys.ts";
 import type { Ms } from "../../../shared/store/port.ts";
+import { walk } from "../../../shared/store/walk.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { type Estimate, estimateFor } from "../../../shared/work/estimates.ts";
 import { SIZES, type Size, sizeOf } from "../../../shared/work/size.ts";
 import { timesOf } from "../../../shared/work/time.ts";
-import { all } from "./all.ts";
 import type { DigestDeps } from "./done.ts";
 
 /** What an agent's open tasks will still take at its own past pace. */
@@ -25,19 +25,20 @@ export interface Forecast {
 export async function forecasts(deps: DigestDeps): Promise<Forecast[]> {
   const found: Forecast[] = [];
   for (const { name } of deps.settings.agents) {
-    const rows = await all<KeptItem>(deps, sets.tasks(name));
-    const items = rows.map(({ value }) => value).filter(({ review }) => !review);
-    if (items.length > 0) found.push(await forecastOf(deps, name, items));
+    const forecast = await forecastOf(deps, name);
+    if (forecast.open > 0) found.push(forecast);
   }
   return found;
 }
 
-async function forecastOf(deps: DigestDeps, agent: string, items: readonly KeptItem[]): Promise<Forecast> {
+async function forecastOf(deps: DigestDeps, agent: string): Promise<Forecast> {
   const told = await Promise.all(SIZES.map(async (size) => [size, await estimateFor(deps, agent, size)] as const));
   const estimates = new Map<Size, Estimate>(told);
-  const forecast: Forecast = { agent, open: items.length, from: 0, unknown: 0 };
+  const forecast: Forecast = { agent, open: 0, from: 0, unknown: 0 };
   const used = new Set<Size>();
-  for (const item of items) {
+  for await (const { value: item } of walk<KeptItem>(deps, sets.tasks(agent))) {
+    if (item.review) continue;
+    forecast.open += 1;
     const size = sizeOf(item.snapshot);
     const { ms, cost, too_little } = estimates.get(size) ?? { too_little: true };
     used.add(size);

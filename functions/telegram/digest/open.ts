@@ -1,14 +1,13 @@
-import type { KeptProject } from "../../../shared/observe/kept.ts";
 import { sets } from "../../../shared/observe/keys.ts";
-import { isReadable } from "../../../shared/observe/projects.ts";
+import { readableProjects } from "../../../shared/observe/projects.ts";
 import type { Ms } from "../../../shared/store/port.ts";
+import { walk } from "../../../shared/store/walk.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { itemTrail, TRAIL_MS, type Why } from "../../../shared/why/trail.ts";
 import { attemptOf } from "../../../shared/work/attempt.ts";
 import { blockersOf } from "../../../shared/work/blockers.ts";
 import { type Task, taskOf } from "../../../shared/work/find.ts";
-import { all } from "./all.ts";
 import type { DigestDeps } from "./done.ts";
 
 /** Since when something is so; `before`: longer than anything is remembered. */
@@ -30,13 +29,15 @@ export interface OpenToday {
 
 /** The open tasks of all projects: blocked ones and since when, those due on this calendar day and before it. */
 export async function openOn(deps: DigestDeps, date: string, now: Ms): Promise<OpenToday> {
-  const projects = (await all<KeptProject>(deps, sets.projects)).map(({ value }) => value).filter(isReadable);
-  const open: Task[] = [];
-  for (const project of projects) {
-    const rows = await all<KeptItem>(deps, sets.open(project.id));
-    open.push(...rows.map(({ value, rev }) => taskOf(deps, value, rev, project)));
+  const stuck: Task[] = [];
+  const dated: Task[] = [];
+  for (const project of await readableProjects(deps)) {
+    for await (const { value, rev } of walk<KeptItem>(deps, sets.open(project.id))) {
+      const { due } = value.snapshot;
+      if (isBlocked(value)) stuck.push(taskOf(deps, value, rev, project));
+      if (due !== null && due <= date) dated.push(taskOf(deps, value, rev, project));
+    }
   }
-  const stuck = open.filter(({ item }) => isBlocked(item));
   const names = await blockersOf(
     deps,
     stuck.map(({ item }) => item),
@@ -46,12 +47,11 @@ export async function openOn(deps: DigestDeps, date: string, now: Ms): Promise<O
     const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
     blocked.push({ task, blockers, since: await blockedSince(deps, task, now) });
   }
-  const dated = open.filter(({ item }) => item.snapshot.due !== null && item.snapshot.due <= date).sort(byDue);
   const isToday = ({ item }: Task) => item.snapshot.due === date;
   return {
     blocked: blocked.sort((a, b) => began(a.since) - began(b.since)),
     due: dated.filter(isToday),
-    overdue: dated.filter((task) => !isToday(task)),
+    overdue: dated.sort(byDue).filter((task) => !isToday(task)),
   };
 }
 

@@ -1,10 +1,10 @@
+import { all } from "../../../shared/store/walk.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import { readCard } from "../../../shared/work/card.ts";
 import { keptTask, type Task } from "../../../shared/work/find.ts";
 import { workSets } from "../../../shared/work/keys.ts";
 import type { KeptQuestion } from "../../../shared/work/question.ts";
 import type { KeptReview } from "../../../shared/work/review-record.ts";
-import { all } from "./all.ts";
 import type { DigestDeps } from "./done.ts";
 
 /** A task whose agent waits for the human, since a store time. */
