@@ -1,21 +1,8 @@
 import { expect, test } from "vitest";
 import type { Version } from "../../../demo/plane/types.ts";
-import { workRules } from "../../../functions/work/rules.ts";
-import { lookAtClaims } from "../../../shared/work/lapse.ts";
-import { createWorkCrew } from "../../work-crew.ts";
+import { crewWith } from "./status-rig.ts";
 
 const VERSIONS: Version[] = ["1.3.1", "1.2.2"];
-
-async function crewWith(options: Parameters<typeof createWorkCrew>[0] = {}) {
-  const crew = await createWorkCrew(options);
-  const item = crew.task("Write the guide", "Imhotep");
-  const other = crew.task("Print it", "Thot");
-  await crew.begin();
-  const set = (change: Parameters<ReturnType<typeof crew.work>["setStatus"]>[1], by = "Imhotep", key = "ONB-1") =>
-    crew.work(by).setStatus(key, change);
-  const ours = () => crew.comments(item).filter((comment) => !comment.includes("card"));
-  return { crew, item, other, set, ours };
-}
 
 test.each(VERSIONS)(
   "OPENCLAW-04 on Plane %s an agent starts and finishes its task, and both are said on it",
@@ -210,50 +197,6 @@ test("who did not block a task does not unblock it", async () => {
     message: expect.stringContaining("somebody else marked it so"),
   });
   expect(await set({ status: "in_progress" }, "Ada")).toMatchObject({ word: "in_progress" });
-});
-
-test("what a person did meanwhile is respected, although no webhook told of it", async () => {
-  const { crew, item, set } = await crewWith();
-  await set({ status: "in_progress" });
-  await crew.settle();
-  crew.plane.editItem(item, { state: "Cancelled" });
-  crew.lose();
-  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({ code: "conflict" });
-  expect(crew.inPlane(item).state).toBe("Cancelled");
-});
-
-test("a task that a person puts back to todo in Plane is lost to its agent, which hears it at its next call", async () => {
-  const { crew, item, set } = await crewWith({ parts: { consumers: ({ agents }) => [workRules(agents)] } });
-  await set({ status: "in_progress" });
-  await crew.settle();
-  crew.plane.editItem(item, { state: "Todo" });
-  await crew.poll();
-  await lookAtClaims(crew.deps, "look");
-  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
-    code: "conflict",
-    message: expect.stringContaining("moved away"),
-  });
-  expect(crew.inPlane(item).state).toBe("Todo");
-});
-
-test("the human moves any task without a claim, and its agent hears that it lost it", async () => {
-  const { crew, item, set } = await crewWith();
-  await set({ status: "in_progress" });
-  await crew.settle();
-  await set({ status: "todo" }, "Ada");
-  await crew.settle();
-  expect(crew.inPlane(item).state).toBe("Todo");
-  await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
-    code: "conflict",
-    message: expect.stringContaining("moved away"),
-  });
-});
-
-test("the Concierge cancels and blocks what it has planned, but does not do it for others", async () => {
-  const { set } = await crewWith();
-  await expect(set({ status: "in_progress" }, "Concierge")).rejects.toMatchObject({ code: "forbidden" });
-  expect(await set({ status: "blocked", text: "Not yet." }, "Concierge")).toMatchObject({ word: "blocked" });
-  expect(await set({ status: "cancelled" }, "Concierge")).toMatchObject({ word: "cancelled" });
 });
 
 test("reliability 18: text and reports are shown as text", async () => {
