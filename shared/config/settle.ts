@@ -76,10 +76,13 @@ function agentKeys(secrets: Secrets, file: FileSettings): Record<string, string>
   return Object.fromEntries(pairs);
 }
 
+/** Whoever knows the address of a hook may often call it: the whole of it is a secret, its host is not. */
 function secretValues(secrets: Secrets, file: FileSettings): string[] {
   const values = [...secrets].flatMap(([name, some]) => (name === "STORE_URL" ? some.flatMap(passwordsIn) : some));
-  const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake.secret] : []));
-  return [...new Set([...values, ...wakes, ...file.forward.map(({ secret }) => secret)])];
+  const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake] : []));
+  const hooks = [...wakes, ...file.forward];
+  const addresses = hooks.map(({ url }) => new URL(url)).filter(({ pathname, search }) => pathname + search !== "/");
+  return [...new Set([...values, ...hooks.map(({ secret }) => secret), ...addresses.map(({ href }) => href)])];
 }
 
 /** A store's password, as it stands in the URL and as it is. */

@@ -100,7 +100,7 @@ describe("The secrets file", () => {
 });
 
 describe("What is to be kept out of logs", () => {
-  it("is every secret, the store's password and the forward secrets", () => {
+  it("is every secret, the store's password, and of hooks the secret and the whole address", () => {
     const secret = `whsec_${"A".repeat(32)}`;
     const settings = settingsOf(
       {
@@ -113,7 +113,14 @@ describe("What is to be kept out of logs", () => {
         TICK_TOKEN: "tick-token-0123456789",
         GROUNDCREW_CONFIG: "c",
       },
-      { c: JSON.stringify({ forward: [{ url: "https://n8n.example.com/hook", secret }] }) },
+      {
+        c: JSON.stringify({
+          forward: [
+            { url: "https://N8N.example.com/hook/of nobody?key=1", secret },
+            { url: "https://other.example.com", secret },
+          ],
+        }),
+      },
     );
     expect(settings.secrets.sort()).toEqual(
       [
@@ -127,6 +134,7 @@ describe("What is to be kept out of logs", () => {
         ADMIN,
         "tick-token-0123456789",
         secret,
+        "https://n8n.example.com/hook/of%20nobody?key=1",
       ].sort(),
     );
   });
