@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/deps.ts";
+import { nameOf } from "../../shared/observe/facts.ts";
 import type { Person } from "../../shared/observe/names.ts";
 import type { Page, Row, SetName } from "../../shared/store/port.ts";
 import { itemTrail, trail, type Why } from "../../shared/why/trail.ts";
@@ -13,7 +14,7 @@ const MOST = 200;
 /** So many lines are looked through for those of one project. */
 const LOOKED = 1_000;
 
-function app(deps: Pick<Deps, "store" | "cache">): Hono {
+function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
   const fatesOf = createFates(deps);
   return new Hono().get("/", async (c) => {
     const { item, limit, before, project } = c.req.query();
@@ -31,7 +32,7 @@ function app(deps: Pick<Deps, "store" | "cache">): Hono {
         id: key,
         ...rest,
         rev,
-        event: { ...event, ...(who && { name: who.name }) },
+        event: { ...event, ...(who && { name: nameOf(deps, who) }) },
         asked: asked.map((one) => ({ rule: one.rule, target: shownTarget(one.target), fate: fates.get(one.job) })),
       };
     }

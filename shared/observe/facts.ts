@@ -5,7 +5,7 @@ import { type Facts, type TaskEvent, WORK_KINDS, type WorkEvent } from "../task/
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import type { KeptCycle, KeptProject } from "./kept.ts";
 import { keys, sets } from "./keys.ts";
-import { labelName, person } from "./names.ts";
+import { labelName, type Person, person } from "./names.ts";
 
 /** What a webhook says of who did what; it counts only where the diff found the same (rule 6). */
 export interface Hint {
@@ -49,7 +49,7 @@ export async function itemFacts(
       priority: snapshot.priority,
       due: snapshot.due,
       url: itemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
-      assignees: assignees.map((who) => who?.name ?? "?"),
+      assignees: assignees.map((who) => (who ? nameOf(deps, who) : "?")),
       ...(agents.length > 0 && { agent: agents.join(", ") }),
       labels: names,
       blockers,
@@ -85,6 +85,15 @@ export function agentsOf(
   return named(({ name }) => labels.some((label) => label.toLowerCase() === `agent:${name.toLowerCase()}`));
 }
 
+/** The name people know an agent by, which is the settings' one: Plane's own is often that of the mailbox. */
+export function nameOf(deps: Pick<Deps, "settings">, who: Person): string {
+  return agentOf(deps, who)?.name ?? who.name;
+}
+
+function agentOf({ settings }: Pick<Deps, "settings">, { email }: Person) {
+  return settings.agents.find((agent) => agent.email.toLowerCase() === email?.toLowerCase());
+}
+
 function timeSpent({ snapshot, startedAt }: KeptItem): number | undefined {
   if (startedAt === undefined || snapshot.word !== "done") return undefined;
   return Math.max(0, Date.parse(snapshot.completedAt ?? snapshot.updatedAt) - Date.parse(startedAt));
@@ -106,11 +115,10 @@ async function actorOf(
   event: TaskEvent | WorkEvent,
   hint: Hint | undefined,
 ): Promise<Facts["actor"]> {
-  const isAgent = (email: string | undefined) =>
-    deps.settings.agents.some((agent) => agent.email.toLowerCase() === email?.toLowerCase());
   const known = async (id: string, name?: string) => {
     const who = await person(deps, id);
-    return { id, name: who?.name ?? name ?? "?", isAgent: isAgent(who?.email) };
+    const agent = who && agentOf(deps, who);
+    return { id, name: agent?.name ?? who?.name ?? name ?? "?", isAgent: agent !== undefined };
   };
   if (event.kind === "comment_added" || event.kind === "comment_edited") {
     return event.author === null ? undefined : known(event.author);

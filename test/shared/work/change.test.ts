@@ -27,7 +27,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
     crew.lose();
     await crew.drain();
     expect(crew.events()).toEqual(["ONB-1 started"]);
-    expect(crew.actions[0]?.facts.actor).toMatchObject({ name: "thot", isAgent: true });
+    expect(crew.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
   },
 );
 
