@@ -24,6 +24,7 @@ async function picture(page: Page, name: string) {
   const path = `${TO}/${name}.png`;
   // What has just come is still highlighted.
   await page.waitForTimeout(1_800);
+  await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
   await page.screenshot({ path });
   const { size } = statSync(path);
   if (size > LARGEST) throw new Error(`${path} has ${size} bytes, more than ${LARGEST}.`);
@@ -36,9 +37,9 @@ try {
   // A question waits for its answer, and something is done already.
   await page.waitForSelector("#messages .row button", { timeout: 60_000 });
   await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
+  await page.waitForSelector('[data-column="blocked"] .card:has-text("Renew the certificate")', { timeout: 60_000 });
   await picture(page, "board");
   await demo.finished;
-  await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
   await page.emulateMedia({ colorScheme: "dark" });
   await picture(page, "dark");
   await page.emulateMedia({ colorScheme: "light" });
