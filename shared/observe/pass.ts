@@ -202,8 +202,8 @@ async function allDone(deps: ObserveDeps, project: string): Promise<boolean> {
  * Plane does not have, relations or lines, is left alone by the one who works it: nothing is asked for here.
  */
 async function queueFill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
-  for await (const rows of pages<KeptItem>(deps, sets.open(project))) {
-    const jobs = rows.flatMap(({ value, rev }) => [
+  for await (const page of pages<KeptItem>(deps, sets.open(project))) {
+    const jobs = page.flatMap(({ value, rev }) => [
       ...(value.detailsAt === undefined ? [] : [fillJob(value.snapshot, correlation)]),
       ...(mayNameBlockers(value) ? [linesJob(value.snapshot, rev)] : []),
     ]);

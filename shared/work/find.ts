@@ -64,6 +64,18 @@ export function taskOf({ settings }: Pick<FindDeps, "settings">, item: KeptItem,
   return { id, key, item, rev, project, url: itemUrl(settings.plane, project.identifier, sequence) };
 }
 
+/** The agent's open tasks in projects that can be read, in no order. */
+export async function tasksOf(deps: FindDeps, agent: string): Promise<Task[]> {
+  const rows = await all<KeptItem>(deps, sets.tasks(agent));
+  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
+  const kept = await deps.store.read<KeptProject>(ids.map(keys.project));
+  const projects = new Map(kept.flatMap((one) => (one && isReadable(one.value) ? [[one.value.id, one.value]] : [])));
+  return rows.flatMap(({ value, rev }) => {
+    const project = projects.get(value.snapshot.project);
+    return project ? [taskOf(deps, value, rev, project)] : [];
+  });
+}
+
 /** The kept project with this identifier (`ONB`), name or Plane id; undefined when there is none. */
 export async function findProject(deps: FindDeps, given: string): Promise<KeptProject | undefined> {
   const wanted = given.trim().toLowerCase();

@@ -1,14 +1,13 @@
 import { GroundcrewError } from "../errors.ts";
-import type { KeptProject, KeptProjectsRead } from "../observe/kept.ts";
-import { keys, sets } from "../observe/keys.ts";
+import type { KeptProjectsRead } from "../observe/kept.ts";
+import { keys } from "../observe/keys.ts";
 import { passProject } from "../observe/pass.ts";
-import { isReadable, readableProjects } from "../observe/projects.ts";
+import { readableProjects } from "../observe/projects.ts";
 import type { Ms } from "../store/port.ts";
-import { all } from "../store/walk.ts";
-import { byUrgency, type KeptItem } from "../task/snapshot.ts";
+import { byUrgency } from "../task/snapshot.ts";
 import type { Acting } from "./acting.ts";
 import { brief } from "./brief.ts";
-import { type Task, taskOf } from "./find.ts";
+import { tasksOf } from "./find.ts";
 import { workKeys } from "./keys.ts";
 import { type Standing, standingOf, type TaskAnswer } from "./present.ts";
 
@@ -28,9 +27,9 @@ const SHOWN = 50;
  * Plane, unless `fresh`: then the projects of these tasks (all, when there are none) are read first.
  */
 export async function listTasks(acting: Acting, { fresh = false }: { fresh?: boolean | undefined }): Promise<TaskList> {
-  const { deps } = acting;
+  const { deps, caller } = acting;
   const began = fresh ? await readAnew(acting) : undefined;
-  const tasks = await tasksOf(acting);
+  const tasks = await tasksOf(deps, caller.name);
   const standing = (await standingOf(acting, tasks)).sort(inOrder);
   const [read] = await deps.store.read<KeptProjectsRead>([keys.projectsRead]);
   if (!read)
@@ -45,17 +44,6 @@ export async function listTasks(acting: Acting, { fresh = false }: { fresh?: boo
     age_s: Math.max(0, Math.round((now - at) / 1000)),
     ...(standing.length > SHOWN && { left_out: standing.length - SHOWN }),
   };
-}
-
-async function tasksOf({ deps, caller }: Acting): Promise<Task[]> {
-  const rows = await all<KeptItem>(deps, sets.tasks(caller.name));
-  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
-  const kept = await deps.store.read<KeptProject>(ids.map(keys.project));
-  const projects = new Map(kept.flatMap((one) => (one && isReadable(one.value) ? [[one.value.id, one.value]] : [])));
-  return rows.flatMap(({ value, rev }) => {
-    const project = projects.get(value.snapshot.project);
-    return project ? [taskOf(deps, value, rev, project)] : [];
-  });
 }
 
 /** What a reading that had to wait too long has read already, and since when. */
@@ -79,7 +67,7 @@ async function readAnew(acting: Acting): Promise<Ms> {
   const began = kept?.value.began ?? (await deps.store.now());
   const read = new Set(kept?.value.projects);
   const readable = await readableProjects(deps);
-  const theirs = new Set((await tasksOf(acting)).map(({ project }) => project.id));
+  const theirs = new Set((await tasksOf(deps, caller.name)).map(({ project }) => project.id));
   const wanted = readable.filter(({ id }) => (theirs.size === 0 || theirs.has(id)) && !read.has(id));
   try {
     for (const project of wanted) {

@@ -1,11 +1,6 @@
-import type { KeptProject } from "../../../shared/observe/kept.ts";
-import { keys, sets } from "../../../shared/observe/keys.ts";
-import { isReadable } from "../../../shared/observe/projects.ts";
-import { all } from "../../../shared/store/walk.ts";
-import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { data } from "../../../shared/telegram/data.ts";
 import { join, plain, type RichText } from "../../../shared/telegram/text.ts";
-import { type Task, taskOf } from "../../../shared/work/find.ts";
+import { type Task, tasksOf } from "../../../shared/work/find.ts";
 import { pastOf } from "../../../shared/work/history.ts";
 import type { Command, Heard, Outcome } from "../handler.ts";
 import { counted, duration, filled } from "../locales/say.ts";
@@ -49,7 +44,7 @@ async function shown(heard: Heard, { name, role = "worker", about }: Agent): Pro
   const { texts } = look;
   const { answers } = texts;
   const { fields } = answers;
-  const tasks = await tasksOf(heard, name);
+  const tasks = (await tasksOf(heard.deps, name)).sort(inOrder);
   const isNow = ({ item }: Task) => item.snapshot.word === "in_progress";
   const past = await pastOf(deps, name);
   const line = (label: string, ...value: (RichText | string)[]) => join([label, texts.colon, ...value]);
@@ -78,16 +73,4 @@ async function shown(heard: Heard, { name, role = "worker", about }: Agent): Pro
     plain(""),
     await ageOf(heard),
   ]);
-}
-
-async function tasksOf({ deps }: Heard, name: string): Promise<Task[]> {
-  const rows = await all<KeptItem>(deps, sets.tasks(name));
-  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
-  const kept = await deps.store.read<KeptProject>(ids.map(keys.project));
-  const projects = new Map(kept.flatMap((one) => (one && isReadable(one.value) ? [[one.value.id, one.value]] : [])));
-  const tasks = rows.flatMap(({ value, rev }) => {
-    const project = projects.get(value.snapshot.project);
-    return project ? [taskOf(deps, value, rev, project)] : [];
-  });
-  return tasks.sort(inOrder);
 }
