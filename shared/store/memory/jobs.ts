@@ -34,8 +34,9 @@ export function memoryJobs({ clock, next, remember }: Options) {
   /** When the head of a lane may be taken, so the lane. */
   const due = (head: Waiting) => (head.token === undefined ? head.at : head.until);
 
-  function append(queue: Queue, job: Waiting) {
+  function append(queue: Queue, added: Pick<Waiting, "id" | "lane" | "text" | "at">) {
     const { waiting, lanes } = queues[queue];
+    const job: Waiting = { ...added, tries: 0, failures: 0, token: undefined, until: 0 };
     waiting.set(job.id, job);
     const lane = lanes.get(job.lane);
     if (lane) lane.push(job);
@@ -70,7 +71,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
         const { waiting, dead, done } = queues[queue];
         forgetDone(queues[queue]);
         if (waiting.has(id) || dead.has(id) || done.has(id)) continue;
-        append(queue, { id, lane, text, at, tries: 0, failures: 0, token: undefined, until: 0 });
+        append(queue, { id, lane, text, at });
       }
     },
 
@@ -112,16 +113,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
       const job = dead.get(id);
       if (!job) return false;
       dead.delete(id);
-      append(queue, {
-        id,
-        lane: job.lane,
-        text: job.text,
-        at: clock(),
-        tries: 0,
-        failures: 0,
-        token: undefined,
-        until: 0,
-      });
+      append(queue, { id, lane: job.lane, text: job.text, at: clock() });
       return true;
     },
 
