@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { closingLine } from "./test/closing-line.ts";
+import { summaryReporter } from "./test/support/summary-reporter.ts";
 
 /** Wrangler asks its makers for news and Cloudflare for a request's place unless it is told not to. */
 const OFFLINE = {
@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     // The slowest tests wait for browsers and processes, so two at once even where there is one processor.
     maxWorkers: 2,
-    reporters: ["default", closingLine],
+    reporters: ["default", summaryReporter],
     projects: [
       { test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/worker/**"], testTimeout: 20_000 } },
       { test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000, env: OFFLINE } },

@@ -2,14 +2,14 @@ import { Client } from "@modelcontextprotocol/sdk/client";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { z } from "zod";
-import { settingName } from "../shared/config/file.ts";
-import { type Child, startChild } from "./child.ts";
-import { median, ms, whole } from "./figures.ts";
-import { START_FLAGS } from "./flags.ts";
-import { makeFolder } from "./folder.ts";
-import { fillWorkspace, type Outside, startOutside } from "./outside.ts";
-import type { Line } from "./table.ts";
-import { quiet } from "./watch.ts";
+import { toSettingName } from "../shared/config/settings-file.ts";
+import { createBenchFolder } from "./bench-folder.ts";
+import { type BenchChild, startChild } from "./child.ts";
+import { formatCount, formatMs, median } from "./figures.ts";
+import { type BenchSimulators, fillWorkspace, startSimulators } from "./simulators.ts";
+import { START_FLAGS } from "./start-flags.ts";
+import type { BenchLine } from "./table.ts";
+import { waitUntilIdle } from "./wait.ts";
 
 export interface AgentSizes {
   agents: number;
@@ -19,54 +19,56 @@ export interface AgentSizes {
 }
 
 /** What `list_my_tasks` may weigh for each ten tasks. */
-const AIM_BYTES = 4_096;
+const TARGET_BYTES = 4_096;
 /** About as long as people write them. */
 const TITLE = "Write down what a new customer of ours has to know about";
 const TEXT = `<p>Say what it is for, and for whom, in words that a newcomer knows.</p><p>${"And more. ".repeat(200)}</p>`;
 
 /** "My open tasks with blockers", asked by every agent over MCP with the SDK's client: calls, requests to Plane, bytes. */
-export async function agents(sizes: AgentSizes): Promise<Line[]> {
-  const outside = await startOutside();
-  const { filled, config } = fillWorkspace(outside, sizes);
-  for (const { items } of filled) describeAndBlock(outside, items);
-  outside.today();
+export async function benchAgents(sizes: AgentSizes): Promise<BenchLine[]> {
+  const simulators = await startSimulators();
+  const { filled, config } = fillWorkspace(simulators, sizes);
+  for (const { items } of filled) describeAndBlock(simulators, items);
+  simulators.useCurrentTime();
   const names = config.agents.map(({ name }) => name);
-  const folder = makeFolder(config);
-  const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${settingName(name)}`, tokenOf(name)]));
+  const folder = createBenchFolder(config);
+  const tokens = Object.fromEntries(
+    names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, createBridgeToken(name)]),
+  );
   const product = await startChild("product.ts", {
     args: ["whole"],
     flags: START_FLAGS,
-    env: { ...outside.env, ...folder.env, ...tokens },
+    env: { ...simulators.env, ...folder.env, ...tokens },
   });
   try {
     await product.ask("poll");
-    await quiet(product);
-    const lists = await listed(outside, product, names);
+    await waitUntilIdle(product);
+    const lists = await callListTasks(simulators, product, names);
     const bytes = lists.map(({ size, tasks }) => (size * 10) / tasks);
-    const most = Math.max(...bytes);
+    const maxBytes = Math.max(...bytes);
     const requests = lists.reduce((sum, list) => sum + list.requests, 0);
     const blocked = lists.reduce((sum, list) => sum + list.blocked, 0);
     const times = lists.map(({ time }) => time);
-    const size = `${sizes.agents} agents × ${sizes.projects} projects × ${whole(sizes.items)} items`;
+    const size = `${sizes.agents} agents × ${sizes.projects} projects × ${formatCount(sizes.items)} items`;
     return [
       {
         what: `“my open tasks with blockers” over MCP, ${size}`,
-        ours: `1 call, ${requests} requests to Plane, ${whole(most)} bytes per 10 tasks, p50 ${ms(median(times))}`,
-        aim: `1 call, 0 requests, ≤ ${whole(AIM_BYTES)} bytes`,
-        met: requests === 0 && most <= AIM_BYTES && blocked > 0,
+        ours: `1 call, ${requests} requests to Plane, ${formatCount(maxBytes)} bytes per 10 tasks, p50 ${formatMs(median(times))}`,
+        aim: `1 call, 0 requests, ≤ ${formatCount(TARGET_BYTES)} bytes`,
+        met: requests === 0 && maxBytes <= TARGET_BYTES && blocked > 0,
       },
     ];
   } finally {
     await product.kill();
-    await outside.stop();
+    await simulators.stop();
     folder.remove();
   }
 }
 
-const tokenOf = (agent: string) => `bridge-token-of-${agent.toLowerCase()}-in-the-bench`;
+const createBridgeToken = (agent: string) => `bridge-token-of-${agent.toLowerCase()}-in-the-bench`;
 
 /** Real titles and texts, and every second open task waits for the one before it. */
-function describeAndBlock({ plane }: Outside, items: readonly { id: string }[]) {
+function describeAndBlock({ plane }: BenchSimulators, items: readonly { id: string }[]) {
   let before: { id: string } | undefined;
   for (const [i, item] of items.entries()) {
     if (i % 3 !== 0) continue;
@@ -79,14 +81,14 @@ function describeAndBlock({ plane }: Outside, items: readonly { id: string }[]) 
     if (before) plane.relate(item, before);
     before = before ? undefined : item;
   }
-  plane.settle();
+  plane.runWorker();
   plane.deliveries.dropAll();
 }
 
-const answer = z.object({ tasks: z.array(z.object({ blocked_by: z.array(z.unknown()) })) });
+const taskListSchema = z.object({ tasks: z.array(z.object({ blocked_by: z.array(z.unknown()) })) });
 
 /** What one agent's call cost. `size` is what its model sees, in bytes. */
-interface Listed {
+interface ListCall {
   size: number;
   tasks: number;
   blocked: number;
@@ -94,21 +96,25 @@ interface Listed {
   time: number;
 }
 
-async function listed({ plane }: Outside, product: Child, names: readonly string[]): Promise<Listed[]> {
+async function callListTasks(
+  { plane }: BenchSimulators,
+  product: BenchChild,
+  names: readonly string[],
+): Promise<ListCall[]> {
   const url = new URL(`http://127.0.0.1:${z.number().parse(await product.ask("port"))}/mcp`);
-  const lists: Listed[] = [];
+  const lists: ListCall[] = [];
   for (const name of names) {
     const client = new Client({ name: "bench", version: "1" });
-    const headers = { authorization: `Bearer ${tokenOf(name)}` };
+    const headers = { authorization: `Bearer ${createBridgeToken(name)}` };
     const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
     // The SDK's own types do not agree with exactOptionalPropertyTypes.
     await client.connect(transport as Parameters<Client["connect"]>[0]);
     const before = plane.ledger.requests.length;
-    const began = performance.now();
+    const startedAt = performance.now();
     const result = CallToolResultSchema.parse(await client.callTool({ name: "list_my_tasks", arguments: {} }));
-    const time = performance.now() - began;
+    const time = performance.now() - startedAt;
     const text = result.content.map((part) => (part.type === "text" ? part.text : "")).join("");
-    const { tasks } = answer.parse(JSON.parse(text));
+    const { tasks } = taskListSchema.parse(JSON.parse(text));
     const size = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(result.structuredContent ?? ""));
     const blocked = tasks.filter(({ blocked_by }) => blocked_by.length > 0).length;
     lists.push({ size, tasks: tasks.length, blocked, requests: plane.ledger.requests.length - before, time });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 /** A process of the bench that does what it is asked. */
-export interface Child {
+export interface BenchChild {
   pid: number;
   ask(task: string, given?: unknown): Promise<unknown>;
   /** Ends it in its own way; resolves when it is gone. */
@@ -23,89 +23,91 @@ interface ChildOptions {
   flags?: readonly string[];
 }
 
-const QUIET = "--disable-warning=ExperimentalWarning";
-const answer = z.object({ to: z.number(), answer: z.unknown() }).or(z.object({ to: z.number(), problem: z.string() }));
-const question = z.object({ number: z.number(), task: z.string(), given: z.unknown() });
+const QUIET_FLAG = "--disable-warning=ExperimentalWarning";
+const replySchema = z
+  .object({ to: z.number(), answer: z.unknown() })
+  .or(z.object({ to: z.number(), problem: z.string() }));
+const requestSchema = z.object({ number: z.number(), task: z.string(), given: z.unknown() });
 /** The number of what a child says by itself: that it is ready. */
-const UNASKED = 0;
-const started = new Set<ChildProcess>();
+const READY_NUMBER = 0;
+const runningChildren = new Set<ChildProcess>();
 
 process.once("exit", () => {
-  for (const child of started) child.kill("SIGKILL");
+  for (const child of runningChildren) child.kill("SIGKILL");
 });
 
 /** Starts one of the programs of this folder; it must call `answerParent`. Rejects when it ends before it is ready. */
 export async function startChild(
   program: string,
   { args = [], env = {}, output, flags = [] }: ChildOptions = {},
-): Promise<Child> {
+): Promise<BenchChild> {
   const path = fileURLToPath(new URL(program, import.meta.url));
   const { PATH = "" } = process.env;
-  const out = output === undefined ? "ignore" : openSync(output, "a");
+  const stdout = output === undefined ? "ignore" : openSync(output, "a");
   const child = fork(path, [...args], {
     env: { PATH, ...env },
-    execArgv: [QUIET, ...flags],
+    execArgv: [QUIET_FLAG, ...flags],
     serialization: "advanced",
-    stdio: ["ignore", out, "inherit", "ipc"],
+    stdio: ["ignore", stdout, "inherit", "ipc"],
   });
-  if (typeof out === "number") closeSync(out);
-  started.add(child);
-  const gone = once(child, "exit").then(([code, signal]) => {
-    started.delete(child);
+  if (typeof stdout === "number") closeSync(stdout);
+  runningChildren.add(child);
+  const exited = once(child, "exit").then(([code, signal]) => {
+    runningChildren.delete(child);
     return `${program} ended with ${code ?? signal}`;
   });
 
-  function told(number: number): Promise<unknown> {
+  function waitForReply(number: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const heard = (message: unknown) => {
-        const said = answer.parse(message);
-        if (said.to !== number) return;
-        child.off("message", heard);
-        if ("problem" in said) reject(new Error(said.problem));
-        else resolve(said.answer);
+      const onMessage = (message: unknown) => {
+        const parsedReply = replySchema.parse(message);
+        if (parsedReply.to !== number) return;
+        child.off("message", onMessage);
+        if ("problem" in parsedReply) reject(new Error(parsedReply.problem));
+        else resolve(parsedReply.answer);
       };
-      child.on("message", heard);
-      void gone.then((problem) => reject(new Error(problem)));
+      child.on("message", onMessage);
+      void exited.then((problem) => reject(new Error(problem)));
     });
   }
 
-  await told(UNASKED);
-  let asked = UNASKED;
+  await waitForReply(READY_NUMBER);
+  let lastNumber = READY_NUMBER;
   return {
     pid: child.pid ?? 0,
-    ask(task, given) {
-      asked += 1;
-      const answered = told(asked);
-      child.send({ number: asked, task, given });
-      return answered;
+    ask(task, input) {
+      lastNumber += 1;
+      const reply = waitForReply(lastNumber);
+      child.send({ number: lastNumber, task, given: input });
+      return reply;
     },
     async stop() {
       if (child.connected) child.disconnect();
-      await gone;
+      await exited;
     },
     async kill() {
       child.kill("SIGKILL");
-      await gone;
+      await exited;
     },
   };
 }
 
-type Tasks = Record<string, (given: unknown) => unknown>;
+type BenchTasks = Record<string, (given: unknown) => unknown>;
 
 /** The other end, in the started process: says that it is ready and does what it is asked; `cpu` every process can tell. */
-export function answerParent(tasks: Tasks): void {
-  const say = (message: unknown) => process.send?.(message);
-  const all: Tasks = { ...tasks, cpu: () => process.cpuUsage() };
+export function serveParent(tasks: BenchTasks): void {
+  const sendToParent = (message: unknown) => process.send?.(message);
+  const allTasks: BenchTasks = { ...tasks, cpu: () => process.cpuUsage() };
   process.on("message", async (message) => {
-    const { number: to, task, given } = question.parse(message);
+    const { number: to, task, given: input } = requestSchema.parse(message);
     try {
-      const act = all[task];
-      if (!act) throw new Error(`There is no task ${task}`);
-      say({ to, answer: await act(given) });
-    } catch (thrown) {
-      say({ to, problem: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) });
+      const run = allTasks[task];
+      if (!run) throw new Error(`There is no task ${task}`);
+      sendToParent({ to, answer: await run(input) });
+    } catch (error) {
+      sendToParent({ to, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
   });
   process.once("disconnect", () => process.exit(0));
-  say({ to: UNASKED, answer: "ready" });
+  sendToParent({ to: READY_NUMBER, answer: "ready" });
 }

@@ -1,16 +1,16 @@
 import { manifest } from "../functions/index.ts";
-import { assemble } from "../runtime/assemble.ts";
-import { files } from "../runtime/node/files.ts";
-import { openStore } from "../runtime/stores/open.ts";
-import { parseSettings } from "../shared/config.ts";
+import { createDeps } from "../runtime/create-deps.ts";
+import { nodeFiles } from "../runtime/node/settings-files.ts";
+import { openStore } from "../runtime/stores/open-store.ts";
+import { parseSettings } from "../shared/config/settings.ts";
 import type { Deps } from "../shared/deps.ts";
 import { noMetrics } from "../shared/metrics.ts";
-import { workFor } from "../shared/work/work.ts";
-import { startRedis } from "../test/redis.ts";
-import { median, perSecond } from "./figures.ts";
-import { makeFolder } from "./folder.ts";
-import { fillWorkspace, startOutside } from "./outside.ts";
-import type { Line } from "./table.ts";
+import { createTaskOperations } from "../shared/work/task-operations.ts";
+import { startRedis } from "../test/support/redis-server.ts";
+import { createBenchFolder } from "./bench-folder.ts";
+import { formatRate, median } from "./figures.ts";
+import { fillWorkspace, startSimulators } from "./simulators.ts";
+import type { BenchLine } from "./table.ts";
 
 export interface ClaimSizes {
   rounds: number;
@@ -23,73 +23,77 @@ const AGENTS = 10;
 const PROJECTS = 8;
 /** Of `fillWorkspace`: so many items are one open task. */
 const ITEMS_PER_TASK = 3;
-const AIM = 1_000;
+const TARGET_RATE = 1_000;
 
 /**
  * Claims of ten agents on Redis (AOF each second), as the tools make them: the task is found by its key, everything is
  * checked, the lease taken, and the claim kept with its jobs. The floor is the bare lease and the same commit.
  */
-export async function claims({ rounds, count }: ClaimSizes): Promise<Line[]> {
+export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchLine[]> {
   const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
-  const outside = await startOutside();
+  const simulators = await startSimulators();
   const items = AGENTS * ITEMS_PER_TASK * Math.ceil(((rounds + 1) * count) / (PROJECTS * AGENTS));
-  const { filled, config } = fillWorkspace(outside, { agents: AGENTS, projects: PROJECTS, items });
-  outside.today();
-  const folder = makeFolder(config);
-  const parsed = parseSettings({ ...outside.env, ...folder.env, STORE_URL: redis.url }, files);
+  const { filled, config } = fillWorkspace(simulators, { agents: AGENTS, projects: PROJECTS, items });
+  simulators.useCurrentTime();
+  const folder = createBenchFolder(config);
+  const parsed = parseSettings({ ...simulators.env, ...folder.env, STORE_URL: redis.url }, nodeFiles);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { settings } = parsed;
   const store = await openStore(redis.url, { prefix: "bench" });
-  const deps = await assemble({
-    ...{ settings, store, metrics: noMetrics, write: () => {}, signal: new AbortController().signal },
+  const deps = await createDeps({
+    settings,
+    store,
+    metrics: noMetrics,
+    write: () => {},
+    signal: new AbortController().signal,
     manifest,
   });
   try {
-    await deps.ticks.fresh("poll");
+    await deps.ticks.runFresh("poll");
     await deps.drain();
-    const queues = filled.flatMap(({ project, items: all }) =>
+    const claimableTasks = filled.flatMap(({ project, items: all }) =>
       all.flatMap((item, i) => {
         const agent = i % ITEMS_PER_TASK === 0 ? config.agents[i % AGENTS]?.name : undefined;
         return agent ? [{ key: `${project.identifier}-${item.sequence_id}`, agent }] : [];
       }),
     );
-    const ours: number[] = [];
-    const floor: number[] = [];
+    const rates: number[] = [];
+    const floorRates: number[] = [];
     // What follows from a claim is worked when it is measured no more.
-    const still: Deps = { ...deps, kick: () => {} };
+    const pausedDeps: Deps = { ...deps, kick: () => {} };
     for (let round = 0; round <= rounds; round += 1) {
-      const tasks = queues.slice(round * count, (round + 1) * count);
-      const measured = await timed(tasks.length, async (n) => {
+      const tasks = claimableTasks.slice(round * count, (round + 1) * count);
+      const claimRate = await measureRate(tasks.length, async (n) => {
         const task = tasks[n];
-        if (task) await workFor(still, { name: task.agent, role: "worker" }).claim(task.key);
+        if (task) await createTaskOperations(pausedDeps, { name: task.agent, role: "worker" }).claim(task.key);
       });
-      const bare = await timed(tasks.length, (n) => bareClaim(deps, `${round}:${n}`));
+      const floorRate = await measureRate(tasks.length, (n) => runBareClaim(deps, `${round}:${n}`));
       // The first round warms up.
       if (round === 0) continue;
-      ours.push(measured);
-      floor.push(bare);
+      rates.push(claimRate);
+      floorRates.push(floorRate);
     }
-    const ratios = ours.map((rate, i) => rate / (floor[i] ?? Number.NaN));
+    const ratios = rates.map((rate, i) => rate / (floorRates[i] ?? Number.NaN));
     return [
       {
         what: "claims by 10 agents at once, Redis, AOF each second",
-        ours: perSecond(median(ours)),
-        floor: `${perSecond(median(floor))}, bare lease and commit`,
+        ours: formatRate(median(rates)),
+        floor: `${formatRate(median(floorRates))}, bare lease and commit`,
         ratio: median(ratios).toFixed(2),
-        aim: `≥ ${perSecond(AIM)}`,
-        met: median(ours) >= AIM,
+        aim: `≥ ${formatRate(TARGET_RATE)}`,
+        met: median(rates) >= TARGET_RATE,
       },
     ];
   } finally {
     await store.close();
-    await outside.stop();
+    await simulators.stop();
     await redis.stop();
     folder.remove();
   }
 }
 
 /** The least a claim is: the lease, and what is kept under it with two jobs. */
-async function bareClaim({ store }: Deps, id: string): Promise<void> {
+async function runBareClaim({ store }: Deps, id: string): Promise<void> {
   const key = `bare:${id}`;
   const lease = await store.lease(key, "bench", 60_000);
   if (!("fence" in lease)) throw new Error("the lease is held");
@@ -106,12 +110,12 @@ async function bareClaim({ store }: Deps, id: string): Promise<void> {
 }
 
 /** Runs so many operations, ten side by side, and answers how many a second. */
-async function timed(count: number, operation: (n: number) => Promise<void>): Promise<number> {
+async function measureRate(count: number, operation: (n: number) => Promise<void>): Promise<number> {
   let next = 0;
-  const began = performance.now();
+  const startedAt = performance.now();
   const caller = async () => {
     for (let n = next++; n < count; n = next++) await operation(n);
   };
   await Promise.all(Array.from({ length: AGENTS }, caller));
-  return (count * 1000) / (performance.now() - began);
+  return (count * 1000) / (performance.now() - startedAt);
 }

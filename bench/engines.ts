@@ -1,9 +1,9 @@
-import { openStore } from "../runtime/stores/open.ts";
-import type { Leased, Store } from "../shared/store/port.ts";
-import { startRedis } from "../test/redis.ts";
-import { median, whole } from "./figures.ts";
-import { makeFolder } from "./folder.ts";
-import type { Line } from "./table.ts";
+import { openStore } from "../runtime/stores/open-store.ts";
+import type { LeasedJob, Store } from "../shared/store/port.ts";
+import { startRedis } from "../test/support/redis-server.ts";
+import { createBenchFolder } from "./bench-folder.ts";
+import { formatCount, median } from "./figures.ts";
+import type { BenchLine } from "./table.ts";
 
 /** So many callers at once, each waiting for its answer before it calls again. */
 const CALLERS = 10;
@@ -18,8 +18,8 @@ export interface EngineSizes {
 }
 
 /** The engines side by side, in alternating rounds: a value kept with a job, a job taken and settled, a lease. */
-export async function engines({ rounds, count }: EngineSizes): Promise<Line[]> {
-  const folder = makeFolder();
+export async function benchEngines({ rounds, count }: EngineSizes): Promise<BenchLine[]> {
+  const folder = createBenchFolder();
   const everysec = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
   const always = await startRedis({ appendonly: "yes", appendfsync: "always" });
   const open = (url: string) => openStore(url, { prefix: "bench" });
@@ -33,15 +33,15 @@ export async function engines({ rounds, count }: EngineSizes): Promise<Line[]> {
     const rates = new Map(stores.map(([name]) => [name, { commit: [], work: [], lease: [] } as Rates]));
     for (let round = 0; round <= rounds; round += 1) {
       for (const [name, store] of stores) {
-        const measured = await once(store, round, count);
-        const kept = rates.get(name);
+        const measured = await measureRound(store, round, count);
+        const engineRates = rates.get(name);
         // The first round warms up.
-        if (kept && round > 0) for (const kind of KINDS) kept[kind].push(measured[kind]);
+        if (engineRates && round > 0) for (const kind of KINDS) engineRates[kind].push(measured[kind]);
       }
     }
     return [...rates].map(([name, { commit, work, lease }]) => ({
       what: `store engine: ${name}`,
-      ours: `${whole(median(commit))} commits/s, ${whole(median(work))} take + settle/s, ${whole(median(lease))} leases/s`,
+      ours: `${formatCount(median(commit))} commits/s, ${formatCount(median(work))} take + settle/s, ${formatCount(median(lease))} leases/s`,
     }));
   } finally {
     for (const [, store] of stores) await store.close();
@@ -54,8 +54,12 @@ export async function engines({ rounds, count }: EngineSizes): Promise<Line[]> {
 const KINDS = ["commit", "work", "lease"] as const;
 type Rates = Record<(typeof KINDS)[number], number[]>;
 
-async function once(store: Store, round: number, count: number): Promise<Record<(typeof KINDS)[number], number>> {
-  const commit = await timed(count, async (n) => {
+async function measureRound(
+  store: Store,
+  round: number,
+  count: number,
+): Promise<Record<(typeof KINDS)[number], number>> {
+  const commit = await measureOperations(count, async (n) => {
     const key = `item:${round}:${n}`;
     const job = { id: key, queue: "outbox", lane: `chat:${n % LANES}`, body: VALUE } as const;
     const outcome = await store.commit({
@@ -65,11 +69,11 @@ async function once(store: Store, round: number, count: number): Promise<Record<
     });
     if (outcome !== "kept") throw new Error(outcome);
   });
-  const work = await timed(count, async () => {
+  const work = await measureOperations(count, async () => {
     const job = await takeOne(store);
     if (!(await store.settle(job, { done: true }))) throw new Error("a lease was lost");
   });
-  const lease = await timed(count, async (n) => {
+  const lease = await measureOperations(count, async (n) => {
     const leased = await store.lease(`claim:${n % LANES}`, "bench", 60_000);
     if (!("fence" in leased)) throw new Error("the lease is held");
   });
@@ -77,7 +81,7 @@ async function once(store: Store, round: number, count: number): Promise<Record<
 }
 
 /** At the end all that is left may be in lanes that others are at. */
-async function takeOne(store: Store): Promise<Leased> {
+async function takeOne(store: Store): Promise<LeasedJob> {
   for (;;) {
     const [job] = await store.take("outbox", 60_000, 1);
     if (job) return job;
@@ -85,12 +89,12 @@ async function takeOne(store: Store): Promise<Leased> {
 }
 
 /** Runs so many operations and answers how many a second. */
-async function timed(count: number, operation: (n: number) => Promise<void>): Promise<number> {
+async function measureOperations(count: number, operation: (n: number) => Promise<void>): Promise<number> {
   let next = 0;
-  const began = performance.now();
+  const startedAt = performance.now();
   const caller = async () => {
     for (let n = next++; n < count; n = next++) await operation(n);
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
-  return (count * 1000) / (performance.now() - began);
+  return (count * 1000) / (performance.now() - startedAt);
 }

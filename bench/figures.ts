@@ -12,7 +12,7 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
-export const whole = (value: number): string => Math.round(value).toLocaleString("en");
-export const perSecond = (value: number): string => `${whole(value)}/s`;
-export const ms = (value: number): string => (value < 10 ? `${value.toFixed(1)} ms` : `${whole(value)} ms`);
-export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+export const formatCount = (value: number): string => Math.round(value).toLocaleString("en");
+export const formatRate = (value: number): string => `${formatCount(value)}/s`;
+export const formatMs = (value: number): string => (value < 10 ? `${value.toFixed(1)} ms` : `${formatCount(value)} ms`);
+export const formatMib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
-import { openStore } from "../runtime/stores/open.ts";
-import { answerParent } from "./child.ts";
+import { openStore } from "../runtime/stores/open-store.ts";
+import { serveParent } from "./child.ts";
 
 /**
  * The floors of webhook intake: a bare server on node:http. It reads the body, checks the same HMAC-SHA256, and answers
@@ -19,7 +19,12 @@ const [write = "", store = "", secret = ""] = process.argv.slice(2);
 const ITEM = /"data": \{"id": "([^"]+)"/;
 const OK = JSON.stringify({ ok: true });
 
-const keep = write === "same" ? await same(store) : store.startsWith("file:") ? leastFile(store) : leastRedis(store);
+const storeDelivery =
+  write === "same"
+    ? await openSameStore(store)
+    : store.startsWith("file:")
+      ? openLeastFile(store)
+      : openLeastRedis(store);
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -29,7 +34,7 @@ const server = createServer((request, response) => {
     const given = Buffer.from(String(request.headers["x-plane-signature"]), "hex");
     const wanted = createHmac("sha256", secret).update(body).digest();
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return response.writeHead(401).end();
-    await keep(createHash("sha256").update(body).digest("hex"), body.toString("utf8"));
+    await storeDelivery(createHash("sha256").update(body).digest("hex"), body.toString("utf8"));
     return response.writeHead(200, { "content-type": "application/json", "content-length": OK.length }).end(OK);
   });
 });
@@ -37,16 +42,16 @@ server.keepAliveTimeout = 150_000;
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
 
-answerParent({
+serveParent({
   port() {
     const address = server.address();
     return typeof address === "object" ? address?.port : undefined;
   },
 });
 
-type Keep = (id: string, body: string) => Promise<unknown>;
+type StoreDelivery = (id: string, body: string) => Promise<unknown>;
 
-async function same(url: string): Promise<Keep> {
+async function openSameStore(url: string): Promise<StoreDelivery> {
   const opened = await openStore(url, { prefix: "floor" });
   return (id, raw) => {
     const body = { raw, correlation: id.slice(0, 36), receivedAt: Date.now() };
@@ -54,7 +59,7 @@ async function same(url: string): Promise<Keep> {
   };
 }
 
-function leastFile(url: string): Keep {
+function openLeastFile(url: string): StoreDelivery {
   const database = new DatabaseSync(url.slice("file:".length));
   for (const pragma of ["locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"])
     database.exec(`PRAGMA ${pragma}`);
@@ -73,17 +78,17 @@ function leastFile(url: string): Keep {
     begin.run();
     for (const { id, body } of group) insert.run(id, body);
     commit.run();
-    for (const { kept } of group) kept();
+    for (const { kept: onStored } of group) onStored();
   }
 
   return (id, body) =>
-    new Promise<void>((kept) => {
-      waiting.push({ id, body, kept });
+    new Promise<void>((onStored) => {
+      waiting.push({ id, body, kept: onStored });
       if (waiting.length === 1) setImmediate(flush);
     });
 }
 
-function leastRedis(url: string): Keep {
+function openLeastRedis(url: string): StoreDelivery {
   const client = new Redis(url, { enableAutoPipelining: true });
   return (id, body) => client.set(`delivery:${id}`, body, "NX");
 }

@@ -1,30 +1,30 @@
 import { z } from "zod";
-import { startRedis } from "../test/redis.ts";
-import { type Child, startChild } from "./child.ts";
-import { median, ms, percentile, perSecond } from "./figures.ts";
-import { START_FLAGS } from "./flags.ts";
-import { makeFolder } from "./folder.ts";
-import { type Mail, mailOf } from "./mail.ts";
-import { startOutside } from "./outside.ts";
-import { seenIn } from "./seen.ts";
-import type { Line } from "./table.ts";
-import { pause, pendingOf, quiet } from "./watch.ts";
+import { startRedis } from "../test/support/redis-server.ts";
+import { createBenchFolder } from "./bench-folder.ts";
+import { type BenchChild, startChild } from "./child.ts";
+import { formatMs, formatRate, median, percentile } from "./figures.ts";
+import { startSimulators } from "./simulators.ts";
+import { START_FLAGS } from "./start-flags.ts";
+import { readStoredWebhookIds } from "./stored-webhooks.ts";
+import type { BenchLine } from "./table.ts";
+import { countPendingJobs, sleep, waitUntilIdle } from "./wait.ts";
+import { createWebhookTemplate, type WebhookTemplate } from "./webhook-template.ts";
 
 const CONNECTIONS = 10;
 /** Bytes of a webhook's body. */
 const SIZE = 3 * 1024;
 const ITEMS = 500;
 /** How long after the first webhook the kill comes. */
-const PEAK_MS = 500;
+const KILL_AFTER_MS = 500;
 
-const result = z.object({
+const resultSchema = z.object({
   seconds: z.number(),
   times: z.array(z.number()),
   kept: z.array(z.string()),
   refused: z.number(),
   unanswered: z.number(),
 });
-type Result = z.infer<typeof result>;
+type LoadResult = z.infer<typeof resultSchema>;
 
 export interface IntakeSizes {
   rounds: number;
@@ -35,16 +35,16 @@ export interface IntakeSizes {
 }
 
 /** Signed webhooks against the bare server, in alternating rounds, for both stores. */
-export async function intake(sizes: IntakeSizes): Promise<Line[]> {
-  const lines: Line[] = [];
-  const folder = makeFolder();
+export async function benchIntake(sizes: IntakeSizes): Promise<BenchLine[]> {
+  const lines: BenchLine[] = [];
+  const folder = createBenchFolder();
   const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
-  const outside = await startOutside();
+  const simulators = await startSimulators();
   try {
-    const { secret } = outside.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
-    const mail = mailOf(outside, secret, SIZE, ITEMS);
-    outside.today();
-    const kept = (name: string) => ({
+    const { secret } = simulators.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+    const template = createWebhookTemplate(simulators, secret, SIZE, ITEMS);
+    simulators.useCurrentTime();
+    const storeUrls = (name: string) => ({
       file: `file:${folder.path}/${name}`,
       redis: `${redis.url}/${SERVERS.indexOf(name)}`,
     });
@@ -52,26 +52,32 @@ export async function intake(sizes: IntakeSizes): Promise<Line[]> {
       ["file", "embedded file"],
       ["redis", "Redis, AOF each second"],
     ] as const) {
-      const start = (how: "idle" | "whole") => {
-        const env = { ...outside.env, PLANE_WEBHOOK_SECRET: secret, STORE_URL: kept(how)[kind] };
-        return startChild("product.ts", { args: [how], env, flags: START_FLAGS, output: `${folder.path}/${how}.log` });
+      const start = (mode: "idle" | "whole") => {
+        const env = { ...simulators.env, PLANE_WEBHOOK_SECRET: secret, STORE_URL: storeUrls(mode)[kind] };
+        return startChild("product.ts", {
+          args: [mode],
+          env,
+          flags: START_FLAGS,
+          output: `${folder.path}/${mode}.log`,
+        });
       };
-      const floor = (write: "same" | "least") => startChild("floor.ts", { args: [write, kept(write)[kind], secret] });
+      const startFloor = (write: "same" | "least") =>
+        startChild("floor.ts", { args: [write, storeUrls(write)[kind], secret] });
       const load = await startChild("load.ts");
       const servers = {
-        same: await floor("same"),
-        least: await floor("least"),
+        same: await startFloor("same"),
+        least: await startFloor("least"),
         idle: await start("idle"),
         whole: await start("whole"),
       };
       await servers.whole.ask("poll");
-      lines.push(...(await race(name, sizes, mail, load, servers)));
-      lines.push(await steady(name, sizes, mail, load, servers.whole));
-      lines.push(await killed(name, kept("whole")[kind], sizes, mail, load, servers.whole));
+      lines.push(...(await compareServers(name, sizes, template, load, servers)));
+      lines.push(await measureSteady(name, sizes, template, load, servers.whole));
+      lines.push(await measureKill(name, storeUrls("whole")[kind], sizes, template, load, servers.whole));
       for (const child of [load, ...Object.values(servers)]) await child.kill();
     }
   } finally {
-    await outside.stop();
+    await simulators.stop();
     await redis.stop();
     folder.remove();
   }
@@ -79,73 +85,85 @@ export async function intake(sizes: IntakeSizes): Promise<Line[]> {
 }
 
 const SERVERS = ["same", "least", "idle", "whole"];
-type Servers = Record<"same" | "least" | "idle" | "whole", Child>;
+type Servers = Record<"same" | "least" | "idle" | "whole", BenchChild>;
 
-async function race(name: string, sizes: IntakeSizes, mail: Mail, load: Child, servers: Servers): Promise<Line[]> {
+async function compareServers(
+  name: string,
+  sizes: IntakeSizes,
+  template: WebhookTemplate,
+  load: BenchChild,
+  servers: Servers,
+): Promise<BenchLine[]> {
   const rates: Record<keyof Servers, number[]> = { same: [], least: [], idle: [], whole: [] };
   let from = 0;
   for (let round = 0; round <= sizes.rounds; round += 1) {
     for (const server of ["same", "idle", "least", "whole"] as const) {
-      await quiet(servers.whole);
-      const sent = await send(load, servers[server], { ...mail, from, count: sizes.count });
-      if (sent.kept.length !== sizes.count) throw new Error(`${server} took ${sent.kept.length} of ${sizes.count}`);
+      await waitUntilIdle(servers.whole);
+      const result = await sendLoad(load, servers[server], { ...template, from, count: sizes.count });
+      if (result.kept.length !== sizes.count) throw new Error(`${server} took ${result.kept.length} of ${sizes.count}`);
       // The first round warms up.
-      if (round > 0) rates[server].push(sent.kept.length / sent.seconds);
+      if (round > 0) rates[server].push(result.kept.length / result.seconds);
     }
     from += sizes.count;
   }
-  const told = (what: string, own: readonly number[], floor: "same" | "least", aim?: number): Line => {
-    const rate = median(own);
+  const toLine = (what: string, ownRates: readonly number[], floor: "same" | "least", target?: number): BenchLine => {
+    const rate = median(ownRates);
     // Each round against the floor's round beside it: what else the machine did weighs on both.
-    const ratio = median(own.map((one, i) => one / (rates[floor][i] ?? Number.NaN)));
+    const ratio = median(ownRates.map((one, i) => one / (rates[floor][i] ?? Number.NaN)));
     return {
       what: `webhook intake, ${name}, ${what}`,
-      ours: perSecond(rate),
-      floor: `${perSecond(median(rates[floor]))}, ${floor} write`,
+      ours: formatRate(rate),
+      floor: `${formatRate(median(rates[floor]))}, ${floor} write`,
       ratio: ratio.toFixed(2),
-      ...(aim !== undefined && { aim: `≥ ${aim} and ≥ 3,000/s`, met: ratio >= aim && rate >= 3000 }),
+      ...(target !== undefined && { aim: `≥ ${target} and ≥ 3,000/s`, met: ratio >= target && rate >= 3000 }),
     };
   };
   return [
-    told("kept, nothing worked", rates.idle, "same", 0.75),
-    told("kept, nothing worked", rates.idle, "least"),
-    told("while it is worked", rates.whole, "same"),
+    toLine("kept, nothing worked", rates.idle, "same", 0.75),
+    toLine("kept, nothing worked", rates.idle, "least"),
+    toLine("while it is worked", rates.whole, "same"),
   ];
 }
 
 /** 200 webhooks a second, all of them worked. */
-async function steady(name: string, sizes: IntakeSizes, mail: Mail, load: Child, whole: Child): Promise<Line> {
-  await quiet(whole);
-  const order = { ...mail, from: 10_000_000, count: sizes.steady * 200, rate: 200 };
-  const { times } = await send(load, whole, order);
+async function measureSteady(
+  name: string,
+  sizes: IntakeSizes,
+  template: WebhookTemplate,
+  load: BenchChild,
+  product: BenchChild,
+): Promise<BenchLine> {
+  await waitUntilIdle(product);
+  const order = { ...template, from: 10_000_000, count: sizes.steady * 200, rate: 200 };
+  const { times } = await sendLoad(load, product, order);
   const p99 = percentile(times, 99);
   return {
     what: `answer at 200 webhooks/s, ${name}`,
-    ours: `p99 ${ms(p99)} (p50 ${ms(percentile(times, 50))})`,
+    ours: `p99 ${formatMs(p99)} (p50 ${formatMs(percentile(times, 50))})`,
     aim: "p99 < 50 ms",
     met: p99 < 50 && times.length === order.count,
   };
 }
 
 /** `kill -9` in the middle of a round; what was answered 200 must be in the store. */
-async function killed(
+async function measureKill(
   name: string,
   store: string,
   sizes: IntakeSizes,
-  mail: Mail,
-  load: Child,
-  whole: Child,
-): Promise<Line> {
-  await quiet(whole);
-  const before = await pendingOf(whole);
-  const sending = send(load, whole, { ...mail, from: 20_000_000, count: sizes.count * 2 });
+  template: WebhookTemplate,
+  load: BenchChild,
+  product: BenchChild,
+): Promise<BenchLine> {
+  await waitUntilIdle(product);
+  const before = await countPendingJobs(product);
+  const sending = sendLoad(load, product, { ...template, from: 20_000_000, count: sizes.count * 2 });
   // Making the bodies takes a while: the kill comes a moment after the first have arrived.
-  while ((await pendingOf(whole)) === before) await pause(5);
-  await pause(PEAK_MS);
-  await whole.kill();
+  while ((await countPendingJobs(product)) === before) await sleep(5);
+  await sleep(KILL_AFTER_MS);
+  await product.kill();
   const { kept, unanswered } = await sending;
-  const seen = await seenIn(store);
-  const lost = kept.filter((hash) => !seen.has(hash)).length;
+  const storedIds = await readStoredWebhookIds(store);
+  const lost = kept.filter((hash) => !storedIds.has(hash)).length;
   return {
     what: `kill -9 at the peak, ${name}`,
     ours: `${lost} lost of ${kept.length.toLocaleString("en")} answered`,
@@ -154,11 +172,11 @@ async function killed(
   };
 }
 
-async function send(
-  load: Child,
-  server: Child,
-  order: Mail & { from: number; count: number; rate?: number },
-): Promise<Result> {
+async function sendLoad(
+  load: BenchChild,
+  server: BenchChild,
+  order: WebhookTemplate & { from: number; count: number; rate?: number },
+): Promise<LoadResult> {
   const port = await server.ask("port");
-  return result.parse(await load.ask("send", { ...order, port, connections: CONNECTIONS }));
+  return resultSchema.parse(await load.ask("send", { ...order, port, connections: CONNECTIONS }));
 }

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { z } from "zod";
-import { answerParent } from "./child.ts";
+import { serveParent } from "./child.ts";
 
 /**
  * Sends signed webhooks over keep-alive connections: as fast as they are answered, or so many a second whether they
@@ -9,7 +9,7 @@ import { answerParent } from "./child.ts";
  * what it measures.
  */
 
-const ordered = z.object({
+const orderSchema = z.object({
   port: z.number(),
   secret: z.string(),
   /** A body in which `{{id}}`, `{{priority}}` and `{{time}}` are filled in. */
@@ -23,17 +23,17 @@ const ordered = z.object({
   /** Requests a second; absent: the next one goes when the last one is answered. */
   rate: z.number().optional(),
 });
-type Order = z.infer<typeof ordered>;
+type Order = z.infer<typeof orderSchema>;
 
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
 const LENGTH = /content-length: (\d+)/i;
 
-interface Letter {
+interface PreparedRequest {
   bytes: Buffer;
   hash: string;
 }
 
-interface Result {
+interface SendResult {
   seconds: number;
   /** Milliseconds from when a request was due until its answer, of those answered 200. */
   times: number[];
@@ -43,7 +43,7 @@ interface Result {
   unanswered: number;
 }
 
-function letterOf(order: Order, number: number): Letter {
+function prepareRequest(order: Order, number: number): PreparedRequest {
   const item = order.items[number % order.items.length] ?? "";
   const time = new Date(Date.UTC(2030, 0, 1) + number * 1000).toISOString().replace("Z", "000Z");
   const priority = Math.floor(number / order.items.length) % 2 === 0 ? "high" : "low";
@@ -67,42 +67,43 @@ function letterOf(order: Order, number: number): Letter {
   return { bytes: Buffer.concat([Buffer.from(head), bytes]), hash: createHash("sha256").update(bytes).digest("hex") };
 }
 
-async function send(order: Order): Promise<Result> {
-  const letters = Array.from({ length: order.count }, (_, i) => letterOf(order, order.from + i));
-  const result: Result = { seconds: 0, times: [], kept: [], refused: 0, unanswered: 0 };
-  const sockets = await Promise.all(Array.from({ length: order.connections }, () => opened(order.port)));
-  const began = performance.now();
+async function sendOrder(order: Order): Promise<SendResult> {
+  const requests = Array.from({ length: order.count }, (_, i) => prepareRequest(order, order.from + i));
+  const result: SendResult = { seconds: 0, times: [], kept: [], refused: 0, unanswered: 0 };
+  const sockets = await Promise.all(Array.from({ length: order.connections }, () => connectSocket(order.port)));
+  const startedAt = performance.now();
   let next = 0;
-  const dueOf = (index: number) => (order.rate === undefined ? performance.now() : began + (index * 1000) / order.rate);
+  const getDueTime = (index: number) =>
+    order.rate === undefined ? performance.now() : startedAt + (index * 1000) / order.rate;
 
-  async function lane(socket: Socket) {
-    const answers = answersOf(socket);
-    for (let index = next++; index < letters.length; index = next++) {
-      const letter = letters[index];
-      if (!letter) return;
-      const due = dueOf(index);
-      const early = due - performance.now();
-      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-      socket.write(letter.bytes);
-      const status = await answers();
+  async function sendOnSocket(socket: Socket) {
+    const readStatus = createAnswerReader(socket);
+    for (let index = next++; index < requests.length; index = next++) {
+      const request = requests[index];
+      if (!request) return;
+      const due = getDueTime(index);
+      const msUntilDue = due - performance.now();
+      if (msUntilDue > 0) await new Promise((resolve) => setTimeout(resolve, msUntilDue));
+      socket.write(request.bytes);
+      const status = await readStatus();
       if (status === undefined) {
         result.unanswered += 1;
         return;
       }
       if (status === 200) {
         result.times.push(performance.now() - due);
-        result.kept.push(letter.hash);
+        result.kept.push(request.hash);
       } else result.refused += 1;
     }
   }
 
-  await Promise.all(sockets.map(lane));
-  result.seconds = (performance.now() - began) / 1000;
+  await Promise.all(sockets.map(sendOnSocket));
+  result.seconds = (performance.now() - startedAt) / 1000;
   for (const socket of sockets) socket.destroy();
   return result;
 }
 
-function opened(port: number): Promise<Socket> {
+function connectSocket(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     socket.once("connect", () => resolve(socket));
@@ -111,37 +112,37 @@ function opened(port: number): Promise<Socket> {
 }
 
 /** Each call gives the status of the next answer on this connection; undefined when it broke. */
-function answersOf(socket: Socket): () => Promise<number | undefined> {
+function createAnswerReader(socket: Socket): () => Promise<number | undefined> {
   let bytes: Buffer = Buffer.alloc(0);
-  let tell: ((status: number | undefined) => void) | undefined;
-  let broken = false;
+  let resolveStatus: ((status: number | undefined) => void) | undefined;
+  let isBroken = false;
 
-  function look() {
+  function parseAnswer() {
     const head = bytes.indexOf(END_OF_HEAD);
     if (head < 0) return;
     const text = bytes.toString("latin1", 0, head);
     const end = head + END_OF_HEAD.length + Number(LENGTH.exec(text)?.[1] ?? 0);
     if (bytes.length < end) return;
     bytes = bytes.subarray(end);
-    const told = tell;
-    tell = undefined;
-    told?.(Number(text.slice(9, 12)));
+    const resolveNow = resolveStatus;
+    resolveStatus = undefined;
+    resolveNow?.(Number(text.slice(9, 12)));
   }
 
   socket.on("data", (chunk: Buffer) => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    look();
+    parseAnswer();
   });
   socket.on("error", () => {});
   socket.on("close", () => {
-    broken = true;
-    tell?.(undefined);
+    isBroken = true;
+    resolveStatus?.(undefined);
   });
   return () =>
     new Promise((resolve) => {
-      if (broken) resolve(undefined);
-      else tell = resolve;
+      if (isBroken) resolve(undefined);
+      else resolveStatus = resolve;
     });
 }
 
-answerParent({ send: (given) => send(ordered.parse(given)) });
+serveParent({ send: (given) => sendOrder(orderSchema.parse(given)) });

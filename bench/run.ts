@@ -1,15 +1,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { agents } from "./agents.ts";
-import { claims } from "./claims.ts";
-import { engines } from "./engines.ts";
-import { whole } from "./figures.ts";
-import { intake } from "./intake.ts";
-import { latency } from "./latency.ts";
-import { memory } from "./memory.ts";
-import { requests } from "./requests.ts";
-import { type Line, table } from "./table.ts";
+import { benchAgents } from "./agents.ts";
+import { benchClaims } from "./claims.ts";
+import { benchEngines } from "./engines.ts";
+import { formatCount } from "./figures.ts";
+import { benchIntake } from "./intake.ts";
+import { benchLatency } from "./latency.ts";
+import { benchMemory } from "./memory.ts";
+import { benchRequests } from "./requests.ts";
+import { type BenchLine, renderTable } from "./table.ts";
 
 /**
  * `npm run bench`: measures and prints one table. With names it runs only those; `--write` keeps the table in
@@ -22,25 +22,25 @@ const { values, positionals } = parseArgs({
 const { quick, write } = values;
 const full = process.env["FULL"] === "1";
 
-const benches: Record<string, () => Promise<Line[]>> = {
-  intake: () => intake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
-  requests: () => requests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
-  latency: () => latency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
+const benches: Record<string, () => Promise<BenchLine[]>> = {
+  intake: () => benchIntake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
+  requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
+  latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>
-    memory({
+    benchMemory({
       projects: 20,
       items: quick ? 60 : 1_000,
       idle: quick ? 2 : 60,
       events: full ? 1_000_000 : quick ? 5_000 : 100_000,
       starts: quick ? 2 : 5,
     }),
-  agents: () => agents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
-  claims: () => claims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
-  engines: () => engines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
+  agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
+  claims: () => benchClaims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
+  engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };
 
 const names = positionals.length > 0 ? positionals : Object.keys(benches);
-const lines: Line[] = [];
+const lines: BenchLine[] = [];
 for (const name of names) {
   const bench = benches[name];
   if (!bench) throw new Error(`There is no bench ${name}; there are ${Object.keys(benches).join(", ")}`);
@@ -50,14 +50,16 @@ for (const name of names) {
 
 const [processor] = cpus();
 const machine = `${cpus().length} × ${processor?.model ?? "unknown"}, ${Math.round(totalmem() / 1024 ** 3)} GiB`;
-const where = `${new Date().toISOString().slice(0, 10)}, ${machine}, ${process.platform}, Node ${process.versions.node}`;
-process.stdout.write(`\n${where}\n\n${table(lines)}\n`);
-const sizes = quick ? "Small sizes (`--quick`), not to judge by" : `${full ? "A million" : whole(100_000)} events`;
-if (write) keep(`${where}. ${sizes}.\n\n${table(lines)}\n`);
+const environmentLine = `${new Date().toISOString().slice(0, 10)}, ${machine}, ${process.platform}, Node ${process.versions.node}`;
+process.stdout.write(`\n${environmentLine}\n\n${renderTable(lines)}\n`);
+const sizes = quick
+  ? "Small sizes (`--quick`), not to judge by"
+  : `${full ? "A million" : formatCount(100_000)} events`;
+if (write) writeFigures(`${environmentLine}. ${sizes}.\n\n${renderTable(lines)}\n`);
 process.exit(0);
 
 /** Puts the figures under the last heading of the page. */
-function keep(text: string) {
+function writeFigures(text: string) {
   const page = new URL("../docs/benchmarks.md", import.meta.url);
   const heading = "## Figures\n";
   const [before = ""] = readFileSync(page, "utf8").split(heading);

@@ -1,5 +1,5 @@
 /** One figure of the bench. */
-export interface Line {
+export interface BenchLine {
   what: string;
   ours: string;
   floor?: string;
@@ -12,7 +12,7 @@ export interface Line {
 const HEAD = ["what", "ours", "floor", "ratio", "aim", "met"] as const;
 
 /** The lines as a Markdown table, which can be read as plain text, too. */
-export function table(lines: readonly Line[]): string {
+export function renderTable(lines: readonly BenchLine[]): string {
   const rows = lines.map(({ what, ours, floor = "", ratio = "", aim = "", met }) => [
     what,
     ours,
@@ -22,9 +22,9 @@ export function table(lines: readonly Line[]): string {
     met === undefined ? "" : met ? "yes" : "no",
   ]);
   const widths = HEAD.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)));
-  const written = (cells: readonly string[]) =>
+  const renderRow = (cells: readonly string[]) =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`;
-  return [written(HEAD), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rows.map(written)].join(
+  return [renderRow(HEAD), `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`, ...rows.map(renderRow)].join(
     "\n",
   );
 }

@@ -1,11 +1,11 @@
-import type { Turn } from "./agents.ts";
-import type { Plane } from "./plane/handle.ts";
-import type { Demo } from "./plane/seed.ts";
-import type { Item, Project } from "./plane/types.ts";
+import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
+import type { Item, Project } from "../simulators/plane/types.ts";
+import type { TaskScript } from "./scripted-agent.ts";
+import type { DemoWorkspace } from "./seed.ts";
 
 /** Where the scenes play. */
-export interface Stage extends Demo {
-  plane: Plane;
+export interface Stage extends DemoWorkspace {
+  plane: PlaneSimulator;
   /** All projects the agents look into, new ones included. */
   projects: Project[];
 }
@@ -17,7 +17,7 @@ interface Scene {
 }
 
 /** What the agents need the human for, by the tasks' titles. */
-export const TURNS: Readonly<Record<string, Turn>> = {
+export const TASK_SCRIPTS: Readonly<Record<string, TaskScript>> = {
   "Build the container image": {
     ask: { text: "Which tag shall the image get?", choices: ["1.0", "latest", "the commit"] },
   },
@@ -35,7 +35,10 @@ export const SCENES: readonly Scene[] = [
   {
     title: "Ada says that “Renew the certificate” waits for “Sign the contract” (Plane sends no webhook for this)",
     play: (stage) => {
-      const [blocked, blocker] = [titled(stage, "Renew the certificate"), titled(stage, "Sign the contract")];
+      const [blocked, blocker] = [
+        getItemByTitle(stage, "Renew the certificate"),
+        getItemByTitle(stage, "Sign the contract"),
+      ];
       stage.plane.relate(blocked, blocker, { by: stage.human });
     },
   },
@@ -49,9 +52,9 @@ export const SCENES: readonly Scene[] = [
     title: "Ada finishes “Sign the contract”, and every webhook of it is lost on the way",
     play: (stage) => {
       const { plane, human } = stage;
-      const contract = titled(stage, "Sign the contract");
+      const contract = getItemByTitle(stage, "Sign the contract");
       plane.editItem(contract, { state: "Done" }, { by: human });
-      plane.settle();
+      plane.runWorker();
       for (const { id, about } of plane.deliveries.pending) if (about === contract.id) plane.deliveries.drop(id);
     },
   },
@@ -68,7 +71,7 @@ export const SCENES: readonly Scene[] = [
   {
     title: "Ada finishes “Renew the certificate”",
     play: (stage) => {
-      stage.plane.editItem(titled(stage, "Renew the certificate"), { state: "Done" }, { by: stage.human });
+      stage.plane.editItem(getItemByTitle(stage, "Renew the certificate"), { state: "Done" }, { by: stage.human });
     },
   },
 ];
@@ -79,7 +82,7 @@ function inDays(days: number): string {
   return new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
 }
 
-function titled({ plane, projects }: Stage, name: string): Item {
+function getItemByTitle({ plane, projects }: Stage, name: string): Item {
   const found = projects.flatMap((project) => plane.items(project)).find((item) => item.name === name);
   if (!found) throw new Error(`there is no task called ${name}`);
   return found;

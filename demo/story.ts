@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** One line of the product's log, as far as the story tells it. */
-const line = z.looseObject({
+const logLineSchema = z.looseObject({
   message: z.string(),
   item: z.string().optional(),
   event: z.string().optional(),
@@ -11,9 +11,9 @@ const line = z.looseObject({
   error: z.string().optional(),
 });
 
-type Who = "Plane" | "agent" | "crew" | "chat" | "demo";
+type Speaker = "Plane" | "agent" | "crew" | "chat" | "demo";
 
-const COLOURS: Record<Who, string> = {
+const COLOURS: Record<Speaker, string> = {
   Plane: "\u001b[36m",
   agent: "\u001b[33m",
   crew: "\u001b[35m",
@@ -21,17 +21,17 @@ const COLOURS: Record<Who, string> = {
   demo: "\u001b[2m",
 };
 /** Controls (a terminal would obey them) and marks that reorder what is around them. */
-const STEERING = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069]/gu;
+const CONTROL_CHARACTERS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069]/gu;
 
 const RESET = "\u001b[0m";
 
 export interface Story {
   /** What happened outside, in a sentence. */
-  tell(who: Who, text: string): void;
+  narrate(who: Speaker, text: string): void;
   /** A line of the product's own log. */
   log(json: string): void;
   /** A message in the chat, as it reads now. */
-  chat(text: string, edited: boolean): void;
+  showChatMessage(text: string, edited: boolean): void;
 }
 
 /**
@@ -39,32 +39,35 @@ export interface Story {
  * what the chat got. Titles are data: what could steer a terminal is taken out.
  */
 export function createStory({ write, colour }: { write: (text: string) => void; colour: boolean }): Story {
-  const label = (who: Who) => (colour ? `${COLOURS[who]}${who.padEnd(6)}${RESET}` : who.padEnd(6));
+  const label = (speaker: Speaker) => (colour ? `${COLOURS[speaker]}${speaker.padEnd(6)}${RESET}` : speaker.padEnd(6));
 
-  function tell(who: Who, text: string) {
-    const [first = "", ...rest] = text.split("\n").map((part) => part.replace(STEERING, ""));
-    write(`${label(who)} ${first}\n`);
+  function narrate(speaker: Speaker, text: string) {
+    const [first = "", ...rest] = text.split("\n").map((part) => part.replace(CONTROL_CHARACTERS, ""));
+    write(`${label(speaker)} ${first}\n`);
     for (const more of rest) write(`${" ".repeat(6)} ${more}\n`);
   }
 
   return {
-    tell,
+    narrate,
     log(json) {
-      const said = line.parse(JSON.parse(json));
-      if (said.message === "event") tell("crew", decision(said));
-      else if (said.level === "warn" || said.level === "error") tell("crew", `${said.message} ${said.error ?? ""}`);
+      const entry = logLineSchema.parse(JSON.parse(json));
+      if (entry.message === "event") narrate("crew", formatDecision(entry));
+      else if (entry.level === "warn" || entry.level === "error")
+        narrate("crew", `${entry.message} ${entry.error ?? ""}`);
     },
-    chat(text, edited) {
+    showChatMessage(text, isEdit) {
       const lines = text.split("\n").map((part) => `│ ${part}`);
-      tell("chat", [edited ? "the message now reads" : "a new message", ...lines].join("\n"));
+      narrate("chat", [isEdit ? "the message now reads" : "a new message", ...lines].join("\n"));
     },
   };
 }
 
-function decision({ item, event, via, actions }: z.infer<typeof line>): string {
-  const how = via === "webhook" ? "by webhook" : via === "read" ? "by reading" : `by its ${via}`;
-  const seen = `${item} ${(event ?? "").replaceAll("_", " ")} (${how})`;
+function formatDecision({ item, event, via, actions }: z.infer<typeof logLineSchema>): string {
+  const source = via === "webhook" ? "by webhook" : via === "read" ? "by reading" : `by its ${via}`;
+  const subject = `${item} ${(event ?? "").replaceAll("_", " ")} (${source})`;
   // What Groundcrew does for itself (labels in step, dependants looked at) is no part of the story.
-  const told = (actions ?? []).filter((action) => !action.startsWith("work."));
-  return told.length === 0 ? `${seen}: nobody asked to hear of it` : `${seen}: rule ${told.join(", ")}`;
+  const notifications = (actions ?? []).filter((action) => !action.startsWith("work."));
+  return notifications.length === 0
+    ? `${subject}: nobody asked to hear of it`
+    : `${subject}: rule ${notifications.join(", ")}`;
 }

@@ -6,30 +6,30 @@ import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
 /** The jobs set aside with their reasons, and the way back. Their bodies are not shown: they hold people's texts. */
-export const deadLetters: Route = { path: "/dead-letters", access: "admin", app };
+export const deadLettersRoute: Route = { path: "/dead-letters", access: "admin", app };
 
-const letter = z.object({ queue: z.enum(QUEUES), id: z.string() });
+const deadLetterParamsSchema = z.object({ queue: z.enum(QUEUES), id: z.string() });
 
-function notFound() {
+function createNotFoundError() {
   return new GroundcrewError("not_found", "There is no such dead letter (any more).");
 }
 
-function unlessFound(result: { success: boolean }) {
-  if (!result.success) throw notFound();
+function throwUnlessValid(result: { success: boolean }) {
+  if (!result.success) throw createNotFoundError();
 }
 
 function app({ store, kick }: Pick<Deps, "store" | "kick">): Hono {
   return new Hono()
     .get("/", async (c) => {
-      const queues = await Promise.all(QUEUES.map((queue) => store.dead(queue)));
+      const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
       const dead_letters = queues
         .flat()
         .map(({ queue, id, reason, at }) => ({ queue, id, reason, at: new Date(at).toISOString() }));
       return c.json({ dead_letters });
     })
-    .post("/:queue/:id/replay", zValidator("param", letter, unlessFound), async (c) => {
+    .post("/:queue/:id/replay", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
       const { queue, id } = c.req.valid("param");
-      if (!(await store.replay(queue, id))) throw notFound();
+      if (!(await store.replay(queue, id))) throw createNotFoundError();
       kick();
       return c.json({ ok: true });
     });

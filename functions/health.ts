@@ -1,37 +1,37 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
-import type { Ms, Stats } from "../shared/store/port.ts";
+import type { Ms, StoreStats } from "../shared/store/port.ts";
 import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "clock" | "wait">;
 
 /** Anyone may ask, so the store is asked at most this often. */
-const FRESH_MS: Ms = 1_000;
+const STATS_FRESH_MS: Ms = 1_000;
 /** A store that takes longer does not work. */
-const ANSWER_MS: Ms = 2_000;
+const STORE_TIMEOUT_MS: Ms = 2_000;
 
 /** MONITOR-01: alive, and able to keep things. Public: says ok and counts, nothing else. */
-export const health: Route = { path: "/health", access: "public", app };
+export const healthRoute: Route = { path: "/health", access: "public", app };
 
 function app({ store, clock, wait }: HealthDeps): Hono {
   const startedAt = clock();
-  let asked: { at: Ms; stats: Promise<Stats | undefined> } | undefined;
+  let lastCheck: { at: Ms; stats: Promise<StoreStats | undefined> } | undefined;
 
-  async function ask(): Promise<Stats | undefined> {
-    const over = new AbortController();
+  async function readStats(): Promise<StoreStats | undefined> {
+    const timeout = new AbortController();
     try {
-      return (await Promise.race([store.stats(), wait(ANSWER_MS, over.signal)])) ?? undefined;
+      return (await Promise.race([store.stats(), wait(STORE_TIMEOUT_MS, timeout.signal)])) ?? undefined;
     } catch {
       return undefined;
     } finally {
-      over.abort();
+      timeout.abort();
     }
   }
 
   return new Hono().get("/", async (c) => {
-    if (!asked || clock() - asked.at >= FRESH_MS) asked = { at: clock(), stats: ask() };
-    const stats = await asked.stats;
+    if (!lastCheck || clock() - lastCheck.at >= STATS_FRESH_MS) lastCheck = { at: clock(), stats: readStats() };
+    const stats = await lastCheck.stats;
     if (!stats) throw new GroundcrewError("unavailable", "The store does not answer.");
     const queues = Object.entries(stats.queues).map(
       ([queue, { pending, dead }]) => [queue, { pending, dead }] as const,

@@ -1,78 +1,86 @@
 import type { Manifest } from "../shared/deps.ts";
-import { audit } from "./agent/audit.ts";
-import { agentHttp } from "./agent/http.ts";
-import { mcp } from "./agent/mcp.ts";
-import { upload } from "./agent/upload.ts";
-import { canary } from "./canary/tick.ts";
-import { agents } from "./dashboard/agents.ts";
-import { board } from "./dashboard/board.ts";
-import { chat } from "./dashboard/chat.ts";
-import { events } from "./dashboard/events.ts";
-import { page } from "./dashboard/page.ts";
-import { say } from "./dashboard/say.ts";
-import { session } from "./dashboard/session.ts";
-import { trim } from "./dashboard/trim.ts";
-import { why } from "./dashboard/why.ts";
-import { deadLetters } from "./dead-letters.ts";
-import { forwardRules } from "./forward/rules.ts";
-import { forward } from "./forward/send.ts";
-import { health } from "./health.ts";
-import { metrics } from "./metrics.ts";
-import { cycles } from "./poll/cycles.ts";
-import { jobs } from "./poll/jobs.ts";
-import { observe } from "./poll/observe.ts";
-import { poll } from "./poll/project-pass.ts";
-import { ready } from "./ready.ts";
-import { digest } from "./telegram/digest/tick.ts";
-import { heard } from "./telegram/heard.ts";
-import { liveRules } from "./telegram/live/rules.ts";
-import { outbox } from "./telegram/outbox.ts";
-import { polling } from "./telegram/polling.ts";
-import { notifyRules } from "./telegram/rules.ts";
-import { setUp } from "./telegram/set-up.ts";
-import { ticks } from "./ticks.ts";
-import { timeCsv } from "./time-csv.ts";
-import { wakeRules } from "./wake/rules.ts";
-import { wake } from "./wake/worker.ts";
-import { inbox } from "./webhooks/inbox.ts";
-import { planeWebhook } from "./webhooks/plane.ts";
-import { telegramWebhook } from "./webhooks/telegram.ts";
-import { workRules } from "./work/rules.ts";
-import { claims } from "./work/tick.ts";
-import { work } from "./work/worker.ts";
+import { auditRoute } from "./agent/audit.ts";
+import { agentHttpRoute } from "./agent/http-route.ts";
+import { mcpRoute } from "./agent/mcp-route.ts";
+import { uploadRoute } from "./agent/upload-route.ts";
+import { canaryTick } from "./canary/canary-tick.ts";
+import { agentsRoute } from "./dashboard/agents-route.ts";
+import { boardRoute } from "./dashboard/board-route.ts";
+import { chatRoute } from "./dashboard/chat-route.ts";
+import { chatWriteRoute } from "./dashboard/chat-write-route.ts";
+import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
+import { eventsRoute } from "./dashboard/events-route.ts";
+import { pageRoute } from "./dashboard/page-route.ts";
+import { sessionRoute } from "./dashboard/session-route.ts";
+import { trimTick } from "./dashboard/trim-tick.ts";
+import { deadLettersRoute } from "./dead-letters.ts";
+import { forwardHandler } from "./forward/forward-handler.ts";
+import { createForwardRules } from "./forward/rules.ts";
+import { healthRoute } from "./health.ts";
+import { metricsRoute } from "./metrics.ts";
+import { cyclesTick } from "./poll/cycles-tick.ts";
+import { jobsTick } from "./poll/jobs-tick.ts";
+import { observeHandler } from "./poll/observe-handler.ts";
+import { pollTick } from "./poll/poll-tick.ts";
+import { readyRoute } from "./ready.ts";
+import { digestTick } from "./telegram/digest/digest-tick.ts";
+import { createLiveMessageRules } from "./telegram/live-messages/live-message-rules.ts";
+import { createNotificationRules } from "./telegram/notification-rules.ts";
+import { createOutboxHandler } from "./telegram/outbox-handler.ts";
+import { botSetupService } from "./telegram/updates/bot-setup-service.ts";
+import { telegramPollingService } from "./telegram/updates/polling-service.ts";
+import { updatesHandler } from "./telegram/updates/updates-handler.ts";
+import { ticksRoute } from "./ticks.ts";
+import { timeCsvRoute } from "./time-csv.ts";
+import { createWakeRules } from "./wake/rules.ts";
+import { wakeHandler } from "./wake/wake-handler.ts";
+import { inboxHandler } from "./webhooks/inbox-handler.ts";
+import { planeWebhookRoute } from "./webhooks/plane-webhook.ts";
+import { telegramWebhookRoute } from "./webhooks/telegram-webhook.ts";
+import { claimsTick } from "./work/claims-tick.ts";
+import { workHandler } from "./work/work-handler.ts";
+import { createWorkRules } from "./work/work-rules.ts";
 
 /** Everything the world can call, everything that happens by the clock, everything that works a queue. */
 export const manifest: Manifest = {
   routes: [
-    health,
-    ready,
-    metrics,
-    timeCsv,
-    planeWebhook,
-    telegramWebhook,
-    ticks,
-    deadLetters,
-    session,
-    board,
-    why,
-    chat,
-    say,
-    agents,
-    events,
-    page,
-    mcp,
-    agentHttp,
-    upload,
-    audit,
+    healthRoute,
+    readyRoute,
+    metricsRoute,
+    timeCsvRoute,
+    planeWebhookRoute,
+    telegramWebhookRoute,
+    ticksRoute,
+    deadLettersRoute,
+    sessionRoute,
+    boardRoute,
+    decisionLogRoute,
+    chatRoute,
+    chatWriteRoute,
+    agentsRoute,
+    eventsRoute,
+    pageRoute,
+    mcpRoute,
+    agentHttpRoute,
+    uploadRoute,
+    auditRoute,
   ],
-  ticks: [poll, jobs, claims, cycles, canary, trim, digest],
-  workers: [inbox, observe, outbox(), forward, work, wake, heard],
-  services: [setUp, polling],
-  consumers: (settings) => [
-    notifyRules(settings.notifications, settings.telegram?.chat),
-    liveRules(settings.notifications, settings.telegram?.chat),
-    forwardRules(settings.forward),
-    workRules(settings.agents),
-    wakeRules(settings.agents),
+  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, trimTick, digestTick],
+  jobHandlers: [
+    inboxHandler,
+    observeHandler,
+    createOutboxHandler(),
+    forwardHandler,
+    workHandler,
+    wakeHandler,
+    updatesHandler,
+  ],
+  services: [botSetupService, telegramPollingService],
+  ruleSets: (settings) => [
+    createNotificationRules(settings.notifications, settings.telegram?.chat),
+    createLiveMessageRules(settings.notifications, settings.telegram?.chat),
+    createForwardRules(settings.forward),
+    createWorkRules(settings.agents),
+    createWakeRules(settings.agents),
   ],
 };

@@ -3,7 +3,7 @@ import type { Deps, Route } from "../shared/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 
 /** MONITOR-03: Prometheus text. */
-export const metrics: Route = { path: "/metrics", access: "admin", app };
+export const metricsRoute: Route = { path: "/metrics", access: "admin", app };
 
 function app({ scrape }: Pick<Deps, "scrape">): Hono {
   return new Hono().get("/", async (c) => {

@@ -1,43 +1,46 @@
 import { Hono } from "hono";
-import { readCanary } from "../shared/canary/kept.ts";
+import { readCanary } from "../shared/canary/canary-record.ts";
 import type { Deps, Route } from "../shared/deps.ts";
-import { messageOf } from "../shared/errors.ts";
-import type { PartHealth } from "../shared/health.ts";
-import { createRedact } from "../shared/redact.ts";
+import { getErrorMessage } from "../shared/errors.ts";
+import type { ComponentHealth } from "../shared/health.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import { createRedactor } from "../shared/redact.ts";
 import type { Ms } from "../shared/store/port.ts";
 
 type ReadyDeps = Pick<Deps, "settings" | "store" | "health" | "wait">;
 
-const ANSWER_MS: Ms = 2_000;
+const STORE_TIMEOUT_MS: Ms = 2_000;
 
 /**
  * MONITOR-01: the store, Plane and Telegram, each with how long ago it last worked and why it does not now. Silent
  * webhooks are told too, but make nothing unready: the poll still sees every change.
  */
-export const ready: Route = { path: "/ready", access: "admin", app };
+export const readyRoute: Route = { path: "/ready", access: "admin", app };
 
 function app(deps: ReadyDeps): Hono {
   const { settings, health } = deps;
   return new Hono().get("/", async (c) => {
-    const parts: Record<string, PartHealth> = {
-      store: await storeHealth(deps),
-      ...(settings.plane && { plane: health.of("plane") }),
-      ...(settings.telegram && { telegram: health.of("telegram") }),
+    const parts: Record<string, ComponentHealth> = {
+      store: await readStoreHealth(deps),
+      ...omitUndefined({
+        plane: settings.plane ? health.get("plane") : undefined,
+        telegram: settings.telegram ? health.get("telegram") : undefined,
+      }),
     };
     // Not asked yet is not ready: the first poll and the bot's own name come right after the start.
     const isReady = Object.values(parts).every((part) => part.ok === true);
     const webhooks =
-      parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await webhookHealth(deps) : undefined;
+      parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
     const status = isReady ? "ready" : "not ready";
-    return c.json({ status, ...parts, ...(webhooks && { webhooks }) }, isReady ? 200 : 503);
+    return c.json({ status, ...parts, ...omitUndefined({ webhooks }) }, isReady ? 200 : 503);
   });
 }
 
 /** How the last canary went; undefined before the first one. `seconds`: how long the last one that came took. */
-async function webhookHealth(deps: ReadyDeps): Promise<(PartHealth & { seconds: number | null }) | undefined> {
+async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { seconds: number | null }) | undefined> {
   const { store } = deps;
   try {
-    const [canary, now] = await inTime(deps, () => Promise.all([readCanary(store), store.now()]));
+    const [canary, now] = await withTimeout(deps, () => Promise.all([readCanary(store), store.now()]));
     if (!canary) return undefined;
     const { back, silentSince } = canary;
     const age_s = back ? Math.max(0, Math.round((now - back.at) / 1000)) : null;
@@ -51,26 +54,26 @@ async function webhookHealth(deps: ReadyDeps): Promise<(PartHealth & { seconds: 
   }
 }
 
-async function storeHealth(deps: ReadyDeps): Promise<PartHealth> {
+async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth> {
   try {
-    await inTime(deps, () => deps.store.now());
+    await withTimeout(deps, () => deps.store.now());
     return { ok: true, age_s: 0 };
   } catch (thrown) {
-    return { ok: false, age_s: null, error: createRedact(deps.settings.secrets)(messageOf(thrown)) };
+    return { ok: false, age_s: null, error: createRedactor(deps.settings.secrets)(getErrorMessage(thrown)) };
   }
 }
 
 /** The store's answer; throws when there is none in time. */
-async function inTime<T>({ wait }: ReadyDeps, ask: () => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const late = wait(ANSWER_MS, over.signal).then(() => {
-    throw new Error(`no answer within ${ANSWER_MS} ms`);
+async function withTimeout<T>({ wait }: ReadyDeps, read: () => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const timeout = wait(STORE_TIMEOUT_MS, abort.signal).then(() => {
+    throw new Error(`no answer within ${STORE_TIMEOUT_MS} ms`);
   });
   // Also when nobody waits for it any more.
-  late.catch(() => {});
+  timeout.catch(() => {});
   try {
-    return await Promise.race([ask(), late]);
+    return await Promise.race([read(), timeout]);
   } finally {
-    over.abort();
+    abort.abort();
   }
 }

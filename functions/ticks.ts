@@ -1,17 +1,17 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/deps.ts";
-import { GroundcrewError, messageOf } from "../shared/errors.ts";
+import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 
 /** Runs a tick on demand, for hosts with a cron of their own; answers when the pass is over. */
-export const ticks: Route = { path: "/ticks", access: "tick", app };
+export const ticksRoute: Route = { path: "/ticks", access: "tick", app };
 
 function app({ ticks }: Pick<Deps, "ticks">): Hono {
   return new Hono().post("/:name", async (c) => {
     const name = c.req.param("name");
     if (!ticks.names.includes(name))
       throw new GroundcrewError("not_found", `There is no such tick. There are: ${ticks.names.join(", ")}.`);
-    const { ms, counts } = await ticks.now(name).catch((cause: unknown) => {
-      throw new GroundcrewError("unavailable", `The tick ${name} failed: ${messageOf(cause)}`, { cause });
+    const { ms, counts } = await ticks.runNow(name).catch((cause: unknown) => {
+      throw new GroundcrewError("unavailable", `The tick ${name} failed: ${getErrorMessage(cause)}`, { cause });
     });
     return c.json({ ...counts, name, ms });
   });

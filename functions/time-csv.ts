@@ -1,24 +1,24 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/deps.ts";
 import type { Ms } from "../shared/store/port.ts";
-import { allTimes, type KeptTimes } from "../shared/work/time.ts";
+import { type KeptTimes, readAllTimes } from "../shared/work/time/time-entries.ts";
 
 /** MONITOR-03: every time entry, for a spreadsheet; read and sent a page of the store at a time. */
-export const timeCsv: Route = { path: "/time.csv", access: "admin", app };
+export const timeCsvRoute: Route = { path: "/time.csv", access: "admin", app };
 
 const HEADER = ["agent", "project", "task", "from", "to", "seconds"];
 
 function app({ store }: Pick<Deps, "store">): Hono {
   return new Hono().get("/", async (c) => {
     const now = await store.now();
-    const pages = allTimes({ store });
+    const pages = readAllTimes({ store });
     const encoder = new TextEncoder();
     const body = new ReadableStream<Uint8Array>({
-      start: (out) => out.enqueue(encoder.encode(row(HEADER))),
+      start: (out) => out.enqueue(encoder.encode(formatRow(HEADER))),
       async pull(out) {
         const page = await pages.next();
         if (page.done) out.close();
-        else out.enqueue(encoder.encode(page.value.flatMap((times) => rowsOf(times, now)).join("")));
+        else out.enqueue(encoder.encode(page.value.flatMap((times) => formatTimes(times, now)).join("")));
       },
       cancel: async () => void (await pages.return(undefined)),
     });
@@ -30,27 +30,34 @@ function app({ store }: Pick<Deps, "store">): Hono {
 }
 
 /** A running timer has no end and counts until now; what is carried without its entries has neither. */
-function rowsOf({ task, project, entries, carried = {} }: KeptTimes, now: Ms): string[] {
+function formatTimes({ task, project, entries, carried = {} }: KeptTimes, now: Ms): string[] {
   const seconds = (ms: Ms) => String(Math.max(0, Math.round(ms / 1000)));
   return [
-    ...Object.entries(carried).map(([agent, ms]) => row([agent, project, task, "", "", seconds(ms)])),
+    ...Object.entries(carried).map(([agent, ms]) => formatRow([agent, project, task, "", "", seconds(ms)])),
     ...entries.map(({ agent, from, to }) =>
-      row([agent, project, task, iso(from), to === undefined ? "" : iso(to), seconds((to ?? now) - from)]),
+      formatRow([
+        agent,
+        project,
+        task,
+        formatTime(from),
+        to === undefined ? "" : formatTime(to),
+        seconds((to ?? now) - from),
+      ]),
     ),
   ];
 }
 
 /** One line as RFC 4180 has it. */
-function row(cells: readonly string[]): string {
-  return `${cells.map(cell).join(",")}\r\n`;
+function formatRow(cells: readonly string[]): string {
+  return `${cells.map(formatCell).join(",")}\r\n`;
 }
 
 /** A spreadsheet takes what begins like a formula for one, unless a quote mark comes first. */
-function cell(text: string): string {
+function formatCell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-function iso(at: Ms): string {
+function formatTime(at: Ms): string {
   return new Date(at).toISOString();
 }

@@ -1,15 +1,15 @@
 import type { Hono } from "hono";
 import type { Storage } from "unstorage";
-import type { Settings } from "./config.ts";
-import type { Hashing } from "./hashing.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Hashing } from "./hashing/hashing.ts";
 import type { Health } from "./health.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { PlaneClient } from "./plane/client.ts";
-import type { Leased, Ms, Queue, Settlement, Store } from "./store/port.ts";
-import type { Consumer } from "./task/events.ts";
-import type { Bot } from "./telegram/bot.ts";
-import type { Ticks } from "./ticks.ts";
+import type { LeasedJob, Ms, Queue, Settlement, Store } from "./store/port.ts";
+import type { RuleSet } from "./task/events.ts";
+import type { TelegramBot } from "./telegram/bot.ts";
+import type { TickRunner } from "./ticks.ts";
 
 /** What a runtime gives to the handlers. A handler asks for the part it touches: `Pick<Deps, "store" | "log">`. */
 export interface Deps {
@@ -17,13 +17,13 @@ export interface Deps {
   store: Store;
   plane: PlaneClient;
   /** Plane with this agent's own key, or, without one, with the key of the Concierge or of Groundcrew itself. */
-  planeOf: (agent: string) => { plane: PlaneClient; own: boolean };
+  getAgentPlane: (agent: string) => { plane: PlaneClient; usesOwnKey: boolean };
   /** Absent when Telegram is not set up: then nothing is put in its outbox. */
-  telegram?: Bot;
+  telegram?: TelegramBot;
   /** What Plane can tell again: states, labels, members. */
   cache: Storage;
   /** The rule lists of the manifest, made for these settings. */
-  consumers: readonly Consumer[];
+  ruleSets: readonly RuleSet[];
   log: Log;
   metrics: Metrics;
   /** All metrics as Prometheus text; absent where nothing scrapes. */
@@ -31,7 +31,7 @@ export interface Deps {
   /** How the last uses of Plane and Telegram went. */
   health: Health;
   /** Runs the manifest's ticks, never one twice at once. */
-  ticks: Ticks;
+  ticks: TickRunner;
   /** Signatures and ids of what comes in. */
   hashing: Hashing;
   clock: () => Ms;
@@ -42,13 +42,13 @@ export interface Deps {
   /** Aborted when the runtime stops: what would go on, a page's event stream for one, ends. */
   stopping: AbortSignal;
   /** Says that jobs may be waiting, or that one of this queue will be due in so long: they are worked soon, or then. */
-  kick: (due?: Due) => void;
+  kick: (due?: UpcomingJob) => void;
   /** Works all jobs that are due and answers how many were settled. */
   drain: () => Promise<number>;
   /** Absent where the secrets are not kept in a file of this machine. */
   bridgeTokens?: BridgeTokens;
   /** Asks for a poll within a minute because something may have been missed. Asking twice is asking once. */
-  askPoll: (reason: string) => void;
+  requestPoll: (reason: string) => void;
 }
 
 /** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do where a token cannot be replaced. */
@@ -60,19 +60,19 @@ export interface BridgeTokens {
 }
 
 /** A job that waits for its time. */
-export interface Due {
+export interface UpcomingJob {
   queue: Queue;
   after: Ms;
 }
 
 /** One queue's work: what is done with a taken job and how it is settled. A throw is a retry with a growing delay. */
-export interface Worker {
+export interface JobHandler {
   queue: Queue;
   /** The lease: longer than the work can take. */
-  ttl: Ms;
+  leaseMs: Ms;
   /** How many jobs are worked side by side. */
-  parallel: number;
-  work(deps: Deps, job: Leased): Promise<Settlement>;
+  concurrency: number;
+  handle(deps: Deps, job: LeasedJob): Promise<Settlement>;
 }
 
 /** Something that happens by the clock. One job per kind, never twice at once, also across processes. */
@@ -108,8 +108,8 @@ export interface Service {
 export interface Manifest {
   routes: readonly Route[];
   ticks: readonly Tick[];
-  workers: readonly Worker[];
+  jobHandlers: readonly JobHandler[];
   /** Only where a process lives on: a Worker has none. */
   services?: readonly Service[];
-  consumers: (settings: Settings) => Consumer[];
+  ruleSets: (settings: Settings) => RuleSet[];
 }

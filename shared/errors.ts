@@ -12,7 +12,7 @@ export type ErrorCode =
   | "unavailable"
   | "internal";
 
-const STATUS = {
+const HTTP_STATUS = {
   bad_request: 400,
   unauthorized: 401,
   forbidden: 403,
@@ -37,11 +37,11 @@ export class GroundcrewError extends Error {
   }
 
   get status() {
-    return STATUS[this.code];
+    return HTTP_STATUS[this.code];
   }
 }
 
 /** The message of whatever was thrown. */
-export function messageOf(thrown: unknown): string {
+export function getErrorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

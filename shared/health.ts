@@ -1,9 +1,10 @@
+import { omitUndefined } from "./omit-undefined.ts";
 import type { Ms } from "./store/port.ts";
 
 /** What we depend on and do not own. */
-export type Part = "plane" | "telegram";
+export type HealthComponent = "plane" | "telegram";
 
-export interface PartHealth {
+export interface ComponentHealth {
   /** How the last use went; null before the first one. */
   ok: boolean | null;
   /** Seconds since it last worked; null when it has not yet. */
@@ -14,29 +15,29 @@ export interface PartHealth {
 
 /** How the last uses of Plane and Telegram went, kept in memory. */
 export interface Health {
-  worked(part: Part): void;
-  failed(part: Part, reason: string): void;
-  of(part: Part): PartHealth;
+  recordSuccess(part: HealthComponent): void;
+  recordFailure(part: HealthComponent, reason: string): void;
+  get(part: HealthComponent): ComponentHealth;
 }
 
 /** `redact` keeps secrets out of the reasons, which are shown. */
 export function createHealth(clock: () => Ms, redact: (text: string) => string): Health {
-  const workedAt = new Map<Part, Ms>();
-  const errors = new Map<Part, string>();
+  const lastSuccess = new Map<HealthComponent, Ms>();
+  const errors = new Map<HealthComponent, string>();
   return {
-    worked(part) {
-      workedAt.set(part, clock());
+    recordSuccess(part) {
+      lastSuccess.set(part, clock());
       errors.delete(part);
     },
-    failed(part, reason) {
+    recordFailure(part, reason) {
       errors.set(part, redact(reason));
     },
-    of(part) {
-      const at = workedAt.get(part);
+    get(part) {
+      const at = lastSuccess.get(part);
       const error = errors.get(part);
       const ok = error !== undefined ? false : at === undefined ? null : true;
       const age_s = at === undefined ? null : Math.max(0, Math.round((clock() - at) / 1000));
-      return { ok, age_s, ...(error !== undefined && { error }) };
+      return { ok, age_s, ...omitUndefined({ error }) };
     },
   };
 }

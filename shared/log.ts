@@ -1,4 +1,4 @@
-import { createRedact } from "./redact.ts";
+import { createRedactor } from "./redact.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LEVELS)[number];
@@ -30,28 +30,28 @@ interface LogOptions {
  */
 export function createLog(options: LogOptions): Log {
   const { write, clock } = options;
-  const least = LEVELS.indexOf(options.level);
-  const timeOf = isoTimes();
-  const redact = createRedact((options.secrets ?? []).map((secret) => JSON.stringify(secret).slice(1, -1)));
+  const minLevel = LEVELS.indexOf(options.level);
+  const formatTime = createTimeFormatter();
+  const redact = createRedactor((options.secrets ?? []).map((secret) => JSON.stringify(secret).slice(1, -1)));
 
-  function make(bound: LogFields): Log {
-    const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
-      if (LEVELS.indexOf(level) < least) return;
-      write(redact(JSON.stringify({ time: timeOf(clock()), level, message, ...bound, ...fields })));
+  function bindFields(bound: LogFields): Log {
+    const createWriter = (level: LogLevel) => (message: string, fields?: LogFields) => {
+      if (LEVELS.indexOf(level) < minLevel) return;
+      write(redact(JSON.stringify({ time: formatTime(clock()), level, message, ...bound, ...fields })));
     };
     return {
-      debug: at("debug"),
-      info: at("info"),
-      warn: at("warn"),
-      error: at("error"),
-      with: (fields) => make({ ...bound, ...fields }),
+      debug: createWriter("debug"),
+      info: createWriter("info"),
+      warn: createWriter("warn"),
+      error: createWriter("error"),
+      with: (fields) => bindFields({ ...bound, ...fields }),
     };
   }
-  return make({});
+  return bindFields({});
 }
 
 /** ISO 8601 of a time; lines of the same millisecond, of which a busy runtime writes many, share the text. */
-function isoTimes(): (ms: number) => string {
+function createTimeFormatter(): (ms: number) => string {
   let last = Number.NaN;
   let text = "";
   return (ms) => {

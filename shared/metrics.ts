@@ -9,7 +9,7 @@ export interface Metrics {
 export type CounterName = keyof typeof COUNTERS;
 export type HistogramName = keyof typeof HISTOGRAMS;
 
-interface Described {
+interface MetricDefinition {
   help: string;
   labels: readonly string[];
 }
@@ -25,14 +25,14 @@ export const COUNTERS = {
   groundcrew_wakes_total: { help: "Wakes posted to agents, by outcome.", labels: ["agent", "outcome"] },
   groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
   groundcrew_agent_calls_total: { help: "Calls of agents' tools by outcome.", labels: ["tool", "outcome"] },
-} as const satisfies Record<string, Described>;
+} as const satisfies Record<string, MetricDefinition>;
 
 export const HISTOGRAMS = {
   plane_api_request_duration_seconds: { help: "Time of a request to Plane.", labels: ["method", "endpoint"] },
   groundcrew_request_duration_seconds: { help: "Time of a request to Groundcrew.", labels: ["method", "route"] },
   groundcrew_agent_call_duration_seconds: { help: "Time of a call of an agent's tool.", labels: ["tool"] },
   groundcrew_tick_duration_seconds: { help: "Time of a tick.", labels: ["tick"] },
-} as const satisfies Record<string, Described>;
+} as const satisfies Record<string, MetricDefinition>;
 
 /** Keeps nothing: for tests and for hosts without a scrape. */
 export const noMetrics: Metrics = { count() {}, observe() {} };

@@ -1,13 +1,13 @@
-import type { Deps, Worker } from "./deps.ts";
-import { messageOf } from "./errors.ts";
+import type { Deps, JobHandler } from "./deps.ts";
+import { getErrorMessage } from "./errors.ts";
 import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "./plane/errors.ts";
-import type { Leased, Ms, Queue, Settlement } from "./store/port.ts";
+import type { LeasedJob, Ms, Queue, Settlement } from "./store/port.ts";
 
 /** Delays before a failed job is tried again; the last one repeats. */
-const RETRY_MS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 300_000];
+const RETRY_DELAYS_MS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 300_000];
 
 /** A job that fails so often for a reason that does not pass is set aside. */
-const TRIES = 10;
+const MAX_FAILURES = 10;
 
 /** Works the queues, each for itself, so that a slow one keeps none of the others waiting. */
 export interface Pump {
@@ -17,16 +17,16 @@ export interface Pump {
   drain(): Promise<number>;
 }
 
-export function createPump(deps: Deps, workers: readonly Worker[]): Pump {
-  const takers = workers.map((worker) => createTaker(deps, worker));
+export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
+  const runners = handlers.map((handler) => createQueueRunner(deps, handler));
   return {
     kick(queue) {
-      for (const [i, taker] of takers.entries()) if (!queue || workers[i]?.queue === queue) void taker();
+      for (const [i, runQueue] of runners.entries()) if (!queue || handlers[i]?.queue === queue) void runQueue();
     },
     async drain() {
       let settled = 0;
       for (;;) {
-        const round = (await Promise.all(takers.map((taker) => taker()))).reduce((sum, n) => sum + n, 0);
+        const round = (await Promise.all(runners.map((runQueue) => runQueue()))).reduce((sum, n) => sum + n, 0);
         if (round === 0) return settled;
         settled += round;
       }
@@ -39,15 +39,15 @@ export function createPump(deps: Deps, workers: readonly Worker[]): Pump {
  * one is over. Called while it looks, it looks once more. Resolves, with the number of jobs settled, when no job is
  * due or at work.
  */
-function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
-  const { queue, ttl, parallel } = worker;
+function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<number> {
+  const { queue, leaseMs: ttl, concurrency: parallel } = handler;
   let idle: PromiseWithResolvers<number> | undefined;
   let settled = 0;
   let working = 0;
   let looking = false;
   let again = false;
 
-  async function look() {
+  async function takeDueJobs() {
     again = true;
     if (looking) return;
     looking = true;
@@ -56,10 +56,10 @@ function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
         again = false;
         const jobs = await deps.store.take(queue, ttl, parallel - working);
         const takenAt = deps.clock();
-        for (const job of jobs) void work(job, takenAt);
+        for (const job of jobs) void runJob(job, takenAt);
       }
     } catch (thrown) {
-      stopped(thrown);
+      logQueueError(thrown);
     }
     looking = false;
     if (working > 0) return;
@@ -69,71 +69,72 @@ function createTaker(deps: Deps, worker: Worker): () => Promise<number> {
     settled = 0;
   }
 
-  async function work(job: Leased, takenAt: Ms) {
+  async function runJob(job: LeasedJob, takenAt: Ms) {
     working += 1;
     try {
-      const how = await workOne(deps, worker, job);
+      const settlement = await handleJob(deps, handler, job);
       // The store's time when it was taken, and what has passed since by our clock.
-      if ("retryAt" in how) deps.kick({ queue, after: how.retryAt - (job.until - ttl) - (deps.clock() - takenAt) });
+      if ("retryAt" in settlement)
+        deps.kick({ queue, after: settlement.retryAt - (job.until - ttl) - (deps.clock() - takenAt) });
       settled += 1;
     } catch (thrown) {
-      stopped(thrown);
+      logQueueError(thrown);
     }
     working -= 1;
-    void look();
+    void takeDueJobs();
   }
 
-  function stopped(thrown: unknown) {
-    deps.log.error("queue stopped", { queue, error: messageOf(thrown) });
+  function logQueueError(thrown: unknown) {
+    deps.log.error("queue stopped", { queue, error: getErrorMessage(thrown) });
   }
 
   return () => {
     idle ??= Promise.withResolvers<number>();
     const { promise } = idle;
-    void look();
+    void takeDueJobs();
     return promise;
   };
 }
 
-async function workOne(deps: Deps, worker: Worker, job: Leased): Promise<Settlement> {
-  let how: Settlement;
+async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promise<Settlement> {
+  let settlement: Settlement;
   try {
-    how = await worker.work(deps, job);
+    settlement = await handler.handle(deps, job);
   } catch (thrown) {
-    how = await afterFailure(deps, job, thrown);
+    settlement = await settleFailure(deps, job, thrown);
     // A job that only waits for its turn at Plane is no trouble.
     deps.log[thrown instanceof PlaneRateLimitedError ? "debug" : "warn"]("job failed", {
       queue: job.queue,
       job: job.id,
       tries: job.tries,
-      error: messageOf(thrown),
-      ...told(how),
+      error: getErrorMessage(thrown),
+      ...toLogFields(settlement),
     });
   }
-  const outcome = "done" in how ? "done" : "dead" in how ? "dead" : "retry";
+  const outcome = "done" in settlement ? "done" : "dead" in settlement ? "dead" : "retry";
   deps.metrics.count("groundcrew_jobs_total", { queue: job.queue, outcome });
-  if ("dead" in how) deps.log.error("job set aside", { queue: job.queue, job: job.id, reason: how.dead });
-  if (!(await deps.store.settle(job, how))) deps.log.warn("lease lost", { queue: job.queue, job: job.id });
-  return how;
+  if ("dead" in settlement) deps.log.error("job set aside", { queue: job.queue, job: job.id, reason: settlement.dead });
+  if (!(await deps.store.settle(job, settlement))) deps.log.warn("lease lost", { queue: job.queue, job: job.id });
+  return settlement;
 }
 
-async function afterFailure(deps: Deps, job: Leased, thrown: unknown): Promise<Settlement> {
-  const failed = !isPassing(thrown);
-  if (failed && job.failures + 1 >= TRIES) return { dead: messageOf(thrown) };
-  const delay = waitOf(thrown) ?? RETRY_MS[Math.min(job.tries, RETRY_MS.length) - 1] ?? 1_000;
-  return { retryAt: (await deps.store.now()) + delay, failed };
+async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promise<Settlement> {
+  const isPermanent = !isTransient(thrown);
+  if (isPermanent && job.failures + 1 >= MAX_FAILURES) return { dead: getErrorMessage(thrown) };
+  const delay = getRetryAfter(thrown) ?? RETRY_DELAYS_MS[Math.min(job.tries, RETRY_DELAYS_MS.length) - 1] ?? 1_000;
+  return { retryAt: (await deps.store.now()) + delay, failed: isPermanent };
 }
 
 /** Reasons that pass, or that a person must mend: such a job waits and is never given up. */
-function isPassing(thrown: unknown): boolean {
+function isTransient(thrown: unknown): boolean {
   return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
 }
 
-function waitOf(thrown: unknown): Ms | undefined {
+function getRetryAfter(thrown: unknown): Ms | undefined {
   const limited = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
   return limited ? thrown.retryAfter : undefined;
 }
 
-function told(how: Settlement): Record<string, string> {
-  return "retryAt" in how ? { retryAt: new Date(how.retryAt).toISOString() } : {};
+function toLogFields(settlement: Settlement): Record<string, string> {
+  return "retryAt" in settlement ? { retryAt: new Date(settlement.retryAt).toISOString() } : {};
 }

@@ -1,6 +1,6 @@
 import type { Deps, Tick } from "./deps.ts";
-import { messageOf } from "./errors.ts";
-import type { Key, Ms } from "./store/port.ts";
+import { getErrorMessage } from "./errors.ts";
+import type { Ms, StoreKey } from "./store/port.ts";
 
 /** A pass that is over. */
 export interface TickReport {
@@ -10,16 +10,16 @@ export interface TickReport {
 }
 
 /** Runs ticks, never one of a kind twice at once, neither here nor in another process on the same store. */
-export interface Ticks {
+export interface TickRunner {
   names: readonly string[];
   /** By the clock: undefined when another process is at it, which is as good. */
-  due(name: string): Promise<TickReport | undefined>;
+  runIfDue(name: string): Promise<TickReport | undefined>;
   /** On demand: when one is running, here or elsewhere, waits for it and answers with its report. */
-  now(name: string): Promise<TickReport>;
+  runNow(name: string): Promise<TickReport>;
   /** A pass that begins after this call: what happened before it is seen. */
-  fresh(name: string): Promise<TickReport>;
+  runFresh(name: string): Promise<TickReport>;
   /** Resolves when no tick is running here. */
-  idle(): Promise<void>;
+  waitUntilIdle(): Promise<void>;
 }
 
 /**
@@ -28,99 +28,107 @@ export interface Ticks {
  */
 const LEASE_MS = 20_000;
 /** How often another process's tick is looked at while waiting for its end. */
-const LOOK_MS = 250;
+const LEASE_CHECK_MS = 250;
 /** How long a report is kept for those who waited elsewhere. */
-const REPORT_MS = 86_400_000;
+const REPORT_RETENTION_MS = 86_400_000;
 
-type Report = Omit<TickReport, "name">;
-type How = "due" | "now" | "fresh";
+type StoredReport = Omit<TickReport, "name">;
+type TickTrigger = "due" | "now" | "fresh";
 
-export function createTicks(ticks: readonly Tick[], deps: () => Deps): Ticks {
+export function createTickRunner(ticks: readonly Tick[], deps: () => Deps): TickRunner {
   const running = new Map<string, Promise<TickReport | undefined>>();
 
-  async function run(name: string, how: How): Promise<TickReport | undefined> {
+  async function run(name: string, trigger: TickTrigger): Promise<TickReport | undefined> {
     const tick = ticks.find((one) => one.name === name);
     if (!tick) throw new RangeError(`There is no tick "${name}"`);
     for (let shared = running.get(name); shared; shared = running.get(name)) {
-      if (how === "due") return shared;
-      if (how === "fresh") await shared.catch(() => undefined);
+      if (trigger === "due") return shared;
+      if (trigger === "fresh") await shared.catch(() => undefined);
       else {
         const report = await shared;
         if (report) return report;
       }
     }
-    const started = (tick.sideBySide ? work(tick, deps()) : runAlone(tick, deps(), how)).finally(() => {
+    const started = (tick.sideBySide ? runTick(tick, deps()) : runWithLease(tick, deps(), trigger)).finally(() => {
       running.delete(name);
     });
     running.set(name, started);
     return started;
   }
 
-  async function certain(name: string, how: "now" | "fresh"): Promise<TickReport> {
+  async function runUntilReport(name: string, trigger: "now" | "fresh"): Promise<TickReport> {
     for (;;) {
-      const report = await run(name, how);
+      const report = await run(name, trigger);
       if (report) return report;
     }
   }
 
   return {
     names: ticks.map((tick) => tick.name),
-    due: (name) => run(name, "due"),
-    now: (name) => certain(name, "now"),
-    fresh: (name) => certain(name, "fresh"),
-    async idle() {
+    runIfDue: (name) => run(name, "due"),
+    runNow: (name) => runUntilReport(name, "now"),
+    runFresh: (name) => runUntilReport(name, "fresh"),
+    async waitUntilIdle() {
       while (running.size > 0) await Promise.allSettled(running.values());
     },
   };
 }
 
 /** Runs under a lease. Undefined only for `due`, when the lease is held elsewhere. */
-async function runAlone(tick: Tick, deps: Deps, how: How): Promise<TickReport | undefined> {
+async function runWithLease(tick: Tick, deps: Deps, trigger: TickTrigger): Promise<TickReport | undefined> {
   const { store } = deps;
   const key = `tick:${tick.name}`;
   const owner = deps.newId();
-  const readReport = async () => (await store.read<Report>([reportKey(tick)]))[0];
-  const before = how === "now" ? await readReport() : undefined;
-  for (let waited = false; ; waited = true) {
+  const readReport = async () => (await store.read<StoredReport>([reportKey(tick)]))[0];
+  const previousReport = trigger === "now" ? await readReport() : undefined;
+  for (let hasWaited = false; ; hasWaited = true) {
     const lease = await store.lease(key, owner, LEASE_MS);
     if ("fence" in lease) {
-      const theirs = how === "now" && waited ? await readReport() : undefined;
-      if (theirs && theirs.rev !== before?.rev) {
+      const otherReport = trigger === "now" && hasWaited ? await readReport() : undefined;
+      if (otherReport && otherReport.rev !== previousReport?.rev) {
         await store.release(key, lease.fence);
-        return { name: tick.name, ...theirs.value };
+        return { name: tick.name, ...otherReport.value };
       }
-      return holding(tick, deps, { key, owner, fence: lease.fence });
+      return runHoldingLease(tick, deps, { key, owner, fence: lease.fence });
     }
-    if (how === "due") {
+    if (trigger === "due") {
       deps.metrics.count("groundcrew_ticks_total", { tick: tick.name, outcome: "elsewhere" });
       return undefined;
     }
-    await deps.wait(LOOK_MS);
+    await deps.wait(LEASE_CHECK_MS);
   }
 }
 
-async function holding(tick: Tick, deps: Deps, lease: { key: Key; owner: string; fence: number }): Promise<TickReport> {
+async function runHoldingLease(
+  tick: Tick,
+  deps: Deps,
+  lease: { key: StoreKey; owner: string; fence: number },
+): Promise<TickReport> {
   const { key, owner, fence } = lease;
-  const over = new AbortController();
-  const renewing = renew(deps, tick, { key, owner, signal: over.signal });
+  const done = new AbortController();
+  const renewal = renewLease(deps, tick, { key, owner, signal: done.signal });
   try {
-    const report = await work(tick, deps);
+    const report = await runTick(tick, deps);
     const { ms, counts } = report;
-    const put = [{ key: reportKey(tick), value: { ms, counts }, expires: REPORT_MS }];
-    await quietly(deps, tick, () => deps.store.commit({ fence: [key, fence], put }));
+    const put = [{ key: reportKey(tick), value: { ms, counts }, expires: REPORT_RETENTION_MS }];
+    await ignoreLeaseErrors(deps, tick, () => deps.store.commit({ fence: [key, fence], put }));
     return report;
   } finally {
-    over.abort();
-    await renewing;
-    await quietly(deps, tick, () => deps.store.release(key, fence));
+    done.abort();
+    await renewal;
+    await ignoreLeaseErrors(deps, tick, () => deps.store.release(key, fence));
   }
 }
 
-async function renew(deps: Deps, tick: Tick, { key, owner, signal }: { key: Key; owner: string; signal: AbortSignal }) {
+async function renewLease(
+  deps: Deps,
+  tick: Tick,
+  { key, owner, signal }: { key: StoreKey; owner: string; signal: AbortSignal },
+) {
   for (;;) {
     await deps.wait(LEASE_MS / 3, signal);
     if (signal.aborted) return;
-    await quietly(deps, tick, async () => {
+    await ignoreLeaseErrors(deps, tick, async () => {
       const lease = await deps.store.lease(key, owner, LEASE_MS);
       if (!("fence" in lease)) throw new Error("another process took the lease over");
     });
@@ -128,7 +136,7 @@ async function renew(deps: Deps, tick: Tick, { key, owner, signal }: { key: Key;
 }
 
 /** The work itself, with its log line and its metrics. */
-async function work(tick: Tick, deps: Deps): Promise<TickReport> {
+async function runTick(tick: Tick, deps: Deps): Promise<TickReport> {
   const { log, metrics, clock } = deps;
   const startedAt = clock();
   let outcome = "error";
@@ -140,7 +148,7 @@ async function work(tick: Tick, deps: Deps): Promise<TickReport> {
     log[idle ? "debug" : "info"]("tick", { tick: tick.name, ms, ...counts });
     return { name: tick.name, ms, counts };
   } catch (thrown) {
-    log.error("tick failed", { tick: tick.name, ms: clock() - startedAt, error: messageOf(thrown) });
+    log.error("tick failed", { tick: tick.name, ms: clock() - startedAt, error: getErrorMessage(thrown) });
     throw thrown;
   } finally {
     metrics.count("groundcrew_ticks_total", { tick: tick.name, outcome });
@@ -149,14 +157,14 @@ async function work(tick: Tick, deps: Deps): Promise<TickReport> {
 }
 
 /** A lease that cannot be told of ends by itself, so a finished tick does not fail for it. */
-async function quietly(deps: Deps, tick: Tick, act: () => Promise<unknown>): Promise<void> {
+async function ignoreLeaseErrors(deps: Deps, tick: Tick, act: () => Promise<unknown>): Promise<void> {
   try {
     await act();
   } catch (thrown) {
-    deps.log.warn("tick lease", { tick: tick.name, error: messageOf(thrown) });
+    deps.log.warn("tick lease", { tick: tick.name, error: getErrorMessage(thrown) });
   }
 }
 
-function reportKey(tick: Tick): Key {
+function reportKey(tick: Tick): StoreKey {
   return `tick-report:${tick.name}`;
 }

@@ -16,12 +16,16 @@ const REFUSED: [string, string, string][] = [
   ["shared", 'export { join } from "node:path";', "noRestrictedImports"],
   ["shared", 'export const fs = await import("node:fs");', "noRestrictedImports"],
   ["shared", 'import "ioredis";', "noRestrictedImports"],
-  ["shared", 'import type { Runtime } from "../runtime/node.ts";\nexport type Kept = Runtime;', "noRestrictedImports"],
+  [
+    "shared",
+    'import type { Runtime } from "../runtime/start-runtime.ts";\nexport type Kept = Runtime;',
+    "noRestrictedImports",
+  ],
   ["shared/task", 'import "../config.ts";', "noRestrictedImports"],
   ["shared/task", 'import "zod";', "noRestrictedImports"],
   ["functions", 'import "./health.ts";', "noRestrictedImports"],
   ["functions", 'import "./poll/jobs.ts";', "noRestrictedImports"],
-  ["functions", 'import "../runtime/node.ts";', "noRestrictedImports"],
+  ["functions", 'import "../runtime/start-runtime.ts";', "noRestrictedImports"],
   ["functions", 'import "node:fs";', "noRestrictedImports"],
   ["functions/poll", 'import "../telegram/send.ts";', "noRestrictedImports"],
   ["functions/poll", 'import "../health.ts";', "noRestrictedImports"],
@@ -41,43 +45,43 @@ const ALLOWED: [string, string][] = [
   ["shared/observe", 'import "../task/diff.ts";'],
   ["shared", 'import "zod";'],
   ["shared/task", 'import "./snapshot.ts";'],
-  ["functions", 'import "../shared/config.ts";'],
+  ["functions", 'import "../shared/config/settings.ts";'],
   ["functions/poll", 'import "../../shared/config.ts";'],
   ["functions/poll", 'import "./jobs.ts";'],
   ["functions/telegram/locales", 'import "../text.ts";'],
   ["functions/telegram/locales", 'import "../../../shared/config.ts";'],
-  ["runtime", 'import "../functions/index.ts";\nimport "../shared/config.ts";\nimport "node:fs";'],
+  ["runtime", 'import "../functions/index.ts";\nimport "../shared/config/settings.ts";\nimport "node:fs";'],
   ["runtime/stores", 'import "../../shared/store/port.ts";\nimport "ioredis";\nexport const env = process.env;'],
-  ["demo", 'import "../runtime/node.ts";\nimport "../functions/index.ts";\nimport "node:fs";'],
+  ["demo", 'import "../runtime/start-runtime.ts";\nimport "../functions/index.ts";\nimport "node:fs";'],
   ["test/shared", 'import "../../demo/start.ts";\nimport "../../shared/config.ts";'],
-  ["bench", 'import "../test/redis.ts";'],
+  ["bench", 'import "./support/redis-server.ts";'],
 ];
 
-const reported = z.object({
+const reportSchema = z.object({
   diagnostics: z.array(z.object({ category: z.string(), location: z.looseObject({ path: z.unknown() }) })),
 });
 
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-rules-"));
 const rules = new Map<string, string[]>();
 
-function place(room: string, name: string): string {
+function toFilePath(room: string, name: string): string {
   return `${room}/${name}.ts`;
 }
 
-function write(path: string, text: string) {
+function writeSource(path: string, text: string) {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), `${text}\n`);
 }
 
 beforeAll(async () => {
   copyFileSync("biome.json", join(folder, "biome.json"));
-  for (const [i, [room, code]] of REFUSED.entries()) write(place(room, `refused-${i}`), code);
-  for (const [i, [room, code]] of ALLOWED.entries()) write(place(room, `allowed-${i}`), code);
+  for (const [i, [room, code]] of REFUSED.entries()) writeSource(toFilePath(room, `refused-${i}`), code);
+  for (const [i, [room, code]] of ALLOWED.entries()) writeSource(toFilePath(room, `allowed-${i}`), code);
   const biome = resolve("node_modules/.bin/biome");
   const told = await new Promise<string>((done) => {
     execFile(biome, ["lint", "--reporter=json", "--max-diagnostics=none"], { cwd: folder }, (_, out) => done(out));
   });
-  for (const { category, location } of reported.parse(JSON.parse(told)).diagnostics) {
+  for (const { category, location } of reportSchema.parse(JSON.parse(told)).diagnostics) {
     const path = JSON.stringify(location.path);
     const name = /(refused|allowed)-\d+/.exec(path)?.[0] ?? path;
     rules.set(name, [...(rules.get(name) ?? []), category.split("/").at(-1) ?? category]);

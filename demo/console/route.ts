@@ -1,33 +1,33 @@
 import { Hono } from "hono";
 import type { Route } from "../../shared/deps.ts";
-import { GroundcrewError, messageOf } from "../../shared/errors.ts";
-import { createBodyReader } from "../../shared/http/body.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { CONSOLE_SCRIPT } from "./script.ts";
 import { CONSOLE_STYLE } from "./style.ts";
 
 /** The console's own address: there only while the demo runs. What is asked of it is done in the parent process. */
-export function consoleRoute(ask: (name: string, input: unknown) => Promise<unknown>): Route {
+export function createConsoleRoute(runAction: (name: string, input: unknown) => Promise<unknown>): Route {
   const readBody = createBodyReader(16_384);
-  const served = (text: string, type: string) => () =>
+  const createFileHandler = (text: string, type: string) => () =>
     new Response(text, { headers: { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-cache" } });
 
-  function app() {
+  function createApp() {
     return new Hono()
-      .get("/console.js", served(CONSOLE_SCRIPT, "text/javascript"))
-      .get("/console.css", served(CONSOLE_STYLE, "text/css"))
-      .get("/state", async (c) => c.json(await ask("state", {})))
+      .get("/console.js", createFileHandler(CONSOLE_SCRIPT, "text/javascript"))
+      .get("/console.css", createFileHandler(CONSOLE_STYLE, "text/css"))
+      .get("/state", async (c) => c.json(await runAction("state", {})))
       .post("/:act", async (c) => {
-        const input = parsed(await readBody(c.req.raw));
-        const answer = await ask(c.req.param("act"), input).catch((cause: unknown) => {
-          throw new GroundcrewError("bad_request", messageOf(cause), { cause });
+        const input = parseBody(await readBody(c.req.raw));
+        const answer = await runAction(c.req.param("act"), input).catch((cause: unknown) => {
+          throw new GroundcrewError("bad_request", getErrorMessage(cause), { cause });
         });
         return c.json(answer);
       });
   }
-  return { path: "/demo", access: "page", app };
+  return { path: "/demo", access: "page", app: createApp };
 }
 
-function parsed(body: Uint8Array): unknown {
+function parseBody(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(body) || "{}");
   } catch {

@@ -1,8 +1,8 @@
+import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import type { Stage } from "../scenes.ts";
-import type { ShownMessage } from "../telegram/chats.ts";
 
 /** Lost and doubled by the ledgers of Plane and Telegram alone; Groundcrew itself is not asked. */
-export interface TallyRead {
+export interface TallyResult {
   /** How often a task was completed in Plane since the beginning. */
   completed: number;
   /** Those the chat shows. */
@@ -17,58 +17,61 @@ export interface TallyRead {
 
 export interface Tally {
   /** Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it either. */
-  look(): void;
-  read(): TallyRead;
+  recordCompletions(): void;
+  readTally(): TallyResult;
 }
 
-const MARK = "(may be a repeat)";
-const LINE = /^✅ (?:Completed: |[\d,]+ tasks? completed in [^:]*: )(.*)$/;
-const KEY = /\b[A-Z][A-Z0-9]*-\d+\b/g;
+const REPEAT_MARK = "(may be a repeat)";
+const COMPLETED_LINE = /^✅ (?:Completed: |[\d,]+ tasks? completed in [^:]*: )(.*)$/;
+const TASK_KEY = /\b[A-Z][A-Z0-9]*-\d+\b/g;
 
-export function createTally(stage: Pick<Stage, "plane" | "projects">, messages: () => readonly ShownMessage[]): Tally {
+export function createTally(
+  stage: Pick<Stage, "plane" | "projects">,
+  messages: () => readonly SimulatedMessage[],
+): Tally {
   const { plane, projects } = stage;
   const completed = new Map<string, number>();
-  const was = new Map<string, boolean>();
+  const wasDone = new Map<string, boolean>();
 
-  function look() {
+  function recordCompletions() {
     for (const project of projects) {
       const done = new Set(plane.states(project).flatMap((state) => (state.group === "completed" ? [state.id] : [])));
       for (const item of plane.items(project)) {
-        const is = done.has(item.state);
+        const isDone = done.has(item.state);
         const key = `${project.identifier}-${item.sequence_id}`;
         // What was done before the first look is known and silent.
-        if (is && was.get(item.id) === false) completed.set(key, (completed.get(key) ?? 0) + 1);
-        was.set(item.id, is);
+        if (isDone && wasDone.get(item.id) === false) completed.set(key, (completed.get(key) ?? 0) + 1);
+        wasDone.set(item.id, isDone);
       }
     }
   }
 
-  function read(): TallyRead {
-    const told = new Map<string, number>();
-    let marked = 0;
+  function readTally(): TallyResult {
+    const shownCounts = new Map<string, number>();
+    let markedCount = 0;
     for (const { text } of messages()) {
-      const repeat = text.includes(MARK);
-      if (repeat) marked += 1;
-      for (const key of text.split("\n").flatMap(keysIn)) {
+      const isRepeat = text.includes(REPEAT_MARK);
+      if (isRepeat) markedCount += 1;
+      for (const key of text.split("\n").flatMap(findKeys)) {
         // A repeat counts only for what no other message shows.
-        if (!repeat || !told.has(key)) told.set(key, (told.get(key) ?? 0) + 1);
+        if (!isRepeat || !shownCounts.has(key)) shownCounts.set(key, (shownCounts.get(key) ?? 0) + 1);
       }
     }
-    const times = [...completed];
+    const completedCounts = [...completed];
     return {
-      completed: times.reduce((sum, [, n]) => sum + n, 0),
-      told: times.reduce((sum, [key, n]) => sum + Math.min(n, told.get(key) ?? 0), 0),
-      missing: times.filter(([key, n]) => (told.get(key) ?? 0) < n).map(([key]) => key),
-      doubled: [...told].filter(([key, n]) => n > (completed.get(key) ?? 0)).map(([key]) => key),
-      marked,
+      completed: completedCounts.reduce((sum, [, n]) => sum + n, 0),
+      told: completedCounts.reduce((sum, [key, n]) => sum + Math.min(n, shownCounts.get(key) ?? 0), 0),
+      missing: completedCounts.filter(([key, n]) => (shownCounts.get(key) ?? 0) < n).map(([key]) => key),
+      doubled: [...shownCounts].filter(([key, n]) => n > (completed.get(key) ?? 0)).map(([key]) => key),
+      marked: markedCount,
     };
   }
-  return { look, read };
+  return { recordCompletions, readTally };
 }
 
 /** One line names one task with its title, or several by their keys alone. */
-function keysIn(line: string): string[] {
-  const [, subjects = ""] = LINE.exec(line) ?? [];
-  const keys = subjects.match(KEY) ?? [];
+function findKeys(line: string): string[] {
+  const [, subjects = ""] = COMPLETED_LINE.exec(line) ?? [];
+  const keys = subjects.match(TASK_KEY) ?? [];
   return line.startsWith("✅ Completed") ? keys.slice(0, 1) : keys;
 }

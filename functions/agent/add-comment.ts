@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-05: what an agent says on a task. */
-export const addComment = tool({
+export const addCommentTool = defineTool({
   name: "add_comment",
   description: "Comment on your task in Markdown; a critical one reaches the human at once.",
   allow: "agent",
@@ -15,5 +15,5 @@ export const addComment = tool({
     critical: z.boolean().optional(),
   }),
   output: z.object({ task: z.string(), comment: z.string(), url: z.string() }),
-  run: ({ work }, { task, ...given }) => work.comment(task, given),
+  run: ({ work }, { task, ...comment }) => work.comment(task, comment),
 });

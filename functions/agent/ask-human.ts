@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { defineTool } from "./tool.ts";
 
 /** A question to the human, with buttons for choices; the answer comes as a comment. */
-export const askHuman = tool({
+export const askHumanTool = defineTool({
   name: "ask_human",
   description: "Ask the human about your task; the answer becomes a comment and wakes you.",
   allow: "agent",
@@ -19,11 +20,13 @@ export const askHuman = tool({
     status: z.enum(["open", "answered"]),
     answer: z.string().optional(),
   }),
-  async run({ work }, { task, ...given }) {
-    const { key, id, answer } = await work.ask(task, given);
+  async run({ work }, { task, ...question }) {
+    const { key, id, answer } = await work.ask(task, question);
     return {
-      ...{ task: key, question: id, status: answer ? ("answered" as const) : ("open" as const) },
-      ...(answer && { answer: answer.text }),
+      task: key,
+      question: id,
+      status: answer ? ("answered" as const) : ("open" as const),
+      ...omitUndefined({ answer: answer?.text }),
     };
   },
 });

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { iso } from "../../shared/work/refusals.ts";
-import { tool } from "./tool.ts";
+import { formatIsoTime } from "../../shared/work/claims/claim-refusals.ts";
+import { defineTool } from "./tool.ts";
 
 /** The right to work on a task, for one agent at a time; starting a task claims it, too. */
-export const claimTask = tool({
+export const claimTaskTool = defineTool({
   name: "claim_task",
   description: "Claim one of your tasks, so that nobody else works on it; any call about it renews the claim.",
   allow: "agent",
@@ -17,6 +17,6 @@ export const claimTask = tool({
   }),
   async run({ work }, { task }) {
     const { key, since, until } = await work.claim(task);
-    return { task: key, since: iso(since), until: iso(until) };
+    return { task: key, since: formatIsoTime(since), until: formatIsoTime(until) };
   },
 });

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-08: an empty project in which the crew can work. */
-export const createProject = tool({
+export const createProjectTool = defineTool({
   name: "create_project",
   description: "Make a project with its states and all agents as members; the same call again is the same project.",
   allow: "concierge",
@@ -18,8 +18,8 @@ export const createProject = tool({
     identifier: z.string(),
     name: z.string(),
   }),
-  async run({ work }, given) {
-    const { id, identifier, name } = await work.createProject(given);
+  async run({ work }, newProject) {
+    const { id, identifier, name } = await work.createProject(newProject);
     return { id, identifier, name };
   },
 });

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { PRIORITIES } from "../../shared/task/snapshot.ts";
-import { taskAnswer } from "./task-answer.ts";
-import { tool } from "./tool.ts";
+import { taskAnswerSchema } from "./task-answer-schema.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-08: one more task. */
-export const createTask = tool({
+export const createTaskTool = defineTool({
   name: "create_task",
   description: "Make one task in a project; the same call again is the same task.",
   allow: "concierge",
@@ -18,6 +18,6 @@ export const createTask = tool({
     due_date: z.string().optional().describe("YYYY-MM-DD"),
     blocked_by: z.array(z.string()).optional().describe("keys"),
   }),
-  output: taskAnswer,
-  run: ({ work }, given) => work.create(given),
+  output: taskAnswerSchema,
+  run: ({ work }, newTask) => work.create(newTask),
 });

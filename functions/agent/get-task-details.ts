@@ -1,22 +1,22 @@
 import { z } from "zod";
-import { taskAnswer } from "./task-answer.ts";
-import { tool } from "./tool.ts";
+import { taskAnswerSchema } from "./task-answer-schema.ts";
+import { defineTool } from "./tool.ts";
 
 /** The latest of a list, and how many before them were left out. */
-function latest<S extends z.ZodRawShape>(shape: S) {
+function createLatestSchema<S extends z.ZodRawShape>(shape: S) {
   return z.object({ latest: z.array(z.object(shape)), left_out: z.number().optional() });
 }
 
 const text = z.string();
 
 /** OPENCLAW-03: everything about one task. */
-export const getTaskDetails = tool({
+export const getTaskDetailsTool = defineTool({
   name: "get_task_details",
   description: "A task's full text, what is needed to finish it, comments, history, attachments, times and its holder.",
   allow: "agent",
   hints: { readOnly: true, idempotent: true },
   input: z.object({ task: z.string() }),
-  output: taskAnswer.extend({
+  output: taskAnswerSchema.extend({
     text,
     claim: z.object({ agent: text, since: text, until: text }).optional(),
     agent: z.object({
@@ -38,11 +38,11 @@ export const getTaskDetails = tool({
       tests: z.boolean(),
       others: z.array(text),
     }),
-    questions: latest({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
-    comments: latest({ at: text, by: text, text }),
-    history: latest({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
-    attachments: latest({ at: text, name: text, type: text, size: z.number() }),
-    time: latest({ agent: text, from: text, to: text.optional() }).extend({
+    questions: createLatestSchema({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
+    comments: createLatestSchema({ at: text, by: text, text }),
+    history: createLatestSchema({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
+    attachments: createLatestSchema({ at: text, name: text, type: text, size: z.number() }),
+    time: createLatestSchema({ agent: text, from: text, to: text.optional() }).extend({
       totals_s: z.record(z.string(), z.number()),
     }),
   }),

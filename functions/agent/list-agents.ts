@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-08: who there is to do the work. */
-export const listAgents = tool({
+export const listAgentsTool = defineTool({
   name: "list_agents",
   description: "All agents: what they are good at, what they have to do, how fast and sure they were.",
   allow: "concierge",

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { taskAnswer } from "./task-answer.ts";
-import { tool } from "./tool.ts";
+import { taskAnswerSchema } from "./task-answer-schema.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-02: what there is to do, in the order in which to do it. */
-export const listMyTasks = tool({
+export const listMyTasksTool = defineTool({
   name: "list_my_tasks",
   description: "Your open tasks, the one to go on with or to start first.",
   allow: "agent",
@@ -12,7 +12,7 @@ export const listMyTasks = tool({
     fresh: z.boolean().optional().describe("read Plane first: slower, rarely needed"),
   }),
   output: z.object({
-    tasks: z.array(taskAnswer),
+    tasks: z.array(taskAnswerSchema),
     /** Seconds since Plane was last read. */
     age_s: z.number(),
     left_out: z.number().optional(),

@@ -1,9 +1,9 @@
 import { VERSION } from "../../shared/version.ts";
-import type { Caller } from "../../shared/work/caller.ts";
-import { answerSchema, definitionOf, mayCall } from "./definitions.ts";
+import type { Caller } from "../../shared/work/context/caller.ts";
+import { createOutputSchema, getToolDefinition, mayCallTool } from "./tool-definitions.ts";
 import { TOOLS } from "./tools.ts";
 
-const error = {
+const errorSchema = {
   type: "object",
   properties: {
     error: {
@@ -20,15 +20,18 @@ const error = {
 };
 
 /** The HTTP door in OpenAPI 3.1, as far as this caller may go through it. */
-export function openapi(caller: Caller, url: string) {
-  const tools = TOOLS.filter((tool) => mayCall(caller, tool)).map((tool) => {
-    const { name, description, inputSchema } = definitionOf(tool);
+export function createOpenApiDocument(caller: Caller, url: string) {
+  const tools = TOOLS.filter((tool) => mayCallTool(caller, tool)).map((tool) => {
+    const { name, description, inputSchema } = getToolDefinition(tool);
     const operation = {
       operationId: name,
       summary: description,
       requestBody: { required: true, content: { "application/json": { schema: inputSchema } } },
       responses: {
-        200: { description: "What is true now.", content: { "application/json": { schema: answerSchema(tool) } } },
+        200: {
+          description: "What is true now.",
+          content: { "application/json": { schema: createOutputSchema(tool) } },
+        },
         default: { $ref: "#/components/responses/refused" },
       },
     };
@@ -45,7 +48,7 @@ export function openapi(caller: Caller, url: string) {
       responses: {
         refused: {
           description: "What was refused and what to do.",
-          content: { "application/json": { schema: error } },
+          content: { "application/json": { schema: errorSchema } },
         },
       },
     },

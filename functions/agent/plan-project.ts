@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { PRIORITIES } from "../../shared/task/snapshot.ts";
-import { tool } from "./tool.ts";
+import { defineTool } from "./tool.ts";
 
-const task = z.strictObject({
+const plannedTaskSchema = z.strictObject({
   id: z.string().describe("your own name for it in this plan"),
   title: z.string(),
   description: z.string().optional(),
@@ -16,7 +16,7 @@ const task = z.strictObject({
 });
 
 /** OPENCLAW-08, 11, 14, 17: everything a goal needs, in one call. */
-export const planProject = tool({
+export const planProjectTool = defineTool({
   name: "plan_project",
   description:
     "Make a whole plan: project, tasks, dependencies, assignees. While remaining is not 0, repeat the same call after retry_after seconds.",
@@ -26,7 +26,7 @@ export const planProject = tool({
     project: z.string().describe("an existing project, or the name of a new one"),
     description: z.string().optional(),
     identifier: z.string().optional(),
-    tasks: z.array(task),
+    tasks: z.array(plannedTaskSchema),
     dry_run: z.boolean().optional().describe("only show the plan with its problems"),
   }),
   output: z.object({
@@ -59,5 +59,5 @@ export const planProject = tool({
       currency: z.string().optional(),
     }),
   }),
-  run: ({ work }, given) => work.plan(given),
+  run: ({ work }, plan) => work.plan(plan),
 });

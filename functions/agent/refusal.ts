@@ -1,4 +1,5 @@
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import {
   PlaneError,
   type PlaneErrorCode,
@@ -7,14 +8,14 @@ import {
 } from "../../shared/plane/errors.ts";
 
 /** Why a call was refused, as its caller is told. */
-export interface Refusal {
+export interface ToolRefusal {
   code: ErrorCode;
   message: string;
   /** Whole seconds after which the same call may work. */
   retryAfter?: number;
 }
 
-const OF_PLANE = {
+const PLANE_ERROR_CODES = {
   auth: "forbidden",
   not_found: "not_found",
   conflict: "conflict",
@@ -25,14 +26,16 @@ const OF_PLANE = {
 } as const satisfies Record<PlaneErrorCode, ErrorCode>;
 
 /** What an agent is told of an error that is meant for it; undefined for one that nobody expected. */
-export function refusalOf(thrown: unknown): Refusal | undefined {
+export function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
   if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
   if (!(thrown instanceof PlaneError)) return undefined;
-  const waits = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
-  const ms = waits ? thrown.retryAfter : undefined;
+  const isRetryable = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
+  const retryAfterMs = isRetryable ? thrown.retryAfter : undefined;
   return {
-    code: OF_PLANE[thrown.code],
+    code: PLANE_ERROR_CODES[thrown.code],
     message: thrown.message,
-    ...(ms !== undefined && { retryAfter: Math.max(1, Math.ceil(ms / 1000)) }),
+    ...omitUndefined({
+      retryAfter: retryAfterMs !== undefined ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : undefined,
+    }),
   };
 }

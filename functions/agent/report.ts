@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { session } from "./session.ts";
-import { tool } from "./tool.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { agentSessionSchema } from "./session-schema.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-11, 12, 13: what Plane has no fields for, shown on the agent card of the work item. */
-export const report = tool({
+export const reportTool = defineTool({
   name: "report",
   description: "Show on a task how far you are (claims it or renews the claim); what you leave out stays as it was.",
   allow: "agent",
@@ -14,7 +15,7 @@ export const report = tool({
     text: z.string().max(2_000).optional().describe("what you are at, one line"),
     confidence: z.number().min(0).max(1).optional(),
     cost: z.number().min(0).max(1_000_000_000).optional().describe("your total on this task so far"),
-    session: session.optional(),
+    session: agentSessionSchema.optional(),
     commit: z.string().max(200).optional(),
     tests: z.string().max(500).optional().describe("their outcome"),
   }),
@@ -33,22 +34,24 @@ export const report = tool({
     /** ISO 8601: your claim runs out then unless you call. */
     held_until: z.string().optional(),
   }),
-  async run({ work, caller }, { task, ...given }) {
-    const { key, card, spent, until } = await work.report(task, given);
-    const { percent, text, confidence, session, commit, tests, cost: all } = card;
+  async run({ work, caller }, { task, ...changes }) {
+    const { key, card, spent, until } = await work.report(task, changes);
+    const { percent, text, confidence, session, commit, tests, cost: totalCost } = card;
     const cost = card.costs?.[caller.name];
     return {
       task: key,
-      ...(percent !== undefined && { percent }),
-      ...(text !== undefined && { text }),
-      ...(confidence !== undefined && { confidence }),
-      ...(cost !== undefined && { cost }),
-      ...(all !== undefined && all !== cost && { cost_in_all: all }),
-      ...(session !== undefined && { session }),
-      ...(commit !== undefined && { commit }),
-      ...(tests !== undefined && { tests }),
+      ...omitUndefined({
+        percent,
+        text,
+        confidence,
+        cost,
+        cost_in_all: totalCost !== undefined && totalCost !== cost ? totalCost : undefined,
+        session,
+        commit,
+        tests,
+      }),
       spent_seconds: Math.floor(spent / 1000),
-      ...(until !== undefined && { held_until: new Date(until).toISOString() }),
+      ...omitUndefined({ held_until: until !== undefined ? new Date(until).toISOString() : undefined }),
     };
   },
 });

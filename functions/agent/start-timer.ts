@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-06: time on a task, taken by the bridge. */
-export const startTimer = tool({
+export const startTimerTool = defineTool({
   name: "start_timer",
   description: "Start taking your time on a task (claims it); it stops with stop_timer or when your claim ends.",
   allow: "agent",
@@ -24,7 +25,7 @@ export const startTimer = tool({
       task: key,
       running: true as const,
       since: new Date(since).toISOString(),
-      ...(already && { already: true as const }),
+      ...omitUndefined({ already: already ? (true as const) : undefined }),
       spent_seconds: Math.floor(spent / 1000),
     };
   },

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { tool } from "./tool.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { defineTool } from "./tool.ts";
 
 /** OPENCLAW-06: the end of a timer, which the end of a claim is as well. */
-export const stopTimer = tool({
+export const stopTimerTool = defineTool({
   name: "stop_timer",
   description: "Stop your timer on a task.",
   allow: "agent",
@@ -26,15 +27,17 @@ export const stopTimer = tool({
       task: key,
       running: false as const,
       stopped,
-      ...(from !== undefined && { from: new Date(from).toISOString() }),
-      ...(to !== undefined && { to: new Date(to).toISOString() }),
+      ...omitUndefined({
+        from: from !== undefined ? new Date(from).toISOString() : undefined,
+        to: to !== undefined ? new Date(to).toISOString() : undefined,
+      }),
       spent_seconds: Math.floor(spent / 1000),
-      ...(!stopped && { note: noteFor(from, to) }),
+      ...omitUndefined({ note: !stopped ? formatTimerNote(from, to) : undefined }),
     };
   },
 });
 
-function noteFor(from: number | undefined, to: number | undefined): string {
+function formatTimerNote(from: number | undefined, to: number | undefined): string {
   if (from === undefined) return "You have no timer on this task: start_timer starts one.";
   return to === undefined ? "Its claim is over, and it stopped with that." : "No timer was running; this was the last.";
 }

@@ -1,10 +1,10 @@
 import type { z } from "zod";
-import type { Caller } from "../../shared/work/caller.ts";
-import type { Work } from "../../shared/work/work.ts";
+import type { Caller } from "../../shared/work/context/caller.ts";
+import type { TaskOperations } from "../../shared/work/task-operations.ts";
 
 /** What a tool works with: the work bound to its caller, and who that is. */
 export interface ToolContext {
-  work: Work;
+  work: TaskOperations;
   caller: Caller;
 }
 
@@ -23,6 +23,6 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
 }
 
 /** Keeps a tool's own types; a list holds them as plain tools. */
-export function tool<I extends z.ZodObject, O extends z.ZodType>(of: Tool<I, O>): Tool {
-  return of as unknown as Tool;
+export function defineTool<I extends z.ZodObject, O extends z.ZodType>(definition: Tool<I, O>): Tool {
+  return definition as unknown as Tool;
 }

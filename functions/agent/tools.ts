@@ -1,33 +1,33 @@
-import { addComment } from "./add-comment.ts";
-import { askHuman } from "./ask-human.ts";
-import { claimTask } from "./claim-task.ts";
-import { createProject } from "./create-project.ts";
-import { createTask } from "./create-task.ts";
-import { getTaskDetails } from "./get-task-details.ts";
-import { listAgents } from "./list-agents.ts";
-import { listMyTasks } from "./list-my-tasks.ts";
-import { planProject } from "./plan-project.ts";
-import { report } from "./report.ts";
-import { startTimer } from "./start-timer.ts";
-import { stopTimer } from "./stop-timer.ts";
+import { addCommentTool } from "./add-comment.ts";
+import { askHumanTool } from "./ask-human.ts";
+import { claimTaskTool } from "./claim-task.ts";
+import { createProjectTool } from "./create-project.ts";
+import { createTaskTool } from "./create-task.ts";
+import { getTaskDetailsTool } from "./get-task-details.ts";
+import { listAgentsTool } from "./list-agents.ts";
+import { listMyTasksTool } from "./list-my-tasks.ts";
+import { planProjectTool } from "./plan-project.ts";
+import { reportTool } from "./report.ts";
+import { startTimerTool } from "./start-timer.ts";
+import { stopTimerTool } from "./stop-timer.ts";
 import type { Tool } from "./tool.ts";
-import { updateTaskStatus } from "./update-task-status.ts";
-import { uploadDeliverable } from "./upload-deliverable.ts";
+import { updateTaskStatusTool } from "./update-task-status.ts";
+import { uploadDeliverableTool } from "./upload-deliverable.ts";
 
 /** Everything an agent can do, in the order in which it is shown. Every door serves this list. */
 export const TOOLS: readonly Tool[] = [
-  listMyTasks,
-  getTaskDetails,
-  claimTask,
-  updateTaskStatus,
-  addComment,
-  askHuman,
-  report,
-  startTimer,
-  stopTimer,
-  uploadDeliverable,
-  createTask,
-  createProject,
-  planProject,
-  listAgents,
+  listMyTasksTool,
+  getTaskDetailsTool,
+  claimTaskTool,
+  updateTaskStatusTool,
+  addCommentTool,
+  askHumanTool,
+  reportTool,
+  startTimerTool,
+  stopTimerTool,
+  uploadDeliverableTool,
+  createTaskTool,
+  createProjectTool,
+  planProjectTool,
+  listAgentsTool,
 ];

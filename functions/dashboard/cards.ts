@@ -1,31 +1,32 @@
 import type { Deps } from "../../shared/deps.ts";
-import { agentsOf, itemUrl } from "../../shared/observe/facts.ts";
-import type { KeptProject } from "../../shared/observe/kept.ts";
-import { keys } from "../../shared/observe/keys.ts";
-import { labelName, type Person, person } from "../../shared/observe/names.ts";
+import { findTaskAgents, formatItemUrl } from "../../shared/observe/event-facts.ts";
+import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/observe/name-cache.ts";
+import { observedKeys } from "../../shared/observe/store-keys.ts";
+import type { KeptProject } from "../../shared/observe/stored-records.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { liveClaims } from "../../shared/work/claims.ts";
-import { isInReview } from "../../shared/work/there.ts";
-import { type Card, columnOf } from "./columns.ts";
+import { readLiveClaims } from "../../shared/work/claims/claims.ts";
+import { isInReview } from "../../shared/work/tasks/is-in-review.ts";
+import { type BoardCard, toBoardColumn } from "./board-cards.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "wait">;
 
 /** Names that Plane has not told by then are left out; they come with the next look. */
-const NAMES_MS: Ms = 800;
+const NAME_LOOKUP_TIMEOUT_MS: Ms = 800;
 
 /** What the board shows of these items. Plane is asked only for names nobody has told yet, and not waited for. */
-export async function cardsOf(
+export async function readCards(
   deps: CardDeps,
   projects: readonly KeptProject[],
   items: readonly KeptItem[],
-): Promise<Card[]> {
+): Promise<BoardCard[]> {
   const identifiers = new Map(projects.map(({ id, identifier }) => [id, identifier]));
   const ids = items.map(({ snapshot }) => snapshot.id);
   const [names, blockers, claims] = await Promise.all([
-    namesOf(deps, items),
-    blockersOf(deps, items),
-    liveClaims(deps, ids),
+    readNames(deps, items),
+    readBlockers(deps, items),
+    readLiveClaims(deps, ids),
   ]);
   return items.map((item, i) => {
     const claim = claims[i];
@@ -34,19 +35,21 @@ export async function cardsOf(
     const identifier = identifiers.get(project) ?? "?";
     const assignees = snapshot.assignees.flatMap((one) => names.people.get(one) ?? []);
     const labels = snapshot.labels.flatMap((one) => names.labels.get(one) ?? []);
-    const agents = agentsOf(deps.settings.agents, assignees, labels);
+    const agents = findTaskAgents(deps.settings.agents, assignees, labels);
     return {
       id,
       key: `${identifier}-${sequence}`,
       title: snapshot.name,
       project: identifier,
-      column: columnOf(item),
+      column: toBoardColumn(item),
       word,
       priority,
       due,
-      ...(agents.length > 0 && { agent: agents.join(", ") }),
-      ...(claim && { held: { by: claim.agent, since: claim.since, until: claim.until } }),
-      ...(isInReview(item) && { review: true as const }),
+      ...omitUndefined({
+        agent: agents.length > 0 ? agents.join(", ") : undefined,
+        held: claim ? { by: claim.agent, since: claim.since, until: claim.until } : undefined,
+        review: isInReview(item) ? (true as const) : undefined,
+      }),
       assignees: assignees.map((one) => one.name),
       labels,
       blockers: item.blockers.flatMap((one) => {
@@ -55,45 +58,45 @@ export async function cardsOf(
         const key = `${identifiers.get(blocker.snapshot.project) ?? "?"}-${blocker.snapshot.sequence}`;
         return [{ id: one, key, title: blocker.snapshot.name }];
       }),
-      url: itemUrl(deps.settings.plane, identifier, sequence),
+      url: formatItemUrl(deps.settings.plane, identifier, sequence),
       at: snapshot.completedAt ?? snapshot.updatedAt,
     };
   });
 }
 
-async function blockersOf({ store }: CardDeps, items: readonly KeptItem[]): Promise<Map<string, KeptItem>> {
+async function readBlockers({ store }: CardDeps, items: readonly KeptItem[]): Promise<Map<string, KeptItem>> {
   const ids = [...new Set(items.flatMap((item) => item.blockers))];
-  const kept = await store.read<KeptItem>(ids.map(keys.item));
+  const kept = await store.read<KeptItem>(ids.map(observedKeys.item));
   return new Map(ids.flatMap((id, i) => (kept[i] ? [[id, kept[i].value] as const] : [])));
 }
 
-interface Names {
-  people: Map<string, Person>;
+interface CardNames {
+  people: Map<string, PlanePerson>;
   labels: Map<string, string>;
 }
 
 /** One name after the other: the first that is not known yet brings all the others of its list. */
-async function namesOf(deps: CardDeps, items: readonly KeptItem[]): Promise<Names> {
-  const names: Names = { people: new Map(), labels: new Map() };
-  const over = new AbortController();
-  async function look() {
+async function readNames(deps: CardDeps, items: readonly KeptItem[]): Promise<CardNames> {
+  const names: CardNames = { people: new Map(), labels: new Map() };
+  const lookup = new AbortController();
+  async function readAll() {
     for (const { snapshot } of items) {
       for (const id of snapshot.assignees) {
-        if (over.signal.aborted) return;
-        const found = names.people.get(id) ?? (await person(deps, id));
+        if (lookup.signal.aborted) return;
+        const found = names.people.get(id) ?? (await findPlanePerson(deps, id));
         if (found) names.people.set(id, found);
       }
       for (const id of snapshot.labels) {
-        if (over.signal.aborted) return;
-        const found = names.labels.get(id) ?? (await labelName(deps, snapshot.project, id));
+        if (lookup.signal.aborted) return;
+        const found = names.labels.get(id) ?? (await findLabelName(deps, snapshot.project, id));
         if (found !== undefined) names.labels.set(id, found);
       }
     }
   }
-  const waited = new AbortController();
+  const timeout = new AbortController();
   // Plane's failures are told by its health; here they only cost names.
-  await Promise.race([look().catch(() => {}), deps.wait(NAMES_MS, waited.signal)]);
-  waited.abort();
-  over.abort();
+  await Promise.race([readAll().catch(() => {}), deps.wait(NAME_LOOKUP_TIMEOUT_MS, timeout.signal)]);
+  timeout.abort();
+  lookup.abort();
   return names;
 }

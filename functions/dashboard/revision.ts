@@ -1,36 +1,36 @@
-import type { KeptProject } from "../../shared/observe/kept.ts";
-import { sets } from "../../shared/observe/keys.ts";
+import { decisionSet } from "../../shared/decision-log/decision-log.ts";
+import { observedSets } from "../../shared/observe/store-keys.ts";
+import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import type { SetName, Store } from "../../shared/store/port.ts";
-import { all } from "../../shared/store/walk.ts";
-import { messages } from "../../shared/why/chat.ts";
-import { trail } from "../../shared/why/trail.ts";
-import type { KeptClaim } from "../../shared/work/claims.ts";
-import { workSets } from "../../shared/work/keys.ts";
+import { readAllRows } from "../../shared/store/scan-set.ts";
+import { chatMessageSet } from "../../shared/telegram/message-log.ts";
+import type { KeptClaim } from "../../shared/work/claims/claims.ts";
+import { workSets } from "../../shared/work/context/work-keys.ts";
 
 /** Commits of one moment are in any order, and older messages are edited: so many of the newest are looked at. */
-const NEWEST = 10;
+const NEWEST_COUNT = 10;
 
 /**
  * A text that is another one whenever the page has something new to show: by what is kept, so it sees what other
  * processes on the same store do, and is the same after a restart.
  */
-export async function revisionOf(store: Pick<Store, "scan" | "stats">): Promise<string> {
-  const [why, chat, projects, claims, { queues }] = await Promise.all([
-    newest(store, trail),
-    newest(store, messages),
-    all<KeptProject>({ store }, sets.projects),
-    all<KeptClaim>({ store }, workSets.claims),
+export async function readRevision(store: Pick<Store, "scan" | "stats">): Promise<string> {
+  const [decisionRev, messageRev, projects, claims, { queues }] = await Promise.all([
+    readNewestRev(store, decisionSet),
+    readNewestRev(store, chatMessageSet),
+    readAllRows<KeptProject>({ store }, observedSets.projects),
+    readAllRows<KeptClaim>({ store }, workSets.claims),
     store.stats(),
   ]);
   // A pass that found a change moved its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Claims are renewed with every call of an agent: to the minute is enough.
-  const held = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / 60_000), 0);
-  const dead = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
-  return [why, chat, cursors, held, dead].join(".");
+  const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / 60_000), 0);
+  const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
+  return [decisionRev, messageRev, cursors, claimSum, deadCount].join(".");
 }
 
-async function newest(store: Pick<Store, "scan">, set: SetName): Promise<number> {
-  const { rows } = await store.scan(set, undefined, NEWEST);
+async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {
+  const { rows } = await store.scan(set, undefined, NEWEST_COUNT);
   return Math.max(0, ...rows.map((row) => row.rev));
 }

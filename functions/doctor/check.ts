@@ -1,5 +1,5 @@
 /** What the doctor found about one thing. */
-export interface Check {
+export interface DoctorCheck {
   /** What was looked at, for example `plane webhook`. */
   name: string;
   status: "ok" | "warning" | "failed";
@@ -9,16 +9,16 @@ export interface Check {
   todo?: string;
 }
 
-export function ok(name: string, detail: string): Check {
+export function reportOk(name: string, detail: string): DoctorCheck {
   return { name, status: "ok", detail };
 }
 
 /** It works, but not as it could. */
-export function warning(name: string, detail: string, todo: string): Check {
+export function reportWarning(name: string, detail: string, todo: string): DoctorCheck {
   return { name, status: "warning", detail, todo };
 }
 
 /** It does not work. */
-export function failed(name: string, detail: string, todo: string): Check {
+export function reportFailure(name: string, detail: string, todo: string): DoctorCheck {
   return { name, status: "failed", detail, todo };
 }

@@ -1,61 +1,68 @@
-import { cleaned } from "../../shared/clean.ts";
-import { besideSecrets } from "../../shared/config/provision.ts";
-import type { Settings } from "../../shared/config.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
-import { type Woken, wokenIn } from "./openclaw.ts";
-import { mcpEntries } from "./openclaw-mcp.ts";
-import { faultOf, isShipped, type SkillFile } from "./skill-file.ts";
-import { type CliAnswer, SKILL, type Verdict, verdictOf } from "./skill-said.ts";
+import { cleanLine } from "../../shared/clean-text.ts";
+import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
+import type { Settings } from "../../shared/config/settings.ts";
+import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
+import { listOpenclawAgents, type OpenclawAgent } from "./openclaw.ts";
+import { findMcpEntries } from "./openclaw-mcp.ts";
+import { findSkillFault, isShippedSkill, type SkillFile } from "./skill-file.ts";
+import { type OpenclawOutput, parseSkillVerdict, SKILL_NAME, type SkillVerdict } from "./skill-verdict.ts";
 
 /** How the skill can be looked for on this machine. */
-export interface SkillProbe {
+export interface SkillReader {
   /** `openclaw skills info` (2026.9: of this agent); undefined when there is no `openclaw` to run. */
-  info: (agent: string | undefined) => Promise<CliAnswer | undefined>;
+  readInfo: (agent: string | undefined) => Promise<OpenclawOutput | undefined>;
   /** `openclaw mcp status`; undefined when there is no `openclaw` to run. */
-  mcp: () => Promise<CliAnswer | undefined>;
+  readMcpStatus: () => Promise<OpenclawOutput | undefined>;
   /** The file at this path; without one, where OpenClaw keeps skills for all agents. */
-  file: (path?: string) => SkillFile;
+  readFile: (path?: string) => SkillFile;
   /** The skill as it is shipped. */
-  shipped: string;
+  shippedText: string;
 }
 
-const NAME = "openclaw skill";
-const COMMAND = `openclaw skills info ${SKILL} --json`;
-const ASK = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
+const CHECK_NAME = "openclaw skill";
+const COMMAND = `openclaw skills info ${SKILL_NAME} --json`;
+const ASK_HINT = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
 
 /**
  * Whether OpenClaw has loaded the skill, which its gateway does not tell: asked with its own command where that is on
  * this machine (2026.9 for each agent, 2026.2 for the default one), else by its file, and else said how to ask.
  */
-export async function skillChecks(probe: SkillProbe, settings: Settings): Promise<Check[]> {
-  const woken = wokenIn(settings);
-  if (woken.length === 0 && settings.openclaw?.url === undefined) return [];
-  const agents: (Woken | undefined)[] = woken.length > 0 ? woken : [undefined];
-  const told: { agent: Woken | undefined; check: Check }[] = [];
-  let asked: Promise<string[] | undefined> | undefined;
-  const entries = () => {
-    asked ??= probe.mcp().then((said) => mcpEntries(said, settings));
-    return asked;
+export async function checkSkill(reader: SkillReader, settings: Settings): Promise<DoctorCheck[]> {
+  const openclawAgents = listOpenclawAgents(settings);
+  if (openclawAgents.length === 0 && settings.openclaw?.url === undefined) return [];
+  const agents: (OpenclawAgent | undefined)[] = openclawAgents.length > 0 ? openclawAgents : [undefined];
+  const results: { agent: OpenclawAgent | undefined; check: DoctorCheck }[] = [];
+  let entriesPromise: Promise<string[] | undefined> | undefined;
+  const readEntries = () => {
+    entriesPromise ??= reader.readMcpStatus().then((output) => findMcpEntries(output, settings));
+    return entriesPromise;
   };
   for (const agent of agents) {
-    const said = await probe.info(agent?.id);
-    if (said === undefined) return [fileCheck(probe, settings, agent)];
-    const verdict = verdictOf(said);
-    if (verdict.kind === "no agents") return [await withoutAgents(probe, settings, agent)];
-    const check = foreign(verdictCheck(verdict, probe, settings), agent, settings);
-    told.push({ agent, check: check.status === "failed" ? overMcp(check, verdict, await entries()) : check });
+    const output = await reader.readInfo(agent?.id);
+    if (output === undefined) return [checkSkillFile(reader, settings, agent)];
+    const verdict = parseSkillVerdict(output);
+    if (verdict.kind === "no agents") return [await checkDefaultAgent(reader, settings, agent)];
+    const check = qualifyRemoteGateway(toSkillCheck(verdict, reader, settings), agent, settings);
+    results.push({
+      agent,
+      check: check.status === "failed" ? applyMcpEntries(check, verdict, await readEntries()) : check,
+    });
     // Who does not answer in time for one does not for the next, and each costs the whole limit.
-    if (said.kind !== "said") break;
+    if (output.kind !== "said") break;
   }
-  return folded(told);
+  return groupEqualChecks(results);
 }
 
-async function withoutAgents(probe: SkillProbe, settings: Settings, agent: Woken | undefined): Promise<Check> {
-  const said = await probe.info(undefined);
-  if (said === undefined) return fileCheck(probe, settings, agent);
-  const check = verdictCheck(verdictOf(said), probe, settings);
+async function checkDefaultAgent(
+  reader: SkillReader,
+  settings: Settings,
+  agent: OpenclawAgent | undefined,
+): Promise<DoctorCheck> {
+  const output = await reader.readInfo(undefined);
+  if (output === undefined) return checkSkillFile(reader, settings, agent);
+  const check = toSkillCheck(parseSkillVerdict(output), reader, settings);
   const { detail } = check;
-  return foreign(
+  return qualifyRemoteGateway(
     { ...check, detail: `${detail} (asked of the default agent: this version tells no other)` },
     agent,
     settings,
@@ -63,9 +70,9 @@ async function withoutAgents(probe: SkillProbe, settings: Settings, agent: Woken
 }
 
 /** Agents of whom the same is to be said share a line. */
-function folded(told: readonly { agent: Woken | undefined; check: Check }[]): Check[] {
-  const groups = new Map<string, { names: string[]; check: Check }>();
-  for (const { agent, check } of told) {
+function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; check: DoctorCheck }[]): DoctorCheck[] {
+  const groups = new Map<string, { names: string[]; check: DoctorCheck }>();
+  for (const { agent, check } of results) {
     const group = groups.get(JSON.stringify(check)) ?? { names: [], check };
     if (agent) group.names.push(agent.name);
     groups.set(JSON.stringify(check), group);
@@ -76,95 +83,130 @@ function folded(told: readonly { agent: Woken | undefined; check: Check }[]): Ch
 }
 
 /** What is found here need not be true of a gateway elsewhere. */
-function foreign(check: Check, agent: Woken | undefined, { openclaw }: Settings): Check {
+function qualifyRemoteGateway(
+  check: DoctorCheck,
+  agent: OpenclawAgent | undefined,
+  { openclaw }: Settings,
+): DoctorCheck {
   const url = agent?.url ?? openclaw?.url;
-  if (url === undefined || isHere(url)) return check;
+  if (url === undefined || isLocalUrl(url)) return check;
   const { host } = new URL(url);
-  const todo = `On the machine or in the container of ${host}: ${ASK}.`;
-  return warning(NAME, `${check.detail} (on this machine, and the gateway is at ${host})`, todo);
+  const todo = `On the machine or in the container of ${host}: ${ASK_HINT}.`;
+  return reportWarning(CHECK_NAME, `${check.detail} (on this machine, and the gateway is at ${host})`, todo);
 }
 
-function isHere(url: string): boolean {
+function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 
-function verdictCheck(verdict: Verdict, probe: SkillProbe, settings: Settings): Check {
+function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Settings): DoctorCheck {
   switch (verdict.kind) {
     case "loaded":
-      return loadedCheck(verdict.path, probe, settings);
+      return checkLoadedSkill(verdict.path, reader, settings);
     case "not found":
-      return failed(NAME, `OpenClaw knows no skill ${SKILL}`, copyTo(probe.file().path, settings));
+      return reportFailure(
+        CHECK_NAME,
+        `OpenClaw knows no skill ${SKILL_NAME}`,
+        formatCopyHint(reader.readFile().path, settings),
+      );
     case "disabled":
-      return failed(NAME, "it is switched off", `Set skills.entries.${SKILL}.enabled to true in OpenClaw's settings.`);
+      return reportFailure(
+        CHECK_NAME,
+        "it is switched off",
+        `Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`,
+      );
     case "not allowed":
-      return failed(NAME, "OpenClaw's list of allowed skills leaves it out", `Add ${SKILL} to that list.`);
+      return reportFailure(
+        CHECK_NAME,
+        "OpenClaw's list of allowed skills leaves it out",
+        `Add ${SKILL_NAME} to that list.`,
+      );
     case "not the agent's":
-      return failed(
-        NAME,
+      return reportFailure(
+        CHECK_NAME,
         "the agent's list of skills leaves it out",
-        `Add ${SKILL} to its skills in OpenClaw's settings.`,
+        `Add ${SKILL_NAME} to its skills in OpenClaw's settings.`,
       );
     case "not shown":
-      return failed(NAME, "it is there, but not shown to the model", copyTo(probe.file().path, settings));
+      return reportFailure(
+        CHECK_NAME,
+        "it is there, but not shown to the model",
+        formatCopyHint(reader.readFile().path, settings),
+      );
     case "unmet":
-      return failed(
-        NAME,
+      return reportFailure(
+        CHECK_NAME,
         `it is there, but not eligible; missing: ${verdict.missing.join(", ") || "not said"}`,
         "bins must be on OpenClaw's PATH, env in its own environment or in skills.entries. As shipped it needs curl alone.",
       );
     case "no agents":
-      return warning(NAME, "OpenClaw does not tell", `Ask it: \`${COMMAND}\`.`);
+      return reportWarning(CHECK_NAME, "OpenClaw does not tell", `Ask it: \`${COMMAND}\`.`);
     case "unclear":
-      return warning(NAME, `OpenClaw's command does not tell: ${verdict.why}`, `Try it by hand: \`${COMMAND}\`.`);
+      return reportWarning(
+        CHECK_NAME,
+        `OpenClaw's command does not tell: ${verdict.why}`,
+        `Try it by hand: \`${COMMAND}\`.`,
+      );
   }
 }
 
-function loadedCheck(path: string | undefined, probe: SkillProbe, settings: Settings): Check {
-  const text = path === undefined ? undefined : probe.file(path).text;
-  if (path === undefined || text === undefined || isShipped(text, probe.shipped))
-    return ok(NAME, "loaded and eligible");
-  return warning(NAME, `loaded and eligible, but not the one of this version: ${path}`, copyTo(path, settings));
+function checkLoadedSkill(path: string | undefined, reader: SkillReader, settings: Settings): DoctorCheck {
+  const text = path === undefined ? undefined : reader.readFile(path).text;
+  if (path === undefined || text === undefined || isShippedSkill(text, reader.shippedText))
+    return reportOk(CHECK_NAME, "loaded and eligible");
+  return reportWarning(
+    CHECK_NAME,
+    `loaded and eligible, but not the one of this version: ${path}`,
+    formatCopyHint(path, settings),
+  );
 }
 
 /** 2026.9 hands out the tools over MCP, too: then the skill helps and is no condition. 2026.2 has nothing else. */
-function overMcp(check: Check, verdict: Verdict, entries: string[] | undefined): Check {
+function applyMcpEntries(check: DoctorCheck, verdict: SkillVerdict, entries: string[] | undefined): DoctorCheck {
   if (entries === undefined) return check;
-  const { detail, todo = ASK } = check;
+  const { detail, todo = ASK_HINT } = check;
   const [entry] = entries;
   if (entry === undefined) {
-    const or = "Or give it an MCP entry that leads to Groundcrew's /mcp; `openclaw mcp status` tells of those it has.";
-    return failed(NAME, detail, `${todo} ${or}`);
+    const mcpHint =
+      "Or give it an MCP entry that leads to Groundcrew's /mcp; `openclaw mcp status` tells of those it has.";
+    return reportFailure(CHECK_NAME, detail, `${todo} ${mcpHint}`);
   }
-  const name = cleaned(entry, 60);
+  const name = cleanLine(entry, 60);
   if (verdict.kind === "not found")
-    return ok(NAME, `${detail}, and needs none: its MCP entry ${name} leads to Groundcrew`);
-  return warning(NAME, `${detail}; the tools come over MCP all the same (entry ${name})`, todo);
+    return reportOk(CHECK_NAME, `${detail}, and needs none: its MCP entry ${name} leads to Groundcrew`);
+  return reportWarning(CHECK_NAME, `${detail}; the tools come over MCP all the same (entry ${name})`, todo);
 }
 
 /** Without OpenClaw's command: what its file tells. That it is in order does not mean that it is loaded. */
-function fileCheck(probe: SkillProbe, settings: Settings, agent: Woken | undefined): Check {
-  const { path, home, text } = probe.file();
-  const ask = `Where OpenClaw runs: ${ASK}.`;
-  if (!home) return warning(NAME, "not seen from here: no `openclaw` to ask, and none of its folders", ask);
-  return foreign(folderCheck(path, text, probe.shipped, { ask, copy: copyTo(path, settings) }), agent, settings);
+function checkSkillFile(reader: SkillReader, settings: Settings, agent: OpenclawAgent | undefined): DoctorCheck {
+  const { path, hasHome, text } = reader.readFile();
+  const hint = `Where OpenClaw runs: ${ASK_HINT}.`;
+  if (!hasHome)
+    return reportWarning(CHECK_NAME, "not seen from here: no `openclaw` to ask, and none of its folders", hint);
+  return qualifyRemoteGateway(
+    checkSkillText(path, text, reader.shippedText, { ask: hint, copy: formatCopyHint(path, settings) }),
+    agent,
+    settings,
+  );
 }
 
-function folderCheck(
+function checkSkillText(
   path: string,
   text: string | undefined,
-  shipped: string,
+  shippedText: string,
   todo: { ask: string; copy: string },
-): Check {
-  const unasked = "and no `openclaw` to ask whether it is loaded";
+): DoctorCheck {
+  const caveat = "and no `openclaw` to ask whether it is loaded";
   // It may lie in the agent's workspace.
-  if (text === undefined) return warning(NAME, `not at ${path}, ${unasked}`, `${todo.copy} ${todo.ask}`);
-  const fault = faultOf(text);
-  if (fault !== undefined) return failed(NAME, `OpenClaw leaves ${path} out: ${fault}`, todo.copy);
-  if (!isShipped(text, shipped)) return warning(NAME, `${path} is not the one of this version, ${unasked}`, todo.copy);
-  return warning(NAME, `${path} is in order, ${unasked}`, todo.ask);
+  if (text === undefined) return reportWarning(CHECK_NAME, `not at ${path}, ${caveat}`, `${todo.copy} ${todo.ask}`);
+  const fault = findSkillFault(text);
+  if (fault !== undefined) return reportFailure(CHECK_NAME, `OpenClaw leaves ${path} out: ${fault}`, todo.copy);
+  if (!isShippedSkill(text, shippedText))
+    return reportWarning(CHECK_NAME, `${path} is not the one of this version, ${caveat}`, todo.copy);
+  return reportWarning(CHECK_NAME, `${path} is in order, ${caveat}`, todo.ask);
 }
 
-function copyTo(path: string, { secretsFile }: Settings): string {
-  const ready = besideSecrets(secretsFile, `skill/${SKILL}/SKILL.md`);
-  return `Copy skills/${SKILL}/SKILL.md (from provision: ${ready}, with the address in it) to ${path}.`;
+function formatCopyHint(path: string, { secretsFile }: Settings): string {
+  const preparedPath = toPathBesideSecrets(secretsFile, `skill/${SKILL_NAME}/SKILL.md`);
+  return `Copy skills/${SKILL_NAME}/SKILL.md (from provision: ${preparedPath}, with the address in it) to ${path}.`;
 }

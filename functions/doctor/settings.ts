@@ -1,26 +1,26 @@
-import type { ParsedSettings } from "../../shared/config.ts";
-import { type Check, failed, ok, warning } from "./check.ts";
+import type { ParsedSettings } from "../../shared/config/settings.ts";
+import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
 /** What reading the settings told: each problem and each warning is a check of its own. */
-export function settingsChecks(parsed: ParsedSettings): Check[] {
+export function checkSettings(parsed: ParsedSettings): DoctorCheck[] {
   if (!parsed.ok)
     return parsed.problems.map(({ name, given, wanted }) =>
-      failed("settings", `${name}: given ${given}`, `Give it ${wanted}; .env.example explains it.`),
+      reportFailure("settings", `${name}: given ${given}`, `Give it ${wanted}; .env.example explains it.`),
     );
   const { settings, warnings } = parsed;
-  const warned = warnings.map((text) =>
-    warning("settings", text, "Change the setting, or leave it when it is meant so."),
+  const warningChecks = warnings.map((text) =>
+    reportWarning("settings", text, "Change the setting, or leave it when it is meant so."),
   );
   if (settings.demo)
     return [
-      ...warned,
-      warning(
+      ...warningChecks,
+      reportWarning(
         "settings",
         "nothing is set up: `npm start` shows the demo",
         "Set PLANE_URL, PLANE_WORKSPACE and PLANE_API_KEY, or let `npm run provision` do it.",
       ),
     ];
-  return warned.length > 0 ? warned : [ok("settings", "every setting is understood")];
+  return warningChecks.length > 0 ? warningChecks : [reportOk("settings", "every setting is understood")];
 }
 
 /** A file that only its owner may read; `mode` undefined: it is not there. */
@@ -30,13 +30,14 @@ export interface PrivateFile {
 }
 
 /** Files with secrets that others on this machine may read. Those that are not there are not missed. */
-export function fileChecks(files: readonly PrivateFile[]): Check[] {
-  const there = files.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
-  const open = there.filter(({ mode }) => (mode & 0o077) !== 0);
-  if (there.length === 0) return [];
-  if (open.length === 0) return [ok("secret files", `${there.length} found, readable by their owner alone`)];
-  return open.map(({ path, mode }) =>
-    failed(
+export function checkSecretFiles(files: readonly PrivateFile[]): DoctorCheck[] {
+  const existing = files.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
+  const exposed = existing.filter(({ mode }) => (mode & 0o077) !== 0);
+  if (existing.length === 0) return [];
+  if (exposed.length === 0)
+    return [reportOk("secret files", `${existing.length} found, readable by their owner alone`)];
+  return exposed.map(({ path, mode }) =>
+    reportFailure(
       "secret files",
       `${path} has mode ${mode.toString(8).padStart(4, "0")}: others on this machine can get at what is in it`,
       `chmod ${mode & 0o100 ? "700" : "600"} ${path}, and replace the secrets when strangers use this machine.`,

@@ -1,19 +1,19 @@
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import { sha256Hex } from "../../shared/digest.ts";
+import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { PlaneClient } from "../../shared/plane/client.ts";
 import { createPlaneClient } from "../../shared/plane/create-client.ts";
-import { createRedact } from "../../shared/redact.ts";
-import { memoryStore } from "../../shared/store/memory.ts";
+import { createRedactor } from "../../shared/redact.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Ms } from "../../shared/store/port.ts";
 import type { InstanceInfo } from "./instance.ts";
-import type { Disk } from "./kept-secrets.ts";
-import { createSessions, type Sessions } from "./sessions.ts";
+import { createPlaneSessions, type PlaneSessions } from "./plane-sessions.ts";
+import type { Disk } from "./secrets-file.ts";
 import { openVault, type Vault } from "./vault.ts";
 
 /** Brings Telegram's webhook and menu in line; answers what differs or differed, and the hash of what was told. */
-export type TelegramSetUp = (
+export type SetUpTelegram = (
   apply: boolean,
   mark: string | undefined,
 ) => Promise<{ changes: string[]; failed?: string; mark?: string }>;
@@ -29,21 +29,21 @@ export interface ProvisionDeps {
   /** Takes a line for people who wait; never holds a secret. */
   progress: (line: string) => void;
   /** How long Plane may take to come up. */
-  patience: Ms;
+  startupTimeout: Ms;
   /** The skill's file, for every agent. */
   skill: string;
-  telegram?: TelegramSetUp;
+  telegram?: SetUpTelegram;
 }
 
 /** What every step is given. */
-export interface Context extends ProvisionDeps {
+export interface ProvisionContext extends ProvisionDeps {
   vault: Vault;
-  sessions: Sessions;
+  sessions: PlaneSessions;
   /** The public API with this key. */
   client(apiKey: string): Promise<PlaneClient>;
   /** What was read once and holds until something is done; a reading that failed is tried again. */
-  once<T>(what: string, read: () => Promise<T>): Promise<T>;
-  forget(): void;
+  readOnce<T>(what: string, read: () => Promise<T>): Promise<T>;
+  forgetReads(): void;
   /** Plane as it tells of itself, until `asked` is undefined again: only setting it up changes that. */
   instance: { asked?: Promise<InstanceInfo> | undefined };
   /** API keys that Plane does not take any more: a plan has only these. */
@@ -52,29 +52,29 @@ export interface Context extends ProvisionDeps {
 }
 
 /** Longer than Plane's window of a minute. */
-const TURN_MS: Ms = 120_000;
+const MAX_TURN_MS: Ms = 120_000;
 
 /** Throws a GroundcrewError when one of provision's files cannot be understood. */
-export async function createContext(deps: ProvisionDeps): Promise<Context> {
+export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {
   const { settings, clock } = deps;
   const secrets = new Set([...settings.given.values()].flat());
   if (settings.admin.password) secrets.add(settings.admin.password);
-  const redact = (text: string) => createRedact([...secrets])(text);
+  const redact = (text: string) => createRedactor([...secrets])(text);
   const vault = await openVault(settings, deps.disk, (secret) => void secrets.add(secret));
   const progress = (line: string) => deps.progress(redact(line));
   const wait = (ms: Ms) => {
     if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before Plane is asked again`);
     return deps.wait(ms);
   };
-  const store = memoryStore({ clock });
+  const store = createMemoryStore({ clock });
   const clients = new Map<string, PlaneClient>();
-  const read = new Map<string, Promise<unknown>>();
+  const reads = new Map<string, Promise<unknown>>();
 
   async function client(apiKey: string): Promise<PlaneClient> {
     const keyName = (await sha256Hex(apiKey)).slice(0, 16);
-    const known = clients.get(keyName);
-    if (known) return known;
-    const plain = createPlaneClient({
+    const cached = clients.get(keyName);
+    if (cached) return cached;
+    const plainClient = createPlaneClient({
       ...settings.plane,
       apiKey,
       keyName,
@@ -84,34 +84,34 @@ export async function createContext(deps: ProvisionDeps): Promise<Context> {
       clock,
       wait,
       fetch: deps.fetch,
-      maxWait: { interactive: TURN_MS, background: TURN_MS, spare: TURN_MS },
+      maxWait: { interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
     });
     // Somebody waits for it, and the runtime that shares the key leaves a part of its quota for that.
     const priority = "interactive";
-    const made: PlaneClient = {
-      ...plain,
-      call: (endpoint, options) => plain.call(endpoint, { priority, ...options }),
-      pages: (endpoint, options) => plain.pages(endpoint, { priority, ...options }),
+    const prioritized: PlaneClient = {
+      ...plainClient,
+      call: (endpoint, options) => plainClient.call(endpoint, { priority, ...options }),
+      pages: (endpoint, options) => plainClient.pages(endpoint, { priority, ...options }),
     };
-    clients.set(keyName, made);
-    return made;
+    clients.set(keyName, prioritized);
+    return prioritized;
   }
 
   return {
     ...deps,
     progress,
     vault,
-    sessions: createSessions({ ...deps, wait, vault }),
+    sessions: createPlaneSessions({ ...deps, wait, vault }),
     client,
-    once<T>(what: string, ask: () => Promise<T>): Promise<T> {
-      const known = read.get(what) as Promise<T> | undefined;
-      if (known) return known;
-      const asked = ask();
-      read.set(what, asked);
-      asked.catch(() => read.delete(what));
-      return asked;
+    readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
+      const cached = reads.get(subject) as Promise<T> | undefined;
+      if (cached) return cached;
+      const promise = load();
+      reads.set(subject, promise);
+      promise.catch(() => reads.delete(subject));
+      return promise;
     },
-    forget: () => read.clear(),
+    forgetReads: () => reads.clear(),
     instance: {},
     refusedKeys: new Set(),
     redact,

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Endpoint } from "../../shared/plane/client.ts";
-import { instance } from "../../shared/plane/instance.ts";
+import { instanceApi } from "../../shared/plane/instance.ts";
 
 /** What provision needs to know of a Plane, and no more: other versions may tell less. */
-const info = z.object({
+const instanceInfoSchema = z.object({
   instance: z.object({
     /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
     current_version: z.string().default("of an unknown version"),
@@ -17,13 +17,13 @@ const info = z.object({
     })
     .prefault({}),
 });
-export type InstanceInfo = z.output<typeof info>;
+export type InstanceInfo = z.output<typeof instanceInfoSchema>;
 
 /** What Plane's api says until its start has entered it into its own database. */
-const notYet = z.object({ is_activated: z.literal(false) }).transform(() => undefined);
+const notReadySchema = z.object({ is_activated: z.literal(false) }).transform(() => undefined);
 
 /** Undefined as long as this Plane is not ready. */
-export const instanceState: Endpoint<InstanceInfo | undefined> = {
-  ...instance.info,
-  answer: z.union([info, notYet]),
+export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
+  ...instanceApi.info,
+  answer: z.union([instanceInfoSchema, notReadySchema]),
 };

@@ -1,27 +1,33 @@
-import type { Context } from "./context.ts";
-import { runSteps, type Step, type Told } from "./step.ts";
+import type { ProvisionContext } from "./context.ts";
+import { type ProvisionStep, runSteps, type StepResult } from "./step.ts";
 
 /** What came of a run, or of planning one. */
-export interface Report {
-  steps: Told[];
+export interface ProvisionReport {
+  steps: StepResult[];
   /** How many steps made or changed something, or would. */
   changed: number;
   failed: number;
 }
 
 /** What would be done: looks, and writes nothing. */
-export async function plan(context: Context, steps: readonly Step[]): Promise<Report> {
-  return reportOf(await runSteps(context, steps, false));
+export async function planProvision(
+  context: ProvisionContext,
+  steps: readonly ProvisionStep[],
+): Promise<ProvisionReport> {
+  return toProvisionReport(await runSteps(context, steps, false));
 }
 
 /** Does what is missing, step by step, looking again before each. Safe to repeat, also after having been cut off. */
-export async function apply(context: Context, steps: readonly Step[]): Promise<Report> {
-  context.forget();
+export async function applyProvision(
+  context: ProvisionContext,
+  steps: readonly ProvisionStep[],
+): Promise<ProvisionReport> {
+  context.forgetReads();
   context.instance.asked = undefined;
-  return reportOf(await runSteps(context, steps, true));
+  return toProvisionReport(await runSteps(context, steps, true));
 }
 
-function reportOf(steps: Told[]): Report {
-  const count = (...which: Told["status"][]) => steps.filter(({ status }) => which.includes(status)).length;
+function toProvisionReport(steps: StepResult[]): ProvisionReport {
+  const count = (...statuses: StepResult["status"][]) => steps.filter(({ status }) => statuses.includes(status)).length;
   return { steps, changed: count("created", "changed"), failed: count("failed") };
 }

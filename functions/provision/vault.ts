@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { besideSecrets } from "../../shared/config/provision.ts";
+import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import { asText, type Disk, openKeptSecrets, readJson } from "./kept-secrets.ts";
+import { type Disk, formatJsonFile, openSecretsFile, readJsonFile } from "./secrets-file.ts";
 
-const account = z.strictObject({
+const accountSchema = z.strictObject({
   /** Absent where it was given to us from outside. */
   password: z.string().optional(),
   /** Provision made this account, so its name and language are provision's to set. */
@@ -12,7 +12,7 @@ const account = z.strictObject({
 
 /** What only provision needs, in provision-secrets.json. Accounts by e-mail address, in lower case. */
 const notesSchema = z.strictObject({
-  accounts: z.record(z.string(), account).default({}),
+  accounts: z.record(z.string(), accountSchema).default({}),
   /** Plane's tokens by the name of the secret they are, with the first half of their SHA-256. */
   tokens: z.record(z.string(), z.array(z.strictObject({ id: z.string(), hash: z.string() }))).default({}),
   /** The slug of the workspace that provision made. */
@@ -24,7 +24,7 @@ const notesSchema = z.strictObject({
   /** Hash of the address and secret Telegram was told last. */
   telegram: z.string().optional(),
 });
-export type Notes = z.output<typeof notesSchema>;
+export type ProvisionNotes = z.output<typeof notesSchema>;
 
 export type Vault = Awaited<ReturnType<typeof openVault>>;
 
@@ -35,25 +35,25 @@ export type Vault = Awaited<ReturnType<typeof openVault>>;
 export async function openVault(
   settings: Pick<ProvisionSettings, "secretsFile" | "given">,
   disk: Disk,
-  reveal: (secret: string) => void,
+  registerSecret: (secret: string) => void,
 ) {
-  const notesFile = besideSecrets(settings.secretsFile, "provision-secrets.json");
-  const secrets = await openKeptSecrets(settings, disk, reveal);
-  let notes = await readJson(disk, notesFile, notesSchema);
-  for (const { password } of Object.values(notes.accounts)) if (password) reveal(password);
+  const notesFile = toPathBesideSecrets(settings.secretsFile, "provision-secrets.json");
+  const secrets = await openSecretsFile(settings, disk, registerSecret);
+  let notes = await readJsonFile(disk, notesFile, notesSchema);
+  for (const { password } of Object.values(notes.accounts)) if (password) registerSecret(password);
 
   const vault = {
     ...secrets,
     notesFile,
-    notes: (): Notes => notes,
-    async note(change: (notes: Notes) => Partial<Notes>) {
+    notes: (): ProvisionNotes => notes,
+    async note(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
       notes = { ...notes, ...change(notes) };
-      await disk.write(notesFile, asText(notes), 0o600);
+      await disk.write(notesFile, formatJsonFile(notes), 0o600);
     },
     account: (email: string) => notes.accounts[email.toLowerCase()],
-    async noteAccount(email: string, is: Notes["accounts"][string]) {
-      if (is.password) reveal(is.password);
-      await vault.note(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: is } }));
+    async noteAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
+      if (entry.password) registerSecret(entry.password);
+      await vault.note(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
     },
   };
   return vault;

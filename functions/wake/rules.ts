@@ -1,24 +1,24 @@
-import type { Agent } from "../../shared/config/file.ts";
-import type { Action, Consumer, Event, Facts } from "../../shared/task/events.ts";
-import type { WakeReason } from "../../shared/wake/kept.ts";
+import type { AgentSettings } from "../../shared/config/settings-file.ts";
+import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
+import type { WakeReason } from "../../shared/wake/wake-record.ts";
 
 /** Who is woken by what (OPENCLAW-16). An agent that polls (`wake` none) is not. */
-export function wakeRules(agents: readonly Agent[]): Consumer {
-  const woken = agents.filter(({ wake }) => wake.kind !== "none").map(({ name }) => name);
+export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
+  const wakeable = agents.filter(({ wake }) => wake.kind !== "none").map(({ name }) => name);
   const concierges = agents.filter(({ role }) => role === "concierge").map(({ name }) => name);
 
   return {
     name: "wake",
     needsActor: () => false,
-    held(event, facts) {
-      const polls = whom(event, facts, concierges).filter((name) => !woken.includes(name));
-      return polls.map((name) => ({ consumer: "wake", why: "polls", rule: name }));
+    explainSkips(event, facts) {
+      const polling = findWakeTargets(event, facts, concierges).filter((name) => !wakeable.includes(name));
+      return polling.map((name) => ({ consumer: "wake", why: "polls", rule: name }));
     },
     decide(event, facts, correlation) {
-      const reason = reasonOf(event);
+      const reason = toWakeReason(event);
       if (!reason) return [];
-      const names = whom(event, facts, concierges).filter((name) => woken.includes(name));
-      return [...new Set(names)].map((name): Action => {
+      const names = findWakeTargets(event, facts, concierges).filter((name) => wakeable.includes(name));
+      return [...new Set(names)].map((name): RuleAction => {
         const target = `wake:${name}`;
         return { target, queue: "wake", lane: target, body: { event, facts, correlation }, rule: `wake on ${reason}` };
       });
@@ -27,7 +27,7 @@ export function wakeRules(agents: readonly Agent[]): Consumer {
 }
 
 /** What an event means for whoever is woken by it; undefined: it wakes nobody. */
-export function reasonOf(event: Event): WakeReason | undefined {
+export function toWakeReason(event: AnyEvent): WakeReason | undefined {
   switch (event.kind) {
     case "assigned":
     case "unblocked":
@@ -46,7 +46,7 @@ export function reasonOf(event: Event): WakeReason | undefined {
   }
 }
 
-function whom(event: Event, facts: Facts, concierges: readonly string[]): string[] {
+function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonly string[]): string[] {
   switch (event.kind) {
     case "answered":
     case "sent_back":

@@ -1,5 +1,5 @@
-import { EXIT } from "./end.ts";
-import type { Field, Spec } from "./tools.ts";
+import { EXIT } from "./command-error.ts";
+import type { ToolField, ToolSpec } from "./tool-specs.ts";
 
 const USAGE = `groundcrew <tool> [options]
 
@@ -17,7 +17,7 @@ command may work later, ${EXIT.token} when there is something wrong with the tok
 `;
 
 /** What `groundcrew --help` says; the tools are those this agent may call, where they could be asked for. */
-export function helpFor(specs: readonly Spec[] | { why: string }): string {
+export function renderHelp(specs: readonly ToolSpec[] | { why: string }): string {
   if ("why" in specs) return `${USAGE}\nThe tools are not known: ${specs.why}\n`;
   const width = Math.max(0, ...specs.map(({ name }) => name.length));
   const tools = specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
@@ -25,20 +25,22 @@ export function helpFor(specs: readonly Spec[] | { why: string }): string {
 }
 
 /** What `groundcrew <tool> --help` says. */
-export function helpOf({ name, description, fields }: Spec): string {
-  const shown = fields.map((field) => [`--${field.name} ${kindOf(field)}`, about(field)] as const);
-  const width = Math.max(0, ...shown.map(([option]) => option.length));
-  const options = shown.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`.trimEnd());
+export function renderToolHelp({ name, description, fields }: ToolSpec): string {
+  const optionRows = fields.map(
+    (field) => [`--${field.name} ${formatFieldKind(field)}`, formatFieldDescription(field)] as const,
+  );
+  const width = Math.max(0, ...optionRows.map(([option]) => option.length));
+  const options = optionRows.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`.trimEnd());
   const task = fields.some((field) => field.name === "task") ? " [task]" : "";
   return `groundcrew ${name}${task} [options]\n\n${description}\n\n${options.join("\n")}\n\nA value of - is read from standard input.\n`;
 }
 
-function kindOf({ kind, choices }: Field): string {
+function formatFieldKind({ kind, choices }: ToolField): string {
   if (choices) return choices.join("|");
   return { text: "<text>", number: "<number>", boolean: "", list: "<a,b,…>", json: "<json>" }[kind];
 }
 
-function about({ required, description, nullable }: Field): string {
+function formatFieldDescription({ required, description, nullable }: ToolField): string {
   const notes = [...(required ? ["required"] : []), ...(nullable ? ["null takes it away"] : [])];
   return [description ?? "", ...(notes.length > 0 ? [`(${notes.join("; ")})`] : [])].filter(Boolean).join(" ");
 }

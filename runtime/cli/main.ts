@@ -1,9 +1,9 @@
-import { run } from "./run.ts";
+import { runCli } from "./run-cli.ts";
 
 // What reads our output may have had enough of it.
 process.stdout.on("error", () => process.exit());
 
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   stdin: process.stdin,

@@ -1,7 +1,7 @@
-import { readEnvironment } from "../node/files.ts";
-import { run } from "./run.ts";
+import { readEnvironment } from "../node/settings-files.ts";
+import { runDoctor } from "./run-doctor.ts";
 
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await runDoctor(process.argv.slice(2), {
   env: readEnvironment(),
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),

@@ -1,11 +1,15 @@
-import { bridgeTokenName, renewBridgeToken, retireBridgeTokens } from "../../functions/provision/bridge-tokens.ts";
-import { type Disk, type KeptSecrets, openKeptSecrets } from "../../functions/provision/kept-secrets.ts";
-import { besideSecrets, PROVISION_LOCK } from "../../shared/config/provision.ts";
+import {
+  getBridgeTokenSetting,
+  renewBridgeToken,
+  retireBridgeTokens,
+} from "../../functions/provision/bridge-tokens.ts";
+import { type Disk, openSecretsFile, type SecretsFile } from "../../functions/provision/secrets-file.ts";
+import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { Secrets } from "../../shared/config/secrets.ts";
 import type { BridgeTokens } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 
-interface Options {
+interface BridgeTokensOptions {
   secretsFile: string;
   /** What the environment gives, which wins over the file. */
   given: () => Secrets;
@@ -16,11 +20,11 @@ interface Options {
 }
 
 /** Replaces bridge tokens in SECRETS_FILE, one at a time, as provision does. */
-export function createBridgeTokens({ secretsFile, given, disk, newSecret, lock }: Options): BridgeTokens {
+export function createBridgeTokens({ secretsFile, given, disk, newSecret, lock }: BridgeTokensOptions): BridgeTokens {
   let last: Promise<unknown> = Promise.resolve();
 
-  async function change<T>(agent: string, act: (secrets: KeptSecrets) => Promise<T>): Promise<T> {
-    const name = bridgeTokenName(agent);
+  async function change<T>(agent: string, act: (secrets: SecretsFile) => Promise<T>): Promise<T> {
+    const name = getBridgeTokenSetting(agent);
     const settings = { secretsFile, given: given() };
     if (settings.given.has(name))
       throw new GroundcrewError(
@@ -28,11 +32,11 @@ export function createBridgeTokens({ secretsFile, given, disk, newSecret, lock }
         `${name} comes from the environment, which wins over SECRETS_FILE: replace it there, or take it out there, start Groundcrew again and ask again.`,
       );
     try {
-      const held = await lock(besideSecrets(secretsFile, PROVISION_LOCK));
+      const heldLock = await lock(toPathBesideSecrets(secretsFile, PROVISION_LOCK_FILE));
       try {
-        return await act(await openKeptSecrets(settings, disk, () => {}));
+        return await act(await openSecretsFile(settings, disk, () => {}));
       } finally {
-        held.release();
+        heldLock.release();
       }
     } catch (thrown) {
       if (thrown instanceof GroundcrewError) throw new GroundcrewError("unavailable", thrown.message);

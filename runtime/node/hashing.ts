@@ -1,5 +1,5 @@
 import { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";
-import type { Hashing } from "../../shared/hashing.ts";
+import type { Hashing } from "../../shared/hashing/hashing.ts";
 
 /** Node's own cryptography, which answers at once. */
 export const nodeHashing: Hashing = {
@@ -8,7 +8,7 @@ export const nodeHashing: Hashing = {
     const pieces = createHash("sha256");
     return { update: (data) => void pieces.update(data), hex: () => pieces.digest("hex") };
   },
-  hmacCheck: (secret) => (signature, body) => {
+  createHmacCheck: (secret) => (signature, body) => {
     const wanted = createHmac("sha256", secret).update(body).digest();
     return signature.length === wanted.length && timingSafeEqual(signature, wanted);
   },

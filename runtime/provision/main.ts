@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
-import { files, readEnvironment } from "../node/files.ts";
-import { newSecret } from "../node/secret.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { generateSecret } from "../node/generate-secret.ts";
+import { nodeFiles, readEnvironment } from "../node/settings-files.ts";
 import { wait } from "../wait.ts";
-import { askOn } from "./ask.ts";
-import { disk } from "./disk.ts";
-import { takeLock } from "./lock.ts";
-import { run } from "./run.ts";
+import { createConfirmPrompt } from "./confirm-prompt.ts";
+import { provisionDisk } from "./provision-disk.ts";
+import { acquireProvisionLock } from "./provision-lock.ts";
+import { runProvision } from "./run-provision.ts";
 
 const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
 
@@ -16,17 +17,17 @@ for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as cons
     process.exit(code);
   });
 
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await runProvision(process.argv.slice(2), {
   env: readEnvironment(),
-  files,
-  disk,
-  lock: takeLock,
+  files: nodeFiles,
+  disk: provisionDisk,
+  lock: acquireProvisionLock,
   fetch,
   clock: Date.now,
   wait,
-  newSecret,
+  newSecret: generateSecret,
   skill: readFileSync(new URL("../../skills/plane-bridge/SKILL.md", import.meta.url), "utf8"),
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
-  ...(isTerminal && { ask: askOn(process.stdin, process.stderr) }),
+  ...omitUndefined({ confirm: isTerminal ? createConfirmPrompt(process.stdin, process.stderr) : undefined }),
 });

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** What was asked for on the command line. */
-export interface Options {
+export interface ProvisionOptions {
   dryRun: boolean;
   yes: boolean;
   json: boolean;
@@ -14,7 +14,7 @@ export interface Options {
   patience: number;
 }
 
-export const USAGE = `npm run provision -- [options]
+export const PROVISION_USAGE = `npm run provision -- [options]
 
 Takes a Plane, new or in use, and brings about what the settings want: accounts, API keys, the webhook, the first
 project, bridge tokens. Run again it changes nothing. See .env.example for the settings (PLANE_URL, PLANE_WORKSPACE,
@@ -36,7 +36,7 @@ setting needs attention.
 `;
 
 /** The options, or what is wrong with them; values are not repeated. */
-export function optionsIn(args: readonly string[]): Options | { wrong: string } {
+export function parseProvisionOptions(args: readonly string[]): ProvisionOptions | { wrong: string } {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -61,9 +61,9 @@ export function optionsIn(args: readonly string[]): Options | { wrong: string } 
     const patience = Number(values.wait) * 1000;
     return { dryRun: values["dry-run"], printEnv: values["print-env"], yes, json, help, rotate, retire, patience };
   } catch {
-    const known = /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|wait)(?:=|$)/;
-    const odd = args.find((arg) => !known.test(arg))?.split("=", 1)[0] ?? "an option";
-    const shown = odd.startsWith("-") ? odd.slice(0, 40) : "what does not begin with --";
-    return { wrong: `${shown} is not known here, or lacks its value. Secrets never go on the command line.` };
+    const knownOption = /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|wait)(?:=|$)/;
+    const unknownOption = args.find((arg) => !knownOption.test(arg))?.split("=", 1)[0] ?? "an option";
+    const displayed = unknownOption.startsWith("-") ? unknownOption.slice(0, 40) : "what does not begin with --";
+    return { wrong: `${displayed} is not known here, or lacks its value. Secrets never go on the command line.` };
   }
 }

@@ -1,6 +1,6 @@
-import { type FileSettings, settingName } from "./file.ts";
-import type { Problem } from "./problem.ts";
 import type { Secrets } from "./secrets.ts";
+import type { SettingProblem } from "./setting-problem.ts";
+import { type FileSettings, toSettingName } from "./settings-file.ts";
 
 /** Who a bridge token stands for. */
 export interface AgentTokens {
@@ -17,43 +17,45 @@ const CONCIERGE: Omit<AgentTokens, "tokens"> = { agent: "Concierge", role: "conc
  * The bridge tokens by agent. `AGENT_TOKEN_CONCIERGE` is, where no agent has that name, for the one whose role it is,
  * and where there is none, for a Concierge without a Plane account of its own. A token for nobody opens nothing.
  */
-export function agentTokens(secrets: Secrets, { agents }: Pick<FileSettings, "agents">): AgentTokens[] {
-  const known = new Map<string, AgentTokens>();
+export function collectAgentTokens(secrets: Secrets, { agents }: Pick<FileSettings, "agents">): AgentTokens[] {
+  const tokensByAgent = new Map<string, AgentTokens>();
   for (const [name, tokens] of secrets) {
     if (!name.startsWith(PREFIX)) continue;
     const setting = name.slice(PREFIX.length);
-    const isConcierge = setting === settingName(CONCIERGE.agent);
-    const found =
-      agents.find((agent) => settingName(agent.name) === setting) ??
+    const isConcierge = setting === toSettingName(CONCIERGE.agent);
+    const matchingAgent =
+      agents.find((agent) => toSettingName(agent.name) === setting) ??
       (isConcierge ? agents.find(({ role }) => role === "concierge") : undefined);
-    if (!found && !isConcierge) continue;
-    const { agent, role } = found ? { agent: found.name, role: found.role ?? "worker" } : CONCIERGE;
-    const before = known.get(agent)?.tokens ?? [];
-    known.set(agent, { agent, role, tokens: [...before, ...tokens.map(normalised)] });
+    if (!matchingAgent && !isConcierge) continue;
+    const { agent, role } = matchingAgent
+      ? { agent: matchingAgent.name, role: matchingAgent.role ?? "worker" }
+      : CONCIERGE;
+    const earlierTokens = tokensByAgent.get(agent)?.tokens ?? [];
+    tokensByAgent.set(agent, { agent, role, tokens: [...earlierTokens, ...tokens.map(normalizeToken)] });
   }
-  return [...known.values()];
+  return [...tokensByAgent.values()];
 }
 
 /** Whether `AGENT_TOKEN_<setting>` opens anything. */
-export function isForAnAgent(setting: string, agents: FileSettings["agents"]): boolean {
-  return setting === settingName(CONCIERGE.agent) || agents.some(({ name }) => settingName(name) === setting);
+export function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolean {
+  return setting === toSettingName(CONCIERGE.agent) || agents.some(({ name }) => toSettingName(name) === setting);
 }
 
 /** A token says who calls, so no two may share one. */
-export function sharedTokens(secrets: Secrets): Problem[] {
+export function findSharedTokens(secrets: Secrets): SettingProblem[] {
   const owners = new Map<string, string>();
-  const given = [...secrets].filter(([name]) => /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN)$/.test(name));
-  return given.flatMap(([name, tokens]) =>
-    tokens.map(normalised).flatMap((token) => {
+  const tokenSecrets = [...secrets].filter(([name]) => /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN)$/.test(name));
+  return tokenSecrets.flatMap(([name, tokens]) =>
+    tokens.map(normalizeToken).flatMap((token) => {
       const owner = owners.get(token) ?? name;
       owners.set(token, owner);
-      const isAgents = [name, owner].some((one) => one.startsWith(PREFIX));
-      if (owner === name || !isAgents) return [];
+      const isAgentToken = [name, owner].some((one) => one.startsWith(PREFIX));
+      if (owner === name || !isAgentToken) return [];
       return [{ name, given: `a token that ${owner} holds as well`, wanted: "a token of its own" }];
     }),
   );
 }
 
-function normalised(token: string): string {
+function normalizeToken(token: string): string {
   return /^sha256:/i.test(token) ? token.toLowerCase() : token;
 }

@@ -1,24 +1,24 @@
 import { CronPattern } from "croner";
 import { z } from "zod";
-import { parseRange } from "../http/address.ts";
+import { parseIpRange } from "../ip-address.ts";
 
 /** Where secrets are kept unless SECRETS_FILE names another file. */
-export const SECRETS_FILE = "data/secrets.json";
+export const DEFAULT_SECRETS_FILE = "data/secrets.json";
 
-const MINUTE_LIMIT = 100_000;
+const MAX_RATE_LIMIT = 100_000;
 
-const port = z
+const portSchema = z
   .string()
   .regex(/^\d{1,5}$/)
   .transform(Number)
   .refine((number) => number <= 65_535);
 
-const count = z
+const countSchema = z
   .string()
   .regex(/^\d{1,9}$/)
   .transform(Number);
 
-const list = z.string().transform((text) =>
+const listSchema = z.string().transform((text) =>
   text
     .split(",")
     .map((part) => part.trim())
@@ -26,7 +26,7 @@ const list = z.string().transform((text) =>
 );
 
 /** An address of a server: http(s), without credentials, query or a slash at the end. */
-const address = z
+const urlSchema = z
   .string()
   .transform((text) => (URL.canParse(text) ? new URL(text) : undefined))
   .refine((url) => url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash)
@@ -42,22 +42,22 @@ export const environmentSchema = z.object({
     .regex(/^[\w.:-]+$/)
     .default("127.0.0.1")
     .describe("an address of this machine to listen on, for example 127.0.0.1"),
-  PORT: port.default(8787).describe("a port number from 0 to 65535 (0: any free one)"),
-  METRICS_PORT: port.optional().describe("a port number from 0 to 65535 (0: any free one) other than PORT"),
-  PUBLIC_URL: address
+  PORT: portSchema.default(8787).describe("a port number from 0 to 65535 (0: any free one)"),
+  METRICS_PORT: portSchema.optional().describe("a port number from 0 to 65535 (0: any free one) other than PORT"),
+  PUBLIC_URL: urlSchema
     .refine((url) => new URL(url).origin === url)
     .optional()
     .describe("the address people reach Groundcrew at, without a path, for example https://crew.example.com"),
-  ALLOWED_HOSTS: list
+  ALLOWED_HOSTS: listSchema
     .transform((hosts) => hosts.map((host) => host.toLowerCase()))
     .refine((hosts) => hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:\d+)?$/.test(host)))
     .optional()
     .describe("comma-separated host names, for example crew.example.com,localhost"),
-  TRUSTED_PROXIES: list
-    .refine((ranges) => ranges.every((range) => parseRange(range)))
+  TRUSTED_PROXIES: listSchema
+    .refine((ranges) => ranges.every((range) => parseIpRange(range)))
     .default([])
     .describe("comma-separated addresses or CIDR blocks, for example 10.8.0.0/16,fd00::/8"),
-  PLANE_URL: address
+  PLANE_URL: urlSchema
     .refine((url) => !/\/api(\/v1)?$/.test(url))
     .optional()
     .describe("Plane's address without /api/v1, for example https://plane.example.com"),
@@ -66,7 +66,7 @@ export const environmentSchema = z.object({
     .regex(/^[\w-]+$/)
     .optional()
     .describe("the workspace's slug as it stands in Plane's address, for example javisi"),
-  PLANE_PROJECTS: list
+  PLANE_PROJECTS: listSchema
     .transform((names) => names.map((name) => name.toUpperCase()))
     .default([])
     .describe("comma-separated project identifiers, for example ONB,OPS; absent for all"),
@@ -75,11 +75,11 @@ export const environmentSchema = z.object({
     .transform((email) => email.toLowerCase())
     .optional()
     .describe("the e-mail address of the account that administers Plane, for provision alone"),
-  PLANE_WEBHOOK_TARGET: address
+  PLANE_WEBHOOK_TARGET: urlSchema
     .optional()
     .describe("the address Plane calls, for example http://groundcrew.internal:8787/webhooks/plane"),
-  PLANE_RATE_LIMIT: count
-    .refine((number) => number >= 1 && number <= MINUTE_LIMIT)
+  PLANE_RATE_LIMIT: countSchema
+    .refine((number) => number >= 1 && number <= MAX_RATE_LIMIT)
     .default(60)
     .describe("requests per minute and key that Plane allows, at least 1"),
   STORE_PREFIX: z
@@ -94,7 +94,7 @@ export const environmentSchema = z.object({
     .refine((chat) => typeof chat === "string" || Number.isSafeInteger(chat))
     .optional()
     .describe("the chat's number, for example -1001234567890, or the @name of a channel"),
-  TELEGRAM_ALLOWED_USERS: list
+  TELEGRAM_ALLOWED_USERS: listSchema
     .refine((users) => users.every((user) => /^[1-9]\d{0,15}$/.test(user)))
     .transform((users) => users.map(Number))
     .refine((users) => users.every(Number.isSafeInteger))
@@ -104,8 +104,8 @@ export const environmentSchema = z.object({
     .enum(["webhook", "polling"])
     .optional()
     .describe("webhook (needs PUBLIC_URL) or polling; absent: webhook when PUBLIC_URL is set"),
-  TELEGRAM_API_ROOT: address.default("https://api.telegram.org").describe("the address of a Bot API server"),
-  OPENCLAW_URL: address.optional().describe("the OpenClaw gateway's address, for example http://openclaw:18789"),
+  TELEGRAM_API_ROOT: urlSchema.default("https://api.telegram.org").describe("the address of a Bot API server"),
+  OPENCLAW_URL: urlSchema.optional().describe("the OpenClaw gateway's address, for example http://openclaw:18789"),
   POLL_CRON: z
     .string()
     .refine(isCron)
@@ -114,9 +114,9 @@ export const environmentSchema = z.object({
   LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto"),
   TIMEZONE: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
-  SECRETS_FILE: z.string().default(SECRETS_FILE).describe("the path of a JSON file of mode 0600"),
+  SECRETS_FILE: z.string().default(DEFAULT_SECRETS_FILE).describe("the path of a JSON file of mode 0600"),
   GROUNDCREW_CONFIG: z.string().optional().describe("the path of a JSON file"),
-  WEBHOOK_MAX_BYTES: count
+  WEBHOOK_MAX_BYTES: countSchema
     .refine((bytes) => bytes >= 1024)
     .default(16 * 1024 * 1024)
     .describe("the largest webhook body in bytes, at least 1024"),

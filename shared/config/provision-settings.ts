@@ -1,13 +1,20 @@
-import { readParts, type Settings } from "../config.ts";
-import { type Agent, parseFile } from "./file.ts";
-import { localUrl } from "./local-url.ts";
-import { type Problem, shown } from "./problem.ts";
-import { besideSecrets, PROVISION_LOCK, PROVISION_ONLY, type ProvisionChoice, provisionSchema } from "./provision.ts";
-import { type Files, givenSecrets, type Secrets } from "./secrets.ts";
-import { settle } from "./settle.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { composeSettings } from "./compose-settings.ts";
+import { toLocalUrl } from "./local-url.ts";
+import {
+  PROVISION_LOCK_FILE,
+  PROVISION_SECRET_NAMES,
+  type ProvisionFileSettings,
+  provisionSchema,
+  toPathBesideSecrets,
+} from "./provision-schema.ts";
+import { readEnvironmentSecrets, type Secrets, type SettingsFiles } from "./secrets.ts";
+import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
+import { readSettingsParts, type Settings } from "./settings.ts";
+import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
 
 /** What provision is to bring about, and where it keeps what it makes. */
-export interface ProvisionSettings extends Omit<ProvisionChoice, "domain" | "workspace" | "human"> {
+export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {
   plane: { url: string; workspace: string; workspaceName: string; rateLimit: number };
   admin: {
     email: string;
@@ -16,7 +23,7 @@ export interface ProvisionSettings extends Omit<ProvisionChoice, "domain" | "wor
     password?: string;
   };
   human: { email: string; name: string; role: "admin" | "member" };
-  agents: Agent[];
+  agents: AgentSettings[];
   /** The JSON file to write the default agents into, when it names none; absent: it names some. */
   configFile?: { path: string; exists: boolean };
   /** Absent: Plane has nowhere to send its webhooks to. */
@@ -30,10 +37,12 @@ export interface ProvisionSettings extends Omit<ProvisionChoice, "domain" | "wor
   given: Secrets;
 }
 
-export type ParsedProvision = { ok: true; settings: ProvisionSettings } | { ok: false; problems: Problem[] };
+export type ParsedProvisionSettings =
+  | { ok: true; settings: ProvisionSettings }
+  | { ok: false; problems: SettingProblem[] };
 
 /** The ten of the first team; each gets the address `<name>@<domain>`. */
-const TEAM = [
+const DEFAULT_TEAM = [
   { name: "Concierge", role: "concierge", about: "Talks with the human, plans the work and hands it out." },
   ...["Imhotep", "Thot", "Basquiat", "R2D2", "Shuri", "Piccolo", "CFO", "Maintainer", "Hermes"].map((name) => ({
     name,
@@ -41,60 +50,81 @@ const TEAM = [
 ];
 
 /** What provision itself keeps beside SECRETS_FILE. */
-const OWN_FILES = ["provision-secrets.json", PROVISION_LOCK, "groundcrew.json"];
+const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json"];
 
-const NEEDED = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
+const REQUIRED_SETTINGS = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
 
 /** Reads what provision needs: neither an API key nor Telegram nor PUBLIC_URL. Problems as `parseSettings` tells them. */
-export function parseProvision(given: Record<string, string | undefined>, files: Files): ParsedProvision {
-  const { env, plain, secrets, file, problems, unknown } = readParts(given, files);
-  const password = adminPassword(env, files, problems);
-  for (const name of NEEDED) {
+export function parseProvisionSettings(
+  environment: Record<string, string | undefined>,
+  files: SettingsFiles,
+): ParsedProvisionSettings {
+  const { env, plain: parsedEnvironment, secrets, file, problems, unknown } = readSettingsParts(environment, files);
+  const password = readAdminPassword(env, files, problems);
+  for (const name of REQUIRED_SETTINGS) {
     if (!env[name]) problems.push({ name, given: "nothing", wanted: "a value, because provision needs it" });
   }
-  if (!plain || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
-  const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = plain;
-  const {
-    domain,
-    workspace: workspaceName = workspace,
-    human,
-    ...choice
-  } = file.provision ?? provisionSchema.parse({});
-  const agents = file.agents.length > 0 ? file.agents : team(domain, plain.OPENCLAW_URL !== undefined);
-  const wrong = misfits({ workspace, email, human: human.email ?? email, agents, secretsFile: plain.SECRETS_FILE });
-  if (wrong.length > 0) return { ok: false, problems: wrong };
-  const path = env["GROUNDCREW_CONFIG"] ?? besideSecrets(plain.SECRETS_FILE, "groundcrew.json");
-  const webhookTarget = plain.PLANE_WEBHOOK_TARGET ?? (plain.PUBLIC_URL && `${plain.PUBLIC_URL}/webhooks/plane`);
+  if (!parsedEnvironment || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
+  const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = parsedEnvironment;
+  const { domain, workspace: workspaceName = workspace, human, ...rest } = file.provision ?? provisionSchema.parse({});
+  const agents =
+    file.agents.length > 0 ? file.agents : createDefaultAgents(domain, parsedEnvironment.OPENCLAW_URL !== undefined);
+  const conflicts = findProvisionProblems({
+    workspace,
+    email,
+    human: human.email ?? email,
+    agents,
+    secretsFile: parsedEnvironment.SECRETS_FILE,
+  });
+  if (conflicts.length > 0) return { ok: false, problems: conflicts };
+  const path = env["GROUNDCREW_CONFIG"] ?? toPathBesideSecrets(parsedEnvironment.SECRETS_FILE, "groundcrew.json");
+  const webhookTarget =
+    parsedEnvironment.PLANE_WEBHOOK_TARGET ??
+    (parsedEnvironment.PUBLIC_URL && `${parsedEnvironment.PUBLIC_URL}/webhooks/plane`);
   const hasBot = secrets.has("TELEGRAM_BOT_TOKEN");
   const isAdmin = human.email === undefined || human.email === email;
   const settings: ProvisionSettings = {
-    ...choice,
-    plane: { url, workspace, workspaceName, rateLimit: plain.PLANE_RATE_LIMIT },
-    admin: { email, name: (isAdmin && human.name) || nameIn(email), ...(password && { password }) },
-    human: { email: human.email ?? email, name: human.name ?? nameIn(human.email ?? email), role: human.role },
+    ...rest,
+    plane: { url, workspace, workspaceName, rateLimit: parsedEnvironment.PLANE_RATE_LIMIT },
+    admin: {
+      email,
+      name: (isAdmin && human.name) || toDisplayName(email),
+      ...omitUndefined({ password: password || undefined }),
+    },
+    human: { email: human.email ?? email, name: human.name ?? toDisplayName(human.email ?? email), role: human.role },
     agents,
-    ...(file.agents.length === 0 && { configFile: { path, exists: files.read(path) !== undefined } }),
-    ...(webhookTarget && { webhookTarget }),
-    address: plain.PUBLIC_URL ?? localUrl({ host: plain.HOST, port: plain.PORT }),
+    ...omitUndefined({
+      configFile: file.agents.length === 0 ? { path, exists: files.read(path) !== undefined } : undefined,
+      webhookTarget: webhookTarget || undefined,
+    }),
+    address: parsedEnvironment.PUBLIC_URL ?? toLocalUrl({ host: parsedEnvironment.HOST, port: parsedEnvironment.PORT }),
     states: file.states,
-    ...(hasBot && { telegram: settle(plain, secrets, file, { plane: true, telegram: true }) }),
-    secretsFile: plain.SECRETS_FILE,
-    given: givenSecrets(env, plain.SECRETS_FILE, files),
+    ...omitUndefined({
+      telegram: hasBot ? composeSettings(parsedEnvironment, secrets, file, { plane: true, telegram: true }) : undefined,
+    }),
+    secretsFile: parsedEnvironment.SECRETS_FILE,
+    given: readEnvironmentSecrets(env, parsedEnvironment.SECRETS_FILE, files),
   };
   return { ok: true, settings };
 }
 
-interface Wanted {
+interface ProvisionCheckInput {
   workspace: string;
   email: string;
   human: string;
-  agents: readonly Agent[];
+  agents: readonly AgentSettings[];
   secretsFile: string;
 }
 
 /** What each part allows and Plane, or another part, does not. */
-function misfits({ workspace, email, human, agents, secretsFile }: Wanted): Problem[] {
-  const problems: Problem[] = [];
+function findProvisionProblems({
+  workspace,
+  email,
+  human,
+  agents,
+  secretsFile,
+}: ProvisionCheckInput): SettingProblem[] {
+  const problems: SettingProblem[] = [];
   if (workspace.length > 48)
     problems.push({
       name: "PLANE_WORKSPACE",
@@ -105,15 +135,15 @@ function misfits({ workspace, email, human, agents, secretsFile }: Wanted): Prob
   if (workspace.includes("instances"))
     problems.push({
       name: "PLANE_WORKSPACE",
-      given: shown(workspace),
+      given: formatSettingValue(workspace),
       wanted: 'a name without "instances" in it, which Plane\'s pages cannot serve',
     });
   const file = secretsFile.slice(secretsFile.lastIndexOf("/") + 1);
-  if (OWN_FILES.includes(file))
+  if (PROVISION_FILES.includes(file))
     problems.push({
       name: "SECRETS_FILE",
-      given: shown(secretsFile),
-      wanted: `a name other than ${OWN_FILES.join(", ")}`,
+      given: formatSettingValue(secretsFile),
+      wanted: `a name other than ${PROVISION_FILES.join(", ")}`,
     });
   for (const agent of agents) {
     const name = "GROUNDCREW_CONFIG agents";
@@ -126,8 +156,12 @@ function misfits({ workspace, email, human, agents, secretsFile }: Wanted): Prob
   return problems;
 }
 
-function adminPassword(env: Record<string, string>, files: Files, problems: Problem[]): string | undefined {
-  const [name = ""] = PROVISION_ONLY;
+function readAdminPassword(
+  env: Record<string, string>,
+  files: SettingsFiles,
+  problems: SettingProblem[],
+): string | undefined {
+  const [name = ""] = PROVISION_SECRET_NAMES;
   const path = env[`${name}_FILE`];
   if (path === undefined || env[name] !== undefined) return env[name];
   try {
@@ -140,18 +174,18 @@ function adminPassword(env: Record<string, string>, files: Files, problems: Prob
   return undefined;
 }
 
-function team(domain: string, openclaw: boolean): Agent[] {
-  const agents = TEAM.map((agent) => ({
+function createDefaultAgents(domain: string, usesOpenClaw: boolean): AgentSettings[] {
+  const agents = DEFAULT_TEAM.map((agent) => ({
     ...agent,
     email: `${agent.name.toLowerCase()}@${domain}`,
-    ...(openclaw && { wake: "openclaw" }),
+    ...omitUndefined({ wake: usesOpenClaw ? "openclaw" : undefined }),
   }));
   // The file's own reader fills in what is left out.
-  return parseFile(JSON.stringify({ agents })).settings?.agents ?? [];
+  return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];
 }
 
 /** `ada.lovelace@…` is called Ada Lovelace until somebody says otherwise. */
-function nameIn(email: string): string {
+function toDisplayName(email: string): string {
   const words = email
     .replace(/@.*$/, "")
     .split(/[._+-]+/)

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { nearestName } from "./nearest.ts";
-import type { Problem } from "./problem.ts";
+import { findNearestName } from "../nearest-name.ts";
+import type { SettingProblem } from "./setting-problem.ts";
 
 /** A secret's name and what is accepted, for people and as an expression; `many`: several may be valid at once. */
 interface SecretKind {
@@ -35,13 +35,13 @@ const SECRETS: Record<string, SecretKind> = {
 
 export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
 
-const text = z.string().trim().min(1);
-const valuesSchema = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+const textSchema = z.string().trim().min(1);
+const valuesSchema = z.union([textSchema.transform((one) => [one]), z.array(textSchema).min(1)]);
 
 /** Secrets of which each agent has its own. */
-const OF_AGENT = /^(PLANE_API_KEY|AGENT_TOKEN)_([A-Z0-9_]+)$/;
+const AGENT_SECRET = /^(PLANE_API_KEY|AGENT_TOKEN)_([A-Z0-9_]+)$/;
 
-export interface Files {
+export interface SettingsFiles {
   /** A file's text and its permission bits (0o600); undefined when there is none. Throws when it cannot be read. */
   read(path: string): { text: string; mode: number } | undefined;
 }
@@ -49,9 +49,9 @@ export interface Files {
 /** A secret's values by its name, agents' own included; the first value is the one to use, the others still count. */
 export type Secrets = Map<string, string[]>;
 
-interface Gathered {
+interface GatheredSecrets {
   secrets: Secrets;
-  problems: Problem[];
+  problems: SettingProblem[];
   warnings: string[];
 }
 
@@ -59,16 +59,16 @@ interface Gathered {
  * Every secret from the environment, else from the file its `<NAME>_FILE` names, else from SECRETS_FILE.
  * No problem and no warning holds a value.
  */
-export function gatherSecrets(env: Record<string, string>, path: string, files: Files): Gathered {
-  const gathered: Gathered = { secrets: new Map(), problems: [], warnings: [] };
+export function gatherSecrets(env: Record<string, string>, path: string, files: SettingsFiles): GatheredSecrets {
+  const gathered: GatheredSecrets = { secrets: new Map(), problems: [], warnings: [] };
   const names = new Set(SECRET_NAMES);
-  const kept = readSecretsFile(path, "SECRETS_FILE" in env, files, gathered);
-  for (const name of [...Object.keys(env).map((given) => given.replace(/_FILE$/, "")), ...kept.keys()]) {
-    if (OF_AGENT.test(name)) names.add(name);
+  const fileSecrets = readSecretsFile(path, "SECRETS_FILE" in env, files, gathered);
+  for (const name of [...Object.keys(env).map((variable) => variable.replace(/_FILE$/, "")), ...fileSecrets.keys()]) {
+    if (AGENT_SECRET.test(name)) names.add(name);
   }
   for (const name of names) {
-    const values = fromEnvironment(name, env, files, gathered) ?? kept.get(name) ?? [];
-    const { form, wanted } = kindOf(name);
+    const values = readFromEnvironment(name, env, files, gathered) ?? fileSecrets.get(name) ?? [];
+    const { form, wanted } = getSecretKind(name);
     if (values.some((value) => !form.test(value))) {
       gathered.problems.push({
         name,
@@ -81,45 +81,55 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
 }
 
 /** The secrets that the environment and the files it names give: these win over what is kept in SECRETS_FILE. */
-export function givenSecrets(env: Record<string, string>, secretsFile: string, files: Files): Secrets {
-  const read: Files["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
+export function readEnvironmentSecrets(
+  env: Record<string, string>,
+  secretsFile: string,
+  files: SettingsFiles,
+): Secrets {
+  const read: SettingsFiles["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
   return gatherSecrets(env, secretsFile, { read }).secrets;
 }
 
 /** The `<AGENT>` of `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`. */
-export function agentOf(name: string): string | undefined {
-  return OF_AGENT.exec(name)?.[2];
+export function parseAgentSuffix(name: string): string | undefined {
+  return AGENT_SECRET.exec(name)?.[2];
 }
 
-function kindOf(name: string): SecretKind {
+function getSecretKind(name: string): SecretKind {
   return SECRETS[name] ?? (name.startsWith("AGENT_TOKEN_") ? AGENT_TOKEN : API_KEY);
 }
 
-function fromEnvironment(name: string, env: Record<string, string>, files: Files, gathered: Gathered) {
+function readFromEnvironment(
+  name: string,
+  env: Record<string, string>,
+  files: SettingsFiles,
+  gathered: GatheredSecrets,
+) {
   const { problems, warnings } = gathered;
-  const direct = env[name];
+  const inlineValue = env[name];
   const path = env[`${name}_FILE`];
-  if (path === undefined) return direct === undefined ? undefined : split(name, direct);
-  if (direct !== undefined) {
+  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
+  if (inlineValue !== undefined) {
     problems.push({ name, given: `both ${name} and ${name}_FILE`, wanted: "one of the two" });
     return undefined;
   }
-  const file = readFile(path, `${name}_FILE`, files, problems);
+  const file = readSecretFile(path, `${name}_FILE`, files, problems);
   if (!file) return undefined;
-  const values = split(name, file.text);
-  if (values.length === 0) problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: kindOf(name).wanted });
+  const values = splitValues(name, file.text);
+  if (values.length === 0)
+    problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: getSecretKind(name).wanted });
   // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode says.
   if (file.mode & 0o077 && !path.startsWith("/run/"))
     warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
   return values;
 }
 
-function split(name: string, text: string): string[] {
-  const parts = kindOf(name).many ? text.split(/[,\n]/) : [text];
+function splitValues(name: string, text: string): string[] {
+  const parts = getSecretKind(name).many ? text.split(/[,\n]/) : [text];
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 
-function readFile(path: string, name: string, files: Files, problems: Problem[]) {
+function readSecretFile(path: string, name: string, files: SettingsFiles, problems: SettingProblem[]) {
   try {
     const file = files.read(path);
     if (!file) problems.push({ name, given: `${path}, where no file is`, wanted: "a file that holds the secret" });
@@ -130,24 +140,32 @@ function readFile(path: string, name: string, files: Files, problems: Problem[])
   }
 }
 
-function readSecretsFile(path: string, named: boolean, files: Files, { problems, warnings }: Gathered): Secrets {
-  const found: Secrets = new Map();
-  const wrong = (given: string, wanted: string) => {
+function readSecretsFile(
+  path: string,
+  isExplicit: boolean,
+  files: SettingsFiles,
+  { problems, warnings }: GatheredSecrets,
+): Secrets {
+  const secrets: Secrets = new Map();
+  const addProblem = (given: string, wanted: string) => {
     problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
-    return found;
+    return secrets;
   };
-  let file: ReturnType<Files["read"]>;
+  let file: ReturnType<SettingsFiles["read"]>;
   try {
     file = files.read(path);
   } catch {
-    return wrong("a file that cannot be read", "a file this user may read");
+    return addProblem("a file that cannot be read", "a file this user may read");
   }
   if (!file) {
-    if (named) warnings.push(`SECRETS_FILE names ${path}, where no file is`);
-    return found;
+    if (isExplicit) warnings.push(`SECRETS_FILE names ${path}, where no file is`);
+    return secrets;
   }
   if (file.mode & 0o177)
-    return wrong(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
+    return addProblem(
+      `a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`,
+      `mode 0600: chmod 600 ${path}`,
+    );
   let json: unknown;
   try {
     json = JSON.parse(file.text);
@@ -155,16 +173,19 @@ function readSecretsFile(path: string, named: boolean, files: Files, { problems,
     json = undefined;
   }
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    return wrong("something that is no JSON object", "a JSON object of names and secrets");
+    return addProblem("something that is no JSON object", "a JSON object of names and secrets");
   for (const [name, value] of Object.entries(json)) {
-    if (!(name in SECRETS) && !OF_AGENT.test(name)) {
-      const nearest = nearestName(name, SECRET_NAMES);
-      wrong(`the unknown name ${JSON.stringify(name.slice(0, 60))}`, nearest ?? `one of ${SECRET_NAMES.join(", ")}`);
+    if (!(name in SECRETS) && !AGENT_SECRET.test(name)) {
+      const nearest = findNearestName(name, SECRET_NAMES);
+      addProblem(
+        `the unknown name ${JSON.stringify(name.slice(0, 60))}`,
+        nearest ?? `one of ${SECRET_NAMES.join(", ")}`,
+      );
       continue;
     }
     const values = valuesSchema.safeParse(value);
-    if (values.success) found.set(name, values.data);
-    else wrong(`${name} that is neither text nor a list of texts`, "a secret, or a list while two are valid");
+    if (values.success) secrets.set(name, values.data);
+    else addProblem(`${name} that is neither text nor a list of texts`, "a secret, or a list while two are valid");
   }
-  return found;
+  return secrets;
 }

@@ -1,5 +1,5 @@
 import type { LogFields } from "../log.ts";
-import type { Caller } from "../work/caller.ts";
+import type { Caller } from "../work/context/caller.ts";
 
 declare module "hono" {
   /** What the shell gives every handler. */

@@ -1,15 +1,15 @@
-import { type Hashing, webHashing } from "../hashing.ts";
+import { type Hashing, webHashing } from "../hashing/hashing.ts";
 
 /** The 32 bytes of a signature written as exactly 64 lower-case hex characters; undefined for any other writing. */
 export function parseSignature(header: string | undefined): Uint8Array<ArrayBuffer> | undefined {
   if (header === undefined || !/^[0-9a-f]{64}$/.test(header)) return undefined;
   const bytes = new Uint8Array(32);
-  for (let i = 0; i < 32; i += 1) bytes[i] = (digitAt(header, 2 * i) << 4) | digitAt(header, 2 * i + 1);
+  for (let i = 0; i < 32; i += 1) bytes[i] = (parseHexDigit(header, 2 * i) << 4) | parseHexDigit(header, 2 * i + 1);
   return bytes;
 }
 
 /** The value of a digit that is known to be one of 0-9 and a-f. */
-function digitAt(hex: string, index: number): number {
+function parseHexDigit(hex: string, index: number): number {
   const code = hex.charCodeAt(index);
   return code <= 57 ? code - 48 : code - 87;
 }
@@ -19,7 +19,7 @@ function digitAt(hex: string, index: number): number {
  * so the time tells nothing about them. At once where the platform answers at once.
  */
 export function createSignatureCheck(secrets: readonly string[], hashing: Hashing = webHashing) {
-  const checks = secrets.map((secret) => hashing.hmacCheck(secret));
+  const checks = secrets.map((secret) => hashing.createHmacCheck(secret));
   return (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>): boolean | Promise<boolean> => {
     const verdicts = checks.map((check) => check(signature, body));
     if (verdicts.every((verdict) => typeof verdict === "boolean")) return verdicts.includes(true);

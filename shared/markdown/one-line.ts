@@ -1,7 +1,14 @@
-import { type Child, type Element, element, type Markdown, type MarkdownNode, text } from "./tree.ts";
+import {
+  createHtmlElement,
+  createHtmlText,
+  type HtmlChild,
+  type HtmlElement,
+  type MarkdownNode,
+  type MarkdownRoot,
+} from "./tree.ts";
 
 /** What begins on a line of its own. */
-const BLOCK = new Set([
+const BLOCK_TAGS = new Set([
   ...[
     "p",
     "h1",
@@ -23,52 +30,56 @@ const BLOCK = new Set([
   ...["details", "summary", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "caption", "tr", "th", "td"],
 ]);
 
-export function hasBlock(children: readonly Child[]): boolean {
-  return children.some((child) => child.type === "element" && (BLOCK.has(child.tagName) || hasBlock(child.children)));
+export function hasBlock(children: readonly HtmlChild[]): boolean {
+  return children.some(
+    (child) => child.type === "element" && (BLOCK_TAGS.has(child.tagName) || hasBlock(child.children)),
+  );
 }
 
 /**
  * What stands in a heading or a cell of a table, which Markdown ends with the line: each block in it is words with
  * blanks around them, code too. Else what is said in its second line would be markup of its own.
  */
-export function onOneLine(children: readonly Child[]): Child[] {
-  return children.flatMap((child): Child[] => {
+export function flattenToLine(children: readonly HtmlChild[]): HtmlChild[] {
+  return children.flatMap((child): HtmlChild[] => {
     if (child.type !== "element") return [child];
     const { tagName, properties } = child;
-    if (tagName === "input") return [text(properties["checked"] === true ? "[x] " : "[ ] ")];
-    if (tagName === "pre") return [text(" "), codeOf({}, child.children), text(" ")];
-    const inside = onOneLine(child.children);
-    return BLOCK.has(tagName) ? [text(" "), ...inside, text(" ")] : [{ ...child, children: inside }];
+    if (tagName === "input") return [createHtmlText(properties["checked"] === true ? "[x] " : "[ ] ")];
+    if (tagName === "pre") return [createHtmlText(" "), createInlineCode({}, child.children), createHtmlText(" ")];
+    const flattened = flattenToLine(child.children);
+    return BLOCK_TAGS.has(tagName)
+      ? [createHtmlText(" "), ...flattened, createHtmlText(" ")]
+      : [{ ...child, children: flattened }];
   });
 }
 
 /** Code within a line: of several lines it would be read as markup from the second on. */
-export function codeOf(properties: Element["properties"], children: readonly Child[]): Element {
-  return element("code", properties, [text(said(children).replace(/\s+/g, " "))]);
+export function createInlineCode(properties: HtmlElement["properties"], children: readonly HtmlChild[]): HtmlElement {
+  return createHtmlElement("code", properties, [createHtmlText(collectLineText(children).replace(/\s+/g, " "))]);
 }
 
-function said(children: readonly Child[]): string {
+function collectLineText(children: readonly HtmlChild[]): string {
   return children
     .map((child) => {
       if (child.type !== "element") return child.type === "text" ? child.value : "";
-      const inside = said(child.children);
-      return child.tagName === "br" || BLOCK.has(child.tagName) ? ` ${inside} ` : inside;
+      const innerText = collectLineText(child.children);
+      return child.tagName === "br" || BLOCK_TAGS.has(child.tagName) ? ` ${innerText} ` : innerText;
     })
     .join("");
 }
 
 /** Makes one of pieces of code that follow each other: their marks would run into one another. */
-export function joined(root: Markdown): void {
-  const open: MarkdownNode[] = [root];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+export function mergeInlineCode(root: MarkdownRoot): void {
+  const pending: MarkdownNode[] = [root];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (!("children" in node)) continue;
     const { children }: { children: MarkdownNode[] } = node;
     for (let i = children.length - 1; i > 0; i -= 1) {
-      const [before, code] = [children[i - 1], children[i]];
-      if (before?.type !== "inlineCode" || code?.type !== "inlineCode") continue;
-      before.value += code.value;
+      const [previous, code] = [children[i - 1], children[i]];
+      if (previous?.type !== "inlineCode" || code?.type !== "inlineCode") continue;
+      previous.value += code.value;
       children.splice(i, 1);
     }
-    open.push(...children);
+    pending.push(...children);
   }
 }

@@ -1,9 +1,9 @@
 import { GroundcrewError } from "../errors.ts";
-import { inert, LINES, LONGEST, shallow } from "./bounds.ts";
-import { SCHEMA } from "./schema.ts";
-import { unfilled } from "./tables.ts";
-import { tidied } from "./tidy.ts";
-import type { Root } from "./tree.ts";
+import { adaptForPlane } from "./adapt-for-plane.ts";
+import { limitNesting, MAX_MARKDOWN_LINES, MAX_MARKUP_LENGTH, restrictParser } from "./limits.ts";
+import { SANITIZE_SCHEMA } from "./sanitize-schema.ts";
+import { limitTableCells } from "./tables.ts";
+import type { HtmlRoot } from "./tree.ts";
 
 /**
  * Markdown (GitHub's, as agents write it) as HTML that is safe to keep in Plane, which stores what it is sent: only
@@ -11,17 +11,17 @@ import type { Root } from "./tree.ts";
  * Throws `bad_request` for more than 100,000 characters or 5,000 lines.
  */
 export async function toHtml(markdown: string): Promise<string> {
-  if (markdown.length > LONGEST) throw tooLong(markdown.length, "characters", LONGEST);
+  if (markdown.length > MAX_MARKUP_LENGTH) throw createTooLongError(markdown.length, "characters", MAX_MARKUP_LENGTH);
   const lines = markdown.toWellFormed().split(/\r\n|\r|\n/);
-  if (lines.length > LINES) throw tooLong(lines.length, "lines", LINES);
-  loading ??= load();
-  return String((await loading).processSync(shallow(lines)));
+  if (lines.length > MAX_MARKDOWN_LINES) throw createTooLongError(lines.length, "lines", MAX_MARKDOWN_LINES);
+  loading ??= loadProcessor();
+  return String((await loading).processSync(limitNesting(lines)));
 }
 
-let loading: ReturnType<typeof load> | undefined;
+let loading: ReturnType<typeof loadProcessor> | undefined;
 
 /** Loaded when first needed: most of what the product does needs no Markdown, and an idle process stays small. */
-async function load() {
+async function loadProcessor() {
   const [{ unified }, parse, gfm, rehype, sanitize, stringify] = await Promise.all([
     import("unified"),
     import("remark-parse"),
@@ -33,19 +33,19 @@ async function load() {
   return unified()
     .use(parse.default)
     .use(gfm.default)
-    .use(inert)
-    .use(() => unfilled)
+    .use(restrictParser)
+    .use(() => limitTableCells)
     .use(rehype.default, { clobberPrefix: "" })
-    .use(() => (tree: Root) => tidied(tree))
-    .use(sanitize.default, SCHEMA)
+    .use(() => (tree: HtmlRoot) => adaptForPlane(tree))
+    .use(sanitize.default, SANITIZE_SCHEMA)
     .use(stringify.default)
     .freeze();
 }
 
-function tooLong(length: number, units: string, most: number): GroundcrewError {
-  const [has, fit] = [length, most].map((n) => n.toLocaleString("en"));
+function createTooLongError(length: number, units: string, max: number): GroundcrewError {
+  const [actual, allowed] = [length, max].map((n) => n.toLocaleString("en"));
   return new GroundcrewError(
     "bad_request",
-    `The text has ${has} ${units}; at most ${fit} fit. Shorten it, or upload it with upload_deliverable.`,
+    `The text has ${actual} ${units}; at most ${allowed} fit. Shorten it, or upload it with upload_deliverable.`,
   );
 }

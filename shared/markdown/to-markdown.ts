@@ -1,54 +1,54 @@
-import { plainText } from "../observe/plain-text.ts";
-import { isTangled, LONGEST } from "./bounds.ts";
-import { joined } from "./one-line.ts";
-import { plain } from "./plane-elements.ts";
-import { SCHEMA } from "./schema.ts";
-import { widthOf } from "./tables.ts";
-import type { Root } from "./tree.ts";
+import { htmlToText } from "./html-to-text.ts";
+import { hasTooManyOpenFormats, MAX_MARKUP_LENGTH } from "./limits.ts";
+import { mergeInlineCode } from "./one-line.ts";
+import { SANITIZE_SCHEMA } from "./sanitize-schema.ts";
+import { simplifyPlaneHtml } from "./simplify-plane-html.ts";
+import { getCellWidth } from "./tables.ts";
+import type { HtmlRoot } from "./tree.ts";
 
 /** Who a mention is of, by Plane's id; undefined when that is not known. */
-export type NameOf = (id: string) => Promise<string | undefined>;
+export type FindMentionName = (id: string) => Promise<string | undefined>;
 
 /**
  * HTML from Plane, whatever it holds, as Markdown to be read: mentions, task lists and tables as text, scripts and
  * styles left out. Of more than 100,000 characters the rest is left off. What cannot be read as a tree (thousands of
  * elements inside each other, or left open) comes back as its text alone.
  */
-export async function toMarkdown(html: string, nameOf?: NameOf): Promise<string> {
-  const taken = html.length > LONGEST ? html.slice(0, LONGEST) : html;
-  loading ??= load();
+export async function toMarkdown(html: string, findName?: FindMentionName): Promise<string> {
+  const input = html.length > MAX_MARKUP_LENGTH ? html.slice(0, MAX_MARKUP_LENGTH) : html;
+  loading ??= loadProcessors();
   const { read, write, asText } = await loading;
-  const names = await mentioned(taken, nameOf);
-  const markdown = written();
-  return taken === html ? markdown : `${markdown}\n\n…`;
+  const names = await readMentionNames(input, findName);
+  const markdown = render();
+  return input === html ? markdown : `${markdown}\n\n…`;
 
-  function written(): string {
-    if (isTangled(taken)) return text();
+  function render(): string {
+    if (hasTooManyOpenFormats(input)) return renderTextOnly();
     try {
-      return write(read(taken.toWellFormed(), names)).trimEnd();
+      return write(read(input.toWellFormed(), names)).trimEnd();
     } catch (thrown) {
       // The parser goes down the tree by recursion.
       if (!(thrown instanceof RangeError)) throw thrown;
-      return text();
+      return renderTextOnly();
     }
   }
 
-  function text(): string {
-    return asText(plainText(taken, LONGEST)).trimEnd();
+  function renderTextOnly(): string {
+    return asText(htmlToText(input, MAX_MARKUP_LENGTH)).trimEnd();
   }
 }
 
 /** The names of everybody mentioned. */
-async function mentioned(html: string, nameOf: NameOf | undefined): Promise<Map<string, string>> {
-  if (!nameOf) return new Map();
+async function readMentionNames(html: string, findName: FindMentionName | undefined): Promise<Map<string, string>> {
+  if (!findName) return new Map();
   const ids = [...html.matchAll(/entity_identifier="([^"<>]{1,100})"/g)].flatMap(([, id]) => id ?? []);
-  const found = await Promise.all([...new Set(ids)].map(async (id) => [id, await nameOf(id)] as const));
+  const found = await Promise.all([...new Set(ids)].map(async (id) => [id, await findName(id)] as const));
   return new Map(found.flatMap(([id, name]) => (name === undefined ? [] : [[id, name] as const])));
 }
 
-let loading: ReturnType<typeof load> | undefined;
+let loading: ReturnType<typeof loadProcessors> | undefined;
 
-async function load() {
+async function loadProcessors() {
   const [{ unified }, parse, sanitize, remark, gfm, stringify] = await Promise.all([
     import("unified"),
     import("rehype-parse"),
@@ -58,29 +58,40 @@ async function load() {
     import("remark-stringify"),
   ]);
   const parser = unified().use(parse.default, { fragment: true }).freeze();
-  const remade = unified()
-    .use(sanitize.default, READ)
+  const converter = unified()
+    .use(sanitize.default, READ_SCHEMA)
     .use(remark.default)
-    .use(() => joined)
+    .use(() => mergeInlineCode)
     .freeze();
   const writer = unified()
-    .use(gfm.default, { stringLength: widthOf })
+    .use(gfm.default, { stringLength: getCellWidth })
     .use(stringify.default, { bullet: "-", rule: "-", listItemIndent: "one" })
     .freeze();
   return {
-    read: (html: string, names: ReadonlyMap<string, string>): Root => plain(parser.parse(html), names),
-    write: (tree: Root): string => writer.stringify(remade.runSync(tree)),
+    read: (html: string, names: ReadonlyMap<string, string>): HtmlRoot => simplifyPlaneHtml(parser.parse(html), names),
+    write: (tree: HtmlRoot): string => writer.stringify(converter.runSync(tree)),
     asText: (value: string): string =>
       writer.stringify({ type: "root", children: [{ type: "paragraph", children: [{ type: "text", value }] }] }),
   };
 }
 
 /** For reading: what sets texts apart, and boxes of task lists as the writer of Markdown knows them. */
-const READ = {
-  ...SCHEMA,
-  tagNames: [...(SCHEMA.tagNames ?? []), "input", "div", "section", "article", "details", "summary", "dl", "dt", "dd"],
+const READ_SCHEMA = {
+  ...SANITIZE_SCHEMA,
+  tagNames: [
+    ...(SANITIZE_SCHEMA.tagNames ?? []),
+    "input",
+    "div",
+    "section",
+    "article",
+    "details",
+    "summary",
+    "dl",
+    "dt",
+    "dd",
+  ],
   attributes: {
-    ...SCHEMA.attributes,
+    ...SANITIZE_SCHEMA.attributes,
     input: [["type", "checkbox"], "checked"] satisfies [[string, string], string],
   },
 };

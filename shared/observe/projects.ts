@@ -1,71 +1,77 @@
+import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
-import { type Project, projects as projectCalls } from "../plane/projects.ts";
+import { type PlaneProject, projectsApi as projectCalls } from "../plane/projects.ts";
 import type { Put } from "../store/port.ts";
-import { all } from "../store/walk.ts";
+import { readAllRows } from "../store/scan-set.ts";
 import type { ProjectEvent } from "../task/events.ts";
-import { decide } from "./act.ts";
-import { projectFacts } from "./facts.ts";
-import type { ObserveDeps } from "./item.ts";
-import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "./kept.ts";
-import { keys, sets } from "./keys.ts";
+import { decideActions } from "./decide-actions.ts";
+import { toProjectFacts } from "./event-facts.ts";
+import type { ObserveDeps } from "./observe-item.ts";
+import { observedKeys, observedSets } from "./store-keys.ts";
+import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "./stored-records.ts";
 
 /** One reading of all projects: Plane's own time and those we follow, with what is kept of each. */
-export interface ProjectsRead {
+export interface ProjectsReadResult {
   /** Plane's `Date`, as `YYYY-MM-DDTHH:MM:SS.000000Z`. */
   date: string;
   projects: KeptProject[];
 }
 
 /** A project that shows itself so much later than it was created was hidden from our key: it is not new. */
-const HIDDEN_MS = 600_000;
+const HIDDEN_AFTER_MS = 600_000;
 
 /**
  * Reads the projects (they come first, rule 5) and takes them over: new ones, archived ones, renamed ones and those
  * that are gone. The first reading of a workspace is its baseline and silent, and so is what was created before the
  * reading before this one and shows itself only now: we were let into it, or it was added to the settings.
  */
-export async function readProjects(deps: ObserveDeps, correlation: string): Promise<ProjectsRead> {
-  const at = await deps.store.now();
-  const listed: Project[] = [];
+export async function readProjects(deps: ObserveDeps, correlation: string): Promise<ProjectsReadResult> {
+  const startedAt = await deps.store.now();
+  const listed: PlaneProject[] = [];
   let date = "";
   for await (const answer of deps.plane.pages(projectCalls.list, {})) {
-    if (date === "") date = planeDate(answer.date);
+    if (date === "") date = toPlaneTime(answer.date);
     listed.push(...answer.data.results);
   }
-  const { isFirst, began } = await readWorkspace(deps, listed[0]?.workspace ?? "", date);
-  const [last] = await deps.store.read<KeptProjectsRead>([keys.projectsRead]);
-  const shown = last && !isFirst ? shifted(last.value.date, -HIDDEN_MS) : began;
+  const { isFirst, began } = await observeWorkspace(deps, listed[0]?.workspace ?? "", date);
+  const [last] = await deps.store.read<KeptProjectsRead>([observedKeys.projectsRead]);
+  const visibleSince = last && !isFirst ? shiftPlaneTime(last.value.date, -HIDDEN_AFTER_MS) : began;
   const followed = listed.filter((project) => isFollowed(deps, project.identifier));
   const projects: KeptProject[] = [];
   for (const project of followed) {
-    const isNew = !isFirst && project.created_at >= began && project.created_at >= shown;
+    const isNew = !isFirst && project.created_at >= began && project.created_at >= visibleSince;
     const since = isNew ? project.created_at : isFirst ? date : "";
     projects.push(await observeProject(deps, project, { isNew, since }, correlation));
   }
-  await markMissing(deps, new Set(followed.map((project) => project.id)));
-  await deps.store.commit({ put: [{ key: keys.projectsRead, value: { at, date } satisfies KeptProjectsRead }] });
+  await markMissingProjects(deps, new Set(followed.map((project) => project.id)));
+  await deps.store.commit({
+    put: [{ key: observedKeys.projectsRead, value: { at: startedAt, date } satisfies KeptProjectsRead }],
+  });
   return { date, projects };
 }
 
 /** Whether this is the first look at the workspace `id` ("" when Plane lists no project), and since when we look. */
-async function readWorkspace(
+async function observeWorkspace(
   deps: ObserveDeps,
   id: string,
   date: string,
 ): Promise<{ isFirst: boolean; began: string }> {
-  const [kept] = await deps.store.read<KeptWorkspace>([keys.workspace]);
-  const same = kept !== undefined && (id === "" || kept.value.id === "" || kept.value.id === id);
-  const value: KeptWorkspace = { id: id || (kept?.value.id ?? ""), began: same ? kept.value.began : date };
-  if (!same || value.id !== kept.value.id)
-    await deps.store.commit({ expect: [[keys.workspace, kept?.rev ?? 0]], put: [{ key: keys.workspace, value }] });
-  return { isFirst: !same, began: value.began };
+  const [kept] = await deps.store.read<KeptWorkspace>([observedKeys.workspace]);
+  const isSame = kept !== undefined && (id === "" || kept.value.id === "" || kept.value.id === id);
+  const value: KeptWorkspace = { id: id || (kept?.value.id ?? ""), began: isSame ? kept.value.began : date };
+  if (!isSame || value.id !== kept.value.id)
+    await deps.store.commit({
+      expect: [[observedKeys.workspace, kept?.rev ?? 0]],
+      put: [{ key: observedKeys.workspace, value }],
+    });
+  return { isFirst: !isSame, began: value.began };
 }
 
 /**
  * Whether Plane still lists this project's items to us. Asked before what is absent is taken for removed: when the
  * project was archived or deleted since it was last read, its items are silent (rule 5).
  */
-export async function stillListed(deps: ObserveDeps, id: string): Promise<boolean> {
+export async function isProjectListed(deps: ObserveDeps, id: string): Promise<boolean> {
   try {
     const { data } = await deps.plane.call(projectCalls.get, { params: { project: id } });
     return data.archived_at === null && data.is_member;
@@ -77,7 +83,7 @@ export async function stillListed(deps: ObserveDeps, id: string): Promise<boolea
 }
 
 /** Plane's `Date` header in the form of Plane's other times, so that they compare. */
-export function planeDate(date: string): string {
+export function toPlaneTime(date: string): string {
   return `${date.slice(0, 19)}.000000Z`;
 }
 
@@ -87,18 +93,18 @@ function isFollowed(deps: Pick<ObserveDeps, "settings">, identifier: string): bo
 }
 
 /** Of a project created since we began, everything is new; `since` "" is set by its first pass. */
-interface Unseen {
+interface FirstSighting {
   isNew: boolean;
   since: string;
 }
 
 async function observeProject(
   deps: ObserveDeps,
-  read: Project,
-  unseen: Unseen,
+  project: PlaneProject,
+  sighting: FirstSighting,
   correlation: string,
 ): Promise<KeptProject> {
-  const key = keys.project(read.id);
+  const key = observedKeys.project(project.id);
   for (;;) {
     const [kept] = await deps.store.read<KeptProject>([key]);
     const {
@@ -107,53 +113,53 @@ async function observeProject(
       ...rest
     } = kept?.value ?? {
       completed: false,
-      began: unseen.since,
+      began: sighting.since,
       baseline: false,
       cursor: "",
       window: 0,
     };
     const next: KeptProject = {
       ...rest,
-      id: read.id,
-      identifier: read.identifier,
-      name: read.name,
-      createdAt: read.created_at,
-      archived: read.archived_at !== null,
-      member: read.is_member,
-      cycles: read.cycle_view,
+      id: project.id,
+      identifier: project.identifier,
+      name: project.name,
+      createdAt: project.created_at,
+      archived: project.archived_at !== null,
+      member: project.is_member,
+      cycles: project.cycle_view,
     };
-    if (!next.baseline && !isReadable(next)) next.began = "";
+    if (!next.baseline && !isReadableProject(next)) next.began = "";
     if (kept && JSON.stringify(kept.value) === JSON.stringify(next)) return next;
-    const events: ProjectEvent[] = !kept && unseen.isNew ? [{ kind: "project_created" }] : [];
-    if ((await keepProject(deps, next, kept?.rev ?? 0, events, correlation)) === "kept") return next;
+    const events: ProjectEvent[] = !kept && sighting.isNew ? [{ kind: "project_created" }] : [];
+    if ((await commitProject(deps, next, kept?.rev ?? 0, events, correlation)) === "kept") return next;
   }
 }
 
 /** Whether Plane lists this project's items to us; an archived one answers 200 and none (rule 5). */
-export function isReadable(project: KeptProject): boolean {
+export function isReadableProject(project: KeptProject): boolean {
   return project.member && !project.archived && !project.gone;
 }
 
 /** Keeps a project with what its events call for, in one commit. */
-export async function keepProject(
+export async function commitProject(
   deps: ObserveDeps,
   project: KeptProject,
   rev: number,
   events: ProjectEvent[],
   correlation: string,
 ): Promise<"kept" | "stale"> {
-  const key = keys.project(project.id);
-  const decision = await decide(deps, {
+  const key = observedKeys.project(project.id);
+  const decision = await decideActions(deps, {
     key,
     rev,
     events,
     correlation,
     via: "read",
-    facts: async () => projectFacts(deps, project, project.createdAt),
+    facts: async () => toProjectFacts(deps, project, project.createdAt),
   });
-  const put = [projectPut(project), ...decision.put];
+  const put = [toProjectPut(project), ...decision.put];
   if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") return "stale";
-  decision.tell();
+  decision.publish();
   return "kept";
 }
 
@@ -161,8 +167,8 @@ export async function keepProject(
  * From when on what a first reading finds is new. In the second in which we began nobody can say which was first:
  * it was there before us; but before a project's own creation nothing was.
  */
-export function newSince(project: KeptProject): string {
-  return isNewProject(project) ? project.began : shifted(project.began, 1000);
+export function getNewSince(project: KeptProject): string {
+  return isNewProject(project) ? project.began : shiftPlaneTime(project.began, 1000);
 }
 
 /** Created since we began: everything in it is news. */
@@ -171,26 +177,28 @@ export function isNewProject(project: KeptProject): boolean {
 }
 
 /** Plane's time, so many milliseconds later; microseconds are kept. */
-export function shifted(time: string, ms: number): string {
+export function shiftPlaneTime(time: string, ms: number): string {
   const micros = time.slice(23, 26);
   return `${new Date(Date.parse(`${time.slice(0, 23)}Z`) + ms).toISOString().slice(0, 23)}${micros}Z`;
 }
 
 /** The projects that are followed and can be read. */
-export async function readableProjects(deps: Pick<ObserveDeps, "store">): Promise<KeptProject[]> {
-  return (await all<KeptProject>(deps, sets.projects)).map(({ value }) => value).filter(isReadable);
+export async function listReadableProjects(deps: Pick<ObserveDeps, "store">): Promise<KeptProject[]> {
+  return (await readAllRows<KeptProject>(deps, observedSets.projects))
+    .map(({ value }) => value)
+    .filter(isReadableProject);
 }
 
-export function projectPut(project: KeptProject): Put {
-  return { key: keys.project(project.id), value: project, sets: project.gone ? [] : [sets.projects] };
+export function toProjectPut(project: KeptProject): Put {
+  return { key: observedKeys.project(project.id), value: project, sets: project.gone ? [] : [observedSets.projects] };
 }
 
 /** Projects Plane lists no more: gone after two readings, silent with all their items. */
-async function markMissing(deps: ObserveDeps, listed: Set<string>): Promise<void> {
-  for (const { key, value, rev } of await all<KeptProject>(deps, sets.projects)) {
+async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Promise<void> {
+  for (const { key, value, rev } of await readAllRows<KeptProject>(deps, observedSets.projects)) {
     if (listed.has(value.id)) continue;
-    const next: KeptProject = { ...value, missing: true, ...(value.missing && { gone: true }) };
-    await deps.store.commit({ expect: [[key, rev]], put: [projectPut(next)] });
+    const next: KeptProject = { ...value, missing: true, ...omitUndefined({ gone: value.missing ? true : undefined }) };
+    await deps.store.commit({ expect: [[key, rev]], put: [toProjectPut(next)] });
   }
 }
 
@@ -198,14 +206,17 @@ async function markMissing(deps: ObserveDeps, listed: Set<string>): Promise<void
  * Whether a project's work is all done: told once when the last open item is done or cancelled, and again after
  * new work came and was done. Counted in the store; no request to Plane.
  */
-export async function checkProject(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
+export async function checkProjectCompletion(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([keys.project(id)]);
+    const [kept] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
     if (!kept?.value.baseline) return;
-    const [open, total] = await Promise.all([deps.store.count(sets.open(id)), deps.store.count(sets.items(id))]);
+    const [open, total] = await Promise.all([
+      deps.store.count(observedSets.open(id)),
+      deps.store.count(observedSets.items(id)),
+    ]);
     const completed = open === 0 && total > 0;
     if (completed === kept.value.completed) return;
     const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
-    if ((await keepProject(deps, { ...kept.value, completed }, kept.rev, events, correlation)) === "kept") return;
+    if ((await commitProject(deps, { ...kept.value, completed }, kept.rev, events, correlation)) === "kept") return;
   }
 }

@@ -1,41 +1,46 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id, listed } from "./schema.ts";
-import { time } from "./time.ts";
+import { createPageSchema, planeIdSchema } from "./schema.ts";
+import { planeTimeSchema } from "./time.ts";
 
-const activity = z.object({
-  id,
-  issue: id.nullable(),
+const activitySchema = z.object({
+  id: planeIdSchema,
+  issue: planeIdSchema.nullable(),
   verb: z.string(),
   /** `state`, `assignees`, `labels`, … from the API; `state_id`, `assignee_ids`, `label_ids` from the browser; null for the creation. */
   field: z.string().nullable(),
   old_value: z.string().nullable(),
   new_value: z.string().nullable(),
-  old_identifier: id.nullable(),
-  new_identifier: id.nullable(),
-  actor: id.nullable(),
-  created_at: time,
+  old_identifier: planeIdSchema.nullable(),
+  new_identifier: planeIdSchema.nullable(),
+  actor: planeIdSchema.nullable(),
+  created_at: planeTimeSchema,
 });
-export type Activity = z.infer<typeof activity>;
+export type PlaneActivity = z.infer<typeof activitySchema>;
 
-const link = z.object({
-  id,
-  issue: id,
+const linkSchema = z.object({
+  id: planeIdSchema,
+  issue: planeIdSchema,
   title: z.string().nullable(),
   url: z.string(),
-  created_at: time,
-  updated_at: time,
+  created_at: planeTimeSchema,
+  updated_at: planeTimeSchema,
 });
 
-const ofItem = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/";
+const itemPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/";
 
 /** Oldest first. */
-export const activities = {
-  list: { operation: "activities_list", method: "GET", path: `${ofItem}activities/`, answer: listed(activity) },
+export const activitiesApi = {
+  list: {
+    operation: "activities_list",
+    method: "GET",
+    path: `${itemPath}activities/`,
+    answer: createPageSchema(activitySchema),
+  },
 } satisfies Record<string, Endpoint<unknown>>;
 
-export const links = {
-  list: { operation: "links_list", method: "GET", path: `${ofItem}links/`, answer: listed(link) },
+export const linksApi = {
+  list: { operation: "links_list", method: "GET", path: `${itemPath}links/`, answer: createPageSchema(linkSchema) },
   /** An address the item has already answers 400. */
-  create: { operation: "links_create", method: "POST", path: `${ofItem}links/`, answer: link },
+  create: { operation: "links_create", method: "POST", path: `${itemPath}links/`, answer: linkSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -1,32 +1,32 @@
-import type { Capabilities } from "./client.ts";
+import type { PlaneCapabilities } from "./client.ts";
 import { PlaneError, type PlaneErrorCode } from "./errors.ts";
 
 const DAY = 86_400_000;
 
 /** What is answered where Plane's version is not told: by a proxy that lets only its API through, for one. */
-const UNKNOWN = "unknown";
-const REFUSED: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
+const UNKNOWN_VERSION = "unknown";
+const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
 
 /**
  * Remembers for a day what the server can do: by its version, and by a 404 for a route it should have. A server that
  * answers, but not with its version, stops nothing; one that does not answer rejects and is asked again.
  */
-export function createCapabilities(askVersion: () => Promise<string>, clock: () => number) {
-  let known: { version: Promise<string>; until: number } | undefined;
+export function createCapabilityCache(readVersion: () => Promise<string>, clock: () => number) {
+  let cached: { version: Promise<string>; until: number } | undefined;
   let noRelationsUntil = 0;
 
   function version(): Promise<string> {
-    if (known && clock() < known.until) return known.version;
-    const asked = { version: askVersion().catch(unlessRefused), until: clock() + DAY };
-    known = asked;
-    asked.version.catch(() => {
-      if (known === asked) known = undefined;
+    if (cached && clock() < cached.until) return cached.version;
+    const entry = { version: readVersion().catch(toUnknownVersion), until: clock() + DAY };
+    cached = entry;
+    entry.version.catch(() => {
+      if (cached === entry) cached = undefined;
     });
-    return asked.version;
+    return entry.version;
   }
 
   return {
-    async get(): Promise<Capabilities> {
+    async get(): Promise<PlaneCapabilities> {
       const current = await version();
       return { version: current, relations: hasRelations(current) && clock() >= noRelationsUntil };
     },
@@ -36,8 +36,8 @@ export function createCapabilities(askVersion: () => Promise<string>, clock: () 
   };
 }
 
-function unlessRefused(thrown: unknown): string {
-  if (thrown instanceof PlaneError && REFUSED.has(thrown.code)) return UNKNOWN;
+function toUnknownVersion(thrown: unknown): string {
+  if (thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code)) return UNKNOWN_VERSION;
   throw thrown;
 }
 

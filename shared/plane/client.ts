@@ -12,7 +12,7 @@ export interface Endpoint<A> {
   answer: ZodType<A>;
 }
 
-export interface CallOptions {
+export interface PlaneCallOptions {
   params?: Record<string, string>;
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
@@ -22,25 +22,25 @@ export interface CallOptions {
    */
   priority?: CallPriority;
   /** How long these calls may wait for their turns, all together: what is left is written back into it. */
-  patience?: { left: Ms };
+  waitBudget?: { left: Ms };
   /** Runs right before each sending of the request, also a repeated one; what it throws ends the call. */
-  before?: () => Promise<void>;
+  beforeSend?: () => Promise<void>;
 }
 
-export interface Answer<A> {
+export interface PlaneAnswer<A> {
   data: A;
   /** Plane's own clock when it answered: its `Date` header as ISO 8601 (whole seconds). */
   date: string;
 }
 
-export interface Listed<R> {
+export interface PlanePage<R> {
   results: R[];
   total_count: number;
   next_cursor: string;
   next_page_results: boolean;
 }
 
-export interface Capabilities {
+export interface PlaneCapabilities {
   version: string;
   /** False on v1.2.x, whose API has no relations. */
   relations: boolean;
@@ -51,9 +51,9 @@ export interface Capabilities {
  * it throws a `PlaneError` (see errors.ts) of one class per way to go on.
  */
 export interface PlaneClient {
-  call<A>(endpoint: Endpoint<A>, options?: CallOptions): Promise<Answer<A>>;
+  call<A>(endpoint: Endpoint<A>, options?: PlaneCallOptions): Promise<PlaneAnswer<A>>;
   /** The pages of a list, one request each, as they are asked for; stop iterating to stop asking. */
-  pages<R>(endpoint: Endpoint<Listed<R>>, options?: CallOptions): AsyncIterable<Answer<Listed<R>>>;
+  pages<R>(endpoint: Endpoint<PlanePage<R>>, options?: PlaneCallOptions): AsyncIterable<PlaneAnswer<PlanePage<R>>>;
   /** Found out once and remembered; asked again after a day. */
-  capabilities(): Promise<Capabilities>;
+  capabilities(): Promise<PlaneCapabilities>;
 }

@@ -1,30 +1,30 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id, listed, nothing } from "./schema.ts";
-import { time } from "./time.ts";
+import { createPageSchema, noContentSchema, planeIdSchema } from "./schema.ts";
+import { planeTimeSchema } from "./time.ts";
 
-const comment = z.object({
-  id,
-  issue: id,
+const commentSchema = z.object({
+  id: planeIdSchema,
+  issue: planeIdSchema,
   /** As it was sent, `<script>` included. */
   comment_html: z.string(),
-  actor: id.nullable(),
+  actor: planeIdSchema.nullable(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
-  created_by: id.nullable(),
-  created_at: time,
+  created_by: planeIdSchema.nullable(),
+  created_at: planeTimeSchema,
   /** May lie a few milliseconds before `created_at`. */
-  updated_at: time,
+  updated_at: planeTimeSchema,
 });
-export type Comment = z.infer<typeof comment>;
+export type PlaneComment = z.infer<typeof commentSchema>;
 
-const all = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/comments/";
-const one = `${all}:comment/`;
+const commentsPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/comments/";
+const commentPath = `${commentsPath}:comment/`;
 
-export const comments = {
-  list: { operation: "comments_list", method: "GET", path: all, answer: listed(comment) },
+export const commentsApi = {
+  list: { operation: "comments_list", method: "GET", path: commentsPath, answer: createPageSchema(commentSchema) },
   /** The same `external_source` and `external_id` twice answers 409 with the id of the first. */
-  create: { operation: "comments_create", method: "POST", path: all, answer: comment },
-  update: { operation: "comments_update", method: "PATCH", path: one, answer: comment },
-  remove: { operation: "comments_remove", method: "DELETE", path: one, answer: nothing },
+  create: { operation: "comments_create", method: "POST", path: commentsPath, answer: commentSchema },
+  update: { operation: "comments_update", method: "PATCH", path: commentPath, answer: commentSchema },
+  remove: { operation: "comments_remove", method: "DELETE", path: commentPath, answer: noContentSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -1,17 +1,17 @@
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Ms, Store } from "../store/port.ts";
-import { answerOf } from "./answer.ts";
-import { createCapabilities } from "./capabilities.ts";
-import type { Answer, CallOptions, Endpoint, Listed, PlaneClient } from "./client.ts";
+import { createCapabilityCache } from "./capabilities.ts";
+import type { Endpoint, PlaneAnswer, PlaneCallOptions, PlaneClient, PlanePage } from "./client.ts";
 import { PlaneNotFoundError, PlaneRateLimitedError } from "./errors.ts";
-import { instance } from "./instance.ts";
-import { pagesOf } from "./pages.ts";
+import { instanceApi } from "./instance.ts";
+import { fetchPages } from "./pages.ts";
+import { parseReply } from "./parse-reply.ts";
 import { type CallPriority, createQuota } from "./quota.ts";
 import { RELATIONS_PATH } from "./relations.ts";
-import { createRequest } from "./request.ts";
+import { createRequestSender } from "./request.ts";
 import { isRepeatable, withRetries } from "./retry.ts";
-import { baseUrl, fillRoute } from "./route.ts";
+import { fillRoute, normalizeBaseUrl } from "./route.ts";
 
 export interface PlaneClientOptions {
   /** Plane's address without `/api/v1`; it may have a path and a slash at its end. */
@@ -40,50 +40,53 @@ export interface PlaneClientOptions {
 }
 
 /** Routes that take the API key and count against its quota; the others are what Plane tells anyone. */
-const KEYED = "/api/v1/";
+const API_KEY_PATH_PREFIX = "/api/v1/";
 
 /** Throws a RangeError when the address or the key can be in no request. A store that fails, fails the call. */
 export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
   const { apiKey, workspace, clock, metrics, retryDelays = [1_000, 5_000, 15_000] } = options;
   const { maxWait = { interactive: 10_000, background: 90_000, spare: 0 } } = options;
   if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or has characters no key has");
-  const base = baseUrl(options.url);
-  const request = createRequest(options);
+  const base = normalizeBaseUrl(options.url);
+  const request = createRequestSender(options);
   const quota = createQuota({ ...options, limit: options.rateLimit, maxWait });
-  const capabilities = createCapabilities(async () => (await call(instance.info)).data.instance.current_version, clock);
+  const capabilities = createCapabilityCache(
+    async () => (await call(instanceApi.info)).data.instance.current_version,
+    clock,
+  );
 
-  async function call<A>(endpoint: Endpoint<A>, asked: CallOptions = {}): Promise<Answer<A>> {
+  async function call<A>(endpoint: Endpoint<A>, callOptions: PlaneCallOptions = {}): Promise<PlaneAnswer<A>> {
     const { operation, method, path } = endpoint;
-    const { priority = "background", query, json, patience, before } = asked;
-    const keyed = path.startsWith(KEYED);
-    const myTurn = quota.turns(operation, priority, patience);
-    const retries = {
+    const { priority = "background", query, json, waitBudget, beforeSend } = callOptions;
+    const usesApiKey = path.startsWith(API_KEY_PATH_PREFIX);
+    const waitForTurn = quota.createTurnWaiter(operation, priority, waitBudget);
+    const retryOptions = {
       ...options,
       operation,
       repeatable: isRepeatable(method, json),
       delays: retryDelays,
-      maxWait: patience?.left ?? maxWait[priority],
+      maxWait: waitBudget?.left ?? maxWait[priority],
     };
-    const sent = {
+    const httpRequest = {
       operation,
       method,
       route: path,
-      url: base + fillRoute(path, { ...asked.params, workspace }),
-      headers: keyed ? { "x-api-key": apiKey } : {},
+      url: base + fillRoute(path, { ...callOptions.params, workspace }),
+      headers: usesApiKey ? { "x-api-key": apiKey } : {},
       query,
       body: json,
     };
-    return withRetries(retries, async (nth) => {
-      if (keyed) await myTurn();
-      await before?.();
-      if (nth > 0) metrics.count("plane_api_retry_total", { operation });
-      const reply = await request(sent);
+    return withRetries(retryOptions, async (attempt) => {
+      if (usesApiKey) await waitForTurn();
+      await beforeSend?.();
+      if (attempt > 0) metrics.count("plane_api_retry_total", { operation });
+      const reply = await request(httpRequest);
       // An error repeats Plane's words; a server that repeats the key must not bring it into a message.
       if (reply.status >= 400) reply.body = reply.body.replaceAll(apiKey, "[secret]");
       try {
-        return answerOf(endpoint, reply);
+        return parseReply(endpoint, reply);
       } catch (thrown) {
-        if (keyed && thrown instanceof PlaneRateLimitedError) await quota.hold(thrown.retryAfter);
+        if (usesApiKey && thrown instanceof PlaneRateLimitedError) await quota.hold(thrown.retryAfter);
         if (path === RELATIONS_PATH && thrown instanceof PlaneNotFoundError && thrown.noRoute)
           capabilities.noRelations();
         throw thrown;
@@ -93,7 +96,8 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
 
   return {
     call,
-    pages: <R>(endpoint: Endpoint<Listed<R>>, asked?: CallOptions) => pagesOf(call, endpoint, asked),
+    pages: <R>(endpoint: Endpoint<PlanePage<R>>, callOptions?: PlaneCallOptions) =>
+      fetchPages(call, endpoint, callOptions),
     capabilities: capabilities.get,
   };
 }

@@ -1,26 +1,26 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { day, id, listed } from "./schema.ts";
-import { time } from "./time.ts";
-import { workItem } from "./work-items.ts";
+import { createPageSchema, planeDaySchema, planeIdSchema } from "./schema.ts";
+import { planeTimeSchema } from "./time.ts";
+import { workItemSchema } from "./work-items.ts";
 
-const cycle = z.object({
-  id,
-  project: id,
+const cycleSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema,
   name: z.string(),
   /** Both or neither are set: a cycle without dates is a draft. */
-  start_date: time.nullable(),
-  end_date: time.nullable(),
-  archived_at: time.nullable(),
+  start_date: planeTimeSchema.nullable(),
+  end_date: planeTimeSchema.nullable(),
+  archived_at: planeTimeSchema.nullable(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
-  owned_by: id.nullable(),
-  created_at: time,
-  updated_at: time,
+  owned_by: planeIdSchema.nullable(),
+  created_at: planeTimeSchema,
+  updated_at: planeTimeSchema,
 });
 
 /** Lists also count the items by the group of their state. */
-const counts = {
+const itemCountFields = {
   total_issues: z.int(),
   completed_issues: z.int(),
   cancelled_issues: z.int(),
@@ -28,54 +28,59 @@ const counts = {
   unstarted_issues: z.int(),
   backlog_issues: z.int(),
 };
-const countedCycle = cycle.extend(counts);
-export type Cycle = z.infer<typeof countedCycle>;
+const countedCycleSchema = cycleSchema.extend(itemCountFields);
+export type PlaneCycle = z.infer<typeof countedCycleSchema>;
 
-const module = z.object({
-  id,
-  project: id,
+const moduleSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema,
   name: z.string(),
   status: z.string(),
-  start_date: day.nullable(),
-  target_date: day.nullable(),
-  archived_at: time.nullable(),
-  created_at: time,
-  updated_at: time,
+  start_date: planeDaySchema.nullable(),
+  target_date: planeDaySchema.nullable(),
+  archived_at: planeTimeSchema.nullable(),
+  created_at: planeTimeSchema,
+  updated_at: planeTimeSchema,
 });
 
-const inCycle = z.object({ id, issue: id, cycle: id });
-const inModule = z.object({ id, issue: id, module: id });
+const cycleItemSchema = z.object({ id: planeIdSchema, issue: planeIdSchema, cycle: planeIdSchema });
+const moduleItemSchema = z.object({ id: planeIdSchema, issue: planeIdSchema, module: planeIdSchema });
 
-const ofCycles = "/api/v1/workspaces/:workspace/projects/:project/cycles/";
-const ofModules = "/api/v1/workspaces/:workspace/projects/:project/modules/";
+const cyclesPath = "/api/v1/workspaces/:workspace/projects/:project/cycles/";
+const modulesPath = "/api/v1/workspaces/:workspace/projects/:project/modules/";
 
-export const cycles = {
-  list: { operation: "cycles_list", method: "GET", path: ofCycles, answer: listed(countedCycle) },
+export const cyclesApi = {
+  list: { operation: "cycles_list", method: "GET", path: cyclesPath, answer: createPageSchema(countedCycleSchema) },
   /** The same route with `query: { cycle_view: "current" }`, which answers without pages. */
-  current: { operation: "cycles_current", method: "GET", path: ofCycles, answer: z.array(countedCycle) },
-  create: { operation: "cycles_create", method: "POST", path: ofCycles, answer: cycle },
-  update: { operation: "cycles_update", method: "PATCH", path: `${ofCycles}:cycle/`, answer: cycle },
+  current: { operation: "cycles_current", method: "GET", path: cyclesPath, answer: z.array(countedCycleSchema) },
+  create: { operation: "cycles_create", method: "POST", path: cyclesPath, answer: cycleSchema },
+  update: { operation: "cycles_update", method: "PATCH", path: `${cyclesPath}:cycle/`, answer: cycleSchema },
   items: {
     operation: "cycles_items",
     method: "GET",
-    path: `${ofCycles}:cycle/cycle-issues/`,
-    answer: listed(workItem),
+    path: `${cyclesPath}:cycle/cycle-issues/`,
+    answer: createPageSchema(workItemSchema),
   },
   addItems: {
     operation: "cycles_add_items",
     method: "POST",
-    path: `${ofCycles}:cycle/cycle-issues/`,
-    answer: z.array(inCycle),
+    path: `${cyclesPath}:cycle/cycle-issues/`,
+    answer: z.array(cycleItemSchema),
   },
 } satisfies Record<string, Endpoint<unknown>>;
 
-export const modules = {
-  list: { operation: "modules_list", method: "GET", path: ofModules, answer: listed(module.extend(counts)) },
-  create: { operation: "modules_create", method: "POST", path: ofModules, answer: module },
+export const modulesApi = {
+  list: {
+    operation: "modules_list",
+    method: "GET",
+    path: modulesPath,
+    answer: createPageSchema(moduleSchema.extend(itemCountFields)),
+  },
+  create: { operation: "modules_create", method: "POST", path: modulesPath, answer: moduleSchema },
   addItems: {
     operation: "modules_add_items",
     method: "POST",
-    path: `${ofModules}:module/module-issues/`,
-    answer: z.array(inModule),
+    path: `${modulesPath}:module/module-issues/`,
+    answer: z.array(moduleItemSchema),
   },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -8,7 +8,7 @@ export type PlaneErrorCode =
   | "unavailable"
   | "unexpected";
 
-interface About {
+interface PlaneErrorContext {
   /** The endpoint's `operation`. */
   operation: string;
   /** Plane's HTTP status; absent when there was no answer. */
@@ -24,10 +24,10 @@ export abstract class PlaneError extends Error {
   readonly operation: string;
   readonly status: number | undefined;
 
-  constructor(about: About, message: string) {
+  constructor(context: PlaneErrorContext, message: string) {
     super(message);
-    this.operation = about.operation;
-    this.status = about.status;
+    this.operation = context.operation;
+    this.status = context.status;
   }
 }
 
@@ -37,9 +37,9 @@ export class PlaneAuthError extends PlaneError {
   readonly code = "auth";
   readonly reason: "key" | "permission";
 
-  constructor(about: About & { reason: "key" | "permission" }, message: string) {
-    super(about, message);
-    this.reason = about.reason;
+  constructor(context: PlaneErrorContext & { reason: "key" | "permission" }, message: string) {
+    super(context, message);
+    this.reason = context.reason;
   }
 }
 
@@ -50,9 +50,9 @@ export class PlaneNotFoundError extends PlaneError {
   /** True when this version of Plane has no such route, false when the thing is not there. */
   readonly noRoute: boolean;
 
-  constructor(about: About & { noRoute: boolean }, message: string) {
-    super(about, message);
-    this.noRoute = about.noRoute;
+  constructor(context: PlaneErrorContext & { noRoute: boolean }, message: string) {
+    super(context, message);
+    this.noRoute = context.noRoute;
   }
 }
 
@@ -62,9 +62,9 @@ export class PlaneConflictError extends PlaneError {
   readonly code = "conflict";
   readonly id: string | undefined;
 
-  constructor(about: About & { id: string | undefined }, message: string) {
-    super(about, message);
-    this.id = about.id;
+  constructor(context: PlaneErrorContext & { id: string | undefined }, message: string) {
+    super(context, message);
+    this.id = context.id;
   }
 }
 
@@ -75,9 +75,9 @@ export class PlaneInvalidError extends PlaneError {
   /** Plane's messages by field (`name`, `non_field_errors`, …); empty when it spoke of none. */
   readonly fields: Record<string, string[]>;
 
-  constructor(about: About & { fields: Record<string, string[]> }, message: string) {
-    super(about, message);
-    this.fields = about.fields;
+  constructor(context: PlaneErrorContext & { fields: Record<string, string[]> }, message: string) {
+    super(context, message);
+    this.fields = context.fields;
   }
 }
 
@@ -88,9 +88,9 @@ export class PlaneRateLimitedError extends PlaneError {
   /** Milliseconds to wait before asking again. */
   readonly retryAfter: number;
 
-  constructor(about: About & { retryAfter: number }, message: string) {
-    super(about, message);
-    this.retryAfter = about.retryAfter;
+  constructor(context: PlaneErrorContext & { retryAfter: number }, message: string) {
+    super(context, message);
+    this.retryAfter = context.retryAfter;
   }
 }
 
@@ -101,9 +101,9 @@ export class PlaneUnavailableError extends PlaneError {
   /** Milliseconds, where the answer carried a `Retry-After`. */
   readonly retryAfter: number | undefined;
 
-  constructor(about: About & { retryAfter?: number | undefined }, message: string) {
-    super(about, message);
-    this.retryAfter = about.retryAfter;
+  constructor(context: PlaneErrorContext & { retryAfter?: number | undefined }, message: string) {
+    super(context, message);
+    this.retryAfter = context.retryAfter;
   }
 }
 

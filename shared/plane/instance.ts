@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
 
-const info = z.object({
+const instanceInfoSchema = z.object({
   instance: z.object({
     /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
     current_version: z.string(),
@@ -18,7 +18,7 @@ const info = z.object({
 });
 
 /** What Plane tells anyone, without a key. */
-export const instance = {
-  info: { operation: "instance_info", method: "GET", path: "/api/instances/", answer: info },
+export const instanceApi = {
+  info: { operation: "instance_info", method: "GET", path: "/api/instances/", answer: instanceInfoSchema },
   health: { operation: "instance_health", method: "GET", path: "/", answer: z.object({ status: z.literal("OK") }) },
 } satisfies Record<string, Endpoint<unknown>>;

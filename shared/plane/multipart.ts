@@ -10,12 +10,12 @@ export interface Multipart {
 }
 
 /** `size` is the file's, in bytes; `boundary` must not occur in it: 128 random bits do. */
-export function multipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
+export function createMultipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
   // S3 ignores every field after the file, and takes its type from the field `Content-Type`.
   const parts = Object.entries(fields).map(
-    ([name, value]) => `${head(boundary, `name="${quoted(name)}"`)}${value}\r\n`,
+    ([name, value]) => `${formatPartHead(boundary, `name="${escapeFieldName(name)}"`)}${value}\r\n`,
   );
-  const before = encoder.encode(`${parts.join("")}${head(boundary, 'name="file"; filename="file"')}`);
+  const before = encoder.encode(`${parts.join("")}${formatPartHead(boundary, 'name="file"; filename="file"')}`);
   const after = encoder.encode(`\r\n--${boundary}--\r\n`);
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
@@ -25,10 +25,10 @@ export function multipart(fields: Record<string, string>, size: number, boundary
   };
 }
 
-function head(boundary: string, disposition: string): string {
+function formatPartHead(boundary: string, disposition: string): string {
   return `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`;
 }
 
-function quoted(name: string): string {
+function escapeFieldName(name: string): string {
   return name.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
 }

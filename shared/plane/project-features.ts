@@ -1,14 +1,14 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { projects } from "./projects.ts";
-import { id, listed } from "./schema.ts";
-import { time } from "./time.ts";
+import { projectsApi } from "./projects.ts";
+import { createPageSchema, planeIdSchema } from "./schema.ts";
+import { planeTimeSchema } from "./time.ts";
 
-const withFeatures = z.object({
-  id,
+const projectFeaturesSchema = z.object({
+  id: planeIdSchema,
   name: z.string(),
   identifier: z.string(),
-  archived_at: time.nullable(),
+  archived_at: planeTimeSchema.nullable(),
   is_member: z.boolean(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
@@ -18,11 +18,11 @@ const withFeatures = z.object({
   page_view: z.boolean(),
   intake_view: z.boolean(),
 });
-export type ProjectFeatures = z.infer<typeof withFeatures>;
+export type ProjectFeatures = z.infer<typeof projectFeaturesSchema>;
 
 /** Projects with what is switched on in them; the same routes as `projects`. */
-export const projectFeatures = {
-  list: { ...projects.list, answer: listed(withFeatures) },
-  create: { ...projects.create, answer: withFeatures },
-  update: { ...projects.update, answer: withFeatures },
+export const projectFeaturesApi = {
+  list: { ...projectsApi.list, answer: createPageSchema(projectFeaturesSchema) },
+  create: { ...projectsApi.create, answer: projectFeaturesSchema },
+  update: { ...projectsApi.update, answer: projectFeaturesSchema },
 } satisfies Record<string, Endpoint<unknown>>;

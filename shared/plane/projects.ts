@@ -1,33 +1,33 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id, listed } from "./schema.ts";
-import { time } from "./time.ts";
-import { role } from "./users-members.ts";
+import { createPageSchema, planeIdSchema } from "./schema.ts";
+import { planeTimeSchema } from "./time.ts";
+import { planeRoleSchema } from "./users-members.ts";
 
-const project = z.object({
-  id,
-  workspace: id,
+const projectSchema = z.object({
+  id: planeIdSchema,
+  workspace: planeIdSchema,
   name: z.string(),
   identifier: z.string(),
   description: z.string(),
   /** Set: the project is archived and lists no items, with status 200. */
-  archived_at: time.nullable(),
+  archived_at: planeTimeSchema.nullable(),
   /** Whether the key's owner is a member; of other projects Plane shows this row and nothing else. */
   is_member: z.boolean(),
-  member_role: role.nullable(),
+  member_role: planeRoleSchema.nullable(),
   module_view: z.boolean(),
   cycle_view: z.boolean(),
   timezone: z.string(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
-  created_by: id.nullable(),
-  created_at: time,
-  updated_at: time,
+  created_by: planeIdSchema.nullable(),
+  created_at: planeTimeSchema,
+  updated_at: planeTimeSchema,
 });
-export type Project = z.infer<typeof project>;
+export type PlaneProject = z.infer<typeof projectSchema>;
 
-const summary = z.object({
-  id,
+const projectSummarySchema = z.object({
+  id: planeIdSchema,
   name: z.string(),
   identifier: z.string(),
   counts: z.object({
@@ -40,15 +40,20 @@ const summary = z.object({
   }),
 });
 
-const all = "/api/v1/workspaces/:workspace/projects/";
-const one = `${all}:project/`;
+const projectsPath = "/api/v1/workspaces/:workspace/projects/";
+const projectPath = `${projectsPath}:project/`;
 
-export const projects = {
-  list: { operation: "projects_list", method: "GET", path: all, answer: listed(project) },
-  get: { operation: "projects_get", method: "GET", path: one, answer: project },
+export const projectsApi = {
+  list: { operation: "projects_list", method: "GET", path: projectsPath, answer: createPageSchema(projectSchema) },
+  get: { operation: "projects_get", method: "GET", path: projectPath, answer: projectSchema },
   /** A name or identifier that is taken answers 409, without an id. */
-  create: { operation: "projects_create", method: "POST", path: all, answer: project },
-  update: { operation: "projects_update", method: "PATCH", path: one, answer: project },
+  create: { operation: "projects_create", method: "POST", path: projectsPath, answer: projectSchema },
+  update: { operation: "projects_update", method: "PATCH", path: projectPath, answer: projectSchema },
   /** Not on v1.2.x. */
-  summary: { operation: "projects_summary", method: "GET", path: `${one}summary/`, answer: summary },
+  summary: {
+    operation: "projects_summary",
+    method: "GET",
+    path: `${projectPath}summary/`,
+    answer: projectSummarySchema,
+  },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -2,15 +2,15 @@ import type { Ms, Store } from "../store/port.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
 /** Plane counts over 60 s; a second more, because a request reaches Plane later than it is counted here. */
-const WINDOW = 61_000;
+const WINDOW_MS = 61_000;
 
 /**
  * The part of the limit that calls leave to more urgent ones, at least one request: background calls to interactive
  * ones, and calls from the spare part (details, which are many and can wait) to everything else.
  */
-const RESERVE = { interactive: 0, background: 0.2, spare: 0.5 } as const;
+const RESERVED_PARTS = { interactive: 0, background: 0.2, spare: 0.5 } as const;
 
-export type CallPriority = keyof typeof RESERVE;
+export type CallPriority = keyof typeof RESERVED_PARTS;
 
 export interface QuotaOptions {
   store: Pick<Store, "spend" | "hold">;
@@ -25,7 +25,7 @@ export interface QuotaOptions {
 
 export interface Quota {
   /** The turns of one call: each resolves when one more request may go, or throws PlaneRateLimitedError. */
-  turns(operation: string, priority: CallPriority, patience?: { left: Ms }): () => Promise<void>;
+  createTurnWaiter(operation: string, priority: CallPriority, patience?: { left: Ms }): () => Promise<void>;
   /** After a 429: nobody who shares the store asks with this key for so long. */
   hold(ms: Ms): Promise<void>;
 }
@@ -34,22 +34,22 @@ export interface Quota {
 export function createQuota(options: QuotaOptions): Quota {
   const { store, limit, wait, maxWait } = options;
   const bucket = `plane:${options.keyName}`;
-  const below = (part: number) => Math.max(1, limit - Math.max(1, Math.ceil(limit * part)));
+  const limitWithReserve = (part: number) => Math.max(1, limit - Math.max(1, Math.ceil(limit * part)));
   const limits: Record<CallPriority, number> = {
     interactive: limit,
-    background: below(RESERVE.background),
-    spare: below(RESERVE.spare),
+    background: limitWithReserve(RESERVED_PARTS.background),
+    spare: limitWithReserve(RESERVED_PARTS.spare),
   };
 
   return {
-    turns(operation, priority, patience = { left: maxWait[priority] }) {
+    createTurnWaiter(operation, priority, waitBudget = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
-          const more = await store.spend(bucket, 1, limits[priority], WINDOW);
-          if (more === 0) return;
-          if (more > patience.left) throw exhausted(operation, more);
-          patience.left -= more;
-          await wait(more);
+          const delay = await store.spend(bucket, 1, limits[priority], WINDOW_MS);
+          if (delay === 0) return;
+          if (delay > waitBudget.left) throw createQuotaError(operation, delay);
+          waitBudget.left -= delay;
+          await wait(delay);
         }
       };
     },
@@ -57,7 +57,7 @@ export function createQuota(options: QuotaOptions): Quota {
   };
 }
 
-function exhausted(operation: string, retryAfter: Ms) {
+function createQuotaError(operation: string, retryAfter: Ms) {
   const seconds = Math.ceil(retryAfter / 1000);
   return new PlaneRateLimitedError(
     { operation, retryAfter },

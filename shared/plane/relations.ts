@@ -1,31 +1,37 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id } from "./schema.ts";
+import { planeIdSchema } from "./schema.ts";
 
-const ends = z.array(z.object({ project_id: id, issue_id: id }));
+const relationEndsSchema = z.array(z.object({ project_id: planeIdSchema, issue_id: planeIdSchema }));
 
 /** The other ends by kind, seen from the item that was asked for. */
-const relationsOf = z.object({
-  blocking: ends,
-  blocked_by: ends,
-  duplicate: ends,
-  relates_to: ends,
-  start_after: ends,
-  start_before: ends,
-  finish_after: ends,
-  finish_before: ends,
+const relationsSchema = z.object({
+  blocking: relationEndsSchema,
+  blocked_by: relationEndsSchema,
+  duplicate: relationEndsSchema,
+  relates_to: relationEndsSchema,
+  start_after: relationEndsSchema,
+  start_before: relationEndsSchema,
+  finish_after: relationEndsSchema,
+  finish_before: relationEndsSchema,
 });
-export type Relations = z.infer<typeof relationsOf>;
+export type PlaneRelations = z.infer<typeof relationsSchema>;
 
-const added = z.array(
-  z.object({ id, project_id: id, sequence_id: z.int(), relation_type: z.string(), name: z.string() }),
+const createdRelationsSchema = z.array(
+  z.object({
+    id: planeIdSchema,
+    project_id: planeIdSchema,
+    sequence_id: z.int(),
+    relation_type: z.string(),
+    name: z.string(),
+  }),
 );
 
 export const RELATIONS_PATH = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/relations/";
 
 /** Not on v1.2.x: see `capabilities().relations`. */
-export const relations = {
-  list: { operation: "relations_list", method: "GET", path: RELATIONS_PATH, answer: relationsOf },
+export const relationsApi = {
+  list: { operation: "relations_list", method: "GET", path: RELATIONS_PATH, answer: relationsSchema },
   /** Takes `{ relation_type, issues }`; answers the items at the other ends. */
-  create: { operation: "relations_create", method: "POST", path: RELATIONS_PATH, answer: added },
+  create: { operation: "relations_create", method: "POST", path: RELATIONS_PATH, answer: createdRelationsSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -2,7 +2,7 @@ import { createFetch } from "ofetch";
 import type { Metrics } from "../metrics.ts";
 import { PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
 
-export interface Request {
+export interface PlaneRequest {
   operation: string;
   method: string;
   /** The route pattern, for the metrics. */
@@ -17,7 +17,7 @@ export interface Request {
 }
 
 /** A whole answer, not yet looked into. */
-export interface Reply {
+export interface PlaneReply {
   status: number;
   headers: Headers;
   body: string;
@@ -25,7 +25,7 @@ export interface Reply {
   date: string;
 }
 
-export interface RequestOptions {
+export interface PlaneRequestOptions {
   fetch: typeof fetch;
   metrics: Metrics;
   clock: () => number;
@@ -39,11 +39,11 @@ export interface RequestOptions {
  * The one function that asks Plane something, once, without following redirects.
  * Throws PlaneUnavailableError when no whole answer came, PlaneUnexpectedError when it was too large.
  */
-export function createRequest(options: RequestOptions): (request: Request) => Promise<Reply> {
+export function createRequestSender(options: PlaneRequestOptions): (request: PlaneRequest) => Promise<PlaneReply> {
   const { metrics, clock, timeout = 30_000, answerLimit = 64 * 2 ** 20 } = options;
   const $fetch = createFetch({ fetch: options.fetch });
 
-  async function send(request: Request): Promise<Reply> {
+  async function send(request: PlaneRequest): Promise<PlaneReply> {
     const signal = request.signal ?? AbortSignal.timeout(timeout);
     try {
       const response = await $fetch.raw(request.url, {
@@ -57,19 +57,21 @@ export function createRequest(options: RequestOptions): (request: Request) => Pr
         ignoreResponseError: true,
         signal,
       });
-      const body = await textOf(response.body, answerLimit);
-      if (body === undefined) throw tooLarge(request, response.status, answerLimit);
-      return { status: response.status, headers: response.headers, body, date: dateOf(response.headers, clock) };
+      const body = await readText(response.body, answerLimit);
+      if (body === undefined) throw createTooLargeError(request, response.status, answerLimit);
+      return { status: response.status, headers: response.headers, body, date: readReplyDate(response.headers, clock) };
     } catch (thrown) {
       if (thrown instanceof PlaneUnexpectedError) throw thrown;
-      const late = request.signal ? "nothing moved for too long" : `no whole answer within ${timeout / 1000} s`;
-      const reason = signal.aborted ? late : networkReason(thrown);
+      const timeoutReason = request.signal
+        ? "nothing moved for too long"
+        : `no whole answer within ${timeout / 1000} s`;
+      const reason = signal.aborted ? timeoutReason : describeNetworkError(thrown);
       throw new PlaneUnavailableError(request, `Plane could not be reached for ${request.operation}: ${reason}.`);
     }
   }
 
   return async (request) => {
-    const began = clock();
+    const startedAt = clock();
     let status = "none";
     try {
       const reply = await send(request);
@@ -77,13 +79,13 @@ export function createRequest(options: RequestOptions): (request: Request) => Pr
       return reply;
     } finally {
       const labels = { method: request.method, endpoint: request.route };
-      metrics.observe("plane_api_request_duration_seconds", (clock() - began) / 1000, labels);
+      metrics.observe("plane_api_request_duration_seconds", (clock() - startedAt) / 1000, labels);
       metrics.count("plane_api_calls_total", { operation: request.operation, status });
     }
   };
 }
 
-async function textOf(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string | undefined> {
+async function readText(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string | undefined> {
   const decoder = new TextDecoder();
   let size = 0;
   let text = "";
@@ -95,21 +97,21 @@ async function textOf(body: ReadableStream<Uint8Array> | null, limit: number): P
   return text + decoder.decode();
 }
 
-function tooLarge(request: Request, status: number, limit: number) {
-  const about = { operation: request.operation, status };
+function createTooLargeError(request: PlaneRequest, status: number, limit: number) {
+  const context = { operation: request.operation, status };
   return new PlaneUnexpectedError(
-    about,
+    context,
     `Plane's answer to ${request.operation} is larger than ${limit} bytes; ask for smaller pages.`,
   );
 }
 
-function dateOf(headers: Headers, clock: () => number): string {
+function readReplyDate(headers: Headers, clock: () => number): string {
   const date = Date.parse(headers.get("date") ?? "");
   return new Date(Number.isNaN(date) ? clock() : date).toISOString();
 }
 
 /** Only the code of the network's own error: the messages around it may repeat the address or a header. */
-function networkReason(thrown: unknown): string {
+function describeNetworkError(thrown: unknown): string {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
     if ("code" in error && typeof error.code === "string") return error.code;
   }

@@ -12,7 +12,7 @@ export function fillRoute(pattern: string, params: Record<string, string>): stri
 }
 
 /** Plane's address without a slash at its end. Throws a RangeError, without repeating it, for what no request can go to. */
-export function baseUrl(address: string): string {
+export function normalizeBaseUrl(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
     throw new RangeError("Plane's address must be an http or https URL without a user, a query or a fragment");

@@ -1,17 +1,17 @@
 import { z } from "zod";
-import type { Listed } from "./client.ts";
+import type { PlanePage } from "./client.ts";
 
 /** Plane's ids are UUIDs; versions and variants are its own business. */
-export const id = z.guid();
+export const planeIdSchema = z.guid();
 
 /** A day, `YYYY-MM-DD`. */
-export const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
+export const planeDaySchema = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
 
 /** The answer of a call that answers with nothing (204). */
-export const nothing = z.undefined();
+export const noContentSchema = z.undefined();
 
 /** One page of a list, with what is needed to go on to the next. */
-export function listed<R>(row: z.ZodType<R>): z.ZodType<Listed<R>> {
+export function createPageSchema<R>(row: z.ZodType<R>): z.ZodType<PlanePage<R>> {
   return z.object({
     results: z.array(row),
     total_count: z.int().nonnegative(),
@@ -21,4 +21,4 @@ export function listed<R>(row: z.ZodType<R>): z.ZodType<Listed<R>> {
 }
 
 /** Where a redirect leads: what a call that answers 302 is parsed from. */
-export const redirect = z.object({ location: z.string().min(1) });
+export const redirectSchema = z.object({ location: z.string().min(1) });

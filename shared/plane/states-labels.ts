@@ -1,37 +1,37 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id, listed } from "./schema.ts";
+import { createPageSchema, planeIdSchema } from "./schema.ts";
 
-export const stateGroup = z.enum(["backlog", "unstarted", "started", "completed", "cancelled", "triage"]);
+export const stateGroupSchema = z.enum(["backlog", "unstarted", "started", "completed", "cancelled", "triage"]);
 
-const state = z.object({
-  id,
-  project: id,
+const stateSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema,
   name: z.string(),
   color: z.string(),
-  group: stateGroup,
+  group: stateGroupSchema,
   sequence: z.number(),
   default: z.boolean(),
 });
 
-const label = z.object({
-  id,
-  project: id.nullable(),
+const labelSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema.nullable(),
   name: z.string(),
   color: z.string(),
-  parent: id.nullable(),
+  parent: planeIdSchema.nullable(),
 });
 
-const ofStates = "/api/v1/workspaces/:workspace/projects/:project/states/";
-const ofLabels = "/api/v1/workspaces/:workspace/projects/:project/labels/";
+const statesPath = "/api/v1/workspaces/:workspace/projects/:project/states/";
+const labelsPath = "/api/v1/workspaces/:workspace/projects/:project/labels/";
 
 /** A state or label whose name is taken answers 409 with the id of the first. */
-export const states = {
-  list: { operation: "states_list", method: "GET", path: ofStates, answer: listed(state) },
-  create: { operation: "states_create", method: "POST", path: ofStates, answer: state },
+export const statesApi = {
+  list: { operation: "states_list", method: "GET", path: statesPath, answer: createPageSchema(stateSchema) },
+  create: { operation: "states_create", method: "POST", path: statesPath, answer: stateSchema },
 } satisfies Record<string, Endpoint<unknown>>;
 
-export const labels = {
-  list: { operation: "labels_list", method: "GET", path: ofLabels, answer: listed(label) },
-  create: { operation: "labels_create", method: "POST", path: ofLabels, answer: label },
+export const labelsApi = {
+  list: { operation: "labels_list", method: "GET", path: labelsPath, answer: createPageSchema(labelSchema) },
+  create: { operation: "labels_create", method: "POST", path: labelsPath, answer: labelSchema },
 } satisfies Record<string, Endpoint<unknown>>;

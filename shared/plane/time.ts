@@ -7,22 +7,22 @@ const PLANE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z
  * Plane prints microseconds, leaves them out when they are zero, and prints the time zone of the key's owner.
  * Throws a RangeError for anything else.
  */
-export function planeTime(text: string): string {
-  const time = normalised(text);
+export function normalizePlaneTime(text: string): string {
+  const time = parseTime(text);
   if (time === undefined)
     throw new RangeError("not a time as Plane prints it (YYYY-MM-DDTHH:MM:SS[.ffffff] and a zone)");
   return time;
 }
 
 /** A time in an answer of Plane, normalised as by `planeTime`. */
-export const time = z.string().transform((text, context) => {
-  const time = normalised(text);
+export const planeTimeSchema = z.string().transform((text, context) => {
+  const time = parseTime(text);
   if (time !== undefined) return time;
   context.addIssue({ code: "custom", message: "expected a time as Plane prints it" });
   return z.NEVER;
 });
 
-function normalised(text: string): string | undefined {
+function parseTime(text: string): string | undefined {
   const [, day, clock, fraction = "", sign, hours, minutes] = PLANE_TIME.exec(text) ?? [];
   const local = Date.parse(`${day}T${clock}Z`);
   if (Number.isNaN(local)) return undefined;

@@ -1,26 +1,26 @@
 import type { Ms } from "../store/port.ts";
 import type { UploadTicket } from "./attachments.ts";
 import { PlaneInvalidError, PlaneUnavailableError } from "./errors.ts";
-import { multipart } from "./multipart.ts";
-import { createRequest, type RequestOptions } from "./request.ts";
+import { createMultipart } from "./multipart.ts";
+import { createRequestSender, type PlaneRequestOptions } from "./request.ts";
 
 const OPERATION = "attachments_upload";
 
 /** After so long without a byte in either direction an upload is given up: Plane's own limit for a request. */
 const STALL_MS: Ms = 30_000;
 /** The whole upload may take so long: 50 MB at 90 KB/s, and less than a claim lasts. */
-const WHOLE_MS: Ms = 600_000;
+const TOTAL_MS: Ms = 600_000;
 
 /** A Blob, or what comes in pieces and whose size is known. */
-export interface Upload {
+export interface UploadSource {
   /** Bytes. */
   size: number;
   stream(): ReadableStream<Uint8Array>;
 }
 
-interface UploadOptions extends RequestOptions {
+interface UploadOptions extends PlaneRequestOptions {
   stall?: Ms;
-  whole?: Ms;
+  total?: Ms;
 }
 
 /**
@@ -32,40 +32,40 @@ interface UploadOptions extends RequestOptions {
 export async function uploadFile(
   options: UploadOptions,
   ticket: Pick<UploadTicket, "upload_data">,
-  file: Upload,
+  file: UploadSource,
 ): Promise<void> {
-  const { stall = STALL_MS, whole = WHOLE_MS } = options;
-  const form = multipart(ticket.upload_data.fields, file.size, `groundcrew-${crypto.randomUUID()}`);
-  const moving = new AbortController();
-  const signal = AbortSignal.any([moving.signal, AbortSignal.timeout(whole)]);
+  const { stall = STALL_MS, total = TOTAL_MS } = options;
+  const form = createMultipart(ticket.upload_data.fields, file.size, `groundcrew-${crypto.randomUUID()}`);
+  const stallAbort = new AbortController();
+  const signal = AbortSignal.any([stallAbort.signal, AbortSignal.timeout(total)]);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const alive = () => {
+  const restartTimer = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => moving.abort(), stall);
+    timer = setTimeout(() => stallAbort.abort(), stall);
   };
-  const source = reading(file, alive);
-  alive();
+  const pieces = createPieceReader(file, restartTimer);
+  restartTimer();
   try {
-    const { status, body: said } = await createRequest(options)({
+    const { status, body: replyBody } = await createRequestSender(options)({
       operation: OPERATION,
       method: "POST",
       route: "storage",
       url: ticket.upload_data.url,
       headers: { "content-type": form.contentType, "content-length": String(form.length) },
-      body: ofLength(form.length, framed(form.before, source.next, form.after)),
+      body: withFixedLength(form.length, createFormStream(form.before, pieces.next, form.after)),
       signal,
     });
-    if (status < 200 || status >= 300) throw refused(status, said);
+    if (status < 200 || status >= 300) throw createStorageError(status, replyBody);
   } catch (thrown) {
-    if (source.failed) throw source.failed.why;
-    if (signal.aborted && source.waiting) throw stopped(stall);
+    if (pieces.failed) throw pieces.failed.why;
+    if (signal.aborted && pieces.waiting) throw createStalledError(stall);
     throw thrown;
   } finally {
     clearTimeout(timer);
   }
 }
 
-interface Source {
+interface PieceReader {
   /** The next piece of the file, undefined after the last. */
   next: () => Promise<Uint8Array | undefined>;
   /** Whether a piece is being waited for. */
@@ -75,33 +75,37 @@ interface Source {
 }
 
 /** Reads the file's pieces and holds it to its size. */
-function reading(file: Upload, alive: () => void): Source {
+function createPieceReader(file: UploadSource, restartTimer: () => void): PieceReader {
   const reader = file.stream().getReader();
   let sent = 0;
-  const source: Source = { next, waiting: false };
+  const pieces: PieceReader = { next, waiting: false };
 
   async function next() {
-    alive();
-    source.waiting = true;
+    restartTimer();
+    pieces.waiting = true;
     try {
       const { done, value } = await reader.read();
       sent += value?.length ?? 0;
-      if (sent > file.size || (done && sent < file.size)) throw otherSize(file.size, sent, done);
+      if (sent > file.size || (done && sent < file.size)) throw createSizeError(file.size, sent, done);
       return value;
-    } catch (why) {
-      source.failed = { why };
-      throw why;
+    } catch (thrown) {
+      pieces.failed = { why: thrown };
+      throw thrown;
     } finally {
-      source.waiting = false;
-      alive();
+      pieces.waiting = false;
+      restartTimer();
     }
   }
 
-  return source;
+  return pieces;
 }
 
 /** The form's pieces one after another, each read only when the one before it was taken. */
-function framed(before: Uint8Array, next: Source["next"], after: Uint8Array): ReadableStream<Uint8Array> {
+function createFormStream(
+  before: Uint8Array,
+  next: PieceReader["next"],
+  after: Uint8Array,
+): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start: (controller) => controller.enqueue(before),
     async pull(controller) {
@@ -112,28 +116,28 @@ function framed(before: Uint8Array, next: Source["next"], after: Uint8Array): Re
   });
 }
 
-function otherSize(size: number, sent: number, done: boolean): PlaneInvalidError {
-  const came = done ? `only ${sent} came` : "more came";
-  return new PlaneInvalidError({ operation: OPERATION, fields: {} }, `The file has ${size} bytes, but ${came}.`);
+function createSizeError(size: number, sent: number, done: boolean): PlaneInvalidError {
+  const received = done ? `only ${sent} came` : "more came";
+  return new PlaneInvalidError({ operation: OPERATION, fields: {} }, `The file has ${size} bytes, but ${received}.`);
 }
 
-function stopped(stall: Ms): PlaneUnavailableError {
+function createStalledError(stall: Ms): PlaneUnavailableError {
   const message = `The file stopped coming: nothing for ${stall / 1000} s. Send it again.`;
   return new PlaneUnavailableError({ operation: OPERATION }, message);
 }
 
 /** A stream that is sent with its length, which S3 asks for. Node goes by the header; Workers have a stream for it. */
-function ofLength(length: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+function withFixedLength(length: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const host = globalThis as typeof globalThis & {
     FixedLengthStream?: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
   };
   return host.FixedLengthStream ? body.pipeThrough(new host.FixedLengthStream(length)) : body;
 }
 
-function refused(status: number, said: string): PlaneInvalidError | PlaneUnavailableError {
-  const about = { operation: OPERATION, status };
-  const code = /<Code>(\w{1,60})<\/Code>/.exec(said)?.[1] ?? "no reason given";
+function createStorageError(status: number, replyBody: string): PlaneInvalidError | PlaneUnavailableError {
+  const context = { operation: OPERATION, status };
+  const code = /<Code>(\w{1,60})<\/Code>/.exec(replyBody)?.[1] ?? "no reason given";
   return status >= 500
-    ? new PlaneUnavailableError(about, `The storage could not take the file (${status}: ${code}).`)
-    : new PlaneInvalidError({ ...about, fields: {} }, `The storage refused the file (${status}: ${code}).`);
+    ? new PlaneUnavailableError(context, `The storage could not take the file (${status}: ${code}).`)
+    : new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Endpoint } from "./client.ts";
-import { id } from "./schema.ts";
+import { planeIdSchema } from "./schema.ts";
 
-export const user = z.object({
-  id,
+export const planeUserSchema = z.object({
+  id: planeIdSchema,
   first_name: z.string(),
   last_name: z.string(),
   email: z.string().nullable(),
@@ -11,49 +11,54 @@ export const user = z.object({
 });
 
 /** Plane's roles: 20 admin, 15 member, 5 guest. */
-export const role = z.int();
+export const planeRoleSchema = z.int();
 
-const member = user.extend({ role });
+const memberSchema = planeUserSchema.extend({ role: planeRoleSchema });
 
-const projectMembership = z.object({ id, member: id, role });
+const projectMembershipSchema = z.object({ id: planeIdSchema, member: planeIdSchema, role: planeRoleSchema });
 
-const invitation = z.object({ id, email: z.string(), accepted: z.boolean(), role });
+const invitationSchema = z.object({
+  id: planeIdSchema,
+  email: z.string(),
+  accepted: z.boolean(),
+  role: planeRoleSchema,
+});
 
-export const users = {
-  me: { operation: "users_me", method: "GET", path: "/api/v1/users/me/", answer: user },
+export const usersApi = {
+  me: { operation: "users_me", method: "GET", path: "/api/v1/users/me/", answer: planeUserSchema },
 } satisfies Record<string, Endpoint<unknown>>;
 
 /** The workspace's members, bots included, in one answer without pages. */
-export const members = {
+export const membersApi = {
   list: {
     operation: "members_list",
     method: "GET",
     path: "/api/v1/workspaces/:workspace/members/",
-    answer: z.array(member),
+    answer: z.array(memberSchema),
   },
 } satisfies Record<string, Endpoint<unknown>>;
 
-export const invitations = {
+export const invitationsApi = {
   list: {
     operation: "invitations_list",
     method: "GET",
     path: "/api/v1/workspaces/:workspace/invitations/",
-    answer: z.array(invitation),
+    answer: z.array(invitationSchema),
   },
 } satisfies Record<string, Endpoint<unknown>>;
 
 /** A project's members, in one answer without pages and without their roles. */
-export const projectMembers = {
+export const projectMembersApi = {
   list: {
     operation: "project_members_list",
     method: "GET",
     path: "/api/v1/workspaces/:workspace/projects/:project/members/",
-    answer: z.array(user),
+    answer: z.array(planeUserSchema),
   },
   add: {
     operation: "project_members_add",
     method: "POST",
     path: "/api/v1/workspaces/:workspace/projects/:project/members/",
-    answer: projectMembership,
+    answer: projectMembershipSchema,
   },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -9,13 +9,13 @@
 export type Ms = number;
 
 /** A kept value's address, for example `item:525a36c6-…`. Printable, without blanks. */
-export type Key = string;
+export type StoreKey = string;
 
 /**
  * Given to a key by each commit, from one sequence for the whole store that only grows: a value kept after
  * another has the greater one, whatever their keys, and none comes back, not even after a delete. 0 = nothing is kept.
  */
-export type Rev = number;
+export type Revision = number;
 
 /** A named group of keys that can be listed and counted, for example `items:<project>`. */
 export type SetName = string;
@@ -25,24 +25,24 @@ export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake"
 /** Plain JSON: what every engine gives back exactly as it was put in. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
 
-export interface Kept<T> {
+export interface StoredValue<T> {
   value: T;
-  rev: Rev;
+  rev: Revision;
 }
 
-export interface Row<T> extends Kept<T> {
-  key: Key;
+export interface StoredRow<T> extends StoredValue<T> {
+  key: StoreKey;
 }
 
-export interface Page<T> {
-  rows: Row<T>[];
+export interface ScanPage<T> {
+  rows: StoredRow<T>[];
   /** Hand this to the next `scan`; absent on the last page. */
   next?: string;
 }
 
 /** Keeps `value` under `key`, or forgets the key when `value` is undefined. */
 export interface Put {
-  key: Key;
+  key: StoreKey;
   value: unknown;
   /** The sets this key is in from now on; it leaves all others. */
   sets?: SetName[];
@@ -61,7 +61,7 @@ export interface Job {
   body: Json;
 }
 
-export interface Leased {
+export interface LeasedJob {
   id: string;
   queue: Queue;
   lane: string;
@@ -77,7 +77,7 @@ export interface Leased {
 }
 
 /** What is asked of one bucket. */
-export interface Spend {
+export interface BucketSpend {
   bucket: string;
   n: number;
   limit: number;
@@ -86,9 +86,9 @@ export interface Spend {
 
 export interface Commit {
   /** Each key must still have this revision (0 = must not be kept). */
-  expect?: [Key, Rev][];
+  expect?: [StoreKey, Revision][];
   /** The lease under this key must still carry this fencing token and not have run out. */
-  fence?: [Key, number];
+  fence?: [StoreKey, number];
   put?: Put[];
   /** Added unless their id was seen before. */
   jobs?: Job[];
@@ -117,7 +117,7 @@ export interface QueueStats {
   oldest?: Ms;
 }
 
-export interface Stats {
+export interface StoreStats {
   queues: Record<Queue, QueueStats>;
 }
 
@@ -132,15 +132,15 @@ export const QUEUES = [
 ] as const satisfies readonly Queue[];
 
 /** Something for each queue. */
-export function eachQueue<T>(of: (queue: Queue) => T): Record<Queue, T> {
+export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
   return {
-    inbox: of("inbox"),
-    observe: of("observe"),
-    outbox: of("outbox"),
-    forward: of("forward"),
-    work: of("work"),
-    wake: of("wake"),
-    updates: of("updates"),
+    inbox: toValue("inbox"),
+    observe: toValue("observe"),
+    outbox: toValue("outbox"),
+    forward: toValue("forward"),
+    work: toValue("work"),
+    wake: toValue("wake"),
+    updates: toValue("updates"),
   };
 }
 
@@ -152,9 +152,9 @@ export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
   now(): Promise<Ms>;
   /** One entry per key, in order; undefined where nothing is kept. */
-  read<T>(keys: Key[]): Promise<(Kept<T> | undefined)[]>;
+  read<T>(keys: StoreKey[]): Promise<(StoredValue<T> | undefined)[]>;
   /** The members of a set in key order, at most `limit` (default 200) a page. */
-  scan<T>(set: SetName, after?: string, limit?: number): Promise<Page<T>>;
+  scan<T>(set: SetName, after?: string, limit?: number): Promise<ScanPage<T>>;
   /** How many keys the set has. */
   count(set: SetName): Promise<number>;
   /**
@@ -166,15 +166,15 @@ export interface Store {
    * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key
    * (max(previous + 1, milliseconds), so also after the store was lost); a renewal keeps its own.
    */
-  lease(key: Key, owner: string, ttl: Ms): Promise<{ fence: number; until: Ms } | { heldBy: string; until: Ms }>;
+  lease(key: StoreKey, owner: string, ttl: Ms): Promise<{ fence: number; until: Ms } | { heldBy: string; until: Ms }>;
   /** True when this token held the lease. */
-  release(key: Key, fence: number): Promise<boolean>;
+  release(key: StoreKey, fence: number): Promise<boolean>;
   /** Leases up to `max` due jobs for `ttl`, at most one per lane, longest due first. */
-  take(queue: Queue, ttl: Ms, max: number): Promise<Leased[]>;
+  take(queue: Queue, ttl: Ms, max: number): Promise<LeasedJob[]>;
   /** False when the lease was lost in the meantime; then nothing is changed. */
-  settle(job: Leased, how: Settlement): Promise<boolean>;
+  settle(job: LeasedJob, how: Settlement): Promise<boolean>;
   /** The jobs set aside, oldest first. */
-  dead(queue: Queue, limit?: number): Promise<DeadJob[]>;
+  listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
   /** Puts a dead job back at the end of its lane. False when it is not (or no longer) dead. */
   replay(queue: Queue, id: string): Promise<boolean>;
   /**
@@ -183,9 +183,9 @@ export interface Store {
    */
   spend(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
   /** As `spend`, from several buckets at once: 0 when each had room, else the longest wait (then none is spent from). */
-  spendAll(spends: Spend[]): Promise<Ms>;
+  spendAll(spends: BucketSpend[]): Promise<Ms>;
   /** Nothing is spent from this bucket before so many milliseconds from now (a `Retry-After`). The later of two wins. */
   hold(bucket: string, wait: Ms): Promise<void>;
-  stats(): Promise<Stats>;
+  stats(): Promise<StoreStats>;
   close(): Promise<void>;
 }

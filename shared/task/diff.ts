@@ -1,28 +1,28 @@
 import type { TaskEvent } from "./events.ts";
-import type { KeptItem, Snapshot, Word } from "./snapshot.ts";
+import type { KeptItem, Snapshot, Status } from "./snapshot.ts";
 
 /**
  * What happened to a work item between two kept states. Pure; the same state twice gives nothing.
  * Without a `before` the item is new: it was created, and what it already is has happened since.
  */
 export function diff(before: KeptItem | undefined, after: KeptItem): TaskEvent[] {
-  if (!before) return after.gone === undefined ? [{ kind: "created" }, ...changes(blank(after), after)] : [];
+  if (!before) return after.gone === undefined ? [{ kind: "created" }, ...collectChanges(toNewItem(after), after)] : [];
   if (after.gone !== undefined) return before.gone === undefined ? [{ kind: "removed" }] : [];
   const restored: TaskEvent[] = before.gone === undefined ? [] : [{ kind: "restored" }];
-  return [...restored, ...changes(before, after)];
+  return [...restored, ...collectChanges(before, after)];
 }
 
 /** Neither done nor cancelled. */
-export function isOpen(word: Word): boolean {
-  return word !== "done" && word !== "cancelled";
+export function isOpen(status: Status): boolean {
+  return status !== "done" && status !== "cancelled";
 }
 
 /** `task.blocked`: an open item with an open blocker, or in a state (or under a label) that says so. */
 export function isBlocked(item: KeptItem): boolean {
-  return isWaiting(item) && (item.blockers.length > 0 || item.snapshot.word === "blocked");
+  return isOpenItem(item) && (item.blockers.length > 0 || item.snapshot.word === "blocked");
 }
 
-function isWaiting(item: KeptItem): boolean {
+function isOpenItem(item: KeptItem): boolean {
   return item.gone === undefined && isOpen(item.snapshot.word);
 }
 
@@ -30,28 +30,28 @@ function isWaiting(item: KeptItem): boolean {
  * Whether others who wait for this item still have to: it is there and neither done nor cancelled. One that is finished
  * but for its review holds them up where the settings say so (OPENCLAW-18).
  */
-export function holdsOthersUp(item: KeptItem | undefined, inReviewToo = true): boolean {
-  return item === undefined || (isWaiting(item) && (inReviewToo || !item.review));
+export function isBlockingOthers(item: KeptItem | undefined, includeInReview = true): boolean {
+  return item === undefined || (isOpenItem(item) && (includeInReview || !item.review));
 }
 
-function changes(before: KeptItem, after: KeptItem): TaskEvent[] {
+function collectChanges(before: KeptItem, after: KeptItem): TaskEvent[] {
   return [
-    ...people(before.snapshot, after.snapshot),
-    ...fields(before.snapshot, after.snapshot),
-    ...progress(before, after),
+    ...diffAssignees(before.snapshot, after.snapshot),
+    ...diffFields(before.snapshot, after.snapshot),
+    ...diffProgress(before, after),
   ];
 }
 
-function people(before: Snapshot, after: Snapshot): TaskEvent[] {
-  const came = after.assignees.filter((who) => !before.assignees.includes(who));
-  const left = before.assignees.filter((who) => !after.assignees.includes(who));
+function diffAssignees(before: Snapshot, after: Snapshot): TaskEvent[] {
+  const added = after.assignees.filter((who) => !before.assignees.includes(who));
+  const removed = before.assignees.filter((who) => !after.assignees.includes(who));
   return [
-    ...came.map((who): TaskEvent => ({ kind: "assigned", who })),
-    ...left.map((who): TaskEvent => ({ kind: "unassigned", who })),
+    ...added.map((who): TaskEvent => ({ kind: "assigned", who })),
+    ...removed.map((who): TaskEvent => ({ kind: "unassigned", who })),
   ];
 }
 
-function fields(before: Snapshot, after: Snapshot): TaskEvent[] {
+function diffFields(before: Snapshot, after: Snapshot): TaskEvent[] {
   const events: TaskEvent[] = [];
   if (before.name !== after.name) events.push({ kind: "renamed", from: before.name });
   if (before.due !== after.due) events.push({ kind: "due", from: before.due, to: after.due });
@@ -61,7 +61,7 @@ function fields(before: Snapshot, after: Snapshot): TaskEvent[] {
   return events;
 }
 
-function progress(before: KeptItem, after: KeptItem): TaskEvent[] {
+function diffProgress(before: KeptItem, after: KeptItem): TaskEvent[] {
   const from = before.snapshot.word;
   const to = after.snapshot.word;
   const events: TaskEvent[] = [];
@@ -75,6 +75,6 @@ function progress(before: KeptItem, after: KeptItem): TaskEvent[] {
 }
 
 /** The item as it would have been before anything was done to it. */
-function blank(item: KeptItem): KeptItem {
+function toNewItem(item: KeptItem): KeptItem {
   return { snapshot: { ...item.snapshot, assignees: [], word: "todo" }, blockers: [] };
 }

@@ -1,4 +1,4 @@
-import type { Priority, Word } from "./snapshot.ts";
+import type { Priority, Status } from "./snapshot.ts";
 
 /** What can have happened to a work item between two snapshots. */
 export type TaskEvent =
@@ -56,11 +56,11 @@ export type WorkEvent =
 
 export type Urgency = "low" | "normal" | "high";
 
-export type Event = TaskEvent | ProjectEvent | CycleEvent | WorkEvent;
+export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent;
 
-export type EventKind = Event["kind"];
+export type EventKind = AnyEvent["kind"];
 
-export const WORK_KINDS = [
+export const WORK_EVENT_KINDS = [
   "asked",
   "answered",
   "critical",
@@ -93,11 +93,11 @@ export const EVENT_KINDS = [
   "project_completed",
   "cycle_started",
   "cycle_completed",
-  ...WORK_KINDS,
+  ...WORK_EVENT_KINDS,
 ] as const satisfies readonly EventKind[];
 
 /** The part of an action's id that names the event: one per event of one commit. */
-export function eventName(event: Event): string {
+export function toEventId(event: AnyEvent): string {
   switch (event.kind) {
     case "assigned":
     case "unassigned":
@@ -116,14 +116,14 @@ export function eventName(event: Event): string {
 }
 
 /** What a rule may know besides the event, in names people read; gathered before the decision. */
-export interface Facts {
+export interface EventFacts {
   /** `task` events carry the item; project and cycle events only the project (and the cycle). */
   item?: {
     id: string;
     /** `ONB-12` */
     key: string;
     title: string;
-    word: Word;
+    word: Status;
     priority: Priority;
     due: string | null;
     url: string;
@@ -149,25 +149,25 @@ export interface Facts {
 }
 
 /** What to do about an event: becomes the job `key:rev:event:target` in the same commit as the snapshot. */
-export interface Action {
+export interface RuleAction {
   /** Where it goes, for example `telegram:-100123` or `forward:0`. Part of the job's id. */
   target: string;
   queue: "outbox" | "forward" | "work" | "wake";
   lane: string;
-  body: Body | Errand;
+  body: ActionBody | InternalJob;
   /** The rule that decided, for the log and the page. */
   rule: string;
 }
 
 /** The body of every action's job: the event with its facts, still data, not text. */
-export interface Body {
-  event: Event;
-  facts: Facts;
+export interface ActionBody {
+  event: AnyEvent;
+  facts: EventFacts;
   correlation: string;
 }
 
 /** What is to be looked at or put right on an item because of an event: it tells nobody, so it carries no facts. */
-export interface Errand {
+export interface InternalJob {
   do: string;
   item: string;
   correlation: string;
@@ -175,7 +175,7 @@ export interface Errand {
 }
 
 /** Why a consumer does nothing about an event, or nothing in one place. */
-export interface Held {
+export interface SkipReason {
   consumer: string;
   /** No rule asks for it; a rule silences it; a rule asks for it, and where it would go is not set up; whom it concerns polls. */
   why: "no_rule" | "muted" | "not_set_up" | "polls";
@@ -184,10 +184,10 @@ export interface Held {
 }
 
 /** A consumer's rule list: pure. `needsActor` says whether `facts.actor` must be read when the hint does not tell. */
-export interface Consumer {
+export interface RuleSet {
   name: string;
-  needsActor(event: Event): boolean;
-  decide(event: Event, facts: Facts, correlation: string): Action[];
+  needsActor(event: AnyEvent): boolean;
+  decide(event: AnyEvent, facts: EventFacts, correlation: string): RuleAction[];
   /** What `decide` leaves out, and why: for the trail. Absent: it has nothing to say about that. */
-  held?(event: Event, facts: Facts): Held[];
+  explainSkips?(event: AnyEvent, facts: EventFacts): SkipReason[];
 }

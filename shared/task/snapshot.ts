@@ -1,13 +1,13 @@
 /** Our five words for the state of a task. */
-export const WORDS = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
-export type Word = (typeof WORDS)[number];
+export const STATUSES = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
+export type Status = (typeof STATUSES)[number];
 
 /** Plane's, the most urgent first. */
 export const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** For sorting: the most urgent first. */
-export function byUrgency(one: { priority: Priority }, other: { priority: Priority }): number {
+export function comparePriorities(one: { priority: Priority }, other: { priority: Priority }): number {
   return PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority);
 }
 
@@ -24,7 +24,7 @@ export interface Snapshot {
   /** As Plane stores it: HTML that may hold anything. */
   description: string;
   state: string;
-  word: Word;
+  word: Status;
   priority: Priority;
   /** Plane user ids, sorted. */
   assignees: string[];

@@ -1,26 +1,31 @@
 import type { Deps } from "../deps.ts";
-import { keys } from "../observe/keys.ts";
+import { observedKeys } from "../observe/store-keys.ts";
 import { isBlocked, isOpen } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import type { KeptClaim } from "../work/claims.ts";
-import { workKeys } from "../work/keys.ts";
-import type { WakeReason, WakeTask } from "./kept.ts";
+import type { KeptClaim } from "../work/claims/claims.ts";
+import { workKeys } from "../work/context/work-keys.ts";
+import type { WakeReason, WakeTask } from "./wake-record.ts";
 
 /** Those of the tasks that still ask something of the agent, as things are kept now. */
-export async function stillToDo(
+export async function filterActionableTasks(
   { store }: Pick<Deps, "store">,
   agent: string,
   tasks: readonly WakeTask[],
 ): Promise<WakeTask[]> {
   const ids = tasks.map(({ id }) => id);
   const [items, claims] = await Promise.all([
-    store.read<KeptItem>(ids.map(keys.item)),
+    store.read<KeptItem>(ids.map(observedKeys.item)),
     store.read<KeptClaim>(ids.map(workKeys.claim)),
   ]);
-  return tasks.filter(({ reason }, i) => asks(reason, agent, items[i]?.value, claims[i]?.value));
+  return tasks.filter(({ reason }, i) => isActionable(reason, agent, items[i]?.value, claims[i]?.value));
 }
 
-function asks(reason: WakeReason, agent: string, item: KeptItem | undefined, claim: KeptClaim | undefined): boolean {
+function isActionable(
+  reason: WakeReason,
+  agent: string,
+  item: KeptItem | undefined,
+  claim: KeptClaim | undefined,
+): boolean {
   switch (reason) {
     case "stuck":
     case "circle":
@@ -29,7 +34,7 @@ function asks(reason: WakeReason, agent: string, item: KeptItem | undefined, cla
       return true;
     case "answered":
     case "sent_back":
-      return item !== undefined && isTheirs(item, agent);
+      return item !== undefined && isOpenAndOwned(item, agent);
     case "assigned":
     case "unblocked":
       return item !== undefined && isStartable(item, agent, claim);
@@ -38,9 +43,9 @@ function asks(reason: WakeReason, agent: string, item: KeptItem | undefined, cla
 
 /** Open, theirs, waiting for nothing and no review, and nobody is at it. */
 export function isStartable(item: KeptItem, agent: string, claim: KeptClaim | undefined): boolean {
-  return isTheirs(item, agent) && !isBlocked(item) && !item.review && claim === undefined;
+  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.review && claim === undefined;
 }
 
-function isTheirs(item: KeptItem, agent: string): boolean {
+function isOpenAndOwned(item: KeptItem, agent: string): boolean {
   return item.gone === undefined && isOpen(item.snapshot.word) && (item.owners ?? []).includes(agent);
 }

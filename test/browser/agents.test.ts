@@ -1,20 +1,20 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { opened } from "../functions/dashboard/agent-crew.ts";
-import { ADMIN } from "../runtime/started.ts";
-import { chromiumIsHere, closeShared, openPage } from "./browser.ts";
+import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
+import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
+import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 
-afterAll(closeShared);
+afterAll(closeSharedBrowser);
 
-describe.skipIf(!chromiumIsHere())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
   test("AUTH-04 with the keyboard alone: a new token is shown once, then the old one is retired", async () => {
-    const crew = await opened();
+    const crew = await startAgentsPageApp();
     const page = await openPage(crew.url);
     const asked: string[] = [];
     page.on("dialog", (dialog) => {
       asked.push(dialog.message());
       void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
     });
-    await page.fill("#token", ADMIN);
+    await page.fill("#token", RUNTIME_ADMIN_TOKEN);
     await page.press("#token", "Enter");
     await page.waitForSelector("#agents summary");
     await page.locator("#agents summary").press("Enter");
@@ -29,7 +29,7 @@ describe.skipIf(!chromiumIsHere())("The agents' tokens in Chromium", { timeout: 
     await field.waitFor();
     const token = await field.inputValue();
     expect(await page.evaluate("String(getSelection())")).toBe(token);
-    await expect.poll(() => crew.opens(token)).toBe(true);
+    await expect.poll(() => crew.isTokenAccepted(token)).toBe(true);
     const retire = page.getByRole("button", { name: "Retire the old one Thot" });
     await retire.waitFor({ timeout: 15_000 });
     expect(await field.inputValue()).toBe(token);
@@ -46,14 +46,14 @@ describe.skipIf(!chromiumIsHere())("The agents' tokens in Chromium", { timeout: 
     await retire.waitFor({ state: "detached", timeout: 15_000 });
     await page.selectOption("#language", "fr");
     await page.getByRole("button", { name: "Nouveau jeton Thot" }).waitFor();
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("what is refused is said beside the agents", async () => {
-    const crew = await opened({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+    const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
     const page = await openPage(crew.url, { width: 390, height: 800 });
     page.on("dialog", (dialog) => void dialog.accept());
-    await page.fill("#token", ADMIN);
+    await page.fill("#token", RUNTIME_ADMIN_TOKEN);
     await page.press("#token", "Enter");
     await page.click("#agents summary");
     await page.getByRole("button", { name: "New token Thot" }).click();

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { onTestFinished } from "vitest";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
@@ -17,25 +18,25 @@ const ARGS = [
 ];
 
 /** False on a developer's machine without Chromium; in CI it must be there, so tests fail instead of skipping. */
-export function chromiumIsHere(): boolean {
+export function hasChromium(): boolean {
   return Boolean(process.env["CI"]) || existsSync(EXECUTABLE);
 }
 
-export function launch(): Promise<Browser> {
+export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
 }
 
-let shared: Promise<Browser> | undefined;
+let sharedBrowser: Promise<Browser> | undefined;
 
 /** Ends the browser that pages of this file share. */
-export async function closeShared(): Promise<void> {
-  await (await shared)?.close();
-  shared = undefined;
+export async function closeSharedBrowser(): Promise<void> {
+  await (await sharedBrowser)?.close();
+  sharedBrowser = undefined;
 }
 
 interface PageOptions {
   /** A browser process of its own, not the shared one. */
-  alone?: boolean;
+  ownBrowser?: boolean;
   locale?: string;
   width?: number;
   height?: number;
@@ -43,33 +44,33 @@ interface PageOptions {
   timezone?: string;
 }
 
-export interface Opened extends Page {
+export interface TestPage extends Page {
   /** What went wrong in it: errors, refusals of its policy, requests to anybody else. */
-  wrongs: string[];
+  problems: string[];
 }
 
 /** A page with cookies and storage of its own, closed with the test. */
-export async function openPage(url: string, options: PageOptions = {}): Promise<Opened> {
-  const { locale = "en-GB", width = 1440, height = 900, dark = false, alone = false, timezone } = options;
-  if (!alone) shared ??= launch();
-  const browser = alone ? await launch() : await (shared ?? launch());
+export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
+  const { locale = "en-GB", width = 1440, height = 900, dark = false, ownBrowser = false, timezone } = options;
+  if (!ownBrowser) sharedBrowser ??= launchBrowser();
+  const browser = ownBrowser ? await launchBrowser() : await (sharedBrowser ?? launchBrowser());
   const context = await browser.newContext({
     locale,
     viewport: { width, height },
-    ...(timezone && { timezoneId: timezone }),
+    ...omitUndefined({ timezoneId: timezone || undefined }),
     colorScheme: dark ? "dark" : "light",
   });
-  onTestFinished(() => (alone ? browser.close() : context.close()));
+  onTestFinished(() => (ownBrowser ? browser.close() : context.close()));
   const page = await context.newPage();
-  const wrongs: string[] = [];
-  page.on("pageerror", (error) => wrongs.push(error.message));
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
     // A request that is refused or fails is what some tests want.
-    if (message.type() === "error" && !/Failed to load resource/.test(message.text())) wrongs.push(message.text());
+    if (message.type() === "error" && !/Failed to load resource/.test(message.text())) problems.push(message.text());
   });
   page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) wrongs.push(`asked ${request.url()}`);
+    if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`asked ${request.url()}`);
   });
   await page.goto(url);
-  return Object.assign(page, { wrongs });
+  return Object.assign(page, { problems });
 }

@@ -3,29 +3,29 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { startDemo } from "../../demo/start.ts";
-import { settingsOf } from "../shared/config/given.ts";
-import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
-import { signedIn, startCrew } from "./crew.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
-afterAll(closeShared);
+afterAll(closeSharedBrowser);
 
 const WAIT = { timeout: 15_000 };
 
-async function write(page: Opened, text: string) {
+async function sendChatMessage(page: TestPage, text: string) {
   await page.fill("#say-text", text);
   await page.press("#say-text", "Enter");
 }
 
-const answer = (text: string) => `.message:not(.mine):has-text("${text}")`;
+const answerSelector = (text: string) => `.message:not(.mine):has-text("${text}")`;
 
-describe.skipIf(!chromiumIsHere())("The page's chat in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000 }, () => {
   test("sends a command by keyboard and shows it with its answer, within two seconds, in Telegram too", async () => {
-    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(crew.url);
     await page.waitForSelector("#say:not([hidden])");
     const began = Date.now();
-    await write(page, "/plane status");
-    await page.waitForSelector(answer("Onboarding (ONB)"), WAIT);
+    await sendChatMessage(page, "/plane status");
+    await page.waitForSelector(answerSelector("Onboarding (ONB)"), WAIT);
     console.log("from Enter to the answer on the page, ms:", Date.now() - began);
     expect(Date.now() - began).toBeLessThan(process.env["FULL"] ? 2_000 : 6_000);
     expect(await page.textContent(".message.mine .text")).toBe("/plane status");
@@ -37,44 +37,44 @@ describe.skipIf(!chromiumIsHere())("The page's chat in Chromium", { timeout: 60_
         .messages.map(({ text }) => text)
         .join(),
     ).toContain("Onboarding");
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("presses buttons: a question's answer takes the place of the question", async () => {
-    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(crew.url);
     for (const name of ["Mail to <b>Ada</b>", "Mail to Bob"]) crew.plane.addItem(crew.project, { name });
     await page.waitForSelector('.card:has-text("Mail to Bob")', WAIT);
-    await write(page, "task mail");
+    await sendChatMessage(page, "task mail");
     const button = page.locator(".message .row button", { hasText: "Mail to <b>Ada</b>" });
     await button.focus();
     await page.keyboard.press("Enter");
-    await page.waitForSelector(answer("Mail to <b>Ada</b>"), WAIT);
+    await page.waitForSelector(answerSelector("Mail to <b>Ada</b>"), WAIT);
     await expect.poll(() => page.locator(".message .row button").count(), WAIT).toBe(0);
     expect(await page.evaluate("document.querySelectorAll('#messages b').length")).toBe(0);
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("speaks French with LOCALE auto and a French page, and its parts have names", async () => {
-    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
-    const page = await signedIn(crew.url, { locale: "fr-FR" });
+    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
+    const page = await openSignedInPage(crew.url, { locale: "fr-FR" });
     await page.waitForSelector("#say:not([hidden])");
     expect(await page.getByRole("textbox", { name: "Écrire à Groundcrew" }).count()).toBe(1);
     expect(await page.getByRole("button", { name: "Envoyer" }).count()).toBe(1);
-    await write(page, "/plane aide");
-    await page.waitForSelector(answer("Ce que vous pouvez demander"), WAIT);
-    expect(page.wrongs).toEqual([]);
+    await sendChatMessage(page, "/plane aide");
+    await page.waitForSelector(answerSelector("Ce que vous pouvez demander"), WAIT);
+    expect(page.problems).toEqual([]);
   });
 
   test("cannot be written into while nobody may steer", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     expect(await page.isVisible("#say")).toBe(false);
   });
 
   test("on a phone the field fits the screen", async () => {
-    const crew = await startCrew({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await signedIn(crew.url, { width: 360, height: 740 });
+    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
     await page.click('#views [data-view="chat"]');
     await page.waitForSelector("#say:not([hidden])");
     expect(await page.isVisible("#say-text")).toBe(true);
@@ -84,7 +84,7 @@ describe.skipIf(!chromiumIsHere())("The page's chat in Chromium", { timeout: 60_
   test("works in the demo, which has no settings", async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-chat-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const demo = await startDemo(settingsOf({ PORT: "0" }), {
+    const demo = await startDemo(createTestSettings({ PORT: "0" }), {
       write: () => {},
       colour: false,
       pace: 2_500,
@@ -93,12 +93,12 @@ describe.skipIf(!chromiumIsHere())("The page's chat in Chromium", { timeout: 60_
     onTestFinished(() => demo.stop());
     const page = await openPage(demo.url);
     await page.waitForSelector(".card", { timeout: 30_000 });
-    await write(page, "/plane status");
-    await page.waitForSelector(answer("📊 Status"), WAIT);
-    await write(page, "/plane help");
-    await page.waitForSelector(answer("/plane assign"), WAIT);
+    await sendChatMessage(page, "/plane status");
+    await page.waitForSelector(answerSelector("📊 Status"), WAIT);
+    await sendChatMessage(page, "/plane help");
+    await page.waitForSelector(answerSelector("/plane assign"), WAIT);
     await page.click('.message .row button:has-text("the commit")', { timeout: 35_000 });
-    await page.waitForSelector(answer("Answered by Admin (page)"), WAIT);
-    expect(page.wrongs).toEqual([]);
+    await page.waitForSelector(answerSelector("Answered by Admin (page)"), WAIT);
+    expect(page.problems).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { workFor } from "../../shared/work/work.ts";
-import { chromiumIsHere, closeShared, type Opened, openPage } from "./browser.ts";
-import { signedIn, signIn, startCrew } from "./crew.ts";
+import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
 
-const NASTY = [
+const HOSTILE_TITLES = [
   "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>",
   "\u202egnp.exe \u2066$(id) `ls` _*[x](javascript:window.hacked=1)",
   "<b>bold</b> ".repeat(800),
@@ -11,16 +11,16 @@ const NASTY = [
 ];
 
 /** Asks the page until the answer is this one. */
-const until = (page: Opened, expression: string, timeout = 15_000) =>
+const expectInPage = (page: TestPage, expression: string, timeout = 15_000) =>
   expect.poll(() => page.evaluate(expression), { timeout, interval: 100 });
 
-afterAll(closeShared);
+afterAll(closeSharedBrowser);
 
-const column = (name: string, text: string) => `[data-column="${name}"] .card:has-text("${text}")`;
+const cardSelector = (name: string, text: string) => `[data-column="${name}"] .card:has-text("${text}")`;
 
-describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () => {
   test("asks for ADMIN_TOKEN, says when it is another, and shows nothing before", async () => {
-    const crew = await startCrew();
+    const crew = await startPageTestApp();
     const page = await openPage(crew.url);
     await page.waitForSelector("#sign-in:not([hidden])");
     expect(await page.isVisible("main")).toBe(false);
@@ -32,24 +32,29 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     await page.waitForSelector(".column");
     await page.click("#sign-out");
     await page.waitForSelector("#sign-in:not([hidden])");
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("two browsers see the same change move across the board, its why and its message, without a reload", async () => {
-    const crew = await startCrew();
-    const [one, two] = await Promise.all([signedIn(crew.url), signedIn(crew.url, { locale: "fr-FR", alone: true })]);
+    const crew = await startPageTestApp();
+    const [one, two] = await Promise.all([
+      openSignedInPage(crew.url),
+      openSignedInPage(crew.url, { locale: "fr-FR", ownBrowser: true }),
+    ]);
     const item = crew.plane.addItem(crew.project, {
       name: "Write the guide",
       priority: "urgent",
       assignees: [crew.thot],
       target_date: "2020-01-02",
     });
-    for (const page of [one, two]) await page.waitForSelector(column("todo", "Write the guide"), { timeout: 15_000 });
-    const card = await one.textContent(column("todo", "Write the guide"));
+    for (const page of [one, two])
+      await page.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
+    const card = await one.textContent(cardSelector("todo", "Write the guide"));
     expect(card).toMatch(/ONB-1.*Urgent.*overdue.*Thot/);
-    expect(await two.textContent(column("todo", "Write the guide"))).toMatch(/Urgent.*en retard/);
+    expect(await two.textContent(cardSelector("todo", "Write the guide"))).toMatch(/Urgent.*en retard/);
     crew.plane.editItem(item, { state: "Done" });
-    for (const page of [one, two]) await page.waitForSelector(column("done", "Write the guide"), { timeout: 15_000 });
+    for (const page of [one, two])
+      await page.waitForSelector(cardSelector("done", "Write the guide"), { timeout: 15_000 });
     await one.waitForSelector('tr:has-text("completed") .fate[data-is="delivered"]', { timeout: 15_000 });
     await one.waitForSelector('.message strong:has-text("Completed")');
     expect(await one.getAttribute('.message a:has-text("ONB-1")', "href")).toBe(
@@ -58,60 +63,63 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     expect(await one.textContent('tr:has-text("assigned to thot") .answer')).toContain("no rule asks for it");
     expect(await two.textContent("#why-head")).toBe("Pourquoi");
     await two.waitForSelector('tr:has-text("terminée")');
-    expect([...one.wrongs, ...two.wrongs]).toEqual([]);
+    expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
   test("who holds a task, and that it waits for a review, is seen on its card", async () => {
-    const crew = await startCrew();
-    const [one, two] = await Promise.all([signedIn(crew.url), signedIn(crew.url, { locale: "fr-FR", alone: true })]);
+    const crew = await startPageTestApp();
+    const [one, two] = await Promise.all([
+      openSignedInPage(crew.url),
+      openSignedInPage(crew.url, { locale: "fr-FR", ownBrowser: true }),
+    ]);
     crew.plane.addItem(crew.project, { name: "Write the guide", assignees: [crew.thot] });
-    await one.waitForSelector(column("todo", "Write the guide"), { timeout: 15_000 });
-    await workFor(crew.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
-    await one.waitForSelector(`${column("todo", "Write the guide")} .held`, { timeout: 15_000 });
+    await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
+    await createTaskOperations(crew.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
+    await one.waitForSelector(`${cardSelector("todo", "Write the guide")} .held`, { timeout: 15_000 });
     expect(await one.textContent(".held")).toMatch(/^held by Thot until \d\d:\d\d$/);
     await two.waitForSelector(".held:has-text('tenue par Thot jusqu’à')", { timeout: 15_000 });
     const unsure = { status: "done", text: "Written.", confidence: 0.5 } as const;
-    const thot = () => workFor(crew.deps(), { name: "Thot", role: "worker" });
+    const thot = () => createTaskOperations(crew.deps(), { name: "Thot", role: "worker" });
     await thot().setStatus("ONB-1", { status: "in_progress" });
     await thot().setStatus("ONB-1", unsure);
     await one.waitForSelector(".card .waits:has-text('Waits for your review')", { timeout: 15_000 });
     await two.waitForSelector(".card .waits:has-text('Attend votre relecture')", { timeout: 15_000 });
-    expect([...one.wrongs, ...two.wrongs]).toEqual([]);
+    expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
   test("a card shows its own trail, by click and by keyboard, and Esc goes back", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     crew.plane.addItem(crew.project, { name: "First" });
     crew.plane.addItem(crew.project, { name: "Second", priority: "low" });
     const third = crew.plane.addItem(crew.project, { name: "Third", state: "In Progress" });
-    await page.waitForSelector(column("in_progress", "Third"), { timeout: 15_000 });
-    await page.waitForSelector(column("todo", "First"), { timeout: 15_000 });
+    await page.waitForSelector(cardSelector("in_progress", "Third"), { timeout: 15_000 });
+    await page.waitForSelector(cardSelector("todo", "First"), { timeout: 15_000 });
     await page.waitForSelector('tr:has-text("Second")');
-    await page.focus(`${column("todo", "Second")} button`);
+    await page.focus(`${cardSelector("todo", "Second")} button`);
     await page.keyboard.press("ArrowDown");
     expect(await page.evaluate("document.activeElement.textContent")).toContain("First");
     await page.keyboard.press("ArrowRight");
     expect(await page.evaluate("document.activeElement.textContent")).toContain("Third");
     await page.keyboard.press("Enter");
     await page.waitForSelector("#why-of .chip:has-text('ONB-3')");
-    await until(page, "document.querySelector('#trail').textContent.includes('Second')").toBe(false);
+    await expectInPage(page, "document.querySelector('#trail').textContent.includes('Second')").toBe(false);
     crew.plane.editItem(third, { priority: "high" });
     await page.waitForSelector('#trail tr:has-text("priority No priority → High")', { timeout: 15_000 });
     await page.keyboard.press("Escape");
     await page.waitForSelector('#trail tr:has-text("Second")');
     expect(await page.evaluate("document.activeElement.textContent")).toContain("Third");
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("hostile titles are text: in cards, in the trail and in the chat (reliability 18)", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
-    for (const name of NASTY) {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    for (const name of HOSTILE_TITLES) {
       const item = crew.plane.addItem(crew.project, { name: name.slice(0, 255) });
       crew.plane.editItem(item, { state: "Done" });
     }
-    await until(page, "document.querySelectorAll('[data-column=done] .card').length").toBe(4);
+    await expectInPage(page, "document.querySelectorAll('[data-column=done] .card').length").toBe(4);
     await page.waitForSelector(".message .text");
     expect(await page.evaluate("window.hacked")).toBeUndefined();
     expect(await page.evaluate("document.querySelectorAll('main img, main svg, main script, main b b').length")).toBe(
@@ -123,12 +131,12 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     ).toBe(0);
     const width = await page.evaluate("document.documentElement.scrollWidth");
     expect(width).toBeLessThanOrEqual(1440);
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("a lost connection is shown and heals, and nothing is missing afterwards", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     await page.waitForSelector('#live[data-is="on"]');
     await crew.stop();
     await page.waitForSelector("#lost:not([hidden]):has-text('Connection lost')", { timeout: 10_000 });
@@ -136,14 +144,14 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     await crew.restart();
     await page.waitForSelector('#live[data-is="on"]', { timeout: 20_000 });
     expect(await page.isVisible("#lost")).toBe(false);
-    await page.waitForSelector(column("todo", "Came while nobody was there"), { timeout: 15_000 });
-    expect(page.wrongs).toEqual([]);
+    await page.waitForSelector(cardSelector("todo", "Came while nobody was there"), { timeout: 15_000 });
+    expect(page.problems).toEqual([]);
   });
 
   test("on a phone one part is shown at a time and nothing is wider than the screen", async () => {
-    const crew = await startCrew();
+    const crew = await startPageTestApp();
     crew.plane.addItem(crew.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
-    const page = await signedIn(crew.url, { width: 360, height: 740 });
+    const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
     await page.waitForSelector(".card", { timeout: 15_000 });
     for (const view of ["why", "chat", "board"]) {
       await page.click(`#views [data-view="${view}"]`);
@@ -153,12 +161,12 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     expect(await page.isVisible("#why")).toBe(false);
     await page.click(".card > button");
     expect(await page.isVisible("#why")).toBe(true);
-    expect(page.wrongs).toEqual([]);
+    expect(page.problems).toEqual([]);
   });
 
   test("says what it cannot load, and loads it on request", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     await page.route("**/api/why*", (route) =>
       route.fulfill({ status: 500, json: { error: { code: "internal", message: "It broke" } } }),
     );
@@ -166,16 +174,16 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
     await page.waitForSelector("#why .trouble:has-text('It broke')");
     await page.unroute("**/api/why*");
     await page.click("#why .trouble button");
-    await until(page, "document.querySelector('#why .trouble').childElementCount").toBe(0);
+    await expectInPage(page, "document.querySelector('#why .trouble').childElementCount").toBe(0);
   });
 
   test("is read by a screen reader: names, roles, what is new", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     crew.plane.addItem(crew.project, { name: "Seed" });
     await page.waitForSelector('tr:has-text("Seed")', { timeout: 15_000 });
     crew.plane.addItem(crew.project, { name: "News", assignees: [crew.thot] });
-    await until(page, "document.querySelector('#news').textContent").toContain("ONB-2");
+    await expectInPage(page, "document.querySelector('#news').textContent").toContain("ONB-2");
     const nameless = await page.evaluate(`[...document.querySelectorAll("button, a, select, input")]
       .filter((el) => el.checkVisibility() && !el.textContent.trim() && !el.ariaLabel && !el.labels?.length).length`);
     expect(nameless).toBe(0);
@@ -188,8 +196,8 @@ describe.skipIf(!chromiumIsHere())("The page in Chromium", { timeout: 60_000 }, 
   });
 
   test("is painted in under 200 ms on loopback, once its browser is warm", async () => {
-    const crew = await startCrew();
-    const page = await signedIn(crew.url);
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
     const paints: number[] = [];
     for (let i = 0; i < 5; i += 1) {
       await page.reload();

@@ -3,31 +3,31 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import type { Page } from "playwright-core";
 import { startDemo } from "../../demo/start.ts";
-import { settingsOf } from "../shared/config/given.ts";
-import { launch } from "./browser.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { launchBrowser } from "./browser.ts";
 
 /** Makes the pictures of the README from the running demo: `node test/browser/pictures.ts`. */
-const TO = "docs/pictures";
-const LARGEST = 280_000;
+const OUTPUT_FOLDER = "docs/pictures";
+const MAX_BYTES = 280_000;
 
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-pictures-"));
-const demo = await startDemo(settingsOf({ PORT: "0" }), {
+const demo = await startDemo(createTestSettings({ PORT: "0" }), {
   write: () => {},
   colour: false,
   pace: 1_200,
   folder: relative(process.cwd(), join(folder, "demo")),
 });
-const browser = await launch();
-mkdirSync(TO, { recursive: true });
+const browser = await launchBrowser();
+mkdirSync(OUTPUT_FOLDER, { recursive: true });
 
-async function picture(page: Page, name: string) {
-  const path = `${TO}/${name}.png`;
+async function takePicture(page: Page, name: string) {
+  const path = `${OUTPUT_FOLDER}/${name}.png`;
   // What has just come is still highlighted.
   await page.waitForTimeout(1_800);
   await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
   await page.screenshot({ path });
   const { size } = statSync(path);
-  if (size > LARGEST) throw new Error(`${path} has ${size} bytes, more than ${LARGEST}.`);
+  if (size > MAX_BYTES) throw new Error(`${path} has ${size} bytes, more than ${MAX_BYTES}.`);
   process.stdout.write(`${path}  ${Math.round(size / 1000)} KB\n`);
 }
 
@@ -38,19 +38,19 @@ try {
   await page.waitForSelector("#messages .row button", { timeout: 60_000 });
   await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
   await page.waitForSelector('[data-column="blocked"] .card:has-text("Renew the certificate")', { timeout: 60_000 });
-  await picture(page, "board");
+  await takePicture(page, "board");
   await demo.finished;
   await page.emulateMedia({ colorScheme: "dark" });
-  await picture(page, "dark");
+  await takePicture(page, "dark");
   await page.emulateMedia({ colorScheme: "light" });
   await page.click("#console summary");
   await page.click('.card:has-text("Build the container image") > button');
   await page.waitForSelector("#why-of .chip");
-  await picture(page, "why");
+  await takePicture(page, "why");
   const phone = await browser.newPage({ locale: "fr-FR", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 });
   await phone.goto(demo.url);
   await phone.waitForSelector(".card");
-  await picture(phone, "phone");
+  await takePicture(phone, "phone");
 } finally {
   await browser.close();
   await demo.stop();

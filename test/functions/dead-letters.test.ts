@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { ADMIN, bearer, started } from "../runtime/started.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
-async function withOneDead(id = "item:12:completed:telegram:-100/1") {
-  const runtime = await started();
+async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100/1") {
+  const runtime = await startTestRuntime();
   await runtime.store.commit({ jobs: [{ id, queue: "outbox", lane: "chat", body: { text: "marked body" } }] });
   const [job] = await runtime.store.take("outbox", 1000, 1);
   if (job) await runtime.store.settle(job, { dead: "chat not found" });
@@ -11,8 +11,8 @@ async function withOneDead(id = "item:12:completed:telegram:-100/1") {
 
 describe("Dead letters (reliability 5)", () => {
   it("are listed with queue, id, reason and time, without what they would have said", async () => {
-    const { url } = await withOneDead();
-    const response = await fetch(`${url}/dead-letters`, bearer(ADMIN));
+    const { url } = await createRuntimeWithDeadLetter();
+    const response = await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
     const text = await response.text();
     expect(JSON.parse(text)).toEqual({
       dead_letters: [
@@ -29,9 +29,12 @@ describe("Dead letters (reliability 5)", () => {
 
   it("are replayed once, whatever their id holds", async () => {
     const id = "item:12:completed:telegram:-100/1";
-    const { url, store } = await withOneDead(id);
+    const { url, store } = await createRuntimeWithDeadLetter(id);
     const replay = () =>
-      fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}/replay`, { method: "POST", ...bearer(ADMIN) });
+      fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}/replay`, {
+        method: "POST",
+        ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
+      });
     expect((await replay()).status).toBe(200);
     expect((await store.stats()).queues.outbox).toMatchObject({ pending: 1, dead: 0 });
     expect((await replay()).status).toBe(404);
@@ -39,8 +42,11 @@ describe("Dead letters (reliability 5)", () => {
   });
 
   it("of a queue that is not there are not found", async () => {
-    const { url } = await withOneDead();
-    const response = await fetch(`${url}/dead-letters/nothing/1/replay`, { method: "POST", ...bearer(ADMIN) });
+    const { url } = await createRuntimeWithDeadLetter();
+    const response = await fetch(`${url}/dead-letters/nothing/1/replay`, {
+      method: "POST",
+      ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
+    });
     expect(response.status).toBe(404);
   });
 });

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
-import { memoryStore } from "../../shared/store/memory.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { VERSION } from "../../shared/version.ts";
-import { deliver, started } from "../runtime/started.ts";
+import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
 
 describe("GET /health (MONITOR-01)", () => {
   it("says healthy, the version, the uptime and counts, to anyone", async () => {
     let now = 1_700_000_000_000;
-    const { url } = await started({ overrides: { clock: () => now } });
-    await deliver(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
+    const { url } = await startTestRuntime({ overrides: { clock: () => now } });
+    await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
     now += 61_500;
     const response = await fetch(`${url}/health`);
     const none = { pending: 0, dead: 0 };
@@ -32,14 +32,16 @@ describe("GET /health (MONITOR-01)", () => {
   });
 
   it("answers HEAD too, for the simplest of checks", async () => {
-    const { url } = await started();
+    const { url } = await startTestRuntime();
     const response = await fetch(`${url}/health`, { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
   });
 
   it("answers 503 when the store does not answer, without saying why", async () => {
-    const store = memoryStore({ clock: Date.now });
-    const { url } = await started({ store: { ...store, stats: () => Promise.reject(new Error("marked reason")) } });
+    const store = createMemoryStore({ clock: Date.now });
+    const { url } = await startTestRuntime({
+      store: { ...store, stats: () => Promise.reject(new Error("marked reason")) },
+    });
     const response = await fetch(`${url}/health`);
     expect(response.status).toBe(503);
     expect(await response.text()).not.toContain("marked");
@@ -47,7 +49,7 @@ describe("GET /health (MONITOR-01)", () => {
 
   it("asks the store once a second at most, however often it is asked itself", async () => {
     let asked = 0;
-    const real = memoryStore({ clock: Date.now });
+    const real = createMemoryStore({ clock: Date.now });
     const store = {
       ...real,
       stats: () => {
@@ -56,7 +58,7 @@ describe("GET /health (MONITOR-01)", () => {
       },
     };
     let now = 0;
-    const { url } = await started({ store, overrides: { clock: () => now } });
+    const { url } = await startTestRuntime({ store, overrides: { clock: () => now } });
     for (let i = 0; i < 5; i++) await fetch(`${url}/health`);
     expect(asked).toBe(1);
     now += 1000;

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { memoryStore } from "../../shared/store/memory.ts";
-import { ADMIN, bearer, deliver, started } from "../runtime/started.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
-async function scrape(url: string) {
-  const response = await fetch(`${url}/metrics`, bearer(ADMIN));
+async function readMetrics(url: string) {
+  const response = await fetch(`${url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
   return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
 }
 
 describe("GET /metrics (MONITOR-03)", () => {
   it("is Prometheus text with the requests, the ticks and the depth of each queue", async () => {
-    const { url, store } = await started();
-    await deliver(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
-    await deliver(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
+    const { url, store } = await startTestRuntime();
+    await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
+    await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
     const [job] = await store.take("inbox", 1000, 1);
     if (job) await store.settle(job, { dead: "poison" });
-    await fetch(`${url}/ticks/poll`, { method: "POST", ...bearer(ADMIN) });
-    const { status, type, text } = await scrape(url);
+    await fetch(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
+    const { status, type, text } = await readMetrics(url);
     expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
     expect(text).toContain('groundcrew_queue_depth{queue="inbox"} 1');
     expect(text).toContain('groundcrew_dead_letters{queue="inbox"} 1');
@@ -27,36 +27,40 @@ describe("GET /metrics (MONITOR-03)", () => {
   });
 
   it("still answers when the store is down, and says so", async () => {
-    const real = memoryStore({ clock: Date.now });
-    const { url } = await started({ store: { ...real, stats: () => Promise.reject(new Error("down")) } });
-    const { status, text } = await scrape(url);
+    const real = createMemoryStore({ clock: Date.now });
+    const { url } = await startTestRuntime({ store: { ...real, stats: () => Promise.reject(new Error("down")) } });
+    const { status, text } = await readMetrics(url);
     expect(status).toBe(200);
     expect(text).toContain("groundcrew_store_up 0");
     expect(text).not.toContain("groundcrew_queue_depth{");
   });
 
   it("tells how long the last canary took and whether webhooks are silent", async () => {
-    const { url, store } = await started();
-    expect((await scrape(url)).text).not.toContain("groundcrew_canary_seconds{");
+    const { url, store } = await startTestRuntime();
+    expect((await readMetrics(url)).text).not.toContain("groundcrew_canary_seconds{");
     const value = {
-      ...{ project: "p", item: "i", comment: "c", sent: { nonce: "2", at: 2 } },
-      ...{ back: { nonce: "1", at: 1, took: 2_500 }, silentSince: 2 },
+      project: "p",
+      item: "i",
+      comment: "c",
+      sent: { nonce: "2", at: 2 },
+      back: { nonce: "1", at: 1, took: 2_500 },
+      silentSince: 2,
     };
     await store.commit({ put: [{ key: "canary", value }] });
-    const { text } = await scrape(url);
+    const { text } = await readMetrics(url);
     expect(text).toContain('groundcrew_canary_seconds{source="plane"} 2.5');
     expect(text).toContain('groundcrew_webhooks_silent{source="plane"} 1');
   });
 
   it("has no label that a stranger can choose", async () => {
-    const { url } = await started();
+    const { url } = await startTestRuntime();
     await fetch(`${url}/marked-one?x=marked-two`);
-    await fetch(`${url}/ticks/marked-three`, { method: "POST", ...bearer(ADMIN) });
-    expect((await scrape(url)).text).not.toContain("marked");
+    await fetch(`${url}/ticks/marked-three`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
+    expect((await readMetrics(url)).text).not.toContain("marked");
   });
 
   it("has a port of its own where no token is needed, with /ready and /health and nothing else", async () => {
-    const { url, metricsUrl = "" } = await started({ env: { METRICS_PORT: "0" } });
+    const { url, metricsUrl = "" } = await startTestRuntime({ env: { METRICS_PORT: "0" } });
     expect(metricsUrl).not.toBe(url);
     const statuses = ["/metrics", "/ready", "/health", "/dead-letters", "/webhooks/plane"].map(
       async (path) => (await fetch(metricsUrl + path)).status,

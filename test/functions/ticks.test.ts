@@ -1,22 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import type { Tick } from "../../shared/deps.ts";
-import { bearer, started, TICK } from "../runtime/started.ts";
+import { createBearerHeaders, RUNTIME_TICK_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const NEVER = "0 0 1 1 *";
 
-function withTicks(ticks: Tick[]) {
-  return started({ manifest: { routes: manifest.routes, ticks, workers: [], consumers: () => [] } });
+function startWithTicks(ticks: Tick[]) {
+  return startTestRuntime({ manifest: { routes: manifest.routes, ticks, jobHandlers: [], ruleSets: () => [] } });
 }
 
-function post(url: string, name: string) {
-  return fetch(`${url}/ticks/${name}`, { method: "POST", ...bearer(TICK) });
+function requestTick(url: string, name: string) {
+  return fetch(`${url}/ticks/${name}`, { method: "POST", ...createBearerHeaders(RUNTIME_TICK_TOKEN) });
 }
 
 describe("POST /ticks/:name", () => {
   it("answers when the pass is over, with its name, its time and its counts", async () => {
-    const { url } = await withTicks([{ name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) }]);
-    const response = await post(url, "cycles");
+    const { url } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) }]);
+    const response = await requestTick(url, "cycles");
     expect([response.status, await response.json()]).toEqual([
       200,
       { name: "cycles", ms: expect.any(Number), projects: 3 },
@@ -35,8 +35,8 @@ describe("POST /ticks/:name", () => {
       order.push("over");
       return {};
     };
-    const { url } = await withTicks([{ name: "cycles", cron: () => NEVER, run }]);
-    const answer = post(url, "cycles").then(() => order.push("answered"));
+    const { url } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run }]);
+    const answer = requestTick(url, "cycles").then(() => order.push("answered"));
     await expect.poll(() => order).toEqual(["begun"]);
     finish();
     await answer;
@@ -44,11 +44,11 @@ describe("POST /ticks/:name", () => {
   });
 
   it("that there is not answers 404 with the names there are", async () => {
-    const { url } = await withTicks([
+    const { url } = await startWithTicks([
       { name: "poll", cron: () => NEVER, run: async () => ({}) },
       { name: "jobs", cron: () => NEVER, run: async () => ({}) },
     ]);
-    const response = await post(url, "pol");
+    const response = await requestTick(url, "pol");
     expect([response.status, await response.json()]).toEqual([
       404,
       { error: { code: "not_found", message: "There is no such tick. There are: poll, jobs." } },
@@ -57,8 +57,8 @@ describe("POST /ticks/:name", () => {
 
   it("that fails answers 503 with the reason", async () => {
     const run = () => Promise.reject(new Error("Plane did not answer"));
-    const { url, lines } = await withTicks([{ name: "cycles", cron: () => NEVER, run }]);
-    const response = await post(url, "cycles");
+    const { url, lines } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run }]);
+    const response = await requestTick(url, "cycles");
     expect([response.status, await response.json()]).toEqual([
       503,
       { error: { code: "unavailable", message: "The tick cycles failed: Plane did not answer" } },

@@ -1,28 +1,40 @@
 import { describe, expect, it } from "vitest";
-import { workKeys, workSets } from "../../shared/work/keys.ts";
-import type { KeptSpent } from "../../shared/work/spent.ts";
-import type { KeptTimes } from "../../shared/work/time.ts";
-import { ADMIN, bearer, started, TICK } from "../runtime/started.ts";
+import { workKeys, workSets } from "../../shared/work/context/work-keys.ts";
+import type { KeptSpending } from "../../shared/work/time/spending.ts";
+import type { KeptTimes } from "../../shared/work/time/time-entries.ts";
+import {
+  createBearerHeaders,
+  RUNTIME_ADMIN_TOKEN,
+  RUNTIME_TICK_TOKEN,
+  startTestRuntime,
+} from "../support/test-runtime.ts";
 
 const FROM = Date.parse("2026-11-21T08:00:00Z");
 
-type Runtime = Awaited<ReturnType<typeof started>>;
+type Runtime = Awaited<ReturnType<typeof startTestRuntime>>;
 
-async function keep({ store }: Runtime, item: string, times: KeptTimes) {
+async function storeTimes({ store }: Runtime, item: string, times: KeptTimes) {
   await store.commit({ put: [{ key: workKeys.time(item), value: times, sets: [workSets.times] }] });
 }
 
-const entry = (agent: string, minutes: number) => ({ agent, fence: 1, from: FROM, to: FROM + minutes * 60_000 });
+const createTimeEntry = (agent: string, minutes: number) => ({
+  agent,
+  fence: 1,
+  from: FROM,
+  to: FROM + minutes * 60_000,
+});
 
 describe("GET /time.csv (MONITOR-03)", () => {
   it("lists every entry, a running one without an end, and what has no entries any more", async () => {
-    const runtime = await started();
+    const runtime = await startTestRuntime();
     const now = await runtime.store.now();
-    await keep(runtime, "1", {
-      ...{ task: "ONB-1", project: "ONB", carried: { Imhotep: 90_000 } },
-      entries: [entry("Thot", 5), { agent: "Thot", fence: 2, from: now - 5_000 }],
+    await storeTimes(runtime, "1", {
+      task: "ONB-1",
+      project: "ONB",
+      carried: { Imhotep: 90_000 },
+      entries: [createTimeEntry("Thot", 5), { agent: "Thot", fence: 2, from: now - 5_000 }],
     });
-    const response = await fetch(`${runtime.url}/time.csv`, bearer(ADMIN));
+    const response = await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
     expect(response.headers.get("content-type")).toContain("text/csv");
     const lines = (await response.text()).split("\r\n");
     expect(lines.slice(0, 3)).toEqual([
@@ -35,34 +47,34 @@ describe("GET /time.csv (MONITOR-03)", () => {
   });
 
   it("is read page by page, and nothing is left out", async () => {
-    const runtime = await started();
+    const runtime = await startTestRuntime();
     for (let i = 0; i < 450; i++)
-      await keep(runtime, `${i}`, { task: `ONB-${i}`, project: "ONB", entries: [entry("Thot", 1)] });
-    const text = await (await fetch(`${runtime.url}/time.csv`, bearer(ADMIN))).text();
+      await storeTimes(runtime, `${i}`, { task: `ONB-${i}`, project: "ONB", entries: [createTimeEntry("Thot", 1)] });
+    const text = await (await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
     expect(new Set(text.split("\r\n").map((line) => line.split(",")[2])).size).toBe(452);
   });
 
   it("holds nothing a spreadsheet takes for a formula, and quotes what needs it", async () => {
-    const runtime = await started();
-    await keep(runtime, "1", { task: '=cmd|"x"', project: "+A,B", entries: [entry("@Thot", 1)] });
-    const text = await (await fetch(`${runtime.url}/time.csv`, bearer(ADMIN))).text();
+    const runtime = await startTestRuntime();
+    await storeTimes(runtime, "1", { task: '=cmd|"x"', project: "+A,B", entries: [createTimeEntry("@Thot", 1)] });
+    const text = await (await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
     expect(text.split("\r\n")[1]).toMatch(/^'@Thot,"'\+A,B","'=cmd\|""x""",/);
   });
 
   it("needs ADMIN_TOKEN", async () => {
-    const { url } = await started();
+    const { url } = await startTestRuntime();
     expect((await fetch(`${url}/time.csv`)).status).toBe(401);
-    expect((await fetch(`${url}/time.csv`, bearer(TICK))).status).toBe(403);
+    expect((await fetch(`${url}/time.csv`, createBearerHeaders(RUNTIME_TICK_TOKEN))).status).toBe(403);
   });
 });
 
 describe("GET /metrics (MONITOR-03)", () => {
   it("tells time and cost per agent and project, the same at every scrape", async () => {
-    const { url, store } = await started();
-    const value: KeptSpent = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
+    const { url, store } = await startTestRuntime();
+    const value: KeptSpending = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
     await store.commit({ put: [{ key: workKeys.spent("Thot", "p"), value, sets: [workSets.spent] }] });
     for (let i = 0; i < 2; i++) {
-      const text = await (await fetch(`${url}/metrics`, bearer(ADMIN))).text();
+      const text = await (await fetch(`${url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
       expect(text).toContain("# TYPE groundcrew_time_seconds_total counter");
       expect(text).toContain('groundcrew_time_seconds_total{agent="Thot",project="ONB"} 90.5');
       expect(text).toContain('groundcrew_cost_total{agent="Thot",project="ONB"} 1.25');

@@ -1,65 +1,73 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { activities } from "../../shared/plane/activities-links.ts";
-import { type AgentDoor, type Called, cliDoor, fetchDoor, mcpDoor } from "./agent-doors.ts";
-import { startBridge, tokenOf } from "./agents.ts";
+import { activitiesApi } from "../../shared/plane/activities-links.ts";
+import {
+  type AgentClient,
+  type CallResult,
+  createCliClient,
+  createFetchClient,
+  createMcpClient,
+} from "./agent-clients.ts";
+import { startRuntimeWithAgents, toAgentToken } from "./runtime-with-agents.ts";
 
 const MINUTE = 60_000;
 
-const DOORS = [
-  { by: "the MCP SDK's client", agent: "Imhotep", open: mcpDoor },
-  { by: "plain fetch", agent: "Thot", open: fetchDoor },
-  { by: "the command line", agent: "Ptah", open: cliDoor },
-  { by: "plain fetch, without a Plane key of its own", agent: "Horus", open: fetchDoor },
+const CLIENTS = [
+  { by: "the MCP SDK's client", agent: "Imhotep", open: createMcpClient },
+  { by: "plain fetch", agent: "Thot", open: createFetchClient },
+  { by: "the command line", agent: "Ptah", open: createCliClient },
+  { by: "plain fetch, without a Plane key of its own", agent: "Horus", open: createFetchClient },
 ] as const;
 
-function answered(called: Called): unknown {
+function getAnswer(called: CallResult): unknown {
   if ("refused" in called) throw new Error(called.refused);
   return called.answer;
 }
 
-const listed = z.object({ tasks: z.array(z.object({ key: z.string(), title: z.string() })) });
+const taskListSchema = z.object({ tasks: z.array(z.object({ key: z.string(), title: z.string() })) });
 
 /** A task from todo to done, as an agent goes about it: with a deliverable, time, and one refusal on the way. */
-async function workThrough(door: AgentDoor, meanwhile: () => void): Promise<unknown> {
-  const [task] = listed.parse(answered(await door.call("list_my_tasks", {}))).tasks;
+async function workThrough(door: AgentClient, meanwhile: () => void): Promise<unknown> {
+  const [task] = taskListSchema.parse(getAnswer(await door.call("list_my_tasks", {}))).tasks;
   if (!task) throw new Error("There is nothing to do.");
   const { key } = task;
-  answered(await door.call("claim_task", { task: key }));
-  answered(await door.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }));
-  answered(await door.call("start_timer", { task: key }));
-  answered(await door.call("report", { task: key, percent: 50, cost: 0.4 }));
+  getAnswer(await door.call("claim_task", { task: key }));
+  getAnswer(await door.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }));
+  getAnswer(await door.call("start_timer", { task: key }));
+  getAnswer(await door.call("report", { task: key, percent: 50, cost: 0.4 }));
   meanwhile();
   expect(await door.call("update_task_status", { task: key, status: "done" })).toEqual({
     refused: expect.stringMatching(/no deliverable report\.md.*no summary/s),
   });
-  answered(await door.upload({ task: key, name: "report.md", text: "The **report**." }, "# Report\n"));
-  answered(await door.call("add_comment", { task: key, text: "Half of it was there already." }));
-  answered(await door.call("stop_timer", { task: key }));
+  getAnswer(await door.upload({ task: key, name: "report.md", text: "The **report**." }, "# Report\n"));
+  getAnswer(await door.call("add_comment", { task: key, text: "Half of it was there already." }));
+  getAnswer(await door.call("stop_timer", { task: key }));
   const closing = { task: key, status: "done", text: "Written and read twice.", confidence: 0.9, cost: 0.75 };
-  expect(answered(await door.call("update_task_status", closing))).toMatchObject({ task: key, status: "done" });
-  return answered(await door.call("get_task_details", { task: key }));
+  expect(getAnswer(await door.call("update_task_status", closing))).toMatchObject({ task: key, status: "done" });
+  return getAnswer(await door.call("get_task_details", { task: key }));
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
   test("the SDK's client, fetch and the command line each take a task from todo to done, as their agents", async () => {
-    const agents = ["Concierge", ...DOORS.map(({ agent }) => agent)];
-    const bridge = await startBridge({ version, agents, keyless: ["Horus"] });
+    const agents = ["Concierge", ...CLIENTS.map(({ agent }) => agent)];
+    const bridge = await startRuntimeWithAgents({ version, agents, keyless: ["Horus"] });
     const { plane } = bridge;
-    const items = DOORS.map(({ agent }) =>
-      bridge.task(`Write ${agent}'s report`, agent, {
+    const items = CLIENTS.map(({ agent }) =>
+      bridge.addTask(`Write ${agent}'s report`, agent, {
         state: "Todo",
         description_html: "<p>All of it.</p><p>Done when:</p><ul><li>file report.md</li></ul>",
       }),
     );
-    const { url, deps } = await bridge.begin();
+    const { url, deps } = await bridge.startRuntimeAndPoll();
     const details = await Promise.all(
-      DOORS.map(async ({ agent, open }) => workThrough(await open(url, tokenOf(agent)), () => bridge.pass(2 * MINUTE))),
+      CLIENTS.map(async ({ agent, open }) =>
+        workThrough(await open(url, toAgentToken(agent)), () => bridge.advance(2 * MINUTE)),
+      ),
     );
-    bridge.pass(MINUTE);
+    bridge.advance(MINUTE);
     await deps.drain();
 
-    for (const [i, { by, agent }] of DOORS.entries()) {
+    for (const [i, { by, agent }] of CLIENTS.entries()) {
       const item = items[i];
       if (!item) throw new Error("There is no item.");
       expect(details[i], by).toMatchObject({
@@ -77,17 +85,17 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
       // What Plane's own ledger says of who did it.
       const author = agent === "Horus" ? "Concierge" : agent;
       const params = { project: item.project, item: item.id };
-      const { data: history } = await deps.plane.call(activities.list, { params });
+      const { data: history } = await deps.plane.call(activitiesApi.list, { params });
       const moves = history.results.filter(({ field }) => field === "state");
       expect(
-        moves.map(({ new_value, actor }) => [new_value, bridge.nameOf(actor ?? null)]),
+        moves.map(({ new_value, actor }) => [new_value, bridge.toUserName(actor ?? null)]),
         by,
       ).toEqual([
         ["In Progress", author],
         ["Done", author],
       ]);
       const [file, ...others] = plane.attachments(item);
-      expect([file?.is_uploaded, bridge.nameOf(file?.created_by ?? null), others], by).toEqual([true, author, []]);
+      expect([file?.is_uploaded, bridge.toUserName(file?.created_by ?? null), others], by).toEqual([true, author, []]);
       expect(new TextDecoder().decode(file?.bytes)).toBe("# Report\n");
 
       const isCard = ({ external_id }: { external_id: string | null }) => external_id?.startsWith("card:") ?? false;
@@ -95,7 +103,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
       expect(cards, by).toHaveLength(1);
       expect(cards[0]?.comment_html).toContain(agent);
       const said = plane.comments(item).filter((comment) => !isCard(comment));
-      const authors = said.map(({ actor }) => bridge.nameOf(actor));
+      const authors = said.map(({ actor }) => bridge.toUserName(actor));
       expect(new Set(authors), by).toEqual(new Set([author]));
       const forWhom = said.filter(({ comment_html }) => comment_html.startsWith(`<p><strong>${agent}</strong>:</p>`));
       expect(forWhom, by).toHaveLength(agent === "Horus" ? said.length : 0);
@@ -107,18 +115,18 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
 });
 
 test("20: another agent's task, a project it is not in, a tool of the Concierge: refused, logged, in the audit", async () => {
-  const bridge = await startBridge({ agents: ["Concierge", "Imhotep", "Thot"] });
+  const bridge = await startRuntimeWithAgents({ agents: ["Concierge", "Imhotep", "Thot"] });
   const { plane } = bridge;
-  const closed = plane.addProject({ name: "Closed", identifier: "SEC", members: [bridge.user("Concierge")] });
-  bridge.task("Write it down", "Imhotep");
-  bridge.task("Hidden", undefined, { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
+  const closed = plane.addProject({ name: "Closed", identifier: "SEC", members: [bridge.getUser("Concierge")] });
+  bridge.addTask("Write it down", "Imhotep");
+  bridge.addTask("Hidden", undefined, { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
   plane.addItem(closed, { name: "Nobody's" });
-  const { url, deps } = await bridge.begin();
+  const { url, deps } = await bridge.startRuntimeAndPoll();
   const begun = plane.ledger.requests.length;
   const as = (agent: string, tool: string, input: unknown) =>
     fetch(`${url}/agent/${tool}`, {
       method: "POST",
-      headers: { authorization: `Bearer ${tokenOf(agent)}`, "content-type": "application/json" },
+      headers: { authorization: `Bearer ${toAgentToken(agent)}`, "content-type": "application/json" },
       body: JSON.stringify(input),
     });
   const calls: [string, Record<string, unknown>, string][] = [

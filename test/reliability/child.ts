@@ -1,13 +1,14 @@
 import { z } from "zod";
-import { files, readEnvironment } from "../../runtime/node/files.ts";
-import { startRuntime } from "../../runtime/node.ts";
-import { openStore } from "../../runtime/stores/open.ts";
-import { parseSettings } from "../../shared/config.ts";
-import { manifestWith, NO_LIMITS } from "./manifest.ts";
-import { mortal, STEPS } from "./mortal.ts";
+import { nodeFiles, readEnvironment } from "../../runtime/node/settings-files.ts";
+import { startRuntime } from "../../runtime/start-runtime.ts";
+import { openStore } from "../../runtime/stores/open-store.ts";
+import { parseSettings } from "../../shared/config/settings.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
+import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
 /** What a test hands in and no setting says, as JSON in the first argument. */
-const handed = z
+const childOptions = z
   .object({
     burst: z.number().exactOptional(),
     gather: z.number().exactOptional(),
@@ -18,30 +19,30 @@ const handed = z
     /** Without polls what is found was brought by webhooks alone. */
     poll: z.boolean().default(true),
     /** Where this process ends, by its own hand as by `kill -9`. */
-    die: z.object({ step: z.enum(STEPS), nth: z.number() }).exactOptional(),
+    die: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
   })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
-const parsed = parseSettings(readEnvironment(), files);
+const parsed = parseSettings(readEnvironment(), nodeFiles);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, gather, ttl, collect, die } = handed;
-const manifest = manifestWith(
-  {
-    limits: NO_LIMITS,
-    ...(burst !== undefined && { burst }),
-    ...(gather !== undefined && { gather }),
-  },
+const { burst, gather, ttl, collect, die } = childOptions;
+const manifest = createTestManifest(
+  { limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst, editDelay: gather }) },
   ttl,
 );
-const opened = await openStore(settings.store.url, { prefix: settings.store.prefix });
-const { store, fetch: ask } = die
-  ? mortal(opened, die, () => process.kill(process.pid, "SIGKILL"))
-  : { store: opened, fetch };
+const openedStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
+const { store, fetch: childFetch } = die
+  ? crashAtPipelineStep(openedStore, die, () => process.kill(process.pid, "SIGKILL"))
+  : { store: openedStore, fetch };
 const runtime = await startRuntime(settings, {
-  manifest: handed.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
+  manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
   ofProcess: true,
-  overrides: { store, fetch: ask, ...(collect !== undefined && { poll: { collect, again: 500 } }) },
+  overrides: {
+    store,
+    fetch: childFetch,
+    ...omitUndefined({ poll: collect !== undefined ? { collect, again: 500 } : undefined }),
+  },
 });
 process.on("SIGTERM", () => void runtime.stop().then(() => process.exit(0)));

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startDemo } from "../../demo/start.ts";
-import { parse } from "../shared/config/given.ts";
-import { toldIn } from "./told.ts";
+import { parseTestSettings } from "../support/settings.ts";
+import { parseCompletions } from "./completions.ts";
 
 /** What the chat must hear besides completed tasks, as a message of its own, a line or a count of one. */
-const DUE = [
+const EXPECTED_MESSAGES = [
   /^📁 (New project|1 new project): /,
   /^🏁 (Project completed|1 project completed): /,
   /^🏃 (Cycle|1 cycle) started/,
@@ -16,7 +16,7 @@ const DUE = [
 test("npm start without settings tells the whole story, and the chat hears of each thing once", async () => {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-demo-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const parsed = parse({ PORT: "0" });
+  const parsed = parseTestSettings({ PORT: "0" });
   if (!parsed.ok) throw new Error("the demo needs no settings");
   const told: string[] = [];
   const demo = await startDemo(parsed.settings, {
@@ -33,14 +33,15 @@ test("npm start without settings tells the whole story, and the chat hears of ea
   const finished = () => told.filter((line) => /^(Plane|agent) +(Ada|Imhotep|Thot) finishes /.test(line)).length;
   const lines = () => demo.chat().flatMap((text) => text.split("\n"));
   const timesOf = (due: RegExp) => lines().filter((line) => due.test(line)).length;
-  const isWhole = () => toldIn(demo.chat()).total >= finished() && DUE.every((due) => timesOf(due) > 0);
+  const isWhole = () =>
+    parseCompletions(demo.chat()).total >= finished() && EXPECTED_MESSAGES.every((due) => timesOf(due) > 0);
   for (const end = Date.now() + 45_000; !isWhole() && Date.now() < end; )
     await new Promise((resolve) => setTimeout(resolve, 250));
   // Long enough for a second message about the same, were there one.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(finished()).toBeGreaterThanOrEqual(6);
-  expect(toldIn(demo.chat())).toMatchObject({ total: finished(), marked: 0 });
-  expect(DUE.map(timesOf)).toEqual(DUE.map(() => 1));
+  expect(parseCompletions(demo.chat())).toMatchObject({ total: finished(), marked: 0 });
+  expect(EXPECTED_MESSAGES.map(timesOf)).toEqual(EXPECTED_MESSAGES.map(() => 1));
   const story = told.join("");
   expect(story).toContain("Plane  Ada adds a task for Imhotep");
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by webhook\): rule completed tasks → telegram:4711/);

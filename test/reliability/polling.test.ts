@@ -1,32 +1,32 @@
 import { expect, test } from "vitest";
-import { createHouse } from "./house.ts";
-import { NO_LIMITS } from "./manifest.ts";
-import { keyOf, PATIENT } from "./outside.ts";
-import { mostInAMinute } from "./quota.ts";
-import { chance } from "./random.ts";
+import { createLoggedRandom } from "./random-source.ts";
+import { countBusiestMinute } from "./request-rate.ts";
+import { NO_TELEGRAM_LIMITS, toItemKey } from "./simulators.ts";
+import { NO_LIMITS } from "./test-manifest.ts";
+import { createVirtualTimeApp } from "./virtual-time-app.ts";
 
 const EVENTS = ["created", "completed", "cancelled", "renamed", "removed", "assigned", "priority"];
 
 test("3: with every webhook lost, the next poll finds each of 100 changes and deletions within Plane's real limit", async () => {
-  const { pick, shuffled } = chance("polling");
-  const house = await createHouse({
+  const { pick, shuffle: shuffled } = createLoggedRandom("polling");
+  const house = await createVirtualTimeApp({
     rateLimit: 60,
-    outbox: { limits: NO_LIMITS, burst: 0 },
+    outbox: { limits: NO_LIMITS, burstWindow: 0 },
     config: { notifications: [{ events: EVENTS }] },
-    telegram: PATIENT,
+    telegram: NO_TELEGRAM_LIMITS,
   });
   const { plane, telegram, ada } = house;
-  const projects = [house.project("ONB", "Onboarding"), house.project("OPS", "Operations")];
-  const all = projects.flatMap((project) => house.items(project, 150).map((item) => ({ project, item })));
-  await house.begin();
+  const projects = [house.addProject("ONB", "Onboarding"), house.addProject("OPS", "Operations")];
+  const all = projects.flatMap((project) => house.addItems(project, 150).map((item) => ({ project, item })));
+  await house.runFirstPoll();
   expect(telegram.calls).toEqual([]);
-  await house.time.pass(300_000, 30_000);
+  await house.time.advance(300_000, 30_000);
 
   const wanted = new Set<string>();
   const kinds = ["Completed", "Cancelled", "Renamed", "Assigned", "Removed"] as const;
   for (const { project, item } of shuffled(all).slice(0, 90)) {
     const kind = pick(kinds);
-    wanted.add(`${kind}: ${keyOf(project, item)}`);
+    wanted.add(`${kind}: ${toItemKey(project, item)}`);
     if (kind === "Completed") plane.editItem(item, { state: "Done" });
     if (kind === "Cancelled") plane.editItem(item, { state: "Cancelled" });
     if (kind === "Renamed") plane.editItem(item, { name: `${item.name}, renamed` });
@@ -35,19 +35,19 @@ test("3: with every webhook lost, the next poll finds each of 100 changes and de
   }
   for (let n = 0; n < 10; n += 1) {
     const project = pick(projects);
-    wanted.add(`New task: ${keyOf(project, plane.addItem(project, { name: `Late ${n}` }))}`);
+    wanted.add(`New task: ${toItemKey(project, plane.addItem(project, { name: `Late ${n}` }))}`);
   }
-  house.bodies();
+  house.takeWebhookBodies();
 
-  const answer = await house.tick();
+  const answer = await house.runTick();
   expect(answer.status).toBe(200);
   const due = await house.store.stats();
-  await house.quiet();
+  await house.waitUntilIdle();
 
   const heads = telegram.calls.map(({ text }) => /^\S+ ([^:]+: [A-Z]+-\d+)/.exec(text)?.[1]);
   expect(heads.toSorted()).toEqual([...wanted].toSorted());
   expect(due.queues.outbox.pending + telegram.calls.length).toBeGreaterThanOrEqual(wanted.size);
   const { requests } = plane.ledger;
   expect(requests.filter(({ status }) => status === 429)).toEqual([]);
-  expect(mostInAMinute(requests)).toBeLessThanOrEqual(60);
+  expect(countBusiestMinute(requests)).toBeLessThanOrEqual(60);
 }, 60_000);

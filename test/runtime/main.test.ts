@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ENV } from "./started.ts";
+import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 const MAIN = resolve("runtime/main.ts");
 
-function folder(files: Record<string, string> = {}): string {
+function createFolder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), "groundcrew-main-"));
   onTestFinished(() => rmSync(path, { recursive: true }));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
@@ -17,27 +17,27 @@ function folder(files: Record<string, string> = {}): string {
 }
 
 /** The command line in a folder of its own, with nothing in the environment but what is given. */
-function run(env: Record<string, string>, cwd = folder()) {
+function runMain(env: Record<string, string>, cwd = createFolder()) {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", MAIN],
     { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
-  const told = { out: "", err: "" };
+  const output = { out: "", err: "" };
   child.stdout.on("data", (data: Buffer) => {
-    told.out += data;
+    output.out += data;
   });
   child.stderr.on("data", (data: Buffer) => {
-    told.err += data;
+    output.err += data;
   });
-  const ended = once(child, "close").then(([code]) => ({ code: Number(code), ...told }));
-  return { child, ended, told };
+  const ended = once(child, "close").then(([code]) => ({ code: Number(code), ...output }));
+  return { child, ended, output };
 }
 
 describe("The command line", () => {
   it("lists every setting that needs attention and exits 78", async () => {
-    const { code, out, err } = await run({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
+    const { code, out, err } = await runMain({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
     expect(code).toBe(78);
     expect(out).toBe("");
     expect(err).toContain("Groundcrew cannot start: 5 settings need attention.");
@@ -48,14 +48,14 @@ describe("The command line", () => {
   });
 
   it("reads .env, and the environment wins", async () => {
-    const cwd = folder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
-    const { err } = await run({ PORT: "0" }, cwd).ended;
+    const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
+    const { err } = await runMain({ PORT: "0" }, cwd).ended;
     expect(err).toContain("1 setting needs attention");
     expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
   });
 
   it("starts, tells its warnings and its address in JSON lines, and ends with 0 on SIGTERM", async () => {
-    const { child, ended, told } = run({ ...ENV, STORE_URL: "file:./kept" });
+    const { child, ended, output: told } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
     await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
     child.kill("SIGTERM");
     const { code, out, err } = await ended;
@@ -68,16 +68,16 @@ describe("The command line", () => {
       expect.objectContaining({ level: "warn", warning: expect.stringContaining("TELEGRAM") }),
     );
     expect(lines.at(-1)).toMatchObject({ message: "stopped" });
-    expect(out).not.toContain(ENV.PLANE_API_KEY);
+    expect(out).not.toContain(RUNTIME_ENV.PLANE_API_KEY);
   });
 
   it("takes over what SECRETS_FILE says while it runs", async () => {
-    const { ADMIN_TOKEN, ...env } = ENV;
-    const cwd = folder();
+    const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
+    const cwd = createFolder();
     const write = (token: string) =>
       writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
     write(ADMIN_TOKEN);
-    const { told } = run({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
+    const { output: told } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
     await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
     const url = /"url":"([^"]+)"/.exec(told.out)?.[1] ?? "";
     write("another-admin-token-of-these-tests");
@@ -90,10 +90,10 @@ describe("The command line", () => {
   });
 
   it("says why it cannot start and exits 1 when the store is open elsewhere", async () => {
-    const cwd = folder();
-    const first = run({ ...ENV, STORE_URL: "file:./kept" }, cwd);
-    await expect.poll(() => first.told.out, { timeout: 10_000 }).toContain('"message":"listening"');
-    const { code, out } = await run({ ...ENV, STORE_URL: "file:./kept" }, cwd).ended;
+    const cwd = createFolder();
+    const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
+    await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    const { code, out } = await runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd).ended;
     expect(code).toBe(1);
     expect(out).toContain('"message":"cannot start"');
   });

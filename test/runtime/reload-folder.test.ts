@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { watchSecrets } from "../../runtime/reload.ts";
 import { wait } from "../../runtime/wait.ts";
-import { started } from "./started.ts";
+import { watchSecrets } from "../../runtime/watch-secrets.ts";
+import { startTestRuntime } from "../support/test-runtime.ts";
 
 it("A secrets file whose folder cannot be looked into for a while stops nothing, which is said once", async () => {
-  const { deps, reload, settings, lines } = await started();
+  const { deps, reload, settings, lines } = await startTestRuntime();
   const over = new AbortController();
   let looks = 0;
   const fingerprint = () => {

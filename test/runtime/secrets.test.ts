@@ -4,12 +4,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { files } from "../../runtime/node/files.ts";
-import { startRuntime } from "../../runtime/node.ts";
-import { parseSettings } from "../../shared/config.ts";
-import { planeHeaders } from "./plane-headers.ts";
+import { nodeFiles } from "../../runtime/node/settings-files.ts";
+import { startRuntime } from "../../runtime/start-runtime.ts";
+import { parseSettings } from "../../shared/config/settings.ts";
+import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
-const MARKED = {
+const MARKED_SECRETS = {
   PLANE_API_KEY: "marked-secret-plane-key",
   PLANE_WEBHOOK_SECRET: "marked-secret-plane-webhook",
   TELEGRAM_BOT_TOKEN: "123456:marked-secret-bot-token",
@@ -19,7 +19,7 @@ const MARKED = {
 const FORWARD = `whsec_markedsecretforward${"A".repeat(21)}`;
 const MARK = /marked-?secret/;
 
-async function listening(listener: RequestListener): Promise<string> {
+async function startServer(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
@@ -30,7 +30,7 @@ async function listening(listener: RequestListener): Promise<string> {
 }
 
 /** Refuses everything and repeats what it was sent, secrets and all. */
-function repeating(status: number): RequestListener {
+function createEchoingListener(status: number): RequestListener {
   return (request, response) => {
     const repeated = JSON.stringify({ ...request.headers, url: request.url });
     response.writeHead(status, { "content-type": "application/json" });
@@ -50,18 +50,18 @@ describe("Five marked secrets in the settings (reliability 21)", () => {
     );
     const parsed = parseSettings(
       {
-        ...MARKED,
+        ...MARKED_SECRETS,
         PORT: "0",
         METRICS_PORT: "0",
         LOG_LEVEL: "debug",
         STORE_URL: `file:${folder}`,
-        PLANE_URL: await listening(repeating(403)),
+        PLANE_URL: await startServer(createEchoingListener(403)),
         PLANE_WORKSPACE: "javisi",
         TELEGRAM_CHAT_ID: "-100",
-        TELEGRAM_API_ROOT: await listening(repeating(401)),
+        TELEGRAM_API_ROOT: await startServer(createEchoingListener(401)),
         GROUNDCREW_CONFIG: join(folder, "crew.json"),
       },
-      files,
+      nodeFiles,
     );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const lines: string[] = [];
@@ -74,20 +74,27 @@ describe("Five marked secrets in the settings (reliability 21)", () => {
       const response = await fetch(path, init);
       answers.push(JSON.stringify([...response.headers]), await response.text());
     };
-    const admin = { headers: { authorization: `Bearer ${MARKED.ADMIN_TOKEN}` } };
+    const admin = { headers: { authorization: `Bearer ${MARKED_SECRETS.ADMIN_TOKEN}` } };
     const body = JSON.stringify({ event: "issue", data: { id: "1" } });
     await ask(`${url}/webhooks/plane`, {
       method: "POST",
       body,
-      headers: planeHeaders(body, MARKED.PLANE_WEBHOOK_SECRET),
+      headers: createWebhookHeaders(body, MARKED_SECRETS.PLANE_WEBHOOK_SECRET),
     });
-    await ask(`${url}/webhooks/plane`, { method: "POST", body, headers: planeHeaders(body, MARKED.ADMIN_TOKEN) });
-    await ask(`${url}/ticks/poll`, { method: "POST", headers: { authorization: `Bearer ${MARKED.TICK_TOKEN}` } });
-    await ask(`${url}/dead-letters?x=${MARKED.ADMIN_TOKEN}`, admin);
-    await ask(`${url}/${MARKED.ADMIN_TOKEN}`, admin);
-    await ask(`${url}/ticks/${MARKED.TICK_TOKEN}`, { method: "POST", ...admin });
+    await ask(`${url}/webhooks/plane`, {
+      method: "POST",
+      body,
+      headers: createWebhookHeaders(body, MARKED_SECRETS.ADMIN_TOKEN),
+    });
+    await ask(`${url}/ticks/poll`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${MARKED_SECRETS.TICK_TOKEN}` },
+    });
+    await ask(`${url}/dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
+    await ask(`${url}/${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
+    await ask(`${url}/ticks/${MARKED_SECRETS.TICK_TOKEN}`, { method: "POST", ...admin });
     await ask(`${url}/dead-letters`, admin);
-    await runtime.deps.telegram?.me();
+    await runtime.deps.telegram?.getMe();
     for (const path of ["/ready", "/metrics", "/health"]) await ask(metricsUrl + path);
     expect(answers.join()).toContain('"plane":{"ok":false');
     await runtime.stop();

@@ -8,7 +8,7 @@ registerHooks({ resolve: (name, about, next) =>
   name === "node:module" ? { url: "data:text/javascript,", shortCircuit: true } : next(name, about) });`;
 
 /** Runs a command on a Node that has no TypeScript, with nothing of this one's environment. */
-function onOldNode(command: string): Promise<{ exit: number; out: string; err: string }> {
+function runOnOldNode(command: string): Promise<{ exit: number; out: string; err: string }> {
   const flags = ["--no-experimental-strip-types", "--import", OLD_MODULE];
   return new Promise((done) => {
     execFile(process.execPath, [...flags, resolve("runtime", command)], { env: {} }, (error, out, err) => {
@@ -23,7 +23,7 @@ test.each([
   ["doctor.js", " On Linux `npm ci` brings Node 24 with it: look with `npm run doctor`."],
   ["cli.js", ""],
 ])("%s says on a Node that cannot run it which one is needed, and exits 1", async (command, hint) => {
-  expect(await onOldNode(command)).toEqual({
+  expect(await runOnOldNode(command)).toEqual({
     exit: 1,
     out: "",
     err: `Groundcrew needs Node 22.18 or newer; this is ${process.version}.${hint}\n`,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import type { Deps, Worker } from "../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
 import { createPump } from "../../shared/pump.ts";
-import { memoryStore } from "../../shared/store/memory.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Settlement } from "../../shared/store/port.ts";
 
 const START = Date.UTC(2026, 0, 5, 8);
@@ -12,15 +12,15 @@ const MINUTE = 60_000;
 const PLANE = { operation: "work_items_get" };
 
 /** One job of a queue whose worker does what it is told, and the moments at which it was worked. */
-async function working(act: (nth: number) => Settlement) {
+async function createPumpSetup(act: (nth: number) => Settlement) {
   const time = { now: START };
-  const store = memoryStore({ clock: () => time.now });
+  const store = createMemoryStore({ clock: () => time.now });
   const moments: number[] = [];
-  const worker: Worker = {
+  const worker: JobHandler = {
     queue: "outbox",
-    ttl: MINUTE,
-    parallel: 2,
-    async work() {
+    leaseMs: MINUTE,
+    concurrency: 2,
+    async handle() {
       moments.push((time.now - START) / 1000);
       return act(moments.length);
     },
@@ -33,34 +33,34 @@ async function working(act: (nth: number) => Settlement) {
     store,
     moments,
     /** Works what is due, second by second. */
-    async during(ms: number) {
+    async runFor(ms: number) {
       for (const end = time.now + ms; time.now < end; time.now += 1000) await pump.drain();
     },
-    reasons: async () => (await store.dead("outbox")).map(({ reason }) => reason),
+    reasons: async () => (await store.listDeadJobs("outbox")).map(({ reason }) => reason),
     isDone: async () => (await store.stats()).queues.outbox.pending === 0,
   };
 }
 
-function failing(thrown: () => Error): never {
+function throwError(thrown: () => Error): never {
   throw thrown();
 }
 
 describe("A job that fails", () => {
   test("is tried again after 1, 5, 15, 60 and then each 300 seconds, and set aside at the tenth failure", async () => {
-    const one = await working(() => failing(() => new Error("a mistake of ours")));
-    await one.during(60 * MINUTE);
+    const one = await createPumpSetup(() => throwError(() => new Error("a mistake of ours")));
+    await one.runFor(60 * MINUTE);
     expect(one.moments).toEqual([0, 1, 6, 21, 81, 381, 681, 981, 1281, 1581]);
     expect(await one.reasons()).toEqual(["a mistake of ours"]);
   });
 
   test("is not set aside for its first mistakes because it has waited before", async () => {
     let now = START;
-    const one = await working((nth) => {
+    const one = await createPumpSetup((nth) => {
       now += 1000;
       if (nth <= 40) return { retryAt: now };
-      return nth < 50 ? failing(() => new Error("a mistake of ours")) : { done: true };
+      return nth < 50 ? throwError(() => new Error("a mistake of ours")) : { done: true };
     });
-    await one.during(120 * MINUTE);
+    await one.runFor(120 * MINUTE);
     expect(one.moments).toHaveLength(50);
     expect([await one.isDone(), await one.reasons()]).toEqual([true, []]);
   });
@@ -71,22 +71,22 @@ describe("A job that fails", () => {
       () => new PlaneAuthError({ ...PLANE, status: 401, reason: "key" }, "Plane does not know the key."),
       () => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 2_000 }, "Plane wants a pause."),
     ];
-    const one = await working((nth) => {
-      if (nth <= 30) return failing(away[nth % 3] ?? (() => new Error("none")));
-      return nth === 31 ? failing(() => new Error("a mistake of ours")) : { done: true };
+    const one = await createPumpSetup((nth) => {
+      if (nth <= 30) return throwError(away[nth % 3] ?? (() => new Error("none")));
+      return nth === 31 ? throwError(() => new Error("a mistake of ours")) : { done: true };
     });
-    await one.during(24 * 60 * MINUTE);
+    await one.runFor(24 * 60 * MINUTE);
     expect(one.moments).toHaveLength(32);
     expect([await one.isDone(), await one.reasons()]).toEqual([true, []]);
   });
 
   test("waits for as long as Plane asks", async () => {
-    const one = await working((nth) =>
+    const one = await createPumpSetup((nth) =>
       nth === 1
-        ? failing(() => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 42_000 }, "A pause."))
+        ? throwError(() => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 42_000 }, "A pause."))
         : { done: true },
     );
-    await one.during(MINUTE);
+    await one.runFor(MINUTE);
     expect(one.moments).toEqual([0, 42]);
   });
 });

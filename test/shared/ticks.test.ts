@@ -3,19 +3,20 @@ import { wait } from "../../runtime/wait.ts";
 import type { Deps, Tick } from "../../shared/deps.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { memoryStore } from "../../shared/store/memory.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { createTicks, type Ticks } from "../../shared/ticks.ts";
+import { createTickRunner, type TickRunner } from "../../shared/ticks.ts";
 
 /** A tick whose passes a test begins and ends by hand, and how often it was at work at once. */
-function byHand(sideBySide?: true) {
+function createManualTick(sideBySide?: true) {
   const passes: { end(): void; fail(reason: string): void }[] = [];
   let atOnce = 0;
   let most = 0;
   const tick: Tick = {
     name: "poll",
     cron: () => "* * * * *",
-    ...(sideBySide && { sideBySide }),
+    ...omitUndefined({ sideBySide }),
     run() {
       atOnce += 1;
       most = Math.max(most, atOnce);
@@ -34,7 +35,11 @@ function byHand(sideBySide?: true) {
 }
 
 /** One process's ticks on a store; its waits end at once unless the test holds them. */
-function process(store: Store, tick: Tick, waitLike: Deps["wait"] = (_, signal) => wait(signal ? 60_000 : 1, signal)) {
+function createProcess(
+  store: Store,
+  tick: Tick,
+  waitLike: Deps["wait"] = (_, signal) => wait(signal ? 60_000 : 1, signal),
+) {
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock: Date.now });
   let ids = 0;
@@ -46,34 +51,35 @@ function process(store: Store, tick: Tick, waitLike: Deps["wait"] = (_, signal) 
     wait: waitLike,
     newId: () => `${lines.length}-${ids++}-${Math.random()}`,
   };
-  return { ticks: createTicks([tick], () => needed as Deps), lines };
+  return { ticks: createTickRunner([tick], () => needed as Deps), lines };
 }
 
-const begun = (passes: unknown[], count: number) => expect.poll(() => passes.length, { interval: 1 }).toBe(count);
+const waitForPasses = (passes: unknown[], count: number) =>
+  expect.poll(() => passes.length, { interval: 1 }).toBe(count);
 
-function memory() {
-  return memoryStore({ clock: Date.now });
+function createStore() {
+  return createMemoryStore({ clock: Date.now });
 }
 
 describe("A tick in one process", () => {
   it("is never at work twice at once: who asks meanwhile gets the same report", async () => {
-    const { tick, passes } = byHand();
-    const { ticks } = process(memory(), tick);
-    const asked = [ticks.now("poll"), ticks.due("poll"), ticks.now("poll")];
-    await begun(passes, 1);
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    const asked = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
+    await waitForPasses(passes, 1);
     passes[0]?.end();
     expect((await Promise.all(asked)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
     expect(passes).toHaveLength(1);
   });
 
   it("is begun anew for who must see what happened before the asking", async () => {
-    const { tick, passes, most } = byHand();
-    const { ticks } = process(memory(), tick);
-    const first = ticks.now("poll");
-    await begun(passes, 1);
-    const fresh = ticks.fresh("poll");
+    const { tick, passes, most } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    const first = ticks.runNow("poll");
+    await waitForPasses(passes, 1);
+    const fresh = ticks.runFresh("poll");
     passes[0]?.end();
-    await begun(passes, 2);
+    await waitForPasses(passes, 2);
     passes[1]?.end();
     expect((await first).counts).toEqual({ nth: 1 });
     expect((await fresh).counts).toEqual({ nth: 2 });
@@ -81,26 +87,26 @@ describe("A tick in one process", () => {
   });
 
   it("that failed fails for all who wait, is logged, and works the next time", async () => {
-    const { tick, passes } = byHand();
-    const { ticks, lines } = process(memory(), tick);
-    const asked = [ticks.now("poll"), ticks.now("poll")];
-    await begun(passes, 1);
+    const { tick, passes } = createManualTick();
+    const { ticks, lines } = createProcess(createStore(), tick);
+    const asked = [ticks.runNow("poll"), ticks.runNow("poll")];
+    await waitForPasses(passes, 1);
     passes[0]?.fail("Plane is down");
     expect((await Promise.allSettled(asked)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
     expect(lines.join()).toContain("Plane is down");
-    const again = ticks.now("poll");
-    await begun(passes, 2);
+    const again = ticks.runNow("poll");
+    await waitForPasses(passes, 2);
     passes[1]?.end();
     expect((await again).counts).toEqual({ nth: 2 });
   });
 
   it("ends before idle does", async () => {
-    const { tick, passes } = byHand();
-    const { ticks } = process(memory(), tick);
-    void ticks.now("poll");
-    await begun(passes, 1);
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    void ticks.runNow("poll");
+    await waitForPasses(passes, 1);
     let idle = false;
-    const waiting = ticks.idle().then(() => {
+    const waiting = ticks.waitUntilIdle().then(() => {
       idle = true;
     });
     await Promise.resolve();
@@ -113,22 +119,22 @@ describe("A tick in one process", () => {
 
 describe("A tick in two processes on one store", () => {
   async function two() {
-    const hand = byHand();
-    const store = memory();
+    const hand = createManualTick();
+    const store = createStore();
     let looks = 0;
     const looking: Deps["wait"] = (_, signal) => {
       if (!signal) looks += 1;
       return wait(signal ? 60_000 : 1, signal);
     };
-    const [a, b] = [process(store, hand.tick), process(store, hand.tick, looking)];
-    const first = a.ticks.now("poll");
-    await begun(hand.passes, 1);
+    const [a, b] = [createProcess(store, hand.tick), createProcess(store, hand.tick, looking)];
+    const first = a.ticks.runNow("poll");
+    await waitForPasses(hand.passes, 1);
     return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
   }
 
   it("is left out by the clock of the one while the other is at it", async () => {
     const { b, passes, first } = await two();
-    expect(await b.due("poll")).toBeUndefined();
+    expect(await b.runIfDue("poll")).toBeUndefined();
     passes[0]?.end();
     await first;
     expect(passes).toHaveLength(1);
@@ -136,7 +142,7 @@ describe("A tick in two processes on one store", () => {
 
   it("is waited for on demand, and its report is told", async () => {
     const { b, passes, first, looks } = await two();
-    const second = b.now("poll");
+    const second = b.runNow("poll");
     let over = false;
     void second.then(() => {
       over = true;
@@ -150,9 +156,9 @@ describe("A tick in two processes on one store", () => {
 
   it("is run anew after the other's for who must see what happened before the asking", async () => {
     const { b, passes, most } = await two();
-    const fresh = b.fresh("poll");
+    const fresh = b.runFresh("poll");
     passes[0]?.end();
-    await begun(passes, 2);
+    await waitForPasses(passes, 2);
     passes[1]?.end();
     expect((await fresh).counts).toEqual({ nth: 2 });
     expect(most()).toBe(1);
@@ -160,10 +166,10 @@ describe("A tick in two processes on one store", () => {
 
   it("that failed in the one is run by the other that waited", async () => {
     const { b, passes, first } = await two();
-    const second = b.now("poll");
+    const second = b.runNow("poll");
     passes[0]?.fail("killed");
     await expect(first).rejects.toThrow("killed");
-    await begun(passes, 2);
+    await waitForPasses(passes, 2);
     passes[1]?.end();
     expect((await second).counts).toEqual({ nth: 2 });
   });
@@ -172,27 +178,27 @@ describe("A tick in two processes on one store", () => {
     const { a, b, passes, first } = await two();
     passes[0]?.end();
     await first;
-    const failing = a.now("poll");
-    await begun(passes, 2);
-    const second = b.now("poll");
+    const failing = a.runNow("poll");
+    await waitForPasses(passes, 2);
+    const second = b.runNow("poll");
     passes[1]?.fail("killed");
     await expect(failing).rejects.toThrow("killed");
-    await begun(passes, 3);
+    await waitForPasses(passes, 3);
     passes[2]?.end();
     expect((await second).counts).toEqual({ nth: 3 });
   });
 
   it("of a process that died is taken over when its lease has run out", async () => {
     let now = 1_700_000_000_000;
-    const store = memoryStore({ clock: () => now });
+    const store = createMemoryStore({ clock: () => now });
     await store.lease("tick:poll", "the dead one", 60_000);
-    const { tick, passes } = byHand();
-    const { ticks } = process(store, tick, async (_, signal) => {
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(store, tick, async (_, signal) => {
       if (signal) return wait(60_000, signal);
       now += 10_000;
     });
-    const taken = ticks.now("poll");
-    await begun(passes, 1);
+    const taken = ticks.runNow("poll");
+    await waitForPasses(passes, 1);
     passes[0]?.end();
     expect((await taken).counts).toEqual({ nth: 1 });
     expect(now).toBe(1_700_000_060_000);
@@ -201,15 +207,15 @@ describe("A tick in two processes on one store", () => {
   it("keeps its lease however long it takes, and gives it back", async () => {
     let now = 1_700_000_000_000;
     let renewals = 0;
-    const store = memoryStore({ clock: () => now });
-    const { tick, passes } = byHand();
-    const { ticks } = process(store, tick, async (ms, signal) => {
+    const store = createMemoryStore({ clock: () => now });
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(store, tick, async (ms, signal) => {
       if (renewals < 10) {
         renewals += 1;
         now += ms;
       } else await wait(60_000, signal);
     });
-    const long = ticks.now("poll");
+    const long = ticks.runNow("poll");
     await expect.poll(() => renewals).toBe(10);
     expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("heldBy");
     passes[0]?.end();
@@ -220,11 +226,11 @@ describe("A tick in two processes on one store", () => {
 
 describe("A tick whose work the store keeps apart", () => {
   it("may be at work in two processes, but not twice in one", async () => {
-    const { tick, passes, most } = byHand(true);
-    const store = memory();
-    const [a, b]: Ticks[] = [process(store, tick).ticks, process(store, tick).ticks];
-    const asked = [a?.due("poll"), b?.due("poll"), b?.due("poll")];
-    await begun(passes, 2);
+    const { tick, passes, most } = createManualTick(true);
+    const store = createStore();
+    const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
+    const asked = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
+    await waitForPasses(passes, 2);
     for (const pass of passes) pass.end();
     await Promise.all(asked);
     expect([passes.length, most()]).toEqual([2, 2]);

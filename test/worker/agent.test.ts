@@ -18,21 +18,21 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
-const at = "https://crew.example.com";
-const ask = (method: string, params: object) =>
-  worker.fetch(`${at}/mcp`, {
+const ORIGIN = "https://crew.example.com";
+const callMcp = (method: string, params: object) =>
+  worker.fetch(`${ORIGIN}/mcp`, {
     method: "POST",
     headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
 
 it("serves the tools over MCP in workerd, and keeps each call although the answer has gone", async () => {
-  expect((await worker.fetch(`${at}/mcp`, { method: "POST" })).status).toBe(401);
-  const list = await ask("tools/list", {});
+  expect((await worker.fetch(`${ORIGIN}/mcp`, { method: "POST" })).status).toBe(401);
+  const list = await callMcp("tools/list", {});
   expect([list.status, await list.text()]).toEqual([200, expect.stringContaining('"name":"claim_task"')]);
-  const refused = await ask("tools/call", { name: "claim_task", arguments: {} });
+  const refused = await callMcp("tools/call", { name: "claim_task", arguments: {} });
   expect(await refused.json()).toMatchObject({ result: { isError: true } });
-  const audit = await worker.fetch(`${at}/audit`, { headers: { authorization: `Bearer ${ADMIN}` } });
+  const audit = await worker.fetch(`${ORIGIN}/audit`, { headers: { authorization: `Bearer ${ADMIN}` } });
   expect(await audit.json()).toMatchObject({
     calls: [{ agent: "Concierge", tool: "claim_task", outcome: "bad_request", via: "mcp" }],
   });

@@ -5,14 +5,14 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
-import { planeHeaders, SECRET } from "../runtime/plane-headers.ts";
+import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
 
 const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
 
 /** A Plane that lets nobody in and remembers what it was asked. */
-const asked: string[] = [];
+const requestedPaths: string[] = [];
 const plane = createServer((request, response) => {
-  asked.push(request.url ?? "");
+  requestedPaths.push(request.url ?? "");
   response.writeHead(403, { "content-type": "application/json" }).end('{"detail":"Given API token is not valid"}');
 });
 
@@ -27,14 +27,14 @@ const worker = createTestHarness({
       vars: { PLANE_URL: planeUrl, PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
       secrets: {
         PLANE_API_KEY: "plane_api_of_this_test",
-        PLANE_WEBHOOK_SECRET: SECRET,
+        PLANE_WEBHOOK_SECRET: WEBHOOK_SECRET,
         ADMIN_TOKEN: "admin-token-of-tests",
       },
     },
   ],
 });
 
-function deliver(headers: Record<string, string>) {
+function postWebhook(headers: Record<string, string>) {
   return worker.fetch("https://crew.example.com/webhooks/plane", { method: "POST", headers, body: BODY });
 }
 
@@ -57,13 +57,13 @@ describe("Groundcrew in workerd", () => {
   });
 
   it("accepts a signed delivery", async () => {
-    const response = await deliver(planeHeaders(BODY));
+    const response = await postWebhook(createWebhookHeaders(BODY));
     expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
   });
 
   it("refuses a forged one", async () => {
-    const { "x-plane-delivery": _, ...headers } = planeHeaders(BODY, "a forged secret");
-    const response = await deliver(headers);
+    const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
+    const response = await postWebhook(headers);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
   });
@@ -76,12 +76,12 @@ describe("Groundcrew in workerd", () => {
   });
 
   it("runs its ticks by Cloudflare's clock", async () => {
-    asked.length = 0;
+    requestedPaths.length = 0;
     const at = (time: string) => worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
     expect((await at("08:04:00")).outcome).toBe("ok");
-    expect(asked).toEqual([]);
+    expect(requestedPaths).toEqual([]);
     expect((await at("08:05:00")).outcome).toBe("ok");
-    expect(asked).toContainEqual(expect.stringContaining("/api/v1/workspaces/javisi/projects/"));
+    expect(requestedPaths).toContainEqual(expect.stringContaining("/api/v1/workspaces/javisi/projects/"));
   });
 });
 

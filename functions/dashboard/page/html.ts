@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 
 /** The page before its script runs: its frame, with nothing in it that is not the same for everybody. */
-export function pageHtml({ demo }: { demo: boolean }) {
+export function renderPage({ demo }: { demo: boolean }) {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -50,4 +50,4 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 `;
 }
 
-export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;
+export const PAGE_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;

@@ -1,5 +1,5 @@
-import { FRAME } from "./style/frame.ts";
-import { PARTS } from "./style/parts.ts";
+import { FRAME_STYLE } from "./style/frame.ts";
+import { PARTS_STYLE } from "./style/parts.ts";
 
 /** The page's style sheet. */
-export const STYLE = FRAME + PARTS;
+export const PAGE_STYLE = FRAME_STYLE + PARTS_STYLE;

@@ -1,17 +1,17 @@
 import type { EventKind } from "../../../shared/task/events.ts";
-import type { Priority, Word } from "../../../shared/task/snapshot.ts";
-import type { Column } from "../columns.ts";
-import { EN } from "./texts/en.ts";
-import { FR } from "./texts/fr.ts";
+import type { Priority, Status } from "../../../shared/task/snapshot.ts";
+import type { BoardColumn } from "../board-cards.ts";
+import { pageTextsEn } from "./texts/en.ts";
+import { pageTextsFr } from "./texts/fr.ts";
 
 type Prefixed<P extends string, K extends string> = `${P}.${K}`;
 
 /** Names of what the page says. `{…}` in a text is filled in. */
-export type TextName =
-  | Prefixed<"column", Column>
+export type PageTextName =
+  | Prefixed<"column", BoardColumn>
   | Prefixed<"event", EventKind>
   | Prefixed<"priority", Priority>
-  | Prefixed<"word", Word>
+  | Prefixed<"word", Status>
   | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
@@ -49,7 +49,7 @@ export type TextName =
   | "views"
   | "skip";
 
-export type Texts = Record<TextName, string>;
+export type PageTexts = Record<PageTextName, string>;
 
 /** Everything the page says. A language that lacks a text does not type-check. */
-export const TEXTS: Record<"en" | "fr", Texts> = { en: EN, fr: FR };
+export const PAGE_TEXTS: Record<"en" | "fr", PageTexts> = { en: pageTextsEn, fr: pageTextsFr };

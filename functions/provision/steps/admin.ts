@@ -1,31 +1,35 @@
-import { instanceAdmin } from "../../../shared/plane/app/instance-admin.ts";
-import type { Context } from "../context.ts";
-import { step } from "../step.ts";
-import { adminSession, instanceInfo } from "./reading.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
+import type { ProvisionContext } from "../context.ts";
+import { createStep } from "../step.ts";
+import { findAdminSession, getInstanceInfo } from "./plane-state.ts";
 
 /** The administrator: the first account of a Plane that nobody has set up, else the one there is. */
-export const admin = step({
+export const adminStep = createStep({
   name: "administrator",
   needs: ["plane"],
   async look(context) {
-    const { is_setup_done } = (await instanceInfo(context)).instance;
-    await adminSession(context);
+    const { is_setup_done } = (await getInstanceInfo(context)).instance;
+    await findAdminSession(context);
     return { isSetUp: is_setup_done };
   },
   decide({ isSetUp }, { admin: { email } }) {
     if (isSetUp) return { actions: [], note: `signed in as ${email}` };
     return { actions: [{ is: "created" as const, detail: `set this Plane up with the account ${email}` }] };
   },
-  act: signUp,
+  act: signUpAdmin,
 });
 
-async function signUp(context: Context) {
+async function signUpAdmin(context: ProvisionContext) {
   const { settings, sessions, vault, newSecret } = context;
   const { email, name } = settings.admin;
   const password = sessions.passwordOf(email) ?? newSecret();
   // Kept before it is used: an account whose password is lost is lost, too.
-  await vault.noteAccount(email, { made: true, ...(password !== settings.admin.password && { password }) });
-  const refused = await sessions.post(sessions.fresh(), instanceAdmin.signUp, {
+  await vault.noteAccount(email, {
+    made: true,
+    ...omitUndefined({ password: password !== settings.admin.password ? password : undefined }),
+  });
+  const refused = await sessions.post(sessions.fresh(), instanceAdminApi.signUp, {
     email,
     password,
     first_name: name,

@@ -1,20 +1,20 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { PlaneAuthError } from "../../../shared/plane/errors.ts";
-import { users } from "../../../shared/plane/users-members.ts";
-import type { Context } from "../context.ts";
-import { type Decision, type Step, step } from "../step.ts";
-import { type Key, makeToken, sweepTokens } from "../tokens.ts";
+import { usersApi } from "../../../shared/plane/users-members.ts";
+import { type ApiKeySpec, createApiToken, deleteOldTokens } from "../api-tokens.ts";
+import type { ProvisionContext } from "../context.ts";
+import { createStep, type ProvisionStep, type StepDecision } from "../step.ts";
 
 /** An API key that works, of the right account; it does not expire. One that was given from outside is only tried. */
-export function apiKey(key: Key, needs: readonly string[], name: string): Step {
-  return step({
+export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name: string): ProvisionStep {
+  return createStep({
     name,
     needs,
     async look(context) {
       const value = context.vault.first(key.name);
       const isGiven = context.vault.isGiven(key.name);
       if (value === undefined) return "absent";
-      const owner = await ownerOf(context, value);
+      const owner = await findKeyOwner(context, value);
       if (isGiven && owner === undefined)
         throw new GroundcrewError(
           "forbidden",
@@ -26,30 +26,30 @@ export function apiKey(key: Key, needs: readonly string[], name: string): Step {
       context.refusedKeys.add(value);
       return "refused";
     },
-    decide(found): Decision {
+    decide(found): StepDecision {
       if (found === "works" || found === "given")
         return { actions: [], note: `${key.name} works${found === "given" ? " (from the environment)" : ""}` };
-      const why = {
+      const reason = {
         absent: "",
         refused: ", because Plane refuses the old one",
         "another's": ", because the old one is another account's",
       }[found];
       const is = found === "absent" ? ("created" as const) : ("changed" as const);
-      return { actions: [{ is, detail: `${key.name}, of ${key.email}${why}` }] };
+      return { actions: [{ is, detail: `${key.name}, of ${key.email}${reason}` }] };
     },
     async act(context) {
       const session = await context.sessions.as(key.email);
-      await sweepTokens(context, session, key, []);
-      await context.vault.keep(key.name, [await makeToken(context, session, key)]);
+      await deleteOldTokens(context, session, key, []);
+      await context.vault.keep(key.name, [await createApiToken(context, session, key)]);
     },
   });
 }
 
 /** The address of the account whose key this is; undefined when Plane knows no such key. */
-async function ownerOf(context: Context, key: string): Promise<string | undefined> {
+async function findKeyOwner(context: ProvisionContext, key: string): Promise<string | undefined> {
   try {
     const client = await context.client(key);
-    return (await client.call(users.me)).data.email ?? "";
+    return (await client.call(usersApi.me)).data.email ?? "";
   } catch (thrown) {
     if (!(thrown instanceof PlaneAuthError && thrown.reason === "key")) throw thrown;
     // Plane answers 403 to a key it does not know, and 401 where it has seen none.

@@ -1,34 +1,34 @@
-import { bridgeTokenName, hashed } from "../bridge-tokens.ts";
-import { type Decision, type Step, step } from "../step.ts";
+import { getBridgeTokenSetting, hashBridgeToken } from "../bridge-tokens.ts";
+import { createStep, type ProvisionStep, type StepDecision } from "../step.ts";
 
 /** An agent's own token lies in its own file; what the runtime needs is the hash. */
-export function bridgeToken(agent: string): Step {
-  const secret = bridgeTokenName(agent);
-  return step({
+export function createBridgeTokenStep(agent: string): ProvisionStep {
+  const setting = getBridgeTokenSetting(agent);
+  return createStep({
     name: `bridge token ${agent}`,
     async look({ vault }) {
-      if (vault.isGiven(secret)) return { kind: "given" as const };
+      if (vault.isGiven(setting)) return { kind: "given" as const };
       const token = await vault.bridgeToken(agent);
-      const hash = token && (await hashed(token));
+      const hash = token && (await hashBridgeToken(token));
       return {
         kind: "ours" as const,
         hash,
-        isKnown: hash !== undefined && vault.all(secret).includes(hash),
+        isKnown: hash !== undefined && vault.all(setting).includes(hash),
         file: vault.tokenFile(agent),
       };
     },
-    decide(seen): Decision {
-      if (seen.kind === "given") return { actions: [], note: `${secret} comes from the environment` };
-      const { hash, isKnown, file } = seen;
+    decide(found): StepDecision {
+      if (found.kind === "given") return { actions: [], note: `${setting} comes from the environment` };
+      const { hash, isKnown, file } = found;
       if (isKnown) return { actions: [], note: file };
-      if (hash) return { actions: [{ is: "changed", detail: `keep the hash of ${file} as ${secret}` }] };
-      return { actions: [{ is: "created", detail: `${file}, its hash as ${secret}` }] };
+      if (hash) return { actions: [{ is: "changed", detail: `keep the hash of ${file} as ${setting}` }] };
+      return { actions: [{ is: "created", detail: `${file}, its hash as ${setting}` }] };
     },
-    async act({ vault, newSecret }, _, seen) {
-      const token = (seen.kind === "ours" && seen.hash && (await vault.bridgeToken(agent))) || newSecret();
+    async act({ vault, newSecret }, _, found) {
+      const token = (found.kind === "ours" && found.hash && (await vault.bridgeToken(agent))) || newSecret();
       // First the file: a hash whose token nobody has would be good for nothing.
       await vault.keepBridgeToken(agent, token);
-      await vault.keep(secret, [await hashed(token)]);
+      await vault.keep(setting, [await hashBridgeToken(token)]);
     },
   });
 }

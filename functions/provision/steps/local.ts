@@ -1,10 +1,10 @@
-import { besideSecrets } from "../../../shared/config/provision.ts";
-import { step } from "../step.ts";
+import { toPathBesideSecrets } from "../../../shared/config/provision-schema.ts";
+import { createStep } from "../step.ts";
 
 const ADMIN_TOKEN = "ADMIN_TOKEN";
 
 /** What people sign in to Groundcrew's page with. */
-export const adminToken = step({
+export const adminTokenStep = createStep({
   name: "page token",
   look: async ({ vault }) => vault.first(ADMIN_TOKEN) !== undefined,
   decide: (isThere, { secretsFile }) =>
@@ -18,7 +18,7 @@ export const adminToken = step({
  * The agents as the runtime reads them, where the JSON file names none. A file that is there is not written over: then
  * they lie beside it, to be copied.
  */
-export const agentsFile = step({
+export const agentsFileStep = createStep({
   name: "agents",
   async look({ settings: { configFile }, disk }) {
     if (!configFile) return undefined;
@@ -37,10 +37,10 @@ export const agentsFile = step({
 });
 
 /** The skill with Groundcrew's address filled in, ready to be copied into each agent's workspace. */
-export const skill = step({
+export const skillStep = createStep({
   name: "skill",
   async look({ settings, disk, skill: template }) {
-    const path = besideSecrets(settings.secretsFile, "skill/plane-bridge/SKILL.md");
+    const path = toPathBesideSecrets(settings.secretsFile, "skill/plane-bridge/SKILL.md");
     const text = template.replaceAll("$GROUNDCREW_URL", () => `\${GROUNDCREW_URL:-${settings.address}}`);
     return { path, text, now: await disk.read(path) };
   },
@@ -53,7 +53,7 @@ export const skill = step({
 });
 
 /** Telegram's webhook and command menu, where a bot is set up. */
-export const telegram = step({
+export const telegramStep = createStep({
   name: "telegram",
   async look({ telegram: setUp, vault }) {
     if (!setUp) return { changes: [], note: "no bot is set up" };
@@ -66,9 +66,9 @@ export const telegram = step({
     note,
   }),
   async act({ telegram: setUp, vault }) {
-    const done = await setUp?.(true, vault.notes().telegram);
-    if (done?.failed) throw new Error(`Telegram: ${done.failed}. Run the same command again.`);
-    const { mark } = done ?? {};
+    const result = await setUp?.(true, vault.notes().telegram);
+    if (result?.failed) throw new Error(`Telegram: ${result.failed}. Run the same command again.`);
+    const { mark } = result ?? {};
     if (mark !== undefined) await vault.note(() => ({ telegram: mark }));
   },
 });

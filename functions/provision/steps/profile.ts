@@ -1,44 +1,52 @@
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
-import { accounts } from "../../../shared/plane/app/account.ts";
+import { accountsApi } from "../../../shared/plane/app/account.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
-import { step } from "../step.ts";
-import { unread } from "../unread.ts";
-import { adminSession, instanceInfo, needed } from "./reading.ts";
+import { ignoreResponse } from "../ignore-response.ts";
+import { createStep } from "../step.ts";
+import { findAdminSession, getInstanceInfo, requireFound } from "./plane-state.ts";
 
-const STEPS = { workspace_join: true, profile_complete: true, workspace_create: true, workspace_invite: true };
+const ONBOARDING_STEPS = {
+  workspace_join: true,
+  profile_complete: true,
+  workspace_create: true,
+  workspace_invite: true,
+};
 
 /** The language and time zone in which Plane speaks to the administrator, when provision has made that account. */
-export const adminProfile = step({
+export const adminProfileStep = createStep({
   name: "administrator's profile",
   needs: ["administrator"],
   async look(context) {
     const { admin } = context.settings;
     const isOurs = context.vault.account(admin.email)?.made ?? false;
-    const { is_setup_done: isSetUp } = (await instanceInfo(context)).instance;
-    const session = isOurs ? await adminSession(context) : undefined;
+    const { is_setup_done: isSetUp } = (await getInstanceInfo(context)).instance;
+    const session = isOurs ? await findAdminSession(context) : undefined;
     // Nobody has signed in to a new Plane, so its first account will be ours.
     if (!session) return { isOurs: isOurs || !isSetUp, profile: undefined };
-    const { language, is_onboarded } = (await session.call(accounts.profile)).data;
-    const { user_timezone: timezone } = (await session.call(accounts.me)).data;
+    const { language, is_onboarded } = (await session.call(accountsApi.profile)).data;
+    const { user_timezone: timezone } = (await session.call(accountsApi.me)).data;
     return { isOurs, profile: { language, is_onboarded, timezone } };
   },
   decide({ isOurs, profile }, wanted) {
     const detail = `${wanted.language}, ${wanted.timezone}`;
-    const isRight =
+    const isUpToDate =
       profile?.language === wanted.language && profile.is_onboarded && profile.timezone === wanted.timezone;
-    if (isRight) return { actions: [], note: detail };
+    if (isUpToDate) return { actions: [], note: detail };
     if (!isOurs) return { actions: [], note: "not made by provision: left as it is" };
     return { actions: [{ is: "changed" as const, detail }] };
   },
   async act(context) {
-    await setProfile(needed(await adminSession(context), "The administrator"), context.settings);
+    await setAccountProfile(requireFound(await findAdminSession(context), "The administrator"), context.settings);
   },
 });
 
 /** Also tells Plane that this account needs no introduction, which would stand before its first page. */
-export async function setProfile(session: PlaneSession, wanted: Pick<ProvisionSettings, "language" | "timezone">) {
-  await session.call(unread(accounts.update), { json: { user_timezone: wanted.timezone } });
-  await session.call(unread(accounts.updateProfile), {
-    json: { language: wanted.language, is_onboarded: true, onboarding_step: STEPS },
+export async function setAccountProfile(
+  session: PlaneSession,
+  wanted: Pick<ProvisionSettings, "language" | "timezone">,
+) {
+  await session.call(ignoreResponse(accountsApi.update), { json: { user_timezone: wanted.timezone } });
+  await session.call(ignoreResponse(accountsApi.updateProfile), {
+    json: { language: wanted.language, is_onboarded: true, onboarding_step: ONBOARDING_STEPS },
   });
 }

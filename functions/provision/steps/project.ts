@@ -1,15 +1,15 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { OUR_SOURCE } from "../../../shared/observe/comments.ts";
+import { GROUNDCREW_SOURCE } from "../../../shared/observe/comments.ts";
 import type { PlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
-import { type ProjectFeatures, projectFeatures } from "../../../shared/plane/project-features.ts";
-import type { Context } from "../context.ts";
-import { type Decision, step } from "../step.ts";
-import { unread } from "../unread.ts";
-import { needed, ownClient } from "./reading.ts";
+import { type ProjectFeatures, projectFeaturesApi } from "../../../shared/plane/project-features.ts";
+import type { ProvisionContext } from "../context.ts";
+import { ignoreResponse } from "../ignore-response.ts";
+import { createStep, type StepDecision } from "../step.ts";
+import { findOwnClient, requireFound } from "./plane-state.ts";
 
 /** By this a later run knows the project again, whatever people call it by then. */
-const MARK = { external_source: OUR_SOURCE, external_id: "provision:first-project" } as const;
+const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provision:first-project" } as const;
 
 /** Work items are always on; besides them, only cycles and modules. */
 const FEATURES = {
@@ -19,99 +19,101 @@ const FEATURES = {
   page_view: false,
   intake_view: false,
 } as const;
-const names = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
+const featureNames = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
 
 /** The first project: `idle` when nothing is to be put into it, `coming` as long as it is not made. */
-export async function ourProject(context: Context) {
+export async function findFirstProject(context: ProvisionContext) {
   if (context.settings.project === false) return { kind: "idle" as const };
-  const client = await ownClient(context);
-  const { project } = await listed(context);
+  const client = await findOwnClient(context);
+  const { project } = await readProjectList(context);
   if (!client || !project) return { kind: "coming" as const };
   if (project.archived_at) return { kind: "idle" as const };
   return { kind: "there" as const, client, params: { project: project.id } };
 }
 
 /** For what is done to the project, which the steps before have made. */
-export function thereOf(found: Awaited<ReturnType<typeof ourProject>>) {
-  return needed(found.kind === "there" ? found : undefined, "The project");
+export function requireProject(found: Awaited<ReturnType<typeof findFirstProject>>) {
+  return requireFound(found.kind === "there" ? found : undefined, "The project");
 }
 
-function listed(context: Context) {
-  return context.once("projects", async () => {
-    const client = await ownClient(context);
+function readProjectList(context: ProvisionContext) {
+  return context.readOnce("projects", async () => {
+    const client = await findOwnClient(context);
     const all: ProjectFeatures[] = [];
-    for await (const { data } of client?.pages(projectFeatures.list) ?? []) all.push(...data.results);
+    for await (const { data } of client?.pages(projectFeaturesApi.list) ?? []) all.push(...data.results);
     const isOurs = (one: ProjectFeatures) =>
-      one.external_source === MARK.external_source && one.external_id === MARK.external_id;
+      one.external_source === EXTERNAL_MARK.external_source && one.external_id === EXTERNAL_MARK.external_id;
     return { all, project: all.find(isOurs) };
   });
 }
 
 /** The first project, with only cycles and modules switched on. What others have made is left alone. */
-export const project = step({
+export const projectStep = createStep({
   name: "project",
   needs: ["groundcrew's API key"],
   async look(context) {
     const { project: wanted } = context.settings;
     if (wanted === false) return { kind: "not wanted" as const };
-    const { all, project: found } = await listed(context);
-    const fold = (text: string) => text.toLowerCase();
-    const taken = all.find(
-      ({ name, identifier }) => fold(name) === fold(wanted.name) || identifier === wanted.identifier,
+    const { all, project: found } = await readProjectList(context);
+    const toLower = (text: string) => text.toLowerCase();
+    const conflicting = all.find(
+      ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
     );
-    if (!found && taken) throw notOurs(`${taken.name} (${taken.identifier})`);
+    if (!found && conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
     return { kind: "wanted" as const, found };
   },
-  decide(seen, { project: wanted }): Decision {
-    if (seen.kind === "not wanted" || wanted === false) return { actions: [], note: "none is wanted" };
-    const { found } = seen;
+  decide(state, { project: wanted }): StepDecision {
+    if (state.kind === "not wanted" || wanted === false) return { actions: [], note: "none is wanted" };
+    const { found } = state;
     if (!found)
       return {
         actions: [{ is: "created", detail: `${wanted.name} (${wanted.identifier}), with cycles and modules only` }],
       };
-    const called = `${found.name} (${found.identifier})`;
-    if (found.archived_at) return { actions: [], note: `${called} is archived: left as it is` };
-    const wrong = names.filter((name) => found[name] !== FEATURES[name]);
-    if (wrong.length === 0) return { actions: [], note: called };
-    const told = wrong.map(
+    const label = `${found.name} (${found.identifier})`;
+    if (found.archived_at) return { actions: [], note: `${label} is archived: left as it is` };
+    const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
+    if (wrongFeatures.length === 0) return { actions: [], note: label };
+    const changes = wrongFeatures.map(
       (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
     );
-    return { actions: [{ is: "changed", detail: `${called}: ${told.join(", ")}` }] };
+    return { actions: [{ is: "changed", detail: `${label}: ${changes.join(", ")}` }] };
   },
-  async act(context, action, seen) {
-    const client = needed(await ownClient(context), "Groundcrew's API key");
+  async act(context, action, state) {
+    const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
     const { project: wanted } = context.settings;
-    if (wanted === false || seen.kind === "not wanted") return;
-    const made =
+    if (wanted === false || state.kind === "not wanted") return;
+    const created =
       action.is === "created"
-        ? await create(context, client, { ...wanted, ...MARK })
-        : needed(seen.found, "The project");
+        ? await createFirstProject(context, client, { ...wanted, ...EXTERNAL_MARK })
+        : requireFound(state.found, "The project");
     // Plane switches pages on by itself, whatever a create says.
-    await client.call(unread(projectFeatures.update), { params: { project: made.id }, json: FEATURES });
+    await client.call(ignoreResponse(projectFeaturesApi.update), { params: { project: created.id }, json: FEATURES });
   },
 });
 
-async function create(
-  context: Context,
+async function createFirstProject(
+  context: ProvisionContext,
   client: PlaneClient,
   json: { name: string; identifier: string },
 ): Promise<{ id: string }> {
   try {
-    return (await client.call(projectFeatures.create, { json })).data;
+    return (await client.call(projectFeaturesApi.create, { json })).data;
   } catch (thrown) {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
     // The first try may have been done and not answered.
-    context.forget();
-    const { project: made } = await listed(context);
-    if (made) return made;
+    context.forgetReads();
+    const { project: existing } = await readProjectList(context);
+    if (existing) return existing;
     // A secret project of others is in no list of ours, and a deleted one keeps its identifier for a while.
-    throw notOurs(`${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`);
+    throw createForeignProjectError(
+      `${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`,
+    );
   }
 }
 
-function notOurs(called: string): GroundcrewError {
+function createForeignProjectError(label: string): GroundcrewError {
   return new GroundcrewError(
     "conflict",
-    `There is a project ${called} that provision did not make: it is left alone. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
+    `There is a project ${label} that provision did not make: it is left alone. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
   );
 }

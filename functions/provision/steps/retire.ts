@@ -1,49 +1,52 @@
-import { bridgeTokenName, hashed } from "../bridge-tokens.ts";
-import { type Step, step } from "../step.ts";
-import { type Key, sweepTokens } from "../tokens.ts";
+import { type ApiKeySpec, deleteOldTokens } from "../api-tokens.ts";
+import { getBridgeTokenSetting, hashBridgeToken } from "../bridge-tokens.ts";
+import { createStep, type ProvisionStep } from "../step.ts";
 
-const NOTHING = "nothing to retire";
-const retired = (name: string) => ({ is: "changed" as const, detail: `only the newest ${name} counts from now on` });
+const NOTHING_TO_RETIRE = "nothing to retire";
+const toRetireAction = (name: string) => ({
+  is: "changed" as const,
+  detail: `only the newest ${name} counts from now on`,
+});
 
 /** Ends the overlap of an API key: the older ones are deleted in Plane, too. */
-export function retireKey(key: Key): Step {
-  return step({
+export function createRetireKeyStep(key: ApiKeySpec): ProvisionStep {
+  return createStep({
     name: `retire ${key.label}'s API key`,
     needs: ["administrator"],
     look: async ({ vault }) =>
       !vault.isGiven(key.name) && Math.max(vault.all(key.name).length, vault.notes().tokens[key.name]?.length ?? 0) > 1,
-    decide: (hasOld) => (hasOld ? { actions: [retired(key.name)] } : { actions: [], note: NOTHING }),
+    decide: (hasOld) => (hasOld ? { actions: [toRetireAction(key.name)] } : { actions: [], note: NOTHING_TO_RETIRE }),
     async act(context) {
-      const now = context.vault.all(key.name).slice(0, 1);
+      const newest = context.vault.all(key.name).slice(0, 1);
       // First out of use, then out of Plane.
-      await context.vault.keep(key.name, now);
-      await sweepTokens(context, await context.sessions.as(key.email), key, now);
+      await context.vault.keep(key.name, newest);
+      await deleteOldTokens(context, await context.sessions.as(key.email), key, newest);
     },
   });
 }
 
 /** Ends the overlap of a bridge token: what counts is the one in the agent's own file. */
-export function retireBridgeToken(agent: string): Step {
-  const secret = bridgeTokenName(agent);
-  return step({
+export function createRetireBridgeTokenStep(agent: string): ProvisionStep {
+  const setting = getBridgeTokenSetting(agent);
+  return createStep({
     name: `retire bridge token ${agent}`,
     async look({ vault }) {
       const token = await vault.bridgeToken(agent);
-      const hash = token && (await hashed(token));
-      const all = vault.isGiven(secret) ? [] : vault.all(secret);
-      return hash && all.length > 1 && all.includes(hash) ? hash : undefined;
+      const hash = token && (await hashBridgeToken(token));
+      const hashes = vault.isGiven(setting) ? [] : vault.all(setting);
+      return hash && hashes.length > 1 && hashes.includes(hash) ? hash : undefined;
     },
-    decide: (hash) => (hash ? { actions: [retired(secret)] } : { actions: [], note: NOTHING }),
-    act: async ({ vault }, _, hash) => vault.keep(secret, hash ? [hash] : []),
+    decide: (hash) => (hash ? { actions: [toRetireAction(setting)] } : { actions: [], note: NOTHING_TO_RETIRE }),
+    act: async ({ vault }, _, hash) => vault.keep(setting, hash ? [hash] : []),
   });
 }
 
 /** Ends the overlap of the webhook's secret. */
-export function retireSecret(name: string): Step {
-  return step({
+export function createRetireSecretStep(name: string): ProvisionStep {
+  return createStep({
     name: `retire ${name}`,
     look: async ({ vault }) => !vault.isGiven(name) && vault.all(name).length > 1,
-    decide: (hasOld) => (hasOld ? { actions: [retired(name)] } : { actions: [], note: NOTHING }),
+    decide: (hasOld) => (hasOld ? { actions: [toRetireAction(name)] } : { actions: [], note: NOTHING_TO_RETIRE }),
     act: async ({ vault }) => vault.keep(name, vault.all(name).slice(0, 1)),
   });
 }

@@ -1,35 +1,39 @@
-import { workspaceMembers } from "../../../shared/plane/app/workspaces.ts";
-import { type Step, step } from "../step.ts";
-import { unread } from "../unread.ts";
-import type { Person } from "./account.ts";
-import { needed, ourWorkspace, people } from "./reading.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { workspaceMembersApi } from "../../../shared/plane/app/workspaces.ts";
+import { ignoreResponse } from "../ignore-response.ts";
+import { createStep, type ProvisionStep } from "../step.ts";
+import type { AccountSpec } from "./account.ts";
+import { findOwnWorkspace, readWorkspacePeople, requireFound } from "./plane-state.ts";
 
-const NAMES: Record<number, string> = { 20: "admin", 15: "member" };
+const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
 /** The agents' roles in the workspace: the Concierge its admin, the others members. People's own are theirs to choose. */
-export function roles(agents: readonly Person[]): Step {
-  return step({
+export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
+  return createStep({
     name: "roles",
     needs: ["workspace"],
     async look(context) {
-      const { members } = await people(context);
+      const { members } = await readWorkspacePeople(context);
       return agents.flatMap((agent) => {
         const member = members.find(({ email }) => email === agent.email.toLowerCase());
         return member && member.role !== agent.role ? [{ ...member, wanted: agent.role, name: agent.name }] : [];
       });
     },
-    decide: (wrong) => ({
-      actions: wrong.map(({ name, membership, wanted }) => ({
+    decide: (wrongRoles) => ({
+      actions: wrongRoles.map(({ name, membership, wanted }) => ({
         is: "changed" as const,
-        detail: `make ${name} ${NAMES[wanted] ?? wanted}`,
+        detail: `make ${name} ${ROLE_NAMES[wanted] ?? wanted}`,
         membership,
         role: wanted,
       })),
-      ...(wrong.length === 0 && { note: "the Concierge admin, the others members" }),
+      ...omitUndefined({ note: wrongRoles.length === 0 ? "the Concierge admin, the others members" : undefined }),
     }),
     async act(context, { membership, role }) {
-      const { session, params } = needed(await ourWorkspace(context), "The workspace");
-      await session.call(unread(workspaceMembers.update), { params: { ...params, membership }, json: { role } });
+      const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
+      await session.call(ignoreResponse(workspaceMembersApi.update), {
+        params: { ...params, membership },
+        json: { role },
+      });
     },
   });
 }

@@ -1,61 +1,61 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { webhooks } from "../../../shared/plane/app/webhooks.ts";
+import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
 import type { Ms } from "../../../shared/store/port.ts";
-import { bridgeTokenName, renewBridgeToken } from "../bridge-tokens.ts";
-import type { Context } from "../context.ts";
-import { type Step, step } from "../step.ts";
-import { type Key, makeToken, sweepTokens } from "../tokens.ts";
-import { needed, ourWorkspace } from "./reading.ts";
+import { type ApiKeySpec, createApiToken, deleteOldTokens } from "../api-tokens.ts";
+import { getBridgeTokenSetting, renewBridgeToken } from "../bridge-tokens.ts";
+import type { ProvisionContext } from "../context.ts";
+import { createStep, type ProvisionStep } from "../step.ts";
+import { findOwnWorkspace, requireFound } from "./plane-state.ts";
 import { findWebhook, WEBHOOK_SECRET } from "./webhook.ts";
 
-const NEEDS = ["administrator"];
+const REQUIRED_STEPS = ["administrator"];
 
 /** Within this the runtime has read SECRETS_FILE again: it looks every two seconds. */
-const KNOWN_MS: Ms = 4_000;
+const RELOAD_MS: Ms = 4_000;
 
-function refuseGiven({ vault }: Context, secret: string) {
-  if (vault.isGiven(secret))
+function refuseEnvironmentSecret({ vault }: ProvisionContext, setting: string) {
+  if (vault.isGiven(setting))
     throw new GroundcrewError(
       "conflict",
-      `${secret} comes from the environment, where provision cannot change it: replace it there, or take it out and run the same command again.`,
+      `${setting} comes from the environment, where provision cannot change it: replace it there, or take it out and run the same command again.`,
     );
 }
 
 /** A new API key beside the one in use, which goes when this is done again or with `--retire`. */
-export function rotateKey(key: Key): Step {
-  return step({
+export function createRotateKeyStep(key: ApiKeySpec): ProvisionStep {
+  return createStep({
     name: `rotate ${key.label}'s API key`,
-    needs: NEEDS,
+    needs: REQUIRED_STEPS,
     async look(context) {
-      refuseGiven(context, key.name);
-      const now = context.vault.first(key.name);
+      refuseEnvironmentSecret(context, key.name);
+      const currentKey = context.vault.first(key.name);
       await context.sessions.as(key.email);
-      return now;
+      return currentKey;
     },
-    decide: (now) => ({
+    decide: (currentKey) => ({
       actions: [
         {
           is: "changed" as const,
-          detail: `a new ${key.name}${now ? "; the one before is valid until the next rotation or --retire" : ""}`,
+          detail: `a new ${key.name}${currentKey ? "; the one before is valid until the next rotation or --retire" : ""}`,
         },
       ],
     }),
-    async act(context, _, now) {
+    async act(context, _, currentKey) {
       const session = await context.sessions.as(key.email);
-      const still = now === undefined ? [] : [now];
-      await sweepTokens(context, session, key, still);
-      await context.vault.keep(key.name, [await makeToken(context, session, key), ...still]);
+      const keptKeys = currentKey === undefined ? [] : [currentKey];
+      await deleteOldTokens(context, session, key, keptKeys);
+      await context.vault.keep(key.name, [await createApiToken(context, session, key), ...keptKeys]);
     },
   });
 }
 
 /** A new bridge token beside the one in use. */
-export function rotateBridgeToken(agent: string): Step {
-  const secret = bridgeTokenName(agent);
-  return step({
+export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
+  const setting = getBridgeTokenSetting(agent);
+  return createStep({
     name: `rotate bridge token ${agent}`,
     async look(context) {
-      refuseGiven(context, secret);
+      refuseEnvironmentSecret(context, setting);
     },
     decide: () => ({
       actions: [
@@ -63,17 +63,17 @@ export function rotateBridgeToken(agent: string): Step {
       ],
     }),
     async act({ vault, newSecret, wait }) {
-      await renewBridgeToken(vault, agent, newSecret, () => wait(KNOWN_MS));
+      await renewBridgeToken(vault, agent, newSecret, () => wait(RELOAD_MS));
     },
   });
 }
 
 /** A new secret for the webhook. Plane signs with it at once; what is on its way is still signed with the one before. */
-export const rotateWebhook = step({
+export const rotateWebhookStep = createStep({
   name: "rotate webhook",
-  needs: NEEDS,
+  needs: REQUIRED_STEPS,
   async look(context) {
-    refuseGiven(context, WEBHOOK_SECRET);
+    refuseEnvironmentSecret(context, WEBHOOK_SECRET);
     const found = await findWebhook(context);
     if (!found)
       throw new GroundcrewError(
@@ -88,8 +88,9 @@ export const rotateWebhook = step({
     ],
   }),
   async act(context, _, found) {
-    const { session, params } = needed(await ourWorkspace(context), "The workspace");
-    const made = (await session.call(webhooks.regenerate, { params: { ...params, webhook: found.id }, json: {} })).data;
-    await context.vault.keep(WEBHOOK_SECRET, [made.secret_key, found.secret_key]);
+    const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
+    const rotated = (await session.call(webhooksApi.regenerate, { params: { ...params, webhook: found.id }, json: {} }))
+      .data;
+    await context.vault.keep(WEBHOOK_SECRET, [rotated.secret_key, found.secret_key]);
   },
 });

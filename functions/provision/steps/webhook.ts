@@ -1,10 +1,11 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { webhooks } from "../../../shared/plane/app/webhooks.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
-import type { Context } from "../context.ts";
-import { webhookRefusal } from "../refusals.ts";
-import { step } from "../step.ts";
-import { canAllow, needed, ourWorkspace } from "./reading.ts";
+import type { ProvisionContext } from "../context.ts";
+import { toWebhookError } from "../refusals.ts";
+import { createStep } from "../step.ts";
+import { canAllowWebhookHosts, findOwnWorkspace, requireFound } from "./plane-state.ts";
 
 export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 
@@ -12,18 +13,18 @@ export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
 /** The workspace's webhooks; ours is the one with our address, else the one we made under another. */
-export async function findWebhook(context: Context) {
-  const there = await ourWorkspace(context);
-  if (!there) return undefined;
-  const { data: all } = await there.session.call(webhooks.list, { params: there.params });
+export async function findWebhook(context: ProvisionContext) {
+  const workspace = await findOwnWorkspace(context);
+  if (!workspace) return undefined;
+  const { data: all } = await workspace.session.call(webhooksApi.list, { params: workspace.params });
   const { webhook: id } = context.vault.notes();
   return all.find(({ url }) => url === context.settings.webhookTarget) ?? all.find((one) => one.id === id);
 }
 
-type Action = { is: "created" | "changed"; detail: string; json?: Record<string, unknown> };
+type WebhookAction = { is: "created" | "changed"; detail: string; json?: Record<string, unknown> };
 
 /** The webhook with the events we use: switched on, its secret kept. Other webhooks of the workspace are left alone. */
-export const webhook = step({
+export const webhookStep = createStep({
   name: "webhook",
   needs: ["workspace"],
   async look(context) {
@@ -42,56 +43,61 @@ export const webhook = step({
       isKept: found !== undefined && (isGiven || secrets[0] === found.secret_key),
     };
   },
-  decide(seen, { webhookTarget: url }): { actions: Action[]; note?: string } {
-    if (seen.kind === "nowhere")
+  decide(state, { webhookTarget: url }): { actions: WebhookAction[]; note?: string } {
+    if (state.kind === "nowhere")
       return {
         actions: [],
         note: "none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET, until then changes are found by polling",
       };
-    const { found, isKept } = seen;
+    const { found, isKept } = state;
     if (!found)
       return {
         actions: [{ is: "created", detail: `${url}`, json: { url, ...EVENTS, module: false, is_active: true } }],
       };
     const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
-    const actions: Action[] = [
+    const actions: WebhookAction[] = [
       ...(found.url !== url ? [{ detail: `point it at ${url}`, json: { url } }] : []),
       ...(missing.length > 0 ? [{ detail: `add ${missing.join(", ")}`, json: EVENTS }] : []),
       ...(found.is_active ? [] : [{ detail: "switch it on again", json: { is_active: true } }]),
       ...(isKept ? [] : [{ detail: `keep its secret in ${WEBHOOK_SECRET}` }]),
     ].map((action) => ({ is: "changed" as const, ...action }));
-    return { actions, ...(actions.length === 0 && { note: `${found.url}, switched on` }) };
+    return { actions, ...omitUndefined({ note: actions.length === 0 ? `${found.url}, switched on` : undefined }) };
   },
-  async act(context, { is, json }, seen) {
-    const { session, params } = needed(await ourWorkspace(context), "The workspace");
-    const id = seen.kind === "somewhere" ? seen.found?.id : undefined;
+  async act(context, { is, json }, state) {
+    const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
+    const id = state.kind === "somewhere" ? state.found?.id : undefined;
     try {
-      const told =
+      const registered =
         is === "created"
-          ? (await session.call(webhooks.create, { params, json: json ?? {} })).data
+          ? (await session.call(webhooksApi.create, { params, json: json ?? {} })).data
           : json
-            ? (await session.call(webhooks.update, { params: { ...params, webhook: id ?? "" }, json })).data
-            : needed(await findWebhook(context), "The webhook");
-      await context.vault.note(() => ({ webhook: told.id }));
-      const before = context.vault.all(WEBHOOK_SECRET);
-      if (before[0] === told.secret_key || context.vault.isGiven(WEBHOOK_SECRET)) return;
+            ? (await session.call(webhooksApi.update, { params: { ...params, webhook: id ?? "" }, json })).data
+            : requireFound(await findWebhook(context), "The webhook");
+      await context.vault.note(() => ({ webhook: registered.id }));
+      const storedSecrets = context.vault.all(WEBHOOK_SECRET);
+      if (storedSecrets[0] === registered.secret_key || context.vault.isGiven(WEBHOOK_SECRET)) return;
       // Deliveries on their way may still be signed with what was kept before.
-      const still = is === "created" ? [] : before.filter((one) => one !== told.secret_key).slice(0, 1);
-      await context.vault.keep(WEBHOOK_SECRET, [told.secret_key, ...still]);
+      const keptSecrets =
+        is === "created" ? [] : storedSecrets.filter((one) => one !== registered.secret_key).slice(0, 1);
+      await context.vault.keep(WEBHOOK_SECRET, [registered.secret_key, ...keptSecrets]);
     } catch (thrown) {
-      throw await told(context, thrown);
+      throw await toWebhookFailure(context, thrown);
     }
   },
 });
 
-async function told(context: Context, thrown: unknown): Promise<unknown> {
+async function toWebhookFailure(context: ProvisionContext, thrown: unknown): Promise<unknown> {
   const { webhookTarget = "", plane } = context.settings;
   if (thrown instanceof PlaneConflictError)
     return new GroundcrewError(
       "conflict",
       `Somebody else makes the webhook to ${webhookTarget} just now: run the same command again.`,
     );
-  const words = thrown instanceof PlaneInvalidError ? thrown.fields["url"]?.join(" ") : undefined;
-  if (words === undefined) return thrown;
-  return webhookRefusal(words, { target: webhookTarget, plane: plane.url, canAllow: await canAllow(context) });
+  const planeMessage = thrown instanceof PlaneInvalidError ? thrown.fields["url"]?.join(" ") : undefined;
+  if (planeMessage === undefined) return thrown;
+  return toWebhookError(planeMessage, {
+    target: webhookTarget,
+    plane: plane.url,
+    canAllow: await canAllowWebhookHosts(context),
+  });
 }

@@ -1,76 +1,78 @@
-import { data } from "../../../shared/telegram/data.ts";
-import { join, plain, type RichText } from "../../../shared/telegram/text.ts";
-import { type Task, tasksOf } from "../../../shared/work/find.ts";
-import { pastOf } from "../../../shared/work/history.ts";
-import type { Command, Heard, Outcome } from "../handler.ts";
-import { counted, duration, filled } from "../locales/say.ts";
-import { type Match, matching } from "../match.ts";
-import { paged } from "../pages.ts";
-import { unquoted } from "../words.ts";
-import { ageOf, inOrder } from "./known.ts";
-import { headOf, percentText, section, taskLines } from "./lines.ts";
-import { unclear, usage } from "./one.ts";
+import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { readAgentTasks, type Task } from "../../../shared/work/tasks/find-task.ts";
+import { readAgentPace } from "../../../shared/work/time/finished-tasks.ts";
+import { fillTemplate, localizeCount, localizeDuration } from "../locales/localize.ts";
+import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
+import { matchByName, type NameMatch } from "./match-name.ts";
+import { paginateReply } from "./paginate.ts";
+import { stripQuotes } from "./parse-command.ts";
+import { compareByUrgency, renderDataAge } from "./read-tasks.ts";
+import { formatTaskPercent, renderHeading, renderSection, renderTaskLines } from "./render-tasks.ts";
+import { replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
-type Agent = Heard["deps"]["settings"]["agents"][number];
+type Agent = CommandContext["deps"]["settings"]["agents"][number];
 
 /** One agent: what it is at, what it has to do, how it did until now (NOTIF-06). */
-export const agent: Command = {
+export const agentCommand: TelegramCommand = {
   name: "agent",
-  also: ["agents"],
-  async run(heard, args) {
-    if (args === "") return usage(heard, "agent");
-    const name = unquoted(args);
-    const match = agentMatch(heard, name);
-    if (match.kind === "one") return shown(heard, match.one);
-    return unclear(heard, "agent", name, match, agentOption("agent", ""), agentNames(heard));
+  aliases: ["agents"],
+  async run(context, args) {
+    if (args === "") return replyUsage(context, "agent");
+    const name = stripQuotes(args);
+    const match = matchAgent(context, name);
+    if (match.kind === "one") return replyAgent(context, match.one);
+    return replyAmbiguous(context, "agent", name, match, createAgentOption("agent", ""), getAgentNames(context));
   },
 };
 
-export function agentMatch({ deps }: Heard, given: string): Match<Agent> {
-  return matching(given, deps.settings.agents, ({ name }) => [name]);
+export function matchAgent({ deps }: CommandContext, input: string): NameMatch<Agent> {
+  return matchByName(input, deps.settings.agents, ({ name }) => [name]);
 }
 
-export function agentNames({ deps }: Heard): string[] {
+export function getAgentNames({ deps }: CommandContext): string[] {
   return deps.settings.agents.map(({ name }) => name);
 }
 
 /** The button of an agent; `before` is what comes before its name in the command. */
-export function agentOption(command: "agent" | "assign", before: string) {
-  return ({ name }: Agent) => ({ label: name, command, args: `${before}${name}` });
+export function createAgentOption(command: "agent" | "assign", prefix: string) {
+  return ({ name }: Agent) => ({ label: name, command, args: `${prefix}${name}` });
 }
 
-async function shown(heard: Heard, { name, role = "worker", about }: Agent): Promise<Outcome> {
-  const { look, deps } = heard;
-  const { texts } = look;
+async function replyAgent(context: CommandContext, { name, role = "worker", about }: Agent): Promise<CommandResult> {
+  const { presentation, deps } = context;
+  const { texts } = presentation;
   const { answers } = texts;
   const { fields } = answers;
-  const tasks = (await tasksOf(heard.deps, name)).sort(inOrder);
-  const isNow = ({ item }: Task) => item.snapshot.word === "in_progress";
-  const past = await pastOf(deps, name);
-  const line = (label: string, ...value: (RichText | string)[]) => join([label, texts.colon, ...value]);
-  const done = [
-    counted(texts, answers.finished, past.finished),
-    ...(past.ms === undefined ? [] : [filled(answers.usually, { time: duration(texts.locale, past.ms) })]),
-    ...(past.confidence === undefined
+  const tasks = (await readAgentTasks(context.deps, name)).sort(compareByUrgency);
+  const isInProgress = ({ item }: Task) => item.snapshot.word === "in_progress";
+  const history = await readAgentPace(deps, name);
+  const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
+  const historyParts = [
+    localizeCount(texts, answers.finishedTasks, history.finished),
+    ...(history.ms === undefined
       ? []
-      : [`${fields.confidence}${texts.colon}${percentText(heard, past.confidence * 100)}`]),
+      : [fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) })]),
+    ...(history.confidence === undefined
+      ? []
+      : [`${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`]),
   ];
-  return paged(heard, [
-    headOf("👤", name),
-    line(fields.role, answers.roles[role]),
-    ...(about === undefined ? [] : [line(fields.about, data(about, 300))]),
-    line(fields.past, join(done, ", ")),
-    plain(counted(texts, answers.open, tasks.length)),
-    ...section("🔵", answers.heads.atWork, await taskLines(heard, tasks.filter(isNow))),
-    ...section(
+  return paginateReply(context, [
+    renderHeading("👤", name),
+    renderLine(fields.role, answers.roles[role]),
+    ...(about === undefined ? [] : [renderLine(fields.about, toSafeText(about, 300))]),
+    renderLine(fields.past, joinRichText(historyParts, ", ")),
+    toPlainText(localizeCount(texts, answers.open, tasks.length)),
+    ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
+    ...renderSection(
       "⬜",
-      answers.heads.todo,
-      await taskLines(
-        heard,
-        tasks.filter((task) => !isNow(task)),
+      answers.headings.todo,
+      await renderTaskLines(
+        context,
+        tasks.filter((task) => !isInProgress(task)),
       ),
     ),
-    plain(""),
-    await ageOf(heard),
+    toPlainText(""),
+    await renderDataAge(context),
   ]);
 }

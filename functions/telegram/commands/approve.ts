@@ -1,20 +1,20 @@
-import { approveReview, isBeingJudged } from "../../../shared/work/review.ts";
-import { isInReview } from "../../../shared/work/there.ts";
-import { actingFor, type Command } from "../handler.ts";
-import { isDone, notDone } from "./move.ts";
-import { withTask } from "./one.ts";
+import { approveReview, isVerdictPending } from "../../../shared/work/lifecycle/review-task.ts";
+import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
+import { replyConfirmation, replyRefusal } from "./change-status.ts";
+import { createCommandCallContext, type TelegramCommand } from "./command.ts";
+import { withTask } from "./resolve-argument.ts";
 
 /** A task in review is done. */
-export const approve: Command = {
+export const approveCommand: TelegramCommand = {
   name: "approve",
-  also: ["approuver", "ok"],
-  run: (heard, args) =>
-    withTask(heard, "approve", args, async (task) => {
-      const acting = actingFor(heard);
-      if (!isInReview(task.item) && !(await isBeingJudged(acting, task.id, "approved"))) {
-        const isOver = heard.again && task.item.snapshot.word === "done";
-        return isOver ? isDone(heard, task, "approved", "✅") : notDone(heard, task, "notInReview");
+  aliases: ["approuver", "ok"],
+  run: (context, args) =>
+    withTask(context, "approve", args, async (task) => {
+      const callContext = createCommandCallContext(context);
+      if (!isInReview(task.item) && !(await isVerdictPending(callContext, task.id, "approved"))) {
+        const isOver = context.isRetry && task.item.snapshot.word === "done";
+        return isOver ? replyConfirmation(context, task, "approved", "✅") : replyRefusal(context, task, "notInReview");
       }
-      return isDone(heard, await approveReview(acting, task), "approved", "✅");
+      return replyConfirmation(context, await approveReview(callContext, task), "approved", "✅");
     }),
 };

@@ -1,25 +1,34 @@
-import { data } from "../../../shared/telegram/data.ts";
-import { assignTask } from "../../../shared/work/assign.ts";
-import { actingFor, type Command } from "../handler.ts";
-import { filled } from "../locales/say.ts";
-import { unquoted } from "../words.ts";
-import { agentMatch, agentNames, agentOption } from "./agent.ts";
-import { nameOf } from "./lines.ts";
-import { unclear, usage, withTask } from "./one.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { assignTask } from "../../../shared/work/changes/assign-task.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import { createAgentOption, getAgentNames, matchAgent } from "./agent.ts";
+import { createCommandCallContext, type TelegramCommand } from "./command.ts";
+import { stripQuotes } from "./parse-command.ts";
+import { renderTaskLink } from "./render-tasks.ts";
+import { replyAmbiguous, replyUsage, withTask } from "./resolve-argument.ts";
 
 /** Gives a task to an agent. */
-export const assign: Command = {
+export const assignCommand: TelegramCommand = {
   name: "assign",
-  also: ["attribuer", "confier", "give"],
-  run: (heard, args) =>
-    withTask(heard, "assign", args, async (task, rest) => {
-      const to = unquoted(rest.replace(/^(?:to|a|à)\s+/i, ""));
-      if (to === "") return usage(heard, "assign");
-      const match = agentMatch(heard, to);
+  aliases: ["attribuer", "confier", "give"],
+  run: (context, args) =>
+    withTask(context, "assign", args, async (task, rest) => {
+      const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
+      if (to === "") return replyUsage(context, "assign");
+      const match = matchAgent(context, to);
       if (match.kind !== "one")
-        return unclear(heard, "agent", to, match, agentOption("assign", `${task.key} `), agentNames(heard));
-      const given = await assignTask(actingFor(heard), task, match.one.name);
-      const values = { task: nameOf(heard, given), agent: data(match.one.name, 80) };
-      return { say: { rich: filled(`👤 ${heard.look.texts.answers.done.assigned}`, values) } };
+        return replyAmbiguous(
+          context,
+          "agent",
+          to,
+          match,
+          createAgentOption("assign", `${task.key} `),
+          getAgentNames(context),
+        );
+      const assigned = await assignTask(createCommandCallContext(context), task, match.one.name);
+      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(match.one.name, 80) };
+      return {
+        reply: { rich: fillTemplate(`👤 ${context.presentation.texts.answers.confirmations.assigned}`, values) },
+      };
     }),
 };

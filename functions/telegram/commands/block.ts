@@ -1,13 +1,13 @@
-import type { Command } from "../handler.ts";
-import { move } from "./move.ts";
-import { withTask } from "./one.ts";
+import { changeStatus } from "./change-status.ts";
+import type { TelegramCommand } from "./command.ts";
+import { withTask } from "./resolve-argument.ts";
 
 /** Marks a task as blocked. */
-export const block: Command = {
+export const blockCommand: TelegramCommand = {
   name: "block",
-  also: ["bloquer"],
-  run: (heard, args) =>
-    withTask(heard, "block", args, (task, reason) =>
-      move(heard, task, { status: "blocked", reason, what: "blocked", emoji: "⛔" }),
+  aliases: ["bloquer"],
+  run: (context, args) =>
+    withTask(context, "block", args, (task, reason) =>
+      changeStatus(context, task, { status: "blocked", reason, what: "blocked", emoji: "⛔" }),
     ),
 };

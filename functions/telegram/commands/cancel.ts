@@ -1,13 +1,13 @@
-import type { Command } from "../handler.ts";
-import { move } from "./move.ts";
-import { withTask } from "./one.ts";
+import { changeStatus } from "./change-status.ts";
+import type { TelegramCommand } from "./command.ts";
+import { withTask } from "./resolve-argument.ts";
 
 /** Cancels a task. */
-export const cancel: Command = {
+export const cancelCommand: TelegramCommand = {
   name: "cancel",
-  also: ["annuler"],
-  run: (heard, args) =>
-    withTask(heard, "cancel", args, (task, reason) =>
-      move(heard, task, { status: "cancelled", reason, what: "cancelled", emoji: "✖️" }),
+  aliases: ["annuler"],
+  run: (context, args) =>
+    withTask(context, "cancel", args, (task, reason) =>
+      changeStatus(context, task, { status: "cancelled", reason, what: "cancelled", emoji: "✖️" }),
     ),
 };

@@ -1,13 +1,13 @@
-import { digestText } from "../digest/text.ts";
-import type { Command } from "../handler.ts";
-import { paged } from "../pages.ts";
+import { renderDigest } from "../digest/render-digest.ts";
+import type { TelegramCommand } from "./command.ts";
+import { paginateReply } from "./paginate.ts";
 
 /** The daily digest as it is now (NOTIF-08). */
-export const digest: Command = {
+export const digestCommand: TelegramCommand = {
   name: "digest",
-  also: ["resume"],
-  async run(heard) {
-    const now = await heard.deps.store.now();
-    return paged(heard, await digestText(heard.deps, heard.look.texts.locale, now));
+  aliases: ["resume"],
+  async run(context) {
+    const now = await context.deps.store.now();
+    return paginateReply(context, await renderDigest(context.deps, context.presentation.texts.locale, now));
   },
 };

@@ -1,19 +1,19 @@
-import { code, join, plain } from "../../../shared/telegram/text.ts";
-import type { Command } from "../handler.ts";
-import { COMMAND_NAMES } from "../locales/answers/texts.ts";
-import { headOf } from "./lines.ts";
+import { joinRichText, toCode, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { COMMAND_NAMES } from "../locales/answer-texts.ts";
+import type { TelegramCommand } from "./command.ts";
+import { renderHeading } from "./render-tasks.ts";
 
 /** All commands, each with how it is written and what comes of it. */
-export const help: Command = {
+export const helpCommand: TelegramCommand = {
   name: "help",
-  also: ["aide", "?"],
-  async run({ look }) {
-    const { texts } = look;
+  aliases: ["aide", "?"],
+  async run({ presentation }) {
+    const { texts } = presentation;
     const { answers } = texts;
     const lines = COMMAND_NAMES.map((name) => {
       const { usage, what } = answers.commands[name];
-      return join([code(`/plane ${name}${usage === undefined ? "" : ` ${usage}`}`), `${texts.colon}${what}`]);
+      return joinRichText([toCode(`/plane ${name}${usage === undefined ? "" : ` ${usage}`}`), `${texts.colon}${what}`]);
     });
-    return { say: { rich: join([headOf("🧭", answers.help), ...lines, plain("")], "\n") } };
+    return { reply: { rich: joinRichText([renderHeading("🧭", answers.help), ...lines, toPlainText("")], "\n") } };
   },
 };

@@ -1,86 +1,94 @@
-import type { KeptProject } from "../../../shared/observe/kept.ts";
+import type { KeptProject } from "../../../shared/observe/stored-records.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms } from "../../../shared/store/port.ts";
-import { data } from "../../../shared/telegram/data.ts";
-import { join, type RichText } from "../../../shared/telegram/text.ts";
-import { projectName } from "../details.ts";
-import type { Command, Heard, Outcome } from "../handler.ts";
-import type { CommandName } from "../locales/answers/texts.ts";
-import { filled, moment } from "../locales/say.ts";
-import { mutePut } from "../mutes.ts";
-import { firstAndRest } from "../words.ts";
-import { nameOf } from "./lines.ts";
-import { KEY, projectMatch, taskMatch, unclear, usage } from "./one.ts";
+import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { createMutePut } from "../delivery/mutes.ts";
+import type { CommandName } from "../locales/answer-texts.ts";
+import { fillTemplate, localizeMoment } from "../locales/localize.ts";
+import { renderProjectName } from "../presentation/notification-details.ts";
+import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
+import { splitFirstArgument } from "./parse-command.ts";
+import { renderTaskLink } from "./render-tasks.ts";
+import { matchProject, matchTask, replyAmbiguous, replyUsage, TASK_KEY_PATTERN } from "./resolve-argument.ts";
 
 /** No more notices of a project or task, for a time or until it is taken back. */
-export const mute: Command = {
+export const muteCommand: TelegramCommand = {
   name: "mute",
-  also: ["muet", "silence"],
-  run: (heard, args) =>
-    withSubject(heard, "mute", args, async ({ id, what }, rest) => {
-      const { deps, look, from } = heard;
-      const { answers, locale } = look.texts;
-      const ms = rest === "" ? undefined : lengthOf(rest);
+  aliases: ["muet", "silence"],
+  run: (context, args) =>
+    withMuteSubject(context, "mute", args, async ({ id, label }, rest) => {
+      const { deps, presentation, from } = context;
+      const { answers, locale } = presentation.texts;
+      const ms = rest === "" ? undefined : parseMuteDuration(rest);
       if (rest !== "" && ms === undefined)
-        return { say: { rich: filled(`⚠️ ${answers.not.noTime}`, { time: data(rest, 40) }) } };
-      const at = await deps.store.now();
-      const until = ms === undefined ? undefined : at + ms;
-      const said =
+        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.noTime}`, { time: toSafeText(rest, 40) }) } };
+      const now = await deps.store.now();
+      const until = ms === undefined ? undefined : now + ms;
+      const confirmation =
         until === undefined
-          ? filled(`🔕 ${answers.done.muted}`, { what })
-          : filled(`🔕 ${answers.done.mutedUntil}`, { what, at: moment(locale, deps.settings.timezone, until, at) });
-      const put = [mutePut(id, { by: from.name, at, ...(until !== undefined && { until }) })];
-      return { say: { rich: join([said, answers.stillTold], "\n") }, put };
+          ? fillTemplate(`🔕 ${answers.confirmations.muted}`, { what: label })
+          : fillTemplate(`🔕 ${answers.confirmations.mutedUntil}`, {
+              what: label,
+              at: localizeMoment(locale, deps.settings.timezone, until, now),
+            });
+      const put = [createMutePut(id, { by: from.name, at: now, ...omitUndefined({ until }) })];
+      return { reply: { rich: joinRichText([confirmation, answers.neverMuted], "\n") }, put };
     }),
 };
 
-interface Subject {
+interface MuteSubject {
   id: string;
-  what: RichText;
+  label: RichText;
 }
 
 /** Does something with the project or task that the arguments begin with. */
-export async function withSubject(
-  heard: Heard,
+export async function withMuteSubject(
+  context: CommandContext,
   command: CommandName,
   args: string,
-  act: (subject: Subject, rest: string) => Promise<Outcome>,
-): Promise<Outcome> {
-  const { first, rest: after, quoted } = firstAndRest(args);
-  if (first === "") return usage(heard, command);
-  const [alone] = quoted || after === "" ? [undefined] : await projectMatch(heard, first);
-  const isFirst = quoted || KEY.test(first) || (alone?.kind === "one" && alone.exact);
-  const [, before = "", time = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
-  const isTimed = !isFirst && lengthOf(time) !== undefined;
-  const [name, rest] = isFirst ? [first, after] : isTimed ? [before, time] : [args, ""];
-  const [project, all] = await projectMatch(heard, name);
-  if (project.kind === "one") return act({ id: project.one.id, what: projectName(project.one) }, rest);
-  const task = await taskMatch(heard, name);
-  if (task.kind === "one") return act({ id: task.one.id, what: nameOf(heard, task.one) }, rest);
+  run: (subject: MuteSubject, rest: string) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
+  if (first === "") return replyUsage(context, command);
+  const [firstMatch] = quoted || restAfterFirst === "" ? [undefined] : await matchProject(context, first);
+  const isFirst = quoted || TASK_KEY_PATTERN.test(first) || (firstMatch?.kind === "one" && firstMatch.exact);
+  const [, beforeDuration = "", duration = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
+  const isTimed = !isFirst && parseMuteDuration(duration) !== undefined;
+  const [name, rest] = isFirst ? [first, restAfterFirst] : isTimed ? [beforeDuration, duration] : [args, ""];
+  const [project, projects] = await matchProject(context, name);
+  if (project.kind === "one") return run({ id: project.one.id, label: renderProjectName(project.one) }, rest);
+  const task = await matchTask(context, name);
+  if (task.kind === "one") return run({ id: task.one.id, label: renderTaskLink(context, task.one) }, rest);
   const withRest = (target: string) => (rest === "" ? target : `${target} ${rest}`);
   if (task.kind === "several" || (project.kind === "none" && task.nearest && !project.nearest))
-    return unclear(heard, "task", name, task, ({ key, item }) => ({
-      ...{ label: `${key} ${item.snapshot.name}`, command, args: withRest(key) },
+    return replyAmbiguous(context, "task", name, task, ({ key, item }) => ({
+      label: `${key} ${item.snapshot.name}`,
+      command,
+      args: withRest(key),
     }));
-  const optionOf = ({ identifier, name: called }: KeptProject) => ({
-    ...{ label: `${identifier} ${called}`, command, args: withRest(identifier) },
+  const toOption = ({ identifier, name: called }: KeptProject) => ({
+    label: `${identifier} ${called}`,
+    command,
+    args: withRest(identifier),
   });
-  const names = all.map(({ identifier, name: called }) => `${called} (${identifier})`);
-  return unclear(heard, "project", name, project, optionOf, names);
+  const names = projects.map(({ identifier, name: called }) => `${called} (${identifier})`);
+  return replyAmbiguous(context, "project", name, project, toOption, names);
 }
 
-const UNITS: readonly [RegExp, Ms][] = [
+const DURATION_UNITS: readonly [RegExp, Ms][] = [
   [/^(?:m|min|minutes?)$/i, 60_000],
   [/^(?:h|hours?|heures?)$/i, 3_600_000],
   [/^(?:d|days?|j|jours?)$/i, 86_400_000],
   [/^(?:w|weeks?|semaines?)$/i, 7 * 86_400_000],
 ];
 /** A year: longer is forever. */
-const LONGEST: Ms = 366 * 86_400_000;
+const MUTE_LIMIT: Ms = 366 * 86_400_000;
 
 /** `30m`, `2h`, `3 d`, `3j`; undefined for what is no length of time. */
-export function lengthOf(text: string): Ms | undefined {
+export function parseMuteDuration(text: string): Ms | undefined {
   const [, n, unit = ""] = /^(\d{1,5})\s*(\p{L}+)$/u.exec(text.trim()) ?? [];
-  const length = UNITS.find(([pattern]) => pattern.test(unit))?.[1];
+  const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];
   if (n === undefined || length === undefined || Number(n) === 0) return undefined;
-  return Math.min(Number(n) * length, LONGEST);
+  return Math.min(Number(n) * length, MUTE_LIMIT);
 }

@@ -1,64 +1,69 @@
-import type { KeptCycle, KeptProject } from "../../../shared/observe/kept.ts";
-import { sets } from "../../../shared/observe/keys.ts";
-import { all } from "../../../shared/store/walk.ts";
+import { observedSets } from "../../../shared/observe/store-keys.ts";
+import type { KeptCycle, KeptProject } from "../../../shared/observe/stored-records.ts";
+import { readAllRows } from "../../../shared/store/scan-set.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
-import { data } from "../../../shared/telegram/data.ts";
-import { join, plain, type RichText } from "../../../shared/telegram/text.ts";
-import type { Task } from "../../../shared/work/find.ts";
-import { isInReview } from "../../../shared/work/there.ts";
-import type { Command, Heard, Outcome } from "../handler.ts";
-import { counted, filled, number } from "../locales/say.ts";
-import { paged } from "../pages.ts";
-import { unquoted } from "../words.ts";
-import { ageOf, openTasks, progressOf } from "./known.ts";
-import { barOf, headOf, section, taskLines } from "./lines.ts";
-import { projectMatch, unclear, usage } from "./one.ts";
+import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Task } from "../../../shared/work/tasks/find-task.ts";
+import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
+import { fillTemplate, localizeCount, localizeNumber } from "../locales/localize.ts";
+import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
+import { paginateReply } from "./paginate.ts";
+import { stripQuotes } from "./parse-command.ts";
+import { countTasks, readOpenTasks, renderDataAge } from "./read-tasks.ts";
+import { renderHeading, renderProjectProgress, renderSection, renderTaskLines } from "./render-tasks.ts";
+import { matchProject, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 /** One project: how far it is, and its open tasks by what they wait for (NOTIF-06). */
-export const project: Command = {
+export const projectCommand: TelegramCommand = {
   name: "project",
-  also: ["projet", "projects", "projets"],
-  async run(heard, args) {
-    if (args === "") return usage(heard, "project");
-    const [match, all] = await projectMatch(heard, unquoted(args));
-    if (match.kind === "one") return shown(heard, match.one);
-    const optionOf = ({ identifier, name }: KeptProject) => ({
-      ...{ label: `${identifier} ${name}`, command: "project" as const, args: identifier },
+  aliases: ["projet", "projects", "projets"],
+  async run(context, args) {
+    if (args === "") return replyUsage(context, "project");
+    const [match, projects] = await matchProject(context, stripQuotes(args));
+    if (match.kind === "one") return replyProject(context, match.one);
+    const toOption = ({ identifier, name }: KeptProject) => ({
+      label: `${identifier} ${name}`,
+      command: "project" as const,
+      args: identifier,
     });
-    const names = all.map(({ identifier, name }) => `${name} (${identifier})`);
-    return unclear(heard, "project", unquoted(args), match, optionOf, names);
+    const names = projects.map(({ identifier, name }) => `${name} (${identifier})`);
+    return replyAmbiguous(context, "project", stripQuotes(args), match, toOption, names);
   },
 };
 
-async function shown(heard: Heard, one: KeptProject): Promise<Outcome> {
-  const { texts } = heard.look;
+async function replyProject(context: CommandContext, project: KeptProject): Promise<CommandResult> {
+  const { texts } = context.presentation;
   const { answers } = texts;
-  const open = await openTasks(heard, [one]);
-  const of = async (is: (task: Task) => boolean) => taskLines(heard, open.filter(is));
+  const open = await readOpenTasks(context, [project]);
+  const renderMatching = async (matches: (task: Task) => boolean) => renderTaskLines(context, open.filter(matches));
   const isReview = ({ item }: Task) => isInReview(item);
-  const isStuck = (task: Task) => isBlocked(task.item) && !isReview(task);
-  const isNow = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isStuck(task);
-  const isNext = (task: Task) => !isReview(task) && !isStuck(task) && !isNow(task);
-  const kept = await all<KeptCycle>(heard.deps, sets.cycles(one.id));
+  const isWaiting = (task: Task) => isBlocked(task.item) && !isReview(task);
+  const isInProgress = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isWaiting(task);
+  const isNext = (task: Task) => !isReview(task) && !isWaiting(task) && !isInProgress(task);
+  const kept = await readAllRows<KeptCycle>(context.deps, observedSets.cycles(project.id));
   const cycles = kept.map(({ value }) => value).filter(({ phase }) => phase === "current");
-  return paged(heard, [
-    join([headOf("📁", ""), barOf(heard, one, await progressOf(heard, one))]),
-    plain(open.length === 0 ? answers.nothing.open : counted(texts, answers.open, open.length)),
-    ...section(
+  return paginateReply(context, [
+    joinRichText([
+      renderHeading("📁", ""),
+      renderProjectProgress(context, project, await countTasks(context, project)),
+    ]),
+    toPlainText(open.length === 0 ? answers.emptyLists.open : localizeCount(texts, answers.open, open.length)),
+    ...renderSection(
       "🏃",
-      answers.heads.cycles,
-      cycles.map((cycle) => cycleLine(heard, cycle)),
+      answers.headings.cycles,
+      cycles.map((cycle) => renderCycleLine(context, cycle)),
     ),
-    ...section("🔵", answers.heads.atWork, await of(isNow)),
-    ...section("🙋", answers.heads.waiting, await of(isReview)),
-    ...section("⛔", answers.heads.blocked, await of(isStuck)),
-    ...section("⬜", answers.heads.todo, await of(isNext)),
-    plain(""),
-    await ageOf(heard),
+    ...renderSection("🔵", answers.headings.atWork, await renderMatching(isInProgress)),
+    ...renderSection("🙋", answers.headings.waiting, await renderMatching(isReview)),
+    ...renderSection("⛔", answers.headings.blocked, await renderMatching(isWaiting)),
+    ...renderSection("⬜", answers.headings.todo, await renderMatching(isNext)),
+    toPlainText(""),
+    await renderDataAge(context),
   ]);
 }
 
-function cycleLine({ look: { texts } }: Heard, { name, done, total }: KeptCycle): RichText {
-  const counts = { done: number(texts.locale, done), total: number(texts.locale, total) };
-  return join([data(name), texts.colon, filled(texts.progress, counts)]);
+function renderCycleLine({ presentation: { texts } }: CommandContext, { name, done, total }: KeptCycle): RichText {
+  const counts = { done: localizeNumber(texts.locale, done), total: localizeNumber(texts.locale, total) };
+  return joinRichText([toSafeText(name), texts.colon, fillTemplate(texts.progress, counts)]);
 }

@@ -1,20 +1,20 @@
-import { isBeingJudged, sendBack } from "../../../shared/work/review.ts";
-import { isInReview } from "../../../shared/work/there.ts";
-import { actingFor, type Command } from "../handler.ts";
-import { isDone, notDone } from "./move.ts";
-import { withTask } from "./one.ts";
+import { isVerdictPending, sendBackReview } from "../../../shared/work/lifecycle/review-task.ts";
+import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
+import { replyConfirmation, replyRefusal } from "./change-status.ts";
+import { createCommandCallContext, type TelegramCommand } from "./command.ts";
+import { withTask } from "./resolve-argument.ts";
 
 /** A task in review goes back to its agent. */
-export const reject: Command = {
+export const rejectCommand: TelegramCommand = {
   name: "reject",
-  also: ["rejeter", "renvoyer"],
-  run: (heard, args) =>
-    withTask(heard, "reject", args, async (task, reason) => {
-      const acting = actingFor(heard);
-      if (!isInReview(task.item) && !(await isBeingJudged(acting, task.id, "sent_back"))) {
-        const isOver = heard.again && task.item.snapshot.word === "todo";
-        return isOver ? isDone(heard, task, "sentBack", "↩️") : notDone(heard, task, "notInReview");
+  aliases: ["rejeter", "renvoyer"],
+  run: (context, args) =>
+    withTask(context, "reject", args, async (task, reason) => {
+      const callContext = createCommandCallContext(context);
+      if (!isInReview(task.item) && !(await isVerdictPending(callContext, task.id, "sent_back"))) {
+        const isOver = context.isRetry && task.item.snapshot.word === "todo";
+        return isOver ? replyConfirmation(context, task, "sentBack", "↩️") : replyRefusal(context, task, "notInReview");
       }
-      return isDone(heard, await sendBack(acting, task, reason), "sentBack", "↩️");
+      return replyConfirmation(context, await sendBackReview(callContext, task, reason), "sentBack", "↩️");
     }),
 };

@@ -1,15 +1,15 @@
-import type { Command } from "../handler.ts";
-import { move, notDone } from "./move.ts";
-import { withTask } from "./one.ts";
+import { changeStatus, replyRefusal } from "./change-status.ts";
+import type { TelegramCommand } from "./command.ts";
+import { withTask } from "./resolve-argument.ts";
 
 /** Lets a task go on that is marked as blocked; what it waits for is still waited for. */
-export const unblock: Command = {
+export const unblockCommand: TelegramCommand = {
   name: "unblock",
-  also: ["debloquer"],
-  run: (heard, args) =>
-    withTask(heard, "unblock", args, async (task, reason) =>
-      task.item.snapshot.word === "blocked" || heard.again
-        ? move(heard, task, { status: "todo", reason, what: "unblocked", emoji: "🟢" })
-        : notDone(heard, task, "notBlocked"),
+  aliases: ["debloquer"],
+  run: (context, args) =>
+    withTask(context, "unblock", args, async (task, reason) =>
+      task.item.snapshot.word === "blocked" || context.isRetry
+        ? changeStatus(context, task, { status: "todo", reason, what: "unblocked", emoji: "🟢" })
+        : replyRefusal(context, task, "notBlocked"),
     ),
 };

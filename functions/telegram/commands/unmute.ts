@@ -1,17 +1,20 @@
-import type { Command } from "../handler.ts";
-import { filled } from "../locales/say.ts";
-import { muteKey, mutePut } from "../mutes.ts";
-import { withSubject } from "./mute.ts";
+import { createMutePut, muteKey } from "../delivery/mutes.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import type { TelegramCommand } from "./command.ts";
+import { withMuteSubject } from "./mute.ts";
 
 /** Notices of a project or task again. */
-export const unmute: Command = {
+export const unmuteCommand: TelegramCommand = {
   name: "unmute",
-  also: ["annoncer"],
-  run: (heard, args) =>
-    withSubject(heard, "unmute", args, async ({ id, what }) => {
-      const { done, not } = heard.look.texts.answers;
-      const [kept] = await heard.deps.store.read([muteKey(id)]);
-      if (!kept) return { say: { rich: filled(`ℹ️ ${not.notMuted}`, { what }) } };
-      return { say: { rich: filled(`🔔 ${done.unmuted}`, { what }) }, put: [mutePut(id, undefined)] };
+  aliases: ["annoncer"],
+  run: (context, args) =>
+    withMuteSubject(context, "unmute", args, async ({ id, label }) => {
+      const { confirmations, refusals } = context.presentation.texts.answers;
+      const [kept] = await context.deps.store.read([muteKey(id)]);
+      if (!kept) return { reply: { rich: fillTemplate(`ℹ️ ${refusals.notMuted}`, { what: label }) } };
+      return {
+        reply: { rich: fillTemplate(`🔔 ${confirmations.unmuted}`, { what: label }) },
+        put: [createMutePut(id, undefined)],
+      };
     }),
 };

@@ -1,22 +1,22 @@
 import type { Ms } from "../../../shared/store/port.ts";
 
 /** The calendar day, `2026-11-21`, that it is at this moment in a time zone. */
-export function dateIn(timeZone: string, at: Ms): string {
-  const { year, month, day } = partsIn(timeZone, at, { year: "numeric", month: "2-digit", day: "2-digit" });
+export function toZonedDate(timeZone: string, at: Ms): string {
+  const { year, month, day } = getZonedParts(timeZone, at, { year: "numeric", month: "2-digit", day: "2-digit" });
   return `${year}-${month}-${day}`;
 }
 
 /** The hour, 0 to 23, that the clocks of a time zone show at this moment. */
-export function hourIn(timeZone: string, at: Ms): number {
-  return Number(partsIn(timeZone, at, { hour: "2-digit", hourCycle: "h23" })["hour"]);
+export function getZonedHour(timeZone: string, at: Ms): number {
+  return Number(getZonedParts(timeZone, at, { hour: "2-digit", hourCycle: "h23" })["hour"]);
 }
 
 /** The day before a calendar day; days are counted, not hours, so the change to summer time is no matter. */
-export function dayBefore(date: string): string {
+export function getPreviousDate(date: string): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
 }
 
-function partsIn(timeZone: string, at: Ms, parts: Intl.DateTimeFormatOptions): Record<string, string> {
+function getZonedParts(timeZone: string, at: Ms, parts: Intl.DateTimeFormatOptions): Record<string, string> {
   const found = new Intl.DateTimeFormat("en", { timeZone, ...parts }).formatToParts(at);
   return Object.fromEntries(found.map(({ type, value }) => [type, value]));
 }

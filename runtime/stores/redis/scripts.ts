@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Command, type Redis } from "ioredis";
 import type { Ms } from "../../../shared/store/port.ts";
-import type { Answer, Call } from "./queue.ts";
+import type { RedisCall, RedisReply } from "./call-queue.ts";
 
-const NAMES = [
+const SCRIPT_NAMES = [
   "now",
   "read",
   "scan",
@@ -21,12 +21,12 @@ const NAMES = [
   "stats",
 ] as const;
 
-export type ScriptName = (typeof NAMES)[number];
+export type ScriptName = (typeof SCRIPT_NAMES)[number];
 
-const textOf = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
+const readScript = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 
 /** What a script is given, after the prefix and the time. */
-export type Arguments = (string | number)[];
+export type ScriptArguments = (string | number)[];
 
 interface ScriptOptions {
   /** With its colon. */
@@ -40,17 +40,17 @@ interface ScriptOptions {
  * server no longer knows them (after `SCRIPT FLUSH` or a restart): a script that is not known has done nothing, so
  * running it again is safe.
  */
-export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
-  const common = textOf("common");
+export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
+  const common = readScript("common");
   const scripts = new Map(
-    NAMES.map((name) => {
-      const text = `${common}\n${textOf(name)}`;
+    SCRIPT_NAMES.map((name) => {
+      const text = `${common}\n${readScript(name)}`;
       return [name, { text, sha: createHash("sha1").update(text).digest("hex") }];
     }),
   );
   await Promise.all([...scripts.values()].map(({ text }) => redis.script("LOAD", text)));
 
-  async function send(calls: readonly Call[], isKnown: boolean): Promise<Answer[]> {
+  async function send(calls: readonly RedisCall[], isKnown: boolean): Promise<RedisReply[]> {
     const now = clock?.() ?? "";
     const { stream } = redis;
     // One write for all. A pipeline does that too, but each is an object with every command Redis has, made anew.
@@ -58,7 +58,7 @@ export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOption
     const answers = calls.map(({ name, args }) => {
       const { sha = "", text = "" } = scripts.get(name) ?? {};
       const [verb, script] = isKnown ? ["evalsha", sha] : ["eval", text];
-      return ask(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
+      return sendOne(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
     });
     stream.uncork();
     return Promise.all(answers);
@@ -69,7 +69,7 @@ export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOption
    * makes a closure that is assigned to a property in the old generation: so the command, webhook's body and all, would
    * stay until the whole heap is collected.
    */
-  function ask(command: Command): Promise<Answer> {
+  function sendOne(command: Command): Promise<RedisReply> {
     redis.sendCommand(command);
     return command.promise.then(
       (value: unknown) => {
@@ -83,18 +83,18 @@ export async function redisScripts(redis: Redis, { prefix, clock }: ScriptOption
     );
   }
 
-  return async (calls: readonly Call[]): Promise<Answer[]> => {
+  return async (calls: readonly RedisCall[]): Promise<RedisReply[]> => {
     const answers = await send(calls, true);
-    const unknown = answers.flatMap((answer, i) => (isUnknown(answer) ? [i] : []));
-    if (unknown.length === 0) return answers;
-    const again = await send(
-      calls.filter((_, i) => unknown.includes(i)),
+    const unknownIndexes = answers.flatMap((answer, i) => (isUnknown(answer) ? [i] : []));
+    if (unknownIndexes.length === 0) return answers;
+    const repeated = await send(
+      calls.filter((_, i) => unknownIndexes.includes(i)),
       false,
     );
-    return answers.map((answer, i) => again[unknown.indexOf(i)] ?? answer);
+    return answers.map((answer, i) => repeated[unknownIndexes.indexOf(i)] ?? answer);
   };
 }
 
-function isUnknown(answer: Answer): boolean {
+function isUnknown(answer: RedisReply): boolean {
   return "error" in answer && answer.error instanceof Error && answer.error.message.startsWith("NOSCRIPT");
 }

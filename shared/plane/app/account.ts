@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { id, nothing } from "../schema.ts";
-import { time } from "../time.ts";
+import { noContentSchema, planeIdSchema } from "../schema.ts";
+import { planeTimeSchema } from "../time.ts";
 
-const account = z.object({
-  id,
+const accountSchema = z.object({
+  id: planeIdSchema,
   email: z.string(),
   first_name: z.string(),
   last_name: z.string(),
@@ -13,42 +13,42 @@ const account = z.object({
   is_bot: z.boolean(),
 });
 
-const profile = z.object({ user: id, language: z.string(), is_onboarded: z.boolean() });
+const profileSchema = z.object({ user: planeIdSchema, language: z.string(), is_onboarded: z.boolean() });
 
-const token = z.object({
-  id,
+const apiTokenSchema = z.object({
+  id: planeIdSchema,
   label: z.string(),
   is_active: z.boolean(),
   /** For example `60/min`. */
   allowed_rate_limit: z.string(),
-  expired_at: time.nullable(),
-  created_at: time,
+  expired_at: planeTimeSchema.nullable(),
+  created_at: planeTimeSchema,
 });
 
 /** Whoever is signed in. */
-export const accounts = {
-  me: { operation: "account_me", method: "GET", path: "/api/users/me/", answer: account },
-  update: { operation: "account_update", method: "PATCH", path: "/api/users/me/", answer: account },
-  profile: { operation: "account_profile", method: "GET", path: "/api/users/me/profile/", answer: profile },
+export const accountsApi = {
+  me: { operation: "account_me", method: "GET", path: "/api/users/me/", answer: accountSchema },
+  update: { operation: "account_update", method: "PATCH", path: "/api/users/me/", answer: accountSchema },
+  profile: { operation: "account_profile", method: "GET", path: "/api/users/me/profile/", answer: profileSchema },
   updateProfile: {
     operation: "account_profile_update",
     method: "PATCH",
     path: "/api/users/me/profile/",
-    answer: profile,
+    answer: profileSchema,
   },
 } satisfies Record<string, Endpoint<unknown>>;
 
-const ofTokens = "/api/users/api-tokens/";
+const tokensPath = "/api/users/api-tokens/";
 
-export const apiTokens = {
-  list: { operation: "api_tokens_list", method: "GET", path: ofTokens, answer: z.array(token) },
-  get: { operation: "api_tokens_get", method: "GET", path: `${ofTokens}:token/`, answer: token },
+export const apiTokensApi = {
+  list: { operation: "api_tokens_list", method: "GET", path: tokensPath, answer: z.array(apiTokenSchema) },
+  get: { operation: "api_tokens_get", method: "GET", path: `${tokensPath}:token/`, answer: apiTokenSchema },
   /** The only answer that holds the token itself. */
   create: {
     operation: "api_tokens_create",
     method: "POST",
-    path: ofTokens,
-    answer: token.extend({ token: z.string().min(1) }),
+    path: tokensPath,
+    answer: apiTokenSchema.extend({ token: z.string().min(1) }),
   },
-  remove: { operation: "api_tokens_remove", method: "DELETE", path: `${ofTokens}:token/`, answer: nothing },
+  remove: { operation: "api_tokens_remove", method: "DELETE", path: `${tokensPath}:token/`, answer: noContentSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -1,12 +1,12 @@
 import type { Endpoint } from "../client.ts";
-import { nothing } from "../schema.ts";
+import { noContentSchema } from "../schema.ts";
 
 /** A work item as the browser edits it: `state_id`, `assignee_ids`, `label_ids`. On v1.2.x only such an edit sends a webhook. */
-export const issues = {
+export const issuesApi = {
   update: {
     operation: "issues_update",
     method: "PATCH",
     path: "/api/workspaces/:workspace/projects/:project/issues/:item/",
-    answer: nothing,
+    answer: noContentSchema,
   },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -1,22 +1,22 @@
-import { answerOf } from "../answer.ts";
-import type { Answer, CallOptions, Endpoint } from "../client.ts";
-import { createRequest, type RequestOptions } from "../request.ts";
-import { baseUrl, fillRoute } from "../route.ts";
-import { createCookies } from "./cookies.ts";
+import type { Endpoint, PlaneAnswer, PlaneCallOptions } from "../client.ts";
+import { parseReply } from "../parse-reply.ts";
+import { createRequestSender, type PlaneRequestOptions } from "../request.ts";
+import { fillRoute, normalizeBaseUrl } from "../route.ts";
+import { createCookieJar } from "./cookie-jar.ts";
 
-interface SessionCallOptions extends Omit<CallOptions, "priority"> {
+interface SessionCallOptions extends Omit<PlaneCallOptions, "priority"> {
   /** Sent as an HTML form would be, instead of `json`. */
   form?: Record<string, string>;
 }
 
-export interface PlaneSessionOptions extends RequestOptions {
+export interface PlaneSessionOptions extends PlaneRequestOptions {
   /** Plane's address; it may have a path and a slash at its end. */
   url: string;
 }
 
 /** One browser's worth of Plane: the API its own pages use, with the cookies of whoever signed in. */
 export interface PlaneSession {
-  call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<Answer<A>>;
+  call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<PlaneAnswer<A>>;
 }
 
 /**
@@ -25,9 +25,9 @@ export interface PlaneSession {
  * who provisions looks at what is there and begins again.
  */
 export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
-  const base = baseUrl(options.url);
-  const request = createRequest(options);
-  const cookies = createCookies(options.clock);
+  const base = normalizeBaseUrl(options.url);
+  const request = createRequestSender(options);
+  const cookies = createCookieJar(options.clock);
 
   return {
     async call(endpoint, { params, query, json, form } = {}) {
@@ -42,7 +42,7 @@ export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
         body: form ? new URLSearchParams(form) : json,
       });
       cookies.take(reply.headers);
-      return answerOf(endpoint, reply);
+      return parseReply(endpoint, reply);
     },
   };
 }

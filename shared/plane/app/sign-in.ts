@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { redirect } from "../schema.ts";
+import { redirectSchema } from "../schema.ts";
 
 /** A form is always answered by a redirect; its query tells why it was refused, for example `USER_ALREADY_EXIST`. */
-export const formOutcome = redirect.transform(({ location }) => {
+export const formOutcomeSchema = redirectSchema.transform(({ location }) => {
   const query = URL.canParse(location, "http://plane.invalid")
     ? new URL(location, "http://plane.invalid").searchParams
     : undefined;
@@ -12,16 +12,16 @@ export const formOutcome = redirect.transform(({ location }) => {
 });
 
 /** Forms: `{ email, password, csrfmiddlewaretoken }`, the last from `csrf`, within one session. */
-export const auth = {
+export const authApi = {
   csrf: {
     operation: "auth_csrf",
     method: "GET",
     path: "/auth/get-csrf-token/",
     answer: z.object({ csrf_token: z.string().min(1) }),
   },
-  signIn: { operation: "auth_sign_in", method: "POST", path: "/auth/sign-in/", answer: formOutcome },
+  signIn: { operation: "auth_sign_in", method: "POST", path: "/auth/sign-in/", answer: formOutcomeSchema },
   /** Refused with `SIGNUP_DISABLED` when sign-up is off and the e-mail is not invited. */
-  signUp: { operation: "auth_sign_up", method: "POST", path: "/auth/sign-up/", answer: formOutcome },
+  signUp: { operation: "auth_sign_up", method: "POST", path: "/auth/sign-up/", answer: formOutcomeSchema },
   emailCheck: {
     operation: "auth_email_check",
     method: "POST",

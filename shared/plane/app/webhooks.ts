@@ -1,11 +1,11 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { id, nothing } from "../schema.ts";
-import { time } from "../time.ts";
+import { noContentSchema, planeIdSchema } from "../schema.ts";
+import { planeTimeSchema } from "../time.ts";
 
-const webhook = z.object({
-  id,
-  workspace: id,
+const webhookSchema = z.object({
+  id: planeIdSchema,
+  workspace: planeIdSchema,
   url: z.string(),
   /** Plane switches a webhook off when all its attempts failed. */
   is_active: z.boolean(),
@@ -17,33 +17,38 @@ const webhook = z.object({
   issue_comment: z.boolean(),
 });
 
-const delivery = z.object({
-  id,
-  webhook: id,
+const webhookDeliverySchema = z.object({
+  id: planeIdSchema,
+  webhook: planeIdSchema,
   event_type: z.string(),
   request_method: z.string(),
   /** The receiver's, as text. */
   response_status: z.string().nullable(),
   retry_count: z.int(),
-  created_at: time,
+  created_at: planeTimeSchema,
 });
 
-const all = "/api/workspaces/:workspace/webhooks/";
-const one = `${all}:webhook/`;
+const webhooksPath = "/api/workspaces/:workspace/webhooks/";
+const webhookPath = `${webhooksPath}:webhook/`;
 
-export const webhooks = {
-  list: { operation: "webhooks_list", method: "GET", path: all, answer: z.array(webhook) },
-  get: { operation: "webhooks_get", method: "GET", path: one, answer: webhook },
+export const webhooksApi = {
+  list: { operation: "webhooks_list", method: "GET", path: webhooksPath, answer: z.array(webhookSchema) },
+  get: { operation: "webhooks_get", method: "GET", path: webhookPath, answer: webhookSchema },
   /** An address that is taken answers 409, without an id; a private one 400. */
-  create: { operation: "webhooks_create", method: "POST", path: all, answer: webhook },
-  update: { operation: "webhooks_update", method: "PATCH", path: one, answer: webhook },
+  create: { operation: "webhooks_create", method: "POST", path: webhooksPath, answer: webhookSchema },
+  update: { operation: "webhooks_update", method: "PATCH", path: webhookPath, answer: webhookSchema },
   /** The old secret is void at once. */
-  regenerate: { operation: "webhooks_regenerate", method: "POST", path: `${one}regenerate/`, answer: webhook },
-  remove: { operation: "webhooks_remove", method: "DELETE", path: one, answer: nothing },
+  regenerate: {
+    operation: "webhooks_regenerate",
+    method: "POST",
+    path: `${webhookPath}regenerate/`,
+    answer: webhookSchema,
+  },
+  remove: { operation: "webhooks_remove", method: "DELETE", path: webhookPath, answer: noContentSchema },
   log: {
     operation: "webhooks_log",
     method: "GET",
     path: "/api/workspaces/:workspace/webhook-logs/:webhook/",
-    answer: z.array(delivery),
+    answer: z.array(webhookDeliverySchema),
   },
 } satisfies Record<string, Endpoint<unknown>>;

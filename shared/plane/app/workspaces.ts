@@ -1,35 +1,41 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { id, nothing } from "../schema.ts";
-import { role } from "../users-members.ts";
+import { noContentSchema, planeIdSchema } from "../schema.ts";
+import { planeRoleSchema } from "../users-members.ts";
 
-const workspace = z.object({ id, name: z.string(), slug: z.string(), timezone: z.string(), owner: id });
+const workspaceSchema = z.object({
+  id: planeIdSchema,
+  name: z.string(),
+  slug: z.string(),
+  timezone: z.string(),
+  owner: planeIdSchema,
+});
 
-const member = z.object({
-  id,
-  role,
+const workspaceMemberSchema = z.object({
+  id: planeIdSchema,
+  role: planeRoleSchema,
   is_active: z.boolean(),
   /** The e-mail is in the list only. */
-  member: z.object({ id, display_name: z.string(), is_bot: z.boolean(), email: z.string().optional() }),
+  member: z.object({ id: planeIdSchema, display_name: z.string(), is_bot: z.boolean(), email: z.string().optional() }),
 });
 
-const invitation = z.object({
-  id,
+const workspaceInvitationSchema = z.object({
+  id: planeIdSchema,
   email: z.string(),
   accepted: z.boolean(),
-  role,
-  workspace: z.object({ id, slug: z.string() }),
+  role: planeRoleSchema,
+  workspace: z.object({ id: planeIdSchema, slug: z.string() }),
 });
 
-const one = "/api/workspaces/:workspace/";
+const workspacePath = "/api/workspaces/:workspace/";
 
-export const workspaces = {
+export const workspacesApi = {
   /** Those the account is a member of, with its role there. */
   mine: {
     operation: "workspaces_mine",
     method: "GET",
     path: "/api/users/me/workspaces/",
-    answer: z.array(workspace.extend({ role })),
+    answer: z.array(workspaceSchema.extend({ role: planeRoleSchema })),
   },
   /** `query: { slug }`; true when it is free. */
   slugIsFree: {
@@ -38,47 +44,52 @@ export const workspaces = {
     path: "/api/workspace-slug-check/",
     answer: z.object({ status: z.boolean() }),
   },
-  create: { operation: "workspaces_create", method: "POST", path: "/api/workspaces/", answer: workspace },
-  get: { operation: "workspaces_get", method: "GET", path: one, answer: workspace },
-  update: { operation: "workspaces_update", method: "PATCH", path: one, answer: workspace },
+  create: { operation: "workspaces_create", method: "POST", path: "/api/workspaces/", answer: workspaceSchema },
+  get: { operation: "workspaces_get", method: "GET", path: workspacePath, answer: workspaceSchema },
+  update: { operation: "workspaces_update", method: "PATCH", path: workspacePath, answer: workspaceSchema },
 } satisfies Record<string, Endpoint<unknown>>;
 
 /** `:membership` is the id of the row, not of the user. */
-export const workspaceMembers = {
-  list: { operation: "workspace_members_list", method: "GET", path: `${one}members/`, answer: z.array(member) },
+export const workspaceMembersApi = {
+  list: {
+    operation: "workspace_members_list",
+    method: "GET",
+    path: `${workspacePath}members/`,
+    answer: z.array(workspaceMemberSchema),
+  },
   update: {
     operation: "workspace_members_update",
     method: "PATCH",
-    path: `${one}members/:membership/`,
-    answer: member,
+    path: `${workspacePath}members/:membership/`,
+    answer: workspaceMemberSchema,
   },
 } satisfies Record<string, Endpoint<unknown>>;
 
-export const workspaceInvitations = {
+export const workspaceInvitationsApi = {
   list: {
     operation: "workspace_invitations_list",
     method: "GET",
-    path: `${one}invitations/`,
-    answer: z.array(invitation),
+    path: `${workspacePath}invitations/`,
+    answer: z.array(workspaceInvitationSchema),
   },
   /** Takes `{ emails: [{ email, role }] }`. */
   create: {
     operation: "workspace_invitations_create",
     method: "POST",
-    path: `${one}invitations/`,
+    path: `${workspacePath}invitations/`,
     answer: z.object({ message: z.string() }),
   },
   mine: {
     operation: "my_invitations_list",
     method: "GET",
     path: "/api/users/me/workspaces/invitations/",
-    answer: z.array(invitation),
+    answer: z.array(workspaceInvitationSchema),
   },
   /** Takes `{ invitations: [id] }`. */
   accept: {
     operation: "my_invitations_accept",
     method: "POST",
     path: "/api/users/me/workspaces/invitations/",
-    answer: nothing,
+    answer: noContentSchema,
   },
 } satisfies Record<string, Endpoint<unknown>>;

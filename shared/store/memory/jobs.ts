@@ -1,16 +1,17 @@
-import { type CheckedJob, checkMs, parseJson } from "../checked.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { type CheckedJob, checkMs, parseJson } from "../check-commit.ts";
 import {
   type DeadJob,
-  eachQueue,
-  type Leased,
+  type LeasedJob,
   type Ms,
+  mapQueues,
   type Queue,
   type QueueStats,
   type Settlement,
-  type Stats,
+  type StoreStats,
 } from "../port.ts";
 
-interface Waiting {
+interface WaitingJob {
   id: string;
   lane: string;
   text: string;
@@ -22,28 +23,28 @@ interface Waiting {
   until: Ms;
 }
 
-interface Options {
+interface MemoryJobsOptions {
   clock: () => Ms;
   next: () => number;
   remember: Ms;
 }
 
-export function memoryJobs({ clock, next, remember }: Options) {
-  const queues = eachQueue(newQueue);
+export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
+  const queues = mapQueues(createQueue);
 
   /** When the head of a lane may be taken, so the lane. */
-  const due = (head: Waiting) => (head.token === undefined ? head.at : head.until);
+  const getDueTime = (head: WaitingJob) => (head.token === undefined ? head.at : head.until);
 
-  function append(queue: Queue, added: Pick<Waiting, "id" | "lane" | "text" | "at">) {
+  function append(queue: Queue, added: Pick<WaitingJob, "id" | "lane" | "text" | "at">) {
     const { waiting, lanes } = queues[queue];
-    const job: Waiting = { ...added, tries: 0, failures: 0, token: undefined, until: 0 };
+    const job: WaitingJob = { ...added, tries: 0, failures: 0, token: undefined, until: 0 };
     waiting.set(job.id, job);
     const lane = lanes.get(job.lane);
     if (lane) lane.push(job);
     else lanes.set(job.lane, [job]);
   }
 
-  function remove(queue: Queue, job: Waiting) {
+  function remove(queue: Queue, job: WaitingJob) {
     const { waiting, lanes } = queues[queue];
     waiting.delete(job.id);
     const lane = (lanes.get(job.lane) ?? []).filter((other) => other !== job);
@@ -51,7 +52,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
     else lanes.delete(job.lane);
   }
 
-  function forgetDone({ done }: ReturnType<typeof newQueue>) {
+  function removeExpiredDone({ done }: ReturnType<typeof createQueue>) {
     // In the order they were done, so the first that is still remembered ends it.
     for (const [id, forget] of done) {
       if (forget > clock()) return;
@@ -59,26 +60,26 @@ export function memoryJobs({ clock, next, remember }: Options) {
     }
   }
 
-  const dueHeads = (queue: Queue) =>
+  const findDueHeads = (queue: Queue) =>
     [...queues[queue].lanes.values()]
       .flatMap((lane) => lane.slice(0, 1))
-      .filter((head) => due(head) <= clock())
-      .sort((a, b) => due(a) - due(b));
+      .filter((head) => getDueTime(head) <= clock())
+      .sort((a, b) => getDueTime(a) - getDueTime(b));
 
   return {
     add(jobs: CheckedJob[]) {
       for (const { queue, id, lane, text, at = clock() } of jobs) {
         const { waiting, dead, done } = queues[queue];
-        forgetDone(queues[queue]);
+        removeExpiredDone(queues[queue]);
         if (waiting.has(id) || dead.has(id) || done.has(id)) continue;
         append(queue, { id, lane, text, at });
       }
     },
 
-    take(queue: Queue, ttl: Ms, max: number): Leased[] {
-      forgetDone(queues[queue]);
+    take(queue: Queue, ttl: Ms, max: number): LeasedJob[] {
+      removeExpiredDone(queues[queue]);
       const until = clock() + ttl;
-      return dueHeads(queue)
+      return findDueHeads(queue)
         .slice(0, max)
         .map((job) => {
           const token = String(next());
@@ -88,7 +89,7 @@ export function memoryJobs({ clock, next, remember }: Options) {
         });
     },
 
-    settle({ queue, id, token }: Leased, how: Settlement): boolean {
+    settle({ queue, id, token }: LeasedJob, how: Settlement): boolean {
       const { waiting, dead, done } = queues[queue];
       const job = waiting.get(id);
       if (!job || job.token !== token) return false;
@@ -117,21 +118,25 @@ export function memoryJobs({ clock, next, remember }: Options) {
       return true;
     },
 
-    stats(): Stats {
-      const of = (queue: Queue): QueueStats => {
+    stats(): StoreStats {
+      const getQueueStats = (queue: Queue): QueueStats => {
         const { waiting, dead } = queues[queue];
-        const [first] = dueHeads(queue);
-        return { pending: waiting.size, dead: dead.size, ...(first && { oldest: due(first) }) };
+        const [first] = findDueHeads(queue);
+        return {
+          pending: waiting.size,
+          dead: dead.size,
+          ...omitUndefined({ oldest: first ? getDueTime(first) : undefined }),
+        };
       };
-      return { queues: eachQueue(of) };
+      return { queues: mapQueues(getQueueStats) };
     },
   };
 }
 
-function newQueue() {
+function createQueue() {
   return {
-    waiting: new Map<string, Waiting>(),
-    lanes: new Map<string, Waiting[]>(),
+    waiting: new Map<string, WaitingJob>(),
+    lanes: new Map<string, WaitingJob[]>(),
     dead: new Map<string, { lane: string; text: string; reason: string; at: Ms }>(),
     /** Job id → when it is forgotten. */
     done: new Map<string, Ms>(),

@@ -1,6 +1,6 @@
-import { following } from "../counter.ts";
-import type { Key, Ms } from "../port.ts";
-import { nowAndThen } from "./sweep.ts";
+import type { Ms, StoreKey } from "../port.ts";
+import { nextSequenceNumber } from "../sequence.ts";
+import { amortizeSweep } from "./amortize-sweep.ts";
 
 interface Lease {
   owner: string;
@@ -11,33 +11,33 @@ interface Lease {
   forget: Ms;
 }
 
-export function memoryLeases({ clock, remember }: { clock: () => Ms; remember: Ms }) {
-  const leases = new Map<Key, Lease>();
-  const sweep = nowAndThen(leases, () => {
+export function createMemoryLeases({ clock, remember }: { clock: () => Ms; remember: Ms }) {
+  const leases = new Map<StoreKey, Lease>();
+  const sweep = amortizeSweep(leases, () => {
     for (const [key, lease] of leases) if (lease.forget <= clock()) leases.delete(key);
   });
-  const holds = (key: Key, fence: number) => {
+  const isHeld = (key: StoreKey, fence: number) => {
     const lease = leases.get(key);
     return lease !== undefined && lease.fence === fence && lease.until > clock();
   };
 
   return {
-    holds,
+    holds: isHeld,
 
-    lease(key: Key, owner: string, ttl: Ms) {
+    lease(key: StoreKey, owner: string, ttl: Ms) {
       sweep();
       const now = clock();
       const lease = leases.get(key);
-      const held = lease !== undefined && lease.until > now;
-      if (held && lease.owner !== owner) return { heldBy: lease.owner, until: lease.until };
-      const fence = held ? lease.fence : following(lease?.fence ?? 0, now);
+      const isActive = lease !== undefined && lease.until > now;
+      if (isActive && lease.owner !== owner) return { heldBy: lease.owner, until: lease.until };
+      const fence = isActive ? lease.fence : nextSequenceNumber(lease?.fence ?? 0, now);
       leases.set(key, { owner, fence, until: now + ttl, forget: now + ttl + remember });
       return { fence, until: now + ttl };
     },
 
-    release(key: Key, fence: number): boolean {
+    release(key: StoreKey, fence: number): boolean {
       const lease = leases.get(key);
-      if (!lease || !holds(key, fence)) return false;
+      if (!lease || !isHeld(key, fence)) return false;
       lease.until = 0;
       return true;
     },

@@ -1,26 +1,30 @@
-import type { Ms, Spend } from "../port.ts";
-import { windowWait } from "../window.ts";
-import { numberOf, type SqlDriver } from "./driver.ts";
+import type { BucketSpend, Ms } from "../port.ts";
+import { computeWindowWait } from "../sliding-window.ts";
+import { getNumberColumn, type SqlDriver } from "./driver.ts";
 
-export function sqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
-  function waitOf({ bucket, n, limit, window }: Spend): Ms {
+export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
+  function computeWait({ bucket, n, limit, window }: BucketSpend): Ms {
     const now = clock();
     const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
-    countFromNow(bucket, now);
+    moveFutureEntriesToNow(bucket, now);
     const spent = driver
       .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
-      .map((row) => ({ at: numberOf(row, "at"), n: numberOf(row, "n") }));
-    return Math.max(0, held ? numberOf(held, "until") - now : 0, windowWait(spent, n, limit, window, now));
+      .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
+    return Math.max(
+      0,
+      held ? getNumberColumn(held, "until") - now : 0,
+      computeWindowWait(spent, n, limit, window, now),
+    );
   }
 
   /** The clock was set back: as if spent now, or it would count until the clock is there again. */
-  function countFromNow(bucket: string, now: Ms) {
+  function moveFutureEntriesToNow(bucket: string, now: Ms) {
     driver.exec("UPDATE spent SET at = ?, gone = gone - at + ? WHERE bucket = ? AND at > ?", now, now, bucket, now);
   }
 
   return {
-    spend(spends: Spend[]): Ms {
-      const wait = Math.max(...spends.map(waitOf));
+    spend(spends: BucketSpend[]): Ms {
+      const wait = Math.max(...spends.map(computeWait));
       if (wait > 0) return wait;
       const now = clock();
       for (const { bucket, n, window } of spends) {

@@ -15,13 +15,13 @@ export interface SqlDriver {
 type SqlValue = string | number | null;
 export type SqlRow = Record<string, unknown>;
 
-export function textOf(row: SqlRow, column: string): string {
+export function getTextColumn(row: SqlRow, column: string): string {
   const value = row[column];
   if (typeof value !== "string") throw new TypeError(`Column ${column} of the store holds no text.`);
   return value;
 }
 
-export function numberOf(row: SqlRow, column: string): number {
+export function getNumberColumn(row: SqlRow, column: string): number {
   const value = row[column];
   if (typeof value !== "number") throw new TypeError(`Column ${column} of the store holds no number.`);
   return value;

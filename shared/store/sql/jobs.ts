@@ -1,8 +1,8 @@
-import { type CheckedJob, parseJson } from "../checked.ts";
-import type { Leased, Ms, Queue, Settlement } from "../port.ts";
-import { numberOf, type SqlDriver, textOf } from "./driver.ts";
+import { type CheckedJob, parseJson } from "../check-commit.ts";
+import type { LeasedJob, Ms, Queue, Settlement } from "../port.ts";
+import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 
-interface Options {
+interface SqlJobsOptions {
   driver: SqlDriver;
   clock: () => Ms;
   next: () => number;
@@ -10,8 +10,8 @@ interface Options {
 }
 
 /** Waiting and taken jobs. A lane's row always points at its first job, so `take` looks at no other. */
-export function sqlJobs({ driver, clock, next, remember }: Options) {
-  const seen = (queue: Queue, id: string) =>
+export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions) {
+  const isKnownJob = (queue: Queue, id: string) =>
     driver.exec(
       `SELECT 1 FROM job WHERE queue = ? AND id = ?
        UNION ALL SELECT 1 FROM dead WHERE queue = ? AND id = ?
@@ -45,8 +45,8 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
     else {
       driver.exec(
         "UPDATE lane SET head = ?, due = ? WHERE queue = ? AND lane = ?",
-        numberOf(head, "seq"),
-        numberOf(head, "at"),
+        getNumberColumn(head, "seq"),
+        getNumberColumn(head, "at"),
         queue,
         lane,
       );
@@ -57,10 +57,10 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
     append,
 
     add(jobs: CheckedJob[]) {
-      for (const job of jobs) if (!seen(job.queue, job.id)) append(job);
+      for (const job of jobs) if (!isKnownJob(job.queue, job.id)) append(job);
     },
 
-    take(queue: Queue, ttl: Ms, max: number): Leased[] {
+    take(queue: Queue, ttl: Ms, max: number): LeasedJob[] {
       const now = clock();
       const until = now + ttl;
       const heads = driver.exec(
@@ -71,21 +71,21 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
       );
       return heads.flatMap((head) => {
         const token = String(next());
-        const seq = numberOf(head, "head");
+        const seq = getNumberColumn(head, "head");
         const sql =
           "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries, failures";
-        return driver.exec(sql, token, seq).map((row): Leased => {
-          const lane = textOf(row, "lane");
+        return driver.exec(sql, token, seq).map((row): LeasedJob => {
+          const lane = getTextColumn(row, "lane");
           driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", until, queue, lane);
-          const body = parseJson(textOf(row, "body"));
-          const [tries, failures] = [numberOf(row, "tries"), numberOf(row, "failures")];
-          return { id: textOf(row, "id"), queue, lane, body, tries, failures, until, token };
+          const body = parseJson(getTextColumn(row, "body"));
+          const [tries, failures] = [getNumberColumn(row, "tries"), getNumberColumn(row, "failures")];
+          return { id: getTextColumn(row, "id"), queue, lane, body, tries, failures, until, token };
         });
       });
     },
 
     /** A late settle still counts while nobody else has taken the job: its token is then still there. */
-    settle({ queue, id, token }: Leased, how: Settlement): boolean {
+    settle({ queue, id, token }: LeasedJob, how: Settlement): boolean {
       const [row] = driver.exec(
         "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?",
         queue,
@@ -93,8 +93,8 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
         token,
       );
       if (!row) return false;
-      const lane = textOf(row, "lane");
-      const seq = numberOf(row, "seq");
+      const lane = getTextColumn(row, "lane");
+      const seq = getNumberColumn(row, "seq");
       if ("retryAt" in how) {
         driver.exec(
           "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?",
@@ -113,7 +113,7 @@ export function sqlJobs({ driver, clock, next, remember }: Options) {
           queue,
           id,
           lane,
-          textOf(row, "body"),
+          getTextColumn(row, "body"),
           JSON.stringify(how.dead),
           clock(),
         );

@@ -1,29 +1,29 @@
-import { following } from "../counter.ts";
-import type { Key, Ms } from "../port.ts";
-import { numberOf, type SqlDriver, textOf } from "./driver.ts";
+import type { Ms, StoreKey } from "../port.ts";
+import { nextSequenceNumber } from "../sequence.ts";
+import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 
-interface Options {
+interface SqlLeasesOptions {
   driver: SqlDriver;
   clock: () => Ms;
   remember: Ms;
 }
 
-export function sqlLeases({ driver, clock, remember }: Options) {
-  const holds = (key: Key, fence: number) =>
+export function createSqlLeases({ driver, clock, remember }: SqlLeasesOptions) {
+  const isHeld = (key: StoreKey, fence: number) =>
     driver.exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
 
   return {
-    holds,
+    holds: isHeld,
 
-    lease(key: Key, owner: string, ttl: Ms) {
+    lease(key: StoreKey, owner: string, ttl: Ms) {
       const now = clock();
       const [row] = driver.exec("SELECT owner, fence, until FROM lease WHERE key = ?", key);
-      const held = row !== undefined && numberOf(row, "until") > now;
-      if (held && textOf(row, "owner") !== owner) {
-        return { heldBy: textOf(row, "owner"), until: numberOf(row, "until") };
+      const isActive = row !== undefined && getNumberColumn(row, "until") > now;
+      if (isActive && getTextColumn(row, "owner") !== owner) {
+        return { heldBy: getTextColumn(row, "owner"), until: getNumberColumn(row, "until") };
       }
-      const last = row ? numberOf(row, "fence") : 0;
-      const fence = held ? last : following(last, now);
+      const last = row ? getNumberColumn(row, "fence") : 0;
+      const fence = isActive ? last : nextSequenceNumber(last, now);
       const until = now + ttl;
       driver.exec(
         "INSERT OR REPLACE INTO lease (key, owner, fence, until, forget) VALUES (?, ?, ?, ?, ?)",
@@ -36,8 +36,8 @@ export function sqlLeases({ driver, clock, remember }: Options) {
       return { fence, until };
     },
 
-    release(key: Key, fence: number): boolean {
-      if (!holds(key, fence)) return false;
+    release(key: StoreKey, fence: number): boolean {
+      if (!isHeld(key, fence)) return false;
       driver.exec("UPDATE lease SET until = 0 WHERE key = ?", key);
       return true;
     },

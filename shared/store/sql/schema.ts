@@ -49,12 +49,12 @@ const TABLES = [
 ];
 
 /** Columns that came after the first tables: a file that is older gets them. */
-const COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
+const ADDED_COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
 
-export function createTables(driver: SqlDriver) {
+export function createSqlTables(driver: SqlDriver) {
   for (const statement of TABLES) driver.exec(statement);
-  for (const [table, column, type] of COLUMNS) {
-    const known = driver.exec("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column);
-    if (known.length === 0) driver.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+  for (const [table, column, type] of ADDED_COLUMNS) {
+    const existing = driver.exec("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column);
+    if (existing.length === 0) driver.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
   }
 }

@@ -1,36 +1,36 @@
 import { expect, test } from "vitest";
-import { mayCall } from "../../../functions/agent/definitions.ts";
-import { parseInput } from "../../../functions/agent/input.ts";
+import { mayCallTool } from "../../../functions/agent/tool-definitions.ts";
+import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { TOOLS } from "../../../functions/agent/tools.ts";
-import type { Caller } from "../../../shared/work/caller.ts";
-import { createWorkCrew, type WorkCrew } from "../../work-crew.ts";
+import type { Caller } from "../../../shared/work/context/caller.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
-const PLANNING = ["create_task", "create_project", "plan_project", "list_agents"];
+const PLANNING_TOOLS = ["create_task", "create_project", "plan_project", "list_agents"];
 
-async function begun() {
-  const crew = await createWorkCrew();
-  crew.task("Guide");
-  crew.pass(60_000);
-  await crew.begin();
+async function createPlanningApp() {
+  const crew = await createAgentTestApp();
+  crew.addTask("Guide");
+  crew.advance(60_000);
+  await crew.runFirstPoll();
   return crew;
 }
 
 /** What the Concierge is answered; its own schema must know all of it. */
-async function call(crew: WorkCrew, name: string, given: unknown): Promise<unknown> {
+async function callPlanningTool(crew: AgentTestApp, name: string, given: unknown): Promise<unknown> {
   const tool = TOOLS.find((one) => one.name === name);
   if (!tool) throw new Error(`There is no tool ${name}.`);
-  const caller = crew.caller("Concierge");
-  const output = await tool.run({ work: crew.work("Concierge"), caller }, parseInput(tool, given));
+  const caller = crew.getCaller("Concierge");
+  const output = await tool.run({ work: crew.actAs("Concierge"), caller }, parseToolInput(tool, given));
   expect(tool.output.parse(output)).toEqual(output);
   return output;
 }
 
 test("OPENCLAW-08 planning is for the Concierge and the human alone", async () => {
   const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
-  expect(planning).toEqual(PLANNING);
+  expect(planning).toEqual(PLANNING_TOOLS);
   const may = (role: Caller["role"]) =>
-    TOOLS.filter((tool) => mayCall({ name: "x", role }, tool)).map(({ name }) => name);
-  for (const name of PLANNING) {
+    TOOLS.filter((tool) => mayCallTool({ name: "x", role }, tool)).map(({ name }) => name);
+  for (const name of PLANNING_TOOLS) {
     expect(may("worker")).not.toContain(name);
     expect(may("concierge")).toContain(name);
     expect(may("human")).toContain(name);
@@ -38,22 +38,27 @@ test("OPENCLAW-08 planning is for the Concierge and the human alone", async () =
 });
 
 test("OPENCLAW-17 each planning tool takes what it says and answers in its own form", async () => {
-  const crew = await begun();
+  const crew = await createPlanningApp();
   expect(
-    await call(crew, "create_task", { project: "ONB", title: "Tour", blocked_by: ["ONB-1"], assignee: null }),
+    await callPlanningTool(crew, "create_task", {
+      project: "ONB",
+      title: "Tour",
+      blocked_by: ["ONB-1"],
+      assignee: null,
+    }),
   ).toMatchObject({
     key: "ONB-2",
   });
-  expect(await call(crew, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
+  expect(await callPlanningTool(crew, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
   const tasks = [{ id: "a", title: "A", assignee: "Thot", estimate: { minutes: 5 } }];
-  expect(await call(crew, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({
+  expect(await callPlanningTool(crew, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({
     remaining: 2,
   });
-  expect(await call(crew, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
+  expect(await callPlanningTool(crew, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
 });
 
 test("a task of a plan with a name nobody knows is refused, not lost in silence", async () => {
-  const crew = await begun();
+  const crew = await createPlanningApp();
   const tasks = [{ id: "a", title: "A", depends_on: ["b"] }];
-  await expect(call(crew, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
+  await expect(callPlanningTool(crew, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
 });

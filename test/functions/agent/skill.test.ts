@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
-import { createDoors, tokenOf } from "../../doors.ts";
+import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
-const run = promisify(execFile);
+const runFile = promisify(execFile);
 const text = readFileSync("skills/plane-bridge/SKILL.md", "utf8");
-const [, front = "", body = ""] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
+const [, frontMatter = "", body = ""] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
 const fields = new Map(
-  front.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+  frontMatter.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
 );
 const shell = /```sh\n(.*?)```/s.exec(body)?.[1] ?? "";
 
@@ -53,18 +53,18 @@ describe("OPENCLAW-01 the skill", () => {
   it.each(["the agent's file", "the environment"])(
     "shows curl lines that work with the token from %s",
     async (source) => {
-      const doors = await createDoors();
-      const item = doors.task("Write the menu", "Thot");
-      await doors.begin();
+      const doors = await createHttpTestApp();
+      const item = doors.addTask("Write the menu", "Thot");
+      await doors.runFirstPoll();
       const folder = mkdtempSync(join(tmpdir(), "skill-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
       mkdirSync(join(folder, ".groundcrew"));
       const inFile = source === "the agent's file";
-      if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${tokenOf("Thot")}\n`, { mode: 0o600 });
+      if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
       const env = {
         PATH: process.env["PATH"],
         GROUNDCREW_URL: doors.url,
-        GROUNDCREW_TOKEN: inFile ? "no" : tokenOf("Thot"),
+        GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
       };
       writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
       const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
@@ -74,7 +74,7 @@ describe("OPENCLAW-01 the skill", () => {
       );
       const said: unknown[] = [];
       for (const line of lines.slice(functions.length).filter(Boolean)) {
-        const { stdout } = await run("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
+        const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
         said.push(JSON.parse(stdout));
       }
       expect(said).toMatchObject([

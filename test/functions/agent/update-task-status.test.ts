@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { parseInput } from "../../../functions/agent/input.ts";
-import { updateTaskStatus } from "../../../functions/agent/update-task-status.ts";
+import { parseToolInput } from "../../../functions/agent/tool-input.ts";
+import { updateTaskStatusTool } from "../../../functions/agent/update-task-status.ts";
 
-const parsed = (given: Record<string, unknown>) =>
-  parseInput(updateTaskStatus, { task: "ONB-1", status: "done", ...given });
+const parseStatusInput = (given: Record<string, unknown>) =>
+  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...given });
 
 it.each([
   ["session", "two\nlines"],
@@ -13,9 +13,12 @@ it.each([
   ["confidence", 1.1],
   ["status", "finished"],
 ])("update_task_status refuses %s %j, as report does", (field, value) => {
-  expect(() => parsed({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
+  expect(() => parseStatusInput({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
 });
 
 it("OPENCLAW-18 blanks are no commit and no tests", () => {
-  expect(parsed({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({ commit: "", tests: "all pass" });
+  expect(parseStatusInput({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({
+    commit: "",
+    tests: "all pass",
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { storeChecks } from "../../../functions/doctor/store.ts";
+import { checkStore } from "../../../functions/doctor/store.ts";
 
-const WELL = {
+const HEALTHY_REDIS = {
   redis_version: "7.0.15",
   role: "master",
   cluster_enabled: "0",
@@ -10,7 +10,7 @@ const WELL = {
   maxmemory_policy: "noeviction",
 };
 
-const FILE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
+const HEALTHY_FILE_STORE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
 
 describe("The doctor judges the store", () => {
   it.each([
@@ -22,19 +22,19 @@ describe("The doctor judges the store", () => {
     [{ cluster_enabled: "1" }, "failed", "cluster"],
     [{ aof_last_write_status: "err" }, "failed", "cannot write"],
   ] as const)("Redis that differs in %j: %s", (differs, status, detail) => {
-    const checks = storeChecks({ kind: "redis", info: { ...WELL, ...differs } }, false);
+    const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, false);
     expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
   });
 
   it.each([
-    [FILE, true, "ok", "which the runtime has open"],
-    [FILE, false, "ok", "which nobody has open"],
-    [{ ...FILE, mode: undefined }, false, "ok", "not there yet"],
-    [{ ...FILE, mode: 0o755 }, false, "warning", "others on this machine"],
-    [{ ...FILE, writable: false }, false, "failed", "cannot be written"],
+    [HEALTHY_FILE_STORE, true, "ok", "which the runtime has open"],
+    [HEALTHY_FILE_STORE, false, "ok", "which nobody has open"],
+    [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "not there yet"],
+    [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "others on this machine"],
+    [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot be written"],
     [{ kind: "memory" }, false, "warning", "lost with every restart"],
   ] as const)("%j with the runtime alive %s: %s", (seen, alive, status, detail) => {
-    expect(storeChecks(seen, alive)).toEqual([
+    expect(checkStore(seen, alive)).toEqual([
       expect.objectContaining({ status, detail: expect.stringContaining(detail) }),
     ]);
   });

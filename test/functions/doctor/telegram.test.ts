@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { about, answering, BOT, createSetUp } from "./rig.ts";
+import { createDoctorSetup, DOCTOR_BOT_TOKEN, getFindings, startFixedResponseServer } from "./doctor-setup.ts";
 
 describe("The doctor looks at Telegram", () => {
   it("and says whose bot it is and that its updates are polled", async () => {
-    const findings = await (await createSetUp()).look();
-    expect(about(findings, "telegram")).toBe("ok: @groundcrew_bot");
-    expect(about(findings, "telegram webhook")).toBe("ok: none, updates are polled");
+    const findings = await (await createDoctorSetup()).examine();
+    expect(getFindings(findings, "telegram")).toBe("ok: @groundcrew_bot");
+    expect(getFindings(findings, "telegram webhook")).toBe("ok: none, updates are polled");
   });
 
   it("and says which chat it sees", async () => {
-    const { look, env } = await createSetUp();
-    expect(about(await look(), "telegram chat")).toBe("ok: 42, private");
+    const { examine: look, env } = await createDoctorSetup();
+    expect(getFindings(await look(), "telegram chat")).toBe("ok: 42, private");
     env["TELEGRAM_CHAT_ID"] = "-7";
-    expect(about(await look(), "telegram chat")).toBe('ok: -7, supergroup "The crew"');
+    expect(getFindings(await look(), "telegram chat")).toBe('ok: -7, supergroup "The crew"');
   });
 
   it.each([
@@ -20,10 +20,10 @@ describe("The doctor looks at Telegram", () => {
     ["-1001234567890", "Add @groundcrew_bot to the group or channel"],
     ["@elsewhere", "Add @groundcrew_bot to the group or channel"],
   ])("and says that the bot does not see the chat %s, and what to do", async (chat, todo) => {
-    const { look, env } = await createSetUp();
+    const { examine: look, env } = await createDoctorSetup();
     env["TELEGRAM_CHAT_ID"] = chat;
     const findings = await look();
-    expect(about(findings, "telegram chat")).toBe(
+    expect(getFindings(findings, "telegram chat")).toBe(
       `failed: @groundcrew_bot does not see TELEGRAM_CHAT_ID ${chat}: 400 Bad Request: chat not found`,
     );
     expect(findings.checks.find(({ name }) => name === "telegram chat")?.todo).toContain(todo);
@@ -31,23 +31,23 @@ describe("The doctor looks at Telegram", () => {
   });
 
   it("and says that the token is wrong, without it", async () => {
-    const { look, env } = await createSetUp();
+    const { examine: look, env } = await createDoctorSetup();
     env["TELEGRAM_BOT_TOKEN"] = "1000:marked-secret-wrong";
     const findings = await look();
-    expect(about(findings, "telegram")).toBe("failed: 401 Unauthorized");
+    expect(getFindings(findings, "telegram")).toBe("failed: 401 Unauthorized");
     expect(JSON.stringify(findings)).not.toContain("marked-secret");
   });
 
   it("and says that another program has set a webhook where updates are to be polled, without its path", async () => {
-    const { look, env } = await createSetUp();
-    const other = await answering(200, "{}");
-    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${BOT}/setWebhook`, {
+    const { examine: look, env } = await createDoctorSetup();
+    const other = await startFixedResponseServer(200, "{}");
+    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${DOCTOR_BOT_TOKEN}/setWebhook`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ url: `${other}/secret-path` }),
     });
     const findings = await look();
-    expect(about(findings, "telegram webhook")).toBe(
+    expect(getFindings(findings, "telegram webhook")).toBe(
       `warning: the bot is to be polled, but has a webhook at ${other}: while it is there nobody can poll`,
     );
     expect(JSON.stringify(findings)).toContain("another program uses this bot");
@@ -55,28 +55,28 @@ describe("The doctor looks at Telegram", () => {
   });
 
   it("and says that the webhook is gone or elsewhere where one is to be", async () => {
-    const { look, env } = await createSetUp();
+    const { examine: look, env } = await createDoctorSetup();
     env["PUBLIC_URL"] = "https://crew.example.invalid";
     const findings = await look();
-    expect(about(findings, "telegram webhook")).toMatch(/^warning: the bot has none/);
+    expect(getFindings(findings, "telegram webhook")).toMatch(/^warning: the bot has none/);
   });
 
   it("and says what Telegram's last trouble with the webhook was", async () => {
-    const { look, env, telegram } = await createSetUp();
-    const url = await answering(500, "");
+    const { examine: look, env, telegram } = await createDoctorSetup();
+    const url = await startFixedResponseServer(500, "");
     env["PUBLIC_URL"] = url;
-    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${BOT}/setWebhook`, {
+    await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${DOCTOR_BOT_TOKEN}/setWebhook`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ url: `${url}/webhooks/telegram` }),
     });
-    await telegram.say(42, 7, "hello");
-    expect(about(await look(), "telegram webhook")).toMatch(/^warning: .*last trouble .*500/);
+    await telegram.postAsUser(42, 7, "hello");
+    expect(getFindings(await look(), "telegram webhook")).toMatch(/^warning: .*last trouble .*500/);
   });
 
   it("and says that the bot listens to nobody", async () => {
-    const { look, env } = await createSetUp();
+    const { examine: look, env } = await createDoctorSetup();
     delete env["TELEGRAM_ALLOWED_USERS"];
-    expect(about(await look(), "telegram users")).toBe("warning: the bot listens to nobody");
+    expect(getFindings(await look(), "telegram users")).toBe("warning: the bot listens to nobody");
   });
 });

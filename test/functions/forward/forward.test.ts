@@ -2,18 +2,18 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forwardName, forwardRules } from "../../../functions/forward/rules.ts";
-import { forward } from "../../../functions/forward/send.ts";
-import type { Forward } from "../../../shared/config/file.ts";
+import { forwardHandler } from "../../../functions/forward/forward-handler.ts";
+import { createForwardRules, toForwardEventName } from "../../../functions/forward/rules.ts";
+import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
 import type { Deps } from "../../../shared/deps.ts";
 import { createLog } from "../../../shared/log.ts";
-import { memoryStore } from "../../../shared/store/memory.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { EVENT_KINDS, type Facts, WORK_KINDS } from "../../../shared/task/events.ts";
+import { EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 
-const facts: Facts = {
+const facts: EventFacts = {
   item: {
     id: "525a36c6-8126-4aad-b630-aaae2a6649ec",
     key: "ONB-2",
@@ -45,7 +45,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   let now = Date.parse("2026-11-21T05:00:00Z");
   let store: Store;
   let url: string;
-  let more: Forward[];
+  let more: ForwardSettings[];
   let answers: { status: number; headers?: Record<string, string> }[];
   let received: Received[];
   let logged: string[];
@@ -53,7 +53,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
 
   beforeEach(async () => {
     now = Date.parse("2026-11-21T05:00:00Z");
-    store = memoryStore({ clock: () => now });
+    store = createMemoryStore({ clock: () => now });
     more = [];
     answers = [];
     received = [];
@@ -80,7 +80,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
 
   async function put() {
     const { settings } = deps();
-    const [action] = forwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
+    const [action] = createForwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
     if (!action) throw new Error("the rule decided nothing");
     await store.commit({
       jobs: [{ id: `item:1:0:completed:${action.target}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
@@ -90,7 +90,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
   async function work() {
     const [job] = await store.take("forward", 60_000, 1);
     if (!job) return undefined;
-    const how = await forward.work(deps(), job);
+    const how = await forwardHandler.handle(deps(), job);
     await store.settle(job, how);
     return how;
   }
@@ -145,7 +145,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
       if (how && "dead" in how) break;
       if (how && "retryAt" in how) now = how.retryAt;
     }
-    expect((await store.dead("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
+    expect((await store.listDeadJobs("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
     expect(received).toHaveLength(10);
   });
 
@@ -181,7 +181,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
     const other = `whsec_${btoa("another secret of thirty-two byt")}`;
     more = [{ url, secret: other, events: ["cycle.started"] }];
     for (const event of [{ kind: "completed" }, { kind: "cycle_started" }] as const) {
-      for (const { rule, ...action } of forwardRules(deps().settings.forward).decide(event, facts, "c-1"))
+      for (const { rule, ...action } of createForwardRules(deps().settings.forward).decide(event, facts, "c-1"))
         await store.commit({ jobs: [{ id: `${rule}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }] });
       expect(await work()).toEqual({ done: true });
     }
@@ -194,14 +194,14 @@ describe("NOTIF-03 forwarding to other systems", () => {
   });
 
   it("leaves alone what an address did not ask for", () => {
-    const consumer = forwardRules([{ url, secret: SECRET, events: ["issue.created"] }]);
+    const consumer = createForwardRules([{ url, secret: SECRET, events: ["issue.created"] }]);
     expect(consumer.decide({ kind: "completed" }, facts, "c")).toEqual([]);
     expect(consumer.decide({ kind: "created" }, facts, "c")).toHaveLength(1);
     expect(consumer.decide({ kind: "project_created" }, facts, "c")).toEqual([]);
   });
 
   it("names every event as other systems expect it", () => {
-    expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, forwardName(kind)]))).toEqual({
+    expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, toForwardEventName(kind)]))).toEqual({
       created: "issue.created",
       assigned: "issue.assigned",
       unassigned: "issue.updated",
@@ -222,15 +222,15 @@ describe("NOTIF-03 forwarding to other systems", () => {
       project_completed: null,
       cycle_started: "cycle.started",
       cycle_completed: "cycle.completed",
-      ...Object.fromEntries(WORK_KINDS.map((kind) => [kind, null])),
+      ...Object.fromEntries(WORK_EVENT_KINDS.map((kind) => [kind, null])),
     });
   });
 
   it("keeps what agents and people say to each other here", () => {
     const everything = ["issue.created", "issue.updated", "issue.completed"] as const;
-    const consumer = forwardRules([{ url, secret: SECRET, events: [...everything] }]);
+    const consumer = createForwardRules([{ url, secret: SECRET, events: [...everything] }]);
     const event = { kind: "critical", comment: "c", agent: "Thot", text: "Help" } as const;
     expect(consumer.decide(event, facts, "c")).toEqual([]);
-    expect(consumer.held?.(event, facts)).toEqual([{ consumer: "forward", why: "no_rule" }]);
+    expect(consumer.explainSkips?.(event, facts)).toEqual([{ consumer: "forward", why: "no_rule" }]);
   });
 });

@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
-import { createCrew } from "../../crew.ts";
+import { createTestApp } from "../../support/test-app.ts";
 
 const MINUTE = 60_000;
 
 test("3: with all webhooks dropped the next tick finds every net change and deletion, up to 100 items", async () => {
-  const crew = await createCrew();
+  const crew = await createTestApp();
   const { plane } = crew;
-  const thot = crew.person("Thot");
-  const projects = [crew.project(), crew.project("Second", "SEC")];
+  const thot = crew.addPerson("Thot");
+  const projects = [crew.addProject(), crew.addProject("Second", "SEC")];
   const items = projects.flatMap((project) =>
     Array.from({ length: 60 }, (_, n) => plane.addItem(project, { name: `Item ${n}`, assignees: [thot] })),
   );
-  crew.pass(MINUTE);
-  await crew.begin();
-  crew.pass(30 * MINUTE);
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  crew.advance(30 * MINUTE);
 
   const wanted: string[] = [];
   const keyOf = (at: number) => (at < 60 ? `ONB-${at + 1}` : `SEC-${at - 59}`);
@@ -48,38 +48,38 @@ test("3: with all webhooks dropped the next tick finds every net change and dele
       },
     ];
     edits[at % 6]?.();
-    crew.pass(1_000);
+    crew.advance(1_000);
   }
   for (const [i, project] of projects.entries()) {
     plane.addItem(project, { name: "Made meanwhile", assignees: [thot] });
     wanted.push(`${i ? "SEC" : "ONB"}-61 created`, `${i ? "SEC" : "ONB"}-61 assigned thot`);
   }
-  crew.lose();
+  crew.dropWebhooks();
   await crew.poll();
-  expect(crew.events().sort()).toEqual(wanted.sort());
+  expect(crew.takeEvents().sort()).toEqual(wanted.sort());
   await crew.poll();
-  await crew.settle();
-  expect(crew.events()).toEqual([]);
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual([]);
 });
 
 test("a tick during which Plane breaks leaves everything for the next one", async () => {
-  const crew = await createCrew();
+  const crew = await createTestApp();
   const { plane } = crew;
-  const project = crew.project();
+  const project = crew.addProject();
   const items = Array.from({ length: 20 }, (_, n) => plane.addItem(project, { name: `Item ${n}`, state: "Todo" }));
-  crew.pass(MINUTE);
-  await crew.begin();
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
   for (const item of items) plane.editItem(item, { state: "Done", assignees: [crew.human] });
   plane.deleteItem(items[0] ?? "");
-  crew.lose();
+  crew.dropWebhooks();
   for (const fault of [{ kind: "status", status: 500 }, { kind: "truncated" }, { kind: "html" }] as const) {
     const undo = plane.faults.add({ path: "work-items" }, fault);
     await expect(crew.poll()).rejects.toThrow("Plane");
     undo();
   }
   await crew.poll();
-  await crew.settle();
-  const events = crew.events();
+  await crew.runUntilIdle();
+  const events = crew.takeEvents();
   expect(events.filter((event) => event.endsWith("completed") && event !== "ONB project_completed")).toHaveLength(19);
   expect(events.filter((event) => event.endsWith("assigned ada"))).toHaveLength(19);
   expect(events.filter((event) => event.endsWith("removed"))).toEqual(["ONB-1 removed"]);

@@ -1,40 +1,40 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { poll } from "../../../functions/poll/project-pass.ts";
-import { createCrew } from "../../crew.ts";
+import { pollTick } from "../../../functions/poll/poll-tick.ts";
+import { createTestApp } from "../../support/test-app.ts";
 
 const MINUTE = 60_000;
 
-async function two() {
-  const crew = await createCrew();
+async function createTwoProjects() {
+  const crew = await createTestApp();
   const { plane } = crew;
-  const project = crew.project();
-  const other = crew.project("Second", "SEC");
+  const project = crew.addProject();
+  const other = crew.addProject("Second", "SEC");
   const item = plane.addItem(project, { name: "Guide" });
   const blocker = plane.addItem(other, { name: "First" });
   plane.relate(item, blocker);
-  crew.pass(MINUTE);
-  await crew.begin();
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
   return { crew, plane, project, other, item, blocker };
 }
 
 test("a deleted project is silent, with all its items; the others go on", async () => {
-  const { crew, plane, other, item } = await two();
+  const { crew, plane, other, item } = await createTwoProjects();
   plane.deleteProject(other);
-  await crew.deliver();
+  await crew.deliverWebhooks();
   for (let i = 0; i < 3; i += 1) {
     await crew.poll();
-    await crew.settle();
-    crew.pass(5 * MINUTE);
+    await crew.runUntilIdle();
+    crew.advance(5 * MINUTE);
   }
-  expect(crew.events()).toEqual([]);
+  expect(crew.takeEvents()).toEqual([]);
   plane.editItem(item, { name: "Manual" });
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
 });
 
 test("a project our key is no longer in is silent; what changed meanwhile is told when we are back", async () => {
-  const { crew, plane, other, item, blocker } = await two();
+  const { crew, plane, other, item, blocker } = await createTwoProjects();
   const refused = {
     kind: "status",
     status: 403,
@@ -44,89 +44,89 @@ test("a project our key is no longer in is silent; what changed meanwhile is tol
   const undo = plane.faults.add({ path: `projects/${other.id}/` }, refused);
   plane.editItem(blocker, { name: "Renamed", assignees: [crew.human] });
   plane.editItem(item, { name: "Manual" });
-  crew.lose();
+  crew.dropWebhooks();
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
   undo();
   await crew.poll();
-  await crew.settle();
-  expect(crew.events()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
 });
 
 test("what a project's items were to be asked waits while it is archived", async () => {
-  const { crew, plane, project, item } = await two();
+  const { crew, plane, project, item } = await createTwoProjects();
   plane.addComment(item, "<p>Words</p>");
-  crew.lose();
-  await poll.run({ ...crew.deps, kick: () => {} });
+  crew.dropWebhooks();
+  await pollTick.run({ ...crew.deps, kick: () => {} });
   plane.archiveProject(project);
-  await poll.run(crew.deps);
+  await pollTick.run(crew.deps);
   await crew.drain();
-  crew.pass(60 * MINUTE);
+  crew.advance(60 * MINUTE);
   await crew.drain();
   plane.restoreProject(project);
   await crew.poll();
-  await crew.settle();
-  expect(crew.events()).toEqual(['ONB-1 comment_added "Words"']);
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "Words"']);
 });
 
 test("an answer that cannot be understood costs its own project a pass, not the others", async () => {
-  const { crew, plane, project, item, blocker } = await two();
+  const { crew, plane, project, item, blocker } = await createTwoProjects();
   const odd = { kind: "status", status: 200, body: '{"results": "tomorrow"}' } as const;
   const undo = plane.faults.add({ path: `${project.id}/work-items` }, odd);
   plane.editItem(item, { name: "Manual" });
   plane.editItem(blocker, { name: "Second" });
-  crew.lose();
+  crew.dropWebhooks();
   await crew.poll();
-  expect(crew.events()).toEqual(["SEC-1 renamed"]);
+  expect(crew.takeEvents()).toEqual(["SEC-1 renamed"]);
   expect(crew.logged.filter(({ message }) => message === "project cannot be read")).toHaveLength(1);
   undo();
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
 });
 
 test("a revoked key ends the tick with an error, and the next tick with a key finds everything", async () => {
-  const { crew, plane, item } = await two();
+  const { crew, plane, item } = await createTwoProjects();
   plane.editItem(item, { state: "Done" });
-  crew.lose();
+  crew.dropWebhooks();
   const undo = plane.faults.add({}, { kind: "status", status: 403, body: '{"detail":"Given API token is not valid"}' });
   await expect(crew.poll()).rejects.toThrow("the API key or the session is not valid");
   undo();
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 completed", "ONB project_completed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
 });
 
 test("a blocker in an archived project neither blocks anew nor unblocks until the project is back", async () => {
-  const { crew, plane, other, item, blocker } = await two();
+  const { crew, plane, other, item, blocker } = await createTwoProjects();
   plane.archiveProject(other);
   await crew.poll();
   await crew.poll();
-  await crew.settle();
-  expect(crew.events()).toEqual([]);
-  expect((await crew.kept(item))?.blockers).toEqual([blocker.id]);
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual([]);
+  expect((await crew.readItem(item))?.blockers).toEqual([blocker.id]);
   plane.restoreProject(other);
   plane.editItem(blocker, { state: "Done" });
-  crew.lose();
+  crew.dropWebhooks();
   await crew.poll();
-  expect(crew.events().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
+  expect(crew.takeEvents().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
 });
 
 test("who waits in an archived project is silent until the project is back, also when the blocker is deleted", async () => {
-  const { crew, plane, project, item, blocker } = await two();
+  const { crew, plane, project, item, blocker } = await createTwoProjects();
   plane.archiveProject(project);
   await crew.poll();
   plane.deleteItem(blocker);
   await crew.poll();
   await crew.poll();
-  expect(crew.events()).toEqual(["SEC-1 removed"]);
+  expect(crew.takeEvents()).toEqual(["SEC-1 removed"]);
   plane.restoreProject(project);
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 unblocked"]);
-  expect((await crew.kept(item))?.blockers).toEqual([]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 unblocked"]);
+  expect((await crew.readItem(item))?.blockers).toEqual([]);
 });
 
 test("another workspace on the same store is begun anew: nothing in it is announced", async () => {
-  const { crew, plane } = await two();
-  crew.pass(60 * MINUTE);
+  const { crew, plane } = await createTwoProjects();
+  crew.advance(60 * MINUTE);
   const other = plane.addWorkspace({ slug: "other", owner: crew.human });
   const api = async (path: string, json: object) => {
     const answer = await fetch(`${plane.url}/api/v1/workspaces/other/${path}`, {
@@ -140,40 +140,40 @@ test("another workspace on the same store is begun anew: nothing in it is announ
   await api(`projects/${project.id}/work-items/`, { name: "Old" });
   if (crew.settings.plane) crew.settings.plane.workspace = other.slug;
   await crew.restart();
-  crew.pass(MINUTE);
+  crew.advance(MINUTE);
   await crew.poll();
-  await crew.settle();
-  expect(crew.events()).toEqual([]);
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual([]);
   await api(`projects/${project.id}/work-items/`, { name: "New" });
   await crew.poll();
-  expect(crew.events()).toEqual(["THE-2 created"]);
+  expect(crew.takeEvents()).toEqual(["THE-2 created"]);
 });
 
 test("a project is completed once when its last open item ends, and again after new work", async () => {
-  const { crew, plane, project, item } = await two();
+  const { crew, plane, project, item } = await createTwoProjects();
   const next = plane.addItem(project, { name: "Next" });
   await crew.poll();
   plane.editItem(item, { state: "Done" });
   await crew.poll();
   plane.editItem(next, { state: "Cancelled" });
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-2 created", "ONB-1 completed", "ONB-2 cancelled", "ONB project_completed"]);
   plane.editItem(item, { description_html: "<p>Still done</p>" });
   await crew.poll();
   const more = plane.addItem(project, { name: "More" });
   await crew.poll();
   plane.deleteItem(more);
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
 });
 
 test("a project that was created and finished between two polls is told as both", async () => {
-  const { crew, plane } = await two();
+  const { crew, plane } = await createTwoProjects();
   const quick = plane.addProject({ name: "Quick", identifier: "QUI" });
   plane.addItem(quick, { name: "At once", state: "Done" });
   plane.deliveries.dropAll();
   await crew.poll();
-  expect(crew.events().filter((event) => event.startsWith("QUI project"))).toEqual([
+  expect(crew.takeEvents().filter((event) => event.startsWith("QUI project"))).toEqual([
     "QUI project_created",
     "QUI project_completed",
   ]);

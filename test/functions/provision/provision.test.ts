@@ -1,27 +1,27 @@
 import { expect, test } from "vitest";
-import { parseSettings } from "../../../shared/config.ts";
-import { sha256Hex } from "../../../shared/digest.ts";
-import { ADMIN, rig, SECRETS } from "./rig.ts";
-import { stateOf } from "./state.ts";
+import { parseSettings } from "../../../shared/config/settings.ts";
+import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
+import { readProvisionedState } from "./provisioned-state.ts";
 
 test("PROV-01..04, AUTH-01..03 an empty Plane becomes a working team with one command", async () => {
-  const crew = await rig();
-  const { exit, changed, failed } = await crew.report();
+  const crew = await createProvisionSetup();
+  const { exit, changed, failed } = await crew.provisionWithReport();
   expect(failed).toEqual([]);
   expect(exit).toBe(0);
   expect(changed).toBeGreaterThan(15);
-  const state = await stateOf(crew);
+  const state = await readProvisionedState(crew);
   expect(state).toMatchObject({
     members: [
-      `${ADMIN} 20 ada`,
+      `${ADMIN_EMAIL} 20 ada`,
       "concierge@javisi.local 20 Concierge",
       "imhotep@javisi.local 15 Imhotep",
       "thot@javisi.local 15 Thot",
     ],
     invited: 0,
-    languages: { [ADMIN]: "fr, knows Plane", "thot@javisi.local": "en" },
+    languages: { [ADMIN_EMAIL]: "fr, knows Plane", "thot@javisi.local": "en" },
     tokens: {
-      [ADMIN]: [],
+      [ADMIN_EMAIL]: [],
       "concierge@javisi.local": ["groundcrew", "groundcrew Concierge"],
       "imhotep@javisi.local": ["groundcrew Imhotep"],
     },
@@ -44,71 +44,71 @@ test("PROV-01..04, AUTH-01..03 an empty Plane becomes a working team with one co
       "started Blocked",
     ],
     labels: ["agent:Concierge", "agent:Imhotep", "agent:Thot", "blocked", "code", "review"],
-    inProject: [ADMIN, "concierge@javisi.local", "imhotep@javisi.local", "thot@javisi.local"],
+    inProject: [ADMIN_EMAIL, "concierge@javisi.local", "imhotep@javisi.local", "thot@javisi.local"],
   });
   expect(state.items.map(({ assignees, waitsFor }) => ({ assignees, waits: waitsFor.length }))).toEqual([
     { assignees: ["thot@javisi.local"], waits: 1 },
     { assignees: ["imhotep@javisi.local"], waits: 0 },
-    { assignees: [ADMIN], waits: 0 },
+    { assignees: [ADMIN_EMAIL], waits: 0 },
   ]);
 });
 
 test("PROV-04 a second run changes nothing and says so", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   await crew.provision();
-  const before = await stateOf(crew);
+  const before = await readProvisionedState(crew);
   const kept = new Map(crew.files);
   crew.plane.ledger.clear();
-  const again = await crew.report();
+  const again = await crew.provisionWithReport();
   expect(again).toMatchObject({ exit: 0, changed: 0, failed: [] });
   const written = crew.plane.ledger.requests.filter(
     ({ method, path }) => method !== "GET" && !path.startsWith("/auth/"),
   );
   expect(written).toEqual([]);
   expect(crew.files).toEqual(kept);
-  expect(await stateOf(crew)).toEqual(before);
+  expect(await readProvisionedState(crew)).toEqual(before);
 });
 
 test("the plan is printed, and --dry-run does nothing", async () => {
-  const crew = await rig();
-  const planned = await crew.report(["--dry-run"]);
+  const crew = await createProvisionSetup();
+  const planned = await crew.provisionWithReport(["--dry-run"]);
   expect(planned.exit).toBe(0);
   expect(crew.plane.ledger.requests.filter(({ method }) => method !== "GET")).toEqual([]);
   expect([...crew.files.keys()]).toEqual(["groundcrew.json"]);
-  const done = await crew.report();
+  const done = await crew.provisionWithReport();
   const names = (all: typeof done.steps) => all.map(({ name, status }) => `${name} ${status}`);
   expect(names(planned.steps)).toEqual(names(done.steps));
 });
 
 test("without a terminal and without --yes nothing is done, and it says how", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const { exit, out } = await crew.provision([]);
   expect(exit).toBe(1);
   expect(out).toContain("add --yes");
-  expect(crew.files.has(SECRETS)).toBe(false);
+  expect(crew.files.has(SECRETS_PATH)).toBe(false);
 });
 
 test("at a terminal it asks, and no is no", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const asked: string[] = [];
   const answer = (yes: boolean) => async (question: string) => {
     asked.push(question);
     return yes;
   };
-  expect((await crew.provision([], { ask: answer(false) })).exit).toBe(1);
-  expect(crew.files.has(SECRETS)).toBe(false);
-  expect((await crew.provision([], { ask: answer(true) })).exit).toBe(0);
+  expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(1);
+  expect(crew.files.has(SECRETS_PATH)).toBe(false);
+  expect((await crew.provision([], { confirm: answer(true) })).exit).toBe(0);
   expect(asked).toHaveLength(2);
-  expect((await crew.provision([], { ask: answer(false) })).exit).toBe(0);
+  expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(0);
   expect(asked).toHaveLength(2);
 });
 
 test("who is asked has seen the plan, also where standard output is for a program", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const seen: string[] = [];
   const { out, err } = await crew.provision(["--json"], {
     err: (text) => void seen.push(text),
-    ask: async () => {
+    confirm: async () => {
       seen.push("asked");
       return false;
     },
@@ -119,8 +119,8 @@ test("who is asked has seen the plan, also where standard output is for a progra
 });
 
 test("the runtime starts with what provision leaves, the ten agents included", async () => {
-  const crew = await rig({ config: false });
-  expect(await crew.report()).toMatchObject({ exit: 0, failed: [] });
+  const crew = await createProvisionSetup({ config: false });
+  expect(await crew.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
   const env = { PLANE_URL: crew.url, PLANE_WORKSPACE: "javisi", PUBLIC_URL: "https://crew.example.com" };
   const parsed = parseSettings(env, { read: (path) => crew.files.get(path) });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -135,5 +135,5 @@ test("the runtime starts with what provision leaves, the ten agents included", a
   const tokens = agentTokens.find(({ agent }) => agent === "R2D2")?.tokens;
   expect(tokens).toEqual([`sha256:${await sha256Hex(token)}`]);
   expect(parsed.warnings.join()).not.toContain("is not used");
-  expect(await crew.report()).toMatchObject({ changed: 0 });
+  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
 });

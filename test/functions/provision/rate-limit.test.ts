@@ -1,57 +1,59 @@
 import { expect, test } from "vitest";
-import { rig } from "./rig.ts";
+import { createProvisionSetup } from "./provision-setup.ts";
 
 test("429: waits as long as Plane asks, and goes on", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   crew.plane.faults.add({ path: "/invitations/" }, { kind: "rate limited", retryAfter: 30 }, 2);
-  const { exit, err } = await crew.report();
+  const { exit, err } = await crew.provisionWithReport();
   expect(exit).toBe(0);
   expect(crew.waits.filter((ms) => ms === 30_000)).toHaveLength(2);
   expect(err).toContain("waiting 30 s before Plane is asked again");
 });
 
 test("429 that asks for too long: says when to come back", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   crew.plane.faults.add({ method: "POST", path: "/api/workspaces/" }, { kind: "rate limited", retryAfter: 900 });
-  expect((await crew.report()).detail("workspace")).toContain("it asks to wait 900 s. Run the same command again then");
+  expect((await crew.provisionWithReport()).detail("workspace")).toContain(
+    "it asks to wait 900 s. Run the same command again then",
+  );
 });
 
 test("Plane's limit of 60 requests a minute is kept, also with ten agents", async () => {
-  const crew = await rig({ config: false, rateLimit: 60 });
-  expect((await crew.report()).failed).toEqual([]);
+  const crew = await createProvisionSetup({ config: false, rateLimit: 60 });
+  expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(crew.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
   expect(crew.waits).toEqual([]);
 });
 
 test("Plane's limit of 30 requests a minute for those who are not signed in is kept, too, plan included", async () => {
-  const crew = await rig({ config: false });
+  const crew = await createProvisionSetup({ config: false });
   let anonymous = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     if (/^\/(api\/instances|auth\/get-csrf-token)\/$/.test(new URL(String(input)).pathname)) anonymous += 1;
     return globalThis.fetch(input, init);
   };
-  expect((await crew.report(["--dry-run"], { fetch })).failed).toEqual([]);
-  expect((await crew.report(["--yes"], { fetch })).failed).toEqual([]);
+  expect((await crew.provisionWithReport(["--dry-run"], { fetch })).failed).toEqual([]);
+  expect((await crew.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
   expect(anonymous).toBeGreaterThan(11);
   expect(anonymous).toBeLessThanOrEqual(30);
 });
 
 test("a read that got no answer is tried again; a write is not", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   crew.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/invitations/" }, { kind: "drop" }, 2);
-  expect((await crew.report()).failed).toEqual([]);
+  expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(crew.waits).toEqual([1_000, 3_000]);
-  const other = await rig();
+  const other = await createProvisionSetup();
   other.plane.faults.add({ method: "POST", path: "/api/users/api-tokens/" }, { kind: "drop" }, 1);
-  expect((await other.report()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
+  expect((await other.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
   expect(other.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
 });
 
 test("a read that failed is not remembered: only the step that needed it then fails", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   await crew.provision();
   crew.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/members/" }, { kind: "drop" }, 3);
-  const { failed } = await crew.report(["--dry-run"]);
+  const { failed } = await crew.provisionWithReport(["--dry-run"]);
   expect(failed.map(({ name }) => name)).not.toContain("account Thot");
   expect(failed.map(({ name }) => name)).toContain("account Concierge");
 });

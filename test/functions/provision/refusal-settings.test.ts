@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { NOTES, rig, SECRETS } from "./rig.ts";
+import { createProvisionSetup, NOTES_PATH, SECRETS_PATH } from "./provision-setup.ts";
 
 test("settings that are missing or wrong end with 78, all told at once", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const env = { PLANE_ADMIN_EMIAL: "ada@example.test", PLANE_URL: "plane" };
   const { exit, err, out } = await crew.provision(["--yes", "--json"], { env });
   expect(exit).toBe(78);
@@ -12,22 +12,22 @@ test("settings that are missing or wrong end with 78, all told at once", async (
 });
 
 test("without --yes and without a terminal nothing is done, and a program is told so too", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const { exit, out } = await crew.provision(["--json"]);
   expect(exit).toBe(1);
   expect(JSON.parse(out)).toMatchObject({ steps: [], changed: 0, error: { code: "unconfirmed" } });
-  expect(crew.files.has(SECRETS)).toBe(false);
+  expect(crew.files.has(SECRETS_PATH)).toBe(false);
 });
 
-test.each([NOTES, SECRETS])("%s that cannot be understood is not written over", async (path) => {
-  const crew = await rig();
+test.each([NOTES_PATH, SECRETS_PATH])("%s that cannot be understood is not written over", async (path) => {
+  const crew = await createProvisionSetup();
   crew.files.set(path, { text: "{ half", mode: 0o600 });
   expect((await crew.provision()).exit).toBe(78);
   expect(crew.files.get(path)?.text).toBe("{ half");
 });
 
 test("an option that is not known ends with 2 and does not repeat its value", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const { exit, err } = await crew.provision(["--password=marked-secret"]);
   expect(exit).toBe(2);
   expect(err).toContain("--password is not known");
@@ -35,7 +35,7 @@ test("an option that is not known ends with 2 and does not repeat its value", as
 });
 
 test("a command that is wrong is told to a program, too", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   for (const args of [
     ["--json", "--password=marked-secret"],
     ["--json", "--wait", "soon"],
@@ -84,7 +84,7 @@ test.each([
   ["SECRETS_FILE over the settings", {}, { SECRETS_FILE: "x/groundcrew.json" }, "a name other than"],
   ["SECRETS_FILE over provision's own", {}, { SECRETS_FILE: "x/provision-secrets.json" }, "a name other than"],
 ])("%s: ends with 78, and nothing is asked or written", async (_, config, env, told) => {
-  const crew = await rig({ config, env });
+  const crew = await createProvisionSetup({ config, env });
   const { exit, err, out } = await crew.provision();
   expect({ exit, out }).toEqual({ exit: 78, out: "" });
   expect(err).toContain(told);
@@ -94,6 +94,6 @@ test.each([
 });
 
 test("an administrator whose address has no letter before the @ gets a name all the same", async () => {
-  const crew = await rig({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
-  expect((await crew.report()).failed).toEqual([]);
+  const crew = await createProvisionSetup({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
+  expect((await crew.provisionWithReport()).failed).toEqual([]);
 });

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { text as whole } from "node:stream/consumers";
 import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { createTelegram } from "../../../demo/telegram/server.ts";
-import { COMMAND, type Rig, rig } from "./rig.ts";
+import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
+import { createProvisionSetup, PROVISION_COMMAND, type ProvisionSetup } from "./provision-setup.ts";
 
-const MARKED = {
+const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",
   TELEGRAM_BOT_TOKEN: "1000:marked-secret-two-of-the-bot",
   TELEGRAM_WEBHOOK_SECRET: "marked-secret-three-of-telegram",
@@ -18,13 +18,13 @@ const MARKED = {
 };
 
 /** The real command in a process of its own, in an empty folder; what `ps` shows of it while it works. */
-async function inProcess(crew: Rig, args: string[], more: Record<string, string> = {}) {
+async function createCommandProcess(crew: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
   const { GROUNDCREW_CONFIG: name = "", ...env } = crew.env;
   writeFileSync(join(cwd, name), crew.files.get(name)?.text ?? "", { mode: 0o600 });
   const run = async () => {
-    const flags = ["--disable-warning=ExperimentalWarning", COMMAND, ...args];
+    const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
     const child = spawn(process.execPath, flags, { cwd, env: { ...env, ...more, GROUNDCREW_CONFIG: name } });
     let ps = "";
     crew.plane.faults.beforeRequest(({ path }) => {
@@ -38,22 +38,22 @@ async function inProcess(crew: Rig, args: string[], more: Record<string, string>
   return { cwd, run, read: (path: string) => readFileSync(join(cwd, path), "utf8") };
 }
 
-const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
 test("21: five marked secrets, and all that provision makes, are in no output and no process list; its files are 0600", async () => {
-  const telegram = createTelegram({ clock: Date.now, token: MARKED.TELEGRAM_BOT_TOKEN, chats: [1] });
+  const telegram = createTelegramSimulator({ clock: Date.now, token: MARKED_SECRETS.TELEGRAM_BOT_TOKEN, chats: [1] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   // Something on the way that repeats what it was sent, as careless proxies do.
-  const careless = { error: `no: ${MARKED.PLANE_ADMIN_PASSWORD} ${MARKED.ADMIN_TOKEN}` };
+  const careless = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
   crew.plane.faults.add(
     { method: "POST", path: "/labels/" },
     { kind: "status", status: 400, body: JSON.stringify(careless) },
     1,
   );
-  const env = { ...MARKED, TELEGRAM_API_ROOT: apiRoot, TELEGRAM_CHAT_ID: "1" };
-  const command = await inProcess(crew, ["--yes"], env);
+  const env = { ...MARKED_SECRETS, TELEGRAM_API_ROOT: apiRoot, TELEGRAM_CHAT_ID: "1" };
+  const command = await createCommandProcess(crew, ["--yes"], env);
   const first = await command.run();
   expect(first.exit).toBe(1);
   expect(first.out).toContain("failed  labels: Plane refused labels_create (400: no: [secret] [secret])");
@@ -70,52 +70,52 @@ test("21: five marked secrets, and all that provision makes, are in no output an
   expect(made.length).toBeGreaterThan(8);
   expect(Object.keys(notes.accounts)).toHaveLength(4);
   expect(first.ps).toContain("provision.js");
-  for (const secret of [...Object.values(MARKED), ...made])
+  for (const secret of [...Object.values(MARKED_SECRETS), ...made])
     for (const place of [first.out, first.err, first.ps, second.out, second.err]) expect(place).not.toContain(secret);
-  expect(command.read("data/provision-secrets.json")).not.toContain(MARKED.PLANE_ADMIN_PASSWORD);
+  expect(command.read("data/provision-secrets.json")).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
 
   for (const path of ["data/secrets.json", "data/provision-secrets.json", "data/agents/concierge/token"])
-    expect([path, modeOf(join(command.cwd, path))]).toEqual([path, "600"]);
-  expect(modeOf(join(command.cwd, "data"))).toBe("700");
+    expect([path, getFileMode(join(command.cwd, path))]).toEqual([path, "600"]);
+  expect(getFileMode(join(command.cwd, "data"))).toBe("700");
   expect(readdirSync(join(command.cwd, "data")).filter((name) => name.startsWith("."))).toEqual([]);
 }, 60_000);
 
 test("--print-env prints what the runtime needs, alone on standard output", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   const { exit, out, err } = await crew.provision(["--yes", "--print-env"]);
   expect(exit).toBe(0);
-  const kept = crew.secrets();
+  const kept = crew.readSecrets();
   expect(parseEnv(out)).toEqual(kept);
   for (const value of Object.values(kept).flat()) expect(err).not.toContain(value);
   await crew.provision(["--yes", "--rotate", "thot"]);
   const rotated = parseEnv((await crew.provision(["--yes", "--print-env"])).out);
-  expect(rotated["AGENT_TOKEN_THOT"]).toBe([crew.secrets()["AGENT_TOKEN_THOT"]].flat().join(","));
-  expect(rotated["PLANE_API_KEY_THOT"]).toBe([crew.secrets()["PLANE_API_KEY_THOT"]].flat()[0]);
+  expect(rotated["AGENT_TOKEN_THOT"]).toBe([crew.readSecrets()["AGENT_TOKEN_THOT"]].flat().join(","));
+  expect(rotated["PLANE_API_KEY_THOT"]).toBe([crew.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
 });
 
 test("the password that is given is nowhere kept, the one that is made only in provision's own file", async () => {
-  const given = await rig({ env: { PLANE_ADMIN_PASSWORD: MARKED.PLANE_ADMIN_PASSWORD } });
+  const given = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: MARKED_SECRETS.PLANE_ADMIN_PASSWORD } });
   await given.provision();
-  expect([...given.files.values()].map(({ text }) => text).join()).not.toContain(MARKED.PLANE_ADMIN_PASSWORD);
-  const made = await rig();
+  expect([...given.files.values()].map(({ text }) => text).join()).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
+  const made = await createProvisionSetup();
   await made.provision();
-  const { password } = made.notes().accounts["ada@example.test"];
+  const { password } = made.readNotes().accounts["ada@example.test"];
   const holders = [...made.files].filter(([, { text }]) => text.includes(password)).map(([path]) => path);
   expect(holders).toEqual(["data/provision-secrets.json"]);
 });
 
 test("what others have put into SECRETS_FILE stays there", async () => {
-  const crew = await rig();
+  const crew = await createProvisionSetup();
   crew.files.set("data/secrets.json", { text: JSON.stringify({ OPENCLAW_HOOK_TOKEN: "theirs" }), mode: 0o600 });
   await crew.provision();
-  expect(crew.secrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
+  expect(crew.readSecrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
 });
 
 test("killed in the middle by the system, the real command goes on at its next start", async () => {
-  const crew = await rig();
-  const command = await inProcess(crew, ["--yes"]);
+  const crew = await createProvisionSetup();
+  const command = await createCommandProcess(crew, ["--yes"]);
   crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
-  const flags = ["--disable-warning=ExperimentalWarning", COMMAND, "--yes"];
+  const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, "--yes"];
   const child = spawn(process.execPath, flags, { cwd: command.cwd, env: crew.env, stdio: "ignore" });
   await expect
     .poll(() => crew.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 })

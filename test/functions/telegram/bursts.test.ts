@@ -1,202 +1,210 @@
 import { describe, expect, test } from "vitest";
-import { CHAT, createRig, keys, notice, notices, put, texts } from "./rig.ts";
+import {
+  createNotice,
+  createNotices,
+  createOutboxSetup,
+  enqueueNotices,
+  getChatTexts,
+  OUTBOX_CHAT,
+  parseTaskKeys,
+} from "./outbox-setup.ts";
 
-const methods = (calls: { method: string }[]) => calls.map(({ method }) => method);
+const toMethods = (calls: { method: string }[]) => calls.map(({ method }) => method);
 
 describe("a burst", () => {
   test("the first message goes at once, what follows within 20 s is edited into it", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"]]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"]]);
     rig.time.now += 19_000;
-    await put(rig.store, notices(2, 3));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
-    expect(methods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
+    await enqueueNotices(rig.store, createNotices(2, 3));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    expect(toMethods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
   });
 
   test("what comes 20 s later is a message of its own", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
     rig.time.now += 20_000;
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"], ["ONB-2"]]);
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-2"]]);
   });
 
   test("200 tasks completed at once are one counted message, from two calls", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 200));
-    await rig.run();
-    expect(methods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
-    expect(texts(rig.telegram)).toEqual([
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 200));
+    await rig.runUntilEmpty();
+    expect(toMethods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
+    expect(getChatTexts(rig.telegram)).toEqual([
       "✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, ONB-3, ONB-4, ONB-5, ONB-6, ONB-7, ONB-8, " +
         "ONB-9, ONB-10, … and 190 more",
     ]);
   });
 
   test("200 changes over ten seconds make few calls in a group, none of them refused", async () => {
-    const rig = await createRig({ chats: [-7] });
+    const rig = await createOutboxSetup({ chats: [-7] });
     for (let n = 1; n <= 200; n += 1) {
-      await put(rig.store, [notice(n)], -7);
-      await rig.due();
+      await enqueueNotices(rig.store, [createNotice(n)], -7);
+      await rig.handleDueJobs();
       rig.time.now += 50;
     }
-    await rig.run();
-    expect(texts(rig.telegram, -7)).toHaveLength(1);
-    expect(texts(rig.telegram, -7)[0]).toContain("200 tasks completed");
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram, -7)).toHaveLength(1);
+    expect(getChatTexts(rig.telegram, -7)[0]).toContain("200 tasks completed");
     expect(rig.telegram.calls.length).toBeLessThanOrEqual(10);
     expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   });
 
   test("a notice that waited in the lane before the edit is not lost when the window closes meanwhile", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
     rig.time.now += 19_900;
-    await put(rig.store, notices(2, 3));
-    const [second] = await rig.take();
-    if (second) await rig.work(second);
+    await enqueueNotices(rig.store, createNotices(2, 3));
+    const [second] = await rig.takeJobs();
+    if (second) await rig.handleJob(second);
     rig.time.now += 5_000;
-    await rig.run();
-    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
   });
 
   test("each chat has its own burst", async () => {
-    const rig = await createRig({ chats: [CHAT, 43] });
-    await put(rig.store, notices(1, 2));
-    await put(rig.store, notices(3, 4), 43);
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
-    expect(texts(rig.telegram, 43).map(keys)).toEqual([["ONB-3", "ONB-4"]]);
+    const rig = await createOutboxSetup({ chats: [OUTBOX_CHAT, 43] });
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await enqueueNotices(rig.store, createNotices(3, 4), 43);
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
+    expect(getChatTexts(rig.telegram, 43).map(parseTaskKeys)).toEqual([["ONB-3", "ONB-4"]]);
   });
 
   test("a job that is done again (its settling was lost) is not told again", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 2));
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 2));
     for (const step of [1, 2]) {
-      const [job] = await rig.take();
+      const [job] = await rig.takeJobs();
       if (!job) throw new Error(`no job at step ${step}`);
-      await rig.worker.work(rig.deps, job);
-      rig.time.now += rig.worker.ttl;
-      const again = (await rig.take()).find(({ id }) => id === job.id);
+      await rig.jobHandler.handle(rig.deps, job);
+      rig.time.now += rig.jobHandler.leaseMs;
+      const again = (await rig.takeJobs()).find(({ id }) => id === job.id);
       expect(again, `step ${step}`).toBeDefined();
-      if (again) await rig.work(again);
-      rig.time.now -= rig.worker.ttl;
+      if (again) await rig.handleJob(again);
+      rig.time.now -= rig.jobHandler.leaseMs;
     }
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
   });
 
   test("what is kept of a burst does not grow with the number of its notices", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 30));
-    await rig.run();
-    const [few] = await rig.store.read([`chat:${CHAT}`]);
-    await put(rig.store, notices(31, 400));
-    await rig.run();
-    const [many] = await rig.store.read([`chat:${CHAT}`]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 30));
+    await rig.runUntilEmpty();
+    const [few] = await rig.store.read([`chat:${OUTBOX_CHAT}`]);
+    await enqueueNotices(rig.store, createNotices(31, 400));
+    await rig.runUntilEmpty();
+    const [many] = await rig.store.read([`chat:${OUTBOX_CHAT}`]);
     expect(JSON.stringify(many?.value).length).toBeLessThan(JSON.stringify(few?.value).length + 20);
-    expect(texts(rig.telegram)[0]).toContain("400 tasks completed");
+    expect(getChatTexts(rig.telegram)[0]).toContain("400 tasks completed");
   });
 });
 
 describe("an edit that goes wrong", () => {
   test("a message that was deleted is sent anew with everything it should say", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
-    rig.telegram.remove(CHAT, rig.telegram.chat(CHAT).messages[0]?.id ?? 0);
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
-    await put(rig.store, notices(3, 3));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
+    rig.telegram.removeMessage(OUTBOX_CHAT, rig.telegram.chat(OUTBOX_CHAT).messages[0]?.id ?? 0);
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
+    await enqueueNotices(rig.store, createNotices(3, 3));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   });
 
   test("an edit whose answer never came is done again, and nothing is doubled", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
-    rig.telegram.meet({ kind: "lost" });
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
+    rig.telegram.injectFaults({ kind: "lost" });
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
     expect(rig.telegram.calls.map(({ outcome }) => outcome)).toEqual(["ok", "lost", "400"]);
-    expect(await rig.store.dead("outbox")).toEqual([]);
+    expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
   });
 
   test("429 on an edit: it waits as asked, and what comes meanwhile is in it", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
-    rig.telegram.meet({ kind: "too_many", seconds: 30 });
-    await put(rig.store, notices(2, 2));
-    await rig.run(5_000);
-    await put(rig.store, notices(3, 3));
-    await rig.run();
-    expect(texts(rig.telegram).flatMap(keys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
+    rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty(5_000);
+    await enqueueNotices(rig.store, createNotices(3, 3));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
     const [, refused, next] = rig.telegram.calls;
     expect((next?.at ?? 0) - (refused?.at ?? 0)).toBe(30_000);
   });
 
   test("an edit that Telegram fails at is tried again, each time later", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
     const failing = { kind: "error", status: 500, description: "Internal Server Error" } as const;
-    rig.telegram.meet(failing, failing, failing);
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2"]]);
+    rig.telegram.injectFaults(failing, failing, failing);
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
     const [, ...edits] = rig.telegram.calls.map(({ at }) => at);
     const waits = edits.slice(1).map((at, index) => Math.floor((at - (edits[index] ?? 0)) / 1_000));
     expect(waits).toEqual([1, 5, 15]);
   });
 
   test("an edit that Telegram will never take: what it should say is sent, and shown", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
-    rig.telegram.meet({ kind: "error", status: 400, description: "Bad Request: MESSAGE_AUTHOR_REQUIRED" });
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1"], ["ONB-1", "ONB-2"]]);
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
+    rig.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: MESSAGE_AUTHOR_REQUIRED" });
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1", "ONB-2"]]);
   });
 
   test("a refresh that is set aside holds nothing up: the next notice shows what it should have shown", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 1));
-    await rig.due();
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.handleDueJobs();
     const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
-    rig.telegram.meet(no, no);
-    await put(rig.store, notices(2, 2));
-    await rig.run();
-    const [dead] = await rig.store.dead("outbox");
+    rig.telegram.injectFaults(no, no);
+    await enqueueNotices(rig.store, createNotices(2, 2));
+    await rig.runUntilEmpty();
+    const [dead] = await rig.store.listDeadJobs("outbox");
     expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
-    await put(rig.store, notices(3, 3));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    await enqueueNotices(rig.store, createNotices(3, 3));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
     const calls = rig.telegram.calls.length;
     await rig.store.replay("outbox", dead?.id ?? "");
-    await rig.run();
+    await rig.runUntilEmpty();
     expect(rig.telegram.calls).toHaveLength(calls);
   });
 
   test("a refresh that was set aside by others is replayed, or asked for again a minute later", async () => {
-    const rig = await createRig();
-    await put(rig.store, notices(1, 2));
-    await rig.due();
+    const rig = await createOutboxSetup();
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await rig.handleDueJobs();
     rig.time.now += 1_500;
-    const [refresh] = await rig.take();
+    const [refresh] = await rig.takeJobs();
     if (!refresh) throw new Error("no refresh");
     await rig.store.settle(refresh, { dead: "failed ten times" });
     rig.time.now += 62_000;
-    await put(rig.store, notices(3, 3));
-    await rig.run();
-    expect(texts(rig.telegram).map(keys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
+    await enqueueNotices(rig.store, createNotices(3, 3));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   });
 });

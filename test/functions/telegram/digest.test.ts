@@ -1,49 +1,56 @@
 import { Cron } from "croner";
 import { describe, expect, test } from "vitest";
-import { digest } from "../../../functions/telegram/digest/tick.ts";
-import { CHAT, plainly } from "./commands/rig.ts";
-import { createLiveRig, type LiveRig } from "./live-rig.ts";
+import { digestTick } from "../../../functions/telegram/digest/digest-tick.ts";
+import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
 
 const HOUR = 3_600_000;
-const at = (time: string) => Date.parse(time);
-const digests = (rig: LiveRig) => rig.shown().filter((one) => /^📋/.test(one.text));
+const toTime = (time: string) => Date.parse(time);
+const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter((one) => /^📋/.test(one.text));
 
-async function finish(rig: LiveRig, agent: string, title: string, ms: number, more: object = {}): Promise<string> {
-  const key = await rig.started(agent, title);
-  await rig.work(agent).startTimer(key);
+async function finishTask(
+  rig: LiveMessagesApp,
+  agent: string,
+  title: string,
+  ms: number,
+  more: object = {},
+): Promise<string> {
+  const key = await rig.startTask(agent, title);
+  await rig.actAs(agent).startTimer(key);
   for (let left = ms; left > 0; left -= 600_000) {
     rig.time.now += Math.min(left, 600_000);
-    await rig.work(agent).report(key, {});
+    await rig.actAs(agent).report(key, {});
   }
-  await rig.work(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
-  await rig.go(8_000);
+  await rig.actAs(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
+  await rig.advanceAndDrain(8_000);
   return key;
 }
 
 /** A day of work on Saturday, 21 November 2026, and the digest of the next morning. */
-async function theDayAfter(options: Parameters<typeof createLiveRig>[0] = {}) {
-  const rig = await createLiveRig({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
-  for (const title of ["Write the mail", "Send the mail", "Read the answer"]) await finish(rig, "Imhotep", title, HOUR);
-  rig.task("Think about it", "Imhotep");
-  const late = rig.task("Pay the bill", "Thot", { target_date: "2026-11-20" });
-  rig.task("Call the printer", [], { target_date: "2026-11-22" });
+async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[0] = {}) {
+  const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
+  for (const title of ["Write the mail", "Send the mail", "Read the answer"])
+    await finishTask(rig, "Imhotep", title, HOUR);
+  rig.addTask("Think about it", "Imhotep");
+  const late = rig.addTask("Pay the bill", "Thot", { target_date: "2026-11-20" });
+  rig.addTask("Call the printer", [], { target_date: "2026-11-22" });
   await rig.poll();
-  await rig.work("Thot").setStatus(rig.keyOf(late), { status: "in_progress" });
-  await rig.question("Thot", rig.keyOf(late), { text: "From which account?" });
-  const stuck = await rig.started("Thot", "Paint the door");
-  await rig.work("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
-  await finish(rig, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
-  rig.time.now = at("2026-11-22T08:00:00Z");
+  await rig.actAs("Thot").setStatus(rig.toTaskKey(late), { status: "in_progress" });
+  await rig.askQuestion("Thot", rig.toTaskKey(late), { text: "From which account?" });
+  const stuck = await rig.startTask("Thot", "Paint the door");
+  await rig.actAs("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
+  await finishTask(rig, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
+  rig.time.now = toTime("2026-11-22T08:00:00Z");
   return rig;
 }
 
 describe("the daily digest (NOTIF-08)", () => {
   test("tells what was done with time and cost, what is blocked and since when, due, forecast and cost", async () => {
-    const rig = await theDayAfter();
-    await digest.run(rig.deps);
-    await rig.go(60_000);
-    expect(digests(rig)).toHaveLength(1);
-    expect(plainly(digests(rig)[0])).toMatchInlineSnapshot(`
+    const rig = await createDayAfter();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(60_000);
+    expect(getDigests(rig)).toHaveLength(1);
+    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
       "📋 The day at a glance – Nov 22, 2026
 
       ✅ Done yesterday (3): 3 hr, €3.75
@@ -75,10 +82,10 @@ describe("the daily digest (NOTIF-08)", () => {
   });
 
   test("speaks French as well", async () => {
-    const rig = await theDayAfter({ env: { LOCALE: "fr" } });
-    await digest.run(rig.deps);
-    await rig.go(60_000);
-    expect(plainly(digests(rig)[0])).toMatchInlineSnapshot(`
+    const rig = await createDayAfter({ env: { LOCALE: "fr" } });
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(60_000);
+    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
       "📋 La journée en un coup d’œil – 22 nov. 2026
 
       ✅ Terminé hier (3) : 3 h, 3,75 €
@@ -110,45 +117,45 @@ describe("the daily digest (NOTIF-08)", () => {
   });
 
   test("of a quiet workspace says that nothing was done", async () => {
-    const rig = await createLiveRig();
-    await digest.run(rig.deps);
-    await rig.go();
-    expect(plainly(digests(rig)[0])).toBe("📋 The day at a glance – Nov 21, 2026\n\n✅ Done yesterday: nothing");
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toBe("📋 The day at a glance – Nov 21, 2026\n\n✅ Done yesterday: nothing");
   });
 
   test("names a project completed yesterday", async () => {
-    const rig = await createLiveRig();
-    await finish(rig, "Imhotep", "The only task", 60_000);
-    rig.time.now = at("2026-11-22T08:00:00Z");
-    await digest.run(rig.deps);
-    await rig.go();
-    expect(plainly(digests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
+    const rig = await createLiveMessagesApp();
+    await finishTask(rig, "Imhotep", "The only task", 60_000);
+    rig.time.now = toTime("2026-11-22T08:00:00Z");
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
   });
 
   test("what is blocked for longer than is remembered says so", async () => {
-    const rig = await createLiveRig();
-    const key = await rig.started("Imhotep", "Paint the door");
-    await rig.work("Ada").setStatus(key, { status: "blocked" });
-    await rig.go();
-    rig.time.now = at("2027-04-01T08:00:00Z");
-    await digest.run(rig.deps);
-    await rig.go();
-    expect(plainly(digests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
+    const rig = await createLiveMessagesApp();
+    const key = await rig.startTask("Imhotep", "Paint the door");
+    await rig.actAs("Ada").setStatus(key, { status: "blocked" });
+    await rig.advanceAndDrain();
+    rig.time.now = toTime("2027-04-01T08:00:00Z");
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
   });
 
   test("is paged into messages that Telegram takes when it is long, each sent once", async () => {
-    const rig = await createLiveRig();
+    const rig = await createLiveMessagesApp();
     const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
     for (let n = 0; n < 40; n += 1) {
-      rig.task(`${long}${n}`, [], { target_date: "2026-11-20" });
-      rig.task(`${long}${n}`, [], { target_date: "2026-11-21" });
+      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
+      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
     }
     await rig.poll();
-    await digest.run(rig.deps);
-    await rig.go(30_000);
-    const all = rig.shown();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(30_000);
+    const all = rig.getBotMessages();
     expect(all.length).toBeGreaterThan(1);
-    expect(all.map(plainly).join("\n")).toContain("… and 15 more");
+    expect(all.map(toPlainText).join("\n")).toContain("… and 15 more");
     expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
     for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
   });
@@ -156,10 +163,10 @@ describe("the daily digest (NOTIF-08)", () => {
 
 describe("the digest comes once a day", () => {
   const days = async (env: Record<string, string>, from: string, to: string) => {
-    const rig = await createLiveRig({ env });
+    const rig = await createLiveMessagesApp({ env });
     const told: string[] = [];
-    for (rig.time.now = at(from); rig.time.now < at(to); rig.time.now += 60_000) {
-      const { told: pages } = await digest.run(rig.deps);
+    for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
+      const { told: pages } = await digestTick.run(rig.deps);
       if (pages) told.push(new Date(rig.time.now).toISOString());
     }
     return told;
@@ -182,8 +189,8 @@ describe("the digest comes once a day", () => {
   });
 
   test("looked for in each minute of that hour, by the time zone's clocks", async () => {
-    const { settings } = await createLiveRig({ env: { TIMEZONE: "Asia/Kolkata" } });
-    const cron = new Cron(digest.cron(settings), { timezone: settings.timezone, paused: true });
+    const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
+    const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
     const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
     expect(runs[0]).toBe("2026-11-22T02:30:00.000Z");
     expect(runs[59]).toBe("2026-11-22T03:29:00.000Z");
@@ -191,48 +198,48 @@ describe("the digest comes once a day", () => {
   });
 
   test("over all runtimes: two at the same moment send one", async () => {
-    const rig = await createLiveRig();
-    const counts = await Promise.all([1, 2, 3].map(() => digest.run(rig.deps)));
-    await rig.go();
+    const rig = await createLiveMessagesApp();
+    const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
+    await rig.advanceAndDrain();
     expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
-    expect(digests(rig)).toHaveLength(1);
+    expect(getDigests(rig)).toHaveLength(1);
   });
 
   test("over restarts and a clock that is set back, even by a day", async () => {
-    const rig = await createLiveRig();
-    await digest.run(rig.deps);
-    rig.time.now = at("2026-11-22T08:30:00Z");
-    await digest.run(rig.deps);
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    rig.time.now = toTime("2026-11-22T08:30:00Z");
+    await digestTick.run(rig.deps);
     await rig.restart();
     for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
-      rig.time.now = at(time);
-      await digest.run(rig.deps);
+      rig.time.now = toTime(time);
+      await digestTick.run(rig.deps);
     }
-    await rig.go(10_000);
-    expect(digests(rig)).toHaveLength(2);
+    await rig.advanceAndDrain(10_000);
+    expect(getDigests(rig)).toHaveLength(2);
   });
 
   test("one missed at 08:00 comes at 08:03 when somebody is there again; after 09:00 it is too late", async () => {
-    const rig = await createLiveRig();
-    rig.time.now = at("2026-11-23T08:03:00Z");
-    expect(await digest.run(rig.deps)).toEqual({ told: 1 });
-    rig.time.now = at("2026-11-24T09:00:00Z");
-    expect(await digest.run(rig.deps)).toEqual({ told: 0 });
+    const rig = await createLiveMessagesApp();
+    rig.time.now = toTime("2026-11-23T08:03:00Z");
+    expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
+    rig.time.now = toTime("2026-11-24T09:00:00Z");
+    expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
   });
 
   test("a sending whose answer never came is repeated once, marked", async () => {
-    const rig = await createLiveRig();
-    rig.telegram.meet({ kind: "lost" });
-    await digest.run(rig.deps);
+    const rig = await createLiveMessagesApp();
+    rig.telegram.injectFaults({ kind: "lost" });
+    await digestTick.run(rig.deps);
     await rig.restart();
-    await rig.go(20_000);
-    expect(digests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
+    await rig.advanceAndDrain(20_000);
+    expect(getDigests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
   });
 
   test("it goes to TELEGRAM_CHAT_ID", async () => {
-    const rig = await createLiveRig();
-    await digest.run(rig.deps);
-    await rig.go();
-    expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(CHAT)]);
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
   });
 });

@@ -1,35 +1,40 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { withFound } from "../../../demo/telegram/found.ts";
-import { problemWith } from "../../../demo/telegram/payload.ts";
-import { NOTHING, withNotice } from "../../../functions/telegram/burst.ts";
-import { lookOf } from "../../../functions/telegram/details.ts";
-import { message } from "../../../functions/telegram/messages.ts";
-import { outboxSchema } from "../../../functions/telegram/notice.ts";
-import { notifyRules } from "../../../functions/telegram/rules.ts";
-import { type Body, WORK_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
-import { notice, PLANE } from "./rig.ts";
+import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
+import { outboxBodySchema } from "../../../functions/telegram/delivery/job-bodies.ts";
+import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
+import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
+import { createPresentation } from "../../../functions/telegram/presentation/notification-details.ts";
+import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
+import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
+import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
+import { createNotice, PLANE_BASE_URL } from "./outbox-setup.ts";
 
-const en = lookOf({ locale: "en", plane: { url: PLANE } });
-const fr = lookOf({ locale: "fr", plane: { url: PLANE } });
-const richOf = (body: Body, look = en) => message(withNotice(NOTHING, body), look);
-const spaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
-const linesOf = (event: WorkEvent, look = en) =>
-  spaces(richOf(notice(12, { title: "Write the mail", agent: "Thot", word: "in_progress" }, event), look).text).split(
-    "\n",
-  );
+const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
+const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
+const renderRich = (body: ActionBody, look = en) => renderBurst(addNotification(EMPTY_BURST, body), look);
+const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
+const renderLines = (event: WorkEvent, look = en) =>
+  normalizeSpaces(
+    renderRich(createNotice(12, { title: "Write the mail", agent: "Thot", word: "in_progress" }, event), look).text,
+  ).split("\n");
 
-const asked: WorkEvent = {
-  ...{ kind: "asked", question: "q1", agent: "Thot", text: "Which colour, or none?" },
-  ...{ choices: ["Red", "Blue"], urgency: "high", reminder: 0 },
+const askedEvent: WorkEvent = {
+  kind: "asked",
+  question: "q1",
+  agent: "Thot",
+  text: "Which colour, or none?",
+  choices: ["Red", "Blue"],
+  urgency: "high",
+  reminder: 0,
 };
-const place = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
+const taskLines = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
 
 describe("NOTIF-04 what agents ask and tell", () => {
   test.each<[WorkEvent, string[]]>([
-    [asked, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
+    [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
     [
-      { ...asked, choices: [], reminder: 1 } as WorkEvent,
+      { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
       ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (still open)"],
     ],
     [
@@ -61,7 +66,7 @@ describe("NOTIF-04 what agents ask and tell", () => {
       ["⚠️ Could not be done (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
     ],
   ])("%o", (event, lines) => {
-    expect(linesOf(event)).toEqual([...lines, ...place]);
+    expect(renderLines(event)).toEqual([...lines, ...taskLines]);
   });
 
   test.each<[WorkEvent, string[]]>([
@@ -74,11 +79,11 @@ describe("NOTIF-04 what agents ask and tell", () => {
       ["🔁 Tasks wait for each other: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
     ],
   ])("%o", (event, lines) => {
-    expect(linesOf(event)).toEqual([...lines, ...place, "Agent: Thot"]);
+    expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
   });
 
   test("says the same in French", () => {
-    expect(linesOf(asked, fr)).toEqual([
+    expect(renderLines(askedEvent, fr)).toEqual([
       "❓ Question de Thot : ONB-12 Write the mail",
       "Which colour, or none?",
       "Choix : Red · Blue",
@@ -86,21 +91,25 @@ describe("NOTIF-04 what agents ask and tell", () => {
       "État : 🔵 en cours",
     ]);
     const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
-    expect(linesOf(lost, fr).slice(1, 3)).toEqual([
+    expect(renderLines(lost, fr).slice(1, 3)).toEqual([
       "la tâche a été confiée à quelqu’un d’autre",
       "Détenue depuis : 21 nov. 2026 08:00 UTC",
     ]);
   });
 
   test("among others it is one line with its agent", () => {
-    const body = notice(12, { title: "Write the mail", agent: "Thot" }, asked);
-    const told = [body, notice(1)].reduce(withNotice, NOTHING);
-    expect(spaces(message(told, en).text).split("\n")[0]).toBe("❓ Question from Thot: ONB-12 Write the mail");
+    const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
+    const told = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
+    expect(normalizeSpaces(renderBurst(told, en).text).split("\n")[0]).toBe(
+      "❓ Question from Thot: ONB-12 Write the mail",
+    );
   });
 
   test("NOTIF-05: without a setting people are told of what waits for them, not of what they did", () => {
-    const { decide } = notifyRules(undefined, 42);
-    const told = WORK_KINDS.filter((kind) => decide({ ...asked, kind } as never, notice(1).facts, "c").length > 0);
+    const { decide } = createNotificationRules(undefined, 42);
+    const told = WORK_EVENT_KINDS.filter(
+      (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
+    );
     expect(told).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
   });
 });
@@ -116,23 +125,37 @@ describe("reliability 18 what agents ask and tell", () => {
     ),
     fc.string({ unit: "binary", maxLength: 200 }),
   );
-  const event = fc.record({ kind: fc.constantFrom(...WORK_KINDS), agent: foreign, text: foreign, choice: foreign }).map(
-    ({ kind, agent, text, choice }) =>
-      ({
-        ...{ kind, agent, text, question: "q", choices: [choice, choice], urgency: "normal", reminder: 1 },
-        ...{ by: choice, comment: "c", since: "2026-11-21T08:00:00Z", confidence: 0.5, reason: text },
-        ...{ why: kind === "claim_lost" ? "moved" : "blocked", blocker: choice, path: [choice, text] },
-      }) as unknown as WorkEvent,
-  );
+  const event = fc
+    .record({ kind: fc.constantFrom(...WORK_EVENT_KINDS), agent: foreign, text: foreign, choice: foreign })
+    .map(
+      ({ kind, agent, text, choice }) =>
+        ({
+          kind,
+          agent,
+          text,
+          question: "q",
+          choices: [choice, choice],
+          urgency: "normal",
+          reminder: 1,
+          by: choice,
+          comment: "c",
+          since: "2026-11-21T08:00:00Z",
+          confidence: 0.5,
+          reason: text,
+          why: kind === "claim_lost" ? "moved" : "blocked",
+          blocker: choice,
+          path: [choice, text],
+        }) as unknown as WorkEvent,
+    );
 
   test("their words stay text, on lines of their own below a head that is ours", () => {
     fc.assert(
       fc.property(event, (one) => {
-        const body = notice(1, { agent: "Thot" }, one);
-        expect(outboxSchema.safeParse(JSON.parse(JSON.stringify(body))).success).toBe(true);
-        const { text, entities } = richOf(body);
-        expect(problemWith(text, entities)).toBeUndefined();
-        expect(withFound(text, entities)).toEqual(entities);
+        const body = createNotice(1, { agent: "Thot" }, one);
+        expect(outboxBodySchema.safeParse(JSON.parse(JSON.stringify(body))).success).toBe(true);
+        const { text, entities } = renderRich(body);
+        expect(findMessageProblem(text, entities)).toBeUndefined();
+        expect(addDetectedEntities(text, entities)).toEqual(entities);
         expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
         expect(text.split("\n").length).toBeLessThanOrEqual(7);
         expect(entities.filter(({ type }) => type === "bold")).toHaveLength(1);

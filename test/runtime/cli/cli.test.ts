@@ -3,13 +3,13 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { tokenOf } from "../../doors.ts";
-import { folder, groundcrew } from "./command.ts";
-import { opened } from "./opened.ts";
+import { toBridgeToken } from "../../support/http-test-app.ts";
+import { createTempFolder, runCli } from "./cli-process.ts";
+import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew", () => {
   it("lists the tools this agent may call, and how a tool is called", async () => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     const { exit, out } = await run(["--help"]);
     expect(exit).toBe(0);
     expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
@@ -20,7 +20,7 @@ describe("groundcrew", () => {
   });
 
   it("calls a tool: text for people, JSON for programs; the task needs no option", async () => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     const people = await run(["claim_task", "onb-1"]);
     expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
     const program = await run(["claim-task", "--task=ONB-1", "--json"]);
@@ -28,7 +28,7 @@ describe("groundcrew", () => {
   });
 
   it("shows what was refused on standard error and ends with 1", async () => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     const refused = await run(["claim_task", "ONB-99"]);
     expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
     const asJson = await run(["claim_task", "ONB-99", "--json"]);
@@ -36,7 +36,7 @@ describe("groundcrew", () => {
   });
 
   it("ends with 2 when the command is wrong, and says what was probably meant", async () => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     expect(await run(["clam_task"])).toMatchObject({
       exit: 2,
       err: expect.stringContaining("Did you mean claim_task?"),
@@ -49,7 +49,7 @@ describe("groundcrew", () => {
   });
 
   it("shows text of others without what a terminal would act upon", async () => {
-    const { doors, item, run } = await opened();
+    const { doors, item, runCommand: run } = await createCliTestApp();
     doors.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
     await doors.poll();
     const shown = await run(["get_task_details", "ONB-1"]);
@@ -60,9 +60,9 @@ describe("groundcrew", () => {
 
   it("ends with 75 and the time to wait when the same command may work later", async () => {
     const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
-    const url = await answering(429, JSON.stringify(answers));
-    const ended = await groundcrew(["claim_task", "X-1"], {
-      cwd: folder(),
+    const url = await startFixedServer(429, JSON.stringify(answers));
+    const ended = await runCli(["claim_task", "X-1"], {
+      cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
     expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
@@ -70,10 +70,10 @@ describe("groundcrew", () => {
 
   it("ends with 75 and says the address when nobody answers", async () => {
     const server = createServer();
-    const url = await listening(server);
+    const url = await listen(server);
     await new Promise((closed) => server.close(closed));
     const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
-    const ended = await groundcrew(["claim_task", "X-1"], { cwd: folder(), env });
+    const ended = await runCli(["claim_task", "X-1"], { cwd: createTempFolder(), env });
     expect(ended).toMatchObject({
       exit: 75,
       err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
@@ -82,10 +82,10 @@ describe("groundcrew", () => {
 
   it("follows no redirect with the token", async () => {
     const elsewhere: string[] = [];
-    const other = await answering(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
-    const url = await answering(307, "", undefined, { location: `${other}/agent/openapi.json` });
-    const ended = await groundcrew(["claim_task", "X-1"], {
-      cwd: folder(),
+    const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
+    const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
+    const ended = await runCli(["claim_task", "X-1"], {
+      cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
     expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`leads to ${other}`) });
@@ -93,18 +93,18 @@ describe("groundcrew", () => {
   });
 
   it.each([502, 503, 504])("ends with 75 when a proxy cannot reach Groundcrew just now (%i)", async (status) => {
-    const url = await answering(status, "<html><h1>Bad gateway</h1></html>");
-    const ended = await groundcrew(["list_my_tasks"], {
-      cwd: folder(),
+    const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
+    const ended = await runCli(["list_my_tasks"], {
+      cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
     });
     expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answers ${status}`) });
   });
 
   it("says so when something else answers", async () => {
-    const url = await answering(200, "<html>");
-    const ended = await groundcrew(["claim_task", "X-1"], {
-      cwd: folder(),
+    const url = await startFixedServer(200, "<html>");
+    const ended = await runCli(["claim_task", "X-1"], {
+      cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
     expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("does not answer as Groundcrew does") });
@@ -115,11 +115,11 @@ describe("the token", () => {
   const withoutToken = { GROUNDCREW_TOKEN: "" };
 
   it("is found in .groundcrew/token of a folder above", async () => {
-    const { doors, cwd } = await opened();
+    const { doors, cwd } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
-    writeFileSync(join(cwd, ".groundcrew", "token"), `${tokenOf("Imhotep")}\n`, { mode: 0o600 });
+    writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
     mkdirSync(join(cwd, "a", "b"), { recursive: true });
-    const ended = await groundcrew(["claim_task", "ONB-1"], {
+    const ended = await runCli(["claim_task", "ONB-1"], {
       cwd: join(cwd, "a", "b"),
       env: { GROUNDCREW_URL: doors.url },
     });
@@ -127,8 +127,8 @@ describe("the token", () => {
   });
 
   it("is found in the file GROUNDCREW_TOKEN_FILE names", async () => {
-    const { cwd, run } = await opened();
-    writeFileSync(join(cwd, "mine"), tokenOf("Imhotep"), { mode: 0o600 });
+    const { cwd, runCommand: run } = await createCliTestApp();
+    writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
     const ended = await run(["claim_task", "ONB-1"], {
       env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
     });
@@ -136,19 +136,20 @@ describe("the token", () => {
   });
 
   it.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
-    const { cwd, run } = await opened();
+    const { cwd, runCommand: run } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
     const path = join(cwd, ".groundcrew", "token");
-    writeFileSync(path, tokenOf("Imhotep"));
+    writeFileSync(path, toBridgeToken("Imhotep"));
     chmodSync(path, mode);
     const ended = await run(["claim_task", "ONB-1"], { env: withoutToken });
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
   });
 
   it("that is missing, or wrong, ends the command with 77", async () => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     expect(await run(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
-      ...{ exit: 77, err: expect.stringContaining("There is no token") },
+      exit: 77,
+      err: expect.stringContaining("There is no token"),
     });
     expect((await run(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
   });
@@ -160,7 +161,7 @@ describe("the token", () => {
     ["--authorization=abc"],
     ["--admin_token", "abc"],
   ])("is never an argument: %s is refused, and not repeated", async (...args) => {
-    const { run } = await opened();
+    const { runCommand: run } = await createCliTestApp();
     const ended = await run(["claim_task", "ONB-1", ...args]);
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
     expect(ended.err).not.toContain("abc");
@@ -168,7 +169,7 @@ describe("the token", () => {
 });
 
 /** A server that answers everything alike. */
-async function answering(
+async function startFixedServer(
   status: number,
   body: string,
   see?: (headers: Record<string, unknown>) => void,
@@ -182,10 +183,10 @@ async function answering(
     server.close();
     server.closeAllConnections();
   });
-  return listening(server);
+  return listen(server);
 }
 
-async function listening(server: Server): Promise<string> {
+async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`;
 }

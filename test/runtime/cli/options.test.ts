@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { inputOf } from "../../../runtime/cli/options.ts";
-import { asJson, asText } from "../../../runtime/cli/show.ts";
-import { specsIn } from "../../../runtime/cli/tools.ts";
+import { parseCliInput } from "../../../runtime/cli/options.ts";
+import { formatAnswer, formatJsonLine } from "../../../runtime/cli/terminal-output.ts";
+import { parseToolSpecs } from "../../../runtime/cli/tool-specs.ts";
 
 const schema = {
   type: "object",
@@ -17,15 +17,15 @@ const schema = {
   },
   required: ["task"],
 };
-const [spec] = specsIn({
+const [toolSpec] = parseToolSpecs({
   paths: {
     "/agent/do_it": {
       post: { summary: "Do it.", requestBody: { content: { "application/json": { schema } } } },
     },
   },
 });
-if (!spec) throw new Error("no tool");
-const input = (...args: string[]) => inputOf(spec, args, async () => "from standard input");
+if (!toolSpec) throw new Error("no tool");
+const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () => "from standard input");
 
 describe("the options of a tool", () => {
   it.each([
@@ -47,7 +47,7 @@ describe("the options of a tool", () => {
     [["ONB-1", "--text="], { text: "" }],
     [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
   ])("%j", async (args, expected) => {
-    expect(await input(...args)).toEqual({ task: "ONB-1", ...expected });
+    expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
   });
 
   it.each([
@@ -63,7 +63,7 @@ describe("the options of a tool", () => {
     [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
     [[], "needs --task"],
   ])("%j is refused", async (args, said) => {
-    await expect(input(...args)).rejects.toThrow(said);
+    await expect(parseArgs(...args)).rejects.toThrow(said);
   });
 });
 
@@ -76,7 +76,7 @@ describe("an answer", () => {
   };
 
   it("is readable for people", () => {
-    expect(asText(answer)).toBe(
+    expect(formatAnswer(answer)).toBe(
       [
         ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
         ...["      - key: ONB-2", "        status: done", "age: 5", "notes:", "  two", "  lines", "none: none", ""],
@@ -86,7 +86,7 @@ describe("an answer", () => {
 
   it("is one line of JSON for programs, with nothing in it that a terminal acts upon", () => {
     const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
-    expect(asJson(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
-    expect(JSON.parse(asJson(hostile))).toEqual(hostile);
+    expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
+    expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
   });
 });

@@ -3,14 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { run } from "../../../runtime/doctor/run.ts";
-import { startRuntime } from "../../../runtime/node.ts";
-import { createSetUp, PASSWORD } from "../../functions/doctor/rig.ts";
-import { freePort, redisIsHere, startRedis } from "../../redis.ts";
-import { parse } from "../../shared/config/given.ts";
-import { createMachine, recordedInfo, saying } from "./openclaw-rig.ts";
+import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
+import { startRuntime } from "../../../runtime/start-runtime.ts";
+import { ACCOUNT_PASSWORD, createDoctorSetup } from "../../functions/doctor/doctor-setup.ts";
+import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
+import { parseTestSettings } from "../../support/settings.ts";
+import { createAnsweringScript, createOpenClawMachine, readRecordedInfo } from "./openclaw-machine.ts";
 
-const findings = z.object({
+const findingsSchema = z.object({
   ok: z.boolean(),
   checks: z.array(
     z.strictObject({
@@ -23,10 +23,10 @@ const findings = z.object({
 });
 
 /** A set-up in which all is well, with its settings file in a folder of its own. */
-async function inFolder() {
+async function createFolderSetup() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-doctor-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const setUp = await createSetUp();
+  const setUp = await createDoctorSetup();
   writeFileSync(join(folder, "crew.json"), JSON.stringify(setUp.config), { mode: 0o600 });
   const env: Record<string, string> = {
     ...setUp.env,
@@ -38,10 +38,10 @@ async function inFolder() {
   return { ...setUp, folder, env };
 }
 
-async function doctor(env: Record<string, string>, ...args: string[]) {
+async function captureDoctorRun(env: Record<string, string>, ...args: string[]) {
   let out = "";
   let err = "";
-  const exit = await run(args, {
+  const exit = await runDoctor(args, {
     env,
     out: (text) => {
       out += text;
@@ -53,16 +53,16 @@ async function doctor(env: Record<string, string>, ...args: string[]) {
   return { exit, out, err };
 }
 
-async function found(env: Record<string, string>, name: string): Promise<string> {
-  const { out } = await doctor(env, "--json");
-  const of = findings.parse(JSON.parse(out)).checks.filter((check) => check.name === name);
+async function getFinding(env: Record<string, string>, name: string): Promise<string> {
+  const { out } = await captureDoctorRun(env, "--json");
+  const of = findingsSchema.parse(JSON.parse(out)).checks.filter((check) => check.name === name);
   return of.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
 }
 
 describe("npm run doctor", () => {
   it("says in lines what it found and what to do, and ends with 0 when there are only warnings", async () => {
-    const { env } = await inFolder();
-    const { exit, out } = await doctor(env);
+    const { env } = await createFolderSetup();
+    const { exit, out } = await captureDoctorRun(env);
     expect(exit).toBe(0);
     expect(out).toMatch(/^ok {7}plane {2,}1\.3\.1, PLANE_COMMUNITY/m);
     expect(out).toMatch(/^ {10,}→ /m);
@@ -70,38 +70,38 @@ describe("npm run doctor", () => {
   });
 
   it("says the same as JSON, in one line", async () => {
-    const { env } = await inFolder();
-    const { exit, out } = await doctor(env, "--json");
+    const { env } = await createFolderSetup();
+    const { exit, out } = await captureDoctorRun(env, "--json");
     expect(exit).toBe(0);
     expect(out.trim()).not.toContain("\n");
-    expect(findings.parse(JSON.parse(out)).ok).toBe(true);
+    expect(findingsSchema.parse(JSON.parse(out)).ok).toBe(true);
   });
 
   it("ends with 1 when something failed", async () => {
-    const { env, plane } = await inFolder();
-    await plane.down();
-    expect((await doctor(env)).exit).toBe(1);
+    const { env, plane } = await createFolderSetup();
+    await plane.takeDown();
+    expect((await captureDoctorRun(env)).exit).toBe(1);
   });
 
   it("ends with 78 when the settings cannot be used, and looks at nothing else", async () => {
-    const { env, plane } = await inFolder();
-    const { exit, out } = await doctor({ ...env, PORT: "marked" }, "--json");
+    const { env, plane } = await createFolderSetup();
+    const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
     expect(exit).toBe(78);
-    expect(findings.parse(JSON.parse(out)).checks.map(({ name }) => name)).toEqual(["settings", "secret files"]);
+    expect(findingsSchema.parse(JSON.parse(out)).checks.map(({ name }) => name)).toEqual(["settings", "secret files"]);
     expect(plane.ledger.requests).toEqual([]);
   });
 
   it("ends with 0 where nothing is set up, and says that this is the demo", async () => {
-    const { exit, out } = await doctor({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
+    const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
     expect(exit).toBe(0);
     expect(out).toContain("nothing is set up");
   });
 
   it("takes no other argument", async () => {
-    const { exit, out, err } = await doctor({}, "--verbose");
+    const { exit, out, err } = await captureDoctorRun({}, "--verbose");
     expect([exit, out]).toEqual([64, ""]);
     expect(err).toContain("Usage");
-    const asked = await doctor({}, "--json", "--verbose");
+    const asked = await captureDoctorRun({}, "--json", "--verbose");
     expect(asked.exit).toBe(64);
     expect(JSON.parse(asked.out)).toEqual({
       checks: [],
@@ -111,10 +111,10 @@ describe("npm run doctor", () => {
   });
 
   it("shows no secret, whatever is wrong", async () => {
-    const { env, plane, ada } = await inFolder();
+    const { env, plane, ada } = await createFolderSetup();
     Object.assign(env, {
       PLANE_ADMIN_EMAIL: ada.email,
-      PLANE_ADMIN_PASSWORD: PASSWORD,
+      PLANE_ADMIN_PASSWORD: ACCOUNT_PASSWORD,
       PLANE_WEBHOOK_SECRET: "marked-secret-webhook",
       OPENCLAW_URL: "http://127.0.0.1:1",
       OPENCLAW_HOOK_TOKEN: "marked-secret-hook",
@@ -122,89 +122,91 @@ describe("npm run doctor", () => {
     });
     const wrong = { ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" };
     const down = async () => {
-      await plane.down();
-      return doctor(env);
+      await plane.takeDown();
+      return captureDoctorRun(env);
     };
-    for (const { out, err } of [await doctor(env, "--json"), await doctor(wrong), await down()])
+    for (const { out, err } of [await captureDoctorRun(env, "--json"), await captureDoctorRun(wrong), await down()])
       expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
   }, 20_000);
 
   it("asks this machine's OpenClaw whether it has the skill, and gives it none of our secrets", async () => {
-    const { env } = await inFolder();
-    const machine = createMachine(`env > "$HOME/env"\n${saying(recordedInfo("2026.9.6"))}`);
+    const { env } = await createFolderSetup();
+    const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
-    expect(await found({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
+    expect(await getFinding({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
     const given = readFileSync(`${machine.home}/env`, "utf8");
     expect(given).toContain(`HOME=${machine.home}`);
     expect(given).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
   });
 
   it("reads Plane's webhooks with the account that provisioning keeps", async () => {
-    const { env, folder, ada } = await inFolder();
-    const notes = { accounts: { [ada.email]: { password: PASSWORD, made: true } } };
+    const { env, folder, ada } = await createFolderSetup();
+    const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
     writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
     const more = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
-    expect(await found({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
+    expect(await getFinding({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
   });
 
   it("reads the password from a file as provisioning does, and the address as provisioning has told it to Plane", async () => {
-    const { env, folder, ada } = await inFolder();
-    writeFileSync(join(folder, "password"), `${PASSWORD}\n`, { mode: 0o600 });
+    const { env, folder, ada } = await createFolderSetup();
+    writeFileSync(join(folder, "password"), `${ACCOUNT_PASSWORD}\n`, { mode: 0o600 });
     const more = {
       PLANE_ADMIN_EMAIL: ada.email,
       PLANE_ADMIN_PASSWORD_FILE: join(folder, "password"),
       PLANE_WEBHOOK_TARGET: " https://Crew.example.test:443/webhooks/plane/ ",
     };
-    expect(await found({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
+    expect(await getFinding({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
   });
 
   it("says which files with secrets others may read", async () => {
-    const { env, folder } = await inFolder();
+    const { env, folder } = await createFolderSetup();
     mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
     writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
-    expect(await found(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
+    expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
   });
 
   it("asks a runtime that is alive how it is, and leaves its embedded file alone", async () => {
-    const { env } = await inFolder();
-    Object.assign(env, { PORT: String(await freePort()) });
-    expect(await found(env, "runtime")).toMatch(/^warning: does not run at .*ECONNREFUSED/);
+    const { env } = await createFolderSetup();
+    Object.assign(env, { PORT: String(await findFreePort()) });
+    expect(await getFinding(env, "runtime")).toMatch(/^warning: does not run at .*ECONNREFUSED/);
     const { GROUNDCREW_CONFIG: _, SECRETS_FILE: __, ...plain } = env;
-    const parsed = parse(plain);
+    const parsed = parseTestSettings(plain);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const manifest = (await import("../../../functions/index.ts")).manifest;
-    const quiet = { ...manifest, ticks: [], workers: [], services: [] };
+    const quiet = { ...manifest, ticks: [], jobHandlers: [], services: [] };
     const runtime = await startRuntime(parsed.settings, { manifest: quiet, write: () => {} });
     onTestFinished(() => runtime.stop());
-    expect(await found(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
-    expect(await found(env, "store")).toMatch(/^ok: the embedded file .* which the runtime has open/);
-    expect(await found(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
-    expect(await found(env, "webhooks")).toMatch(/^warning: no canary/);
-    expect(await found({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
+    expect(await getFinding(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
+    expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* which the runtime has open/);
+    expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
+    expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
+    expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
       /^failed: \/ready: answers 401/,
     );
   });
 });
 
-describe.skipIf(!redisIsHere())("npm run doctor with Redis (reliability 10)", () => {
+describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
   it("warns without an append-only file and without noeviction", async () => {
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => redis.stop());
-    const { env } = await inFolder();
-    const told = await found({ ...env, STORE_URL: redis.url }, "store");
+    const { env } = await createFolderSetup();
+    const told = await getFinding({ ...env, STORE_URL: redis.url }, "store");
     expect(told).toMatch(/^warning: Redis keeps no append-only file.*\nwarning: .*allkeys-lru/);
   });
 
   it("is content with both", async () => {
     const redis = await startRedis({ appendonly: "yes", "maxmemory-policy": "noeviction" });
     onTestFinished(() => redis.stop());
-    const { env } = await inFolder();
-    expect(await found({ ...env, STORE_URL: redis.url }, "store")).toMatch(/^ok: Redis 7\.\S+ with an append-only/);
+    const { env } = await createFolderSetup();
+    expect(await getFinding({ ...env, STORE_URL: redis.url }, "store")).toMatch(
+      /^ok: Redis 7\.\S+ with an append-only/,
+    );
   });
 
   it("says that it cannot be reached", async () => {
-    const { env } = await inFolder();
-    const told = await found({ ...env, STORE_URL: `redis://127.0.0.1:${await freePort()}` }, "store");
+    const { env } = await createFolderSetup();
+    const told = await getFinding({ ...env, STORE_URL: `redis://127.0.0.1:${await findFreePort()}` }, "store");
     expect(told).toMatch(/^failed: Redis at 127\.0\.0\.1:\d+ cannot be reached/);
   }, 10_000);
 });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { nodeHashing } from "../../../runtime/node/hashing.ts";
-import { webHashing } from "../../../shared/hashing.ts";
-import { sign } from "../plane-headers.ts";
+import { webHashing } from "../../../shared/hashing/hashing.ts";
+import { signBody } from "../../support/webhook-signature.ts";
 
 const bytes = fc.uint8Array().map((array) => Uint8Array.from(array));
-const signatureOf = (body: Uint8Array, secret: string) => Uint8Array.from(Buffer.from(sign(body, secret), "hex"));
+const toSignature = (body: Uint8Array, secret: string) => Uint8Array.from(Buffer.from(signBody(body, secret), "hex"));
 
 describe("Node's hashing", () => {
   it("gives the same SHA-256 as the Web's", async () => {
@@ -30,14 +30,14 @@ describe("Node's hashing", () => {
   });
 
   it("takes and refuses the same signatures as the Web's, whatever their length", async () => {
-    const checks = [nodeHashing, webHashing].map((hashing) => hashing.hmacCheck("the secret"));
+    const checks = [nodeHashing, webHashing].map((hashing) => hashing.createHmacCheck("the secret"));
     const verdicts = (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) =>
       Promise.all(checks.map((check) => check(signature, body)));
     await fc.assert(
       fc.asyncProperty(bytes, bytes, async (body, other) => {
-        const right = signatureOf(body, "the secret");
+        const right = toSignature(body, "the secret");
         expect(await verdicts(right, body)).toEqual([true, true]);
-        expect(await verdicts(signatureOf(body, "another secret"), body)).toEqual([false, false]);
+        expect(await verdicts(toSignature(body, "another secret"), body)).toEqual([false, false]);
         expect(await verdicts(right.slice(1), body)).toEqual([false, false]);
         expect(await verdicts(other, body)).toEqual([false, false]);
       }),

@@ -1,17 +1,17 @@
 import { createInterface } from "node:readline";
-import { openStore } from "../../../runtime/stores/open.ts";
+import { openStore } from "../../../runtime/stores/open-store.ts";
 
 /**
  * A process of its own that opens the store of a URL: `node child.ts open|write|hold|claim <url>`. It tells its parent
  * line by line: `open`, `refused <message>`, `kept <n>`, `rejected <message>`, `won <fence>`, `asked`.
  */
 const [, , mode = "", url = ""] = process.argv;
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const writeLine = (line: string) => process.stdout.write(`${line}\n`);
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 try {
   const store = await openStore(url, { prefix: "child" });
-  say("open");
+  writeLine("open");
   if (mode === "open") {
     await store.commit({ put: [{ key: "opened", value: true }] });
     await store.close();
@@ -20,7 +20,7 @@ try {
     await store.commit({ jobs: [{ id: "held", queue: "outbox", lane: "l", body: 1 }] });
     await store.take("outbox", 3_600_000, 1);
     await store.lease("claim:held", "child", 3_600_000);
-    say("held");
+    writeLine("held");
     process.stdin.resume();
   }
   if (mode === "claim") {
@@ -28,8 +28,8 @@ try {
     for await (const key of createInterface(process.stdin)) {
       const owners = Array.from({ length: 250 }, (_, i) => `${process.pid}-${i}`);
       const answers = await Promise.all(owners.map((owner) => store.lease(key, owner, 60_000)));
-      for (const answer of answers) if ("fence" in answer) say(`won ${answer.fence}`);
-      say("asked");
+      for (const answer of answers) if ("fence" in answer) writeLine(`won ${answer.fence}`);
+      writeLine("asked");
     }
     await store.close();
   }
@@ -42,15 +42,17 @@ try {
         const key = `k:${String(n).padStart(7, "0")}`;
         const put = [{ key, value: { n, body }, sets: ["all"] }];
         await store.commit({ put, jobs: [{ id: key, queue: "inbox", lane: key, body: n }] });
-        say(`kept ${n}`);
+        writeLine(`kept ${n}`);
       }
     };
     // Ends only when it is killed or the store refuses.
-    await Promise.all(Array.from({ length: 10 }, write)).catch((error: unknown) => say(`rejected ${messageOf(error)}`));
+    await Promise.all(Array.from({ length: 10 }, write)).catch((error: unknown) =>
+      writeLine(`rejected ${messageOf(error)}`),
+    );
     const page = await store.scan("all", undefined, 1);
-    say(`still reads ${page.rows.length}`);
+    writeLine(`still reads ${page.rows.length}`);
     await store.close();
   }
 } catch (error) {
-  say(`refused ${messageOf(error)}`);
+  writeLine(`refused ${messageOf(error)}`);
 }

@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { redisIsHere, startRedis, type TestRedis } from "../../redis.ts";
-import { startChild } from "./process.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+import { startStoreProcess } from "./store-process.ts";
 
 const rounds = process.env["FULL"] === undefined ? 10 : 100;
 let redis: TestRedis;
 beforeAll(async () => {
-  if (redisIsHere()) redis = await startRedis();
+  if (hasRedisServer()) redis = await startRedis();
 });
 afterAll(() => redis?.stop());
 
-test.skipIf(!redisIsHere())(
+test.skipIf(!hasRedisServer())(
   `REL-7 of 1,000 claims on one task from 4 processes one wins, ${rounds} times`,
   async () => {
     const fences: number[] = [];
     let asked = 0;
     let roundIsOver = () => {};
     const children = Array.from({ length: 4 }, () =>
-      startChild("claim", redis.url, (line) => {
+      startStoreProcess("claim", redis.url, (line) => {
         if (line.startsWith("won ")) fences.push(Number(line.slice(4)));
         if (line === "asked") asked += 1;
         if (asked === 4) roundIsOver();
@@ -28,11 +28,11 @@ test.skipIf(!redisIsHere())(
       const over = new Promise<void>((resolve) => {
         roundIsOver = resolve;
       });
-      for (const child of children) child.tell(`claim:${round}`);
+      for (const child of children) child.sendLine(`claim:${round}`);
       await over;
       expect(fences).toHaveLength(1);
     }
-    for (const child of children) child.hush();
+    for (const child of children) child.closeInput();
     await Promise.all(children.map((child) => child.ended));
   },
   60_000,

@@ -1,23 +1,23 @@
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { openStore } from "../../../runtime/stores/open.ts";
-import { redisStore } from "../../../runtime/stores/redis.ts";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { freePort, redisIsHere, startRedis, type TestRedis } from "../../redis.ts";
+import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
 const FULL = process.env["FULL"] !== undefined;
 /** The longest a caller may be kept waiting for a no. */
-const PROMPT = 5_000;
+const PROMPT_MS = 5_000;
 
-describe.skipIf(!redisIsHere())("a store in Redis that goes down", () => {
+describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   let redis: TestRedis;
   let store: Store;
   const heard: (string | undefined)[] = [];
   beforeEach(async () => {
     heard.length = 0;
     redis = await startRedis({ appendonly: "yes", appendfsync: "always" });
-    store = await redisStore({ url: redis.url, prefix: "t", onConnection: (lost) => heard.push(lost) });
+    store = await connectRedisStore({ url: redis.url, prefix: "t", onConnection: (lost) => heard.push(lost) });
   });
   afterEach(async () => {
     await store.close();
@@ -100,11 +100,11 @@ describe.skipIf(!redisIsHere())("a store in Redis that goes down", () => {
     const first = refused(() => put("frozen"));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const behind = refused(() => put("behind"));
-    expect(await first).toBeLessThan(PROMPT);
+    expect(await first).toBeLessThan(PROMPT_MS);
     // The connection is given up with the first, so nothing waits for a time limit of its own after that.
     expect(await behind).toBeLessThan(3_000);
     await vi.waitFor(() => expect(heard).toEqual([undefined, expect.stringContaining("Socket timeout")]));
-    expect(await refused(() => put("later"))).toBeLessThan(PROMPT);
+    expect(await refused(() => put("later"))).toBeLessThan(PROMPT_MS);
     redis.thaw();
     await works();
     expect((await store.read(["before"]))[0]).toBeDefined();
@@ -130,10 +130,14 @@ describe.skipIf(!redisIsHere())("a store in Redis that goes down", () => {
   });
 });
 
-describe.skipIf(!redisIsHere())("opening a store in Redis", () => {
+describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
   test("that is not there is refused with its address and the reason, not its password", async () => {
-    const port = await freePort();
-    const message = await redisStore({ url: `redis://u:hunter2@127.0.0.1:${port}`, prefix: "t", patience: 200 }).then(
+    const port = await findFreePort();
+    const message = await connectRedisStore({
+      url: `redis://u:hunter2@127.0.0.1:${port}`,
+      prefix: "t",
+      patience: 200,
+    }).then(
       () => "opened",
       (error: Error) => error.message,
     );
@@ -145,14 +149,14 @@ describe.skipIf(!redisIsHere())("opening a store in Redis", () => {
     const redis = await startRedis({ requirepass: "hunter2" }, "hunter2");
     try {
       for (const wrong of ["redis://:hunter3@127.0.0.1", "redis://127.0.0.1"]) {
-        const message = await redisStore({ url: `${wrong}:${redis.port}`, prefix: "t", patience: 500 }).then(
+        const message = await connectRedisStore({ url: `${wrong}:${redis.port}`, prefix: "t", patience: 500 }).then(
           () => "opened",
           (error: Error) => error.message,
         );
         expect(message).toMatch(/WRONGPASS|NOAUTH/);
         expect(message).not.toContain("hunter");
       }
-      const store = await redisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
+      const store = await connectRedisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
       expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
       await store.close();
     } finally {

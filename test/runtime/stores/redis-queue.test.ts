@@ -1,128 +1,128 @@
 import { describe, expect, test } from "vitest";
-import { type Answer, type Call, callQueue } from "../../../runtime/stores/redis/queue.ts";
-import { checkCommit } from "../../../shared/store/checked.ts";
+import { createCallQueue, type RedisCall, type RedisReply } from "../../../runtime/stores/redis/call-queue.ts";
+import { checkCommit } from "../../../shared/store/check-commit.ts";
 
-const commitOf = (name: string, length = 1) => checkCommit({ put: [{ key: name, value: "x".repeat(length) }] });
+const createCommit = (name: string, length = 1) => checkCommit({ put: [{ key: name, value: "x".repeat(length) }] });
 
 /** A server that answers when the test says so: a commit with its own key, anything else with its name. */
-function server() {
-  const calls: Call[][] = [];
-  const answers: PromiseWithResolvers<Answer[]>[] = [];
-  const queue = callQueue((sent) => {
+function createManualServer() {
+  const calls: RedisCall[][] = [];
+  const answers: PromiseWithResolvers<RedisReply[]>[] = [];
+  const queue = createCallQueue((sent) => {
     calls.push([...sent]);
-    const answer = Promise.withResolvers<Answer[]>();
+    const answer = Promise.withResolvers<RedisReply[]>();
     answers.push(answer);
     return answer.promise;
   });
   return {
     queue,
     /** What was written at once: names of calls, and the keys of each group of commits. */
-    written: () => calls.map((sent) => sent.map((call) => (call.name === "commit" ? keysOf(call) : call.name))),
-    answer: (index: number, of: (call: Call) => Answer = answered) =>
+    written: () => calls.map((sent) => sent.map((call) => (call.name === "commit" ? getCommitKeys(call) : call.name))),
+    answer: (index: number, of: (call: RedisCall) => RedisReply = toAnswer) =>
       answers[index]?.resolve(calls[index]?.map(of) ?? []),
     breakOff: (index: number) => answers[index]?.reject(new Error("gone")),
   };
 }
 
-function keysOf({ args }: Call): string[] {
+function getCommitKeys({ args }: RedisCall): string[] {
   const heads: { p: { k: string }[] }[] = JSON.parse(String(args[0]));
   return heads.map(({ p }) => p[0]?.k ?? "");
 }
 
-function answered(call: Call): Answer {
-  return { value: call.name === "commit" ? keysOf(call) : call.name };
+function toAnswer(call: RedisCall): RedisReply {
+  return { value: call.name === "commit" ? getCommitKeys(call) : call.name };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-const turns = async () => {
-  for (let i = 0; i < 3; i++) await turn();
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+const passTurns = async () => {
+  for (let i = 0; i < 3; i++) await nextTurn();
 };
 
 describe("Calls to Redis", () => {
   test("of one turn go with one write, and commits that follow one another as one call", async () => {
-    const { queue, written, answer } = server();
+    const { queue, written, answer } = createManualServer();
     const all = [
-      queue.commit(commitOf("a")),
-      queue.commit(commitOf("b")),
+      queue.commit(createCommit("a")),
+      queue.commit(createCommit("b")),
       queue.call("take", "inbox"),
-      queue.commit(commitOf("c")),
+      queue.commit(createCommit("c")),
       queue.call("now"),
     ];
-    await turn();
+    await nextTurn();
     expect(written()).toEqual([[["a", "b"], "take", ["c"], "now"]]);
     answer(0);
     expect(await Promise.all(all)).toEqual(["a", "b", "take", "c", "now"]);
   });
 
   test("that come before the answer are collected and go together after it", async () => {
-    const { queue, written, answer } = server();
-    const first = queue.commit(commitOf("a"));
-    await turn();
-    void queue.commit(commitOf("b"));
-    await turns();
-    void queue.commit(commitOf("c"));
-    await turns();
+    const { queue, written, answer } = createManualServer();
+    const first = queue.commit(createCommit("a"));
+    await nextTurn();
+    void queue.commit(createCommit("b"));
+    await passTurns();
+    void queue.commit(createCommit("c"));
+    await passTurns();
     expect(written()).toEqual([[["a"]]]);
     answer(0);
     expect(await first).toBe("a");
-    await turns();
+    await passTurns();
     expect(written()).toEqual([[["a"]], [["b", "c"]]]);
     answer(1);
-    await turns();
+    await passTurns();
     void queue.call("now");
-    await turn();
+    await nextTurn();
     expect(written().at(-1)).toEqual(["now"]);
   });
 
   test("hold at most 100 commits and a million characters each, but one commit of any size", async () => {
-    const many = server();
-    for (let i = 0; i < 205; i++) void many.queue.commit(commitOf(`k${i}`));
-    await turn();
+    const many = createManualServer();
+    for (let i = 0; i < 205; i++) void many.queue.commit(createCommit(`k${i}`));
+    await nextTurn();
     expect(many.written()[0]?.map((keys) => keys.length)).toEqual([100, 100, 5]);
-    const large = server();
+    const large = createManualServer();
     for (const [name, length] of Object.entries({ a: 2_000_000, b: 600_000, c: 400_000, d: 300_000 }))
-      void large.queue.commit(commitOf(name, length));
-    await turn();
+      void large.queue.commit(createCommit(name, length));
+    await nextTurn();
     expect(large.written()).toEqual([[["a"], ["b", "c"], ["d"]]]);
   });
 
   test("that fail fail all of their commits and none of another call", async () => {
-    const { queue, answer } = server();
+    const { queue, answer } = createManualServer();
     const all = Promise.allSettled([
-      queue.commit(commitOf("a")),
-      queue.commit(commitOf("b")),
+      queue.commit(createCommit("a")),
+      queue.commit(createCommit("b")),
       queue.call("now"),
-      queue.commit(commitOf("c")),
+      queue.commit(createCommit("c")),
     ]);
-    await turn();
-    answer(0, (call) => (keysOrNone(call).includes("a") ? { error: new Error("OOM") } : answered(call)));
+    await nextTurn();
+    answer(0, (call) => (getKeysOrNone(call).includes("a") ? { error: new Error("OOM") } : toAnswer(call)));
     expect((await all).map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled", "fulfilled"]);
   });
 
   test("all fail when the connection breaks, and the next ones go all the same", async () => {
-    const { queue, written, answer, breakOff } = server();
-    const lost = Promise.allSettled([queue.commit(commitOf("a")), queue.call("now")]);
-    await turn();
-    const next = queue.commit(commitOf("b"));
+    const { queue, written, answer, breakOff } = createManualServer();
+    const lost = Promise.allSettled([queue.commit(createCommit("a")), queue.call("now")]);
+    await nextTurn();
+    const next = queue.commit(createCommit("b"));
     breakOff(0);
     expect((await lost).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    await turns();
+    await passTurns();
     expect(written().at(-1)).toEqual([["b"]]);
     answer(1);
     expect(await next).toBe("b");
   });
 
   test("are over when everything that was asked is answered", async () => {
-    const { queue, answer } = server();
+    const { queue, answer } = createManualServer();
     await queue.idle();
     const heard: unknown[] = [];
     const hear = (value: unknown) => heard.push(value);
     void queue.call("now").then(hear);
     const idle = queue.idle().then(() => heard.push("idle"));
-    await turn();
-    void queue.commit(commitOf("a")).then(hear);
+    await nextTurn();
+    void queue.commit(createCommit("a")).then(hear);
     answer(0);
-    await turns();
+    await passTurns();
     expect(heard).toEqual(["now"]);
     answer(1);
     await idle;
@@ -130,6 +130,6 @@ describe("Calls to Redis", () => {
   });
 });
 
-function keysOrNone(call: Call): string[] {
-  return call.name === "commit" ? keysOf(call) : [];
+function getKeysOrNone(call: RedisCall): string[] {
+  return call.name === "commit" ? getCommitKeys(call) : [];
 }

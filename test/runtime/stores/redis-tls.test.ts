@@ -3,17 +3,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { redisStore } from "../../../runtime/stores/redis.ts";
-import { freePort, redisIsHere, startRedis } from "../../redis.ts";
-import { runChild } from "./process.ts";
+import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
+import { findFreePort, hasRedisServer, startRedis } from "../../support/redis-server.ts";
+import { runStoreProcess } from "./store-process.ts";
 
 const OPENSSL = "openssl";
 
-test.skipIf(!redisIsHere())(
+test.skipIf(!hasRedisServer())(
   "rediss:// is spoken to over TLS, and only when its certificate can be trusted",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-tls-"));
-    const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await freePort())];
+    const [cert, key, port] = [join(folder, "cert.pem"), join(folder, "key.pem"), String(await findFreePort())];
     const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
     const names = ["-subj", "/CN=groundcrew", "-addext", "subjectAltName=IP:127.0.0.1"];
     execFileSync(OPENSSL, ["req", "-x509", ...curve, ...names, "-keyout", key, "-out", cert], { stdio: "ignore" });
@@ -26,8 +26,8 @@ test.skipIf(!redisIsHere())(
     });
     try {
       const url = `rediss://127.0.0.1:${port}`;
-      expect(await runChild("open", url, { env: { NODE_EXTRA_CA_CERTS: cert } })).toEqual(["open"]);
-      await expect(redisStore({ url, prefix: "t", patience: 300 })).rejects.toThrow(
+      expect(await runStoreProcess("open", url, { env: { NODE_EXTRA_CA_CERTS: cert } })).toEqual(["open"]);
+      await expect(connectRedisStore({ url, prefix: "t", patience: 300 })).rejects.toThrow(
         /^Redis at 127\.0\.0\.1:\d+ cannot be reached: .*self-signed/,
       );
     } finally {

@@ -1,27 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { PLANE, problemsOf, settingsOf, warningsOf } from "./given.ts";
+import { createTestSettings, getSettingsProblems, getSettingsWarnings, PLANE_ENV } from "../../support/settings.ts";
 
 const IMHOTEP = "bridge-token-of-imhotep";
 const THOT = "bridge-token-of-thot";
 const HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-function config(...agents: object[]) {
+function createConfigFiles(...agents: object[]) {
   return { c: JSON.stringify({ agents }) };
 }
 
 const imhotep = { name: "Imhotep", email: "imhotep@javisi.local" };
 const r2d2 = { name: "R2-D2", email: "r2d2@javisi.local" };
 const hermes = { name: "Hermes", email: "hermes@javisi.local", role: "concierge" };
-const env = { ...PLANE, GROUNDCREW_CONFIG: "c" };
+const env = { ...PLANE_ENV, GROUNDCREW_CONFIG: "c" };
 
 describe("AGENT_TOKEN_<AGENT>", () => {
   it("is found by the agent's name, wherever secrets come from", () => {
     const files = {
-      ...config(imhotep, r2d2),
+      ...createConfigFiles(imhotep, r2d2),
       "/token": `${IMHOTEP}\n`,
       "data/secrets.json": JSON.stringify({ AGENT_TOKEN_R2_D2: ["the-new-token-of-r2", "the-old-token-of-r2"] }),
     };
-    const { agentTokens, secrets } = settingsOf({ ...env, AGENT_TOKEN_IMHOTEP_FILE: "/token" }, files);
+    const { agentTokens, secrets } = createTestSettings({ ...env, AGENT_TOKEN_IMHOTEP_FILE: "/token" }, files);
     expect(agentTokens).toEqual([
       { agent: "Imhotep", role: "worker", tokens: [IMHOTEP] },
       { agent: "R2-D2", role: "worker", tokens: ["the-new-token-of-r2", "the-old-token-of-r2"] },
@@ -31,7 +31,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
 
   it("may be several, and may be given as their SHA-256", () => {
     const given = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
-    expect(settingsOf(given, config(imhotep)).agentTokens).toEqual([
+    expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([
       { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
     ]);
   });
@@ -39,7 +39,10 @@ describe("AGENT_TOKEN_<AGENT>", () => {
   it.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
     "is refused as %j",
     (token) => {
-      const [problem, ...others] = problemsOf({ ...env, AGENT_TOKEN_IMHOTEP: token }, config(imhotep));
+      const [problem, ...others] = getSettingsProblems(
+        { ...env, AGENT_TOKEN_IMHOTEP: token },
+        createConfigFiles(imhotep),
+      );
       expect(others).toEqual([]);
       expect(problem).toMatchObject({
         name: "AGENT_TOKEN_IMHOTEP",
@@ -51,28 +54,30 @@ describe("AGENT_TOKEN_<AGENT>", () => {
 
   it("for CONCIERGE is for the agent with that role, whatever its name", () => {
     const given = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
-    expect(settingsOf(given, config(imhotep, hermes)).agentTokens).toEqual([
+    expect(createTestSettings(given, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
       { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
     ]);
-    expect(warningsOf(given, config(imhotep, hermes)).join()).not.toContain("is not used");
+    expect(getSettingsWarnings(given, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
   });
 
   it("for CONCIERGE works without any agent in the settings", () => {
-    expect(settingsOf({ ...PLANE, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
+    expect(createTestSettings({ ...PLANE_ENV, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
       { agent: "Concierge", role: "concierge", tokens: [THOT] },
     ]);
   });
 
   it("for nobody opens nothing and is told", () => {
     const given = { ...env, AGENT_TOKEN_SHURI: THOT };
-    expect(settingsOf(given, config(imhotep)).agentTokens).toEqual([]);
-    expect(warningsOf(given, config(imhotep))).toContain(
+    expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([]);
+    expect(getSettingsWarnings(given, createConfigFiles(imhotep))).toContain(
       "AGENT_TOKEN_SHURI is not used: no agent in GROUNDCREW_CONFIG has this name",
     );
   });
 
   it("that could be guessed is told without the token", () => {
-    const warnings = warningsOf({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, config(imhotep)).join("\n");
+    const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
+      "\n",
+    );
     expect(warnings).toContain("AGENT_TOKEN_IMHOTEP is shorter than 16 characters");
     expect(warnings).not.toContain("s3cret");
   });
@@ -83,7 +88,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     ["TICK_TOKEN", IMHOTEP],
   ])("is nobody else's: the same as %s is refused", (name, token) => {
     const given = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
-    const problems = problemsOf(given, config(imhotep, r2d2));
+    const problems = getSettingsProblems(given, createConfigFiles(imhotep, r2d2));
     expect(problems).toHaveLength(1);
     expect(problems[0]?.given).toMatch(/^a token that (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN) holds as well$/);
     expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
@@ -92,16 +97,20 @@ describe("AGENT_TOKEN_<AGENT>", () => {
 
 describe("OpenClaw", () => {
   it("is where the settings say, with its hook token", () => {
-    const given = { ...PLANE, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
-    const { openclaw, secrets } = settingsOf(given);
+    const given = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
+    const { openclaw, secrets } = createTestSettings(given);
     expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
     expect(secrets).toContain("the-hook-token");
-    expect(settingsOf(PLANE).openclaw).toBeUndefined();
+    expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
   });
 
   it("that is not reachable by the settings is told, with the agents it concerns", () => {
-    const files = config({ ...imhotep, wake: "openclaw" }, { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } });
-    const warnings = (more: object) => warningsOf({ ...env, ...more }, files).filter((one) => /OPENCLAW/.test(one));
+    const files = createConfigFiles(
+      { ...imhotep, wake: "openclaw" },
+      { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
+    );
+    const warnings = (more: object) =>
+      getSettingsWarnings({ ...env, ...more }, files).filter((one) => /OPENCLAW/.test(one));
     expect(warnings({})).toEqual(["OPENCLAW_HOOK_TOKEN is not set: Imhotep, R2-D2 cannot be woken"]);
     expect(warnings({ OPENCLAW_HOOK_TOKEN: "x" })).toEqual(["OPENCLAW_URL is not set: Imhotep cannot be woken"]);
     expect(warnings({ OPENCLAW_HOOK_TOKEN: "x", OPENCLAW_URL: "http://openclaw:18789" })).toEqual([]);
@@ -113,12 +122,15 @@ describe("The secret of a wake webhook", () => {
 
   it("is kept out of what is written, and its file is to be nobody else's", () => {
     const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
-    expect(settingsOf(env, { c: text }).secrets).toContain(wake.secret);
-    expect(warningsOf(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
+    expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
+    expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
   });
 
   it("is not repeated when it is of another form", () => {
-    const problems = problemsOf(env, config({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }));
+    const problems = getSettingsProblems(
+      env,
+      createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }),
+    );
     expect(problems).toEqual([
       {
         name: "GROUNDCREW_CONFIG agents[0].wake.secret",

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
-import { PROVISION_ONLY } from "../../../shared/config/provision.ts";
+import { PROVISION_SECRET_NAMES } from "../../../shared/config/provision-schema.ts";
 import { SECRET_NAMES } from "../../../shared/config/secrets.ts";
-import { PLANE, settingsOf, TELEGRAM } from "./given.ts";
+import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../support/settings.ts";
 
 const text = readFileSync(".env.example", "utf8");
 const lines = text.split("\n");
@@ -16,7 +16,7 @@ const examples = lines.flatMap((line, i) => {
 describe(".env.example", () => {
   it("names every setting once and no other", () => {
     const agents = ["PLANE_API_KEY_<AGENT>", "AGENT_TOKEN_<AGENT>"];
-    const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...PROVISION_ONLY, ...agents];
+    const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...PROVISION_SECRET_NAMES, ...agents];
     expect(examples.map(({ name }) => name).sort()).toEqual(known.sort());
   });
 
@@ -27,7 +27,7 @@ describe(".env.example", () => {
   it("says of each secret that it is one", () => {
     for (const { name, above } of examples)
       expect(above.includes("(secret"), name).toBe(
-        [...SECRET_NAMES, ...PROVISION_ONLY].includes(name) || name.includes("<"),
+        [...SECRET_NAMES, ...PROVISION_SECRET_NAMES].includes(name) || name.includes("<"),
       );
   });
 
@@ -39,8 +39,8 @@ describe(".env.example", () => {
     const given = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
     expect(Object.keys(given).length).toBeGreaterThan(20);
     const { GROUNDCREW_CONFIG: _, ...env } = given;
-    const settings = settingsOf({ ...env, ...PLANE, ...TELEGRAM });
-    const plain = settingsOf({ ...PLANE, ...TELEGRAM });
+    const settings = createTestSettings({ ...env, ...PLANE_ENV, ...TELEGRAM_ENV });
+    const plain = createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV });
     expect(settings).toMatchObject({
       host: plain.host,
       port: plain.port,

@@ -1,33 +1,44 @@
 import { describe, expect, it } from "vitest";
-import { PLANE, problemsOf, settingsOf, TELEGRAM, warningsOf } from "./given.ts";
+import {
+  createTestSettings,
+  getSettingsProblems,
+  getSettingsWarnings,
+  PLANE_ENV,
+  TELEGRAM_ENV,
+} from "../../support/settings.ts";
 
 const ADMIN = "admin-token-0123456789";
 
 describe("A secret", () => {
   it("can come from a file, its line end left out", () => {
-    const env = { ...PLANE, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
-    expect(settingsOf(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe("plane_api_from_file");
+    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
+    expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
+      "plane_api_from_file",
+    );
   });
 
   it("from a file that is missing is a problem with the setting's name", () => {
-    const env = { ...PLANE, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
-    expect(problemsOf(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
+    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
+    expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
   });
 
   it("from an empty file is a problem", () => {
-    const env = { ...PLANE, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
-    expect(problemsOf(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
+    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
+    expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
   });
 
   it("given both ways is a problem", () => {
-    const problems = problemsOf({ ...PLANE, PLANE_API_KEY_FILE: "/key" }, { "/key": "plane_api_from_file" });
+    const problems = getSettingsProblems(
+      { ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" },
+      { "/key": "plane_api_from_file" },
+    );
     expect(problems[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
   });
 
   it("in a file that others can read is used with a warning", () => {
-    const env = { ...PLANE, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
+    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
     const files = { "/key": { text: "plane_api_from_file", mode: 0o644 } };
-    expect(warningsOf(env, files).join("\n")).toContain("chmod 600 /key");
+    expect(getSettingsWarnings(env, files).join("\n")).toContain("chmod 600 /key");
   });
 
   it("of an agent is found by the agent's name", () => {
@@ -35,8 +46,8 @@ describe("A secret", () => {
       { name: "R2-D2", email: "r2d2@javisi.local" },
       { name: "Thot", email: "thot@javisi.local" },
     ];
-    const settings = settingsOf(
-      { ...PLANE, PLANE_API_KEY_R2_D2: "key-of-r2d2", PLANE_API_KEY_THOT_FILE: "/thot", GROUNDCREW_CONFIG: "c" },
+    const settings = createTestSettings(
+      { ...PLANE_ENV, PLANE_API_KEY_R2_D2: "key-of-r2d2", PLANE_API_KEY_THOT_FILE: "/thot", GROUNDCREW_CONFIG: "c" },
       { c: JSON.stringify({ agents }), "/thot": "key-of-thot" },
     );
     expect(settings.plane?.agentKeys).toEqual({ "R2-D2": "key-of-r2d2", Thot: "key-of-thot" });
@@ -44,7 +55,7 @@ describe("A secret", () => {
   });
 
   it("of an agent nobody has named is told as not used", () => {
-    expect(warningsOf({ ...PLANE, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
+    expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
       "PLANE_API_KEY_SHURI is not used",
     );
   });
@@ -57,7 +68,10 @@ describe("The secrets file", () => {
       PLANE_WEBHOOK_SECRET: ["new-secret", "old-secret"],
       ADMIN_TOKEN: ADMIN,
     };
-    const settings = settingsOf({ ...PLANE, PLANE_API_KEY: undefined }, { "data/secrets.json": JSON.stringify(file) });
+    const settings = createTestSettings(
+      { ...PLANE_ENV, PLANE_API_KEY: undefined },
+      { "data/secrets.json": JSON.stringify(file) },
+    );
     expect(settings.plane?.apiKey).toBe("plane_api_kept");
     expect(settings.plane?.webhookSecrets).toEqual(["new-secret", "old-secret"]);
     expect(settings.adminTokens).toEqual([ADMIN]);
@@ -65,18 +79,18 @@ describe("The secrets file", () => {
 
   it("gives way to the environment", () => {
     const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
-    expect(settingsOf(PLANE, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE.PLANE_API_KEY);
+    expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
   });
 
   it("uses the first of two keys and keeps both out of what is written", () => {
     const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
-    const settings = settingsOf({ ...PLANE, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
+    const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
     expect(settings.plane?.apiKey).toBe("plane_api_new");
     expect(settings.secrets).toEqual(["plane_api_new", "plane_api_old"]);
   });
 
   it.each([0o644, 0o640, 0o660, 0o604, 0o700])("of mode %o is refused", (mode) => {
-    const problems = problemsOf({}, { "data/secrets.json": { text: "{}", mode } });
+    const problems = getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } });
     expect(problems[0]).toMatchObject({
       name: "SECRETS_FILE data/secrets.json",
       wanted: expect.stringContaining("0600"),
@@ -84,16 +98,16 @@ describe("The secrets file", () => {
   });
 
   it("that is not JSON is refused", () => {
-    expect(problemsOf({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
+    expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
   });
 
   it("with a mistyped name is refused with the right one", () => {
-    const problems = problemsOf({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
+    const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
     expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
   });
 
   it("that was named and is not there is told, not refused", () => {
-    expect(warningsOf({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
+    expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
       "SECRETS_FILE names /data/secrets.json, where no file is",
     ]);
   });
@@ -102,10 +116,10 @@ describe("The secrets file", () => {
 describe("What is to be kept out of logs", () => {
   it("is every secret, the store's password, and of hooks the secret and the whole address", () => {
     const secret = `whsec_${"A".repeat(32)}`;
-    const settings = settingsOf(
+    const settings = createTestSettings(
       {
-        ...PLANE,
-        ...TELEGRAM,
+        ...PLANE_ENV,
+        ...TELEGRAM_ENV,
         STORE_URL: "redis://:pa%2Fss@redis:6379/1",
         PLANE_WEBHOOK_SECRET: "hook-new1,hook-old1",
         TELEGRAM_WEBHOOK_SECRET: "telegram-secret-01",
@@ -124,8 +138,8 @@ describe("What is to be kept out of logs", () => {
     );
     expect(settings.secrets.sort()).toEqual(
       [
-        PLANE.PLANE_API_KEY,
-        TELEGRAM.TELEGRAM_BOT_TOKEN,
+        PLANE_ENV.PLANE_API_KEY,
+        TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
         "pa%2Fss",
         "pa/ss",
         "hook-new1",

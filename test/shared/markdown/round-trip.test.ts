@@ -27,35 +27,35 @@ const block = fc.oneof(
   fc.tuple(words, words).map(([head, cell]) => `| ${head} |\n| - |\n| ${cell} |`),
 );
 const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
-const runs = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
+const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
 
 describe("Markdown to Plane and back", () => {
   test("says the same: the same HTML again", async () => {
     await fc.assert(
       fc.asyncProperty(document, async (markdown) => {
         const html = await toHtml(markdown);
-        expect(flat(await toHtml(await toMarkdown(html)))).toBe(flat(html));
+        expect(normalizeHtml(await toHtml(await toMarkdown(html)))).toBe(normalizeHtml(html));
       }),
-      runs,
+      RUN_OPTIONS,
     );
   });
 
   test("every word is kept, in order", async () => {
     await fc.assert(
       fc.asyncProperty(document, async (markdown) => {
-        expect(wordsOf(await toMarkdown(await toHtml(markdown)))).toEqual(wordsOf(markdown));
+        expect(getWords(await toMarkdown(await toHtml(markdown)))).toEqual(getWords(markdown));
       }),
-      runs,
+      RUN_OPTIONS,
     );
   });
 
   test("text is never markup by chance: what was text is the same text again", async () => {
     await fc.assert(
       fc.asyncProperty(special, async (text) => {
-        const html = `<p>a ${escaped(text)} z</p>`;
-        expect(textOf(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
+        const html = `<p>a ${escapeHtml(text)} z</p>`;
+        expect(getText(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
       }),
-      runs,
+      RUN_OPTIONS,
     );
   });
 });
@@ -63,24 +63,24 @@ describe("Markdown to Plane and back", () => {
 const BLOCK = "</?(?:p|ul|ol|li|h\\d|blockquote|pre|table|thead|tbody|tr|th|td|hr)(?: [^>]*)?>";
 
 /** Blanks between blocks, and whether an item's text is a paragraph of its own, say nothing. */
-function flat(html: string): string {
+function normalizeHtml(html: string): string {
   return html
     .replace(new RegExp(`(?<=${BLOCK})\\n+|\\n+(?=${BLOCK})`, "g"), "")
     .replace(/(?<=<\/?li[^>]*>)<p>|<\/p>(?=<\/li|<ul|<ol)/g, "")
     .replace(/\n/g, " ");
 }
 
-function wordsOf(markdown: string): string[] {
+function getWords(markdown: string): string[] {
   return markdown.match(/[a-zA-Z]+/g) ?? [];
 }
 
-function textOf(html: string): string {
+function getText(html: string): string {
   return html
     .replace(/<[^>]*>/g, "")
     .replace(/&#x([0-9A-F]+);/gi, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)))
     .replace(/\s+/g, " ");
 }
 
-function escaped(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>]/g, (one) => `&#${one.charCodeAt(0)};`);
 }

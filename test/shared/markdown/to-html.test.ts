@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toHtml } from "../../../shared/markdown/to-html.ts";
-import { sanitised } from "./sanitised.ts";
+import { sanitizeHtml } from "./sanitize-html.ts";
 
 describe("OPENCLAW-05 Markdown in", () => {
   test("headings, emphasis, code, links, lists and tables are what they are in HTML", async () => {
@@ -9,7 +9,7 @@ describe("OPENCLAW-05 Markdown in", () => {
       "<h1>Log</h1>\n<p><strong>60 %</strong> of <em>it</em> <del>or not</del> <code>x &#x3C; 1</code>, " +
         'see <a href="https://a.example/?b=1&#x26;c">it</a></p>',
     );
-    expect(flat(await toHtml("1. one\n2. two\n   - in it\n\n| a | b |\n|--:|---|\n| 1 | 2 |"))).toBe(
+    expect(joinLines(await toHtml("1. one\n2. two\n   - in it\n\n| a | b |\n|--:|---|\n| 1 | 2 |"))).toBe(
       "<ol><li>one</li><li>two<ul><li>in it</li></ul></li></ol>" +
         '<table><thead><tr><th align="right">a</th><th>b</th></tr></thead>' +
         '<tbody><tr><td align="right">1</td><td>2</td></tr></tbody></table>',
@@ -18,14 +18,14 @@ describe("OPENCLAW-05 Markdown in", () => {
   });
 
   test("a task list is one that Plane's editor can tick", async () => {
-    expect(flat(await toHtml("- [x] built\n- [ ] tried"))).toBe(
+    expect(joinLines(await toHtml("- [x] built\n- [ ] tried"))).toBe(
       '<ul data-type="taskList"><li data-type="taskItem" data-checked="true">built</li>' +
         '<li data-type="taskItem" data-checked="false">tried</li></ul>',
     );
   });
 
   test("a list with a box here and there says so in text", async () => {
-    expect(flat(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
+    expect(joinLines(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
       "<ul><li>[x] built</li><li>tried</li></ul><ol><li>[ ] shown</li></ol>",
     );
   });
@@ -65,7 +65,7 @@ describe("OPENCLAW-05 Markdown in", () => {
   });
 
   test("a footnote is numbered and said below", async () => {
-    expect(flat(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
+    expect(joinLines(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
       "<p>so<sup>1</sup></p><ol><li><p>because </p></li></ol>",
     );
   });
@@ -102,9 +102,9 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     await fc.assert(
       fc.asyncProperty(text, async (markdown) => {
         const html = await toHtml(markdown);
-        expect(await sanitised(html)).toBe(html);
+        expect(await sanitizeHtml(html)).toBe(html);
         expect(
-          tagsOf(html).filter(
+          getTags(html).filter(
             (tag) => !/^<\/?[a-z]+[1-6]?( (href|class|align|start|data-[a-z]+)="[^"<>]*")*>$/.test(tag),
           ),
         ).toEqual([]);
@@ -131,25 +131,25 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     ["list items", "* a\n".repeat(4_999)],
   ])("ten thousand %s, one in the other, are read and end", async (_, markdown) => {
     const html = await toHtml(markdown);
-    expect(deepest(html)).toBeLessThanOrEqual(45);
-    expect(await sanitised(html)).toBe(html);
+    expect(measureDepth(html)).toBeLessThanOrEqual(45);
+    expect(await sanitizeHtml(html)).toBe(html);
   });
 
   test.each([
     ["a table of 4,000 columns and 1,000 rows", `${"|a".repeat(4_000)}\n${"|-".repeat(4_000)}\n${"|\n".repeat(1_000)}`],
     ["a hundred tables of 100 by 100", `${"|a".repeat(100)}\n${"|-".repeat(100)}\n${"|\n".repeat(100)}\n`.repeat(48)],
-    ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${named("[a] ")}`],
-    ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${named("![a] ")}`],
-    ["an image without words, likewise", `[a]: http://x/${"u".repeat(40_000)}${named("![][a] ")}`],
+    ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("[a] ")}`],
+    ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![a] ")}`],
+    ["an image without words, likewise", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![][a] ")}`],
   ])("%s does not become a hundred times as long", async (_, markdown) => {
     const html = await toHtml(markdown);
     expect(html.length).toBeLessThan(1_500_000);
-    expect(await sanitised(html)).toBe(html);
+    expect(await sanitizeHtml(html)).toBe(html);
     expect(html.replace(/<[^>]*>/g, "").match(/a/g)?.length ?? 1_400).toBeGreaterThan(1_300);
   });
 
   test("a table whose rows are shorter than its head is filled up, and keeps its alignment", async () => {
-    expect(flat(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
+    expect(joinLines(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
   });
 
   test("the bounds change nothing that people write", async () => {
@@ -162,23 +162,23 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
 });
 
 /** In paragraphs, each with as many marks as are read. */
-function named(link: string): string {
+function repeatLink(link: string): string {
   return `\n\n${link.repeat(400)}`.repeat(6);
 }
 
-function flat(html: string): string {
+function joinLines(html: string): string {
   return html.replace(/\n/g, "");
 }
 
-function tagsOf(html: string): string[] {
+function getTags(html: string): string[] {
   return html.match(/<[^>]*>/g) ?? [];
 }
 
 /** How many elements are inside each other at the most. */
-function deepest(html: string): number {
+function measureDepth(html: string): number {
   let open = 0;
   let most = 0;
-  for (const tag of tagsOf(html)) {
+  for (const tag of getTags(html)) {
     if (tag.startsWith("</")) open -= 1;
     else if (!/^<(br|hr)/.test(tag)) open += 1;
     most = Math.max(most, open);

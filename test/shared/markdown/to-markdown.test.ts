@@ -4,7 +4,7 @@ import { toHtml } from "../../../shared/markdown/to-html.ts";
 import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 
 const NAMES: Record<string, string> = { "u-1": "Ann *Lee*" };
-const nameOf = async (id: string) => NAMES[id];
+const findName = async (id: string) => NAMES[id];
 
 describe("HTML from Plane comes back as Markdown", () => {
   test("what its editor writes is readable: mentions, boxes, rules, code, tables, what is embedded", async () => {
@@ -17,7 +17,7 @@ describe("HTML from Plane comes back as Markdown", () => {
       <table><tbody><tr><th colspan="1"><p>H</p></th></tr><tr><td><p>a|b</p></td></tr></tbody></table>
       <image-component src="525a" width="20"></image-component>
       <div data-block-type="callout-component"><p>mind <b>the</b> <i>gap</i></p></div>`;
-    expect(await toMarkdown(html, nameOf)).toBe(
+    expect(await toMarkdown(html, findName)).toBe(
       [
         "Hi @Ann \\*Lee\\* & @u-2",
         "- [x] one\n\n- [ ] two ~~not~~",
@@ -171,17 +171,17 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
       ),
     }));
     const MADE_BY: Record<string, RegExp> = {
-      ...{
-        h1: /^$/,
-        hr: /^$/,
-        blockquote: /^$/,
-        table: /<t/,
-        a: /<a/,
-        ul: /<(ul|li)/,
-        ol: /<ol/,
-        pre: /<(pre|textarea)/,
-      },
-      ...{ strong: /<strong/, em: /<em/, del: /<s>/ },
+      h1: /^$/,
+      hr: /^$/,
+      blockquote: /^$/,
+      table: /<t/,
+      a: /<a/,
+      ul: /<(ul|li)/,
+      ol: /<ol/,
+      pre: /<(pre|textarea)/,
+      strong: /<strong/,
+      em: /<em/,
+      del: /<s>/,
     };
     await fc.assert(
       fc.asyncProperty(html, async (given) => {

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
-import { projects } from "../../../shared/plane/projects.ts";
-import { relations } from "../../../shared/plane/relations.ts";
-import { recordedExchanges } from "../../plane-recording.ts";
-import { failure, ME, scripted } from "./harness.ts";
-import type { Step } from "./scripted-server.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
+import { relationsApi } from "../../../shared/plane/relations.ts";
+import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
+import type { ScriptedStep } from "../../support/scripted-server.ts";
+import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
 const DAY = 86_400_000;
-const params = { project: ME.id, item: ME.id };
+const params = { project: PLANE_USER.id, item: PLANE_USER.id };
 
-function info(current_version: string): Step {
+function createInstanceInfo(current_version: string): ScriptedStep {
   const instance = { current_version, edition: "PLANE_COMMUNITY", is_setup_done: true, workspaces_exist: true };
   return { status: 200, body: { instance, config: { enable_signup: true, file_size_limit: 5_242_880 } } };
 }
@@ -17,10 +17,10 @@ test.each([
   ["app-api-and-health.json", { version: "1.3.1", relations: true }],
   ["v1.2.2-where-it-differs.json", { version: "1.2.0", relations: false }],
 ])("what the recorded server of %s can do", async (file, expected) => {
-  const recorded = recordedExchanges()
+  const recorded = readRecordedExchanges()
     .get(file)
     ?.find(({ name }) => name === "instance_info");
-  const { client, server } = await scripted([{ status: 200, body: recorded?.response.body }]);
+  const { client, server } = await createScriptedClient([{ status: 200, body: recorded?.response.body }]);
   expect(await client.capabilities()).toEqual(expected);
   expect(server.requests[0]).toMatchObject({
     url: "/api/instances/",
@@ -36,12 +36,15 @@ test.each([
   ["v2.0.0-rc1", true],
   ["nightly", true],
 ])("version %s has relations: %s", async (version, expected) => {
-  const { client } = await scripted([info(version)]);
+  const { client } = await createScriptedClient([createInstanceInfo(version)]);
   expect(await client.capabilities()).toEqual({ version, relations: expected });
 });
 
 test("it is asked once, also by callers at the same time, and again after a day", async () => {
-  const { client, server, advance } = await scripted([info("1.2.0"), info("1.3.1")]);
+  const { client, server, advance } = await createScriptedClient([
+    createInstanceInfo("1.2.0"),
+    createInstanceInfo("1.3.1"),
+  ]);
   await Promise.all([client.capabilities(), client.capabilities()]);
   advance(DAY - 1);
   expect((await client.capabilities()).relations).toBe(false);
@@ -52,8 +55,10 @@ test("it is asked once, also by callers at the same time, and again after a day"
 });
 
 test("a failure is not remembered", async () => {
-  const { client } = await scripted([{ status: 500, body: "" }, info("1.3.1")], { retryDelays: [] });
-  expect(await failure(client.capabilities())).toMatchObject({ code: "unavailable" });
+  const { client } = await createScriptedClient([{ status: 500, body: "" }, createInstanceInfo("1.3.1")], {
+    retryDelays: [],
+  });
+  expect(await captureError(client.capabilities())).toMatchObject({ code: "unavailable" });
   expect((await client.capabilities()).version).toBe("1.3.1");
 });
 
@@ -64,16 +69,25 @@ test.each([
   ["sends people elsewhere", 302, ""],
 ])("a server that %s is taken to have relations until a 404 tells otherwise", async (_, status, body) => {
   const absent = { status: 404, body: { error: "Page not found." } };
-  const { client, server } = await scripted([{ status, body }, absent], { retryDelays: [] });
+  const { client, server } = await createScriptedClient([{ status, body }, absent], { retryDelays: [] });
   expect(await client.capabilities()).toEqual({ version: "unknown", relations: true });
-  expect(await failure(client.call(relations.list, { params }))).toMatchObject({ code: "not_found", noRoute: true });
+  expect(await captureError(client.call(relationsApi.list, { params }))).toMatchObject({
+    code: "not_found",
+    noRoute: true,
+  });
   expect(await client.capabilities()).toEqual({ version: "unknown", relations: false });
   expect(server.requests).toHaveLength(2);
 });
 
 test("a server without a route for relations is believed over its version, for a day", async () => {
-  const { client, advance } = await scripted([{ status: 404, body: { error: "Page not found." } }, info("1.4.0")]);
-  expect(await failure(client.call(relations.list, { params }))).toMatchObject({ code: "not_found", noRoute: true });
+  const { client, advance } = await createScriptedClient([
+    { status: 404, body: { error: "Page not found." } },
+    createInstanceInfo("1.4.0"),
+  ]);
+  expect(await captureError(client.call(relationsApi.list, { params }))).toMatchObject({
+    code: "not_found",
+    noRoute: true,
+  });
   expect((await client.capabilities()).relations).toBe(false);
   advance(DAY);
   expect((await client.capabilities()).relations).toBe(true);
@@ -81,8 +95,12 @@ test("a server without a route for relations is believed over its version, for a
 
 test("neither an item that is not there nor another missing route speaks against relations", async () => {
   const gone = { status: 404, body: { error: "The requested resource does not exist." } };
-  const { client } = await scripted([gone, { status: 404, body: { error: "Page not found." } }, info("1.3.1")]);
-  await failure(client.call(relations.list, { params }));
-  await failure(client.call(projects.summary, { params }));
+  const { client } = await createScriptedClient([
+    gone,
+    { status: 404, body: { error: "Page not found." } },
+    createInstanceInfo("1.3.1"),
+  ]);
+  await captureError(client.call(relationsApi.list, { params }));
+  await captureError(client.call(projectsApi.summary, { params }));
   expect((await client.capabilities()).relations).toBe(true);
 });

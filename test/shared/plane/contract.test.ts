@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { answerOf } from "../../../shared/plane/answer.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSession } from "../../../shared/plane/app/session.ts";
-import { attachments } from "../../../shared/plane/attachments.ts";
+import { attachmentsApi } from "../../../shared/plane/attachments.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -11,56 +11,67 @@ import {
   PlaneNotFoundError,
   PlaneRateLimitedError,
 } from "../../../shared/plane/errors.ts";
-import { createRequest } from "../../../shared/plane/request.ts";
-import { planeTime } from "../../../shared/plane/time.ts";
+import { parseReply } from "../../../shared/plane/parse-reply.ts";
+import { createRequestSender } from "../../../shared/plane/request.ts";
+import { normalizePlaneTime } from "../../../shared/plane/time.ts";
 import { uploadFile } from "../../../shared/plane/upload.ts";
-import { workItems } from "../../../shared/plane/work-items.ts";
-import { type Exchange, type Recording, recordedExchanges, startRecording } from "../../plane-recording.ts";
-import { harness } from "./harness.ts";
-import { endpointFor, paramsIn } from "./recorded-calls.ts";
+import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import {
+  type RecordedExchange,
+  type ReplayServer,
+  readRecordedExchanges,
+  startReplayServer,
+} from "../../support/plane-replay-server.ts";
+import { createPlaneClientHarness } from "./plane-client-harness.ts";
+import { getRecordedEndpoint, parseRouteParams } from "./recorded-endpoints.ts";
 
-const files = recordedExchanges();
+const files = readRecordedExchanges();
 const STORAGE = "http://storage.test";
-let plane: Recording;
-let replayed = 0;
+let replayServer: ReplayServer;
+let replayedCount = 0;
 
 beforeAll(async () => {
-  plane = await startRecording();
+  replayServer = await startReplayServer();
 });
-afterAll(() => plane.close());
+afterAll(() => replayServer.close());
 
 /** The storage's address leads to the recording, everything else to where it says. */
-const routed: typeof fetch = (input, init) => fetch(String(input).replace(STORAGE, plane.url), init);
-const network = { fetch: routed, metrics: noMetrics, clock: Date.now };
+const routeToReplay: typeof fetch = (input, init) => fetch(String(input).replace(STORAGE, replayServer.url), init);
+const network = { fetch: routeToReplay, metrics: noMetrics, clock: Date.now };
 
 /** Asks as the recording did, through the part of the client that is for such a call. */
-async function ask({ name, as, auth, request }: Exchange): Promise<unknown> {
+async function callAsRecorded({ name, as, auth, request }: RecordedExchange): Promise<unknown> {
   const { query, json, form } = request;
   if (name === "attachment_upload_to_storage")
-    return uploadFile(network, await ticketOf(request), new Blob(["bytes of the report"]));
+    return uploadFile(network, await readTicket(request), new Blob(["bytes of the report"]));
   if (name === "malformed_json" || name === "method_not_allowed") {
-    const send = createRequest(network);
-    const sent = { operation: name, method: request.method, route: request.path, url: plane.url + request.path };
+    const send = createRequestSender(network);
+    const sent = { operation: name, method: request.method, route: request.path, url: replayServer.url + request.path };
     const reply = await send({ ...sent, body: typeof form === "string" ? form : json });
-    return answerOf({ ...workItems.list, operation: name }, reply).data;
+    return parseReply({ ...workItemsApi.list, operation: name }, reply).data;
   }
-  const endpoint = endpointFor({ name, request });
-  const params = paramsIn(endpoint.path, request.path);
+  const endpoint = getRecordedEndpoint({ name, request });
+  const params = parseRouteParams(endpoint.path, request.path);
   if (!params || endpoint.method !== request.method)
     throw new Error(`${name} is recorded on another route than ${endpoint.path}`);
   if (auth === "api_key" || endpoint.operation.startsWith("instance_info")) {
     const { workspace = "javisi" } = params;
-    const { client } = harness({ url: plane.url, workspace, apiKey: `plane_api_${as}_token`, retryDelays: [] });
-    return (await client.call(endpoint, { params, ...(query && { query }), ...(json && { json }) })).data;
+    const { client } = createPlaneClientHarness({
+      url: replayServer.url,
+      workspace,
+      apiKey: `plane_api_${as}_token`,
+      retryDelays: [],
+    });
+    return (await client.call(endpoint, { params, ...omitUndefined({ query, json }) })).data;
   }
-  const session = createPlaneSession({ ...network, url: plane.url });
-  const body = { ...(json && { json }), ...(typeof form === "object" && { form }) };
-  return (await session.call(endpoint, { params, ...(query && { query }), ...body })).data;
+  const session = createPlaneSession({ ...network, url: replayServer.url });
+  const body = omitUndefined({ json, form: typeof form === "object" ? form : undefined });
+  return (await session.call(endpoint, { params, ...omitUndefined({ query }), ...body })).data;
 }
 
-async function ticketOf({ path, form }: Exchange["request"]) {
+async function readTicket({ path, form }: RecordedExchange["request"]) {
   const created = files.get("attachments.json")?.find(({ name }) => name === "attachment_create");
-  const ticket = attachments.create.answer.parse(created?.response.body);
+  const ticket = attachmentsApi.create.answer.parse(created?.response.body);
   expect({ path: ticket.upload_data.url, form: ticket.upload_data.fields }).toEqual({ path, form });
   return ticket;
 }
@@ -69,23 +80,23 @@ describe.each([...files])("%s", (_file, exchanges) => {
   test.each(exchanges.map((exchange, nth) => ({ nth, name: exchange.name, exchange })))(
     "$nth $name is asked and answered as recorded",
     async ({ exchange }) => {
-      plane.play(exchange.response);
-      const outcome = await ask(exchange).catch((thrown: unknown) => thrown);
-      expect(plane.received).toHaveLength(1);
+      replayServer.play(exchange.response);
+      const outcome = await callAsRecorded(exchange).catch((thrown: unknown) => thrown);
+      expect(replayServer.received).toHaveLength(1);
       expectRequest(exchange);
       expectOutcome(outcome, exchange);
-      replayed += 1;
+      replayedCount += 1;
     },
   );
 });
 
 test("no recorded exchange is left out", () => {
-  expect(replayed).toBe([...files.values()].flat().length);
-  expect(replayed).toBe(191);
+  expect(replayedCount).toBe([...files.values()].flat().length);
+  expect(replayedCount).toBe(191);
 });
 
-function expectRequest({ as, auth, request }: Exchange) {
-  const [got] = plane.received;
+function expectRequest({ as, auth, request }: RecordedExchange) {
+  const [got] = replayServer.received;
   expect(got?.method).toBe(request.method);
   expect(got?.path).toBe(request.path.replace(STORAGE, ""));
   const query = Object.entries(request.query ?? {}).map(([name, value]) => [name, String(value)]);
@@ -113,9 +124,9 @@ function expectMultipart(body: string, form: Record<string, string>) {
   expect(parts.at(-1)).toContain("bytes of the report");
 }
 
-function expectOutcome(outcome: unknown, { name, response }: Exchange) {
+function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
   const { status, body, headers } = response;
-  if (status < 300) return expectSaid(outcome, body ?? undefined);
+  if (status < 300) return expectSaidByPlane(outcome, body ?? undefined);
   if (status === 302) {
     if (name === "attachment_get") return expect(outcome).toEqual({ location: headers["location"] });
     const query = new URL(headers["location"] ?? "").searchParams;
@@ -134,9 +145,9 @@ function expectOutcome(outcome: unknown, { name, response }: Exchange) {
   expect(outcome).toBeInstanceOf(expected);
   if (outcome instanceof PlaneError) {
     expect(outcome.status).toBe(status);
-    for (const words of textsIn(body)) expect(outcome.message).toContain(words);
+    for (const words of getTexts(body)) expect(outcome.message).toContain(words);
   }
-  if (outcome instanceof PlaneConflictError) expect(outcome.id).toBe(idIn(body));
+  if (outcome instanceof PlaneConflictError) expect(outcome.id).toBe(getId(body));
   if (outcome instanceof PlaneRateLimitedError) expect(outcome.retryAfter).toBe(60_000);
   if (outcome instanceof PlaneAuthError)
     expect(outcome.reason).toBe(/api_key|deleted_token|configurations/.test(name) ? "key" : "permission");
@@ -145,16 +156,16 @@ function expectOutcome(outcome: unknown, { name, response }: Exchange) {
 }
 
 /** Everything the client answers was said by Plane, in the same place; times may be printed another way. */
-function expectSaid(answer: unknown, said: unknown) {
+function expectSaidByPlane(answer: unknown, said: unknown) {
   if (Array.isArray(answer) && Array.isArray(said)) {
     expect(answer).toHaveLength(said.length);
     answer.forEach((entry, nth) => {
-      expectSaid(entry, said[nth]);
+      expectSaidByPlane(entry, said[nth]);
     });
   } else if (isRecord(answer) && isRecord(said)) {
     expect(Object.keys(answer).length).toBeGreaterThan(0);
-    for (const [key, value] of Object.entries(answer)) expectSaid(value, said[key]);
-  } else if (answer !== said && typeof said === "string") expect(answer).toBe(planeTime(said));
+    for (const [key, value] of Object.entries(answer)) expectSaidByPlane(value, said[key]);
+  } else if (answer !== said && typeof said === "string") expect(answer).toBe(normalizePlaneTime(said));
   else expect(answer).toEqual(said);
 }
 
@@ -163,12 +174,12 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Plane's words in the body of an error; the id of a 409 is not one of them. */
-function textsIn(body: unknown): string[] {
+function getTexts(body: unknown): string[] {
   if (typeof body === "string") return [body];
   if (!isRecord(body) && !Array.isArray(body)) return [];
-  return Object.entries(body).flatMap(([key, value]) => (key === "id" ? [] : textsIn(value)));
+  return Object.entries(body).flatMap(([key, value]) => (key === "id" ? [] : getTexts(value)));
 }
 
-function idIn(body: unknown): unknown {
+function getId(body: unknown): unknown {
   return isRecord(body) ? body["id"] : undefined;
 }

@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
 import { COUNTERS, HISTOGRAMS } from "../../../shared/metrics.ts";
-import { workItems } from "../../../shared/plane/work-items.ts";
-import { failure, ME, NOT_FOUND, scripted } from "./harness.ts";
+import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import { captureError, createScriptedClient, NOT_FOUND_RESPONSE, PLANE_USER } from "./plane-client-harness.ts";
 
-const params = { project: "d8d562c1-052e-4994-bbe2-1e0d1be72c34", item: ME.id };
+const params = { project: "d8d562c1-052e-4994-bbe2-1e0d1be72c34", item: PLANE_USER.id };
 
 test("each request is counted by operation and status, timed by method and route pattern, and repetitions are counted", async () => {
-  const { client, counted } = await scripted([
+  const { client, counted } = await createScriptedClient([
     { status: 502, body: "" },
     (_request, response) => response.destroy(),
-    NOT_FOUND,
+    NOT_FOUND_RESPONSE,
   ]);
-  await failure(client.call(workItems.get, { params }));
+  await captureError(client.call(workItemsApi.get, { params }));
   const timed = { method: "GET", endpoint: "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/" };
   const calls = (status: string) => ({
     name: "plane_api_calls_total",
@@ -28,14 +28,14 @@ test("the duration is in seconds of the clock", async () => {
     asked += 1;
     return asked * 250;
   };
-  const { client, counted } = await scripted([NOT_FOUND], { clock });
-  await failure(client.call(workItems.get, { params }));
+  const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { clock });
+  await captureError(client.call(workItemsApi.get, { params }));
   expect(counted.find(({ seconds }) => seconds !== undefined)?.seconds).toBe(0.25);
 });
 
 test("labels are the declared ones and hold no id", async () => {
-  const { client, counted } = await scripted([NOT_FOUND], { workspace: "secret-workspace" });
-  await failure(client.call(workItems.get, { params, query: { fields: "id" } }));
+  const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { workspace: "secret-workspace" });
+  await captureError(client.call(workItemsApi.get, { params, query: { fields: "id" } }));
   const declared: Record<string, { labels: readonly string[] }> = { ...COUNTERS, ...HISTOGRAMS };
   for (const { name, labels } of counted) {
     expect(Object.keys(labels)).toEqual(declared[name]?.labels);

@@ -1,19 +1,24 @@
 import { expect, test } from "vitest";
 import { PlaneUnexpectedError } from "../../../shared/plane/errors.ts";
-import { workItems } from "../../../shared/plane/work-items.ts";
-import { failure, ME, scripted } from "./harness.ts";
+import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
-const params = { project: ME.id };
+const params = { project: PLANE_USER.id };
 
-function page(nth: number, of: number) {
-  const body = { results: [{ id: ME.id }], total_count: of, next_cursor: `1:${nth}:0`, next_page_results: nth < of };
+function createPage(nth: number, of: number) {
+  const body = {
+    results: [{ id: PLANE_USER.id }],
+    total_count: of,
+    next_cursor: `1:${nth}:0`,
+    next_page_results: nth < of,
+  };
   return { status: 200, body };
 }
 
 test("the pages of a list come one after another, each with the filters of the first", async () => {
-  const { client, server } = await scripted([page(1, 3), page(2, 3), page(3, 3)]);
+  const { client, server } = await createScriptedClient([createPage(1, 3), createPage(2, 3), createPage(3, 3)]);
   const cursors: string[] = [];
-  for await (const { data } of client.pages(workItems.ids, { params, query: { per_page: 1, fields: "id" } }))
+  for await (const { data } of client.pages(workItemsApi.ids, { params, query: { per_page: 1, fields: "id" } }))
     cursors.push(data.next_cursor);
   expect(cursors).toEqual(["1:1:0", "1:2:0", "1:3:0"]);
   const asked = server.requests.map(({ url }) => Object.fromEntries(new URL(url, "http://x").searchParams));
@@ -25,30 +30,36 @@ test("the pages of a list come one after another, each with the filters of the f
 });
 
 test("who stops reading stops asking", async () => {
-  const { client, server } = await scripted([page(1, 3), page(2, 3), page(3, 3)]);
-  for await (const { data } of client.pages(workItems.ids, { params })) if (data.next_cursor === "1:2:0") break;
+  const { client, server } = await createScriptedClient([createPage(1, 3), createPage(2, 3), createPage(3, 3)]);
+  for await (const { data } of client.pages(workItemsApi.ids, { params })) if (data.next_cursor === "1:2:0") break;
   expect(server.requests).toHaveLength(2);
 });
 
 test("nothing is asked before the first page is wanted", async () => {
-  const { client, server } = await scripted([page(1, 1)]);
-  client.pages(workItems.ids, { params });
+  const { client, server } = await createScriptedClient([createPage(1, 1)]);
+  client.pages(workItemsApi.ids, { params });
   expect(server.requests).toEqual([]);
 });
 
 test("a page that fails ends the list with its error", async () => {
-  const { client } = await scripted([page(1, 2), { status: 400, body: { detail: "Invalid cursor parameter." } }]);
+  const { client } = await createScriptedClient([
+    createPage(1, 2),
+    { status: 400, body: { detail: "Invalid cursor parameter." } },
+  ]);
   const read = async () => {
-    for await (const _ of client.pages(workItems.ids, { params }));
+    for await (const _ of client.pages(workItemsApi.ids, { params }));
   };
-  expect(await failure(read())).toMatchObject({ code: "invalid", message: expect.stringContaining("Invalid cursor") });
+  expect(await captureError(read())).toMatchObject({
+    code: "invalid",
+    message: expect.stringContaining("Invalid cursor"),
+  });
 });
 
 test("a list that leads back to itself ends", async () => {
-  const { client, server } = await scripted([page(1, 9)]);
+  const { client, server } = await createScriptedClient([createPage(1, 9)]);
   const read = async () => {
-    for await (const _ of client.pages(workItems.ids, { params }));
+    for await (const _ of client.pages(workItemsApi.ids, { params }));
   };
-  expect(await failure(read())).toBeInstanceOf(PlaneUnexpectedError);
+  expect(await captureError(read())).toBeInstanceOf(PlaneUnexpectedError);
   expect(server.requests).toHaveLength(2);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { CallOptions } from "../../../shared/plane/client.ts";
-import { comments } from "../../../shared/plane/comments.ts";
+import type { PlaneCallOptions } from "../../../shared/plane/client.ts";
+import { commentsApi } from "../../../shared/plane/comments.ts";
 import {
   PlaneConflictError,
   PlaneInvalidError,
@@ -8,34 +8,34 @@ import {
   PlaneRateLimitedError,
   PlaneUnavailableError,
 } from "../../../shared/plane/errors.ts";
-import { users } from "../../../shared/plane/users-members.ts";
-import { workItems } from "../../../shared/plane/work-items.ts";
-import { failure, ME, scripted } from "./harness.ts";
-import type { Step } from "./scripted-server.ts";
+import { usersApi } from "../../../shared/plane/users-members.ts";
+import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import type { ScriptedStep } from "../../support/scripted-server.ts";
+import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
-const DOWN: Step = { status: 502, headers: { "content-type": "text/html" }, body: "<html>Bad Gateway</html>" };
-const BREAKS: Step = (_request, response) => response.destroy();
+const DOWN: ScriptedStep = { status: 502, headers: { "content-type": "text/html" }, body: "<html>Bad Gateway</html>" };
+const BREAK_CONNECTION: ScriptedStep = (_request, response) => response.destroy();
 const PROJECT = "d8d562c1-052e-4994-bbe2-1e0d1be72c34";
-const params = { project: PROJECT, item: ME.id, comment: ME.id };
-const marked = { external_source: "bridge", external_id: "c-1" };
+const params = { project: PROJECT, item: PLANE_USER.id, comment: PLANE_USER.id };
+const externalIds = { external_source: "bridge", external_id: "c-1" };
 
 test("a read that fails is repeated after 1, 5 and 15 s, and then fails", async () => {
-  const { client, waits, server } = await scripted([DOWN]);
-  const error = await failure(client.call(users.me));
+  const { client, waits, server } = await createScriptedClient([DOWN]);
+  const error = await captureError(client.call(usersApi.me));
   expect(error).toBeInstanceOf(PlaneUnavailableError);
   expect(waits).toEqual([1_000, 5_000, 15_000]);
   expect(server.requests).toHaveLength(4);
 });
 
 test("a read that works the second time answers", async () => {
-  const { client, waits } = await scripted([BREAKS, { status: 200, body: ME }]);
-  expect((await client.call(users.me)).data).toEqual(ME);
+  const { client, waits } = await createScriptedClient([BREAK_CONNECTION, { status: 200, body: PLANE_USER }]);
+  expect((await client.call(usersApi.me)).data).toEqual(PLANE_USER);
   expect(waits).toEqual([1_000]);
 });
 
 test("a PATCH is repeated after a broken connection, with the same body", async () => {
-  const { client, server } = await scripted([BREAKS, { status: 404, body: { error: "gone" } }]);
-  await failure(client.call(comments.update, { params, json: { comment_html: "<p>x</p>" } }));
+  const { client, server } = await createScriptedClient([BREAK_CONNECTION, { status: 404, body: { error: "gone" } }]);
+  await captureError(client.call(commentsApi.update, { params, json: { comment_html: "<p>x</p>" } }));
   expect(server.requests.map(({ method, body }) => [method, body])).toEqual([
     ["PATCH", '{"comment_html":"<p>x</p>"}'],
     ["PATCH", '{"comment_html":"<p>x</p>"}'],
@@ -43,29 +43,34 @@ test("a PATCH is repeated after a broken connection, with the same body", async 
 });
 
 test("a create with an external id is repeated, and finds the first by the 409", async () => {
-  const { client, server } = await scripted([BREAKS, { status: 409, body: { error: "exists", id: ME.id } }]);
-  const error = await failure(client.call(comments.create, { params, json: { comment_html: "x", ...marked } }));
+  const { client, server } = await createScriptedClient([
+    BREAK_CONNECTION,
+    { status: 409, body: { error: "exists", id: PLANE_USER.id } },
+  ]);
+  const error = await captureError(
+    client.call(commentsApi.create, { params, json: { comment_html: "x", ...externalIds } }),
+  );
   expect(error).toBeInstanceOf(PlaneConflictError);
-  expect(error).toMatchObject({ id: ME.id, operation: "comments_create" });
+  expect(error).toMatchObject({ id: PLANE_USER.id, operation: "comments_create" });
   expect(server.requests).toHaveLength(2);
 });
 
-test.each<[string, CallOptions["json"]]>([
+test.each<[string, PlaneCallOptions["json"]]>([
   ["without an external id", { comment_html: "x" }],
   ["with an external id but no source, which Plane does not compare", { comment_html: "x", external_id: "c-1" }],
   ["with an empty external id", { comment_html: "x", external_source: "bridge", external_id: "" }],
 ])("a create %s is never repeated after an unclear failure", async (_which, json = {}) => {
-  for (const step of [DOWN, BREAKS, { status: 201, body: "{" }, { status: 201, body: "" }]) {
-    const { client, waits, server } = await scripted([step]);
-    expect(await failure(client.call(comments.create, { params, json }))).toBeInstanceOf(PlaneUnavailableError);
+  for (const step of [DOWN, BREAK_CONNECTION, { status: 201, body: "{" }, { status: 201, body: "" }]) {
+    const { client, waits, server } = await createScriptedClient([step]);
+    expect(await captureError(client.call(commentsApi.create, { params, json }))).toBeInstanceOf(PlaneUnavailableError);
     expect(server.requests).toHaveLength(1);
     expect(waits).toEqual([]);
   }
 });
 
 test("a delete is not repeated after an unclear failure", async () => {
-  const { client, server } = await scripted([BREAKS]);
-  expect(await failure(client.call(workItems.remove, { params }))).toBeInstanceOf(PlaneUnavailableError);
+  const { client, server } = await createScriptedClient([BREAK_CONNECTION]);
+  expect(await captureError(client.call(workItemsApi.remove, { params }))).toBeInstanceOf(PlaneUnavailableError);
   expect(server.requests).toHaveLength(1);
 });
 
@@ -74,20 +79,20 @@ test("what Plane refuses is not asked again", async () => {
     [400, { name: ["This field is required."] }, PlaneInvalidError],
     [404, { error: "gone" }, PlaneNotFoundError],
   ] as const) {
-    const { client, server } = await scripted([{ status, body }]);
-    expect(await failure(client.call(workItems.get, { params }))).toBeInstanceOf(kind);
+    const { client, server } = await createScriptedClient([{ status, body }]);
+    expect(await captureError(client.call(workItemsApi.get, { params }))).toBeInstanceOf(kind);
     expect(server.requests).toHaveLength(1);
   }
 });
 
 test("a 429 is obeyed to the second, and the request comes after it, even one that is not safe to repeat", async () => {
-  const refused: Step = {
+  const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "37" },
     body: { error_message: "RATE_LIMIT_EXCEEDED" },
   };
-  const { client, waits, server } = await scripted([refused, { status: 409, body: { error: "exists" } }]);
-  expect(await failure(client.call(comments.create, { params, json: { comment_html: "x" } }))).toBeInstanceOf(
+  const { client, waits, server } = await createScriptedClient([refused, { status: 409, body: { error: "exists" } }]);
+  expect(await captureError(client.call(commentsApi.create, { params, json: { comment_html: "x" } }))).toBeInstanceOf(
     PlaneConflictError,
   );
   expect(waits).toEqual([37_000]);
@@ -95,13 +100,13 @@ test("a 429 is obeyed to the second, and the request comes after it, even one th
 });
 
 test("an interactive call does not sit out a 429 of a minute: it says how long that would be", async () => {
-  const refused: Step = {
+  const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "60" },
     body: { error_message: "RATE_LIMIT_EXCEEDED" },
   };
-  const { client, waits, server } = await scripted([refused]);
-  const error = await failure(client.call(users.me, { priority: "interactive" }));
+  const { client, waits, server } = await createScriptedClient([refused]);
+  const error = await captureError(client.call(usersApi.me, { priority: "interactive" }));
   expect(error).toBeInstanceOf(PlaneRateLimitedError);
   expect(error).toMatchObject({ retryAfter: 60_000 });
   expect(waits).toEqual([]);
@@ -109,27 +114,31 @@ test("an interactive call does not sit out a 429 of a minute: it says how long t
 });
 
 test("a server that answers 429 for ever is asked four times", async () => {
-  const refused: Step = {
+  const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "2" },
     body: { error_message: "RATE_LIMIT_EXCEEDED" },
   };
-  const { client, waits, server } = await scripted([refused]);
-  expect(await failure(client.call(users.me))).toMatchObject({ code: "rate_limited", status: 429, retryAfter: 2_000 });
+  const { client, waits, server } = await createScriptedClient([refused]);
+  expect(await captureError(client.call(usersApi.me))).toMatchObject({
+    code: "rate_limited",
+    status: 429,
+    retryAfter: 2_000,
+  });
   expect(server.requests).toHaveLength(4);
   expect(waits).toEqual([2_000, 2_000, 2_000]);
 });
 
 test("the Retry-After of a 503 lengthens the pause", async () => {
-  const busy: Step = { status: 503, headers: { "retry-after": "8" }, body: { error: "restarting" } };
-  const { client, waits } = await scripted([busy, { status: 200, body: ME }]);
-  await client.call(users.me);
+  const busy: ScriptedStep = { status: 503, headers: { "retry-after": "8" }, body: { error: "restarting" } };
+  const { client, waits } = await createScriptedClient([busy, { status: 200, body: PLANE_USER }]);
+  await client.call(usersApi.me);
   expect(waits).toEqual([8_000]);
 });
 
 test("a Retry-After of an hour ends the call at once", async () => {
-  const busy: Step = { status: 503, headers: { "retry-after": "3600" }, body: { error: "maintenance" } };
-  const { client, waits } = await scripted([busy]);
-  expect(await failure(client.call(users.me))).toMatchObject({ code: "unavailable", retryAfter: 3_600_000 });
+  const busy: ScriptedStep = { status: 503, headers: { "retry-after": "3600" }, body: { error: "maintenance" } };
+  const { client, waits } = await createScriptedClient([busy]);
+  expect(await captureError(client.call(usersApi.me))).toMatchObject({ code: "unavailable", retryAfter: 3_600_000 });
   expect(waits).toEqual([]);
 });

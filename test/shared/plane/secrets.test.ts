@@ -1,27 +1,27 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { createPlaneClient } from "../../../shared/plane/create-client.ts";
-import { users } from "../../../shared/plane/users-members.ts";
-import { failure, KEY, scripted } from "./harness.ts";
-import type { Step } from "./scripted-server.ts";
+import { usersApi } from "../../../shared/plane/users-members.ts";
+import type { ScriptedStep } from "../../support/scripted-server.ts";
+import { captureError, createScriptedClient, PLANE_KEY } from "./plane-client-harness.ts";
 
-const ECHOES = { error: `who is ${KEY}?`, [KEY]: [KEY] };
-const FAULTS: [string, Step][] = [
+const ECHOES = { error: `who is ${PLANE_KEY}?`, [PLANE_KEY]: [PLANE_KEY] };
+const FAULTS: [string, ScriptedStep][] = [
   ["a broken connection", (_request, response) => void response.destroy()],
   ["silence", () => {}],
-  ["a page that repeats the key", { status: 200, body: `<html>${KEY}</html>` }],
-  ["an answer in another form that repeats the key", { status: 200, body: { id: KEY, [KEY]: KEY } }],
-  ["a redirect with the key in it", { status: 302, headers: { location: `https://x.test/?key=${KEY}` } }],
-  ...[400, 401, 403, 404, 409, 429, 500].map((status): [string, Step] => [
+  ["a page that repeats the key", { status: 200, body: `<html>${PLANE_KEY}</html>` }],
+  ["an answer in another form that repeats the key", { status: 200, body: { id: PLANE_KEY, [PLANE_KEY]: PLANE_KEY } }],
+  ["a redirect with the key in it", { status: 302, headers: { location: `https://x.test/?key=${PLANE_KEY}` } }],
+  ...[400, 401, 403, 404, 409, 429, 500].map((status): [string, ScriptedStep] => [
     `a ${status} that repeats the key`,
     { status, body: ECHOES },
   ]),
 ];
 
 test.each(FAULTS)("the API key is in no error, log line or metric after %s", async (_what, step) => {
-  const { client, lines, counted, server } = await scripted([step], { timeout: 60, retryDelays: [1] });
-  const error = await failure(client.call(users.me));
-  expect(server.requests[0]?.headers["x-api-key"]).toBe(KEY);
+  const { client, lines, counted, server } = await createScriptedClient([step], { timeout: 60, retryDelays: [1] });
+  const error = await captureError(client.call(usersApi.me));
+  expect(server.requests[0]?.headers["x-api-key"]).toBe(PLANE_KEY);
   expect(error).toBeInstanceOf(Error);
   const shown = [
     inspect(error, { depth: 20, showHidden: true }),
@@ -29,13 +29,13 @@ test.each(FAULTS)("the API key is in no error, log line or metric after %s", asy
     ...lines,
     JSON.stringify(counted),
   ].join("\n");
-  expect(shown).not.toContain(KEY);
+  expect(shown).not.toContain(PLANE_KEY);
 });
 
 test.each(["", "two words", "line\nbreak", "clé"])(
   "the key %j, which no header can carry, is refused without being repeated",
   async (key) => {
-    const { given } = await scripted([]);
+    const { given } = await createScriptedClient([]);
     const make = () => createPlaneClient({ ...given, apiKey: key });
     expect(make).toThrow(RangeError);
     if (key) expect(make).not.toThrow(key);
@@ -43,8 +43,8 @@ test.each(["", "two words", "line\nbreak", "clé"])(
 );
 
 test("the key goes to the API and not to the pages that are open to all", async () => {
-  const { client, server } = await scripted([{ status: 500, body: "" }], { retryDelays: [] });
-  await failure(client.capabilities());
+  const { client, server } = await createScriptedClient([{ status: 500, body: "" }], { retryDelays: [] });
+  await captureError(client.capabilities());
   expect(server.requests).toHaveLength(1);
   expect(server.requests[0]?.headers).not.toHaveProperty("x-api-key");
 });

@@ -1,20 +1,20 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planeTime, time } from "../../../shared/plane/time.ts";
+import { normalizePlaneTime, planeTimeSchema } from "../../../shared/plane/time.ts";
 
 test("a time of Plane keeps its microseconds", () => {
-  expect(planeTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
+  expect(normalizePlaneTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
 });
 
 test("microseconds that Plane leaves out are zeros", () => {
-  expect(planeTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
-  expect(planeTime("2026-12-05T23:59:00.25Z")).toBe("2026-12-05T23:59:00.250000Z");
+  expect(normalizePlaneTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
+  expect(normalizePlaneTime("2026-12-05T23:59:00.25Z")).toBe("2026-12-05T23:59:00.250000Z");
 });
 
 test("a time in the time zone of the key's owner is brought to UTC, over midnight and new year too", () => {
-  expect(planeTime("2026-11-21T05:33:08.694237+01:00")).toBe("2026-11-21T04:33:08.694237Z");
-  expect(planeTime("2027-01-01T05:15:00+05:45")).toBe("2026-12-31T23:30:00.000000Z");
-  expect(planeTime("2026-11-20T23:33:08.000001-05:00")).toBe("2026-11-21T04:33:08.000001Z");
+  expect(normalizePlaneTime("2026-11-21T05:33:08.694237+01:00")).toBe("2026-11-21T04:33:08.694237Z");
+  expect(normalizePlaneTime("2027-01-01T05:15:00+05:45")).toBe("2026-12-31T23:30:00.000000Z");
+  expect(normalizePlaneTime("2026-11-20T23:33:08.000001-05:00")).toBe("2026-11-21T04:33:08.000001Z");
 });
 
 test("the order of the texts is the order of the times, whatever zones they were printed in", () => {
@@ -24,7 +24,7 @@ test("the order of the texts is the order of the times, whatever zones they were
   });
   fc.assert(
     fc.property(moment, moment, (a, b) => {
-      const [first, second] = [planeTime(printed(a)), planeTime(printed(b))];
+      const [first, second] = [normalizePlaneTime(formatDjangoTime(a)), normalizePlaneTime(formatDjangoTime(b))];
       expect(first < second).toBe(a.micros < b.micros);
       expect(first === second).toBe(a.micros === b.micros);
     }),
@@ -39,12 +39,12 @@ test.each([
   "2026-13-01T00:00:00Z",
   "2026-11-21T04:33:08.1234567Z",
 ])("%j is not taken for a time", (text) => {
-  expect(() => planeTime(text)).toThrow(RangeError);
-  expect(time.safeParse(text).success).toBe(false);
+  expect(() => normalizePlaneTime(text)).toThrow(RangeError);
+  expect(planeTimeSchema.safeParse(text).success).toBe(false);
 });
 
 /** As Django prints it: the zone's local time, microseconds only when there are any. */
-function printed({ micros, minutes }: { micros: bigint; minutes: number }): string {
+function formatDjangoTime({ micros, minutes }: { micros: bigint; minutes: number }): string {
   const local = new Date(Number(micros / 1000n) + minutes * 60_000).toISOString().slice(0, 19);
   const fraction = micros % 1_000_000n === 0n ? "" : `.${String(micros % 1_000_000n).padStart(6, "0")}`;
   const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) =>

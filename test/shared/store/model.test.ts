@@ -1,10 +1,16 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
 import type { Ms } from "../../../shared/store/port.ts";
-import { redisIsHere, startRedis, type TestRedis } from "../../redis.ts";
-import { type Open, type Opened, openMemory, openRedis, openSqlite } from "./engine.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 import { claimHistory, playClaims } from "./model/claims.ts";
 import { jobHistory, playJobs } from "./model/jobs.ts";
+import {
+  createRedisOpener,
+  type OpenedStore,
+  type OpenStore,
+  openMemoryStore,
+  openSqliteStore,
+} from "./test-stores.ts";
 
 const FULL = process.env["FULL"] !== undefined;
 const LIMIT = FULL ? 900_000 : 60_000;
@@ -15,8 +21,8 @@ interface Sizes {
   voids: boolean;
 }
 
-function models(open: Open, { runs, voids }: Sizes) {
-  let opened: Opened | undefined;
+function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
+  let opened: OpenedStore | undefined;
   let run = 0;
 
   async function close() {
@@ -26,7 +32,7 @@ function models(open: Open, { runs, voids }: Sizes) {
   afterEach(close);
 
   /** One store for all runs, because opening costs more than a run; after a failure a fresh one, so that shrinking is honest. */
-  async function onStore(remember: Ms, play: (opened: Opened, run: string) => Promise<void>) {
+  async function onStore(remember: Ms, play: (opened: OpenedStore, run: string) => Promise<void>) {
     opened ??= await open({ remember });
     run += 1;
     try {
@@ -64,19 +70,21 @@ function models(open: Open, { runs, voids }: Sizes) {
   );
 }
 
-describe("the model of the memory store", () => models(openMemory, { runs: FULL ? 10_000 : 300, voids: false }));
+describe("the model of the memory store", () =>
+  defineModelTests(openMemoryStore, { runs: FULL ? 10_000 : 300, voids: false }));
 
-describe("the model of the embedded store", () => models(openSqlite, { runs: FULL ? 10_000 : 80, voids: true }));
+describe("the model of the embedded store", () =>
+  defineModelTests(openSqliteStore, { runs: FULL ? 10_000 : 80, voids: true }));
 
-describe.skipIf(!redisIsHere())("the model of the Redis store", () => {
+describe.skipIf(!hasRedisServer())("the model of the Redis store", () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
   });
   afterAll(() => redis.stop());
 
-  models(
-    openRedis(() => redis),
+  defineModelTests(
+    createRedisOpener(() => redis),
     { runs: FULL ? 10_000 : 60, voids: false },
   );
 });

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { redisIsHere, startRedis, type TestRedis } from "../../redis.ts";
-import { storeContract } from "./contract.ts";
-import { openRedis } from "./engine.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+import { defineStoreContract } from "./store-contract.ts";
+import { createRedisOpener } from "./test-stores.ts";
 
-describe.skipIf(!redisIsHere())("the Redis store", () => {
+describe.skipIf(!hasRedisServer())("the Redis store", () => {
   let redis: TestRedis;
   beforeAll(async () => {
     redis = await startRedis();
   });
   afterAll(() => redis.stop());
 
-  storeContract(openRedis(() => redis));
+  defineStoreContract(createRedisOpener(() => redis));
 });

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { storeContract } from "./contract.ts";
-import { openSqlite } from "./engine.ts";
+import { defineStoreContract } from "./store-contract.ts";
+import { openSqliteStore } from "./test-stores.ts";
 
-describe("the embedded store", () => storeContract(openSqlite));
+describe("the embedded store", () => defineStoreContract(openSqliteStore));

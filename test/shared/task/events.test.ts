@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { EVENT_KINDS, type Event, eventName } from "../../../shared/task/events.ts";
+import { type AnyEvent, EVENT_KINDS, toEventId } from "../../../shared/task/events.ts";
 
 test("events that can happen several times in one commit are told apart by whom or what they are about", () => {
-  const events: Event[] = [
+  const events: AnyEvent[] = [
     { kind: "assigned", who: "ada" },
     { kind: "assigned", who: "thot" },
     { kind: "unassigned", who: "ada" },
@@ -13,7 +13,7 @@ test("events that can happen several times in one commit are told apart by whom 
     { kind: "project_created" },
     { kind: "cycle_started" },
   ];
-  expect(events.map(eventName)).toEqual([
+  expect(events.map(toEventId)).toEqual([
     "assigned.ada",
     "assigned.thot",
     "unassigned.ada",

@@ -1,16 +1,16 @@
 import { createServer } from "node:http";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createTelegram } from "../../../demo/telegram/server.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
-import { createBot } from "../../../shared/telegram/bot.ts";
-import { bold, join, plain } from "../../../shared/telegram/text.ts";
+import { createTelegramBot } from "../../../shared/telegram/bot.ts";
+import { joinRichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
 const TOKEN = "1000:AAsecret-token";
 const CHAT = 42;
 
-async function createRig({ token = TOKEN, timeout = 2_000 } = {}) {
+async function createBotSetup({ token = TOKEN, timeout = 2_000 } = {}) {
   const time = { now: 1_000_000 };
-  const telegram = createTelegram({ clock: () => time.now, token: TOKEN, chats: [CHAT] });
+  const telegram = createTelegramSimulator({ clock: () => time.now, token: TOKEN, chats: [CHAT] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
   const counted: string[] = [];
@@ -18,29 +18,29 @@ async function createRig({ token = TOKEN, timeout = 2_000 } = {}) {
     count: (name, labels) => counted.push(`${name} ${labels?.["method"]} ${labels?.["outcome"]}`),
     observe: () => {},
   };
-  return { time, telegram, counted, bot: createBot({ token, apiRoot, fetch, metrics, timeout }) };
+  return { time, telegram, counted, bot: createTelegramBot({ token, apiRoot, fetch, metrics, timeout }) };
 }
 
 /** A bot whose every call is answered like this. */
-async function answering(status: number, body: string) {
+async function createFixedAnswerBot(status: number, body: string) {
   const server = createServer((_, response) => response.writeHead(status, { location: "/elsewhere" }).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
   const address = server.address();
   const port = typeof address === "object" ? address?.port : 0;
   const apiRoot = `http://127.0.0.1:${port}/`;
-  return createBot({ token: TOKEN, apiRoot, fetch, metrics: { count() {}, observe() {} } });
+  return createTelegramBot({ token: TOKEN, apiRoot, fetch, metrics: { count() {}, observe() {} } });
 }
 
 test("says who it is", async () => {
-  const { bot } = await createRig();
-  expect(await bot.me()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
+  const { bot } = await createBotSetup();
+  expect(await bot.getMe()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
 });
 
 test("sees its chat, and is refused another", async () => {
-  const { bot, counted } = await createRig();
-  expect(await bot.chat(CHAT)).toEqual({ kind: "chat", id: CHAT, type: "private", title: "" });
-  expect(await bot.chat(-100123)).toEqual({
+  const { bot, counted } = await createBotSetup();
+  expect(await bot.getChat(CHAT)).toEqual({ kind: "chat", id: CHAT, type: "private", title: "" });
+  expect(await bot.getChat(-100123)).toEqual({
     kind: "refused",
     reason: "400 Bad Request: chat not found",
     lasting: false,
@@ -52,9 +52,9 @@ test("sees its chat, and is refused another", async () => {
 });
 
 test("a message arrives with its marks and without a preview, and can be edited", async () => {
-  const { bot, telegram, counted } = await createRig();
-  expect(await bot.send(CHAT, join([bold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });
-  expect(await bot.edit(CHAT, 1, plain("three"))).toEqual({ kind: "edited" });
+  const { bot, telegram, counted } = await createBotSetup();
+  expect(await bot.sendMessage(CHAT, joinRichText([toBold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });
+  expect(await bot.editMessage(CHAT, 1, toPlainText("three"))).toEqual({ kind: "edited" });
   expect(telegram.chat(CHAT).messages).toMatchObject([
     { text: "three", edits: [{ text: "one two" }], previews: false },
   ]);
@@ -65,41 +65,41 @@ test("a message arrives with its marks and without a preview, and can be edited"
 });
 
 test("an edit that changes nothing counts as done", async () => {
-  const { bot } = await createRig();
-  await bot.send(CHAT, bold("same"));
-  expect(await bot.edit(CHAT, 1, bold("same"))).toEqual({ kind: "edited" });
+  const { bot } = await createBotSetup();
+  await bot.sendMessage(CHAT, toBold("same"));
+  expect(await bot.editMessage(CHAT, 1, toBold("same"))).toEqual({ kind: "edited" });
 });
 
 test("an edit of a message that is not there is told apart", async () => {
-  const { bot } = await createRig();
-  expect(await bot.edit(CHAT, 9, plain("x"))).toMatchObject({ kind: "gone" });
+  const { bot } = await createBotSetup();
+  expect(await bot.editMessage(CHAT, 9, toPlainText("x"))).toMatchObject({ kind: "gone" });
 });
 
 test("what is shown for a moment is cut to what Telegram takes", async () => {
-  const { bot, telegram } = await createRig();
+  const { bot, telegram } = await createBotSetup();
   const press = await telegram.press(CHAT, 7, 1, "x");
-  expect(await bot.answer("1", "é".repeat(300))).toEqual({ kind: "done" });
+  expect(await bot.answerCallback("1", "é".repeat(300))).toEqual({ kind: "done" });
   expect(press.answers).toEqual([`${"é".repeat(199)}…`]);
 });
 
 describe("refusals", () => {
   test("429 says how long to wait", async () => {
-    const { bot, telegram } = await createRig();
-    telegram.meet({ kind: "too_many", seconds: 30 });
-    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "wait", ms: 30_000 });
+    const { bot, telegram } = await createBotSetup();
+    telegram.injectFaults({ kind: "too_many", seconds: 30 });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({ kind: "wait", ms: 30_000 });
   });
 
   test("an unknown chat waits for a human to mend TELEGRAM_CHAT_ID", async () => {
-    const { bot } = await createRig();
-    const outcome = await bot.send(7, plain("x"));
+    const { bot } = await createBotSetup();
+    const outcome = await bot.sendMessage(7, toPlainText("x"));
     expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false });
   });
 
   test("a group that became a supergroup waits for its new number", async () => {
-    const { bot, telegram } = await createRig();
+    const { bot, telegram } = await createBotSetup();
     const description = "Bad Request: group chat was upgraded to a supergroup chat";
-    telegram.meet({ kind: "error", status: 400, description });
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+    telegram.injectFaults({ kind: "error", status: 400, description });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
   test.each([
@@ -109,48 +109,63 @@ describe("refusals", () => {
     "USER_BANNED_IN_CHANNEL",
     "TOPIC_CLOSED",
   ])("%s is about the chat: a human can mend it", async (description) => {
-    const { bot, telegram } = await createRig();
-    telegram.meet({ kind: "error", status: 400, description: `Bad Request: ${description}` });
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+    const { bot, telegram } = await createBotSetup();
+    telegram.injectFaults({ kind: "error", status: 400, description: `Bad Request: ${description}` });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
   test("a topic that is closed keeps nothing from the rest of the chat", async () => {
-    const { bot, telegram } = await createRig();
-    telegram.meet({ kind: "error", status: 400, description: "Bad Request: TOPIC_CLOSED" });
-    expect(await bot.send(CHAT, plain("x"), { topic: 3 })).toMatchObject({ kind: "refused", lasting: true });
+    const { bot, telegram } = await createBotSetup();
+    telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: TOPIC_CLOSED" });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"), { topic: 3 })).toMatchObject({
+      kind: "refused",
+      lasting: true,
+    });
   });
 
   test("a message that is too long is refused for good", async () => {
-    const { bot } = await createRig();
-    expect(await bot.send(CHAT, plain("x".repeat(4_097)))).toMatchObject({ kind: "refused", lasting: true });
+    const { bot } = await createBotSetup();
+    expect(await bot.sendMessage(CHAT, toPlainText("x".repeat(4_097)))).toMatchObject({
+      kind: "refused",
+      lasting: true,
+    });
   });
 
   test("a wrong token is for a human to mend", async () => {
-    const { bot } = await createRig({ token: "1000:wrong" });
-    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "refused", reason: "401 Unauthorized", lasting: false });
+    const { bot } = await createBotSetup({ token: "1000:wrong" });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
+      kind: "refused",
+      reason: "401 Unauthorized",
+      lasting: false,
+    });
   });
 
   test.each([403, 404])("%i is for a human to mend", async (status) => {
-    const { bot, telegram } = await createRig();
-    telegram.refuse(CHAT, status, "Forbidden: bot was blocked by the user");
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "refused", lasting: false });
+    const { bot, telegram } = await createBotSetup();
+    telegram.refuseChat(CHAT, status, "Forbidden: bot was blocked by the user");
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
   test("a chat that has moved says where to", async () => {
     const parameters = { migrate_to_chat_id: -1001 };
-    const bot = await answering(
+    const bot = await createFixedAnswerBot(
       400,
       JSON.stringify({ ok: false, error_code: 400, description: "upgraded", parameters }),
     );
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ reason: "400 upgraded (the chat is now -1001)" });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({
+      reason: "400 upgraded (the chat is now -1001)",
+    });
   });
 });
 
 describe("no answer", () => {
   test("a connection that is refused: nothing was sent", async () => {
-    const { bot, telegram } = await createRig();
+    const { bot, telegram } = await createBotSetup();
     await telegram.stop();
-    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "not_sent", reason: "no answer: ECONNREFUSED" });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
+      kind: "not_sent",
+      reason: "no answer: ECONNREFUSED",
+    });
   });
 
   test("a host without an address: nothing was sent", async () => {
@@ -159,14 +174,17 @@ describe("no answer", () => {
       throw new TypeError("fetch failed", { cause });
     };
     const metrics = { count() {}, observe() {} };
-    const bot = createBot({ token: TOKEN, apiRoot: "http://telegram.invalid", fetch: away, metrics });
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "not_sent" });
+    const bot = createTelegramBot({ token: TOKEN, apiRoot: "http://telegram.invalid", fetch: away, metrics });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "not_sent" });
   });
 
   test("an error in the Bot API's words: nothing was sent", async () => {
-    const { bot, telegram } = await createRig();
-    telegram.meet({ kind: "error", status: 500, description: "Internal Server Error" });
-    expect(await bot.send(CHAT, plain("x"))).toEqual({ kind: "not_sent", reason: "500 Internal Server Error" });
+    const { bot, telegram } = await createBotSetup();
+    telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
+      kind: "not_sent",
+      reason: "500 Internal Server Error",
+    });
   });
 
   test.each([
@@ -175,9 +193,9 @@ describe("no answer", () => {
     { kind: "dropped" },
     { kind: "gateway", status: 502, done: true },
   ] as const)("$kind: it may have arrived", async (fault) => {
-    const { bot, telegram } = await createRig({ timeout: 100 });
-    telegram.meet(fault);
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind: "unknown" });
+    const { bot, telegram } = await createBotSetup({ timeout: 100 });
+    telegram.injectFaults(fault);
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "unknown" });
   });
 
   test.each([
@@ -187,8 +205,8 @@ describe("no answer", () => {
     [302, "", "not_sent"],
     [403, "<html>blocked by the proxy</html>", "not_sent"],
   ])("status %i with %j: %s", async (status, body, kind) => {
-    const bot = await answering(status, body);
-    expect(await bot.send(CHAT, plain("x"))).toMatchObject({ kind });
+    const bot = await createFixedAnswerBot(status, body);
+    expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind });
   });
 });
 
@@ -198,12 +216,19 @@ test("the token is in no outcome, whatever the failure quotes (reliability 21)",
   };
   const metrics = { count() {}, observe() {} };
   const bots = [
-    createBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quoting, metrics }),
-    createBot({ token: TOKEN, apiRoot: "no url", fetch, metrics }),
-    await answering(403, JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` })),
+    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quoting, metrics }),
+    createTelegramBot({ token: TOKEN, apiRoot: "no url", fetch, metrics }),
+    await createFixedAnswerBot(
+      403,
+      JSON.stringify({ ok: false, error_code: 403, description: `no /bot${TOKEN}/ here` }),
+    ),
   ];
   for (const bot of bots) {
-    const outcomes = [await bot.me(), await bot.send(CHAT, plain("x")), await bot.edit(CHAT, 1, plain("x"))];
+    const outcomes = [
+      await bot.getMe(),
+      await bot.sendMessage(CHAT, toPlainText("x")),
+      await bot.editMessage(CHAT, 1, toPlainText("x")),
+    ];
     expect(outcomes.map(({ kind }) => kind)).not.toContain("sent");
     expect(JSON.stringify(outcomes)).not.toContain(TOKEN);
   }

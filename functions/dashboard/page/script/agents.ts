@@ -1,5 +1,5 @@
 /** The agents' bridge tokens: a new one is shown once, the old one ends when people say so. */
-export const AGENTS = `
+export const AGENTS_SCRIPT = `
 function drawAgents({ agents, write }) {
   at("agents").hidden = !write || agents.length === 0;
   list(at("agent-list"), agents, ({ name }) => name, drawAgent);

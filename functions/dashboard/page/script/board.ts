@@ -1,5 +1,5 @@
 /** The board: a column per state, a card per task. Arrows go from card to card; Enter shows a card's trail. */
-export const BOARD = `
+export const BOARD_SCRIPT = `
 const PRIORITY_MARKS = { urgent: "!!", high: "!", medium: "", low: "", none: "" };
 let cards = new Map();
 

@@ -1,5 +1,5 @@
 /** The chat as the people in it see it: entities become elements, text stays text. */
-export const CHAT = `
+export const CHAT_SCRIPT = `
 function drawMessages(messages) {
   const root = at("messages");
   root.setAttribute("aria-busy", "false");

@@ -1,5 +1,5 @@
 /** Elements made of text, never of markup; lists that keep what has not changed. */
-export const DOM = `
+export const DOM_SCRIPT = `
 /** An element. What is text stays text; names that begin with "on" are listeners. */
 export function h(tag, props, ...children) {
   const el = document.createElement(tag);

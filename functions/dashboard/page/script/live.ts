@@ -1,5 +1,5 @@
 /** Hears that something changed, and finds the way back when the line is broken. */
-export const LIVE = `
+export const LIVE_SCRIPT = `
 /** Milliseconds until the next try; each that fails doubles it. */
 const FIRST = 500;
 const LONGEST = 10_000;

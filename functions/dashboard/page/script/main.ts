@@ -1,5 +1,5 @@
 /** Fetches what the page shows, and what people do to it. */
-export const MAIN = `
+export const MAIN_SCRIPT = `
 const listeners = [];
 let lastBoard;
 let project = kept("project") ?? "";

@@ -1,5 +1,5 @@
 /** Colours, the frame, and where its parts stand on a wide, a middling and a narrow screen. */
-export const FRAME = `
+export const FRAME_STYLE = `
 :root {
   color-scheme: light dark;
   --ground: light-dark(#f4f3ef, #121416);

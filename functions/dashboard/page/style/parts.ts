@@ -1,5 +1,5 @@
 /** Cards, the trail's lines, messages. */
-export const PARTS = `
+export const PARTS_STYLE = `
 #columns { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 10px; }
 .column { display: flex; flex-direction: column; background: var(--sunk); border-radius: 10px; padding: 8px 0 0; min-width: 0; min-height: 0; }
 .column h3 { display: flex; align-items: center; gap: 7px; font-size: 12px; font-weight: 600; padding: 0 11px 7px; }

@@ -1,6 +1,6 @@
-import type { Texts } from "../texts.ts";
+import type { PageTexts } from "../texts.ts";
 
-export const EN: Texts = {
+export const pageTextsEn: PageTexts = {
   board: "Board",
   why: "Why",
   chat: "Chat",

@@ -1,6 +1,6 @@
-import type { Texts } from "../texts.ts";
+import type { PageTexts } from "../texts.ts";
 
-export const FR: Texts = {
+export const pageTextsFr: PageTexts = {
   board: "Tableau",
   why: "Pourquoi",
   chat: "Messages",

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { known } from "./known.ts";
+import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 describe("rule 6: who did it", () => {
   test("a webhook names who did what it says, and the activities name who did the rest", async () => {
-    const { crew, plane, item, thot } = await known({ needsActor: true });
+    const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
     plane.editItem(item, { name: "Manual" });
     plane.editItem(item, { state: "Done" }, { by: thot });
     // Plane's worker comes late: the webhook of the new title tells of the new state, too.
-    await crew.deliver(1);
+    await crew.deliverWebhooks(1);
     const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
     expect(actors).toEqual([
       ["renamed", "ada"],
@@ -18,10 +18,10 @@ describe("rule 6: who did it", () => {
   });
 
   test("whoever assigned somebody else is not who assigned this one", async () => {
-    const { crew, plane, item, thot } = await known({ needsActor: true });
+    const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
     plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
     plane.editItem(item, { assignees: [thot] }, { by: thot });
-    crew.lose();
+    crew.dropWebhooks();
     await crew.poll();
     const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
     expect(actors).toEqual([
@@ -31,7 +31,7 @@ describe("rule 6: who did it", () => {
   });
 
   test("of what is deleted, or blocked by another, it is someone", async () => {
-    const { crew, plane, project, item, thot } = await known({ needsActor: true });
+    const { crew, plane, project, item, thot } = await createObservedProject({ needsActor: true });
     const blocker = plane.addItem(project, { name: "First" }, { by: thot });
     await crew.poll();
     plane.editItem(item, { state: "In Progress" }, { by: thot });

@@ -1,60 +1,60 @@
 import { describe, expect, test } from "vitest";
-import { known } from "./known.ts";
+import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 describe("rule 8: comments are known by a hash of their content", () => {
   test("an old webhook of an edited comment tells no edit", async () => {
-    const { crew, plane, item } = await known();
+    const { crew, plane, item } = await createObservedProject();
     const comment = plane.addComment(item, "<p>One</p>");
-    const [first = ""] = await crew.deliver();
+    const [first = ""] = await crew.deliverWebhooks();
     plane.editComment(comment, "<p>Two</p>");
-    await crew.deliver();
-    await crew.settle();
-    expect(crew.events()).toEqual(['ONB-1 comment_added "One"', 'ONB-1 comment_edited "Two"']);
+    await crew.deliverWebhooks();
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "One"', 'ONB-1 comment_edited "Two"']);
     // Bytes that were not seen before, as a retry's are not: the same comment, older content.
-    await crew.feed(first.replace('"action"', ' "action"'));
-    await crew.settle();
-    expect(crew.events()).toEqual([]);
+    await crew.enqueueWebhook(first.replace('"action"', ' "action"'));
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual([]);
   });
 
   test("what the bridge wrote itself is known and silent, also when it edits it", async () => {
-    const { crew, plane, item } = await known();
+    const { crew, plane, item } = await createObservedProject();
     const card = plane.addComment(item, "<p>Card</p>", { external: { source: "groundcrew", id: "card" } });
-    await crew.deliver();
+    await crew.deliverWebhooks();
     plane.editComment(card, "<p>Card 2</p>");
-    await crew.deliver();
+    await crew.deliverWebhooks();
     await crew.poll();
-    await crew.settle();
-    expect(crew.events()).toEqual([]);
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual([]);
   });
 
   test("a deleted comment says nothing, and its late webhook does not bring it back", async () => {
-    const { crew, plane, item } = await known();
+    const { crew, plane, item } = await createObservedProject();
     const comment = plane.addComment(item, "<p>One</p>");
-    const [body = ""] = await crew.deliver();
+    const [body = ""] = await crew.deliverWebhooks();
     await crew.poll();
     plane.deleteComment(comment);
     await crew.poll();
-    crew.events();
-    await crew.feed(` ${body}`);
-    await crew.settle();
-    expect(crew.events()).toEqual([]);
+    crew.takeEvents();
+    await crew.enqueueWebhook(` ${body}`);
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual([]);
   });
 });
 
 test("rule 8: the late webhook of a comment that came and went between two reads tells nothing", async () => {
-  const { crew, plane, item } = await known();
+  const { crew, plane, item } = await createObservedProject();
   plane.editItem(item, { name: "Manual" });
-  crew.lose();
+  crew.dropWebhooks();
   await crew.poll();
-  expect(crew.events()).toEqual(["ONB-1 renamed"]);
+  expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
   const comment = plane.addComment(item, "<p>One</p>");
-  plane.settle();
+  plane.runWorker();
   const [late] = plane.deliveries.pending.map(({ body }) => body);
   plane.deleteComment(comment);
   await crew.poll();
-  await crew.feed(late ?? "");
-  await crew.settle();
-  expect(crew.events()).toEqual([]);
+  await crew.enqueueWebhook(late ?? "");
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual([]);
 });

@@ -1,63 +1,65 @@
 import { describe, expect, test } from "vitest";
-import { inbox } from "../../../../functions/webhooks/inbox.ts";
-import { known, MINUTE } from "./known.ts";
+import { inboxHandler } from "../../../../functions/webhooks/inbox-handler.ts";
+import { createObservedProject, MINUTE } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 describe("rule 10: blocks and tasks also come from state, every tick", () => {
   test("a lost job is made good: who waited for a finished item is unblocked at the next tick", async () => {
-    const { crew, plane, project, item } = await known();
+    const { crew, plane, project, item } = await createObservedProject();
     const blocker = plane.addItem(project, { name: "First" });
     plane.relate(item, blocker);
     await crew.poll();
-    await crew.settle();
-    crew.events();
-    crew.lose();
+    await crew.runUntilIdle();
+    crew.takeEvents();
+    crew.dropWebhooks();
     plane.editItem(blocker, { state: "Done" });
-    plane.settle();
+    plane.runWorker();
     const [delivery] = plane.deliveries.pending;
-    await crew.feed(delivery?.body ?? "");
+    await crew.enqueueWebhook(delivery?.body ?? "");
     // The webhook is worked, and what it calls for is lost.
     const [job] = await crew.store.take("inbox", MINUTE, 1);
     if (!job) throw new Error("nothing in the inbox");
-    await inbox.work(crew.deps, job);
+    await inboxHandler.handle(crew.deps, job);
     await crew.store.settle(job, { done: true });
     for (const lost of await crew.store.take("observe", MINUTE, 100)) await crew.store.settle(lost, { done: true });
-    crew.lose();
+    crew.dropWebhooks();
     await crew.drain();
-    expect(crew.events()).toEqual(["ONB-2 completed"]);
+    expect(crew.takeEvents()).toEqual(["ONB-2 completed"]);
     await crew.poll();
-    expect(crew.events()).toEqual(["ONB-1 unblocked"]);
+    expect(crew.takeEvents()).toEqual(["ONB-1 unblocked"]);
   });
 
   test("after losing the store the agents' tasks are known again, and nothing is announced", async () => {
-    const { crew, plane, item, thot } = await known({ agents: [{ name: "thot", email: "thot@javisi.local.test" }] });
+    const { crew, plane, item, thot } = await createObservedProject({
+      agents: [{ name: "thot", email: "thot@javisi.local.test" }],
+    });
     plane.editItem(item, { assignees: [thot] });
     await crew.poll();
-    crew.events();
+    crew.takeEvents();
     await crew.restart({ store: "lost" });
     const counts = await crew.poll();
     expect(counts).toMatchObject({ assigned: 1, new: 1 });
     expect(await crew.poll()).toMatchObject({ assigned: 1, new: 0 });
-    expect(crew.events()).toEqual([]);
+    expect(crew.takeEvents()).toEqual([]);
   });
 });
 
 describe("rule 11: only the configured workspace, and ids instead of keys", () => {
   test("a signed webhook of another workspace changes nothing", async () => {
-    const { crew, plane, item } = await known();
+    const { crew, plane, item } = await createObservedProject();
     plane.editItem(item, { state: "Done" });
-    plane.settle();
+    plane.runWorker();
     const [delivery] = plane.deliveries.pending;
     const other = plane.addWorkspace({ slug: "other" });
-    await crew.feed(delivery?.body.replace(plane.workspace.id, other.id) ?? "");
-    await crew.settle();
-    expect(crew.events()).toEqual([]);
-    expect((await crew.kept(item))?.snapshot.word).toBe("todo");
+    await crew.enqueueWebhook(delivery?.body.replace(plane.workspace.id, other.id) ?? "");
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual([]);
+    expect((await crew.readItem(item))?.snapshot.word).toBe("todo");
   });
 
   test("a project that gets another identifier keeps its items", async () => {
-    const { crew, project, item } = await known();
+    const { crew, project, item } = await createObservedProject();
     const answer = await fetch(`${crew.plane.url}/api/v1/workspaces/javisi/projects/${project.id}/`, {
       method: "PATCH",
       headers: { "x-api-key": crew.apiKey, "content-type": "application/json" },
@@ -65,10 +67,10 @@ describe("rule 11: only the configured workspace, and ids instead of keys", () =
     });
     expect(answer.status).toBe(200);
     await crew.poll();
-    await crew.settle();
-    expect(crew.events()).toEqual([]);
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual([]);
     crew.plane.editItem(item, { state: "Done" });
     await crew.poll();
-    expect(crew.events()).toEqual(["NEW-1 completed", "NEW project_completed"]);
+    expect(crew.takeEvents()).toEqual(["NEW-1 completed", "NEW project_completed"]);
   });
 });

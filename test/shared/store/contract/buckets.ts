@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Open } from "../engine.ts";
+import type { OpenStore } from "../test-stores.ts";
 
 const MINUTE = 60_000;
 
-export function bucketContract(open: Open) {
+export function defineBucketContract(open: OpenStore) {
   describe("a bucket", () => {
     test("gives up to the limit and then says how long to wait, spending nothing", async () => {
       const { store, time } = await open();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Open } from "../engine.ts";
+import type { OpenStore } from "../test-stores.ts";
 
-export function commitContract(open: Open) {
+export function defineCommitContract(open: OpenStore) {
   describe("a commit", () => {
     test("with nothing in it is kept", async () => {
       const { store } = await open();
@@ -143,7 +143,7 @@ export function commitContract(open: Open) {
       () => store.release("a", 1),
       () => store.take("inbox", 1, 1),
       () => store.settle(job, { done: true }),
-      () => store.dead("inbox"),
+      () => store.listDeadJobs("inbox"),
       () => store.replay("inbox", "j"),
       () => store.spend("b", 1, 1, 1),
       () => store.hold("b", 1),

@@ -1,15 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { QUEUES } from "../../../../shared/store/port.ts";
-import { type Open, START } from "../engine.ts";
-import { add, idsOf, job, takeOne } from "./job.ts";
+import { type OpenStore, START_TIME } from "../test-stores.ts";
+import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-export function jobContract(open: Open) {
+export function defineJobContract(open: OpenStore) {
   describe("a job", () => {
     test("is taken with its body, its try and the end of its lease", async () => {
       const { store } = await open();
-      await add(store, job("a", "l", { body: { n: [1] } }));
+      await addJobs(store, createJob("a", "l", { body: { n: [1] } }));
       expect(await store.take("outbox", 1000, 5)).toEqual([
         {
           id: "a",
@@ -18,7 +19,7 @@ export function jobContract(open: Open) {
           body: { n: [1] },
           tries: 1,
           failures: 0,
-          until: START + 1000,
+          until: START_TIME + 1000,
           token: expect.any(String),
         },
       ]);
@@ -27,7 +28,7 @@ export function jobContract(open: Open) {
 
     test("is in its own queue and no other", async () => {
       const { store } = await open();
-      await add(store, job("a", "l"), job("a", "l", { queue: "inbox" }));
+      await addJobs(store, createJob("a", "l"), createJob("a", "l", { queue: "inbox" }));
       expect(await store.take("observe", 1000, 5)).toEqual([]);
       expect((await store.take("inbox", 1000, 5)).map(({ queue }) => queue)).toEqual(["inbox"]);
       expect((await store.take("outbox", 1000, 5)).map(({ queue }) => queue)).toEqual(["outbox"]);
@@ -35,26 +36,26 @@ export function jobContract(open: Open) {
 
     test("is not taken before its time", async () => {
       const { store, time } = await open();
-      await add(store, job("a", "l", { at: START + 500 }));
+      await addJobs(store, createJob("a", "l", { at: START_TIME + 500 }));
       time.now += 499;
       expect(await store.take("outbox", 1000, 5)).toEqual([]);
       time.now += 1;
-      expect(idsOf(await store.take("outbox", 1000, 5))).toEqual(["a"]);
+      expect(toIds(await store.take("outbox", 1000, 5))).toEqual(["a"]);
     });
 
     test("whose id was seen before is not added again: while waiting, taken, dead, and 2 days after it was done", async () => {
       const { store, time } = await open();
-      const again = () => add(store, job("a", "other", { body: "again" }));
-      await add(store, job("a", "l"), job("a", "l2"));
+      const again = () => addJobs(store, createJob("a", "other", { body: "again" }));
+      await addJobs(store, createJob("a", "l"), createJob("a", "l2"));
       await again();
-      const first = await takeOne(store);
+      const first = await takeJob(store);
       await again();
       await store.settle(first, { dead: "no" });
       await again();
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       await store.replay("outbox", "a");
       await again();
-      await store.settle(await takeOne(store), { done: true });
+      await store.settle(await takeJob(store), { done: true });
       time.now += 2 * DAY - 1;
       await again();
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
@@ -65,39 +66,39 @@ export function jobContract(open: Open) {
 
     test("is remembered for as long as the engine was told", async () => {
       const { store, time } = await open({ remember: 100 });
-      await add(store, job("a", "l"));
-      await store.settle(await takeOne(store), { done: true });
+      await addJobs(store, createJob("a", "l"));
+      await store.settle(await takeJob(store), { done: true });
       time.now += 99;
-      await add(store, job("a", "l"));
+      await addJobs(store, createJob("a", "l"));
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
-      await add(store, job("a", "l"));
+      await addJobs(store, createJob("a", "l"));
       expect(await store.take("outbox", 1000, 9)).toHaveLength(1);
     });
 
     test("whose lease ran out is taken by another, and the first one's settling is refused and changes nothing", async () => {
       const { store, time } = await open();
-      await add(store, job("a", "l"), job("b", "l"));
-      const first = await takeOne(store);
+      await addJobs(store, createJob("a", "l"), createJob("b", "l"));
+      const first = await takeJob(store);
       time.now += 999;
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
-      const second = await takeOne(store);
+      const second = await takeJob(store);
       expect(second).toMatchObject({ id: "a", tries: 2 });
       expect(second.token).not.toBe(first.token);
       for (const how of [{ done: true as const }, { retryAt: 0 }, { dead: "late" }]) {
         expect(await store.settle(first, how)).toBe(false);
       }
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
-      expect(await store.dead("outbox")).toEqual([]);
+      expect(await store.listDeadJobs("outbox")).toEqual([]);
       expect(await store.settle(second, { done: true })).toBe(true);
-      expect(idsOf(await store.take("outbox", 1000, 9))).toEqual(["b"]);
+      expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
     test("settled late, but before anybody else took it, is settled", async () => {
       const { store, time } = await open();
-      await add(store, job("a", "l"));
-      const late = await takeOne(store);
+      await addJobs(store, createJob("a", "l"));
+      const late = await takeJob(store);
       time.now += 5000;
       expect(await store.settle(late, { done: true })).toBe(true);
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
@@ -105,8 +106,8 @@ export function jobContract(open: Open) {
 
     test("is settled once", async () => {
       const { store } = await open();
-      await add(store, job("a", "l"));
-      const taken = await takeOne(store);
+      await addJobs(store, createJob("a", "l"));
+      const taken = await takeJob(store);
       expect(await store.settle(taken, { done: true })).toBe(true);
       expect(await store.settle(taken, { done: true })).toBe(false);
       expect(await store.settle({ ...taken, id: "never" }, { done: true })).toBe(false);
@@ -114,24 +115,24 @@ export function jobContract(open: Open) {
 
     test("tried again later keeps count of its tries, and its old lease is worth nothing", async () => {
       const { store, time } = await open();
-      await add(store, job("a", "l"));
-      const first = await takeOne(store);
-      expect(await store.settle(first, { retryAt: START + 300 })).toBe(true);
+      await addJobs(store, createJob("a", "l"));
+      const first = await takeJob(store);
+      expect(await store.settle(first, { retryAt: START_TIME + 300 })).toBe(true);
       expect(await store.settle(first, { done: true })).toBe(false);
       time.now += 299;
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
-      expect(await takeOne(store)).toMatchObject({ id: "a", tries: 2, body: { id: "a" } });
+      expect(await takeJob(store)).toMatchObject({ id: "a", tries: 2, body: { id: "a" } });
     });
 
     test("that only waited has not failed; its failures are counted apart from its tries, and end with it", async () => {
       const { store } = await open();
-      await add(store, job("a", "l"));
+      await addJobs(store, createJob("a", "l"));
       const counts = [];
       for (const failed of [false, true, undefined, true]) {
-        const taken = await takeOne(store);
+        const taken = await takeJob(store);
         counts.push([taken.tries, taken.failures]);
-        await store.settle(taken, { retryAt: START, ...(failed !== undefined && { failed }) });
+        await store.settle(taken, { retryAt: START_TIME, ...omitUndefined({ failed }) });
       }
       expect(counts).toEqual([
         [1, 0],
@@ -139,11 +140,11 @@ export function jobContract(open: Open) {
         [3, 1],
         [4, 1],
       ]);
-      const last = await takeOne(store);
+      const last = await takeJob(store);
       expect(last.failures).toBe(2);
       await store.settle(last, { dead: "no" });
       await store.replay("outbox", "a");
-      expect(await takeOne(store)).toMatchObject({ tries: 1, failures: 0 });
+      expect(await takeJob(store)).toMatchObject({ tries: 1, failures: 0 });
     });
   });
 
@@ -151,20 +152,26 @@ export function jobContract(open: Open) {
     const { store, time } = await open();
     const none = { pending: 0, dead: 0 };
     expect(await store.stats()).toEqual({ queues: Object.fromEntries(QUEUES.map((queue) => [queue, none])) });
-    await add(store, job("a", "1", { at: START - 70 }), job("b", "2"), job("c", "2"), job("d", "3", { at: START + 1 }));
-    await add(store, job("i", "1", { queue: "inbox", at: START + 5 }));
+    await addJobs(
+      store,
+      createJob("a", "1", { at: START_TIME - 70 }),
+      createJob("b", "2"),
+      createJob("c", "2"),
+      createJob("d", "3", { at: START_TIME + 1 }),
+    );
+    await addJobs(store, createJob("i", "1", { queue: "inbox", at: START_TIME + 5 }));
     const outbox = async () => (await store.stats()).queues.outbox;
-    expect(await outbox()).toEqual({ pending: 4, dead: 0, oldest: START - 70 });
+    expect(await outbox()).toEqual({ pending: 4, dead: 0, oldest: START_TIME - 70 });
     expect((await store.stats()).queues.inbox).toEqual({ pending: 1, dead: 0 });
-    const a = await takeOne(store, 1000);
-    expect(await outbox()).toEqual({ pending: 4, dead: 0, oldest: START });
+    const a = await takeJob(store, 1000);
+    expect(await outbox()).toEqual({ pending: 4, dead: 0, oldest: START_TIME });
     await store.settle(a, { dead: "no" });
-    await store.settle(await takeOne(store), { done: true });
-    expect(await outbox()).toEqual({ pending: 2, dead: 1, oldest: START });
-    await takeOne(store);
+    await store.settle(await takeJob(store), { done: true });
+    expect(await outbox()).toEqual({ pending: 2, dead: 1, oldest: START_TIME });
+    await takeJob(store);
     expect(await outbox()).toEqual({ pending: 2, dead: 1 });
     time.now += 1;
-    expect(await outbox()).toEqual({ pending: 2, dead: 1, oldest: START + 1 });
+    expect(await outbox()).toEqual({ pending: 2, dead: 1, oldest: START_TIME + 1 });
     await store.replay("outbox", "a");
     expect(await outbox()).toMatchObject({ pending: 3, dead: 0 });
   });

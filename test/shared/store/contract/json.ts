@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../../shared/store/port.ts";
-import type { Open } from "../engine.ts";
+import type { OpenStore } from "../test-stores.ts";
 
 const VALUES: [string, Json][] = [
   ["null", null],
@@ -22,7 +22,7 @@ const VALUES: [string, Json][] = [
   ["one megabyte", "x".repeat(1_000_000)],
 ];
 
-export function jsonContract(open: Open) {
+export function defineJsonContract(open: OpenStore) {
   describe("JSON", () => {
     test.each(VALUES)(
       "%s comes back exactly as it was put in: as a value, a job's body and a dead job's",
@@ -39,7 +39,7 @@ export function jsonContract(open: Open) {
         const [job] = await store.take("inbox", 1000, 1);
         expect(JSON.stringify(job?.body)).toBe(text);
         if (job) await store.settle(job, { dead: "poison" });
-        expect(JSON.stringify((await store.dead("inbox"))[0]?.body)).toBe(text);
+        expect(JSON.stringify((await store.listDeadJobs("inbox"))[0]?.body)).toBe(text);
         expect({}).not.toHaveProperty("polluted");
       },
     );

@@ -1,23 +1,26 @@
 import { describe, expect, test } from "vitest";
-import { type Open, START } from "../engine.ts";
+import { type OpenStore, START_TIME } from "../test-stores.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
-export function leaseContract(open: Open) {
+export function defineLeaseContract(open: OpenStore) {
   test("the store's clock is what leases and due times go by", async () => {
     const { store, time } = await open();
-    expect(await store.now()).toBe(START);
+    expect(await store.now()).toBe(START_TIME);
     time.now += 5;
-    expect(await store.now()).toBe(START + 5);
+    expect(await store.now()).toBe(START_TIME + 5);
   });
 
   describe("a lease", () => {
     test("belongs to the first who asks; others are told who has it and until when", async () => {
       const { store } = await open();
       const lease = await store.lease("claim:a", "ann", 1000);
-      expect(lease).toEqual({ fence: START, until: START + 1000 });
-      expect(await store.lease("claim:a", "bob", 5000)).toEqual({ heldBy: "ann", until: START + 1000 });
-      expect(await store.lease("claim:b", "bob", 5000)).toEqual({ fence: expect.any(Number), until: START + 5000 });
+      expect(lease).toEqual({ fence: START_TIME, until: START_TIME + 1000 });
+      expect(await store.lease("claim:a", "bob", 5000)).toEqual({ heldBy: "ann", until: START_TIME + 1000 });
+      expect(await store.lease("claim:b", "bob", 5000)).toEqual({
+        fence: expect.any(Number),
+        until: START_TIME + 5000,
+      });
     });
 
     test("has one winner when many ask at once", async () => {
@@ -35,7 +38,7 @@ export function leaseContract(open: Open) {
       const { store, time } = await open();
       const first = await store.lease("claim:a", "ann", 1000);
       time.now += 999;
-      expect(await store.lease("claim:a", "ann", 1000)).toEqual({ ...first, until: START + 1999 });
+      expect(await store.lease("claim:a", "ann", 1000)).toEqual({ ...first, until: START_TIME + 1999 });
       time.now += 999;
       expect(await store.lease("claim:a", "bob", 1000)).toMatchObject({ heldBy: "ann" });
     });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { Ms } from "../../../../shared/store/port.ts";
-import type { Opened } from "../engine.ts";
+import type { OpenedStore } from "../test-stores.ts";
 
 const AGENTS = ["ann", "bob", "cy"] as const;
 const TASKS = ["t1", "t2"] as const;
@@ -40,49 +40,52 @@ interface Claim {
 }
 
 /** Plays a history against the store and, beside it, against the few lines that say what must come out. */
-export async function playClaims(opened: Opened, run: string, history: History) {
+export async function playClaims(opened: OpenedStore, run: string, history: History) {
   const claims = new Map<Task, Claim>();
   const lastFence = new Map<Task, number>();
   const remembered = new Map<string, number>();
   const written = new Map<Task, string>();
-  const keyOf = (what: Task) => `claim:${run}:${what}`;
+  const toClaimKey = (what: Task) => `claim:${run}:${what}`;
 
   function step(one: Call): () => Promise<void> {
     const { store, time } = opened;
     const now = time.now;
     const claim = claims.get(one.task);
-    const held = claim !== undefined && claim.until > now ? claim : undefined;
-    const mine = `${one.agent}:${one.task}`;
-    const fence = remembered.get(mine);
-    const good = fence !== undefined && held?.fence === fence;
+    const activeClaim = claim !== undefined && claim.until > now ? claim : undefined;
+    const rememberedKey = `${one.agent}:${one.task}`;
+    const fence = remembered.get(rememberedKey);
+    const isCurrentFence = fence !== undefined && activeClaim?.fence === fence;
 
     switch (one.do) {
       case "crash":
-        remembered.delete(mine);
+        remembered.delete(rememberedKey);
         return async () => {};
       case "claim": {
-        const answer = store.lease(keyOf(one.task), one.agent, one.ttl);
-        if (held && held.owner !== one.agent) {
-          return async () => expect(await answer).toEqual({ heldBy: held.owner, until: held.until });
+        const answer = store.lease(toClaimKey(one.task), one.agent, one.ttl);
+        if (activeClaim && activeClaim.owner !== one.agent) {
+          return async () => expect(await answer).toEqual({ heldBy: activeClaim.owner, until: activeClaim.until });
         }
-        const next = held ? held.fence : Math.max((lastFence.get(one.task) ?? 0) + 1, now);
+        const next = activeClaim ? activeClaim.fence : Math.max((lastFence.get(one.task) ?? 0) + 1, now);
         claims.set(one.task, { owner: one.agent, fence: next, until: now + one.ttl });
         lastFence.set(one.task, next);
-        remembered.set(mine, next);
+        remembered.set(rememberedKey, next);
         return async () => expect(await answer).toEqual({ fence: next, until: now + one.ttl });
       }
       case "release": {
         if (fence === undefined) return async () => {};
-        const answer = store.release(keyOf(one.task), fence);
-        if (good) claims.delete(one.task);
-        return async () => expect(await answer).toBe(good);
+        const answer = store.release(toClaimKey(one.task), fence);
+        if (isCurrentFence) claims.delete(one.task);
+        return async () => expect(await answer).toBe(isCurrentFence);
       }
       case "write": {
         if (fence === undefined) return async () => {};
         const value = `${one.agent} ${fence}`;
-        const answer = store.commit({ fence: [keyOf(one.task), fence], put: [{ key: `${run}:${one.task}`, value }] });
-        if (good) written.set(one.task, value);
-        return async () => expect(await answer).toBe(good ? "kept" : "fenced");
+        const answer = store.commit({
+          fence: [toClaimKey(one.task), fence],
+          put: [{ key: `${run}:${one.task}`, value }],
+        });
+        if (isCurrentFence) written.set(one.task, value);
+        return async () => expect(await answer).toBe(isCurrentFence ? "kept" : "fenced");
       }
     }
   }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { Leased, Ms, Settlement } from "../../../../shared/store/port.ts";
-import type { Opened } from "../engine.ts";
+import { omitUndefined } from "../../../../shared/omit-undefined.ts";
+import type { LeasedJob, Ms, Settlement } from "../../../../shared/store/port.ts";
+import type { OpenedStore } from "../test-stores.ts";
 
 const LANES = ["l1", "l2", "l3"] as const;
 
@@ -46,7 +47,7 @@ export const jobHistory = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-function settlementOf(how: "done" | "retry" | "fail" | "dead", retryAt: Ms): Settlement {
+function toSettlement(how: "done" | "retry" | "fail" | "dead", retryAt: Ms): Settlement {
   if (how === "done") return { done: true };
   return how === "dead" ? { dead: "no" } : { retryAt, failed: how === "fail" };
 }
@@ -69,27 +70,27 @@ interface Options {
 }
 
 /** Plays a history against the store and beside it against plain lists; in the end everything added is accounted for. */
-export async function playJobs(opened: Opened, history: History, { voids }: Options) {
+export async function playJobs(opened: OpenedStore, history: History, { voids: voidsLeases }: Options) {
   let lanes = new Map<string, Waiting[]>(LANES.map((lane) => [lane, []]));
   const dead = new Map<string, string>();
   const seen = new Set<string>();
   const done = new Set<string>();
-  const leases: Leased[] = [];
-  const due = (head: Waiting) => head.lease?.until ?? head.at;
+  const leases: LeasedJob[] = [];
+  const getDueTime = (head: Waiting) => head.lease?.until ?? head.at;
 
   async function take(ttl: Ms, max: number) {
     const now = opened.time.now;
     const taken = await opened.store.take("outbox", ttl, max);
-    const heads = [...lanes.values()].flatMap((lane) => lane.slice(0, 1)).filter((head) => due(head) <= now);
+    const heads = [...lanes.values()].flatMap((lane) => lane.slice(0, 1)).filter((head) => getDueTime(head) <= now);
     expect(taken).toHaveLength(Math.min(max, heads.length));
-    expect(taken.map((one) => due(headOf(one)))).toEqual(
+    expect(taken.map((one) => getDueTime(getLaneHead(one)))).toEqual(
       heads
-        .map(due)
+        .map(getDueTime)
         .sort((a, b) => a - b)
         .slice(0, max),
     );
     for (const one of taken) {
-      const head = headOf(one);
+      const head = getLaneHead(one);
       head.tries += 1;
       head.lease = { token: one.token, until: now + ttl };
       const { tries, failures } = head;
@@ -100,17 +101,17 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
   }
 
   /** The model's job, which must be the first of its lane. */
-  function headOf({ id, lane }: { id: string; lane: string }): Waiting {
+  function getLaneHead({ id, lane }: { id: string; lane: string }): Waiting {
     const head = lanes.get(lane)?.[0];
     if (head?.id !== id) throw new Error(`${id} was taken, but the first of ${lane} is ${head?.id}`);
     return head;
   }
 
-  async function settle(one: Leased, how: Settlement) {
+  async function settle(one: LeasedJob, how: Settlement) {
     const head = lanes.get(one.lane)?.[0];
-    const good = head?.id === one.id && head.lease?.token === one.token;
-    expect(await opened.store.settle(one, how)).toBe(good);
-    if (!good || !head) return;
+    const isCurrentLease = head?.id === one.id && head.lease?.token === one.token;
+    expect(await opened.store.settle(one, how)).toBe(isCurrentLease);
+    if (!isCurrentLease || !head) return;
     head.lease = undefined;
     if ("retryAt" in how) {
       head.at = how.retryAt;
@@ -128,7 +129,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
       case "add": {
         const id = `j${one.id}`;
         const at = one.delay === undefined ? undefined : now + one.delay;
-        const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...(at !== undefined && { at }) };
+        const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...omitUndefined({ at }) };
         expect(await opened.store.commit({ jobs: [job] })).toBe("kept");
         if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0, failures: 0 });
         seen.add(id);
@@ -140,7 +141,7 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
       case "settle": {
         const lease = leases[one.which];
         if (!lease) return;
-        await settle(lease, settlementOf(one.how, now + one.delay));
+        await settle(lease, toSettlement(one.how, now + one.delay));
         return;
       }
       case "replay": {
@@ -158,21 +159,21 @@ export async function playJobs(opened: Opened, history: History, { voids }: Opti
     opened.time.now += wait;
     if (restart && opened.restart) {
       await opened.restart();
-      if (voids) {
+      if (voidsLeases) {
         lanes = new Map([...lanes].map(([lane, jobs]) => [lane, jobs.map((one) => ({ ...one, lease: undefined }))]));
       }
     }
     for (const one of calls) await play(one);
     const waiting = [...lanes.values()].flat();
     const oldest = [...lanes.values()]
-      .flatMap((lane) => lane.slice(0, 1).map(due))
+      .flatMap((lane) => lane.slice(0, 1).map(getDueTime))
       .filter((at) => at <= opened.time.now);
     expect((await opened.store.stats()).queues.outbox).toEqual({
       pending: waiting.length,
       dead: dead.size,
-      ...(oldest.length > 0 && { oldest: Math.min(...oldest) }),
+      ...omitUndefined({ oldest: oldest.length > 0 ? Math.min(...oldest) : undefined }),
     });
-    expect((await opened.store.dead("outbox")).map(({ id }) => id).sort()).toEqual([...dead.keys()].sort());
+    expect((await opened.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual([...dead.keys()].sort());
   }
 
   // Everybody crashed; whoever comes next finds all that is left, each lane in its order.

@@ -1,0 +1,110 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { findFreePort } from "../test/support/redis-server.ts";
+import { ADMIN_TOKEN } from "./simulators.ts";
+import { sleep } from "./wait.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const READY_CHECK_MS = 5;
+const START_TIMEOUT_MS = 60_000;
+const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+
+/** The product as people start it. */
+export interface NpmProcess {
+  port: number;
+  /** Milliseconds from `npm start` until `/ready` answered 200. */
+  readyAfter: number;
+  /** Resident bytes of the product's own process. */
+  memory(): number;
+  /** Looks at all of Plane once; resolves when the look is over. */
+  poll(): Promise<void>;
+  /** How many jobs wait or are at work. */
+  pending(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Runs `npm start` with these settings and resolves when `/ready` says that store, Plane and Telegram work. */
+export async function startWithNpm(env: Record<string, string>): Promise<NpmProcess> {
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const { PATH = "", HOME = "/" } = process.env;
+  const startedAt = performance.now();
+  const npm = spawn("npm", ["start", "--silent"], {
+    cwd: ROOT,
+    env: { PATH, HOME, ...env, PORT: String(port) },
+    stdio: ["ignore", "ignore", "inherit"],
+    detached: true,
+  });
+  const exited = once(npm, "exit");
+  const { pid = 0 } = npm;
+  const killGroup = () => {
+    try {
+      // Its whole group: npm, the shell, the product.
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // All of it is gone.
+    }
+  };
+  process.once("exit", killGroup);
+  while (!(await isReady(url))) {
+    if (performance.now() - startedAt > START_TIMEOUT_MS || npm.exitCode !== null) {
+      killGroup();
+      throw new Error(`npm start was not ready within ${START_TIMEOUT_MS} ms`);
+    }
+    await sleep(READY_CHECK_MS);
+  }
+  const readyAfter = performance.now() - startedAt;
+  const productPid = findDeepestChild(pid);
+  return {
+    port,
+    readyAfter,
+    memory: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${productPid}/status`, "utf8"))?.[1]) * 1024,
+    async poll() {
+      const response = await fetch(`${url}/ticks/poll`, { method: "POST", headers });
+      if (!response.ok) throw new Error(`the poll was answered ${response.status}: ${await response.text()}`);
+    },
+    async pending() {
+      const { queues } = (await (await fetch(`${url}/health`)).json()) as {
+        queues: Record<string, { pending: number }>;
+      };
+      return Object.values(queues).reduce((sum, queue) => sum + queue.pending, 0);
+    },
+    async stop() {
+      // As a service manager does it: a product that is killed in a tick keeps the next one waiting for its lease.
+      process.kill(productPid, "SIGTERM");
+      await exited;
+      process.off("exit", killGroup);
+    },
+  };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/ready`, { headers }).then(
+    async (answer) => {
+      await answer.arrayBuffer();
+      return answer.status === 200;
+    },
+    () => false,
+  );
+}
+
+/** The last of a chain of processes that each started one: npm starts a shell, the shell the product. */
+function findDeepestChild(pid: number): number {
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const parent = findParentPid(name);
+    if (parent === pid) return findDeepestChild(Number(name));
+  }
+  return pid;
+}
+
+function findParentPid(pid: string): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  } catch {
+    // It ended meanwhile.
+    return undefined;
+  }
+}

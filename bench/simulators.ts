@@ -1,0 +1,101 @@
+import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
+import type { Item, Project, User } from "../simulators/plane/types.ts";
+import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
+
+/** Requests a minute: so many that Plane's limit is in no figure. */
+const UNLIMITED = 100_000;
+export const ADMIN_TOKEN = "admin-token-of-the-bench";
+const DAY_MS = 86_400_000;
+
+interface BenchSimulatorsOptions {
+  chats?: readonly number[];
+  /** Plane sends its webhooks by itself. */
+  autoDeliver?: boolean;
+}
+
+export type BenchSimulators = Awaited<ReturnType<typeof startSimulators>>;
+
+/** A Plane and a Telegram in memory, and the settings with which the product works with them. */
+export async function startSimulators({ chats = [4711], autoDeliver = false }: BenchSimulatorsOptions = {}) {
+  let clockOffset = DAY_MS;
+  const plane = createPlaneSimulator({
+    clock: () => Date.now() - clockOffset,
+    rateLimit: Number.POSITIVE_INFINITY,
+    autoDeliver,
+  });
+  const telegram = createTelegramSimulator({
+    clock: Date.now,
+    chats,
+    token: `1000:${"bench".repeat(7)}`,
+    limits: { tolerance: 0 },
+  });
+  const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
+  const ada = plane.addUser({ name: "Ada" });
+  const env: Record<string, string> = {
+    PORT: "0",
+    PLANE_URL: url,
+    PLANE_API_KEY: plane.createApiKey(ada),
+    PLANE_WORKSPACE: plane.workspace.slug,
+    PLANE_RATE_LIMIT: String(UNLIMITED),
+    TELEGRAM_BOT_TOKEN: telegram.token,
+    TELEGRAM_CHAT_ID: String(chats[0]),
+    TELEGRAM_API_ROOT: apiRoot,
+    ADMIN_TOKEN,
+    // Once a year: the bench polls when it wants to.
+    POLL_CRON: "0 0 1 1 *",
+  };
+  return {
+    plane,
+    telegram,
+    env,
+    /** A project with its items; while the bench has not called `today`, they were made yesterday. */
+    fillProject(
+      identifier: string,
+      count: number,
+      createItemOptions: (index: number) => { state: string; assignees?: User[]; labels?: string[] },
+      labels: readonly string[] = [],
+    ) {
+      const project: Project = plane.addProject({ name: `Project ${identifier}`, identifier });
+      for (const label of labels) plane.addLabel(project, label);
+      const items: Item[] = Array.from({ length: count }, (_, i) =>
+        plane.addItem(project, { name: `Task ${i + 1} of ${identifier}`, ...createItemOptions(i) }),
+      );
+      plane.runWorker();
+      plane.deliveries.dropAll();
+      return { project, items };
+    },
+    /** Plane's clock is right from now on. */
+    useCurrentTime() {
+      clockOffset = 0;
+    },
+    async stop() {
+      await Promise.all([plane.stop(), telegram.stop()]);
+    },
+  };
+}
+
+/**
+ * A workspace as large as one of ours may become: every third task is open and belongs to an agent in turn, with the
+ * agent's label, as it is once a team is at work.
+ */
+export function fillWorkspace(
+  simulators: BenchSimulators,
+  { agents, projects, items }: { agents: number; projects: number; items: number },
+) {
+  const agentUsers = Array.from({ length: agents }, (_, i) => simulators.plane.addUser({ name: `Agent${i + 1}` }));
+  const getAgentLabel = ({ display_name }: User) => `agent:${display_name}`;
+  const filled = Array.from({ length: projects }, (_, p) =>
+    simulators.fillProject(
+      `P${String(p + 1).padStart(2, "0")}`,
+      items,
+      (i) => {
+        const agent = agentUsers[i % agentUsers.length];
+        if (i % 3 !== 0 || !agent) return { state: "Done" };
+        return { state: "Todo", assignees: [agent], labels: [getAgentLabel(agent)] };
+      },
+      agentUsers.map(getAgentLabel),
+    ),
+  );
+  const config = { agents: agentUsers.map(({ display_name: name, email }) => ({ name, email })) };
+  return { filled, config };
+}

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import type { Stage } from "../scenes.ts";
+import type { Tally } from "./tally.ts";
+
+/** What happens to the webhooks of the next change made in the console. */
+const fateSchema = z.enum(["arrive", "drop", "double", "delay"]);
+type WebhookFate = z.infer<typeof fateSchema>;
+
+/** So late is late: a poll has been there before. */
+const WEBHOOK_DELAY_MS = 20_000;
+const MAX_OUTAGE_S = 120;
+
+const COLUMN_STATES = { todo: "Todo", in_progress: "In Progress", blocked: "Blocked", done: "Done" } as const;
+
+const addSchema = z.object({ title: z.string().trim().min(1).max(255), project: z.string(), assignee: z.string() });
+const moveSchema = z.object({ item: z.string(), column: z.enum(["todo", "in_progress", "blocked", "done"]) });
+const outageSchema = z.object({
+  part: z.enum(["plane", "telegram"]),
+  seconds: z.number().int().min(1).max(MAX_OUTAGE_S),
+});
+
+interface ConsoleActionsOptions {
+  stage: Stage;
+  telegram: Pick<TelegramSimulator, "start" | "stop">;
+  kill: () => void;
+  restarts: () => number;
+  tally: Tally;
+  narrate: (text: string) => void;
+}
+
+/** What the person at the console does to the world outside Groundcrew: by name, as the console's requests have it. */
+export function createConsoleActions({ stage, telegram, kill, restarts, tally, narrate }: ConsoleActionsOptions) {
+  const { plane, human } = stage;
+  const by = { by: human };
+  let fate: WebhookFate = "arrive";
+  const outages = new Map<string, NodeJS.Timeout>();
+
+  /** The worker writes the webhooks of the change just made, and they meet the fate that was chosen. */
+  function applyFate(about: string) {
+    const chosenFate = fate;
+    fate = "arrive";
+    if (chosenFate === "arrive") return;
+    plane.runWorker();
+    for (const { id, about: deliveryAbout } of plane.deliveries.pending) {
+      if (deliveryAbout !== about) continue;
+      if (chosenFate === "drop") plane.deliveries.drop(id);
+      else if (chosenFate === "double") plane.deliveries.duplicate(id);
+      else plane.deliveries.delay(id, WEBHOOK_DELAY_MS);
+    }
+    narrate(`its webhooks ${{ drop: "are lost", double: "are sent twice", delay: "come 20 s late" }[chosenFate]}`);
+  }
+
+  function getItem(id: string) {
+    const item = plane.item(id);
+    if (!item) throw new Error("This task is not there any more.");
+    return item;
+  }
+
+  const actions: Record<string, (input: unknown) => unknown> = {
+    state: () => ({
+      fate,
+      outages: [...outages.keys()],
+      restarts: restarts(),
+      tally: tally.readTally(),
+      projects: stage.projects.map(({ identifier, name }) => ({ identifier, name })),
+      people: [stage.imhotep, stage.thot, human].map(({ id, display_name }) => ({ id, name: display_name })),
+    }),
+    add(input) {
+      const { title, project, assignee } = addSchema.parse(input);
+      const targetProject = stage.projects.find((one) => one.identifier === project);
+      if (!targetProject) throw new Error(`There is no project ${project}.`);
+      const assignees = assignee === "" ? [] : [assignee];
+      narrate(`You add a task to ${targetProject.name}: ${title}`);
+      const item = plane.addItem(targetProject, { name: title, assignees }, by);
+      applyFate(item.id);
+    },
+    move(input) {
+      const { item: id, column } = moveSchema.parse(input);
+      const item = getItem(id);
+      narrate(`You move “${item.name}” to ${COLUMN_STATES[column]}`);
+      plane.editItem(item, { state: getStateId(item.project, COLUMN_STATES[column]) }, by);
+      applyFate(id);
+    },
+    fate(input) {
+      fate = z.object({ fate: fateSchema }).parse(input).fate;
+    },
+    async outage(input) {
+      const { part, seconds } = outageSchema.parse(input);
+      if (outages.has(part)) return;
+      const name = part === "plane" ? "Plane" : "Telegram";
+      narrate(`You stop ${name} for ${seconds} s`);
+      outages.set(
+        part,
+        setTimeout(() => {
+          const restart = part === "plane" ? plane.bringUp() : telegram.start();
+          void restart.then(() => {
+            outages.delete(part);
+            narrate(`${name} is back`);
+          });
+        }, seconds * 1000),
+      );
+      await (part === "plane" ? plane.takeDown() : telegram.stop());
+    },
+    kill() {
+      narrate("You kill Groundcrew: kill -9");
+      kill();
+    },
+  };
+
+  function getStateId(project: string, name: string): string {
+    const states = plane.states(project);
+    const state =
+      states.find((one) => one.name === name) ?? states.find((one) => name === "Blocked" && one.group === "started");
+    if (!state) throw new Error(`This project has no state ${name}.`);
+    return state.id;
+  }
+
+  return {
+    async runAction(name: string, input: unknown): Promise<unknown> {
+      const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
+      if (!act) throw new Error(`The console cannot ${name}.`);
+      return (await act(input)) ?? { ok: true };
+    },
+    stop() {
+      for (const timer of outages.values()) clearTimeout(timer);
+    },
+  };
+}

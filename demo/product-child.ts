@@ -1,0 +1,61 @@
+import { manifest } from "../functions/index.ts";
+import { type Runtime, startRuntime } from "../runtime/start-runtime.ts";
+import type { Settings } from "../shared/config/settings.ts";
+import { getErrorMessage } from "../shared/errors.ts";
+import { createConsoleRoute } from "./console/route.ts";
+import { type ChildMessage, parentMessageSchema } from "./process-messages.ts";
+
+/** The product in a process of its own, so that it can be killed while Plane, Telegram and the people live on. */
+let runtime: Runtime | undefined;
+let lastRequestId = 0;
+const pendingRequests = new Map<number, PromiseWithResolvers<unknown>>();
+
+function sendToParent(message: ChildMessage) {
+  process.send?.(message);
+}
+
+function askParent(name: string, input: unknown): Promise<unknown> {
+  lastRequestId += 1;
+  const answer = Promise.withResolvers<unknown>();
+  pendingRequests.set(lastRequestId, answer);
+  sendToParent({ kind: "asked", id: lastRequestId, name, input });
+  return answer.promise;
+}
+
+async function startProduct(settings: Settings) {
+  const routes = [...manifest.routes, createConsoleRoute(askParent)];
+  try {
+    runtime = await startRuntime(settings, {
+      manifest: { ...manifest, routes },
+      write: (line) => sendToParent({ kind: "log", line }),
+    });
+    sendToParent({ kind: "listening", url: runtime.url });
+  } catch (thrown) {
+    sendToParent({ kind: "failed", error: getErrorMessage(thrown) });
+  }
+}
+
+process.on("message", (told) => {
+  const message = parentMessageSchema.parse(told);
+  switch (message.kind) {
+    case "start":
+      // Parsed by the parent, which is the same program.
+      void startProduct(message.settings as Settings);
+      break;
+    case "stop":
+      void runtime?.stop().then(() => process.exit(0));
+      break;
+    case "answer":
+      pendingRequests.get(message.id)?.resolve(message.answer);
+      pendingRequests.delete(message.id);
+      break;
+    case "refusal":
+      pendingRequests.get(message.id)?.reject(new Error(message.problem));
+      pendingRequests.delete(message.id);
+      break;
+  }
+});
+// Ctrl+C reaches both processes; the parent decides when this one ends, and this one never outlives it.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+process.on("disconnect", () => process.exit(0));

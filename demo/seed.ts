@@ -1,0 +1,101 @@
+import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
+import type { Item, Project, User } from "../simulators/plane/types.ts";
+
+/** Who and what the demo begins with. */
+export interface DemoWorkspace {
+  human: User;
+  concierge: User;
+  imhotep: User;
+  thot: User;
+  /** API keys by display name. */
+  keys: { human: string; concierge: string; imhotep: string; thot: string };
+  office: Project;
+  platform: Project;
+  /** `blocked` waits for `blocker`. */
+  blocked: Item;
+  blocker: Item;
+}
+
+const DAY = 86_400_000;
+
+/** A small workspace as a team would have it: three agents, one human, two projects, eight tasks, one dependency. */
+export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
+  const human = plane.addUser({ name: "Ada", lastName: "Moreau", email: "ada@javisi.local.test" });
+  const concierge = plane.addUser({ name: "Concierge", lastName: "Agent" });
+  const imhotep = plane.addUser({ name: "Imhotep", lastName: "Agent" });
+  const thot = plane.addUser({ name: "Thot", lastName: "Agent" });
+  const office = plane.addProject({ name: "Onboarding", identifier: "ONB", by: human });
+  const platform = plane.addProject({ name: "Platform", identifier: "PLAT", by: human });
+  for (const project of [office, platform]) {
+    plane.addState(project, { name: "Blocked", group: "started" });
+    for (const agent of [concierge, imhotep, thot]) plane.addLabel(project, `agent:${agent.display_name}`);
+    plane.addLabel(project, "review", "#f2c94c");
+  }
+  const asHuman = { by: human };
+  const inDays = (days: number): string => new Date(now + days * DAY).toISOString().slice(0, 10);
+
+  plane.addItem(
+    office,
+    { name: "Collect the new colleague's details", state: "Done", assignees: [concierge] },
+    asHuman,
+  );
+  plane.addItem(
+    office,
+    { name: "Book the welcome meeting", state: "Todo", assignees: [concierge], target_date: inDays(2) },
+    asHuman,
+  );
+  plane.addItem(
+    office,
+    {
+      name: "Write the welcome guide",
+      state: "Todo",
+      labels: ["agent:thot"],
+      description_html: "<p>One page, plain words.</p>",
+    },
+    asHuman,
+  );
+  plane.addItem(office, { name: "Sign the contract", state: "In Progress", assignees: [human] }, asHuman);
+  const blocker = plane.addItem(
+    platform,
+    {
+      name: "Build the container image",
+      state: "Todo",
+      priority: "high",
+      assignees: [imhotep],
+      labels: ["agent:imhotep"],
+    },
+    asHuman,
+  );
+  const blocked = plane.addItem(
+    platform,
+    { name: "Deploy it to staging", state: "Todo", priority: "high", assignees: [imhotep], target_date: inDays(3) },
+    asHuman,
+  );
+  plane.addItem(platform, { name: "Document the release steps", state: "Backlog", assignees: [thot] }, asHuman);
+  plane.addItem(
+    platform,
+    { name: "Renew the certificate", state: "Todo", priority: "urgent", target_date: inDays(1) },
+    asHuman,
+  );
+  plane.relate(blocked, blocker, asHuman);
+  plane.addComment(blocker, "<p>Use the slim base image, please.</p>", asHuman);
+  plane.addCycle(platform, { name: "Sprint 1", start_date: inDays(0), end_date: inDays(14) }, asHuman);
+  plane.runWorker();
+  const createKey = (user: User): string => plane.createApiKey(user, user.display_name);
+  return {
+    human,
+    concierge,
+    imhotep,
+    thot,
+    keys: {
+      human: createKey(human),
+      concierge: createKey(concierge),
+      imhotep: createKey(imhotep),
+      thot: createKey(thot),
+    },
+    office,
+    platform,
+    blocked,
+    blocker,
+  };
+}

@@ -1,0 +1,35 @@
+import { Hono } from "hono";
+import type { Route } from "../../shared/deps.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { createAgentBodyReader, createCallSource } from "./call-source.ts";
+import { createOpenApiDocument } from "./openapi.ts";
+import { createToolCalls, type ToolCallDeps } from "./tool-calls.ts";
+import { toToolResponse } from "./tool-response.ts";
+
+/** The tools for whoever speaks HTTP: `POST /agent/<tool>` with a JSON object. */
+export const agentHttpRoute: Route = { path: "/agent", access: "agent", app };
+
+function app(deps: ToolCallDeps): Hono {
+  const calls = createToolCalls(deps);
+  const readBody = createAgentBodyReader();
+  return new Hono()
+    .get("/openapi.json", (c) =>
+      c.json(createOpenApiDocument(c.get("caller"), deps.settings.publicUrl ?? new URL(c.req.url).origin)),
+    )
+    .post("/:tool", async (c) => {
+      const input = parseJsonBody(await readBody(c.req.raw), c.req.header("content-type"));
+      return toToolResponse(c, await calls.call(createCallSource(c, "http"), c.req.param("tool"), input));
+    });
+}
+
+/** A body of JSON; none at all is an empty object. */
+function parseJsonBody(bytes: Uint8Array, type: string | undefined): unknown {
+  if (bytes.length === 0) return {};
+  if (!/^application\/json\b/i.test(type ?? ""))
+    throw new GroundcrewError("unsupported_type", "Only application/json is taken here.");
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new GroundcrewError("bad_request", "The body is not JSON in UTF-8.");
+  }
+}

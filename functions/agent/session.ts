@@ -1,7 +1,0 @@
-import { z } from "zod";
-
-/** OPENCLAW-13: the session in which an agent works, as the agent card shows it. */
-export const session = z
-  .string()
-  .regex(/^[\x21-\x7e]{0,100}$/, "an id of at most 100 characters without blanks, such as openclaw-session-{uuid}")
-  .describe("openclaw-session-{uuid}");

@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
+
+const statusSchema = z.enum(STATUSES);
+
+/** A task as every answer shows it (OPENCLAW-02). */
+export const taskAnswerSchema = z.object({
+  id: z.string(),
+  key: z.string(),
+  title: z.string(),
+  /** The first line of its text. */
+  description: z.string(),
+  status: statusSchema,
+  priority: z.enum(PRIORITIES),
+  /** `YYYY-MM-DD` */
+  due_date: z.string().nullable(),
+  project: z.string(),
+  blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })),
+  url: z.string(),
+  /** ISO 8601: the caller holds it, and until then unless it calls. */
+  held_until: z.string().optional(),
+  startable: z.literal(false).optional(),
+  why_not: z.string().optional(),
+});

@@ -1,0 +1,13 @@
+import type { Context } from "hono";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { ToolOutcome } from "./tool-calls.ts";
+
+/** What a tool answered, or `{error: {code, message, retry_after?}}` with its status. */
+export function toToolResponse(c: Context, outcome: ToolOutcome): Response {
+  if (outcome.ok) return c.json(outcome.output);
+  const { code, message, retryAfter } = outcome.refusal;
+  if (retryAfter !== undefined) c.header("Retry-After", String(retryAfter));
+  const error = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
+  return c.json({ error }, new GroundcrewError(code, message).status);
+}

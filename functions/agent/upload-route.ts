@@ -1,0 +1,76 @@
+import { zValidator } from "@hono/zod-validator";
+import { Hono } from "hono";
+import { z } from "zod";
+import type { Route } from "../../shared/deps.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { readFileSizeLimit } from "../../shared/work/deliverables/check-file.ts";
+import { FILE_TYPES } from "../../shared/work/deliverables/file-types.ts";
+import { hashStream } from "../../shared/work/deliverables/send-file.ts";
+import { createCallSource } from "./call-source.ts";
+import { createToolCalls, type ToolCallDeps } from "./tool-calls.ts";
+import { toToolResponse } from "./tool-response.ts";
+import { uploadDeliverableTool } from "./upload-deliverable.ts";
+
+/**
+ * `PUT /agent/upload_deliverable?task=ONB-12&name=report.pdf` with the file as its body: it passes through to Plane's
+ * storage as it comes. GET tells what is allowed, before anything is sent (OPENCLAW-07).
+ */
+export const uploadRoute: Route = { path: "/agent/upload_deliverable", access: "agent", streams: true, app };
+
+/** A refusal is heard only by a sender that could finish: so much of what is not wanted is read. */
+const MAX_DISCARDED_BYTES = 64 * 2 ** 20;
+
+const uploadQuerySchema = z.object({
+  task: z.string().max(100),
+  name: z.string().max(4_000),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i)
+    .transform((hex) => hex.toLowerCase())
+    .optional(),
+  text: z.string().max(4_000).optional(),
+});
+
+function rejectInvalidQuery(result: { success: boolean }) {
+  if (!result.success)
+    throw new GroundcrewError(
+      "bad_request",
+      "Give ?task=ONB-12&name=report.pdf, and if you like sha256 (64 hex characters) and text (up to 4,000 characters).",
+    );
+}
+
+function app(deps: ToolCallDeps): Hono {
+  const calls = createToolCalls(deps);
+  return new Hono()
+    .get("/", async (c) => {
+      const { bytes, plane } = await readFileSizeLimit(deps);
+      return c.json({ max_bytes: bytes, plane_limit: plane, types: FILE_TYPES });
+    })
+    .put("/", zValidator("query", uploadQuerySchema, rejectInvalidQuery), async (c) => {
+      const input = c.req.valid("query");
+      const { sha256, text } = input;
+      const size = parseContentLength(c.req.header("content-length"));
+      const body = c.req.raw.body ?? new ReadableStream<Uint8Array>({ start: (stream) => stream.close() });
+      const type = c.req.header("content-type");
+      const outcome = await calls.runTool(createCallSource(c, "http"), uploadDeliverableTool, input, ({ work }) =>
+        work.deliver({
+          task: input.task,
+          name: input.name,
+          file: { size, stream: () => body },
+          ...omitUndefined({ type, sha256, text }),
+        }),
+      );
+      if (!outcome.ok && size <= MAX_DISCARDED_BYTES && !body.locked) await hashStream(deps, body).catch(() => {});
+      return toToolResponse(c, outcome);
+    });
+}
+
+/** The storage takes no file whose size is not known before it comes. */
+function parseContentLength(header: string | undefined): number {
+  if (header !== undefined && /^\d{1,15}$/.test(header)) return Number(header);
+  throw new GroundcrewError(
+    "bad_request",
+    "The file's size is not known: send it with Content-Length, as `curl -T report.pdf` does.",
+  );
+}

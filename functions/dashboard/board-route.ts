@@ -1,0 +1,59 @@
+import { Hono } from "hono";
+import type { Deps, Route } from "../../shared/deps.ts";
+import { listReadableProjects } from "../../shared/observe/projects.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { VERSION } from "../../shared/version.ts";
+import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
+import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
+import { type CardDeps, readCards } from "./cards.ts";
+
+/** The work items by state, with who has them and what they wait for, and how Groundcrew itself is. */
+export const boardRoute: Route = { path: "/api/board", access: "page", app };
+
+/** So many cards are sent of one column; its total says how many there are. */
+const MAX_CARDS_PER_COLUMN = 200;
+
+type BoardDeps = CardDeps & Pick<Deps, "health">;
+
+function app(deps: BoardDeps): Hono {
+  const { settings, store, health } = deps;
+  return new Hono().get("/", async (c) => {
+    const projectFilter = c.req.query("project")?.toUpperCase();
+    const projects = await listReadableProjects(deps);
+    const selectedProjects = projects.filter(
+      ({ identifier }) => !projectFilter || identifier.toUpperCase() === projectFilter,
+    );
+    const open = await readOpenItems(store, selectedProjects);
+    const done = await readRecentlyClosedItems(store, selectedProjects);
+    const columns = BOARD_COLUMNS.map((name) => {
+      const items = [...open.items, ...done].filter((item) => toBoardColumn(item) === name);
+      return { name, total: items.length, items };
+    });
+    const shownItems = columns.flatMap(({ items }) => items);
+    const cards = await readCards(deps, projects, shownItems);
+    const { queues } = await store.stats();
+    return c.json({
+      version: VERSION,
+      demo: settings.demo,
+      projects: projects
+        .map(({ identifier, name }) => ({ identifier, name }))
+        .sort((a, b) => (a.identifier < b.identifier ? -1 : 1)),
+      columns: columns.map(({ name, total }) => ({
+        name,
+        total,
+        cards: cards
+          .filter((card) => card.column === name)
+          .sort(compareCards)
+          .slice(0, MAX_CARDS_PER_COLUMN),
+      })),
+      /** Open items beyond those that were looked at. */
+      beyond: open.beyond,
+      health: {
+        plane: health.get("plane"),
+        ...omitUndefined({ telegram: settings.telegram ? health.get("telegram") : undefined }),
+      },
+      waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
+      set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
+    });
+  });
+}

@@ -1,0 +1,32 @@
+import { Hono } from "hono";
+import type { Deps, Route } from "../../shared/deps.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { type ChatMessage, chatMessageSet } from "../../shared/telegram/message-log.ts";
+import { canWriteToChat } from "./chat-write-route.ts";
+
+/** The chats as the people in them see them, the newest message first. */
+export const chatRoute: Route = { path: "/api/chat", access: "page", app };
+
+const PAGE_SIZE = 60;
+
+function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
+  const write = canWriteToChat(settings.telegram);
+  return new Hono().get("/", async (c) => {
+    const { rows, next } = await store.scan<ChatMessage>(chatMessageSet, c.req.query("before") || undefined, PAGE_SIZE);
+    const chatMessages = rows.map(({ key, value }) => {
+      const { shown, messageId, ...message } = value;
+      const reply = write && messageId > 0 && !value.by && value.chat === String(settings.telegram?.chat);
+      const [[, at] = [0, value.at]] = shown;
+      const [notices = 1, editedAt] = shown.at(-1) ?? [];
+      return {
+        id: key,
+        ...message,
+        at,
+        notices,
+        edits: shown.length - 1,
+        ...omitUndefined({ reply: reply || undefined, editedAt: shown.length > 1 ? editedAt : undefined }),
+      };
+    });
+    return c.json({ messages: chatMessages, write, ...omitUndefined({ next }) });
+  });
+}

@@ -1,0 +1,76 @@
+import { Hono } from "hono";
+import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../shared/decision-log/decision-log.ts";
+import type { Deps, Route } from "../../shared/deps.ts";
+import { getPersonName } from "../../shared/observe/event-facts.ts";
+import type { PlanePerson } from "../../shared/observe/name-cache.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { ScanPage, SetName, StoredRow } from "../../shared/store/port.ts";
+import { createOutcomeReader } from "./action-outcome.ts";
+
+/** For each thing that happened: what was seen, by which rule something was done about it or why nothing, and how that went. */
+export const decisionLogRoute: Route = { path: "/api/why", access: "page", app };
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+/** So many lines are looked through for those of one project. */
+const MAX_SCANNED = 1_000;
+
+function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
+  const readOutcomes = createOutcomeReader(deps);
+  return new Hono().get("/", async (c) => {
+    const { item, limit, before, project } = c.req.query();
+    const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
+    const set = item ? itemDecisionSetKey(item) : decisionSet;
+    const { rows, next } = await readNewestDecisions(deps.store, set, { before: before || undefined, size, project });
+    const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.asked));
+    const rendered = await Promise.all(rows.map((row) => renderRow(row)));
+    return c.json({ rows: rendered, ...omitUndefined({ next }) });
+
+    async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
+      const { asked, event, record: _, rev, ...rest } = value;
+      const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
+      return {
+        id: key,
+        ...rest,
+        rev,
+        event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
+        asked: asked.map((one) => ({ rule: one.rule, target: formatTarget(one.target), fate: outcomes.get(one.job) })),
+      };
+    }
+  });
+}
+
+interface DecisionQuery {
+  /** Older than this one. */
+  before: string | undefined;
+  size: number;
+  /** A project's identifier. */
+  project: string | undefined;
+}
+
+/** The newest lines that are wanted; fewer than `size` with a `next` when they are rare. */
+async function readNewestDecisions(
+  store: Pick<Deps["store"], "scan">,
+  set: SetName,
+  { before, size, project }: DecisionQuery,
+): Promise<ScanPage<DecisionRecord>> {
+  const rows: StoredRow<DecisionRecord>[] = [];
+  let after = before;
+  for (let scanned = 0; scanned < MAX_SCANNED; scanned += MAX_LIMIT) {
+    const page = await store.scan<DecisionRecord>(set, after, project ? MAX_LIMIT : size);
+    for (const row of page.rows) {
+      if (project && row.value.project.identifier !== project) continue;
+      rows.push(row);
+      if (rows.length === size && (page.next || row !== page.rows.at(-1))) return { rows, next: row.key };
+    }
+    if (page.next === undefined) return { rows };
+    after = page.next;
+  }
+  return after === undefined ? { rows } : { rows, next: after };
+}
+
+/** An address may hold what is nobody's business; its host tells enough. */
+function formatTarget(target: string): string {
+  if (!target.startsWith("forward:")) return target;
+  return `forward:${URL.parse(target.slice("forward:".length))?.host ?? "?"}`;
+}

@@ -1,0 +1,119 @@
+import type { Deps } from "../../shared/deps.ts";
+import type { Ms } from "../../shared/store/port.ts";
+import { readRevision } from "./revision.ts";
+
+export interface EventStreamOptions {
+  /** At most so many streams at once. */
+  maxStreams: number;
+  /** Between two looks at the store; none while nobody listens. */
+  checkInterval: Ms;
+  /** A stream that had nothing to say for so long says that it is there. */
+  heartbeatInterval: Ms;
+  /** A stream ends after so long and its page opens another: a reader that went away in silence is not kept for good. */
+  maxAge: Ms;
+}
+
+const DEFAULT_OPTIONS: EventStreamOptions = {
+  maxStreams: 20,
+  checkInterval: 400,
+  heartbeatInterval: 15_000,
+  maxAge: 300_000,
+};
+
+/** A reader that leaves so many pieces unread (beside what its connection holds) is cut off. */
+const MAX_UNREAD_CHUNKS = 16;
+
+interface EventStream {
+  controller: ReadableStreamDefaultController<Uint8Array>;
+  openedAt: Ms;
+  lastSentAt: Ms;
+}
+
+/** The open event streams of one process: each is told when there is something new to fetch, and nothing else. */
+export interface EventStreams {
+  /** Undefined when as many are open as may be, and all of them are read. */
+  open(): ReadableStream<Uint8Array> | undefined;
+  readonly size: number;
+}
+
+const encoder = new TextEncoder();
+
+export function createEventStreams(
+  deps: Pick<Deps, "store" | "clock" | "wait" | "stopping">,
+  { maxStreams, checkInterval, heartbeatInterval, maxAge }: EventStreamOptions = DEFAULT_OPTIONS,
+): EventStreams {
+  const streams = new Set<EventStream>();
+  let watching = false;
+  let revision: string | undefined;
+
+  function sendText(stream: EventStream, text: string) {
+    if ((stream.controller.desiredSize ?? 0) <= 0) return abortStream(stream);
+    stream.lastSentAt = deps.clock();
+    stream.controller.enqueue(encoder.encode(text));
+  }
+
+  function abortStream(stream: EventStream) {
+    streams.delete(stream);
+    stream.controller.error(new Error("The reader is too slow."));
+  }
+
+  /** @param finalText what is still said */
+  function closeStream(stream: EventStream, finalText?: string) {
+    if (!streams.delete(stream)) return;
+    if (finalText && (stream.controller.desiredSize ?? 0) > 0) stream.controller.enqueue(encoder.encode(finalText));
+    stream.controller.close();
+  }
+
+  async function watchRevision() {
+    if (watching) return;
+    watching = true;
+    while (streams.size > 0 && !deps.stopping.aborted) {
+      // A store that does not answer is told by what the page fetches.
+      const current = await readRevision(deps.store).catch(() => revision);
+      const changed = current !== revision;
+      revision = current;
+      const now = deps.clock();
+      for (const stream of [...streams]) {
+        if (now - stream.openedAt >= maxAge) closeStream(stream, "event: again\ndata: \n\n");
+        else if (changed) sendText(stream, formatChange(current));
+        else if (now - stream.lastSentAt >= heartbeatInterval) sendText(stream, "event: beat\ndata: \n\n");
+      }
+      await deps.wait(checkInterval, deps.stopping);
+    }
+    for (const stream of [...streams]) closeStream(stream);
+    watching = false;
+  }
+
+  return {
+    get size() {
+      return streams.size;
+    },
+    open() {
+      if (streams.size >= maxStreams) {
+        const stalled = [...streams].find(({ controller }) => (controller.desiredSize ?? 0) <= 0);
+        if (!stalled) return undefined;
+        abortStream(stalled);
+      }
+      let opened: EventStream;
+      return new ReadableStream<Uint8Array>(
+        {
+          start(controller) {
+            const now = deps.clock();
+            opened = { controller, openedAt: now, lastSentAt: now };
+            streams.add(opened);
+            sendText(opened, `retry: 1000\n${formatChange(revision)}`);
+            void watchRevision();
+          },
+          cancel() {
+            streams.delete(opened);
+          },
+        },
+        { highWaterMark: MAX_UNREAD_CHUNKS },
+      );
+    },
+  };
+}
+
+function formatChange(revision: string | undefined): string {
+  return `event: change\ndata: ${revision ?? ""}\n\n`;
+}

@@ -1,0 +1,48 @@
+import { Hono } from "hono";
+import { etag } from "hono/etag";
+import type { Deps, Route } from "../../shared/deps.ts";
+import { PAGE_ICON, renderPage } from "./page/html.ts";
+import { PAGE_SCRIPT } from "./page/script.ts";
+import { PAGE_STYLE } from "./page/style.ts";
+
+/** The page itself: the same for everybody. What it shows, it fetches once it may. */
+export const pageRoute: Route = { path: "/", access: "public", app };
+
+/** Only our own files, nothing inline, nobody's frame; text never becomes markup or script. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const SECURITY_HEADERS = {
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "X-Frame-Options": "DENY",
+};
+
+const ASSETS = {
+  "page.js": { type: "text/javascript; charset=utf-8", text: PAGE_SCRIPT },
+  "page.css": { type: "text/css; charset=utf-8", text: PAGE_STYLE },
+  "icon.svg": { type: "image/svg+xml", text: PAGE_ICON },
+};
+
+function app({ settings }: Pick<Deps, "settings">): Hono {
+  const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
+  for (const [name, { type, text }] of Object.entries(ASSETS)) {
+    // Asked for again each time and sent only when it is another one: a new version shows at once.
+    routes.get(`/assets/${name}`, etag(), (c) =>
+      c.body(text, 200, { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" }),
+    );
+  }
+  return routes;
+}

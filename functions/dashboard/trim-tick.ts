@@ -1,0 +1,50 @@
+import { auditSets } from "../../shared/audit-log.ts";
+import { decisionSet } from "../../shared/decision-log/decision-log.ts";
+import type { Deps, Tick } from "../../shared/deps.ts";
+import type { SetName } from "../../shared/store/port.ts";
+import { chatMessageSet } from "../../shared/telegram/message-log.ts";
+
+/**
+ * So many of each are kept at most, whatever their age: about 35 MB of trail (1.7 KB a line, measured), 10 MB of messages
+ * and 80 MB of the audit (0.8 KB a line, measured), which ten agents fill in a month at 333 calls a day each.
+ */
+const LIMITS: readonly [SetName, number][] = [
+  [auditSets.all, 100_000],
+  [decisionSet, 20_000],
+  [chatMessageSet, 5_000],
+];
+const PAGE_SIZE = 1_000;
+const DELETE_BATCH = 200;
+
+/** Keeps the trail and the chat from growing with what happens: the oldest beyond a number are forgotten before their time. */
+export const trimTick: Tick = {
+  name: "trim",
+  cron: () => "30 */10 * * * *",
+  sideBySide: true,
+  async run({ store }) {
+    const counts: Record<string, number> = {};
+    for (const [set, limit] of LIMITS) counts[set] = await trimSet(store, set, limit);
+    return counts;
+  },
+};
+
+/** Forgets what a set has beyond its newest `limit` and answers how many that were. */
+export async function trimSet(
+  store: Pick<Deps["store"], "count" | "scan" | "commit">,
+  set: SetName,
+  limit: number,
+): Promise<number> {
+  if ((await store.count(set)) <= limit) return 0;
+  let after: string | undefined;
+  for (let remaining = limit; remaining > 0; remaining -= PAGE_SIZE) {
+    const page = await store.scan(set, after, Math.min(remaining, PAGE_SIZE));
+    after = page.rows.at(-1)?.key ?? after;
+  }
+  let forgotten = 0;
+  for (;;) {
+    const { rows } = await store.scan(set, after, DELETE_BATCH);
+    if (rows.length === 0) return forgotten;
+    await store.commit({ put: rows.map(({ key }) => ({ key, value: undefined })) });
+    forgotten += rows.length;
+  }
+}

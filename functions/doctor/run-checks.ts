@@ -1,0 +1,94 @@
+import { toLocalUrl } from "../../shared/config/local-url.ts";
+import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
+import { noMetrics } from "../../shared/metrics.ts";
+import { createRedactor } from "../../shared/redact.ts";
+import { createTelegramBot } from "../../shared/telegram/bot.ts";
+import { checkAgents } from "./agents.ts";
+import { type DoctorCheck, reportOk } from "./check.ts";
+import { checkOpenclaw } from "./openclaw.ts";
+import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
+import { checkPlane } from "./plane.ts";
+import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
+import { checkPlaneWebhook, type PlaneLogin, probePlaneWebhook } from "./plane-webhook.ts";
+import { checkPublicAddress, checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "./runtime.ts";
+import { checkSecretFiles, checkSettings, type PrivateFile } from "./settings.ts";
+import { checkStore, type StoreProbe } from "./store.ts";
+import { checkTelegram } from "./telegram.ts";
+
+export interface DoctorDeps extends QueryDeps {
+  parsed: ParsedSettings;
+  /** Looks at the store without opening it; asked only where it may be. */
+  probeStore: (settings: Settings) => Promise<StoreProbe>;
+  /** Looks for the skill on this machine; asked only where agents are woken through OpenClaw. */
+  skill: SkillReader;
+  /** Files that should be their owner's alone. */
+  files: readonly PrivateFile[];
+  /** A person's account in Plane, for what no API key can read. */
+  account?: PlaneLogin | undefined;
+  /** Where Plane's webhook should lead; default `/webhooks/plane` at PUBLIC_URL. */
+  webhookTarget?: string | undefined;
+}
+
+export interface DoctorFindings {
+  checks: DoctorCheck[];
+  /** Nothing failed; warnings do not count. */
+  ok: boolean;
+  /** The settings cannot be used, so nothing else was looked at. */
+  settingsFailed: boolean;
+}
+
+/** Looks at everything the settings name and changes nothing. No finding holds a secret. */
+export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings> {
+  const { parsed, files } = deps;
+  const localChecks = [...checkSettings(parsed), ...checkSecretFiles(files)];
+  if (!parsed.ok) return { checks: localChecks, ok: false, settingsFailed: true };
+  const { settings } = parsed;
+  const checks = settings.demo ? localChecks : [...localChecks, ...(await checkSystem(deps, settings))];
+  const redact = createRedactor([...settings.secrets, ...(deps.account ? [deps.account.password] : [])]);
+  const redacted = checks.map((check) => ({ ...check, detail: redact(check.detail) }));
+  return { checks: redacted, ok: redacted.every(({ status }) => status !== "failed"), settingsFailed: false };
+}
+
+async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<DoctorCheck[]> {
+  // With 0 it chooses its port itself.
+  const url = settings.port === 0 ? undefined : toLocalUrl(settings);
+  const runtimeProbe: RuntimeProbe | undefined = url
+    ? await probeRuntime(deps, url, settings.adminTokens[0])
+    : undefined;
+  const store = checkStore(await deps.probeStore(settings), runtimeProbe?.alive === true);
+  const runtime =
+    url && runtimeProbe
+      ? checkRuntime(url, runtimeProbe, settings)
+      : [reportOk("runtime", "not asked: PORT is 0, any free one")];
+  const { publicUrl } = settings;
+  const publicAddress = publicUrl
+    ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))]
+    : [];
+  const plane = await checkPlaneSetup(deps, settings, hasRecentCanary(runtimeProbe));
+  const telegram = settings.telegram
+    ? await checkTelegram(
+        createTelegramBot({ ...settings.telegram, fetch: deps.fetch, metrics: noMetrics, timeout: 10_000 }),
+        settings,
+      )
+    : [];
+  const openclaw = [...(await checkOpenclaw(deps, settings)), ...(await checkSkill(deps.skill, settings))];
+  return [...store, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
+}
+
+async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: boolean): Promise<DoctorCheck[]> {
+  const { plane, publicUrl } = settings;
+  if (!plane) return [];
+  const queryPlane = createPlaneQuery(deps, plane);
+  const { reachable, checks } = await checkPlane(queryPlane, plane, deps.clock);
+  if (!reachable) return checks;
+  const target = deps.webhookTarget ?? (publicUrl && `${publicUrl}/webhooks/plane`);
+  const webhookProbe =
+    deps.account && target && plane.webhookSecrets.length > 0
+      ? await probePlaneWebhook(deps, plane, target, deps.account)
+      : ({ kind: "not read", why: "not looked at" } as const);
+  return [
+    ...checks,
+    checkPlaneWebhook(plane, target, webhookProbe, hasCanary),
+    ...(await checkAgents(queryPlane, settings)),
+  ];
+}

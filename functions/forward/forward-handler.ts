@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { DECISION_LOG_MS } from "../../shared/decision-log/decision-log.ts";
+import type { Deps, JobHandler } from "../../shared/deps.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
+import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
+import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import { EVENT_KINDS } from "../../shared/task/events.ts";
+import { type ForwardReceipt, forwardReceiptKey } from "../../shared/telegram/message-log.ts";
+import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
+
+const forwardBodySchema = z.object({
+  event: z.looseObject({ kind: z.enum(EVENT_KINDS) }),
+  facts: z.looseObject({ at: z.string() }),
+  correlation: z.string(),
+});
+
+/**
+ * Forwards events to other systems, signed in the Standard Webhooks form. `webhook-id` is the same on each attempt,
+ * so a receiver can tell a repeat; a receiver that answers 410 wants no more of it.
+ */
+export const forwardHandler: JobHandler = {
+  queue: "forward",
+  leaseMs: 60_000,
+  concurrency: 4,
+  async handle(deps, job) {
+    const url = job.lane.slice("forward:".length).split(" ")[0] ?? "";
+    const entries = deps.settings.forward.filter((entry) => normalizeForwardUrl(entry.url) === url);
+    const { event, facts, correlation } = forwardBodySchema.parse(job.body);
+    const { at, ...data } = facts;
+    const type = toForwardEventName(event.kind);
+    // An address may stand there twice, with a secret for each kind of event.
+    const target = entries.find(({ events }) => events.some((name) => name === type)) ?? entries[0];
+    if (!target) return { dead: "this address is no longer in the settings" };
+    const payload = JSON.stringify({ type, timestamp: at, data: { change: event, ...data } });
+    const result = await postJson(
+      deps,
+      url,
+      createSignedHeaders(target.secret, job.id, deps.clock(), payload),
+      payload,
+    );
+    const host = new URL(url).host;
+    deps.log.info("forwarded", { correlation, job: job.id, host, tries: job.tries, outcome: result.outcome });
+    if (!result.ok) return retryOrFail(deps, job, result);
+    await saveReceipt(deps, job);
+    return { done: true };
+  },
+};
+
+/** For the page only: that it cannot be kept is no reason to post the event again. */
+async function saveReceipt(
+  { store, clock, log }: Pick<Deps, "store" | "clock" | "log">,
+  job: LeasedJob,
+): Promise<void> {
+  const put = [
+    { key: forwardReceiptKey(job.id), value: { at: clock() } satisfies ForwardReceipt, expires: DECISION_LOG_MS },
+  ];
+  await store.commit({ put }).catch((thrown: unknown) => {
+    log.warn("forwarded, without a receipt", { job: job.id, error: getErrorMessage(thrown) });
+  });
+}
+
+async function retryOrFail(deps: Pick<Deps, "store">, job: LeasedJob, result: PostResult): Promise<Settlement> {
+  const delay = RETRY_DELAYS_MS[job.failures];
+  if (result.status === 410 || delay === undefined) return { dead: result.outcome };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, result.wait ?? 0), failed: true };
+}

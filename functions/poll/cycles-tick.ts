@@ -1,0 +1,17 @@
+import type { Tick } from "../../shared/deps.ts";
+import { readCycles } from "../../shared/observe/cycles.ts";
+import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
+
+/** The cycles of every project, once an hour: their dates start and end them, and Plane sends nothing then. */
+export const cyclesTick: Tick = {
+  name: "cycles",
+  cron: () => "7 * * * *",
+  async run(deps) {
+    const correlation = `cycles-${deps.newId()}`;
+    const { projects } = await readProjects(deps, correlation);
+    const watched = projects.filter((project) => isReadableProject(project) && project.cycles && project.began !== "");
+    for (const project of watched) await readCycles(deps, project, correlation);
+    deps.kick();
+    return { projects: watched.length };
+  },
+};

@@ -1,0 +1,105 @@
+import type { Tick } from "../../shared/deps.ts";
+import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
+import { advanceCycles } from "../../shared/observe/cycles.ts";
+import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
+import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
+import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
+import { readItemSince } from "../../shared/observe/read-item.ts";
+import { reconcileIds } from "../../shared/observe/reconcile-ids.ts";
+import { evaluateAllBlockers } from "../../shared/observe/relations.ts";
+import type { KeptProject } from "../../shared/observe/stored-records.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
+import type { StoreKey } from "../../shared/store/port.ts";
+import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
+import { queueResolveAllBlocked } from "../../shared/work/dependencies/block-dependants.ts";
+import { reportDependencyCycles } from "../../shared/work/dependencies/report-cycles.ts";
+import { updateAgentTasks } from "./update-agent-tasks.ts";
+
+/**
+ * The poll: reads the projects, passes over each, confirms what looked lost, and looks at blocks and agents from
+ * state. It shares nothing with webhooks but the door, so what they lose it finds.
+ */
+export const pollTick: Tick = {
+  name: "poll",
+  cron: (settings) => settings.pollCron,
+  async run(deps) {
+    const correlation = `poll-${deps.newId()}`;
+    const read = await readProjects(deps, correlation);
+    const counts = await pollProjects(deps, read.projects, correlation);
+    for (const project of read.projects.filter(isReadableProject))
+      await advanceCycles(deps, project, read.date, correlation);
+    await observeAllBlockedByText(deps, correlation);
+    await evaluateAllBlockers(deps, correlation);
+    await queueResolveAllBlocked(deps, correlation);
+    await reportDependencyCycles(deps, correlation);
+    const agents = await updateAgentTasks(deps, correlation);
+    deps.kick();
+    return { ...counts, ...agents };
+  },
+};
+
+/** A process that dies in a pass keeps the others waiting so long; overlapping passes cost requests and nothing else. */
+const PASS_LEASE_MS = 20_000;
+/** How often another's pass is looked at while waiting for its end. */
+const LEASE_CHECK_MS = 250;
+
+/** A pass over every project that can be read. One that Plane refuses is told to the log and does not stop the others. */
+export async function pollProjects(
+  deps: ObserveDeps,
+  projects: readonly KeptProject[],
+  correlation: string,
+): Promise<{ projects: number; pages: number; changed: number; removed: number }> {
+  const counts = { projects: 0, pages: 0, changed: 0, removed: 0 };
+  const unconfirmed: ProjectPollResult["unconfirmed"] = [];
+  for (const project of projects.filter(isReadableProject)) {
+    const pass = await pollProjectWithLock(deps, project, correlation);
+    if (!pass) continue;
+    counts.projects += 1;
+    counts.pages += pass.pages;
+    counts.changed += pass.changed;
+    unconfirmed.push(...pass.unconfirmed);
+    counts.removed += pass.removed;
+  }
+  if (unconfirmed.length > 0) {
+    const requestedAt = await deps.store.now();
+    // A read counts as later than what asked for it only from the next millisecond on.
+    await deps.wait(CONFIRM_LOSS_AFTER_MS + 1);
+    for (const { project, item } of unconfirmed) await readItemSince(deps, item, { project, correlation }, requestedAt);
+  }
+  return counts;
+}
+
+async function pollProjectWithLock(
+  deps: ObserveDeps,
+  project: KeptProject,
+  correlation: string,
+): Promise<(ProjectPollResult & { removed: number }) | undefined> {
+  const lease = `pass:${project.id}`;
+  const fence = await acquirePassLease(deps, lease);
+  try {
+    const pass = await pollProject(deps, project, correlation);
+    const reconciled = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : { removed: 0 };
+    return { ...pass, removed: reconciled.removed };
+  } catch (thrown) {
+    if (!isProjectError(thrown)) throw thrown;
+    deps.log.warn("project cannot be read", { correlation, project: project.identifier, error: thrown.message });
+    return undefined;
+  } finally {
+    await deps.store.release(lease, fence);
+  }
+}
+
+/** Another's pass is waited for, not counted as ours: it may have begun before what this one must find, or never end. */
+async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<number> {
+  const owner = deps.newId();
+  for (;;) {
+    const lease = await deps.store.lease(key, owner, PASS_LEASE_MS);
+    if ("fence" in lease) return lease.fence;
+    await deps.wait(LEASE_CHECK_MS);
+  }
+}
+
+/** Plane answered, and the answer is about this project: the others may be read. */
+function isProjectError(thrown: unknown): thrown is PlaneError {
+  return thrown instanceof PlaneError && ["auth", "not_found", "invalid", "unexpected"].includes(thrown.code);
+}

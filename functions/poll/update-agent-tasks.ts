@@ -1,0 +1,79 @@
+import { toItemPut } from "../../shared/observe/observe-item.ts";
+import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
+import { listReadableProjects } from "../../shared/observe/projects.ts";
+import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
+import type { Job } from "../../shared/store/port.ts";
+import { scanRows } from "../../shared/store/scan-set.ts";
+import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { isStartable } from "../../shared/wake/actionable.ts";
+import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
+import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
+import type { WorkDeps } from "../../shared/work/context/call-context.ts";
+import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
+
+/** What an agent has to do, as of the last tick: item id to the store time since which it is theirs. */
+export interface KeptAgent {
+  tasks: Record<string, number>;
+}
+
+/** So many items are asked to be brought in step with their agents at one tick; more come with the next. */
+const MIRROR_LIMIT = 20;
+
+/**
+ * The per-agent tick: who has which open tasks, and since when, reckoned from the kept snapshots alone, so that a
+ * lost job or a lost store heals (rule 10). No request to Plane, no language model: nothing new costs nothing. Of an
+ * item only its id outlives the look at it: a large workspace does not fit into the heap.
+ */
+export async function updateAgentTasks(
+  deps: WorkDeps,
+  correlation: string,
+): Promise<{ assigned: number; new: number; woken: number }> {
+  if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
+  const accounts = await readAgentAccounts(deps);
+  const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
+  const jobs: Job[] = [];
+  const inReview: string[] = [];
+  for await (const { key, value, rev } of walkOpenItems(deps)) {
+    const ownership = await readOwnership(deps, value);
+    const item = applyOwnership(value, ownership);
+    if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
+    if (item.review) inReview.push(value.snapshot.id);
+    for (const owner of ownership.owners ?? [])
+      tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
+    if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));
+  }
+  if (jobs.length > 0) await deps.store.commit({ jobs });
+  await queueInterruptedChanges(deps, inReview);
+  const counts = { assigned: 0, new: 0, woken: 0 };
+  for (const agent of deps.settings.agents) {
+    const tasks = tasksByAgent.get(agent.name) ?? new Map<string, boolean>();
+    const startable = [...tasks].filter(([, isReady]) => isReady).map(([id]) => id);
+    counts.assigned += tasks.size;
+    counts.new += await commitAgentTasks(deps, agent.name, [...tasks.keys()]);
+    counts.woken += await wakeForStartableTasks(deps, agent, startable);
+  }
+  return counts;
+}
+
+async function commitAgentTasks(deps: WorkDeps, agent: string, ids: readonly string[]): Promise<number> {
+  const key = observedKeys.agent(agent);
+  for (;;) {
+    const [kept] = await deps.store.read<KeptAgent>([key]);
+    const before = kept?.value.tasks ?? {};
+    const now = await deps.store.now();
+    const next: KeptAgent = {
+      tasks: Object.fromEntries(ids.toSorted().map((id) => [id, before[id] ?? now])),
+    };
+    if (kept && JSON.stringify(kept.value) === JSON.stringify(next)) return 0;
+    const result = await deps.store.commit({ expect: [[key, kept?.rev ?? 0]], put: [{ key, value: next }] });
+    if (result !== "kept") continue;
+    const added = ids.filter((id) => before[id] === undefined);
+    if (added.length > 0) deps.log.info("agent has new tasks", { agent, tasks: added });
+    return added.length;
+  }
+}
+
+async function* walkOpenItems(deps: WorkDeps) {
+  for (const project of await listReadableProjects(deps))
+    yield* scanRows<KeptItem>(deps, observedSets.open(project.id));
+}

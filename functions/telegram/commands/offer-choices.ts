@@ -1,0 +1,79 @@
+import { cleanLine } from "../../../shared/clean-text.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { Ms } from "../../../shared/store/port.ts";
+import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { CommandName } from "../locales/answer-texts.ts";
+import { fillTemplate, localizeCount } from "../locales/localize.ts";
+import {
+  type ButtonHandler,
+  type CommandContext,
+  type CommandResult,
+  createShortId,
+  type TelegramCommand,
+} from "./command.ts";
+
+/** One of several things that may be meant: what its button says, and the command it stands for. */
+export interface CommandOption {
+  label: string;
+  command: CommandName;
+  args: string;
+}
+
+/** What is kept of a choice: what each button stood for when it was shown, and who has chosen. */
+interface KeptChoice {
+  options: { command: CommandName; args: string }[];
+  chosen?: string;
+}
+
+/** So many buttons can be told apart. */
+const OPTION_LIMIT = 8;
+const LABEL_LIMIT = 60;
+/** What was meant is meant now, not next week. */
+const CHOICE_RETENTION: Ms = 86_400_000;
+
+const choiceKey = (id: string) => `choice:${id}`;
+
+/** Asks which of these is meant; a press does what that one stands for, once. */
+export function offerChoices(
+  context: CommandContext,
+  question: RichText | string,
+  options: readonly CommandOption[],
+): CommandResult {
+  const { texts } = context.presentation;
+  const id = createShortId(context);
+  const offered = options.slice(0, OPTION_LIMIT);
+  const omittedCount = options.length - offered.length;
+  const keptChoice: KeptChoice = { options: offered.map(({ command, args }) => ({ command, args })) };
+  return {
+    reply: {
+      rich: joinRichText(
+        [question, ...(omittedCount > 0 ? [localizeCount(texts, texts.answers.moreMatches, omittedCount)] : [])],
+        "\n",
+      ),
+      buttons: offered.map(({ label }, n) => [{ text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` }]),
+    },
+    put: [{ key: choiceKey(id), value: keptChoice, expires: CHOICE_RETENTION }],
+  };
+}
+
+/** The press of a choice's button: the message then says what came of it. */
+export function createChoiceHandler(getCommand: (name: CommandName) => TelegramCommand | undefined): ButtonHandler {
+  return async (context, { messageId, id, arg }) => {
+    const { answers } = context.presentation.texts;
+    const [kept] = await context.deps.store.read<KeptChoice>([choiceKey(id)]);
+    const option = kept?.value.options[Number(arg)];
+    const command = option && getCommand(option.command);
+    if (!kept || !option || !command) return { toast: answers.expiredButton };
+    if (kept.value.chosen !== undefined)
+      return { toast: fillTemplate(answers.alreadyChosen, { who: toSafeText(kept.value.chosen, 60) }).text };
+    const { reply, ...result } = await command.run(context, option.args);
+    const chosen: KeptChoice = { ...kept.value, chosen: context.from.name };
+    return {
+      ...result,
+      ...omitUndefined({ replaceMessage: reply ? { ...reply, messageId } : undefined }),
+      expect: [...(result.expect ?? []), [choiceKey(id), kept.rev]],
+      put: [...(result.put ?? []), { key: choiceKey(id), value: chosen, expires: CHOICE_RETENTION }],
+    };
+  };
+}

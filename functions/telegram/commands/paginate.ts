@@ -1,0 +1,68 @@
+import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
+import type { Ms } from "../../../shared/store/port.ts";
+import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import {
+  type ButtonHandler,
+  type CommandContext,
+  type CommandResult,
+  createShortId,
+  type ReplyMessage,
+} from "./command.ts";
+
+/** What can be read in one glance: a page is full at so many lines or UTF-16 units. */
+const PAGE_LINES = 24;
+const PAGE_UNITS = 1_800;
+
+/** As long as messages are remembered. */
+const PAGES_RETENTION: Ms = DECISION_LOG_MS;
+
+interface KeptPages {
+  pages: RichText[];
+}
+
+const pagesKey = (id: string) => `pages:${id}`;
+
+/** An answer of several lines; what is too long for one page is kept, and turned by buttons. */
+export function paginateReply(context: CommandContext, lines: readonly RichText[]): CommandResult {
+  const pages = splitIntoPages(lines);
+  const [first = toPlainText("–")] = pages;
+  if (pages.length < 2) return { reply: { rich: first } };
+  const id = createShortId(context);
+  return {
+    reply: renderPage(context, id, pages, 0),
+    put: [{ key: pagesKey(id), value: { pages } satisfies KeptPages, expires: PAGES_RETENTION }],
+  };
+}
+
+export const pageButtonHandler: ButtonHandler = async (context, { messageId, id, arg }) => {
+  const [kept] = await context.deps.store.read<KeptPages>([pagesKey(id)]);
+  const n = Number(arg);
+  if (!kept?.value.pages[n]) return { toast: context.presentation.texts.answers.expiredButton };
+  return { replaceMessage: { messageId, ...renderPage(context, id, kept.value.pages, n) } };
+};
+
+function renderPage({ presentation }: CommandContext, id: string, pages: readonly RichText[], n: number): ReplyMessage {
+  const { back, next } = presentation.texts.answers;
+  const button = (text: string, to: number) => {
+    const label = fillTemplate(text, { n: String(to + 1), total: String(pages.length) }).text;
+    return { text: label, data: `page:${id}:${to}` };
+  };
+  const row = [...(n > 0 ? [button(back, n - 1)] : []), ...(n < pages.length - 1 ? [button(next, n + 1)] : [])];
+  return { rich: pages[n] ?? toPlainText("–"), buttons: [row] };
+}
+
+function splitIntoPages(lines: readonly RichText[]): RichText[] {
+  const pages: RichText[][] = [];
+  let units = 0;
+  for (const line of lines.map((one) => truncateRichText(one, PAGE_UNITS))) {
+    const page = pages.at(-1);
+    units += line.text.length + 1;
+    if (page && page.length < PAGE_LINES && units <= PAGE_UNITS) page.push(line);
+    else {
+      pages.push([line]);
+      units = line.text.length + 1;
+    }
+  }
+  return pages.map((page) => joinRichText(page, "\n")).filter(({ text }) => text.trim() !== "");
+}

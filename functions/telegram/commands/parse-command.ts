@@ -1,0 +1,42 @@
+/** A message as a command: the word after `/plane` and the rest. */
+export interface ParsedCommand {
+  word: string;
+  args: string;
+  /** The bot it names, without `@`; absent: any. */
+  bot?: string;
+}
+
+/**
+ * `/plane status`, `/plane@bot task ONB-1`; `/start` and `/help` ask for help. Where everything said is for us (a private
+ * chat, the page) the slash may be left out. Undefined: it is not for us.
+ */
+export function parseCommand(text: string, isForUs: boolean): ParsedCommand | undefined {
+  const [, command = "", bot, rest = ""] = /^\s*\/(\w+)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
+  const named = bot === undefined ? {} : { bot };
+  if (/^(start|help)$/i.test(command) && (isForUs || bot !== undefined)) return { word: "help", args: "", ...named };
+  if (/^plane$/i.test(command)) return { ...splitCommand(rest), ...named };
+  if (command !== "" || !isForUs || text.trim() === "") return undefined;
+  return splitCommand(text.replace(/^\s*plane\b/i, ""));
+}
+
+function splitCommand(text: string): Pick<ParsedCommand, "word" | "args"> {
+  const [, word = "", args = ""] = /^\s*(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
+  return { word: word === "" ? "help" : word, args: args.trim() };
+}
+
+const QUOTED_ARGUMENT = /^(?:"([^"]+)"|“([^”]+)”|«\s*([^»]+?)\s*»)\s*([\s\S]*)$/;
+
+/** The first word, or what stands in quotation marks, and the rest. */
+export function splitFirstArgument(args: string): { first: string; rest: string; quoted: boolean } {
+  const text = args.trim();
+  const [, straight, curly, angled, after = ""] = QUOTED_ARGUMENT.exec(text) ?? [];
+  const inside = straight ?? curly ?? angled;
+  if (inside !== undefined) return { first: inside.trim(), rest: after.trim(), quoted: true };
+  const [, first = "", rest = ""] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
+  return { first, rest: rest.trim(), quoted: false };
+}
+
+/** Without the quotation marks around all of it. */
+export function stripQuotes(text: string): string {
+  return text.replace(/^["“«]\s*|\s*["”»]$/g, "");
+}

@@ -1,0 +1,128 @@
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { observedSets } from "../../../shared/observe/store-keys.ts";
+import type { KeptProject } from "../../../shared/observe/stored-records.ts";
+import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import { joinRichText, toCode } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { findTask, type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
+import type { CommandName, CommandSubject } from "../locales/answer-texts.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import { type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
+import { matchByName, type NameMatch } from "./match-name.ts";
+import { type CommandOption, offerChoices } from "./offer-choices.ts";
+import { splitFirstArgument } from "./parse-command.ts";
+import { readFollowedProjects, readOpenTasks } from "./read-tasks.ts";
+
+/** `ONB-12` */
+export const TASK_KEY_PATTERN = /^[a-z0-9]{1,12}-[1-9]\d{0,9}$/i;
+const TASK_NUMBER_PATTERN = /^#?([1-9]\d{0,9})$/;
+
+/** How a command is written. */
+export function replyUsage({ presentation }: CommandContext, command: CommandName): CommandResult {
+  const { answers } = presentation.texts;
+  const { usage: syntax } = answers.commands[command];
+  return {
+    reply: {
+      rich: joinRichText([answers.usage, " ", toCode(`/plane ${command}${syntax === undefined ? "" : ` ${syntax}`}`)]),
+    },
+  };
+}
+
+/** Several fit, or only nearly one: a question with buttons. None at all: what there is. */
+export function replyAmbiguous<T>(
+  context: CommandContext,
+  subject: CommandSubject,
+  input: string,
+  match: Exclude<NameMatch<T>, { kind: "one" }>,
+  toOption: (one: T) => CommandOption,
+  names: readonly string[] = [],
+): CommandResult {
+  const { answers } = context.presentation.texts;
+  if (match.kind === "several") return offerChoices(context, answers.chooseMatch[subject], match.some.map(toOption));
+  const notFound = fillTemplate(answers.notFound[subject], { name: toSafeText(input, 80) });
+  if (match.nearest !== undefined)
+    return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), [toOption(match.nearest)]);
+  if (names.length === 0 || subject === "task") return { reply: { rich: notFound } };
+  const available = fillTemplate(answers.available[subject], { names: toSafeText(names.join(", "), 600) });
+  return { reply: { rich: joinRichText([notFound, available], "\n") } };
+}
+
+/** The project of this name, identifier or part of a name. */
+export async function matchProject(
+  context: CommandContext,
+  input: string,
+): Promise<[NameMatch<KeptProject>, KeptProject[]]> {
+  const projects = await readFollowedProjects(context);
+  const match = matchByName(input, projects, ({ identifier, name }) => [identifier, name]);
+  return [match, projects];
+}
+
+/** The task of this key, number, title or part of a title. Only a key that nobody has seen yet costs a request. */
+export async function matchTask(context: CommandContext, input: string): Promise<NameMatch<Task>> {
+  const name = input.trim();
+  const projects = await readFollowedProjects(context);
+  if (TASK_KEY_PATTERN.test(name)) {
+    const task = await findTaskByKey(context, name);
+    if (task) return { kind: "one", one: task, exact: true };
+  }
+  const numbered = TASK_NUMBER_PATTERN.exec(name)?.[1];
+  if (numbered !== undefined) {
+    const candidates = await findTasksByNumber(context, projects, Number(numbered));
+    const [first] = candidates;
+    if (first)
+      return candidates.length === 1 ? { kind: "one", one: first, exact: true } : { kind: "several", some: candidates };
+  }
+  return matchByName(name, await readOpenTasks(context, projects), ({ key, item }) => [key, item.snapshot.name]);
+}
+
+async function findTaskByKey(context: CommandContext, key: string): Promise<Task | undefined> {
+  try {
+    return await findTask(createCommandCallContext(context), key);
+  } catch (thrown) {
+    if (thrown instanceof GroundcrewError && thrown.code === "not_found") return undefined;
+    throw thrown;
+  }
+}
+
+async function findTasksByNumber(
+  { deps }: CommandContext,
+  projects: readonly KeptProject[],
+  sequence: number,
+): Promise<Task[]> {
+  const found = await Promise.all(
+    projects.map(async (project) => {
+      const { rows } = await deps.store.scan<KeptItem>(observedSets.numbered(project.id, sequence), undefined, 1);
+      return rows.map(({ value, rev }) => toTask(deps, value, rev, project));
+    }),
+  );
+  return found.flat().filter(({ item }) => item.gone === undefined);
+}
+
+/**
+ * Does something to the task that the arguments begin with; the rest of them is for `act`. What changes something wants
+ * a key, a number or a whole title: for a part of one it asks first.
+ */
+export async function withTask(
+  context: CommandContext,
+  command: CommandName,
+  args: string,
+  run: (task: Task, rest: string) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const { first, rest, quoted } = splitFirstArgument(args);
+  if (first === "") return replyUsage(context, command);
+  const isExplicit = quoted || TASK_KEY_PATTERN.test(first) || TASK_NUMBER_PATTERN.test(first);
+  const wholeMatch = isExplicit ? undefined : await matchTask(context, args);
+  const isWholeMatch = wholeMatch !== undefined && wholeMatch.kind !== "none";
+  const [match, remainingArgs, name] = isWholeMatch
+    ? [wholeMatch, "", args]
+    : [await matchTask(context, first), rest, first];
+  if (match.kind === "one" && match.exact) return run(match.one, remainingArgs);
+  const toOption = (task: Task): CommandOption => ({
+    label: `${task.key} ${task.item.snapshot.name}`,
+    command,
+    args: remainingArgs === "" ? task.key : `${task.key} ${remainingArgs}`,
+  });
+  if (match.kind === "one")
+    return offerChoices(context, context.presentation.texts.answers.confirmMatch, [toOption(match.one)]);
+  return replyAmbiguous(context, "task", name, match, toOption);
+}

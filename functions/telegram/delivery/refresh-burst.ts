@@ -1,0 +1,144 @@
+import type { Put, Settlement, StoredValue } from "../../../shared/store/port.ts";
+import { appendMessageHistory, type ChatMessage } from "../../../shared/telegram/message-log.ts";
+import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
+import {
+  BURST_RETENTION,
+  burstKey,
+  createBurstRefreshJob,
+  jobDeliveryKey,
+  type OpenBurst,
+  type SendAttempt,
+  sendAttemptKey,
+} from "./delivery-records.ts";
+import { editMessage } from "./edit-message.ts";
+import type { BurstRefreshBody } from "./job-bodies.ts";
+import { reserveNotificationSend } from "./rate-limits.ts";
+import { renderBurst } from "./render-burst.ts";
+import { createBurstMessagePut, sendBurst } from "./send-burst.ts";
+
+/** Brings the burst's message up to date; a message that is gone is sent anew. */
+export async function refreshBurst(
+  context: DeliveryContext,
+  { refresh: { messageId }, correlation }: BurstRefreshBody,
+): Promise<Settlement> {
+  const { deps, job, chat, presentation } = context;
+  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
+  const [kept] = await deps.store.read<OpenBurst>([burstKey(chat)]);
+  const burst = kept?.value;
+  if (delivered || !burst || burst.messageId !== messageId || burst.shown >= burst.told.count) return SETTLED;
+  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  if (attempt?.value.anew) return resendBurst(context, kept, attempt, correlation);
+
+  const shownHistory = await readShownHistory(context, burst);
+  const rich = renderBurst(burst.told, presentation, burst.repeat);
+  const { count } = burst.told;
+  return editMessage(context, {
+    attempt,
+    messageId,
+    rich,
+    reserve: reserveNotificationSend,
+    fields: { notices: count, correlations: burst.correlations },
+    onEdited: () =>
+      recordRefreshedBurst(
+        context,
+        kept,
+        (now) => createBurstMessagePut(context, now, rich, appendMessageHistory(shownHistory, count, deps.clock())),
+        correlation,
+      ),
+  });
+}
+
+/**
+ * Keeps what the message shows now. What was folded in during the call is shown by another edit. When another process
+ * has edited the message since it was read here, nobody can tell which edit came last: it is edited again.
+ */
+async function recordRefreshedBurst(
+  context: DeliveryContext,
+  kept: StoredValue<OpenBurst>,
+  createMessagePut: (burst: OpenBurst) => Put,
+  correlation: string,
+): Promise<Settlement> {
+  const { deps, job, chat } = context;
+  const key = burstKey(chat);
+  const shownCount = kept.value.told.count;
+  for (let latest = kept; ; ) {
+    const { refreshAt: _, ...before } = latest.value;
+    const edits = (before.edits ?? 0) + 1;
+    const isLate = before.edits !== kept.value.edits;
+    const wait = isLate ? 0 : before.told.count > shownCount ? context.editDelay : undefined;
+    const refreshAt = wait === undefined ? undefined : (await deps.store.now()) + wait;
+    const next: OpenBurst = isLate
+      ? { ...before, edits, shown: Math.min(shownCount, before.shown) }
+      : { ...before, edits, shown: shownCount, correlations: excluding(before.correlations, kept.value.correlations) };
+    const outcome = await commitWithRetry(context, {
+      expect: [[key, latest.rev]],
+      put: [
+        refreshAt === undefined
+          ? { key, value: next, expires: BURST_RETENTION }
+          : { key, value: { ...next, refreshAt } },
+        ...(isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }]),
+      ],
+      jobs:
+        refreshAt === undefined
+          ? []
+          : [createBurstRefreshJob(chat, next.messageId, `after.${job.token}`, refreshAt, correlation)],
+    });
+    if (outcome === "kept") {
+      if (wait !== undefined) deps.kick({ queue: job.queue, after: wait });
+      return SETTLED;
+    }
+    const [current] = await deps.store.read<OpenBurst>([key]);
+    if (!current || current.value.messageId !== next.messageId || current.value.told.count <= shownCount)
+      return SETTLED;
+    latest = current;
+  }
+}
+
+const excluding = (all: readonly string[], some: readonly string[]) => all.filter((one) => !some.includes(one));
+
+async function resendBurst(
+  context: DeliveryContext,
+  kept: StoredValue<OpenBurst>,
+  attempt: StoredValue<SendAttempt> | undefined,
+  correlation: string,
+): Promise<Settlement> {
+  const { told: content, since, correlations, record } = kept.value;
+  const shownHistory = await readShownHistory(context, kept.value);
+  const settlement = await sendBurst(context, {
+    content,
+    correlations,
+    attempt,
+    burst: kept,
+    since,
+    replaces: { record, seen: shownHistory },
+  });
+  if ("dead" in settlement) await dropFailedRefresh(context, kept, correlation);
+  return settlement;
+}
+
+async function readShownHistory({ deps }: DeliveryContext, { record }: OpenBurst): Promise<ChatMessage["shown"]> {
+  const [kept] = await deps.store.read<ChatMessage>([record]);
+  return kept?.value.shown ?? [];
+}
+
+/** The refresh is set aside: what else there is to show asks for another one, which shows all there is. */
+async function dropFailedRefresh(
+  context: DeliveryContext,
+  kept: StoredValue<OpenBurst>,
+  correlation: string,
+): Promise<void> {
+  const { deps, job, chat } = context;
+  const key = burstKey(chat);
+  for (let latest: StoredValue<OpenBurst> | undefined = kept; latest?.value.messageId === kept.value.messageId; ) {
+    const { refreshAt: _, ...burst } = latest.value;
+    const hasMore = burst.told.count > kept.value.told.count;
+    const refreshAt = (await deps.store.now()) + context.editDelay;
+    const outcome = await deps.store.commit({
+      expect: [[key, latest.rev]],
+      put: [{ key, value: hasMore ? { ...burst, refreshAt } : burst }],
+      jobs: hasMore ? [createBurstRefreshJob(chat, burst.messageId, `after.${job.token}`, refreshAt, correlation)] : [],
+    });
+    if (outcome === "kept") return;
+    [latest] = await deps.store.read<OpenBurst>([key]);
+  }
+}

@@ -1,0 +1,131 @@
+import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import {
+  fitsEntityLimits,
+  joinRichText,
+  MESSAGE_LIMIT,
+  type RichText,
+  toBold,
+  toLink,
+  toPlainText,
+  truncateRichText,
+} from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { localizeCount } from "../locales/localize.ts";
+import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import {
+  type Presentation,
+  renderNotificationDetails,
+  renderProjectName,
+} from "../presentation/notification-details.ts";
+import { BURST_LINE_LIMIT, type BurstContent, type NotificationGroup } from "./burst-content.ts";
+
+/**
+ * What one message says: one notice in full, a few as lines, more than ten (or too long ones) as counts.
+ * `repeat`: an earlier sending may have arrived; the message says so.
+ */
+export function renderBurst(burst: BurstContent, presentation: Presentation, repeat = false): RichText {
+  const mark = repeat ? `\n${presentation.texts.repeat}` : "";
+  const limit = MESSAGE_LIMIT - mark.length;
+  return joinRichText([renderContent(burst, presentation, limit), toPlainText(mark)]);
+}
+
+function renderContent({ count, notices, groups }: BurstContent, presentation: Presentation, limit: number): RichText {
+  const [first] = notices;
+  if (count === 1 && first)
+    return truncateRichText(
+      joinRichText([renderHead(first, presentation), ...renderNotificationDetails(first, presentation)], "\n"),
+      limit,
+    );
+  if (count <= BURST_LINE_LIMIT) {
+    const lines = joinRichText(
+      notices.map((notification) => renderLine(notification, presentation)),
+      "\n",
+    );
+    if (lines.text.length <= limit) return lines;
+  }
+  return renderSummary(groups, presentation, limit);
+}
+
+/** `✅ Completed: ONB-12 Write the welcome mail` */
+function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentation, titleLimit = 256): RichText {
+  return joinRichText([
+    `${EVENT_EMOJI[event.kind]} `,
+    toBold(texts.events[event.kind]),
+    ...("agent" in event ? renderAgentSuffix(event, texts) : []),
+    texts.colon,
+    renderSubject(facts, origins, titleLimit),
+  ]);
+}
+
+/** The agent it is about, in the head, where nothing the agent writes can stand: `from Thot` for its own words. */
+function renderAgentSuffix(
+  { kind, agent }: { kind: EventKind; agent: string },
+  texts: Presentation["texts"],
+): (RichText | string)[] {
+  const name = toSafeText(agent, 40);
+  return kind === "asked" || kind === "critical" ? [` ${texts.fromAgent} `, name] : [" (", name, ")"];
+}
+
+function renderSubject(
+  { item, cycle, project }: ActionBody["facts"],
+  origins: readonly string[],
+  limit: number,
+): RichText {
+  if (item) {
+    const parts = [toSafeText(item.key), toSafeText(item.title, limit)].filter(({ text }) => text !== "");
+    return toLink(joinRichText(parts, " "), item.url, origins);
+  }
+  return cycle ? toSafeText(cycle.name, limit) : toLink(renderProjectName(project), project.url, origins);
+}
+
+/** A head with what a blocked task waits for, or the agent. */
+function renderLine(notification: ActionBody, presentation: Presentation): RichText {
+  const { event, facts } = notification;
+  const { item } = facts;
+  const blockers = event.kind === "blocked" ? (item?.blockers ?? []).slice(0, 3).map(({ key }) => key) : [];
+  const agents = item?.agent === undefined || "agent" in event ? [] : [item.agent];
+  const extra = [...agents, ...blockers].join(", ");
+  const head = renderHead(notification, presentation, 120);
+  return extra === "" ? head : joinRichText([head, " (", toSafeText(extra, 120), ")"]);
+}
+
+/** One line per group, as many as fit, with links as long as Telegram takes them, then how many notices were left out. */
+function renderSummary(groups: readonly NotificationGroup[], presentation: Presentation, limit: number): RichText {
+  const { texts } = presentation;
+  const countRest = (from: number) => groups.slice(from).reduce((sum, group) => sum + group.count, 0);
+  const renderRest = (from: number) => localizeCount(texts, texts.moreChanges, countRest(from));
+  const lines: RichText[] = [];
+  let length = 0;
+  for (const [index, group] of groups.entries()) {
+    const lineWithLinks = renderGroupLine(group, presentation);
+    const next = fitsEntityLimits([...lines, lineWithLinks])
+      ? lineWithLinks
+      : renderGroupLine(group, { ...presentation, origins: [] });
+    const reservedLength = index === groups.length - 1 ? 0 : renderRest(index + 1).length + 1;
+    if (length + next.text.length + reservedLength > limit)
+      return truncateRichText(joinRichText([...lines, renderRest(index)], "\n"), limit);
+    lines.push(next);
+    length += next.text.length + 1;
+  }
+  return joinRichText(lines, "\n");
+}
+
+/** `✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, … and 198 more` */
+function renderGroupLine(
+  { kind, project, count, named }: NotificationGroup,
+  { texts, origins }: Presentation,
+): RichText {
+  const isProjectKind = kind === "project_created" || kind === "project_completed";
+  const names = joinRichText(
+    named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins)),
+    ", ",
+  );
+  const rest = count - named.length;
+  return joinRichText([
+    `${EVENT_EMOJI[kind]} ${localizeCount(texts, texts.counted[kind], count)}`,
+    ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
+    texts.colon,
+    names,
+    ...(rest > 0 ? [named.length > 0 ? ", " : "", localizeCount(texts, texts.more, rest)] : []),
+  ]);
+}

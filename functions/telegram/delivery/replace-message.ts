@@ -1,0 +1,72 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { InlineButton } from "../../../shared/telegram/bot.ts";
+import {
+  appendMessageHistory,
+  type ChatMessage,
+  createChatMessagePut,
+  type SentMessageRef,
+  sentMessageKey,
+  type TelegramDelivery,
+} from "../../../shared/telegram/message-log.ts";
+import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
+import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
+import { editMessage } from "./edit-message.ts";
+import type { ReplaceMessageBody } from "./job-bodies.ts";
+import { reserveSend } from "./rate-limits.ts";
+import { sendPreparedMessage } from "./send-prepared-message.ts";
+
+/** Lets a message say something else: an edit, which done twice is done once. A message that is gone is sent anew. */
+export async function replaceMessage(context: DeliveryContext, body: ReplaceMessageBody): Promise<Settlement> {
+  const { deps, job } = context;
+  const { messageId, rich, buttons, topic, language } = body.show;
+  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
+  if (delivered) return SETTLED;
+  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  if (attempt?.value.anew) {
+    const message = { rich, language, ...omitUndefined({ buttons, topic }) };
+    return sendPreparedMessage(context, { answer: message, correlation: body.correlation });
+  }
+  return editMessage(context, {
+    attempt,
+    messageId,
+    rich,
+    buttons,
+    reserve: reserveSend,
+    fields: { correlation: body.correlation },
+    onEdited: () => recordReplacement(context, body),
+  });
+}
+
+/** Keeps that it was done, and the message as people see it now. */
+async function recordReplacement(
+  context: DeliveryContext,
+  { show: { messageId, rich, buttons } }: ReplaceMessageBody,
+): Promise<Settlement> {
+  const { deps, job, chat } = context;
+  const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
+  const record = sentRecord?.value.record ?? sentMessageKey(chat, messageId);
+  const [kept] = await deps.store.read<ChatMessage>([record]);
+  const delivery: TelegramDelivery = { in: messageId, record, notice: 1 };
+  const put = [
+    { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION },
+    { key: sendAttemptKey(job), value: undefined },
+  ];
+  const updated = sentRecord && kept && updateChatMessage(kept.value, rich, buttons, deps.clock());
+  await commitWithRetry(context, {
+    expect: [[jobDeliveryKey(job), 0]],
+    put: updated ? [...put, createChatMessagePut(record, updated)] : put,
+  });
+  return SETTLED;
+}
+
+function updateChatMessage(
+  { buttons: _, ...before }: ChatMessage,
+  rich: RichText,
+  buttons: InlineButton[][] | undefined,
+  at: Ms,
+): ChatMessage {
+  const [notices = 1] = before.shown.at(-1) ?? [];
+  return { ...before, ...rich, ...omitUndefined({ buttons }), shown: appendMessageHistory(before.shown, notices, at) };
+}

@@ -1,0 +1,118 @@
+import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import {
+  appendMessageHistory,
+  type ChatMessage,
+  chatMessageKey,
+  createChatMessagePut,
+  type TelegramDelivery,
+} from "../../../shared/telegram/message-log.ts";
+import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { BurstContent } from "./burst-content.ts";
+import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
+import {
+  BURST_RETENTION,
+  burstKey,
+  createBurstRefreshJob,
+  DELIVERY_RETENTION,
+  jobDeliveryKey,
+  type OpenBurst,
+  type SendAttempt,
+  sendAttemptKey,
+} from "./delivery-records.ts";
+import { type MessageThread, readThread } from "./message-thread.ts";
+import { renderBurst } from "./render-burst.ts";
+import { type SentMessage, sendMessage } from "./send-message.ts";
+
+interface BurstSendRequest {
+  content: BurstContent;
+  correlations: string[];
+  /** What an earlier try of this job left. */
+  attempt: StoredValue<SendAttempt> | undefined;
+  /** What is kept of the chat; the message takes its place. */
+  burst: StoredValue<OpenBurst> | undefined;
+  /** Store time at which the burst began. */
+  since: number;
+  /** The message that is gone and sent anew: the new one takes its place in what is kept. */
+  replaces?: { record: StoreKey; seen: ChatMessage["shown"] };
+}
+
+/** Sends the message of a burst, exactly once as far as Telegram allows. */
+export async function sendBurst(context: DeliveryContext, request: BurstSendRequest): Promise<Settlement> {
+  const { content, attempt, correlations } = request;
+  const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);
+  return sendMessage(context, {
+    attempt,
+    fields: { notices: content.count, correlations },
+    compose: (repeat) => ({ rich: renderBurst(content, context.presentation, repeat), extras: thread.extras }),
+    onSent: (sentMessage) => recordSentBurst(context, { ...request, thread }, sentMessage),
+  });
+}
+
+async function recordSentBurst(
+  context: DeliveryContext,
+  request: BurstSendRequest & { thread: MessageThread },
+  { rich, messageId, repeat }: SentMessage,
+): Promise<Settlement> {
+  const { job, chat, deps } = context;
+  const { content, since, replaces, correlations, thread } = request;
+  const record = replaces?.record ?? chatMessageKey(chat, messageId, since);
+  const shownHistory = appendMessageHistory(replaces?.seen ?? [], content.count, deps.clock());
+  let burst: OpenBurst = { messageId, since, told: content, shown: content.count, repeat, correlations: [], record };
+  let rev = request.burst?.rev ?? 0;
+  for (;;) {
+    const at = burst.told.count > burst.shown ? (await deps.store.now()) + context.editDelay : undefined;
+    const outcome = await commitWithRetry(context, {
+      expect: [
+        [burstKey(chat), rev],
+        [jobDeliveryKey(job), 0],
+      ],
+      put: [
+        at === undefined
+          ? { key: burstKey(chat), value: burst, expires: BURST_RETENTION }
+          : { key: burstKey(chat), value: { ...burst, refreshAt: at } },
+        {
+          key: jobDeliveryKey(job),
+          value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
+          expires: DELIVERY_RETENTION,
+        },
+        createBurstMessagePut(context, burst, rich, shownHistory),
+        ...thread.createPuts(messageId),
+        { key: sendAttemptKey(job), value: undefined },
+      ],
+      jobs:
+        at === undefined
+          ? []
+          : [createBurstRefreshJob(chat, messageId, `after.${job.token}`, at, correlations.at(-1) ?? "")],
+    });
+    if (outcome === "kept") {
+      if (at !== undefined) deps.kick({ queue: job.queue, after: context.editDelay });
+      return SETTLED;
+    }
+    const [delivered, kept] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat)]);
+    if (delivered) return SETTLED;
+    rev = kept?.rev ?? 0;
+    // What was folded into the message that is gone is shown by an edit of the one that took its place.
+    if (replaces && kept && kept.value.messageId === request.burst?.value.messageId) {
+      const waiting = kept.value.correlations.filter((one) => !correlations.includes(one));
+      burst = { ...burst, told: kept.value.told, correlations: waiting };
+    }
+  }
+}
+
+/** The burst's message as people see it now, for the page. */
+export function createBurstMessagePut(
+  { chat }: DeliveryContext,
+  burst: OpenBurst,
+  rich: RichText,
+  shownHistory: ChatMessage["shown"],
+): Put {
+  const { record, messageId, since, repeat } = burst;
+  return createChatMessagePut(record, {
+    ...rich,
+    chat: String(chat),
+    messageId,
+    at: since,
+    repeat,
+    shown: shownHistory,
+  });
+}

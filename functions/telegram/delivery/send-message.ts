@@ -1,0 +1,110 @@
+import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
+import type { BotFailure, MessageExtras } from "../../../shared/telegram/bot.ts";
+import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
+import {
+  answersLane,
+  jobDeliveryKey,
+  NO_SEND_ATTEMPT,
+  SEND_ATTEMPT_RETENTION,
+  type SendAttempt,
+  sendAttemptKey,
+} from "./delivery-records.ts";
+import { holdChat, reserveBackgroundSend, reserveNotificationSend, reserveSend } from "./rate-limits.ts";
+
+/** A message that is in the chat now. */
+export interface SentMessage {
+  rich: RichText;
+  messageId: number;
+  /** An earlier sending may have arrived too; the message says so. */
+  repeat: boolean;
+}
+
+interface SendRequest {
+  /** What an earlier try of this job left. */
+  attempt: StoredValue<SendAttempt> | undefined;
+  /** It waits until the others have no use for the room. */
+  isBackground?: true;
+  /** For the log. */
+  fields: Record<string, unknown>;
+  /** The message, marked as a possible repeat or not. */
+  compose: (repeat: boolean) => { rich: RichText; extras?: MessageExtras };
+  /** Keeps that it was sent: the job's `toldKey` and the end of its attempt among the rest. */
+  onSent: (posted: SentMessage) => Promise<Settlement>;
+}
+
+/**
+ * Sends one message. Before the call an attempt is kept, after it the message with the attempt's end:
+ * - ended before the attempt was kept: nothing was sent;
+ * - ended between the two: the next try finds the attempt and sends the message marked as a possible repeat;
+ * - ended after the second: the next try finds it told.
+ * Every commit expects what this try has read, so a process that slept past its lease changes nothing.
+ */
+export async function sendMessage(
+  context: DeliveryContext,
+  { attempt, isBackground, fields: logFields, compose, onSent }: SendRequest,
+): Promise<Settlement> {
+  const { deps, bot, job, chat } = context;
+  const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
+  const doubtful = earlier.doubtful || earlier.by !== undefined;
+
+  const reserve =
+    job.lane === answersLane(chat) ? reserveSend : isBackground ? reserveBackgroundSend : reserveNotificationSend;
+  const wait = await reserve(deps.store, chat, context.limits);
+  if (wait > 0) return retryAfter(context, wait);
+  const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };
+  const commitResult = await deps.store.commit({
+    expect: [
+      [sendAttemptKey(job), attempt?.rev ?? 0],
+      [jobDeliveryKey(job), 0],
+    ],
+    put: [{ key: sendAttemptKey(job), value: startedAttempt, expires: SEND_ATTEMPT_RETENTION }],
+  });
+  if (commitResult !== "kept") return retryAfter(context, 0);
+  if (!context.isLeaseValid()) return releaseAttempt(context, { ...earlier, doubtful }, 0);
+
+  const { rich, extras } = compose(doubtful);
+  const outcome = await bot.sendMessage(chat, rich, extras);
+  const fields = { job: job.id, chat: String(chat), repeat: doubtful, ...logFields };
+  if (outcome.kind === "sent") {
+    deps.log.info("telegram message sent", { ...fields, messageId: outcome.messageId });
+    return onSent({ rich, messageId: outcome.messageId, repeat: doubtful });
+  }
+  deps.log.warn("telegram message not sent", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
+  if (outcome.kind === "wait") {
+    await holdChat(deps.store, chat, outcome.ms);
+    return releaseAttempt(context, { ...earlier, doubtful }, outcome.ms);
+  }
+  if (outcome.kind === "refused" && outcome.lasting) {
+    await releaseAttempt(context, { ...earlier, doubtful, failures: 0 }, 0);
+    return { dead: `Telegram refused the message: ${outcome.reason}` };
+  }
+  const failedAttempt = {
+    ...earlier,
+    failures: earlier.failures + 1,
+    doubtful: doubtful || outcome.kind === "unknown",
+  };
+  return releaseAttempt(context, failedAttempt, getRetryDelay(earlier.failures));
+}
+
+/** Keeps what is `left` of this try's attempt, unless another try has begun its own, and comes back after `wait`. */
+async function releaseAttempt(
+  context: DeliveryContext,
+  { by: _, ...remaining }: SendAttempt,
+  wait: number,
+): Promise<Settlement> {
+  const { store } = context.deps;
+  const key = sendAttemptKey(context.job);
+  const [kept] = await store.read<SendAttempt>([key]);
+  if (kept?.value.by === context.job.token) {
+    const value = remaining.doubtful || remaining.failures > 0 || remaining.anew ? remaining : undefined;
+    await store.commit({ expect: [[key, kept.rev]], put: [{ key, value, expires: SEND_ATTEMPT_RETENTION }] });
+  }
+  return retryAfter(context, wait);
+}
+
+export function toFailureFields(
+  failure: BotFailure | { kind: "gone"; reason: string },
+): { reason: string } | { ms: number } {
+  return failure.kind === "wait" ? { ms: failure.ms } : { reason: failure.reason };
+}

@@ -1,0 +1,44 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { readAllRows } from "../../../shared/store/scan-set.ts";
+import { isOpen } from "../../../shared/task/diff.ts";
+import { readCard } from "../../../shared/work/card/card-record.ts";
+import { workSets } from "../../../shared/work/context/work-keys.ts";
+import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
+import type { KeptQuestion } from "../../../shared/work/questions/questions.ts";
+import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
+import type { DigestDeps } from "./completed-tasks.ts";
+
+/** A task whose agent waits for the human, since a store time. */
+export interface PendingRequest {
+  task: Task;
+  agent: string;
+  at: number;
+}
+
+/** Tasks finished with low confidence that nobody has looked at yet, the longest waiting first. */
+export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequest & { confidence?: number })[]> {
+  const found: (PendingRequest & { confidence?: number })[] = [];
+  for (const { value } of await readAllRows<KeptReview>(deps, workSets.reviews)) {
+    const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
+    if (!task) continue;
+    const confidence = (await readCard(deps, value.item))?.review?.confidence;
+    found.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
+  }
+  return found.sort((a, b) => a.at - b.at);
+}
+
+/** Questions nobody has answered, of tasks that are still open, the longest waiting first. */
+export async function readPendingQuestions(deps: DigestDeps): Promise<(PendingRequest & { text: string })[]> {
+  const found: (PendingRequest & { text: string })[] = [];
+  for (const { value } of await readAllRows<KeptQuestion>(deps, workSets.questions)) {
+    const { item, agent, text, asked: askedAt, answer, closed: closedAt } = value;
+    const task = answer || closedAt !== undefined ? undefined : await findOpenTask(deps, item);
+    if (task) found.push({ task, agent, text, at: askedAt });
+  }
+  return found.sort((a, b) => a.at - b.at);
+}
+
+async function findOpenTask(deps: DigestDeps, item: string): Promise<Task | undefined> {
+  const task = await findKeptTask(deps, item);
+  return task && task.item.gone === undefined && isOpen(task.item.snapshot.word) ? task : undefined;
+}

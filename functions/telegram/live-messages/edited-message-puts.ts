@@ -1,0 +1,31 @@
+import type { Put } from "../../../shared/store/port.ts";
+import {
+  appendMessageHistory,
+  type ChatMessage,
+  createChatMessagePut,
+  type SentMessageRef,
+  sentMessageKey,
+} from "../../../shared/telegram/message-log.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { type MessageView, toButtonExtras } from "./live-message.ts";
+
+/** What the page shows of a message that was edited; nothing of one that is forgotten. */
+export async function createEditedMessagePuts(
+  { deps, chat }: DeliveryContext,
+  messageId: number,
+  view: MessageView,
+): Promise<Put[]> {
+  const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
+  const [kept] = sentRecord ? await deps.store.read<ChatMessage>([sentRecord.value.record]) : [];
+  if (!sentRecord || !kept) return [];
+  const { buttons: _, ...before } = kept.value;
+  const shownHistory = appendMessageHistory(before.shown, 1, deps.clock());
+  return [
+    createChatMessagePut(sentRecord.value.record, {
+      ...before,
+      ...view.rich,
+      ...toButtonExtras(view),
+      shown: shownHistory,
+    }),
+  ];
+}

@@ -1,0 +1,80 @@
+import { cleanText } from "../../../shared/clean-text.ts";
+import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { answerQuestion, findQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
+import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
+import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
+import { handleReviewReply } from "./review-buttons.ts";
+
+/** As much of an answer as is compared; what is kept of one is cleaned too. UTF-16 units. */
+const ANSWER_LIMIT = 4_000;
+
+/** A choice: the answer to the question that the button names, whatever message it is under. */
+export const choiceButtonHandler: ButtonHandler = async (context, { messageId, id, arg }) => {
+  const { deps, presentation } = context;
+  const question = (await findQuestion(deps, id))?.value;
+  const choice = question?.choices[Number(arg)];
+  if (!question || choice === undefined) return { toast: presentation.texts.answers.expiredButton };
+  const outcome = await submitAnswer(context, question, choice);
+  const adoption = await adoptMessage(context, messageId, question);
+  return { ...outcome, ...adoption };
+};
+
+/** A reply to a question or a review: the answer in the human's own words, or the reason to send it back. */
+export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
+  const [liveMessage] = await context.deps.store.read<LiveMessage>([liveMessageKey(context.chat, messageId)]);
+  if (!liveMessage) return undefined;
+  if ("review" in liveMessage.value) return handleReviewReply(context, liveMessage.value, { to: messageId, text });
+  const question = (await findQuestion(context.deps, liveMessage.value.event.question))?.value;
+  if (!question) return toTextReply(context.presentation.texts.live.toast.over);
+  const { toast } = await submitAnswer(context, question, text);
+  const current = (await findQuestion(context.deps, question.id))?.value;
+  // The message itself shows an answer that was taken.
+  return isAnswerFrom(current, context, text) ? {} : toTextReply(toast ?? "");
+};
+
+async function submitAnswer(context: CommandContext, { id }: KeptQuestion, text: string): Promise<{ toast?: string }> {
+  const { deps, presentation, from, correlation } = context;
+  const { toast } = presentation.texts.live;
+  const outcome = await answerQuestion(deps, id, { text, by: from.name }, correlation);
+  const current = (await findQuestion(deps, id))?.value;
+  if (outcome === "unknown" || !current?.answer) return { toast: toast.over };
+  const values = { by: toSafeText(current.answer.by, 60), text: toSafeText(current.answer.text, 100) };
+  // Heard before and ended in it: it is as if it were the first time.
+  return { toast: fillTemplate(isAnswerFrom(current, context, text) ? toast.answered : toast.already, values).text };
+}
+
+function isAnswerFrom(question: KeptQuestion | undefined, { from }: CommandContext, text: string): boolean {
+  const { answer } = question ?? {};
+  return (
+    answer !== undefined &&
+    answer.by === from.name &&
+    cleanText(answer.text, ANSWER_LIMIT) === cleanText(text, ANSWER_LIMIT)
+  );
+}
+
+/** A message whose number nobody knew (its sending never had an answer) loses its buttons like the others. */
+async function adoptMessage(
+  { deps, chat, correlation }: CommandContext,
+  messageId: number,
+  question: KeptQuestion,
+): Promise<CommandResult> {
+  const key = liveMessageKey(chat, messageId);
+  const [kept] = await deps.store.read<LiveMessage>([key]);
+  const task = kept ? undefined : await findKeptTask(deps, question.item);
+  if (!task) return {};
+  const { id, agent, text, choices, urgency } = question;
+  const event = { kind: "asked", question: id, agent, text, choices, urgency, reminder: 0 } as const;
+  const subject = { id: task.id, key: task.key, title: task.item.snapshot.name, url: task.url };
+  return {
+    expect: [[key, 0]],
+    put: [createLiveMessagePut(chat, messageId, { subject, shown: "", repeat: true, event }, false)],
+    jobs: [createLiveRefreshJob(chat, task.id, `adopted.${messageId}`, correlation)],
+  };
+}
+
+function toTextReply(text: string): CommandResult {
+  return { reply: { rich: { text, entities: [] } } };
+}

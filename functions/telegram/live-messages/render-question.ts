@@ -1,0 +1,93 @@
+import { cleanLine } from "../../../shared/clean-text.ts";
+import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { isOpen } from "../../../shared/task/diff.ts";
+import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { InlineButton } from "../../../shared/telegram/bot.ts";
+import { joinRichText, type RichText, toBold, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { findQuestion } from "../../../shared/work/questions/questions.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import { type MessageSubject, type MessageView, type QuestionEvent, VIEW_TEXT_LIMIT } from "./live-message.ts";
+import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
+
+/** So many choices are buttons; a reply can name any other. */
+const BUTTON_LIMIT = 8;
+/** What is longer is cut on its button and stands whole in the text. UTF-16 units. */
+const BUTTON_LABEL_LIMIT = 40;
+/** Telegram's limit for what a button sends back, bytes (Bot API, InlineKeyboardButton). */
+const BUTTON_DATA_LIMIT = 64;
+
+/** A question as it stands: with its choices, with its answer, or not needed any more. */
+export async function renderQuestion(
+  context: DeliveryContext,
+  { event, subject }: { event: QuestionEvent; subject: MessageSubject },
+): Promise<MessageView> {
+  const { presentation, deps } = context;
+  const { live, events, colon } = presentation.texts;
+  const [kept, [item]] = await Promise.all([
+    findQuestion(deps, event.question),
+    deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
+  ]);
+  const answer = kept?.value.answer;
+  const isOver =
+    kept?.value.closed !== undefined || (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
+  // Who asks stands where nothing the agent writes can stand.
+  const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
+  const head = [
+    EVENT_EMOJI.asked,
+    " ",
+    headline,
+    ` ${presentation.texts.fromAgent} `,
+    toSafeText(event.agent, 80),
+    colon,
+  ];
+  const questionLines: RichText[] = [
+    joinRichText([
+      ...head,
+      renderSubjectLine(subject, presentation),
+      ...(event.urgency === "high" ? [` – ${live.urgent}`] : []),
+    ]),
+    ...toSafeLines(event.text, 2_000),
+  ];
+  if (answer) {
+    const by = toBold(fillTemplate(live.answered, { by: toSafeText(answer.by, 80) }));
+    return toClosedView([...questionLines, joinRichText(["💡 ", by, colon]), ...toSafeLines(answer.text, 1_000)]);
+  }
+  if (isOver) return toClosedView([...questionLines, joinRichText([live.notNeeded])]);
+  const choiceLines = renderChoices(event.choices);
+  if (!acceptsInputInChat(context)) return { ...toClosedView([...questionLines, ...choiceLines]), isClosed: false };
+  const buttons = createChoiceButtons(event);
+  const hint = buttons.length > 0 ? live.hint.press : live.hint.reply;
+  return {
+    ...toClosedView([...questionLines, ...choiceLines, joinRichText([hint])]),
+    ...omitUndefined({ buttons: buttons.length > 0 ? buttons : undefined }),
+    isClosed: false,
+  };
+}
+
+function toClosedView(lines: RichText[]): MessageView {
+  return { rich: truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT), isClosed: true };
+}
+
+/** Only when the buttons do not say all. */
+function renderChoices(choices: readonly string[]): RichText[] {
+  if (
+    choices.length <= BUTTON_LIMIT &&
+    choices.every((choice) => cleanLine(choice, 1_000).length <= BUTTON_LABEL_LIMIT)
+  )
+    return [];
+  return choices.map((choice, i) => joinRichText([`${i + 1}. `, toSafeText(choice, 200)]));
+}
+
+/** `ask:<question>:<n>`: whatever message shows it, it answers that question and no other. */
+function createChoiceButtons({ question, choices }: QuestionEvent): InlineButton[][] {
+  const buttons = choices.slice(0, BUTTON_LIMIT).map((choice, i) => {
+    const text = cleanLine(choice, BUTTON_LABEL_LIMIT);
+    return { text: text === "" ? String(i + 1) : text, data: `ask:${question}:${i}` };
+  });
+  const fits = buttons.every((button) => new TextEncoder().encode(button.data).length <= BUTTON_DATA_LIMIT);
+  return fits ? buttons.map((button) => [button]) : [];
+}

@@ -1,0 +1,97 @@
+import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { InlineButton } from "../../../shared/telegram/bot.ts";
+import {
+  joinRichText,
+  type RichText,
+  toBold,
+  toPlainText,
+  truncateRichText,
+} from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { workKeys } from "../../../shared/work/context/work-keys.ts";
+import type { KeptReview, KeptReviewVerdict } from "../../../shared/work/lifecycle/review-record.ts";
+import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { fillTemplate } from "../locales/localize.ts";
+import type { TelegramTexts } from "../locales/telegram-texts.ts";
+import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
+import { type LiveMessage, type MessageView, VIEW_TEXT_LIMIT } from "./live-message.ts";
+import { hashReview } from "./review-fingerprint.ts";
+import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
+
+export type LiveReviewMessage = Extract<LiveMessage, { review: string }>;
+
+/** A review as it stands: waiting for the human, judged by somebody, or over by itself. */
+export async function renderReview(context: DeliveryContext, liveMessage: LiveReviewMessage): Promise<MessageView> {
+  const { presentation, deps } = context;
+  const { texts } = presentation;
+  const { event, subject, review, seen: fingerprint, changed = [], asking: awaitsReason = false } = liveMessage;
+  const [[kept], [verdict], [item]] = await Promise.all([
+    deps.store.read<KeptReview>([workKeys.review(subject.id)]),
+    deps.store.read<KeptReviewVerdict>([workKeys.judged(review)]),
+    deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
+  ]);
+  const percent = new Intl.NumberFormat(texts.locale, { style: "percent" }).format(event.confidence);
+  const reviewLines = [
+    joinRichText([
+      EVENT_EMOJI.review,
+      " ",
+      toBold(texts.events.review),
+      texts.colon,
+      renderSubjectLine(subject, presentation),
+    ]),
+    fillTemplate(texts.live.confidence, { agent: toSafeText(event.agent, 80), percent }),
+    ...toSafeLines(event.text, 1_500),
+  ];
+  if (verdict) return toClosedView([...reviewLines, ...renderVerdictLines(verdict.value, texts)]);
+  const isWaiting = kept?.value.id === review && (item === undefined || isInReview(item.value));
+  if (!isWaiting) {
+    const word = texts.statuses[item?.value.snapshot.word ?? "done"];
+    return toClosedView([...reviewLines, fillTemplate(texts.live.reviewClosed, { word })]);
+  }
+  if (!acceptsInputInChat(context)) return { ...toClosedView(reviewLines), isClosed: false };
+  const fields = changed.map((field) => getFieldName(field, texts)).join(", ");
+  const note = changed.length > 0 ? [joinRichText(["✏️ ", fillTemplate(texts.live.changed, { fields })])] : [];
+  const hint = texts.live.hint[awaitsReason ? "reason" : "review"];
+  return {
+    ...toClosedView([...reviewLines, ...note, toPlainText(hint)]),
+    buttons: createVerdictButtons(subject.id, await hashReview(review, event, fingerprint), awaitsReason, texts),
+    isClosed: false,
+  };
+}
+
+function toClosedView(lines: RichText[]): MessageView {
+  return { rich: truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT), isClosed: true };
+}
+
+function renderVerdictLines({ kind, by, reason }: KeptReviewVerdict, { live, colon }: TelegramTexts): RichText[] {
+  const [emoji, text] =
+    kind === "approved" ? [STATUS_EMOJI.done, live.approved] : [EVENT_EMOJI.sent_back, live.sentBack];
+  const head = joinRichText([`${emoji} `, toBold(fillTemplate(text, { by: toSafeText(by, 80) }))]);
+  return reason === null ? [head] : [joinRichText([head, colon]), ...toSafeLines(reason, 1_000)];
+}
+
+/** `review:<item>:<what>.<hash>`: it judges what this message showed, and nothing else. */
+function createVerdictButtons(
+  item: string,
+  hash: string,
+  awaitsReason: boolean,
+  { live }: TelegramTexts,
+): InlineButton[][] {
+  const button = (text: string, action: string) => ({ text, data: `review:${item}:${action}.${hash}` });
+  if (awaitsReason) return [[button(live.withoutReason, "now")], [button(live.approve, "ok")]];
+  return [[button(live.approve, "ok"), button(live.sendBack, "back")]];
+}
+
+function getFieldName(field: string, { live, fields }: TelegramTexts): string {
+  const names: Record<string, string> = {
+    title: live.title,
+    text: live.text,
+    status: fields.status,
+    priority: fields.priority,
+    due: fields.due,
+    assignees: fields.assignees,
+  };
+  return (names[field] ?? field).toLowerCase();
+}

@@ -1,0 +1,127 @@
+import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
+import type { ActionBody } from "../../../shared/task/events.ts";
+import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
+import {
+  chatMessageKey,
+  createChatMessagePut,
+  type SentMessageRef,
+  sentMessageKey,
+  type TelegramDelivery,
+} from "../../../shared/telegram/message-log.ts";
+import { workKeys } from "../../../shared/work/context/work-keys.ts";
+import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
+import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
+import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
+import { type MessageThread, readThread } from "../delivery/message-thread.ts";
+import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
+import {
+  createLiveMessagePut,
+  hashView,
+  type LiveMessage,
+  type MessageSubject,
+  type MessageView,
+  parseMessageId,
+  type QuestionEvent,
+  type ReviewEvent,
+  readLiveMessages,
+  toButtonExtras,
+} from "./live-message.ts";
+import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
+import { hashTaskFields } from "./review-fingerprint.ts";
+
+/** Asks the human: a message of its own, never folded, that waits for an answer or a verdict. Sent exactly once. */
+export async function sendLiveMessage(
+  context: DeliveryContext,
+  { event, facts, correlation }: ActionBody & { event: QuestionEvent | ReviewEvent },
+): Promise<Settlement> {
+  const { deps, job } = context;
+  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
+  if (delivered || !facts.item) return SETTLED;
+  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  const { id, key, title, url } = facts.item;
+  const liveMessage = await createLiveMessage(context, event, { id, key, title, url });
+  const view = await renderLiveMessage(context, liveMessage);
+  // What is over needs no asking again; that it was asked is told.
+  if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
+  const thread = await readReplyThread(context, event, id);
+  return sendMessage(context, {
+    attempt,
+    fields: { correlation, asks: event.kind },
+    compose: (repeat) => ({
+      rich: markIfRepeated(context, view, repeat),
+      extras: { ...thread.extras, ...toButtonExtras(view) },
+    }),
+    onSent: (sentMessage) =>
+      recordSentLiveMessage(context, { live: liveMessage, view, thread, correlation }, sentMessage),
+  });
+}
+
+async function createLiveMessage(
+  { deps }: DeliveryContext,
+  event: QuestionEvent | ReviewEvent,
+  subject: MessageSubject,
+): Promise<LiveMessage> {
+  const common = { subject, shown: "", repeat: false };
+  if (event.kind === "asked") return { ...common, event };
+  const [[kept], [item]] = await Promise.all([
+    deps.store.read<KeptReview>([workKeys.review(subject.id)]),
+    deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
+  ]);
+  return {
+    ...common,
+    event,
+    review: kept?.value.id ?? "",
+    seen: item ? await hashTaskFields(item.value.snapshot) : {},
+  };
+}
+
+/** A reminder answers the question it reminds of. */
+async function readReplyThread(
+  context: DeliveryContext,
+  event: QuestionEvent | ReviewEvent,
+  item: string,
+): Promise<MessageThread> {
+  const thread = await readThread(context, item);
+  if (event.kind !== "asked" || event.reminder === 0) return thread;
+  const rows = await readLiveMessages(context.deps.store, context.chat, item);
+  const matching = rows.filter(({ value }) => value.event.kind === "asked" && value.event.question === event.question);
+  const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
+  return first === undefined ? thread : { ...thread, extras: { replyTo: first } };
+}
+
+async function recordSentLiveMessage(
+  context: DeliveryContext,
+  {
+    live: liveMessage,
+    view,
+    thread,
+    correlation,
+  }: { live: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
+  { rich, messageId, repeat }: SentMessage,
+): Promise<Settlement> {
+  const { deps, job, chat } = context;
+  const at = await deps.store.now();
+  const record = chatMessageKey(chat, messageId, at);
+  const viewHash = await hashView({ rich, ...toButtonExtras(view) });
+  const chatMessage = { ...rich, chat: String(chat), messageId, at, repeat, ...toButtonExtras(view) };
+  await commitWithRetry(context, {
+    expect: [[jobDeliveryKey(job), 0]],
+    put: [
+      {
+        key: jobDeliveryKey(job),
+        value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
+        expires: DELIVERY_RETENTION,
+      },
+      { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
+      createChatMessagePut(record, { ...chatMessage, shown: [[1, deps.clock()]] }),
+      createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
+      ...thread.createPuts(messageId),
+      { key: sendAttemptKey(job), value: undefined },
+    ],
+    // What became of it while it was on its way is shown by another look.
+    jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
+  });
+  return SETTLED;
+}

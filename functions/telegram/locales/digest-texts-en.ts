@@ -1,0 +1,25 @@
+import type { DigestTexts } from "./digest-texts.ts";
+
+export const digestTextsEn: DigestTexts = {
+  title: "The day at a glance",
+  done: "Done yesterday",
+  nothing: "nothing",
+  projects: "Projects completed",
+  blocked: "Blocked",
+  since: "since {when}",
+  sinceBefore: "since before {when}",
+  waitsFor: "waits for {keys}",
+  due: "Due today",
+  overdue: "Overdue",
+  reviews: "Waiting for your review",
+  confidence: "{percent} sure",
+  questions: "Questions waiting for you",
+  forecast: "Forecast, at each agent’s own pace",
+  open: { one: "{n} open task", other: "{n} open tasks" },
+  estimate: "about {what}",
+  fromFinished: { one: "from {n} finished task", other: "from {n} finished tasks" },
+  tooLittleData: "too little is known to tell",
+  tooLittleDataFor: { one: "too little is known of {n} task", other: "too little is known of {n} tasks" },
+  cost: "Cost in {month}",
+  ofBudget: "{cost} of {budget} ({percent})",
+};

@@ -1,0 +1,25 @@
+import type { DigestTexts } from "./digest-texts.ts";
+
+export const digestTextsFr: DigestTexts = {
+  title: "La journée en un coup d’œil",
+  done: "Terminé hier",
+  nothing: "rien",
+  projects: "Projets terminés",
+  blocked: "Bloquées",
+  since: "depuis {when}",
+  sinceBefore: "depuis avant le {when}",
+  waitsFor: "attend {keys}",
+  due: "Échéance aujourd’hui",
+  overdue: "En retard",
+  reviews: "À relire",
+  confidence: "sûr à {percent}",
+  questions: "Questions qui vous attendent",
+  forecast: "Prévision, au rythme de chaque agent",
+  open: { one: "{n} tâche ouverte", other: "{n} tâches ouvertes" },
+  estimate: "environ {what}",
+  fromFinished: { one: "d’après {n} tâche terminée", other: "d’après {n} tâches terminées" },
+  tooLittleData: "trop peu de recul pour le dire",
+  tooLittleDataFor: { one: "trop peu de recul pour {n} tâche", other: "trop peu de recul pour {n} tâches" },
+  cost: "Coût en {month}",
+  ofBudget: "{cost} sur {budget} ({percent})",
+};

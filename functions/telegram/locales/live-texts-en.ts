@@ -1,0 +1,36 @@
+import type { LiveTexts } from "./live-texts.ts";
+
+export const liveTextsEn: LiveTexts = {
+  hint: {
+    press: "Press a button, or reply to this message in your own words.",
+    reply: "Reply to this message to answer.",
+    review: "Approve it, or reply to this message with what is missing.",
+    reason: "Reply to this message with what is missing, or press again to send it back without a reason.",
+  },
+  askedAgain: "Asked again",
+  urgent: "urgent",
+  answered: "Answered by {by}",
+  notNeeded: "The task is over: no answer is needed any more.",
+  confidence: "{agent} is {percent} sure",
+  approve: "✅ Approve",
+  sendBack: "↩️ Send back",
+  withoutReason: "↩️ Send back without a reason",
+  approved: "Approved by {by}",
+  sentBack: "Sent back by {by}",
+  reviewClosed: "No review is needed any more: the task is {word}.",
+  changed: "Changed since it was shown: {fields}. Please look at it again.",
+  title: "title",
+  text: "description",
+  toast: {
+    answered: "Your answer: {text}",
+    already: "Already answered by {by}: {text}",
+    over: "This is over: nothing is waited for any more.",
+    approved: "{key} is approved.",
+    sentBack: "{key} is sent back.",
+    reason: "Why? Reply to the message, or press again.",
+    changed: "{key} has changed since: please look at it again.",
+  },
+  since: "since {when}",
+  unattended: "nobody is at it",
+  inReview: "in review",
+};

@@ -1,0 +1,36 @@
+import type { LiveTexts } from "./live-texts.ts";
+
+export const liveTextsFr: LiveTexts = {
+  hint: {
+    press: "Touchez un bouton, ou répondez à ce message avec vos propres mots.",
+    reply: "Répondez à ce message.",
+    review: "Approuvez, ou répondez à ce message en disant ce qui manque.",
+    reason: "Répondez à ce message en disant ce qui manque, ou touchez encore pour renvoyer sans raison.",
+  },
+  askedAgain: "Redemandé",
+  urgent: "urgente",
+  answered: "Réponse de {by}",
+  notNeeded: "La tâche est finie : plus besoin de réponse.",
+  confidence: "{agent} est sûr à {percent}",
+  approve: "✅ Approuver",
+  sendBack: "↩️ Renvoyer",
+  withoutReason: "↩️ Renvoyer sans raison",
+  approved: "Approuvée par {by}",
+  sentBack: "Renvoyée par {by}",
+  reviewClosed: "Plus besoin de relecture : la tâche est {word}.",
+  changed: "Modifié depuis l’affichage : {fields}. Merci d’y regarder à nouveau.",
+  title: "titre",
+  text: "texte",
+  toast: {
+    answered: "Votre réponse : {text}",
+    already: "{by} a déjà répondu : {text}",
+    over: "C’est fini : plus rien n’est attendu.",
+    approved: "{key} est approuvée.",
+    sentBack: "{key} est renvoyée.",
+    reason: "Pourquoi ? Répondez au message, ou touchez encore.",
+    changed: "{key} a changé depuis : merci d’y regarder à nouveau.",
+  },
+  since: "depuis {when}",
+  unattended: "personne n’y travaille",
+  inReview: "à relire",
+};

@@ -1,0 +1,149 @@
+import type { Settings } from "../../../shared/config/settings.ts";
+import type { ActionBody } from "../../../shared/task/events.ts";
+import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import {
+  getTelegramTexts,
+  localizeCount,
+  localizeDate,
+  localizeDuration,
+  localizeMoment,
+  localizeNumber,
+} from "../locales/localize.ts";
+import type { TelegramTexts } from "../locales/telegram-texts.ts";
+import { STATUS_EMOJI } from "./emoji.ts";
+
+/** The part of the settings that decides how messages look. */
+export interface PresentationSettings extends Pick<Settings, "locale" | "publicUrl"> {
+  plane?: { url: string };
+}
+
+/** How messages look: in which language, and which origins links may lead to. */
+export interface Presentation {
+  texts: TelegramTexts;
+  origins: readonly string[];
+}
+
+/** The look the settings ask for: links lead to Plane and to our own page, nowhere else. */
+export function createPresentation({ locale, plane, publicUrl }: PresentationSettings): Presentation {
+  const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
+  return { texts: getTelegramTexts(locale), origins };
+}
+
+/** So many names, blockers and the like are listed. */
+const LIST_LIMIT = 5;
+/** Names are short; a longer one is not one. */
+const NAME_LIMIT = 80;
+
+/** What a single notice tells under its head, one line each (NOTIF-04); a line with nothing to tell is left out. */
+export function renderNotificationDetails({ event, facts }: ActionBody, { texts, origins }: Presentation): RichText[] {
+  const { locale, fields, priorities } = texts;
+  const { item, project, cycle, comment, actor } = facts;
+  const lines: RichText[] = [];
+  const add = (label: string, ...value: (RichText | string)[]) => {
+    lines.push(joinRichText([toPlainText(label + texts.colon), ...value]));
+  };
+  const date = (at: string | null) => (at === null ? texts.noDate : localizeDate(locale, at));
+
+  lines.push(...renderEventDetails(event, texts));
+  if (event.kind === "renamed") add(fields.before, toSafeText(event.from));
+  if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
+  if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
+  if (comment) add(fields.comment, toSafeText(comment.text, 300));
+  if (event.kind !== "project_created" && event.kind !== "project_completed") {
+    add(fields.project, toLink(renderProjectName(project), project.url, origins));
+  }
+  if (item) {
+    add(fields.status, `${STATUS_EMOJI[item.word]} ${texts.statuses[item.word]}`);
+    if (event.kind !== "priority" && item.priority !== "none") add(fields.priority, priorities[item.priority]);
+    const isInHead = "agent" in event && event.agent === item.agent;
+    if (item.agent !== undefined && !isInHead) add(fields.agent, toSafeText(item.agent, NAME_LIMIT));
+    if (item.assignees.length > 0) add(fields.assignees, renderList(texts, item.assignees, renderName));
+    if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
+    if (item.timeSpentMs !== undefined) add(fields.timeSpent, localizeDuration(locale, item.timeSpentMs));
+    if (item.blockers.length > 0) {
+      add(
+        fields.blockers,
+        renderList(texts, item.blockers, ({ key, title }) =>
+          joinRichText([toSafeText(key), toSafeText(title, 60)], " "),
+        ),
+      );
+    }
+  }
+  if (cycle) {
+    if (cycle.start !== null || cycle.end !== null) add(fields.dates, `${date(cycle.start)} – ${date(cycle.end)}`);
+    lines.push(toPlainText(renderCycleProgress(texts, cycle)));
+  }
+  if (actor) add(fields.by, renderName(actor.name));
+  return lines;
+}
+
+/** What agents ask or tell, and why work stopped: the words are theirs, so they are shown and nothing more. */
+function renderEventDetails(
+  event: ActionBody["event"],
+  { colon, fields, locale, losses, stuck, reminder }: TelegramTexts,
+): RichText[] {
+  const line = (label: string, ...value: (RichText | string)[]) => joinRichText([toPlainText(label + colon), ...value]);
+  switch (event.kind) {
+    case "asked": {
+      const choices = event.choices.map((choice) => toSafeText(choice, 100));
+      return [
+        joinRichText([toSafeText(event.text, 2_000), ...(event.reminder > 0 ? [` ${reminder}`] : [])]),
+        ...(choices.length > 0 ? [line(fields.choices, joinRichText(choices, " · "))] : []),
+      ];
+    }
+    case "answered":
+      return [line(fields.answer, toSafeText(event.text, 1_000)), line(fields.by, renderName(event.by))];
+    case "critical":
+    case "failed":
+      return [toSafeText(event.text, 300)];
+    case "claim_lost":
+      return [
+        toPlainText(losses[event.why]),
+        line(fields.heldSince, `${localizeMoment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
+      ];
+    case "review":
+      return [
+        ...(event.text === "" ? [] : [toSafeText(event.text, 300)]),
+        line(fields.confidence, localizeNumber(locale, event.confidence)),
+      ];
+    case "sent_back":
+      return [
+        ...(event.reason === null ? [] : [line(fields.reason, toSafeText(event.reason, 300))]),
+        ...(event.by === null ? [] : [line(fields.by, renderName(event.by))]),
+      ];
+    case "stuck":
+      return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${stuck[event.why]}`)];
+    case "circle":
+      return [
+        joinRichText(
+          event.path.map((key) => toSafeText(key, 40)),
+          " → ",
+        ),
+      ];
+    default:
+      return [];
+  }
+}
+
+/** `Onboarding (ONB)` */
+export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
+  return joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
+}
+
+const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
+
+function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (one: T) => RichText): RichText {
+  const rest = values.length - LIST_LIMIT;
+  return joinRichText(
+    [...values.slice(0, LIST_LIMIT).map(render), ...(rest > 0 ? [localizeCount(texts, texts.more, rest)] : [])],
+    ", ",
+  );
+}
+
+function renderCycleProgress(
+  { locale, progress }: TelegramTexts,
+  { done, total }: { done: number; total: number },
+): string {
+  return progress.replace("{done}", localizeNumber(locale, done)).replace("{total}", localizeNumber(locale, total));
+}

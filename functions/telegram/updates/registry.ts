@@ -1,0 +1,47 @@
+import { agentCommand } from "../commands/agent.ts";
+import { approveCommand } from "../commands/approve.ts";
+import { assignCommand } from "../commands/assign.ts";
+import { blockCommand } from "../commands/block.ts";
+import { cancelCommand } from "../commands/cancel.ts";
+import type { ButtonHandler, ReplyHandler, TelegramCommand } from "../commands/command.ts";
+import { digestCommand } from "../commands/digest.ts";
+import { helpCommand } from "../commands/help.ts";
+import { normalizeName } from "../commands/match-name.ts";
+import { muteCommand } from "../commands/mute.ts";
+import { newCommand } from "../commands/new.ts";
+import { createChoiceHandler } from "../commands/offer-choices.ts";
+import { pageButtonHandler } from "../commands/paginate.ts";
+import { projectCommand } from "../commands/project.ts";
+import { rejectCommand } from "../commands/reject.ts";
+import { statusCommand } from "../commands/status.ts";
+import { taskCommand } from "../commands/task.ts";
+import { unblockCommand } from "../commands/unblock.ts";
+import { unmuteCommand } from "../commands/unmute.ts";
+import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
+import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
+
+/** What can be asked for with `/plane`. */
+export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
+  ...[statusCommand, projectCommand, agentCommand, taskCommand],
+  ...[newCommand, assignCommand, blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
+  ...[muteCommand, unmuteCommand, digestCommand, helpCommand],
+];
+
+/** The command of this word. */
+export function findCommand(word: string): TelegramCommand | undefined {
+  const wanted = normalizeName(word);
+  return TELEGRAM_COMMANDS.find(
+    ({ name, aliases }) => name === wanted || aliases.some((other) => normalizeName(other) === wanted),
+  );
+}
+
+/** What buttons do, by the verb their data begins with. */
+export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
+  page: pageButtonHandler,
+  pick: createChoiceHandler(findCommand),
+  ask: choiceButtonHandler,
+  review: verdictButtonHandler,
+};
+
+/** What replies to messages of ours do: the first that knows the message answers. */
+export const REPLY_HANDLERS: readonly ReplyHandler[] = [liveReplyHandler];

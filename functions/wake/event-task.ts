@@ -1,0 +1,30 @@
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { AnyEvent, EventFacts } from "../../shared/task/events.ts";
+import type { WakeTask } from "../../shared/wake/wake-record.ts";
+import { toWakeReason } from "./rules.ts";
+
+/** What an agent is to look at because of an event; undefined when the event wakes nobody. */
+export function toWakeTask(event: AnyEvent, { item, project }: EventFacts): WakeTask | undefined {
+  const reason = toWakeReason(event);
+  if (!reason) return undefined;
+  const subject = item
+    ? { id: item.id, key: item.key, title: item.title }
+    : { id: project.id, key: project.identifier, title: project.name };
+  const text = getEventText(event);
+  return { ...subject, reason, ...omitUndefined({ text }) };
+}
+
+function getEventText(event: AnyEvent): string | undefined {
+  switch (event.kind) {
+    case "answered":
+      return `${event.by}: ${event.text}`;
+    case "sent_back":
+      return event.reason ?? undefined;
+    case "stuck":
+      return `${event.blocker} is ${event.why}`;
+    case "circle":
+      return event.path.join(" → ");
+    default:
+      return undefined;
+  }
+}

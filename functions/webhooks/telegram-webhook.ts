@@ -1,0 +1,61 @@
+import { Hono } from "hono";
+import type { Deps, Route } from "../../shared/deps.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { BreakConnection } from "../../shared/http/context.ts";
+import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
+import { createTokenCheck } from "../../shared/http/token-check.ts";
+import { toRateLimitSource } from "../../shared/ip-address.ts";
+import { createUpdateJob } from "../../shared/telegram/update-jobs.ts";
+import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
+
+/** The longest update: a message of 4,096 characters with its entities and what it replies to. */
+const MAX_BODY_BYTES = 256 * 1024;
+/** Requests a minute and source that may come without the secret (INFRA-04). */
+const UNVERIFIED_LIMIT = 100;
+
+type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "kick">;
+
+/** Updates that Telegram sends: proved by the secret header, kept, 200. What is not kept Telegram sends again. */
+export const telegramWebhookRoute: Route = { path: "/webhooks/telegram", access: "public", app };
+
+function app(deps: WebhookDeps): Hono {
+  const { telegram } = deps.settings;
+  const pendingCheck = telegram && getWebhookSecrets(telegram).then(createTokenCheck);
+  const readBody = createBodyReader(MAX_BODY_BYTES);
+  const isOverLimit = createSourceLimiter({
+    limit: UNVERIFIED_LIMIT,
+    window: 60_000,
+    sources: 10_000,
+    clock: deps.clock,
+  });
+
+  return new Hono().post("/", async (c) => {
+    const secret = c.req.header("x-telegram-bot-api-secret-token");
+    const isValidSecret = await pendingCheck;
+    if (secret === undefined || !isValidSecret || !(await isValidSecret(secret))) {
+      deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "unauthorized" });
+      if (isOverLimit(toRateLimitSource(c.get("client")))) {
+        c.header("Retry-After", "60");
+        throw new GroundcrewError("rate_limited", "Too many requests without the secret. Try again in a minute.");
+      }
+      throw new GroundcrewError("unauthorized", "X-Telegram-Bot-Api-Secret-Token is not the one that was registered.");
+    }
+    const job = createUpdateJob(parseJson(await readBody(c.req.raw)), c.get("correlation"));
+    if (!job) throw new GroundcrewError("bad_request", "The body is no update.");
+    await deps.store.commit({ jobs: [job] }).catch((cause: unknown) => {
+      throw new BreakConnection(`The store did not take an update: ${getErrorMessage(cause)}`, { cause });
+    });
+    deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "kept" });
+    deps.kick();
+    return c.json({ ok: true });
+  });
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new GroundcrewError("bad_request", "The body is not JSON.");
+  }
+}

@@ -1,0 +1,13 @@
+import type { Tick } from "../../shared/deps.ts";
+import { expireClaims } from "../../shared/work/claim-maintenance/expire-claims.ts";
+
+/** Looks at all claims, every minute: an agent that fell silent holds nothing up for longer. No request to Plane. */
+export const claimsTick: Tick = {
+  name: "claims",
+  cron: () => "* * * * *",
+  async run(deps) {
+    const counts = await expireClaims(deps, `claims-${deps.newId()}`);
+    deps.kick();
+    return counts;
+  },
+};

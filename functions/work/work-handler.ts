@@ -1,0 +1,71 @@
+import type { Deps, JobHandler } from "../../shared/deps.ts";
+import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
+import { createProgressJobs } from "../../shared/telegram/live-message-jobs.ts";
+import { writeCard } from "../../shared/work/card/write-card.ts";
+import { mirrorAgentLabels } from "../../shared/work/changes/mirror-agent-labels.ts";
+import { checkClaim } from "../../shared/work/claim-maintenance/expire-claims.ts";
+import { handleClaimEnd } from "../../shared/work/claim-maintenance/handle-claim-end.ts";
+import { restoreClaim } from "../../shared/work/claim-maintenance/restore-claim.ts";
+import { cleanUpPartialUpload } from "../../shared/work/deliverables/partial-uploads.ts";
+import { blockDependants, resolveBlocked, unblockDependants } from "../../shared/work/dependencies/block-dependants.ts";
+import { resumeInterruptedChange } from "../../shared/work/lifecycle/resume-interrupted.ts";
+import { reconcileReview } from "../../shared/work/lifecycle/review-task.ts";
+import { answerFromComment } from "../../shared/work/questions/answer-from-comment.ts";
+import { closeQuestions, postAnswer, remindQuestion } from "../../shared/work/questions/questions.ts";
+
+/** Works what follows from agents' work: the ends of claims, cards, labels, reminders. */
+export const workHandler: JobHandler = {
+  queue: "work",
+  // Twice is once; but a call of Plane may wait 90 s for its turn.
+  leaseMs: 120_000,
+  concurrency: 4,
+  async handle(deps, job) {
+    const body = workJobBodySchema.parse(job.body);
+    if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
+    if (body.do === "card") await queueLiveUpdate(deps, body, job.id);
+    await runWorkJob(deps, body);
+    if (body.do === "ended") await queueLiveUpdate(deps, body, job.id);
+    return { done: true };
+  },
+};
+
+/** A task was claimed, its card is due, or nobody holds it any more: who follows it in Telegram sees so. */
+async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, jobId: string): Promise<void> {
+  const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
+  if (jobs.length === 0) return;
+  await deps.store.commit({ jobs });
+  deps.kick();
+}
+
+/** One case for each kind of later work; what is done lives in `shared/work`. */
+async function runWorkJob(deps: Deps, body: Exclude<WorkJobBody, { do: "mirror" }>): Promise<void> {
+  switch (body.do) {
+    case "ended":
+      return handleClaimEnd(deps, body);
+    case "check":
+      await closeQuestions(deps, body.item);
+      return checkClaim(deps, body);
+    case "adopt":
+      return restoreClaim(deps, body);
+    case "half":
+      return cleanUpPartialUpload(deps, body);
+    case "stick":
+      return blockDependants(deps, body);
+    case "unstick":
+      return unblockDependants(deps, body);
+    case "settle":
+      return resolveBlocked(deps, body);
+    case "reviewed":
+      return reconcileReview(deps, body.item, body.correlation);
+    case "cut":
+      return resumeInterruptedChange(deps, body.item, body.correlation);
+    case "card":
+      return writeCard(deps, body);
+    case "remind":
+      return remindQuestion(deps, body);
+    case "reply":
+      return answerFromComment(deps, body);
+    case "answer":
+      return postAnswer(deps, body.question, body.correlation);
+  }
+}

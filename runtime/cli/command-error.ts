@@ -1,0 +1,32 @@
+/** How a command ends; the larger ones are those of sysexits.h. */
+export const EXIT = {
+  done: 0,
+  /** Refused, or failed. */
+  failed: 1,
+  /** The command itself is wrong. */
+  usage: 2,
+  /** EX_TEMPFAIL: the same command may work later. */
+  later: 75,
+  /** EX_NOPERM: no token, a wrong one, or one that others can read. */
+  token: 77,
+} as const;
+
+/** Ends the command with this code; the message is for people, and its fields are what `--json` says. */
+export class CommandError extends Error {
+  readonly exit: number;
+  readonly code: string;
+  /** Seconds. */
+  readonly retryAfter: number | undefined;
+
+  constructor(exit: number, message: string, details: { code?: string; retryAfter?: number | undefined } = {}) {
+    super(message);
+    this.name = "CommandError";
+    this.exit = exit;
+    this.code = details.code ?? (exit === EXIT.usage ? "usage" : exit === EXIT.token ? "token" : "failed");
+    this.retryAfter = details.retryAfter;
+  }
+}
+
+export function createUsageError(message: string): CommandError {
+  return new CommandError(EXIT.usage, message);
+}

@@ -1,0 +1,58 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { basename, isAbsolute, join, relative, resolve } from "node:path";
+import { isUrl } from "../../shared/work/deliverables/check-file.ts";
+import { createUsageError } from "./command-error.ts";
+
+export interface OpenedFile {
+  file: FileHandle;
+  name: string;
+  /** Bytes. */
+  size: number;
+}
+
+/**
+ * Opens a regular file below the folder, through no link of any kind. What is checked is the open file itself, so
+ * nothing can be put in its place between the check and the reading.
+ */
+export async function openFileBelow(folder: string, input: string): Promise<OpenedFile> {
+  if (isUrl(input))
+    throw createUsageError(`--file is an address, and nothing is fetched: give a file below ${folder}.`);
+  if (input.includes("\0")) throw createUsageError("--file has a NUL in it.");
+  const root = await realpath(folder);
+  const path = relative(root, resolve(root, input));
+  if (path === "" || path === ".." || /^\.\.[\\/]/.test(path) || isAbsolute(path))
+    throw createUsageError(`${input} is not below ${root}: only files below the current folder are read.`);
+  const absolutePath = join(root, path);
+  const file = await openWithoutLinks(absolutePath, input);
+  try {
+    const [fileStats, pathStats, realPath] = await Promise.all([
+      file.stat(),
+      stat(absolutePath),
+      realpath(absolutePath),
+    ]);
+    if (!fileStats.isFile()) throw createUsageError(`${input} is no regular file.`);
+    if (realPath !== absolutePath || pathStats.ino !== fileStats.ino || pathStats.dev !== fileStats.dev)
+      throw createUsageError(
+        `${input} leads through a symbolic link: only real files below the current folder are read.`,
+      );
+    if (fileStats.nlink > 1)
+      throw createUsageError(`${input} is a hard link: the same file has another name elsewhere. Copy it first.`);
+    return { file, name: basename(absolutePath), size: fileStats.size };
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+}
+
+async function openWithoutLinks(path: string, input: string): Promise<FileHandle> {
+  try {
+    // Without blocking, or a pipe would be waited for.
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (thrown) {
+    const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "it cannot be read";
+    if (code === "ELOOP" || code === "EMLINK")
+      throw createUsageError(`${input} is a symbolic link: only real files below the current folder are read.`);
+    throw createUsageError(code === "ENOENT" ? `There is no file ${input}.` : `${input} cannot be read (${code}).`);
+  }
+}

@@ -1,0 +1,113 @@
+import { createStorage } from "unstorage";
+import memoryDriver from "unstorage/drivers/memory";
+import type { Settings } from "../shared/config/settings.ts";
+import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
+import { type Hashing, webHashing } from "../shared/hashing/hashing.ts";
+import { sha256Hex } from "../shared/hashing/sha256-hex.ts";
+import { createHealth } from "../shared/health.ts";
+import { createLog } from "../shared/log.ts";
+import type { Metrics } from "../shared/metrics.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import type { PlaneClient } from "../shared/plane/client.ts";
+import { createPlaneClient } from "../shared/plane/create-client.ts";
+import { PlaneUnavailableError } from "../shared/plane/errors.ts";
+import { createPump } from "../shared/pump.ts";
+import { recordPlaneHealth, recordTelegramHealth } from "../shared/record-health.ts";
+import { createRedactor } from "../shared/redact.ts";
+import type { Ms, Store } from "../shared/store/port.ts";
+import { createTelegramBot } from "../shared/telegram/bot.ts";
+import { createTickRunner } from "../shared/ticks.ts";
+import { createPollCollector } from "./poll-collector.ts";
+import { createQueueAlarm } from "./queue-alarm.ts";
+import { wait } from "./wait.ts";
+
+/** What may be another on one host or in a test. */
+export interface RuntimeOverrides {
+  hashing?: Hashing;
+  clock?: () => Ms;
+  newId?: () => string;
+  fetch?: typeof fetch;
+  wait?: Deps["wait"];
+  /** How long asked polls are collected and after how long a failed one is repeated. */
+  poll?: { collect: Ms; again: Ms };
+}
+
+interface CreateDepsOptions {
+  settings: Settings;
+  manifest: Manifest;
+  store: Store;
+  metrics: Metrics;
+  scrape?: NonNullable<Deps["scrape"]>;
+  /** Takes one finished log line, without a line end. */
+  write: (line: string) => void;
+  /** Aborted when the runtime stops. */
+  signal: AbortSignal;
+  /** The host stays awake, so a job that waits for its time is worked then, not at the next look. */
+  alarms?: boolean;
+  /** Keeps the host awake until this work is over; not needed where it stays awake by itself. */
+  keep?: (work: Promise<unknown>) => void;
+  bridgeTokens?: BridgeTokens;
+  overrides?: RuntimeOverrides;
+}
+
+/** Puts together what every runtime gives to the handlers. Needs Plane's settings. */
+export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
+  const { settings, manifest, store, metrics, scrape, signal, keep, bridgeTokens, overrides = {} } = parts;
+  if (!settings.plane) throw new Error("Without Plane's settings there is only the demo to start.");
+  const clock = overrides.clock ?? Date.now;
+  const common = {
+    store,
+    metrics,
+    clock,
+    log: createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets }),
+    fetch: overrides.fetch ?? ((input, init) => fetch(input, init)),
+    wait: overrides.wait ?? wait,
+  } satisfies Partial<Deps>;
+  const waitUntilStopped = async (ms: Ms) => {
+    await common.wait(ms, signal);
+    if (signal.aborted)
+      throw new PlaneUnavailableError({ operation: "wait" }, "Groundcrew stops: Plane is not asked again.");
+  };
+  const health = createHealth(clock, createRedactor(settings.secrets));
+  const { plane, telegram } = settings;
+  const createClient = async (apiKey: string) => {
+    const keyName = (await sha256Hex(apiKey)).slice(0, 16);
+    return createPlaneClient({ ...common, ...plane, apiKey, keyName, wait: waitUntilStopped });
+  };
+  const mainClient = recordPlaneHealth(await createClient(plane.apiKey), health);
+  // An agent's own key that does not work is told to that agent; Plane is well for all that.
+  const agentClients = new Map<string, PlaneClient>();
+  for (const [name, apiKey] of Object.entries(plane.agentKeys)) agentClients.set(name, await createClient(apiKey));
+  const conciergeName = settings.agents.find(({ role }) => role === "concierge")?.name ?? "";
+  const getAgentPlane = (agent: string) => {
+    const client = agentClients.get(agent);
+    return client
+      ? { plane: client, usesOwnKey: true }
+      : { plane: agentClients.get(conciergeName) ?? mainClient, usesOwnKey: false };
+  };
+  const deps: Deps = {
+    ...common,
+    settings,
+    health,
+    hashing: overrides.hashing ?? webHashing,
+    newId: overrides.newId ?? (() => crypto.randomUUID()),
+    plane: mainClient,
+    getAgentPlane,
+    ...omitUndefined({
+      telegram: telegram ? recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health) : undefined,
+    }),
+    cache: createStorage({ driver: memoryDriver() }),
+    ruleSets: manifest.ruleSets(settings),
+    ...omitUndefined({ scrape, bridgeTokens }),
+    ticks: createTickRunner(manifest.ticks, () => deps),
+    stopping: signal,
+    kick: (due) => (due ? alarm?.(due) : keep ? keep(pump.drain()) : pump.kick()),
+    drain: () => pump.drain(),
+    requestPoll: (reason) => requestPoll(reason),
+  };
+  const pump = createPump(deps, manifest.jobHandlers);
+  const alarm = parts.alarms ? createQueueAlarm(deps, pump.kick) : undefined;
+  const pollOptions = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
+  const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keep }) });
+  return deps;
+}

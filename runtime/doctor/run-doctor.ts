@@ -1,0 +1,48 @@
+import { renderFindings, renderFindingsJson } from "../../functions/doctor/render-findings.ts";
+import { type DoctorFindings, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
+import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
+import { parseSettings } from "../../shared/config/settings.ts";
+import { nodeFiles } from "../node/settings-files.ts";
+import { inspectStore } from "./inspect-store.ts";
+import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
+import { createSkillProbe } from "./skill-probe.ts";
+
+/** `EX_CONFIG` and `EX_USAGE` of sysexits.h, and what every command says with 0 and 1. */
+const EXIT = { well: 0, failed: 1, usage: 64, settings: 78 } as const;
+
+interface DoctorEnvironment {
+  env: Record<string, string | undefined>;
+  out: (text: string) => void;
+  err: (text: string) => void;
+}
+
+/** Runs `npm run doctor` with these arguments; answers its exit code. */
+export async function runDoctor(args: readonly string[], { env, out, err }: DoctorEnvironment): Promise<number> {
+  const unknown = args.find((arg) => arg !== "--json");
+  if (unknown !== undefined) {
+    const message = "Usage: npm run doctor, or npm run --silent doctor -- --json";
+    err(`${message}\n`);
+    if (args.includes("--json"))
+      out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
+    return EXIT.usage;
+  }
+  const parsed = parseSettings(env, nodeFiles);
+  const secretsFile = parsed.ok ? parsed.settings.secretsFile : env["SECRETS_FILE"]?.trim() || DEFAULT_SECRETS_FILE;
+  const findings = await runDoctorChecks({
+    parsed,
+    probeStore: inspectStore,
+    skill: createSkillProbe(env),
+    files: listPrivateFiles(secretsFile),
+    account: findAdminAccount(env, secretsFile),
+    webhookTarget: readWebhookTarget(env),
+    fetch: (input, init) => fetch(input, init),
+    clock: Date.now,
+  });
+  out(args.includes("--json") ? renderFindingsJson(findings) : renderFindings(findings));
+  return getExitCode(findings);
+}
+
+function getExitCode({ ok, settingsFailed }: DoctorFindings): number {
+  if (settingsFailed) return EXIT.settings;
+  return ok ? EXIT.well : EXIT.failed;
+}

@@ -1,0 +1,14 @@
+import { createInterface } from "node:readline";
+
+/** Asks at a terminal; what ends the input, or Ctrl-C, is no. */
+export function createConfirmPrompt(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+  return (question: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const lines = createInterface({ input, output });
+      lines.once("close", () => resolve(false));
+      lines.question(`${question} [y/N] `, (answer) => {
+        resolve(/^(y|yes|o|oui)$/i.test(answer.trim()));
+        lines.close();
+      });
+    });
+}

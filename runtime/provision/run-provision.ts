@@ -1,0 +1,147 @@
+import {
+  createProvisionContext,
+  type ProvisionContext,
+  type ProvisionDeps,
+} from "../../functions/provision/context.ts";
+import { applyProvision, type ProvisionReport, planProvision } from "../../functions/provision/provision.ts";
+import {
+  createProvisionSteps,
+  listRotationTargets,
+  type ProvisionTask,
+} from "../../functions/provision/provision-steps.ts";
+import type { ProvisionStep } from "../../functions/provision/step.ts";
+import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
+import { type ProvisionSettings, parseProvisionSettings } from "../../shared/config/provision-settings.ts";
+import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
+import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from "./options.ts";
+import { formatEnvironmentFile, formatProvisionProblems, renderPlan, renderResult } from "./render-report.ts";
+import { createTelegramSetUp } from "./telegram-set-up.ts";
+
+const EXIT = { done: 0, failed: 1, usage: 2, settings: 78 } as const;
+
+export interface ProvisionEnvironment
+  extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram"> {
+  env: Record<string, string | undefined>;
+  files: SettingsFiles;
+  /** Keeps other provisions away from the files beside this path. Throws a GroundcrewError when one is at work. */
+  lock: (path: string) => Promise<{ release(): void }>;
+  out: (text: string) => void;
+  err: (text: string) => void;
+  /** Absent without a terminal. */
+  confirm?: (question: string) => Promise<boolean>;
+}
+
+/** Runs `provision` with these arguments; answers its exit code. */
+export async function runProvision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
+  const { out } = world;
+  const options = parseProvisionOptions(args);
+  if ("wrong" in options) {
+    // What cannot be understood may have asked for JSON all the same.
+    createRefuse({ json: args.includes("--json") }, world)(
+      "usage",
+      `provision: ${options.wrong}\n`,
+      `\n${PROVISION_USAGE}`,
+    );
+    return EXIT.usage;
+  }
+  if (options.help) {
+    out(PROVISION_USAGE);
+    return EXIT.done;
+  }
+  const refuse = createRefuse(options, world);
+  const parsed = parseProvisionSettings(world.env, world.files);
+  if (!parsed.ok) {
+    refuse("settings", formatProvisionProblems(parsed.problems));
+    return EXIT.settings;
+  }
+  const { settings } = parsed;
+  const steps = createProvisionSteps(toProvisionTask(options), settings);
+  if (!steps) {
+    refuse("usage", `provision: --rotate takes ${listRotationTargets(settings).join(", ")}.\n`);
+    return EXIT.usage;
+  }
+  try {
+    const lock = options.dryRun
+      ? undefined
+      : await world.lock(toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE));
+    try {
+      return await planAndApply(await createRunContext(settings, options, world), steps, options, world);
+    } finally {
+      lock?.release();
+    }
+  } catch (thrown) {
+    const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
+    refuse(code, formatForTerminal(`provision: ${getErrorMessage(thrown)}`));
+    return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;
+  }
+}
+
+async function planAndApply(
+  context: ProvisionContext,
+  steps: readonly ProvisionStep[],
+  options: ProvisionOptions,
+  world: ProvisionEnvironment,
+): Promise<number> {
+  // What is meant for programs is alone on standard output.
+  const writeText = (text: string) =>
+    (options.json || options.printEnv ? world.err : world.out)(formatForTerminal(text));
+  const refuse = createRefuse(options, { ...world, err: writeText });
+  const planned = await planProvision(context, steps);
+  const isNothingToDo = planned.changed === 0 || options.dryRun;
+  const needsConfirmation = !isNothingToDo && !options.yes;
+  if (!options.json || needsConfirmation) writeText(renderPlan(planned, context.settings));
+  if (needsConfirmation) {
+    if (!world.confirm) {
+      const hint = "Look at the plan with --dry-run, then add --yes.";
+      refuse("unconfirmed", `Nothing was done: there is no terminal to ask at. ${hint}`);
+      return EXIT.failed;
+    }
+    if (!(await world.confirm(`Do this in ${context.settings.plane.url}?`))) {
+      refuse("unconfirmed", "Nothing was done.");
+      return EXIT.failed;
+    }
+  }
+  const report = isNothingToDo ? planned : await applyProvision(context, steps);
+  if (options.json) world.out(formatJsonLine({ steps: report.steps, changed: report.changed }));
+  else if (!isNothingToDo) writeText(renderResult(report, context.settings));
+  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.entries()));
+  return getExitCode(report);
+}
+
+/** Tells people why nothing was done, and a program that asked for JSON as well; `help` is for people alone. */
+function createRefuse(
+  { json }: Pick<ProvisionOptions, "json">,
+  { out, err }: Pick<ProvisionEnvironment, "out" | "err">,
+) {
+  return (code: string, message: string, help = "") => {
+    err(message + help);
+    if (json) out(formatJsonLine({ steps: [], changed: 0, error: { code, message: message.trim() } }));
+  };
+}
+
+function getExitCode({ failed }: ProvisionReport): number {
+  return failed > 0 ? EXIT.failed : EXIT.done;
+}
+
+function toProvisionTask({ rotate, retire }: ProvisionOptions): ProvisionTask {
+  if (rotate !== undefined) return { kind: "rotate", what: rotate };
+  return { kind: retire ? "retire" : "provision" };
+}
+
+async function createRunContext(
+  settings: ProvisionSettings,
+  { patience }: ProvisionOptions,
+  world: ProvisionEnvironment,
+): Promise<ProvisionContext> {
+  const telegram = settings.telegram && createTelegramSetUp(settings.telegram, world);
+  return createProvisionContext({
+    ...world,
+    settings,
+    startupTimeout: patience,
+    progress: (line) => world.err(formatForTerminal(line)),
+    ...omitUndefined({ telegram }),
+  });
+}

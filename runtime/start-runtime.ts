@@ -1,0 +1,120 @@
+import { manifest as whole } from "../functions/index.ts";
+import type { Settings } from "../shared/config/settings.ts";
+import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
+import { createLog } from "../shared/log.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import type { Ms, Store } from "../shared/store/port.ts";
+import { createAppInstance } from "./app-instance.ts";
+import type { RuntimeOverrides } from "./create-deps.ts";
+import { serveHttp } from "./node/serve-http.ts";
+import { createPrometheusMetrics } from "./prometheus.ts";
+import { openStore } from "./stores/open-store.ts";
+
+export interface Runtime {
+  /** Where it listens, for example `http://127.0.0.1:8787`. */
+  url: string;
+  /** Where METRICS_PORT is served. */
+  metricsUrl?: string;
+  /** What the handlers have now; another after a reload. */
+  readonly deps: Deps;
+  /**
+   * Goes on with other settings behind the same port, with the same store: what is asked from now on is answered under
+   * them, what is at work is finished under the old ones. HOST, PORT, METRICS_PORT and STORE_URL stay what they were.
+   * Rejects, with everything as it was, when the settings cannot be used.
+   */
+  reload(settings: Settings): Promise<void>;
+  /** Takes nothing new, finishes what is at work (at most 8 s), closes the store. */
+  stop(): Promise<void>;
+}
+
+interface RuntimeOptions {
+  manifest?: Manifest;
+  /** Takes one finished log line, without a line end. */
+  write: (line: string) => void;
+  /** Also measure the process itself. */
+  ofProcess?: boolean;
+  /** Where SECRETS_FILE may be written, and its change is taken over. */
+  bridgeTokens?: BridgeTokens;
+  overrides?: RuntimeOverrides & { store?: Store };
+}
+
+/** Docker kills ten seconds after it has asked. */
+const STOP_MS: Ms = 8_000;
+
+/** Runs the product on Node: serves its routes, runs its ticks, works its queues. Rejects when it cannot start. */
+export async function startRuntime(settings: Settings, options: RuntimeOptions): Promise<Runtime> {
+  const { manifest = whole, overrides = {}, write, bridgeTokens } = options;
+  const { clock = Date.now } = overrides;
+  const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
+  const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
+  const { metrics, scrape } = createPrometheusMetrics({ store: openedStore, ofProcess: options.ofProcess ?? false });
+  const parts = { manifest, store: openedStore, metrics, scrape, write, overrides, ...omitUndefined({ bridgeTokens }) };
+  const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
+  try {
+    let current = await createAppInstance(settings, parts);
+    const instances = new Set([current]);
+    const common = { host: settings.host, log: current.deps.log };
+    const streams = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
+    const app = { fetch: (request: Request, env: unknown) => current.fetch(request, env) };
+    const main = await serveHttp({ ...common, app, port: settings.port, streams });
+    servers.push(main);
+    const metricsUrl = await serveMetrics();
+    current.start();
+    current.deps.log.info("listening", { url: main.url, metrics: metricsUrl });
+
+    async function serveMetrics(): Promise<string | undefined> {
+      if (settings.metricsPort === undefined) return undefined;
+      const open = { fetch: (request: Request, env: unknown) => current.fetchMetricsPort(request, env) };
+      const server = await serveHttp({ ...common, app: open, port: settings.metricsPort });
+      servers.push(server);
+      return server.url;
+    }
+
+    async function switchSettings(newSettings: Settings) {
+      const { host, port, store } = settings;
+      const next = await createAppInstance({ ...newSettings, host, port, store }, parts);
+      if (stopped) return;
+      const previous = current;
+      instances.add(next);
+      current = next;
+      await previous.stop(true);
+      instances.delete(previous);
+      if (!stopped) next.start();
+    }
+
+    async function stop() {
+      const { deps } = current;
+      deps.log.info("stopping");
+      const timeout = new AbortController();
+      const instancesStopped = [...instances].map((instance) => instance.stop(false));
+      const finished = Promise.all([...servers.map((server) => server.stop(STOP_MS)), ...instancesStopped]);
+      await Promise.race([finished, deps.wait(STOP_MS, timeout.signal)]);
+      timeout.abort();
+      await openedStore.close();
+      deps.log.info("stopped");
+    }
+
+    let reloading: Promise<void> = Promise.resolve();
+    let stopped: Promise<void> | undefined;
+    return {
+      url: main.url,
+      ...omitUndefined({ metricsUrl: metricsUrl || undefined }),
+      get deps() {
+        return current.deps;
+      },
+      reload(newSettings) {
+        const done = reloading.then(() => switchSettings(newSettings));
+        reloading = done.catch(() => {});
+        return done;
+      },
+      stop() {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (thrown) {
+    await Promise.all(servers.map((server) => server.stop(0)));
+    await openedStore.close();
+    throw thrown;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Settings } from "../config/settings.ts";
+import type { Job, Ms } from "../store/port.ts";
+import { toPlainText } from "../telegram/rich-text.ts";
+
+interface CanaryNotice {
+  what: "silent" | "back";
+  /** Store time since when it was silent: names the notice once and for all. */
+  since: Ms;
+  /** How long the webhook that came took. */
+  took?: Ms;
+  correlation: string;
+}
+
+const TEXTS = {
+  en: {
+    silent:
+      "⚠️ Plane's webhooks do not arrive: a test edit was not told within a minute. Changes are still found, by polling. `npm run doctor` looks for the reason.",
+    back: "✅ Plane's webhooks arrive again ({n} s).",
+  },
+  fr: {
+    silent:
+      "⚠️ Les webhooks de Plane n’arrivent plus : une modification d’essai n’a pas été annoncée en une minute. Les changements sont encore trouvés, par interrogation. `npm run doctor` en cherche la raison.",
+    back: "✅ Les webhooks de Plane arrivent de nouveau ({n} s).",
+  },
+} as const;
+
+/** The one message that says that webhooks have fallen silent, or are back; none where there is no chat. */
+export function createCanaryNoticeJobs(
+  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  notice: CanaryNotice,
+): Job[] {
+  if (!telegram) return [];
+  const language = locale === "fr" ? "fr" : "en";
+  const text = TEXTS[language][notice.what].replace("{n}", String(Math.round((notice.took ?? 0) / 1000)));
+  const rich = toPlainText(text.replaceAll("`", ""));
+  const answer = { rich: { text: rich.text, entities: [] }, language };
+  return [
+    {
+      id: `canary:${notice.what}:${notice.since}`,
+      queue: "outbox",
+      lane: `telegram:${telegram.chat}`,
+      body: { answer, correlation: notice.correlation },
+    },
+  ];
+}

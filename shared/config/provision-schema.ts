@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { isTimeZone } from "./environment.ts";
+
+/** Secrets that provision alone reads: to the runtime they are known names and nothing more. */
+export const PROVISION_SECRET_NAMES: readonly string[] = ["PLANE_ADMIN_PASSWORD"];
+
+/** A file in the folder of SECRETS_FILE. */
+export function toPathBesideSecrets(secretsFile: string, name: string): string {
+  return secretsFile.slice(0, secretsFile.lastIndexOf("/") + 1) + name;
+}
+
+/** Beside SECRETS_FILE while one writes there. */
+export const PROVISION_LOCK_FILE = "provision.lock";
+
+/** People read these in Plane: no control characters and none that turn the reading direction. */
+const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
+
+/** What Plane takes for an address, and then refuses as a workspace's name. */
+const URL_LIKE = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
+
+const projectSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
+    .default("Onboarding")
+    .describe("1 to 80 letters, digits, blanks or '_' (Plane takes no others)"),
+  identifier: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9]{0,11}$/)
+    .default("ONB")
+    .describe("1 to 12 capital letters or digits, for example ONB"),
+});
+
+const humanSchema = z.strictObject({
+  email: z
+    .email()
+    .transform((email) => email.toLowerCase())
+    .exactOptional()
+    .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL"),
+  name: visibleTextSchema.max(60).exactOptional().describe("the human's name, 1 to 60 characters that can be seen"),
+  role: z.enum(["admin", "member"]).default("admin").describe("admin or member"),
+});
+
+/** How provision sets a Plane up, in the JSON file under `provision`. */
+export const provisionSchema = z.strictObject({
+  /** Of the agents' e-mail addresses, when the file names no agents. */
+  domain: z
+    .string()
+    .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
+    .default("javisi.local")
+    .describe("a domain name in lower case, for example javisi.local"),
+  workspace: visibleTextSchema
+    .max(80)
+    .refine((name) => !URL_LIKE.test(name))
+    .exactOptional()
+    .describe("the workspace's name, 1 to 80 characters without an address in it; absent: PLANE_WORKSPACE"),
+  human: humanSchema.prefault({}),
+  timezone: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
+  language: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[A-Z]{2})?$/)
+    .default("fr")
+    .describe("a language as Plane writes it, for example fr, en or pt-BR"),
+  /** The first project; false for none. */
+  project: z
+    .union([z.literal(false), projectSchema])
+    .prefault({})
+    .describe("an object with name and identifier, or false"),
+});
+
+export type ProvisionFileSettings = z.output<typeof provisionSchema>;

@@ -1,0 +1,251 @@
+import { z } from "zod";
+import { findNearestName } from "../nearest-name.ts";
+import { notificationRulesSchema } from "./notification-rules.ts";
+import { provisionSchema } from "./provision-schema.ts";
+import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
+
+/** The names other systems know our events by (NOTIF-03). */
+export const FORWARD_EVENTS = [
+  "issue.created",
+  "issue.updated",
+  "issue.activity.created",
+  "issue.assigned",
+  "issue.completed",
+  "cycle.started",
+  "cycle.completed",
+] as const;
+
+/** How an agent is told that there is something for it to do. */
+const wakeSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("openclaw"),
+    /** The gateway's address, for example `http://openclaw:18789`; absent: OPENCLAW_URL. */
+    url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("the OpenClaw gateway's http(s) address"),
+    /** OpenClaw's id of the agent; absent: its name in lower case. */
+    agent: z.string().min(1).max(64).optional().describe("OpenClaw's id of the agent"),
+  }),
+  z.strictObject({
+    kind: z.literal("webhook"),
+    url: z.url({ protocol: /^https?$/ }).describe("an http(s) address"),
+    secret: z
+      .string()
+      .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+      .describe("whsec_ and the secret in base64, as Standard Webhooks writes it"),
+  }),
+  z.strictObject({ kind: z.literal("none") }),
+]);
+
+const agentSchema = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
+    .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'"),
+  email: z.email().describe("the e-mail address of the agent's Plane account"),
+  role: z.enum(["concierge", "worker"]).optional().describe("concierge or worker"),
+  about: z.string().max(2000).optional().describe("persona and strengths, at most 2000 characters"),
+  /** A word alone stands for that kind with nothing further set. */
+  wake: z
+    .union([
+      z.literal("openclaw").transform((kind) => ({ kind })),
+      z.literal("none").transform((kind) => ({ kind })),
+      wakeSchema,
+    ])
+    .default({ kind: "none" })
+    .describe("openclaw, none, or an object with kind openclaw, webhook or none"),
+});
+
+/** What a finished task must have, whatever it says itself (OPENCLAW-18). */
+const doneSchema = z.strictObject({
+  summary: z.boolean().default(true).describe("true or false: a closing summary is needed"),
+  deliverable: z.boolean().default(false).describe("true or false: at least one deliverable is needed"),
+  commit_and_tests: z
+    .enum(["code", "always", "never"])
+    .default("code")
+    .describe("code (tasks labelled code), always or never: commit and tests must be reported"),
+  review_below: z.number().min(0).max(1).default(0.7).describe("a confidence from 0 to 1 below which a human looks"),
+  dependants_wait: z
+    .boolean()
+    .default(true)
+    .describe("true or false: dependants wait for a task that is still in review"),
+});
+
+const budgetSchema = z.strictObject({
+  amount: z.number().positive().describe("the cost a calendar month may come to"),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .default("EUR")
+    .describe("three capital letters, for example EUR"),
+});
+
+const namesSchema = z.array(z.string().min(1)).exactOptional();
+
+const forwardSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => !URL.canParse(url) || (!new URL(url).username && !new URL(url).password))
+    .describe("an http(s) address without credentials"),
+  secret: z
+    .string()
+    .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it"),
+  events: z
+    .array(z.enum(FORWARD_EVENTS))
+    .min(1)
+    .default([...FORWARD_EVENTS])
+    .describe(`some of ${FORWARD_EVENTS.join(", ")}`),
+});
+
+/** What the JSON file named by GROUNDCREW_CONFIG may hold. */
+export const settingsFileSchema = z.strictObject({
+  agents: z.array(agentSchema).default([]),
+  done: doneSchema.prefault({}),
+  budget: budgetSchema.optional(),
+  states: z
+    .strictObject({
+      todo: namesSchema,
+      in_progress: namesSchema,
+      blocked: namesSchema,
+      done: namesSchema,
+      cancelled: namesSchema,
+    })
+    .default({}),
+  notifications: notificationRulesSchema.default([]),
+  progress: z.boolean().default(true).describe("true or false: running tasks are followed in TELEGRAM_CHAT_ID"),
+  forward: z.array(forwardSchema).default([]),
+  provision: provisionSchema.exactOptional(),
+  /** Where the hourly check of Plane's webhooks is done; absent: in the project that provision made. */
+  canary: z
+    .union([
+      z.literal(false),
+      z.strictObject({ project: z.string().min(1).max(12).describe("a project's identifier") }),
+    ])
+    .exactOptional()
+    .describe("false, or an object with the identifier of a project"),
+});
+
+export type FileSettings = z.output<typeof settingsFileSchema>;
+export type AgentSettings = FileSettings["agents"][number];
+export type ForwardSettings = FileSettings["forward"][number];
+
+type ParsedSettingsFile =
+  | { settings: FileSettings; problems: [] }
+  | { settings: undefined; problems: SettingProblem[] };
+
+const jsonSchema = z.toJSONSchema(settingsFileSchema, { io: "input", unrepresentable: "any" });
+
+/** Reads the file's text; every problem comes with its place in the file. */
+export function parseSettingsFile(text: string): ParsedSettingsFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return createFailure([{ name: "GROUNDCREW_CONFIG", given: "a file that is not JSON", wanted: "a JSON object" }]);
+  }
+  const parsed = settingsFileSchema.safeParse(json);
+  if (!parsed.success) return createFailure(parsed.error.issues.flatMap((issue) => toSettingProblems(issue, json)));
+  const duplicates = findDuplicateAgents(parsed.data.agents);
+  return duplicates.length > 0 ? createFailure(duplicates) : { settings: parsed.data, problems: [] };
+}
+
+/** How an agent's name is written in a setting's name: upper case, other characters as `_`. */
+export function toSettingName(agent: string): string {
+  return agent.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+}
+
+function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProblem[] {
+  const knownKeys = listKeysAt(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const nearest = findNearestName(key, knownKeys);
+      const others = knownKeys.join(", ");
+      return {
+        name: formatPlace([...issue.path, key]),
+        given: "a name that is not known here",
+        wanted: nearest ? `${nearest} (known here: ${others})` : `one of ${others}`,
+      };
+    });
+  }
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
+    json,
+  );
+  return [
+    {
+      name: formatPlace(issue.path),
+      given:
+        issue.path.at(-1) === "secret" && value !== undefined ? "a secret of another form" : formatSettingValue(value),
+      wanted: findSchemaAt(issue.path)?.description ?? issue.message,
+    },
+  ];
+}
+
+function findDuplicateAgents(agents: readonly AgentSettings[]): SettingProblem[] {
+  return agents.flatMap((agent, i) => {
+    const setting = toSettingName(agent.name);
+    const place = `agents[${i}]`;
+    const found: SettingProblem[] = [];
+    if (setting === "FILE" || setting.endsWith("_FILE"))
+      found.push(
+        createFileProblem(
+          `${place}.name`,
+          agent.name,
+          "a name that does not end in 'file', which names a secret's file",
+        ),
+      );
+    if (agents.findIndex((other) => toSettingName(other.name) === setting) < i)
+      found.push(
+        createFileProblem(
+          `${place}.name`,
+          agent.name,
+          "a name no other agent has, also as part of PLANE_API_KEY_<AGENT>",
+        ),
+      );
+    if (agents.findIndex((other) => other.email.toLowerCase() === agent.email.toLowerCase()) < i)
+      found.push(createFileProblem(`${place}.email`, agent.email, "an address no other agent has"));
+    return found;
+  });
+}
+
+function createFileProblem(place: string, given: string, wanted: string): SettingProblem {
+  return { name: `GROUNDCREW_CONFIG ${place}`, given: formatSettingValue(given), wanted };
+}
+
+function createFailure(problems: SettingProblem[]): ParsedSettingsFile {
+  return { settings: undefined, problems };
+}
+
+type JsonSchemaNode = z.core.JSONSchema.BaseSchema;
+
+function findSchemaAt(path: readonly PropertyKey[]): JsonSchemaNode | undefined {
+  let node: JsonSchemaNode | undefined = jsonSchema;
+  for (const key of path) {
+    const next: unknown = typeof key === "number" ? node?.items : node && collectProperties(node)[String(key)];
+    node = isObject(next) ? (next as JsonSchemaNode) : undefined;
+  }
+  return node;
+}
+
+function listKeysAt(path: readonly PropertyKey[]): string[] {
+  const node = findSchemaAt(path);
+  return node ? Object.keys(collectProperties(node)) : [];
+}
+
+/** Of an object, or of all the objects that may stand in one place. */
+function collectProperties(node: JsonSchemaNode): Record<string, unknown> {
+  const alternatives = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map(collectProperties);
+  return Object.assign({}, ...alternatives, node.properties);
+}
+
+function formatPlace(path: readonly PropertyKey[]): string {
+  const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `GROUNDCREW_CONFIG ${place.replace(/^\./, "")}`.trimEnd();
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

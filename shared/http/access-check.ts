@@ -1,0 +1,79 @@
+import type { Context } from "hono";
+import type { Deps, Route } from "../deps.ts";
+import { GroundcrewError } from "../errors.ts";
+import { isLoopbackAddress } from "../ip-address.ts";
+import { createPageSessions } from "./page-sessions.ts";
+import { createSessionCookie } from "./session-cookie.ts";
+import { createCallerLookup, createTokenCheck } from "./token-check.ts";
+
+type ProtectedAccess = Exclude<Route["access"], "public">;
+
+const REQUIRED_TOKEN: Record<ProtectedAccess, string> = {
+  tick: "TICK_TOKEN or ADMIN_TOKEN",
+  admin: "ADMIN_TOKEN",
+  page: "ADMIN_TOKEN",
+  agent: "an agent's bridge token (AGENT_TOKEN_<AGENT>)",
+};
+
+/** What a token that does not fit is for. */
+const TOKEN_PURPOSE = {
+  admin: "ADMIN_TOKEN is for people",
+  tick: "TICK_TOKEN is for /ticks only",
+  agent: "a bridge token is for /mcp and /agent only",
+};
+
+/**
+ * Lets through who may use a route: a holder of TICK_TOKEN or ADMIN_TOKEN, of ADMIN_TOKEN only, or an agent with its
+ * bridge token, who is then the request's caller; to the page's own also a page that has signed in. A cookie opens
+ * nothing else. Throws what anyone else is refused for.
+ */
+export function createAccessCheck(
+  { settings, store }: Pick<Deps, "settings" | "store">,
+  requiredAccess: ProtectedAccess,
+) {
+  const isAdmin = createTokenCheck(settings.adminTokens);
+  const isTick = createTokenCheck(settings.tickTokens);
+  const findCaller = createCallerLookup(settings.agentTokens);
+  const cookie = createSessionCookie(settings);
+  const sessions = createPageSessions(store, settings);
+
+  async function findHolder(token: string) {
+    const [admin, tick, caller] = await Promise.all([isAdmin(token), isTick(token), findCaller(token)]);
+    if (caller && !admin && !tick) return { kind: "agent", caller } as const;
+    return admin ? ({ kind: "admin" } as const) : tick ? ({ kind: "tick" } as const) : undefined;
+  }
+
+  return async (c: Context): Promise<void> => {
+    // An agent is somebody, also in the demo: only its token says who.
+    if (settings.demo && requiredAccess !== "agent" && isLoopbackAddress(c.get("client"))) return;
+    const session = requiredAccess === "page" ? cookie.of(c) : undefined;
+    if (session !== undefined && (await sessions.isOpen(session))) return;
+    const token = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+    const tokenHolder = token === undefined ? undefined : await findHolder(token);
+    if (!tokenHolder) throw createUnauthorizedError(c, requiredAccess, token);
+    if (requiredAccess === "agent") {
+      if (tokenHolder.kind !== "agent") throw createForbiddenError(requiredAccess, tokenHolder.kind);
+      c.set("caller", tokenHolder.caller);
+      return;
+    }
+    if (tokenHolder.kind === "admin" || (tokenHolder.kind === "tick" && requiredAccess === "tick")) return;
+    throw createForbiddenError(requiredAccess, tokenHolder.kind);
+  };
+}
+
+function createUnauthorizedError(
+  c: Context,
+  requiredAccess: ProtectedAccess,
+  token: string | undefined,
+): GroundcrewError {
+  c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
+  const problem = token === undefined ? "This needs a token" : "This token is not known";
+  return new GroundcrewError(
+    "unauthorized",
+    `${problem}: send ${REQUIRED_TOKEN[requiredAccess]} as \`Authorization: Bearer …\`.`,
+  );
+}
+
+function createForbiddenError(requiredAccess: ProtectedAccess, kind: keyof typeof TOKEN_PURPOSE): GroundcrewError {
+  return new GroundcrewError("forbidden", `This needs ${REQUIRED_TOKEN[requiredAccess]}; ${TOKEN_PURPOSE[kind]}.`);
+}

@@ -1,0 +1,49 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { Deps } from "../deps.ts";
+import { type ErrorCode, GroundcrewError, getErrorMessage } from "../errors.ts";
+import { createRedactor } from "../redact.ts";
+import { BreakConnection } from "./context.ts";
+
+const CODE_BY_STATUS: Record<number, ErrorCode> = {
+  400: "bad_request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  413: "too_large",
+  415: "unsupported_type",
+  429: "rate_limited",
+};
+
+/** Every error's way out: `{error: {code, message}}`. What was not expected is logged and told without its message. */
+export function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settings">) {
+  const redact = createRedactor(settings.secrets);
+  return (thrown: Error, c: Context): Response => {
+    if (thrown instanceof BreakConnection) throw thrown;
+    const error = toKnownError(thrown);
+    const correlation = c.get("correlation");
+    if (error) {
+      if (error.status >= 500)
+        log.error("request failed", { correlation, error: error.message, cause: formatCause(error) });
+      return createErrorResponse(c, new GroundcrewError(error.code, redact(error.message)));
+    }
+    log.error("request failed unexpectedly", { correlation, error: getErrorMessage(thrown), stack: thrown.stack });
+    const message = `Something went wrong here. The log tells more under ${correlation}.`;
+    return createErrorResponse(c, new GroundcrewError("internal", message));
+  };
+}
+
+export function createErrorResponse(c: Context, { code, message, status }: GroundcrewError): Response {
+  return c.json({ error: { code, message } }, status);
+}
+
+function toKnownError(thrown: Error): GroundcrewError | undefined {
+  if (thrown instanceof GroundcrewError) return thrown;
+  const code = thrown instanceof HTTPException ? CODE_BY_STATUS[thrown.status] : undefined;
+  return code && new GroundcrewError(code, thrown.message || code, { cause: thrown });
+}
+
+function formatCause(error: Error): string | undefined {
+  return error.cause === undefined ? undefined : getErrorMessage(error.cause);
+}

@@ -1,0 +1,60 @@
+import type { Settings } from "../config/settings.ts";
+import { sha256Hex } from "../hashing/sha256-hex.ts";
+import type { Ms, Store, StoreKey } from "../store/port.ts";
+import { createTokenCheck } from "./token-check.ts";
+
+/** A page stays signed in for so long. */
+export const PAGE_SESSION_MS: Ms = 12 * 3_600_000;
+
+/** What is kept of a session; neither its cookie nor ADMIN_TOKEN can be reckoned back from it. */
+interface StoredPageSession {
+  /** SHA-256 of the cookie with the ADMIN_TOKEN it was opened with: a token that is replaced ends its sessions. */
+  by: string;
+}
+
+/** Sessions of people who gave ADMIN_TOKEN to the page: 32 random bytes in a cookie, their SHA-256 in the store. */
+export interface PageSessions {
+  /** Opens a session and answers with its cookie's value; undefined when this is no ADMIN_TOKEN. */
+  open(token: string): Promise<string | undefined>;
+  isOpen(cookie: string): Promise<boolean>;
+  close(cookie: string): Promise<void>;
+}
+
+export function createPageSessions(
+  store: Pick<Store, "read" | "commit">,
+  { adminTokens }: Pick<Settings, "adminTokens">,
+) {
+  const isAdmin = createTokenCheck(adminTokens);
+  const hashSessionProof = (cookie: string, token: string) => sha256Hex(`${cookie} ${token}`);
+
+  return {
+    async open(token) {
+      if (!(await isAdmin(token))) return undefined;
+      const cookie = toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+      const value: StoredPageSession = { by: await hashSessionProof(cookie, token) };
+      await store.commit({ put: [{ key: await sessionKey(cookie), value, expires: PAGE_SESSION_MS }] });
+      return cookie;
+    },
+    async isOpen(cookie) {
+      if (!/^[\w-]{43}$/.test(cookie)) return false;
+      const [stored] = await store.read<StoredPageSession>([await sessionKey(cookie)]);
+      if (!stored) return false;
+      const proofs = await Promise.all(adminTokens.map((token) => hashSessionProof(cookie, token)));
+      return createTokenCheck(proofs)(stored.value.by);
+    },
+    async close(cookie) {
+      await store.commit({ put: [{ key: await sessionKey(cookie), value: undefined }] });
+    },
+  } satisfies PageSessions;
+}
+
+async function sessionKey(cookie: string): Promise<StoreKey> {
+  return `session:${await sha256Hex(cookie)}`;
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Job, Ms } from "../store/port.ts";
+import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+
+/** The bodies of the queue `observe`: what is to be looked at again. */
+export const observeBodySchema = z.discriminatedUnion("do", [
+  z.object({
+    do: z.literal("read"),
+    project: z.string(),
+    item: z.string(),
+    queued: z.number(),
+    correlation: z.string(),
+  }),
+  z.object({ do: z.literal("details"), project: z.string(), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("fill"), project: z.string(), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("evaluate"), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("lines"), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("fan"), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("project_check"), project: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("projects"), queued: z.number(), correlation: z.string() }),
+  z.object({ do: z.literal("cycles"), project: z.string(), correlation: z.string() }),
+]);
+export type ObserveBody = z.infer<typeof observeBodySchema>;
+
+interface JobCause {
+  correlation: string;
+  cause: string;
+}
+
+/** Read an item again at `at` (store time). */
+export function createItemReadJob(project: string, item: string, { correlation, cause }: JobCause, at: Ms): Job {
+  return createObserveJob(
+    `read:${item}:${cause}:${at}`,
+    `item:${item}`,
+    { do: "read", project, item, queued: at, correlation },
+    at,
+  );
+}
+
+/** Comments and relations are read when a read has seen the item change since they were last read; nothing else waits for it. */
+export function createDetailsJobs({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
+  if (gone !== undefined || snapshot.quiet || detailsAt === snapshot.updatedAt) return [];
+  const { id: item, project, updatedAt } = snapshot;
+  return [
+    createObserveJob(`details:${item}:${updatedAt}`, `details:${item}`, { do: "details", project, item, correlation }),
+  ];
+}
+
+/** What a webhook said of a comment differs from what is kept: all of them are read. */
+export function createCommentsJob(project: string, item: string, { correlation, cause }: JobCause): Job {
+  return createObserveJob(`details:${item}:${cause}`, `details:${item}`, { do: "details", project, item, correlation });
+}
+
+/** The relations of an item that was there before us, read once, when there is quota to spare. */
+export function createBackfillRelationsJob({ id: item, project }: Snapshot, correlation: string): Job {
+  return createObserveJob(`fill:${item}`, `fill:${project}`, { do: "fill", project, item, correlation });
+}
+
+export function createEvaluateBlockersJob(item: string, cause: string, correlation: string): Job {
+  return createObserveJob(`evaluate:${item}:${cause}`, `item:${item}`, { do: "evaluate", item, correlation });
+}
+
+/** A description that may name blockers has changed. */
+export function createBlockedByTextJob({ id: item }: Snapshot, rev: number): Job {
+  return createObserveJob(`lines:${item}:${rev}`, `item:${item}`, {
+    do: "lines",
+    item,
+    correlation: `lines:${item}:${rev}`,
+  });
+}
+
+/** Those who wait for this item are looked at again, after the commit that changed it. */
+export function createReevaluateDependantsJob({ id: item }: Snapshot, rev: number): Job {
+  return createObserveJob(`fan:${item}:${rev}`, `fan:${item}`, { do: "fan", item, correlation: `fan:${item}:${rev}` });
+}
+
+export function createProjectCheckJob(project: string, cause: string): Job {
+  const id = `project_check:${project}:${cause}`;
+  return createObserveJob(id, `project:${project}`, { do: "project_check", project, correlation: id });
+}
+
+/** Look at the projects, and read those that are new. `queued`: store time; several queued looks become one. */
+export function createReadProjectsJob({ correlation, cause }: JobCause, queued: Ms): Job {
+  return createObserveJob(`projects:${cause}`, "projects", { do: "projects", queued, correlation });
+}
+
+export function createReadCyclesJob(project: string, cause: string, correlation: string): Job {
+  return createObserveJob(`cycles:${project}:${cause}`, `cycles:${project}`, { do: "cycles", project, correlation });
+}
+
+function createObserveJob(id: string, lane: string, body: ObserveBody, at?: Ms): Job {
+  return { id, queue: "observe", lane, body, ...omitUndefined({ at }) };
+}

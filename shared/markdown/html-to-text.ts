@@ -1,0 +1,24 @@
+const NAMED_ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
+
+/**
+ * HTML from Plane as one line of plain text for a message: tags and what scripts and styles hold are left out,
+ * entities are read, blanks collapse, at most `limit` characters. The result is text and never markup again.
+ */
+export function htmlToText(html: string, limit = 300): string {
+  const text = html
+    // A tag ends at the next `<` at the latest: else a text full of them takes time that grows with its square.
+    .replace(/<(script|style)\b[^<>]*>[\s\S]*?(<\/\1\s*>|$)/gi, " ")
+    .replace(/<[^<>]*>/g, " ")
+    .replace(/&(#x?[0-9a-f]+|[a-z]+);/gi, (match, name: string) => decodeEntity(name) ?? match)
+    .replace(/\s+/g, " ")
+    .trim();
+  const characters = Array.from(text.slice(0, 2 * limit + 1));
+  return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join("")}…`;
+}
+
+function decodeEntity(name: string): string | undefined {
+  if (!name.startsWith("#")) return NAMED_ENTITIES[name.toLowerCase()];
+  const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number.parseInt(name.slice(1), 10);
+  const isValid = Number.isInteger(code) && code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+  return isValid ? String.fromCodePoint(code) : undefined;
+}

@@ -1,0 +1,102 @@
+import { createEvaluateBlockersJob } from "../jobs/observe-jobs.ts";
+import { htmlToText } from "../markdown/html-to-text.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Put } from "../store/port.ts";
+import { readAllRows, scanRows } from "../store/scan-set.ts";
+import type { KeptItem } from "../task/snapshot.ts";
+import { toEdgeSets } from "./dependency-edges.ts";
+import type { ObserveDeps } from "./observe-item.ts";
+import { getNewSince, listReadableProjects } from "./projects.ts";
+import { observedKeys, observedSets } from "./store-keys.ts";
+import type { KeptEdge, KeptProject } from "./stored-records.ts";
+
+/** Where a line ends; white space of the source is none. */
+const BLOCK_TAGS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
+const BLOCKED_BY_LINE = /^blocked by\s*:\s*(.+)$/i;
+const TASK_KEY = /^[\s,;]*(?:and\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
+/** So much of a line is looked at, in characters: more than a hundred keys. */
+const MAX_LINE_LENGTH = 2_000;
+
+/** Whether a description may have such a line: for everything that passes, so cheap. */
+export function mayContainBlockedByText(item: KeptItem | undefined): boolean {
+  return item !== undefined && /blocked(?:\s|&nbsp;)+by/i.test(item.snapshot.description);
+}
+
+/** The keys in the lines `Blocked by: ONB-3, ONB-4` of a description, in capitals, each once. */
+export function parseBlockedByText(html: string): string[] {
+  const keys = new Set<string>();
+  for (const line of html.replace(/\s+/g, " ").replace(BLOCK_TAGS, "\n").split("\n")) {
+    let remaining = BLOCKED_BY_LINE.exec(htmlToText(line, MAX_LINE_LENGTH))?.[1] ?? "";
+    for (let key = TASK_KEY.exec(remaining); key; key = TASK_KEY.exec(remaining)) {
+      keys.add((key[1] ?? "").toUpperCase());
+      remaining = remaining.slice(key[0].length);
+    }
+  }
+  return [...keys];
+}
+
+/**
+ * Before v1.3 Plane has no relations: who waits for whom stands in the descriptions, and is taken from the kept ones.
+ * A key of something nobody has seen is left out until it is seen. No request to Plane.
+ */
+export async function observeBlockedByText(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
+  if ((await deps.plane.capabilities()).relations) return;
+  for (;;) {
+    const [item] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
+    if (!item || item.value.gone !== undefined) return;
+    const kept = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
+    const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.value.snapshot.description));
+    blockerProjects.delete(id);
+    const added = [...blockerProjects].filter(([blocker]) => !kept.some(({ value }) => value.blocker === blocker));
+    const removed = kept.filter(({ value }) => !blockerProjects.has(value.blocker));
+    if (added.length + removed.length === 0) return;
+    const isSilent = await isUntouchedSinceStart(deps, item.value);
+    const edges = added.map(
+      ([blocker, blockerProject]): KeptEdge => ({
+        blocked: id,
+        blocker,
+        blockerProject,
+        ...omitUndefined({ unsaid: isSilent ? true : undefined }),
+      }),
+    );
+    const put: Put[] = [
+      ...edges.map((edge) => ({ key: observedKeys.edge(id, edge.blocker), value: edge, sets: toEdgeSets(edge) })),
+      ...removed.map(({ key }) => ({ key, value: undefined })),
+    ];
+    const jobs = [createEvaluateBlockersJob(id, `lines:${item.rev}:${correlation}`, correlation)];
+    if ((await deps.store.commit({ expect: [[observedKeys.item(id), item.rev]], put, jobs })) === "kept") return;
+  }
+}
+
+/** Looks at the lines of all open items, and of all that wait: finds what is seen only now, heals what was lost (rule 10). */
+export async function observeAllBlockedByText(deps: ObserveDeps, correlation: string): Promise<void> {
+  if ((await deps.plane.capabilities()).relations) return;
+  const ids = new Set((await readAllRows<KeptEdge>(deps, observedSets.edges)).map(({ value }) => value.blocked));
+  for (const project of await listReadableProjects(deps)) {
+    for await (const { value } of scanRows<KeptItem>(deps, observedSets.open(project.id)))
+      if (mayContainBlockedByText(value)) ids.add(value.snapshot.id);
+  }
+  for (const id of ids) await observeBlockedByText(deps, id, correlation);
+}
+
+/** Not touched since we look at its project: who it waits for is taken over without telling anyone. */
+async function isUntouchedSinceStart(deps: ObserveDeps, { snapshot }: KeptItem): Promise<boolean> {
+  const [project] = await deps.store.read<KeptProject>([observedKeys.project(snapshot.project)]);
+  const since = project?.value.began ? getNewSince(project.value) : "";
+  return snapshot.createdAt < since && snapshot.updatedAt < since;
+}
+
+/** Items and their projects by these keys; those that are kept. */
+async function findItemsByKey(deps: ObserveDeps, keys: string[]): Promise<Map<string, string>> {
+  const projectsByItem = new Map<string, string>();
+  if (keys.length === 0) return projectsByItem;
+  const projects = await readAllRows<KeptProject>(deps, observedSets.projects);
+  for (const key of keys) {
+    const [identifier, number] = key.split("-");
+    const project = projects.find(({ value }) => value.identifier.toUpperCase() === identifier)?.value.id;
+    if (project === undefined) continue;
+    const { rows } = await deps.store.scan<KeptItem>(observedSets.numbered(project, Number(number)), undefined, 1);
+    for (const { value } of rows) projectsByItem.set(value.snapshot.id, project);
+  }
+  return projectsByItem;
+}

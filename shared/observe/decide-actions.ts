@@ -1,0 +1,76 @@
+import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../decision-log/decision-log.ts";
+import type { Deps } from "../deps.ts";
+import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
+import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
+
+/** What was found and decided in one commit; told to the log once the commit is kept. */
+export interface ActionDecision {
+  jobs: Job[];
+  /** The trail: for each event what was decided about it, and why. */
+  put: Put[];
+  publish: () => void;
+}
+
+interface RecordChange {
+  /** The record that changed and the revision this change replaces: together they name it once and for all. */
+  key: StoreKey;
+  rev: Revision;
+  events: readonly AnyEvent[];
+  correlation: string;
+  via: string;
+  facts: (event: AnyEvent) => Promise<EventFacts>;
+}
+
+/**
+ * Asks every consumer what to do about the events and makes jobs of it, to be written in the same commit as the
+ * change itself. A job's id is `key:rev:event:target`, so the same change decided twice is one job.
+ */
+export async function decideActions(
+  deps: Pick<Deps, "ruleSets" | "log" | "metrics" | "clock">,
+  change: RecordChange,
+): Promise<ActionDecision> {
+  const { key: record, rev, via, correlation } = change;
+  const jobs: Job[] = [];
+  const put: Put[] = [];
+  const decided: { event: AnyEvent; label: string; actions: string[] }[] = [];
+  for (const event of change.events) {
+    const facts = await change.facts(event);
+    const actions = deps.ruleSets.flatMap((ruleSet) => ruleSet.decide(event, facts, change.correlation));
+    const requested: RequestedAction[] = [];
+    for (const { target, queue, lane, body, rule } of actions) {
+      const job = `${record}:${rev}:${toEventId(event)}:${target}`;
+      jobs.push({ id: job, queue, lane, body: toJson(body) });
+      // Errands are how, not what: the trail tells what was decided for people and agents.
+      if (!("do" in body)) requested.push({ rule, target, queue, job });
+    }
+    const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
+    put.push(
+      createDecisionPut({
+        at: deps.clock(),
+        record,
+        rev,
+        event,
+        ...toDecisionSubject(facts),
+        via,
+        correlation,
+        asked: requested,
+        held: skipped,
+      }),
+    );
+    const label = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
+  }
+  const publish = () => {
+    for (const { event, label, actions } of decided) {
+      deps.log.info("event", { correlation, via, record, item: label, event: event.kind, actions });
+      deps.metrics.count("groundcrew_events_total", { event: event.kind });
+    }
+    for (const job of jobs) deps.metrics.count("groundcrew_actions_total", { target: job.queue });
+  };
+  return { jobs, put, publish };
+}
+
+/** Bodies hold only strings, numbers, booleans, nulls, arrays and plain objects; the type cannot say so of an interface. */
+function toJson(body: RuleAction["body"]): Json {
+  return body as unknown as Json;
+}

@@ -1,0 +1,71 @@
+import { PlaneNotFoundError } from "../plane/errors.ts";
+import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
+import {
+  type ObservationSource,
+  type ObserveDeps,
+  type ObservedOutcome,
+  observeItem,
+  toItemPut,
+} from "./observe-item.ts";
+import { isProjectListed } from "./projects.ts";
+import { observedKeys } from "./store-keys.ts";
+
+/** How long it is remembered that an item was read, so that several asked reads become one. */
+const LAST_READ_RETENTION_MS = 3_600_000;
+
+/** Reads an item unless a read of it began after `asked` (store time). */
+export async function readItemSince(
+  deps: ObserveDeps,
+  id: string,
+  source: Omit<ObservationSource, "cause">,
+  requestedAt: number,
+): Promise<void> {
+  const key = observedKeys.lastRead(id);
+  const [last] = await deps.store.read<{ began: number }>([key]);
+  const began = await deps.store.now();
+  // One from times to come was before the store's clock was set back.
+  if (last && last.value.began > requestedAt && last.value.began <= began) return;
+  await readItem(deps, id, source);
+  await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_RETENTION_MS }] });
+}
+
+/** Reads one work item and observes what came: its snapshot, or that it is not there (404: deleted, archived, a draft). */
+export async function readItem(
+  deps: ObserveDeps,
+  id: string,
+  source: Omit<ObservationSource, "cause">,
+  options?: { rereads?: boolean },
+): Promise<ObservedOutcome> {
+  const [[kept], began] = await Promise.all([deps.store.read<KeptItem>([observedKeys.item(id)]), deps.store.now()]);
+  const since = kept?.rev ?? 0;
+  const snapshot = await readSnapshot(deps, source.project.id, id);
+  const ended = await deps.store.now();
+  const itemSource = { ...source, cause: `${since}.${began}` };
+  const readTimes = { since, began, ended };
+  if (snapshot) return observeItem(deps, id, { via: "read", snapshot, ...readTimes }, itemSource, options);
+  const isConfirmation = kept?.value.doubt?.gone !== undefined;
+  if (isConfirmation && !(await isProjectListed(deps, source.project.id))) return { events: [] };
+  return observeItem(deps, id, { via: "absence", ...readTimes }, itemSource, options);
+}
+
+async function readSnapshot(deps: ObserveDeps, project: string, item: string): Promise<Snapshot | undefined> {
+  try {
+    const { data } = await deps.plane.call(singleItemEndpoint, { params: { project, item }, query: singleItemQuery });
+    return await normalizeItem(deps, data);
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Comments and relations were read completely, at least as new as this snapshot of the item (rule 2). */
+export async function markDetailsRead(deps: Pick<ObserveDeps, "store">, read: KeptItem): Promise<void> {
+  const key = observedKeys.item(read.snapshot.id);
+  for (;;) {
+    const [kept] = await deps.store.read<KeptItem>([key]);
+    if (!kept || kept.value.gone !== undefined || (kept.value.detailsAt ?? "") >= read.snapshot.updatedAt) return;
+    const next = { ...kept.value, detailsAt: read.snapshot.updatedAt };
+    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [toItemPut(next)] })) === "kept") return;
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { getErrorMessage } from "../errors.ts";
+import { planeIdSchema } from "../plane/schema.ts";
+import { planeTimeSchema } from "../plane/time.ts";
+import type { ActorHint } from "./event-facts.ts";
+import { observedItemSchema } from "./normalize.ts";
+
+const actorSchema = z.object({ id: planeIdSchema, display_name: z.string() });
+
+/** Only a hint at who did it: one of another form is none, and no reason to leave the rest alone. */
+const activitySchema = z
+  .object({ field: z.string().nullable(), new_value: z.unknown().optional(), actor: actorSchema.nullish() })
+  .nullish()
+  .catch(undefined);
+
+const commonFields = { action: z.string(), workspace_id: planeIdSchema, activity: activitySchema };
+
+const commentSchema = z.object({
+  id: planeIdSchema,
+  issue: planeIdSchema,
+  project: planeIdSchema,
+  comment_html: z.string(),
+  actor: planeIdSchema.nullable(),
+  external_source: z.string().nullable(),
+  external_id: z.string().nullish(),
+  created_at: planeTimeSchema,
+});
+
+const knownDeliverySchema = z.discriminatedUnion("event", [
+  z.object({ ...commonFields, event: z.literal("project"), data: z.object({ id: planeIdSchema }) }),
+  z.object({
+    ...commonFields,
+    event: z.literal("issue"),
+    data: observedItemSchema.extend({ archived_at: z.string().nullish(), is_draft: z.boolean().nullish() }),
+  }),
+  z.object({ ...commonFields, event: z.literal("issue_comment"), data: commentSchema }),
+  z.object({
+    ...commonFields,
+    event: z.literal("cycle"),
+    data: z.object({ id: planeIdSchema, project: planeIdSchema }),
+  }),
+]);
+
+/** Every event of Plane has these. */
+const anyDeliverySchema = z.object({ event: z.string(), action: z.string().optional(), workspace_id: planeIdSchema });
+
+const KNOWN_EVENTS = new Set(["project", "issue", "issue_comment", "cycle"]);
+
+/** A webhook's body, as recorded; what Plane may send besides is `other` and says nothing to us. */
+export type WebhookDelivery = z.infer<typeof knownDeliverySchema> | { event: "other"; workspace_id: string };
+
+/** Understands a webhook's body; `problem` says for people why it is not one. */
+export function parseWebhookDelivery(raw: string): { delivery: WebhookDelivery } | { problem: string } {
+  try {
+    const json: unknown = JSON.parse(raw);
+    const { event, action, workspace_id } = anyDeliverySchema.parse(json);
+    // Only projects are told of when they are deleted, as of now; another Plane that tells more says just an id.
+    const isOther = !KNOWN_EVENTS.has(event) || (action === "deleted" && event !== "project");
+    return { delivery: isOther ? { event: "other", workspace_id } : knownDeliverySchema.parse(json) };
+  } catch (thrown) {
+    if (!(thrown instanceof z.ZodError)) return { problem: `not JSON: ${getErrorMessage(thrown)}` };
+    const places = thrown.issues.slice(0, 3).map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`);
+    return { problem: `not a webhook as Plane sends them (${places.join("; ")})` };
+  }
+}
+
+/** What is kept of a webhook until it is worked: the body as it came. */
+export const inboxBodySchema = z.object({ raw: z.string(), correlation: z.string() });
+export type InboxBody = z.infer<typeof inboxBodySchema>;
+
+/** Who did what, by the webhook's own account. */
+export function toActorHint({ activity }: Extract<WebhookDelivery, { event: "issue" }>): ActorHint | undefined {
+  if (!activity?.actor) return undefined;
+  const { id: actor, display_name: name } = activity.actor;
+  return { field: activity.field, value: activity.new_value, actor: { id: actor, name } };
+}

@@ -1,0 +1,60 @@
+import type { z } from "zod";
+import type { Endpoint, PlaneAnswer } from "./client.ts";
+import { type PlaneError, PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
+import type { PlaneReply } from "./request.ts";
+import { toPlaneError } from "./to-plane-error.ts";
+
+/**
+ * What the endpoint's schema makes of a reply. The schema sees the JSON of the body, undefined for an empty one,
+ * and `{ location }` for a redirect. Throws the PlaneError that the reply is.
+ */
+export function parseReply<A>(endpoint: Pick<Endpoint<A>, "operation" | "answer">, reply: PlaneReply): PlaneAnswer<A> {
+  const { operation, answer } = endpoint;
+  if (reply.status >= 400) throw toPlaneError(operation, reply);
+  const parsed = answer.safeParse(parseBody(operation, reply));
+  if (!parsed.success) throw createMismatchError(operation, reply, parsed.error);
+  return { data: parsed.data, date: reply.date };
+}
+
+function parseBody(operation: string, reply: PlaneReply): unknown {
+  if (isRedirect(reply)) return { location: reply.headers.get("location") ?? "" };
+  if (reply.body === "") return undefined;
+  try {
+    return JSON.parse(reply.body);
+  } catch {
+    const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or cut off";
+    throw new PlaneUnavailableError(
+      { operation, status: reply.status },
+      `Plane answered ${operation} with ${problem} (${reply.status}); if it stays so, check that its address is right.`,
+    );
+  }
+}
+
+function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodError): PlaneError {
+  const context = { operation, status: reply.status };
+  if (isRedirect(reply)) {
+    const target = formatOrigin(reply.headers.get("location"));
+    return new PlaneUnexpectedError(
+      context,
+      `Plane redirects ${operation} to ${target} (${reply.status}); set its address to where it really is.`,
+    );
+  }
+  if (reply.body === "" && reply.status !== 204)
+    return new PlaneUnavailableError(context, `Plane answered ${operation} with nothing (${reply.status}).`);
+  const issueTexts = error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.join(".") || "the answer"}: ${issue.message}`);
+  return new PlaneUnexpectedError(
+    context,
+    `Plane's answer to ${operation} is not in the known form (${issueTexts.join("; ")}); this version of Plane may not be supported.`,
+  );
+}
+
+function isRedirect(reply: PlaneReply): boolean {
+  return reply.status >= 300 && reply.status < 400;
+}
+
+/** Without the path and the query, which may hold a signature. */
+function formatOrigin(location: string | null): string {
+  return location && URL.canParse(location) ? new URL(location).origin : "another path";
+}

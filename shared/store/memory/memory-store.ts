@@ -1,0 +1,102 @@
+import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
+import type { Ms, Store, StoreKey } from "../port.ts";
+import { DEFAULT_PAGE_SIZE, nextSequenceNumber, RETENTION } from "../sequence.ts";
+import { createMemoryBuckets } from "./buckets.ts";
+import { createMemoryJobs } from "./jobs.ts";
+import { createMemoryLeases } from "./leases.ts";
+import { createMemoryValues } from "./values.ts";
+
+interface MemoryStoreOptions {
+  clock: () => Ms;
+  /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
+  remember?: Ms;
+}
+
+/** The store as Maps: for tests, and for hosts where losing everything with the process is fine. */
+export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOptions): Store {
+  let last = 0;
+  const next = () => {
+    last = nextSequenceNumber(last, clock());
+    return last;
+  };
+  const values = createMemoryValues({ clock, next });
+  const leases = createMemoryLeases({ clock, remember });
+  const jobs = createMemoryJobs({ clock, next, remember });
+  const buckets = createMemoryBuckets({ clock });
+
+  let closed = false;
+  const assertOpen = () => {
+    if (closed) throw new Error("The store is closed.");
+  };
+
+  return {
+    async now() {
+      assertOpen();
+      return clock();
+    },
+    async read<T>(keys: StoreKey[]) {
+      assertOpen();
+      return keys.map((key) => values.get<T>(key));
+    },
+    async scan(set, after, limit = DEFAULT_PAGE_SIZE) {
+      assertOpen();
+      return values.scan(set, after, limit);
+    },
+    async count(set) {
+      assertOpen();
+      return values.count(set);
+    },
+    async commit(commit) {
+      assertOpen();
+      const { expect, fence, puts, jobs: added } = checkCommit(commit);
+      if (fence && !leases.holds(...fence)) return "fenced";
+      if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
+      values.put(puts);
+      jobs.add(added);
+      return "kept";
+    },
+    async lease(key, owner, ttl) {
+      assertOpen();
+      return leases.lease(checkKey(key), checkName("lease owner", owner), checkMs("ttl", ttl));
+    },
+    async release(key, fence) {
+      assertOpen();
+      return leases.release(key, fence);
+    },
+    async take(queue, ttl, max) {
+      assertOpen();
+      return jobs.take(queue, checkMs("ttl", ttl), max);
+    },
+    async settle(job, how) {
+      assertOpen();
+      return jobs.settle(job, how);
+    },
+    async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
+      assertOpen();
+      return jobs.dead(queue, limit);
+    },
+    async replay(queue, id) {
+      assertOpen();
+      return jobs.replay(queue, id);
+    },
+    async spend(bucket, n, limit, window) {
+      assertOpen();
+      return buckets.spend([checkSpend({ bucket, n, limit, window })]);
+    },
+    async spendAll(spends) {
+      assertOpen();
+      return buckets.spend(spends.map(checkSpend));
+    },
+    async hold(bucket, wait) {
+      assertOpen();
+      buckets.hold(checkName("bucket", bucket), checkMs("wait", wait));
+    },
+    async stats() {
+      assertOpen();
+      return jobs.stats();
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
+import type { Ms, Store, StoreKey } from "../port.ts";
+import { DEFAULT_PAGE_SIZE, RETENTION } from "../sequence.ts";
+import { createSqlBuckets } from "./buckets.ts";
+import { createSqlDeadJobs } from "./dead-jobs.ts";
+import type { SqlDriver } from "./driver.ts";
+import { createGroupCommit } from "./group-commit.ts";
+import { createSqlJobs } from "./jobs.ts";
+import { createSqlLeases } from "./leases.ts";
+import { createSqlTables } from "./schema.ts";
+import { createSqlSequence } from "./sequence.ts";
+import { createSqlValues } from "./values.ts";
+
+/** So many rows of each kind that have run out are forgotten for each change: more than one change can add. */
+const SWEEP_BATCH = 50;
+
+interface SqlStoreOptions {
+  clock: () => Ms;
+  /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
+  remember?: Ms;
+  /**
+   * True when whoever had the database before is gone for certain: its taken jobs can be taken again at once.
+   * Claim leases stay, because their owners may still be at work.
+   */
+  alone?: boolean;
+}
+
+/** The store in portable SQL. Throws when the tables cannot be made; the driver is then still open. */
+export function createSqlStore(
+  driver: SqlDriver,
+  { clock, remember = RETENTION, alone = false }: SqlStoreOptions,
+): Store {
+  const { next, save, forget } = createSqlSequence(driver, clock);
+  const values = createSqlValues({ driver, clock, next });
+  const leases = createSqlLeases({ driver, clock, remember });
+  const jobs = createSqlJobs({ driver, clock, next, remember });
+  const deadJobs = createSqlDeadJobs({ driver, clock, jobs });
+  const buckets = createSqlBuckets({ driver, clock });
+  const group = createGroupCommit({ ...driver, transaction });
+  let closed = false;
+  let changes = 0;
+
+  driver.transaction(() => {
+    createSqlTables(driver);
+    if (alone) jobs.voidLeases();
+  });
+
+  function assertOpen() {
+    if (closed) throw new Error("The store is closed.");
+  }
+
+  function queueDurableChange<T>(work: () => T): Promise<T> {
+    assertOpen();
+    return group.queue(work);
+  }
+
+  /**
+   * What need not wait for the disk, because losing it together with the machine is what an end just before it would
+   * have been: jobs taken by nobody, a job worked but not settled, a quota that a start of the machine outlasts.
+   */
+  function queueLaxChange<T>(work: () => T): Promise<T> {
+    assertOpen();
+    return group.queue(work, true);
+  }
+
+  /** What each change of a group would do for itself is done once for all of them. */
+  function transaction(run: () => void, isLax?: boolean) {
+    changes = 0;
+    try {
+      driver.transaction(() => {
+        run();
+        if (changes > 0) for (const part of [values, leases, jobs, buckets]) part.sweep(SWEEP_BATCH * changes);
+        save();
+      }, isLax);
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  return {
+    async now() {
+      assertOpen();
+      return clock();
+    },
+    async read<T>(keys: StoreKey[]) {
+      assertOpen();
+      return keys.map((key) => values.get<T>(key));
+    },
+    async scan(set, after, limit = DEFAULT_PAGE_SIZE) {
+      assertOpen();
+      return values.scan(set, after, limit);
+    },
+    async count(set) {
+      assertOpen();
+      return values.count(set);
+    },
+    async commit(commit) {
+      const { expect, fence, puts, jobs: added } = checkCommit(commit);
+      return queueDurableChange(() => {
+        if (fence && !leases.holds(...fence)) return "fenced";
+        if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
+        changes += 1;
+        values.put(puts);
+        jobs.add(added);
+        return "kept";
+      });
+    },
+    async lease(key, owner, ttl) {
+      const [checkedKey, checkedOwner, checkedTtl] = [
+        checkKey(key),
+        checkName("lease owner", owner),
+        checkMs("ttl", ttl),
+      ];
+      return queueDurableChange(() => leases.lease(checkedKey, checkedOwner, checkedTtl));
+    },
+    async release(key, fence) {
+      return queueDurableChange(() => leases.release(key, fence));
+    },
+    async take(queue, ttl, max) {
+      const length = checkMs("ttl", ttl);
+      return queueLaxChange(() => {
+        changes += 1;
+        return jobs.take(queue, length, max);
+      });
+    },
+    async settle(job, how) {
+      const checked = "retryAt" in how ? { ...how, retryAt: checkMs("retryAt", how.retryAt) } : how;
+      return queueLaxChange(() => jobs.settle(job, checked));
+    },
+    async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
+      assertOpen();
+      return deadJobs.dead(queue, limit);
+    },
+    async replay(queue, id) {
+      return queueDurableChange(() => deadJobs.replay(queue, id));
+    },
+    async spend(bucket, n, limit, window) {
+      const spend = checkSpend({ bucket, n, limit, window });
+      return queueLaxChange(() => buckets.spend([spend]));
+    },
+    async spendAll(spends) {
+      const checked = spends.map(checkSpend);
+      return queueLaxChange(() => buckets.spend(checked));
+    },
+    async hold(bucket, wait) {
+      const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];
+      return queueLaxChange(() => buckets.hold(name, length));
+    },
+    async stats() {
+      assertOpen();
+      return deadJobs.stats();
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      group.flushAll();
+      driver.close();
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type { TelegramSettings } from "../config/settings.ts";
+import { sha256Hex } from "../hashing/sha256-hex.ts";
+
+/**
+ * The secrets that prove an update comes from Telegram, the one to register first. Without a setting it is made from
+ * the bot's token, which Telegram knows anyway.
+ */
+export async function getWebhookSecrets(
+  telegram: Pick<TelegramSettings, "token" | "webhookSecrets">,
+): Promise<string[]> {
+  if (telegram.webhookSecrets.length > 0) return [...telegram.webhookSecrets];
+  return [await sha256Hex(`groundcrew telegram webhook ${telegram.token}`)];
+}

@@ -1,0 +1,66 @@
+import type { AgentSettings } from "../config/settings-file.ts";
+import type { Deps } from "../deps.ts";
+import { observedKeys } from "../observe/store-keys.ts";
+import type { KeptProject } from "../observe/stored-records.ts";
+import type { KeptItem } from "../task/snapshot.ts";
+import type { KeptClaim } from "../work/claims/claims.ts";
+import { workKeys } from "../work/context/work-keys.ts";
+import { isStartable } from "./actionable.ts";
+import { addWakeTasks } from "./pending-wake.ts";
+import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
+
+/**
+ * Wakes an agent for its startable tasks it was never told of, and forgets those that are startable no longer, so
+ * that they are told anew when they are again: what a lost event or a lost store left behind heals (rule 10).
+ * `ready` are the ids of those that it could start if nobody is at them. Answers how many tasks it is woken for.
+ */
+export async function wakeForStartableTasks(
+  deps: Pick<Deps, "store" | "kick">,
+  agent: AgentSettings,
+  ready: readonly string[],
+): Promise<number> {
+  if (agent.wake.kind === "none") return 0;
+  const { name } = agent;
+  const claims = await deps.store.read<KeptClaim>(ready.map(workKeys.claim));
+  const startable = ready.filter((_, i) => claims[i] === undefined);
+  const [kept] = await deps.store.read<KeptWake>([wakeKeys.wake(name)]);
+  const { told: notifiedAt } = kept?.value ?? EMPTY_WAKE;
+  const ids = new Set(startable);
+  if (kept && Object.keys(notifiedAt).some((id) => !ids.has(id))) await forgetTasks(deps, name, ids);
+  const newIds = startable.filter((id) => notifiedAt[id] === undefined);
+  if (newIds.length === 0) return 0;
+  const rows = await deps.store.read<KeptItem>(newIds.map(observedKeys.item));
+  const newItems = rows.flatMap((one) => (one && isStartable(one.value, name, undefined) ? [one] : []));
+  if (newItems.length === 0) return 0;
+  const foundRevs = Object.fromEntries(newItems.map(({ value, rev }) => [value.snapshot.id, rev]));
+  const tasks = await readWakeTasks(
+    deps,
+    newItems.map(({ value }) => value),
+  );
+  await addWakeTasks(deps, name, tasks, { found: foundRevs });
+  return newItems.length;
+}
+
+async function forgetTasks(deps: Pick<Deps, "store">, agent: string, startable: ReadonlySet<string>): Promise<void> {
+  const key = wakeKeys.wake(agent);
+  const [kept] = await deps.store.read<KeptWake>([key]);
+  if (!kept) return;
+  const { told: allTold, found: allFound = {}, ...rest } = kept.value;
+  const [told = {}, found = {}] = [allTold, allFound].map((of) =>
+    Object.fromEntries(Object.entries(of).filter(([id]) => startable.has(id))),
+  );
+  // Stale: something is being told at this moment; the next tick looks again.
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...rest, told, found } }] });
+}
+
+async function readWakeTasks(deps: Pick<Deps, "store">, items: readonly KeptItem[]): Promise<WakeTask[]> {
+  const projects = await deps.store.read<KeptProject>(
+    items.map(({ snapshot }) => observedKeys.project(snapshot.project)),
+  );
+  return items.map(({ snapshot }, i) => ({
+    id: snapshot.id,
+    key: `${projects[i]?.value.identifier ?? "?"}-${snapshot.sequence}`,
+    reason: "assigned",
+    title: snapshot.name,
+  }));
+}

@@ -1,0 +1,107 @@
+import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { findLabelName, findNamedState, findPersonIdByEmail } from "../../observe/name-cache.ts";
+import { normalizeItem, type ObservedItem, observedItemSchema } from "../../observe/normalize.ts";
+import { observeItem } from "../../observe/observe-item.ts";
+import { observedKeys } from "../../observe/store-keys.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Endpoint } from "../../plane/client.ts";
+import { workItemsApi } from "../../plane/work-items.ts";
+import type { KeptItem, Snapshot, Status } from "../../task/snapshot.ts";
+import { toStatus } from "../../task/status.ts";
+import { type KeptClaim, verifyClaim } from "../claims/claims.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
+
+const updateEndpoint = { ...workItemsApi.update, answer: observedItemSchema } satisfies Endpoint<ObservedItem>;
+
+/** Plane's names of what may be changed, and their values. Lists are whole: what they lack is taken away. */
+export interface ItemFields {
+  name?: string;
+  description_html?: string;
+  state?: string;
+  priority?: string;
+  assignees?: string[];
+  labels?: string[];
+  start_date?: string | null;
+  target_date?: string | null;
+}
+
+/**
+ * Changes a work item as the caller and observes Plane's answer: the task as it is now. Under a claim the write starts
+ * only while the claim holds, and one that ended while the claim ran out is read back and refused.
+ */
+export async function changeTask(
+  context: CallContext,
+  task: Task,
+  fields: ItemFields,
+  claim?: KeptClaim,
+): Promise<Task> {
+  const { deps, plane, correlation } = context;
+  const before = task.item.snapshot.word;
+  const after = await predictStatus(context, task, fields);
+  const readStart = { since: 0, began: 0 };
+  const { data } = await plane.call(updateEndpoint, {
+    params: { project: task.project.id, item: task.id },
+    json: { ...fields },
+    async beforeSend() {
+      if (claim) await verifyClaim(context, task, claim, [...new Set([before, after])]);
+      const [[kept], startedAt] = await Promise.all([
+        deps.store.read<KeptItem>([observedKeys.item(task.id)]),
+        deps.store.now(),
+      ]);
+      Object.assign(readStart, { since: kept?.rev ?? 0, began: startedAt });
+    },
+  });
+  const snapshot = await normalizeItem(deps, data);
+  if (claim) {
+    await verifyClaim(context, task, claim, [snapshot.word]).catch(async (thrown: unknown) => {
+      throw await createLateWriteError(context, task, thrown);
+    });
+  }
+  const emptied = (["assignees", "labels"] as const).filter((field) => fields[field]?.length === 0);
+  const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now(), emptied } as const;
+  const hint = await createActorHint(context, fields, snapshot);
+  const source = { project: task.project, correlation, cause: `${correlation}:${readStart.since}` };
+  const { rereadIn } = await observeItem(deps, task.id, observation, { ...source, ...omitUndefined({ hint }) });
+  // Something else was observed while Plane answered: which of the two is the later, only another look can tell.
+  if (rereadIn === 0) await refreshTask(context, task);
+  deps.kick();
+  return (await findKeptTask(deps, task.id)) ?? task;
+}
+
+/** What the task will be called after a change of its state or labels, by what is known of them. */
+async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFields): Promise<Status> {
+  const { snapshot } = task.item;
+  if (fields.state === undefined && fields.labels === undefined) return snapshot.word;
+  const state = await findNamedState(deps, task.project.id, fields.state ?? snapshot.state);
+  const labels = await Promise.all(
+    (fields.labels ?? snapshot.labels).map((label) => findLabelName(deps, task.project.id, label)),
+  );
+  if (!state) return snapshot.word;
+  return toStatus(
+    state,
+    labels.filter((label) => label !== undefined),
+    deps.settings.states,
+  );
+}
+
+/** The claim ran out while Plane was at it: whether it was done nevertheless, only Plane can tell. */
+async function createLateWriteError(context: CallContext, task: Task, error: unknown): Promise<unknown> {
+  if (!(error instanceof GroundcrewError)) return error;
+  await refreshTask(context, task);
+  const currentStatus = (await findKeptTask(context.deps, task.id))?.item.snapshot.word ?? "gone";
+  return new GroundcrewError(
+    error.code,
+    `${getErrorMessage(error)} A change was already under way then: ${task.key} is ${currentStatus} in Plane now.`,
+  );
+}
+
+/** What a webhook of this change would say of it, the state before everything else; the caller when the key is its own. */
+async function createActorHint({ deps, caller, usesOwnKey }: CallContext, fields: ItemFields, snapshot: Snapshot) {
+  const agent = deps.settings.agents.find(({ name }) => name === caller.name);
+  const id = usesOwnKey && agent ? await findPersonIdByEmail(deps, agent.email) : undefined;
+  if (!agent || id === undefined) return undefined;
+  const [field = null, value] = fields.state === undefined ? (Object.entries(fields)[0] ?? []) : [];
+  const change = fields.state === undefined ? { field, value } : { field: "state", value: snapshot.state };
+  return { ...change, actor: { id, name: agent.name } };
+}

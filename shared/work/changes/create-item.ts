@@ -1,0 +1,172 @@
+import { z } from "zod";
+import { GroundcrewError } from "../../errors.ts";
+import { observeBlockedByText } from "../../observe/blocked-by-text.ts";
+import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
+import { normalizeItem, observedItemSchema } from "../../observe/normalize.ts";
+import { observeItem } from "../../observe/observe-item.ts";
+import { evaluateBlockers, observeNewBlockers } from "../../observe/relations.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { PlaneConflictError, PlaneInvalidError } from "../../plane/errors.ts";
+import { projectsApi } from "../../plane/projects.ts";
+import { relationsApi } from "../../plane/relations.ts";
+import { planeIdSchema as planeId } from "../../plane/schema.ts";
+import { workItemsApi } from "../../plane/work-items.ts";
+import { escapeHtml } from "../comments/post-comment.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { findKeptTask, readFreshTask, refreshTask, type Task } from "../tasks/find-task.ts";
+import { type Assignee, ensureMembers } from "./assignees.ts";
+import { changeTask, type ItemFields } from "./change-task.ts";
+import { forgetLabels, getOrCreateLabel } from "./project-labels.ts";
+
+const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
+const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
+
+/** Makes a work item as the caller and observes it; the one there is when Plane knows it by `id` already. */
+export async function createItem(
+  context: CallContext,
+  project: KeptProject,
+  id: string,
+  fields: ItemFields & { name: string },
+): Promise<{ task: Task; made: boolean }> {
+  const { deps, plane, correlation } = context;
+  const startedAt = await deps.store.now();
+  const json = { ...fields, external_source: GROUNDCREW_SOURCE, external_id: id };
+  let item: string;
+  let isNew = true;
+  try {
+    const { data } = await plane.call(createEndpoint, { params: { project: project.id }, json });
+    const snapshot = await normalizeItem(deps, data);
+    const observation = { via: "read", snapshot, since: 0, began: startedAt, ended: await deps.store.now() } as const;
+    await observeItem(deps, data.id, observation, { project, correlation, cause: `${correlation}:${data.id}` });
+    deps.kick();
+    item = data.id;
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneConflictError) || thrown.id === undefined) throw thrown;
+    item = await refreshExistingItem(context, project, thrown.id, fields.name);
+    isNew = false;
+  }
+  const task = await findKeptTask(deps, item);
+  if (!task)
+    throw new GroundcrewError("internal", `"${fields.name}" was made in ${project.identifier}, but is not kept.`);
+  return { task, made: isNew };
+}
+
+async function refreshExistingItem(
+  context: CallContext,
+  project: KeptProject,
+  id: string,
+  name: string,
+): Promise<string> {
+  try {
+    await refreshTask(context, { id, project });
+    return id;
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
+    const message = `"${name.slice(0, 80)}" was made in ${project.identifier} before, and people have archived or deleted it since: give it another title to make it anew.`;
+    throw new GroundcrewError("conflict", message, { cause: thrown });
+  }
+}
+
+/** The line that stands for relations in descriptions before Plane 1.3; "" where there are relations. */
+export async function renderBlockedByLine(
+  { deps }: CallContext,
+  blockers: readonly Pick<Task, "key">[],
+): Promise<string> {
+  if (blockers.length === 0 || (await deps.plane.capabilities()).relations) return "";
+  return `<p>Blocked by: ${blockers.map(({ key }) => escapeHtml(key)).join(", ")}</p>`;
+}
+
+/**
+ * Says in Plane that a task of our making waits for these, where Plane has relations; where its description says so it
+ * is taken from there. Saying it twice is saying it once.
+ */
+export async function addBlockers(context: CallContext, task: Task, blockers: readonly Task[]): Promise<Task> {
+  const { deps, plane, correlation } = context;
+  if (blockers.length === 0) return task;
+  if (!(await deps.plane.capabilities()).relations) {
+    await observeBlockedByText(deps, task.id, correlation);
+    await evaluateBlockers(deps, task.id, correlation);
+    return (await findKeptTask(deps, task.id)) ?? task;
+  }
+  const startedAt = await deps.store.now();
+  const json = { relation_type: "blocked_by", issues: blockers.map(({ id }) => id) };
+  await plane.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
+  const edges = new Map(blockers.map(({ id, project }) => [id, project.id]));
+  await observeNewBlockers(deps, task.id, edges, startedAt, correlation);
+  return (await findKeptTask(deps, task.id)) ?? task;
+}
+
+/** The fields of a create or PATCH that hand a task to somebody: the assignee, and the label `agent:<name>` in step. */
+export async function createAssignFields(
+  context: CallContext,
+  project: KeptProject,
+  assignee: Assignee,
+): Promise<ItemFields> {
+  const { deps, systemPlane } = context;
+  await ensureMembers(context, project, [assignee.id]);
+  const label =
+    assignee.agent && (await getOrCreateLabel({ ...deps, plane: systemPlane }, project.id, `agent:${assignee.agent}`));
+  return { assignees: [assignee.id], ...omitUndefined({ labels: label ? [label] : undefined }) };
+}
+
+/**
+ * Does what writes labels; where Plane knows one of them no more (people deleted it since they were listed), once again
+ * with labels listed and made anew.
+ */
+export async function retryWithFreshLabels<T>(
+  { deps }: CallContext,
+  project: Pick<KeptProject, "id">,
+  action: (again: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await action(false);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneInvalidError) || thrown.fields["labels"] === undefined) throw thrown;
+    await forgetLabels(deps, project.id);
+    return action(true);
+  }
+}
+
+/**
+ * Hands a task that is nobody's to somebody. One that people have given away, moved on or ended stays as it is.
+ * `refused`: Plane does not take them, and why, for people.
+ */
+export async function assignIfUnassigned(
+  context: CallContext,
+  task: Task,
+  assignee: Assignee,
+): Promise<{ task: Task; refused?: string }> {
+  const { word } = task.item.snapshot;
+  if (isAssignedTo(task, assignee) || word === "done" || word === "cancelled" || !(await isUnassigned(context, task)))
+    return { task };
+  const assigned = await addAssignee(context, task, assignee);
+  if (isAssignedTo(assigned, assignee)) return { task: assigned };
+  // Plane leaves out who is no member any more, in silence.
+  await ensureMembers(context, task.project, [assignee.id], { anew: true });
+  const reassigned = await addAssignee(context, assigned, assignee);
+  if (isAssignedTo(reassigned, assignee)) return { task: reassigned };
+  const { identifier } = task.project;
+  const refused = `Plane does not take ${assignee.name} as the assignee of ${task.key}: only a guest of ${identifier}, or removed from it; a person must make them a member of that project`;
+  return { task: reassigned, refused };
+}
+
+const isAssignedTo = ({ item }: Task, { id }: Assignee) => item.snapshot.assignees.includes(id);
+
+/** Assigned to nobody; or only to whom Plane gives what is made for nobody in this project. */
+async function isUnassigned({ systemPlane }: CallContext, { item, project }: Task): Promise<boolean> {
+  const [first, ...others] = item.snapshot.assignees;
+  if (first === undefined) return true;
+  if (others.length > 0) return false;
+  const { data } = await systemPlane.call(defaultAssigneeEndpoint, { params: { project: project.id } });
+  return data.default_assignee === first;
+}
+
+async function addAssignee(context: CallContext, initialTask: Task, assignee: Assignee): Promise<Task> {
+  return retryWithFreshLabels(context, initialTask.project, async (isRetry) => {
+    const task = isRetry ? await readFreshTask(context, initialTask) : initialTask;
+    const fields = await createAssignFields(context, task.project, assignee);
+    const labels = [...new Set([...task.item.snapshot.labels, ...(fields.labels ?? [])])];
+    return changeTask(context, task, { ...fields, labels });
+  });
+}

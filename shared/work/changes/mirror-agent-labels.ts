@@ -1,0 +1,172 @@
+import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { findLabelName, findPersonIdByEmail } from "../../observe/name-cache.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Job } from "../../store/port.ts";
+import { isOpen } from "../../task/diff.ts";
+import { CONFIRM_LOSS_AFTER_MS } from "../../task/merge-observation.ts";
+import type { KeptItem } from "../../task/snapshot.ts";
+import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
+import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
+import { changeTask, type ItemFields } from "./change-task.ts";
+import { retryWithFreshLabels } from "./create-item.ts";
+import { applyLabelChange } from "./project-labels.ts";
+
+/** Which agents' labels and assignees were last in step on an item. */
+interface KeptMirror {
+  inStep: string[];
+  /** Plane did not take them as assignees: their accounts are no members of the project. */
+  refused: string[];
+}
+
+const EMPTY_MIRROR: KeptMirror = { inStep: [], refused: [] };
+
+/** An agent as one item shows it. */
+interface AgentAssignment {
+  agent: string;
+  assigned: boolean;
+  labelled: boolean;
+}
+
+/** What brings an item in step. */
+interface MirrorSteps {
+  assign: string[];
+  label: string[];
+  unlabel: string[];
+}
+
+/**
+ * Brings the labels `agent:<name>` of an item in step with the agents it is assigned to (OPENCLAW-10). An assigned
+ * agent gets its label. A label alone assigns its agent; one that was in step before goes, because the agent was
+ * taken off the item. Everything else people have put on the item stays. Answers when to look again, if it cannot be
+ * told yet: while an edit is under way Plane shows no assignees or labels for a moment.
+ */
+export async function mirrorAgentLabels(
+  deps: WorkDeps,
+  { item, correlation }: { item: string; correlation: string },
+): Promise<{ retryAt: number } | undefined> {
+  const knownTask = await findOpenTask(deps, item);
+  if (!knownTask) return undefined;
+  const [record] = await deps.store.read<KeptMirror>([workKeys.mirror(item)]);
+  const before = record?.value ?? EMPTY_MIRROR;
+  const accounts = await readAgentAccounts(deps);
+  const current = await readAssignments(deps, knownTask.item, accounts);
+  if (hasNoSteps(planSteps(current, before))) {
+    await saveMirror(deps, item, before, current);
+    return undefined;
+  }
+  // What else is on the item is written back with the lists, so it must be what is there now.
+  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  await refreshTask(context, knownTask);
+  const task = await findOpenTask(deps, item);
+  if (!task) return undefined;
+  const { doubt: pendingRemoval } = task.item;
+  if (pendingRemoval?.assignees !== undefined || pendingRemoval?.labels !== undefined)
+    return { retryAt: (await deps.store.now()) + 2 * CONFIRM_LOSS_AFTER_MS };
+  const steps = planSteps(await readAssignments(deps, task.item, accounts), before);
+  const after = await retryWithFreshLabels(context, task.project, () => applySteps(context, task, steps));
+  const sides = await readAssignments(deps, after.item, accounts);
+  const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
+  for (const agent of refused)
+    deps.log.warn("agent cannot be assigned: its account is no member of the project", { item: task.key, agent });
+  await saveMirror(deps, item, { ...before, refused: [...before.refused, ...refused] }, sides);
+  return undefined;
+}
+
+/** The agents that have an account in Plane, with its id. */
+export type AgentAccounts = ReadonlyMap<string, string>;
+
+export async function readAgentAccounts(deps: WorkDeps): Promise<AgentAccounts> {
+  const accounts = new Map<string, string>();
+  for (const { name } of deps.settings.agents) {
+    const id = await findAccount(deps, name);
+    if (id !== undefined) accounts.set(name, id);
+  }
+  return accounts;
+}
+
+/** The job for an item whose labels and assignees differ; none for one in step. No request to Plane. */
+export async function createMirrorJobs(
+  deps: WorkDeps,
+  { item, rev, accounts }: { item: KeptItem; rev: number; accounts: AgentAccounts },
+  correlation: string,
+): Promise<Job[]> {
+  const { id } = item.snapshot;
+  const sides = await readAssignments(deps, item, accounts);
+  if (sides.every(({ assigned, labelled }) => assigned === labelled)) return [];
+  return [createWorkJob(`mirror:${id}:state:${rev}`, `work:${id}`, { do: "mirror", item: id, correlation })];
+}
+
+/** Pure: what an agent's label and its place among the assignees call for, by what they were when last in step. */
+function planSteps(sides: readonly AgentAssignment[], { inStep, refused }: KeptMirror): MirrorSteps {
+  const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
+  return {
+    label: sides.filter(({ assigned, labelled }) => assigned && !labelled).map(({ agent }) => agent),
+    unlabel: labelOnly.filter((agent) => inStep.includes(agent)),
+    assign: labelOnly.filter((agent) => !inStep.includes(agent) && !refused.includes(agent)),
+  };
+}
+
+async function applySteps(context: CallContext, task: Task, { assign, label, unlabel }: MirrorSteps): Promise<Task> {
+  const { deps } = context;
+  const { assignees, labels } = task.item.snapshot;
+  const newAssignees = await Promise.all(assign.map((agent) => findAccount(deps, agent)));
+  const newLabels = await applyLabelChange(deps, task.project.id, labels, {
+    add: label.map(toAgentLabel),
+    drop: unlabel.map(toAgentLabel),
+  });
+  const fields: ItemFields = omitUndefined({
+    assignees: assign.length > 0 ? [...assignees, ...newAssignees.filter((id) => id !== undefined)] : undefined,
+    labels: newLabels,
+  });
+  return Object.keys(fields).length === 0 ? task : changeTask(context, task, fields);
+}
+
+/** The agents with an account in Plane, as they stand on this item. */
+async function readAssignments(
+  deps: WorkDeps,
+  { snapshot }: KeptItem,
+  accounts: AgentAccounts,
+): Promise<AgentAssignment[]> {
+  const labels = await Promise.all(snapshot.labels.map((id) => findLabelName(deps, snapshot.project, id)));
+  const names = labels.map((label) => label?.trim().toLowerCase());
+  return [...accounts].map(([agent, account]) => ({
+    agent,
+    assigned: snapshot.assignees.includes(account),
+    labelled: names.includes(toAgentLabel(agent).toLowerCase()),
+  }));
+}
+
+async function saveMirror(
+  deps: WorkDeps,
+  item: string,
+  before: KeptMirror,
+  sides: readonly AgentAssignment[],
+): Promise<void> {
+  const key = workKeys.mirror(item);
+  const inStep = sides.filter(({ assigned, labelled }) => assigned && labelled).map(({ agent }) => agent);
+  const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
+  const value: KeptMirror = { inStep, refused: before.refused.filter((agent) => labelOnly.includes(agent)) };
+  const [record] = await deps.store.read<KeptMirror>([key]);
+  if (JSON.stringify(record?.value ?? EMPTY_MIRROR) === JSON.stringify(value)) return;
+  await deps.store.commit({ put: [{ key, value }] });
+}
+
+async function findOpenTask(deps: WorkDeps, item: string): Promise<Task | undefined> {
+  const task = await findKeptTask(deps, item);
+  return task && task.item.gone === undefined && isOpen(task.item.snapshot.word) ? task : undefined;
+}
+
+async function findAccount(deps: WorkDeps, name: string): Promise<string | undefined> {
+  const agent = deps.settings.agents.find((one) => one.name === name);
+  return agent && findPersonIdByEmail(deps, agent.email);
+}
+
+function toAgentLabel(agent: string): string {
+  return `agent:${agent}`;
+}
+
+function hasNoSteps(steps: MirrorSteps): boolean {
+  return Object.values(steps).every((names) => names.length === 0);
+}

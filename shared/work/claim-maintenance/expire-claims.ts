@@ -1,0 +1,122 @@
+import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { listReadableProjects } from "../../observe/projects.ts";
+import { observedSets } from "../../observe/store-keys.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import type { Job, Ms } from "../../store/port.ts";
+import { scanRows } from "../../store/scan-set.ts";
+import type { KeptItem } from "../../task/snapshot.ts";
+import { renewClaim, reviveClaim, toClaimPut } from "../claims/claim-lease.ts";
+import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
+import { endClaim, findClaim, type KeptClaim } from "../claims/claims.ts";
+import { hasBeenDown, type LastClaimScan } from "../claims/downtime.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import { readTaskQuestions } from "../questions/questions.ts";
+import { findKeptTask } from "../tasks/find-task.ts";
+
+/**
+ * Looks at every claim: ends those whose time ran out and those whose task was moved or given away in Plane. Claims
+ * that ran out while Groundcrew itself was away go on with their whole time, since nobody could renew them.
+ */
+export async function expireClaims(deps: WorkDeps, correlation: string): Promise<{ claims: number; ended: number }> {
+  const now = await deps.store.now();
+  const wasDown = await hasBeenDown(deps, now);
+  const counts = { claims: 0, ended: 0 };
+  for await (const { value: claim } of scanRows<KeptClaim>(deps, workSets.claims)) {
+    counts.claims += 1;
+    if (await endIfOver(deps, claim, { now, wasDown, correlation })) counts.ended += 1;
+  }
+  await recordScan(deps, now, correlation);
+  return counts;
+}
+
+/** Something happened to an item: ends the claim on it when that moved it or gave it away. */
+export async function checkClaim(deps: WorkDeps, { item, correlation }: { item: string; correlation: string }) {
+  const claim = await findClaim(deps, item);
+  const now = await deps.store.now();
+  if (claim && claim.until > now) await endIfOver(deps, claim, { now, wasDown: false, correlation });
+}
+
+/** A tick and a bit: who waits for an answer loses nothing between two of them. */
+const RENEW_BEFORE_MS: Ms = 120_000;
+/** So long the human may take; then the task is free for others, and the question stays open. */
+const ANSWER_WAIT_MS: Ms = 24 * 3_600_000;
+
+/** An agent that has asked the human has nothing to call for until it is answered: it is not silent. */
+async function isWaitingForAnswer(deps: WorkDeps, { item, agent }: KeptClaim, now: Ms): Promise<boolean> {
+  const questions = await readTaskQuestions(deps, item);
+  return questions.some((one) => one.agent === agent && !one.answer && now - one.asked < ANSWER_WAIT_MS);
+}
+
+interface CheckContext {
+  now: Ms;
+  wasDown: boolean;
+  correlation: string;
+}
+
+async function endIfOver(
+  deps: WorkDeps,
+  claim: KeptClaim,
+  { now, wasDown, correlation }: CheckContext,
+): Promise<boolean> {
+  const task = await findKeptTask(deps, claim.item);
+  const reason = task && findLossReason(claim, task.item);
+  if (reason) return endClaim(deps, claim, reason, correlation);
+  if (claim.until <= now + RENEW_BEFORE_MS && (await isWaitingForAnswer(deps, claim, now))) {
+    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
+  }
+  if (claim.until <= now) {
+    if (wasDown && (await reviveClaim(deps, claim))) return false;
+    return endClaim(deps, claim, "expired", correlation);
+  }
+  if (task?.item.snapshot.word === "in_progress" && !claim.words.includes("in_progress"))
+    await recordStart(deps, claim);
+  return false;
+}
+
+function findLossReason(
+  claim: KeptClaim,
+  { gone, owners, snapshot: { word } }: KeptItem,
+): KeptClaimLoss["why"] | undefined {
+  if (gone !== undefined) return "moved";
+  if (owners && !owners.includes(claim.agent)) return "reassigned";
+  return word === "in_progress" || claim.words.includes(word) ? undefined : "moved";
+}
+
+/** People began the task for its agent: from now on it is not to be found in todo again. */
+async function recordStart(deps: WorkDeps, claim: KeptClaim): Promise<void> {
+  const key = workKeys.claim(claim.item);
+  const [kept] = await deps.store.read<KeptClaim>([key]);
+  if (kept?.value.fence !== claim.fence || kept.value.words.includes("in_progress")) return;
+  await deps.store.commit({ expect: [[key, kept.rev]], put: [toClaimPut({ ...kept.value, words: ["in_progress"] })] });
+}
+
+/** Notes the look, and asks once per project who holds what was in progress before the store knew of it. */
+async function recordScan(deps: WorkDeps, at: Ms, correlation: string): Promise<void> {
+  const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastLook]);
+  const restored = new Set(lastScan?.value.adopted ?? []);
+  const jobs: Job[] = [];
+  for (const project of await listReadableProjects(deps)) {
+    if (!project.baseline || restored.has(project.id)) continue;
+    restored.add(project.id);
+    jobs.push(...(await createRestoreJobs(deps, project, correlation)));
+  }
+  const value: LastClaimScan = { at, adopted: [...restored] };
+  await deps.store.commit({
+    expect: [[workKeys.lastLook, lastScan?.rev ?? 0]],
+    put: [{ key: workKeys.lastLook, value }],
+    jobs,
+  });
+  if (jobs.length > 0) deps.kick();
+}
+
+async function createRestoreJobs(deps: WorkDeps, project: KeptProject, correlation: string): Promise<Job[]> {
+  const jobs: Job[] = [];
+  for await (const { value } of scanRows<KeptItem>(deps, observedSets.open(project.id))) {
+    const { snapshot, owners } = value;
+    if (snapshot.word !== "in_progress" || !owners?.length) continue;
+    const body = { do: "adopt", item: snapshot.id, correlation } as const;
+    jobs.push(createWorkJob(`adopt:${snapshot.id}:${correlation}`, `work:${snapshot.id}`, body));
+  }
+  return jobs;
+}

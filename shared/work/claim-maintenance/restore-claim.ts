@@ -1,0 +1,35 @@
+import { omitUndefined } from "../../omit-undefined.ts";
+import { readCard } from "../card/card-record.ts";
+import { findCard, restoreCard } from "../card/find-card.ts";
+import { createClaim, readClaimState, toClaimPut } from "../claims/claim-lease.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { CLAIM_MS, workKeys } from "../context/work-keys.ts";
+import { findKeptTask } from "../tasks/find-task.ts";
+
+/**
+ * After the store was lost: a task in progress is held by the agent its card names, as if that had just renewed its
+ * claim. An agent that is still at it goes on; the claim of one that is not runs out.
+ */
+export async function restoreClaim(
+  deps: WorkDeps,
+  { item, correlation }: { item: string; correlation: string },
+): Promise<void> {
+  const task = await findKeptTask(deps, item);
+  if (!task || task.item.gone !== undefined || task.item.snapshot.word !== "in_progress") return;
+  // Who waits for a review holds nothing.
+  if (task.item.review) return;
+  if (!(await readCard(deps, item))?.comment) {
+    const found = await findCard(deps, task);
+    if (found) await restoreCard(deps, task, found);
+  }
+  const { agent, since } = (await readCard(deps, item)) ?? {};
+  if (agent === undefined || !task.item.owners?.includes(agent)) return;
+  const key = workKeys.claim(item);
+  const { kept: current, expect } = await readClaimState(deps, item);
+  if (current) return;
+  const lease = await deps.store.lease(key, agent, CLAIM_MS);
+  if (!("fence" in lease)) return;
+  const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
+  if ((await deps.store.commit({ expect, fence: [key, lease.fence], put: [toClaimPut(claim)] })) !== "kept") return;
+  deps.log.info("claim found on the agent card", { correlation, item: task.key, agent });
+}

@@ -1,0 +1,60 @@
+import { toHtml } from "../../markdown/to-html.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { StoredValue, StoreKey } from "../../store/port.ts";
+import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { formatFileSize } from "./check-file.ts";
+import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
+
+/** The deliverables of an item that were finished through the bridge. */
+export interface KeptDeliverables {
+  files: { name: string; size: number; attachment: string }[];
+}
+
+/**
+ * Says on the work item that a confirmed attachment is there, and keeps it as one of the item's: the upload under this
+ * key is over. Once, however often it is begun. `text` is Markdown.
+ */
+export async function linkDeliverable(
+  context: CallContext,
+  task: Task,
+  { kept, key, sha256 }: { kept: StoredValue<KeptUpload>; key: StoreKey; sha256?: string | undefined },
+  text?: string,
+): Promise<void> {
+  const { store } = context.deps;
+  const { name, size, attachment = "" } = kept.value;
+  await postComment(
+    context,
+    task,
+    `deliverable-${attachment}`,
+    await renderDeliverableComment(context, task, kept.value, text),
+  );
+  const listKey = workKeys.delivered(task.id);
+  for (;;) {
+    const [current] = await store.read<KeptDeliverables>([listKey]);
+    const files = current?.value.files.filter((file) => file.attachment !== attachment) ?? [];
+    const value: KeptDeliverables = { files: [...files, { name, size, attachment }] };
+    const outcome = await store.commit({ expect: [[listKey, current?.rev ?? 0]], put: [{ key: listKey, value }] });
+    if (outcome === "kept") break;
+  }
+  await saveUploadStep(context, key, kept, { ...kept.value, step: "linked", ...omitUndefined({ sha256 }) });
+}
+
+/**
+ * The link is the one behind the file's name in Plane's own attachment list: it answers whoever is signed in there with
+ * the file. The work item's page would lead readers to where they are.
+ */
+async function renderDeliverableComment(
+  { deps }: CallContext,
+  task: Task,
+  { name, size, attachment = "" }: KeptUpload,
+  text: string | undefined,
+): Promise<string> {
+  const { plane } = deps.settings;
+  const path = `${encodeURIComponent(plane?.workspace ?? "")}/projects/${task.project.id}/issues/${task.id}`;
+  const href = `${plane?.url ?? ""}/api/assets/v2/workspaces/${path}/attachments/${attachment}/`;
+  const line = `<p>Deliverable: <a href="${escapeHtml(href)}">${escapeHtml(name)}</a> (${formatFileSize(size)})</p>`;
+  return line + (text?.trim() ? await toHtml(text) : "");
+}

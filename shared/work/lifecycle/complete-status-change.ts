@@ -1,0 +1,56 @@
+import { updateCard } from "../card/card-record.ts";
+import { endClaim, findClaim } from "../claims/claims.ts";
+import { postComment } from "../comments/post-comment.ts";
+import type { CallContext } from "../context/call-context.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { requestReview } from "./review-record.ts";
+import { endStatusAttempt, type KeptStatusAttempt } from "./status-attempt.ts";
+import { needsStatusComment, renderStatusComment } from "./status-comment.ts";
+
+const COMMENT_IDS = {
+  todo: "todo",
+  in_progress: "start",
+  blocked: "blocked",
+  done: "done",
+  cancelled: "cancelled",
+} as const;
+
+/**
+ * Everything that follows a change of status that Plane has: the comment, the word to the human, the card, the history,
+ * the end of the claim. Each is done once, however often this is begun: comments by their ids, the rest by its record.
+ */
+export async function completeStatusChange(
+  context: CallContext,
+  task: Task,
+  attempt: KeptStatusAttempt,
+): Promise<void> {
+  const { deps, correlation } = context;
+  if (needsStatusComment(attempt)) {
+    const kind = attempt.review === undefined ? COMMENT_IDS[attempt.status] : "review";
+    const html = await renderStatusComment(attempt, deps.settings.done.review_below);
+    await postComment(context, task, `${kind}:${task.id}:${attempt.id}`, html);
+  }
+  if (attempt.review !== undefined) {
+    await requestReview(deps, task, attempt, correlation);
+    await updateCard(context, task, { review: { at: attempt.at, confidence: attempt.review } });
+  } else if (attempt.status === "done" && context.caller.role !== "human") {
+    await recordFinishedTask(deps, task, attempt.agent);
+    await updateCard(context, task, { percent: 100 });
+  }
+  // Who waits, for an answer or for a review, holds nothing: else the claim would run out and the task go back to todo.
+  if (attempt.status !== "in_progress") await releaseClaim(context, task, attempt);
+  await endStatusAttempt(context, attempt);
+}
+
+async function releaseClaim(
+  { deps, caller, correlation }: CallContext,
+  task: Task,
+  attempt: KeptStatusAttempt,
+): Promise<void> {
+  const claim = await findClaim(deps, task.id);
+  if (!claim) return;
+  if (claim.agent !== attempt.agent) await endClaim(deps, claim, "moved", correlation);
+  else if (String(claim.fence) === attempt.id || caller.role === "human")
+    await endClaim(deps, claim, undefined, correlation);
+}

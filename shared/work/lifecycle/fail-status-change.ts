@@ -1,0 +1,112 @@
+import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
+import type { Ms } from "../../store/port.ts";
+import { isOpen } from "../../task/diff.ts";
+import type { Status } from "../../task/snapshot.ts";
+import { moveToStatus } from "../changes/move-to-status.ts";
+import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
+import { endClaim, findClaim } from "../claims/claims.ts";
+import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { type CallContext, createCallContext } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import { findKeptTask, type Task } from "../tasks/find-task.ts";
+import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import { type KeptStatusAttempt, toStatusAttemptPut } from "./status-attempt.ts";
+
+type StatusFailure = NonNullable<KeptStatusAttempt["failed"]>;
+
+/** The same failure again within so long is told once. */
+const AGAIN_MS: Ms = 3_600_000;
+
+/** Plane has answered, and will answer the same the next time: retrying is of no use (OPENCLAW-15). */
+export function isPermanentError(thrown: unknown): thrown is PlaneError {
+  return thrown instanceof PlaneInvalidError || thrown instanceof PlaneAuthError;
+}
+
+/**
+ * Plane does not let an agent change a task's status: that is logged and told to the human, the task is blocked with a
+ * comment by Groundcrew's own key where that may, and its claim ends. Answers the error for the agent.
+ */
+export async function failStatusChange(
+  context: CallContext,
+  task: Task,
+  status: Status,
+  thrown: PlaneError,
+): Promise<GroundcrewError> {
+  const { deps, caller, correlation } = context;
+  const text = `${caller.name} could not set it to ${status}: ${thrown.message}`;
+  deps.log.error("a status could not be set", {
+    correlation,
+    item: task.key,
+    agent: caller.name,
+    error: thrown.message,
+  });
+  const failure = await recordFailure(context, task, status, text);
+  const claim = await findClaim(deps, task.id);
+  // First, so that being blocked is not taken for a loss.
+  if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
+  const blocked = await blockTask(context, task, failure);
+  return new GroundcrewError(
+    thrown instanceof PlaneAuthError ? "forbidden" : "conflict",
+    `${task.key}: ${text} ${blocked ? "It is blocked now, and" : "It could not be blocked;"} the human has been told. ` +
+      "Do not retry; take another task.",
+    { cause: thrown },
+  );
+}
+
+/** Keeps the failed attempt and tells of it in one commit. */
+async function recordFailure(context: CallContext, task: Task, status: Status, text: string): Promise<StatusFailure> {
+  const { deps, caller, correlation } = context;
+  const key = workKeys.attempt(task.id);
+  for (;;) {
+    const [[record], now] = await Promise.all([deps.store.read<KeptStatusAttempt>([key]), deps.store.now()]);
+    const before = record?.value.failed;
+    const isRepeat = before?.text === text && now - before.at < AGAIN_MS;
+    const failed = isRepeat ? before : { text, at: now, id: deps.newId() };
+    const attempt: KeptStatusAttempt = {
+      item: task.id,
+      agent: caller.name,
+      status,
+      id: failed.id,
+      at: now,
+      failed,
+      over: true,
+    };
+    if (isRepeat) {
+      await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
+      return failed;
+    }
+    const event = { kind: "failed", agent: caller.name, text } as const;
+    const put = [toStatusAttemptPut(attempt)];
+    const outcome = await publishWorkEvent(deps, task, event, correlation, { record: key, rev: record?.rev ?? 0, put });
+    if (outcome === "kept") return failed;
+  }
+}
+
+/** False when Groundcrew's own key is not let either. */
+async function blockTask(
+  { deps, correlation }: CallContext,
+  initialTask: Task,
+  { id, text }: StatusFailure,
+): Promise<boolean> {
+  const systemContext = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  try {
+    const task = (await findKeptTask(deps, initialTask.id)) ?? initialTask;
+    const { word } = task.item.snapshot;
+    if (isOpen(word)) await moveToStatus(systemContext, task, "blocked");
+    await postComment(
+      systemContext,
+      task,
+      `failed:${task.id}:${id}`,
+      `<p><strong>Blocked</strong>: ${escapeHtml(text)}</p>`,
+    );
+    return isOpen(word);
+  } catch (thrown) {
+    deps.log.warn("a task could not be blocked", {
+      correlation,
+      item: initialTask.key,
+      error: getErrorMessage(thrown),
+    });
+    return false;
+  }
+}

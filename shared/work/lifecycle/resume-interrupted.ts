@@ -1,0 +1,71 @@
+import { createWorkJob } from "../../jobs/work-jobs.ts";
+import type { Job, Ms } from "../../store/port.ts";
+import { readAllRows } from "../../store/scan-set.ts";
+import { isOpen } from "../../task/diff.ts";
+import { createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { workSets } from "../context/work-keys.ts";
+import { findKeptTask } from "../tasks/find-task.ts";
+import { hasReachedStatus } from "../tasks/is-in-review.ts";
+import { completeStatusChange } from "./complete-status-change.ts";
+import type { KeptReview } from "./review-record.ts";
+import { endStatusAttempt, findStatusAttempt, readUnfinishedAttempts } from "./status-attempt.ts";
+
+/** A call takes no longer, with all its waiting and retrying. */
+const CALL_TIMEOUT_MS: Ms = 120_000;
+
+/** An agent that means it has called again by then. */
+const ABANDONED_MS: Ms = 900_000;
+
+/**
+ * From state, each tick: has changes of status that were cut off gone on with, and reviews looked at whose task is no
+ * longer in review, or of which nobody knows. No request to Plane.
+ */
+export async function queueInterruptedChanges(
+  deps: Pick<WorkDeps, "store" | "kick">,
+  inReview: readonly string[],
+): Promise<void> {
+  const now = await deps.store.now();
+  const reviews = await readAllRows<KeptReview>(deps, workSets.reviews);
+  const reviewsByItem = new Map(reviews.map(({ value }) => [value.item, value]));
+  const unsettled = [
+    ...inReview.filter((id) => !reviewsByItem.has(id)),
+    ...[...reviewsByItem.values()]
+      .filter(({ item, verdict }) => verdict || !inReview.includes(item))
+      .map(({ item }) => item),
+  ];
+  const interrupted = (await readUnfinishedAttempts(deps))
+    .filter(({ at }) => now - at > CALL_TIMEOUT_MS)
+    .map(({ item }) => item);
+  const jobs = [
+    ...unsettled.map((item) => createResumeJob("reviewed", item, now)),
+    ...interrupted.map((item) => createResumeJob("cut", item, now)),
+  ];
+  if (jobs.length === 0) return;
+  await deps.store.commit({ jobs });
+  deps.kick();
+}
+
+function createResumeJob(kind: "reviewed" | "cut", item: string, now: Ms): Job {
+  const correlation = `${kind}:${item}:${now}`;
+  return createWorkJob(correlation, `work:${item}`, { do: kind, item, correlation });
+}
+
+/** Does what is left of a change of status that Plane has; one it does not have is its agent's to make again. */
+export async function resumeInterruptedChange(deps: WorkDeps, item: string, correlation: string): Promise<void> {
+  const [attempt, task, now] = await Promise.all([
+    findStatusAttempt(deps, item),
+    findKeptTask(deps, item),
+    deps.store.now(),
+  ]);
+  if (!attempt || attempt.over || now - attempt.at <= CALL_TIMEOUT_MS) return;
+  const agent = deps.settings.agents.find(({ name }) => name === attempt.agent);
+  const context = createCallContext(
+    deps,
+    { name: attempt.agent, role: agent ? (agent.role ?? "worker") : "human" },
+    correlation,
+  );
+  const isGone = !task || task.item.gone !== undefined;
+  if (!isGone && hasReachedStatus(task.item, attempt)) await completeStatusChange(context, task, attempt);
+  else if (isGone || !isOpen(task.item.snapshot.word) || now - attempt.at > ABANDONED_MS)
+    await endStatusAttempt(context, attempt);
+}

@@ -1,0 +1,62 @@
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Ms, Put } from "../../store/port.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import type { KeptStatusAttempt } from "./status-attempt.ts";
+
+/** A task that its agent has finished with less confidence than asked for: a human looks at it (OPENCLAW-12). */
+export interface KeptReview {
+  item: string;
+  agent: string;
+  /** Names the comments about this review. */
+  id: string;
+  /** Store time. */
+  at: Ms;
+  /** Kept before anything of it is done. */
+  verdict?: { kind: "approved" | "sent_back"; by: string; reason: string | null; at: Ms };
+}
+
+/** What the human said of a review. */
+export type KeptReviewVerdict = NonNullable<KeptReview["verdict"]>;
+
+/** Long enough for every message that asked for it to show it. */
+const VERDICT_KEPT_MS: Ms = 30 * 86_400_000;
+
+export function toVerdictPut(review: string, verdict: KeptReviewVerdict): Put {
+  return { key: workKeys.judged(review), value: verdict, expires: VERDICT_KEPT_MS };
+}
+
+export function toReviewPut(item: string, review: KeptReview | undefined): Put {
+  return {
+    key: workKeys.review(item),
+    value: review,
+    ...omitUndefined({ sets: review ? [workSets.reviews] : undefined }),
+  };
+}
+
+/** Keeps that a review is waited for and tells the human, in one commit; once for each attempt. */
+export async function requestReview(
+  deps: WorkDeps,
+  task: Task,
+  { agent, id, review: confidence = 0, text = "" }: KeptStatusAttempt,
+  correlation: string,
+): Promise<void> {
+  const key = workKeys.review(task.id);
+  for (;;) {
+    const [record] = await deps.store.read<KeptReview>([key]);
+    if (record?.value.id === id) return;
+    const review: KeptReview = { item: task.id, agent, id, at: await deps.store.now() };
+    const event = { kind: "review", agent, confidence, text } as const;
+    const put = [toReviewPut(task.id, review)];
+    // Named by the review's own id: the task's record is made anew for each, from the same revision 0.
+    const outcome = await publishWorkEvent(deps, task, event, correlation, {
+      record: workKeys.judged(id),
+      rev: 0,
+      put,
+      expect: [[key, record?.rev ?? 0]],
+    });
+    if (outcome === "kept") return;
+  }
+}

@@ -1,0 +1,160 @@
+import { GroundcrewError } from "../../errors.ts";
+import { REVIEW_LABEL } from "../../observe/ownership.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Ms, StoredValue } from "../../store/port.ts";
+import { isOpen } from "../../task/diff.ts";
+import { updateCard } from "../card/card-record.ts";
+import { moveToStatus } from "../changes/move-to-status.ts";
+import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
+import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
+import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, toVerdictPut } from "./review-record.ts";
+import { findStatusAttempt } from "./status-attempt.ts";
+
+/** A verdict that is no older than this may still be carried out by the call that gave it. */
+const CALL_TIMEOUT_MS: Ms = 120_000;
+
+type ReviewVerdict = KeptReviewVerdict;
+
+/** The human is content: the label goes, the task is done. Throws `conflict` when it is not in review. */
+export async function approveReview(context: CallContext, task: Task): Promise<Task> {
+  return recordVerdict(context, task, "approved", null);
+}
+
+/** The human is not content: the label goes, the task is todo again, and its agent hears why. */
+export async function sendBackReview(context: CallContext, task: Task, reason: string): Promise<Task> {
+  return recordVerdict(context, task, "sent_back", reason.trim() || null);
+}
+
+async function recordVerdict(
+  context: CallContext,
+  task: Task,
+  kind: ReviewVerdict["kind"],
+  reason: string | null,
+): Promise<Task> {
+  const { deps, caller } = context;
+  if (caller.role !== "human")
+    throw new GroundcrewError("forbidden", `${task.key} waits for a human's review: ask_human can remind them.`);
+  const freshTask = await readFreshTask(context, task);
+  const [record] = await deps.store.read<KeptReview>([workKeys.review(task.id)]);
+  const before = record?.value;
+  const isWaiting = freshTask.item.review && isOpen(freshTask.item.snapshot.word);
+  // A verdict that was cut off is gone on with; any other wants a task that waits for one.
+  if (!isWaiting && before?.verdict?.kind !== kind)
+    throw new GroundcrewError("conflict", `${task.key} is not in review: it is ${freshTask.item.snapshot.word}.`);
+  const now = await deps.store.now();
+  const agent = before?.agent ?? freshTask.item.owners?.[0] ?? "";
+  const verdict = { kind, by: caller.name, reason: reason ?? before?.verdict?.reason ?? null, at: now };
+  const review: KeptReview = { item: task.id, agent, id: before?.id ?? deps.newId(), at: before?.at ?? now, verdict };
+  await deps.store.commit({ put: [toReviewPut(task.id, review), toVerdictPut(review.id, verdict)] });
+  return applyVerdict(context, freshTask, review, verdict);
+}
+
+/** Whether this verdict was given and what follows from it is not through. */
+export async function isVerdictPending(
+  { deps }: Pick<CallContext, "deps">,
+  item: string,
+  kind: ReviewVerdict["kind"] | undefined,
+): Promise<boolean> {
+  const [record] = await deps.store.read<KeptReview>([workKeys.review(item)]);
+  return kind !== undefined && record?.value.verdict?.kind === kind;
+}
+
+/** What follows from a verdict, each once however often it is begun. */
+async function applyVerdict(
+  context: CallContext,
+  task: Task,
+  review: KeptReview,
+  verdict: ReviewVerdict,
+): Promise<Task> {
+  const { deps } = context;
+  const approved = verdict.kind === "approved";
+  const movedTask = await moveToStatus(context, task, approved ? "done" : "todo", { labels: { drop: [REVIEW_LABEL] } });
+  const title = `<p><strong>${approved ? "Approved" : "Sent back"}</strong> by ${escapeHtml(verdict.by)}</p>`;
+  const reasonHtml = verdict.reason === null ? "" : `<p>${escapeHtml(verdict.reason).replaceAll("\n", "<br>")}</p>`;
+  await postComment(context, movedTask, `${verdict.kind}:${task.id}:${review.id}`, title + reasonHtml);
+  if (approved) await recordFinishedTask(deps, movedTask, review.agent);
+  await updateCard(context, movedTask, {
+    review: undefined,
+    ...(approved ? { percent: 100 } : { confidence: undefined }),
+  });
+  await closeReview(context, movedTask, review, approved ? undefined : verdict);
+  return movedTask;
+}
+
+/** The review is over; when it was not a success its agent is told, in the same commit. */
+async function closeReview(
+  { deps, correlation }: Pick<CallContext, "deps" | "correlation">,
+  task: Task,
+  review: KeptReview,
+  sentBack: Pick<ReviewVerdict, "by" | "reason"> | { by: null; reason: null } | undefined,
+): Promise<void> {
+  const key = workKeys.review(task.id);
+  const [record] = await deps.store.read<KeptReview>([key]);
+  if (record?.value.id !== review.id) return;
+  const put = [toReviewPut(task.id, undefined)];
+  if (!sentBack) {
+    await deps.store.commit({ expect: [[key, record.rev]], put });
+    return;
+  }
+  const { by, reason } = sentBack;
+  const event = { kind: "sent_back", agent: review.agent, by, reason } as const;
+  await publishWorkEvent(deps, task, event, correlation, { record: key, rev: record.rev, put });
+}
+
+/**
+ * What people did in Plane about one task in review: the label taken off sends it back, done is an approval. Also goes
+ * on with a verdict that was cut off. Nothing to do: no request.
+ */
+export async function reconcileReview(deps: WorkDeps, item: string, correlation: string): Promise<void> {
+  const [[record], task] = await Promise.all([
+    deps.store.read<KeptReview>([workKeys.review(item)]),
+    findKeptTask(deps, item),
+  ]);
+  const isWaiting = task?.item.gone === undefined && task?.item.review && isOpen(task.item.snapshot.word);
+  if (!record) return task && isWaiting ? restoreReview(deps, task, correlation) : undefined;
+  if (!task || task.item.gone !== undefined) {
+    await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item, undefined)] });
+    return;
+  }
+  await reconcileKnownReview(deps, task, record, correlation);
+}
+
+async function reconcileKnownReview(
+  deps: WorkDeps,
+  task: Task,
+  { value: review }: StoredValue<KeptReview>,
+  correlation: string,
+): Promise<void> {
+  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const { verdict } = review;
+  const { word } = task.item.snapshot;
+  if (verdict) {
+    if ((await deps.store.now()) - verdict.at > CALL_TIMEOUT_MS) await applyVerdict(context, task, review, verdict);
+    return;
+  }
+  if (word === "done") {
+    await moveToStatus(context, task, "done", { labels: { drop: [REVIEW_LABEL] } });
+    await recordFinishedTask(deps, task, review.agent);
+  }
+  if (isOpen(word) && task.item.review) return;
+  await updateCard(context, task, {
+    review: undefined,
+    ...omitUndefined({ confidence: isOpen(word) ? undefined : undefined }),
+  });
+  await closeReview(context, task, review, isOpen(word) ? { by: null, reason: null } : undefined);
+}
+
+/** In review without our knowing of it: cut off before the human was asked, or the store was lost since. */
+async function restoreReview(deps: WorkDeps, task: Task, correlation: string): Promise<void> {
+  const attempt = await findStatusAttempt(deps, task.id);
+  if (attempt?.review !== undefined && !attempt.over) return requestReview(deps, task, attempt, correlation);
+  const agent = task.item.owners?.[0];
+  if (agent === undefined) return;
+  const review: KeptReview = { item: task.id, agent, id: deps.newId(), at: await deps.store.now() };
+  await deps.store.commit({ expect: [[workKeys.review(task.id), 0]], put: [toReviewPut(task.id, review)] });
+}

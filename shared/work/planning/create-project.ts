@@ -1,0 +1,165 @@
+import { cleanText } from "../../clean-text.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { createReadProjectsJob } from "../../jobs/observe-jobs.ts";
+import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
+import { findPersonIdByEmail } from "../../observe/name-cache.ts";
+import { readProjects } from "../../observe/projects.ts";
+import { observedKeys } from "../../observe/store-keys.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import { PlaneConflictError } from "../../plane/errors.ts";
+import { type PlaneProject, projectsApi } from "../../plane/projects.ts";
+import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../changes/assignees.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { withLock } from "../context/with-lock.ts";
+import { workKeys } from "../context/work-keys.ts";
+import { cleanProjectName, findProjectNameProblem, suggestProjectIdentifier } from "./project-name.ts";
+import { addMissingStates } from "./project-states.ts";
+
+export interface NewProject {
+  name: string;
+  description?: string | undefined;
+  /** At most 12 letters and digits, the `ONB` of `ONB-12`; absent: made from the name. */
+  identifier?: string | undefined;
+}
+
+/** Plane may have more projects than we see: so often another identifier is tried. */
+const MAX_TRIES = 5;
+
+/**
+ * Makes a project as the caller: states (Blocked too), cycles and modules switched on, all agents and Groundcrew itself
+ * as members; from then on it is followed. Called again, cut off or not, it is the same project. Throws `bad_request`
+ * for a name Plane does not take, `conflict` for one that somebody else's project has.
+ */
+export async function createProject(context: CallContext, newProject: NewProject): Promise<KeptProject> {
+  const name = cleanProjectName(newProject.name);
+  const problem = findProjectNameProblem(name) ?? findIdentifierProblem(context, newProject.identifier);
+  if (problem) throw new GroundcrewError("bad_request", problem);
+  return withLock(context, `project:${name.toLowerCase()}`, async (renew) => {
+    const { deps, systemPlane, correlation } = context;
+    const nameHash = await hashProjectName(name);
+    const project = await findOrCreateProject(context, { ...newProject, name }, nameHash);
+    await renew();
+    await setUpProject(context, project);
+    await renew();
+    const queuedAt = await deps.store.now();
+    await readProjects({ ...deps, plane: systemPlane }, correlation);
+    const [record] = await deps.store.read<KeptProject>([observedKeys.project(project.id)]);
+    if (!record) throw new GroundcrewError("internal", `The project ${name} was made, but Plane does not list it.`);
+    const cause = `made:${project.id}:${correlation}`;
+    await deps.store.commit({
+      put: [{ key: workKeys.making(nameHash), value: undefined }],
+      jobs: [createReadProjectsJob({ correlation, cause }, queuedAt)],
+    });
+    deps.kick();
+    return record.value;
+  });
+}
+
+/** Whether a project of this name was begun and not finished: making it again finishes it. */
+export async function isProjectIncomplete({ deps }: CallContext, name: string): Promise<boolean> {
+  const [record] = await deps.store.read([workKeys.making(await hashProjectName(cleanProjectName(name)))]);
+  return record !== undefined;
+}
+
+/** Why a project cannot have this identifier, for people; undefined when it can, or when one is to be made. */
+export function findIdentifierProblem({ deps }: CallContext, identifier: string | undefined): string | undefined {
+  const followed = deps.settings.plane?.projects ?? [];
+  const isFollowed = followed.some((other) => other.toUpperCase() === identifier?.trim().toUpperCase());
+  if (followed.length > 0 && !isFollowed)
+    return `Groundcrew follows only ${followed.join(", ")} (PLANE_PROJECTS): give one of these as identifier, or a person must add the new one there first.`;
+  if (identifier === undefined || /^[A-Z0-9]{1,12}$/i.test(identifier.trim())) return undefined;
+  return `"${identifier.slice(0, 40)}" is no identifier: it has 1 to 12 letters A to Z and digits, such as ONB.`;
+}
+
+async function findOrCreateProject(
+  context: CallContext,
+  newProject: NewProject & { name: string },
+  nameHash: string,
+): Promise<PlaneProject> {
+  for (let tries = 1; ; tries += 1) {
+    const listed = await listProjects(context);
+    const existing = listed.find((project) => project.name === newProject.name);
+    if (existing) return requireOwnProject(context, existing, nameHash);
+    const taken = new Set(listed.map((project) => project.identifier));
+    const identifier =
+      newProject.identifier?.trim().toUpperCase() ?? suggestProjectIdentifier(newProject.name, taken, tries);
+    try {
+      return await postProject(context, newProject, identifier, nameHash);
+    } catch (thrown) {
+      if (!(thrown instanceof PlaneConflictError)) throw thrown;
+      const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
+      const sameName = (await listProjects(context)).find((project) => project.name === newProject.name);
+      if (sameName) return requireOwnProject(context, sameName, nameHash);
+      if (canRetry && tries < MAX_TRIES) continue;
+      const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
+      throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}: choose another one.`, {
+        cause: thrown,
+      });
+    }
+  }
+}
+
+async function postProject(
+  { deps, plane }: CallContext,
+  { name, description = "" }: NewProject,
+  identifier: string,
+  nameHash: string,
+): Promise<PlaneProject> {
+  await deps.store.commit({ put: [{ key: workKeys.making(nameHash), value: { name } }] });
+  const features = { cycle_view: true, module_view: true };
+  const externalReference = { external_source: GROUNDCREW_SOURCE, external_id: `project:${nameHash}` };
+  const text = cleanText(description, Number.POSITIVE_INFINITY);
+  const json = { name, identifier, description: text, ...features, ...externalReference };
+  return (await plane.call(projectsApi.create, { json })).data;
+}
+
+/** Everything a project needs, each only where it is missing. */
+async function setUpProject(context: CallContext, project: PlaneProject): Promise<void> {
+  const { deps, plane, systemPlane } = context;
+  const params = { project: project.id };
+  if (!project.cycle_view || !project.module_view)
+    await plane.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
+  await ensureMembers(context, project, [await readSystemUserId(context)], {
+    anew: true,
+    role: PROJECT_ADMIN_ROLE,
+    by: plane,
+  });
+  const agents = await Promise.all(
+    deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
+  );
+  await ensureMembers(
+    context,
+    project,
+    agents.filter((id) => id !== undefined),
+  );
+  await addMissingStates(context, project.id);
+}
+
+async function requireOwnProject(
+  { deps }: CallContext,
+  project: PlaneProject,
+  nameHash: string,
+): Promise<PlaneProject> {
+  const { name, identifier } = project;
+  const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === `project:${nameHash}`;
+  if (isOwn && project.archived_at === null) return project;
+  // Nothing of ours is half made under this name: from now on it names that project.
+  if (!isOwn) await deps.store.commit({ put: [{ key: workKeys.making(nameHash), value: undefined }] });
+  throw new GroundcrewError(
+    "conflict",
+    project.archived_at === null
+      ? `There is a project "${name}" (${identifier}) that was not made here: use it as it is, or choose another name.`
+      : `There is a project "${name}" (${identifier}) in Plane's archive: a person must restore it, or choose another name.`,
+  );
+}
+
+async function listProjects({ systemPlane }: CallContext): Promise<PlaneProject[]> {
+  const listed: PlaneProject[] = [];
+  for await (const { data } of systemPlane.pages(projectsApi.list, {})) listed.push(...data.results);
+  return listed;
+}
+
+async function hashProjectName(name: string): Promise<string> {
+  return (await sha256Hex(name)).slice(0, 32);
+}

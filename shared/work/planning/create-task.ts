@@ -1,0 +1,129 @@
+import { cleanLine } from "../../clean-text.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { toHtml } from "../../markdown/to-html.ts";
+import { listReadableProjects } from "../../observe/projects.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Priority } from "../../task/snapshot.ts";
+import { type Assignee, getAssignee } from "../changes/assignees.ts";
+import {
+  addBlockers,
+  assignIfUnassigned,
+  createAssignFields,
+  createItem,
+  renderBlockedByLine,
+  retryWithFreshLabels,
+} from "../changes/create-item.ts";
+import { getIdempotencyKey } from "../comments/post-comment.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { withLock } from "../context/with-lock.ts";
+import { findProject, findTask, type Task } from "../tasks/find-task.ts";
+
+/** A task as somebody asks for it. */
+export interface NewTask {
+  title: string;
+  /** Markdown. */
+  description?: string | undefined;
+  /** An agent's name, or a person's e-mail address or display name. */
+  assignee?: string | undefined;
+  priority?: Priority | undefined;
+  /** `YYYY-MM-DD` */
+  due_date?: string | undefined;
+  /** Keys of the tasks it waits for. */
+  blocked_by?: readonly string[] | undefined;
+}
+
+/** Plane's limit, in characters. */
+const MAX_TITLE_LENGTH = 255;
+
+/**
+ * Makes one task as the caller; called again within ten minutes, cut off or not, it is the same task. A task that waits
+ * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is wrong.
+ */
+export async function createTask(context: CallContext, newTask: NewTask & { project: string }): Promise<Task> {
+  const project = await getProjectByName(context, newTask.project);
+  const problems = findTaskProblems(newTask);
+  if (problems.length > 0) throw new GroundcrewError("bad_request", `The task was not made: ${problems.join("; ")}.`);
+  const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
+  const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
+  const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
+  return withLock(context, `task:${id}`, () =>
+    createAndAssign(context, project, `task:${id}`, newTask, assignee, blockers),
+  );
+}
+
+async function createAndAssign(
+  context: CallContext,
+  project: KeptProject,
+  id: string,
+  newTask: NewTask,
+  assignee: Assignee | undefined,
+  blockers: Task[],
+): Promise<Task> {
+  const blockedByLine = await renderBlockedByLine(context, blockers);
+  const mustWait = blockers.length > 0 && blockedByLine === "";
+  const fields = await toItemFields(newTask, blockedByLine);
+  const { task } = await retryWithFreshLabels(context, project, async () =>
+    createItem(context, project, id, {
+      ...fields,
+      ...(assignee && !mustWait && (await createAssignFields(context, project, assignee))),
+    }),
+  );
+  const related = await addBlockers(context, task, blockers);
+  if (!assignee) return related;
+  const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
+  if (refused) throw new GroundcrewError("conflict", `${assigned.key} was made, but ${refused}.`);
+  return assigned;
+}
+
+/** What is wrong with a task by itself, for people; nothing when it can be made. */
+export function findTaskProblems({ title, due_date }: NewTask): string[] {
+  const length = [...cleanTitle(title)].length;
+  return [
+    ...(cleanLine(title, title.length) === "" ? ["the title is empty"] : []),
+    ...(length > MAX_TITLE_LENGTH ? [`the title has ${length} characters, Plane takes ${MAX_TITLE_LENGTH}`] : []),
+    ...(due_date !== undefined && !isDay(due_date) ? [`"${due_date.slice(0, 20)}" is no day; write YYYY-MM-DD`] : []),
+  ];
+}
+
+/** A title without what Plane cannot keep (NUL, halves of surrogate pairs) and the blanks around it. */
+function cleanTitle(title: string): string {
+  return title.toWellFormed().replaceAll("\0", "").trim();
+}
+
+/** Plane's fields of a new task, but for whom it is handed to. */
+export async function toItemFields({ title, description, priority, due_date }: NewTask, blockedByLine: string) {
+  const html = `${description ? await toHtml(description) : ""}${blockedByLine}`;
+  return {
+    name: cleanTitle(title),
+    ...omitUndefined({ description_html: html !== "" ? html : undefined, priority, target_date: due_date }),
+  };
+}
+
+/** The project of this identifier or name. Throws `not_found` with those there are. */
+export async function getProjectByName({ deps }: CallContext, projectName: string): Promise<KeptProject> {
+  const found = await findProject(deps, projectName);
+  if (found) return found;
+  const examples = (await listReadableProjects(deps))
+    .slice(0, 20)
+    .map(({ identifier, name }) => `${identifier} (${name})`);
+  throw new GroundcrewError(
+    "not_found",
+    `There is no project "${projectName.slice(0, 60)}". create_project makes one. There are: ${examples.join(", ") || "none"}.`,
+  );
+}
+
+/** The tasks with these keys, each once. Throws as `findTask` does. */
+async function findTasksByKey(context: CallContext, keys: readonly string[]): Promise<Task[]> {
+  const tasks = new Map<string, Task>();
+  for (const key of keys) {
+    const task = await findTask(context, key);
+    tasks.set(task.id, task);
+  }
+  return [...tasks.values()];
+}
+
+function isDay(text: string): boolean {
+  const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
+}

@@ -1,0 +1,176 @@
+import { GroundcrewError } from "../../errors.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { PlaneRateLimitedError } from "../../plane/errors.ts";
+import { updateCard } from "../card/card-record.ts";
+import { addBlockers, assignIfUnassigned, createItem, renderBlockedByLine } from "../changes/create-item.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { withLock } from "../context/with-lock.ts";
+import { findKeptTask, findProject, type Task } from "../tasks/find-task.ts";
+import { type CheckedPlan, checkPlan, type PlanCost, type PlannedTask } from "./check-plan.ts";
+import { createProject, findIdentifierProblem, isProjectIncomplete } from "./create-project.ts";
+import { toItemFields } from "./create-task.ts";
+import { hashPlannedTask, type PlanStep, readPlanProgress, savePlanStep } from "./plan-progress.ts";
+import { cleanProjectName, findProjectNameProblem } from "./project-name.ts";
+
+const MINUTE_MS = 60_000;
+
+export interface Plan {
+  /** The identifier or name of a project there is, or the name of one to be made. */
+  project: string;
+  /** Of a project to be made. */
+  description?: string | undefined;
+  identifier?: string | undefined;
+  tasks: readonly PlannedTask[];
+  dry_run?: boolean | undefined;
+}
+
+export interface PlanResult {
+  /** `ONB`; absent while the project is still to be made. */
+  project?: string;
+  /** In the order in which they can be done. */
+  tasks: { id: string; key?: string; title: string; assignee?: string; blocked_by: string[] }[];
+  /** Keys of the tasks that are in Plane. */
+  done: string[];
+  /** Steps still to be made, about one a second; 0: the plan stands. */
+  remaining: number;
+  /** Seconds after which the same call goes on. */
+  retry_after?: number;
+  problems: string[];
+  warnings: string[];
+  cost: PlanCost;
+}
+
+/**
+ * Makes a whole plan as the caller: project, tasks, what waits for what, and, when all of that stands, whose they are;
+ * so nobody begins with half a plan. The same call goes on where it was cut off, or where Plane's quota ended it
+ * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that is
+ * wrong, with nothing written; `dry_run` answers it instead.
+ */
+export async function executePlan(context: CallContext, plan: Plan): Promise<PlanResult> {
+  const { deps } = context;
+  const name = cleanProjectName(plan.project);
+  const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
+  const checkedPlan = await checkPlan(context, plan.tasks);
+  const { problems } = checkedPlan;
+  if (!existing) {
+    const nameProblems = [findProjectNameProblem(name), findIdentifierProblem(context, plan.identifier)];
+    problems.push(...nameProblems.filter((one) => one !== undefined));
+  }
+  if (plan.dry_run) return toPlanResult(context, checkedPlan, existing);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `Nothing was made, because: ${problems.join("; ")}.`);
+
+  let project = existing;
+  try {
+    project ??= await createProject(context, { ...plan, name });
+    const target = project;
+    await withLock(context, `plan:${target.id}`, (renew) =>
+      runPlanSteps({ context, project: target, checkedPlan, renew }),
+    );
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneRateLimitedError)) throw thrown;
+    const retryAfter = Math.max(1, Math.ceil(thrown.retryAfter / 1000));
+    return { ...(await toPlanResult(context, checkedPlan, project)), retry_after: retryAfter };
+  }
+  return toPlanResult(context, checkedPlan, project);
+}
+
+interface PlanRun {
+  context: CallContext;
+  project: KeptProject;
+  checkedPlan: CheckedPlan;
+  renew: () => Promise<void>;
+}
+
+/** First everything is there, then it is tied together, then it is handed out: each step once, kept when it is done. */
+async function runPlanSteps(run: PlanRun): Promise<void> {
+  const { context, checkedPlan } = run;
+  for (const planned of checkedPlan.tasks) {
+    await runStepOnce(run, planned, "made", async (_, blockers) => {
+      const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
+      return (await createItem(context, run.project, await hashPlannedTask(planned), fields)).task;
+    });
+  }
+  for (const planned of checkedPlan.tasks.filter(({ blocked_by = [] }) => blocked_by.length > 0))
+    await runStepOnce(run, planned, "related", async (task, blockers) => task && addBlockers(context, task, blockers));
+  for (const planned of checkedPlan.tasks.filter(needsAssignment))
+    await runStepOnce(run, planned, "handed", async (task) => task && assignPlannedTask(run, planned, task));
+}
+
+async function assignPlannedTask({ context, checkedPlan }: PlanRun, planned: PlannedTask, task: Task): Promise<Task> {
+  const assignee = checkedPlan.people.get(planned.assignee ?? "");
+  const { task: assigned, refused } = assignee
+    ? await assignIfUnassigned(context, task, assignee)
+    : { task, refused: undefined };
+  if (refused) checkedPlan.warnings.push(`${planned.id}: ${refused}`);
+  const { minutes, cost } = planned.estimate ?? {};
+  const estimate = omitUndefined({ cost, ms: minutes !== undefined ? minutes * MINUTE_MS : undefined });
+  if (Object.keys(estimate).length > 0) await updateCard(context, assigned, { estimate });
+  return assigned;
+}
+
+/** Does a step that is not kept as done. A task that people have deleted meanwhile is left out. */
+async function runStepOnce(
+  { context, project, checkedPlan, renew }: PlanRun,
+  planned: PlannedTask,
+  step: PlanStep,
+  action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
+): Promise<void> {
+  const { deps } = context;
+  const progress = await readPlanProgress(deps, project);
+  const name = await hashPlannedTask(planned);
+  const before = progress[name];
+  if (before?.steps.includes(step)) return;
+  await renew();
+  const blockers = new Map<string, Task>();
+  for (const other of planned.blocked_by ?? []) {
+    const local = checkedPlan.tasks.find(({ id }) => id === other);
+    const localProgress = local && progress[await hashPlannedTask(local)];
+    const task = localProgress ? await findKeptTask(deps, localProgress.item) : checkedPlan.outside.get(other);
+    if (task && task.item.gone === undefined) blockers.set(task.id, task);
+  }
+  const task = before && (await findKeptTask(deps, before.item));
+  const result = task?.item.gone === undefined ? await action(task, [...blockers.values()]) : undefined;
+  await savePlanStep(deps, project, name, step, { title: planned.title, item: result?.id, key: result?.key });
+}
+
+function needsAssignment({ assignee, estimate }: PlannedTask): boolean {
+  return assignee !== undefined || estimate !== undefined;
+}
+
+/** The plan as it is now. */
+async function toPlanResult(
+  context: CallContext,
+  checkedPlan: CheckedPlan,
+  project: KeptProject | undefined,
+): Promise<PlanResult> {
+  const { problems, cost } = checkedPlan;
+  const progress = project ? await readPlanProgress(context.deps, project) : {};
+  const steps = await Promise.all(
+    checkedPlan.tasks.map(async (task) => [task.id, progress[await hashPlannedTask(task)]] as const),
+  );
+  const progressById = new Map(steps);
+  const hasStep = (id: string, step: PlanStep) => progressById.get(id)?.steps.includes(step) ?? false;
+  const remainingSteps = checkedPlan.tasks.map((task) => {
+    const requiredSteps: PlanStep[] = ["made", ...(task.blocked_by?.length ? (["related"] as const) : [])];
+    return [...requiredSteps, ...(needsAssignment(task) ? (["handed"] as const) : [])].filter(
+      (step) => !hasStep(task.id, step),
+    ).length;
+  });
+  return {
+    ...omitUndefined({ project: project?.identifier }),
+    tasks: checkedPlan.tasks.map(({ id, title, assignee, blocked_by = [] }) => ({
+      id,
+      ...omitUndefined({ key: progressById.get(id) ? (progressById.get(id)?.key ?? "") : undefined }),
+      title,
+      ...omitUndefined({ assignee }),
+      blocked_by: blocked_by.map((other) => progressById.get(other)?.key ?? other),
+    })),
+    done: checkedPlan.tasks.flatMap(({ id }) => progressById.get(id)?.key ?? []),
+    remaining: remainingSteps.reduce((sum, one) => sum + one, 0) + (project ? 0 : 1),
+    problems,
+    warnings: checkedPlan.warnings,
+    cost,
+  };
+}

@@ -1,0 +1,52 @@
+import { observedSets } from "../../observe/store-keys.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { readAllRows, scanRows } from "../../store/scan-set.ts";
+import { isBlocked } from "../../task/diff.ts";
+import type { KeptItem } from "../../task/snapshot.ts";
+import type { KeptClaim } from "../claims/claims.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { workSets } from "../context/work-keys.ts";
+import { findKeptTask } from "../tasks/find-task.ts";
+import { readAgentPace } from "../time/finished-tasks.ts";
+
+/** An agent as whoever plans needs to know it. */
+export interface TeamMember {
+  name: string;
+  role: "concierge" | "worker";
+  /** Persona and strengths, as the settings say. */
+  about?: string;
+  /** Open tasks, and how many of them wait. */
+  open: number;
+  blocked: number;
+  /** Keys of what it is at. */
+  holds: string[];
+  /** What finished tasks took: medians of time and cost, mean confidence. */
+  past: { finished: number; minutes?: number; cost?: number; confidence?: number };
+}
+
+/** All agents with what they are good at, what they have to do and how fast they were. No request to Plane. */
+export async function listAgents({ deps }: CallContext): Promise<TeamMember[]> {
+  const now = await deps.store.now();
+  return Promise.all(
+    deps.settings.agents.map(async ({ name, role = "worker", about }) => {
+      let [open, blocked] = [0, 0];
+      for await (const { value } of scanRows<KeptItem>(deps, observedSets.tasks(name))) {
+        open += 1;
+        if (isBlocked(value)) blocked += 1;
+      }
+      const claims = await readAllRows<KeptClaim>(deps, workSets.claimsOf(name));
+      const activeClaims = claims.filter(({ value }) => value.until > now);
+      const holds = await Promise.all(activeClaims.map(({ value }) => findKeptTask(deps, value.item)));
+      const { ms, ...pace } = await readAgentPace(deps, name);
+      return {
+        name,
+        role,
+        ...omitUndefined({ about }),
+        open,
+        blocked,
+        holds: holds.flatMap((task) => task?.key ?? []).sort(),
+        past: { ...pace, ...omitUndefined({ minutes: ms !== undefined ? Math.round(ms / 6_000) / 10 : undefined }) },
+      };
+    }),
+  );
+}

@@ -1,0 +1,61 @@
+import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
+import type { Ms } from "../../store/port.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import type { PlannedTask } from "./check-plan.ts";
+
+/** In this order: it is in Plane, Plane knows what it waits for, it was handed to its assignee. */
+export type PlanStep = "made" | "related" | "handed";
+
+/** How far a planned task has come. */
+interface PlannedTaskProgress {
+  title: string;
+  item: string;
+  /** `ONB-12` */
+  key: string;
+  steps: PlanStep[];
+}
+
+/** All planned tasks of a project, by what Plane knows them by. */
+interface KeptPlan {
+  tasks: Record<string, PlannedTaskProgress>;
+}
+
+/** After so long without a call a plan is over; Plane still knows what was made. */
+const KEPT_MS: Ms = 30 * 86_400_000;
+
+/** What Plane knows a planned task by: the same id and title in the same project are the same task. */
+export async function hashPlannedTask({ id, title }: PlannedTask): Promise<string> {
+  return `plan:${(await sha256Hex(JSON.stringify([id, title.trim()]))).slice(0, 32)}`;
+}
+
+export async function readPlanProgress(
+  deps: Pick<WorkDeps, "store">,
+  project: KeptProject,
+): Promise<KeptPlan["tasks"]> {
+  const [kept] = await deps.store.read<KeptPlan>([workKeys.plan(project.id)]);
+  return kept?.value.tasks ?? {};
+}
+
+/** Keeps that a step is done. */
+export async function savePlanStep(
+  deps: Pick<WorkDeps, "store">,
+  project: KeptProject,
+  name: string,
+  step: PlanStep,
+  { title, item, key }: { title: string; item: string | undefined; key: string | undefined },
+): Promise<void> {
+  const record = workKeys.plan(project.id);
+  for (;;) {
+    const [current] = await deps.store.read<KeptPlan>([record]);
+    const tasks = current?.value.tasks ?? {};
+    const before = tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
+    const value = { tasks: { ...tasks, [name]: { ...before, steps: [...before.steps, step] } } } satisfies KeptPlan;
+    const outcome = await deps.store.commit({
+      expect: [[record, current?.rev ?? 0]],
+      put: [{ key: record, value, expires: KEPT_MS }],
+    });
+    if (outcome === "kept") return;
+  }
+}

@@ -1,0 +1,124 @@
+import { GroundcrewError } from "../../errors.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Ms } from "../../store/port.ts";
+import { isOpen } from "../../task/diff.ts";
+import { queueCardWrite } from "../card/card-record.ts";
+import { reviveClaim } from "../claims/claim-lease.ts";
+import { ensureClaim, findClaim, type KeptClaim, renewOwnClaim } from "../claims/claims.ts";
+import { hasBeenDown } from "../claims/downtime.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { requireOwner } from "../tasks/require-owner.ts";
+import {
+  closeTimeEntries,
+  type KeptTimes,
+  readTaskTimes,
+  type TimeEntry,
+  trimTimeEntries,
+} from "../time/time-entries.ts";
+
+interface TimerTotal {
+  key: string;
+  /** All the caller's time on the task. */
+  spent: Ms;
+}
+
+export interface StartedTimer extends TimerTotal {
+  since: Ms;
+  /** It ran before this call. */
+  already: boolean;
+}
+
+/** Starts the caller's timer on a task it holds, or says since when it runs. Throws as `holdTask` does. */
+export async function startTimer(context: CallContext, task: Task): Promise<StartedTimer> {
+  const { deps, caller, correlation } = context;
+  const key = workKeys.time(task.id);
+  const { word } = task.item.snapshot;
+  if (!isOpen(word))
+    throw new GroundcrewError("conflict", `${task.key} is ${word}: there is no work on it to take the time of.`);
+  for (;;) {
+    const claim = await ensureClaim(context, task);
+    const [[record], now] = await Promise.all([deps.store.read<KeptTimes>([key]), deps.store.now()]);
+    const before = record?.value.entries ?? [];
+    const runningEntry = before.find((one) => isRunning(one, claim));
+    if (!runningEntry) {
+      const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
+      const value: KeptTimes = {
+        ...(record?.value ?? {}),
+        task: task.key,
+        project: task.project.identifier,
+        ...trimTimeEntries([...before, entry], record?.value.carried),
+      };
+      const outcome = await deps.store.commit({
+        expect: [[key, record?.rev ?? 0]],
+        fence: [workKeys.claim(task.id), claim.fence],
+        put: [{ key, value, sets: [workSets.times] }],
+      });
+      if (outcome !== "kept") continue;
+    }
+    await queueCardWrite(deps, task.id, correlation);
+    return {
+      key: task.key,
+      since: runningEntry?.from ?? now,
+      already: runningEntry !== undefined,
+      spent: await readOwnTime(context, task),
+    };
+  }
+}
+
+export interface StoppedTimer extends TimerTotal {
+  stopped: boolean;
+  /** The run that is over; when none was running, the last there was: without `to` its claim is over, and so is it. */
+  from?: Ms;
+  to?: Ms;
+}
+
+/** Stops the caller's timer on a task that is its own. One whose claim is over is left to that: it stopped then. */
+export async function stopTimer(context: CallContext, task: Task): Promise<StoppedTimer> {
+  const { deps, caller, correlation } = context;
+  const key = workKeys.time(task.id);
+  await requireOwner(context, task);
+  await renewOwnClaim(context, task);
+  await reviveAfterDowntime(context, task);
+  for (;;) {
+    const [record] = await deps.store.read<KeptTimes>([key]);
+    const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
+    const ownEntries = (record?.value.entries ?? []).filter(({ agent }) => agent === caller.name);
+    const runningEntry = claim && ownEntries.find((one) => isRunning(one, claim));
+    const lastEntry = runningEntry ?? ownEntries.at(-1);
+    const outcome =
+      record && runningEntry
+        ? await closeTimeEntries(deps, task, record.value, record.rev, [runningEntry], { at: now, fence: claim.fence })
+        : "fenced";
+    if (outcome === "stale") continue;
+    await queueCardWrite(deps, task.id, correlation);
+    const stopped = runningEntry !== undefined && outcome === "kept";
+    const to = stopped ? now : lastEntry?.to;
+    return {
+      key: task.key,
+      stopped,
+      spent: await readOwnTime(context, task),
+      ...omitUndefined({ from: lastEntry?.from, to }),
+    };
+  }
+}
+
+/**
+ * Whether an entry without an end runs under this claim, whose number changes when it goes on after Groundcrew was away.
+ * One of an earlier claim ended with that, also when this has not been seen to yet.
+ */
+function isRunning({ agent, fence, from, to }: TimeEntry, claim: KeptClaim): boolean {
+  return to === undefined && agent === claim.agent && (fence === claim.fence || from >= claim.since);
+}
+
+/** A claim that ran out because Groundcrew was away goes on, and its timer with it. */
+async function reviveAfterDowntime({ deps, caller }: CallContext, task: Task): Promise<void> {
+  const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
+  if (claim?.agent === caller.name && claim.until <= now && (await hasBeenDown(deps, now)))
+    await reviveClaim(deps, claim);
+}
+
+async function readOwnTime({ deps, caller }: CallContext, task: Task): Promise<Ms> {
+  return (await readTaskTimes(deps, task.id)).totals[caller.name] ?? 0;
+}

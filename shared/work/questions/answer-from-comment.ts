@@ -1,0 +1,34 @@
+import type { WorkJobBody } from "../../jobs/work-jobs.ts";
+import { toMarkdown } from "../../markdown/to-markdown.ts";
+import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
+import { commentsApi } from "../../plane/comments.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { findKeptTask } from "../tasks/find-task.ts";
+import { answerQuestion, isQuestionOpen, readTaskQuestions } from "./questions.ts";
+
+type ReplyJob = Extract<WorkJobBody, { do: "reply" }>;
+
+/**
+ * A comment by people answers the latest question on the item that was there when they wrote it, by Plane's clock.
+ * Once, however often the job is run; one that is seen late answers nothing that was asked after it.
+ */
+export async function answerFromComment(deps: WorkDeps, { item, comment, by, correlation }: ReplyJob): Promise<void> {
+  const questions = await readTaskQuestions(deps, item);
+  const openQuestions = questions.filter(isQuestionOpen);
+  const task = openQuestions.length > 0 ? await findKeptTask(deps, item) : undefined;
+  if (!task || questions.some(({ answer }) => answer?.comment === comment)) return;
+  const params = { project: task.project.id, item };
+  const askedAtById = new Map<string, string>();
+  let reply: { html: string; at: string } | undefined;
+  for await (const { data } of deps.plane.pages(commentsApi.list, { params })) {
+    for (const { id, comment_html, created_at, external_source, external_id } of data.results) {
+      if (id === comment) reply = { html: comment_html, at: created_at };
+      if (external_source === GROUNDCREW_SOURCE && external_id !== null) askedAtById.set(external_id, created_at);
+    }
+  }
+  const text = reply ? await toMarkdown(reply.html) : "";
+  if (!reply || text.trim() === "") return;
+  const { at } = reply;
+  const question = openQuestions.findLast(({ id }) => (askedAtById.get(`ask:${id}`) ?? "") < at);
+  if (question) await answerQuestion(deps, question.id, { text, by, comment }, correlation);
+}

@@ -1,0 +1,95 @@
+import type { Deps } from "../../deps.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Commit, Ms, Store } from "../../store/port.ts";
+import { readAllRows } from "../../store/scan-set.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+
+/** What an agent has spent in a project since the store began; neither number ever gets smaller. */
+export interface KeptSpending {
+  agent: string;
+  /** `ONB` */
+  project: string;
+  ms: Ms;
+  /** In the budget's currency. */
+  cost: number;
+}
+
+interface KeptMonth {
+  cost: number;
+}
+
+interface SpendingDelta {
+  /** Time of a timer that was stopped. */
+  ms?: Ms;
+  /** Cost never counted before. */
+  counted?: number;
+  /** By how much the cost reported of a task differs from what was reported before: less, when a report was mended. */
+  cost?: number;
+}
+
+/** A month's sum is of use for a comparison with the year before. */
+const MONTH_KEPT_MS: Ms = 400 * 86_400_000;
+
+/** What keeps this, in the commit that keeps what it comes from: so it is counted once. */
+export async function prepareSpending(
+  deps: Pick<Deps, "store" | "settings">,
+  { project }: Pick<Task, "project">,
+  agent: string,
+  { ms = 0, counted: countedCost = 0, cost = 0 }: SpendingDelta,
+): Promise<Required<Pick<Commit, "expect" | "put">>> {
+  const changes: Required<Pick<Commit, "expect" | "put">> = { expect: [], put: [] };
+  if (ms > 0 || countedCost > 0) {
+    const key = workKeys.spent(agent, project.id);
+    const [record] = await deps.store.read<KeptSpending>([key]);
+    const before = record?.value ?? { ms: 0, cost: 0 };
+    const value: KeptSpending = {
+      agent,
+      project: project.identifier,
+      ms: before.ms + ms,
+      cost: roundAmount(before.cost + countedCost),
+    };
+    changes.expect.push([key, record?.rev ?? 0]);
+    changes.put.push({ key, value, sets: [workSets.spent] });
+  }
+  if (cost !== 0) {
+    const key = workKeys.month(formatMonth(await deps.store.now(), deps.settings.timezone));
+    const [record] = await deps.store.read<KeptMonth>([key]);
+    const value: KeptMonth = { cost: Math.max(0, roundAmount((record?.value.cost ?? 0) + cost)) };
+    changes.expect.push([key, record?.rev ?? 0]);
+    changes.put.push({ key, value, expires: MONTH_KEPT_MS });
+  }
+  return changes;
+}
+
+/**
+ * What agents have reported as spent in this calendar month (store time, in the time zone of the settings), beside the
+ * budget. A cost belongs to the month it was reported in.
+ */
+export async function readMonthlySpending(deps: Pick<Deps, "store" | "settings">): Promise<{
+  /** `2026-11` */
+  month: string;
+  cost: number;
+  budget?: { amount: number; currency: string };
+}> {
+  const { timezone, budget } = deps.settings;
+  const month = formatMonth(await deps.store.now(), timezone);
+  const [record] = await deps.store.read<KeptMonth>([workKeys.month(month)]);
+  return { month, cost: record?.value.cost ?? 0, ...omitUndefined({ budget }) };
+}
+
+/** Everything spent, by agent and project. */
+export async function readAllSpending(store: Pick<Store, "scan">): Promise<KeptSpending[]> {
+  return (await readAllRows<KeptSpending>({ store }, workSets.spent)).map(({ value }) => value);
+}
+
+/** Sums of decimal fractions without what binary ones add to them; to a millionth. */
+export function roundAmount(amount: number): number {
+  return Math.round(amount * 1e6) / 1e6;
+}
+
+function formatMonth(at: Ms, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit" }).formatToParts(at);
+  const part = (type: "year" | "month") => parts.find((one) => one.type === type)?.value ?? "";
+  return `${part("year")}-${part("month")}`;
+}

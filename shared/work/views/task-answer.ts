@@ -1,0 +1,120 @@
+import { cleanLine } from "../../clean-text.ts";
+import { htmlToText } from "../../markdown/html-to-text.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { isBlocked } from "../../task/diff.ts";
+import type { Priority, Status } from "../../task/snapshot.ts";
+import { formatIsoTime } from "../claims/claim-refusals.ts";
+import { type KeptClaim, readLiveClaims } from "../claims/claims.ts";
+import type { CallContext } from "../context/call-context.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { type Blocker, readOpenBlockers } from "../tasks/open-blockers.ts";
+
+/** A task as agents see it (OPENCLAW-02). */
+export interface TaskAnswer {
+  id: string;
+  /** `ONB-12` */
+  key: string;
+  title: string;
+  /** The first line of its text. */
+  description: string;
+  status: Status;
+  priority: Priority;
+  /** `YYYY-MM-DD` */
+  due_date: string | null;
+  /** `ONB` */
+  project: string;
+  /** Open blockers. */
+  blocked_by: { key: string; status: Status }[];
+  url: string;
+  /** The caller holds it until then, unless a call renews it; ISO 8601. */
+  held_until?: string;
+  /** False: the caller cannot start it now, for this reason. */
+  startable?: false;
+  why_not?: string;
+}
+
+/** A task with what tells where it stands for the caller. */
+export interface RankedTask {
+  task: Task;
+  answer: TaskAnswer;
+  /** Held by the caller, free to be started, not to be started, blocked: the order in which they are listed. */
+  rank: 0 | 1 | 2 | 3;
+}
+
+/** Longer titles and first lines are cut, so that a list stays small; the details have all of them. */
+const LINE = 120;
+
+/** What the caller sees of these tasks, from what is kept: no request to Plane. */
+export async function rankTasks({ deps, caller }: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
+  const items = tasks.map(({ item }) => item);
+  const [blockers, claims] = await Promise.all([
+    readOpenBlockers(deps, items),
+    readLiveClaims(
+      deps,
+      tasks.map(({ id }) => id),
+    ),
+  ]);
+  return tasks.map((task, i) => rankTask(task, caller.name, blockers, claims[i]));
+}
+
+/** The same of one task. */
+export async function readTaskAnswer({ deps, caller }: CallContext, task: Task): Promise<TaskAnswer> {
+  const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
+  return rankTask(task, caller.name, blockers, claim).answer;
+}
+
+function rankTask(
+  task: Task,
+  caller: string,
+  blockers: ReadonlyMap<string, Blocker>,
+  claim: KeptClaim | undefined,
+): RankedTask {
+  const isHolder = claim?.agent === caller;
+  const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
+  const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim);
+  const answer: TaskAnswer = {
+    ...toTaskAnswer(task, openBlockers),
+    ...omitUndefined({ held_until: isHolder ? formatIsoTime(claim.until) : undefined }),
+    ...(obstacle !== undefined && { startable: false, why_not: obstacle }),
+  };
+  return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
+}
+
+function toTaskAnswer({ id, key, item, project, url }: Task, openBlockers: readonly Blocker[]): TaskAnswer {
+  const { name, description, word, priority, due } = item.snapshot;
+  return {
+    id,
+    key,
+    title: cleanLine(name, LINE),
+    description: cleanLine(firstLine(description), LINE),
+    status: word,
+    priority,
+    due_date: due,
+    project: project.identifier,
+    blocked_by: openBlockers.map((blocker) => ({ key: blocker.key, status: blocker.status })),
+    url,
+  };
+}
+
+/** Marks within a line: no blank stands for them. */
+const INLINE = /<\/?(?:a|b|code|del|em|i|mark|s|span|strong|sub|sup|u)\b[^<>]*>/gi;
+
+/** The first line that says something, of Plane's HTML. */
+function firstLine(html: string): string {
+  const lines = html
+    .slice(0, 4_000)
+    .replace(INLINE, "")
+    .split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
+  return lines.map((line) => htmlToText(line, LINE + 1)).find((line) => line !== "") ?? "";
+}
+
+function findStartObstacle(
+  { item }: Task,
+  openBlockers: readonly Blocker[],
+  claim: KeptClaim | undefined,
+): string | undefined {
+  if (item.review) return "a human looks at it";
+  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until)}`;
+  if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
+  return isBlocked(item) ? "marked as blocked" : undefined;
+}

@@ -1,0 +1,71 @@
+import { createForbiddenError, PlaneApiError } from "../api-error.ts";
+import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { renderInvitation } from "../invitations.ts";
+import { findMember, getUser, listMembers, renderUserLite, renderUserLiteById } from "../people.ts";
+import { addProjectMember, listProjectMembers } from "../projects.ts";
+import type { RateLimiter } from "../rate-limiter.ts";
+import { type PlaneWorld, sortNewestFirst } from "../world.ts";
+import {
+  createApiKeyPolicy,
+  getPathProject,
+  getPathWorkspace,
+  getReader,
+  requireProjectMember,
+  requireWorkspaceMember,
+} from "./access.ts";
+
+const ROLES = [20, 15, 5] as const;
+
+export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
+  mountEndpoint(app, world, createApiKeyPolicy(limiter), "/api/v1/users/me/", {
+    GET: (call) => respondOk(renderUserLite(getReader(call))),
+  });
+
+  mountEndpoint(app, world, createApiKeyPolicy(limiter, requireWorkspaceMember), "/api/v1/workspaces/:slug/members/", {
+    GET: (call) =>
+      respondOk(
+        listMembers(world, getPathWorkspace(call).id).map((row) => ({
+          ...renderUserLiteById(world, row.member),
+          role: row.role,
+        })),
+      ),
+  });
+
+  // The one address here that Plane serves without its limiter.
+  const unlimited = {
+    ...createApiKeyPolicy(limiter, requireWorkspaceMember),
+    limiter: undefined,
+    allow: "GET, POST, HEAD, OPTIONS",
+  };
+  mountEndpoint(app, world, unlimited, "/api/v1/workspaces/:slug/invitations/", {
+    GET: (call) => {
+      if (findMember(world, getPathWorkspace(call).id, getReader(call).id)?.role !== 20) throw createForbiddenError();
+      const rows = [...world.data.invitations.values()].filter((row) => row.workspace === getPathWorkspace(call).id);
+      return respondOk(sortNewestFirst(rows).map((row) => renderInvitation(world, row, call.formatTime)));
+    },
+  });
+
+  for (const name of ["members", "project-members"]) {
+    mountEndpoint(
+      app,
+      world,
+      createApiKeyPolicy(limiter, requireProjectMember),
+      `/api/v1/workspaces/:slug/projects/:projectId/${name}/`,
+      {
+        GET: (call) =>
+          respondOk(
+            listProjectMembers(world, getPathProject(call).id).map((row) => renderUserLite(getUser(world, row.member))),
+          ),
+        POST: async (call) => {
+          const { member, role = 5 } = await call.json();
+          const known = ROLES.find((each) => each === role);
+          if (!known) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
+          if (typeof member !== "string" || !findMember(world, getPathWorkspace(call).id, member))
+            throw new PlaneApiError(400, { member: ["Invalid member"] });
+          const row = addProjectMember(world, getPathProject(call).id, member, known);
+          return respondCreated({ id: row.id, member: row.member, role: row.role });
+        },
+      },
+    );
+  }
+}

@@ -1,0 +1,128 @@
+import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
+import { mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
+import { createInvitation, renderInvitation } from "../invitations.ts";
+import { findMember, findUserByEmail, getUser, listMembers } from "../people.ts";
+import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../render-row.ts";
+import type { JsonObject, MemberRow } from "../rows.ts";
+import type { MemberRole } from "../types.ts";
+import { type PlaneWorld, sortNewestFirst, touchRow } from "../world.ts";
+import { createSessionPolicy, getSessionReader, requireWorkspaceRole } from "./access.ts";
+
+const FILTERS = {
+  state: null,
+  labels: null,
+  priority: null,
+  assignees: null,
+  created_by: null,
+  start_date: null,
+  subscriber: null,
+  state_group: null,
+  target_date: null,
+};
+const DISPLAY = {
+  type: null,
+  layout: "list",
+  group_by: null,
+  order_by: "-created_at",
+  sub_issue: true,
+  show_empty_groups: true,
+  calendar_date_range: "",
+};
+const PROPERTIES = {
+  key: true,
+  link: true,
+  state: true,
+  labels: true,
+  assignee: true,
+  due_date: true,
+  estimate: true,
+  priority: true,
+  created_on: true,
+  start_date: true,
+  updated_on: true,
+  sub_issue_count: true,
+  attachment_count: true,
+};
+const VIEW = { filters: FILTERS, display_filters: DISPLAY, display_properties: PROPERTIES };
+
+/** Lists tell addresses, the answer to an edit does not. */
+function renderMember(world: PlaneWorld, row: MemberRow, formatTime: TimeFormatter, withAddress: boolean): JsonObject {
+  const user = getUser(world, row.member);
+  const { id, ...times } = renderBaseColumns(row, formatTime);
+  return {
+    id,
+    member: {
+      id: user.id,
+      first_name: user.first_name,
+      last_name: user.last_name,
+      avatar: "",
+      avatar_url: null,
+      is_bot: user.is_bot,
+      display_name: user.display_name,
+      ...(withAddress && { email: user.email, last_login_medium: "email" }),
+    },
+    ...times,
+    role: row.role,
+    company_role: row.company_role,
+    view_props: VIEW,
+    default_props: VIEW,
+    issue_props: { created: true, assigned: true, all_issues: true, subscribed: true },
+    is_active: true,
+    getting_started_checklist: {},
+    tips: {},
+    explored_features: {},
+    ...renderAuthorColumns(row),
+    workspace: row.workspace,
+  };
+}
+
+const ROLES: readonly MemberRole[] = [20, 15, 5];
+
+export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
+  const root = "/api/workspaces/:slug/";
+  mountEndpoint(app, world, createSessionPolicy("GET, HEAD, OPTIONS"), `${root}members/`, {
+    GET: (call) => {
+      const workspace = requireWorkspaceRole(call, 5);
+      return respondOk(listMembers(world, workspace.id).map((row) => renderMember(world, row, call.formatTime, true)));
+    },
+  });
+  mountEndpoint(app, world, createSessionPolicy("GET, PATCH, DELETE, HEAD, OPTIONS"), `${root}members/:memberId/`, {
+    PATCH: async (call) => {
+      const workspace = requireWorkspaceRole(call, 20);
+      const row = world.data.members.get(call.params["memberId"] ?? "");
+      if (row?.workspace !== workspace.id) throw createAppNotFoundError();
+      if (row.member === getSessionReader(call).id)
+        throw new PlaneApiError(400, { error: "You cannot update your own role" });
+      const { role } = await call.json();
+      const known = ROLES.find((each) => each === role);
+      if (!known) throw new PlaneApiError(400, { role: [`"${String(role)}" is not a valid choice.`] });
+      row.role = known;
+      touchRow(world, row, getSessionReader(call).id);
+      return respondOk(renderMember(world, row, call.formatTime, false));
+    },
+  });
+  mountEndpoint(app, world, createSessionPolicy("GET, POST, HEAD, OPTIONS"), `${root}invitations/`, {
+    GET: (call) => {
+      const workspace = requireWorkspaceRole(call, 20);
+      const rows = [...world.data.invitations.values()].filter((row) => row.workspace === workspace.id);
+      return respondOk(sortNewestFirst(rows).map((row) => renderInvitation(world, row, call.formatTime)));
+    },
+    POST: async (call) => {
+      const workspace = requireWorkspaceRole(call, 20);
+      const { emails } = await call.json();
+      if (!Array.isArray(emails) || emails.length === 0) throw new PlaneApiError(400, { error: "Emails are required" });
+      for (const each of emails) {
+        const invitation: JsonObject = typeof each === "object" && each !== null && !Array.isArray(each) ? each : {};
+        const email = String(invitation["email"] ?? "")
+          .trim()
+          .toLowerCase();
+        const known = findUserByEmail(world, email);
+        if (known && findMember(world, workspace.id, known.id))
+          throw new PlaneApiError(400, { error: "Some users are already member of workspace", workspace_users: [] });
+        const role = ROLES.find((one) => one === invitation["role"]) ?? 5;
+        createInvitation(world, workspace, email, role, getSessionReader(call).id);
+      }
+      return respondOk({ message: "Emails sent successfully" });
+    },
+  });
+}

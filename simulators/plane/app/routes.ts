@@ -1,0 +1,20 @@
+import type { PlaneApp } from "../endpoint.ts";
+import type { PlaneWorld } from "../world.ts";
+import { mountAuthRoutes } from "./auth.ts";
+import { mountCurrentUserRoutes } from "./current-user.ts";
+import { mountInstanceRoutes } from "./instance.ts";
+import { mountIssueRoutes } from "./issues.ts";
+import { mountMemberRoutes } from "./members.ts";
+import { mountWebhookRoutes } from "./webhooks.ts";
+import { mountWorkspaceRoutes } from "./workspaces.ts";
+
+/** The API the browser uses: a session instead of a key, and no limit. */
+export function mountAppRoutes(app: PlaneApp, world: PlaneWorld): void {
+  mountInstanceRoutes(app, world);
+  mountAuthRoutes(app, world);
+  mountCurrentUserRoutes(app, world);
+  mountWorkspaceRoutes(app, world);
+  mountMemberRoutes(app, world);
+  mountWebhookRoutes(app, world);
+  mountIssueRoutes(app, world);
+}

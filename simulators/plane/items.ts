@@ -1,0 +1,221 @@
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { diffActivities } from "./activities.ts";
+import { createNotFoundError, PlaneApiError } from "./api-error.ts";
+import { normalizeDescription } from "./description-html.ts";
+import { findProjectMember } from "./projects.ts";
+import { renderItem } from "./render-item.ts";
+import { formatUtc } from "./render-row.ts";
+import type { ItemRow, Json, JsonObject, ProjectRow } from "./rows.ts";
+import { getState, listStates } from "./states.ts";
+import { formatDay } from "./time.ts";
+import type { EditSource, Id, Priority } from "./types.ts";
+import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow, type WebhookTask } from "./world.ts";
+
+/** Columns a caller may set, already checked. */
+export interface ItemWrite {
+  name?: string;
+  description_html?: string;
+  priority?: Priority;
+  state?: Id;
+  assignees?: Id[];
+  labels?: Id[];
+  start_date?: string | null;
+  target_date?: string | null;
+  parent?: Id | null;
+  is_draft?: boolean;
+  external_source?: string | null;
+  external_id?: string | null;
+}
+export interface Author {
+  actor: Id;
+  via: EditSource;
+}
+
+/** What the browser calls the columns that the API calls otherwise. */
+const BROWSER_FIELD_NAMES: Record<string, string> = {
+  state: "state_id",
+  assignees: "assignee_ids",
+  labels: "label_ids",
+  parent: "parent_id",
+};
+
+export const getItem = (world: PlaneWorld, id: Id): ItemRow => {
+  const item = world.data.items.get(id);
+  if (!item) throw createNotFoundError();
+  return item;
+};
+
+/** Neither archived, nor a draft, nor waiting for triage, nor in an archived project. */
+export const isListed = (world: PlaneWorld, row: ItemRow): boolean =>
+  row.archived_at === null &&
+  !row.is_draft &&
+  world.data.states.get(row.state)?.group !== "triage" &&
+  world.data.projects.get(row.project)?.archived_at === null;
+
+export const listItems = (world: PlaneWorld, project: Id): ItemRow[] =>
+  [...world.data.items.values()].filter((row) => row.project === project);
+
+/** The one that carries this pair, listed or not. */
+export const findItemByExternalId = (world: PlaneWorld, project: Id, source: string, id: string): ItemRow | undefined =>
+  listItems(world, project).find((row) => row.external_source === source && row.external_id === id);
+
+/** Whoever is not a member of the project, or only a guest, silently cannot be assigned; a foreign label neither. */
+function dropUnassignable(world: PlaneWorld, project: Id, write: ItemWrite): ItemWrite {
+  const { assignees, labels } = write;
+  return {
+    ...write,
+    ...omitUndefined({
+      assignees: assignees
+        ? assignees.filter((id) => (findProjectMember(world, project, id)?.role ?? 0) >= 15)
+        : undefined,
+      labels: labels ? labels.filter((id) => world.data.labels.get(id)?.project === project) : undefined,
+      description_html: write.description_html !== undefined ? normalizeDescription(write.description_html) : undefined,
+    }),
+  };
+}
+
+/** Answers the row as it was first saved; what is read a moment later differs in its times. */
+export function createItem(
+  world: PlaneWorld,
+  project: ProjectRow,
+  write: ItemWrite & { name: string },
+  author: Author,
+) {
+  if (write.external_source && write.external_id) {
+    const existing = findItemByExternalId(world, project.id, write.external_source, write.external_id);
+    if (existing) throw createExternalIdConflict(existing.id);
+  }
+  const state = write.state ?? listStates(world, project.id).find((each) => each.default)?.id;
+  if (!state) throw new PlaneApiError(400, { error: "The payload is not valid" });
+  let sort_order = 65535;
+  for (const each of world.data.items.values())
+    if (each.state === state && each.sort_order >= sort_order) sort_order = each.sort_order + 10000;
+  project.last_sequence += 1;
+  const row: ItemRow = {
+    ...createRow(world, author.actor),
+    workspace: project.workspace,
+    project: project.id,
+    created_by: author.actor,
+    description_html: "<p></p>",
+    priority: "none",
+    start_date: null,
+    target_date: null,
+    sequence_id: project.last_sequence,
+    sort_order,
+    completed_at: null,
+    archived_at: null,
+    is_draft: false,
+    external_source: null,
+    external_id: null,
+    parent: null,
+    assignees: [],
+    labels: [],
+    ...dropUnassignable(world, project.id, write),
+    name: write.name,
+    state,
+  };
+  if (getState(world, state).group === "completed") row.completed_at = world.stamp();
+  world.data.items.set(row.id, row);
+  const first = { ...row };
+  // The API saves a second time, for `created_at` alone, which then is later than `updated_at`.
+  if (author.via === "api") row.created_at = world.stamp();
+  const activity = { verb: "created", field: null, comment: "created the issue" };
+  enqueueInRandomOrder(
+    world,
+    { kind: "activity", item: row.id, actor: author.actor, epoch: getEpoch(world), rows: [activity] },
+    [createItemEvent(row, "created", null, null, null, author.actor)],
+  );
+  return { row, first };
+}
+
+export const createExternalIdConflict = (id: Id): PlaneApiError =>
+  new PlaneApiError(409, { error: "Issue with the same external id and external source already exists", id });
+
+const createItemEvent = (
+  row: ItemRow,
+  verb: WebhookTask["verb"],
+  field: string | null,
+  old_value: Json,
+  new_value: Json,
+  actor: Id,
+): WebhookTask => ({
+  kind: "announce",
+  workspace: row.workspace,
+  event: "issue",
+  verb,
+  about: row.id,
+  field,
+  old_value,
+  new_value,
+  actor,
+});
+
+/**
+ * Deletes the rows of the lists that the write names; `finish` inserts them again and does the rest.
+ * `requested` is what was asked for, by column: it decides which events there are.
+ */
+export function beginEdit(
+  world: PlaneWorld,
+  row: ItemRow,
+  write: ItemWrite,
+  requested: JsonObject,
+  author: Author,
+): () => void {
+  const before = { ...row };
+  const current = renderItem(world, row, formatUtc);
+  const accepted = dropUnassignable(world, row.project, write);
+  if (accepted.assignees) row.assignees = [];
+  if (accepted.labels) row.labels = [];
+  return () => {
+    Object.assign(row, accepted);
+    if (before.state !== row.state)
+      row.completed_at = getState(world, row.state).group === "completed" ? world.stamp() : null;
+    touchRow(world, row, author.actor);
+    const rows = diffActivities(world, before, row);
+    const isSilent = world.version === "1.2.2" && author.via === "api";
+    const announcements = isSilent
+      ? []
+      : diffRequested(current, requested, author.via).map(([field, oldValue, newValue]) =>
+          createItemEvent(row, "updated", field, oldValue, newValue, author.actor),
+        );
+    enqueueInRandomOrder(
+      world,
+      { kind: "activity", item: row.id, actor: author.actor, epoch: getEpoch(world), rows },
+      announcements,
+    );
+  };
+}
+
+/** One event for each requested column that was different, in the order of the request. */
+function diffRequested(current: JsonObject, requested: JsonObject, via: EditSource): [string, Json, Json][] {
+  return Object.entries(requested)
+    .filter(([field, value]) => field in current && JSON.stringify(current[field]) !== JSON.stringify(value))
+    .map(([field, value]) => [
+      via === "browser" ? (BROWSER_FIELD_NAMES[field] ?? field) : field,
+      current[field] ?? null,
+      value ?? null,
+    ]);
+}
+
+/** With its comments, links, relations, memberships, attachments. Sub-items lose their parent. No webhook tells. */
+export function deleteItem(world: PlaneWorld, row: ItemRow): void {
+  const { data } = world;
+  data.items.delete(row.id);
+  for (const map of [data.comments, data.links, data.memberships, data.activities, data.attachments])
+    for (const each of map.values()) if (each.issue === row.id) map.delete(each.id);
+  for (const each of data.relations.values())
+    if (each.issue === row.id || each.related_issue === row.id) data.relations.delete(each.id);
+  for (const each of data.items.values()) if (each.parent === row.id) each.parent = null;
+}
+
+/** Archives or restores, as only the browser can. No webhook tells. */
+export function setArchived(world: PlaneWorld, row: ItemRow, archived: boolean, actor: Id): void {
+  const old_value = row.archived_at;
+  row.archived_at = archived ? formatDay(world.clock()) : null;
+  touchRow(world, row, actor);
+  const comment = archived ? "Actor has archived the issue" : "Actor has restored the issue";
+  const rows = [
+    { verb: "updated", field: "archived_at", comment, old_value, new_value: archived ? "archive" : "restore" },
+  ];
+  enqueueInRandomOrder(world, { kind: "activity", item: row.id, actor, epoch: getEpoch(world), rows }, []);
+}

@@ -1,0 +1,96 @@
+import { isListed } from "./items.ts";
+import { getProject } from "./projects.ts";
+import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "./render-row.ts";
+import type { CycleRow, ItemRow, Json, JsonObject, MembershipRow, ModuleRow } from "./rows.ts";
+import type { Id } from "./types.ts";
+import { createRow, type PlaneWorld, type WebhookTask } from "./world.ts";
+
+/** An event of a cycle or module. */
+export const createGroupEvent = (
+  world: PlaneWorld,
+  event: "cycle" | "module",
+  row: { id: Id; project: Id },
+  verb: "created" | "updated",
+  field: string | null,
+  old_value: Json,
+  new_value: Json,
+  actor: Id,
+): WebhookTask => ({
+  kind: "announce",
+  workspace: getProject(world, row.project).workspace,
+  event,
+  verb,
+  about: row.id,
+  field,
+  old_value,
+  new_value,
+  actor,
+});
+
+/** Puts items into a cycle (each is in one at most) or a module. No webhook tells, no `updated_at` moves. */
+export function addToGroup(
+  world: PlaneWorld,
+  row: CycleRow | ModuleRow,
+  items: readonly ItemRow[],
+  by: Id,
+): MembershipRow[] {
+  const isCycle = world.data.cycles.has(row.id);
+  return items.map((item) => {
+    const memberships = [...world.data.memberships.values()].filter((each) => each.issue === item.id);
+    const existing = memberships.find((each) => each.in === row.id);
+    if (existing) return existing;
+    if (isCycle)
+      for (const each of memberships) if (world.data.cycles.has(each.in)) world.data.memberships.delete(each.id);
+    // Bulk-created cycle rows carry no author.
+    const author = isCycle ? null : by;
+    const membership: MembershipRow = {
+      ...createRow(world, author),
+      updated_by: author,
+      project: row.project,
+      in: row.id,
+      issue: item.id,
+    };
+    world.data.memberships.set(membership.id, membership);
+    return membership;
+  });
+}
+
+export const listGroupItems = (world: PlaneWorld, id: Id): ItemRow[] =>
+  [...world.data.memberships.values()].flatMap((row) => (row.in === id ? (world.data.items.get(row.issue) ?? []) : []));
+
+/** In lists Plane counts the items by group. */
+export function addItemCounts(world: PlaneWorld, rendered: JsonObject, id: Id): JsonObject {
+  const groups = listGroupItems(world, id)
+    .filter((item) => isListed(world, item))
+    .map((item) => world.data.states.get(item.state)?.group);
+  const count = (group: string) => groups.filter((each) => each === group).length;
+  const { id: rowId, ...rest } = rendered;
+  return {
+    id: rowId,
+    total_issues: groups.length,
+    cancelled_issues: count("cancelled"),
+    completed_issues: count("completed"),
+    started_issues: count("started"),
+    unstarted_issues: count("unstarted"),
+    backlog_issues: count("backlog"),
+    ...rest,
+  };
+}
+
+/** The rows that say what is in it; `in` is named by its kind. */
+export const renderMembership = (world: PlaneWorld, row: MembershipRow, formatTime: TimeFormatter): JsonObject => {
+  const subItems = [...world.data.items.values()].filter((item) => item.parent === row.issue);
+  const { id, ...times } = renderBaseColumns(row, formatTime);
+  const container = world.data.cycles.has(row.in)
+    ? { issue: row.issue, cycle: row.in }
+    : { module: row.in, issue: row.issue };
+  return {
+    id,
+    sub_issues_count: subItems.length,
+    ...times,
+    ...renderAuthorColumns(row),
+    project: row.project,
+    workspace: getProject(world, row.project).workspace,
+    ...container,
+  };
+};

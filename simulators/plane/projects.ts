@@ -1,0 +1,236 @@
+import { createNotFoundError, PlaneApiError } from "./api-error.ts";
+import {
+  formatOptionalTime,
+  renderAuthorColumns,
+  renderBaseColumns,
+  renderExternalColumns,
+  type TimeFormatter,
+} from "./render-row.ts";
+import type { Json, JsonObject, ProjectMemberRow, ProjectRow, UserRow, WorkspaceRow } from "./rows.ts";
+import { createDefaultStates } from "./states.ts";
+import type { Id, MemberRole } from "./types.ts";
+import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
+
+/** Plane refuses these in a project's name; a work item's title takes anything. */
+const FORBIDDEN_NAME_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/;
+const ICONS = ["quiz", "mood", "star", "anchor", "build"];
+
+export interface NewProject {
+  name: string;
+  identifier: string;
+  description?: string;
+  external_source?: string | null;
+  external_id?: string | null;
+}
+
+function checkProjectName(world: PlaneWorld, workspace: Id, name: string, identifier: string, self?: Id): void {
+  if (FORBIDDEN_NAME_CHARACTERS.test(name))
+    throw new PlaneApiError(400, { non_field_errors: ["Project name cannot contain special characters."] });
+  const others = listProjects(world, workspace).filter((row) => row.id !== self);
+  if (others.some((row) => row.name === name))
+    throw new PlaneApiError(409, { name: "The project name is already taken" });
+  if (others.some((row) => row.identifier === identifier))
+    throw new PlaneApiError(409, { identifier: "The project identifier is already taken" });
+}
+
+export function createProject(world: PlaneWorld, workspace: WorkspaceRow, project: NewProject, by: Id): ProjectRow {
+  const identifier = project.identifier.trim().toUpperCase();
+  checkProjectName(world, workspace.id, project.name, identifier);
+  const row: ProjectRow = {
+    ...createRow(world, by),
+    workspace: workspace.id,
+    name: project.name,
+    identifier,
+    description: project.description ?? "",
+    archived_at: null,
+    network: 2,
+    cover_image: null,
+    logo_props: {
+      icon: { name: ICONS[world.data.projects.size % ICONS.length] ?? "mood", color: "#02b55c" },
+      in_use: "icon",
+    },
+    module_view: false,
+    cycle_view: false,
+    issue_views_view: false,
+    page_view: true,
+    intake_view: false,
+    timezone: "UTC",
+    default_assignee: null,
+    project_lead: null,
+    external_source: project.external_source ?? null,
+    external_id: project.external_id ?? null,
+    last_sequence: 0,
+  };
+  world.data.projects.set(row.id, row);
+  createDefaultStates(world, row);
+  addProjectMember(world, row.id, by, 20);
+  queueProjectEvent(world, row, by, "created", null, null, null);
+  return row;
+}
+
+function queueProjectEvent(
+  world: PlaneWorld,
+  row: ProjectRow,
+  actor: Id,
+  verb: "created" | "updated" | "deleted",
+  field: string | null,
+  old_value: Json,
+  new_value: Json,
+): void {
+  enqueueTasks(world, {
+    kind: "announce",
+    workspace: row.workspace,
+    event: "project",
+    verb,
+    about: row.id,
+    field,
+    old_value,
+    new_value,
+    actor,
+  });
+}
+
+/** Only these columns can be edited; one event for each that changed. */
+const EDITABLE = [
+  "name",
+  "description",
+  "identifier",
+  "module_view",
+  "cycle_view",
+  "issue_views_view",
+  "page_view",
+  "intake_view",
+  "external_source",
+  "external_id",
+  "default_assignee",
+  "project_lead",
+  "timezone",
+] as const;
+
+export function editProject(world: PlaneWorld, row: ProjectRow, patch: JsonObject, by: Id): void {
+  const name = typeof patch["name"] === "string" ? patch["name"] : row.name;
+  const identifier = typeof patch["identifier"] === "string" ? patch["identifier"] : row.identifier;
+  checkProjectName(world, row.workspace, name, identifier, row.id);
+  const changes = EDITABLE.filter((field) => patch[field] !== undefined && patch[field] !== row[field]);
+  const before = Object.fromEntries(changes.map((field) => [field, row[field]]));
+  Object.assign(row, Object.fromEntries(changes.map((field) => [field, patch[field]])));
+  touchRow(world, row, by);
+  // In the order in which the request names them.
+  for (const field of Object.keys(patch)) {
+    if (field in before)
+      queueProjectEvent(world, row, by, "updated", field, before[field] ?? null, patch[field] ?? null);
+  }
+}
+
+export function deleteProject(world: PlaneWorld, row: ProjectRow, by: Id): void {
+  const { data } = world;
+  data.projects.delete(row.id);
+  const contentTables = [data.items, data.states, data.labels, data.cycles, data.modules, data.comments, data.links];
+  for (const map of contentTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  const linkTables = [data.projectMembers, data.relations, data.memberships, data.activities, data.attachments];
+  for (const map of linkTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  queueProjectEvent(world, row, by, "deleted", null, null, null);
+}
+
+export const listProjects = (world: PlaneWorld, workspace: Id): ProjectRow[] =>
+  [...world.data.projects.values()].filter((row) => row.workspace === workspace);
+
+export function getProject(world: PlaneWorld, id: Id): ProjectRow {
+  const project = world.data.projects.get(id);
+  if (!project) throw createNotFoundError();
+  return project;
+}
+
+export function addProjectMember(world: PlaneWorld, project: Id, member: Id, role: MemberRole): ProjectMemberRow {
+  const existing = findProjectMember(world, project, member);
+  if (existing) {
+    existing.role = role;
+    return existing;
+  }
+  const row: ProjectMemberRow = { ...createRow(world, member), project, member, role };
+  world.data.projectMembers.set(row.id, row);
+  return row;
+}
+
+export const listProjectMembers = (world: PlaneWorld, project: Id): ProjectMemberRow[] =>
+  sortNewestFirst([...world.data.projectMembers.values()].filter((row) => row.project === project));
+
+export const findProjectMember = (world: PlaneWorld, project: Id, member: Id): ProjectMemberRow | undefined =>
+  [...world.data.projectMembers.values()].find((row) => row.project === project && row.member === member);
+
+/** As the table keeps it: what a webhook says, and what every answer ends with. */
+export function renderProject(row: ProjectRow, formatTime: TimeFormatter): JsonObject {
+  const { id, ...times } = renderBaseColumns(row, formatTime);
+  return {
+    id,
+    cover_image_url: row.cover_image,
+    ...times,
+    name: row.name,
+    description: row.description,
+    description_text: null,
+    description_html: null,
+    network: row.network,
+    identifier: row.identifier,
+    emoji: null,
+    icon_prop: null,
+    module_view: row.module_view,
+    cycle_view: row.cycle_view,
+    issue_views_view: row.issue_views_view,
+    page_view: row.page_view,
+    intake_view: row.intake_view,
+    is_time_tracking_enabled: false,
+    is_issue_type_enabled: false,
+    guest_view_all_features: false,
+    cover_image: row.cover_image,
+    archive_in: 0,
+    close_in: 0,
+    logo_props: row.logo_props,
+    archived_at: formatOptionalTime(formatTime, row.archived_at),
+    timezone: row.timezone,
+    ...renderExternalColumns(row),
+    ...renderAuthorColumns(row),
+    workspace: row.workspace,
+    default_assignee: row.default_assignee,
+    project_lead: row.project_lead,
+    cover_image_asset: null,
+    estimate: null,
+    default_state: null,
+  };
+}
+
+/** With what the reader is to it. `listed` adds the reader's own sort order. */
+export function renderProjectForUser(
+  world: PlaneWorld,
+  row: ProjectRow,
+  reader: UserRow,
+  formatTime: TimeFormatter,
+  isListed: boolean,
+): JsonObject {
+  const { id, ...rest } = renderProject(row, formatTime);
+  const membership = findProjectMember(world, row.id, reader.id);
+  const people = listProjectMembers(world, row.id).filter((each) => !world.data.users.get(each.member)?.is_bot);
+  const count = (rows: Iterable<{ project: Id }>) => [...rows].filter((each) => each.project === row.id).length;
+  return {
+    id,
+    total_members: people.length,
+    total_cycles: count(world.data.cycles.values()),
+    total_modules: count(world.data.modules.values()),
+    is_member: membership !== undefined,
+    ...(isListed ? { sort_order: membership ? 65535 : null } : {}),
+    member_role: membership?.role ?? null,
+    is_deployed: false,
+    ...rest,
+  };
+}
+
+/** A project as Plane shows one inside a work item. */
+export const renderProjectLite = (row: ProjectRow): JsonObject => ({
+  id: row.id,
+  identifier: row.identifier,
+  name: row.name,
+  cover_image: row.cover_image,
+  icon_prop: null,
+  emoji: null,
+  description: row.description,
+  cover_image_url: row.cover_image,
+});

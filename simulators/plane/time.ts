@@ -1,0 +1,65 @@
+import type { Micros, Ms } from "./types.ts";
+
+const MICROS_PER_SECOND = 1_000_000;
+const formatsByZone = new Map<string, Intl.DateTimeFormat>();
+
+function getZoneFormat(zone: string): Intl.DateTimeFormat {
+  let cached = formatsByZone.get(zone);
+  if (!cached) {
+    cached = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
+    formatsByZone.set(zone, cached);
+  }
+  return cached;
+}
+
+/** `+01:00`, or `Z` at Greenwich, as Django REST framework writes it. */
+function formatOffset(zone: string, at: Ms): string {
+  if (zone === "UTC") return "Z";
+  const name = getZoneFormat(zone)
+    .formatToParts(at)
+    .find((part) => part.type === "timeZoneName")?.value;
+  const text = name?.replace("GMT", "") ?? "";
+  return text === "" || text === "+00:00" ? "Z" : text;
+}
+
+/** Plane's timestamps: ISO 8601 in the reader's zone, six digits of a second, none when they are all zero. */
+export function formatTimestamp(at: Micros, zone: string): string {
+  const seconds = Math.floor(at / MICROS_PER_SECOND);
+  const micros = at - seconds * MICROS_PER_SECOND;
+  const suffix = formatOffset(zone, seconds * 1000);
+  const shift = suffix === "Z" ? 0 : parseOffset(suffix);
+  const local = new Date((seconds + shift) * 1000).toISOString().slice(0, 19);
+  return micros === 0 ? `${local}${suffix}` : `${local}.${String(micros).padStart(6, "0")}${suffix}`;
+}
+
+function parseOffset(suffix: string): number {
+  const [hours = "0", minutes = "0"] = suffix.slice(1).split(":");
+  return (suffix.startsWith("-") ? -1 : 1) * (Number(hours) * 3600 + Number(minutes) * 60);
+}
+
+export const isTimeZone = (zone: string): boolean => {
+  try {
+    getZoneFormat(zone);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** A `Date` header. */
+export const formatHttpDate = (at: Ms): string => new Date(at).toUTCString();
+
+/** `20261121T043311Z`, as S3 signs it. */
+export const formatAmzDate = (at: Ms): string => `${new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
+
+export const isDay = (text: string): boolean =>
+  /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+
+/** The day in Greenwich, `2026-11-21`. */
+export const formatDay = (at: Ms): string => new Date(at).toISOString().slice(0, 10);
+
+/** Reads a day or an ISO time; null when it is neither. */
+export function parseTime(text: string): Micros | null {
+  const at = Date.parse(isDay(text) ? `${text}T00:00:00Z` : text);
+  return Number.isNaN(at) ? null : at * 1000;
+}

@@ -1,0 +1,223 @@
+import type {
+  ActivityRow,
+  AttachmentRow,
+  BaseRow,
+  CommentRow,
+  CycleRow,
+  InvitationRow,
+  ItemRow,
+  Json,
+  LabelRow,
+  LinkRow,
+  MemberRow,
+  MembershipRow,
+  ModuleRow,
+  ProjectMemberRow,
+  ProjectRow,
+  RelationRow,
+  StateRow,
+  TokenRow,
+  UserRow,
+  WebhookLogRow,
+  WebhookRow,
+  WorkspaceRow,
+} from "./rows.ts";
+import type { Id, Micros, Ms, PlaneVersion } from "./types.ts";
+
+/** A change of a work item the worker has yet to write down; it moves `updated_at` once more. */
+export interface ActivityTask {
+  kind: "activity";
+  item: Id;
+  actor: Id;
+  /** Seconds at the time of the change. */
+  epoch: number;
+  rows: NewActivity[];
+}
+export type NewActivity = Partial<
+  Pick<ActivityRow, "old_value" | "new_value" | "old_identifier" | "new_identifier" | "issue_comment">
+> &
+  Pick<ActivityRow, "verb" | "field" | "comment">;
+
+type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
+/** An event the worker has yet to turn into a delivery per webhook; it reads the data only then. */
+export interface WebhookTask {
+  kind: "announce";
+  workspace: Id;
+  event: EventName;
+  verb: "created" | "updated" | "deleted";
+  about: Id;
+  field: string | null;
+  old_value: Json;
+  new_value: Json;
+  actor: Id;
+}
+/** The worker fetches the title of a linked page. */
+interface CrawlTask {
+  kind: "crawl";
+  link: Id;
+}
+/** The worker "sends" the invitation, which writes its text down. */
+export interface InviteTask {
+  kind: "invite";
+  invitation: Id;
+  inviter: Id;
+}
+export type WorkerTask = ActivityTask | WebhookTask | CrawlTask | InviteTask;
+
+interface WorldData {
+  users: Map<Id, UserRow>;
+  workspaces: Map<Id, WorkspaceRow>;
+  members: Map<Id, MemberRow>;
+  invitations: Map<Id, InvitationRow>;
+  tokens: Map<Id, TokenRow>;
+  /** Session cookie → user; `admin:` sessions are those of the instance admin page. */
+  sessions: Map<string, Id>;
+  projects: Map<Id, ProjectRow>;
+  projectMembers: Map<Id, ProjectMemberRow>;
+  states: Map<Id, StateRow>;
+  labels: Map<Id, LabelRow>;
+  items: Map<Id, ItemRow>;
+  comments: Map<Id, CommentRow>;
+  links: Map<Id, LinkRow>;
+  relations: Map<Id, RelationRow>;
+  cycles: Map<Id, CycleRow>;
+  modules: Map<Id, ModuleRow>;
+  memberships: Map<Id, MembershipRow>;
+  activities: Map<Id, ActivityRow>;
+  attachments: Map<Id, AttachmentRow>;
+  /** What was uploaded, by asset key. */
+  uploads: Map<string, Uint8Array>;
+  webhooks: Map<Id, WebhookRow>;
+  webhookLogs: Map<Id, WebhookLogRow>;
+}
+
+interface PlaneInstance {
+  id: Id;
+  instance_id: string;
+  created_at: Micros;
+  updated_at: Micros;
+  name: string;
+  telemetry: boolean;
+  setUp: boolean;
+  signUp: { id: Id; created_at: Micros; updated_at: Micros; enabled: boolean };
+  admins: Set<Id>;
+}
+
+export interface PlaneWorld {
+  readonly version: PlaneVersion;
+  readonly fileSizeLimit: number;
+  readonly webhookAllowedHosts: readonly string[];
+  readonly data: WorldData;
+  readonly instance: PlaneInstance;
+  readonly queue: WorkerTask[];
+  clock(): Ms;
+  random(): number;
+  newId(): Id;
+  /** The time of a change: the clock's, but later than every one before. */
+  stamp(): Micros;
+  /** The base URL. */
+  baseUrl(): string;
+  /** Called after tasks were queued. */
+  onTasksQueued(): void;
+  /** Awaited while an edit over HTTP has deleted rows and not yet inserted them. */
+  duringEdit: ((item: Id) => void | Promise<void>) | undefined;
+}
+
+const createWorldData = (): WorldData => ({
+  users: new Map(),
+  workspaces: new Map(),
+  members: new Map(),
+  invitations: new Map(),
+  tokens: new Map(),
+  sessions: new Map(),
+  projects: new Map(),
+  projectMembers: new Map(),
+  states: new Map(),
+  labels: new Map(),
+  items: new Map(),
+  comments: new Map(),
+  links: new Map(),
+  relations: new Map(),
+  cycles: new Map(),
+  modules: new Map(),
+  memberships: new Map(),
+  activities: new Map(),
+  attachments: new Map(),
+  uploads: new Map(),
+  webhooks: new Map(),
+  webhookLogs: new Map(),
+});
+
+export type PlaneWorldOptions = Pick<
+  PlaneWorld,
+  "version" | "fileSizeLimit" | "webhookAllowedHosts" | "clock" | "random" | "newId"
+>;
+
+export function createPlaneWorld(options: PlaneWorldOptions): PlaneWorld {
+  let last = 0;
+  let count = 0;
+  const stamp = (): Micros => {
+    count += 1;
+    // Under a millisecond the clock tells nothing: spread as a real one would, and never go back.
+    last = Math.max(Math.floor(options.clock()) * 1000 + ((count * 137) % 1000), last + 7);
+    return last;
+  };
+  const createdAt = stamp();
+  return {
+    ...options,
+    data: createWorldData(),
+    instance: {
+      id: options.newId(),
+      instance_id: toHex(options.newId()).slice(0, 24),
+      created_at: createdAt,
+      updated_at: createdAt + 21,
+      name: "Plane Community Edition",
+      telemetry: true,
+      setUp: false,
+      signUp: { id: options.newId(), created_at: createdAt, updated_at: createdAt, enabled: true },
+      admins: new Set(),
+    },
+    queue: [],
+    stamp,
+    baseUrl: () => "",
+    onTasksQueued: () => {},
+    duringEdit: undefined,
+  };
+}
+
+/** An id without its dashes. */
+export const toHex = (id: Id): string => id.replaceAll("-", "");
+
+/** The columns every row begins with. `updated_at` is a breath later, as Django's two clock reads make it. */
+export function createRow(world: PlaneWorld, by: Id | null): BaseRow {
+  const created_at = world.stamp();
+  return { id: world.newId(), created_at, updated_at: created_at + 9, created_by: by, updated_by: null };
+}
+
+export function touchRow(world: PlaneWorld, row: BaseRow, by: Id | null): void {
+  row.updated_at = world.stamp();
+  row.updated_by = by;
+}
+
+/** Several workers race: what an edit queues is not always done in the order in which it was queued. */
+export function enqueueInRandomOrder(
+  world: PlaneWorld,
+  activity: WorkerTask | undefined,
+  announcements: WorkerTask[],
+): void {
+  const first = activity ? [activity] : [];
+  if (world.random() < 0.5) world.queue.push(...first, ...announcements);
+  else world.queue.push(...announcements, ...first);
+  world.onTasksQueued();
+}
+
+export const enqueueTasks = (world: PlaneWorld, ...tasks: WorkerTask[]): void => {
+  world.queue.push(...tasks);
+  world.onTasksQueued();
+};
+
+export const getEpoch = (world: PlaneWorld): number => Math.floor(world.clock() / 1000);
+
+/** Newest first, as Plane lists nearly everything. */
+export const sortNewestFirst = <T extends BaseRow>(rows: Iterable<T>): T[] =>
+  [...rows].sort((a, b) => b.created_at - a.created_at);

@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { startDemo } from "../../demo/start.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
+
+afterAll(closeSharedBrowser);
+
+describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
+  test("a person drags, loses and doubles webhooks and kills Groundcrew, and nothing is lost or doubled", {
+    timeout: 240_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const demo = await startDemo(createTestSettings({ PORT: "0" }), {
+      write: () => {},
+      colour: false,
+      pace: 300,
+      folder: relative(process.cwd(), join(folder, "demo")),
+    });
+    onTestFinished(() => demo.stop());
+    const page = await openPage(demo.url);
+    const card = (column: string, title: string) => `[data-column="${column}"] .card:has-text("${title}")`;
+    const fate = page.locator("#console label select");
+    const wait = { timeout: 30_000 };
+
+    await page.waitForSelector(".card", wait);
+    await page.fill('#console input[type="text"]', "Mine <i>1</i>");
+    await page.click("#console form button");
+    await page.waitForSelector(card("todo", "Mine <i>1</i>"), wait);
+
+    await fate.selectOption("drop");
+    await expect
+      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"))
+      .toBe("drop");
+    await page.dragAndDrop(card("todo", "Mine"), '[data-column="done"]');
+    await page.waitForSelector(card("done", "Mine <i>1</i>"), wait);
+    await page.waitForSelector('tr:has-text("Mine"):has-text("completed"):has-text("reading")', wait);
+
+    await page.fill('#console input[type="text"]', "Mine too");
+    await page.click("#console form button");
+    await page.waitForSelector(card("todo", "Mine too"), wait);
+    await page.click("#console .kill");
+    await page.waitForSelector("#lost:not([hidden])", wait);
+    await page.waitForSelector('#live[data-is="on"]', wait);
+    await fate.selectOption("double");
+    await expect
+      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"))
+      .toBe("double");
+    await page.dragAndDrop(card("todo", "Mine too"), '[data-column="done"]');
+    await page.waitForSelector('tr:has-text("Mine too"):has-text("completed") .fate[data-is="delivered"]', {
+      timeout: 60_000,
+    });
+
+    await demo.finished;
+    const tally = async () => {
+      const answer: unknown = await page.evaluate("fetch('/demo/state').then((r) => r.json())");
+      return answer;
+    };
+    await expect
+      .poll(tally, { timeout: 40_000, interval: 500 })
+      .toMatchObject({ restarts: 1, tally: { missing: [], doubled: [] } });
+    await page.waitForSelector('#console .tally:has-text("nothing lost, nothing doubled")');
+    expect(page.problems.filter((wrong) => !wrong.includes("ERR_CONNECTION_REFUSED"))).toEqual([]);
+  });
+});

@@ -1,0 +1,171 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 15_000 };
+const FOCUSED = "document.activeElement";
+const ALLOWED_USERS = { TELEGRAM_ALLOWED_USERS: "4711" };
+
+type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
+
+const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
+
+async function askQuestion(crew: PageTestApp, title: string, choices: string[]) {
+  crew.plane.addItem(crew.project, { name: title, assignees: [crew.thot] });
+  await crew.deps().ticks.runNow("poll");
+  const thot = () => createTaskOperations(crew.deps(), { name: "Thot", role: "worker" });
+  await expect.poll(() => thot().claim("ONB-1"), WAIT).toBeDefined();
+  await thot().ask("ONB-1", { text: "Formal or friendly?", choices });
+}
+
+describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, () => {
+  test("the focus goes to the board after signing in, and stays on what is redrawn", async () => {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    expect(await page.evaluate(`${FOCUSED}.id`)).toBe("board");
+    const item = crew.plane.addItem(crew.project, { name: "One" });
+    await page.press('.card:has-text("One") > button', "Enter");
+    await page.focus("#why-of .chip");
+    crew.plane.editItem(item, { priority: "high" });
+    await page.waitForSelector('#trail tr:has-text("High")', WAIT);
+    expect(await page.evaluate(`${FOCUSED}.className`)).toContain("chip");
+    await page.keyboard.press("Enter");
+    await expectInPage(page, `${FOCUSED}.textContent`).toContain("One");
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(`${FOCUSED}.ariaLabel`)).toBe("Open ONB-1 in Plane");
+  });
+
+  test("trying again that helps leaves the focus in its part", async () => {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
+    await page.selectOption("#projects", "ONB");
+    await page.waitForSelector("#why .trouble button");
+    await page.unroute("**/api/why*");
+    await page.press("#why .trouble button", "Enter");
+    await expectInPage(page, `${FOCUSED}.id`).toBe("why");
+  });
+
+  test("a question is answered by its button, and the focus stays with its message", async () => {
+    const crew = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(crew.url);
+    await askQuestion(crew, "Mail", ["Formal", "Friendly"]);
+    await page.press('.row button:has-text("Friendly")', "Enter", WAIT);
+    await page.waitForSelector('.message:has-text("Answered by Admin (page)")', WAIT);
+    expect(await page.evaluate(`${FOCUSED}.closest(".message")?.textContent`)).toContain("Answered by Admin");
+  });
+
+  test("a question is answered in one's own words, by a reply", async () => {
+    const crew = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(crew.url);
+    await askQuestion(crew, "Mail", []);
+    await page.press('.message:has-text("Formal or friendly?") .reply', "Enter", WAIT);
+    expect(await page.evaluate(`${FOCUSED}.id`)).toBe("say-text");
+    await page.waitForSelector("#say-to .chip:has-text('Question from Thot: ONB-1 Mail”')");
+    await page.keyboard.press("Escape");
+    expect(await page.isVisible("#say-to")).toBe(false);
+    await page.press('.message:has-text("Formal or friendly?") .reply', "Enter");
+    await page.keyboard.type("Warm, but short");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector('.message:has-text("Answered by Admin (page)"):has-text("Warm, but short")', WAIT);
+    expect(await page.isVisible("#say-to")).toBe(false);
+    await page.waitForSelector('tr:has-text("answered") .seen:has-text("Admin (page)")', WAIT);
+    await page.waitForSelector('tr:has-text("asked a question") .seen:has-text("Thot")');
+    expect(page.problems).toEqual([]);
+  });
+
+  test("on a phone a card's trail and a message take the focus along, and the chat opens at its end", async () => {
+    const crew = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(crew.url, { width: 375, height: 420 });
+    for (let i = 0; i < 4; i += 1) crew.plane.addItem(crew.project, { name: `Task ${i}`, state: "Todo" });
+    await page.waitForSelector('.card:has-text("Task 3")', WAIT);
+    for (const item of crew.plane.items(crew.project)) crew.plane.editItem(item, { state: "Done" });
+    await page.press('.card:has-text("Task 0") > button', "Enter");
+    await expectInPage(page, `${FOCUSED}.id`).toBe("why");
+    await page.press('#trail tr:has-text("completed") button.fate', "Enter", WAIT);
+    await expectInPage(page, `${FOCUSED}.className`).toContain("message");
+    for (const word of ["status", "help", "help"]) {
+      await page.fill("#say-text", `/plane ${word}`);
+      await page.press("#say-text", "Enter");
+      await expectInPage(page, "document.querySelector('#say-text').value").toBe("");
+    }
+    await expectInPage(page, "document.documentElement.scrollHeight > 2 * innerHeight").toBe(true);
+    for (const view of ["board", "chat"]) await page.click(`#views [data-view="${view}"]`);
+    await expectInPage(page, "innerHeight + scrollY >= document.documentElement.scrollHeight - 1").toBe(true);
+    await page.evaluate("scrollTo(0, 0)");
+    const { y, height } = (await page.locator("#say-text").boundingBox()) ?? { y: 0, height: 0 };
+    expect(y + height).toBeGreaterThan(300);
+    expect(y + height).toBeLessThan(420 - 47);
+  });
+});
+
+describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60_000 }, () => {
+  test.each([
+    { width: 1440, dark: false },
+    { width: 1440, dark: true },
+    { width: 320, dark: false },
+  ])("nothing is too small or too pale, also offline: %j", async ({ width, dark }) => {
+    const crew = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(crew.url, { width, height: 900, dark });
+    await askQuestion(crew, "Mail", ["Formal"]);
+    crew.plane.addItem(crew.project, { name: "Late", priority: "urgent", target_date: "2020-01-02" });
+    await page.waitForSelector('.card:has-text("Late")', WAIT);
+    await page.waitForSelector(".row button", { ...WAIT, state: "attached" });
+    for (const view of ["why", "chat", "board"]) {
+      await page.evaluate(
+        `document.body.classList.add("offline"); document.querySelector("#views [data-view=${view}]").click()`,
+      );
+      expect(await page.evaluate(FIND_SMALL_TARGETS), view).toEqual([]);
+      expect(await page.evaluate(FIND_LOW_CONTRAST), view).toEqual([]);
+    }
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+  });
+
+  test("what was there before is not read out, and news come no faster than they are heard", async () => {
+    const crew = await startPageTestApp();
+    crew.plane.addItem(crew.project, { name: "Before" });
+    const page = await openPage(crew.url);
+    expect(await page.getAttribute("#messages", "aria-live")).toBe("off");
+    await signIn(page);
+    await page.waitForSelector('tr:has-text("Before")', WAIT);
+    await page.evaluate(
+      `window.said = []; new MutationObserver(() => said.push(news.textContent)).observe(news, { childList: true })`,
+    );
+    for (let i = 0; i < 4; i += 1) {
+      crew.plane.addItem(crew.project, { name: `Task ${i}` });
+      await page.waitForSelector(`tr:has-text("Task ${i}")`, WAIT);
+    }
+    await expectInPage(page, "said.length").toBe(2);
+    expect(await page.evaluate("said[1]")).toMatch(/^3 new events\. The latest: ONB-5 created/);
+    expect(await page.getAttribute("#messages", "aria-live")).toBe("polite");
+  });
+
+  test("what is wrong is said once while it stays so", async () => {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
+    await page.selectOption("#projects", "ONB");
+    await page.waitForSelector("#why .trouble button");
+    await page.evaluate(
+      `window.said = 0; new MutationObserver(() => said++).observe(document.querySelector("#why .trouble"), { childList: true })`,
+    );
+    crew.plane.addItem(crew.project, { name: "News" });
+    await page.waitForSelector('.card:has-text("News")', WAIT);
+    expect(await page.evaluate("said")).toBe(0);
+  });
+
+  test("a French page says in French that the token is another one", async () => {
+    const crew = await startPageTestApp();
+    const page = await openPage(crew.url, { locale: "fr-FR" });
+    await page.fill("#token", "not it");
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('Ce n’est pas l’ADMIN_TOKEN')");
+    await page.route("**/api/session", (route) => route.abort());
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('Groundcrew ne répond pas')");
+  });
+});

@@ -1,0 +1,144 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createDecisionPut, type DecisionRecord } from "../../shared/decision-log/decision-log.ts";
+import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
+import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 15_000 };
+
+type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
+
+const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
+
+/** A line of the trail as it was so many minutes ago. */
+const createDecisionLogEntry = (crew: PageTestApp, minutes: number) =>
+  createDecisionPut({
+    at: Date.now() - minutes * 60_000,
+    record: `item:old-${minutes}`,
+    rev: 1,
+    via: "read",
+    correlation: "c",
+    event: { kind: "started" },
+    asked: [],
+    held: [],
+    project: { identifier: "ONB", name: "Onboarding" },
+    item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: crew.plane.url },
+  } satisfies DecisionRecord);
+
+describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
+  test("a line that is cut without a word is shown as lost", async () => {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    await page.waitForSelector('#live[data-is="on"]');
+    // Asked, and never answered.
+    await page.route("**/api/*", () => {});
+    await crew.stop();
+    await page.waitForSelector("#lost:not([hidden])", { timeout: 12_000 });
+    await page.unroute("**/api/*");
+    await crew.restart();
+    crew.plane.addItem(crew.project, { name: "Afterwards" });
+    await page.waitForSelector('#live[data-is="on"]', { timeout: 30_000 });
+    await page.waitForSelector('.card:has-text("Afterwards")', { timeout: 30_000 });
+    expect(await page.textContent("#news")).toMatch(/Connected again|ONB-1/);
+  });
+
+  test("with more pages open than a browser has connections: those nobody looks at let go of theirs", async () => {
+    const crew = await startPageTestApp();
+    const first = await openSignedInPage(crew.url);
+    const away = `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`;
+    await first.evaluate(away);
+    for (let i = 0; i < 6; i += 1) {
+      const page = await first.context().newPage();
+      await page.goto(crew.url);
+      await page.waitForSelector(".column", { timeout: 5_000 });
+      await page.waitForSelector('#live[data-is="on"]', { timeout: 5_000 });
+      await page.evaluate(away);
+    }
+    crew.plane.addItem(crew.project, { name: "Came meanwhile" });
+    await first.evaluate(`delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`);
+    await first.waitForSelector('.card:has-text("Came meanwhile")', WAIT);
+    expect(first.problems).toEqual([]);
+  });
+
+  test("with the reader's own day: what is due today is not overdue where it is today", async () => {
+    const crew = await startPageTestApp();
+    crew.plane.addItem(crew.project, { name: "Today", target_date: "2026-03-10" });
+    crew.plane.addItem(crew.project, { name: "Yesterday", target_date: "2026-03-09" });
+    const page = await openSignedInPage(crew.url, { timezone: "America/Los_Angeles" });
+    await page.clock.setFixedTime("2026-03-11T03:00:00Z");
+    await page.reload();
+    await page.waitForSelector('.card:has-text("Yesterday") .due[data-late="yes"]', WAIT);
+    await page.waitForSelector('.card:has-text("Today") .due[data-late="no"]', WAIT);
+  });
+
+  test("to the form, and says why, where a browser keeps no cookie", async () => {
+    const crew = await startPageTestApp();
+    const page = await openPage(crew.url);
+    await page.route("**/api/session", (route) => route.fulfill({ json: { ok: true } }));
+    await page.fill("#token", "right");
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('keeps no cookie')");
+    expect(await page.isVisible("main")).toBe(false);
+  });
+
+  test("over http on this machine also where PUBLIC_URL is https", async () => {
+    const crew = await startPageTestApp({ PUBLIC_URL: "https://crew.example.com" });
+    const page = await openSignedInPage(crew.url);
+    await page.reload();
+    await page.waitForSelector(".column");
+  });
+
+  test("with each text in its own direction, whatever it holds", async () => {
+    const crew = await startPageTestApp();
+    const page = await openSignedInPage(crew.url);
+    const item = crew.plane.addItem(crew.project, { name: "\u202eknil a ton si siht" });
+    await page.waitForSelector('#trail tr:has-text("created")', WAIT);
+    crew.plane.editItem(item, { name: "Plain" });
+    await page.waitForSelector('#trail tr:has-text("renamed") .written', WAIT);
+    const edge = (selector: string, side: string) =>
+      page.evaluate(
+        `document.querySelector("#trail b[data-event=renamed]").parentElement.querySelector("${selector}").getBoundingClientRect().${side}`,
+      );
+    expect(Number(await edge("b", "right"))).toBeLessThanOrEqual(Number(await edge(".written", "left")));
+  });
+
+  test("with all projects when the remembered one is not there", async () => {
+    const crew = await startPageTestApp();
+    crew.plane.addItem(crew.project, { name: "Here" });
+    const page = await openSignedInPage(crew.url);
+    await page.evaluate(`localStorage.setItem("project", "GONE")`);
+    await page.reload();
+    await page.waitForSelector('.card:has-text("Here")', WAIT);
+    expect(await page.inputValue("#projects")).toBe("");
+    expect(await page.evaluate(`localStorage.getItem("project")`)).toBe("");
+  });
+
+  test("what was asked for of the trail stays when something new comes, and a page that cannot be had is told", async () => {
+    const crew = await startPageTestApp();
+    for (let i = 1; i <= 270; i += 30)
+      await crew.store.commit({ put: Array.from({ length: 30 }, (_, n) => createDecisionLogEntry(crew, i + n)) });
+    const page = await openSignedInPage(crew.url);
+    const rows = "document.querySelectorAll('#trail tbody tr').length";
+    for (const n of [100, 150, 200, 250]) {
+      await page.click("#trail .more");
+      await expectInPage(page, rows).toBe(n);
+    }
+    crew.plane.addItem(crew.project, { name: "New" });
+    await page.waitForSelector('tr:has-text("New")', WAIT);
+    expect(await page.evaluate(rows)).toBe(250);
+    await page.route("**/api/why*", (route) => route.abort());
+    await page.click("#trail .more");
+    await page.waitForSelector("#why .trouble:has-text('Groundcrew does not answer')");
+    await page.unroute("**/api/why*");
+    await page.click("#trail .more");
+    await page.waitForSelector('tr:has-text("OLD-270")');
+    expect(await page.isVisible("#trail .more")).toBe(false);
+    expect(
+      await page.evaluate(
+        `new Set([...document.querySelectorAll("#trail tbody tr")].map((el) => el.dataset.key)).size`,
+      ),
+    ).toBe(271);
+    expect(page.problems).toEqual([]);
+  });
+});

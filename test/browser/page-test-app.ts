@@ -1,0 +1,80 @@
+import { onTestFinished } from "vitest";
+import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
+import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { openPage, type TestPage } from "./browser.ts";
+
+export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
+const PAGE_CHAT = 4711;
+
+/** The product as it is with real settings, in front of an in-memory Plane and Telegram, on a fixed free port. */
+export async function startPageTestApp(env: Record<string, string> = {}) {
+  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
+  const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
+  const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
+  const ada = plane.addUser({ name: "Ada", email: "ada@example.com" });
+  const thot = plane.addUser({ name: "Thot", email: "thot@example.com" });
+  const project = plane.addProject({ name: "Onboarding", identifier: "ONB", by: ada });
+  plane.addState(project, { name: "Blocked", group: "started" });
+  const agents = { agents: [{ name: "Thot", email: "thot@example.com" }] };
+  const settings = createTestSettings(
+    {
+      PORT: "0",
+      ADMIN_TOKEN: PAGE_ADMIN_TOKEN,
+      PLANE_URL: planeUrl,
+      PLANE_API_KEY: plane.createApiKey(ada),
+      PLANE_WORKSPACE: plane.workspace.slug,
+      PLANE_WEBHOOK_SECRET: "",
+      PLANE_RATE_LIMIT: "10000",
+      TELEGRAM_BOT_TOKEN: telegram.token,
+      TELEGRAM_CHAT_ID: String(PAGE_CHAT),
+      TELEGRAM_API_ROOT: apiRoot,
+      STORE_URL: "memory:",
+      POLL_CRON: "* * * * * *",
+      GROUNDCREW_CONFIG: "crew.json",
+      ...env,
+    },
+    { "crew.json": JSON.stringify(agents) },
+  );
+  const store = createMemoryStore({ clock: Date.now });
+  const start = (port: number) =>
+    startRuntime({ ...settings, port }, { write: () => {}, overrides: { store: { ...store, close: async () => {} } } });
+  let runtime: Runtime = await start(0);
+  const { url } = runtime;
+  onTestFinished(async () => {
+    await runtime.stop();
+    await Promise.all([plane.stop(), telegram.stop()]);
+  });
+  // The first look at Plane is over; what comes in its second counts as there before.
+  await runtime.deps.ticks.runNow("poll").catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  return {
+    url,
+    plane,
+    telegram,
+    project,
+    ada,
+    thot,
+    store,
+    deps: () => runtime.deps,
+    stop: () => runtime.stop(),
+    async restart() {
+      runtime = await start(Number(new URL(url).port));
+    },
+  };
+}
+
+/** Signs this page in, with the keyboard. */
+export async function signIn(page: TestPage): Promise<TestPage> {
+  await page.fill("#token", PAGE_ADMIN_TOKEN);
+  await page.press("#token", "Enter");
+  await page.waitForSelector(".column");
+  return page;
+}
+
+/** A page that has signed in. */
+export async function openSignedInPage(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
+  return signIn(await openPage(url, options));
+}

@@ -1,0 +1,114 @@
+import { expect, onTestFinished, test } from "vitest";
+import { createConsoleActions } from "../../../demo/console/actions.ts";
+import { CONSOLE_SCRIPT } from "../../../demo/console/script.ts";
+import { createTally } from "../../../demo/console/tally.ts";
+import { CONSOLE_TEXTS } from "../../../demo/console/texts.ts";
+import { seedDemo } from "../../../demo/seed.ts";
+import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
+import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
+
+async function rig() {
+  const plane = createPlaneSimulator();
+  await plane.start();
+  onTestFinished(() => plane.stop());
+  const seeded = seedDemo(plane, Date.now());
+  plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+  const stage = { ...seeded, plane, projects: [seeded.office, seeded.platform] };
+  const messages: SimulatedMessage[] = [];
+  const tally = createTally(stage, () => messages);
+  tally.recordCompletions();
+  let kills = 0;
+  const parts: string[] = [];
+  const acts = createConsoleActions({
+    stage,
+    tally,
+    telegram: { start: async () => `${parts.push("telegram up")}`, stop: async () => void parts.push("telegram down") },
+    kill: () => {
+      kills += 1;
+    },
+    restarts: () => kills,
+    narrate: () => {},
+  });
+  onTestFinished(() => acts.stop());
+  const tell = (text: string) =>
+    messages.push({ id: messages.length, text, entities: [], at: 0, edits: [], previews: false, buttons: [] });
+  const todo = plane.items(seeded.office).find(({ name }) => name === "Book the welcome meeting");
+  if (!todo) throw new Error("no such task");
+  return { plane, stage, acts, tally, tell, todo, parts, kills: () => kills };
+}
+
+test("a task is added and moved as a person would in Plane", async () => {
+  const { acts, plane, stage } = await rig();
+  await acts.runAction("add", { title: "Try <b>it</b>", project: "ONB", assignee: stage.thot.id });
+  const added = plane.items(stage.office).find(({ name }) => name === "Try <b>it</b>");
+  expect(added?.assignees).toEqual([stage.thot.id]);
+  await acts.runAction("move", { item: added?.id, column: "in_progress" });
+  const states = plane.states(stage.office);
+  expect(states.find(({ id }) => id === plane.item(added?.id ?? "")?.state)?.name).toBe("In Progress");
+});
+
+test.each([
+  ["arrive", 1],
+  ["drop", 0],
+  ["double", 2],
+] as const)("the webhooks of the next change %s, those of the one after it arrive", async (fate, times) => {
+  const { acts, plane, todo } = await rig();
+  plane.deliveries.dropAll();
+  await acts.runAction("fate", { fate });
+  await acts.runAction("move", { item: todo.id, column: "in_progress" });
+  plane.runWorker();
+  expect(plane.deliveries.pending.filter(({ field }) => field === "state_id")).toHaveLength(times);
+  plane.deliveries.dropAll();
+  await acts.runAction("move", { item: todo.id, column: "done" });
+  plane.runWorker();
+  expect(plane.deliveries.pending.filter(({ field }) => field === "state_id")).toHaveLength(1);
+});
+
+test("a webhook that comes late is due in twenty seconds", async () => {
+  const { acts, plane, todo } = await rig();
+  plane.deliveries.dropAll();
+  await acts.runAction("fate", { fate: "delay" });
+  await acts.runAction("move", { item: todo.id, column: "done" });
+  const [late] = plane.deliveries.pending.filter(({ about }) => about === todo.id);
+  expect((late?.due ?? 0) - Date.now()).toBeGreaterThan(15_000);
+});
+
+test("an outage stops a part once, and says so", async () => {
+  const { acts, parts } = await rig();
+  await acts.runAction("outage", { part: "telegram", seconds: 60 });
+  await acts.runAction("outage", { part: "telegram", seconds: 60 });
+  expect(parts).toEqual(["telegram down"]);
+  expect(await acts.runAction("state", {})).toMatchObject({ outages: ["telegram"] });
+});
+
+test.each([
+  ["nothing", {}],
+  ["constructor", {}],
+  ["add", { title: " ", project: "ONB", assignee: "" }],
+  ["add", { title: "x", project: "NOPE", assignee: "" }],
+  ["move", { item: "nope", column: "done" }],
+  ["outage", { part: "plane", seconds: 100_000 }],
+])("what it cannot do is refused: %s", async (name, input) => {
+  const { acts } = await rig();
+  await expect(acts.runAction(name, input)).rejects.toThrow();
+});
+
+test("the tally tells what is missing in the chat, doubled, or marked as a possible repeat", async () => {
+  const { acts, tally, tell, todo } = await rig();
+  expect(tally.readTally()).toEqual({ completed: 0, told: 0, missing: [], doubled: [], marked: 0 });
+  await acts.runAction("move", { item: todo.id, column: "done" });
+  tally.recordCompletions();
+  expect(tally.readTally()).toMatchObject({ completed: 1, told: 0, missing: ["ONB-2"] });
+  tell("✅ Completed: ONB-2 Book the meeting about ONB-3");
+  expect(tally.readTally()).toEqual({ completed: 1, told: 1, missing: [], doubled: [], marked: 0 });
+  tell("✅ Completed: ONB-2 Book the meeting\n(may be a repeat)");
+  expect(tally.readTally()).toMatchObject({ doubled: [], marked: 1 });
+  tell("✅ 2 tasks completed in Onboarding (ONB): ONB-2, ONB-3");
+  expect(tally.readTally().doubled).toEqual(["ONB-2", "ONB-3"]);
+});
+
+test("the console says everything in English and in French", () => {
+  expect(Object.keys(CONSOLE_TEXTS.fr)).toEqual(Object.keys(CONSOLE_TEXTS.en));
+  for (const [, name = ""] of CONSOLE_SCRIPT.matchAll(/\bt\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
+  expect(CONSOLE_SCRIPT).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
+});

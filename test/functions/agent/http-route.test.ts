@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { createHttpTestApp, HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
+
+const openApiSchema = z.object({
+  openapi: z.literal("3.1.0"),
+  paths: z.record(
+    z.string(),
+    z.object({
+      post: z.object({ requestBody: z.object({ content: z.record(z.string(), z.object({ schema: z.json() })) }) }),
+    }),
+  ),
+});
+
+const TOO_LARGE = 2 * 1024 * 1024 + 1;
+
+describe("POST /agent/<tool>", () => {
+  it("calls the tool as the agent whose token it is", async () => {
+    const doors = await createHttpTestApp();
+    const task = doors.addTask("Write the menu", "Imhotep");
+    await doors.runFirstPoll();
+    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "onb-1" });
+    expect([status, json]).toEqual([200, expect.objectContaining({ task: "ONB-1" })]);
+    expect(await doors.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
+  });
+
+  it("OPENCLAW-20 answers for another agent's task with 403 and whose it is", async () => {
+    const doors = await createHttpTestApp();
+    doors.addTask("Write the menu", "Imhotep");
+    await doors.runFirstPoll();
+    const { status, json } = await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
+    expect(status).toBe(403);
+    expect(json).toEqual({
+      error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 is Imhotep's, not Thot's/) },
+    });
+  });
+
+  it.each([
+    ["a missing field", {}, "claim_task: task is missing."],
+    ["a field of another type", { task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
+    ["null for what is needed", { task: null }, "claim_task: task is missing."],
+    ["a mistyped field", { tsk: "ONB-1" }, 'claim_task does not know "tsk". Did you mean task? It takes task.'],
+    ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task does not know "why". It takes task.'],
+    ["__proto__", JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), /does not know "__proto__"/],
+    ["a list", ["ONB-1"], /takes a JSON object/],
+    ["a word", "ONB-1", /takes a JSON object/],
+    ["nothing", undefined, "claim_task: task is missing."],
+    ["a task that is none", { task: "'; drop table" }, /names no task. Give its key/],
+  ])("refuses %s with 400 and what to do", async (_, input, message) => {
+    const doors = await createHttpTestApp();
+    const { status, json } = await doors.callTool("Imhotep", "claim_task", input);
+    expect(status).toBe(400);
+    expect(json).toEqual({
+      error: {
+        code: "bad_request",
+        message: typeof message === "string" ? message : expect.stringMatching(message),
+      },
+    });
+  });
+
+  it("refuses what is no JSON, of another type, or over 2 MB", async () => {
+    const doors = await createHttpTestApp();
+    const status = async (body: string | Uint8Array<ArrayBuffer>, type = "application/json") =>
+      (
+        await doors.request("/agent/claim_task", toBridgeToken("Thot"), {
+          method: "POST",
+          body,
+          headers: { "content-type": type },
+        })
+      ).status;
+    expect(await status("{")).toBe(400);
+    expect(await status(new Uint8Array([0x22, 0xff, 0x22]))).toBe(400);
+    expect(await status("{}", "text/plain")).toBe(415);
+    expect(await status("x".repeat(TOO_LARGE))).toBe(413);
+  });
+
+  it("takes the 1 MB deliverable that fits base64", async () => {
+    const doors = await createHttpTestApp();
+    const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
+    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
+    expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("does not know")]);
+  });
+
+  it("answers 404 for a tool that is not there, with those that are", async () => {
+    const doors = await createHttpTestApp();
+    const { status, json } = await doors.callTool("Imhotep", "delete_everything", {});
+    expect(status).toBe(404);
+    expect(JSON.stringify(json)).toContain("claim_task");
+    expect(JSON.stringify(json)).not.toContain("plan_project");
+  });
+
+  it("answers 405 for another method, with the one that works", async () => {
+    const doors = await createHttpTestApp();
+    const response = await doors.request("/agent/claim_task", toBridgeToken("Thot"));
+    expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
+  });
+
+  it("OPENCLAW-20 tells in whole seconds when to come back while Plane's quota is used up", async () => {
+    const doors = await createHttpTestApp();
+    doors.addTask("Write the menu", "Imhotep");
+    await doors.runFirstPoll();
+    doors.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+    const { status, headers, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-77" });
+    expect([status, headers.get("retry-after")]).toEqual([429, "40"]);
+    expect(json).toEqual({ error: { code: "rate_limited", message: expect.any(String), retry_after: 40 } });
+  });
+
+  it("says that Plane is not there with 503", async () => {
+    const doors = await createHttpTestApp();
+    await doors.runFirstPoll();
+    await doors.plane.stop();
+    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-77" });
+    expect([status, json]).toEqual([503, { error: expect.objectContaining({ code: "unavailable" }) }]);
+  });
+
+  it("says nothing of an error nobody expected, and logs it", async () => {
+    const doors = await createHttpTestApp();
+    doors.addTask("Write the menu", "Imhotep");
+    await doors.runFirstPoll();
+    const { store } = doors;
+    store.lease = () => Promise.reject(new Error("disk /secret/path is full"));
+    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1" });
+    expect([status, JSON.stringify(json)]).toEqual([500, expect.not.stringContaining("/secret/path")]);
+    expect(doors.logged.find(({ message }) => message === "agent call failed unexpectedly")).toMatchObject({
+      agent: "Imhotep",
+      tool: "claim_task",
+      error: "disk /secret/path is full",
+    });
+  });
+});
+
+describe("A bridge token", () => {
+  it("opens the tools and nothing else", async () => {
+    const doors = await createHttpTestApp();
+    for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"]) {
+      const response = await doors.request(path, toBridgeToken("Concierge"));
+      expect([path, response.status]).toEqual([path, 403]);
+    }
+    expect((await doors.request("/agent/openapi.json", toBridgeToken("Concierge"))).status).toBe(200);
+  });
+
+  it.each([
+    ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN],
+    ["TICK_TOKEN", HTTP_TICK_TOKEN],
+  ])("is not %s: 403 says which is needed", async (name, token) => {
+    const doors = await createHttpTestApp();
+    for (const path of ["/agent/claim_task", "/mcp"]) {
+      const response = await doors.request(path, token, { method: "POST", body: "{}" });
+      expect([response.status, await response.text()]).toEqual([
+        403,
+        expect.stringContaining(`AGENT_TOKEN_<AGENT>); ${name}`),
+      ]);
+    }
+  });
+
+  it("is needed: 401 without one and for one that nobody has", async () => {
+    const doors = await createHttpTestApp();
+    for (const path of ["/agent/claim_task", "/mcp", "/agent/openapi.json"]) {
+      const init = path.endsWith(".json") ? {} : { method: "POST", body: "{}" };
+      expect((await fetch(doors.url + path, init)).status).toBe(401);
+      const response = await doors.request(path, `${toBridgeToken("Thot")}x`, init);
+      expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="groundcrew"']);
+    }
+  });
+});
+
+describe("GET /agent/openapi.json", () => {
+  it("describes the tools this agent may call, with their input, and no other", async () => {
+    const doors = await createHttpTestApp();
+    const paths = async (agent: string) => {
+      const response = await doors.request("/agent/openapi.json", toBridgeToken(agent));
+      return openApiSchema.parse(await response.json()).paths;
+    };
+    const workers = await paths("Thot");
+    expect(workers["/agent/claim_task"]?.post.requestBody.content["application/json"]?.schema).toEqual({
+      type: "object",
+      properties: { task: expect.objectContaining({ type: "string" }) },
+      required: ["task"],
+    });
+    expect(Object.keys(workers)).not.toContain("/agent/plan_project");
+  });
+});

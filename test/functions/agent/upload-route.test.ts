@@ -1,0 +1,252 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
+import { text } from "node:stream/consumers";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
+
+type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
+
+const MB = 2 ** 20;
+const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const refusalSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const answerSchema = z.object({
+  task: z.string(),
+  name: z.string(),
+  size: z.number(),
+  sha256: z.string(),
+  type: z.string(),
+});
+
+async function createAppWithTask(options: Parameters<typeof createHttpTestApp>[0] = {}) {
+  const doors = await createHttpTestApp(options);
+  const item = doors.addTask("Write the report", "Imhotep");
+  await doors.runFirstPoll();
+  return { doors, item };
+}
+
+const putFile = (
+  doors: HttpTestApp,
+  query: string,
+  body: Uint8Array<ArrayBuffer> | string,
+  headers = {},
+  agent = "Imhotep",
+) => doors.request(`/agent/upload_deliverable?${query}`, toBridgeToken(agent), { method: "PUT", body, headers });
+
+/** Counts what the storage's side takes, as it takes it. */
+function createWatchedStorage() {
+  let taken = 0;
+  const some = Promise.withResolvers<void>();
+  const counting = () =>
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(piece, controller) {
+        taken += piece.length;
+        if (taken > MB) some.resolve();
+        controller.enqueue(piece);
+      },
+    });
+  const watched: typeof fetch = (input, init) =>
+    init?.body instanceof ReadableStream
+      ? fetch(input, { ...init, body: init.body.pipeThrough(counting()) })
+      : fetch(input, init);
+  return { fetch: watched, hasSome: some.promise, taken: () => taken };
+}
+
+/** Sends a body piece by piece, each after the one before has left; answers the answer's text. */
+async function sendInPieces(
+  doors: HttpTestApp,
+  query: string,
+  size: number,
+  piece: () => Promise<Buffer>,
+): Promise<string> {
+  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": size };
+  const asked = httpRequest(`${doors.url}/agent/upload_deliverable?${query}`, { method: "PUT", headers });
+  const answered = once(asked, "response");
+  for (let sent = 0; sent < size; ) {
+    const bytes = await piece();
+    sent += bytes.length;
+    if (!asked.write(bytes)) await once(asked, "drain");
+  }
+  asked.end();
+  const [response] = await answered;
+  return text(response);
+}
+
+describe("PUT /agent/upload_deliverable", () => {
+  it("OPENCLAW-07 brings a file to Plane, whose type is its own", async () => {
+    const { doors, item } = await createAppWithTask();
+    const answered = await putFile(doors, "task=ONB-1&name=report.pdf", "%PDF-1.7", {
+      "content-type": "application/pdf",
+    });
+    expect(answered.status).toBe(200);
+    expect(answerSchema.parse(await answered.json())).toEqual({
+      task: "ONB-1",
+      name: "report.pdf",
+      size: 8,
+      sha256: sha256("%PDF-1.7"),
+      type: "application/pdf",
+    });
+    expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
+  });
+
+  it("OPENCLAW-19 streams 30 MB through: the storage has its beginning before its end is sent", async () => {
+    const storage = createWatchedStorage();
+    const { doors, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
+    const hash = createHash("sha256");
+    let sent = 0;
+    let ahead = 0;
+    const body = await sendInPieces(doors, "task=ONB-1&name=big.bin", 30 * MB, async () => {
+      if (sent === 15) await storage.hasSome;
+      const piece = Buffer.alloc(MB, sent);
+      hash.update(piece);
+      sent += 1;
+      ahead = Math.max(ahead, sent * MB - storage.taken());
+      return piece;
+    });
+    expect(answerSchema.parse(JSON.parse(body))).toMatchObject({ size: 30 * MB, sha256: hash.digest("hex") });
+    expect(doors.plane.attachments(item)[0]?.bytes?.length).toBe(30 * MB);
+    // What is on its way: the sockets' buffers and a few pieces, not the file.
+    expect(ahead).toBeLessThan(18 * MB);
+  });
+
+  it("outlives a sender that goes away half-way; the same upload again is one attachment", async () => {
+    const storage = createWatchedStorage();
+    const { doors, item } = await createAppWithTask({ fetch: storage.fetch });
+    const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
+    const path = "/agent/upload_deliverable?task=ONB-1&name=a.bin";
+    const asked = httpRequest(doors.url + path, { method: "PUT", headers });
+    const broken = new Promise((done) => asked.once("close", done));
+    asked.on("error", () => {});
+    asked.write(Buffer.alloc(2 * MB));
+    await storage.hasSome;
+    asked.destroy();
+    await broken;
+    await expect.poll(() => JSON.stringify(doors.logged)).toContain("broke off");
+    const answered = await putFile(doors, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
+    expect(answered.status).toBe(200);
+    expect(doors.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
+  });
+
+  it("outlives a storage that goes away half-way", async () => {
+    const breaking: typeof fetch = (input, init) => {
+      if (!(init?.body instanceof ReadableStream)) return fetch(input, init);
+      const torn = new TransformStream<Uint8Array, Uint8Array>({
+        transform: (_, controller) => controller.error(new Error("the storage's connection broke")),
+      });
+      return fetch(input, { ...init, body: init.body.pipeThrough(torn) });
+    };
+    const { doors, item } = await createAppWithTask({ fetch: breaking });
+    const answered = await putFile(doors, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
+    expect(answered.status).toBe(503);
+    expect(doors.plane.attachments(item)).toMatchObject([{ is_uploaded: false }]);
+  });
+
+  it("does not take a file whose size it does not know", async () => {
+    const { doors } = await createAppWithTask();
+    const body = new Blob(["chunked"]).stream();
+    const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
+    const url = `${doors.url}/agent/upload_deliverable?task=ONB-1&name=a.txt`;
+    const answered = await fetch(url, { method: "PUT", body, headers, duplex: "half" } as RequestInit);
+    expect(answered.status).toBe(400);
+    expect(refusalSchema.parse(await answered.json()).error.message).toContain("Content-Length");
+  });
+
+  it.each([
+    ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path parts"],
+    ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "bytes themselves"],
+    ["a type Plane does not take", "task=ONB-1&name=x.exe", 415, "pdf"],
+    ["no task", "name=x.md", 400, "task=ONB-12"],
+    ["a SHA-256 that is none", "task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
+    ["another SHA-256", `task=ONB-1&name=x.md&sha256=${"0".repeat(64)}`, 400, "not 0000"],
+    ["a task that is not there", "task=ONB-99&name=x.md", 404, "ONB-99"],
+  ])("refuses %s with what is allowed", async (_, query, status, said) => {
+    const { doors, item } = await createAppWithTask();
+    const answered = await putFile(doors, query, "some bytes");
+    expect(answered.status).toBe(status);
+    expect(refusalSchema.parse(await answered.json()).error.message).toContain(said);
+    expect(doors.plane.attachments(item)).toEqual([]);
+  });
+
+  it("refuses another agent's task, and the audit has it", async () => {
+    const { doors } = await createAppWithTask();
+    const answered = await putFile(doors, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
+    expect(answered.status).toBe(403);
+    expect(await (await doors.request("/audit", "admin-token-of-these-doors")).text()).toContain(
+      '"tool":"upload_deliverable"',
+    );
+  });
+
+  it("refuses a large file of a caller who may not, in a way he hears", async () => {
+    const { doors } = await createAppWithTask();
+    const answered = await putFile(doors, "task=ONB-1&name=x.bin", new Uint8Array(4 * MB), {}, "Thot");
+    expect(answered.status).toBe(403);
+  });
+
+  it("tells what is allowed before anything is sent", async () => {
+    const { doors } = await createAppWithTask();
+    const told: unknown = await (await doors.request("/agent/upload_deliverable", toBridgeToken("Imhotep"))).json();
+    expect(told).toMatchObject({ max_bytes: 5 * MB, plane_limit: 5 * MB, types: { pdf: "application/pdf" } });
+  });
+
+  it("needs a bridge token", async () => {
+    const { doors } = await createAppWithTask();
+    const answered = await doors.request("/agent/upload_deliverable?task=ONB-1&name=x.md", "nobody", {
+      method: "PUT",
+      body: "x",
+    });
+    expect(answered.status).toBe(401);
+  });
+});
+
+describe("upload_deliverable", () => {
+  it.each(["http", "mcp"])("takes small files by content over %s", async (door) => {
+    const { doors, item } = await createAppWithTask();
+    const input = { task: "ONB-1", name: "report.md", file: base64("# Report") };
+    const answered =
+      door === "http"
+        ? (await doors.callTool("Imhotep", "upload_deliverable", input)).json
+        : JSON.parse(
+            getResultText(await callTool(await doors.connectMcpClient("Imhotep"), "upload_deliverable", input)),
+          );
+    expect(answered).toMatchObject({ task: "ONB-1", size: 8, sha256: sha256("# Report") });
+    expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.md", is_uploaded: true }]);
+  });
+
+  it("takes 1 MB, and says where larger ones go", async () => {
+    const { doors } = await createAppWithTask();
+    const file = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
+    expect(
+      (await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "a.bin", file: file(MB) })).status,
+    ).toBe(200);
+    const larger = await doors.callTool("Imhotep", "upload_deliverable", {
+      task: "ONB-1",
+      name: "b.bin",
+      file: file(MB + 3),
+    });
+    expect(larger.status).toBe(413);
+    expect(refusalSchema.parse(larger.json).error.message).toContain("PUT /agent/upload_deliverable");
+  });
+
+  it.each([
+    "http://127.0.0.1:8080/secret",
+    "http://169.254.169.254/latest/meta-data",
+    "http://[::1]/x",
+    "http://2130706433/x",
+    "file:///etc/passwd",
+    "data:text/plain;base64,eA==",
+  ])("reliability 19: fetches nothing: %s is refused", async (file) => {
+    const { doors } = await createAppWithTask();
+    const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
+    expect(answered.status).toBe(400);
+    expect(refusalSchema.parse(answered.json).error.message).toContain("nothing is fetched");
+  });
+
+  it.each(["./report.md", "not base64!", "abc==", "a"])("takes bytes only: %s is refused", async (file) => {
+    const { doors } = await createAppWithTask();
+    const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
+    expect(answered.status).toBe(400);
+    expect(refusalSchema.parse(answered.json).error.message).toContain("base64");
+  });
+});

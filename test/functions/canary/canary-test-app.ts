@@ -1,0 +1,59 @@
+import { canaryTick } from "../../../functions/canary/canary-tick.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
+
+/** A crew with a project for the canary, which the settings name, and a chat. */
+export async function createCanaryTestApp(options: TestAppOptions & { project?: string | false } = {}) {
+  const { project = "ONB", ...rest } = options;
+  const alerts: { lane: string; text: string }[] = [];
+  const crew = await createTestApp({
+    config: project === false ? { canary: false } : { canary: { project } },
+    ...rest,
+    setUpPlane: () => ({
+      PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests",
+      TELEGRAM_BOT_TOKEN: "1000:bot",
+      TELEGRAM_CHAT_ID: "42",
+      TELEGRAM_API_ROOT: "http://127.0.0.1:1",
+    }),
+    store: (clock) => {
+      const store = createMemoryStore({ clock });
+      const commit: Store["commit"] = async (change) => {
+        const outcome = await store.commit(change);
+        const messages = (change.jobs ?? []).filter(({ id }) => outcome === "kept" && id.startsWith("canary:"));
+        alerts.push(...messages.map(({ lane, body }) => ({ lane, text: JSON.stringify(body) })));
+        return outcome;
+      };
+      return { ...store, commit };
+    },
+  });
+  const onb = crew.addProject();
+  crew.plane.addItem(onb, { name: "Real work" });
+  await crew.runFirstPoll();
+  crew.takeEvents();
+  return {
+    crew,
+    onb,
+    alerts,
+    /** The tick, whose webhook comes while it waits. */
+    async tickWithWebhook() {
+      const running = canaryTick.run(crew.deps);
+      let done = false;
+      void running.finally(() => {
+        done = true;
+      });
+      while (!done) {
+        await crew.deliverWebhooks();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return running;
+    },
+    /** The tick, with every webhook lost. */
+    async tickWithoutWebhook() {
+      const counts = await canaryTick.run(crew.deps);
+      crew.dropWebhooks();
+      return counts;
+    },
+    findCanaryItem: () => crew.plane.items(onb).find(({ external_id }) => external_id === "canary"),
+  };
+}

@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { z } from "zod";
+import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import { createBridgeTokens } from "../../../runtime/node/bridge-tokens.ts";
+import { generateSecret } from "../../../runtime/node/generate-secret.ts";
+import { getFileFingerprint, nodeFiles } from "../../../runtime/node/settings-files.ts";
+import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
+import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+import { startRuntime } from "../../../runtime/start-runtime.ts";
+import { wait } from "../../../runtime/wait.ts";
+import { watchSecrets } from "../../../runtime/watch-secrets.ts";
+import { readEnvironmentSecrets } from "../../../shared/config/secrets.ts";
+import { parseSettings } from "../../../shared/config/settings.ts";
+import { RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
+
+export const OLD_BRIDGE_TOKEN = "marked-old-bridge-token";
+const CREW_FILE = {
+  agents: [
+    { name: "Thot", email: "thot@example.com" },
+    { name: "Imhotep", email: "imhotep@example.com" },
+  ],
+};
+const answerSchema = z.object({ token: z.string().optional(), error: z.object({ message: z.string() }).optional() });
+
+/** The product with its secrets in a real file, whose changes it takes over. */
+export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, secretsDisk: Disk = provisionDisk) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-agents-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "secrets.json");
+  const tokenFile = join(folder, "agents/thot/token");
+  writeFileSync(path, JSON.stringify({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: OLD_BRIDGE_TOKEN }), {
+    mode: 0o600,
+  });
+  writeFileSync(join(folder, "crew.json"), JSON.stringify(CREW_FILE));
+  const { ADMIN_TOKEN: _, ...rest } = RUNTIME_ENV;
+  const env = { ...rest, ...extraEnv, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
+  const read = () => parseSettings(env, nodeFiles);
+  const parsed = read();
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const lines: string[] = [];
+  const runtime = await startRuntime(parsed.settings, {
+    write: (line) => lines.push(line),
+    bridgeTokens: createBridgeTokens({
+      secretsFile: path,
+      given: () => readEnvironmentSecrets(env, path, nodeFiles),
+      disk: secretsDisk,
+      newSecret: generateSecret,
+      lock: acquireProvisionLock,
+    }),
+  });
+  onTestFinished(() => runtime.stop());
+  const stopping = new AbortController();
+  onTestFinished(() => stopping.abort());
+  const fingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: stopping.signal, every: 10 });
+
+  async function postAgents(
+    action: string,
+    headers: Record<string, string> = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` },
+  ) {
+    const response = await fetch(`${runtime.url}/api/agents/${action}`, { method: "POST", headers });
+    const { token = "", error } = answerSchema.parse(await response.json());
+    return { status: response.status, token, message: error?.message ?? "", headers: response.headers };
+  }
+  async function listAgents(): Promise<unknown> {
+    return (
+      await fetch(`${runtime.url}/api/agents`, { headers: { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` } })
+    ).json();
+  }
+  /** Whether the agent's door opens: nothing is asked of Plane for what its tools are. */
+  async function isTokenAccepted(token: string): Promise<boolean> {
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${runtime.url}/agent/nothing`, { method: "POST", headers });
+    await response.body?.cancel();
+    return response.status !== 401;
+  }
+  const readSecrets = () => z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, "utf8")));
+  return { url: runtime.url, path, tokenFile, lines, postAgents, listAgents, isTokenAccepted, readSecrets };
+}

@@ -1,0 +1,148 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
+import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+import { PROVISION_LOCK_FILE } from "../../../shared/config/provision-schema.ts";
+import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
+
+const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
+
+describe("AUTH-04 a bridge token is replaced from the page", () => {
+  test("the new one is shown once, both count until the old one is retired, and no log holds either", async () => {
+    const crew = await startAgentsPageApp();
+    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+    const { status, token, headers } = await crew.postAgents("Thot/token");
+    expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
+    await expect.poll(() => crew.isTokenAccepted(token), POLL_OPTIONS).toBe(true);
+    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+    expect(await crew.listAgents()).toEqual({
+      agents: [
+        { name: "Thot", tokens: 2 },
+        { name: "Imhotep", tokens: 0 },
+      ],
+      write: true,
+    });
+    expect((await crew.postAgents("Thot/retire")).status).toBe(200);
+    await expect.poll(() => crew.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
+    expect(await crew.isTokenAccepted(token)).toBe(true);
+    expect((await crew.postAgents("Thot/retire")).status).toBe(200);
+    expect(await crew.isTokenAccepted(token)).toBe(true);
+    for (const secret of [token, await sha256Hex(token), OLD_BRIDGE_TOKEN])
+      expect(crew.lines.join("\n")).not.toContain(secret);
+  });
+
+  test("the file keeps its hash and everything else, the agent's own file the token, both for their owner only", async () => {
+    const crew = await startAgentsPageApp();
+    const { token } = await crew.postAgents("Thot/token");
+    const hash = `sha256:${await sha256Hex(token)}`;
+    expect(crew.readSecrets()).toEqual({
+      ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN,
+      AGENT_TOKEN_THOT: [hash, OLD_BRIDGE_TOKEN],
+    });
+    expect(readFileSync(crew.tokenFile, "utf8")).toBe(`${token}\n`);
+    expect([getFileMode(crew.path), getFileMode(crew.tokenFile)]).toEqual(["600", "600"]);
+    await crew.postAgents("Thot/retire");
+    expect(crew.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
+    expect(getFileMode(crew.path)).toBe("600");
+  });
+
+  test("two at the same time both hold, and only one before the newest goes on to count", async () => {
+    const crew = await startAgentsPageApp();
+    const made = await Promise.all([
+      crew.postAgents("Thot/token"),
+      crew.postAgents("Thot/token"),
+      crew.postAgents("Imhotep/token"),
+    ]);
+    const tokens = made.map(({ token }) => token);
+    const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
+    const kept = crew.readSecrets();
+    expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
+    expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
+  });
+
+  test("while provision is at work nothing is written, and afterwards it is", async () => {
+    const { path, postAgents: post, readSecrets: secrets } = await startAgentsPageApp();
+    const before = secrets();
+    const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
+    const refused = await post("Thot/token");
+    expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is at work")]);
+    expect(secrets()).toEqual(before);
+    provision.release();
+    expect((await post("Thot/token")).status).toBe(200);
+    expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
+  });
+
+  test("a token that comes from the environment stays, and it says what to do", async () => {
+    const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+    const before = crew.readSecrets();
+    for (const what of ["Thot/token", "Thot/retire"]) {
+      const { status, message } = await crew.postAgents(what);
+      expect(status).toBe(409);
+      expect(message).toMatch(/AGENT_TOKEN_THOT comes from the environment.*replace it there/);
+    }
+    expect(crew.readSecrets()).toEqual(before);
+    expect((await crew.postAgents("Imhotep/token")).status).toBe(200);
+  });
+
+  test("where no file keeps the secrets, it says where they are to be replaced", async () => {
+    const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
+    const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
+    const list = await fetch(`${url}/api/agents`, { headers });
+    expect(await list.json()).toEqual({ agents: [{ name: "Concierge", tokens: 1 }], write: false });
+    const response = await fetch(`${url}/api/agents/Concierge/token`, { method: "POST", headers });
+    expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
+  });
+
+  test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])("nobody's is made for %s", async (name) => {
+    const crew = await startAgentsPageApp();
+    const before = crew.readSecrets();
+    expect([(await crew.postAgents(`${name}/token`)).status, (await crew.postAgents(`${name}/retire`)).status]).toEqual(
+      [404, 404],
+    );
+    expect(crew.readSecrets()).toEqual(before);
+  });
+
+  test("it is refused from another origin, without ADMIN_TOKEN and with an agent's own token", async () => {
+    const crew = await startAgentsPageApp();
+    const before = crew.readSecrets();
+    const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
+    for (const what of ["Thot/token", "Thot/retire"]) {
+      expect((await crew.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
+      expect((await crew.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
+      expect((await crew.postAgents(what, {})).status).toBe(401);
+      expect((await crew.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
+    }
+    expect(crew.readSecrets()).toEqual(before);
+  });
+
+  test("a file that cannot be understood is not written over", async () => {
+    const crew = await startAgentsPageApp();
+    writeFileSync(crew.path, '{"half', { mode: 0o600 });
+    const { status, message } = await crew.postAgents("Thot/token");
+    expect([status, message]).toEqual([503, expect.stringContaining("mend it")]);
+    expect(readFileSync(crew.path, "utf8")).toBe('{"half');
+  });
+
+  test("where the agent's file cannot be written, the one in use goes on to count", async () => {
+    const full: Disk = {
+      read: provisionDisk.read,
+      async write(path, ...rest) {
+        if (path.endsWith("/token")) throw new Error("ENOSPC: no space left on device");
+        await provisionDisk.write(path, ...rest);
+      },
+    };
+    const crew = await startAgentsPageApp({}, full);
+    for (let tries = 0; tries < 3; tries += 1) {
+      const { status, message } = await crew.postAgents("Thot/token");
+      expect([status, message]).toEqual([503, expect.stringContaining("was not replaced")]);
+      expect(crew.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
+    }
+    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  });
+});

@@ -1,0 +1,176 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { boardRoute } from "../../../functions/dashboard/board-route.ts";
+import { decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
+import { PAGE_TEXTS } from "../../../functions/dashboard/page/texts.ts";
+import { readRevision } from "../../../functions/dashboard/revision.ts";
+import type { Deps } from "../../../shared/deps.ts";
+import { createTaskOperations } from "../../../shared/work/task-operations.ts";
+import { createTestApp } from "../../support/test-app.ts";
+
+const boardSchema = z.looseObject({
+  projects: z.array(z.object({ identifier: z.string(), name: z.string() })),
+  beyond: z.number(),
+  columns: z.array(
+    z.object({
+      name: z.string(),
+      total: z.number(),
+      cards: z.array(
+        z.looseObject({
+          key: z.string(),
+          title: z.string(),
+          agent: z.string().optional(),
+          assignees: z.array(z.string()),
+          blockers: z.array(z.looseObject({ key: z.string() })),
+        }),
+      ),
+    }),
+  ),
+});
+const decisionLogSchema = z.object({
+  rows: z.array(
+    z.looseObject({
+      id: z.string(),
+      event: z.looseObject({ kind: z.string() }),
+      item: z.looseObject({ key: z.string() }),
+    }),
+  ),
+  next: z.string().optional(),
+});
+
+async function createBoardSetup() {
+  const crew = await createTestApp({ agents: [{ name: "Thot", email: "thot@example.com" }] });
+  const thot = crew.plane.addUser({ name: "Thot", email: "thot@example.com" });
+  const [onb, web] = [crew.addProject(), crew.addProject("Website", "WEB")];
+  // A board waits for names as long as this test lets it: until they are there, or not at all.
+  const patience = { wait: () => new Promise<void>(() => {}) };
+  const get = async (query = "", deps: Deps = { ...crew.deps, ...patience }) =>
+    boardSchema.parse(await (await boardRoute.app(deps).request(`/${query}`)).json());
+  const trail = async (query = "") =>
+    decisionLogSchema.parse(await (await decisionLogRoute.app(crew.deps).request(`/${query}`)).json());
+  const column = async (name: string, query = "") =>
+    (await get(query)).columns.find((one) => one.name === name)?.cards.map(({ key }) => key);
+  return { crew, thot, onb, web, get, trail, column };
+}
+
+test("tasks stand by their state, those that wait for others with the blocked ones, the most urgent first", async () => {
+  const { crew, thot, onb, column, get } = await createBoardSetup();
+  const blocker = crew.plane.addItem(onb, { name: "First", state: "In Progress" });
+  const blocked = crew.plane.addItem(onb, { name: "Second", assignees: [thot] });
+  crew.plane.addItem(onb, { name: "Low", priority: "low" });
+  crew.plane.addItem(onb, { name: "Urgent", priority: "urgent" });
+  crew.plane.addItem(onb, { name: "Due", priority: "urgent", target_date: "2026-12-01" });
+  crew.plane.relate(blocked, blocker);
+  await crew.runFirstPoll();
+  expect(await column("in_progress")).toEqual(["ONB-1"]);
+  expect(await column("blocked")).toEqual(["ONB-2"]);
+  expect(await column("todo")).toEqual(["ONB-5", "ONB-4", "ONB-3"]);
+  const card = (await get()).columns.find(({ name }) => name === "blocked")?.cards[0];
+  expect(card).toMatchObject({ agent: "Thot", assignees: ["thot"], blockers: [{ key: "ONB-1" }] });
+});
+
+test("a card tells which agent holds its task and until when; the page hears of it", async () => {
+  const { crew, thot, onb, get } = await createBoardSetup();
+  crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
+  await crew.runFirstPoll();
+  const card = async () => (await get()).columns[0]?.cards[0];
+  expect(await card()).not.toHaveProperty("held");
+  const revision = () => readRevision(crew.store);
+  const before = await revision();
+  const { since, until } = await createTaskOperations(crew.deps, { name: "Thot", role: "worker" }).claim("ONB-1");
+  expect(await card()).toMatchObject({ held: { by: "Thot", since, until } });
+  expect(await revision()).not.toBe(before);
+  crew.advance(until - since);
+  expect(await card()).not.toHaveProperty("held");
+});
+
+test("what was done since Groundcrew watches is shown, the latest first; what was done before is not", async () => {
+  const { crew, onb, column } = await createBoardSetup();
+  crew.plane.addItem(onb, { name: "Long ago", state: "Done" });
+  const [one, two] = [crew.plane.addItem(onb, { name: "One" }), crew.plane.addItem(onb, { name: "Two" })];
+  await crew.runFirstPoll();
+  expect(await column("done")).toEqual([]);
+  for (const item of [two, one]) {
+    crew.plane.editItem(item, { state: "Done" });
+    await crew.deliverWebhooks();
+    crew.advance(2_000);
+  }
+  await crew.runUntilIdle();
+  expect(await column("done")).toEqual(["ONB-2", "ONB-3"]);
+  crew.plane.editItem(one, { state: "Todo" });
+  await crew.deliverWebhooks();
+  await crew.runUntilIdle();
+  expect(await column("done")).toEqual(["ONB-3"]);
+});
+
+test("one project is shown alone, on the board and in the trail", async () => {
+  const { crew, onb, web, column, trail } = await createBoardSetup();
+  await crew.runFirstPoll();
+  for (let i = 0; i < 5; i += 1) crew.plane.addItem(i % 2 ? web : onb, { name: `Task ${i}` });
+  await crew.deliverWebhooks();
+  await crew.runUntilIdle();
+  expect((await column("todo", "?project=WEB"))?.sort()).toEqual(["WEB-1", "WEB-2"]);
+  const rows = async (query: string) => (await trail(query)).rows.map(({ item }) => item.key).sort();
+  expect(await rows("?project=WEB")).toEqual(["WEB-1", "WEB-2"]);
+  expect(await rows("")).toHaveLength(5);
+});
+
+test("the trail is read page by page, each line once", async () => {
+  const { crew, onb, web, trail } = await createBoardSetup();
+  await crew.runFirstPoll();
+  for (let i = 0; i < 12; i += 1) crew.plane.addItem(i % 3 ? web : onb, { name: `Task ${i}` });
+  await crew.deliverWebhooks();
+  await crew.runUntilIdle();
+  for (const [filter, all] of [
+    ["", 12],
+    ["&project=WEB", 8],
+  ] as const) {
+    const seen: string[] = [];
+    let next: string | undefined = "";
+    while (next !== undefined) {
+      const page = await trail(`?limit=3${filter}&before=${encodeURIComponent(next)}`);
+      seen.push(...page.rows.map(({ id }) => id));
+      next = page.next;
+    }
+    expect([seen.length, new Set(seen).size]).toEqual([all, all]);
+  }
+});
+
+test("each way in which a change was seen has its words, also when a task is not there any more", async () => {
+  const { crew, onb, trail } = await createBoardSetup();
+  const items = ["One", "Two", "Three"].map((name) => crew.plane.addItem(onb, { name }));
+  const [one, two, three] = items;
+  if (!one || !two || !three) throw new Error("no items");
+  await crew.runFirstPoll();
+  crew.plane.editItem(one, { priority: "high" });
+  await crew.deliverWebhooks();
+  crew.plane.relate(two, one);
+  crew.plane.deleteItem(three);
+  await crew.poll();
+  await crew.runUntilIdle();
+  await crew.poll();
+  await crew.runUntilIdle();
+  const rows = (await trail()).rows.map(({ via }) => String(via));
+  expect(new Set(rows)).toEqual(new Set(["webhook", "relations", "absence"]));
+  for (const via of rows) expect(Object.keys(PAGE_TEXTS.en)).toContain(`via.${via}`);
+});
+
+test("a Plane that is down costs the board its unknown names, nothing else", async () => {
+  const { crew, thot, onb, get } = await createBoardSetup();
+  crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
+  await crew.runFirstPoll();
+  await crew.restart();
+  await crew.plane.takeDown();
+  const { columns } = await get("", crew.deps);
+  expect(columns[0]?.cards).toMatchObject([{ key: "ONB-1", assignees: [] }]);
+});
+
+test("of more open tasks than people can look through, some are shown and the others counted", {
+  timeout: 60_000,
+}, async () => {
+  const { crew, onb, get } = await createBoardSetup();
+  for (let i = 0; i < 1_050; i += 1) crew.plane.addItem(onb, { name: `Task ${i}` });
+  await crew.runFirstPoll();
+  const { columns, beyond } = await get();
+  expect([columns[0]?.cards.length, columns[0]?.total, beyond]).toEqual([200, 1_000, 50]);
+});

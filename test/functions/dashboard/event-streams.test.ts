@@ -1,0 +1,154 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createEventStreams, type EventStreamOptions } from "../../../functions/dashboard/event-streams.ts";
+import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+
+const decoder = new TextDecoder();
+
+/** Time passes when the test lets it: each step is one look. */
+function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
+  const time = { now: 1_000_000 };
+  const stop = new AbortController();
+  let wakeStream: (() => void) | undefined;
+  const store = createMemoryStore({ clock: () => time.now });
+  const streams = createEventStreams(
+    {
+      store,
+      clock: () => time.now,
+      stopping: stop.signal,
+      wait: (_, signal) =>
+        new Promise((resolve) => {
+          wakeStream = resolve;
+          signal?.addEventListener("abort", () => resolve());
+        }),
+    },
+    { maxStreams: 20, checkInterval: 400, heartbeatInterval: 15_000, maxAge: 300_000, ...options },
+  );
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 2));
+  async function step(ms = 400) {
+    await settle();
+    time.now += ms;
+    wakeStream?.();
+    await settle();
+  }
+  let n = 0;
+  const change = () => {
+    n += 1;
+    return store.commit({ put: [{ key: `why:${n}`, value: {}, sets: [decisionSet] }] });
+  };
+  onTestFinished(() => stop.abort());
+  return { streams, step, change, stop, settle };
+}
+
+function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {
+  const stream = streams.open();
+  if (!stream) throw new Error("refused");
+  const reader = stream.getReader();
+  const next = async () => {
+    const { value, done } = await reader.read();
+    return done ? "the end" : decoder.decode(value);
+  };
+  return { next, reader };
+}
+
+describe("an event stream", () => {
+  test("says that something changed, once for each change, and nothing of what it was", async () => {
+    const it = createStreamsSetup();
+    const { next } = openStream(it);
+    expect(await next()).toMatch(/^retry: 1000\nevent: change\n/);
+    await it.step();
+    expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+    await it.step();
+    await it.change();
+    await it.step();
+    expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+  });
+
+  test("says every 15 s that it is there", async () => {
+    const it = createStreamsSetup();
+    const { next } = openStream(it);
+    await next();
+    await it.step();
+    await next();
+    await it.step(15_000);
+    expect(await next()).toMatch(/^event: beat/);
+  });
+
+  test("ends after five minutes and has its page open another", async () => {
+    const it = createStreamsSetup();
+    const { next } = openStream(it);
+    await next();
+    await it.step();
+    await next();
+    await it.step(300_000);
+    expect(await next()).toMatch(/^event: again/);
+    expect(await next()).toBe("the end");
+    expect(it.streams.size).toBe(0);
+  });
+
+  test("ends when the runtime stops", async () => {
+    const it = createStreamsSetup();
+    const { next } = openStream(it);
+    await next();
+    await it.settle();
+    await next();
+    it.stop.abort();
+    expect(await next()).toBe("the end");
+  });
+
+  test("is forgotten when its reader goes away", async () => {
+    const it = createStreamsSetup();
+    const { reader } = openStream(it);
+    await reader.cancel();
+    expect(it.streams.size).toBe(0);
+  });
+});
+
+describe("many event streams", () => {
+  test("are refused beyond 20 that are all read", async () => {
+    const it = createStreamsSetup();
+    const readers = Array.from({ length: 20 }, () => openStream(it));
+    for (const { next } of readers) await next();
+    expect(it.streams.open()).toBeUndefined();
+    await readers[7]?.reader.cancel();
+    expect(it.streams.open()).toBeDefined();
+  });
+
+  test("that do not read are cut off, and the oldest of them gives its place up", async () => {
+    const it = createStreamsSetup({ maxStreams: 2 });
+    const [deaf, reading] = [openStream(it), openStream(it)];
+    await reading.next();
+    for (let i = 0; i < 15; i += 1) {
+      await it.change();
+      await it.step();
+      await reading.next();
+    }
+    const third = openStream(it);
+    expect(await third.next()).toContain("change");
+    await expect(
+      (async () => {
+        for (;;) if ((await deaf.next()) === "the end") return;
+      })(),
+    ).rejects.toThrow("too slow");
+    expect(it.streams.size).toBe(2);
+  });
+});
+
+test("over HTTP the 21st stream is refused with 503, and a stop does not wait for the others (reliability 27)", async () => {
+  const runtime = await startTestRuntime();
+  const over = new AbortController();
+  const open = () =>
+    fetch(`${runtime.url}/api/events`, { ...createBearerHeaders(RUNTIME_ADMIN_TOKEN), signal: over.signal });
+  const streams = await Promise.all(Array.from({ length: 20 }, open));
+  expect(streams.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  expect(streams[0]?.headers.get("content-type")).toBe("text/event-stream");
+  const refused = await Promise.all(Array.from({ length: 5 }, open));
+  expect(refused.map(({ status }) => status)).toEqual(Array(5).fill(503));
+  expect(await refused[0]?.json()).toMatchObject({ error: { code: "unavailable" } });
+  expect((await fetch(`${runtime.url}/health`)).status).toBe(200);
+  const began = Date.now();
+  await runtime.stop();
+  expect(Date.now() - began).toBeLessThan(2_000);
+  over.abort();
+});

@@ -1,0 +1,109 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { pollTick } from "../../../functions/poll/poll-tick.ts";
+import { observedKeys, observedSets } from "../../../shared/observe/store-keys.ts";
+import type { KeptComments } from "../../../shared/observe/stored-records.ts";
+import type { Project } from "../../../simulators/plane/types.ts";
+import type { TestApp } from "../../support/test-app.ts";
+import { createHistoryPlayer, createHistorySetup, type HistorySetup, historyStep } from "./event-history.ts";
+
+const FULL = Boolean(process.env["FULL"]);
+const RUNS = FULL ? 200 : 30;
+
+/** Everything is over, Plane's worker is done, and the poll comes by twice. */
+async function runUntilQuiet(crew: TestApp) {
+  crew.plane.runWorker();
+  crew.plane.deliveries.dropAll();
+  for (let i = 0; i < 2; i += 1) {
+    await pollTick.run(crew.deps);
+    await crew.runUntilIdle();
+    crew.advance(300_000);
+  }
+}
+
+async function expectTruth({ crew, plane }: HistorySetup, project: Project) {
+  const listed = plane.items(project).filter(({ archived_at }) => archived_at === null);
+  const { rows } = await crew.store.scan(observedSets.items(project.id));
+  expect(rows.map(({ key }) => key).sort()).toEqual(listed.map(({ id }) => observedKeys.item(id)).sort());
+  for (const item of plane.items(project)) {
+    const kept = await crew.readItem(item);
+    const [comments] = await crew.store.read<KeptComments>([observedKeys.comments(item.id)]);
+    if (item.archived_at !== null) {
+      expect(kept === undefined || kept.gone !== undefined, `${item.name} is archived`).toBe(true);
+      continue;
+    }
+    expect(kept?.gone).toBeUndefined();
+    const { name, state, priority } = item;
+    expect(kept?.snapshot).toMatchObject({ name, state, priority, assignees: [...item.assignees].sort() });
+    const holding = plane.blockers(item).filter((id) => {
+      const blocker = plane.item(id);
+      const group = blocker && plane.states(blocker.project).find((one) => one.id === blocker.state)?.group;
+      return blocker?.archived_at === null && group !== "completed" && group !== "cancelled";
+    });
+    expect(kept?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
+    const known = Object.entries(comments?.value.known ?? {}).flatMap(([id, hash]) => (hash === "" ? [] : [id]));
+    expect(known.sort()).toEqual(
+      plane
+        .comments(item)
+        .map(({ id }) => id)
+        .sort(),
+    );
+  }
+}
+
+/** What somebody who hears only the events believes of each item must be what is kept. */
+async function expectBelief(crew: TestApp) {
+  const beliefs = new Map<string, { there?: boolean; assigned: Set<string>; comments: Set<string> }>();
+  for (const { event, facts } of crew.actions) {
+    const id = facts.item?.id;
+    if (id === undefined) continue;
+    const belief = beliefs.get(id) ?? { assigned: new Set(), comments: new Set() };
+    beliefs.set(id, belief);
+    if (event.kind === "created" || event.kind === "restored") {
+      expect(belief.there, `${event.kind} twice`).not.toBe(true);
+      belief.there = true;
+    }
+    if (event.kind === "removed") {
+      expect(belief.there, "removed twice").not.toBe(false);
+      belief.there = false;
+    }
+    if (event.kind === "assigned") belief.assigned.add(event.who);
+    if (event.kind === "unassigned") belief.assigned.delete(event.who);
+    if (event.kind === "comment_added") {
+      expect(belief.comments.has(event.comment), "one comment told twice").toBe(false);
+      belief.comments.add(event.comment);
+    }
+  }
+  for (const [id, belief] of beliefs) {
+    const kept = await crew.readItem({ id });
+    if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
+    for (const who of belief.assigned) expect(kept?.snapshot.assignees).toContain(who);
+  }
+}
+
+test("a history of two projects, told by webhooks in any order, doubled and lost, and by polls, ends in Plane's truth", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(historyStep, { minLength: 10, maxLength: 60, size: "max" }), async (steps) => {
+      const begun = await createHistorySetup();
+      const { crew, plane, projects } = begun;
+      try {
+        const history = createHistoryPlayer(begun);
+        for (const one of steps) await history.step(one);
+        history.finish();
+        for (const project of projects) plane.restoreProject(project);
+        await runUntilQuiet(crew);
+        for (const project of projects) await expectTruth(begun, project);
+        await expectBelief(crew);
+        const jobs = crew.actions.map(({ job }) => job);
+        expect(new Set(jobs).size).toBe(jobs.length);
+        expect((await crew.store.stats()).queues.inbox.dead).toBe(0);
+        const heard = crew.actions.length;
+        await runUntilQuiet(crew);
+        expect(crew.actions.slice(heard)).toEqual([]);
+      } finally {
+        await plane.stop();
+      }
+    }),
+    { numRuns: RUNS },
+  );
+}, 300_000);

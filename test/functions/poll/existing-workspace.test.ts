@@ -1,0 +1,213 @@
+import { expect, test } from "vitest";
+import { observedSets } from "../../../shared/observe/store-keys.ts";
+import { createTestApp } from "../../support/test-app.ts";
+
+const MINUTE = 60_000;
+
+/** A workspace with a past: everything Groundcrew tells of has happened in it already. */
+async function createExistingWorkspace() {
+  const crew = await createTestApp();
+  const { plane } = crew;
+  const thot = crew.addPerson("Thot");
+  const project = crew.addProject();
+  const other = crew.addProject("Second", "SEC");
+  const finished = crew.addProject("Finished", "FIN");
+  for (const one of [project, other]) plane.editProject(one, { name: one.name, cycle_view: true });
+  const done = plane.addItem(other, { name: "Done long ago" });
+  plane.editItem(done, { state: "Done" });
+  plane.editItem(plane.addItem(finished, { name: "All done" }), { state: "Done" });
+  const open = plane.addItem(other, { name: "Still open" });
+  const waiting = plane.addItem(project, { name: "Waits", assignees: [thot], priority: "urgent" });
+  const free = plane.addItem(project, { name: "Waited once", state: "In Progress" });
+  const archived = plane.addItem(project, { name: "Archived" });
+  plane.relate(waiting, open);
+  plane.relate(free, done, { onto: "blocker" });
+  const comment = plane.addComment(waiting, "<p>Old words</p>");
+  plane.archiveItem(archived);
+  const cycle = plane.addCycle(project, { name: "Sprint 1", start_date: "2026-11-20", end_date: "2026-11-22" });
+  plane.addCycle(project, { name: "Sprint 0", start_date: "2026-11-10", end_date: "2026-11-12" });
+  plane.addCycle(project, { name: "Sprint 2", start_date: "2026-11-24", end_date: "2026-11-30" });
+  crew.dropWebhooks();
+  crew.advance(MINUTE);
+  return { crew, plane, thot, project, other, done, open, waiting, free, archived, comment, cycle };
+}
+
+test("started against an existing workspace, nothing old is announced: items, relations, comments, cycles, projects", async () => {
+  const { crew, waiting, free, open } = await createExistingWorkspace();
+  await crew.runFirstPoll();
+  for (let i = 0; i < 3; i += 1) {
+    crew.advance(5 * MINUTE);
+    await crew.poll();
+    await crew.pollCycles();
+    await crew.runUntilIdle();
+  }
+  expect(crew.takeEvents()).toEqual([]);
+  expect((await crew.readItem(waiting))?.blockers).toEqual([open.id]);
+  expect((await crew.readItem(free))?.blockers).toEqual([]);
+});
+
+test("nor after a restart, nor after losing the store", async () => {
+  const { crew } = await createExistingWorkspace();
+  await crew.runFirstPoll();
+  await crew.restart();
+  await crew.poll();
+  await crew.pollCycles();
+  await crew.runUntilIdle();
+  await crew.restart({ store: "lost" });
+  await crew.runFirstPoll();
+  await crew.poll();
+  await crew.pollCycles();
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual([]);
+});
+
+test("nor when old items are touched for the first time, only what is new about them", async () => {
+  const { crew, plane, waiting, free, done, open, comment, archived, thot } = await createExistingWorkspace();
+  await crew.runFirstPoll();
+  plane.addComment(waiting, "<p>New words</p>", { by: thot });
+  plane.editItem(free, { description_html: "<p>Longer</p>" });
+  plane.editItem(done, { description_html: "<p>Longer</p>" });
+  await crew.deliverWebhooks();
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "New words"']);
+  plane.editComment(comment, "<p>Other words</p>");
+  plane.restoreItem(archived);
+  crew.dropWebhooks();
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(['ONB-1 comment_edited "Other words"']);
+  plane.editItem(open, { state: "Done" });
+  await crew.deliverWebhooks();
+  expect(crew.takeEvents().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-2 completed"]);
+});
+
+test("nor when the first look was broken off in the middle, whatever changed meanwhile", async () => {
+  const { crew, plane, other, waiting, done } = await createExistingWorkspace();
+  const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
+  await expect(crew.poll()).rejects.toThrow("Plane could not answer");
+  crew.advance(5 * MINUTE);
+  await crew.restart();
+  plane.editItem(waiting, { name: "Renamed meanwhile" });
+  plane.editItem(done, { name: "Renamed meanwhile" });
+  plane.addItem(other, { name: "Made meanwhile" });
+  undo();
+  await crew.poll();
+  await crew.runUntilIdle();
+  // What had been read before the break is compared; of the rest only what is younger than our beginning is new.
+  expect(crew.takeEvents()).toEqual(["ONB-1 renamed", "SEC-3 created"]);
+});
+
+test("a blocker in a project that is read later blocks silently, and its old end unblocks silently", async () => {
+  const { crew, plane, other, free, done } = await createExistingWorkspace();
+  const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
+  await expect(crew.poll()).rejects.toThrow("Plane could not answer");
+  // Meanwhile the relations of the first project are read: nobody has seen the blocker yet.
+  for (let i = 0; i < 10; i += 1) {
+    crew.advance(2_000);
+    await crew.drain();
+  }
+  expect((await crew.readItem(free))?.blockers).toEqual([done.id]);
+  undo();
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(free))?.blockers).toEqual([]);
+  expect(crew.takeEvents()).toEqual([]);
+});
+
+test("nor an item that slipped through the pages of the first look at a project that came out of the archive", async () => {
+  const crew = await createTestApp();
+  const { plane } = crew;
+  crew.addProject();
+  const kept = crew.addProject("Archive", "ARC");
+  const items = Array.from({ length: 1_100 }, (_, i) => plane.addItem(kept, { name: `Item ${i}`, state: "Done" }));
+  plane.archiveProject(kept);
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  plane.restoreProject(kept);
+  let deleted = false;
+  plane.faults.beforeRequest(({ path }) => {
+    // One of the first page goes while the second is asked for: what was 1,001st is 1,000th now.
+    if (!path.includes("cursor=") || deleted) return;
+    deleted = true;
+    plane.deleteItem(items[1_099] ?? "");
+  });
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect(deleted).toBe(true);
+  expect(await crew.store.count(observedSets.items(kept.id))).toBe(1_099);
+  expect(crew.takeEvents().filter((event) => !event.endsWith("removed"))).toEqual([]);
+});
+
+test("an archived blocker, which no list shows, blocks nobody; its return from the archive does", async () => {
+  const crew = await createTestApp();
+  const { plane } = crew;
+  const project = crew.addProject();
+  const item = plane.addItem(project, { name: "Guide" });
+  const blocker = plane.addItem(project, { name: "First" });
+  plane.relate(item, blocker);
+  plane.archiveItem(blocker);
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  expect((await crew.readItem(item))?.blockers).toEqual([]);
+  expect(await crew.recordRequests(() => crew.poll())).toHaveLength(2);
+  expect(crew.takeEvents()).toEqual([]);
+  plane.restoreItem(blocker);
+  await crew.poll();
+  await crew.poll();
+  expect(crew.takeEvents()).toEqual(["ONB-1 blocked"]);
+});
+
+test("a project we are let into later, follow later or that comes out of the archive brings nothing old", async () => {
+  const crew = await createTestApp({ projects: ["ONB", "HID", "ARC"] });
+  const { plane } = crew;
+  const thot = crew.addPerson("Thot");
+  crew.addProject();
+  const kept = crew.addProject("Archive", "ARC");
+  plane.addItem(kept, { name: "Old" });
+  plane.archiveProject(kept);
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  const hidden = plane.addProject({ name: "Hidden", identifier: "HID", members: [thot], by: thot });
+  const unfollowed = crew.addProject("Later", "LAT");
+  for (const one of [hidden, unfollowed])
+    for (let i = 0; i < 3; i += 1) plane.addItem(one, { name: `Old ${i}` }, { by: thot });
+  for (let i = 0; i < 5; i += 1) {
+    crew.advance(5 * MINUTE);
+    await crew.poll();
+  }
+  // It is in the list, so it is told that it was made; what is in it nobody could see.
+  expect(crew.takeEvents()).toEqual(["HID project_created"]);
+  plane.addProjectMember(hidden, crew.human);
+  plane.restoreProject(kept);
+  crew.settings.plane?.projects.push("LAT");
+  for (let i = 0; i < 3; i += 1) {
+    await crew.poll();
+    await crew.runUntilIdle();
+    crew.advance(5 * MINUTE);
+  }
+  expect(crew.takeEvents()).toEqual([]);
+  for (const one of [hidden, unfollowed, kept]) plane.addItem(one, { name: "New" }, { by: thot });
+  await crew.poll();
+  expect(crew.takeEvents().sort()).toEqual(["ARC-2 created", "HID-4 created", "LAT-4 created"]);
+});
+
+test("cycles: those to come start and end once, by Plane's clock", async () => {
+  const { crew, plane, project } = await createExistingWorkspace();
+  await crew.runFirstPoll();
+  const hour = 60 * MINUTE;
+  const heard: string[] = [];
+  for (let i = 0; i < 24 * 11; i += 1) {
+    crew.advance(hour);
+    await (i % 2 ? crew.poll() : crew.pollCycles());
+    heard.push(...crew.takeEvents());
+    if (i === 30) plane.addCycle(project, { name: "Sprint 3", start_date: "2026-12-02", end_date: "2026-12-03" });
+  }
+  crew.dropWebhooks();
+  expect(heard).toEqual([
+    "Sprint 1 cycle_completed",
+    "Sprint 2 cycle_started",
+    "Sprint 2 cycle_completed",
+    "Sprint 3 cycle_started",
+  ]);
+});

@@ -1,0 +1,47 @@
+import { expect } from "vitest";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
+import { createPlaneSession } from "../../../shared/plane/app/session.ts";
+import { authApi } from "../../../shared/plane/app/sign-in.ts";
+import { workspacesApi } from "../../../shared/plane/app/workspaces.ts";
+import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+
+export const ADMIN_PASSWORD = "a-Strong-one-123";
+
+/** A Plane that Ada has set up herself; with a workspace of hers unless there is to be none. */
+export async function createExistingInstance(
+  options: Parameters<typeof createProvisionSetup>[0] = {},
+  slug = "javisi",
+) {
+  const { env, ...rest } = options;
+  const crew = await createProvisionSetup({ ...rest, env: { PLANE_ADMIN_PASSWORD: ADMIN_PASSWORD, ...env } });
+  const session = createPlaneSession({ url: crew.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const post = async (endpoint: typeof authApi.signIn, more = {}) => {
+    const { csrf_token } = (await session.call(authApi.csrf)).data;
+    const form = { email: ADMIN_EMAIL, password: ADMIN_PASSWORD, csrfmiddlewaretoken: csrf_token, ...more };
+    expect((await session.call(endpoint, { form })).data.refused).toBeUndefined();
+  };
+  await post(instanceAdminApi.signUp, { first_name: "Ada" });
+  await post(authApi.signIn);
+  if (slug)
+    await session.call(workspacesApi.create, { json: { name: "Ours since long", slug, organization_size: "2-10" } });
+  return { crew, session };
+}
+
+/** The next answers of a form are this refusal. */
+export function rejectForm({ plane }: ProvisionSetup, path: string, reason: string) {
+  const headers = { location: `${plane.url}/?error_code=5000&error_message=${reason}` };
+  return plane.faults.add({ method: "POST", path }, { kind: "status", status: 302, headers, body: "" });
+}
+
+/** The network with one answer changed on its way. */
+export function alterResponse(path: string, change: (body: string) => string): typeof globalThis.fetch {
+  return async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (new URL(String(input)).pathname !== path) return answer;
+    return new Response(change(await answer.text()), {
+      status: answer.status,
+      headers: { "content-type": "application/json" },
+    });
+  };
+}

@@ -1,0 +1,132 @@
+import { resolve } from "node:path";
+import { onTestFinished } from "vitest";
+import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import { type ProvisionEnvironment, runProvision } from "../../../runtime/provision/run-provision.ts";
+import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
+import type { PlaneSimulatorOptions } from "../../../simulators/plane/types.ts";
+
+export const ADMIN_EMAIL = "ada@example.test";
+export const SECRETS_PATH = "data/secrets.json";
+export const NOTES_PATH = "data/provision-secrets.json";
+
+/** Files in memory, with the modes they were written with; like a disk they outlive a process. */
+export function createMemoryDisk() {
+  const files = new Map<string, { text: string; mode: number }>();
+  const disk: Disk = {
+    read: async (path) => files.get(path)?.text,
+    write: async (path, text, mode) => void files.set(path, { text, mode }),
+  };
+  return { files, disk };
+}
+
+export interface ProvisionResult {
+  exit: number;
+  out: string;
+  err: string;
+}
+
+export type ProvisionSetup = Awaited<ReturnType<typeof createProvisionSetup>>;
+
+/** A Plane nobody has signed in to, and provision beside it: three agents unless said otherwise. */
+export async function createProvisionSetup(
+  options: PlaneSimulatorOptions & { config?: unknown; env?: Record<string, string> } = {},
+) {
+  const { config = { agents: TEAM_AGENTS }, env: extraEnv = {}, ...rest } = options;
+  const plane = createPlaneSimulator({ empty: true, autoWorker: true, rateLimit: Number.POSITIVE_INFINITY, ...rest });
+  const url = await plane.start();
+  onTestFinished(() => plane.stop());
+  const { files, disk } = createMemoryDisk();
+  if (config) files.set("groundcrew.json", { text: JSON.stringify(config), mode: 0o600 });
+  const env: Record<string, string> = {
+    PLANE_URL: url,
+    PLANE_WORKSPACE: "javisi",
+    PLANE_ADMIN_EMAIL: ADMIN_EMAIL,
+    PUBLIC_URL: "https://crew.example.com",
+    ...(config ? { GROUNDCREW_CONFIG: "groundcrew.json" } : {}),
+    ...extraEnv,
+  };
+  const waits: number[] = [];
+  let now = Date.now();
+  let secretCount = 0;
+
+  const createWorld = (): Omit<ProvisionEnvironment, "out" | "err"> => ({
+    env,
+    files: { read: (path) => files.get(path) },
+    disk,
+    lock: async () => ({ release: () => {} }),
+    fetch: globalThis.fetch,
+    clock: () => now,
+    wait: async (ms) => {
+      waits.push(ms);
+      now += ms;
+    },
+    newSecret: () => {
+      secretCount += 1;
+      return `marked-Secret-${secretCount}-${"x".repeat(20)}`;
+    },
+    skill: 'curl "$GROUNDCREW_URL/agent/$1"\n',
+  });
+
+  /** Runs the command; without `--dry-run` and the like with `--yes`. */
+  async function provision(
+    args: readonly string[] = ["--yes"],
+    change: Partial<ProvisionEnvironment> = {},
+  ): Promise<ProvisionResult> {
+    let out = "";
+    let err = "";
+    const exit = await runProvision(args, {
+      ...createWorld(),
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => {
+        err += text;
+      },
+      ...change,
+    });
+    return { exit, out, err };
+  }
+
+  return {
+    plane,
+    url,
+    files,
+    disk,
+    env,
+    waits,
+    provision,
+    /** With `--json`: what was said, parsed. */
+    async provisionWithReport(args: readonly string[] = ["--yes"], change: Partial<ProvisionEnvironment> = {}) {
+      const result = await provision([...args, "--json"], change);
+      const { steps, changed }: { steps: { name: string; status: string; detail: string }[]; changed: number } =
+        JSON.parse(result.out);
+      const failed = steps.filter(({ status }) => status === "failed");
+      return {
+        ...result,
+        steps,
+        changed,
+        failed,
+        detail: (name: string) => steps.find((one) => one.name === name)?.detail,
+      };
+    },
+    readSecrets: (): Record<string, string | string[]> => JSON.parse(files.get(SECRETS_PATH)?.text ?? "{}"),
+    readNotes: () => JSON.parse(files.get(NOTES_PATH)?.text ?? "{}"),
+    advance: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+export const TEAM_AGENTS = [
+  { name: "Concierge", email: "concierge@javisi.local", role: "concierge" },
+  { name: "Imhotep", email: "imhotep@javisi.local" },
+  { name: "Thot", email: "thot@javisi.local" },
+];
+
+export const PROVISION_COMMAND = resolve("runtime/provision.js");
+
+/** A string that is there, for tests that need it. */
+export function expectText(value: string | string[] | undefined): string {
+  if (typeof value !== "string") throw new Error(`expected a text, found ${JSON.stringify(value)}`);
+  return value;
+}

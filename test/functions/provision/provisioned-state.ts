@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { accountsApi, apiTokensApi } from "../../../shared/plane/app/account.ts";
+import { createPlaneSession } from "../../../shared/plane/app/session.ts";
+import { authApi } from "../../../shared/plane/app/sign-in.ts";
+import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
+import { workspaceInvitationsApi, workspaceMembersApi } from "../../../shared/plane/app/workspaces.ts";
+import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
+
+const params = { workspace: "javisi" };
+
+/** A session of this account, with the password provision has kept. */
+export async function createSignedInSession(rig: ProvisionSetup, email: string) {
+  const session = createPlaneSession({ url: rig.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const { csrf_token } = (await session.call(authApi.csrf)).data;
+  const password: string = rig.readNotes().accounts[email]?.password ?? rig.env["PLANE_ADMIN_PASSWORD"];
+  const form = { email, password, csrfmiddlewaretoken: csrf_token };
+  const { refused } = (await session.call(authApi.signIn, { form })).data;
+  if (refused) throw new Error(`${email} cannot sign in: ${refused.reason}`);
+  return session;
+}
+
+/** Everything that provision has brought about, without ids, times and the secrets themselves: alike runs end alike. */
+export async function readProvisionedState(rig: ProvisionSetup) {
+  const session = await createSignedInSession(rig, ADMIN_EMAIL);
+  const members = (await session.call(workspaceMembersApi.list, { params })).data.filter(
+    ({ member }) => !member.is_bot,
+  );
+  const emails = new Map(members.map(({ member }) => [member.id, member.email ?? ""]));
+  const toEmails = (ids: readonly string[]) => ids.map((id) => emails.get(id)).sort();
+  const tokens: Record<string, string[]> = {};
+  const languages: Record<string, string> = {};
+  for (const { member } of members) {
+    const memberSession = await createSignedInSession(rig, member.email ?? "");
+    const { language, is_onboarded } = (await memberSession.call(accountsApi.profile)).data;
+    languages[member.email ?? ""] = `${language}${is_onboarded ? ", knows Plane" : ""}`;
+    tokens[member.email ?? ""] = (await memberSession.call(apiTokensApi.list)).data.map(({ label }) => label).sort();
+  }
+  const project = await readFirstProject(rig);
+  const items = project ? rig.plane.items(project.id) : [];
+  const titles = new Map(items.map(({ id, name }) => [id, name]));
+  return {
+    members: members.map(({ member, role }) => `${member.email} ${role} ${member.display_name}`).sort(),
+    invited: (await session.call(workspaceInvitationsApi.list, { params })).data.length,
+    tokens,
+    languages,
+    webhooks: (await session.call(webhooksApi.list, { params })).data.map(({ url, is_active, issue, module }) => ({
+      url,
+      is_active,
+      issue,
+      module,
+    })),
+    project: project?.shown,
+    states: project ? rig.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
+    labels: project
+      ? rig.plane
+          .labels(project.id)
+          .map(({ name }) => name)
+          .sort()
+      : [],
+    items: items
+      .map(({ id, name, assignees }) => ({
+        name,
+        assignees: toEmails(assignees),
+        waitsFor: rig.plane.blockers(id).map((one) => titles.get(one)),
+      }))
+      .sort((a, b) => a.name.localeCompare(b.name)),
+    inProject: project ? toEmails(project.members) : [],
+    files: [...rig.files].map(([path, { mode }]) => `${path} ${mode.toString(8)}`).sort(),
+    secrets: Object.entries(rig.readSecrets())
+      .map(([name, value]) => `${name} ${Array.isArray(value) ? value.length : 1}`)
+      .sort(),
+    accounts: Object.keys(rig.readNotes().accounts).sort(),
+    noted: Object.entries<unknown[]>(rig.readNotes().tokens)
+      .map(([name, some]) => `${name} ${some.length}`)
+      .sort(),
+    notes: Object.keys(JSON.parse(rig.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
+    has: rig.files.has(SECRETS_PATH),
+  };
+}
+
+const withId = z.looseObject({ id: z.string() });
+const projectList = z.object({ results: z.array(withId.extend({ identifier: z.string() })) });
+
+/** Asked for as the runtime will: with the key that provision has kept. */
+async function readFirstProject(rig: ProvisionSetup) {
+  const headers = { "x-api-key": String(rig.readSecrets()["PLANE_API_KEY"]) };
+  const root = `${rig.url}/api/v1/workspaces/javisi/projects/`;
+  const { results } = projectList.parse(await (await fetch(root, { headers })).json());
+  const found = results.find(({ identifier }) => identifier === "ONB");
+  if (!found) return undefined;
+  const members = z.array(withId).parse(await (await fetch(`${root}${found.id}/members/`, { headers })).json());
+  const { id, name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id } =
+    found;
+  return {
+    id,
+    shown: { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id },
+    members: members.map((member) => member.id),
+  };
+}

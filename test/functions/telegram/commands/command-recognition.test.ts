@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { matchByName, normalizeName } from "../../../../functions/telegram/commands/match-name.ts";
+import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
+import {
+  parseCommand,
+  splitFirstArgument,
+  stripQuotes,
+} from "../../../../functions/telegram/commands/parse-command.ts";
+
+describe("what is said to the bot", () => {
+  test.each([
+    ["/plane status", { word: "status", args: "" }],
+    ["  /PLANE   task   ONB-1  ", { word: "task", args: "ONB-1" }],
+    ["/plane@groundcrew_bot task ONB-1", { word: "task", args: "ONB-1", bot: "groundcrew_bot" }],
+    ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
+    ["/plane", { word: "help", args: "" }],
+    ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
+  ])("in a group: %j", (text, asked) => expect(parseCommand(text, false)).toEqual(asked));
+
+  test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
+    "not in a group: %j",
+    (text) => expect(parseCommand(text, false)).toBeUndefined(),
+  );
+
+  test.each([
+    ["status", { word: "status", args: "" }],
+    ["plane task ONB-1", { word: "task", args: "ONB-1" }],
+    ["/start", { word: "help", args: "" }],
+  ])("alone with it: %j", (text, asked) => expect(parseCommand(text, true)).toEqual(asked));
+
+  test("other commands are not its own, also when it is alone with somebody", () => {
+    expect(parseCommand("/weather", true)).toBeUndefined();
+    expect(parseCommand("   ", true)).toBeUndefined();
+  });
+});
+
+test.each([
+  ["ONB-1 because", { first: "ONB-1", rest: "because", quoted: false }],
+  ['"the mail" because', { first: "the mail", rest: "because", quoted: true }],
+  ["«\u00a0le courriel\u00a0» parce que", { first: "le courriel", rest: "parce que", quoted: true }],
+  ["“the mail”", { first: "the mail", rest: "", quoted: true }],
+  ['"open', { first: '"open', rest: "", quoted: false }],
+  ["", { first: "", rest: "", quoted: false }],
+])("the first of %j", (args, parts) => expect(splitFirstArgument(args)).toEqual(parts));
+
+test("quotation marks around all of it are left off", () => {
+  expect(['"a b"', "« a »", "“a”", "a"].map(stripQuotes)).toEqual(["a b", "a", "a", "a"]);
+});
+
+describe("names", () => {
+  const find = (given: string, all: string[]) => matchByName(given, all, (one) => [one]);
+
+  test("are compared without accents, case and needless blanks", () => {
+    expect(normalizeName("  Équipe\n PRODUIT ")).toBe("equipe produit");
+    expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({ kind: "one", one: "Équipe Produit", exact: true });
+  });
+
+  test("whole ones win over beginnings, beginnings of words over parts", () => {
+    expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ one: "Mail", exact: true });
+    expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Mail to Ada", exact: false });
+    expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Canada", exact: false });
+  });
+
+  test("several that fit are all told; none: the nearest, if one is near", () => {
+    expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", some: ["Mail 1", "Mail 2"] });
+    expect(find("Imotep", ["Imhotep", "Thot"])).toEqual({ kind: "none", nearest: "Imhotep" });
+    expect(find("Cleopatra", ["Imhotep", "Thot"])).toEqual({ kind: "none" });
+    expect(find("", ["Imhotep"])).toEqual({ kind: "none" });
+  });
+});
+
+test.each([
+  ["30m", 1_800_000],
+  ["2h", 7_200_000],
+  ["3 d", 259_200_000],
+  ["3j", 259_200_000],
+  ["1 semaine", 604_800_000],
+  ["99999d", 366 * 86_400_000],
+  ["0h", undefined],
+  ["soon", undefined],
+  ["2", undefined],
+  ["-2h", undefined],
+])("%s is a length of time", (text, ms) => expect(parseMuteDuration(text)).toBe(ms));

@@ -1,0 +1,115 @@
+import { expect, onTestFinished } from "vitest";
+import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
+import { createOutboxHandler } from "../../../../functions/telegram/outbox-handler.ts";
+import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
+import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
+import { workHandler } from "../../../../functions/work/work-handler.ts";
+import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
+import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+export const GROUP_CHAT = -100_200;
+export const ADA_USER = 4711;
+export const STRANGER_USER = 666;
+
+type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]> & {
+  env?: Record<string, string>;
+  chats?: (number | string)[];
+};
+
+/**
+ * The product with agents in front of the in-memory Plane and Telegram, both over HTTP: what people write and press is
+ * polled, worked and answered by the product's own parts. Time moves only when the rig moves it.
+ */
+export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...options }: Options = {}) {
+  let clock = () => 0;
+  const token = "1000:token-of-the-commands";
+  const telegram = createTelegramSimulator({ clock: () => clock(), token, chats });
+  const apiRoot = await telegram.start();
+  onTestFinished(() => telegram.stop());
+  const crew = await createAgentTestApp({
+    ...options,
+    outbox: createOutboxHandler(),
+    parts: {
+      jobHandlers: [workHandler, updatesHandler, ...(options.parts?.jobHandlers ?? [])],
+      ruleSets: (settings) => [
+        createNotificationRules(settings.notifications, settings.telegram?.chat),
+        ...(options.parts?.ruleSets?.(settings) ?? []),
+      ],
+    },
+    setUpPlane: (plane) => ({
+      TELEGRAM_BOT_TOKEN: token,
+      TELEGRAM_CHAT_ID: String(GROUP_CHAT),
+      TELEGRAM_ALLOWED_USERS: String(ADA_USER),
+      TELEGRAM_API_ROOT: apiRoot,
+      ...env,
+      ...options.setUpPlane?.(plane),
+    }),
+  });
+  clock = () => crew.time.now;
+
+  /** What waits at Telegram is taken, worked and answered. */
+  async function pollUpdates() {
+    // A second between two things: Telegram takes one message a second in a chat.
+    crew.advance(1_100);
+    await pollTelegramOnce(crew.deps, "rig");
+    await waitUntilAnswered();
+  }
+  /** Time passes until all is heard and said; what is for later, a reminder say, stays. */
+  async function waitUntilAnswered() {
+    for (let tries = 0; tries < 400; tries += 1) {
+      await crew.drain();
+      const { updates, outbox: out } = (await crew.store.stats()).queues;
+      if (updates.pending + out.pending === 0) return;
+      crew.advance(500);
+    }
+    throw new Error(`still waiting: ${JSON.stringify(await crew.store.stats())}`);
+  }
+  const getBotMessages = (chat: number | string = GROUP_CHAT) =>
+    telegram.chat(chat).messages.filter(({ from }) => from === undefined);
+
+  async function sendMessage(
+    text: string,
+    more: { from?: number; chat?: number; replyTo?: number; topic?: number } = {},
+  ) {
+    const { from = ADA_USER, chat = GROUP_CHAT, ...place } = more;
+    await telegram.postAsUser(chat, from, text, place);
+    const sentId = telegram.chat(chat).messages.at(-1)?.id;
+    await pollUpdates();
+    return getBotMessages(chat).filter((message) => message.replyTo === sentId);
+  }
+
+  return Object.assign(crew, {
+    telegram,
+    pollUpdates,
+    /** The bot's messages in a chat. */
+    getBotMessages,
+    /** Says it; the bot's messages that answer it. */
+    sendMessage,
+    /** Says it and answers the text of the one message that comes back. */
+    async sendAndGetReply(text: string, more: Parameters<typeof sendMessage>[1] = {}): Promise<string> {
+      const answers = await sendMessage(text, more);
+      expect(answers, text).toHaveLength(1);
+      return toPlainText(answers[0]);
+    },
+    /** Presses a button of a message by its text; what the person is shown for a moment. */
+    async pressButton(
+      message: SimulatedMessage | undefined,
+      label: string | RegExp,
+      from = ADA_USER,
+    ): Promise<string[]> {
+      const button = message?.buttons
+        .flat()
+        .find(({ text }) => (typeof label === "string" ? text === label : label.test(text)));
+      if (!message || !button) throw new Error(`no button ${label} in ${JSON.stringify(message?.buttons)}`);
+      const press = await telegram.press(GROUP_CHAT, from, message.id, button.callback_data);
+      await pollUpdates();
+      return press.answers;
+    },
+  });
+}
+
+/** A message's text without what only keeps Telegram from finding links. */
+export function toPlainText(message: SimulatedMessage | undefined): string {
+  return (message?.text ?? "").replaceAll("\u2060", "").replaceAll(/[\u00a0\u202f]/g, " ");
+}

@@ -1,0 +1,243 @@
+import { describe, expect, test } from "vitest";
+import { askHuman } from "../../../../shared/work/questions/questions.ts";
+import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
+import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+
+describe("NOTIF-06 /plane status", () => {
+  test("tells the projects with their bars, who works on what since when, what is blocked and how old it is", async () => {
+    const rig = await createCommandsApp();
+    const mail = rig.addTask("Write the welcome mail", "Imhotep");
+    const form = rig.addTask("Make the form", "Thot");
+    rig.plane.relate(form, mail);
+    rig.addTask("Old", [], { state: "Done" });
+    await rig.runFirstPoll();
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.actAs("Imhotep").report("ONB-1", { percent: 40 });
+    await rig.runUntilIdle();
+    rig.advance(180_000);
+    const text = await rig.sendAndGetReply("/plane status");
+    expect(text).toMatch(/^📊 Status\nOnboarding \(ONB\)\n▓▓▓░░░░░░░ 33% · 1 of 3 closed\n/);
+    expect(text).toMatch(/At work\n🔵 ONB-1 Write the welcome mail \(Imhotep, since 08:00, 40%\)/);
+    expect(text).toMatch(/Blocked\n⛔ ONB-2 Make the form \(Thot, waits for ONB-1\)/);
+    expect(text).toMatch(/🕓 Plane was read 3 min ago/);
+  });
+
+  test("costs Plane no request", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Write the welcome mail", "Imhotep");
+    await rig.runFirstPoll();
+    expect(await rig.recordRequests(() => rig.sendMessage("/plane status"))).toEqual([]);
+    expect(await rig.recordRequests(() => rig.sendMessage("/plane task ONB-1"))).toEqual([]);
+    expect(await rig.recordRequests(() => rig.sendMessage("/plane agent Imhotep"))).toEqual([]);
+  });
+
+  test("says so when nothing is followed yet", async () => {
+    const rig = await createCommandsApp();
+    expect(await rig.sendAndGetReply("/plane status")).toMatch(
+      /No project is followed yet.[\s\S]*Nobody is at work.[\s\S]*not been read/,
+    );
+  });
+
+  test("what waits for a human's review is under what waits for you", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Write the welcome mail", "Imhotep", { state: "In Progress" });
+    await rig.runFirstPoll();
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
+    await rig.runUntilIdle();
+    expect(await rig.sendAndGetReply("/plane status")).toMatch(
+      /Waiting for you\n🔍 ONB-1 Write the welcome mail \(Imhotep.*in review\)/,
+    );
+  });
+});
+
+test("NOTIF-06 an agent's open question is under what waits for you", async () => {
+  const rig = await createCommandsApp();
+  const item = rig.addTask("Write the welcome mail", "Imhotep");
+  await rig.runFirstPoll();
+  const task = await findKeptTask(rig.deps, item.id);
+  if (!task) throw new Error("not kept");
+  await askHuman(rig.createContext("Imhotep"), task, { text: "Formal or <b>friendly</b>?" });
+  expect(await rig.sendAndGetReply("/plane status")).toMatch(
+    /Waiting for you\n❓ ONB-1 Write the welcome mail \(Imhotep, since 08:00\): Formal or <b>friendly<\/b>\?/,
+  );
+});
+
+test("NOTIF-08 /plane digest says the digest as it is now", async () => {
+  const rig = await createCommandsApp();
+  rig.addTask("Write the welcome mail", "Imhotep", { target_date: "2026-11-21" });
+  await rig.runFirstPoll();
+  const text = await rig.sendAndGetReply("/plane digest");
+  expect(text).toMatch(/^📋 /);
+  expect(text).toContain("ONB-1 Write the welcome mail");
+});
+
+describe("NOTIF-06 names", () => {
+  test("match by identifier, name, part of a name, without accents and in any case", async () => {
+    const rig = await createCommandsApp();
+    rig.addProject("Équipe produit", "EQ");
+    await rig.runFirstPoll();
+    for (const name of ["EQ", "eq", "équipe produit", "EQUIPE", "produit", "quipe"])
+      expect(await rig.sendAndGetReply(`/plane project ${name}`), name).toContain("Équipe produit (EQ)");
+    for (const name of ["Imhotep", "imho", "HOTEP"])
+      expect(await rig.sendAndGetReply(`/plane agent ${name}`)).toContain("👤 Imhotep");
+  });
+
+  test("a task is found by key in any case, by number and by a part of its title", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Rédiger le courriel d’accueil");
+    await rig.runFirstPoll();
+    for (const name of ["ONB-1", "onb-1", "1", "#1", "courriel", "REDIGER"])
+      expect(await rig.sendAndGetReply(`/plane task ${name}`), name).toContain("ONB-1 Rédiger le courriel");
+  });
+
+  test("several that fit are asked about with buttons, and the message then shows the one that was pressed", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail to Ada");
+    rig.addTask("Mail to Bob");
+    await rig.runFirstPoll();
+    const [question] = await rig.sendMessage("/plane task mail");
+    expect(toPlainText(question)).toBe("Which task do you mean?");
+    expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["ONB-1 Mail to Ada", "ONB-2 Mail to Bob"]);
+    expect(await rig.pressButton(question, /Bob/)).toEqual([""]);
+    expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-2 Mail to Bob");
+    expect(rig.getBotMessages()).toHaveLength(1);
+    expect(rig.getBotMessages()[0]?.buttons).toEqual([]);
+  });
+
+  test("a button that was pressed before says kindly that it is over", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail to Ada");
+    rig.addTask("Mail to Bob");
+    await rig.runFirstPoll();
+    const [question] = await rig.sendMessage("/plane task mail");
+    const before = { ...question, buttons: question?.buttons ?? [] } as NonNullable<typeof question>;
+    await rig.pressButton(question, /Ada/);
+    expect(await rig.pressButton(before, /Bob/)).toEqual(["Ada (Telegram) has chosen already."]);
+    rig.advance(2 * 86_400_000);
+    expect(await rig.pressButton(before, /Bob/)).toEqual(["This button is no longer valid. Send the command again."]);
+    expect(toPlainText(rig.getBotMessages()[0])).toContain("ONB-1");
+  });
+
+  test("nothing that fits: the nearest name, to be pressed; far from all: what there is", async () => {
+    const rig = await createCommandsApp();
+    await rig.runFirstPoll();
+    const [answer] = await rig.sendMessage("/plane agent Imotep");
+    expect(toPlainText(answer)).toBe("There is no agent “Imotep”.\nDid you mean this?");
+    await rig.pressButton(answer, "Imhotep");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toContain("👤 Imhotep");
+    expect(await rig.sendAndGetReply("/plane agent Cleopatra")).toBe(
+      "There is no agent “Cleopatra”.\nAgents: Concierge, Imhotep, Thot",
+    );
+    expect(await rig.sendAndGetReply("/plane project zzzzzzzzzz")).toContain("Projects: Onboarding (ONB)");
+    expect(await rig.sendAndGetReply("/plane task ONB-99")).toMatch(/^There is no open task “ONB-99”/);
+  });
+});
+
+describe("NOTIF-06 commands", () => {
+  test("a mistyped word gets the nearest right one, and its button does what was meant", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail");
+    await rig.runFirstPoll();
+    const [answer] = await rig.sendMessage("/plane tsak ONB-1");
+    expect(toPlainText(answer)).toBe("There is no command “tsak”.\nDid you mean this?");
+    await rig.pressButton(answer, "/plane task ONB-1");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane abracadabra")).toBe("There is no command “abracadabra”. /plane help");
+  });
+
+  test("help lists every command, and /plane alone is help", async () => {
+    const rig = await createCommandsApp();
+    const help = await rig.sendAndGetReply("/plane help");
+    for (const name of ["status", "project", "agent", "task", "new", "assign", "block", "mute"])
+      expect(help).toContain(`/plane ${name}`);
+    expect(await rig.sendAndGetReply("/plane")).toBe(help);
+  });
+
+  test("a command without what it needs says how it is written", async () => {
+    const rig = await createCommandsApp();
+    expect(await rig.sendAndGetReply("/plane task")).toBe("Write it like this: /plane task <key>");
+    expect(await rig.sendAndGetReply("/plane assign")).toBe("Write it like this: /plane assign <key> <agent>");
+  });
+
+  test("a long answer is paged with buttons, and nothing of it is cut", async () => {
+    const rig = await createCommandsApp();
+    for (let n = 1; n <= 70; n += 1) rig.addTask(`Task number ${n}`, "Imhotep");
+    await rig.runFirstPoll();
+    const [first] = await rig.sendMessage("/plane agent Imhotep");
+    const seen = [toPlainText(first)];
+    for (let page = 2; ; page += 1) {
+      const message = rig.getBotMessages().at(-1);
+      if (!message?.buttons.flat().some(({ text }) => text.endsWith("▶"))) break;
+      await rig.pressButton(message, /▶$/);
+      seen.push(toPlainText(rig.getBotMessages().at(-1)));
+      expect(page).toBeLessThan(10);
+    }
+    for (let n = 1; n <= 70; n += 1) expect(seen.join("\n")).toMatch(new RegExp(`Task number ${n}\\b`));
+    await rig.pressButton(rig.getBotMessages().at(-1), /^◀/);
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe(seen.at(-2));
+    expect(rig.getBotMessages()).toHaveLength(1);
+  });
+
+  test("everything known of a task is told: card, blockers, times", async () => {
+    const rig = await createCommandsApp({ config: { budget: { amount: 100, currency: "EUR" } } });
+    rig.addTask("Write <b>the</b> mail", "Imhotep", {
+      priority: "high",
+      target_date: "2026-12-03",
+      description_html: "<p>Be <b>kind</b></p>",
+    });
+    await rig.runFirstPoll();
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.actAs("Imhotep").report("ONB-1", { percent: 60, text: "half of it", confidence: 0.9, cost: 1.5 });
+    await rig.runUntilIdle();
+    const text = await rig.sendAndGetReply("/plane task ONB-1");
+    for (const line of [
+      "🔵 ONB-1 Write <b>the</b> mail",
+      "Status: in progress",
+      "Agent: Imhotep",
+      "At work: Imhotep since 08:00",
+      "Priority: high",
+      "Due: Dec 3, 2026",
+      "Progress: 60%",
+      "Last word: half of it",
+      "Confidence: 90%",
+      "Cost: €1.50",
+      "Text: Be **kind**",
+    ])
+      expect(text).toContain(line);
+  });
+});
+
+test("with LOCALE auto everybody is answered in their own language", async () => {
+  const rig = await createCommandsApp({ env: { LOCALE: "auto", TELEGRAM_ALLOWED_USERS: "4711,4712" } });
+  rig.telegram.setLanguage(4712, "fr-CA");
+  await rig.runFirstPoll();
+  expect(await rig.sendAndGetReply("/plane status", { from: 4712 })).toContain("📊 État");
+  expect(await rig.sendAndGetReply("/plane statut", { from: 4711 })).toContain("📊 Status");
+});
+
+test("an answer replies to the question, in its topic", async () => {
+  const rig = await createCommandsApp();
+  await rig.runFirstPoll();
+  const [answer] = await rig.sendMessage("/plane status", { topic: 7 });
+  expect(answer).toMatchObject({ topic: 7 });
+  expect(answer?.replyTo).toBe(rig.telegram.chat(-100_200).messages.find(({ from }) => from === 4711)?.id);
+});
+
+test("an answer to a command that is a reply goes into the group: only forums have topics", async () => {
+  const rig = await createCommandsApp();
+  await rig.runFirstPoll();
+  await rig.sendMessage("/plane status");
+  const [status] = rig.getBotMessages();
+  const [answer] = await rig.sendMessage("/plane help", status && { replyTo: status.id });
+  expect(answer).toMatchObject({ text: expect.stringContaining("/plane digest") });
+  expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
+});
+
+test("an answer that a closed topic does not take keeps no other waiting", async () => {
+  const rig = await createCommandsApp();
+  await rig.runFirstPoll();
+  rig.telegram.setTopic(GROUP_CHAT, 7, "closed");
+  expect(await rig.sendMessage("/plane status", { topic: 7 })).toEqual([]);
+  expect(await rig.sendAndGetReply("/plane help")).toContain("/plane digest");
+});

@@ -1,0 +1,213 @@
+import { describe, expect, test } from "vitest";
+import type { KeptWake } from "../../../../shared/wake/wake-record.ts";
+import { createCommandsApp, toPlainText } from "./commands-app.ts";
+
+const CONCIERGE_WITH_WAKE = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
+
+describe("/plane new", () => {
+  test("makes a task in the project, and what follows the first line is its text", async () => {
+    const rig = await createCommandsApp();
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane new ONB Écrire le guide\nAvec *soin*")).toBe(
+      "🆕 Made: ONB-1 Écrire le guide",
+    );
+    expect(await rig.sendAndGetReply("/plane new onboarding Another one")).toBe("🆕 Made: ONB-2 Another one");
+    const [one, two] = rig.plane.items(rig.onb);
+    expect(one).toMatchObject({ name: "Écrire le guide" });
+    expect(one?.description_html).toContain("<em>soin</em>");
+    expect(two).toMatchObject({ name: "Another one" });
+  });
+
+  test("a project's name of several words needs no quotation marks, and further lines stay the text", async () => {
+    const rig = await createCommandsApp();
+    const web = rig.plane.addProject({ identifier: "OPS", name: "Web Site" });
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane new web  site Write the  guide\n\nWith *care*")).toContain("Write the");
+    const [task] = rig.plane.items(web);
+    expect(task).toMatchObject({ name: "Write the  guide" });
+    expect(task?.description_html).toContain("<em>care</em>");
+  });
+
+  test("without a project wakes the Concierge with the request, once", async () => {
+    const rig = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane new Organise the party; rm -rf /")).toBe(
+      "📨 Handed to Concierge, who plans it: Organise the party; rm -rf /",
+    );
+    const [kept] = await rig.store.read<KeptWake>(["wake:Concierge"]);
+    expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
+  });
+
+  test("says so where there is no Concierge, or it cannot be woken", async () => {
+    const none = await createCommandsApp({ agents: { Concierge: { role: "worker" } } });
+    await none.runFirstPoll();
+    expect(await none.sendAndGetReply("/plane new Organise the party")).toMatch(
+      /Name a project: no agent .* Concierge/,
+    );
+    const deaf = await createCommandsApp();
+    await deaf.runFirstPoll();
+    expect(await deaf.sendAndGetReply("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
+  });
+
+  test("asks when the first word is only part of a project's name", async () => {
+    const rig = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
+    await rig.runFirstPoll();
+    const [question] = await rig.sendMessage("/plane new board the train");
+    expect(question?.buttons.flat().map(({ text }) => text)).toEqual([
+      "In Onboarding (ONB)",
+      "Let the Concierge plan it",
+    ]);
+    await rig.pressButton(question, /Onboarding/);
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("🆕 Made: ONB-1 the train");
+  });
+});
+
+describe("/plane assign", () => {
+  test("makes the agent's label anew when people deleted it since it was listed", async () => {
+    const rig = await createCommandsApp();
+    const item = rig.addTask("Mail", "Thot");
+    await rig.runFirstPoll();
+    const gone = "11111111-2222-4333-8444-555555555555";
+    await rig.deps.cache.setItem(`labels-of:${rig.onb.id}`, { "agent:imhotep": gone });
+    expect(await rig.sendAndGetReply("/plane assign ONB-1 Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
+  });
+
+  test("makes the task one agent's: assignee and label, other labels stay", async () => {
+    const rig = await createCommandsApp();
+    const item = rig.addTask("Mail", "Thot", { labels: [rig.plane.addLabel(rig.onb, "code").id] });
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane assign ONB-1 imho")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"] });
+    expect(rig.readPlaneItem(item).labels.sort()).toEqual(["agent:Imhotep", "code"]);
+    expect(await rig.sendAndGetReply("/plane assign 1 to Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+  });
+
+  test("asks which agent when several fit", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail");
+    await rig.runFirstPoll();
+    const [question] = await rig.sendMessage("/plane assign ONB-1 ho");
+    expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["Imhotep", "Thot"]);
+    await rig.pressButton(question, "Thot");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("👤 ONB-1 Mail is Thot’s now");
+  });
+});
+
+describe("/plane block, unblock, cancel", () => {
+  test("change the state in Plane, with the reason as a comment that says nothing but text", async () => {
+    const rig = await createCommandsApp();
+    const item = rig.addTask("Mail", "Imhotep");
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane block ONB-1 waits for <b>the</b> lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
+    expect(rig.readPlaneItem(item).labels).toContain("blocked");
+    expect(rig.readComments(item).join()).toContain("&#x3C;b>the&#x3C;/b> lawyer");
+    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ It is so already: ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane unblock ONB-1")).toBe("🟢 Goes on: ONB-1 Mail");
+    expect(rig.readPlaneItem(item).labels).not.toContain("blocked");
+    expect(await rig.sendAndGetReply("/plane unblock ONB-1")).toBe("ℹ️ This task is not blocked: ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane annuler onb-1 plus besoin")).toBe("✖️ Cancelled: ONB-1 Mail");
+    expect(rig.readPlaneItem(item).state).toBe("Cancelled");
+    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ This task is over: ONB-1 Mail");
+  });
+
+  test("a part of a title is asked about before anything is changed", async () => {
+    const rig = await createCommandsApp();
+    const item = rig.addTask("Send the welcome mail");
+    await rig.runFirstPoll();
+    const [question] = await rig.sendMessage("/plane cancel welcome");
+    expect(toPlainText(question)).toBe("Is it this one?");
+    expect(rig.readPlaneItem(item).state).toBe("Backlog");
+    await rig.pressButton(question, /ONB-1/);
+    expect(toPlainText(rig.getBotMessages()[0])).toBe("✖️ Cancelled: ONB-1 Send the welcome mail");
+    expect(rig.readPlaneItem(item).state).toBe("Cancelled");
+  });
+
+  test("an agent's claim on what the human cancels is over", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail", "Imhotep");
+    await rig.runFirstPoll();
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.sendAndGetReply("/plane cancel ONB-1");
+    await expect(rig.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "x" })).rejects.toThrow(/ONB-1/);
+  });
+
+  test("Plane's refusal is told in words, and the next command works", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail");
+    await rig.runFirstPoll();
+    await rig.plane.takeDown();
+    expect(await rig.sendAndGetReply("/plane cancel ONB-1")).toMatch(/^⚠️ Plane did not do it, or did not answer/);
+    await rig.plane.bringUp();
+    expect(await rig.sendAndGetReply("/plane cancel ONB-1")).toBe("✖️ Cancelled: ONB-1 Mail");
+  });
+});
+
+describe("/plane approve, reject", () => {
+  async function inReview() {
+    const rig = await createCommandsApp();
+    const item = rig.addTask("Mail", "Imhotep");
+    await rig.runFirstPoll();
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
+    await rig.runUntilIdle();
+    return { rig, item };
+  }
+
+  test("a task in review is done", async () => {
+    const { rig, item } = await inReview();
+    expect(await rig.sendAndGetReply("/plane approve ONB-1")).toBe("✅ Approved and done: ONB-1 Mail");
+    expect(rig.readPlaneItem(item)).toMatchObject({ state: "Done" });
+    expect(rig.readComments(item).join()).toContain("by Ada (Telegram)");
+  });
+
+  test("a task in review goes back with a reason", async () => {
+    const { rig, item } = await inReview();
+    expect(await rig.sendAndGetReply("/plane reject ONB-1 too short")).toBe("↩️ Sent back: ONB-1 Mail");
+    expect(rig.readPlaneItem(item)).toMatchObject({ state: "Todo" });
+    expect(rig.readComments(item).join()).toContain("too short");
+  });
+
+  test("what is not in review is left alone", async () => {
+    const rig = await createCommandsApp();
+    rig.addTask("Mail");
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane approve ONB-1")).toBe("ℹ️ This task is not in review: ONB-1 Mail");
+  });
+});
+
+describe("/plane mute", () => {
+  test("what is muted is not told, for so long, and unmute takes it back", async () => {
+    const rig = await createCommandsApp();
+    const [one, two, three] = ["One", "Two", "Three"].map((name) => rig.addTask(name));
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane mute ONB 2h")).toMatch(
+      /^🔕 Muted until 10:00: Onboarding \(ONB\)\nQuestions/,
+    );
+    rig.plane.editItem(one ?? "", { state: "Done" });
+    await rig.deliverWebhooks();
+    await rig.runUntilIdle();
+    expect(rig.getBotMessages()).toHaveLength(1);
+    rig.advance(2 * 3_600_000);
+    rig.plane.editItem(two ?? "", { state: "Done" });
+    await rig.deliverWebhooks();
+    await rig.runUntilIdle();
+    expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-2");
+    rig.advance(60_000);
+    expect(await rig.sendAndGetReply("/plane mute ONB-3")).toMatch(/^🔕 Muted until you unmute it: ONB-3 Three/);
+    expect(await rig.sendAndGetReply("/plane unmute ONB-3")).toBe("🔔 Notices again: ONB-3 Three");
+    expect(await rig.sendAndGetReply("/plane unmute ONB-3")).toBe("ℹ️ This is not muted: ONB-3 Three");
+    rig.plane.editItem(three ?? "", { state: "Done" });
+    await rig.deliverWebhooks();
+    await rig.runUntilIdle();
+    expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-3");
+  });
+
+  test("a time that is none is said to be none", async () => {
+    const rig = await createCommandsApp();
+    await rig.runFirstPoll();
+    expect(await rig.sendAndGetReply("/plane mute ONB soon")).toBe(
+      "⚠️ “soon” is no length of time. Write 30m, 2h or 3d.",
+    );
+  });
+});

@@ -1,0 +1,198 @@
+import { describe, expect, test } from "vitest";
+import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
+import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
+import { type AnyEvent, EVENT_KINDS, type EventFacts, type EventKind } from "../../../shared/task/events.ts";
+import { createNotice, OUTBOX_CHAT, PROJECT } from "./outbox-setup.ts";
+
+const AGENT = { id: "a", name: "Builder", isAgent: true };
+const PERSON = { id: "p", name: "Ada", isAgent: false };
+
+function createEvent(kind: EventKind): AnyEvent {
+  switch (kind) {
+    case "assigned":
+    case "unassigned":
+      return { kind, who: "someone" };
+    case "renamed":
+      return { kind, from: "old" };
+    case "due":
+      return { kind, from: null, to: "2026-12-03" };
+    case "priority":
+      return { kind, from: "low", to: "high" };
+    case "comment_added":
+    case "comment_edited":
+      return { kind, comment: "comment-1", author: null };
+    case "asked":
+      return { kind, question: "q", agent: "Thot", text: "Which?", choices: [], urgency: "normal", reminder: 0 };
+    case "answered":
+      return { kind, question: "q", agent: "Thot", text: "This", by: "Ada" };
+    case "critical":
+      return { kind, comment: "comment-1", agent: "Thot", text: "The disk is full" };
+    case "claim_lost":
+      return { kind, agent: "Thot", why: "expired", since: "2026-11-21T10:00:00Z" };
+    case "review":
+      return { kind, agent: "Thot", confidence: 0.5, text: "Done, I think" };
+    case "sent_back":
+      return { kind, agent: "Thot", by: "Ada", reason: null };
+    case "stuck":
+      return { kind, blocker: "ONB-1", why: "cancelled" };
+    case "circle":
+      return { kind, path: ["ONB-1", "ONB-2", "ONB-1"] };
+    case "failed":
+      return { kind, agent: "Thot", text: "Plane refused it" };
+    default:
+      return { kind };
+  }
+}
+
+/** The targets a change would go to under these settings. */
+function getTargets(
+  entries: unknown,
+  kind: EventKind,
+  change: Partial<EventFacts["item"] & object> = {},
+  actor?: EventFacts["actor"],
+) {
+  const rules = createNotificationRules(notificationRulesSchema.parse(entries), OUTBOX_CHAT);
+  const { facts } = createNotice(1, change);
+  return rules.decide(createEvent(kind), actor ? { ...facts, actor } : facts, "c").map(({ target }) => target);
+}
+
+const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
+
+test("NOTIF-05: without rules only what matters is told: completions, critical blockers, projects, cycles, questions, reviews, trouble", () => {
+  const told = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
+  expect(told).toEqual([
+    "blocked",
+    "completed",
+    "project_created",
+    "project_completed",
+    "cycle_started",
+    "cycle_completed",
+    "asked",
+    "critical",
+    "claim_lost",
+    "review",
+    "stuck",
+    "circle",
+    "failed",
+  ]);
+  expect(getTargets([], "blocked", { priority: "high" })).toEqual(CHAT_TARGETS);
+  expect(getTargets([], "blocked", { priority: "medium" })).toEqual([]);
+});
+
+test("an action is a job of the chat's lane that holds the event, its facts and where it came from", () => {
+  const { facts } = createNotice(1);
+  const [action, ...others] = createNotificationRules([], -100123).decide({ kind: "completed" }, facts, "webhook-7");
+  expect(others).toEqual([]);
+  expect(action).toEqual({
+    target: "telegram:-100123",
+    queue: "outbox",
+    lane: "telegram:-100123",
+    body: { event: { kind: "completed" }, facts, correlation: "webhook-7" },
+    rule: "completed tasks",
+  });
+});
+
+describe("an entry", () => {
+  test("of the settings replaces the default ones", () => {
+    expect(getTargets([{ events: ["started"] }], "started")).toEqual(CHAT_TARGETS);
+    expect(getTargets([{ events: ["started"] }], "completed")).toEqual([]);
+  });
+
+  test("with projects fits only those, in any case", () => {
+    expect(getTargets([{ events: ["completed"], projects: ["onb"] }], "completed")).toEqual(CHAT_TARGETS);
+    expect(getTargets([{ events: ["completed"], projects: ["WEB"] }], "completed")).toEqual([]);
+  });
+
+  test("with labels fits a task that has one of them", () => {
+    const entries = [{ events: ["completed"], labels: ["release", "bug"] }];
+    expect(getTargets(entries, "completed", { labels: ["Bug"] })).toEqual(CHAT_TARGETS);
+    expect(getTargets(entries, "completed", { labels: ["chore"] })).toEqual([]);
+  });
+
+  test("with labels or priorities never fits a project", () => {
+    const rules = createNotificationRules(
+      notificationRulesSchema.parse([{ events: ["project_created"], priorities: ["none"] }]),
+      OUTBOX_CHAT,
+    );
+    expect(rules.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
+  });
+
+  test("with a chat of its own goes there", () => {
+    expect(getTargets([{ events: ["completed"], chat: "@crew_news" }], "completed")).toEqual(["telegram:@crew_news"]);
+  });
+
+  test("that fits twice for one chat tells it once, named after the first", () => {
+    const entries = notificationRulesSchema.parse([
+      { name: "a", events: ["completed"] },
+      { name: "b", events: ["completed"] },
+      { events: ["completed"], chat: 7 },
+    ]);
+    const { facts } = createNotice(1);
+    const actions = createNotificationRules(entries, OUTBOX_CHAT).decide({ kind: "completed" }, facts, "c");
+    expect(actions.map(({ target, rule }) => [target, rule])).toEqual([
+      [`telegram:${OUTBOX_CHAT}`, "a"],
+      ["telegram:7", "notifications[2]"],
+    ]);
+  });
+
+  test("without a chat anywhere goes nowhere", () => {
+    expect(createNotificationRules([], undefined).decide({ kind: "completed" }, createNotice(1).facts, "c")).toEqual(
+      [],
+    );
+  });
+});
+
+describe("who did it", () => {
+  const by = (who: string) => [{ events: ["completed"], by: who }];
+  test.each([
+    ["people", PERSON, true],
+    ["people", AGENT, false],
+    ["people", undefined, true],
+    ["agents", AGENT, true],
+    ["agents", PERSON, false],
+    ["agents", undefined, false],
+  ] as const)("by %s, done by %o: told is %s", (who, actor, told) => {
+    expect(getTargets(by(who), "completed", {}, actor)).toEqual(told ? CHAT_TARGETS : []);
+  });
+
+  test("is asked for only when a rule about that event needs it", () => {
+    const rules = createNotificationRules(
+      notificationRulesSchema.parse([{ events: ["started", "completed"], by: "people" }, { events: ["created"] }]),
+      OUTBOX_CHAT,
+    );
+    expect(EVENT_KINDS.filter((kind) => rules.needsActor(createEvent(kind)))).toEqual(["started", "completed"]);
+    expect(EVENT_KINDS.some((kind) => createNotificationRules([], OUTBOX_CHAT).needsActor(createEvent(kind)))).toBe(
+      false,
+    );
+  });
+});
+
+describe("a mute entry", () => {
+  test("silences what the default rules would tell, and only that", () => {
+    const entries = [{ events: ["completed"], projects: ["ONB"], mute: true }];
+    expect(getTargets(entries, "completed")).toEqual([]);
+    expect(getTargets(entries, "blocked", { priority: "urgent" })).toEqual(CHAT_TARGETS);
+  });
+
+  test("silences wherever it stands in the list", () => {
+    const mute = { events: ["completed"], labels: ["chore"], mute: true };
+    const tell = { events: ["completed"] };
+    expect(getTargets([mute, tell], "completed", { labels: ["chore"] })).toEqual([]);
+    expect(getTargets([tell, mute], "completed", { labels: ["chore"] })).toEqual([]);
+  });
+
+  test("with a chat silences only that chat", () => {
+    const entries = [
+      { events: ["completed"] },
+      { events: ["completed"], chat: 7 },
+      { events: ["completed"], chat: 7, mute: true },
+    ];
+    expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
+  });
+
+  test("about agents does not silence someone unknown", () => {
+    const entries = [{ events: ["completed"], by: "agents", mute: true }];
+    expect(getTargets(entries, "completed", {}, AGENT)).toEqual([]);
+    expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
+  });
+});

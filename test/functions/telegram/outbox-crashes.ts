@@ -1,0 +1,120 @@
+import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
+import { OUTBOX_CHAT, type OutboxSetup, wrapBot } from "./outbox-setup.ts";
+
+export const REPEAT_MARK = "(may be a repeat)";
+
+interface OutboxSteps {
+  deps: Partial<OutboxDeps>;
+  /** What was reached, in order: `read`, `commit`, …, `telegram`. */
+  reached: string[];
+}
+
+/** Everything the outbox does to the world goes through `step`, by number. */
+function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>) => Promise<T>): OutboxSteps {
+  const reached: string[] = [];
+  const through =
+    <A extends unknown[], T>(name: string, act: (...args: A) => Promise<T>) =>
+    (...args: A) => {
+      reached.push(name);
+      return step(reached.length - 1, () => act(...args));
+    };
+  const { store, bot } = rig;
+  const steps = {
+    ...store,
+    now: through("now", store.now),
+    commit: through("commit", store.commit),
+    spendAll: through("spend", store.spendAll),
+    hold: through("hold", store.hold),
+    read: <T>(wanted: string[]) => through("read", () => store.read<T>(wanted))(),
+  };
+  return { deps: { store: steps, telegram: wrapBot(bot, (call) => through("telegram", call)()) }, reached };
+}
+
+/** A process that is killed at step `at`, before or after the step took effect: from then on it does nothing. */
+export function crashOutboxAt(
+  rig: OutboxSetup,
+  at: number,
+  when: "before" | "after",
+): OutboxSteps & { dead: () => boolean } {
+  let dead = false;
+  const crash = (): never => {
+    dead = true;
+    throw new Error("killed");
+  };
+  const steps = wrapSteps(rig, async (n, act) => {
+    if (dead || (n === at && when === "before")) crash();
+    const result = await act();
+    return n === at ? crash() : result;
+  });
+  return { ...steps, dead: () => dead };
+}
+
+/** A process that sleeps before or after step `at` took effect, until it is woken. */
+export function freezeOutboxAt(
+  rig: OutboxSetup,
+  at: number,
+  when: "before" | "after" = "before",
+): OutboxSteps & { asleep: () => boolean; wake: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let asleep = false;
+  const sleep = async () => {
+    asleep = true;
+    await promise;
+  };
+  const steps = wrapSteps(rig, async (n, act) => {
+    if (n === at && when === "before") await sleep();
+    const result = await act();
+    if (n === at && when === "after") await sleep();
+    return result;
+  });
+  return { ...steps, asleep: () => asleep, wake: resolve };
+}
+
+export const waitUntil = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+export async function takeOutboxJob(rig: OutboxSetup) {
+  const [job] = await rig.takeJobs();
+  if (!job) throw new Error("no job is due");
+  return job;
+}
+
+/** Brings a rig to the moment before the job in question, and says what must be shown in the end. */
+export const OUTBOX_SCENARIOS: {
+  name: string;
+  prepare: (rig: OutboxSetup) => Promise<void>;
+  shown: string[];
+  sends: boolean;
+}[] = [
+  { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
+  {
+    name: "folding a notice",
+    prepare: async (rig) => {
+      await rig.handleJob(await takeOutboxJob(rig));
+    },
+    shown: ["ONB-1", "ONB-2"],
+    sends: false,
+  },
+  {
+    name: "editing a message",
+    prepare: async (rig) => {
+      await rig.handleDueJobs();
+      rig.time.now += 1_500;
+    },
+    shown: ["ONB-1", "ONB-2"],
+    sends: false,
+  },
+  {
+    name: "sending anew what was deleted",
+    prepare: async (rig) => {
+      await rig.handleDueJobs();
+      rig.telegram.removeMessage(OUTBOX_CHAT, 1);
+      rig.time.now += 1_500;
+      await rig.handleJob(await takeOutboxJob(rig));
+      rig.time.now += 1_050;
+    },
+    shown: ["ONB-1", "ONB-2"],
+    sends: true,
+  },
+];

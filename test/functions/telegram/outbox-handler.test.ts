@@ -1,0 +1,214 @@
+import { describe, expect, test } from "vitest";
+import {
+  createNotice,
+  createNotices,
+  createOutboxSetup,
+  enqueueNotices,
+  getChatTexts,
+  OUTBOX_CHAT,
+  parseTaskKeys,
+} from "./outbox-setup.ts";
+
+const MARK = "(may be a repeat)";
+
+describe("limits and order", () => {
+  test("500 messages to 5 chats: each chat's in order, one a second at most (reliability 14)", async () => {
+    const chats = [1, 2, 3, 4, 5];
+    const rig = await createOutboxSetup({ burst: 0, chats });
+    for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 100), chat);
+    await rig.runUntilEmpty();
+    for (const chat of chats) {
+      expect(getChatTexts(rig.telegram, chat).flatMap(parseTaskKeys)).toEqual(
+        Array.from({ length: 100 }, (_, index) => `ONB-${index + 1}`),
+      );
+      const times = rig.telegram.calls.filter((call) => call.chat === String(chat)).map(({ at }) => at);
+      expect(Math.min(...times.slice(1).map((at, index) => at - (times[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
+    }
+    expect(rig.telegram.calls.every(({ outcome }) => outcome === "ok")).toBe(true);
+  });
+
+  test("a group gets at most 20 messages in any minute", async () => {
+    const rig = await createOutboxSetup({ burst: 0, chats: [-100] });
+    await enqueueNotices(rig.store, createNotices(1, 45), -100);
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram, -100).flatMap(parseTaskKeys)).toHaveLength(45);
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+  });
+
+  test("60 chats together stay under 30 calls a second, and none waits for another's turn", async () => {
+    const chats = Array.from({ length: 60 }, (_, index) => index + 1);
+    const rig = await createOutboxSetup({ burst: 0, chats });
+    for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 2), chat);
+    const began = rig.time.now;
+    await rig.runUntilEmpty();
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+    expect(rig.telegram.calls).toHaveLength(120);
+    expect(rig.time.now - began).toBeLessThanOrEqual(6_000);
+  });
+
+  test("429 with retry_after 30: nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
+    const rig = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
+    rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+    await enqueueNotices(rig.store, createNotices(1, 5));
+    await rig.handleDueJobs();
+    await enqueueNotices(rig.store, createNotices(1, 1), 43);
+    await rig.runUntilEmpty();
+    const [first, ...rest] = rig.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
+    expect(first?.outcome).toBe("429");
+    expect(rest.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok"]);
+    expect((rest[0]?.at ?? 0) - (first?.at ?? 0)).toBe(30_000);
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
+    expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
+    const other = rig.telegram.calls.find(({ chat }) => chat === "43");
+    expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
+  });
+});
+
+test("a wait that Telegram asked for outlives the process that was asked", async () => {
+  const rig = await createOutboxSetup({ burst: 0 });
+  rig.telegram.injectFaults({ kind: "too_many", seconds: 300 });
+  await enqueueNotices(rig.store, createNotices(1, 1));
+  const [job] = await rig.takeJobs();
+  if (!job) throw new Error("no job");
+  await rig.jobHandler.handle(rig.deps, job);
+  await rig.runUntilEmpty();
+  const [refused, ...rest] = rig.telegram.calls;
+  expect(rest.map(({ at, outcome }) => [at - (refused?.at ?? 0), outcome])).toEqual([[300_000, "ok"]]);
+});
+
+describe("a send that goes wrong", () => {
+  test.each([
+    { fault: { kind: "silent" }, name: "the answer never comes" },
+    { fault: { kind: "lost" }, name: "the connection breaks before the answer" },
+    { fault: { kind: "gateway", status: 504, done: true }, name: "a gateway gives up on a message that arrived" },
+  ] as const)("when $name, the message is repeated once, marked (reliability 14)", async ({ fault }) => {
+    const rig = await createOutboxSetup({ burst: 0, timeout: 150 });
+    rig.telegram.injectFaults(fault);
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1"], ["ONB-2"]]);
+    expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
+  });
+
+  test("two answers that never come make two marked repeats, not more", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.injectFaults({ kind: "lost" }, { kind: "lost" });
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+  });
+
+  test("a repeat that is told to wait stays marked", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.injectFaults(
+      { kind: "lost" },
+      { kind: "too_many", seconds: 5 },
+      { kind: "error", status: 500, description: "x" },
+    );
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true]);
+  });
+
+  test("an error of Telegram's own is tried again without a mark, since nothing was sent", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+    expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
+  });
+
+  test("a connection that breaks before delivery is repeated with the mark: nobody can tell", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.injectFaults({ kind: "dropped" });
+    await enqueueNotices(rig.store, createNotices(1, 1));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([true]);
+  });
+
+  test("Telegram out of reach: tries grow apart to ten minutes, then everything arrives, in order, unmarked", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    await rig.telegram.stop();
+    await enqueueNotices(rig.store, createNotices(1, 3));
+    await rig.runUntilEmpty(3_600_000, 250);
+    const tries = rig.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
+    const gaps = tries.map(({ time }) => Date.parse(time)).map((at, index, all) => at - (all[index - 1] ?? at));
+    expect(gaps.slice(1, 9).map((gap) => Math.round(gap / 1_000))).toEqual([1, 5, 15, 60, 120, 300, 600, 600]);
+    await rig.telegram.start();
+    await rig.runUntilEmpty(3_600_000, 1_000);
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+    expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
+  });
+
+  test("a chat that must be mended (403) keeps its messages until it is", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await rig.runUntilEmpty(60_000);
+    expect(getChatTexts(rig.telegram)).toEqual([]);
+    rig.telegram.allowChat(OUTBOX_CHAT);
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+  });
+
+  test("a message that Telegram will never take is set aside with the reason, and the others flow", async () => {
+    const rig = await createOutboxSetup({ burst: 0 });
+    rig.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
+    await enqueueNotices(rig.store, createNotices(1, 2));
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2"]);
+    const [dead] = await rig.store.listDeadJobs("outbox");
+    expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
+    await rig.store.replay("outbox", dead?.id ?? "");
+    await rig.runUntilEmpty();
+    expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2", "ONB-1"]);
+  });
+});
+
+test("after a message nothing is kept but the burst and that it was told", async () => {
+  const rig = await createOutboxSetup({ burst: 0 });
+  rig.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 500, description: "x" });
+  await enqueueNotices(rig.store, createNotices(1, 1));
+  const [job] = await rig.takeJobs();
+  if (job) await rig.handleJob(job);
+  const attempt = `attempt:${job?.id}`;
+  expect((await rig.store.read([attempt]))[0]?.value).toEqual({ doubtful: true, failures: 1 });
+  await rig.runUntilEmpty();
+  expect((await rig.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
+    undefined,
+    { in: 2, record: expect.stringMatching(/^message:\d{13}:42:2$/), notice: 1 },
+  ]);
+});
+
+test("a job that is not a notice is set aside", async () => {
+  const rig = await createOutboxSetup();
+  await rig.store.commit({
+    jobs: [
+      { id: "odd", queue: "outbox", lane: "telegram:42", body: { event: { kind: "exploded" } } },
+      { id: "lane", queue: "outbox", lane: "pigeon:42", body: {} },
+    ],
+  });
+  await rig.runUntilEmpty();
+  expect((await rig.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual(["lane", "odd"]);
+});
+
+test("without Telegram in the settings its jobs wait", async () => {
+  const rig = await createOutboxSetup();
+  await enqueueNotices(rig.store, createNotices(1, 1));
+  const [job] = await rig.takeJobs();
+  if (!job) throw new Error("no job");
+  const { telegram: _, ...without } = rig.deps;
+  expect(await rig.jobHandler.handle(without, job)).toEqual({ retryAt: rig.time.now + 60_000 });
+});
+
+test("the log has the ids and the correlation of a message, never its text", async () => {
+  const rig = await createOutboxSetup();
+  const told = createNotice(1, { title: "Marzipan", assignees: ["Nougat"] });
+  await enqueueNotices(rig.store, [told, createNotice(2, { title: "Krokant" })]);
+  await rig.runUntilEmpty();
+  const log = rig.lines.join("\n");
+  expect(log).toContain(told.correlation);
+  expect(log).toContain('"messageId":1');
+  expect(log).not.toMatch(/Marzipan|Nougat|Krokant|secret-token/);
+});

@@ -1,0 +1,155 @@
+import { onTestFinished } from "vitest";
+import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
+import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { LeasedJob, Store } from "../../../shared/store/port.ts";
+import type { ActionBody, AnyEvent, EventFacts } from "../../../shared/task/events.ts";
+import { createTelegramBot, type TelegramBot } from "../../../shared/telegram/bot.ts";
+import { createTelegramSimulator, type TelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
+
+export const BOT_TOKEN = "1000:secret-token-of-the-tests";
+export const PLANE_BASE_URL = "https://plane.example.com";
+export const OUTBOX_CHAT = 42;
+
+interface OutboxSetupOptions {
+  burst?: number;
+  locale?: "en" | "fr" | "auto";
+  chats?: number[];
+  /** In real milliseconds: how long a call waits for an answer that never comes. */
+  timeout?: number;
+}
+
+/** The outbox against the in-memory Telegram over HTTP; time moves only when the rig moves it. */
+export async function createOutboxSetup({
+  burst,
+  locale = "en",
+  chats = [OUTBOX_CHAT],
+  timeout = 2_000,
+}: OutboxSetupOptions = {}) {
+  const time = { now: Date.parse("2026-11-21T08:00:00Z") };
+  const clock = () => time.now;
+  const telegram = createTelegramSimulator({ clock, token: BOT_TOKEN, chats, limits: { tolerance: 0 } });
+  const apiRoot = await telegram.start();
+  onTestFinished(() => telegram.stop());
+  const store = createMemoryStore({ clock });
+  const bot = createTelegramBot({ token: BOT_TOKEN, apiRoot, fetch, metrics: noMetrics, timeout });
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
+  const jobHandler = createOutboxHandler(burst === undefined ? {} : { burstWindow: burst });
+  const settings: OutboxDeps["settings"] = { locale, plane: { url: PLANE_BASE_URL, workspace: "javisi" } };
+  const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, kick: () => {} };
+
+  const handleJob = async (job: LeasedJob, changedDeps: Partial<OutboxDeps> = {}) =>
+    jobHandler.handle({ ...deps, ...changedDeps }, job).then((settlement) => store.settle(job, settlement));
+
+  /** Works what is due now, lanes side by side, until nothing is. */
+  async function handleDueJobs(): Promise<void> {
+    for (let jobs = await takeJobs(); jobs.length > 0; jobs = await takeJobs())
+      await Promise.all(jobs.map((job) => handleJob(job)));
+  }
+  const takeJobs = () => store.take("outbox", jobHandler.leaseMs, jobHandler.concurrency);
+
+  /** Moves time in steps until the outbox is empty (dead letters aside) or `within` is over. */
+  async function runUntilEmpty(within = 600_000, step = 100): Promise<void> {
+    const end = time.now + within;
+    await handleDueJobs();
+    while (time.now < end && (await store.stats()).queues.outbox.pending > 0) {
+      time.now += step;
+      await handleDueJobs();
+    }
+  }
+
+  return {
+    time,
+    telegram,
+    apiRoot,
+    store,
+    bot,
+    lines,
+    log,
+    jobHandler,
+    deps,
+    handleJob,
+    handleDueJobs,
+    takeJobs,
+    runUntilEmpty,
+  };
+}
+
+export type OutboxSetup = Awaited<ReturnType<typeof createOutboxSetup>>;
+
+/** Puts notices into the outbox, in order, as observe does. */
+export async function enqueueNotices(
+  store: Store,
+  notices: ActionBody[],
+  chat: number | string = OUTBOX_CHAT,
+): Promise<void> {
+  const lane = `telegram:${chat}`;
+  await store.commit({
+    jobs: notices.map((body) => ({
+      id: `${body.facts.item?.id ?? body.facts.project.id}:${body.correlation}:${body.event.kind}:${lane}`,
+      queue: "outbox",
+      lane,
+      body: JSON.parse(JSON.stringify(body)),
+    })),
+  });
+}
+
+let correlations = 0;
+
+/** What happened to task ONB-n. */
+export function createNotice(
+  n: number,
+  change: Partial<EventFacts["item"] & object> = {},
+  event?: AnyEvent,
+): ActionBody {
+  correlations += 1;
+  const item: EventFacts["item"] = {
+    id: `item-${n}`,
+    key: `ONB-${n}`,
+    title: `Task ${n}`,
+    word: "done",
+    priority: "none",
+    due: null,
+    url: `${PLANE_BASE_URL}/javisi/browse/ONB-${n}/`,
+    assignees: [],
+    labels: [],
+    blockers: [],
+    dependants: 0,
+    ...change,
+  };
+  return {
+    event: event ?? { kind: "completed" },
+    facts: { item, project: PROJECT, at: "2026-11-21T08:00:00.000000Z" },
+    correlation: `c${correlations}`,
+  };
+}
+
+export const PROJECT = {
+  id: "project-1",
+  identifier: "ONB",
+  name: "Onboarding",
+  url: `${PLANE_BASE_URL}/javisi/projects/project-1/issues/`,
+};
+
+export const createNotices = (from: number, to: number): ActionBody[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => createNotice(from + index));
+
+/** The texts a chat shows now, oldest first. */
+export const getChatTexts = (telegram: TelegramSimulator, chat: number | string = OUTBOX_CHAT) =>
+  telegram.chat(chat).messages.map((message) => message.text);
+
+/** The keys a text names, in order. */
+export const parseTaskKeys = (text: string | undefined): string[] => text?.match(/ONB-\d+/g) ?? [];
+
+/** A bot whose every call goes through `around`. */
+export function wrapBot(bot: TelegramBot, around: <T>(call: () => Promise<T>) => Promise<T>): TelegramBot {
+  return {
+    ...bot,
+    getMe: () => around(() => bot.getMe()),
+    sendMessage: (...call) => around(() => bot.sendMessage(...call)),
+    editMessage: (...call) => around(() => bot.editMessage(...call)),
+  };
+}

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { setUpBot } from "../../../../functions/telegram/updates/bot-setup-service.ts";
+import { omitUndefined } from "../../../../shared/omit-undefined.ts";
+import { createPollingSetup } from "../polling-setup.ts";
+
+const CHANGING_METHODS = ["setWebhook", "deleteWebhook", "setMyCommands"];
+const WEBHOOK_ENV = { PUBLIC_URL: "https://crew.example.com", TELEGRAM_WEBHOOK_SECRET: "a-secret-of-these-tests_1" };
+
+test("sets the webhook and the menus in English and French, and the second time changes nothing", async () => {
+  const { telegram, deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
+  expect(await setUpBot(deps)).toBeUndefined();
+  expect(await deps.telegram.getWebhook()).toMatchObject({
+    url: "https://crew.example.com/webhooks/telegram",
+    allowed: ["message", "callback_query"],
+  });
+  for (const language of ["", "en", "fr"]) expect(telegram.findMenu(language)).toHaveLength(1);
+  expect(telegram.findMenu("fr")?.[0]?.description).toMatch(/tâches/);
+  asked.length = 0;
+  expect(await setUpBot(deps)).toBeUndefined();
+  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
+});
+
+test("registers the webhook anew when the secret has changed", async () => {
+  const { deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
+  await setUpBot(deps);
+  asked.length = 0;
+  const telegram = deps.settings.telegram && { ...deps.settings.telegram, webhookSecrets: ["another-secret_2"] };
+  await setUpBot({ ...deps, settings: { ...deps.settings, ...omitUndefined({ telegram }) } });
+  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual(["setWebhook"]);
+});
+
+test("takes the webhook away where updates are polled", async () => {
+  const { deps, calledMethods: asked } = await createPollingSetup();
+  await deps.telegram.setWebhook("https://old.example.com/webhooks/telegram", "old");
+  expect(await setUpBot(deps)).toBeUndefined();
+  expect(await deps.telegram.getWebhook()).toMatchObject({ url: "" });
+  asked.length = 0;
+  await setUpBot(deps);
+  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
+});
+
+test("says why it could not be done, and does it when Telegram is back", async () => {
+  const { telegram, deps } = await createPollingSetup();
+  await telegram.stop();
+  expect(await setUpBot(deps)).toMatch(/no answer/);
+  await telegram.start();
+  expect(await setUpBot(deps)).toBeUndefined();
+});
+
+test("a menu that is refused keeps the webhook from nothing", async () => {
+  const { deps } = await createPollingSetup(WEBHOOK_ENV);
+  const refused = { kind: "refused", reason: "404 Not Found", lasting: false } as const;
+  const telegram = { ...deps.telegram, getCommands: async () => refused };
+  expect(await setUpBot({ ...deps, telegram })).toBe("404 Not Found");
+  expect(await deps.telegram.getWebhook()).toMatchObject({ url: "https://crew.example.com/webhooks/telegram" });
+});

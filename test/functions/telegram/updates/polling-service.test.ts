@@ -1,0 +1,91 @@
+import { getEventListeners } from "node:events";
+import { expect, test } from "vitest";
+import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
+import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
+import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "../polling-setup.ts";
+
+test("what people say is taken once and confirmed to Telegram with the next call", async () => {
+  const { telegram, deps, time } = await createPollingSetup();
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
+  expect(await pollTelegramOnce(deps, "me")).toBe(0);
+  expect((await deps.store.stats()).queues.updates.pending).toBe(2);
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "three");
+  time.now += 1_000;
+  await pollTelegramOnce(deps, "me");
+  expect((await deps.store.stats()).queues.updates.pending).toBe(3);
+});
+
+test("one runtime polls at a time; another takes over when the first has been silent for so long", async () => {
+  const { telegram, deps, time, calledMethods: asked } = await createPollingSetup();
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
+  await pollTelegramOnce(deps, "first");
+  expect(await pollTelegramOnce(deps, "second")).toBe(5_000);
+  expect(asked.filter((method) => method === "getUpdates")).toHaveLength(1);
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
+  time.now += 46_000;
+  expect(await pollTelegramOnce(deps, "second")).toBe(0);
+  expect((await deps.store.stats()).queues.updates.pending).toBe(2);
+});
+
+test("the offset is kept: a process that starts anew takes nothing twice", async () => {
+  const { telegram, deps, time } = await createPollingSetup();
+  const update = await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
+  await pollTelegramOnce(deps, "first");
+  time.now += 46_000;
+  await telegram.repeatUpdate(update);
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
+  await pollTelegramOnce(deps, "second");
+  expect((await deps.store.stats()).queues.updates.pending).toBe(2);
+});
+
+test("what is not kept is taken again: the offset and the updates are one commit", async () => {
+  const { telegram, deps } = await createPollingSetup();
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
+  const broken = { ...deps.store, commit: () => Promise.reject(new Error("down")) };
+  await expect(pollTelegramOnce({ ...deps, store: broken }, "me")).rejects.toThrow("down");
+  await pollTelegramOnce(deps, "me");
+  expect((await deps.store.stats()).queues.updates.pending).toBe(1);
+});
+
+test("a conflict (409) is said: somebody else reads this bot's updates", async () => {
+  const { telegram, deps, lines } = await createPollingSetup();
+  await deps.telegram.setWebhook("http://127.0.0.1:1/somebody-else", "secret");
+  await telegram.redeliverUpdates();
+  expect(await pollTelegramOnce(deps, "me")).toBe(30_000);
+  expect(lines).toMatchObject([{ level: "error", message: expect.stringContaining("not OpenClaw's") }]);
+});
+
+test("stopping ends a call that waits, confirms nothing and lets the next runtime poll at once", async () => {
+  const { telegram, deps, stop } = await createPollingSetup();
+  const waiting = pollTelegramOnce(deps, "me");
+  stop();
+  expect(await waiting).toBe(0);
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "while nobody listened");
+  expect(await pollTelegramOnce({ ...deps, stopping: new AbortController().signal }, "next")).toBe(0);
+  expect((await deps.store.stats()).queues.updates.pending).toBe(1);
+});
+
+test("a call that is over leaves nothing behind that waits for the stop", async () => {
+  const { telegram, deps } = await createPollingSetup();
+  for (let n = 0; n < 3; n += 1) {
+    await telegram.postAsUser(POLLING_CHAT, POLLING_USER, `${n}`);
+    await pollTelegramOnce(deps, "me");
+  }
+  expect(getEventListeners(deps.stopping, "abort")).toEqual([]);
+});
+
+test("what is written as null is not there, as what is left out", () => {
+  const message = {
+    message_id: 3,
+    chat: { id: POLLING_CHAT, username: null },
+    from: { id: POLLING_USER, language_code: null },
+    text: "x",
+  };
+  const update = { update_id: 3, message: { ...message, reply_to_message: null }, callback_query: null };
+  expect(createUpdateJob(update, "c")).toMatchObject({
+    id: "update:3",
+    lane: `chat:${POLLING_CHAT}`,
+    body: { update: { message } },
+  });
+});

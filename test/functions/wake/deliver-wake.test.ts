@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import type { Store } from "../../../shared/store/port.ts";
+import { createWakeJob } from "../../../shared/wake/pending-wake.ts";
+import { EMPTY_WAKE, type KeptWake, wakeKeys } from "../../../shared/wake/wake-record.ts";
+import { createWakeSetup } from "./wake-setup.ts";
+
+const MINUTE = 60;
+
+test("OPENCLAW-16: a gateway that was down for an hour wakes within minutes of being back, and once for all that came", async () => {
+  const { crew, gateway, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
+  gateway.faults.push(...Array.from({ length: 16 }, () => 503));
+  crew.addTask("One", "Imhotep");
+  await crew.poll();
+  await seconds(60 * MINUTE);
+  crew.addTask("Two", "Imhotep");
+  await crew.poll();
+  await seconds(10);
+  expect(told()).toEqual([]);
+  gateway.faults.length = 0;
+  await seconds(6 * MINUTE);
+  expect(told()).toEqual(["imhotep: ONB-1 ONB-2"]);
+  expect(await crew.store.listDeadJobs("wake")).toEqual([]);
+});
+
+test("an agent that the gateway does not know is woken when it does", async () => {
+  const known = ["thot"];
+  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.9.6", {}, known);
+  crew.addTask("One", "Imhotep");
+  await crew.poll();
+  await seconds(10 * MINUTE);
+  expect(told()).toEqual([]);
+  known.push("imhotep");
+  await seconds(6 * MINUTE);
+  expect(told()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("an agent that called while the gateway kept its answer is not woken again", async () => {
+  const { crew, gateway, takeRuns: told, advanceSeconds: seconds, recordAgentCall: calls } = await createWakeSetup();
+  crew.addTask("One", "Imhotep");
+  await crew.poll();
+  const real = crew.deps.fetch;
+  crew.deps.fetch = async (...args) => {
+    await real(...args);
+    await calls("Imhotep");
+    crew.advance(20_000);
+    throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
+  };
+  await seconds(10);
+  crew.deps.fetch = real;
+  expect(gateway.runs).toHaveLength(1);
+  told();
+  await seconds(10 * MINUTE);
+  expect(told()).toEqual([]);
+});
+
+test("a wake that had no effect is not forgotten for one that came after it", async () => {
+  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.2.26");
+  crew.addTask("One", "Imhotep");
+  await crew.poll();
+  await seconds(10);
+  const two = crew.addTask("Two", "Imhotep");
+  await crew.poll();
+  await seconds(10);
+  expect(told()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
+  crew.plane.editItem(two, { assignees: [] }, { by: crew.human });
+  await crew.poll();
+  await seconds(11 * MINUTE);
+  expect(told()).toEqual(["imhotep: ONB-1"]);
+});
+
+/** From now on the first notice is taken by a process that ends with it: its lease of a minute runs out. */
+function loseNotice(store: Store) {
+  const take = store.take.bind(store);
+  let lost = false;
+  store.take = async (queue, ttl, max) => {
+    const jobs = await take(queue, ttl, max);
+    const left = jobs.filter(({ id }) => lost || queue !== "wake" || !id.startsWith("item:"));
+    lost ||= left.length < jobs.length;
+    return left;
+  };
+}
+
+test("a notice that comes after a tick found its task is no second wake, but one of what happened since is", async () => {
+  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
+  const one = crew.addTask("One", "Imhotep");
+  loseNotice(crew.store);
+  await crew.poll();
+  await seconds(10);
+  expect(told()).toEqual(["imhotep: ONB-1"]);
+  await seconds(90);
+  expect(told()).toEqual([]);
+  const [imhotep = ""] = one.assignees;
+  for (const assignees of [[], [imhotep]]) {
+    crew.plane.editItem(one, { assignees }, { by: crew.human });
+    await crew.deliverWebhooks();
+    await seconds(5);
+  }
+  expect(told()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("an agent that polls by now is left alone by the wake that still waits for it", async () => {
+  const { crew, advanceSeconds: seconds } = await createWakeSetup();
+  const value: KeptWake = {
+    ...EMPTY_WAKE,
+    pending: [{ id: "ONB", key: "ONB", reason: "project_completed" }],
+    dueAt: 1,
+  };
+  await crew.store.commit({ put: [{ key: wakeKeys.wake("Thot"), value }], jobs: [createWakeJob("Thot", 1)] });
+  await seconds(10);
+  expect((await crew.store.stats()).queues.wake.pending).toBe(0);
+  expect(crew.logged.filter(({ message }) => String(message).includes("cannot be woken"))).toEqual([]);
+});

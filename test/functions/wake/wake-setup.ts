@@ -1,0 +1,50 @@
+import { createWakeRules } from "../../../functions/wake/rules.ts";
+import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { type KeptLastCall, wakeKeys } from "../../../shared/wake/wake-record.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { type OpenClawVersion, startGateway } from "../../support/openclaw-gateway.ts";
+
+/** Agents with work in Plane, and the gateway that wakes them. `known`: the agents that the gateway has. */
+export async function createWakeSetup(
+  version: OpenClawVersion = "2026.9.6",
+  agents: Record<string, object> = {},
+  known?: readonly string[],
+) {
+  const gateway = await startGateway({ version, ...omitUndefined({ agents: known }) });
+  const openclaw = { kind: "openclaw", url: gateway.url };
+  const crew = await createAgentTestApp({
+    agents: { Imhotep: { wake: openclaw }, Concierge: { role: "concierge", wake: openclaw }, ...agents },
+    parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
+    setUpPlane: () => ({ OPENCLAW_HOOK_TOKEN: gateway.token }),
+  });
+  await crew.runFirstPoll();
+  let takenCount = 0;
+  const rig = {
+    crew,
+    gateway,
+    /** What the gateway was told since the last look, as `agent: keys`. */
+    takeRuns() {
+      const newRuns = gateway.runs.slice(takenCount);
+      takenCount = gateway.runs.length;
+      return newRuns.map(({ agent, message }) => {
+        const keys = message.matchAll(/"task":"([^"]+)"/g);
+        return `${agent}: ${[...keys].map(([, key]) => key).join(" ")}`;
+      });
+    },
+    /** So many seconds in which everything due is worked. */
+    async advanceSeconds(n: number) {
+      for (let i = 0; i < n; i++) {
+        await crew.drain();
+        crew.advance(1_000);
+      }
+      await crew.drain();
+    },
+    /** The agent calls the bridge. */
+    async recordAgentCall(agent: string) {
+      const value: KeptLastCall = { at: await crew.store.now() };
+      await crew.store.commit({ put: [{ key: wakeKeys.seen(agent), value }] });
+    },
+  };
+  return rig;
+}

@@ -1,0 +1,219 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { planeWebhookRoute } from "../../../functions/webhooks/plane-webhook.ts";
+import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
+import { createWebhookHeaders, signBody } from "../../support/webhook-signature.ts";
+import { readRefusal, SHORT_DELIVERY } from "./refused-response.ts";
+
+describe("A signature (reliability 17)", () => {
+  const right = signBody(SHORT_DELIVERY);
+  it.each([
+    ["missing", undefined],
+    ["empty", ""],
+    ["of 63 characters", right.slice(0, 63)],
+    ["of 65 characters", `${right}0`],
+    ["that is not hex", `${right.slice(0, 63)}g`],
+    ["in upper case", right.toUpperCase()],
+    ["with a prefix", `sha256=${right}`],
+    ["sent twice", `${right}, ${right}`],
+    ["of a re-serialised body", signBody(JSON.stringify(JSON.parse(SHORT_DELIVERY), null, 1))],
+    ["of another body", signBody(`${SHORT_DELIVERY} `)],
+    ["under an old secret after the overlap", signBody(SHORT_DELIVERY, "the-old-secret")],
+    ["of an empty body", signBody("")],
+    ["of zeros", "0".repeat(64)],
+  ])("%s is refused with 401 and nothing is kept", async (_, signature) => {
+    const { url, store } = await startTestRuntime();
+    const { "x-plane-signature": __, ...headers } = createWebhookHeaders(SHORT_DELIVERY);
+    const response = await postWebhook(
+      url,
+      SHORT_DELIVERY,
+      signature === undefined ? headers : { ...headers, "x-plane-signature": signature },
+    );
+    expect(await readRefusal(response)).toMatchObject({ status: 401, code: "unauthorized" });
+    expect((await store.stats()).queues.inbox.pending).toBe(0);
+  });
+
+  it("is refused whatever it is while no secret is set", async () => {
+    const { url } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: "" } });
+    expect((await postWebhook(url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, ""))).status).toBe(401);
+  });
+
+  it("refused on a request with Plane's headers asks for a poll, for it may be a real one under a new secret", async () => {
+    const runtime = await startTestRuntime();
+    await expect.poll(() => runtime.asked.length).toBe(1);
+    await postWebhook(runtime.url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, "a-secret-we-do-not-know"));
+    await expect.poll(() => runtime.asked.length).toBe(2);
+    await postWebhook(runtime.url, SHORT_DELIVERY, { "content-type": "application/json" });
+    await postWebhook(runtime.url, SHORT_DELIVERY);
+    expect(runtime.lines.filter((line) => line["message"] === "poll asked")).toHaveLength(1);
+  });
+});
+
+describe("Requests with Plane's headers and without its signature", () => {
+  it("cost one poll at once, then one in 45 s, however many they are", async () => {
+    const { deps } = await startTestRuntime();
+    const asked: number[] = [];
+    const waiting: { ms: number; over: () => void }[] = [];
+    let now = 1_700_000_000_000;
+    const app = planeWebhookRoute.app({
+      ...deps,
+      clock: () => now,
+      wait: (ms) => new Promise((resolve) => waiting.push({ ms, over: resolve })),
+      requestPoll: () => asked.push(now),
+    });
+    app.onError(() => new Response(null, { status: 401 }));
+    const knock = () =>
+      app.request("/", {
+        method: "POST",
+        body: SHORT_DELIVERY,
+        headers: createWebhookHeaders(SHORT_DELIVERY, "not the secret"),
+      });
+    await knock();
+    expect(asked).toEqual([now]);
+    now += 10_000;
+    for (let i = 0; i < 20; i += 1) await knock();
+    expect(asked).toHaveLength(1);
+    expect(waiting.map(({ ms }) => ms)).toEqual([35_000]);
+    now += 35_000;
+    waiting[0]?.over();
+    await expect.poll(() => asked.length).toBe(2);
+    now += 60_000;
+    await knock();
+    expect(asked).toHaveLength(3);
+  });
+});
+
+describe("A body (reliability 16)", () => {
+  it.each([
+    ["with a NUL byte", '{"event":"issue\u0000"}'],
+    ["that is not JSON", "event=issue"],
+    ["that is empty", ""],
+    ["that is a list", "[]"],
+    ["that is null", "null"],
+    ["with a byte order mark", `\uFEFF${SHORT_DELIVERY}`],
+  ])("%s is refused with 400", async (_, body) => {
+    const { url, store } = await startTestRuntime();
+    expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 400, code: "bad_request" });
+    expect((await store.stats()).queues.inbox.pending).toBe(0);
+  });
+
+  it("of bad UTF-8 is refused with 400", async () => {
+    const { url } = await startTestRuntime();
+    const body = Uint8Array.from([...Buffer.from('{"event":"'), 0xff, 0xfe, 0xc0, ...Buffer.from('"}')]);
+    expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 400, code: "bad_request" });
+  });
+
+  it("that is compressed is refused with 415", async () => {
+    const { url } = await startTestRuntime();
+    const body = Uint8Array.from(gzipSync(SHORT_DELIVERY));
+    const response = await postWebhook(url, body, { ...createWebhookHeaders(body), "content-encoding": "gzip" });
+    expect(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
+  });
+
+  it.each(["text/plain", "application/x-www-form-urlencoded", "application/json-seq", ""])(
+    "of type %j is refused with 415",
+    async (type) => {
+      const { url } = await startTestRuntime();
+      const response = await postWebhook(url, SHORT_DELIVERY, {
+        ...createWebhookHeaders(SHORT_DELIVERY),
+        "content-type": type,
+      });
+      expect(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
+    },
+  );
+
+  it("of JSON with a charset is taken", async () => {
+    const { url } = await startTestRuntime();
+    const headers = { ...createWebhookHeaders(SHORT_DELIVERY), "content-type": "Application/JSON; charset=utf-8" };
+    expect((await postWebhook(url, SHORT_DELIVERY, headers)).status).toBe(200);
+  });
+
+  it("of 10,000 levels is kept as the text it is", async () => {
+    const { url, store } = await startTestRuntime();
+    const body = `{"event":"issue","data":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
+    expect((await postWebhook(url, body)).status).toBe(200);
+    expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
+  });
+
+  it("with __proto__ changes nothing but itself", async () => {
+    const { url, store } = await startTestRuntime();
+    const body = '{"event":"issue","__proto__":{"polluted":true},"data":{"id":"1","__proto__":{"polluted":true}}}';
+    expect((await postWebhook(url, body)).status).toBe(200);
+    expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
+    expect(Reflect.get({}, "polluted")).toBeUndefined();
+  });
+
+  it("announced as larger than the cap is refused with 413 before it is read", async () => {
+    const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
+    const body = JSON.stringify({ text: "x".repeat(3000) });
+    expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 413, code: "too_large" });
+  });
+
+  it("exactly as large as the cap is taken", async () => {
+    const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
+    const body = JSON.stringify({ text: "x".repeat(2048 - '{"text":""}'.length) });
+    expect(body).toHaveLength(2048);
+    expect((await postWebhook(url, body)).status).toBe(200);
+  });
+});
+
+describe("The address of the webhook", () => {
+  it("takes POST only", async () => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(`${url}/webhooks/plane`);
+    expect(response.headers.get("allow")).toBe("POST");
+    expect(await readRefusal(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
+  });
+
+  it("with something behind it does not exist", async () => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(`${url}/webhooks/plane/x`, {
+      method: "POST",
+      body: SHORT_DELIVERY,
+      headers: createWebhookHeaders(SHORT_DELIVERY),
+    });
+    expect(await readRefusal(response)).toMatchObject({ status: 404, code: "not_found" });
+  });
+});
+
+describe("A source that sends badly signed requests", () => {
+  it("is told to wait after 100 in a minute, while signed deliveries from it are always kept", async () => {
+    let now = 1_700_000_000_000;
+    const { url, store } = await startTestRuntime({ overrides: { clock: () => now } });
+    const statuses: number[] = [];
+    for (let i = 0; i < 102; i++) {
+      const headers =
+        i % 2 ? createWebhookHeaders(SHORT_DELIVERY, "not the secret") : { "content-type": "application/json" };
+      statuses.push((await postWebhook(url, SHORT_DELIVERY, headers)).status);
+    }
+    expect(statuses).toEqual([...Array(100).fill(401), 429, 429]);
+    const refused = await postWebhook(url, SHORT_DELIVERY, {});
+    expect(refused.headers.get("retry-after")).toBe("60");
+    expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
+    expect((await store.stats()).queues.inbox.pending).toBe(1);
+    now += 60_001;
+    expect((await postWebhook(url, SHORT_DELIVERY, {})).status).toBe(401);
+  });
+
+  it.each([
+    ["of another type", { "content-type": "text/plain" }, SHORT_DELIVERY],
+    ["that is compressed", { "content-encoding": "gzip" }, SHORT_DELIVERY],
+    ["over the cap", {}, "x".repeat(3000)],
+  ])("is told to wait also when it sends what is refused unread: a body %s", async (_, headers, body) => {
+    const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
+    const forged = { ...createWebhookHeaders(body, "not the secret"), ...headers };
+    for (let i = 0; i < 100; i++) expect((await postWebhook(url, body, forged)).status).not.toBe(429);
+    expect((await postWebhook(url, body, forged)).status).toBe(429);
+    expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
+  });
+
+  it("is known by the address a trusted proxy tells, and by no other", async () => {
+    const proxied = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+    const open = await startTestRuntime();
+    for (let i = 0; i < 101; i++) {
+      const headers = { "x-forwarded-for": `203.0.113.${i}` };
+      expect((await postWebhook(proxied.url, SHORT_DELIVERY, headers)).status).toBe(401);
+      expect((await postWebhook(open.url, SHORT_DELIVERY, headers)).status).toBe(i < 100 ? 401 : 429);
+    }
+  });
+});

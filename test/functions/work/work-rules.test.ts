@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
+import type { AnyEvent, EventFacts } from "../../../shared/task/events.ts";
+
+const { agents } = settingsFileSchema.parse({ agents: [{ name: "Thot", email: "thot@javisi.local.test" }] });
+
+function createFacts(item: Partial<NonNullable<EventFacts["item"]>> = {}): EventFacts {
+  return {
+    item: {
+      id: "item-1",
+      key: "ONB-1",
+      title: "Write it down",
+      word: "todo",
+      priority: "none",
+      due: null,
+      url: "",
+      assignees: [],
+      labels: [],
+      blockers: [],
+      dependants: 0,
+      ...item,
+    },
+    project: { id: "project-1", identifier: "ONB", name: "Onboarding", url: "" },
+    at: "2026-11-21T08:00:00Z",
+  };
+}
+
+const decideTargets = (event: AnyEvent, about: EventFacts = createFacts(), who = agents) =>
+  createWorkRules(who)
+    .decide(event, about, "c")
+    .map(({ target }) => target);
+
+test.each<[AnyEvent["kind"], AnyEvent, string[]]>([
+  ["created", { kind: "created" }, ["mirror"]],
+  ["assigned", { kind: "assigned", who: "u" }, ["mirror"]],
+  ["unassigned", { kind: "unassigned", who: "u" }, ["check", "mirror"]],
+  ["completed", { kind: "completed" }, ["check"]],
+  ["cancelled", { kind: "cancelled" }, ["check"]],
+  ["removed", { kind: "removed" }, ["check"]],
+  ["reopened", { kind: "reopened" }, ["check"]],
+  ["started", { kind: "started" }, []],
+  ["renamed", { kind: "renamed", from: "x" }, []],
+  ["comment_added", { kind: "comment_added", comment: "comment-1", author: "u" }, ["reply"]],
+])("after %s the work looks at what it must, and at nothing else", (_, event, targets) => {
+  expect(decideTargets(event)).toEqual(targets);
+});
+
+test("marked as blocked, a task may be lost to its agent; waiting for another, it is not", () => {
+  expect(decideTargets({ kind: "blocked" }, createFacts({ word: "blocked" }))).toEqual(["check"]);
+  expect(decideTargets({ kind: "blocked" }, createFacts({ word: "in_progress" }))).toEqual([]);
+});
+
+test("those who wait for a task are blocked and released with it, when there are any", () => {
+  const waitedFor = createFacts({ dependants: 2, word: "blocked" });
+  const ends = (kind: "cancelled" | "blocked" | "completed" | "started" | "unblocked") =>
+    decideTargets({ kind }, waitedFor).filter((target) => target.endsWith("stick"));
+  expect(
+    ["cancelled", "blocked", "completed", "started", "unblocked"].flatMap((kind) => ends(kind as "started")),
+  ).toEqual(["stick", "stick", "unstick", "unstick", "unstick"]);
+});
+
+test("what people write may be an answer: the errand carries it, in the item's lane, and nothing else", () => {
+  const event = { kind: "comment_added", comment: "comment-1", author: "u" } as const;
+  const said = { ...createFacts(), comment: { id: "comment-1", text: "Blue" } };
+  const by = (isAgent: boolean) =>
+    createWorkRules(agents).decide(event, { ...said, actor: { id: "u", name: "Ada", isAgent } }, "c");
+  expect(by(false)).toEqual([
+    {
+      target: "reply",
+      queue: "work",
+      lane: "work:item-1",
+      body: { do: "reply", item: "item-1", comment: "comment-1", by: "Ada", correlation: "c" },
+      rule: "work.reply",
+    },
+  ]);
+  expect(by(true)).toEqual([]);
+});
+
+test("without agents, and about projects, there is nothing to do", () => {
+  expect(decideTargets({ kind: "created" }, createFacts(), [])).toEqual([]);
+  const { item: _, ...project } = createFacts();
+  expect(decideTargets({ kind: "project_created" }, project)).toEqual([]);
+});

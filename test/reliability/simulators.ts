@@ -1,0 +1,92 @@
+import { onTestFinished } from "vitest";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
+import type { Item, PlaneVersion, Project } from "../../simulators/plane/types.ts";
+import type { TelegramLimits } from "../../simulators/telegram/rate-limits.ts";
+import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { signBody } from "../support/webhook-signature.ts";
+import { UNLIMITED } from "./test-manifest.ts";
+
+export const SIMULATED_CHAT = 4711;
+export const RELIABILITY_ADMIN_TOKEN = "admin-token-of-the-reliability-tests";
+export const RELIABILITY_TICK_TOKEN = "tick-token-of-the-reliability-tests";
+
+interface SimulatorsOptions {
+  clock?: () => number;
+  version?: PlaneVersion;
+  /** Requests a minute that Plane allows and Groundcrew keeps to; default plenty. */
+  rateLimit?: number;
+  chats?: readonly number[];
+  telegram?: Partial<TelegramLimits>;
+  random?: () => number;
+}
+
+export type Simulators = Awaited<ReturnType<typeof startSimulators>>;
+
+/** A Telegram that never says no, for tests of something else. */
+export const NO_TELEGRAM_LIMITS: Partial<TelegramLimits> = {
+  perSecondInChat: UNLIMITED,
+  perMinuteInGroup: UNLIMITED,
+  perSecond: UNLIMITED,
+};
+
+/** Everything outside the product: a Plane and a Telegram that keep ledgers of what they really received. */
+export async function startSimulators(options: SimulatorsOptions = {}) {
+  const { clock = Date.now, rateLimit = UNLIMITED, chats = [SIMULATED_CHAT], version, random } = options;
+  const plane = createPlaneSimulator({ clock, rateLimit, ...omitUndefined({ version, random }) });
+  const telegram = createTelegramSimulator({
+    clock,
+    token: `1000:${"reliability".repeat(3)}`,
+    chats,
+    limits: { tolerance: 0, ...options.telegram },
+  });
+  const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
+  onTestFinished(async () => {
+    await Promise.all([plane.stop(), telegram.stop()]);
+  });
+  const ada = plane.addUser({ name: "Ada" });
+  const apiKey = plane.createApiKey(ada);
+  const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+
+  return {
+    plane,
+    telegram,
+    ada,
+    secret: webhook.secret,
+    /** What the product must be told to work with both. */
+    env: {
+      PLANE_URL: url,
+      PLANE_API_KEY: apiKey,
+      PLANE_WORKSPACE: plane.workspace.slug,
+      PLANE_WEBHOOK_SECRET: webhook.secret,
+      PLANE_RATE_LIMIT: String(rateLimit),
+      TELEGRAM_BOT_TOKEN: telegram.token,
+      TELEGRAM_CHAT_ID: String(SIMULATED_CHAT),
+      TELEGRAM_API_ROOT: apiRoot,
+      ADMIN_TOKEN: RELIABILITY_ADMIN_TOKEN,
+      TICK_TOKEN: RELIABILITY_TICK_TOKEN,
+      // Once a year: a test polls when it wants to.
+      POLL_CRON: "0 0 1 1 *",
+    } as Record<string, string>,
+    addProject: (identifier = "ONB", name = "Onboarding"): Project => plane.addProject({ name, identifier }),
+    addItems: (project: Project, count: number, name = "Task"): Item[] =>
+      Array.from({ length: count }, (_, i) => plane.addItem(project, { name: `${name} ${i + 1}` })),
+    /** Plane's worker works; the bodies it would send, which do not go out by themselves. */
+    takeWebhookBodies(): string[] {
+      plane.runWorker();
+      const bodies = plane.deliveries.pending.map(({ body }) => body);
+      plane.deliveries.dropAll();
+      return bodies;
+    },
+    /** A delivery's headers as Plane writes them: a fresh delivery id each time. */
+    createDeliveryHeaders: (body: string, signature = signBody(body, webhook.secret)) => ({
+      "content-type": "application/json",
+      "user-agent": "Autopilot",
+      "x-plane-delivery": crypto.randomUUID(),
+      "x-plane-event": "issue",
+      "x-plane-signature": signature,
+    }),
+  };
+}
+
+export const toItemKey = (project: Project, item: Item): string => `${project.identifier}-${item.sequence_id}`;

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { findFreePort } from "../support/redis-server.ts";
+import { RELIABILITY_ADMIN_TOKEN } from "./simulators.ts";
+
+const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+/** How long a runtime may take to listen, and a backlog to be worked. */
+const IDLE_LIMIT_MS = 600_000;
+
+interface SpawnOptions {
+  env: Record<string, string>;
+  /** What the settings file holds. */
+  config?: object;
+  /** See child.ts. */
+  childOptions?: Record<string, unknown>;
+  /** Default: the embedded store in the runtime's own folder. */
+  store?: string;
+}
+
+export type SpawnedRuntime = Awaited<ReturnType<typeof spawnRuntime>>;
+
+/** The real runtime in a process of its own, on a port and in a folder that it keeps over restarts. */
+export async function spawnRuntime({ env, config = {}, childOptions = {}, store }: SpawnOptions) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-reliability-"));
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const output: string[] = [];
+  let child: ChildProcess | undefined;
+  let starts = 0;
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  onTestFinished(async () => {
+    await kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Resolves when it listens; rejects when it ends before. */
+  async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
+    const args = [
+      "--disable-warning=ExperimentalWarning",
+      CHILD,
+      JSON.stringify({ ...childOptions, ...changedOptions }),
+    ];
+    const runtimeEnv = {
+      PORT: String(port),
+      STORE_URL: store ?? `file:${folder}/data`,
+      GROUNDCREW_CONFIG: "config.json",
+    };
+    const { PATH = "" } = process.env;
+    const started = spawn(process.execPath, args, { cwd: folder, env: { PATH, ...runtimeEnv, ...env } });
+    child = started;
+    starts += 1;
+    const listening = Promise.withResolvers<void>();
+    for (const stream of [started.stdout, started.stderr]) {
+      createInterface(stream).on("line", (line) => {
+        output.push(line);
+        if (line.includes('"message":"listening"')) listening.resolve();
+      });
+    }
+    started.once("exit", (code, signal) => {
+      listening.reject(new Error(`ended with ${code ?? signal}:\n${output.slice(-20).join("\n")}`));
+    });
+    await listening.promise;
+  }
+
+  async function kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  function request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers };
+    return fetch(url + path, { ...init, headers });
+  }
+
+  await start();
+  return {
+    url,
+    folder,
+    /** All it wrote to its standard output and standard error, over all its lives. */
+    output,
+    get pid() {
+      return child?.pid;
+    },
+    get startCount() {
+      return starts;
+    },
+    start,
+    kill,
+    /** Resolves when it has ended by itself. */
+    async waitForExit(): Promise<void> {
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
+    request,
+    /** A whole pass that began after now; waits out one that is running. */
+    async poll(): Promise<Response> {
+      return request("/ticks/poll", { method: "POST" });
+    },
+    /** Resolves when no job is waiting (dead letters aside). */
+    async waitUntilIdle(within = IDLE_LIMIT_MS): Promise<void> {
+      const end = Date.now() + within;
+      for (let still = 0; still < 2; ) {
+        const pending = await readPendingJobs(await request("/health"));
+        still = pending === 0 ? still + 1 : 0;
+        if (Date.now() > end) throw new Error(`${pending} jobs still wait after ${within} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+    },
+  };
+}
+
+async function readPendingJobs(answer: Response): Promise<number> {
+  // 503 while a store that was killed is not yet connected again.
+  if (!answer.ok) return Number.POSITIVE_INFINITY;
+  const { queues } = (await answer.json()) as { queues: Record<string, { pending: number }> };
+  return Object.values(queues).reduce((sum, { pending }) => sum + pending, 0);
+}

@@ -1,0 +1,14 @@
+import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
+import { createTempFolder, runCli } from "./cli-process.ts";
+
+/** Groundcrew with a task of Imhotep's, and his command line. */
+export async function createCliTestApp(options: Parameters<typeof createHttpTestApp>[0] = {}) {
+  const doors = await createHttpTestApp(options);
+  const item = doors.addTask("Write the report", "Imhotep");
+  await doors.runFirstPoll();
+  const cwd = createTempFolder();
+  const env = { GROUNDCREW_URL: doors.url, GROUNDCREW_TOKEN: toBridgeToken("Imhotep") };
+  const runCommand = (args: string[], more: { env?: Record<string, string>; stdin?: string } = {}) =>
+    runCli(args, { cwd, ...more, env: { ...env, ...more.env } });
+  return { doors, item, cwd, runCommand };
+}

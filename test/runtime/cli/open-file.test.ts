@@ -1,0 +1,46 @@
+import { execFileSync } from "node:child_process";
+import { appendFileSync, linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { openFileBelow } from "../../../runtime/cli/open-file.ts";
+import { createTempFolder } from "./cli-process.ts";
+
+it.each([
+  ["a folder above", "../secret.txt", "is not below"],
+  ["a folder above, by a detour", "folder/../../secret.txt", "is not below"],
+  ["an absolute path", "/etc/hostname", "is not below"],
+  ["the folder itself", ".", "is not below"],
+  ["a folder", "folder", "is no regular file"],
+  ["a symbolic link", "link.txt", "is a symbolic link"],
+  ["a symbolic link to a file beside it", "beside.txt", "is a symbolic link"],
+  ["a file behind a linked folder", "linked/hidden.txt", "leads through a symbolic link"],
+  ["a hard link", "hard.txt", "is a hard link"],
+  ["a pipe", "pipe.txt", "is no regular file"],
+  ["a NUL", "a\0.txt", "has a NUL"],
+  ["an address", "http://127.0.0.1/x.txt", "nothing is fetched"],
+  ["a file that is not there", "none.txt", "There is no file none.txt"],
+])("reliability 19: only real files below the current folder are read: %s is refused", async (_, file, said) => {
+  const cwd = createTempFolder();
+  const outside = createTempFolder();
+  writeFileSync(join(outside, "hidden.txt"), "a secret");
+  writeFileSync(join(cwd, "real.txt"), "mine");
+  mkdirSync(join(cwd, "folder"));
+  symlinkSync(join(outside, "hidden.txt"), join(cwd, "link.txt"));
+  symlinkSync("real.txt", join(cwd, "beside.txt"));
+  symlinkSync(outside, join(cwd, "linked"));
+  linkSync(join(outside, "hidden.txt"), join(cwd, "hard.txt"));
+  execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
+  await expect(openFileBelow(cwd, file)).rejects.toMatchObject({ exit: 2, message: expect.stringContaining(said) });
+});
+
+it("what is put in a file's place after it was opened is not read", async () => {
+  const cwd = createTempFolder();
+  writeFileSync(join(cwd, "mine.txt"), "mine");
+  const { file, size, name } = await openFileBelow(cwd, "./mine.txt");
+  renameSync(join(cwd, "mine.txt"), join(cwd, "old.txt"));
+  symlinkSync("/etc/hostname", join(cwd, "mine.txt"));
+  appendFileSync(join(cwd, "old.txt"), " and more");
+  expect({ size, name }).toEqual({ size: 4, name: "mine.txt" });
+  expect((await file.readFile("utf8")).slice(0, size)).toBe("mine");
+  await file.close();
+});

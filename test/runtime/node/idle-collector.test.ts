@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { START_FLAGS } from "../../../bench/start-flags.ts";
+import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
+
+/** A process whose load and CPU time the test says. */
+function createFakeProcess(load: { utilization: number; cpu: number }) {
+  let collections = 0;
+  const look = createIdleCollector({
+    utilization: () => load.utilization,
+    cpu: () => load.cpu,
+    collect: () => {
+      collections += 1;
+      load.cpu += 60;
+    },
+  });
+  return { look, collections: () => collections };
+}
+
+describe("Memory that work has needed is given back", () => {
+  it("once, when the work is over", () => {
+    const load = { utilization: 0.6, cpu: 8_000 };
+    const { look, collections } = createFakeProcess(load);
+    look();
+    expect(collections()).toBe(0);
+    load.utilization = 0.01;
+    look();
+    look();
+    expect(collections()).toBe(1);
+  });
+
+  it("again after more work, and not for what idling itself costs", () => {
+    const load = { utilization: 0.01, cpu: 8_000 };
+    const { look, collections } = createFakeProcess(load);
+    look();
+    load.cpu += 200;
+    look();
+    expect(collections()).toBe(1);
+    load.cpu += 100;
+    look();
+    expect(collections()).toBe(2);
+  });
+
+  it("by a real process with the flags of npm start", () => {
+    const program = `import { collectWhenIdle } from "./runtime/node/idle.ts";
+      import { mock } from "node:test";
+      mock.timers.enable({ apis: ["setInterval"] });
+      collectWhenIdle();
+      const until = performance.now() + 1_200;
+      let kept = [];
+      for (let i = 0; performance.now() < until; i += 1) kept[i % 500] = new Array(10_000).fill(i + 0.5);
+      kept = undefined;
+      const before = process.memoryUsage().heapTotal;
+      mock.timers.tick(10_000);
+      setTimeout(() => {
+        mock.timers.tick(10_000);
+        process.stdout.write(JSON.stringify([before, process.memoryUsage().heapTotal]));
+      }, 400);`;
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [...START_FLAGS, "--input-type=module-typescript", "-e", program],
+      {
+        encoding: "utf8",
+      },
+    );
+    const [before = 0, after = 0] = z.array(z.number()).parse(JSON.parse(stdout || "[]"));
+    expect([stderr, after > 0, after < before / 2]).toEqual(["", true, true]);
+  });
+});

@@ -1,0 +1,56 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Writable } from "node:stream";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { createLineWriter } from "../../../runtime/node/line-writer.ts";
+
+describe("The log's lines", () => {
+  it("of ten milliseconds are written at once, in order, and those of the next with the next", () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const written: string[] = [];
+    const write = createLineWriter(
+      new Writable({
+        decodeStrings: false,
+        write(text: string, _, done) {
+          written.push(text);
+          done();
+        },
+      }),
+    );
+    write("one");
+    write("two");
+    vi.advanceTimersByTime(9);
+    expect(written).toEqual([]);
+    vi.advanceTimersByTime(1);
+    write("three");
+    vi.advanceTimersByTime(10);
+    expect(written).toEqual(["one\ntwo\n", "three\n"]);
+  });
+
+  it("are all there when the process ends in the same turn", () => {
+    const program = `import { lineWriter } from "./runtime/node/lines.ts";
+      const write = lineWriter(process.stdout);
+      for (let i = 0; i < 1000; i += 1) write("line " + i);
+      process.exit(3);`;
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", program], {
+      encoding: "utf8",
+    });
+    expect(status).toBe(3);
+    expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("that nobody takes any more end nothing else", () => {
+    const program = `import { lineWriter } from "./runtime/node/lines.ts";
+      const write = lineWriter(process.stdout);
+      let lines = 0;
+      const timer = setInterval(() => {
+        write("x".repeat(1000));
+        if ((lines += 1) === 20) clearInterval(timer);
+      }, 5);
+      process.on("exit", () => process.stderr.write(lines + " lines, " + process.stdout.writableLength + " waiting"));`;
+    const script = `"$0" --input-type=module-typescript -e "$1" > /dev/full`;
+    const { status, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, "20 lines, 0 waiting"]);
+  });
+});

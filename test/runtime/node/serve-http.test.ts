@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { setTimeout as passing } from "node:timers/promises";
+import { Hono } from "hono";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { serveHttp } from "../../../runtime/node/serve-http.ts";
+import { createLog } from "../../../shared/log.ts";
+
+/** The limit of a request, here in milliseconds of real time. */
+const REQUEST_TIMEOUT_MS = 400;
+
+/** Sends a body that takes more than twice the limit to come; the answer's status, or why there was none. */
+async function sendSlowly(url: string): Promise<number | string> {
+  const sending = request(url, { method: "PUT", headers: { "content-length": 10 } });
+  const outcome = Promise.race([
+    once(sending, "response").then(([response]) => response.statusCode),
+    once(sending, "error").then(([error]) => error.code),
+  ]).catch((error) => error.code);
+  for (let i = 0; i < 10; i += 1) {
+    sending.write("x");
+    await passing(REQUEST_TIMEOUT_MS / 4);
+  }
+  sending.end();
+  return outcome;
+}
+
+describe("a request that takes longer to come than it may", () => {
+  it("is answered where bodies stream, and gets no answer anywhere else", async () => {
+    const app = new Hono().put("/*", async (c) => c.text(await c.req.text()));
+    const log = createLog({ level: "error", write: () => {}, clock: Date.now });
+    const served = await serveHttp({
+      app,
+      host: "127.0.0.1",
+      port: 0,
+      log,
+      streams: ["/streams"],
+      whole: REQUEST_TIMEOUT_MS,
+    });
+    onTestFinished(() => served.stop(0));
+    const paths = ["/streams?name=x", "/other", "/streams/other"];
+    const [streamed, ...others] = await Promise.all(paths.map((path) => sendSlowly(served.url + path)));
+    expect(streamed).toBe(200);
+    expect(others).toEqual(["ECONNRESET", "ECONNRESET"]);
+  });
+});
+
+describe("an answer", () => {
+  it("is kept by nobody and is what it says it is, unless the app says otherwise", async () => {
+    const app = new Hono()
+      .get("/own", (c) => c.text("", 200, { "Cache-Control": "no-cache" }))
+      .get("/", (c) => c.text(""));
+    const log = createLog({ level: "error", write: () => {}, clock: Date.now });
+    const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log });
+    onTestFinished(() => served.stop(0));
+    const told: unknown[] = [];
+    for (const path of ["/", "/own", "/none", "/webhooks/plane"]) {
+      const { status, headers } = await fetch(served.url + path);
+      told.push([status, headers.get("x-content-type-options"), headers.get("cache-control")]);
+    }
+    expect(told).toEqual([
+      [200, "nosniff", "no-store"],
+      [200, "nosniff", "no-cache"],
+      [404, "nosniff", "no-store"],
+      // For a program.
+      [404, null, null],
+    ]);
+  });
+
+  it("is none where the app throws instead of answering, at once or later", async () => {
+    const lines: string[] = [];
+    const log = createLog({ level: "error", write: (line) => lines.push(line), clock: Date.now });
+    const app = {
+      fetch(request: Request): Promise<Response> {
+        if (request.url.endsWith("/later")) return Promise.reject(new Error("later"));
+        throw new Error("at once");
+      },
+    };
+    const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log });
+    onTestFinished(() => served.stop(0));
+    for (const path of ["/now", "/later"]) await expect(fetch(served.url + path)).rejects.toThrow("fetch failed");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ error: "at once" }, { error: "later" }]);
+  });
+});

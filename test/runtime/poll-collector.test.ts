@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { createPollCollector } from "../../runtime/poll-collector.ts";
+import { createLog } from "../../shared/log.ts";
+import type { TickRunner } from "../../shared/ticks.ts";
+
+/** An asker whose waits and polls the test ends one by one. */
+function createManualAsker(names = ["poll"]) {
+  const waits: { ms: number; end(): void }[] = [];
+  const polls: { end(): void; fail(): void }[] = [];
+  const stop = new AbortController();
+  const never = () => Promise.reject(new Error("not asked for"));
+  const ticks: TickRunner = {
+    names,
+    runIfDue: never,
+    runNow: never,
+    waitUntilIdle: async () => {},
+    runFresh: (name) =>
+      new Promise((resolve, reject) => {
+        polls.push({ end: () => resolve({ name, ms: 0, counts: {} }), fail: () => reject(new Error("down")) });
+      }),
+  };
+  const ask = createPollCollector({
+    ticks: () => ticks,
+    log: createLog({ level: "error", write: () => {}, clock: Date.now }),
+    signal: stop.signal,
+    wait: (ms) => new Promise((resolve) => waits.push({ ms, end: resolve })),
+  });
+  return { ask, waits, polls, stop };
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe("An asked poll", () => {
+  it("is one for many asks, within a minute", async () => {
+    const { ask, waits, polls } = createManualAsker();
+    for (let i = 0; i < 100; i++) ask("a webhook was not kept");
+    expect(waits.map((wait) => wait.ms)).toEqual([10_000]);
+    waits[0]?.end();
+    await nextTurn();
+    expect(polls).toHaveLength(1);
+    polls[0]?.end();
+    await nextTurn();
+    expect([waits.length, polls.length]).toEqual([1, 1]);
+  });
+
+  it("is followed by another when something was missed while it ran", async () => {
+    const { ask, waits, polls } = createManualAsker();
+    ask("first");
+    waits[0]?.end();
+    await nextTurn();
+    ask("second");
+    polls[0]?.end();
+    await nextTurn();
+    waits[1]?.end();
+    await nextTurn();
+    expect(polls).toHaveLength(2);
+  });
+
+  it("is repeated until one succeeds", async () => {
+    const { ask, waits, polls } = createManualAsker();
+    ask("first");
+    for (let i = 0; i < 3; i++) {
+      waits[i]?.end();
+      await nextTurn();
+      if (i < 2) polls[i]?.fail();
+      else polls[i]?.end();
+      await nextTurn();
+    }
+    expect(waits.map((wait) => wait.ms)).toEqual([10_000, 20_000, 20_000]);
+    expect(polls).toHaveLength(3);
+  });
+
+  it("is dropped when the runtime stops", async () => {
+    const { ask, waits, polls, stop } = createManualAsker();
+    ask("first");
+    stop.abort();
+    waits[0]?.end();
+    await nextTurn();
+    expect(polls).toHaveLength(0);
+  });
+
+  it("is nothing where there is no poll", () => {
+    const { ask, waits } = createManualAsker(["cycles"]);
+    ask("first");
+    expect(waits).toHaveLength(0);
+  });
+});

@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
+import { GroundcrewError } from "../../../shared/errors.ts";
+import {
+  createProvisionSetup,
+  PROVISION_COMMAND,
+  type ProvisionSetup,
+} from "../../functions/provision/provision-setup.ts";
+
+/** A folder with the settings, and the real command in it. */
+function createCommandFolder(crew: ProvisionSetup) {
+  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+  writeFileSync(join(cwd, "groundcrew.json"), crew.files.get("groundcrew.json")?.text ?? "", { mode: 0o600 });
+  const start = (...args: string[]) => {
+    const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
+    const child = spawn(process.execPath, flags, { cwd, env: crew.env, stdio: ["ignore", "pipe", "pipe"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const ended = Promise.all([
+      new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code))),
+      text(child.stdout),
+      text(child.stderr),
+    ]).then(([exit, out, err]) => ({ exit, out, err }));
+    return { child, ended };
+  };
+  return { lock: join(cwd, "data/provision.lock"), start };
+}
+
+/** Plane keeps silent from the first project on. */
+async function silencePlane(crew: ProvisionSetup) {
+  crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
+  return {
+    reached: () =>
+      expect.poll(() => crew.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true),
+  };
+}
+
+test("two at the same time: the second does nothing and says what to do, the first is not disturbed", async () => {
+  const crew = await createProvisionSetup();
+  const { start, lock } = createCommandFolder(crew);
+  const wall = await silencePlane(crew);
+  const first = start("--yes");
+  await wall.reached();
+  const before = crew.plane.ledger.requests.length;
+  const second = await start("--yes", "--json").ended;
+  expect(second.exit).toBe(1);
+  expect(JSON.parse(second.out)).toEqual({
+    steps: [],
+    changed: 0,
+    error: { code: "conflict", message: second.err.trim() },
+  });
+  expect(second.err).toContain(`Another provision is at work here (process ${first.child.pid}`);
+  expect(crew.plane.ledger.requests).toHaveLength(before);
+  first.child.kill("SIGKILL");
+  await first.ended;
+  expect(existsSync(lock)).toBe(true);
+  crew.plane.faults.clear();
+  expect((await start("--yes").ended).exit).toBe(0);
+  expect(existsSync(lock)).toBe(false);
+}, 60_000);
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)(
+  "stopped by %s it lets go of its lock and says how to go on",
+  async (signal, code) => {
+    const crew = await createProvisionSetup();
+    const { start, lock } = createCommandFolder(crew);
+    const wall = await silencePlane(crew);
+    const run = start("--yes");
+    await wall.reached();
+    expect(existsSync(lock)).toBe(true);
+    run.child.kill(signal);
+    const { exit, err } = await run.ended;
+    expect(exit).toBe(code);
+    expect(err).toContain("Run the same command again: it goes on where it was.");
+    expect(existsSync(lock)).toBe(false);
+  },
+  60_000,
+);
+
+test("a lock is for what writes: --dry-run takes none, and whoever takes one lets it go, also after a failure", async () => {
+  const crew = await createProvisionSetup();
+  const held = new GroundcrewError("conflict", "somebody else is at it");
+  const refused = { lock: () => Promise.reject(held) };
+  expect((await crew.provision(["--dry-run"], refused)).exit).toBe(0);
+  expect(await crew.provision(["--yes"], refused)).toMatchObject({
+    exit: 1,
+    err: expect.stringContaining(held.message),
+  });
+  let released = 0;
+  const release = () => {
+    released += 1;
+  };
+  const lock = async () => ({ release });
+  expect((await crew.provision(["--yes"], { lock })).exit).toBe(0);
+  crew.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await crew.provision(["--yes"], { lock })).exit).toBe(78);
+  crew.files.set("data/secrets.json", { text: "{}", mode: 0o600 });
+  crew.files.set("data/provision-secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await crew.provision(["--yes"], { lock })).exit).toBe(78);
+  expect(released).toBe(2);
+});

@@ -1,0 +1,21 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { createConfirmPrompt } from "../../../runtime/provision/confirm-prompt.ts";
+
+function askWithInput(typed: string) {
+  const input = new PassThrough();
+  const answer = createConfirmPrompt(input, new PassThrough())("Do this?");
+  input.end(typed);
+  return answer;
+}
+
+test.each([
+  ["y\n", true],
+  [" Oui \n", true],
+  ["n\n", false],
+  ["\n", false],
+  ["yes please\n", false],
+  ["", false],
+])("%j is %s; the end of the input is an answer, too", async (typed, answer) => {
+  expect(await askWithInput(typed)).toBe(answer);
+});

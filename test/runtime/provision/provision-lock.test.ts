@@ -1,0 +1,151 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
+import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+
+/** A path for a lock, in a folder that is not there yet. */
+function createLockPath() {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-lock-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "data", "provision.lock");
+}
+
+/** A lock as another process would have left it. */
+function writeForeignLock(path: string, by: object) {
+  mkdirSync(resolve(path, ".."), { recursive: true });
+  writeFileSync(path, JSON.stringify({ host: hostname(), started: "2026-11-21T12:00:00.000Z", ...by }));
+}
+
+const readLock = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+const createDeadPid = () => spawnSync(process.execPath, ["-e", ""]).pid;
+
+test("a lock says which process holds it since when, is for this user alone, and goes when it is released", async () => {
+  const path = createLockPath();
+  const lock = await acquireProvisionLock(path, { clock: () => Date.parse("2026-11-21T13:00:00Z") });
+  expect(readLock(path)).toMatchObject({ pid: process.pid, started: "2026-11-21T13:00:00.000Z", host: hostname() });
+  expect((statSync(path).mode & 0o777).toString(8)).toBe("600");
+  expect((statSync(resolve(path, "..")).mode & 0o777).toString(8)).toBe("700");
+  lock.release();
+  expect(existsSync(path)).toBe(false);
+});
+
+test("a lock that is held keeps others out, and says what to do", async () => {
+  const path = createLockPath();
+  const lock = await acquireProvisionLock(path);
+  onTestFinished(() => lock.release());
+  await expect(acquireProvisionLock(path)).rejects.toThrow(
+    new RegExp(`Another provision is at work here \\(process ${process.pid} .* remove ${path} first`),
+  );
+});
+
+test("the lock of a process that is no more is taken over", async () => {
+  const path = createLockPath();
+  writeForeignLock(path, { pid: createDeadPid() });
+  const lock = await acquireProvisionLock(path);
+  expect(readLock(path).pid).toBe(process.pid);
+  lock.release();
+});
+
+test.runIf(existsSync("/proc/self/stat"))(
+  "so is one whose number belongs to another process by now, or to us",
+  async () => {
+    for (const pid of [process.ppid, process.pid]) {
+      const path = createLockPath();
+      writeForeignLock(path, { pid, born: "1" });
+      (await acquireProvisionLock(path)).release();
+    }
+  },
+);
+
+test("the lock of another machine or container is left alone: nobody here knows whether it runs", async () => {
+  const path = createLockPath();
+  writeForeignLock(path, { pid: createDeadPid(), host: "elsewhere" });
+  await expect(acquireProvisionLock(path)).rejects.toThrow("on elsewhere, since 2026-11-21T12:00:00.000Z");
+  expect(readLock(path).host).toBe("elsewhere");
+});
+
+test("a lock without a holder is one that is just being written, and after a while one that never was", async () => {
+  const path = createLockPath();
+  writeForeignLock(path, {});
+  writeFileSync(path, "");
+  await expect(acquireProvisionLock(path)).rejects.toThrow("Another provision is at work");
+  utimesSync(path, 0, 0);
+  (await acquireProvisionLock(path)).release();
+});
+
+test("a dead one's lock that another has taken over in the meantime is that other's", async () => {
+  const path = createLockPath();
+  writeForeignLock(path, { pid: createDeadPid() });
+  let looks = 0;
+  const clock = () => {
+    looks += 1;
+    // After it was read, before it is removed.
+    if (looks === 2) writeForeignLock(path, { pid: process.ppid });
+    return Date.now();
+  };
+  await expect(acquireProvisionLock(path, { clock })).rejects.toThrow(`process ${process.ppid}`);
+  expect(readLock(path).pid).toBe(process.ppid);
+});
+
+test("of many that find a dead one's lock at the same time, one gets it", async () => {
+  const path = createLockPath();
+  writeForeignLock(path, { pid: createDeadPid() });
+  const code = `
+    const { acquireProvisionLock } = await import(${JSON.stringify(resolve("runtime/provision/provision-lock.ts"))});
+    await new Promise((go) => process.stdin.once("data", go));
+    console.log(await acquireProvisionLock(${JSON.stringify(path)}).then(() => "mine", () => "theirs"));
+    await new Promise((go) => process.stdin.once("end", go).resume());`;
+  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", code];
+  const children = Array.from({ length: 6 }, () =>
+    spawn(process.execPath, flags, { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  const said = children.map(
+    ({ stdout }) => new Promise<string>((resolve) => stdout.once("data", (data) => resolve(String(data).trim()))),
+  );
+  for (const { stdin } of children) stdin.write("go\n");
+  const all = await Promise.all(said);
+  for (const { stdin } of children) stdin.end();
+  await Promise.all(children.map(({ stdout }) => text(stdout)));
+  expect(all.filter((one) => one === "mine")).toHaveLength(1);
+  await expect.poll(() => existsSync(path)).toBe(false);
+}, 30_000);
+
+test("a lock that somebody has removed and that is another's by now is not removed with ours", async () => {
+  const path = createLockPath();
+  const lock = await acquireProvisionLock(path);
+  writeForeignLock(path, { pid: 1, host: "elsewhere" });
+  lock.release();
+  expect(readLock(path).host).toBe("elsewhere");
+});
+
+test("a place where nothing can be written is told before anything is done", async () => {
+  const path = createLockPath();
+  mkdirSync(resolve(path, "../.."), { recursive: true });
+  writeFileSync(resolve(path, ".."), "a file, no folder");
+  await expect(acquireProvisionLock(path)).rejects.toMatchObject({
+    code: "bad_request",
+    message: expect.stringContaining("SECRETS_FILE"),
+  });
+});
+
+test.runIf(existsSync("/proc/self"))("so is one where no folder can be made, and at once", async () => {
+  await expect(acquireProvisionLock("/proc/none/of/these/provision.lock")).rejects.toMatchObject({
+    code: "bad_request",
+  });
+});
+
+test("what a write that was cut off has left beside the files is removed, what is just being written is not", async () => {
+  const path = createLockPath();
+  const agent = resolve(path, "../agents/thot");
+  mkdirSync(agent, { recursive: true });
+  const old = [resolve(path, "../.secrets.json.0123456789ab"), join(agent, ".token.0123456789ab")];
+  const kept = [resolve(path, "../.secrets.json.ba9876543210"), resolve(path, "../secrets.json"), join(agent, "token")];
+  for (const file of [...old, ...kept]) writeFileSync(file, "");
+  for (const file of [...old, ...kept.slice(1)]) utimesSync(file, 0, 0);
+  (await acquireProvisionLock(path)).release();
+  expect(old.map(existsSync)).toEqual([false, false]);
+  expect(kept.map(existsSync)).toEqual([true, true, true]);
+});

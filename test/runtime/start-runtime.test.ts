@@ -1,0 +1,208 @@
+import { Hono } from "hono";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { manifest } from "../../functions/index.ts";
+import { startRuntime } from "../../runtime/start-runtime.ts";
+import { wait } from "../../runtime/wait.ts";
+import type { Manifest, Route, Tick } from "../../shared/deps.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { openConnection } from "../support/raw-connection.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { postWebhook, RUNTIME_ENV, startTestRuntime } from "../support/test-runtime.ts";
+
+const ROUTES_ONLY: Manifest = { routes: manifest.routes, ticks: [], jobHandlers: [], ruleSets: () => [] };
+
+/** Something that ends when the test says so. */
+function createGate() {
+  let pass = () => {};
+  const passed = new Promise<void>((resolve) => {
+    pass = resolve;
+  });
+  return { passed, open: () => pass() };
+}
+
+function createSlowRoute(work: () => Promise<void>): Route {
+  const answer = async () => {
+    await work();
+    return new Response("done");
+  };
+  return { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
+}
+
+describe("A stop", () => {
+  it("lets a request at work be answered, takes no new one, and then closes the store", async () => {
+    const { passed, open: finish } = createGate();
+    let begun = false;
+    const route = createSlowRoute(() => {
+      begun = true;
+      return passed;
+    });
+    const { url, stop, store } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, routes: [route] } });
+    const answer = fetch(`${url}/slow`).then((response) => response.text());
+    await expect.poll(() => begun).toBe(true);
+    const stopped = stop();
+    await expect(openConnection(url)).rejects.toThrow("ECONNREFUSED");
+    expect(await store.now()).toBeGreaterThan(0);
+    finish();
+    expect(await answer).toBe("done");
+    const answeredAt = performance.now();
+    await stopped;
+    expect(performance.now() - answeredAt).toBeLessThan(2_000);
+    await expect(store.now()).rejects.toThrow("closed");
+  });
+
+  it("is not held up by connections that are kept and do nothing", async () => {
+    const { url, stop } = await startTestRuntime();
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    const idle = await openConnection(url);
+    const startedAt = performance.now();
+    await stop();
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect((await idle.ended).text).toBe("");
+  });
+
+  it("waits for a tick and a job at work and begins no other", async () => {
+    const { passed, open: finish } = createGate();
+    const done: string[] = [];
+    const tick: Tick = {
+      name: "cycles",
+      cron: () => "0 0 1 1 *",
+      async run() {
+        await passed;
+        done.push("tick");
+        return {};
+      },
+    };
+    const worker: Manifest["jobHandlers"][number] = {
+      queue: "inbox",
+      leaseMs: 60_000,
+      concurrency: 1,
+      async handle(_, job) {
+        await passed;
+        done.push(job.lane);
+        return { done: true };
+      },
+    };
+    const { url, stop, deps, store } = await startTestRuntime({
+      manifest: { ...ROUTES_ONLY, ticks: [tick], jobHandlers: [worker] },
+    });
+    for (const id of ["first", "second"]) await postWebhook(url, JSON.stringify({ event: "issue", data: { id } }));
+    void deps.ticks.runNow("cycles");
+    await expect.poll(async () => (await store.take("inbox", 1, 0)).length).toBe(0);
+    const stopped = stop();
+    finish();
+    await stopped;
+    expect(done.sort()).toEqual(["first", "tick"]);
+  });
+
+  it("cuts off after 8 s what does not end", async () => {
+    const hanging = createSlowRoute(() => new Promise(() => {}));
+    const { url, stop, lines } = await startTestRuntime({
+      manifest: { ...ROUTES_ONLY, routes: [hanging] },
+      overrides: { wait: (ms, signal) => (ms === 8_000 ? Promise.resolve() : wait(ms, signal)) },
+    });
+    const answer = fetch(`${url}/slow`).catch(() => "broken");
+    await expect.poll(() => lines.length).toBeGreaterThan(0);
+    await stop();
+    expect(lines.at(-1)).toMatchObject({ message: "stopped" });
+    void answer;
+  });
+
+  it("twice is one", async () => {
+    const { stop, lines } = await startTestRuntime();
+    await Promise.all([stop(), stop()]);
+    expect(lines.filter((line) => line["message"] === "stopped")).toHaveLength(1);
+  });
+});
+
+describe("A start", () => {
+  it("on a port in use says so and leaves nothing open", async () => {
+    const { url } = await startTestRuntime();
+    const store = createMemoryStore({ clock: Date.now });
+    const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
+    const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
+    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+ is in use by another program.*HOST and PORT/);
+    await expect(store.now()).rejects.toThrow("closed");
+  });
+
+  it("polls at once, for what was missed while it was down", async () => {
+    const { asked } = await startTestRuntime();
+    await expect.poll(() => asked.length).toBe(1);
+  });
+
+  it.skipIf(!hasRedisServer())("says when it loses its Redis, and when it is back", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const lines: string[] = [];
+    const settings = createTestSettings({ ...RUNTIME_ENV, STORE_URL: redis.url });
+    const { stop } = await startRuntime(settings, { manifest: ROUTES_ONLY, write: (line) => lines.push(line) });
+    onTestFinished(stop);
+    await redis.kill();
+    await expect.poll(() => lines.join("\n")).toContain("lost the connection to redis");
+    const before = lines.length;
+    await redis.start();
+    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("connected to redis");
+  });
+
+  it("works what was left in the queues", async () => {
+    const store = createMemoryStore({ clock: Date.now });
+    await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
+    const worked: string[] = [];
+    const worker: Manifest["jobHandlers"][number] = {
+      queue: "inbox",
+      leaseMs: 1000,
+      concurrency: 1,
+      async handle(_, job) {
+        worked.push(job.id);
+        return { done: true };
+      },
+    };
+    await startTestRuntime({ store, manifest: { ...ROUTES_ONLY, jobHandlers: [worker] } });
+    await expect.poll(() => worked).toEqual(["left"]);
+  });
+});
+
+describe("The clock", () => {
+  it("runs a tick when its time comes, in the settings' words", async () => {
+    const runs: string[] = [];
+    const tick: Tick = {
+      name: "cycles",
+      cron: (settings) => settings.pollCron,
+      async run(deps) {
+        runs.push(deps.settings.timezone);
+        return {};
+      },
+    };
+    await startTestRuntime({
+      env: { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" },
+      manifest: { ...ROUTES_ONLY, ticks: [tick] },
+    });
+    await expect.poll(() => runs.length, { timeout: 5_000 }).toBeGreaterThan(1);
+    expect(runs[0]).toBe("Europe/Paris");
+  });
+
+  it("goes on after a tick that failed", async () => {
+    let runs = 0;
+    const run = () => Promise.reject(new Error(`failure ${++runs}`));
+    const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
+    const { lines } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, ticks: [tick] } });
+    await expect.poll(() => runs, { timeout: 5_000 }).toBeGreaterThan(1);
+    expect(lines.filter((line) => line["message"] === "tick failed").length).toBeGreaterThan(0);
+  });
+});
+
+describe("Bytes that are no HTTP", () => {
+  it.each([
+    ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
+    ["a head that is too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+    ["a Host that is none", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],
+    ["a path with a backslash", "GET /\\x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"],
+  ])("such as %s are refused in JSON", async (_, bytes, status) => {
+    const { url } = await startTestRuntime();
+    const raw = await openConnection(url);
+    raw.socket.write(bytes);
+    const { text } = await raw.ended;
+    expect(text).toContain(status);
+    expect(text).toContain('{"error":{"code":"bad_request"');
+  });
+});

@@ -1,0 +1,67 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+
+describe("STORE_URL", () => {
+  let folder: string;
+  const before = process.cwd();
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "groundcrew-open-"));
+    process.chdir(folder);
+  });
+  afterEach(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ["file:./data", "data"],
+    ["file:data", "data"],
+    ["file:a b/c", "a b/c"],
+  ])("%s is a folder below the current one", async (url, path) => {
+    const store = await openStore(url, { prefix: "t" });
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    await store.close();
+    expect(existsSync(join(folder, path, "groundcrew.db"))).toBe(true);
+  });
+
+  test("file:/… and file:///… are absolute", async () => {
+    for (const url of [`file:${folder}/one`, pathToFileURL(`${folder}/two é`).href]) {
+      await (await openStore(url, { prefix: "t" })).close();
+    }
+    expect(existsSync(join(folder, "one", "groundcrew.db")) && existsSync(join(folder, "two é", "groundcrew.db"))).toBe(
+      true,
+    );
+  });
+
+  test("memory: is a store that ends with the process, on the clock it is given", async () => {
+    const store = await openStore("memory:", { prefix: "t", clock: () => 42 });
+    expect(await store.now()).toBe(42);
+  });
+
+  test("the clock of a store without one of its own is now", async () => {
+    const store = await openStore("memory:", { prefix: "t" });
+    expect(Math.abs((await store.now()) - Date.now())).toBeLessThan(1000);
+  });
+
+  test.each([
+    ["postgres://u:hunter2@db/x", "postgres:…"],
+    ["https://u:hunter2@host", "https:…"],
+    ["./hunter2", "a URL without a scheme"],
+    ["", "a URL without a scheme"],
+    ["memory", "a URL without a scheme"],
+  ])("%s is refused with what is accepted, and nothing of it is shown but its kind", async (url, shown) => {
+    const refusal = await openStore(url, { prefix: "t" }).then(
+      () => "opened",
+      (error: Error) => error.message,
+    );
+    expect(refusal).toBe(`STORE_URL must be file:<folder>, redis://…, rediss://… or memory:, not ${shown}.`);
+  });
+
+  test("file: without a folder is refused", async () => {
+    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("names no folder");
+  });
+});

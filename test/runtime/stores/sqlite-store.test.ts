@@ -1,0 +1,192 @@
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { runStoreProcess, startStoreProcess } from "./store-process.ts";
+
+const FULL = process.env["FULL"] !== undefined;
+
+describe("the embedded file", () => {
+  let folder: string;
+  let url: string;
+  const stores: Store[] = [];
+  beforeEach(() => {
+    folder = join(mkdtempSync(join(tmpdir(), "groundcrew-sqlite-")), "data");
+    url = `file:${folder}`;
+  });
+  afterEach(async () => {
+    for (const store of stores.splice(0)) await store.close();
+    rmSync(join(folder, ".."), { recursive: true });
+  });
+  async function open() {
+    const store = await openStore(url, { prefix: "t" });
+    stores.push(store);
+    return store;
+  }
+
+  const rounds = FULL ? 30 : 3;
+  test(
+    `REL-1 kill -9 at the peak of writing loses nothing that was acknowledged, ${rounds} times`,
+    async () => {
+      const acknowledged = new Set<number>();
+      for (let round = 1; round <= rounds; round++) {
+        rmSync(folder, { recursive: true, force: true });
+        acknowledged.clear();
+        await new Promise<void>((resolve, reject) => {
+          const child = startStoreProcess("write", url, (line) => {
+            if (line.startsWith("kept ")) acknowledged.add(Number(line.slice(5)));
+            if (acknowledged.size === 100 * round) child.kill().then(resolve, reject);
+          });
+        });
+        const store = await open();
+        const rows: { n: number; body: string }[] = [];
+        let after: string | undefined;
+        do {
+          const page = await store.scan<{ n: number; body: string }>("all", after);
+          rows.push(...page.rows.map((row) => row.value));
+          after = page.next;
+        } while (after !== undefined);
+        const kept = new Set(rows.map(({ n }) => n));
+        expect([...acknowledged].filter((n) => !kept.has(n))).toEqual([]);
+        expect(rows.every(({ body }) => body.length === 3000)).toBe(true);
+        // Each commit whole: as many jobs as values.
+        expect((await store.stats()).queues.inbox.pending).toBe(rows.length);
+        await store.close();
+      }
+    },
+    FULL ? 300_000 : 20_000,
+  );
+
+  test("after kill -9 opens at once; jobs that were taken can be taken again, claims stay", async () => {
+    await new Promise<void>((resolve, reject) => {
+      const child = startStoreProcess("hold", url, (line) => {
+        if (line === "held") child.kill().then(resolve, reject);
+      });
+    });
+    const store = await open();
+    expect(await store.take("outbox", 1000, 1)).toMatchObject([{ id: "held", tries: 2 }]);
+    expect(await store.lease("claim:held", "other", 1000)).toMatchObject({ heldBy: "child" });
+  });
+
+  test("of a version that did not count failures goes on with all it holds", async () => {
+    const before = await open();
+    await before.commit({ jobs: [{ id: "old", queue: "outbox", lane: "l", body: 1 }] });
+    await before.close();
+    const database = new DatabaseSync(join(folder, "groundcrew.db"));
+    database.exec("ALTER TABLE job DROP COLUMN failures");
+    database.close();
+    const [old] = await (await open()).take("outbox", 1000, 1);
+    expect(old).toMatchObject({ id: "old", body: 1, tries: 1, failures: 0 });
+  });
+
+  test("refuses another process while it is open, saying why and what to do, and lets it in afterwards", async () => {
+    const store = await open();
+    await store.commit({ put: [{ key: "a", value: 1 }] });
+    const [refusal] = await runStoreProcess("open", url);
+    expect(refusal).toMatch(/^refused The store .*groundcrew\.db is already open in a running Groundcrew.*Redis/);
+    await store.close();
+    expect(await runStoreProcess("open", url)).toEqual(["open"]);
+  });
+
+  test("refuses to be opened twice in one process, and stays locked against others after that", async () => {
+    const store = await open();
+    await expect(open()).rejects.toThrow("already open in a running Groundcrew");
+    expect((await runStoreProcess("open", url))[0]).toMatch(/^refused .*already open/);
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+  });
+
+  test("is private: folder 0700, files 0600, also where the file was readable by all", async () => {
+    const before = process.umask(0);
+    try {
+      const store = await open();
+      await store.commit({ put: [{ key: "a", value: 1 }] });
+      const modes = () =>
+        ["", "groundcrew.db", "groundcrew.db-wal"].map((name) => statSync(join(folder, name)).mode & 0o777);
+      expect(modes()).toEqual([0o700, 0o600, 0o600]);
+      await store.close();
+      chmodSync(join(folder, "groundcrew.db"), 0o644);
+      await (await open()).commit({ put: [{ key: "a", value: 2 }] });
+      expect(modes()).toEqual([0o700, 0o600, 0o600]);
+    } finally {
+      process.umask(before);
+    }
+  });
+
+  test("that can grow no more refuses writes, still reads, and keeps all that was acknowledged", async () => {
+    const lines = await runStoreProcess("write", url, { fileLimit: 2_000 });
+    const kept = lines.filter((line) => line.startsWith("kept ")).map((line) => Number(line.slice(5)));
+    expect(kept.length).toBeGreaterThan(100);
+    expect(lines.filter((line) => line.startsWith("rejected "))).toHaveLength(1);
+    expect(lines).toContain("still reads 1");
+    const store = await open();
+    const found = await store.read(kept.map((n) => `k:${String(n).padStart(7, "0")}`));
+    expect(found.filter((one) => one === undefined)).toEqual([]);
+    expect(await store.commit({ put: [{ key: "room-again", value: 1 }] })).toBe("kept");
+  });
+
+  test.each([
+    ["deleted", () => rmSync(folder, { recursive: true })],
+    ["replaced", () => renameSync(folder, `${folder}.old`)],
+  ])("that is %s while it is open keeps nothing more, and says so", async (_, lose) => {
+    const store = await open();
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    lose();
+    await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
+      /deleted or replaced.*start Groundcrew/,
+    );
+    mkdirSync(folder);
+    writeFileSync(join(folder, "groundcrew.db"), "");
+    await expect(store.lease("c", "ann", 1000)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("that cannot be made or is no database is refused with its path", async () => {
+    writeFileSync(join(folder, "..", "file"), "");
+    await expect(openStore(`file:${join(folder, "..", "file", "data")}`, { prefix: "t" })).rejects.toThrow(
+      /groundcrew\.db cannot be opened: .*ENOTDIR/,
+    );
+    await (await open()).close();
+    writeFileSync(join(folder, "groundcrew.db"), "not a database, ".repeat(1000));
+    await expect(open()).rejects.toThrow(/groundcrew\.db cannot be opened: .*not a database/);
+  });
+
+  test("keeps what it kept when it is closed in the middle of commits", async () => {
+    const store = await open();
+    const commits = Array.from({ length: 1200 }, (_, i) =>
+      store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
+    );
+    // Let the commits be queued; closing then does them.
+    const closing = Promise.resolve().then(() => store.close());
+    expect(new Set(await Promise.all(commits))).toEqual(new Set(["kept"]));
+    await closing;
+    expect(await (await open()).count("s")).toBe(1200);
+  });
+
+  test("holds nothing that has run out: values, done jobs, fences and budgets are swept away", async () => {
+    const time = { now: 1_000_000 };
+    const store = createSqliteStore({ folder, clock: () => time.now, remember: 1000 });
+    stores.push(store);
+    for (let i = 0; i < 300; i++) {
+      const jobs = [{ id: `j${i}`, queue: "inbox" as const, lane: `l${i}`, body: i }];
+      await Promise.all([
+        store.commit({ put: [{ key: `k${i}`, value: i, sets: [`s${i}`], expires: 500 }], jobs }),
+        store.lease(`claim:${i}`, "ann", 10),
+        store.spend(`b${i}`, 1, 5, 500),
+        store.hold(`b${i}`, 500),
+      ]);
+    }
+    const taken = await store.take("inbox", 1000, 300);
+    await Promise.all(taken.map((job) => store.settle(job, { done: true })));
+    time.now += 10_000;
+    for (let i = 0; i < 8; i++) await store.take("inbox", 1000, 1);
+    await store.close();
+    const file = new DatabaseSync(join(folder, "groundcrew.db"));
+    for (const table of ["kept", "member", "lease", "job", "lane", "done", "dead", "spent", "held"]) {
+      expect([table, file.prepare(`SELECT count(*) AS n FROM ${table}`).get()]).toEqual([table, { n: 0 }]);
+    }
+    file.close();
+  });
+});

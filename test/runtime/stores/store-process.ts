@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
+
+interface ChildOptions {
+  /** Greatest size in KiB of any file it writes, as `ulimit -f` sets it. */
+  fileLimit?: number;
+  env?: Record<string, string>;
+}
+
+/** Runs child.ts; every line it says goes to `onLine`. */
+export function startStoreProcess(
+  mode: string,
+  url: string,
+  onLine: (line: string) => void,
+  options: ChildOptions = {},
+) {
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", CHILD, mode, url];
+  const limit = options.fileLimit === undefined ? "" : `ulimit -f ${options.fileLimit};`;
+  const child = spawn("bash", ["-c", `${limit} exec "$@"`, "bash", ...node], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ...options.env },
+  });
+  const lines = createInterface(child.stdout);
+  lines.on("line", onLine);
+  const ended = Promise.all([once(child, "exit"), once(lines, "close")]);
+  return {
+    /** `kill -9`; resolves when it is gone and all it said was heard. */
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    /** Says a line to it. */
+    sendLine: (line: string) => void child.stdin.write(`${line}\n`),
+    /** Says that no more lines will come. */
+    closeInput: () => void child.stdin.end(),
+    ended,
+  };
+}
+
+/** Runs child.ts to its end; all it said. */
+export async function runStoreProcess(mode: string, url: string, options?: ChildOptions): Promise<string[]> {
+  const lines: string[] = [];
+  await startStoreProcess(mode, url, (line) => lines.push(line), options).ended;
+  return lines;
+}

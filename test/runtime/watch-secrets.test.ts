@@ -1,0 +1,241 @@
+import { createHmac } from "node:crypto";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Hono } from "hono";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { manifest as whole } from "../../functions/index.ts";
+import { getFileFingerprint, nodeFiles } from "../../runtime/node/settings-files.ts";
+import { startRuntime } from "../../runtime/start-runtime.ts";
+import { wait } from "../../runtime/wait.ts";
+import { watchSecrets } from "../../runtime/watch-secrets.ts";
+import { parseSettings } from "../../shared/config/settings.ts";
+import type { Manifest, Route, Service } from "../../shared/deps.ts";
+import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
+import { postWebhook, RUNTIME_ENV } from "../support/test-runtime.ts";
+
+const OLD = {
+  admin: "marked-old-admin-token",
+  bridge: "marked-old-bridge-token",
+  webhook: "marked-old-webhook-secret",
+};
+const NEW = {
+  admin: "marked-new-admin-token",
+  bridge: "marked-new-bridge-token",
+  webhook: "marked-new-webhook-secret",
+};
+const AGENTS = { agents: [{ name: "Imhotep", email: "imhotep@javisi.local.test" }] };
+
+/** A runtime whose secrets lie in a file that is watched; its Plane is not there unless given. */
+async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-reload-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "secrets.json");
+  const secrets: Record<string, string | string[]> = {
+    ADMIN_TOKEN: OLD.admin,
+    AGENT_TOKEN_IMHOTEP: OLD.bridge,
+    PLANE_WEBHOOK_SECRET: OLD.webhook,
+    PLANE_API_KEY: "marked-plane-key",
+  };
+  /** As provision writes it: whole, in one go. */
+  function write(change: Record<string, string | string[]> | string, mode = 0o600) {
+    const text = typeof change === "string" ? change : JSON.stringify(Object.assign(secrets, change));
+    writeFileSync(`${path}.new`, text, { mode });
+    renameSync(`${path}.new`, path);
+  }
+  write({});
+  writeFileSync(join(folder, "crew.json"), JSON.stringify(AGENTS));
+  const { ADMIN_TOKEN: _, PLANE_API_KEY: __, PLANE_WEBHOOK_SECRET: ___, ...env } = RUNTIME_ENV;
+  const environment = { ...env, ...given, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
+  const read = () => parseSettings(environment, nodeFiles);
+  const parsed = read();
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const lines: Record<string, unknown>[] = [];
+  const runtime = await startRuntime(parsed.settings, {
+    manifest: { ...whole, ticks: [], jobHandlers: [], services: [], ruleSets: () => [], ...more },
+    write: (line) => lines.push(JSON.parse(line)),
+  });
+  onTestFinished(() => runtime.stop());
+  const over = new AbortController();
+  onTestFinished(() => over.abort());
+  const fingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: over.signal, every: 10 });
+  const said = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
+  return { runtime, url: runtime.url, write, path, lines, said };
+}
+
+async function requestStatus(url: string, token: string): Promise<number> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  await response.body?.cancel();
+  return response.status;
+}
+
+function createSignedHeaders(body: string, secret: string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    "x-plane-delivery": crypto.randomUUID(),
+    "x-plane-event": "issue",
+    "x-plane-signature": createHmac("sha256", secret).update(body).digest("hex"),
+  };
+}
+
+const RELOADED = "has changed and was taken over";
+
+describe("A secrets file that changes", () => {
+  it("lets a new bridge token count beside the old one, and then alone, without a restart", async () => {
+    const { url, write } = await startWithSecretsFile();
+    const status = (token: string) => requestStatus(`${url}/agent/openapi.json`, token);
+    expect([await status(OLD.bridge), await status(NEW.bridge)]).toEqual([200, 401]);
+    write({ AGENT_TOKEN_IMHOTEP: [NEW.bridge, OLD.bridge] });
+    await expect.poll(() => status(NEW.bridge), { timeout: 5_000 }).toBe(200);
+    expect(await status(OLD.bridge)).toBe(200);
+    write({ AGENT_TOKEN_IMHOTEP: NEW.bridge });
+    await expect.poll(() => status(OLD.bridge), { timeout: 5_000 }).toBe(401);
+    expect(await status(NEW.bridge)).toBe(200);
+  });
+
+  it("lets a new ADMIN_TOKEN count, and the old one no more", async () => {
+    const { url, write } = await startWithSecretsFile();
+    write({ ADMIN_TOKEN: NEW.admin });
+    await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
+    expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(401);
+  });
+
+  it("loses no webhook: while secrets overlap, every one is taken", async () => {
+    const { url, write, said } = await startWithSecretsFile();
+    const statuses: number[] = [];
+    let sent = 0;
+    const send = async (secret: string) => {
+      sent += 1;
+      const body = JSON.stringify({ event: "issue", data: { id: String(sent) } });
+      statuses.push((await postWebhook(url, body, createSignedHeaders(body, secret))).status);
+    };
+    write({ PLANE_WEBHOOK_SECRET: [NEW.webhook, OLD.webhook] });
+    while (said(RELOADED).length < 1) await send(OLD.webhook);
+    await send(NEW.webhook);
+    write({ PLANE_WEBHOOK_SECRET: NEW.webhook });
+    while (said(RELOADED).length < 2) await send(NEW.webhook);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    const body = JSON.stringify({ event: "issue", data: { id: "late" } });
+    expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
+  });
+
+  it("keeps new secrets out of the log", async () => {
+    const { runtime, write, said, lines } = await startWithSecretsFile();
+    write({ ADMIN_TOKEN: NEW.admin });
+    await expect.poll(() => said(RELOADED).length, { timeout: 5_000 }).toBe(1);
+    runtime.deps.log.info("careless", { text: `it is ${NEW.admin}` });
+    expect(lines.at(-1)).toMatchObject({ text: "it is [secret]" });
+    expect(JSON.stringify(lines)).not.toContain("marked-");
+  });
+
+  it("lets Plane be asked with a new key", async () => {
+    const plane = createPlaneSimulator();
+    const planeUrl = await plane.start();
+    onTestFinished(() => plane.stop());
+    const [ada, thot] = [plane.addUser({ name: "Ada" }), plane.addUser({ name: "Thot" })];
+    const ticks = whole.ticks.filter(({ name }) => name === "poll");
+    const { write } = await startWithSecretsFile({ ticks }, { PLANE_URL: planeUrl });
+    write({ PLANE_API_KEY: plane.createApiKey(ada) });
+    const asked = () => plane.ledger.requests.filter(({ status }) => status === 200).map(({ owner }) => owner);
+    await expect.poll(asked, { timeout: 5_000 }).toContain(ada.id);
+    write({ PLANE_API_KEY: plane.createApiKey(thot) });
+    await expect.poll(asked, { timeout: 5_000 }).toContain(thot.id);
+  });
+
+  it.each([
+    ["is no JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
+    ["others may read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
+    ["lacks what is needed", "{}", 0o600],
+  ])("that %s changes nothing, which is said without a secret; the next one counts", async (_, text, mode) => {
+    const { url, write, said, lines } = await startWithSecretsFile();
+    write(text, mode);
+    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(200);
+    expect(JSON.stringify(lines)).not.toContain("marked-");
+    write({ ADMIN_TOKEN: NEW.admin });
+    await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
+  });
+
+  it("says that another STORE_URL needs a restart, and takes over the rest", async () => {
+    const { url, write, said } = await startWithSecretsFile({}, { STORE_URL: "" });
+    write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
+    await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
+    expect(said("a restart is needed")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
+  });
+
+  it("that says the same as before changes nothing", async () => {
+    const { runtime, write, said } = await startWithSecretsFile();
+    const before = runtime.deps;
+    write({});
+    write("{}", 0o644);
+    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    write({});
+    expect(runtime.deps).toBe(before);
+    expect(said(RELOADED).filter(({ level }) => level === "info")).toEqual([]);
+  });
+});
+
+describe("A reload", () => {
+  it("finishes what is at work under the old settings, and runs each service once at a time", async () => {
+    let finish = () => {};
+    const gate = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let begun = false;
+    const slow: Route = {
+      path: "/slow",
+      access: "public",
+      app: (deps) =>
+        new Hono().get("/", async (c) => {
+          begun = true;
+          await gate;
+          return c.text(deps.settings.adminTokens[0] ?? "");
+        }),
+    };
+    const told: string[] = [];
+    const service: Service = {
+      name: "told",
+      async run(deps) {
+        told.push(`begins ${deps.settings.adminTokens[0]}`);
+        await deps.wait(60_000, deps.stopping);
+        told.push(`ends ${deps.settings.adminTokens[0]}`);
+      },
+    };
+    const { runtime, url, write } = await startWithSecretsFile({
+      routes: [...whole.routes, slow],
+      services: [service],
+    });
+    const answer = fetch(`${url}/slow`).then((response) => response.text());
+    await expect.poll(() => begun).toBe(true);
+    write({ ADMIN_TOKEN: NEW.admin });
+    await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
+    expect(told).toEqual([`begins ${OLD.admin}`]);
+    finish();
+    expect(await answer).toBe(OLD.admin);
+    await expect
+      .poll(() => told, { timeout: 5_000 })
+      .toEqual([`begins ${OLD.admin}`, `ends ${OLD.admin}`, `begins ${NEW.admin}`]);
+    await runtime.stop();
+    expect(told.at(-1)).toBe(`ends ${NEW.admin}`);
+  });
+
+  it("in the middle of which the runtime is stopped begins nothing more", async () => {
+    const told: string[] = [];
+    const service: Service = {
+      name: "told",
+      async run(deps) {
+        told.push("begins");
+        await deps.wait(60_000, deps.stopping);
+        told.push("ends");
+      },
+    };
+    const { runtime } = await startWithSecretsFile({ services: [service] });
+    const { settings } = runtime.deps;
+    const reloading = runtime.reload({ ...settings, adminTokens: [NEW.admin] });
+    const stopped = runtime.stop();
+    await Promise.all([reloading, stopped]);
+    expect(told.filter((word) => word === "begins").length).toBe(told.filter((word) => word === "ends").length);
+    await expect(fetch(`${runtime.url}/health`)).rejects.toThrow();
+  });
+});

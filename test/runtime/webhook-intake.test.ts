@@ -1,0 +1,208 @@
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { manifest } from "../../functions/index.ts";
+import { openStore } from "../../runtime/stores/open-store.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { formatChunk, formatRequestHead, openConnection } from "../support/raw-connection.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
+import { createWebhookHeaders } from "../support/webhook-signature.ts";
+
+const FULL = process.env["FULL"] !== undefined;
+const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
+
+function formatWebhookHead(headers: Record<string, string>) {
+  return formatRequestHead("POST", "/webhooks/plane", headers);
+}
+
+/** A store whose commits fail or work, as the test says. */
+function createFailingStore() {
+  const real = createMemoryStore({ clock: Date.now });
+  let mode: "works" | "fails" = "works";
+  const store: Store = {
+    ...real,
+    commit: (commit) =>
+      mode === "fails" ? Promise.reject(new Error("ECONNREFUSED 127.0.0.1:6379")) : real.commit(commit),
+  };
+  return {
+    store,
+    setMode(next: typeof mode) {
+      mode = next;
+    },
+  };
+}
+
+describe("The store is down when a webhook comes (reliability 4)", () => {
+  it("the connection is broken without any HTTP answer, and everything arrives when the store is back", async () => {
+    const { store, setMode: be } = createFailingStore();
+    const runtime = await startTestRuntime({ store });
+    await expect.poll(() => runtime.asked.length).toBe(1);
+    be("fails");
+    const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
+    for (const body of bodies) {
+      const raw = await openConnection(runtime.url);
+      raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(body), "content-length": `${body.length}` }) + body);
+      expect(await raw.ended).toEqual({ text: "" });
+    }
+    expect(
+      runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not kept"),
+    ).toHaveLength(10);
+    await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
+    be("works");
+    for (const body of bodies) expect((await postWebhook(runtime.url, body)).status).toBe(200);
+    expect((await store.stats()).queues.inbox.pending).toBe(10);
+  });
+
+  it("a client sees no status at all, as Plane would", async () => {
+    const { store, setMode: be } = createFailingStore();
+    const { url } = await startTestRuntime({ store });
+    be("fails");
+    await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
+  });
+
+  it.skipIf(!hasRedisServer())("a Redis that does not answer breaks the connection within 5 s", async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const store = await openStore(redis.url, { prefix: "t" });
+    onTestFinished(() => store.close());
+    const { url } = await startTestRuntime({ store });
+    redis.freeze();
+    const before = performance.now();
+    await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
+    expect(performance.now() - before).toBeLessThan(5_000);
+  });
+
+  it("a poll that fails too is asked for again until one succeeds", async () => {
+    const { store, setMode: be } = createFailingStore();
+    const outcomes: string[] = [];
+    const poll = {
+      name: "poll",
+      cron: () => "0 0 1 1 *",
+      run: async () => {
+        outcomes.push(outcomes.length < 4 ? "failed" : "ok");
+        if (outcomes.length < 5) throw new Error("Plane is down");
+        return {};
+      },
+    };
+    const { url } = await startTestRuntime({
+      store,
+      manifest: {
+        routes: manifest.routes,
+        ticks: [poll],
+        jobHandlers: [],
+        ruleSets: () => [],
+      },
+    });
+    be("fails");
+    await expect(postWebhook(url, BODY)).rejects.toThrow();
+    await expect.poll(() => outcomes.at(-1)).toBe("ok");
+  });
+});
+
+describe("A body (reliability 16)", () => {
+  it("over the cap, sent in chunks without a length, is refused with 413 and no more of it is taken", async () => {
+    const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
+    const raw = await openConnection(url);
+    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "transfer-encoding": "chunked" }));
+    let written = 0;
+    const answered = new Promise<void>((resolve) => raw.socket.once("data", () => resolve()));
+    const piece = formatChunk("x".repeat(16_384));
+    while (written < 5) {
+      raw.socket.write(piece);
+      written += 1;
+    }
+    await answered;
+    const { status, text } = await raw.ended;
+    expect(status).toBe(413);
+    expect(text).toContain('"code":"too_large"');
+    expect((await store.stats()).queues.inbox.pending).toBe(0);
+  });
+
+  it("whose sender goes away is nobody's: nothing is kept, and the next one is", async () => {
+    const { url, store, lines } = await startTestRuntime();
+    const raw = await openConnection(url);
+    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "content-length": "5000" }) + BODY);
+    raw.socket.destroy();
+    await raw.ended;
+    await expect.poll(() => lines.some((line) => line["status"] === "no answer")).toBe(true);
+    expect((await postWebhook(url, BODY)).status).toBe(200);
+    expect((await store.stats()).queues.inbox.pending).toBe(1);
+  });
+
+  it("of more than 256 KiB is read four at a time; a fifth is broken off, and small ones pass", async () => {
+    const { url } = await startTestRuntime();
+    const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+    const half = big.slice(0, 400 * 1024);
+    const slow = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const raw = await openConnection(url);
+        await new Promise<void>((resolve) => {
+          raw.socket.write(
+            formatWebhookHead({ ...createWebhookHeaders(big), "content-length": `${big.length}` }) + half,
+            () => resolve(),
+          );
+        });
+        return raw;
+      }),
+    );
+    await expect
+      .poll(() =>
+        postWebhook(url, big).then(
+          (r) => r.status,
+          () => "broken",
+        ),
+      )
+      .toBe("broken");
+    expect((await postWebhook(url, BODY)).status).toBe(200);
+    const answers = slow.map(({ socket }) => {
+      const answered = new Promise<Buffer>((resolve) => socket.once("data", resolve));
+      socket.write(big.slice(half.length));
+      return answered;
+    });
+    for (const answer of await Promise.all(answers)) expect(answer.toString()).toContain("200 OK");
+    for (const { socket } of slow) socket.destroy();
+    expect((await postWebhook(url, big)).status).toBe(200);
+  });
+});
+
+/** Slow senders in a process of their own, as they would be. */
+async function startSlowSenders(url: string, part: "body" | "head") {
+  const child = spawn(process.execPath, ["test/runtime/slow-senders.ts", url, "500", part], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe("ready");
+  return async () => (await lines.next()).value;
+}
+
+async function measureSlowest(deliveries: number, url: string): Promise<number> {
+  const delays: number[] = [];
+  for (let i = 0; i < deliveries; i++) {
+    const body = JSON.stringify({ event: "issue", data: { id: `${i}` }, description: "x".repeat(8_000) });
+    const startedAt = performance.now();
+    expect((await postWebhook(url, body)).status).toBe(200);
+    delays.push(performance.now() - startedAt);
+  }
+  return Math.max(...delays);
+}
+
+describe("500 slow senders (reliability 16)", () => {
+  it("of bodies do not delay real deliveries over 500 ms; in the end they get no answer", {
+    timeout: 60_000,
+  }, async () => {
+    const { url } = await startTestRuntime();
+    const ended = await startSlowSenders(url, "body");
+    expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+    if (FULL) expect(await ended()).toBe("ended 0");
+  });
+
+  it("of heads do not either", { timeout: 60_000 }, async () => {
+    const { url } = await startTestRuntime();
+    const ended = await startSlowSenders(url, "head");
+    expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+    if (FULL) expect(await ended()).toBe("ended 0");
+  });
+});

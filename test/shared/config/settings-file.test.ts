@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
+
+const SECRET = `whsec_${"A".repeat(32)}`;
+
+function getFileProblems(file: unknown) {
+  return getSettingsProblems({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
+}
+
+describe("GROUNDCREW_CONFIG", () => {
+  it("names agents, states, notifications and where events are forwarded", () => {
+    const file = {
+      agents: [{ name: "Concierge", email: "concierge@javisi.local", role: "concierge", about: "Talks and plans." }],
+      states: { blocked: ["Waiting", "On hold"] },
+      notifications: [{ events: ["completed"], projects: ["ONB"] }],
+      forward: [{ url: "https://n8n.example.com/hook", secret: SECRET, events: ["issue.completed"] }],
+    };
+    const settings = createTestSettings({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
+    expect(settings).toMatchObject(file);
+  });
+
+  it("may leave a forward's events out, which means all", () => {
+    const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
+    const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
+    expect(settings.forward[0]?.events).toHaveLength(7);
+  });
+
+  it("that others can read and that holds a secret is told", () => {
+    const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
+    expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
+      "c holds secrets and can be read by others on this machine: chmod 600 c",
+    ]);
+  });
+
+  it("with an unknown name is refused with the nearest right one", () => {
+    expect(getFileProblems({ agnets: [] })).toEqual([
+      {
+        name: "GROUNDCREW_CONFIG agnets",
+        given: "a name that is not known here",
+        wanted:
+          "agents (known here: agents, done, budget, states, notifications, progress, forward, provision, canary)",
+      },
+    ]);
+  });
+
+  it("tells the place of an unknown name deep inside", () => {
+    const [problem] = getFileProblems({
+      agents: [
+        { name: "Thot", email: "t@x.local" },
+        { name: "R2", mail: "r@x.local" },
+      ],
+    }).slice(-1);
+    expect(problem).toMatchObject({
+      name: "GROUNDCREW_CONFIG agents[1].mail",
+      wanted: expect.stringMatching(/^email /),
+    });
+  });
+
+  it("tells every problem at once", () => {
+    const found = getFileProblems({
+      agents: [{ name: "", email: "nobody" }],
+      states: { waiting: ["x"] },
+      notifications: [{ events: ["finished"] }],
+      forward: [{ url: "n8n", secret: "short", events: [] }],
+    });
+    expect(found.map((problem) => problem.name).sort()).toEqual([
+      "GROUNDCREW_CONFIG agents[0].email",
+      "GROUNDCREW_CONFIG agents[0].name",
+      "GROUNDCREW_CONFIG forward[0].events",
+      "GROUNDCREW_CONFIG forward[0].secret",
+      "GROUNDCREW_CONFIG forward[0].url",
+      "GROUNDCREW_CONFIG notifications[0].events[0]",
+      "GROUNDCREW_CONFIG states.waiting",
+    ]);
+    expect(found.find((problem) => problem.name.endsWith("email"))).toMatchObject({
+      given: '"nobody"',
+      wanted: "the e-mail address of the agent's Plane account",
+    });
+  });
+
+  it("that is not JSON is refused", () => {
+    expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
+  });
+
+  it("refuses two agents whose key's name would be the same", () => {
+    const found = getFileProblems({
+      agents: [
+        { name: "R2 D2", email: "a@x.local" },
+        { name: "r2-d2", email: "b@x.local" },
+      ],
+    });
+    expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
+  });
+
+  it("refuses two agents with one account", () => {
+    const found = getFileProblems({
+      agents: [
+        { name: "Ada", email: "a@x.local" },
+        { name: "Bob", email: "A@x.local" },
+      ],
+    });
+    expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
+  });
+
+  it("refuses an agent whose key would be taken for a file's name", () => {
+    expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
+  });
+});
+
+const AGENT = { name: "Thot", email: "thot@crew.test" };
+
+it.each([
+  [{ agents: [{ ...AGENT, wake: { kind: "webhok", url: "https://x.test", secret: "marked" } }] }, "kind, url, secret"],
+  [{ agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://x.test", secrt: "marked" } }] }, "kind, url, secrt"],
+  [
+    { agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://u:marked/1@x.test", secret: "whsec_bWFya2Vk" } }] },
+    "@",
+  ],
+  [{ forward: { url: "https://x.test", secret: "marked" } }, "an object with url, secret"],
+  [{ forward: [["marked"]] }, "a list of 1"],
+])("no problem holds a secret that stands in the wrong place: %j", (file, told) => {
+  const found = getFileProblems(file);
+  expect(found).toHaveLength(1);
+  expect(found[0]?.given).toContain(told);
+  expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
+});

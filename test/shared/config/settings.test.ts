@@ -1,0 +1,246 @@
+import { describe, expect, it } from "vitest";
+import {
+  createTestSettings,
+  getSettingsProblems,
+  getSettingsWarnings,
+  PLANE_ENV,
+  parseTestSettings,
+  TELEGRAM_ENV,
+} from "../../support/settings.ts";
+
+describe("Settings without any", () => {
+  it("start the demo with every default in place", () => {
+    expect(createTestSettings({})).toEqual({
+      demo: true,
+      host: "127.0.0.1",
+      port: 8787,
+      allowedHosts: ["localhost", "127.0.0.1", "[::1]"],
+      trustedProxies: [],
+      store: { url: "file:./data", prefix: "groundcrew" },
+      pollCron: "*/5 * * * *",
+      locale: "en",
+      timezone: "UTC",
+      adminTokens: [],
+      tickTokens: [],
+      agentTokens: [],
+      logLevel: "info",
+      secretsFile: "data/secrets.json",
+      webhookLimit: 16_777_216,
+      agents: [],
+      done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
+      states: {},
+      notifications: [],
+      progress: true,
+      forward: [],
+      secrets: [],
+    });
+  });
+
+  it("warn of nothing", () => {
+    expect(getSettingsWarnings({})).toEqual([]);
+  });
+
+  it("are the same when every value is empty, as a compose file leaves them", () => {
+    expect(createTestSettings({ PLANE_URL: "", PLANE_API_KEY: " ", TELEGRAM_BOT_TOKEN: "", PORT: "" }).demo).toBe(true);
+  });
+});
+
+describe("The demo never hides a half set-up", () => {
+  it.each([
+    ["PLANE_URL", "https://plane.example.com"],
+    ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
+    ["PLANE_RATE_LIMIT", "30"],
+    ["PLANE_APIKEY", "a mistyped name"],
+    ["PLANE_API_KEY_THOT", "plane_api_0123456789abcdef"],
+    ["TELEGRAM_BOT_TOKEN", "123456:ABC-def_0123456789"],
+    ["TELEGRAM_ALLOWED_USERS", "12"],
+  ])("with only %s given", (name, value) => {
+    const names = getSettingsProblems({ [name]: value }).map((problem) => problem.name);
+    expect(names).toContain(name === "PLANE_URL" ? "PLANE_API_KEY" : "PLANE_URL");
+  });
+
+  it("with a forgotten secret in the secrets file", () => {
+    const problems = getSettingsProblems(
+      {},
+      { "data/secrets.json": JSON.stringify({ PLANE_API_KEY: PLANE_ENV.PLANE_API_KEY }) },
+    );
+    expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_WORKSPACE"]);
+  });
+});
+
+describe("Plane and Telegram", () => {
+  it("are read whole", () => {
+    const settings = createTestSettings({
+      ...PLANE_ENV,
+      ...TELEGRAM_ENV,
+      PLANE_URL: "https://plane.example.com/",
+      PLANE_PROJECTS: "onb, OPS",
+      PLANE_WEBHOOK_SECRET: "plane_wh_new12345,plane_wh_old12345",
+      PLANE_RATE_LIMIT: "300",
+      TELEGRAM_ALLOWED_USERS: "12,34",
+    });
+    expect(settings.demo).toBe(false);
+    expect(settings.plane).toEqual({
+      url: "https://plane.example.com",
+      apiKey: PLANE_ENV.PLANE_API_KEY,
+      agentKeys: {},
+      workspace: "javisi",
+      projects: ["ONB", "OPS"],
+      webhookSecrets: ["plane_wh_new12345", "plane_wh_old12345"],
+      rateLimit: 300,
+    });
+    expect(settings.telegram).toEqual({
+      token: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
+      chat: -1001234567890,
+      webhookSecrets: [],
+      allowedUsers: [12, 34],
+      mode: "polling",
+      apiRoot: "https://api.telegram.org",
+    });
+  });
+
+  it("need the bot's token and the chat together", () => {
+    const problems = getSettingsProblems({ ...PLANE_ENV, TELEGRAM_BOT_TOKEN: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN });
+    expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
+  });
+
+  it("let Telegram call where it can, and ask it where it cannot", () => {
+    const modeOf = (env: Record<string, string>) =>
+      createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
+    const PUBLIC_URL = "https://crew.example.com";
+    expect(modeOf({})).toBe("polling");
+    expect(modeOf({ PUBLIC_URL })).toBe("webhook");
+    expect(modeOf({ PUBLIC_URL, TELEGRAM_MODE: "polling" })).toBe("polling");
+    expect(getSettingsProblems({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_MODE: "webhook" })).toMatchObject([
+      { name: "TELEGRAM_MODE" },
+    ]);
+  });
+
+  it("are refused as Telegram without Plane", () => {
+    const problems = getSettingsProblems(TELEGRAM_ENV);
+    expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"]);
+    expect(problems[0]?.wanted).toContain("without Plane");
+  });
+
+  it("run as Plane without Telegram, with a warning", () => {
+    expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
+    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no message is sent");
+  });
+
+  it("run without a webhook secret, with a warning that only polling sees changes", () => {
+    expect(getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV }).join("\n")).toContain("only by polling");
+  });
+
+  it("runs with a token that could be guessed, and says so without the token", () => {
+    const told = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
+    expect(told).toContain("ADMIN_TOKEN is shorter than 16 characters");
+    expect(told).not.toContain("s3cret");
+  });
+
+  it.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
+    "refuse %s and say which address is wanted",
+    (url) => {
+      const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_URL: url });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]?.wanted).toContain(
+        'without /api/v1, for example https://plane.example.com: try "https://plane.example.com"',
+      );
+    },
+  );
+});
+
+describe("Problems", () => {
+  it("are all told at once, each with its name, what was given and what is wanted", () => {
+    const problems = getSettingsProblems({
+      HOST: "not a host",
+      PORT: "70000",
+      METRICS_PORT: "x",
+      PUBLIC_URL: "crew.example.com",
+      ALLOWED_HOSTS: "https://crew.example.com",
+      TRUSTED_PROXIES: "10.0.0.0/33",
+      PLANE_URL: "ftp://plane",
+      PLANE_WORKSPACE: "two words",
+      PLANE_RATE_LIMIT: "0",
+      STORE_URL: "postgres://x",
+      STORE_PREFIX: "a b",
+      TELEGRAM_CHAT_ID: "me",
+      TELEGRAM_ALLOWED_USERS: "@ada",
+      POLL_CRON: "every minute",
+      LOCALE: "de",
+      TIMEZONE: "Mars/Olympus",
+      LOG_LEVEL: "loud",
+      WEBHOOK_MAX_BYTES: "1",
+      GROUNDCREW_CONFIG: "nowhere.json",
+    });
+    const named = Object.fromEntries(problems.map((problem) => [problem.name, problem]));
+    expect(Object.keys(named).sort()).toEqual(
+      [
+        "ALLOWED_HOSTS GROUNDCREW_CONFIG HOST LOCALE LOG_LEVEL METRICS_PORT PLANE_API_KEY PLANE_RATE_LIMIT PLANE_URL",
+        "PLANE_WORKSPACE POLL_CRON PORT PUBLIC_URL STORE_PREFIX STORE_URL TELEGRAM_ALLOWED_USERS TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_CHAT_ID TIMEZONE TRUSTED_PROXIES WEBHOOK_MAX_BYTES",
+      ].flatMap((line) => line.split(" ")),
+    );
+    expect(named["PORT"]).toEqual({
+      name: "PORT",
+      given: '"70000"',
+      wanted: "a port number from 0 to 65535 (0: any free one)",
+    });
+    expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
+  });
+
+  it("name a mistyped setting's right name", () => {
+    expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
+      name: "PLANE_ULR",
+      given: "a name that is not known",
+      wanted: "did you mean PLANE_URL?",
+    });
+    expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
+      "GROUNDCREW_CONFG is not a setting (did you mean GROUNDCREW_CONFIG?)",
+    );
+  });
+
+  it("include one port for two servers", () => {
+    expect(getSettingsProblems({ PORT: "9000", METRICS_PORT: "9000" })).toHaveLength(1);
+    expect(getSettingsProblems({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
+  });
+
+  it("never hold a secret's value, not even one that stands in an address (reliability 21)", () => {
+    const parsed = parseTestSettings(
+      {
+        PLANE_URL: "https://ada:marked-one@plane.example.com/api/v1",
+        PLANE_API_KEY: "marked two",
+        PLANE_API_KEY_THOT: "marked three",
+        PLANE_WEBHOOK_SECRET: "marked four",
+        STORE_URL: "postgres://:marked-five@db",
+        TELEGRAM_BOT_TOKEN: "marked-six",
+        ADMIN_TOKEN: "marked7",
+        TICK_TOKEN_FILE: "/run/secrets/tick",
+        PLANE_TOKEN: "marked-eight",
+        GROUNDCREW_CONFIG: "crew.json",
+      },
+      {
+        "/run/secrets/tick": "marked 9",
+        "data/secrets.json": JSON.stringify({ "marked-ten": "marked-eleven", TELEGRAM_WEBHOOK_SECRET: 12 }),
+        "crew.json": JSON.stringify({ forward: [{ url: "http://a:marked-13@b/", secret: "marked-14" }] }),
+      },
+    );
+    expect(parsed.ok).toBe(false);
+    const told = JSON.stringify(parsed).replace("marked-ten", "");
+    expect(told).not.toMatch(/marked/);
+  });
+});
+
+describe("Hosts", () => {
+  it("are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
+    expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
+      "crew.example.com",
+      "localhost",
+      "127.0.0.1",
+      "[::1]",
+    ]);
+    expect(createTestSettings({ ALLOWED_HOSTS: "Crew.example.com:8443, [::1]" }).allowedHosts).toEqual([
+      "crew.example.com:8443",
+      "[::1]",
+    ]);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { createBodyReader } from "../../../shared/http/body-reader.ts";
+import { BreakConnection } from "../../../shared/http/context.ts";
+
+const LARGE = 300 * 1024;
+
+/** A request whose body has begun and goes on when the test says so. */
+function createOpenRequest() {
+  const end = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    async start(stream) {
+      stream.enqueue(new Uint8Array(LARGE));
+      await end.promise;
+      stream.close();
+    },
+  });
+  return { request: new Request("http://localhost/", { method: "POST", body, duplex: "half" }), end: end.resolve };
+}
+
+async function readFifthBody(read: (request: Request) => Promise<Uint8Array>) {
+  const four = [1, 2, 3, 4].map(createOpenRequest);
+  const reading = four.map(({ request }) => read(request));
+  const refused = await read(createOpenRequest().request).catch((thrown: unknown) => thrown);
+  for (const { end } of four) end();
+  const sizes = (await Promise.all(reading)).map(({ length }) => length);
+  expect(sizes).toEqual([LARGE, LARGE, LARGE, LARGE]);
+  return refused;
+}
+
+describe("Of more large bodies at once than may be held in memory", () => {
+  it("the next one breaks its connection, so that Plane sends it again", async () => {
+    expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
+  });
+
+  it("the next one is answered where whoever sends it understands that", async () => {
+    const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
+    expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
+  });
+});

@@ -1,0 +1,80 @@
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { describe, expect, it } from "vitest";
+import type { Route } from "../../../shared/deps.ts";
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+
+function createFailingRoute(thrown: unknown): Route {
+  return {
+    path: "/failing",
+    access: "public",
+    app: () =>
+      new Hono().get("/", () => {
+        throw thrown;
+      }),
+  };
+}
+
+async function requestFailing(thrown: unknown) {
+  const runtime = await startTestRuntime({
+    manifest: { routes: [createFailingRoute(thrown)], ticks: [], jobHandlers: [], ruleSets: () => [] },
+  });
+  const response = await fetch(`${runtime.url}/failing`);
+  return { status: response.status, body: await response.json(), lines: runtime.lines };
+}
+
+describe("An error", () => {
+  it("that is ours is told with its code and message", async () => {
+    const { status, body } = await requestFailing(new GroundcrewError("conflict", "The claim is held by Thot."));
+    expect({ status, body }).toEqual({
+      status: 409,
+      body: { error: { code: "conflict", message: "The claim is held by Thot." } },
+    });
+  });
+
+  it("that nobody expected is told without its message, which stands in the log under the same correlation id", async () => {
+    const { status, body, lines } = await requestFailing(new Error("the inner workings"));
+    expect(status).toBe(500);
+    expect(JSON.stringify(body)).not.toContain("inner workings");
+    const line = lines.find((one) => one["message"] === "request failed unexpectedly");
+    expect(line).toMatchObject({ level: "error", error: "the inner workings" });
+    expect(body).toMatchObject({
+      error: { code: "internal", message: expect.stringContaining(String(line?.["correlation"])) },
+    });
+  });
+
+  it("of a library keeps its status", async () => {
+    const { status, body } = await requestFailing(new HTTPException(400, { message: "Malformed JSON" }));
+    expect({ status, body }).toEqual({
+      status: 400,
+      body: { error: { code: "bad_request", message: "Malformed JSON" } },
+    });
+  });
+
+  it("that holds a secret all the same is told without it", async () => {
+    const { body, lines } = await requestFailing(
+      new GroundcrewError("unavailable", `refused ${RUNTIME_ADMIN_TOKEN}`, { cause: new Error(RUNTIME_ADMIN_TOKEN) }),
+    );
+    expect(body).toEqual({ error: { code: "unavailable", message: "refused [secret]" } });
+    expect(JSON.stringify(lines)).not.toContain(RUNTIME_ADMIN_TOKEN);
+  });
+});
+
+describe("An address where nothing is", () => {
+  it("answers 404 in JSON", async () => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(`${url}/nothing`);
+    expect([response.status, await response.json()]).toEqual([
+      404,
+      { error: { code: "not_found", message: "There is nothing at this address." } },
+    ]);
+  });
+
+  it("and a method that is not possible are told apart", async () => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(`${url}/health`, { method: "DELETE" });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    expect(await response.json()).toMatchObject({ error: { code: "method_not_allowed" } });
+  });
+});

@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
+import {
+  createBearerHeaders,
+  RUNTIME_ADMIN_TOKEN,
+  RUNTIME_TICK_TOKEN,
+  startTestRuntime,
+} from "../../support/test-runtime.ts";
+
+/** A request with headers that fetch would not send. */
+async function sendRawRequest(url: string, path: string, headers: Record<string, string>, method = "GET") {
+  const raw = await openConnection(url);
+  raw.socket.write(formatRequestHead(method, path, { connection: "close", "content-length": "0", ...headers }));
+  return raw.ended;
+}
+
+const adminHeaders = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
+
+describe("Host (reliability 27)", () => {
+  it.each(["evil.example", "127.0.0.1.evil.example", "localhost.", "192.168.1.7:8787", "", "localhost@evil.example"])(
+    "%j is refused",
+    async (host) => {
+      const { url } = await startTestRuntime();
+      const { status } = await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host });
+      expect([400, 403]).toContain(status);
+    },
+  );
+
+  it.each(["localhost", "LOCALHOST:1234", "127.0.0.1:8787", "[::1]:8787"])(
+    "%j is a loopback name and taken",
+    async (host) => {
+      const { url } = await startTestRuntime();
+      expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host })).status).toBe(200);
+    },
+  );
+
+  it("of PUBLIC_URL is taken", async () => {
+    const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
+    expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host: "crew.example.com" })).status).toBe(
+      200,
+    );
+  });
+
+  it("that is not listed in ALLOWED_HOSTS is refused, loopback names too", async () => {
+    const { url } = await startTestRuntime({ env: { ALLOWED_HOSTS: "crew.example.com,groundcrew:8787" } });
+    const status = async (host: string) =>
+      (await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host })).status;
+    expect(await status("crew.example.com:443")).toBe(200);
+    expect(await status("groundcrew:8787")).toBe(200);
+    expect(await status("groundcrew:80")).toBe(403);
+    expect(await status("127.0.0.1")).toBe(403);
+  });
+
+  it("is checked for what is public as well, and for addresses where nothing is", async () => {
+    const { url } = await startTestRuntime();
+    expect((await sendRawRequest(url, "/health", { host: "evil.example" })).status).toBe(403);
+    expect((await sendRawRequest(url, "/nothing", { host: "evil.example" })).status).toBe(403);
+  });
+
+  it("is not escaped from by a path that only looks like a webhook's", async () => {
+    const { url } = await startTestRuntime();
+    for (const path of ["/webhooks/../dead-letters", "/webhooks/%2e%2e/dead-letters", "//webhooks/../dead-letters"]) {
+      const { status } = await sendRawRequest(url, path, { ...adminHeaders, host: "evil.example" });
+      expect([400, 403, 404]).toContain(status);
+    }
+  });
+});
+
+describe("Origin (reliability 27)", () => {
+  const post = (url: string, origin: string, host = new URL(url).host) =>
+    sendRawRequest(url, "/ticks/poll", { ...adminHeaders, host, origin }, "POST");
+
+  it.each(["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://"])(
+    "%s may change nothing",
+    async (origin) => {
+      const { url } = await startTestRuntime();
+      expect((await post(url, origin)).status).toBe(403);
+    },
+  );
+
+  it("of the page itself may", async () => {
+    const { url } = await startTestRuntime();
+    expect((await post(url, url)).status).toBe(200);
+  });
+
+  it("absent, as from a program, may", async () => {
+    const { url } = await startTestRuntime();
+    expect((await sendRawRequest(url, "/ticks/poll", adminHeaders, "POST")).status).toBe(200);
+  });
+
+  it("of PUBLIC_URL may behind a proxy that ends TLS; the same host without TLS may not", async () => {
+    const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
+    expect((await post(url, "https://crew.example.com", "crew.example.com")).status).toBe(200);
+    expect((await post(url, "http://crew.example.com", "crew.example.com")).status).toBe(403);
+  });
+
+  it("that is foreign may read what needs no token, and gets no permission to see it", async () => {
+    const { url } = await startTestRuntime();
+    const { status, text } = await sendRawRequest(url, "/health", { origin: "https://evil.example" });
+    expect(status).toBe(200);
+    expect(text.toLowerCase()).not.toContain("access-control");
+  });
+
+  it("that is foreign is not told in a preflight that it may", async () => {
+    const { url } = await startTestRuntime();
+    const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
+    expect((await sendRawRequest(url, "/ticks/poll", headers, "OPTIONS")).status).toBe(403);
+  });
+});
+
+describe("A token in the address (reliability 27)", () => {
+  it.each([
+    "token=x",
+    "access_token=x",
+    "api_key=x",
+    "key=x",
+    "Authorization=x",
+    "secret=x",
+    `anything=${RUNTIME_ADMIN_TOKEN}`,
+    `x=${RUNTIME_TICK_TOKEN}`,
+  ])("?%s is refused and told how to send it, even beside a right one", async (query) => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(`${url}/dead-letters?${query}`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
+    expect(response.status).toBe(400);
+    const { error } = z
+      .object({ error: z.object({ code: z.string(), message: z.string() }) })
+      .parse(await response.json());
+    expect(error.message).toContain("Authorization: Bearer");
+    expect(error.message).not.toContain(RUNTIME_ADMIN_TOKEN);
+  });
+
+  it("is refused when it is a bridge token, under whatever name", async () => {
+    const { url, lines } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
+    for (const query of ["x=bridge-token-of-the-concierge", "agent_token=x", "bridge-token=x"]) {
+      const response = await fetch(`${url}/mcp?${query}`, {
+        method: "POST",
+        ...createBearerHeaders("bridge-token-of-the-concierge"),
+      });
+      expect([query, response.status]).toEqual([query, 400]);
+    }
+    expect(JSON.stringify(lines)).not.toContain("bridge-token-of");
+  });
+
+  it("is not written into the log, nor is any other part of an address", async () => {
+    const { url, lines } = await startTestRuntime();
+    await fetch(`${url}/dead-letters?token=${RUNTIME_ADMIN_TOKEN}`);
+    await fetch(`${url}/${RUNTIME_ADMIN_TOKEN}/marked-path?x=marked-query`);
+    expect(lines.filter((line) => line["message"] === "request").map((line) => line["route"])).toEqual([
+      "/dead-letters",
+      "none",
+    ]);
+    expect(JSON.stringify(lines)).not.toMatch(new RegExp(`${RUNTIME_ADMIN_TOKEN}|marked`));
+  });
+});

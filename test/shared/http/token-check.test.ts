@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { createCallerLookup } from "../../../shared/http/token-check.ts";
+
+const toTokenHash = (token: string) => `sha256:${createHash("sha256").update(token).digest("hex")}`;
+
+describe("A bridge token", () => {
+  const callerOf = createCallerLookup([
+    { agent: "Hermes", role: "concierge", tokens: ["token-of-hermes", "old-token-of-hermes"] },
+    { agent: "Thot", role: "worker", tokens: [toTokenHash("token-of-thot")] },
+  ]);
+
+  it("says who calls, also while a new one takes its place and where only its hash is kept", async () => {
+    const hermes = { name: "Hermes", role: "concierge" };
+    expect(await callerOf("token-of-hermes")).toEqual(hermes);
+    expect(await callerOf("old-token-of-hermes")).toEqual(hermes);
+    expect(await callerOf("token-of-thot")).toEqual({ name: "Thot", role: "worker" });
+  });
+
+  it("is nobody's when it is another, or the hash instead of the token", async () => {
+    for (const given of ["", "token-of-hermesx", "token-of-herme", "TOKEN-OF-HERMES", toTokenHash("token-of-thot")])
+      expect(await callerOf(given)).toBeUndefined();
+    expect(await createCallerLookup([])("token-of-hermes")).toBeUndefined();
+  });
+
+  it("that two agents hold, one by its hash, opens nothing and says so", async () => {
+    const shared = createCallerLookup([
+      { agent: "Imhotep", role: "worker", tokens: ["the-same-token"] },
+      { agent: "Thot", role: "worker", tokens: [toTokenHash("the-same-token")] },
+    ]);
+    await expect(shared("the-same-token")).rejects.toThrow("Imhotep and Thot hold the same token");
+  });
+});

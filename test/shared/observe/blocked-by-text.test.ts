@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { parseBlockedByText } from "../../../shared/observe/blocked-by-text.ts";
+import { createTestApp } from "../../support/test-app.ts";
+
+const MINUTE = 60_000;
+
+test.each([
+  ["<p>Blocked by: ONB-3</p>", ["ONB-3"]],
+  ["<p>Write it.</p><p>blocked by : onb-3, ONB-4; WEB-12 and X1-7</p>", ["ONB-3", "ONB-4", "WEB-12", "X1-7"]],
+  ["<p>Write it.<br><strong>Blocked by:</strong>\n ONB-3</p><ul><li>Blocked by: ONB-5</li></ul>", ["ONB-3", "ONB-5"]],
+  ['<p>Blocked by:&nbsp;<a href="https://example.com/ONB-9">ONB-3</a> (the guide), ONB-4</p>', ["ONB-3"]],
+  ["<p>Blocked by: öko-1 and A_B-2</p>", ["ÖKO-1", "A_B-2"]],
+  ["<p>It was blocked by: ONB-3</p>", []],
+  ["<p>Blocked by ONB-3 for years</p>", []],
+  ["<p>Blocked by: nothing, see ONB-3</p>", []],
+  ["<p>Blocked by: ONB-0, ONB-03</p>", []],
+  ["<script>Blocked by: ONB-3</script>", []],
+  [`<p>Blocked by: ${"A".repeat(100_000)}</p>`, []],
+])("the keys a description names as blockers: %.60s", (html, keys) => {
+  expect(parseBlockedByText(html)).toEqual(keys);
+});
+
+async function createOldPlaneApp(version: "1.2.2" | "1.3.1" = "1.2.2") {
+  const crew = await createTestApp({ version });
+  const project = crew.addProject();
+  const { plane } = crew;
+  const guide = plane.addItem(project, { name: "Guide" });
+  const tour = plane.addItem(project, { name: "Tour", description_html: "<p>Blocked by: ONB-1</p>" });
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  return { crew, plane, project, guide, tour };
+}
+
+test("OPENCLAW-14 on Plane 1.2.2 a line in the description makes a task wait; what was there before us is silent", async () => {
+  const { crew, plane, guide, tour } = await createOldPlaneApp();
+  expect((await crew.readItem(tour))?.blockers).toEqual([guide.id]);
+  expect(crew.takeEvents()).toEqual([]);
+  plane.editItem(guide, { state: "Done" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
+});
+
+test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond what the poll asks", async () => {
+  const { crew, plane, project, guide } = await createOldPlaneApp();
+  const map = plane.addItem(project, { name: "Map" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  crew.takeEvents();
+  plane.editItem(map, { description_html: "<p>Draw it.</p><p>Blocked by: ONB-1</p>" }, { via: "api" });
+  const requests = await crew.recordRequests(async () => {
+    await crew.poll();
+    await crew.runUntilIdle();
+  });
+  expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items/:id/comments"]);
+  expect(crew.takeEvents()).toEqual(["ONB-3 blocked"]);
+  expect((await crew.readItem(map))?.blockers).toEqual([guide.id]);
+  plane.editItem(map, { description_html: "<p>Draw it.</p>" }, { via: "api" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect(crew.takeEvents()).toEqual(["ONB-3 unblocked"]);
+});
+
+test("OPENCLAW-14 on Plane 1.2.2 a key that is nobody's yet counts from when it is seen, and one that is gone no longer", async () => {
+  const { crew, plane, project } = await createOldPlaneApp();
+  const early = plane.addItem(project, { name: "Early", description_html: "<p>Blocked by: ONB-4, XYZ-1</p>" });
+  await crew.deliverWebhooks();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(early))?.blockers).toEqual([]);
+  const late = plane.addItem(project, { name: "Late" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(early))?.blockers).toEqual([late.id]);
+  plane.deleteItem(late);
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(early))?.blockers).toEqual([]);
+});
+
+test("on Plane 1.2.2 a task that names itself waits for nobody", async () => {
+  const { crew, plane, project } = await createOldPlaneApp();
+  const self = plane.addItem(project, { name: "Self", description_html: "<p>Blocked by: ONB-3</p>" });
+  await crew.deliverWebhooks();
+  expect((await crew.readItem(self))?.blockers).toEqual([]);
+});
+
+test("on Plane 1.2.2 a lost store finds the same again, and tells nobody", async () => {
+  const { crew, guide, tour } = await createOldPlaneApp();
+  await crew.restart({ store: "lost" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(tour))?.blockers).toEqual([guide.id]);
+  expect(crew.takeEvents()).toEqual([]);
+});
+
+test("on Plane 1.3.1 the line is words: only relations count", async () => {
+  const { crew, tour } = await createOldPlaneApp("1.3.1");
+  await crew.poll();
+  await crew.runUntilIdle();
+  expect((await crew.readItem(tour))?.blockers).toEqual([]);
+});

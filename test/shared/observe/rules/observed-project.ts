@@ -1,0 +1,39 @@
+import type { Deps } from "../../../../shared/deps.ts";
+import { observedKeys } from "../../../../shared/observe/store-keys.ts";
+import type { KeptProject } from "../../../../shared/observe/stored-records.ts";
+import { createTestApp, type TestApp, type TestAppOptions } from "../../../support/test-app.ts";
+
+export const MINUTE = 60_000;
+
+/** A project with one item that was there before us. */
+export async function createObservedProject(options: TestAppOptions = {}) {
+  const crew = await createTestApp(options);
+  const thot = crew.addPerson("Thot");
+  const project = crew.addProject();
+  const item = crew.plane.addItem(project, { name: "Guide", assignees: [crew.human] });
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  return { crew, plane: crew.plane, project, item, thot };
+}
+
+export async function readChangeSource(crew: TestApp, project: { id: string }) {
+  const [keptProject] = await crew.store.read<KeptProject>([observedKeys.project(project.id)]);
+  if (!keptProject) throw new Error("the project is not kept");
+  return { project: keptProject.value, correlation: "test", cause: "test" };
+}
+
+/** The same parts, but Plane's answers arrive only after `then`. */
+export function delayPlaneAnswers(deps: Deps, then: () => Promise<void>): Deps {
+  const call: Deps["plane"]["call"] = async (endpoint, options) => {
+    const answer = await deps.plane.call(endpoint, options);
+    await then();
+    return answer;
+  };
+  const pages: Deps["plane"]["pages"] = async function* (endpoint, options) {
+    for await (const page of deps.plane.pages(endpoint, options)) {
+      await then();
+      yield page;
+    }
+  };
+  return { ...deps, plane: { ...deps.plane, call, pages } };
+}

@@ -1,0 +1,64 @@
+import { expect, onTestFinished, test } from "vitest";
+import { postJson } from "../../../shared/outgoing/post-json.ts";
+import { type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
+
+async function postTo(step: ScriptedStep) {
+  const server = await startScriptedServer(step);
+  onTestFinished(() => server.close());
+  return { answer: await postJson({ fetch: globalThis.fetch }, server.url, { "x-a": "b" }, "hello"), server };
+}
+
+test("what was posted and what came back", async () => {
+  const { answer, server } = await postTo({ status: 204, body: "" });
+  expect(answer).toEqual({ ok: true, outcome: "answered 204", status: 204 });
+  expect(server.requests).toMatchObject([{ method: "POST", body: "hello" }]);
+});
+
+test("a redirect is not followed", async () => {
+  const { answer, server } = await postTo({ status: 302, headers: { location: "/elsewhere" }, body: "" });
+  expect(answer).toMatchObject({ ok: false, outcome: "answered 302" });
+  expect(server.requests).toHaveLength(1);
+});
+
+test.each([
+  ["7", 7_000],
+  ["99999999999", 86_400_000],
+  ["9".repeat(400), 86_400_000],
+  ["0", undefined],
+  ["Infinity", undefined],
+  ["1e400", undefined],
+  ["0x10", undefined],
+  ["-1", undefined],
+  ["soon", undefined],
+])("a Retry-After of %s waits for %s ms: a time that a job can be put off to", async (after, wait) => {
+  const { answer } = await postTo({ status: 503, headers: { "retry-after": after }, body: "" });
+  expect(answer.wait).toBe(wait);
+});
+
+test("nobody there: it was not sent, so sending it again is sending it once", async () => {
+  const server = await startScriptedServer({ status: 200, body: "" });
+  await server.close();
+  const answer = await postJson({ fetch: globalThis.fetch }, server.url, {}, "hello");
+  expect(answer).toEqual({ ok: false, outcome: "ECONNREFUSED", notSent: true });
+});
+
+test.each([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+])("%s comes before anything is sent", async (code) => {
+  const cause = Object.assign(new Error("no connection"), { code });
+  const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+  expect(await postJson({ fetch }, "https://agents.example.com", {}, "hello")).toEqual({
+    ok: false,
+    outcome: code,
+    notSent: true,
+  });
+});
+
+test("a connection that broke is not known to have brought nothing", async () => {
+  const { answer } = await postTo((_request, response) => void response.destroy());
+  expect(answer.ok).toBe(false);
+  expect(answer.notSent).toBeUndefined();
+});

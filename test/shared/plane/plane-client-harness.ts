@@ -1,0 +1,71 @@
+import { onTestFinished } from "vitest";
+import { createLog } from "../../../shared/log.ts";
+import type { Metrics } from "../../../shared/metrics.ts";
+import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/create-client.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { type ScriptedServer, type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
+
+export const PLANE_KEY = "plane_api_0123456789abcdef";
+
+export const PLANE_USER = {
+  id: "11c93d0f-6c67-435a-98b5-4a56b22af4f8",
+  first_name: "Ada",
+  last_name: "Admin",
+  email: "admin@example.test",
+  display_name: "admin",
+};
+
+export const NOT_FOUND_RESPONSE: ScriptedStep = {
+  status: 404,
+  body: { error: "The requested resource does not exist." },
+};
+
+/** A client whose clock moves only when it waits, with everything it did on record. */
+export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & { url: string }) {
+  let now = Date.UTC(2026, 10, 21);
+  const waits: number[] = [];
+  const lines: string[] = [];
+  const counted: { name: string; labels: Record<string, string>; seconds?: number }[] = [];
+  const clock = () => now;
+  const metrics: Metrics = {
+    count: (name, labels = {}) => void counted.push({ name, labels }),
+    observe: (name, seconds, labels = {}) => void counted.push({ name, labels, seconds }),
+  };
+  const clientOptions: PlaneClientOptions = {
+    apiKey: PLANE_KEY,
+    workspace: "javisi",
+    keyName: "test",
+    rateLimit: 60,
+    store: createMemoryStore({ clock }),
+    metrics,
+    log: createLog({ level: "debug", write: (line) => void lines.push(line), clock }),
+    clock,
+    wait: async (ms) => {
+      waits.push(ms);
+      now += ms;
+    },
+    fetch: globalThis.fetch,
+    ...options,
+  };
+  const advance = (ms: number) => {
+    now += ms;
+  };
+  return { client: createPlaneClient(clientOptions), given: clientOptions, waits, lines, counted, clock, advance };
+}
+
+/** The same before a server that answers step by step and is stopped with the test. */
+export async function createScriptedClient(steps: ScriptedStep[], options: Partial<PlaneClientOptions> = {}) {
+  const server: ScriptedServer = await startScriptedServer(...steps);
+  onTestFinished(() => server.close());
+  return { ...createPlaneClientHarness({ url: server.url, ...options }), server };
+}
+
+/** What a call that must fail throws. */
+export async function captureError(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => {
+      throw new Error("the call should have failed");
+    },
+    (thrown: unknown) => thrown,
+  );
+}

@@ -1,0 +1,157 @@
+import { z } from "zod";
+import { activitiesApi, linksApi } from "../../../shared/plane/activities-links.ts";
+import { accountsApi, apiTokensApi } from "../../../shared/plane/app/account.ts";
+import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
+import { issuesApi } from "../../../shared/plane/app/issues.ts";
+import { authApi } from "../../../shared/plane/app/sign-in.ts";
+import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
+import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/workspaces.ts";
+import { attachmentsApi } from "../../../shared/plane/attachments.ts";
+import type { Endpoint } from "../../../shared/plane/client.ts";
+import { commentsApi } from "../../../shared/plane/comments.ts";
+import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
+import { instanceApi } from "../../../shared/plane/instance.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
+import { relationsApi } from "../../../shared/plane/relations.ts";
+import { createPageSchema } from "../../../shared/plane/schema.ts";
+import { labelsApi, statesApi } from "../../../shared/plane/states-labels.ts";
+import { invitationsApi, membersApi, projectMembersApi, usersApi } from "../../../shared/plane/users-members.ts";
+import { workItemSchema, workItemsApi } from "../../../shared/plane/work-items.ts";
+
+/** The endpoint for a recorded exchange: the first row whose pattern its name matches. */
+const ENDPOINTS_BY_NAME: [RegExp, Endpoint<unknown>][] = [
+  [/^users_me$|^rate_limit_|^(invalid|no)_api_key$|^deleted_token_refused$/, usersApi.me],
+  [/^workspace_members(_as_member)?$/, membersApi.list],
+  [/^invitations_list_public$/, invitationsApi.list],
+  [/^projects_(empty|list.*)$|^workspace_unknown$/, projectsApi.list],
+  [/^project_create/, projectsApi.create],
+  [/^project_get$/, projectsApi.get],
+  [/^project_patch/, projectsApi.update],
+  [/^project_members_list/, projectMembersApi.list],
+  [/^project_member_add_public$/, projectMembersApi.add],
+  [
+    /^project_member_add_public2$/,
+    { ...projectMembersApi.add, path: "/api/v1/workspaces/:workspace/projects/:project/project-members/" },
+  ],
+  [/^project_summary$/, projectsApi.summary],
+  [/^project_archived_items$|^work_items_list_pql_ignored$/, workItemsApi.ids],
+  [/^project_archived_create$/, workItemsApi.create],
+  [/^states_list$/, statesApi.list],
+  [/^state_create/, statesApi.create],
+  [/^labels_list$/, labelsApi.list],
+  [/^label_create/, labelsApi.create],
+  [/^work_item_create/, workItemsApi.create],
+  [/^work_items_list_by_/, workItemsApi.byExternalId],
+  [
+    /^work_items_list_expand_fields$/,
+    {
+      ...workItemsApi.list,
+      answer: createPageSchema(
+        workItemSchema.pick({
+          id: true,
+          name: true,
+          sequence_id: true,
+          state: true,
+          assignees: true,
+          labels: true,
+          priority: true,
+          target_date: true,
+          updated_at: true,
+          project: true,
+        }),
+      ),
+    },
+  ],
+  [
+    /^work_items_list_filter_assignee_ignored$/,
+    { ...workItemsApi.list, answer: createPageSchema(workItemSchema.pick({ id: true, name: true })) },
+  ],
+  [/^work_items_list/, workItemsApi.list],
+  [/^work_item_(get|unknown)/, workItemsApi.get],
+  [/^work_item_by_/, workItemsApi.byKey],
+  [/^work_item_search$/, workItemsApi.search],
+  [/^work_item_delete/, workItemsApi.remove],
+  [/^work_item_(start|patch|reassign|done|cancel)/, workItemsApi.update],
+  [/^relation_/, relationsApi.create],
+  [/^relations_list/, relationsApi.list],
+  [/^comment_create/, commentsApi.create],
+  [/^comments_list$/, commentsApi.list],
+  [/^comment_patch$/, commentsApi.update],
+  [/^comment_delete$/, commentsApi.remove],
+  [/^link_create/, linksApi.create],
+  [/^links_list$/, linksApi.list],
+  [/^activities_list$/, activitiesApi.list],
+  [/^cycle_create$/, cyclesApi.create],
+  [/^cycles_list$/, cyclesApi.list],
+  [/^cycles_list_current$/, cyclesApi.current],
+  [/^cycle_add_items$/, cyclesApi.addItems],
+  [/^cycle_items$/, cyclesApi.items],
+  [/^cycle_patch$/, cyclesApi.update],
+  [/^module_create$/, modulesApi.create],
+  [/^module_add_items$/, modulesApi.addItems],
+  [/^modules_list$/, modulesApi.list],
+  [/^attachment_create/, attachmentsApi.create],
+  [/^attachment_confirm$/, attachmentsApi.confirm],
+  [/^attachments_list$/, attachmentsApi.list],
+  [/^attachment_get$/, attachmentsApi.get],
+  [/^instance_info$/, instanceApi.info],
+  [/^root_health$/, instanceApi.health],
+
+  [/^csrf/, authApi.csrf],
+  [/^sign_in/, authApi.signIn],
+  [/^sign_up_switch/, instanceAdminApi.configure],
+  [/^sign_up/, authApi.signUp],
+  [/^email_check/, authApi.emailCheck],
+  [/^instance_admin_sign_up/, instanceAdminApi.signUp],
+  [/^instance_admin_sign_in/, instanceAdminApi.signIn],
+  [/^instance_configurations$/, instanceAdminApi.configurations],
+  [/^(users_me_app$|me_)/, accountsApi.me],
+  [/^(patch_me_|user_timezone$)/, accountsApi.update],
+  [/^profile_get$/, accountsApi.profile],
+  [/^profile_/, accountsApi.updateProfile],
+  [/^(api_token_create|token_)/, apiTokensApi.create],
+  [/^api_token_list$/, apiTokensApi.list],
+  [/^api_token_get$/, apiTokensApi.get],
+  [/^api_token_delete$/, apiTokensApi.remove],
+  [/^(workspaces_list_app|my_workspaces)_/, workspacesApi.mine],
+  [/^workspace_slug_check$/, workspacesApi.slugIsFree],
+  [/^workspace_create/, workspacesApi.create],
+  [/^workspace_get$/, workspacesApi.get],
+  [/^workspace_timezone$/, workspacesApi.update],
+  [/^workspace_members_app$/, workspaceMembersApi.list],
+  [/^workspace_member_role_/, workspaceMembersApi.update],
+  [/^invitations_list_/, workspaceInvitationsApi.list],
+  [/^invite_/, workspaceInvitationsApi.create],
+  [/^my_invitations_/, workspaceInvitationsApi.mine],
+  [/^accept_/, workspaceInvitationsApi.accept],
+  [/^webhook_create/, webhooksApi.create],
+  [/^webhook_list$/, webhooksApi.list],
+  [/^webhook_get/, webhooksApi.get],
+  [/^webhook_switch_/, webhooksApi.update],
+  [/^webhook_secret_regenerate$/, webhooksApi.regenerate],
+  [/^webhook_delete$/, webhooksApi.remove],
+  [/^webhook_logs$/, webhooksApi.log],
+  [/^app_issue_/, issuesApi.update],
+];
+
+/** Routes that other documents promise: asked as written, nothing to parse. */
+const ABSENT_ROUTE = /_absent$/;
+
+export function getRecordedEndpoint(exchange: {
+  name: string;
+  request: { method: string; path: string };
+}): Endpoint<unknown> {
+  const { name, request } = exchange;
+  const found = ENDPOINTS_BY_NAME.find(([pattern]) => pattern.test(name))?.[1];
+  if (found) return found;
+  if (!ABSENT_ROUTE.test(name)) throw new Error(`no endpoint is known for the recorded ${name}`);
+  const method = z.enum(["GET", "POST"]).parse(request.method);
+  return { operation: name, method, path: request.path, answer: z.never() };
+}
+
+/** What the `:names` of a route pattern stand for in a recorded path; undefined when the path is of another route. */
+export function parseRouteParams(pattern: string, path: string): Record<string, string> | undefined {
+  const source = pattern.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)");
+  const match = new RegExp(`^${source}$`).exec(path);
+  return match ? { ...match.groups } : undefined;
+}

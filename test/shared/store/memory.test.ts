@@ -1,5 +1,0 @@
-import { describe } from "vitest";
-import { storeContract } from "./contract.ts";
-import { openMemory } from "./engine.ts";
-
-describe("the memory store", () => storeContract(openMemory));

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { readAllRows, scanPages, scanRows } from "../../../shared/store/scan-set.ts";
+
+/** A store with a set of so many numbers, and the sizes that were asked of it. */
+async function createNumberedStore(count: number) {
+  const kept = createMemoryStore({ clock: Date.now });
+  const put = Array.from({ length: count }, (_, n) => ({
+    key: `n:${String(n).padStart(5, "0")}`,
+    value: n,
+    sets: ["n"],
+  }));
+  await kept.commit({ put });
+  const asked: (number | undefined)[] = [];
+  const store = {
+    scan<T>(set: string, after?: string, limit?: number) {
+      asked.push(limit);
+      return kept.scan<T>(set, after, limit);
+    },
+  };
+  return { store, asked };
+}
+
+test.each([0, 1, 199, 200, 201, 1000, 2345])("each of %i rows comes once and in order", async (count) => {
+  const { store } = await createNumberedStore(count);
+  const wanted = Array.from({ length: count }, (_, n) => n);
+  const walked: number[] = [];
+  for await (const { value } of scanRows<number>({ store }, "n")) walked.push(value);
+  expect(walked).toEqual(wanted);
+  expect((await readAllRows<number>({ store }, "n")).map(({ value }) => value)).toEqual(wanted);
+});
+
+test("a page is read when it is wanted, and none after the last that is", async () => {
+  const { store, asked } = await createNumberedStore(1000);
+  for await (const { value } of scanRows<number>({ store }, "n")) if (value === 250) break;
+  expect(asked).toEqual([200, 200]);
+  for await (const rows of scanPages<number>({ store }, "n", 400)) if (rows.length < 400) break;
+  expect(asked.slice(2)).toEqual([400, 400, 400]);
+});

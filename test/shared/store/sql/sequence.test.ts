@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import type { SqlDriver } from "../../../../shared/store/sql/driver.ts";
+import { createSqlSequence } from "../../../../shared/store/sql/sequence.ts";
+
+/** A database that holds one number. */
+function createNumberDriver(kept: number) {
+  const state = { kept, reads: 0, writes: 0 };
+  const driver: SqlDriver = {
+    exec(sql, ...[value]) {
+      if (sql.startsWith("SELECT")) {
+        state.reads += 1;
+        return [{ last: state.kept }];
+      }
+      state.kept = Number(value);
+      state.writes += 1;
+      return [];
+    },
+    transaction: (run) => run(),
+    soon: (run) => run(),
+    close() {},
+  };
+  return { driver, state };
+}
+
+describe("the store's one sequence", () => {
+  test("is read once and written once for all numbers of a transaction", () => {
+    const { driver, state } = createNumberDriver(7);
+    const counter = createSqlSequence(driver, () => 0);
+    expect([counter.next(), counter.next(), counter.next()]).toEqual([8, 9, 10]);
+    counter.save();
+    counter.save();
+    expect(state).toEqual({ kept: 10, reads: 1, writes: 1 });
+  });
+
+  test("goes on from what is kept when a transaction was undone", () => {
+    const { driver, state } = createNumberDriver(7);
+    const counter = createSqlSequence(driver, () => 0);
+    counter.next();
+    counter.forget();
+    expect(counter.next()).toBe(8);
+    counter.save();
+    expect(state.kept).toBe(8);
+  });
+
+  test("is at least the time", () => {
+    const counter = createSqlSequence(createNumberDriver(7).driver, () => 1_000);
+    expect([counter.next(), counter.next()]).toEqual([1_000, 1_001]);
+  });
+});

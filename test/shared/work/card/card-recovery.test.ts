@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { readCard } from "../../../../shared/work/card/card-record.ts";
+import { writeCard } from "../../../../shared/work/card/write-card.ts";
+import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import { readTaskTimes } from "../../../../shared/work/time/time-entries.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
+
+async function createAppWithCard() {
+  const crew = await createAgentTestApp({ config: { budget: { amount: 100 } } });
+  const item = crew.addTask("Write it down", "Thot", { state: "In Progress" });
+  await crew.runFirstPoll();
+  await crew.actAs("Thot").startTimer("ONB-1");
+  crew.advance(600_000);
+  await crew.actAs("Thot").stopTimer("ONB-1");
+  await crew.actAs("Thot").report("ONB-1", { percent: 40, cost: 1.5, session: SESSION, confidence: 0.6 });
+  await crew.runUntilIdle();
+  const cards = () => crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+  return { crew, item, cards };
+}
+
+describe("The agent card after the store was lost", () => {
+  it("gives back times, cost, session and confidence before the next edit is written over it", async () => {
+    const { crew, item, cards } = await createAppWithCard();
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.actAs("Thot").report("ONB-1", { percent: 60 });
+    await crew.runUntilIdle();
+    expect(await readCard(crew.deps, item.id)).toMatchObject({
+      agent: "Thot",
+      percent: 60,
+      cost: 1.5,
+      costs: { Thot: 1.5 },
+      session: SESSION,
+      confidence: 0.6,
+    });
+    expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({ Thot: 600_000 });
+    expect(cards()).toHaveLength(1);
+    expect(cards()[0]?.comment_html).toContain("60 %");
+    expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
+  });
+
+  it("gives back sums and shares as programs compute them", async () => {
+    const { crew, item, cards } = await createAppWithCard();
+    await crew.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
+    crew.advance(60_000);
+    await crew.runUntilIdle();
+    expect(cards()[0]?.comment_html).toContain("0.3 EUR (Thot 0.3)");
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.actAs("Thot").report("ONB-1", { text: "on with it" });
+    await crew.runUntilIdle();
+    expect(await readCard(crew.deps, item.id)).toMatchObject({
+      percent: 33.333333,
+      costs: { Thot: 0.3 },
+      confidence: 0.666667,
+    });
+  });
+
+  it("counts a timer that ran then until the card was last written", async () => {
+    const { crew, item } = await createAppWithCard();
+    await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(300_000);
+    await crew.actAs("Thot").report("ONB-1", { text: "still at it" });
+    await crew.runUntilIdle();
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.actAs("Thot").report("ONB-1", { percent: 60 });
+    await crew.runUntilIdle();
+    const { entries, totals } = await readTaskTimes(crew.deps, item.id);
+    expect(entries).toEqual([]);
+    expect(totals["Thot"]).toBeGreaterThanOrEqual(900_000);
+    expect(totals["Thot"]).toBeLessThan(940_000);
+  });
+
+  it("takes nothing from lines that are not of the form it writes", async () => {
+    const { crew, item, cards } = await createAppWithCard();
+    const [card] = cards();
+    const html =
+      "<p><b>Agent card</b></p><p>Agent: <i>Thot</i></p><p>Progress: 4000 %</p><p>Confidence: NaN</p>" +
+      "<p>Cost: -5 (Thot -5)</p><p>Time: 1:99:00 (Thot 1:99:00)</p><p>Since: yesterday</p><p>Session: s-1</p>";
+    crew.plane.editComment(card?.id ?? "", html, { by: crew.human });
+    await crew.restart({ store: "lost" });
+    await crew.poll();
+    await crew.actAs("Thot").report("ONB-1", { text: "on with it" });
+    await crew.runUntilIdle();
+    const kept = await readCard(crew.deps, item.id);
+    expect(kept).toMatchObject({ agent: "Thot", session: "s-1", text: "on with it" });
+    for (const field of ["percent", "confidence", "cost", "costs"] as const) expect(kept?.[field]).toBeUndefined();
+    expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({});
+  });
+});
+
+describe("Groundcrew killed while it writes the agent card (reliability 2)", () => {
+  it("at any request or commit leaves one card that is right after the next run", async () => {
+    for (const first of [true, false]) {
+      for (let nth = 1; ; nth++) {
+        const { crew, item } = await createUnwrittenCard(first);
+        const body = { do: "card", item: item.id, correlation: "test" } as const;
+        const killed = await isInterrupted(() => writeCard(crashAfter(crew.deps, nth), body));
+        // What was reported meanwhile makes the card read otherwise than what the killed process wrote.
+        await crew.actAs("Thot").report("ONB-1", { percent: 70 });
+        await crew.runUntilIdle();
+        const cards = crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+        expect(cards, `killed at step ${nth}`).toHaveLength(1);
+        expect(cards[0]?.comment_html).toContain("70 %");
+        expect((await readTaskTimes(crew.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
+        if (!killed) break;
+        expect(nth).toBeLessThan(40);
+      }
+    }
+  });
+});
+
+/** A card that is to be written for the first time, or once more. */
+async function createUnwrittenCard(first: boolean) {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  // Its jobs wait, so that the test is who works them.
+  const thot = () => createTaskOperations({ ...crew.deps, kick() {} }, crew.getCaller("Thot"));
+  await thot().startTimer("ONB-1");
+  crew.advance(60_000);
+  await thot().stopTimer("ONB-1");
+  if (!first) {
+    await writeCard(crew.deps, { do: "card", item: item.id, correlation: "test" });
+    crew.advance(60_000);
+  }
+  await thot().report("ONB-1", { percent: 40 });
+  crew.advance(60_000);
+  return { crew, item };
+}
+
+type Deps = Parameters<typeof writeCard>[0];
+
+/** The hands of a process that is gone right after its `nth` commit or request: it was done, nobody heard of it. */
+function crashAfter(deps: Deps, nth: number): Deps {
+  let left = nth;
+  const step = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (left <= 0) throw new Error("gone");
+    const result = await act();
+    left -= 1;
+    if (left === 0) throw new Error("gone");
+    return result;
+  };
+  return {
+    ...deps,
+    store: { ...deps.store, commit: (commit) => step(() => deps.store.commit(commit)) },
+    plane: { ...deps.plane, call: (endpoint, options) => step(() => deps.plane.call(endpoint, options)) },
+  };
+}
+
+/** Whether it was cut off. */
+async function isInterrupted(act: () => Promise<unknown>): Promise<boolean> {
+  return act().then(
+    () => false,
+    () => true,
+  );
+}

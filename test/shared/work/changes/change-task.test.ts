@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { changeTask } from "../../../../shared/work/changes/change-task.ts";
+import { createStatusFields } from "../../../../shared/work/changes/move-to-status.ts";
+import { claimTask } from "../../../../shared/work/claims/claims.ts";
+import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
+import { findTask } from "../../../../shared/work/tasks/find-task.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const crew = await createAgentTestApp({ needsActor: true, ...options });
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const acting = crew.createContext("Thot");
+  const task = await findTask(acting, "ONB-1");
+  const claim = await claimTask(acting, task);
+  const inProgress = await createStatusFields(crew.deps, task, "in_progress");
+  return { crew, item, acting, task, claim, inProgress };
+}
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a change is the agent's own in Plane %s, and is known and told at once, without a webhook",
+  async (version) => {
+    const { crew, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
+    const after = await changeTask(acting, task, inProgress, claim);
+    expect(after.item.snapshot.word).toBe("in_progress");
+    expect(crew.readPlaneItem(item).state).toBe("In Progress");
+    crew.dropWebhooks();
+    await crew.drain();
+    expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
+    expect(crew.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
+  },
+);
+
+test("what a change empties is empty at once, without a second look", async () => {
+  const { crew, acting, task, claim } = await createClaimedTask();
+  const label = crew.plane.addLabel(crew.onb, "later");
+  const labelled = await changeTask(acting, task, { labels: [label.id] }, claim);
+  expect(labelled.item.snapshot.labels).toEqual([label.id]);
+  const bare = await changeTask(acting, labelled, { labels: [] }, claim);
+  expect(bare.item.snapshot.labels).toEqual([]);
+});
+
+test("what people changed while the call waited for its turn is in the answer, too", async () => {
+  const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
+  await acting.waitForTurn("another call of this agent");
+  crew.onNextWait(() => {
+    crew.plane.editItem(item, { name: "Write it up" });
+    void crew.deliverWebhooks();
+  });
+  const after = await changeTask(acting, task, inProgress, claim);
+  expect(after.item.snapshot).toMatchObject({ word: "in_progress", name: "Write it up" });
+});
+
+describe("a holder that is stopped past its lease", () => {
+  /** Time passes, as for a stopped process, when the n-th PATCH is about to leave, or has been answered. */
+  function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
+    return async (input, init) => {
+      const patch = init?.method === "PATCH";
+      if (patch && at === "before") time().now += CLAIM_MS + 1;
+      const answer = await fetch(input, init);
+      if (patch && at === "after") time().now += CLAIM_MS + 1;
+      return answer;
+    };
+  }
+
+  test("begins no write then: it is refused with the reason, and Plane is not asked", async () => {
+    const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
+    crew.advance(CLAIM_MS + 1);
+    const asked = await crew.recordRequests(() =>
+      expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+        code: "conflict",
+        message: expect.stringContaining("then its claim ran out"),
+      }),
+    );
+    expect(asked).toEqual([]);
+    expect(crew.readPlaneItem(item).state).toBe("Backlog");
+  });
+
+  test.each(["before", "after"] as const)(
+    "is told what became of a write it had begun already: stopped %s it reached Plane",
+    async (at) => {
+      let time = { now: 0 };
+      const { crew, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
+      time = crew.time;
+      await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+        code: "conflict",
+        message: expect.stringMatching(/its claim ran out.*ONB-1 is in_progress in Plane now/),
+      });
+      expect((await findTask(crew.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
+    },
+  );
+});

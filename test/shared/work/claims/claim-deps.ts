@@ -1,0 +1,76 @@
+import { createDeps } from "../../../../runtime/create-deps.ts";
+import { parseSettings } from "../../../../shared/config/settings.ts";
+import type { Deps } from "../../../../shared/deps.ts";
+import { noMetrics } from "../../../../shared/metrics.ts";
+import { toItemPut } from "../../../../shared/observe/observe-item.ts";
+import { observedKeys, observedSets } from "../../../../shared/observe/store-keys.ts";
+import type { KeptProject } from "../../../../shared/observe/stored-records.ts";
+import type { Store } from "../../../../shared/store/port.ts";
+import type { KeptItem } from "../../../../shared/task/snapshot.ts";
+
+const AT = "2026-11-21T08:00:00.000000Z";
+
+const settings = parseValidSettings({
+  PLANE_URL: "http://127.0.0.1:9",
+  PLANE_API_KEY: "key",
+  PLANE_WORKSPACE: "javisi",
+});
+
+/** The product's parts around a store, in front of no Plane at all: enough for claims, which ask Plane nothing. */
+export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
+  const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
+  const { signal } = new AbortController();
+  return createDeps({ settings, manifest, store, metrics: noMetrics, write: () => {}, signal, overrides: { clock } });
+}
+
+/** Keeps an open task that is these agents'. */
+export async function storeTask(store: Store, id: string, owners: string[]): Promise<void> {
+  const project: KeptProject = {
+    id: "project",
+    identifier: "ONB",
+    name: "Onboarding",
+    createdAt: AT,
+    began: AT,
+    cursor: AT,
+    window: 0,
+    archived: false,
+    member: true,
+    completed: false,
+    baseline: true,
+    cycles: false,
+  };
+  const item: KeptItem = {
+    snapshot: {
+      id,
+      project: project.id,
+      sequence: 1,
+      name: "Write it down",
+      description: "",
+      state: "todo",
+      word: "todo",
+      priority: "none",
+      assignees: [],
+      labels: [],
+      parent: null,
+      start: null,
+      due: null,
+      createdBy: null,
+      createdAt: AT,
+      updatedAt: AT,
+      completedAt: null,
+    },
+    owners,
+    blockers: [],
+  };
+  const put = [
+    toItemPut(item),
+    { key: observedKeys.project(project.id), value: project, sets: [observedSets.projects] },
+  ];
+  await store.commit({ put });
+}
+
+function parseValidSettings(env: Record<string, string>) {
+  const parsed = parseSettings(env, { read: () => undefined });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}

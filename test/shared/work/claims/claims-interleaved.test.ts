@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../../../shared/store/port.ts";
+import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
+import {
+  claimTask,
+  endClaim,
+  ensureClaim,
+  findClaim,
+  type KeptClaim,
+  verifyClaim,
+} from "../../../../shared/work/claims/claims.ts";
+import { createCallContext } from "../../../../shared/work/context/call-context.ts";
+import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
+import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
+import { createClaimDeps, storeTask } from "./claim-deps.ts";
+
+const RUNS = process.env["FULL"] === undefined ? 300 : 10_000;
+const AGENTS = ["Imhotep", "Thot"];
+
+/** One bridge: what it does with the task for one agent, call after call. */
+const bridgeCalls = fc.record({
+  agent: fc.constantFrom(...AGENTS),
+  calls: fc.array(fc.constantFrom("claim" as const, "hold" as const, "prove" as const, "end" as const), {
+    minLength: 1,
+    maxLength: 4,
+  }),
+});
+
+/** An agent was told that the task is its own from then until then. */
+interface HeldPeriod {
+  agent: string;
+  fence: number;
+  from: number;
+  to: number;
+}
+
+test(`REL-11 bridges that claim, write and give back side by side, stopped anywhere for any time: never two holders, ${RUNS} runs`, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(bridgeCalls, { minLength: 2, maxLength: 4 }),
+      fc.array(fc.constantFrom(1, 60_000, CLAIM_MS - 1, CLAIM_MS), { maxLength: 4 }),
+      fc.scheduler(),
+      async (bridges, pauses, scheduler) => {
+        const time = { now: Date.parse("2026-11-21T08:00:00Z") };
+        const store = createMemoryStore({ clock: () => time.now });
+        await storeTask(store, "item", AGENTS);
+        const deps = { ...(await createClaimDeps(store, () => time.now)), store: scheduleStore(store, scheduler) };
+        const task = await findKeptTask({ ...deps, store }, "item");
+        if (!task) throw new Error("the task is kept");
+        const told: HeldPeriod[] = [];
+        const given = new Map<number, number>();
+
+        async function live({ agent, calls }: { agent: string; calls: string[] }) {
+          let mine: KeptClaim | undefined;
+          for (const what of calls) {
+            const acting = createCallContext(deps, { name: agent, role: "worker" });
+            try {
+              if (what === "claim") mine = await claimTask(acting, task as NonNullable<typeof task>);
+              if (what === "hold") mine = await ensureClaim(acting, task as NonNullable<typeof task>);
+              if (what === "prove" && mine) {
+                await verifyClaim(acting, task as NonNullable<typeof task>, mine);
+                const kept = await findClaim({ store }, "item");
+                if (kept?.fence === mine.fence) mine = kept;
+              }
+              if (what === "end" && mine) {
+                const began = time.now;
+                if (await endClaim(deps, mine, undefined, "test")) given.set(mine.fence, began);
+                mine = undefined;
+              }
+            } catch (thrown) {
+              if (!(thrown instanceof Error) || !("code" in thrown)) throw thrown;
+              if (what === "prove") mine = undefined;
+            }
+            if (mine) told.push({ agent, fence: mine.fence, from: mine.until - CLAIM_MS, to: mine.until });
+          }
+        }
+        const all = [
+          ...bridges.map(live),
+          expireClaims(deps, "tick"),
+          ...pauses.map((ms) =>
+            scheduler.schedule(Promise.resolve()).then(() => {
+              time.now += ms;
+            }),
+          ),
+        ];
+        await scheduler.waitFor(Promise.all(all));
+        for (const one of told) {
+          const end = Math.min(one.to, given.get(one.fence) ?? Number.POSITIVE_INFINITY);
+          const others = told.filter(({ fence, from }) => fence > one.fence && from < end);
+          expect(
+            others.filter(({ fence }) => fence !== one.fence),
+            `while ${one.agent} holds it`,
+          ).toEqual([]);
+        }
+        for (const { agent, fence } of told)
+          expect(told.filter((other) => other.fence === fence).every((other) => other.agent === agent)).toBe(true);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+}, 600_000);
+
+/** Between any two things asked of the store, another bridge, or time, may go on. */
+function scheduleStore(store: Store, scheduler: fc.Scheduler): Store {
+  function through<A extends unknown[], R>(act: (...args: A) => Promise<R>) {
+    return (...args: A): Promise<R> => scheduler.schedule(Promise.resolve()).then(() => act(...args));
+  }
+  return {
+    ...store,
+    now: through(store.now),
+    commit: through(store.commit),
+    lease: through(store.lease),
+    release: through(store.release),
+    read: <T>(keys: string[]) => through(() => store.read<T>(keys))(),
+  };
+}

@@ -1,0 +1,241 @@
+import { describe, expect, test } from "vitest";
+import { endClaim, ensureClaim, findClaim, renewOwnClaim, verifyClaim } from "../../../../shared/work/claims/claims.ts";
+import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { findTask } from "../../../../shared/work/tasks/find-task.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+const MINUTE = 60_000;
+
+async function createAppWithTask(to: string | string[] = "Thot") {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", to);
+  await crew.runFirstPoll();
+  const createTaskContext = async (agent: string) => {
+    const acting = crew.createContext(agent);
+    return [acting, await findTask(acting, "ONB-1")] as const;
+  };
+  return { crew, item, createTaskContext, claim: async (agent = "Thot") => crew.actAs(agent).claim("ONB-1") };
+}
+
+const toIsoTime = (at: number) => new Date(at).toISOString().replace(".000Z", "Z");
+
+describe("claiming a task", () => {
+  test("gives it to its agent for 15 minutes", async () => {
+    const { crew, item, claim } = await createAppWithTask();
+    const { since, until } = await claim();
+    expect(until - since).toBe(15 * MINUTE);
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
+  });
+
+  test("is refused to an agent whose task it is not, naming whose it is", async () => {
+    const { claim } = await createAppWithTask();
+    await expect(claim("Imhotep")).rejects.toMatchObject({
+      code: "forbidden",
+      message: expect.stringContaining("ONB-1 is Thot's, not Imhotep's"),
+    });
+  });
+
+  test("is refused while another of its agents holds it: who, since when, until when", async () => {
+    const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const held = await claim();
+    crew.advance(MINUTE);
+    await expect(claim("Imhotep")).rejects.toMatchObject({
+      code: "conflict",
+      message: `ONB-1 is held by Thot since ${toIsoTime(held.since)}, until ${toIsoTime(held.until)} unless renewed. Take another task; do not retry.`,
+    });
+  });
+
+  test("again by its holder renews it: the same claim, 15 minutes more", async () => {
+    const { crew, claim } = await createAppWithTask();
+    const first = await claim();
+    crew.advance(10 * MINUTE);
+    const second = await claim();
+    expect(second).toMatchObject({ fence: first.fence, since: first.since, until: crew.time.now + CLAIM_MS });
+  });
+
+  test("that is done, or waits for another task, is refused with the reason", async () => {
+    const crew = await createAgentTestApp();
+    const [first, second, third] = ["One", "Two", "Three"].map((name) => crew.addTask(name, "Thot"));
+    if (!first || !second || !third) throw new Error("three tasks");
+    crew.plane.editItem(first, { state: "Done" });
+    crew.plane.relate(third, second);
+    await crew.runFirstPoll();
+    await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done: there is nothing left to claim.");
+    await expect(crew.actAs("Thot").claim("ONB-3")).rejects.toThrow(
+      "ONB-3 cannot be started: it waits for ONB-2 (todo)",
+    );
+  });
+
+  test("after another's claim ran out takes it over, and the other is told at its next call", async () => {
+    const { crew, claim, createTaskContext: hands } = await createAppWithTask(["Thot", "Imhotep"]);
+    await claim("Thot");
+    crew.advance(CLAIM_MS);
+    expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
+    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("its claim ran out");
+    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
+  });
+});
+
+describe("holding on to a task", () => {
+  test("takes none that waits for another: work on it cannot begin; who holds it already goes on", async () => {
+    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+    const other = crew.addTask("First this", "Imhotep");
+    crew.plane.relate(item, other);
+    await crew.poll();
+    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow(
+      "ONB-1 cannot be started: it waits for ONB-2 (todo)",
+    );
+    crew.plane.editItem(other, { state: "Done" });
+    await crew.poll();
+    await claim();
+    crew.plane.editItem(other, { state: "Todo" });
+    await crew.poll();
+    expect(await ensureClaim(...(await hands("Thot")))).toMatchObject({ agent: "Thot" });
+  });
+
+  test("takes it when nobody does, and keeps it alive with every call", async () => {
+    const { crew, createTaskContext: hands } = await createAppWithTask();
+    const first = await ensureClaim(...(await hands("Thot")));
+    for (let i = 0; i < 4; i++) {
+      crew.advance(14 * MINUTE);
+      const held = await ensureClaim(...(await hands("Thot")));
+      expect(held).toMatchObject({ fence: first.fence, since: first.since });
+    }
+  });
+
+  test("is refused once after the claim ran out, saying so; then the task can be taken anew under a greater number", async () => {
+    const { crew, createTaskContext: hands } = await createAppWithTask();
+    const first = await ensureClaim(...(await hands("Thot")));
+    crew.advance(CLAIM_MS);
+    await expect(ensureClaim(...(await hands("Thot")))).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(
+        `^You held ONB-1 from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}; then its claim ran out`,
+      ),
+    });
+    const second = await ensureClaim(...(await hands("Thot")));
+    expect(second.fence).toBeGreaterThan(first.fence);
+  });
+
+  test("an explicit claim after the loss needs no refusal first", async () => {
+    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+    await claim();
+    crew.advance(CLAIM_MS);
+    await claim();
+    await expect(ensureClaim(...(await hands("Thot")))).resolves.toMatchObject({ agent: "Thot" });
+  });
+
+  test("a claim that ran out while Groundcrew itself was away goes on", async () => {
+    const { crew, createTaskContext: hands } = await createAppWithTask();
+    const first = await ensureClaim(...(await hands("Thot")));
+    await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
+    crew.advance(60 * MINUTE);
+    const second = await ensureClaim(...(await hands("Thot")));
+    expect(second.since).toBe(first.since);
+    expect(second.fence).toBeGreaterThan(first.fence);
+  });
+
+  test("other calls renew a claim and never take one", async () => {
+    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+    await renewOwnClaim(...(await hands("Thot")));
+    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+    await claim();
+    crew.advance(10 * MINUTE);
+    await renewOwnClaim(...(await hands("Thot")));
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
+    crew.advance(CLAIM_MS);
+    await renewOwnClaim(...(await hands("Thot")));
+    expect((await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(crew.time.now + 1);
+  });
+});
+
+describe("right before a write", () => {
+  test("a claim that holds is proven, with its whole time ahead", async () => {
+    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+    const held = await claim();
+    crew.advance(CLAIM_MS - 1);
+    await verifyClaim(...(await hands("Thot")), held);
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({ fence: held.fence, until: crew.time.now + CLAIM_MS });
+  });
+
+  test("one that ran out is refused and stays lost, though nobody else took the task", async () => {
+    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+    const held = await claim();
+    crew.advance(CLAIM_MS);
+    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("then its claim ran out");
+    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+    expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
+  });
+
+  test("one that another holds by now is refused, naming the holder", async () => {
+    const { crew, createTaskContext: hands, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const held = await claim("Thot");
+    crew.advance(CLAIM_MS);
+    await claim("Imhotep");
+    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("its claim ran out");
+    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
+  });
+
+  test("a call that began under an earlier claim is refused, though the same agent has taken the task again", async () => {
+    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+    const old = await claim();
+    crew.advance(CLAIM_MS);
+    const now = await claim();
+    await expect(verifyClaim(...(await hands("Thot")), old)).rejects.toThrow("then its claim ran out");
+    await expect(verifyClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
+  });
+
+  test("a process that was stopped within the proof proves again: less than 35 s left begin no write", async () => {
+    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+    const held = await claim();
+    const [acting, task] = await hands("Thot");
+    let stops = 1;
+    const stopping: typeof acting = {
+      ...acting,
+      deps: {
+        ...acting.deps,
+        store: {
+          ...acting.deps.store,
+          async now() {
+            if (stops-- > 0) crew.time.now += CLAIM_MS - MIN_WRITE_MS + 1;
+            return acting.deps.store.now();
+          },
+        },
+      },
+    };
+    await verifyClaim(stopping, task, held);
+    expect(await findClaim(crew.deps, task.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
+  });
+});
+
+describe("the end of a claim", () => {
+  test("given back, the task is free at once, and its number is never used again", async () => {
+    const { crew, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const first = await claim("Thot");
+    expect(await endClaim(crew.deps, first, undefined, "test")).toBe(true);
+    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+    const second = await claim("Imhotep");
+    expect(second.fence).toBeGreaterThan(first.fence);
+    expect(await endClaim(crew.deps, first, undefined, "test")).toBe(false);
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+  });
+
+  test("by expiry is refused while the lease still holds, whatever the record says", async () => {
+    const { crew, item, claim } = await createAppWithTask();
+    const held = await claim();
+    // A call died after it renewed the lease and before it said so in the record.
+    crew.advance(10 * MINUTE);
+    await crew.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
+    crew.advance(5 * MINUTE);
+    expect(await endClaim(crew.deps, held, "expired", "test")).toBe(false);
+    await expect(claim()).resolves.toMatchObject({ fence: held.fence, since: held.since });
+  });
+
+  test.each(["Thot", "Imhotep"])("cut off before the lease was given back keeps %s from nothing", async (next) => {
+    const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const first = await claim("Thot");
+    const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
+    await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
+    expect((await claim(next)).fence).toBeGreaterThan(first.fence);
+  });
+});

@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import { addCommentTool as tool } from "../../../../functions/agent/add-comment.ts";
+import { readCard } from "../../../../shared/work/card/card-record.ts";
+import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
+import { hasSummary } from "../../../../shared/work/comments/add-comment.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createCommentApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const crew = await createAgentTestApp(options);
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const postComment = (name: string, given: Parameters<ReturnType<typeof crew.actAs>["comment"]>[1]) =>
+    crew.actAs(name).comment("ONB-1", given);
+  return { crew, item, postComment };
+}
+
+describe("OPENCLAW-05 comments", () => {
+  test("Markdown becomes safe HTML on the work item, with the agent as its author", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await say("Thot", { text: "**60 %**, see [it](https://a.example) <script>alert(1)</script> [x](javascript:y)" });
+    expect(crew.readComments(item)).toEqual([
+      'Thot: <p><strong>60 %</strong>, see <a href="https://a.example">it</a> &#x3C;script>alert(1)&#x3C;/script> x</p>',
+    ]);
+  });
+
+  test("the answer has the task's key, the comment's id in Plane and where to see it", async () => {
+    const { crew, item } = await createCommentApp();
+    const answer = await tool.run(
+      { work: crew.actAs("Thot"), caller: crew.getCaller("Thot") },
+      { task: "onb-1", text: "a" },
+    );
+    expect(tool.output.parse(answer)).toEqual({
+      task: "ONB-1",
+      comment: crew.plane.comments(item)[0]?.id,
+      url: expect.stringContaining("/browse/ONB-1/"),
+    });
+  });
+
+  test.each([
+    [{ kind: "error" } as const, "<p><strong>Error</strong></p><p>a</p>"],
+    [{ kind: "question" } as const, "<p><strong>Question</strong></p><p>a</p>"],
+    [{ kind: "note" } as const, "<p>a</p>"],
+    [{ kind: "progress", percent: 40 } as const, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
+    [{ percent: 40 }, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
+  ])("its kind stands above it: %o", async (given, html) => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await say("Thot", { text: "a", ...given });
+    expect(crew.readComments(item)).toEqual([`Thot: ${html}`]);
+  });
+
+  test("progress is noted on the agent card", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await say("Thot", { text: "half\nway", kind: "progress", percent: 50 });
+    expect(await readCard(crew.deps, item.id)).toMatchObject({ percent: 50, text: "half way" });
+  });
+
+  test("progress of an agent that does not hold the task is said, and leaves the holder's card as it is", async () => {
+    const crew = await createAgentTestApp();
+    const item = crew.addTask("Write it down", ["Thot", "Imhotep"]);
+    await crew.runFirstPoll();
+    await crew.actAs("Thot").report("ONB-1", { percent: 50 });
+    await crew.actAs("Imhotep").comment("ONB-1", { text: "watching", percent: 5 });
+    expect(await readCard(crew.deps, item.id)).toMatchObject({ agent: "Thot", percent: 50 });
+    expect(crew.readComments(item)).toContain("Imhotep: <p><strong>Progress: 5%</strong></p><p>watching</p>");
+  });
+
+  test("the same call within ten minutes is one comment, later it is another", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    const first = await say("Thot", { text: "a" });
+    crew.advance(9 * 60_000);
+    expect(await say("Thot", { text: "a" })).toEqual(first);
+    await say("Thot", { text: "b" });
+    crew.advance(11 * 60_000);
+    await say("Thot", { text: "a" });
+    expect(crew.readComments(item)).toEqual(["Thot: <p>a</p>", "Thot: <p>b</p>", "Thot: <p>a</p>"]);
+  });
+
+  test("an agent without a Plane key of its own is named in what the main key writes", async () => {
+    const { crew, item, postComment: say } = await createCommentApp({ keyless: ["Thot"] });
+    await say("Thot", { text: "a" });
+    expect(crew.plane.comments(item)[0]?.comment_html).toBe("<p><strong>Thot</strong>:</p><p>a</p>");
+  });
+
+  test("the task's agents and the Concierge may; another agent may not", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await say("Concierge", { text: "Hurry" });
+    await expect(say("Imhotep", { text: "Me too" })).rejects.toMatchObject({ code: "forbidden" });
+    expect(crew.readComments(item)).toEqual(["Concierge: <p>Hurry</p>"]);
+  });
+
+  test("a text of which nothing would be seen is refused", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await expect(say("Thot", { text: " \n\n" })).rejects.toMatchObject({ code: "bad_request" });
+    await expect(say("Thot", { text: "![](data:image/png;base64,x)" })).rejects.toMatchObject({ code: "bad_request" });
+    for (const text of ["\u200b", "&#x200b;", "\u202e\u2066", "&nbsp;"])
+      await expect(say("Thot", { text }), JSON.stringify(text)).rejects.toMatchObject({ code: "bad_request" });
+    expect(crew.readComments(item)).toEqual([]);
+    await say("Thot", { text: `${"\u200b".repeat(2_000)}a` });
+    await say("Thot", { text: "---" });
+    expect(crew.readComments(item)).toHaveLength(2);
+  });
+
+  test("an agent that lost its claim is told so once, before it says anything more", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await crew.actAs("Thot").claim("ONB-1");
+    crew.advance(16 * 60_000);
+    await expireClaims(crew.deps, "test");
+    await crew.runUntilIdle();
+    const before = crew.readComments(item);
+    await expect(say("Thot", { text: "still at it" })).rejects.toThrow("its claim ran out");
+    expect(crew.readComments(item)).toEqual(before);
+    await say("Thot", { text: "still at it" });
+    expect(crew.readComments(item)).toContain("Thot: <p>still at it</p>");
+  });
+
+  test("a comment renews the claim of the agent that holds the task", async () => {
+    const { crew, postComment: say } = await createCommentApp();
+    const { until } = await crew.actAs("Thot").claim("ONB-1");
+    crew.advance(60_000);
+    await say("Thot", { text: "a" });
+    expect((await crew.actAs("Thot").details("ONB-1")).claim?.until).not.toBe(new Date(until).toISOString());
+  });
+});
+
+describe("OPENCLAW-05 a critical comment", () => {
+  test("is told to the human, once", async () => {
+    const { crew, postComment: say } = await createCommentApp();
+    const critical = { text: "The <b>disk</b>\nis full", kind: "error", critical: true } as const;
+    await say("Thot", critical);
+    await say("Thot", critical);
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toEqual(["ONB-1 critical"]);
+  });
+
+  test("said again as critical it is the same comment, and is told", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    await say("Thot", { text: "a", kind: "error" });
+    expect(crew.takeEvents()).toEqual([]);
+    await say("Thot", { text: "a", kind: "error", critical: true });
+    expect(crew.takeEvents()).toEqual(["ONB-1 critical"]);
+    expect(crew.readComments(item)).toHaveLength(1);
+  });
+});
+
+describe("OPENCLAW-18 a note is a summary", () => {
+  test("when the agent wrote it since its claim began", async () => {
+    const { crew, item, postComment: say } = await createCommentApp();
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "What I did before" });
+    crew.advance(60_000);
+    await crew.actAs("Thot").claim("ONB-1");
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "half", kind: "progress" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Concierge", { text: "What I think" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
+    await say("Thot", { text: "What I did" });
+    expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(true);
+  });
+});

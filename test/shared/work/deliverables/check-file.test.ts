@@ -1,0 +1,99 @@
+import { describe, expect, test } from "vitest";
+import { omitUndefined } from "../../../../shared/omit-undefined.ts";
+import { FILE_TYPES } from "../../../../shared/work/deliverables/file-types.ts";
+import { createBlob, createDeliverablesApp, createStreamedFile, getLinkComments } from "./deliverables-app.ts";
+
+describe("refused before anything is sent", () => {
+  test.each([
+    ["empty", "", "is empty"],
+    ["leading up", "../x.md", "has path parts"],
+    ["two dots", "..", "begins with a dot"],
+    ["one dot", ".", "begins with a dot"],
+    ["hidden", ".env", "begins with a dot"],
+    ["absolute", "/etc/passwd", "is an absolute path"],
+    ["absolute on Windows", "C:\\x.md", "is an absolute path"],
+    ["of another drive", "C:x.md", "is an absolute path"],
+    ["with a folder", "a/b.md", "has path parts"],
+    ["with a Windows folder", "a\\b.md", "has path parts"],
+    ["with NUL", "a\0.md", "characters that nobody sees"],
+    ["with a line end", "a\n.md", "characters that nobody sees"],
+    ["with an escape sequence", "\u001b[31mx.md", "characters that nobody sees"],
+    ["that reads from right to left", "x\u202efdp.md", "characters that nobody sees"],
+    ["half a character", "\ud800.md", "characters that nobody sees"],
+    ["with a blank at its end", "x.md ", "begins or ends with a blank"],
+    ["of 256 bytes", `${"x".repeat(253)}.md`, "is 256 bytes long"],
+    ["that is an address", "http://127.0.0.1/x.md", "is an address"],
+    ["an address in decimal", "http://2130706433/x.md", "is an address"],
+    ["an address in IPv6", "http://[::1]/x.md", "is an address"],
+    ["a file address", "file:///etc/passwd", "is an address"],
+    ["a data address", "data:text/plain,x", "is an address"],
+    ["an address without its scheme", "//169.254.169.254/x.md", "is an address"],
+  ])("reliability 19: a name %s", async (_, name, why) => {
+    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    const requests = await crew.recordRequests(async () => {
+      const handed = hand({ name });
+      await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(why) });
+      await expect(handed).rejects.toThrow("report.pdf");
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test.each([
+    ["program.exe", undefined],
+    ["Makefile", undefined],
+    ["Makefile", "text/html"],
+    ["program.exe", "application/pdf"],
+    ["program.", "application/pdf"],
+  ])("a type that Plane does not take: %s", async (name, type) => {
+    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    const requests = await crew.recordRequests(async () => {
+      const handed = hand({ name, ...omitUndefined({ type: type || undefined }) });
+      await expect(handed).rejects.toMatchObject({
+        code: "unsupported_type",
+        message: expect.stringContaining("pdf, "),
+      });
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("an empty file", async () => {
+    const { deliverFile: hand } = await createDeliverablesApp();
+    await expect(hand({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
+  });
+
+  test("a file over Plane's limit, which is told", async () => {
+    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    const requests = await crew.recordRequests(async () => {
+      const handed = hand({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
+      await expect(handed).rejects.toMatchObject({ code: "too_large" });
+      await expect(handed).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("a file over 50 MB, however much Plane takes", async () => {
+    const { deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
+    const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
+    await expect(hand({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
+  });
+});
+
+test("a name without an extension goes by the type its sender gives it", async () => {
+  const { deliverFile: hand } = await createDeliverablesApp();
+  expect(await hand({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({ type: "text/plain" });
+  expect(await hand({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
+});
+
+test("a name with quotes, tags and semicolons is text in the comment, and stays as it is", async () => {
+  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  const name = `a"<b>$(id);--flag'\`.md`;
+  expect(await hand({ name })).toMatchObject({ name });
+  expect(getLinkComments(crew, item)[0]).not.toContain("<b>");
+});
+
+test("Plane takes every type that we map an extension to", async () => {
+  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  for (const [type, extension] of new Map(Object.entries(FILE_TYPES).map(([extension, type]) => [type, extension])))
+    expect(await hand({ name: `x.${extension}` })).toMatchObject({ type });
+  expect(crew.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
+});

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "vitest";
+import { readDeliverables } from "../../../../shared/work/deliverables/deliver-file.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import {
+  createBlob,
+  createDeliverablesApp,
+  createStreamedFile,
+  getLinkComments,
+  readAttachments,
+  toSha256,
+  uploadedFile,
+} from "./deliverables-app.ts";
+
+describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) => {
+  test("OPENCLAW-07 becomes an attachment by the agent, with a comment that links it", async () => {
+    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
+    const answer = await hand({ text: "It is **done**." });
+    const [row] = crew.plane.attachments(item);
+    expect(answer).toEqual({
+      task,
+      name: "report.md",
+      size: 8,
+      sha256: toSha256("# Report"),
+      type: "text/markdown",
+      attachment: row?.id,
+    });
+    expect(row).toMatchObject({ is_uploaded: true, created_by: crew.getUser("Imhotep").id, type: "text/markdown" });
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    const [comment = "", ...more] = getLinkComments(crew, item);
+    expect(more).toEqual([]);
+    const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
+    expect(comment).toContain(
+      `Imhotep: <p>Deliverable: <a href="${crew.plane.url}/api/assets/v2/workspaces/javisi/${place}">`,
+    );
+    expect(comment).toContain("report.md</a> (8 bytes)");
+    expect(comment).toContain("<strong>done</strong>");
+  });
+
+  test("the same call again is one attachment and one comment, and says that it was there", async () => {
+    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
+    const first = await hand({});
+    expect(await hand({})).toEqual({ ...first, already: true });
+    crew.advance(86_400_000);
+    await crew.actAs("Imhotep").claim(task);
+    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    expect(getLinkComments(crew, item)).toHaveLength(1);
+  });
+
+  test("the same call twice, side by side, is one attachment and one comment", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
+    const [one, two] = await Promise.all([hand({}), hand({})]);
+    expect(two.attachment).toBe(one.attachment);
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    expect(getLinkComments(crew, item)).toHaveLength(1);
+  });
+
+  test("the same call again after the store was lost is one attachment and one comment", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
+    const first = await hand({});
+    await crew.restart({ store: "lost" });
+    await crew.runFirstPoll();
+    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+    expect(getLinkComments(crew, item)).toHaveLength(1);
+  });
+});
+
+describe("a deliverable that streams", () => {
+  test("is hashed on its way", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    expect(await hand({ file: createStreamedFile("by and by") })).toMatchObject({
+      sha256: toSha256("by and by"),
+      size: 9,
+    });
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "by and by")]);
+  });
+
+  test("with another SHA-256 than announced is not kept", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const handed = hand({ file: createStreamedFile("other"), sha256: toSha256("this") });
+    await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
+    expect(crew.plane.attachments(item)).toEqual([]);
+    expect(getLinkComments(crew, item)).toEqual([]);
+  });
+
+  test("is read to its end also when it is there already, and refused when it is another than announced", async () => {
+    const { deliverFile: hand } = await createDeliverablesApp();
+    await hand({ file: createStreamedFile("this"), sha256: toSha256("this") });
+    const other = hand({ file: createStreamedFile("that"), sha256: toSha256("this") });
+    await expect(other).rejects.toMatchObject({
+      code: "bad_request",
+      message: expect.stringContaining(toSha256("that")),
+    });
+  });
+
+  test("again within ten minutes is the same call repeated", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const first = await hand({ file: createStreamedFile("one") });
+    expect(await hand({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+  });
+
+  test("with other bytes of the same length right after is refused, and taken with its SHA-256", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    await hand({ file: createStreamedFile("one") });
+    const second = hand({ file: createStreamedFile("two") });
+    await expect(second).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(toSha256("one")) });
+    await hand({ file: createStreamedFile("two"), sha256: toSha256("two") });
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
+  });
+
+  test("that broke off is sent again under the same ticket", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
+    const requests = await crew.recordRequests(() => hand({ file: createStreamedFile("whole") }));
+    expect(requests).not.toContain("POST work-items/:id/attachments");
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "whole")]);
+  });
+});
+
+describe("what Plane says", () => {
+  test("a person deleted it: the same call brings it again, with a comment that links the new one", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const first = await hand({});
+    crew.plane.deleteAttachment(first.attachment);
+    const second = await hand({});
+    expect(second.attachment).not.toBe(first.attachment);
+    expect(second).not.toHaveProperty("already");
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    expect(getLinkComments(crew, item)[0]).toContain(second.attachment);
+  });
+
+  test("the ticket ran out before the bytes came: another one is taken, and no half is left", async () => {
+    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
+    crew.advance(3_590_000);
+    await crew.actAs("Imhotep").claim(task);
+    await hand({});
+    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+  });
+
+  test("nobody came back to finish it: after half an hour the half one is gone, and the log says so", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+    await expect(hand({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
+    expect(crew.plane.attachments(item)).toHaveLength(1);
+    crew.advance(1_900_000);
+    await crew.drain();
+    expect(crew.plane.attachments(item)).toEqual([]);
+    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "a deliverable was never finished" }));
+  });
+
+  test("nobody came back for its comment: after half an hour it is linked all the same, once", async () => {
+    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
+    const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    undo();
+    crew.advance(1_700_000);
+    await crew.drain();
+    expect(getLinkComments(crew, item)).toEqual([]);
+    crew.advance(3_600_000);
+    await crew.drain();
+    expect(getLinkComments(crew, item)).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
+    expect(await readDeliverables(crew.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
+    await crew.actAs("Imhotep").claim(task);
+    crew.advance(5_000);
+    expect(await hand({ text: "Here." })).toMatchObject({ already: true });
+    expect(getLinkComments(crew, item)).toHaveLength(1);
+    expect(readAttachments(crew, item)).toHaveLength(1);
+  });
+
+  test("a person deleted it before its comment came: nothing is linked", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    undo();
+    crew.plane.deleteAttachment(crew.plane.attachments(item)[0]?.id ?? "");
+    crew.advance(3_600_000);
+    await crew.drain();
+    crew.advance(3_600_000);
+    await crew.drain();
+    expect(getLinkComments(crew, item)).toEqual([]);
+    expect(await readDeliverables(crew.deps, item.id)).toEqual([]);
+  });
+
+  test("its size limit was lowered after we had read it: the error tells it, and no half is left", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 100 });
+    await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });
+    const handed = hand({ file: createBlob("x".repeat(500)) });
+    await expect(handed).rejects.toMatchObject({
+      code: "too_large",
+      message: expect.stringMatching(/100.*FILE_SIZE_LIMIT/),
+    });
+    expect(crew.plane.attachments(item)).toEqual([]);
+  });
+
+  test("another agent's task: refused before anything is sent", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    await expect(hand({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
+    expect(crew.plane.attachments(item)).toEqual([]);
+  });
+
+  test("reliability 8: a claim lost while the bytes came: nothing is confirmed, no comment is written", async () => {
+    const crew = await createAgentTestApp();
+    const item = crew.addTask("Write the report", ["Imhotep", "Thot"]);
+    await crew.runFirstPoll();
+    const task = crew.toTaskKey(item);
+    const slow = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          crew.advance(16 * 60_000);
+          await crew.actAs("Thot").claim(task);
+          controller.enqueue(new TextEncoder().encode("late"));
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const file = { size: 4, stream: () => slow };
+    const late = crew.actAs("Imhotep").deliver({ task, name: "report.md", file });
+    await expect(late).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("You held ONB-1") });
+    expect(crew.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
+    expect(getLinkComments(crew, item)).toEqual([]);
+  });
+
+  test("a task that is over takes none", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    crew.plane.editItem(item, { state: "Done" });
+    await crew.poll();
+    await expect(hand({})).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("what was delivered is known without a request", async () => {
+    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+    await hand({});
+    await hand({ name: "data.csv", file: createBlob("a,b") });
+    expect(await readDeliverables(crew.deps, item.id)).toEqual([
+      { name: "report.md", size: 8 },
+      { name: "data.csv", size: 3 },
+    ]);
+  });
+});

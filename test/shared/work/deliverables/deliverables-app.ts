@@ -1,0 +1,34 @@
+import { createHash } from "node:crypto";
+import type { NewDeliverable } from "../../../../shared/work/deliverables/check-file.ts";
+import type { Item } from "../../../../simulators/plane/types.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+export const toSha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+export const createBlob = (text: string) => new Blob([text]);
+/** Not a Blob: what streams is read once. */
+export const createStreamedFile = (text: string) => ({ size: text.length, stream: () => new Blob([text]).stream() });
+
+/** A task of Imhotep, and how files are handed in for it: `# Report` as `report.md` unless said otherwise. */
+export async function createDeliverablesApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const crew = await createAgentTestApp(options);
+  const item = crew.addTask("Write the report", "Imhotep");
+  await crew.runFirstPoll();
+  const task = crew.toTaskKey(item);
+  const deliverFile = (change: Partial<NewDeliverable>, agent = "Imhotep") =>
+    crew.actAs(agent).deliver({ task, name: "report.md", file: createBlob("# Report"), ...change });
+  return { crew, item, task, deliverFile };
+}
+
+/** What Plane and its storage have of an item's deliverables. */
+export function readAttachments(crew: AgentTestApp, item: Item) {
+  return crew.plane.attachments(item).map(({ name, is_uploaded, bytes }) => {
+    return { name, is_uploaded, text: new TextDecoder().decode(bytes) };
+  });
+}
+
+/** The comments that link deliverables, without the agent card. */
+export const getLinkComments = (crew: AgentTestApp, item: Item) =>
+  crew.readComments(item).filter((text) => text.includes("Deliverable:"));
+
+/** One of them that was uploaded and confirmed. */
+export const uploadedFile = (name: string, text: string) => ({ name, is_uploaded: true, text });

@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest";
+import { observedKeys } from "../../../../shared/observe/store-keys.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import type { Item, PlaneVersion } from "../../../../simulators/plane/types.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+const MINUTE = 60_000;
+
+/** Tour waits for Guide, and Fair for Tour; Imhotep and Thot are to do them. */
+async function createTaskChain(version: PlaneVersion) {
+  const crew = await createAgentTestApp({ version });
+  const { plane } = crew;
+  const waiting = (name: string, agent: string, blocker: Item) => {
+    const line = version === "1.2.2" ? `<p>Blocked by: ${crew.toTaskKey(blocker)}</p>` : "<p></p>";
+    const item = crew.addTask(name, agent, { description_html: line });
+    if (version !== "1.2.2") plane.relate(item, blocker);
+    return item;
+  };
+  const guide = crew.addTask("Guide", "Imhotep");
+  const tour = waiting("Tour", "Thot", guide);
+  const fair = waiting("Fair", "Imhotep", tour);
+  crew.advance(MINUTE);
+  await crew.runFirstPoll();
+  crew.takeEvents();
+  const pollAndSettle = async () => {
+    crew.advance(1_000);
+    await crew.poll();
+    await crew.runUntilIdle();
+  };
+  // The agents' own labels are another matter.
+  const labels = (item: Item) => crew.readPlaneItem(item).labels.filter((name) => !name.startsWith("agent:"));
+  const states = () => [guide, tour, fair].map((item) => crew.readPlaneItem(item).state);
+  return { crew, plane, guide, tour, fair, pollAndSettle, states, labels, waiting };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) => {
+  test("a cancelled blocker blocks those who wait for it, one behind the other, each with a comment and told once", async () => {
+    const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
+    plane.editItem(guide, { state: "Cancelled" });
+    await look();
+    expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
+    expect([tour, fair].map(labels)).toEqual([["blocked"], ["blocked"]]);
+    expect(crew.readComments(tour)).toEqual([
+      "Ada: <p>Blocked, because this task waits for <strong>ONB-1</strong> Guide, which was cancelled. It goes back to todo when that is over or the dependency is removed; moving it out of Blocked by hand stands.</p>",
+    ]);
+    expect(crew.readComments(fair)[0]).toContain("<strong>ONB-2</strong> Tour, which is blocked itself");
+    const stuck = crew.actions.flatMap(({ event, facts }) =>
+      event.kind === "stuck" ? [[facts.item?.key, event.blocker, event.why]] : [],
+    );
+    expect(stuck).toEqual([
+      ["ONB-2", "ONB-1", "cancelled"],
+      ["ONB-3", "ONB-2", "blocked"],
+    ]);
+    expect(crew.takeEvents()).not.toContain("ONB-2 unblocked");
+    await look();
+    await look();
+    expect(crew.readComments(tour)).toHaveLength(1);
+    expect(crew.readComments(fair)).toHaveLength(1);
+    expect(crew.takeEvents()).toEqual([]);
+  });
+
+  test("a state called Blocked is used where the project has one, and left for todo again", async () => {
+    const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
+    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    plane.editItem(guide, { state: "Cancelled" });
+    await look();
+    expect(states()).toEqual(["Cancelled", "Blocked", "Blocked"]);
+    plane.editItem(guide, { state: "In Progress" });
+    await look();
+    expect(states()).toEqual(["In Progress", "Todo", "Todo"]);
+  });
+
+  test("a blocker that is blocked itself does the same; when it goes on they are released to todo and told", async () => {
+    const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
+    const label = plane.addLabel(crew.onb, "Blocked");
+    plane.editItem(guide, { labels: [label] });
+    await look();
+    expect(crew.readComments(tour)[0]).toContain("Guide, which is blocked itself");
+    crew.takeEvents();
+    plane.editItem(guide, { labels: [], state: "Done" });
+    await look();
+    expect(states()).toEqual(["Done", "Backlog", "Backlog"]);
+    expect([tour, fair].map(labels)).toEqual([[], []]);
+    expect(crew.readComments(tour)).toContain("Ada: <p>No longer blocked by <strong>ONB-1</strong> Guide (done).</p>");
+    expect(crew.readComments(fair)).toContain("Ada: <p>No longer blocked by <strong>ONB-2</strong> Tour.</p>");
+    expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
+    expect(await crew.store.count("stuck")).toBe(0);
+  });
+
+  test("one that merely waits does not block those behind it", async () => {
+    const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
+    plane.editItem(guide, { state: "In Progress" });
+    await look();
+    expect(states()).toEqual(["In Progress", "Backlog", "Backlog"]);
+    expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
+  });
+
+  test("whoever moves it out of Blocked by hand wins, until another blocker is in trouble", async () => {
+    const { crew, plane, guide, tour, pollAndSettle: look, states, waiting } = await createTaskChain(version);
+    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    plane.editItem(guide, { state: "Cancelled" });
+    await look();
+    plane.editItem(tour, { state: "In Progress" });
+    await look();
+    await look();
+    expect(states()).toEqual(["Cancelled", "In Progress", "Todo"]);
+    expect(crew.readComments(tour)).toHaveLength(1);
+    const other = waiting("Map", "Thot", tour);
+    plane.editItem(other, { state: "Cancelled" });
+    if (version === "1.2.2") plane.editItem(tour, { description_html: "<p>Blocked by: ONB-1, ONB-4</p>" });
+    else plane.relate(tour, other);
+    await look();
+    expect(states()[1]).toBe("Blocked");
+    expect(crew.readComments(tour).join()).toContain("Map, which was cancelled");
+  });
+
+  test("what is blocked already, for reasons of its own, is left alone", async () => {
+    const { crew, plane, guide, tour, pollAndSettle: look, states } = await createTaskChain(version);
+    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    plane.editItem(tour, { state: "Blocked" });
+    await look();
+    plane.editItem(guide, { state: "Cancelled" });
+    await look();
+    plane.editItem(guide, { state: "Done" });
+    await look();
+    expect(states()).toEqual(["Done", "Blocked", "Blocked"]);
+    expect(crew.readComments(tour)).toEqual([]);
+  });
+
+  test("a removed dependency, or a deleted blocker, releases", async () => {
+    const { plane, guide, tour, pollAndSettle: look, states, labels } = await createTaskChain(version);
+    plane.editItem(guide, { state: "Cancelled" });
+    await look();
+    if (version === "1.2.2") plane.editItem(tour, { description_html: "<p></p>" });
+    else plane.unrelate(tour, guide);
+    await look();
+    expect(labels(tour)).toEqual([]);
+    expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
+  });
+
+  test("a lost job heals at the next tick", async () => {
+    const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
+    plane.editItem(guide, { state: "Cancelled" });
+    const [kept] = await crew.store.read<Parameters<typeof JSON.stringify>[0]>([observedKeys.item(guide.id)]);
+    const snapshot = { ...kept?.value.snapshot, word: "cancelled" };
+    await crew.store.commit({ put: [{ key: observedKeys.item(guide.id), value: { ...kept?.value, snapshot } }] });
+    await look();
+    expect(labels(tour)).toEqual(["blocked"]);
+    expect(crew.readComments(tour)).toHaveLength(1);
+  });
+
+  test("killed after any of its steps it goes on, with one comment and one event", async () => {
+    for (const step of ["PATCH", "comments", "announced"]) {
+      const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
+      plane.editItem(guide, { state: "Cancelled" });
+      const { store } = crew;
+      const commit = store.commit;
+      let failing = true;
+      const lifted = plane.faults.add(
+        step === "PATCH" ? { method: "PATCH", path: tour.id } : { method: "POST", path: `${tour.id}/comments` },
+        { kind: "status", status: 400, body: `{"error":"No."}` },
+      );
+      if (step === "announced") {
+        lifted();
+        store.commit = async (asked) => {
+          const told = asked.put?.some(({ key, value }) => key === workKeys.stuck(tour.id) && isStuck(value));
+          if (told && failing) throw new Error("The store is down.");
+          return commit(asked);
+        };
+      }
+      crew.advance(1_000);
+      await crew.poll();
+      expect(crew.takeEvents()).not.toContain("ONB-2 stuck");
+      failing = false;
+      lifted();
+      await look();
+      expect(labels(tour)).toEqual(["blocked"]);
+      expect(crew.readComments(tour)).toHaveLength(1);
+      expect(
+        crew.actions.filter(({ event, facts }) => event.kind === "stuck" && facts.item?.key === "ONB-2"),
+      ).toHaveLength(1);
+    }
+  });
+});
+
+const isStuck = (value: unknown) =>
+  typeof value === "object" && value !== null && Reflect.get(value, "phase") === "stuck";
+
+test("OPENCLAW-14 tasks blocked for each other in a circle are released when the first of them is", async () => {
+  const { crew, plane, guide, fair, pollAndSettle: look, states } = await createTaskChain("1.3.1");
+  plane.addState(crew.onb, { name: "Blocked", group: "started" });
+  plane.relate(guide, fair);
+  await look();
+  plane.editItem(guide, { state: "Blocked" });
+  await look();
+  expect(states()).toEqual(["Blocked", "Blocked", "Blocked"]);
+  plane.editItem(guide, { state: "Todo" });
+  await look();
+  expect(states()).toEqual(["Todo", "Todo", "Todo"]);
+});

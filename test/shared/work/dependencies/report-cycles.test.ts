@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createAppWithTasks(names: string[]) {
+  const crew = await createAgentTestApp();
+  const items = names.map((name) => crew.addTask(name));
+  crew.advance(60_000);
+  await crew.runFirstPoll();
+  const readCycleEvents = async () => {
+    const before = crew.actions.length;
+    crew.advance(1_000);
+    await crew.poll();
+    await crew.runUntilIdle();
+    return crew.actions.slice(before).flatMap(({ event }) => (event.kind === "circle" ? [event.path.join(" ")] : []));
+  };
+  return { crew, plane: crew.plane, items, readCycleEvents };
+}
+
+test("a circle that people make in Plane is told once, with its path, and again when it is made anew", async () => {
+  const { plane, items, readCycleEvents: circles } = await createAppWithTasks(["Guide", "Tour", "Fair"]);
+  const [guide = "", tour = "", fair = ""] = items;
+  plane.relate(tour, guide);
+  plane.relate(fair, tour);
+  expect(await circles()).toEqual([]);
+  plane.relate(guide, fair);
+  const told = [...(await circles()), ...(await circles()), ...(await circles())];
+  expect(told).toEqual(["ONB-1 ONB-3 ONB-2 ONB-1"]);
+  plane.unrelate(guide, fair);
+  expect([...(await circles()), ...(await circles())]).toEqual([]);
+  plane.relate(guide, fair);
+  const again = [...(await circles()), ...(await circles())];
+  expect(again).toHaveLength(1);
+});
+
+test("a circle in which something is done holds nobody up: nobody is told", async () => {
+  const { plane, items, readCycleEvents: circles } = await createAppWithTasks(["Guide", "Tour"]);
+  const [guide = "", tour = ""] = items;
+  plane.editItem(guide, { state: "Done" });
+  plane.relate(tour, guide);
+  plane.relate(guide, tour);
+  expect([...(await circles()), ...(await circles())]).toEqual([]);
+});

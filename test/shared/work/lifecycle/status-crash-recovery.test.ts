@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import { createWorkRules } from "../../../../functions/work/work-rules.ts";
+import { findClaim } from "../../../../shared/work/claims/claims.ts";
+import type { StatusChange } from "../../../../shared/work/lifecycle/set-status.ts";
+import { findStatusAttempt } from "../../../../shared/work/lifecycle/status-attempt.ts";
+import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import { pickSize } from "../../../reliability/random-source.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../../support/crash-after-change.ts";
+
+/** A change of status, from where it is made, and by whom. */
+interface Flow {
+  name: string;
+  before: StatusChange[];
+  change: StatusChange;
+  by: string;
+}
+
+const START: StatusChange = { status: "in_progress", session: "openclaw-session-1" };
+const DONE_UNSURE: StatusChange = { status: "done", text: "Hm.", confidence: 0.4 };
+const FLOWS: Flow[] = [
+  { name: "starting", before: [], change: START, by: "Imhotep" },
+  { name: "finishing", before: [START], change: { status: "done", text: "Ready.", cost: 2 }, by: "Imhotep" },
+  {
+    name: "asking for a review",
+    before: [START],
+    change: DONE_UNSURE,
+    by: "Imhotep",
+  },
+  { name: "blocking", before: [START], change: { status: "blocked", text: "Which?" }, by: "Imhotep" },
+  {
+    name: "going on",
+    before: [START, { status: "blocked", text: "Which?" }],
+    change: { status: "in_progress", text: "This one." },
+    by: "Imhotep",
+  },
+  { name: "approving", before: [START, DONE_UNSURE], change: { status: "done" }, by: "Ada" },
+  { name: "sending back", before: [START, DONE_UNSURE], change: { status: "todo", text: "No." }, by: "Ada" },
+  { name: "moving what is another's", before: [START], change: { status: "cancelled", text: "No." }, by: "Ada" },
+];
+
+/** More changes than any of them makes. */
+const MAX_CHANGES = 60;
+
+async function createStatusApp(): Promise<AgentTestApp> {
+  return createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+}
+
+/** What people and agents would see a difference in, without what names one task. */
+async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
+  const { state, labels } = crew.readPlaneItem(item);
+  const comments = crew.readComments(item).filter((comment) => !comment.includes("Agent card"));
+  const claim = await findClaim(crew.deps, item.id);
+  const attempt = await findStatusAttempt(crew.deps, item.id);
+  const kept = await crew.readItem(item);
+  const events = crew.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind);
+  return {
+    state,
+    labels: labels.sort(),
+    word: kept?.snapshot.word,
+    review: kept?.review,
+    comments: comments.sort(),
+    events: events.sort(),
+    holder: claim?.agent,
+    over: attempt?.over,
+    finished: await readFinished(crew, item),
+  };
+}
+
+async function readFinished(crew: AgentTestApp, item: { id: string }) {
+  const [kept] = await crew.store.read<{ agent: string; cost?: number }>([`finished:${item.id}`]);
+  return kept && { agent: kept.value.agent, cost: kept.value.cost };
+}
+
+describe.each(FLOWS)("$name", ({ before, change, by }) => {
+  // Every other time the jobs it left are worked before the same call comes again; in full, both at each change.
+  test.each(["even", "odd"].slice(0, pickSize(2, 1)))(
+    "killed after any change it makes and called again, it ends the same, with one comment (jobs first: %s)",
+    async (jobsFirst) => {
+      const crew = await createStatusApp();
+      const items = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Imhotep"));
+      await crew.runFirstPoll();
+      const [first, ...rest] = items;
+      if (!first) throw new Error("no items");
+      const prepare = async (item: { id: string }) => {
+        for (const earlier of before) await crew.actAs("Imhotep").setStatus(item.id, earlier);
+        await crew.runUntilIdle();
+      };
+      await prepare(first);
+      await crew.actAs(by).setStatus(first.id, change);
+      await crew.runUntilIdle();
+      const expected = await readVisibleState(crew, first);
+
+      let kills = 0;
+      for (const [i, item] of rest.entries()) {
+        await prepare(item);
+        const process = crashAfterChange(crew.deps, i + 1);
+        const came = await process.orCrash(
+          createTaskOperations(process.deps, crew.getCaller(by)).setStatus(item.id, change),
+        );
+        if (came !== "over") break;
+        kills += 1;
+        if ((i % 2 === 0) === (jobsFirst === "even")) await crew.runUntilIdle();
+        await crew.actAs(by).setStatus(item.id, change);
+        await crew.runUntilIdle();
+        expect(await readVisibleState(crew, item), `killed after change ${i + 1}`).toEqual(expected);
+      }
+      expect(kills).toBeGreaterThan(4);
+      expect(kills).toBeLessThan(MAX_CHANGES - 1);
+    },
+  );
+});

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createPlanApp() {
+  const crew = await createAgentTestApp();
+  crew.advance(60_000);
+  await crew.runFirstPoll();
+  const plan = (tasks: { id: string; title: string; description?: string; due_date?: string }[]) =>
+    crew.actAs("Concierge").plan({ project: "ONB", tasks });
+  return { crew, plan };
+}
+
+test.each([
+  [{ description: "x".repeat(100_001) }, "b: The text has 100,001 characters"],
+  [{ due_date: "0000-01-01" }, 'b: "0000-01-01" is no day'],
+  [{ title: "\u001c\u0085" }, "b: the title is empty"],
+  [{ title: "\u200b" }, "b: the title is empty"],
+])("what Plane would refuse later is told before anything is made: %o", async (wrong, message) => {
+  const { crew, plan } = await createPlanApp();
+  const tasks = [
+    { id: "a", title: "First" },
+    { id: "b", title: "Second", ...wrong },
+  ];
+  await expect(plan(tasks)).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(message) });
+  expect(crew.plane.items(crew.onb)).toEqual([]);
+});
+
+test("characters that Plane cannot keep are left out of a title; all others stay", async () => {
+  const { crew, plan } = await createPlanApp();
+  await plan([{ id: "a", title: " T\0our\ud800 <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag " }]);
+  expect(crew.plane.items(crew.onb).map(({ name }) => name)).toEqual([
+    "Tour\ufffd <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag",
+  ]);
+});
+
+test("a plan of tens of thousands of tasks is refused in a few words", async () => {
+  const { plan } = await createPlanApp();
+  const tasks = Array.from({ length: 40_000 }, () => ({ id: "a", title: "" }));
+  await expect(plan(tasks)).rejects.toThrow(/at most 200 tasks, this one has 40000\.$/);
+});

@@ -1,0 +1,138 @@
+import { describe, expect, test } from "vitest";
+import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../shared/work/planning/project-name.ts";
+import { findProject } from "../../../../shared/work/tasks/find-task.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
+  const crew = await createAgentTestApp({ version, ...options });
+  crew.advance(60_000);
+  await crew.runFirstPoll();
+  crew.takeEvents();
+  const projects = () =>
+    [...crew.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
+  const make = (given: { name: string; identifier?: string; description?: string }) => {
+    crew.advance(20_000);
+    return crew.actAs("Concierge").createProject(given);
+  };
+  return { crew, plane: crew.plane, projects, make };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
+  test("a project is made with its states and members, and followed at once", async () => {
+    const { crew, plane, make } = await createProjectApp(version);
+    const project = await make({ name: "Website relaunch" });
+    expect(project).toMatchObject({ name: "Website relaunch", identifier: "WR", cycles: true });
+    expect(plane.states(project.id).map(({ name }) => name)).toContain("Blocked");
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toContain("WR project_created");
+    const answer = await crew.actAs("Concierge").create({ project: "WR", title: "Page", assignee: "Thot" });
+    expect(answer.key).toBe("WR-1");
+    const [page] = plane.items(project.id);
+    expect(page && crew.readPlaneItem(page)).toMatchObject({
+      assignees: ["Thot"],
+      created_by: crew.getUser("Concierge").id,
+    });
+    expect(await findProject(crew.deps, "WR")).toMatchObject({ baseline: true, member: true });
+  });
+
+  test("the same call again is the same project, whenever it comes", async () => {
+    const { crew, make, projects } = await createProjectApp(version);
+    const one = await make({ name: "Website" });
+    const two = await make({ name: "Website" });
+    crew.advance(86_400_000);
+    const three = await make({ name: "Website", identifier: "OTHER" });
+    expect([two.id, three.id]).toEqual([one.id, one.id]);
+    expect(projects()).toHaveLength(1);
+  });
+});
+
+test("a name that somebody else's project has is a conflict that says so", async () => {
+  const { make } = await createProjectApp();
+  await expect(make({ name: "Onboarding" })).rejects.toThrow(
+    'There is a project "Onboarding" (ONB) that was not made here',
+  );
+  await expect(make({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
+});
+
+test("a project that was made here and that people archived since is a conflict that says so", async () => {
+  const { plane, make } = await createProjectApp();
+  const { id } = await make({ name: "Website" });
+  plane.archiveProject(id);
+  await expect(make({ name: "Website" })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("archive"),
+  });
+});
+
+test("a project that people made by hand, after making it had failed here, is used as it is", async () => {
+  const { crew, plane, make } = await createProjectApp();
+  plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
+  await expect(make({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
+  const members = [crew.human, crew.getUser("Concierge")];
+  const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
+  await crew.poll();
+  await crew.runUntilIdle();
+  const plan = () => crew.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
+  await expect(plan()).rejects.toThrow("was not made here: use it as it is");
+  crew.advance(20_000);
+  expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
+  expect(plane.items(id)).toHaveLength(1);
+});
+
+test("an identifier that is taken is passed over, also one of a project nobody shows us", async () => {
+  const { plane, make } = await createProjectApp();
+  plane.addProject({ name: "Wilma", identifier: "WEBS" });
+  expect((await make({ name: "Website" })).identifier).toBe("WEBS2");
+});
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a name with characters that nobody sees, or no database keeps, is made without them, once (Plane %s)",
+  async (version) => {
+    const { crew, plane, make, projects } = await createProjectApp(version);
+    const given = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
+    const { id, name } = await make(given);
+    expect(name).toBe("Web site\ufffd 2");
+    crew.advance(700_000);
+    expect((await make(given)).id).toBe(id);
+    expect(projects()).toHaveLength(1);
+    const tasks = [{ id: "1", title: "Page" }];
+    await crew.actAs("Concierge").plan({ project: given.name, tasks });
+    expect(plane.items(id)).toHaveLength(1);
+    await expect(make({ name: "\u200b\u202e" })).rejects.toThrow("A project needs a name.");
+  },
+);
+
+test("a name Plane does not take is refused before anything is sent, with one it takes", async () => {
+  const { make, projects } = await createProjectApp();
+  await expect(make({ name: "R&D (2026)" })).rejects.toThrow('(& ( )): call it "R D 2026"');
+  await expect(make({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is no identifier');
+  expect(projects()).toEqual([]);
+});
+
+test("where only some projects are followed, another one is not made", async () => {
+  const { make, projects } = await createProjectApp("1.3.1", { projects: ["ONB"] });
+  await expect(make({ name: "Web" })).rejects.toThrow("Groundcrew follows only ONB (PLANE_PROJECTS)");
+  expect(projects()).toEqual([]);
+});
+
+test.each([
+  ["Website", "WEBS"],
+  ["Website relaunch", "WR"],
+  ["Élan vital pour tous", "EVPT"],
+  ["東京", "PROJ"],
+  ["a b c d e f g h i j k l m n", "ABCDEFGH"],
+  ["X", "X"],
+])("an identifier is made of the name %s", (name, identifier) => {
+  expect(suggestProjectIdentifier(name, new Set())).toBe(identifier);
+  expect(suggestProjectIdentifier(name, new Set([identifier, `${identifier}2`]))).toBe(`${identifier}3`);
+  expect(suggestProjectIdentifier(name, new Set(), 2)).toBe(`${identifier}2`);
+});
+
+test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane takes the name %s", (name) => {
+  expect(findProjectNameProblem(name)).toBeUndefined();
+});
+
+test("a name of nothing but special characters has no better one", () => {
+  expect(findProjectNameProblem("!!!")).toContain("call it letters, digits and blanks");
+  expect(findProjectNameProblem("x".repeat(256))).toContain("at most 255");
+});

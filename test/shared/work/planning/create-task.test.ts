@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { crashAtStep } from "../../../support/crash-at-step.ts";
+
+async function createAppWithGuide(version: "1.3.1" | "1.2.2" = "1.3.1", config = {}) {
+  const crew = await createAgentTestApp({ version, ...config });
+  const guide = crew.addTask("Guide");
+  crew.advance(60_000);
+  await crew.runFirstPoll();
+  crew.takeEvents();
+  const later = () => crew.advance(20_000);
+  return { crew, plane: crew.plane, guide, later };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
+  test("a task is made by the Concierge, for an agent, with everything asked for, and known at once", async () => {
+    const { crew, plane } = await createAppWithGuide(version);
+    const answer = await crew.actAs("Concierge").create({
+      project: "onb",
+      title: " Tour ",
+      description: "Show **everything** there is.",
+      assignee: "imhotep",
+      priority: "high",
+      due_date: "2026-12-01",
+    });
+    expect(answer).toMatchObject({
+      key: "ONB-2",
+      title: "Tour",
+      description: "Show everything there is.",
+      status: "todo",
+      priority: "high",
+      due_date: "2026-12-01",
+      project: "ONB",
+      blocked_by: [],
+    });
+    const [, tour] = plane.items(crew.onb);
+    expect(tour && crew.readPlaneItem(tour)).toMatchObject({
+      description_html: expect.stringContaining("<strong>everything</strong>"),
+      assignees: ["Imhotep"],
+      labels: ["agent:Imhotep"],
+      created_by: crew.getUser("Concierge").id,
+    });
+    expect((await crew.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["ONB-2"]);
+  });
+
+  test("one that waits is handed over only when Plane knows what it waits for", async () => {
+    const { crew, plane, guide } = await createAppWithGuide(version);
+    const early: boolean[] = [];
+    plane.faults.beforeRequest(() => {
+      const tour = plane.items(crew.onb).find(({ name }) => name === "Tour");
+      if (tour && version !== "1.2.2") early.push(tour.assignees.length > 0 && plane.blockers(tour).length === 0);
+    });
+    const answer = await crew
+      .actAs("Concierge")
+      .create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: [crew.toTaskKey(guide), guide.id] });
+    expect(answer).toMatchObject({ key: "ONB-2", blocked_by: [{ key: "ONB-1", status: "todo" }], startable: false });
+    const [, tour] = plane.items(crew.onb);
+    if (version === "1.2.2") expect(tour?.description_html).toContain("Blocked by: ONB-1");
+    else expect(plane.blockers(tour ?? "")).toEqual([guide.id]);
+    expect(early).not.toContain(true);
+    await crew.poll();
+    await crew.runUntilIdle();
+    expect((await crew.actAs("Thot").list({})).tasks[0]).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
+    plane.editItem(guide, { state: "Done" });
+    await crew.poll();
+    await crew.runUntilIdle();
+    expect(crew.takeEvents()).toContain("ONB-2 unblocked");
+  });
+
+  test("the same call again is the same task, also side by side; other words are another task", async () => {
+    const { crew, plane, later } = await createAppWithGuide(version);
+    const given = { project: "ONB", title: "Tour", assignee: "Thot" };
+    // Waiting costs no time here, so one of two may give up before the other is through.
+    const both = [crew.actAs("Concierge").create(given), crew.actAs("Concierge").create(given)];
+    await Promise.allSettled(both);
+    const one = await Promise.any(both);
+    later();
+    const two = await crew.actAs("Concierge").create(given);
+    const three = await crew.actAs("Concierge").create(given);
+    later();
+    await crew.actAs("Concierge").create({ ...given, title: "Fair" });
+    expect([two.key, three.key]).toEqual([one.key, one.key]);
+    expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
+  });
+});
+
+test("killed at any step, the same call again makes the one task whole", async () => {
+  const given = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
+  let most = Number.POSITIVE_INFINITY;
+  for (let nth = 1; nth <= most; nth += 1) {
+    const { crew, plane, guide } = await createAppWithGuide();
+    const mortal = crashAtStep(crew.deps, nth, nth % 2 === 0 ? "before" : "after");
+    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(given)).then(
+      () => {
+        most = mortal.state.steps;
+      },
+      () => crew.advance(61_000),
+    );
+    const answer = await crew.actAs("Concierge").create(given);
+    expect(answer.blocked_by.map(({ key }) => key)).toEqual(["ONB-1"]);
+    const items = plane.items(crew.onb).slice(1);
+    expect(items.map((item) => [crew.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
+      [["Thot"], [guide.id]],
+    ]);
+  }
+  expect(most).toBeGreaterThan(8);
+});
+
+test("an agent that is no member of the project becomes one, by Groundcrew's own key", async () => {
+  const { crew, plane } = await createAppWithGuide();
+  const other = plane.addProject({ name: "Web", identifier: "WEB", members: [crew.human, crew.getUser("Concierge")] });
+  await crew.poll();
+  await crew.actAs("Concierge").create({ project: "WEB", title: "Page", assignee: "Thot" });
+  const [page] = plane.items(other);
+  expect(page && crew.readPlaneItem(page).assignees).toEqual(["Thot"]);
+});
+
+test("a person is found by e-mail address or by name", async () => {
+  const { crew, plane } = await createAppWithGuide();
+  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "ada" });
+  expect(plane.items(crew.onb)[1]?.assignees).toEqual([crew.human.id]);
+});
+
+test.each([
+  [{ title: "" }, "the title is empty"],
+  [{ title: "x".repeat(256) }, "the title has 256 characters, Plane takes 255"],
+  [{ due_date: "2026-02-30" }, '"2026-02-30" is no day'],
+  [{ due_date: "tomorrow" }, '"tomorrow" is no day'],
+  [{ assignee: "Nobody" }, 'Nobody is called "Nobody". Agents: Concierge, Imhotep, Thot'],
+  [{ project: "Nowhere" }, 'There is no project "Nowhere". create_project makes one. There are: ONB (Onboarding)'],
+  [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
+])("what cannot be made is refused with what is wrong: %o", async (wrong, message) => {
+  const { crew, plane } = await createAppWithGuide();
+  const made = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
+  await expect(made).rejects.toThrow(message);
+  expect(plane.items(crew.onb)).toHaveLength(1);
+});
+
+test("OPENCLAW-08 each agent's persona, load and pace are told without a request to Plane", async () => {
+  const { crew } = await createAppWithGuide("1.3.1", { agents: { Thot: { about: "Writes." } } });
+  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  await crew.actAs("Thot").claim("ONB-2");
+  await crew.runUntilIdle();
+  let team: unknown;
+  const requests = await crew.recordRequests(async () => {
+    team = await crew.actAs("Concierge").team();
+  });
+  expect(requests).toEqual([]);
+  expect(team).toContainEqual({
+    name: "Thot",
+    role: "worker",
+    about: "Writes.",
+    open: 1,
+    blocked: 0,
+    holds: ["ONB-2"],
+    past: { finished: 0 },
+  });
+});

@@ -1,0 +1,230 @@
+import { describe, expect, test } from "vitest";
+import { projectsApi } from "../../../../shared/plane/projects.ts";
+import type { PlanResult } from "../../../../shared/work/planning/execute-plan.ts";
+import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { crashAtStep } from "../../../support/crash-at-step.ts";
+
+const WEBSITE = {
+  project: "Website",
+  tasks: [
+    { id: "page", title: "Page", assignee: "Thot", blocked_by: ["draw", "text", "ONB-1"], due_date: "2026-12-01" },
+    {
+      id: "draw",
+      title: "Drawing",
+      assignee: "Imhotep",
+      priority: "high" as const,
+      estimate: { minutes: 30, cost: 2 },
+    },
+    { id: "text", title: "Text", description: "In *French*.", assignee: "Thot", blocked_by: ["draw"] },
+    { id: "idea", title: "Idea" },
+  ],
+};
+
+async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
+  const crew = await createAgentTestApp({ version, ...options });
+  crew.addTask("Guide");
+  crew.advance(60_000);
+  await crew.runFirstPoll();
+  crew.takeEvents();
+  const plan = (given = {}) => crew.actAs("Concierge").plan({ ...WEBSITE, ...given });
+  return { crew, plane: crew.plane, plan };
+}
+
+/** Calls again until the plan stands, as the answers say. */
+async function callUntilPlanned(
+  crew: AgentTestApp,
+  call: () => Promise<PlanResult>,
+): Promise<{ last: PlanResult; calls: number }> {
+  for (let calls = 1; ; calls += 1) {
+    const answer = await call();
+    if (answer.remaining === 0) return { last: answer, calls };
+    expect(answer.retry_after).toBeGreaterThan(0);
+    if (calls > 20) throw new Error(JSON.stringify(answer));
+    crew.advance((answer.retry_after ?? 1) * 1000);
+  }
+}
+
+/** What Plane has of the plan: one line a task. */
+async function readPlanInPlane(crew: AgentTestApp): Promise<string[]> {
+  const { data } = await crew.deps.plane.call(projectsApi.list);
+  const made = data.results.filter(({ name }) => name === "Website");
+  expect(made).toHaveLength(1);
+  return crew.plane.items(made[0]?.id ?? "").map((item) => {
+    const { name, assignees, labels, priority, target_date } = crew.readPlaneItem(item);
+    const waits = crew.plane.blockers(item).map((id) => crew.plane.item(id)?.name ?? "?");
+    const lines = /Blocked by: ([^<]*)/.exec(item.description_html)?.[1];
+    const due = target_date ?? "-";
+    return [name, assignees.join(), labels.join(), priority, due, lines ?? waits.sort().join()].join(" | ");
+  });
+}
+
+const EXPECTED_PLAN = {
+  "1.3.1": [
+    "Drawing | Imhotep | agent:Imhotep | high | - | ",
+    "Text | Thot | agent:Thot | none | - | Drawing",
+    "Page | Thot | agent:Thot | none | 2026-12-01 | Drawing,Guide,Text",
+    "Idea |  |  | none | - | ",
+  ],
+  "1.2.2": [
+    "Drawing | Imhotep | agent:Imhotep | high | - | ",
+    "Text | Thot | agent:Thot | none | - | WEBS-1",
+    "Page | Thot | agent:Thot | none | 2026-12-01 | WEBS-1, WEBS-2, ONB-1",
+    "Idea |  |  | none | - | ",
+  ],
+};
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) => {
+  test("a plan with everything in it stands after as many calls as Plane's pace asks for", async () => {
+    const { crew, plan } = await createPlanApp(version);
+    const { last, calls } = await callUntilPlanned(crew, () => plan());
+    expect(await readPlanInPlane(crew)).toEqual(EXPECTED_PLAN[version]);
+    expect(last).toMatchObject({ project: "WEBS", done: ["WEBS-1", "WEBS-2", "WEBS-3", "WEBS-4"], problems: [] });
+    expect(last.tasks.map(({ id, key, blocked_by }) => [id, key, ...blocked_by])).toEqual([
+      ["draw", "WEBS-1"],
+      ["text", "WEBS-2", "WEBS-1"],
+      ["page", "WEBS-3", "WEBS-1", "WEBS-2", "ONB-1"],
+      ["idea", "WEBS-4"],
+    ]);
+    expect(calls).toBeLessThan(4);
+    await crew.runUntilIdle();
+    const requests = await crew.recordRequests(() => plan());
+    expect(requests).toEqual([]);
+    expect((await crew.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["WEBS-1"]);
+    await crew.runUntilIdle();
+    expect((await crew.actAs("Thot").list({})).tasks.map(({ key, startable }) => [key, startable])).toEqual([
+      ["WEBS-3", false],
+      ["WEBS-2", false],
+    ]);
+  });
+
+  test("no task is anybody's before the whole plan is tied together", async () => {
+    const { crew, plane, plan } = await createPlanApp(version);
+    const seen: string[] = [];
+    plane.faults.beforeRequest(({ method, path }) => {
+      if (method !== "GET") seen.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
+    });
+    await callUntilPlanned(crew, () => plan());
+    const handed = seen.findIndex((request) => request.startsWith("PATCH work-items"));
+    expect(handed).toBeGreaterThan(4);
+    expect(seen.slice(handed).filter((request) => request.startsWith("POST") && !request.includes("label"))).toEqual(
+      [],
+    );
+  });
+
+  test("the process killed at any step, and the same call again: nothing is doubled and nothing is missing", async () => {
+    const small = { project: "Website", tasks: WEBSITE.tasks.slice(1, 3) };
+    const full = process.env["FULL"] !== undefined;
+    const stride = full ? 1 : 6;
+    let most = Number.POSITIVE_INFINITY;
+    for (let nth = version === "1.2.2" ? stride >> 1 || 1 : 1; nth <= most; nth += stride) {
+      for (const when of full ? (["before", "after"] as const) : ([nth % 4 === 1 ? "before" : "after"] as const)) {
+        const { crew } = await createPlanApp(version);
+        const mortal = crashAtStep(crew.deps, nth, when);
+        const first = mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).plan(small));
+        await first.then(
+          ({ remaining }) => {
+            expect(remaining).toBe(0);
+            most = mortal.state.steps;
+          },
+          () => crew.advance(61_000),
+        );
+        await callUntilPlanned(crew, () => crew.actAs("Concierge").plan(small));
+        await crew.runUntilIdle();
+        expect(await readPlanInPlane(crew), `${when} step ${nth}`).toEqual(EXPECTED_PLAN[version].slice(0, 2));
+      }
+    }
+    expect(most).toBeGreaterThan(20);
+  });
+});
+
+test("dry_run shows the plan in its order, with what it costs, and writes nothing", async () => {
+  const { crew, plan } = await createPlanApp();
+  const requests = await crew.recordRequests(async () => {
+    const shown = await plan({ dry_run: true });
+    expect(shown).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
+    expect(shown.project).toBeUndefined();
+    expect(shown.tasks.map(({ id }) => id)).toEqual(["draw", "text", "page", "idea"]);
+    expect(shown.remaining).toBeGreaterThan(8);
+  });
+  expect(requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
+});
+
+test("everything that is wrong is told at once, and nothing is written", async () => {
+  const { crew, plan } = await createPlanApp();
+  const tasks = [
+    { id: "a", title: "", blocked_by: ["b"] },
+    { id: "b", title: "B", blocked_by: ["c"], assignee: "Nobody" },
+    { id: "c", title: "C", blocked_by: ["a", "zzz"], due_date: "soon" },
+    { id: "c", title: "D" },
+  ];
+  const wrong = [
+    'two tasks have the id "c"',
+    "a: the title is empty",
+    'c: "soon" is no day; write YYYY-MM-DD',
+    'Nobody is called "Nobody"',
+    'blocked_by "zzz" is neither an id of this plan nor the key of a task there is',
+    'call it "R D"',
+  ];
+  const refused = plan({ project: "R&D", tasks });
+  for (const message of wrong) await expect(refused).rejects.toThrow(message);
+  const shown = await plan({ project: "R&D", tasks, dry_run: true });
+  expect(shown.problems).toHaveLength(wrong.length);
+  const writes = crew.plane.ledger.requests.filter(({ method, api }) => api && method !== "GET");
+  expect(writes).toEqual([]);
+});
+
+test("OPENCLAW-14 a circle is refused with its path", async () => {
+  const { plan } = await createPlanApp();
+  const tasks = [
+    { id: "a", title: "A", blocked_by: ["b"] },
+    { id: "b", title: "B", blocked_by: ["c"] },
+    { id: "c", title: "C", blocked_by: ["a"] },
+  ];
+  await expect(plan({ tasks })).rejects.toThrow("these wait for each other in a circle: a → b → c → a");
+});
+
+test("OPENCLAW-11 a plan over the budget is warned of, and so is too little history", async () => {
+  const { plan } = await createPlanApp("1.3.1", { config: { budget: { amount: 1 } } });
+  const { warnings, cost } = await plan({ dry_run: true });
+  expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, budget: 1, currency: "EUR" });
+  expect(warnings).toEqual([
+    "over the budget: the plan costs about 2 EUR, and 0 of this month's 1 are spent",
+    "too little history to tell what these cost: page, text; give an estimate",
+  ]);
+});
+
+test("a plan for a project there is adds to it, and goes on with more tasks later", async () => {
+  const { crew, plane, plan } = await createPlanApp();
+  const one = { id: "1", title: "Tour", blocked_by: ["ONB-1"] };
+  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks: [one] }));
+  crew.advance(60_000);
+  await callUntilPlanned(crew, () =>
+    plan({ project: "ONB", tasks: [one, { id: "2", title: "Fair", blocked_by: ["1"] }] }),
+  );
+  crew.advance(60_000);
+  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks: [{ id: "1", title: "Map" }] }));
+  expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair", "Map"]);
+});
+
+test("what people have changed since stays, also after the store was lost", async () => {
+  const { crew, plane, plan } = await createPlanApp();
+  const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
+  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks }));
+  const tour = plane.items(crew.onb)[1] ?? "";
+  plane.editItem(tour, { assignees: [crew.getUser("Imhotep")], labels: [] });
+  await crew.restart({ store: "lost" });
+  await crew.poll();
+  await crew.runUntilIdle();
+  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks }));
+  expect(plane.items(crew.onb)).toHaveLength(2);
+  expect(plane.item(tour)?.assignees).toEqual([crew.getUser("Imhotep").id]);
+});
+
+test("OPENCLAW-20 a key whose quota is used up is answered with when to come back, and the same call goes on", async () => {
+  const { crew, plan } = await createPlanApp("1.3.1", { rateLimit: 20 });
+  const { last } = await callUntilPlanned(crew, () => plan());
+  expect(last.done).toHaveLength(4);
+  expect(await readPlanInPlane(crew)).toEqual(EXPECTED_PLAN["1.3.1"]);
+  expect(crew.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
+});

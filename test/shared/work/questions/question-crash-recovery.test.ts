@@ -1,0 +1,123 @@
+import { describe, expect, test } from "vitest";
+import { createWakeRules } from "../../../../functions/wake/rules.ts";
+import { createWorkRules } from "../../../../functions/work/work-rules.ts";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { answerQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
+
+const HOUR = 3_600_000;
+/** Longer than the lease of a job that the dead process had taken. */
+const LEASE_OVER = 130_000;
+
+async function createCrashingApp(version: "1.3.1" | "1.2.2") {
+  const life = createCrashSimulator();
+  const crew = await createAgentTestApp({
+    version,
+    agents: { Thot: { role: "worker", wake: { kind: "openclaw", url: "http://127.0.0.1:9" } } },
+    fetch: life.fetch,
+    store: (clock) => life.store(createMemoryStore({ clock })),
+    parts: { ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)] },
+  });
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const pendingWakes = async () => (await crew.store.stats()).queues.wake.pending;
+  // That the task is there has woken its agent already.
+  const wakesBefore = await pendingWakes();
+  const ask = () => crew.actAs("Thot").ask("ONB-1", { text: "Which?", choices: ["Red", "Blue"] });
+  /** The process dies there; the next one goes on when the dead one's leases are over. */
+  async function killed(death: CrashPoint, act: () => Promise<unknown>, again = act): Promise<boolean> {
+    const outcome = await life.runUntilCrash(death, act);
+    life.reset();
+    await crew.restart();
+    crew.advance(LEASE_OVER);
+    await again();
+    await crew.drain();
+    return outcome === "died";
+  }
+  /** What people, Plane and the agent have got of it. */
+  async function state() {
+    const questions = await readTaskQuestions(crew.deps, item.id);
+    const comments = crew
+      .readComments(item)
+      .map((comment) => /<strong>(\w+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
+    const told = crew.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
+    return {
+      comments: comments.sort(),
+      told: told.map(({ event }) => ("reminder" in event ? `asked ${event.reminder}` : event.kind)),
+      questions: questions.map(({ answer, reminded }) => [answer?.text, reminded]),
+      woken: (await pendingWakes()) - wakesBefore,
+    };
+  }
+  return { crew, item, ask, killed, state };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)(
+  "reliability 2, Plane %s: killed before or after any of its effects",
+  (version) => {
+    /** Runs the scene with its death at each effect in turn; false: it was through before. */
+    async function everywhere(least: number, scene: (death: CrashPoint) => Promise<boolean>) {
+      for (const when of ["before", "after"] as const) {
+        let nth = 1;
+        while (await scene({ nth, when })) nth += 1;
+        expect(nth).toBeGreaterThan(least);
+      }
+    }
+
+    test("a reminder is said once, and the second one in its time", async () => {
+      await everywhere(1, async (death) => {
+        const { crew, ask, killed, state } = await createCrashingApp(version);
+        await ask();
+        await crew.drain();
+        crew.advance(HOUR);
+        const died = await killed(death, () => crew.drain());
+        expect(await state(), JSON.stringify(death)).toMatchObject({
+          told: ["asked 0", "asked 1"],
+          questions: [[undefined, 1]],
+        });
+        crew.advance(5 * HOUR);
+        await crew.drain();
+        expect(await state(), JSON.stringify(death)).toMatchObject({ told: ["asked 0", "asked 1", "asked 2"] });
+        return died;
+      });
+    });
+
+    test("an answer is taken once, becomes one comment and wakes the agent once", async () => {
+      await everywhere(2, async (death) => {
+        const { crew, ask, killed, state } = await createCrashingApp(version);
+        const { id } = await ask();
+        await crew.drain();
+        const died = await killed(death, async () => {
+          await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" });
+          await crew.drain();
+        });
+        expect(await state(), JSON.stringify(death)).toEqual({
+          comments: ["Answer", "Question"],
+          told: ["asked 0", "answered"],
+          questions: [["Red", 0]],
+          woken: 1,
+        });
+        return died;
+      });
+    });
+
+    test("so is one that people write in Plane", async () => {
+      await everywhere(2, async (death) => {
+        const { crew, item, ask, killed, state } = await createCrashingApp(version);
+        await ask();
+        await crew.drain();
+        crew.advance(2_000);
+        crew.plane.addComment(item, "<p>Blue</p>");
+        crew.dropWebhooks();
+        const died = await killed(death, () => crew.poll());
+        expect(await state(), JSON.stringify(death)).toEqual({
+          comments: ["Question", "a reply"],
+          told: ["asked 0", "answered"],
+          questions: [["Blue", 0]],
+          woken: 1,
+        });
+        return died;
+      });
+    });
+  },
+);

@@ -1,0 +1,103 @@
+import { expect, test, vi } from "vitest";
+import { toItemPut } from "../../../../shared/observe/observe-item.ts";
+import { findKeptTask, findTask, refreshTask } from "../../../../shared/work/tasks/find-task.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+test("a task is found by its key in any case, and by its id, without a request to Plane", async () => {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const asked = await crew.recordRequests(async () => {
+    for (const name of ["ONB-1", " onb-1 ", item.id, item.id.toUpperCase()])
+      expect((await findTask(crew.createContext("Thot"), name)).id).toBe(item.id);
+  });
+  expect(asked).toEqual([]);
+});
+
+test("one made a moment ago, which nobody has told of yet, is read by its key", async () => {
+  const crew = await createAgentTestApp();
+  await crew.runFirstPoll();
+  const item = crew.addTask("Brand new", "Thot");
+  expect(await findTask(crew.createContext("Thot"), "ONB-1")).toMatchObject({
+    id: item.id,
+    item: { owners: ["Thot"] },
+  });
+});
+
+test.each(["ONB-7", "NONE-1", "525a36c6-8126-4aad-b630-aaae2a6649ec"])(
+  "%s, which is not there, is told as that",
+  async (name) => {
+    const crew = await createAgentTestApp();
+    await crew.runFirstPoll();
+    await expect(findTask(crew.createContext("Thot"), name)).rejects.toMatchObject({ code: "not_found" });
+  },
+);
+
+test("a project's identifier may have other letters than ASCII's", async () => {
+  const crew = await createAgentTestApp();
+  const project = crew.plane.addProject({ name: "Öko", identifier: "ÖKO_2" });
+  const item = crew.addTask("Write it down", "Thot", {}, project);
+  await crew.runFirstPoll();
+  expect(await findTask(crew.createContext("Thot"), "öko_2-1")).toMatchObject({ id: item.id, key: "ÖKO_2-1" });
+});
+
+test("of an archived project nothing is found: its tasks are not listed and cannot be claimed", async () => {
+  const crew = await createAgentTestApp();
+  crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  crew.plane.archiveProject(crew.onb);
+  await crew.poll();
+  expect((await crew.actAs("Thot").list({})).tasks).toEqual([]);
+  await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({
+    code: "not_found",
+    message: expect.stringContaining("ONB-1 is in a project that was archived"),
+  });
+});
+
+test("what names no task is refused", async () => {
+  const crew = await createAgentTestApp();
+  await crew.runFirstPoll();
+  for (const name of ["", "ONB", "ONB-0", "../x", "ONB-1; rm -rf"])
+    await expect(findTask(crew.createContext("Thot"), name)).rejects.toMatchObject({ code: "bad_request" });
+});
+
+test("a read that waited for its turn, or was overtaken, tells what is true after it all the same", async () => {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const acting = crew.createContext("Thot");
+  const task = await findTask(acting, "ONB-1");
+  const titled = async () => (await findKeptTask(crew.deps, item.id))?.item.snapshot.name;
+  /** As any other part of Groundcrew does that notes something on the item. */
+  const touch = async () => {
+    const now = await findKeptTask(crew.deps, item.id);
+    if (now) await crew.store.commit({ put: [toItemPut({ ...now.item, startedAt: String(now.rev) })] });
+  };
+  await refreshTask(acting, task);
+  crew.plane.editItem(item, { name: "Write it" });
+  crew.onNextWait(() => void touch());
+  await refreshTask(acting, task);
+  expect(await titled()).toBe("Write it");
+
+  crew.plane.editItem(item, { name: "Write" });
+  const answered = vi.fn(touch);
+  const call: typeof acting.plane.call = async (endpoint, given) => {
+    const answer = await acting.plane.call(endpoint, given);
+    if (answered.mock.calls.length === 0) await answered();
+    return answer;
+  };
+  await refreshTask({ ...acting, plane: { ...acting.plane, call } }, task);
+  expect(answered).toHaveBeenCalled();
+  expect(await titled()).toBe("Write");
+});
+
+test("a task that was deleted a moment ago is not there when it is read again", async () => {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  const task = await findTask(crew.createContext("Thot"), "ONB-1");
+  crew.plane.deleteItem(item);
+  await expect(refreshTask(crew.createContext("Thot"), task)).rejects.toMatchObject({ code: "not_found" });
+  await crew.runUntilIdle();
+  await expect(findTask(crew.createContext("Thot"), item.id)).rejects.toThrow("ONB-1 was deleted or archived in Plane");
+});

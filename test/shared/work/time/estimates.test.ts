@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { workKeys, workSets } from "../../../../shared/work/context/work-keys.ts";
+import { estimateTask } from "../../../../shared/work/time/estimates.ts";
+import type { FinishedTask } from "../../../../shared/work/time/finished-tasks.ts";
+import { readAllSpending, readMonthlySpending } from "../../../../shared/work/time/spending.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createFinishedTasks(tasks: Partial<FinishedTask>[]) {
+  const store = createMemoryStore({ clock: () => 0 });
+  for (const [i, task] of tasks.entries()) {
+    const value = { task: `ONB-${i}`, agent: "Thot", project: "ONB", size: "small", at: 0, ...task };
+    await store.commit({ put: [{ key: workKeys.finished(`${i}`), value, sets: [workSets.finishedBy(value.agent)] }] });
+  }
+  return { store };
+}
+
+describe("An estimate (OPENCLAW-11)", () => {
+  it("is the median of the agent's own finished tasks of this size", async () => {
+    const deps = await createFinishedTasks([
+      { ms: 1000, cost: 1 },
+      { ms: 9000, cost: 5 },
+      { ms: 2000, cost: 2 },
+      { ms: 4000, cost: 3 },
+      { ms: 1, cost: 100, size: "large" },
+      { ms: 1, cost: 100, agent: "Imhotep" },
+    ]);
+    expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 3000, cost: 2.5, from: 4 });
+  });
+
+  it("says there is too little to tell below three tasks", async () => {
+    const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000 }, { ms: 3000, size: "large" }]);
+    expect(await estimateTask(deps, "Thot", "small")).toEqual({ too_little: true, from: 2 });
+    expect(await estimateTask(deps, "Nobody", "small")).toEqual({ too_little: true, from: 0 });
+  });
+
+  it("tells the time where only that is known", async () => {
+    const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000, cost: 4 }, { ms: 3000 }]);
+    expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 2000, from: 3 });
+  });
+});
+
+describe("What was spent, beside the budget", () => {
+  it("is what agents report as their total, whatever is reported again or mended", async () => {
+    const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
+    crew.addTask("Write it down", "Thot");
+    crew.addTask("Read it", "Imhotep");
+    await crew.runFirstPoll();
+    for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await crew.actAs("Thot").report("ONB-1", { cost });
+    await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
+    const budget = { amount: 50, currency: "CHF" };
+    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
+    // A counter for Prometheus never falls.
+    expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
+  });
+
+  it("begins anew with the month of the settings' time zone, and only what is more counts then", async () => {
+    const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
+    crew.addTask("Write it down", "Thot");
+    await crew.runFirstPoll();
+    await crew.actAs("Thot").report("ONB-1", { cost: 2 });
+    crew.advance(Date.parse("2026-11-30T11:00:00Z") - crew.time.now);
+    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0 });
+    await crew.actAs("Thot").claim("ONB-1");
+    await crew.actAs("Thot").report("ONB-1", { cost: 2.5 });
+    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
+  });
+
+  it("is counted once when many report side by side", async () => {
+    const crew = await createAgentTestApp();
+    for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
+    await crew.runFirstPoll();
+    await Promise.all(Array.from({ length: 10 }, (_, i) => crew.actAs("Thot").report(`ONB-${i + 1}`, { cost: 1 })));
+    expect((await readMonthlySpending(crew.deps)).cost).toBe(10);
+    expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 0, cost: 10 }]);
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { findTask } from "../../../../shared/work/tasks/find-task.ts";
+import { readAgentPace, readFinishedTasks, recordFinishedTask } from "../../../../shared/work/time/finished-tasks.ts";
+import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+describe("An agent's history (OPENCLAW-11)", () => {
+  it("keeps what each finished task took: time, cost, confidence, size and project", async () => {
+    const crew = await createAgentTestApp();
+    crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
+    await crew.runFirstPoll();
+    await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(600_000);
+    await crew.actAs("Thot").report("ONB-1", { cost: 1.5, confidence: 0.9 });
+    const task = await findTask(crew.createContext("Thot"), "ONB-1");
+    for (let i = 0; i < 2; i++) await recordFinishedTask(crew.deps, task, "Thot");
+    expect(await readFinishedTasks(crew.deps, "Thot")).toEqual([
+      {
+        task: "ONB-1",
+        agent: "Thot",
+        project: "ONB",
+        size: "large",
+        at: crew.time.now,
+        ms: 600_000,
+        cost: 1.5,
+        confidence: 0.9,
+      },
+    ]);
+    expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
+  });
+
+  it("of an agent that has finished nothing says nothing", async () => {
+    const crew = await createAgentTestApp();
+    expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
+  });
+});
+
+describe("The size of a task", () => {
+  it("is what its description names", () => {
+    expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe(
+      "medium",
+    );
+    expect(getTaskSize({ description: `Size: s. ${"x ".repeat(2000)}` })).toBe("small");
+    expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
+  });
+
+  it("else follows from how much there is to read", () => {
+    expect(getTaskSize({ description: "" })).toBe("small");
+    expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
+    expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");
+  });
+});

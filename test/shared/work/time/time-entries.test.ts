@@ -1,0 +1,195 @@
+import { describe, expect, it } from "vitest";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
+import { endClaim, findClaim } from "../../../../shared/work/claims/claims.ts";
+import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import { readAllSpending } from "../../../../shared/work/time/spending.ts";
+import { readTaskTimes, stopTimers } from "../../../../shared/work/time/time-entries.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+const MINUTE = 60_000;
+
+async function createAppWithTask() {
+  const crew = await createAgentTestApp();
+  const item = crew.addTask("Write it down", ["Thot", "Imhotep"]);
+  await crew.runFirstPoll();
+  return { crew, item };
+}
+
+async function releaseClaim(crew: Pick<AgentTestApp, "deps">, item: { id: string }) {
+  const claim = await findClaim(crew.deps, item.id);
+  if (claim) await endClaim(crew.deps, claim, undefined, "test");
+}
+
+describe("A timer (OPENCLAW-06)", () => {
+  it("claims the task, and its time is listed and added up", async () => {
+    const { crew, item } = await createAppWithTask();
+    const started = await crew.actAs("Thot").startTimer("ONB-1");
+    expect(started).toMatchObject({ key: "ONB-1", already: false, spent: 0 });
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+    crew.advance(5 * MINUTE);
+    expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({ Thot: 5 * MINUTE });
+    const stopped = await crew.actAs("Thot").stopTimer("ONB-1");
+    expect(stopped).toMatchObject({ stopped: true, from: started.since, to: started.since + 5 * MINUTE });
+    crew.advance(MINUTE);
+    expect(await readTaskTimes(crew.deps, item.id)).toEqual({
+      entries: [{ agent: "Thot", from: started.since, to: started.since + 5 * MINUTE }],
+      totals: { Thot: 5 * MINUTE },
+    });
+  });
+
+  it("started twice runs once, since the first time, also after a restart", async () => {
+    const { crew, item } = await createAppWithTask();
+    const first = await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(MINUTE);
+    await crew.restart();
+    expect(await crew.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: true, since: first.since });
+    expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
+  it.each(["first", "after the claims were looked at"])(
+    "goes on while Groundcrew itself was away, and stops when its agent says so (%s)",
+    async (when) => {
+      const { crew, item } = await createAppWithTask();
+      await expireClaims(crew.deps, "test");
+      const { since } = await crew.actAs("Thot").startTimer("ONB-1");
+      crew.advance(40 * MINUTE);
+      await crew.restart();
+      if (when !== "first") await expireClaims(crew.deps, "test");
+      expect(await crew.actAs("Thot").stopTimer("ONB-1")).toMatchObject({ stopped: true, from: since });
+      const { entries, totals } = await readTaskTimes(crew.deps, item.id);
+      expect(entries).toHaveLength(1);
+      expect(totals["Thot"]).toBeGreaterThanOrEqual(40 * MINUTE);
+      crew.advance(MINUTE);
+      expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual(totals);
+    },
+  );
+
+  it("started again after Groundcrew was away is the one that runs", async () => {
+    const { crew, item } = await createAppWithTask();
+    await expireClaims(crew.deps, "test");
+    const { since } = await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(40 * MINUTE);
+    await crew.restart();
+    await expireClaims(crew.deps, "test");
+    expect(await crew.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: true, since });
+    expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
+  it("started side by side runs once", async () => {
+    const { crew, item } = await createAppWithTask();
+    await Promise.all(Array.from({ length: 8 }, () => crew.actAs("Thot").startTimer("ONB-1")));
+    expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
+  });
+
+  it("that does not run cannot be stopped, and the answer says so", async () => {
+    const { crew } = await createAppWithTask();
+    expect(await crew.actAs("Thot").stopTimer("ONB-1")).toEqual({ key: "ONB-1", stopped: false, spent: 0 });
+    await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(MINUTE);
+    const { from, to } = await crew.actAs("Thot").stopTimer("ONB-1");
+    expect(await crew.actAs("Thot").stopTimer("ONB-1")).toEqual({
+      key: "ONB-1",
+      stopped: false,
+      spent: MINUTE,
+      from,
+      to,
+    });
+  });
+
+  it("is stopped by the end of the claim, at that time, however late this is seen to", async () => {
+    const { crew, item } = await createAppWithTask();
+    const { since } = await crew.actAs("Thot").startTimer("ONB-1");
+    crew.advance(3 * 3_600_000);
+    await expireClaims(crew.deps, "test");
+    await crew.runUntilIdle();
+    expect((await readTaskTimes(crew.deps, item.id)).entries).toEqual([
+      { agent: "Thot", from: since, to: since + 15 * MINUTE },
+    ]);
+  });
+
+  it("of the claim before does not run on under a new one", async () => {
+    const { crew, item } = await createAppWithTask();
+    // Nobody sees to the end of the claim before it is taken anew.
+    const deps = { ...crew.deps, kick() {} };
+    const thot = () => createTaskOperations(deps, crew.getCaller("Thot"));
+    const first = await thot().startTimer("ONB-1");
+    crew.advance(MINUTE);
+    await releaseClaim({ ...crew, deps }, item);
+    expect(await thot().stopTimer("ONB-1")).toMatchObject({ stopped: false, from: first.since });
+    const second = await thot().startTimer("ONB-1");
+    expect(second).toMatchObject({ already: false, since: first.since + MINUTE });
+    await crew.drain();
+    expect((await readTaskTimes(deps, item.id)).entries).toEqual([
+      { agent: "Thot", from: first.since, to: first.since + MINUTE },
+      { agent: "Thot", from: second.since },
+    ]);
+  });
+
+  it("is counted whole when many stop side by side", async () => {
+    const { crew } = await createAppWithTask();
+    for (let i = 0; i < 5; i++) crew.addTask(`Task ${i}`, "Thot");
+    await crew.poll();
+    const keys = Array.from({ length: 5 }, (_, i) => `ONB-${i + 2}`);
+    for (const key of keys) await crew.actAs("Thot").startTimer(key);
+    crew.advance(MINUTE);
+    await Promise.all(keys.map((key) => crew.actAs("Thot").stopTimer(key)));
+    expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 5 * MINUTE, cost: 0 }]);
+  });
+
+  it("is counted once, however often its end is seen to", async () => {
+    const { crew, item } = await createAppWithTask();
+    const { since } = await crew.actAs("Thot").startTimer("ONB-1");
+    const claim = await findClaim(crew.deps, item.id);
+    for (let i = 0; i < 3; i++) await stopTimers(crew.deps, item.id, "Thot", since + 2 * MINUTE, claim?.fence);
+    await stopTimers(crew.deps, item.id, "Thot", since + 9 * MINUTE);
+    expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({ Thot: 2 * MINUTE });
+    expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 2 * MINUTE, cost: 0 }]);
+  });
+
+  it("is refused on another's task, on one somebody else holds, and on one that is over", async () => {
+    const { crew, item } = await createAppWithTask();
+    crew.addTask("Not yours", "Imhotep");
+    await crew.poll();
+    await expect(crew.actAs("Thot").startTimer("ONB-2")).rejects.toMatchObject({ code: "forbidden" });
+    await crew.actAs("Imhotep").claim("ONB-1");
+    await expect(crew.actAs("Thot").startTimer("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+    await releaseClaim(crew, item);
+    crew.plane.editItem(item, { state: "Done" });
+    await crew.poll();
+    await expect(crew.actAs("Thot").startTimer("ONB-1")).rejects.toThrow("ONB-1 is done");
+    expect((await readTaskTimes(crew.deps, item.id)).entries).toEqual([]);
+  });
+
+  it("is shown on the work item, with each agent's time", async () => {
+    const { crew, item } = await createAppWithTask();
+    await crew.actAs("Thot").startTimer("ONB-1");
+    for (let i = 0; i < 6; i++) {
+      crew.advance(11 * MINUTE);
+      await crew.actAs("Thot").report("ONB-1", { percent: i });
+    }
+    await crew.actAs("Thot").stopTimer("ONB-1");
+    await releaseClaim(crew, item);
+    await crew.runUntilIdle();
+    await crew.actAs("Imhotep").startTimer("ONB-1");
+    await crew.runUntilIdle();
+    const [card] = crew.readComments(item).filter((html) => html.includes("Agent card"));
+    expect(card).toMatch(/<strong>Time:<\/strong> 1:06:00 \(Thot 1:06:00\)/);
+    expect(card).toMatch(/<strong>Timer:<\/strong> Imhotep since 2026-11-21 \d\d:\d\d:\d\d UTC/);
+  });
+
+  it("leaves only so many entries, and their time stays", async () => {
+    const store = createMemoryStore({ clock: () => crew.time.now });
+    const crew = await createAgentTestApp({ store: () => store });
+    const item = crew.addTask("Write it down", "Thot");
+    await crew.runFirstPoll();
+    for (let i = 0; i < 510; i++) {
+      await crew.actAs("Thot").startTimer("ONB-1");
+      crew.advance(1_000);
+      await crew.actAs("Thot").stopTimer("ONB-1");
+    }
+    const { entries, totals } = await readTaskTimes(crew.deps, item.id);
+    expect(entries).toHaveLength(500);
+    expect(totals["Thot"]).toBe(510_000);
+  });
+});

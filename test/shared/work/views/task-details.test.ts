@@ -1,0 +1,97 @@
+import { expect, test } from "vitest";
+import { getTaskDetailsTool } from "../../../../functions/agent/get-task-details.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
+  const crew = await createAgentTestApp(version && { version });
+  const item = crew.addTask("Write it down", "Thot", {
+    description_html:
+      "<h2>Plan</h2><p>All of <strong>it</strong>.</p><p>Done when:</p><ul><li>file report.pdf</li></ul>",
+  });
+  await crew.runFirstPoll();
+  return { crew, item };
+}
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "OPENCLAW-03 the details have the text as Markdown, comments, history, attachments, times, the holder and what is to be done (Plane %s)",
+  async (version) => {
+    const { crew, item } = await createDetailsApp(version);
+    await crew.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
+    await crew.actAs("Thot").startTimer("ONB-1");
+    await crew.runUntilIdle();
+    crew.advance(60_000);
+    crew.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
+    const details = await crew.actAs("Thot").details("onb-1");
+    expect(getTaskDetailsTool.output.parse(details)).toEqual(details);
+    expect(details).toMatchObject({
+      key: "ONB-1",
+      status: "in_progress",
+      held_until: expect.any(String),
+      text: expect.stringContaining("## Plan\n\nAll of **it**."),
+      claim: { agent: "Thot" },
+      agent: { name: "Thot", session: "openclaw-session-1" },
+      done_when: { summary: true, files: ["report.pdf"] },
+      comments: { latest: expect.arrayContaining([expect.objectContaining({ by: "ada", text: "Mind the *gap*" })]) },
+      history: {
+        latest: expect.arrayContaining([
+          expect.objectContaining({ by: "thot", what: "updated state", from: "Backlog", to: "In Progress" }),
+        ]),
+      },
+      attachments: { latest: [] },
+      time: { latest: [{ agent: "Thot", from: expect.any(String) }], totals_s: { Thot: expect.any(Number) } },
+    });
+    expect(JSON.stringify(details.comments)).not.toContain("Agent card");
+  },
+);
+
+test("they are read from Plane now, with four requests at the agent's pace", async () => {
+  const { crew, item } = await createDetailsApp();
+  crew.plane.editItem(item, { name: "Write it up", state: "In Progress" });
+  crew.dropWebhooks();
+  const began = crew.time.now;
+  const asked = await crew.recordRequests(async () => {
+    expect(await crew.actAs("Thot").details("ONB-1")).toMatchObject({ title: "Write it up", status: "in_progress" });
+  });
+  expect(asked).toEqual([
+    "GET work-items/:id",
+    "GET work-items/:id/comments",
+    "GET work-items/:id/activities",
+    "GET work-items/:id/attachments",
+  ]);
+  expect(crew.time.now - began).toBeGreaterThanOrEqual(3_000);
+});
+
+test("the Concierge may read them, another agent may not", async () => {
+  const { crew } = await createDetailsApp();
+  await expect(crew.actAs("Concierge").details("ONB-1")).resolves.toMatchObject({ key: "ONB-1" });
+  await expect(crew.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
+});
+
+test("of long lists the latest are shown, and how many were left out is said", async () => {
+  const { crew, item } = await createDetailsApp();
+  for (let i = 1; i <= 25; i++) {
+    crew.advance(1_000);
+    crew.plane.addComment(item, `<p>Comment ${i}</p>`);
+  }
+  const { comments } = await crew.actAs("Thot").details("ONB-1");
+  expect(comments.left_out).toBe(5);
+  expect(comments.latest.map(({ text }) => text)).toEqual(Array.from({ length: 20 }, (_, i) => `Comment ${i + 6}`));
+});
+
+test("texts of others come without characters that hide or reorder, and not longer than they may be", async () => {
+  const { crew, item } = await createDetailsApp();
+  crew.plane.editItem(item, { description_html: `<p>one\u202e\u0007two</p><p>${"x".repeat(20_000)}</p>` });
+  crew.plane.addComment(item, `<p>a\u2066b</p><p>${"y".repeat(5_000)}</p>`);
+  const { text, comments } = await crew.actAs("Thot").details("ONB-1");
+  expect(text).toMatch(/^onetwo\n\nx+…$/);
+  expect(text).toHaveLength(10_000);
+  expect(comments.latest[0]?.text).toMatch(/^ab\n\ny+…$/);
+});
+
+test("asking keeps the caller's claim alive", async () => {
+  const { crew } = await createDetailsApp();
+  await crew.actAs("Thot").claim("ONB-1");
+  crew.advance(10 * 60_000);
+  const { claim } = await crew.actAs("Thot").details("ONB-1");
+  expect(Date.parse(claim?.until ?? "") - crew.time.now).toBeGreaterThan(14 * 60_000);
+});

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { createPlaneFixture } from "./plane-fixture.ts";
+
+const upload = async (data: { url: string; fields: Record<string, string> }, bytes: Uint8Array<ArrayBuffer>) => {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(data.fields)) form.set(name, value);
+  form.set("file", new File([bytes], "report.md"));
+  return (await fetch(data.url, { method: "POST", body: form })).status;
+};
+const text = new Uint8Array(Buffer.from("# Report\n\nIt is up.\n"));
+
+test("a file goes to storage and comes back by a signed address", async () => {
+  const { plane, project, api, root } = await createPlaneFixture();
+  const item = plane.addItem(project, { name: "x" });
+  const at = `${root}/work-items/${item.id}/attachments/`;
+  const { body } = await api("POST", at, { name: "my report.md", type: "text/markdown", size: text.length });
+  expect((await api("GET", at)).body).toEqual([]);
+  expect(await upload(body.upload_data, text)).toBe(204);
+  expect((await api("PATCH", `${at}${body.asset_id}/`, { is_uploaded: true })).status).toBe(204);
+  expect((await api("GET", at)).body).toHaveLength(1);
+  const { status, headers } = await api("GET", `${at}${body.asset_id}/`);
+  expect(status).toBe(302);
+  const location = headers.get("location") ?? "";
+  expect(new Uint8Array(await (await fetch(location)).arrayBuffer())).toEqual(text);
+  expect((await fetch(location.replace(/Signature=../, "Signature=00"))).status).toBe(403);
+});
+
+test("a size over the limit is accepted and cut down; storage then refuses the upload", async () => {
+  const { plane, project, api, root } = await createPlaneFixture({ fileSizeLimit: 10 });
+  const item = plane.addItem(project, { name: "x" });
+  const { status, body } = await api("POST", `${root}/work-items/${item.id}/attachments/`, {
+    name: "r.md",
+    type: "text/markdown",
+    size: 60_000_000,
+  });
+  expect([status, body.attachment.size]).toEqual([200, 10]);
+  expect(await upload(body.upload_data, text)).toBe(400);
+  expect(await upload({ ...body.upload_data, fields: { ...body.upload_data.fields, policy: "e30=" } }, text)).toBe(403);
+  const { body: info } = await api("GET", "/api/instances/");
+  expect(info.config.file_size_limit).toBe(10);
+});

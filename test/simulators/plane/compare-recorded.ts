@@ -1,0 +1,100 @@
+import type { Json } from "../../../simulators/plane/rows.ts";
+import { isObject } from "./recording.ts";
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?(Z|[+-]\d{2}:\d{2})$/;
+
+/**
+ * Made by chance, by a clock, by a secret or by a person's taste: only the type can be compared.
+ * The sample project is Plane's own advertisement; ours is shorter.
+ */
+const OPAQUE = new Set([
+  "token",
+  "secret_key",
+  "csrf_token",
+  "username",
+  "instance_id",
+  "invite_link",
+  "message",
+  "epoch",
+  "logo_props",
+  "policy",
+  "x-amz-signature",
+  "x-amz-credential",
+  "x-amz-date",
+  "favicon",
+  "last_login_uagent",
+  "request_headers",
+  "request_body",
+  "response_headers",
+  "cover_image",
+  "cover_image_url",
+  "background_color",
+]);
+
+const SAMPLE = "Welcome to the Plane Demo Project!";
+
+/** Recorded ids and what they are here, filled as answers come in. */
+export class IdMap {
+  readonly known = new Map<string, string>();
+  learn(recorded: string, live: string): void {
+    if (!this.known.has(recorded)) this.known.set(recorded, live);
+  }
+  /** A recorded text with the ids of here. */
+  translate(text: string): string {
+    let result = text.replaceAll(UUID, (id) => this.known.get(id) ?? id);
+    for (const [recorded, live] of this.known) if (!recorded.match(UUID)) result = result.replaceAll(recorded, live);
+    return result;
+  }
+}
+
+/** What differs between a recorded and a live value, as sentences; ids are learnt on the way. */
+export function findDifferences(recorded: Json, live: Json | undefined, names: IdMap, path = "", key = ""): string[] {
+  const at = path || "the body";
+  if (live === undefined) return [`${at} is missing`];
+  if (recorded === null || live === null)
+    return recorded === live ? [] : [`${at}: recorded ${abbreviate(recorded)}, here ${abbreviate(live)}`];
+  if (Array.isArray(recorded) || Array.isArray(live)) {
+    if (!Array.isArray(recorded) || !Array.isArray(live)) return [`${at}: one is a list, the other is not`];
+    if (recorded.length !== live.length) return [`${at}: recorded ${recorded.length} entries, here ${live.length}`];
+    return recorded.flatMap((each, index) => findDifferences(each, live[index], names, `${path}[${index}]`, key));
+  }
+  if (isObject(recorded) || isObject(live)) {
+    if (!isObject(recorded) || !isObject(live)) return [`${at}: one is an object, the other is not`];
+    if (OPAQUE.has(key)) return [];
+    const extra = Object.keys(live).filter((name) => !(name in recorded));
+    return [
+      ...extra.map((name) => `${path}.${name} is not in the recording`),
+      ...Object.entries(recorded).flatMap(([name, value]) =>
+        findDifferences(value ?? null, live[name], names, `${path}.${name}`, name),
+      ),
+    ];
+  }
+  if (typeof recorded !== typeof live) return [`${at}: recorded ${abbreviate(recorded)}, here ${abbreviate(live)}`];
+  if (typeof recorded === "string" && typeof live === "string") return compareTexts(recorded, live, names, at, key);
+  return recorded === live || OPAQUE.has(key)
+    ? []
+    : [`${at}: recorded ${abbreviate(recorded)}, here ${abbreviate(live)}`];
+}
+
+function compareTexts(recorded: string, live: string, names: IdMap, at: string, key: string): string[] {
+  if (OPAQUE.has(key)) {
+    if (["token", "secret_key", "csrf_token"].includes(key)) names.learn(recorded, live);
+    return [];
+  }
+  // A cycle ends at a time that was asked for; all others are the clock's.
+  if (key !== "end_date" && TIME.test(recorded) && TIME.test(live)) return [];
+  if (recorded.startsWith(SAMPLE) && live.startsWith(SAMPLE)) return [];
+  const [ids, liveIds] = [recorded.match(UUID) ?? [], live.match(UUID) ?? []];
+  for (const [index, id] of ids.entries()) {
+    const liveId = liveIds[index];
+    if (liveId) names.learn(id, liveId);
+  }
+  // What a file is called in storage begins with 32 digits of chance.
+  const plain = (text: string) => text.replaceAll(/\/[0-9a-f]{32}-/g, "/<32>-");
+  return plain(names.translate(recorded)) === plain(live)
+    ? []
+    : [`${at}: recorded ${abbreviate(recorded)}, here ${abbreviate(live)}`];
+}
+
+const abbreviate = (value: Json): string => JSON.stringify(value).slice(0, 120);

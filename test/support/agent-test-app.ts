@@ -1,0 +1,98 @@
+import { workHandler } from "../../functions/work/work-handler.ts";
+import { toSettingName } from "../../shared/config/settings-file.ts";
+import { type CallContext, createCallContext } from "../../shared/work/context/call-context.ts";
+import type { Caller } from "../../shared/work/context/caller.ts";
+import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import type { Item, ItemPatch, Project } from "../../simulators/plane/types.ts";
+import { createTestApp, type TestAppOptions } from "./test-app.ts";
+
+interface AgentTestAppOptions extends Omit<TestAppOptions, "agents"> {
+  /** Agents beside those below, or more settings of these. */
+  agents?: Record<string, { role?: "concierge" | "worker"; [setting: string]: unknown }>;
+  /** Agents whose Plane key nobody has put into the settings. */
+  keyless?: string[];
+}
+
+const AGENTS: NonNullable<AgentTestAppOptions["agents"]> = {
+  Concierge: { role: "concierge" },
+  Imhotep: { role: "worker" },
+  Thot: { role: "worker" },
+};
+
+export type AgentTestApp = Awaited<ReturnType<typeof createAgentTestApp>>;
+
+/**
+ * The in-process product with agents: Concierge, Imhotep and Thot have accounts, and keys, in the in-memory Plane, and
+ * are members of the project ONB. Waiting (an agent's pace of 1 request/s, retries) moves the clock and costs no time.
+ */
+export async function createAgentTestApp({ agents = {}, keyless = [], ...options }: AgentTestAppOptions = {}) {
+  const all = { ...AGENTS, ...agents };
+  const names = Object.keys(all);
+  const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
+  const users = new Map<string, { id: string }>();
+  const crew = await createTestApp({
+    ...options,
+    agents: names.map((name) => ({ name, email: toEmail(name), ...all[name] })),
+    parts: { jobHandlers: [workHandler], ...options.parts },
+    setUpPlane(plane) {
+      for (const name of names) users.set(name, plane.addUser({ name, email: toEmail(name) }));
+      const agentsWithKey = names.filter((name) => !keyless.includes(name));
+      const keys = agentsWithKey.map((name) => [
+        `PLANE_API_KEY_${toSettingName(name)}`,
+        plane.createApiKey(getUser(name), name),
+      ]);
+      return { ...Object.fromEntries(keys), ...options.setUpPlane?.(plane) };
+    },
+  });
+  const project = crew.addProject();
+
+  /** An agent's Plane user. */
+  function getUser(name: string): { id: string } {
+    const found = users.get(name);
+    if (!found) throw new Error(`There is no agent ${name}.`);
+    return found;
+  }
+  /** An agent of the settings, or the human by any other name. */
+  function getCaller(name: string): Caller {
+    const agent = crew.settings.agents.find((one) => one.name === name);
+    return { name, role: agent ? (agent.role ?? "worker") : "human" };
+  }
+
+  return Object.assign(crew, {
+    /** The project ONB. */
+    onb: project,
+    getUser,
+    getCaller,
+    /** One call's hands. */
+    createContext: (name: string): CallContext => createCallContext(crew.deps, getCaller(name)),
+    /** The work for one call of this agent: make it anew for each call. */
+    actAs: (name: string) => createTaskOperations(crew.deps, getCaller(name)),
+    /** Adds a task to ONB (or another project), assigned to these agents; `poll` makes it known. */
+    addTask(name: string, to: string | string[] = [], patch: ItemPatch = {}, where: Project = project): Item {
+      return crew.plane.addItem(where, {
+        name,
+        ...patch,
+        assignees: [...(patch.assignees ?? []), ...[to].flat().map(getUser)],
+      });
+    },
+    /** What people and agents see it under: `ONB-1`. */
+    toTaskKey: (item: Item, where: Project = project): string => `${where.identifier}-${item.sequence_id}`,
+    /** The item as Plane has it now, with its state's name, labels' names and assignees' names. */
+    readPlaneItem(item: { id: string }) {
+      const row = crew.plane.item(item);
+      if (!row) throw new Error(`Plane has no item ${item.id}.`);
+      const nameOf = (id: string) => names.find((name) => getUser(name).id === id) ?? "Ada";
+      return {
+        ...row,
+        state: crew.plane.states(row.project).find(({ id }) => id === row.state)?.name,
+        labels: row.labels.flatMap((id) => crew.plane.labels(row.project).find((label) => label.id === id)?.name ?? []),
+        assignees: row.assignees.map(nameOf),
+      };
+    },
+    /** The comments on an item as `author: html`. */
+    readComments(item: { id: string }): string[] {
+      const nameOf = (id: string) => names.find((name) => getUser(name).id === id) ?? "Ada";
+      return crew.plane.comments(item).map(({ actor, comment_html }) => `${nameOf(actor)}: ${comment_html}`);
+    },
+  });
+}

@@ -1,0 +1,47 @@
+import type { Store } from "../../shared/store/port.ts";
+import type { WorkDeps } from "../../shared/work/context/call-context.ts";
+
+/**
+ * The deps of a process that ends at its `nth` step (1 is the first), before or after that step took effect. A step is
+ * a request to Plane, a commit, or a lease's end: whoever waits for it then waits for ever. `steps` counts them.
+ */
+export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after") {
+  const crash = Promise.withResolvers<never>();
+  crash.promise.catch(() => {});
+  const state = { steps: 0, over: false };
+  const never = <T>() => new Promise<T>(() => {});
+
+  async function step<T>(act: () => Promise<T>): Promise<T> {
+    if (state.over) return never();
+    state.steps += 1;
+    const isCrashPoint = state.steps === nth;
+    if (isCrashPoint && when === "before") return crashNow();
+    const result = await act();
+    return isCrashPoint || state.over ? crashNow() : result;
+  }
+  function crashNow<T>(): Promise<T> {
+    state.over = true;
+    crash.reject(new Error("The process ended."));
+    return never();
+  }
+
+  const store: Store = {
+    ...deps.store,
+    commit: (commit) => step(() => deps.store.commit(commit)),
+    release: (...asked) => step(() => deps.store.release(...asked)),
+  };
+  const wrapPlane = (plane: WorkDeps["plane"]): WorkDeps["plane"] => ({
+    ...plane,
+    call: (endpoint, options) => step(() => plane.call(endpoint, options)),
+  });
+  const getAgentPlane: WorkDeps["getAgentPlane"] = (agent) => {
+    const { plane, usesOwnKey } = deps.getAgentPlane(agent);
+    return { plane: wrapPlane(plane), usesOwnKey };
+  };
+  return {
+    state,
+    deps: { ...deps, store, plane: wrapPlane(deps.plane), getAgentPlane } satisfies WorkDeps,
+    /** Resolves with what the call answers; rejects when the process ends first. */
+    orCrash: <T>(call: Promise<T>): Promise<T> => Promise.race([call, crash.promise]),
+  };
+}

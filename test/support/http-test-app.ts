@@ -1,0 +1,87 @@
+import { Client } from "@modelcontextprotocol/sdk/client";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
+import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import { onTestFinished } from "vitest";
+import { manifest } from "../../functions/index.ts";
+import { getRemoteAddress, serveHttp } from "../../runtime/node/serve-http.ts";
+import { toSettingName } from "../../shared/config/settings-file.ts";
+import { createHttpApp } from "../../shared/http/http-app.ts";
+import { createAgentTestApp } from "./agent-test-app.ts";
+
+export const HTTP_ADMIN_TOKEN = "admin-token-of-these-doors";
+export const HTTP_TICK_TOKEN = "tick-token-of-these-doors";
+
+/** The bridge token of an agent of these tests. */
+export function toBridgeToken(agent: string): string {
+  return `bridge-token-of-${agent.toLowerCase()}`;
+}
+
+type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;
+
+/** The crew with its doors open: every route of the product over real HTTP, each agent with a bridge token. */
+export async function createHttpTestApp(options: Options = {}) {
+  const names = Object.keys({ Concierge: {}, Imhotep: {}, Thot: {}, ...options.agents });
+  const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toBridgeToken(name)]));
+  const crew = await createAgentTestApp({
+    ...options,
+    setUpPlane: (plane) => ({
+      ADMIN_TOKEN: HTTP_ADMIN_TOKEN,
+      TICK_TOKEN: HTTP_TICK_TOKEN,
+      ...tokens,
+      ...options.setUpPlane?.(plane),
+    }),
+  });
+
+  /** Opens the doors of a process on the crew's store. */
+  async function listen(): Promise<string> {
+    const app = createHttpApp(crew.deps, { routes: manifest.routes, getRemoteAddress });
+    const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log: crew.deps.log });
+    onTestFinished(() => served.stop(1_000));
+    return served.url;
+  }
+  let url = await listen();
+
+  async function request(path: string, token: string, init: RequestInit = {}) {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", ...init.headers };
+    return fetch(url + path, { ...init, headers });
+  }
+
+  return Object.assign(crew, {
+    get url() {
+      return url;
+    },
+    /** After `restart`: the doors of the new process. */
+    async listenAgain() {
+      url = await listen();
+    },
+    request,
+    /** Calls a tool over HTTP: the status, the headers and the JSON of the answer. */
+    async callTool(agent: string, tool: string, input?: unknown) {
+      const body = input === undefined ? {} : { body: JSON.stringify(input) };
+      const response = await request(`/agent/${tool}`, toBridgeToken(agent), { method: "POST", ...body });
+      const json: unknown = await response.json();
+      return { status: response.status, headers: response.headers, json };
+    },
+    /** The SDK's own client, connected as this agent. */
+    async connectMcpClient(agent: string): Promise<Client> {
+      const client = new Client({ name: "a test", version: "1" });
+      const headers = { authorization: `Bearer ${toBridgeToken(agent)}` };
+      const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
+      // The SDK's own types do not agree with exactOptionalPropertyTypes.
+      await client.connect(transport as Parameters<Client["connect"]>[0]);
+      onTestFinished(() => client.close());
+      return client;
+    },
+  });
+}
+
+/** Calls a tool as a model's program does. */
+export async function callTool(client: Client, name: string, input: Record<string, unknown>): Promise<CallToolResult> {
+  return CallToolResultSchema.parse(await client.callTool({ name, arguments: input }));
+}
+
+/** The text a model sees of a result. */
+export function getResultText({ content }: CallToolResult): string {
+  return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n");
+}

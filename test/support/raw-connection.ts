@@ -1,0 +1,48 @@
+import { connect, type Socket } from "node:net";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+
+export interface RawAnswer {
+  /** Undefined when the connection ended without an HTTP answer. */
+  status?: number;
+  text: string;
+}
+
+/** A connection on which a test writes what it likes. */
+export interface RawConnection {
+  socket: Socket;
+  /** What came until the other side ended the connection. */
+  ended: Promise<RawAnswer>;
+}
+
+/** Opens a connection to the server of a URL. */
+export async function openConnection(url: string): Promise<RawConnection> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  const ended = new Promise<RawAnswer>((resolve) => {
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    // A reset is an end like another; what came before it counts.
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      const text = Buffer.concat(chunks).toString("utf8");
+      const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
+      resolve({ ...omitUndefined({ status: status ? Number(status) : undefined }), text });
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  return { socket, ended };
+}
+
+/** The head of a request, as text ready to be written. */
+export function formatRequestHead(method: string, path: string, headers: Record<string, string>): string {
+  const lines = Object.entries({ host: "127.0.0.1", ...headers }).map(([name, value]) => `${name}: ${value}`);
+  return [`${method} ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n");
+}
+
+export function formatChunk(bytes: Uint8Array | string): Buffer {
+  const data = Buffer.from(bytes);
+  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from("\r\n")]);
+}

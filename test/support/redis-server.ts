@@ -1,0 +1,100 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+
+const SERVER = "redis-server";
+
+export interface TestRedis {
+  port: number;
+  /** `redis://127.0.0.1:<port>` */
+  url: string;
+  /** `kill -9`; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port with the same folder; resolves when it answers. */
+  start(): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing answers. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** False on a developer's machine without redis-server; in CI it must be there, so tests fail instead of skipping. */
+export function hasRedisServer(): boolean {
+  if (process.env["CI"]) return true;
+  try {
+    execFileSync(SERVER, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A real redis-server of our own on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value.
+ * `password` is for the probe that sees whether it is up, where one is required.
+ */
+export async function startRedis(options: Record<string, string> = {}, password?: string): Promise<TestRedis> {
+  const port = await findFreePort();
+  const dir = mkdtempSync(join(tmpdir(), "groundcrew-redis-"));
+  const settings = { port: String(port), bind: "127.0.0.1", dir, save: "", ...options };
+  const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  let child: ChildProcess | undefined;
+
+  async function start() {
+    const started = spawn(SERVER, flags, { stdio: "ignore" });
+    child = started;
+    await once(started, "spawn");
+    const probe = new Redis(port, "127.0.0.1", {
+      lazyConnect: true,
+      retryStrategy: () => 10,
+      ...omitUndefined({ password: password || undefined }),
+    });
+    probe.on("error", () => {});
+    try {
+      await new Promise<void>((resolve, reject) => {
+        probe.once("ready", () => resolve());
+        started.once("exit", (code) => reject(new Error(`redis-server ended with ${code}`)));
+        probe.connect().catch(() => {});
+      });
+    } finally {
+      probe.disconnect();
+    }
+  }
+
+  async function kill() {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  await start();
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    kill,
+    start,
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
+    async stop() {
+      await kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port of 127.0.0.1 that nobody listens on at this moment. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  await new Promise((resolve) => server.close(resolve));
+  return address.port;
+}

@@ -1,0 +1,42 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+interface ScriptedResponse {
+  status: number;
+  headers?: Record<string, string | string[]>;
+  /** A string is sent as it is, anything else as JSON. */
+  body?: unknown;
+}
+
+export type ScriptedStep = ScriptedResponse | ((request: IncomingMessage, response: ServerResponse) => void);
+
+export interface ScriptedServer {
+  url: string;
+  requests: { method: string; url: string; headers: IncomingMessage["headers"]; body: string }[];
+  close(): Promise<void>;
+}
+
+/** A real HTTP server that answers step by step; the last step answers everything after it. */
+export async function startScriptedServer(...steps: ScriptedStep[]): Promise<ScriptedServer> {
+  const requests: ScriptedServer["requests"] = [];
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const step = steps[Math.min(requests.length, steps.length - 1)];
+    requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+    if (typeof step === "function") return step(request, response);
+    const text = typeof step?.body === "string" ? step.body : JSON.stringify(step?.body);
+    response.writeHead(step?.status ?? 500, step?.headers).end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    requests,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => (error ? reject(error) : resolve()));
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,17 @@
+import type { Reporter, TestModule } from "vitest/node";
+
+/** Ends a run with `N passed, N failed`: one line that any program can read. A file that did not load counts as failed. */
+export const summaryReporter: Reporter = {
+  onTestRunEnd(modules: readonly TestModule[], errors) {
+    const counts = { passed: 0, failed: errors.length, skipped: 0 };
+    for (const module of modules) {
+      if (module.errors().length > 0) counts.failed += 1;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state !== "pending") counts[state] += 1;
+      }
+    }
+    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+    process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
+  },
+};

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { parseSettings } from "../../shared/config/settings.ts";
+import type { TestAppOptions } from "./test-app.ts";
+
+export function createTestAppSettings(
+  url: string,
+  key: string,
+  workspace: string,
+  limit: number,
+  options: Pick<TestAppOptions, "agents" | "projects" | "config"> & { env: Record<string, string> },
+) {
+  const env = {
+    PLANE_URL: url,
+    PLANE_API_KEY: key,
+    PLANE_WORKSPACE: workspace,
+    PLANE_RATE_LIMIT: String(limit),
+    PLANE_PROJECTS: options.projects?.join(","),
+    STORE_URL: "memory:",
+    LOG_LEVEL: "debug",
+    GROUNDCREW_CONFIG: "crew.json",
+    ...options.env,
+  };
+  const text = JSON.stringify({ agents: options.agents ?? [], ...options.config });
+  const read = (path: string) => (path === "crew.json" ? { text, mode: 0o600 } : undefined);
+  const parsed = parseSettings(env, { read });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}
+
+const webhookSchema = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });
+
+/** The item a webhook is about, as the route tells it. */
+export function getWebhookLane(body: string): string | undefined {
+  try {
+    const { data } = webhookSchema.parse(JSON.parse(body));
+    return data.issue ?? data.id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A request's path without workspace, project, ids and query. */
+export function toRoutePattern(path: string): string {
+  const [route = ""] = path.split("?");
+  return route
+    .replace(/^\/api\/v1\/workspaces\/[^/]+\//, "")
+    .replace(/^projects\/[0-9a-f-]{36}\/(?=.)/, "")
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, ":id")
+    .replace(/\/$/, "");
+}

@@ -1,0 +1,70 @@
+import { onTestFinished } from "vitest";
+import { manifest as whole } from "../../functions/index.ts";
+import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
+import type { Settings } from "../../shared/config/settings.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { createTestSettings } from "./settings.ts";
+import { createWebhookHeaders, WEBHOOK_SECRET } from "./webhook-signature.ts";
+
+export const RUNTIME_ADMIN_TOKEN = "admin-token-of-these-tests";
+export const RUNTIME_TICK_TOKEN = "tick-token-of-these-tests";
+
+/** Plane is set up and not there: nothing listens on port 1. */
+export const RUNTIME_ENV = {
+  PORT: "0",
+  PLANE_URL: "http://127.0.0.1:1",
+  PLANE_API_KEY: "plane_api_of_these_tests",
+  PLANE_WORKSPACE: "javisi",
+  PLANE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+  ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN,
+  TICK_TOKEN: RUNTIME_TICK_TOKEN,
+  STORE_URL: "memory:",
+};
+
+export interface TestRuntime extends Runtime {
+  lines: Record<string, unknown>[];
+  settings: Settings;
+  store: Store;
+  asked: string[];
+}
+
+interface Options extends Omit<Parameters<typeof startRuntime>[1], "write"> {
+  env?: Record<string, string>;
+  store?: Store;
+}
+
+/**
+ * The product on a free port, with its routes and a memory store, without its ticks and queue workers
+ * unless they are given. Stopped when the test is over.
+ */
+export async function startTestRuntime({
+  env = {},
+  store = createMemoryStore({ clock: Date.now }),
+  ...options
+}: Options = {}): Promise<TestRuntime> {
+  const settings = createTestSettings({ ...RUNTIME_ENV, ...env });
+  const lines: Record<string, unknown>[] = [];
+  const asked: string[] = [];
+  const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: asked.push("poll") }) };
+  const runtime = await startRuntime(settings, {
+    manifest: { ...whole, ticks: [poll], jobHandlers: [], ruleSets: () => [] },
+    write: (line) => lines.push(JSON.parse(line)),
+    ...options,
+    overrides: { poll: { collect: 5, again: 5 }, ...options.overrides, store },
+  });
+  onTestFinished(() => runtime.stop());
+  return { ...runtime, lines, settings, store, asked };
+}
+
+export function postWebhook(
+  url: string,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers = createWebhookHeaders(body),
+): Promise<Response> {
+  return fetch(`${url}/webhooks/plane`, { method: "POST", headers, body });
+}
+
+export function createBearerHeaders(token: string): { headers: Record<string, string> } {
+  return { headers: { authorization: `Bearer ${token}` } };
+}
