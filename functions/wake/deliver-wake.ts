@@ -4,6 +4,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import { updateValue } from "../../shared/store/update.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";
 import { createWakeCheckJob, mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
@@ -96,21 +97,21 @@ async function markWakePosted(
   outcome: string,
 ): Promise<Settlement> {
   const key = wakeKeys.wake(agent.name);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptWake>([key]);
-    const sent = kept?.value.sent;
-    if (!sent || sent.id !== id) return DONE;
+  await updateValue<KeptWake>(deps, key, async (kept) => {
+    const sent = kept?.sent;
+    if (!sent || sent.id !== id) return undefined;
     const now = await deps.store.now();
-    const commitOutcome = await deps.store.commit({
-      expect: [[key, kept.rev]],
-      put: [{ key, value: { ...kept.value, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
+    const afterCommit = () => {
+      if (wait === UNCERTAIN_DELIVERY_MS)
+        deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
+    };
+    return {
+      put: [{ key, value: { ...kept, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
       jobs: [createWakeCheckJob(agent.name, id, now + wait)],
-    });
-    if (commitOutcome !== "kept") continue;
-    if (wait === UNCERTAIN_DELIVERY_MS)
-      deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
-    return DONE;
-  }
+      afterCommit,
+    };
+  });
+  return DONE;
 }
 
 async function markWakeFailed(deps: DeliverWakeDeps, agent: AgentSettings, id: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { PlaneNotFoundError } from "../plane/errors.ts";
+import { updateValue } from "../store/update.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 import {
@@ -62,10 +63,8 @@ async function readSnapshot(deps: ObserveDeps, project: string, item: string): P
 /** Comments and relations were read completely, at least as new as this snapshot of the item (rule 2). */
 export async function markDetailsRead(deps: Pick<ObserveDeps, "store">, read: KeptItem): Promise<void> {
   const key = observedKeys.item(read.snapshot.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptItem>([key]);
-    if (!kept || kept.value.gone !== undefined || (kept.value.detailsAt ?? "") >= read.snapshot.updatedAt) return;
-    const next = { ...kept.value, detailsAt: read.snapshot.updatedAt };
-    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [toItemPut(next)] })) === "kept") return;
-  }
+  await updateValue<KeptItem>(deps, key, (kept) => {
+    if (!kept || kept.gone !== undefined || (kept.detailsAt ?? "") >= read.snapshot.updatedAt) return undefined;
+    return { put: [toItemPut({ ...kept, detailsAt: read.snapshot.updatedAt })] };
+  });
 }

@@ -2,6 +2,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import { isBlocked, isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
@@ -195,14 +196,12 @@ export async function endClaim(
 ): Promise<boolean> {
   const { item, agent, fence, since } = claim;
   const key = workKeys.claim(item);
-  for (;;) {
-    const [current] = await deps.store.read<KeptClaim>([key]);
-    if (!current || current.value.fence !== fence) return false;
-    if (reason === "expired" && (await isClaimHeld(deps, claim))) return false;
-    const at = Math.min(await deps.store.now(), current.value.until);
+  return updateValue<KeptClaim, boolean>(deps, key, async (current) => {
+    if (!current || current.fence !== fence) return { result: false };
+    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    const at = Math.min(await deps.store.now(), current.until);
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
-    const outcome = await deps.store.commit({
-      expect: [[key, current.rev]],
+    return {
       put: [
         { key, value: undefined },
         toEndedClaimPut(claim, fence),
@@ -220,12 +219,13 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
         }),
       ],
-    });
-    if (outcome !== "kept") continue;
-    await deps.store.release(key, fence);
-    deps.kick();
-    return true;
-  }
+      result: true,
+      afterCommit: async () => {
+        await deps.store.release(key, fence);
+        deps.kick();
+      },
+    };
+  });
 }
 
 async function createLossError(context: CallContext, task: Task, claim: KeptClaim): Promise<GroundcrewError> {

@@ -7,6 +7,7 @@ import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
 import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -38,13 +39,11 @@ export async function postComment(context: CallContext, task: Task, id: string, 
  */
 export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
   const key = workKeys.said((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
-  for (;;) {
-    const [record] = await deps.store.read<{ id: string }>([key]);
-    if (record) return record.value.id;
+  return updateValue<{ id: string }, string>(deps, key, (kept) => {
+    if (kept) return { result: kept.id };
     const id = deps.newId();
-    const outcome = await deps.store.commit({ expect: [[key, 0]], put: [{ key, value: { id }, expires: AGAIN_MS }] });
-    if (outcome === "kept") return id;
-  }
+    return { put: [{ key, value: { id }, expires: AGAIN_MS }], result: id };
+  });
 }
 
 /** Markdown as HTML to be said. Throws `bad_request` when nothing would be seen of it. */
