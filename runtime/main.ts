@@ -16,6 +16,11 @@ import { watchSecrets } from "./watch-secrets.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
 const EX_CONFIG = 78;
+/**
+ * Interval in which further signals are the same request: 2 s. Ctrl+C and a service manager signal npm and this process
+ * at once, and npm passes on what it got.
+ */
+const SAME_REQUEST_MS = 2_000;
 
 const env = readEnvironment();
 const parsed = parseSettings(env, nodeFiles);
@@ -42,11 +47,15 @@ const runningProduct = await startProduct().catch((thrown: unknown) => {
 
 collectGarbageWhenIdle();
 
-let signalled = false;
+let signalledAt: number | undefined;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    if (signalled) process.exit(1);
-    signalled = true;
+    const now = performance.now();
+    if (signalledAt !== undefined) {
+      if (now - signalledAt >= SAME_REQUEST_MS) process.exit(1);
+      return;
+    }
+    signalledAt = now;
     void runningProduct.stop().then(() => process.exit(0));
   });
 }

@@ -146,6 +146,19 @@ describe("NOTIF-06 commands", () => {
     expect(await rig.sendAndGetReply("/plane abracadabra")).toBe("There is no command “abracadabra”. /plane help");
   });
 
+  test("a word that resembles no command gets no suggestion, a typing error of one does", async () => {
+    const app = await createCommandsApp();
+    for (const word of ["foo", "thanks"])
+      expect(await app.sendAndGetReply(`/plane ${word}`)).toBe(`There is no command “${word}”. /plane help`);
+    for (const [typed, command] of [
+      ["aprove", "approve"],
+      ["stauts", "status"],
+    ]) {
+      const [answer] = await app.sendMessage(`/plane ${typed}`);
+      expect(answer?.buttons.flat().map(({ text }) => text)).toEqual([`/plane ${command}`]);
+    }
+  });
+
   test("help lists every command, and /plane alone is help", async () => {
     const rig = await createCommandsApp();
     const help = await rig.sendAndGetReply("/plane help");
