@@ -9,6 +9,7 @@ import { createTaskOperations } from "../shared/work/task-operations.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatRate, median } from "./figures.ts";
+import { measureRate } from "./measure-rate.ts";
 import { fillWorkspace, startSimulators } from "./simulators.ts";
 import type { BenchLine } from "./table.ts";
 
@@ -63,11 +64,13 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     const pausedDeps: Deps = { ...deps, kick: () => {} };
     for (let round = 0; round <= rounds; round += 1) {
       const tasks = claimableTasks.slice(round * count, (round + 1) * count);
-      const claimRate = await measureRate(tasks.length, async (n) => {
+      const claimRate = await measureRate({ count: tasks.length, callers: AGENTS }, async (n) => {
         const task = tasks[n];
         if (task) await createTaskOperations(pausedDeps, { name: task.agent, role: "worker" }).claim(task.key);
       });
-      const floorRate = await measureRate(tasks.length, (n) => runBareClaim(deps, `${round}:${n}`));
+      const floorRate = await measureRate({ count: tasks.length, callers: AGENTS }, (n) =>
+        runBareClaim(deps, `${round}:${n}`),
+      );
       // The first round warms up.
       if (round === 0) continue;
       rates.push(claimRate);
@@ -107,15 +110,4 @@ async function runBareClaim({ store }: Deps, id: string): Promise<void> {
     jobs: ["mirror", "card"].map((name) => ({ id: `${name}:${key}`, queue: "work", lane: `${name}:${id}`, body })),
   });
   if (outcome !== "kept") throw new Error(outcome);
-}
-
-/** Runs so many operations, ten side by side, and answers how many a second. */
-async function measureRate(count: number, operation: (n: number) => Promise<void>): Promise<number> {
-  let next = 0;
-  const startedAt = performance.now();
-  const caller = async () => {
-    for (let n = next++; n < count; n = next++) await operation(n);
-  };
-  await Promise.all(Array.from({ length: AGENTS }, caller));
-  return (count * 1000) / (performance.now() - startedAt);
 }

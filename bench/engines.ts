@@ -3,6 +3,7 @@ import type { LeasedJob, Store } from "../shared/store/port.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatCount, median } from "./figures.ts";
+import { measureRate } from "./measure-rate.ts";
 import type { BenchLine } from "./table.ts";
 
 /** So many callers at once, each waiting for its answer before it calls again. */
@@ -59,7 +60,7 @@ async function measureRound(
   round: number,
   count: number,
 ): Promise<Record<(typeof KINDS)[number], number>> {
-  const commit = await measureOperations(count, async (n) => {
+  const commit = await measureRate({ count, callers: CALLERS }, async (n) => {
     const key = `item:${round}:${n}`;
     const job = { id: key, queue: "outbox", lane: `chat:${n % LANES}`, body: VALUE } as const;
     const outcome = await store.commit({
@@ -69,11 +70,11 @@ async function measureRound(
     });
     if (outcome !== "kept") throw new Error(outcome);
   });
-  const work = await measureOperations(count, async () => {
+  const work = await measureRate({ count, callers: CALLERS }, async () => {
     const job = await takeOne(store);
     if (!(await store.settle(job, { done: true }))) throw new Error("a lease was lost");
   });
-  const lease = await measureOperations(count, async (n) => {
+  const lease = await measureRate({ count, callers: CALLERS }, async (n) => {
     const leased = await store.lease(`claim:${n % LANES}`, "bench", 60_000);
     if (!("fence" in leased)) throw new Error("the lease is held");
   });
@@ -86,15 +87,4 @@ async function takeOne(store: Store): Promise<LeasedJob> {
     const [job] = await store.take("outbox", 60_000, 1);
     if (job) return job;
   }
-}
-
-/** Runs so many operations and answers how many a second. */
-async function measureOperations(count: number, operation: (n: number) => Promise<void>): Promise<number> {
-  let next = 0;
-  const startedAt = performance.now();
-  const caller = async () => {
-    for (let n = next++; n < count; n = next++) await operation(n);
-  };
-  await Promise.all(Array.from({ length: CALLERS }, caller));
-  return (count * 1000) / (performance.now() - startedAt);
 }

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
 import { getProject } from "./projects.ts";
+import { escapeUnicodeUnit } from "./python-json.ts";
 import { renderAuthorColumns, renderBaseColumns, renderExternalColumns, type TimeFormatter } from "./render-row.ts";
 import type { AttachmentRow, ItemRow, JsonObject } from "./rows.ts";
 import { formatAmzDate } from "./time.ts";
@@ -80,16 +81,11 @@ export function createUploadForm(world: PlaneWorld, row: AttachmentRow): JsonObj
     ...Object.entries(signed).map(([name, value]) => ({ [name]: value })),
   ];
   const expiration = `${new Date(now + HOUR).toISOString().slice(0, 19)}Z`;
-  const policy = btoa(escapeNonAscii(JSON.stringify({ expiration, conditions })));
+  const policy = btoa(JSON.stringify({ expiration, conditions }).replaceAll(/[^\0-\x7f]/g, escapeUnicodeUnit));
   return {
     url: `${world.baseUrl()}/uploads`,
     fields: { "Content-Type": row.type, key: row.asset, ...signed, policy, "x-amz-signature": sign(policy) },
   };
-}
-
-/** As Python writes JSON. */
-function escapeNonAscii(json: string): string {
-  return json.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Storage's side of it: checks the form against its policy and keeps the file. Answers a status. */

@@ -19,7 +19,8 @@ import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, listLabels, listStates } from "./states.ts";
 import { isTimeZone } from "./time.ts";
-import type { ActionOptions, EditSource, Id, Item, ItemPatch, Ref } from "./types.ts";
+import { toId } from "./to-id.ts";
+import type { ActionOptions, EditSource, Id, Item, ItemPatch } from "./types.ts";
 import { createWebhook } from "./webhooks.ts";
 import { type PlaneWorld, touchRow } from "./world.ts";
 
@@ -30,7 +31,6 @@ export type DirectAccess = Omit<
   | ("deliveries" | "ledger" | "faults" | "workspace")
 >;
 
-const toId = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
 const copyItem = (row: ItemRow): Item => ({ ...row, assignees: [...row.assignees], labels: [...row.labels] });
 
 export function getFirstWorkspace(world: PlaneWorld): WorkspaceRow {

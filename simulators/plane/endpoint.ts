@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Hono } from "hono";
-import { createPageNotFoundError, PlaneApiError } from "./api-error.ts";
+import { createPageNotFoundError, createUnauthenticatedError, PlaneApiError } from "./api-error.ts";
 import { RateLimitError, type RateLimiter } from "./rate-limiter.ts";
 import { createTimeFormatter, formatUtc, type TimeFormatter } from "./render-row.ts";
 import type { Json, JsonObject, UserRow } from "./rows.ts";
@@ -54,6 +54,12 @@ export interface PlaneAppEnv {
   Bindings: { incoming: IncomingMessage };
 }
 export type PlaneApp = Hono<PlaneAppEnv>;
+
+/** The user whose request it is, on an endpoint whose policy lets nobody in without one. */
+export function getReader(call: EndpointCall): UserRow {
+  if (!call.reader) throw createUnauthenticatedError();
+  return call.reader;
+}
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const METHOD_ORDER: Method[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -1,7 +1,6 @@
 import type { FaultControl, PlaneFault, RequestMatch } from "./test-controls.ts";
-import type { Id, Ref } from "./types.ts";
-
-const toOwnerId = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
+import { toId } from "./to-id.ts";
+import type { Id } from "./types.ts";
 
 interface ActiveFault {
   match: RequestMatch;
@@ -23,7 +22,7 @@ export interface FaultInjector extends FaultControl {
 
 function matchesRequest({ method, path, owner }: RequestMatch, request: IncomingRequest): boolean {
   if (method !== undefined && method.toUpperCase() !== request.method) return false;
-  if (owner !== undefined && toOwnerId(owner) !== request.owner) return false;
+  if (owner !== undefined && toId(owner) !== request.owner) return false;
   if (path === undefined) return true;
   return typeof path === "string" ? request.path.includes(path) : path.test(request.path);
 }

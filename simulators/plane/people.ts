@@ -3,6 +3,9 @@ import type { JsonObject, MemberRow, TokenRow, UserRow, WorkspaceRow } from "./r
 import type { Id, MemberRole } from "./types.ts";
 import { createRow, type PlaneWorld, sortNewestFirst, toHex } from "./world.ts";
 
+/** Admin, member, guest. */
+export const MEMBER_ROLES: readonly MemberRole[] = [20, 15, 5];
+
 export interface NewUser {
   email: string;
   password?: string;

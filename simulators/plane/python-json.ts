@@ -12,9 +12,12 @@ const ESCAPES: Record<string, string> = {
   "\b": "\\b",
 };
 
+/** One UTF-16 unit as Python escapes it in JSON. */
+export const escapeUnicodeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** A string as Python's `json.dumps` writes it: ASCII only. */
 const toPythonString = (text: string): string =>
-  `"${text.replace(/["\\]|[^ -~]/g, (c) => ESCAPES[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
+  `"${text.replace(/["\\]|[^ -~]/g, (c) => ESCAPES[c] ?? escapeUnicodeUnit(c))}"`;
 
 /** The bytes that Plane signs and sends: Python's `json.dumps` with its default separators. */
 export function toPythonJson(value: Json, key = ""): string {

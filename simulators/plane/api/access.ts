@@ -1,10 +1,10 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createForbiddenError, createNotFoundError, createUnauthenticatedError, PlaneApiError } from "../api-error.ts";
-import type { AccessPolicy, EndpointCall } from "../endpoint.ts";
+import { type AccessPolicy, type EndpointCall, getReader } from "../endpoint.ts";
 import { findMember, findToken, findWorkspace, getUser } from "../people.ts";
 import { findProjectMember, getProject } from "../projects.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { ProjectRow, UserRow, WorkspaceRow } from "../rows.ts";
+import type { ProjectRow, WorkspaceRow } from "../rows.ts";
 import type { MemberRole } from "../types.ts";
 
 type PermissionCheck = (call: EndpointCall, method: string) => void;
@@ -21,12 +21,6 @@ export const createApiKeyPolicy = (limiter: RateLimiter, checkPermission?: Permi
     return getUser(call.world, token.user);
   },
 });
-
-/** Whoever asks; the door has let nobody in who is nobody. */
-export function getReader(call: EndpointCall): UserRow {
-  if (!call.reader) throw createUnauthenticatedError();
-  return call.reader;
-}
 
 /** An unknown workspace is refused, not missing: its members are looked for first. */
 export function getPathWorkspace(call: EndpointCall): WorkspaceRow {

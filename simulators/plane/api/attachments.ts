@@ -10,12 +10,20 @@ import {
   renderAttachment,
   storeUpload,
 } from "../attachments.ts";
-import { type EndpointCall, mountEndpoint, type PlaneApp, respondNoContent, respondOk } from "../endpoint.ts";
+import {
+  type EndpointCall,
+  getReader,
+  mountEndpoint,
+  type PlaneApp,
+  respondNoContent,
+  respondOk,
+} from "../endpoint.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { AttachmentRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getPathWorkspace, getReader, requireAnyProjectRole } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, getPathWorkspace, requireAnyProjectRole } from "./access.ts";
 import { getPathItem } from "./items.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
 function getPathAttachment(call: EndpointCall): AttachmentRow {
   const row = getAttachment(call.world, call.params["attachmentId"] ?? "");
@@ -42,12 +50,11 @@ export function mountAttachmentRoutes(app: PlaneApp, world: PlaneWorld, limiter:
         const { name, type, size, external_source, external_id } = await call.json();
         if (typeof name !== "string" || name === "" || typeof size !== "number")
           throw new PlaneApiError(400, { error: "Invalid request.", status: false });
-        const text = (value: unknown) => (typeof value === "string" ? value : null);
-        const external = { external_source: text(external_source), external_id: text(external_id) };
+        const external = { external_source: toTextOrNull(external_source), external_id: toTextOrNull(external_id) };
         const file = {
           name: world.version === "1.2.2" ? name : sanitizeFileName(name),
           size,
-          type: text(type) ?? "",
+          type: toTextOrNull(type) ?? "",
           ...external,
         };
         const row = createAttachment(world, getPathItem(call), file, getReader(call).id);

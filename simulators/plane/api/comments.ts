@@ -11,6 +11,7 @@ import {
 } from "../comments.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -20,10 +21,11 @@ import {
 import { createLink, listLinks, renderLink } from "../links.ts";
 import { pickFields, renderPage } from "../pagination.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { CommentRow, ItemRow, Json } from "../rows.ts";
+import type { CommentRow, ItemRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireAnyProjectRole } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireAnyProjectRole } from "./access.ts";
 import { ITEM_PATH_SEGMENTS } from "./items.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
 /** The item a child is created for. Plane finds out from the database that there is none. */
 export function getParentItem(call: EndpointCall): ItemRow {
@@ -37,8 +39,6 @@ function getPathComment(call: EndpointCall): CommentRow {
   if (row.issue !== call.params["itemId"] || row.project !== getPathProject(call).id) throw createNotFoundError();
   return row;
 }
-
-const toTextOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
 
 /** What hangs on a work item: comments, links, history. An archived project lists none of them. */
 export function mountCommentRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {

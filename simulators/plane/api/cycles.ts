@@ -2,6 +2,7 @@ import { createFieldError, createNotFoundError, PlaneApiError } from "../api-err
 import { createCycle, editCycle, getCycle, listCycles, renderCycle } from "../cycles.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -14,15 +15,15 @@ import { createModule, getModule, listModules, renderModule } from "../modules.t
 import { parseExpand, pickFields, renderPage } from "../pagination.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { renderItem } from "../render-item.ts";
-import type { CycleRow, ItemRow, Json, JsonObject, ModuleRow } from "../rows.ts";
+import type { CycleRow, ItemRow, JsonObject, ModuleRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireProjectMember } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireProjectMember } from "./access.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
 function requireInProject<T extends { project: string }>(call: EndpointCall, row: T): T {
   if (row.project !== getPathProject(call).id) throw createNotFoundError();
   return row;
 }
-const toTextOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
 const parseName = (body: JsonObject): string => {
   const name = toTextOrNull(body["name"])?.trim();
   if (name === undefined) throw createFieldError("name", "This field is required.");

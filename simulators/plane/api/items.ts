@@ -1,6 +1,7 @@
 import { createFieldError, createForbiddenError, createNotFoundError, PlaneApiError } from "../api-error.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -28,7 +29,6 @@ import {
   createApiKeyPolicy,
   getPathProject,
   getPathWorkspace,
-  getReader,
   requireProjectMember,
   requireWorkspaceMember,
 } from "./access.ts";

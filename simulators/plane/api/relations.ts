@@ -1,9 +1,9 @@
 import { createFieldError, PlaneApiError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { addRelation, isRelationName, renderRelatedItem, renderRelations } from "../relations.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireProjectMember } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireProjectMember } from "./access.ts";
 import { getParentItem } from "./comments.ts";
 import { ITEM_PATH_SEGMENTS } from "./items.ts";
 

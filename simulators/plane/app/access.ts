@@ -1,5 +1,5 @@
 import { createAppNotFoundError, createUnauthenticatedError, PlaneApiError } from "../api-error.ts";
-import type { AccessPolicy, EndpointCall } from "../endpoint.ts";
+import { type AccessPolicy, type EndpointCall, getReader } from "../endpoint.ts";
 import { findMember, findWorkspace, getUser } from "../people.ts";
 import { findProjectMember } from "../projects.ts";
 import type { MemberRow, UserRow, WorkspaceRow } from "../rows.ts";
@@ -44,15 +44,10 @@ export const createSessionPolicy = (allow: string): AccessPolicy => ({
 
 export const createPublicPolicy = (allow: string): AccessPolicy => ({ allow, identify: () => undefined });
 
-export function getSessionReader(call: EndpointCall): UserRow {
-  if (!call.reader) throw createUnauthenticatedError();
-  return call.reader;
-}
-
 /** The workspace of the path, for whoever has at least this role in it. */
 export function requireWorkspaceRole(call: EndpointCall, minimumRole: MemberRole): WorkspaceRow {
   const workspace = findWorkspace(call.world, call.params["slug"] ?? "");
-  const member: MemberRow | undefined = workspace && findMember(call.world, workspace.id, getSessionReader(call).id);
+  const member: MemberRow | undefined = workspace && findMember(call.world, workspace.id, getReader(call).id);
   if (!workspace || !member || member.role < minimumRole)
     throw new PlaneApiError(403, { error: "You don't have the required permissions." });
   return workspace;
@@ -60,7 +55,7 @@ export function requireWorkspaceRole(call: EndpointCall, minimumRole: MemberRole
 
 /** Members of the project of the path who may edit. */
 export function requireProjectEditor(call: EndpointCall): void {
-  const member = findProjectMember(call.world, call.params["projectId"] ?? "", getSessionReader(call).id);
+  const member = findProjectMember(call.world, call.params["projectId"] ?? "", getReader(call).id);
   if (!member) throw createAppNotFoundError();
   if (member.role < 15) throw new PlaneApiError(403, { error: "You don't have the required permissions." });
 }

@@ -1,6 +1,7 @@
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -12,7 +13,7 @@ import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../r
 import type { Json, JsonObject, WebhookLogRow, WebhookRow } from "../rows.ts";
 import { createWebhook, createWebhookSecret, listWebhooks } from "../webhooks.ts";
 import { type PlaneWorld, sortNewestFirst, touchRow } from "../world.ts";
-import { createSessionPolicy, getSessionReader, requireWorkspaceRole } from "./access.ts";
+import { createSessionPolicy, requireWorkspaceRole } from "./access.ts";
 
 const EVENTS = ["project", "issue", "module", "cycle", "issue_comment"] as const;
 
@@ -103,7 +104,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
       if (isTaken(workspace.id, url)) throw createUrlConflict();
       const events = Object.fromEntries(EVENTS.map((event) => [event, body[event] === true]));
       const is_active = body["is_active"] !== false;
-      const row = createWebhook(world, workspace.id, { url, is_active, ...events }, getSessionReader(call).id);
+      const row = createWebhook(world, workspace.id, { url, is_active, ...events }, getReader(call).id);
       return respondCreated(renderWebhook(row, call.formatTime));
     },
   });
@@ -121,7 +122,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
         const value = body[field];
         if (typeof value === "boolean") row[field] = value;
       }
-      touchRow(world, row, getSessionReader(call).id);
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderWebhook(row, call.formatTime));
     },
     DELETE: (call) => {
@@ -133,7 +134,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
     POST: (call) => {
       const row = getPathWebhook(call);
       row.secret_key = createWebhookSecret(world);
-      touchRow(world, row, getSessionReader(call).id);
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderWebhook(row, call.formatTime));
     },
   });
