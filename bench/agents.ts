@@ -24,7 +24,9 @@ const TARGET_BYTES = 4_096;
 const TITLE = "Write down what a new customer of ours has to know about";
 const TEXT = `<p>Say what it is for, and for whom, in words that a newcomer knows.</p><p>${"And more. ".repeat(200)}</p>`;
 
-/** "My open tasks with blockers", asked by every agent over MCP with the SDK's client: calls, requests to Plane, bytes. */
+/**
+ * "My open tasks with blockers", asked by every agent over MCP with the SDK's client: calls, requests to Plane, bytes.
+ */
 export async function benchAgents(sizes: AgentSizes): Promise<BenchLine[]> {
   const simulators = await startSimulators();
   const { filled, config } = fillWorkspace(simulators, sizes);

@@ -94,7 +94,9 @@ export async function startChild(
 
 type BenchTasks = Record<string, (given: unknown) => unknown>;
 
-/** The other end, in the started process: says that it is ready and does what it is asked; `cpu` every process can tell. */
+/**
+ * The other end, in the started process: says that it is ready and does what it is asked; `cpu` every process can tell.
+ */
 export function serveParent(tasks: BenchTasks): void {
   const sendToParent = (message: unknown) => process.send?.(message);
   const allTasks: BenchTasks = { ...tasks, cpu: () => process.cpuUsage() };

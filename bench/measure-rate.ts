@@ -1,4 +1,6 @@
-/** Runs `operation` `count` times, with `callers` at once each waiting for its own, and returns operations per second. */
+/**
+ * Runs `operation` `count` times, with `callers` at once each waiting for its own, and returns operations per second.
+ */
 export async function measureRate(
   { count, callers }: { count: number; callers: number },
   operation: (n: number) => Promise<void>,

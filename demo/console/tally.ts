@@ -16,7 +16,10 @@ export interface TallyResult {
 }
 
 export interface Tally {
-  /** Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it either. */
+  /**
+   * Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it
+   * either.
+   */
   recordCompletions(): void;
   readTally(): TallyResult;
 }

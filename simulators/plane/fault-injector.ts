@@ -13,9 +13,9 @@ interface IncomingRequest {
   owner: Id | null;
 }
 
-/** The faults that stand, and the hooks a test has put in. */
+/** The active faults and the hooks of a test. */
 export interface FaultInjector extends FaultControl {
-  /** The first that matches; it is used up by one. */
+  /** Returns the first active fault that matches and counts it as used once. */
   takeFault(request: IncomingRequest): PlaneFault | undefined;
   requestHook: ((request: { method: string; path: string }) => void | Promise<void>) | undefined;
 }
@@ -27,7 +27,7 @@ function matchesRequest({ method, path, owner }: RequestMatch, request: Incoming
   return typeof path === "string" ? request.path.includes(path) : path.test(request.path);
 }
 
-/** `onEdit` takes the hook that edits wait for. */
+/** `onEdit` receives the hook that edits await. */
 export function createFaultInjector(
   onEdit: (hook: ((item: Id) => void | Promise<void>) | undefined) => void,
 ): FaultInjector {

@@ -11,7 +11,7 @@ import { createDefaultStates } from "./states.ts";
 import type { Id, MemberRole } from "./types.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
-/** Plane refuses these in a project's name; a work item's title takes anything. */
+/** Characters that Plane refuses in a project's name; a work item's title may contain any character. */
 const FORBIDDEN_NAME_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/;
 const ICONS = ["quiz", "mood", "star", "anchor", "build"];
 
@@ -90,7 +90,7 @@ function queueProjectEvent(
   });
 }
 
-/** Only these columns can be edited; one event for each that changed. */
+/** The columns that can be edited. Plane sends one event for each that changed. */
 const EDITABLE = [
   "name",
   "description",
@@ -115,7 +115,7 @@ export function editProject(world: PlaneWorld, row: ProjectRow, patch: JsonObjec
   const before = Object.fromEntries(changes.map((field) => [field, row[field]]));
   Object.assign(row, Object.fromEntries(changes.map((field) => [field, patch[field]])));
   touchRow(world, row, by);
-  // In the order in which the request names them.
+  // Events are sent in the order of the request's fields.
   for (const field of Object.keys(patch)) {
     if (field in before)
       queueProjectEvent(world, row, by, "updated", field, before[field] ?? null, patch[field] ?? null);
@@ -126,9 +126,9 @@ export function deleteProject(world: PlaneWorld, row: ProjectRow, by: Id): void 
   const { data } = world;
   data.projects.delete(row.id);
   const contentTables = [data.items, data.states, data.labels, data.cycles, data.modules, data.comments, data.links];
-  for (const map of contentTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  for (const map of contentTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
   const linkTables = [data.projectMembers, data.relations, data.memberships, data.activities, data.attachments];
-  for (const map of linkTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  for (const map of linkTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
   queueProjectEvent(world, row, by, "deleted", null, null, null);
 }
 
@@ -158,7 +158,7 @@ export const listProjectMembers = (world: PlaneWorld, project: Id): ProjectMembe
 export const findProjectMember = (world: PlaneWorld, project: Id, member: Id): ProjectMemberRow | undefined =>
   [...world.data.projectMembers.values()].find((row) => row.project === project && row.member === member);
 
-/** As the table keeps it: what a webhook says, and what every answer ends with. */
+/** Renders a project's own columns: a webhook contains these alone, an API answer has more before them. */
 export function renderProject(row: ProjectRow, formatTime: TimeFormatter): JsonObject {
   const { id, ...times } = renderBaseColumns(row, formatTime);
   return {
@@ -198,7 +198,7 @@ export function renderProject(row: ProjectRow, formatTime: TimeFormatter): JsonO
   };
 }
 
-/** With what the reader is to it. `listed` adds the reader's own sort order. */
+/** Renders a project with its counts and the reader's membership. `isListed` adds the reader's sort order. */
 export function renderProjectForUser(
   world: PlaneWorld,
   row: ProjectRow,
@@ -223,7 +223,7 @@ export function renderProjectForUser(
   };
 }
 
-/** A project as Plane shows one inside a work item. */
+/** Renders a project as Plane embeds one in a work item. */
 export const renderProjectLite = (row: ProjectRow): JsonObject => ({
   id: row.id,
   identifier: row.identifier,

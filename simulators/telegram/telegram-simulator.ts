@@ -12,15 +12,16 @@ import { createUpdateQueue, type SimulatedUpdate } from "./update-queue.ts";
 interface TelegramSimulatorOptions {
   clock: () => number;
   token?: string;
-  /** The chats the bot is in; every other one is `chat not found`. */
+  /** The chats the bot is a member of; for every other chat the answer is `chat not found`. */
   chats: readonly (number | string)[];
   limits?: Partial<TelegramLimits>;
 }
 
 type CommandMenu = { command: string; description: string }[];
 
-/** A button that somebody pressed. */
+/** A pressed button. */
 export interface ButtonPress {
+  /** What the bot answered, shown to the person for a moment. */
   answers: string[];
   update: SimulatedUpdate;
 }
@@ -36,7 +37,10 @@ const commandsSchema = z.strictObject({
 
 type MessagePlace = { replyTo?: number; topic?: number };
 
-/** In a topic it is the topic; else a supergroup's replies are a thread as well, in which nothing can be sent. */
+/**
+ * In a forum the thread is the topic. In other supergroups Telegram also reports a thread for replies, but a bot cannot
+ * send into it.
+ */
 function toThreadFields(chat: number, { topic, replyTo }: MessagePlace = {}) {
   if (topic !== undefined) return { message_thread_id: topic, is_topic_message: true };
   return chat < 0 && replyTo !== undefined ? { message_thread_id: replyTo } : {};
@@ -44,14 +48,14 @@ function toThreadFields(chat: number, { topic, replyTo }: MessagePlace = {}) {
 
 export type TelegramSimulator = ReturnType<typeof createTelegramSimulator>;
 
-/** Telegram's own words for an edit that changes nothing. */
+/** Telegram's error text for an edit that changes nothing. */
 const NOT_MODIFIED =
   "message is not modified: specified new message content and reply markup are exactly the same as a current " +
   "content and reply markup of the message";
 
 /**
- * An in-memory Telegram behind the Bot API over real HTTP: messages, edits, buttons, updates, commands.
- * It checks what Telegram checks, keeps its limits, and can misbehave as networks do.
+ * Creates a simulated Telegram with the Bot API over real HTTP: messages, edits, buttons, updates, commands.
+ * It checks what Telegram checks, applies its limits, and can inject network faults.
  */
 export function createTelegramSimulator({
   clock,
@@ -160,7 +164,7 @@ export function createTelegramSimulator({
   let server: ReturnType<typeof createAdaptorServer> | undefined;
   let port = 0;
 
-  /** Listens on `at`, or any free port; answers with the address for `TELEGRAM_API_ROOT`. */
+  /** Listens on `listenPort` (default: any free port) and returns the value for `TELEGRAM_API_ROOT`. */
   async function start(listenPort = port): Promise<string> {
     const starting = createAdaptorServer({ fetch: app.fetch });
     await new Promise<void>((resolve, reject) => {
@@ -173,7 +177,7 @@ export function createTelegramSimulator({
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Connections are refused until it is started again, on the same port. */
+  /** Refuses connections until `start`, which listens on the same port again. */
   async function stop(): Promise<void> {
     const stopping = server;
     server = undefined;
@@ -188,15 +192,18 @@ export function createTelegramSimulator({
     token,
     start,
     stop,
-    /** Every message and edit that was received, in order. */
+    /** Every received message and edit, in order. */
     calls: callHandler.calls,
-    /** The messages of a chat as people see them now. */
+    /** A chat with its messages in their current version. */
     chat: chats.getChat,
-    /** What a person does who deletes a message. */
+    /** A person deletes a message. */
     removeMessage: chats.remove,
-    /** A group is a forum and has this topic; in a closed one only its administrators write. */
+    /**
+     * Adds a topic to a group, which makes the group a forum, or changes its state. Only administrators write into a
+     * closed topic.
+     */
     setTopic,
-    /** Somebody writes into a chat; `more.as`: what else the update says, or says otherwise. */
+    /** A person writes into a chat. `as` holds fields that are added to the update's message or replace its fields. */
     async postAsUser(chat: number, from: number, text: string, { as, ...more }: MessagePlace & { as?: object } = {}) {
       const { id } = chats.post(chat, { text, entities: [], previews: true, buttons: [], from, ...more });
       if (more.topic !== undefined && !topics.has(`${chat}:${more.topic}`)) setTopic(chat, more.topic, "open");
@@ -211,12 +218,15 @@ export function createTelegramSimulator({
         ...as,
       });
     },
-    /** Somebody presses a button; what they are shown for a moment is in `answers`, "" for nothing. */
+    /**
+     * A person presses a button. `answers` of the result receives the texts that the bot shows for a moment, "" for
+     * none.
+     */
     async press(chat: number, from: number, messageId: number, data: string): Promise<ButtonPress> {
       const id = String(presses.size + 1);
       const press: ButtonPress = { answers: [], update: { update_id: 0 } };
       presses.set(id, press);
-      const pressed = chats.getChat(chat).messages.find((one) => one.id === messageId);
+      const pressed = chats.getChat(chat).messages.find(({ id: sentId }) => sentId === messageId);
       press.update = await updates.addUpdate("callback_query", {
         id,
         from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
@@ -231,20 +241,20 @@ export function createTelegramSimulator({
       });
       return press;
     },
-    /** The language of a person's Telegram; English unless told. */
+    /** Sets the language of a person's Telegram; the default is English. */
     setLanguage: (person: number, language: string) => void languages.set(person, language),
-    /** An update comes once more. */
+    /** Delivers the same update again. */
     repeatUpdate: updates.repeatUpdate,
-    /** What waits is brought to the webhook once more. */
+    /** Sends all pending updates to the webhook again. */
     redeliverUpdates: updates.redeliver,
-    /** The command menu of a language; "" for everybody else. */
+    /** The command menu of a language; "" is the default menu for all other languages. */
     findMenu: (language: string) => menus.get(language),
-    /** The next messages and edits meet these faults, one each. */
+    /** Injects these faults into the next messages and edits, one into each. */
     injectFaults: (...faults: TelegramFault[]) => void callHandler.faults.push(...faults),
-    /** Every call to this chat is refused until `allow`. */
+    /** Refuses every call to this chat until `allowChat`. */
     refuseChat: (chat: number | string, status: number, description: string) =>
       void callHandler.refusedChats.set(String(chat), { status, description }),
-    /** The group becomes a supergroup with another number (one of `chats`). */
+    /** The group becomes a supergroup with the id `movedTo`, which must be one of `chats`. */
     upgradeToSupergroup: (chat: number, movedTo: number) =>
       void callHandler.refusedChats.set(String(chat), {
         ...createBadRequest("group chat was upgraded to a supergroup chat"),

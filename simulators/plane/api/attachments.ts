@@ -31,7 +31,7 @@ function getPathAttachment(call: EndpointCall): AttachmentRow {
   return row;
 }
 
-/** Since v1.3 Plane takes dots off a name's beginning and double ones out of it. */
+/** Since v1.3, Plane removes leading dots and double dots from file names. */
 function sanitizeFileName(name: string): string {
   const [base = ""] = name.replaceAll("\\", "/").split("/").slice(-1);
   return base.replaceAll("..", "").trim().replace(/^\.+/, "");
@@ -87,7 +87,7 @@ export function mountAttachmentRoutes(app: PlaneApp, world: PlaneWorld, limiter:
   }
 }
 
-/** The storage beside Plane, S3's way: a form to post to, files to get by signed address. */
+/** Mounts Plane's storage, which works like S3: uploads by form, downloads by signed address. */
 export function mountStorageRoutes(app: PlaneApp, world: PlaneWorld): void {
   app.post("/uploads", async (c) => {
     const form = await c.req.formData();
@@ -106,7 +106,7 @@ export function mountStorageRoutes(app: PlaneApp, world: PlaneWorld): void {
     const asset = decodeURIComponent(url.pathname.slice("/uploads/".length));
     const bytes = mayDownload(world, asset, url.searchParams) ? world.data.uploads.get(asset) : undefined;
     if (!bytes) return new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 });
-    const row = [...world.data.attachments.values()].find((each) => each.asset === asset);
+    const row = [...world.data.attachments.values()].find((attachment) => attachment.asset === asset);
     return new Response(new Uint8Array(bytes), {
       headers: { "content-type": row?.type ?? "application/octet-stream" },
     });

@@ -31,7 +31,7 @@ const parseName = (body: JsonObject): string => {
   return name;
 };
 
-/** Which cycles `cycle_view` asks for; everything else asks for all. */
+/** Filters by `cycle_view`; any unknown value means all cycles. */
 function filterByView(world: PlaneWorld, rows: CycleRow[], view: string | null): CycleRow[] {
   const now = world.clock() * 1000;
   const hasBegun = (row: CycleRow) => row.start_date !== null && row.start_date <= now;
@@ -69,7 +69,7 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     },
     POST: async (call: EndpointCall) => {
       const rows = addToGroup(world, row(call), await parseItems(call), getReader(call).id);
-      return respondOk(rows.map((each) => renderMembership(world, each, call.formatTime)));
+      return respondOk(rows.map((membership) => renderMembership(world, membership, call.formatTime)));
     },
   });
 
@@ -77,7 +77,7 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     GET: (call) => {
       const view = call.query.get("cycle_view");
       const rows = filterByView(world, listCycles(world, getPathProject(call).id), view);
-      // Only this view comes without a page around it.
+      // Plane returns a plain list, without pagination, only for this view.
       if (view === "current") return respondOk(rows.map((row) => pickFields(renderWithCounts(call)(row), call.query)));
       return respondOk(renderPage(rows, call.query, renderWithCounts(call)));
     },
@@ -106,8 +106,8 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     DELETE: (call) => {
       const row = getPathCycle(call);
       world.data.cycles.delete(row.id);
-      for (const each of world.data.memberships.values())
-        if (each.in === row.id) world.data.memberships.delete(each.id);
+      for (const membership of world.data.memberships.values())
+        if (membership.in === row.id) world.data.memberships.delete(membership.id);
       return respondNoContent();
     },
   });

@@ -28,7 +28,7 @@ export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rat
       ),
   });
 
-  // The one address here that Plane serves without its limiter.
+  // Plane applies no rate limit to this endpoint.
   const unlimited = {
     ...createApiKeyPolicy(limiter, requireWorkspaceMember),
     limiter: undefined,
@@ -55,11 +55,11 @@ export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rat
           ),
         POST: async (call) => {
           const { member, role = 5 } = await call.json();
-          const known = MEMBER_ROLES.find((each) => each === role);
-          if (!known) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
+          const knownRole = MEMBER_ROLES.find((name) => name === role);
+          if (!knownRole) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
           if (typeof member !== "string" || !findMember(world, getPathWorkspace(call).id, member))
             throw new PlaneApiError(400, { member: ["Invalid member"] });
-          const row = addProjectMember(world, getPathProject(call).id, member, known);
+          const row = addProjectMember(world, getPathProject(call).id, member, knownRole);
           return respondCreated({ id: row.id, member: row.member, role: row.role });
         },
       },

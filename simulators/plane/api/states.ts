@@ -10,7 +10,7 @@ import { parseRequiredText, toTextOrNull } from "./text-fields.ts";
 
 const GROUPS: readonly StateGroup[] = ["backlog", "unstarted", "started", "completed", "cancelled", "triage"];
 
-/** States and labels. An archived project lists neither. */
+/** Mounts states and labels. Both are empty lists in an archived project. */
 export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   const root = "/api/v1/workspaces/:slug/projects/:projectId/";
   const policy = createApiKeyPolicy(limiter, requireProjectMember);
@@ -22,7 +22,7 @@ export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     },
     POST: async (call) => {
       const body = await call.json();
-      const group = GROUPS.find((each) => each === (body["group"] ?? "backlog"));
+      const group = GROUPS.find((name) => name === (body["group"] ?? "backlog"));
       if (!group) throw createFieldError("group", `"${toTextOrNull(body["group"]) ?? ""}" is not a valid choice.`);
       const state = {
         name: parseRequiredText(body, "name", 255),
@@ -30,7 +30,7 @@ export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
         group,
         description: toTextOrNull(body["description"]) ?? "",
       };
-      // 200, not 201: Plane forgot to say otherwise.
+      // Plane answers 200 here, not 201.
       return respondOk(
         renderState(world, createState(world, getPathProject(call), state, getReader(call).id), call.formatTime),
       );

@@ -42,7 +42,7 @@ function editUser(world: PlaneWorld, user: UserRow, patch: JsonObject): void {
   user.token_updated_at = world.stamp();
 }
 
-/** The signed-in user's own affairs. */
+/** Mounts the endpoints of the signed-in user: profile, workspaces, invitations, API keys. */
 export function mountCurrentUserRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountEndpoint(app, world, createSessionPolicy("GET, PATCH, DELETE, HEAD, OPTIONS"), "/api/users/me/", {
     GET: (call) => respondOk(renderUser(getReader(call), call.formatTime)),
@@ -97,7 +97,7 @@ export function mountCurrentUserRoutes(app: PlaneApp, world: PlaneWorld): void {
       const { label, description } = await call.json();
       const name = typeof label === "string" ? label : toHex(world.newId());
       const row = createToken(world, getReader(call), name, typeof description === "string" ? description : "");
-      // The only time the secret is told.
+      // Plane shows the key only in this answer.
       return respondCreated({ ...renderToken(row, call.formatTime), token: row.token });
     },
   });

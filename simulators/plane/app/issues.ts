@@ -13,7 +13,7 @@ const COLUMN_NAMES: Record<string, string> = {
   parent_id: "parent",
 };
 
-/** What the browser does with a work item. */
+/** Mounts the endpoints with which the browser edits and deletes work items. */
 export function mountIssueRoutes(app: PlaneApp, world: PlaneWorld): void {
   const policy = createSessionPolicy("GET, PUT, PATCH, DELETE, HEAD, OPTIONS");
   const getEditableItem = (call: Parameters<typeof requireWorkspaceRole>[0]) => {

@@ -44,7 +44,7 @@ const PROPERTIES = {
 };
 const VIEW = { filters: FILTERS, display_filters: DISPLAY, display_properties: PROPERTIES };
 
-/** Lists tell addresses, the answer to an edit does not. */
+/** Renders a member. Lists contain the e-mail address, the answer to an edit does not. */
 function renderMember(world: PlaneWorld, row: MemberRow, formatTime: TimeFormatter, withAddress: boolean): JsonObject {
   const user = getUser(world, row.member);
   const { id, ...times } = renderBaseColumns(row, formatTime);
@@ -90,9 +90,9 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
       if (row?.workspace !== workspace.id) throw createAppNotFoundError();
       if (row.member === getReader(call).id) throw new PlaneApiError(400, { error: "You cannot update your own role" });
       const { role } = await call.json();
-      const known = MEMBER_ROLES.find((each) => each === role);
-      if (!known) throw new PlaneApiError(400, { role: [`"${String(role)}" is not a valid choice.`] });
-      row.role = known;
+      const knownRole = MEMBER_ROLES.find((name) => name === role);
+      if (!knownRole) throw new PlaneApiError(400, { role: [`"${String(role)}" is not a valid choice.`] });
+      row.role = knownRole;
       touchRow(world, row, getReader(call).id);
       return respondOk(renderMember(world, row, call.formatTime, false));
     },
@@ -107,15 +107,16 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
       const workspace = requireWorkspaceRole(call, 20);
       const { emails } = await call.json();
       if (!Array.isArray(emails) || emails.length === 0) throw new PlaneApiError(400, { error: "Emails are required" });
-      for (const each of emails) {
-        const invitation: JsonObject = typeof each === "object" && each !== null && !Array.isArray(each) ? each : {};
+      for (const entry of emails) {
+        const invitation: JsonObject =
+          typeof entry === "object" && entry !== null && !Array.isArray(entry) ? entry : {};
         const email = String(invitation["email"] ?? "")
           .trim()
           .toLowerCase();
-        const known = findUserByEmail(world, email);
-        if (known && findMember(world, workspace.id, known.id))
+        const user = findUserByEmail(world, email);
+        if (user && findMember(world, workspace.id, user.id))
           throw new PlaneApiError(400, { error: "Some users are already member of workspace", workspace_users: [] });
-        const role = MEMBER_ROLES.find((one) => one === invitation["role"]) ?? 5;
+        const role = MEMBER_ROLES.find((known) => known === invitation["role"]) ?? 5;
         createInvitation(world, workspace, email, role, getReader(call).id);
       }
       return respondOk({ message: "Emails sent successfully" });

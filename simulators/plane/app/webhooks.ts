@@ -55,7 +55,7 @@ const renderWebhookLog = (world: PlaneWorld, row: WebhookLogRow, formatTime: Tim
 const PRIVATE_HOST = /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|0\.|\[?::1|\[?f[cd])/;
 const LOOPBACK_HOST = /^(127\.|\[?::1|localhost$)/;
 
-/** Who the webhook may point at. Names are not looked up here; those without a dot are refused. */
+/** Checks the address of a webhook as Plane does. Names are not resolved here; those without a dot are refused. */
 function parseWebhookUrl(call: EndpointCall, value: Json | undefined): string {
   const { world } = call;
   const createUrlError = (reason: string) => new PlaneApiError(400, { url: reason });
@@ -64,7 +64,7 @@ function parseWebhookUrl(call: EndpointCall, value: Json | undefined): string {
   if (protocol !== "http:" && protocol !== "https:")
     throw createUrlError("Invalid schema. Only HTTP and HTTPS are allowed.");
   const isOldVersion = world.version === "1.2.2";
-  // Whatever may be allowed: the form of the address is looked at first.
+  // Plane checks the form of the address before the list of allowed hosts.
   if (!isOldVersion && !/[.:]/.test(hostname) && hostname !== "localhost")
     throw new PlaneApiError(400, { url: ["Enter a valid URL."] });
   if (!isOldVersion && world.webhookAllowedHosts.includes(hostname)) return value;
