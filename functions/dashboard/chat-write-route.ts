@@ -4,8 +4,8 @@ import type { TelegramSettings } from "../../shared/config/settings.ts";
 import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { createPageUpdateJob, type PageInput } from "../../shared/jobs/updates-jobs.ts";
 import type { ChatMessage } from "../../shared/telegram/message-log.ts";
-import { createPageUpdateJob, type PageInput } from "../../shared/telegram/update-jobs.ts";
 
 /** What the person at the page writes into the chat, or presses there: as if the first allowed user had done it. */
 export const chatWriteRoute: Route = { path: "/api/chat", access: "page", app };
