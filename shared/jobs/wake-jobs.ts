@@ -25,6 +25,8 @@ export const wakeBodySchema = z.discriminatedUnion("type", [
 ]);
 export type WakeBody = z.infer<typeof wakeBodySchema>;
 
+const WAKE_LANE_PREFIX = "wake:";
+
 /** Events for one agent follow each other. */
 export function createWakeEventAction(
   agent: string,
@@ -47,8 +49,6 @@ export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
   const body: WakeBody = { type: "check", watch: agent, sent };
   return { id: `watch:${sent}`, queue: "wake", lane: `watch:${sent}`, at, body };
 }
-
-const WAKE_LANE_PREFIX = "wake:";
 
 /**
  * The body in today's form. Versions before 0.2.0 wrote no `type`; what was to be done showed in which field was there,
