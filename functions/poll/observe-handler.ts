@@ -16,6 +16,7 @@ import { dropItemEdges, evaluateBlockers, readRelations } from "../../shared/obs
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
+import type { Settlement } from "../../shared/store/port.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
@@ -32,21 +33,29 @@ export const observeHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = observeBodySchema.parse(job.body);
-    if (!("item" in body && "project" in body)) {
-      await handleJob(deps, body);
-      return { done: true };
+    switch (body.do) {
+      case "read":
+      case "details":
+      case "fill":
+        return handleItemJob(deps, body);
+      default:
+        await handleJob(deps, body);
+        return { done: true };
     }
-    const project = await findProject(deps, body.project);
-    if (!project || project.gone) return { done: true };
-    if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
-    await handleItemJob(deps, body, project);
-    return { done: true };
   },
 };
 
 type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" }>;
 
-async function handleItemJob(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
+async function handleItemJob(deps: Deps, body: ItemBody): Promise<Settlement> {
+  const project = await findProject(deps, body.project);
+  if (!project || project.gone) return { done: true };
+  if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
+  await readItemParts(deps, body, project);
+  return { done: true };
+}
+
+async function readItemParts(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
     case "read":

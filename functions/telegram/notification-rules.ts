@@ -1,4 +1,5 @@
 import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
+import { createNotificationAction } from "../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/events.ts";
 import type { ChatId } from "../../shared/telegram/bot.ts";
@@ -27,8 +28,7 @@ export function createNotificationRules(
       const actions: RuleAction[] = [];
       for (const { targetChat, rule, mutedBy } of decideRoutes(event, facts)) {
         if (targetChat === undefined || mutedBy !== undefined) continue;
-        const target = `telegram:${targetChat}`;
-        actions.push({ target, queue: "outbox", lane: target, body: { event, facts, correlation }, rule });
+        actions.push({ ...createNotificationAction(targetChat, { event, facts, correlation }), rule });
       }
       return actions;
     },

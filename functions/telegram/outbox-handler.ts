@@ -1,10 +1,10 @@
 import type { JobHandler } from "../../shared/deps.ts";
+import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
 import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import type { ActionBody } from "../../shared/task/events.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
 import { deliverNotification } from "./delivery/deliver-notification.ts";
-import { parseLaneChat } from "./delivery/delivery-records.ts";
-import { outboxBodySchema } from "./delivery/job-bodies.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
 import { refreshBurst } from "./delivery/refresh-burst.ts";
 import { replaceMessage } from "./delivery/replace-message.ts";
@@ -41,10 +41,9 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
     concurrency: 8,
     async handle(deps: OutboxDeps, job: LeasedJob): Promise<Settlement> {
       const startedAt = deps.clock();
-      const chat = parseLaneChat(job.lane);
-      if (chat === undefined) return { dead: `${job.lane} is not the lane of a Telegram chat` };
-      const body = outboxBodySchema.safeParse(job.body);
-      if (!body.success) return { dead: "the job's body is not one that this version knows" };
+      const parsed = outboxBodySchema.safeParse(upgradeOutboxBody(job));
+      if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
+      const body = parsed.data;
       if (!deps.telegram) {
         deps.log.warn("telegram is not set up, its messages wait", { job: job.id });
         return { retryAt: (await deps.store.now()) + NOT_CONFIGURED_RETRY };
@@ -54,20 +53,32 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
         deps,
         bot: createMigrationAwareBot(deps.telegram, deps),
         job,
-        chat,
+        chat: body.chat,
         presentation: createPresentation(deps.settings),
         limits,
         burstWindow,
         editDelay,
         isLeaseValid,
       };
-      if ("refresh" in body.data) return refreshBurst(context, body.data);
-      if ("answer" in body.data) return sendPreparedMessage(context, body.data);
-      if ("show" in body.data) return replaceMessage(context, body.data);
-      if ("do" in body.data) return refreshLiveMessages(context, body.data);
-      const { event } = body.data;
-      if (event.kind === "asked" || event.kind === "review") return sendLiveMessage(context, { ...body.data, event });
-      return deliverNotification(context, body.data);
+      switch (body.type) {
+        case "notification":
+          return sendNotification(context, body);
+        case "burst_refresh":
+          return refreshBurst(context, body);
+        case "reply":
+        case "announcement":
+          return sendPreparedMessage(context, body);
+        case "replacement":
+          return replaceMessage(context, body);
+        case "live_refresh":
+          return refreshLiveMessages(context, body);
+      }
     },
   } satisfies JobHandler;
+}
+
+/** Questions and reviews wait for people in messages of their own; the rest may be one message with others. */
+function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<Settlement> {
+  if (event.kind === "asked" || event.kind === "review") return sendLiveMessage(context, { event, facts, correlation });
+  return deliverNotification(context, { event, facts, correlation });
 }

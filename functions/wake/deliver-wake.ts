@@ -1,12 +1,13 @@
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import type { Deps } from "../../shared/deps.ts";
+import { createWakeCheckJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";
-import { createWakeCheckJob, mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
+import { mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
 import { sendWake } from "./send-wake.ts";
 

@@ -6,7 +6,7 @@ import { BreakConnection } from "../../shared/http/context.ts";
 import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
 import { createTokenCheck } from "../../shared/http/token-check.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
-import { createUpdateJob } from "../../shared/telegram/update-jobs.ts";
+import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
 
 /** The longest update: a message of 4,096 characters with its entities and what it replies to. */

@@ -1,6 +1,6 @@
 import type { Deps, JobHandler } from "../../shared/deps.ts";
+import { createProgressJobs } from "../../shared/jobs/outbox-jobs.ts";
 import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
-import { createProgressJobs } from "../../shared/telegram/live-message-jobs.ts";
 import { writeCard } from "../../shared/work/card/write-card.ts";
 import { mirrorAgentLabels } from "../../shared/work/changes/mirror-agent-labels.ts";
 import { checkClaim } from "../../shared/work/claim-maintenance/expire-claims.ts";

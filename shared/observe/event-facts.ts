@@ -51,7 +51,7 @@ export async function readItemFacts(
       due: snapshot.due,
       url: formatItemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
       assignees: assignees.map((who) => (who ? getPersonName(deps, who) : "?")),
-      ...omitUndefined({ agent: agents.length > 0 ? agents.join(", ") : undefined }),
+      ...omitUndefined(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
       labels: labelNames,
       blockers,
       ...omitUndefined({ timeSpentMs }),

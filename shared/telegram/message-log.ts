@@ -41,9 +41,16 @@ export const chatMessageSet: SetName = "messages";
 /** So many sendings and edits of one message are remembered, the first one among them. */
 const MAX_HISTORY = 50;
 
+const MESSAGE_KEY_PREFIX = "message:";
+
 /** A message's place stays the same when it is deleted in the chat and sent anew. */
 export function chatMessageKey(chat: string | number, messageId: number, since: Ms): StoreKey {
-  return `message:${toDescendingKey(since)}:${chat}:${messageId}`;
+  return `${MESSAGE_KEY_PREFIX}${toDescendingKey(since)}:${chat}:${messageId}`;
+}
+
+/** Whether a message that people see in a chat may be kept there. */
+export function isChatMessageKey(key: StoreKey): boolean {
+  return key.startsWith(MESSAGE_KEY_PREFIX);
 }
 
 /** When the message began that is, or was, kept there. */
@@ -58,7 +65,7 @@ export function sentMessageKey(chat: string | number, messageId: number): StoreK
 
 /** Something people see in a chat that has no number of Telegram's: what they said themselves, and what only the page shows. */
 export function unnumberedMessageKey(chat: string | number, job: string, at: Ms): StoreKey {
-  return `message:${toDescendingKey(at)}:${chat}:${encodeURI(job)}`;
+  return `${MESSAGE_KEY_PREFIX}${toDescendingKey(at)}:${chat}:${encodeURI(job)}`;
 }
 
 /** Kept once a job's notice is in a message, or on its way into one. */

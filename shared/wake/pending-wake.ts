@@ -1,6 +1,7 @@
 import type { Deps } from "../deps.ts";
+import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Ms, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Ms, Put, Revision, StoreKey } from "../store/port.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /** What comes within so long is one wake. */
@@ -69,14 +70,4 @@ function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: R
 export function mergeWakeTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
   const ids = new Set(tasks.map(({ id }) => id));
   return [...pending.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);
-}
-
-/** Posts the agent's wake at `at` (store time). */
-export function createWakeJob(agent: string, at: Ms): Job {
-  return { id: `go:${agent}:${at}`, queue: "wake", lane: `go:${agent}`, at, body: { go: agent } };
-}
-
-/** Looks at `at` whether the agent has done anything since the wake `sent`. */
-export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
-  return { id: `watch:${sent}`, queue: "wake", lane: `watch:${sent}`, at, body: { watch: agent, sent } };
 }

@@ -1,5 +1,5 @@
-import { outboxBodySchema } from "../../functions/telegram/delivery/job-bodies.ts";
 import type { JobHandler } from "../../shared/deps.ts";
+import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
 /** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
@@ -18,7 +18,7 @@ export function createRecordingRuleSet(needsActor: boolean): RuleSet {
         target: "ledger",
         queue: "outbox",
         lane: "ledger",
-        body: { event, facts, correlation },
+        body: { type: "notification", chat: 0, event, facts, correlation },
         rule: toEventId(event),
       },
     ],
@@ -37,7 +37,10 @@ export function createEventRecorder() {
     concurrency: 1,
     async handle(_, job) {
       const body = outboxBodySchema.parse(job.body);
-      if ("event" in body) actions.push({ job: job.id, ...body });
+      if (body.type === "notification") {
+        const { event, facts, correlation } = body;
+        actions.push({ job: job.id, event, facts, correlation });
+      }
       return { done: true };
     },
   };

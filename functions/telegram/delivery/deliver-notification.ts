@@ -1,3 +1,4 @@
+import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Ms, Settlement, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { TelegramDelivery } from "../../../shared/telegram/message-log.ts";
@@ -5,7 +6,6 @@ import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";
 import {
   burstKey,
-  createBurstRefreshJob,
   DELIVERY_RETENTION,
   jobDeliveryKey,
   type OpenBurst,

@@ -1,5 +1,5 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Job, LeasedJob, Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { LeasedJob, Ms, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
 import type { BurstContent } from "./burst-content.ts";
@@ -52,33 +52,3 @@ export const burstKey = (chat: ChatId): StoreKey => `chat:${chat}`;
 /** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */
 export const jobDeliveryKey = ({ id }: LeasedJob): StoreKey => telegramDeliveryKey(id);
 export const sendAttemptKey = ({ id }: LeasedJob): StoreKey => `attempt:${encodeURI(id)}`;
-
-/**
- * The job that shows what was folded into a message: in a lane of its own, so that what comes while it waits is folded
- * in as well.
- * @param discriminator tells this refresh from the message's others
- */
-export function createBurstRefreshJob(
-  chat: ChatId,
-  messageId: number,
-  discriminator: string,
-  at: Ms,
-  correlation: string,
-): Job {
-  return {
-    id: `refresh:${chat}:${messageId}:${discriminator}`,
-    queue: "outbox",
-    lane: `telegram:${chat}:refresh`,
-    at,
-    body: { refresh: { messageId }, correlation },
-  };
-}
-
-/** What people are told in answer to what they said: in a lane of its own, so that no notice keeps them waiting. */
-export const answersLane = (chat: ChatId): string => `telegram:${chat}:answers`;
-
-/** The chat of a lane `telegram:<chat>`, with `:refresh`, `:answers` or `:live:<item>` or not; undefined for any other lane. */
-export function parseLaneChat(lane: string): ChatId | undefined {
-  const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))(?::refresh|:answers|:live:.+)?$/.exec(lane) ?? [];
-  return number === undefined ? name : Number(number);
-}

@@ -1,17 +1,16 @@
+import { type BurstRefreshBody, createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Put, Settlement, StoredValue } from "../../../shared/store/port.ts";
 import { appendMessageHistory, type ChatMessage } from "../../../shared/telegram/message-log.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {
   BURST_RETENTION,
   burstKey,
-  createBurstRefreshJob,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
   sendAttemptKey,
 } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
-import type { BurstRefreshBody } from "./job-bodies.ts";
 import { reserveNotificationSend } from "./rate-limits.ts";
 import { renderBurst } from "./render-burst.ts";
 import { createBurstMessagePut, sendBurst } from "./send-burst.ts";

@@ -1,3 +1,4 @@
+import type { ReplaceMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms, Settlement } from "../../../shared/store/port.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
@@ -13,7 +14,6 @@ import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
-import type { ReplaceMessageBody } from "./job-bodies.ts";
 import { reserveSend } from "./rate-limits.ts";
 import { sendPreparedMessage } from "./send-prepared-message.ts";
 
@@ -26,7 +26,8 @@ export async function replaceMessage(context: DeliveryContext, body: ReplaceMess
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   if (attempt?.value.anew) {
     const message = { rich, language, ...omitUndefined({ buttons, topic }) };
-    return sendPreparedMessage(context, { answer: message, correlation: body.correlation });
+    const { chat, correlation } = body;
+    return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
   }
   return editMessage(context, {
     attempt,

@@ -1,3 +1,4 @@
+import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import {
   appendMessageHistory,
@@ -12,7 +13,6 @@ import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {
   BURST_RETENTION,
   burstKey,
-  createBurstRefreshJob,
   DELIVERY_RETENTION,
   jobDeliveryKey,
   type OpenBurst,

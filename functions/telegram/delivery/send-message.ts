@@ -3,7 +3,6 @@ import type { BotFailure, MessageExtras } from "../../../shared/telegram/bot.ts"
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import {
-  answersLane,
   jobDeliveryKey,
   NO_SEND_ATTEMPT,
   SEND_ATTEMPT_RETENTION,
@@ -23,6 +22,8 @@ export interface SentMessage {
 interface SendRequest {
   /** What an earlier try of this job left. */
   attempt: StoredValue<SendAttempt> | undefined;
+  /** Somebody waits for it: no notification keeps it waiting. */
+  isReply?: boolean;
   /** It waits until the others have no use for the room. */
   isBackground?: true;
   /** For the log. */
@@ -42,14 +43,13 @@ interface SendRequest {
  */
 export async function sendMessage(
   context: DeliveryContext,
-  { attempt, isBackground, fields: logFields, compose, onSent }: SendRequest,
+  { attempt, isReply, isBackground, fields: logFields, compose, onSent }: SendRequest,
 ): Promise<Settlement> {
   const { deps, bot, job, chat } = context;
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
-  const reserve =
-    job.lane === answersLane(chat) ? reserveSend : isBackground ? reserveBackgroundSend : reserveNotificationSend;
+  const reserve = isReply ? reserveSend : isBackground ? reserveBackgroundSend : reserveNotificationSend;
   const wait = await reserve(deps.store, chat, context.limits);
   if (wait > 0) return retryAfter(context, wait);
   const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };

@@ -1,3 +1,4 @@
+import type { PreparedMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms, Settlement } from "../../../shared/store/port.ts";
 import {
@@ -17,7 +18,6 @@ import {
 import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
-import type { PreparedMessageBody } from "./job-bodies.ts";
 import { type SentMessage, sendMessage } from "./send-message.ts";
 
 /** Says something to people, once: only a sending whose answer never came is repeated, and the repeat says so. */
@@ -33,6 +33,7 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
   const extras = omitUndefined({ buttons, replyTo });
   return sendMessage(context, {
     attempt,
+    isReply: body.type === "reply",
     fields: { correlation },
     compose: (repeat) => ({
       rich: repeat ? appendRepeatMark(message.rich, getTelegramTexts(message.language).repeat) : message.rich,

@@ -1,6 +1,6 @@
 import type { Deps, Tick } from "../../../shared/deps.ts";
-import type { Json, Ms, StoreKey } from "../../../shared/store/port.ts";
-import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import { createAnnouncementJob } from "../../../shared/jobs/outbox-jobs.ts";
+import type { Ms, StoreKey } from "../../../shared/store/port.ts";
 import { getTelegramTexts } from "../locales/localize.ts";
 import { getZonedHour, toZonedDate } from "./dates.ts";
 import { renderDigest } from "./render-digest.ts";
@@ -36,21 +36,16 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   if (sent) return 0;
   const texts = getTelegramTexts(settings.locale);
   const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
-  const lane = `telegram:${settings.telegram.chat}`;
+  const { chat } = settings.telegram;
   const correlation = `digest-${deps.newId()}`;
   const outcome = await store.commit({
     expect: [[key, 0]],
     put: [{ key, value: { at: now }, expires: MARK_RETENTION }],
-    jobs: pages.map((rich, i) => {
-      const message = { rich: richTextToJson(rich), language: texts.locale };
-      return { id: `${key}:${i + 1}`, queue: "outbox", lane, body: { answer: message, correlation } };
-    }),
+    jobs: pages.map((rich, i) =>
+      createAnnouncementJob(`${key}:${i + 1}`, chat, { rich, language: texts.locale }, correlation),
+    ),
   });
   if (outcome !== "kept") return 0;
   deps.kick();
   return pages.length;
-}
-
-function richTextToJson({ text, entities }: RichText): Json {
-  return { text, entities: entities.map((entity) => ({ ...entity })) };
 }

@@ -1,7 +1,7 @@
 import type { NotificationRule } from "../../../shared/config/notification-rules.ts";
+import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
 import type { AnyEvent, RuleAction, RuleSet } from "../../../shared/task/events.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
-import { createLiveRefreshBody, liveRefreshLane } from "../../../shared/telegram/live-message-jobs.ts";
 
 /** What may change what a message about a task has to say. */
 const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
@@ -18,14 +18,14 @@ export function createLiveMessageRules(entries: readonly NotificationRule[], cha
   const chats = [...new Set(configured)];
   return {
     name: "telegram-live",
+    isInternal: true,
     needsActor: () => false,
     decide(event, { item }, correlation) {
       if (!item || !REFRESH_EVENTS.includes(event.kind)) return [];
       if (item.agent === undefined && !("agent" in event)) return [];
-      return chats.map((targetChat): RuleAction => {
-        const [target, lane] = [`telegram:${targetChat}:live`, liveRefreshLane(targetChat, item.id)];
-        return { target, queue: "outbox", lane, body: createLiveRefreshBody(item.id, correlation), rule: "work.look" };
-      });
+      return chats.map(
+        (one): RuleAction => ({ ...createLiveRefreshAction(one, item.id, correlation), rule: "work.look" }),
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
 import { cleanText } from "../../../shared/clean-text.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { answerQuestion, findQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";

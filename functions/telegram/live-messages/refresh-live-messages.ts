@@ -1,8 +1,8 @@
+import type { LiveRefreshBody } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Settlement, StoredRow } from "../../../shared/store/port.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter } from "../delivery/context.ts";
 import { type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { isPermanentEditFailure, retryFailedEdit } from "../delivery/edit-message.ts";
-import type { LiveRefreshBody } from "../delivery/job-bodies.ts";
 import { reserveSend } from "../delivery/rate-limits.ts";
 import { toFailureFields } from "../delivery/send-message.ts";
 import { createEditedMessagePuts } from "./edited-message-puts.ts";

@@ -1,6 +1,6 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";

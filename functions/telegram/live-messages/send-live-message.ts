@@ -1,8 +1,8 @@
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { Settlement } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
 import {
   chatMessageKey,
   createChatMessagePut,

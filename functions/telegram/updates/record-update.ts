@@ -1,10 +1,10 @@
 import type { Deps } from "../../../shared/deps.ts";
+import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Job, Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
-import { answersLane } from "../delivery/delivery-records.ts";
 
 /** What was understood of an update, and what came of it. */
 export interface InterpretedUpdate {
@@ -36,17 +36,13 @@ export async function recordUpdate(
 ): Promise<"kept" | "stale" | "fenced"> {
   const { reply, replaceMessage, toast } = result;
   const topicAndLanguage = { ...omitUndefined({ topic }), language: presentation.texts.locale };
-  const createJob = (kind: "answer" | "show", body: object): Job => ({
-    id: `${kind}:${id}`,
-    queue: "outbox",
-    lane: answersLane(chat),
-    body: JSON.parse(JSON.stringify({ [kind]: { ...body, ...topicAndLanguage }, correlation })),
-  });
-  const jobs = [
-    ...(result.jobs ?? []),
-    ...(reply ? [createJob("answer", { ...reply, ...omitUndefined({ replyTo }) })] : []),
-    ...(replaceMessage ? [createJob("show", replaceMessage)] : []),
-  ];
+  const jobs = [...(result.jobs ?? [])];
+  if (reply) {
+    const message = { ...reply, ...topicAndLanguage, ...omitUndefined({ replyTo }) };
+    jobs.push(createReplyJob(chat, message, id, correlation));
+  }
+  if (replaceMessage)
+    jobs.push(createReplacementJob(chat, { ...replaceMessage, ...topicAndLanguage }, id, correlation));
   const now = await deps.store.now();
   const createPut = (name: string, text: string, by?: string): Put => {
     const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };

@@ -1,11 +1,11 @@
 import type { Deps, JobHandler } from "../../../shared/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
+import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
 import type { LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { type UpdateBody, updateBodySchema } from "../../../shared/telegram/update-jobs.ts";
 import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";
 import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
@@ -33,18 +33,20 @@ export const updatesHandler: JobHandler = {
   leaseMs: LEASE_TTL,
   concurrency: 4,
   async handle(deps, job) {
-    const body = updateBodySchema.safeParse(job.body);
-    if (!body.success) return { dead: "the job's body is not one that this version knows" };
-    const { message, callback_query: callback } = body.data.update;
+    const parsed = updateBodySchema.safeParse(upgradeUpdateBody(job));
+    if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
+    const body = parsed.data;
+    const { message, callback_query: callback } = body.update;
     const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
-    const authorization = authorizeUser(deps.settings, message?.from ?? callback?.from, chat, body.data.atPage);
+    const user = message?.from ?? callback?.from;
+    const authorization = authorizeUser(deps.settings, user, chat, body.type === "page_input");
     if ("refused" in authorization) {
-      logIgnoredUpdate(deps, body.data, authorization.refused);
+      logIgnoredUpdate(deps, body, authorization.refused);
       return SETTLED_UPDATE;
     }
     if (await isUpdateRecorded(deps, job.id)) return SETTLED_UPDATE;
-    const context = createCommandContext(deps, job, body.data, authorization);
-    const interpreted = await interpretUpdate(context, body.data, job);
+    const context = createCommandContext(deps, job, body, authorization);
+    const interpreted = await interpretUpdate(context, body, job);
     if ((await recordUpdate(context, interpreted)) !== "kept") return { retryAt: await deps.store.now() };
     deps.kick();
     if (interpreted.callback !== undefined)
@@ -82,17 +84,18 @@ function createCommandContext(
 
 async function interpretUpdate(
   context: CommandContext,
-  { update, atPage }: UpdateBody,
+  { type, update }: UpdateBody,
   job: LeasedJob,
 ): Promise<InterpretedUpdate> {
+  const isFromPage = type === "page_input";
   const { message, callback_query: callback } = update;
   if (message) {
     if (isForwarded(message)) return { result: {} };
     const { reply_to_message: reply, caption } = message;
     const text = message.text ?? (reply ? caption : undefined) ?? "";
-    const isForUs = atPage === true || message.chat.type === "private";
+    const isForUs = isFromPage || message.chat.type === "private";
     const replyPlace = {
-      ...omitUndefined({ replyTo: atPage !== true ? message.message_id : undefined }),
+      ...omitUndefined({ replyTo: isFromPage ? undefined : message.message_id }),
       ...toTopic(message),
     };
     const outcome = await runSafely(context, job, async () => {
@@ -112,7 +115,7 @@ async function interpretUpdate(
   return {
     result: outcome,
     ...toTopic(callback.message),
-    ...omitUndefined({ callback: atPage !== true ? callback.id : undefined }),
+    ...omitUndefined({ callback: isFromPage ? undefined : callback.id }),
   };
 }
 

@@ -1,7 +1,7 @@
+import { createProgressJobs } from "../../jobs/outbox-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import type { Ms, Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
-import { createProgressJobs } from "../../telegram/live-message-jobs.ts";
 import type { KeptClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";

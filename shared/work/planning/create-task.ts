@@ -47,7 +47,7 @@ export async function createTask(context: CallContext, newTask: NewTask & { proj
   const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
   const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
   const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
-  return withLock(context, `task:${id}`, () =>
+  return withLock(context, "task", id, () =>
     createAndAssign(context, project, `task:${id}`, newTask, assignee, blockers),
   );
 }

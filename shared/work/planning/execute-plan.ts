@@ -65,7 +65,7 @@ export async function executePlan(context: CallContext, plan: Plan): Promise<Pla
   try {
     project ??= await createProject(context, { ...plan, name });
     const target = project;
-    await withLock(context, `plan:${target.id}`, (renew) =>
+    await withLock(context, "plan", target.id, (renew) =>
       runPlanSteps({ context, project: target, checkedPlan, renew }),
     );
   } catch (thrown) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { answersLane } from "../../../functions/telegram/delivery/delivery-records.ts";
+import { replyLane } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Json } from "../../../shared/store/port.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
@@ -21,7 +21,7 @@ async function enqueueAnswer(
   body: Json,
   chat: number = OUTBOX_CHAT,
 ) {
-  await store.commit({ jobs: [{ id, queue: "outbox", lane: answersLane(chat), body }] });
+  await store.commit({ jobs: [{ id, queue: "outbox", lane: replyLane(chat), body }] });
 }
 
 const createAnswerBody = (text: string, more: object = {}): Json => ({

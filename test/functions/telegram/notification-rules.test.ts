@@ -87,7 +87,7 @@ test("an action is a job of the chat's lane that holds the event, its facts and 
     target: "telegram:-100123",
     queue: "outbox",
     lane: "telegram:-100123",
-    body: { event: { kind: "completed" }, facts, correlation: "webhook-7" },
+    body: { type: "notification", chat: -100123, event: { kind: "completed" }, facts, correlation: "webhook-7" },
     rule: "completed tasks",
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createUpdateJob } from "../../../shared/telegram/update-jobs.ts";
+import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import { answerQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "./commands/commands-app.ts";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
-import { outboxBodySchema } from "../../../functions/telegram/delivery/job-bodies.ts";
 import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
 import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
 import { createPresentation } from "../../../functions/telegram/presentation/notification-details.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
 import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
 import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
@@ -152,7 +152,8 @@ describe("reliability 18 what agents ask and tell", () => {
     fc.assert(
       fc.property(event, (one) => {
         const body = createNotice(1, { agent: "Thot" }, one);
-        expect(outboxBodySchema.safeParse(JSON.parse(JSON.stringify(body))).success).toBe(true);
+        const written = JSON.parse(JSON.stringify(createNotificationAction(42, body).body));
+        expect(outboxBodySchema.safeParse(written).success).toBe(true);
         const { text, entities } = renderRich(body);
         expect(findMessageProblem(text, entities)).toBeUndefined();
         expect(addDetectedEntities(text, entities)).toEqual(entities);

@@ -1,8 +1,19 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job } from "../store/port.ts";
-import type { ChatId } from "./bot.ts";
-import { updateSchema } from "./updates.ts";
+import type { Job, Json, LeasedJob } from "../store/port.ts";
+import type { ChatId } from "../telegram/bot.ts";
+import { updateSchema } from "../telegram/updates.ts";
+import { getUntypedFields } from "./untyped-fields.ts";
+
+const commonFields = { update: updateSchema, correlation: z.string() };
+
+/** The bodies of the queue `updates`: what people say and press. */
+export const updateBodySchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("telegram_update"), ...commonFields }),
+  /** Said at the page: Telegram knows nothing of it. */
+  z.object({ type: z.literal("page_input"), ...commonFields, atPage: z.literal(true) }),
+]);
+export type UpdateBody = z.infer<typeof updateBodySchema>;
 
 /**
  * An update as a job, once per `update_id`; undefined for what is no update. Updates of one chat follow each other.
@@ -13,7 +24,7 @@ export function createUpdateJob(raw: unknown, correlation: string): Job | undefi
   if (!update.success) return undefined;
   const { update_id: id, message, callback_query: callback } = update.data;
   const chat = message?.chat.id ?? callback?.message?.chat.id ?? callback?.from.id ?? id;
-  const body: UpdateBody = { update: update.data, correlation };
+  const body: UpdateBody = { type: "telegram_update", update: update.data, correlation };
   return { id: `update:${id}`, queue: "updates", lane: `chat:${chat}`, body: JSON.parse(JSON.stringify(body)) };
 }
 
@@ -37,7 +48,8 @@ export function createPageUpdateJob(
     "text" in input
       ? { message: { ...message, from, text: input.text, ...toReplyTarget(input.replyTo) } }
       : { callback_query: { id, from, message, data: input.data } };
-  const body: UpdateBody = { update: { update_id: 0, ...content }, correlation, atPage: true };
+  const update = { update_id: 0, ...content };
+  const body: UpdateBody = { type: "page_input", update, correlation, atPage: true };
   return { id: `page:${id}`, queue: "updates", lane: `chat:${chatFields.id}`, body: JSON.parse(JSON.stringify(body)) };
 }
 
@@ -45,12 +57,9 @@ function toReplyTarget(messageId: number | undefined) {
   return messageId !== undefined && { reply_to_message: { message_id: messageId } };
 }
 
-/** The body of a job of the queue `updates`. */
-export const updateBodySchema = z.object({
-  update: updateSchema,
-  correlation: z.string(),
-  /** Said at the page: Telegram knows nothing of it. */
-  atPage: z.literal(true).optional(),
-});
-
-export type UpdateBody = z.infer<typeof updateBodySchema>;
+/** The body in today's form; versions before 0.2.0 wrote no `type`, and `atPage` alone told what was said at the page. */
+export function upgradeUpdateBody({ body }: Pick<LeasedJob, "body">): Json {
+  const fields = getUntypedFields(body);
+  if (!fields) return body;
+  return { type: fields["atPage"] === true ? "page_input" : "telegram_update", ...fields };
+}

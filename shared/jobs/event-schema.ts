@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { type ActionBody, type AnyEvent, EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
-import { PRIORITIES, STATUSES } from "../../../shared/task/snapshot.ts";
-import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import { type AnyEvent, EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../task/events.ts";
+import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
 
 const nameSchema = z.string();
 const prioritySchema = z.enum(PRIORITIES);
@@ -22,7 +21,8 @@ const bareKindSchema = z
     ...WORK_EVENT_KINDS,
   ]);
 
-const eventSchema = z.discriminatedUnion("kind", [
+/** An event as it is written into a job. */
+export const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: bareKindSchema }),
   z.object({ kind: z.enum(["assigned", "unassigned"]), who: nameSchema }),
   z.object({ kind: z.literal("renamed"), from: z.string() }),
@@ -58,7 +58,8 @@ const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
 ]) satisfies z.ZodType<AnyEvent>;
 
-const factsSchema = z.object({
+/** The facts of an event as they are written into a job. */
+export const factsSchema = z.object({
   item: z
     .object({
       id: z.string(),
@@ -90,71 +91,4 @@ const factsSchema = z.object({
   comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),
   actor: z.object({ id: z.string(), name: z.string(), isAgent: z.boolean() }).exactOptional(),
   at: z.string(),
-});
-
-/** The body of a notice's job: an event with its facts. */
-const notificationBodySchema = z.object({
-  event: eventSchema,
-  facts: factsSchema,
-  correlation: z.string(),
-}) satisfies z.ZodType<ActionBody>;
-
-/** The body of the job that brings a burst's message up to date. */
-const burstRefreshBodySchema = z.object({ refresh: z.object({ messageId: z.number() }), correlation: z.string() });
-
-export type BurstRefreshBody = z.infer<typeof burstRefreshBodySchema>;
-
-const entitySchema = z.object({ offset: z.number(), length: z.number() });
-const richSchema = z.object({
-  text: z.string(),
-  entities: z.array(
-    z.discriminatedUnion("type", [
-      entitySchema.extend({ type: z.enum(["bold", "code"]) }),
-      entitySchema.extend({ type: z.literal("text_link"), url: z.string() }),
-    ]),
-  ),
-}) satisfies z.ZodType<RichText>;
-const buttonsSchema = z.array(z.array(z.object({ text: z.string(), data: z.string() })));
-const languageSchema = z.enum(["en", "fr"]);
-
-/** The body of the job that says something to people who asked for it. */
-const preparedMessageBodySchema = z.object({
-  answer: z.object({
-    rich: richSchema,
-    buttons: buttonsSchema.exactOptional(),
-    replyTo: z.number().exactOptional(),
-    topic: z.number().exactOptional(),
-    language: languageSchema,
-  }),
-  correlation: z.string(),
-});
-
-export type PreparedMessageBody = z.infer<typeof preparedMessageBodySchema>;
-
-/** The body of the job that lets a message say something else; one that is gone is sent anew. */
-const replaceMessageBodySchema = z.object({
-  show: z.object({
-    messageId: z.number(),
-    rich: richSchema,
-    buttons: buttonsSchema.exactOptional(),
-    topic: z.number().exactOptional(),
-    language: languageSchema,
-  }),
-  correlation: z.string(),
-});
-
-export type ReplaceMessageBody = z.infer<typeof replaceMessageBodySchema>;
-
-/** The body of the job that brings what messages say of a task up to date. */
-const liveRefreshBodySchema = z.object({ do: z.literal("look"), item: z.string(), correlation: z.string() });
-
-export type LiveRefreshBody = z.infer<typeof liveRefreshBodySchema>;
-
-/** What a job of the outbox may hold. A job of an earlier version that no longer fits is set aside, not guessed at. */
-export const outboxBodySchema = z.union([
-  notificationBodySchema,
-  burstRefreshBodySchema,
-  preparedMessageBodySchema,
-  replaceMessageBodySchema,
-  liveRefreshBodySchema,
-]);
+}) satisfies z.ZodType<EventFacts>;
