@@ -1,4 +1,4 @@
-import type { Ms } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 
 /** Resolves after so many milliseconds, or at once when the signal is aborted. */
 export function wait(ms: Ms, signal?: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 import type { RequestedAction } from "../../shared/decision-log/decision-log.ts";
 import type { Deps } from "../../shared/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Ms, StoreKey } from "../../shared/store/port.ts";
+import type { StoreKey } from "../../shared/store/port.ts";
 import {
   type ChatMessage,
   type ForwardReceipt,
@@ -11,6 +11,7 @@ import {
   type TelegramDelivery,
   telegramDeliveryKey,
 } from "../../shared/telegram/message-log.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** What became of an action. */
 export type ActionOutcome =

@@ -5,7 +5,7 @@ import { PlaneError } from "../../shared/plane/errors.ts";
 import { parseReply } from "../../shared/plane/parse-reply.ts";
 import { createRequestSender } from "../../shared/plane/request.ts";
 import { fillRoute, normalizeBaseUrl } from "../../shared/plane/route.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** A doctor does not wait long: a Plane that takes longer is ill. */
 const TIMEOUT_MS: Ms = 10_000;

@@ -8,6 +8,7 @@ import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
 import { type ForwardReceipt, forwardReceiptKey } from "../../shared/telegram/message-log.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
 
 const forwardBodySchema = z.object({
@@ -22,7 +23,7 @@ const forwardBodySchema = z.object({
  */
 export const forwardHandler: JobHandler = {
   queue: "forward",
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const url = job.lane.slice("forward:".length).split(" ")[0] ?? "";

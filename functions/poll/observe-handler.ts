@@ -18,17 +18,18 @@ import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** What an archived project's items ask for waits so long each time: it may come out of the archive. */
-const UNREADABLE_RETRY_MS = 300_000;
+const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
 /** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
 export const observeHandler: JobHandler = {
   queue: "observe",
   // As with webhooks, twice is once; but a call of Plane may wait 90 s for its turn.
-  leaseMs: 120_000,
+  leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const body = observeBodySchema.parse(job.body);

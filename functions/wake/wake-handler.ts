@@ -4,6 +4,7 @@ import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
 import type { LeasedJob, Revision, Settlement } from "../../shared/store/port.ts";
 import { type ActionBody, EVENT_KINDS } from "../../shared/task/events.ts";
+import { DAY, MINUTE } from "../../shared/time.ts";
 import { addWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";
 import { checkWakeResponse } from "./check-wake-response.ts";
@@ -26,13 +27,13 @@ const wakeBodySchema = z.union([
 const DONE: Settlement = { done: true };
 
 /** A notice is part of a wake for so long after which the engine no longer knows its job anyway. */
-const TAKEN_RETENTION_MS = 7 * 86_400_000;
+const TAKEN_RETENTION_MS = 7 * DAY;
 
 /** Wakes agents: gathers what they are to look at, posts it, and looks whether they did. */
 export const wakeHandler: JobHandler = {
   queue: "wake",
   // Longer than a receiver may take (20 s) with the commits around it.
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const body = wakeBodySchema.safeParse(job.body);

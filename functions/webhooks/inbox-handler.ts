@@ -21,8 +21,9 @@ import {
   toActorHint,
   type WebhookDelivery,
 } from "../../shared/observe/webhook-delivery.ts";
-import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 
 const DONE: Settlement = { done: true };
 
@@ -32,7 +33,7 @@ const HOLD_STEP_MS = 1000;
 const MAX_HOLD_STEPS = 30;
 
 /** So long nobody asks Plane again about a project that it did not list to us. */
-const UNFOLLOWED_RETENTION_MS = 600_000;
+const UNFOLLOWED_RETENTION_MS = 10 * MINUTE;
 
 /** Works the kept webhooks: each is an observation of what it names, and nothing more. */
 export const inboxHandler: JobHandler = {

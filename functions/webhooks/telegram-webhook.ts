@@ -8,6 +8,7 @@ import { createTokenCheck } from "../../shared/http/token-check.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
 import { createUpdateJob } from "../../shared/telegram/update-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
+import { MINUTE } from "../../shared/time.ts";
 
 /** The longest update: a message of 4,096 characters with its entities and what it replies to. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -25,7 +26,7 @@ function app(deps: WebhookDeps): Hono {
   const readBody = createBodyReader(MAX_BODY_BYTES);
   const isOverLimit = createSourceLimiter({
     limit: UNVERIFIED_LIMIT,
-    window: 60_000,
+    window: MINUTE,
     sources: 10_000,
     clock: deps.clock,
   });

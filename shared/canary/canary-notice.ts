@@ -1,6 +1,7 @@
 import type { Settings } from "../config/settings.ts";
-import type { Job, Ms } from "../store/port.ts";
+import type { Job } from "../store/port.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
 
 interface CanaryNotice {
   what: "silent" | "back";

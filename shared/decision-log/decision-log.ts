@@ -1,9 +1,10 @@
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms, Put, Revision, SetName, StoreKey } from "../store/port.ts";
+import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, type SkipReason, toEventId } from "../task/events.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** What was decided stays to be looked at for so long. */
-export const DECISION_LOG_MS: Ms = 7 * 86_400_000;
+export const DECISION_LOG_MS: Ms = 7 * DAY;
 
 /** What a consumer wants done about an event: a job, kept in the same commit. */
 export interface RequestedAction {

@@ -10,6 +10,7 @@ import type { Job } from "../store/port.ts";
 import { scanPages } from "../store/scan-set.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
@@ -32,7 +33,7 @@ export interface ProjectPollResult {
 }
 
 /** A pass reads so far past the cursor: Plane may show a change later than its `updated_at` says. */
-const LOOK_BACK_MS = 600_000;
+const LOOK_BACK_MS = 10 * MINUTE;
 const SMALLEST_PAGE = 100;
 /** Plane's own maximum. */
 const LARGEST_PAGE = 1000;

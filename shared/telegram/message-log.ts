@@ -1,5 +1,6 @@
 import { DECISION_LOG_MS, parseDescendingKey, toDescendingKey } from "../decision-log/decision-log.ts";
-import type { Json, Ms, Put, SetName, StoreKey } from "../store/port.ts";
+import type { Json, Put, SetName, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import type { InlineButton } from "./bot.ts";
 import type { RichText } from "./rich-text.ts";
 

@@ -1,6 +1,7 @@
 import type { Deps } from "../deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Ms, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /** What comes within so long is one wake. */

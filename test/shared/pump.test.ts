@@ -6,9 +6,9 @@ import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "..
 import { createPump } from "../../shared/pump.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Settlement } from "../../shared/store/port.ts";
+import { MINUTE } from "../../shared/time.ts";
 
 const START = Date.UTC(2026, 0, 5, 8);
-const MINUTE = 60_000;
 const PLANE = { operation: "work_items_get" };
 
 /** One job of a queue whose worker does what it is told, and the moments at which it was worked. */

@@ -1,6 +1,6 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { fillTemplate } from "../locales/localize.ts";
 import {
   type ButtonHandler,

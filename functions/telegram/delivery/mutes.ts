@@ -1,5 +1,6 @@
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import type { Ms } from "../../../shared/time.ts";
 
 /** What nobody wants to hear of for a while; forgotten by the store when its time is over. */
 interface KeptMute {

@@ -1,5 +1,5 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
@@ -10,6 +10,7 @@ import {
   type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";

@@ -1,5 +1,5 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import {
   chatMessageKey,
   createChatMessagePut,
@@ -14,6 +14,7 @@ import {
   toPlainText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";

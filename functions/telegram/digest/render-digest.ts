@@ -1,7 +1,7 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
 import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";

@@ -1,4 +1,4 @@
-import type { Ms, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import {
   chatMessageKey,
@@ -6,6 +6,7 @@ import {
   type SentMessageRef,
   sentMessageKey,
 } from "../../../shared/telegram/message-log.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
 import { DELIVERY_RETENTION, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { isPermanentEditFailure, retryFailedEdit } from "../delivery/edit-message.ts";

@@ -1,7 +1,7 @@
-import type { Ms } from "../../../shared/store/port.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { type KeptCard, readCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";

@@ -1,8 +1,9 @@
 import type { Deps } from "../../../shared/deps.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Job, Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Job, Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { answersLane } from "../delivery/delivery-records.ts";
 
@@ -20,7 +21,7 @@ export interface InterpretedUpdate {
 }
 
 /** Longer than the engine remembers the id of a done job (2 days). */
-const UPDATE_RETENTION: Ms = 3 * 86_400_000;
+const UPDATE_RETENTION: Ms = 3 * DAY;
 
 const updateKey = (id: string): StoreKey => `heard:${id}`;
 

@@ -1,6 +1,7 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import type { Ms, Put } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
 import { createProgressJobs } from "../../telegram/live-message-jobs.ts";
+import type { Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";

@@ -3,7 +3,7 @@ import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import type { PlaneCallOptions } from "../../plane/client.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { usersApi } from "../../plane/users-members.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";

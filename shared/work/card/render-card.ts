@@ -1,5 +1,5 @@
 import { cleanLine } from "../../clean-text.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import { escapeHtml } from "../comments/post-comment.ts";
 import type { TaskEstimate } from "../time/estimates.ts";
 import { roundAmount } from "../time/spending.ts";

@@ -1,12 +1,12 @@
 import { GroundcrewError } from "../../errors.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
+import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { createClaim, isClaimHeld } from "../claims/claim-lease.ts";
-import { formatIsoTime, type KeptClaimLoss, SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
+import { type KeptClaimLoss, SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { escapeHtml, postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -18,10 +18,10 @@ import { stopTimers } from "../time/time-entries.ts";
 type ClaimEnd = Extract<WorkJobBody, { do: "ended" }>;
 
 /** As long as the work on one job may take: meanwhile nobody claims the task that is put back. */
-const GUARD_MS: Ms = 120_000;
+const GUARD_MS: Ms = 2 * MINUTE;
 
 /** What was done about an end is remembered for so long. */
-const KEPT_MS: Ms = 7 * 86_400_000;
+const KEPT_MS: Ms = 7 * DAY;
 
 /**
  * What follows from the end of a claim: timers stop and the card says so; a task whose agent fell silent goes back to

@@ -1,5 +1,5 @@
 import { GroundcrewError } from "../../errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { formatIsoTime, type Ms } from "../../time.ts";
 import type { Task } from "../tasks/find-task.ts";
 
 /** Why a claim ended that its agent did not give back. */
@@ -35,9 +35,4 @@ export function createClaimLostError(task: Task, { why, at, since }: KeptClaimLo
     `You held ${task.key} from ${formatIsoTime(since)} to ${formatIsoTime(at)}; then ${reason}. Nothing has been written since. ` +
       "Look at it with get_task_details; claim_task takes it again if it is still yours to do.",
   );
-}
-
-/** A store time as people and agents read it: ISO 8601, whole seconds. */
-export function formatIsoTime(at: Ms): string {
-  return new Date(at).toISOString().replace(/\.\d{3}Z$/, "Z");
 }

@@ -1,9 +1,9 @@
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { isBlocked, isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -41,7 +41,7 @@ export interface KeptClaim {
 type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
 
 /** A loss is said at the next call, at the latest after so long. */
-const LOSS_MS: Ms = 7 * 86_400_000;
+const LOSS_MS: Ms = 7 * DAY;
 
 /** The claim of a task, if somebody holds one (its time may have run out). */
 export async function findClaim(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptClaim | undefined> {

@@ -6,13 +6,13 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
 /** The same said again within so long is the same call repeated. */
-const AGAIN_MS: Ms = 600_000;
+const AGAIN_MS: Ms = 10 * MINUTE;
 
 /**
  * Writes a comment as the caller; once, however often the call is repeated: Plane knows it by `id`. `html` must be

@@ -2,7 +2,7 @@ import type { Deps } from "../../deps.ts";
 import type { ObserveDeps } from "../../observe/observe-item.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient } from "../../plane/client.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import type { Caller } from "./caller.ts";
 
 /** What the work touches. */

@@ -9,7 +9,8 @@ import {
   PlaneUnavailableError,
 } from "../../plane/errors.ts";
 import type { UploadSource } from "../../plane/upload.ts";
-import type { Ms, StoredValue } from "../../store/port.ts";
+import type { StoredValue } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -33,7 +34,7 @@ import {
 /** The steps of a call are bounded, whatever the other side answers; an ordinary one takes four. */
 const MAX_STEPS = 20;
 /** A ticket is not used in its last minute. */
-const TICKET_MARGIN_MS: Ms = 60_000;
+const TICKET_MARGIN_MS: Ms = MINUTE;
 
 /** What a call ends with: the record, `confirmed` or `linked`, under its key. */
 export interface AttachedFile {
@@ -222,7 +223,7 @@ export async function attachFile(
 function getTicketLifetime({ fields }: UploadTicket["upload_data"], answeredAt: string): Ms {
   const end = /"expiration":\s*"([^"]+)"/.exec(decodeBase64(fields["policy"] ?? ""))?.[1] ?? "";
   const lifetime = Date.parse(end) - Date.parse(answeredAt);
-  return Number.isFinite(lifetime) ? Math.max(lifetime - TICKET_MARGIN_MS, lifetime / 2) : 600_000;
+  return Number.isFinite(lifetime) ? Math.max(lifetime - TICKET_MARGIN_MS, lifetime / 2) : 10 * MINUTE;
 }
 
 function decodeBase64(base64: string): string {

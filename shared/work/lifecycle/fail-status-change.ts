@@ -1,8 +1,8 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { HOUR, type Ms } from "../../time.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
@@ -16,7 +16,7 @@ import { type KeptStatusAttempt, toStatusAttemptPut } from "./status-attempt.ts"
 type StatusFailure = NonNullable<KeptStatusAttempt["failed"]>;
 
 /** The same failure again within so long is told once. */
-const AGAIN_MS: Ms = 3_600_000;
+const AGAIN_MS: Ms = HOUR;
 
 /** Plane has answered, and will answer the same the next time: retrying is of no use (OPENCLAW-15). */
 export function isPermanentError(thrown: unknown): thrown is PlaneError {

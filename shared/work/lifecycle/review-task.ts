@@ -1,8 +1,9 @@
 import { GroundcrewError } from "../../errors.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms, StoredValue } from "../../store/port.ts";
+import type { StoredValue } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
@@ -16,7 +17,7 @@ import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, to
 import { findStatusAttempt } from "./status-attempt.ts";
 
 /** A verdict that is no older than this may still be carried out by the call that gave it. */
-const CALL_TIMEOUT_MS: Ms = 120_000;
+const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 
 type ReviewVerdict = KeptReviewVerdict;
 

@@ -1,8 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import type { Status } from "../../task/snapshot.ts";
+import type { Ms } from "../../time.ts";
 import { readCard, updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import {

@@ -1,6 +1,7 @@
-import type { Ms, Put } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 
@@ -32,7 +33,7 @@ export interface KeptStatusAttempt {
 }
 
 /** It tells who blocked a task, so it outlives the change: for so long at the most. */
-const KEPT_MS: Ms = 90 * 86_400_000;
+const KEPT_MS: Ms = 90 * DAY;
 
 export async function findStatusAttempt(
   deps: Pick<WorkDeps, "store">,

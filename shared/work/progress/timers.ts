@@ -1,7 +1,7 @@
 import { GroundcrewError } from "../../errors.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
+import type { Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { reviveClaim } from "../claims/claim-lease.ts";
 import { ensureClaim, findClaim, type KeptClaim, renewOwnClaim } from "../claims/claims.ts";

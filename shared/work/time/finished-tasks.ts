@@ -1,6 +1,6 @@
 import type { Deps } from "../../deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
+import { DAY, type Ms } from "../../time.ts";
 import { readCard } from "../card/card-record.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -26,7 +26,7 @@ export interface FinishedTask {
 }
 
 /** Longer ago an agent was another one. */
-const FINISHED_KEPT_MS: Ms = 400 * 86_400_000;
+const FINISHED_KEPT_MS: Ms = 400 * DAY;
 
 /** So many tasks tell an agent's pace; a store that keeps more is read no further. */
 const MAX_TASKS = 1000;

@@ -3,7 +3,7 @@ import { htmlToText } from "../../markdown/html-to-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { Priority, Status } from "../../task/snapshot.ts";
-import { formatIsoTime } from "../claims/claim-refusals.ts";
+import { formatIsoTime } from "../../time.ts";
 import { type KeptClaim, readLiveClaims } from "../claims/claims.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";

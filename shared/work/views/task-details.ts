@@ -7,8 +7,8 @@ import { activitiesApi, type PlaneActivity } from "../../plane/activities-links.
 import { attachmentsApi } from "../../plane/attachments.ts";
 import type { Endpoint, PlaneCallOptions, PlanePage } from "../../plane/client.ts";
 import { commentsApi, type PlaneComment } from "../../plane/comments.ts";
+import { formatIsoTime, HOUR } from "../../time.ts";
 import { readCard } from "../card/card-record.ts";
-import { formatIsoTime } from "../claims/claim-refusals.ts";
 import { readLiveClaims, renewOwnClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { type DoneCriteria, readDoneCriteria } from "../lifecycle/done-criteria.ts";
@@ -80,7 +80,7 @@ export async function readTaskDetails(context: CallContext, given: Task): Promis
     readDoneCriteria(deps, task),
     readTaskQuestions(deps, task.id),
   ]);
-  const hours = card?.estimate?.ms === undefined ? undefined : card.estimate.ms / 3_600_000;
+  const hours = card?.estimate?.ms === undefined ? undefined : card.estimate.ms / HOUR;
   return {
     ...answer,
     title: cleanLine(task.item.snapshot.name, MAX_LINE),
