@@ -8,6 +8,7 @@ import { commentsApi } from "../../plane/comments.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
@@ -21,7 +22,7 @@ const AGAIN_MS: Ms = 10 * MINUTE;
 export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
   const { plane, usesOwnKey, caller } = context;
   const params = { project: task.project.id, item: task.id };
-  const author = usesOwnKey || caller.role === "human" ? "" : `<p><strong>${escapeHtml(caller.name)}</strong>:</p>`;
+  const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
   const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
   try {
     const { data } = await plane.call(commentsApi.create, { params, json });

@@ -4,10 +4,10 @@ import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { HOUR, type Ms } from "../../time.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
 import { escapeHtml, postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
@@ -89,7 +89,7 @@ async function blockTask(
   initialTask: Task,
   { id, text }: StatusFailure,
 ): Promise<boolean> {
-  const systemContext = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const systemContext = createCallContext(deps, SYSTEM_CALLER, correlation);
   try {
     const task = (await findKeptTask(deps, initialTask.id)) ?? initialTask;
     const { word } = task.item.snapshot;

@@ -6,9 +6,9 @@ import { isOpen } from "../../task/diff.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { escapeHtml, postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { isHuman, SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
@@ -38,7 +38,7 @@ async function recordVerdict(
   reason: string | null,
 ): Promise<Task> {
   const { deps, caller } = context;
-  if (caller.role !== "human")
+  if (!isHuman(caller))
     throw new GroundcrewError("forbidden", `${task.key} waits for a human's review: ask_human can remind them.`);
   const freshTask = await readFreshTask(context, task);
   const [record] = await deps.store.read<KeptReview>([workKeys.review(task.id)]);
@@ -131,7 +131,7 @@ async function reconcileKnownReview(
   { value: review }: StoredValue<KeptReview>,
   correlation: string,
 ): Promise<void> {
-  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   const { verdict } = review;
   const { word } = task.item.snapshot;
   if (verdict) {
