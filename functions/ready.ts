@@ -1,6 +1,6 @@
 import { Hono } from "hono";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
-import type { Deps, Route } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ComponentHealth } from "../shared/health.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/deps.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import type { Ms } from "../shared/time.ts";
 import { type KeptTimes, readAllTimes } from "../shared/work/time/time-entries.ts";
 

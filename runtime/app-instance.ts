@@ -1,6 +1,6 @@
 import { Cron } from "croner";
+import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import type { Metrics } from "../shared/metrics.ts";

@@ -1,4 +1,4 @@
-import type { Deps, UpcomingJob } from "../shared/deps.ts";
+import type { Deps, UpcomingJob } from "../shared/app/deps.ts";
 import type { Queue } from "../shared/store/port.ts";
 import type { Ms } from "../shared/time.ts";
 

@@ -1,6 +1,6 @@
 import { manifest as whole } from "../functions/index.ts";
+import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { createLog } from "../shared/log.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { Store } from "../shared/store/port.ts";

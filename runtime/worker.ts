@@ -1,8 +1,8 @@
 import { Cron } from "croner";
 import type { Context, ExecutionContext } from "hono";
 import { manifest } from "../functions/index.ts";
+import type { Deps } from "../shared/app/deps.ts";
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
-import type { Deps } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { BreakConnection } from "../shared/http/context.ts";
 import { createHttpApp, RESPONSE_HEADERS } from "../shared/http/http-app.ts";

@@ -1,3 +1,4 @@
+import type { Deps, Tick } from "../../shared/app/deps.ts";
 import { createCanaryNoticeJobs } from "../../shared/canary/canary-notice.ts";
 import {
   CANARY_EXTERNAL_REF,
@@ -6,7 +7,6 @@ import {
   type KeptCanary,
   readCanary,
 } from "../../shared/canary/canary-record.ts";
-import type { Deps, Tick } from "../../shared/deps.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type CanaryLocation, ensureCanaryLocation, isPlaneRefusal, readCanaryLocation } from "./canary-location.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/observe/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/observe/name-cache.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { readRevision } from "./revision.ts";
 

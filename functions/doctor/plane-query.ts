@@ -1,4 +1,4 @@
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { Endpoint } from "../../shared/plane/client.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";

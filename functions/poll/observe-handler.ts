@@ -1,4 +1,4 @@
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { readComments } from "../../shared/observe/comments.ts";

@@ -1,4 +1,4 @@
-import type { JobHandler } from "../../shared/deps.ts";
+import type { JobHandler } from "../../shared/app/deps.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";

@@ -1,5 +1,5 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps } from "../../shared/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";

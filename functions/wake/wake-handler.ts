@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
 import type { LeasedJob, Revision, Settlement } from "../../shared/store/port.ts";
 import { type ActionBody, EVENT_KINDS } from "../../shared/task/events.ts";

@@ -1,6 +1,6 @@
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { isCanary } from "../../shared/canary/canary-record.ts";
 import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
 import {
   createCommentsJob,
   createItemReadJob,

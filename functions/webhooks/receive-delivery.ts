@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";

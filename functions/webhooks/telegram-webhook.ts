@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../shared/http/context.ts";

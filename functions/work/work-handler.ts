@@ -1,4 +1,4 @@
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
 import { createProgressJobs } from "../../shared/telegram/live-message-jobs.ts";
 import { MINUTE } from "../../shared/time.ts";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { MINUTE } from "../../shared/time.ts";
-import { wait } from "../wait.ts";
+import { wait } from "../../shared/wait.ts";
 
 /** What keeps others out until it is released; also released when this process ends in order. */
 export interface ProvisionLock {

@@ -1,4 +1,5 @@
 import { omitUndefined } from "../omit-undefined.ts";
+import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, type SkipReason, toEventId } from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
@@ -39,18 +40,6 @@ export const decisionSet: SetName = "why";
 /** The trail of one work item, by Plane's id. */
 export function itemDecisionSetKey(item: string): SetName {
   return `why:${item}`;
-}
-
-const MAX_TIME: Ms = 9_999_999_999_999;
-
-/** Sorts the newest first where keys are listed in order. Thirteen digits last until the year 2286. */
-export function toDescendingKey(at: Ms): string {
-  return String(MAX_TIME - Math.floor(at)).padStart(13, "0");
-}
-
-/** The time that `descending` made this of. */
-export function parseDescendingKey(text: string): Ms {
-  return MAX_TIME - Number(text);
 }
 
 /** The record of one event, for the commit that keeps the change itself. */

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { Deps, Route } from "../deps.ts";
+import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createErrorHandler, createErrorResponse } from "./error-response.ts";
 import { createOriginCheck } from "./origin-check.ts";

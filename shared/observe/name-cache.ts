@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { labelsApi as labelCalls, statesApi as stateCalls } from "../plane/states-labels.ts";
 import { membersApi as memberCalls } from "../plane/users-members.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { DAY, type Ms } from "../time.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";

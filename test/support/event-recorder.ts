@@ -1,5 +1,5 @@
 import { outboxBodySchema } from "../../functions/telegram/delivery/job-bodies.ts";
-import type { JobHandler } from "../../shared/deps.ts";
+import type { JobHandler } from "../../shared/app/deps.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
 /** An action that was decided, kept as a job and worked: once per id, or something is doubled. */

@@ -5,7 +5,7 @@ import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
-import type { Deps, JobHandler, Manifest } from "../../shared/deps.ts";
+import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { InboxBody } from "../../shared/observe/webhook-delivery.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/bot.ts";

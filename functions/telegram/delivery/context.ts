@@ -1,4 +1,4 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import type { Commit, LeasedJob, Settlement } from "../../../shared/store/port.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { MINUTE, type Ms, SECOND } from "../../../shared/time.ts";

@@ -1,5 +1,5 @@
+import type { Deps } from "../../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet } from "../../../shared/decision-log/decision-log.ts";
-import type { Deps } from "../../../shared/deps.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";

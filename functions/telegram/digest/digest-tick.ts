@@ -1,4 +1,4 @@
-import type { Deps, Tick } from "../../../shared/deps.ts";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import type { Json, StoreKey } from "../../../shared/store/port.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";

@@ -1,4 +1,4 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";

@@ -1,4 +1,4 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { createUpdateJob } from "../../../shared/telegram/update-jobs.ts";
 import type { Ms } from "../../../shared/time.ts";

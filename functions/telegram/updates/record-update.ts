@@ -1,4 +1,4 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Job, Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";

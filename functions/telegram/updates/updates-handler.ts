@@ -1,4 +1,4 @@
-import type { Deps, JobHandler } from "../../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";

@@ -1,6 +1,6 @@
 import { cleanLine } from "../../clean-text.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import type { Ms } from "../../time.ts";
-import { escapeHtml } from "../comments/post-comment.ts";
 import type { TaskEstimate } from "../time/estimates.ts";
 import { roundAmount } from "../time/spending.ts";
 import type { KeptCard } from "./card-record.ts";

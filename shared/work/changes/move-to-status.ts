@@ -1,4 +1,4 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { cacheState } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";

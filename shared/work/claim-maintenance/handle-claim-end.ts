@@ -1,5 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
@@ -7,7 +8,7 @@ import { queueCardWrite } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { createClaim, isClaimHeld } from "../claims/claim-lease.ts";
 import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";

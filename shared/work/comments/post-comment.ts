@@ -1,6 +1,7 @@
 import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { htmlToText } from "../../markdown/html-to-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
@@ -54,9 +55,4 @@ export async function toCommentHtml(markdown: string): Promise<string> {
   const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
   if (!isVisible) throw new GroundcrewError("bad_request", "The text is empty. Say something in it.");
   return html;
-}
-
-/** Text as it may stand in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`);
 }

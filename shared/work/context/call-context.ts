@@ -1,4 +1,4 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import type { ObserveDeps } from "../../observe/observe-item.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient } from "../../plane/client.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";

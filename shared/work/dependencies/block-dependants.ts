@@ -1,4 +1,5 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { readDependantIds } from "../../observe/dependency-edges.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptEdge } from "../../observe/stored-records.ts";
@@ -9,7 +10,7 @@ import { readAllRows } from "../../store/scan-set.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { KeptItem, Status } from "../../task/snapshot.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";

@@ -4,7 +4,7 @@ import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
 import type { Task } from "../tasks/find-task.ts";
-import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { recordFinishedTask } from "./record-finished-task.ts";
 import { requestReview } from "./review-record.ts";
 import { endStatusAttempt, type KeptStatusAttempt } from "./status-attempt.ts";
 import { needsStatusComment, renderStatusComment } from "./status-comment.ts";

@@ -1,11 +1,12 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { HOUR, type Ms } from "../../time.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext } from "../context/call-context.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";

@@ -6,10 +6,9 @@ import { MINUTE, type Ms } from "../../time.ts";
 import { createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
-import { hasReachedStatus } from "../tasks/is-in-review.ts";
 import { completeStatusChange } from "./complete-status-change.ts";
 import type { KeptReview } from "./review-record.ts";
-import { endStatusAttempt, findStatusAttempt, readUnfinishedAttempts } from "./status-attempt.ts";
+import { endStatusAttempt, findStatusAttempt, hasReachedStatus, readUnfinishedAttempts } from "./status-attempt.ts";
 
 /** A call takes no longer, with all its waiting and retrying. */
 const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;

@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../../errors.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { StoredValue } from "../../store/port.ts";
@@ -6,13 +7,13 @@ import { isOpen } from "../../task/diff.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { isHuman, SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
-import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { recordFinishedTask } from "./record-finished-task.ts";
 import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, toVerdictPut } from "./review-record.ts";
 import { findStatusAttempt } from "./status-attempt.ts";
 

@@ -18,14 +18,14 @@ import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent, isHuman } from "../context/caller.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
-import { hasReachedStatus, isInReview } from "../tasks/is-in-review.ts";
+import { isInReview } from "../tasks/is-in-review.ts";
 import { readOpenBlockers } from "../tasks/open-blockers.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import { completeStatusChange } from "./complete-status-change.ts";
 import { type CompletionReport, findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { failStatusChange, isPermanentError } from "./fail-status-change.ts";
 import { approveReview, isVerdictPending, sendBackReview } from "./review-task.ts";
-import { beginStatusAttempt, findStatusAttempt, type KeptStatusAttempt } from "./status-attempt.ts";
+import { beginStatusAttempt, findStatusAttempt, hasReachedStatus, type KeptStatusAttempt } from "./status-attempt.ts";
 import { refreshBlockers, requireTransition } from "./transitions.ts";
 
 /** What an agent says of its task when it starts, finishes or gives it up. */

@@ -1,6 +1,7 @@
 import { cleanLine, cleanText } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job, StoredValue } from "../../store/port.ts";
@@ -9,7 +10,7 @@ import type { Urgency, WorkEvent } from "../../task/events.ts";
 import { DAY, HOUR, type Ms } from "../../time.ts";
 import { renewClaim } from "../claims/claim-lease.ts";
 import { findClaim, renewOwnClaim, throwIfClaimLost } from "../claims/claims.ts";
-import { escapeHtml, getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
+import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";

@@ -1,4 +1,4 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Commit, Store } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";

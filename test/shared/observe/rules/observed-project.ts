@@ -1,4 +1,4 @@
-import type { Deps } from "../../../../shared/deps.ts";
+import type { Deps } from "../../../../shared/app/deps.ts";
 import { observedKeys } from "../../../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../../../shared/observe/stored-records.ts";
 import { MINUTE } from "../../../../shared/time.ts";

@@ -1,8 +1,8 @@
+import { getErrorMessage } from "../errors.ts";
+import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
+import type { LeasedJob, Queue, Settlement } from "../store/port.ts";
+import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { Deps, JobHandler } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "./plane/errors.ts";
-import type { LeasedJob, Queue, Settlement } from "./store/port.ts";
-import { MINUTE, type Ms, SECOND } from "./time.ts";
 
 /** Delays before a failed job is tried again; the last one repeats. */
 const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE];

@@ -1,9 +1,9 @@
-import { toDescendingKey } from "./decision-log/decision-log.ts";
-import type { Deps } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import type { Log, LogFields } from "./log.ts";
-import type { Put, SetName, Store } from "./store/port.ts";
-import { DAY, type Ms } from "./time.ts";
+import type { Deps } from "../app/deps.ts";
+import { getErrorMessage } from "../errors.ts";
+import type { Log, LogFields } from "../log.ts";
+import { toDescendingKey } from "../store/descending-key.ts";
+import type { Put, SetName, Store } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** Who did what with which task, how it ended and how long it took. It holds names, never texts. */
 export interface AuditEntry {

@@ -1,7 +1,7 @@
+import { getErrorMessage } from "../errors.ts";
+import type { StoreKey } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
 import type { Deps, Tick } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import type { StoreKey } from "./store/port.ts";
-import { DAY, type Ms } from "./time.ts";
 
 /** A pass that is over. */
 export interface TickReport {
