@@ -43,7 +43,7 @@ export interface CheckedFile {
 /** The same file given again within so long is the same call repeated, where its content is not known beforehand. */
 const AGAIN_MS: Ms = 10 * MINUTE;
 /** A half one is removed after so long without a step; sending alone takes ten minutes at most. */
-export const PARTIAL_UPLOAD_MS: Ms = 1_800_000;
+export const PARTIAL_UPLOAD_MS: Ms = 30 * MINUTE;
 
 /** Everything that is the same when a call is repeated. */
 export async function hashUpload({ caller }: CallContext, task: Task, file: CheckedFile): Promise<string> {
