@@ -1,5 +1,6 @@
 import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
+import { keepDefined } from "../keep-defined.ts";
 import type { Log, LogFields } from "../log.ts";
 import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, SetName, Store } from "../store/port.ts";
@@ -53,7 +54,7 @@ export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: Aud
     return {
       key: `audit:${toDescendingKey(entry.at)}:${toDescendingKey(entryNumber)}:${newId().slice(0, 8)}`,
       value: entry,
-      sets: [auditSets.all, ...(entry.item === undefined ? [] : [auditSets.about(entry.item)])],
+      sets: keepDefined([auditSets.all, entry.item === undefined ? undefined : auditSets.about(entry.item)]),
       expires: AUDIT_RETENTION_MS,
     };
   }

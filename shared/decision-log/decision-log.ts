@@ -1,3 +1,4 @@
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
@@ -47,7 +48,7 @@ export function createDecisionPut(decision: DecisionRecord): Put {
   return {
     key: `why:${toDescendingKey(decision.at)}:${decision.record}:${decision.rev}:${toEventId(decision.event)}`,
     value: decision,
-    sets: [decisionSet, ...(decision.item ? [itemDecisionSetKey(decision.item.id)] : [])],
+    sets: keepDefined([decisionSet, decision.item ? itemDecisionSetKey(decision.item.id) : undefined]),
     expires: DECISION_LOG_MS,
   };
 }

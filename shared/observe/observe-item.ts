@@ -73,6 +73,7 @@ export async function observeItem(
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
         : recordStart(merged.next, events);
+    const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
     const result = await commitItem(deps, {
       before: kept?.value,
       rev,
@@ -80,7 +81,7 @@ export async function observeItem(
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...(observation.via === "read" ? createDetailsJobs(next, source.correlation) : [])],
+      jobs: [...reread, ...detailsJobs],
     });
     if (result === "kept") return { events, ...omitUndefined({ rereadIn: merged.rereadIn }) };
   }

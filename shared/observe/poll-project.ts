@@ -5,6 +5,7 @@ import {
   createProjectCheckJob,
   createReadCyclesJob,
 } from "../jobs/observe-jobs.ts";
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
 import { scanPages } from "../store/scan-set.ts";
@@ -224,10 +225,12 @@ async function hasOnlyClosedItems(deps: ObserveDeps, project: string): Promise<b
  */
 async function queueBackfill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
   for await (const page of scanPages<KeptItem>(deps, observedSets.open(project))) {
-    const jobs = page.flatMap(({ value, rev }) => [
-      ...(value.detailsAt === undefined ? [] : [createBackfillRelationsJob(value.snapshot, correlation)]),
-      ...(mayContainBlockedByText(value) ? [createBlockedByTextJob(value.snapshot, rev)] : []),
-    ]);
+    const jobs = page.flatMap(({ value, rev }) =>
+      keepDefined([
+        value.detailsAt === undefined ? undefined : createBackfillRelationsJob(value.snapshot, correlation),
+        mayContainBlockedByText(value) ? createBlockedByTextJob(value.snapshot, rev) : undefined,
+      ]),
+    );
     await deps.store.commit({ jobs });
   }
 }

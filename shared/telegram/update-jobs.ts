@@ -42,7 +42,7 @@ export function createPageUpdateJob(
 }
 
 function toReplyTarget(messageId: number | undefined) {
-  return messageId !== undefined && { reply_to_message: { message_id: messageId } };
+  return messageId === undefined ? {} : { reply_to_message: { message_id: messageId } };
 }
 
 /** The body of a job of the queue `updates`. */

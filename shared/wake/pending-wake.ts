@@ -37,9 +37,10 @@ export async function addWakeTasks(
     const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
     const isScheduled = previous.dueAt !== undefined;
     const dueAt = previous.dueAt ?? now + BATCH_WINDOW_MS;
+    const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
     const next: KeptWake = {
       ...previous,
-      ...(newTasks.length > 0 && { pending: mergeWakeTasks(previous.pending, newTasks), dueAt }),
+      ...nextWake,
       told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
       ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
     };

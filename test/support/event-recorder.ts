@@ -1,5 +1,6 @@
 import { outboxBodySchema } from "../../functions/telegram/delivery/job-bodies.ts";
 import type { JobHandler } from "../../shared/app/deps.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
 /** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
@@ -45,7 +46,7 @@ export function createEventRecorder() {
   function formatAction({ event, facts }: RecordedAction): string {
     const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
     if ("who" in event) return `${subject} ${event.kind} ${people.get(event.who) ?? event.who}`;
-    return [subject, event.kind, ...(facts.comment ? [JSON.stringify(facts.comment.text)] : [])].join(" ");
+    return keepDefined([subject, event.kind, facts.comment ? JSON.stringify(facts.comment.text) : undefined]).join(" ");
   }
 
   return {

@@ -6,6 +6,7 @@ import { pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
 import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { InboxBody } from "../../shared/observe/webhook-delivery.ts";
@@ -85,10 +86,11 @@ export async function createTestApp(options: TestAppOptions = {}) {
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),
     ],
-    ruleSets: (parsedSettings) => [
-      ...(options.outbox ? [] : [createRecordingRuleSet(options.needsActor ?? false)]),
-      ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
-    ],
+    ruleSets: (parsedSettings) =>
+      keepDefined([
+        options.outbox ? undefined : createRecordingRuleSet(options.needsActor ?? false),
+        ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
+      ]),
   };
 
   const logged: Record<string, unknown>[] = [];

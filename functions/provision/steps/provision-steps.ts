@@ -1,5 +1,6 @@
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { toSettingName } from "../../../shared/config/settings-file.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { ApiKeySpec } from "../api-tokens.ts";
 import type { ProvisionStep } from "../step.ts";
 import { type AccountSpec, createAccountStep } from "./account.ts";
@@ -39,11 +40,11 @@ export function createProvisionSteps(task: ProvisionTask, settings: ProvisionSet
     ];
   const all = task.what === "all";
   const agents = settings.agents.filter(({ name }) => all || name.toLowerCase() === task.what.toLowerCase());
-  const steps = [
-    ...(all || task.what === "groundcrew" ? [createRotateKeyStep(toOwnKey(settings))] : []),
+  const steps = keepDefined([
+    all || task.what === "groundcrew" ? createRotateKeyStep(toOwnKey(settings)) : undefined,
     ...agents.flatMap((agent) => [createRotateKeyStep(toAgentKey(agent)), createRotateBridgeTokenStep(agent.name)]),
-    ...(all || task.what === "webhook" ? [rotateWebhookStep] : []),
-  ];
+    all || task.what === "webhook" ? rotateWebhookStep : undefined,
+  ]);
   return steps.length > 0 ? [...start, ...steps] : undefined;
 }
 
@@ -65,19 +66,22 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
   const isAdmin = settings.human.email.toLowerCase() === settings.admin.email.toLowerCase();
   const groundcrewKey = toOwnKey(settings);
   const owner = agents.find(({ email }) => email === groundcrewKey.email);
-  const memberAccounts = [
-    ...(isAdmin ? [] : [{ email: settings.admin.email, name: settings.admin.name, role: ADMIN_ROLE }]),
+  const memberAccounts = keepDefined([
+    isAdmin ? undefined : { email: settings.admin.email, name: settings.admin.name, role: ADMIN_ROLE },
     human,
     ...agents,
-  ];
+  ]);
   const workers = settings.agents.filter(({ role }) => role !== "concierge").slice(0, 2);
-  const owners = [...workers.map((worker) => toAgentAccount(worker).step), ...(isAdmin ? [] : [human.step])];
-  return [
+  const owners = keepDefined([
+    ...workers.map((worker) => toAgentAccount(worker).step),
+    isAdmin ? undefined : human.step,
+  ]);
+  return keepDefined([
     planeStep,
     adminStep,
     adminProfileStep,
     workspaceStep,
-    ...(isAdmin ? [] : [createAccountStep(human)]),
+    isAdmin ? undefined : createAccountStep(human),
     ...agents.map(createAccountStep),
     createRolesStep(agents),
     createApiKeyStep(groundcrewKey, [owner?.step ?? "workspace"], "groundcrew's API key"),
@@ -95,7 +99,7 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     adminTokenStep,
     agentsFileStep,
     skillStep,
-  ];
+  ]);
 }
 
 type Agent = ProvisionSettings["agents"][number];

@@ -1,4 +1,5 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
@@ -48,7 +49,10 @@ export function offerChoices(
   return {
     reply: {
       rich: joinRichText(
-        [question, ...(omittedCount > 0 ? [localizeCount(texts, texts.answers.moreMatches, omittedCount)] : [])],
+        keepDefined([
+          question,
+          omittedCount > 0 ? localizeCount(texts, texts.answers.moreMatches, omittedCount) : undefined,
+        ]),
         "\n",
       ),
       buttons: offered.map(({ label }, n) => [{ text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` }]),

@@ -1,4 +1,5 @@
 import type { Deps } from "../../../shared/app/deps.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Job, Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
@@ -43,11 +44,11 @@ export async function recordUpdate(
     lane: answersLane(chat),
     body: JSON.parse(JSON.stringify({ [kind]: { ...body, ...topicAndLanguage }, correlation })),
   });
-  const jobs = [
+  const jobs = keepDefined([
     ...(result.jobs ?? []),
-    ...(reply ? [createJob("answer", { ...reply, ...omitUndefined({ replyTo }) })] : []),
-    ...(replaceMessage ? [createJob("show", replaceMessage)] : []),
-  ];
+    reply ? createJob("answer", { ...reply, ...omitUndefined({ replyTo }) }) : undefined,
+    replaceMessage ? createJob("show", replaceMessage) : undefined,
+  ]);
   const now = await deps.store.now();
   const createPut = (name: string, text: string, by?: string): Put => {
     const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };
@@ -57,12 +58,12 @@ export async function recordUpdate(
       ...omitUndefined({ by: by || undefined }),
     });
   };
-  const put = [
+  const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
     ...(result.put ?? []),
-    ...(messageText === undefined ? [] : [createPut(id, messageText, from.name)]),
+    messageText === undefined ? undefined : createPut(id, messageText, from.name),
     // Nobody at the page sees what Telegram shows for a moment.
-    ...(toast === undefined || callback !== undefined ? [] : [createPut(`${id}:toast`, toast)]),
-  ];
+    toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
+  ]);
   return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });
 }

@@ -1,4 +1,5 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import type { Put } from "../../store/port.ts";
 import { createProgressJobs } from "../../telegram/live-message-jobs.ts";
 import type { Ms } from "../../time.ts";
@@ -85,10 +86,10 @@ export async function updateCard(context: CallContext, task: Task, note: CardUpd
     const outcome = await deps.store.commit({
       expect: [[key, rev], ...expect],
       put: [toCardPut(task.id, { ...next, queued: nextEdit.at }), ...put],
-      jobs: [
-        ...(nextEdit.already ? [] : [createCardJob(task.id, rev, correlation, nextEdit.at)]),
+      jobs: keepDefined([
+        nextEdit.already ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
         ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
-      ],
+      ]),
     });
     if (outcome !== "kept") continue;
     deps.kick();

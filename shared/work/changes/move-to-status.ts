@@ -1,5 +1,6 @@
 import type { Deps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { cacheState } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneInvalidError } from "../../plane/errors.ts";
@@ -65,8 +66,8 @@ export async function createStatusFields(
     throw new GroundcrewError("conflict", `${task.project.name} has no state in Plane that means ${status}.`);
   }
   const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {
-    add: [...(labels.add ?? []), ...(usesLabel ? [BLOCKED] : [])],
-    drop: [...(labels.drop ?? []), ...(status === "blocked" ? [] : [BLOCKED])],
+    add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED : undefined]),
+    drop: keepDefined([...(labels.drop ?? []), status === "blocked" ? undefined : BLOCKED]),
   });
   return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
 }

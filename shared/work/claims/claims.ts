@@ -1,5 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked, isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
@@ -203,11 +204,11 @@ export async function endClaim(
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
     const outcome = await deps.store.commit({
       expect: [[key, current.rev]],
-      put: [
+      put: keepDefined([
         { key, value: undefined },
         toEndedClaimPut(claim, fence),
-        ...(loss ? [{ key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS }] : []),
-      ],
+        loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
+      ]),
       jobs: [
         createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
           do: "ended",

@@ -1,4 +1,5 @@
 import { cleanLine } from "../../clean-text.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isOpen } from "../../task/diff.ts";
 import { DAY, type Ms } from "../../time.ts";
@@ -48,7 +49,7 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   await requireOwnerOrConcierge(context, task);
   await throwIfClaimLost(context, task);
   await renewOwnClaim(context, task);
-  const heading = [HEADINGS[kind], ...(percent === undefined ? [] : [`${percent}%`])]
+  const heading = keepDefined([HEADINGS[kind], percent === undefined ? undefined : `${percent}%`])
     .filter((part) => part !== "")
     .join(": ");
   const html = (heading === "" ? "" : `<p><strong>${heading}</strong></p>`) + (await toCommentHtml(text));

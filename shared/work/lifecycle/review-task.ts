@@ -80,10 +80,8 @@ async function applyVerdict(
   const reasonHtml = verdict.reason === null ? "" : `<p>${escapeHtml(verdict.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, movedTask, `${verdict.kind}:${task.id}:${review.id}`, title + reasonHtml);
   if (approved) await recordFinishedTask(deps, movedTask, review.agent);
-  await updateCard(context, movedTask, {
-    review: undefined,
-    ...(approved ? { percent: 100 } : { confidence: undefined }),
-  });
+  const outcome = approved ? { percent: 100 } : { confidence: undefined };
+  await updateCard(context, movedTask, { review: undefined, ...outcome });
   await closeReview(context, movedTask, review, approved ? undefined : verdict);
   return movedTask;
 }

@@ -82,8 +82,8 @@ export async function setStatus(context: CallContext, task: Task, change: Status
 async function readStatusResult({ deps, caller }: CallContext, { id, key, item, url }: Task): Promise<StatusResult> {
   const [[claim], blockersById] = await Promise.all([readLiveClaims(deps, [id]), readOpenBlockers(deps, [item])]);
   const blockers = item.blockers.map((blocker) => blockersById.get(blocker)?.key ?? blocker);
-  const claimFields = claim?.agent === caller.name && { heldUntil: claim.until };
-  return { key, word: item.snapshot.word, inReview: isInReview(item), ...claimFields, blockers, url };
+  const heldUntil = claim?.agent === caller.name ? claim.until : undefined;
+  return { key, word: item.snapshot.word, inReview: isInReview(item), ...omitUndefined({ heldUntil }), blockers, url };
 }
 
 function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boolean {

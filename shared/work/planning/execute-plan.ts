@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
@@ -152,10 +153,12 @@ async function toPlanResult(
   const progressById = new Map(steps);
   const hasStep = (id: string, step: PlanStep) => progressById.get(id)?.steps.includes(step) ?? false;
   const remainingSteps = checkedPlan.tasks.map((task) => {
-    const requiredSteps: PlanStep[] = ["made", ...(task.blocked_by?.length ? (["related"] as const) : [])];
-    return [...requiredSteps, ...(needsAssignment(task) ? (["handed"] as const) : [])].filter(
-      (step) => !hasStep(task.id, step),
-    ).length;
+    const requiredSteps = keepDefined<PlanStep>([
+      "made",
+      task.blocked_by?.length ? "related" : undefined,
+      needsAssignment(task) ? "handed" : undefined,
+    ]);
+    return requiredSteps.filter((step) => !hasStep(task.id, step)).length;
   });
   return {
     ...omitUndefined({ project: project?.identifier }),

@@ -45,7 +45,7 @@ export async function startTimer(context: CallContext, task: Task): Promise<Star
     if (!runningEntry) {
       const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
       const value: KeptTimes = {
-        ...(record?.value ?? {}),
+        ...record?.value,
         task: task.key,
         project: task.project.identifier,
         ...trimTimeEntries([...before, entry], record?.value.carried),

@@ -74,8 +74,11 @@ function rankTask(
   const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim);
   const answer: TaskAnswer = {
     ...toTaskAnswer(task, openBlockers),
-    ...omitUndefined({ held_until: isHolder ? formatIsoTime(claim.until) : undefined }),
-    ...(obstacle !== undefined && { startable: false, why_not: obstacle }),
+    ...omitUndefined({
+      held_until: isHolder ? formatIsoTime(claim.until) : undefined,
+      startable: obstacle === undefined ? undefined : (false as const),
+      why_not: obstacle,
+    }),
   };
   return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
 }
