@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { wait as pause } from "../runtime/wait.ts";
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
+import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createConsoleActions } from "./console/actions.ts";

@@ -1,7 +1,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import type { TelegramSettings } from "../../shared/config/settings.ts";
-import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createPageUpdateJob, type PageInput } from "../../shared/jobs/updates-jobs.ts";

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../shared/decision-log/decision-log.ts";
-import type { Deps, Route } from "../../shared/deps.ts";
 import { parseForwardTarget } from "../../shared/jobs/forward-jobs.ts";
 import { getPersonName } from "../../shared/observe/event-facts.ts";
 import type { PlanePerson } from "../../shared/observe/name-cache.ts";

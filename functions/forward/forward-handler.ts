@@ -1,12 +1,13 @@
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { DECISION_LOG_MS } from "../../shared/decision-log/decision-log.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { forwardBodySchema, upgradeForwardBody } from "../../shared/jobs/forward-jobs.ts";
+import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/forward-receipt.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
-import { type ForwardReceipt, forwardReceiptKey } from "../../shared/telegram/message-log.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
 
 /**
@@ -15,7 +16,7 @@ import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
  */
 export const forwardHandler: JobHandler = {
   queue: "forward",
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const { url, event, facts, correlation } = forwardBodySchema.parse(upgradeForwardBody(job));

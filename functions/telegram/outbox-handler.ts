@@ -1,7 +1,8 @@
-import type { JobHandler } from "../../shared/deps.ts";
+import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
-import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import type { ActionBody } from "../../shared/task/events.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
 import { deliverNotification } from "./delivery/deliver-notification.ts";
@@ -25,9 +26,9 @@ interface OutboxOptions {
 }
 
 /** Longer than a call may take (30 s) with the commits around it. */
-const LEASE_TTL: Ms = 60_000;
+const LEASE_TTL: Ms = MINUTE;
 /** Between looks at whether Telegram has been set up again. */
-const NOT_CONFIGURED_RETRY: Ms = 60_000;
+const NOT_CONFIGURED_RETRY: Ms = MINUTE;
 
 /**
  * Brings notices to Telegram: one lane per chat, in order, within Telegram's limits, each exactly once as far as

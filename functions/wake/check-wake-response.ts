@@ -1,5 +1,5 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps } from "../../shared/deps.ts";
 import { createWakeJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Settlement } from "../../shared/store/port.ts";

@@ -1,8 +1,9 @@
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { upgradeWakeBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import { DAY, MINUTE } from "../../shared/time.ts";
 import { addWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";
 import { checkWakeResponse } from "./check-wake-response.ts";
@@ -12,13 +13,13 @@ import { toWakeTask } from "./event-task.ts";
 const DONE: Settlement = { done: true };
 
 /** A notice is part of a wake for so long after which the engine no longer knows its job anyway. */
-const TAKEN_RETENTION_MS = 7 * 86_400_000;
+const TAKEN_RETENTION_MS = 7 * DAY;
 
 /** Wakes agents: gathers what they are to look at, posts it, and looks whether they did. */
 export const wakeHandler: JobHandler = {
   queue: "wake",
   // Longer than a receiver may take (20 s) with the commits around it.
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const parsed = wakeBodySchema.safeParse(upgradeWakeBody(job));

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";

@@ -1,3 +1,4 @@
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { EXIT } from "./command-error.ts";
 import type { ToolField, ToolSpec } from "./tool-specs.ts";
 
@@ -41,6 +42,6 @@ function formatFieldKind({ kind, choices }: ToolField): string {
 }
 
 function formatFieldDescription({ required, description, nullable }: ToolField): string {
-  const notes = [...(required ? ["required"] : []), ...(nullable ? ["null takes it away"] : [])];
-  return [description ?? "", ...(notes.length > 0 ? [`(${notes.join("; ")})`] : [])].filter(Boolean).join(" ");
+  const notes = keepDefined([required ? "required" : undefined, nullable ? "null takes it away" : undefined]);
+  return [description ?? "", notes.length > 0 ? `(${notes.join("; ")})` : ""].filter((part) => part !== "").join(" ");
 }

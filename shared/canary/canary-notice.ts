@@ -1,7 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
-import type { Job, Ms } from "../store/port.ts";
+import type { Job } from "../store/port.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
 
 interface CanaryNotice {
   what: "silent" | "back";

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
-import type { Job, Json, LeasedJob, Ms } from "../store/port.ts";
+import type { Job, Json, LeasedJob } from "../store/port.ts";
 import type { ActionBody, RuleAction } from "../task/events.ts";
 import type { ChatId } from "../telegram/bot.ts";
 import type { RichText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
 import { eventSchema, factsSchema } from "./event-schema.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 

@@ -54,7 +54,7 @@ export function createPageUpdateJob(
 }
 
 function toReplyTarget(messageId: number | undefined) {
-  return messageId !== undefined && { reply_to_message: { message_id: messageId } };
+  return messageId === undefined ? {} : { reply_to_message: { message_id: messageId } };
 }
 
 /** The body in today's form; versions before 0.2.0 wrote no `type`, and `atPage` alone told what was said at the page. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Json, LeasedJob, Ms, Revision } from "../store/port.ts";
+import type { Job, Json, LeasedJob, Revision } from "../store/port.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
+import type { Ms } from "../time.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
 const eventSchema = z.object({ kind: z.enum(EVENT_KINDS) });

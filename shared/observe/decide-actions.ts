@@ -1,5 +1,5 @@
+import type { Deps } from "../app/deps.ts";
 import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../decision-log/decision-log.ts";
-import type { Deps } from "../deps.ts";
 import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
 import { observedKeys } from "./store-keys.ts";

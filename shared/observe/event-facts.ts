@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";

@@ -2,7 +2,7 @@ import { Api, GrammyError, HttpError } from "grammy/web";
 import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { toLanguageParam, toMessageParams } from "./api-params.ts";
 import { toBotFailure } from "./bot-failure.ts";
 import { createCheckedFetch, NoBotApiAnswer } from "./checked-fetch.ts";

@@ -1,5 +1,7 @@
-import { DECISION_LOG_MS, parseDescendingKey, toDescendingKey } from "../decision-log/decision-log.ts";
-import type { Json, Ms, Put, SetName, StoreKey } from "../store/port.ts";
+import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
+import { parseDescendingKey, toDescendingKey } from "../store/descending-key.ts";
+import type { Json, Put, SetName, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import type { InlineButton } from "./bot.ts";
 import type { RichText } from "./rich-text.ts";
 
@@ -87,14 +89,4 @@ export function appendMessageHistory(history: ChatMessage["shown"], notices: num
 /** When a notice was first seen in its message; undefined while it is only on its way. */
 export function findShownAt({ shown }: ChatMessage, notice: number): Ms | undefined {
   return shown.find(([notices]) => notices >= notice)?.[1];
-}
-
-/** That another system took an event: our time of its answer. */
-export interface ForwardReceipt {
-  at: Ms;
-}
-
-/** Where a forwarded event's receipt is kept. */
-export function forwardReceiptKey(job: string): StoreKey {
-  return `forwarded:${encodeURI(job)}`;
 }

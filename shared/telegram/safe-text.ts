@@ -1,6 +1,5 @@
 import { cleanLine } from "../clean-text.ts";
-import type { RichText } from "./rich-text.ts";
-import { toPlainText, WORD_JOINER } from "./rich-text.ts";
+import { type RichText, toPlainText, WORD_JOINER } from "./rich-text.ts";
 
 /**
  * Where Telegram itself would find an address, a name, a tag or a command in plain text (bots cannot switch it off).

@@ -1,7 +1,8 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Put, Revision, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /** What comes within so long is one wake. */
@@ -37,9 +38,10 @@ export async function addWakeTasks(
     const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
     const isScheduled = previous.dueAt !== undefined;
     const dueAt = previous.dueAt ?? now + BATCH_WINDOW_MS;
+    const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
     const next: KeptWake = {
       ...previous,
-      ...(newTasks.length > 0 && { pending: mergeWakeTasks(previous.pending, newTasks), dueAt }),
+      ...nextWake,
       told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
       ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
     };

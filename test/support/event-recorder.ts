@@ -1,5 +1,6 @@
-import type { JobHandler } from "../../shared/deps.ts";
+import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
 /** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
@@ -48,7 +49,7 @@ export function createEventRecorder() {
   function formatAction({ event, facts }: RecordedAction): string {
     const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
     if ("who" in event) return `${subject} ${event.kind} ${people.get(event.who) ?? event.who}`;
-    return [subject, event.kind, ...(facts.comment ? [JSON.stringify(facts.comment.text)] : [])].join(" ");
+    return keepDefined([subject, event.kind, facts.comment ? JSON.stringify(facts.comment.text) : undefined]).join(" ");
   }
 
   return {

@@ -5,8 +5,9 @@ import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
-import type { Deps, JobHandler, Manifest } from "../../shared/deps.ts";
+import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
 import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
@@ -85,10 +86,11 @@ export async function createTestApp(options: TestAppOptions = {}) {
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),
     ],
-    ruleSets: (parsedSettings) => [
-      ...(options.outbox ? [] : [createRecordingRuleSet(options.needsActor ?? false)]),
-      ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
-    ],
+    ruleSets: (parsedSettings) =>
+      keepDefined([
+        options.outbox ? undefined : createRecordingRuleSet(options.needsActor ?? false),
+        ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
+      ]),
   };
 
   const logged: Record<string, unknown>[] = [];

@@ -1,3 +1,4 @@
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readAgentTasks, type Task } from "../../../shared/work/tasks/find-task.ts";
@@ -48,31 +49,34 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
   const isInProgress = ({ item }: Task) => item.snapshot.word === "in_progress";
   const history = await readAgentPace(deps, name);
   const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
-  const historyParts = [
+  const historyParts = keepDefined([
     localizeCount(texts, answers.finishedTasks, history.finished),
-    ...(history.ms === undefined
-      ? []
-      : [fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) })]),
-    ...(history.confidence === undefined
-      ? []
-      : [`${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`]),
-  ];
-  return paginateReply(context, [
-    renderHeading("👤", name),
-    renderLine(fields.role, answers.roles[role]),
-    ...(about === undefined ? [] : [renderLine(fields.about, toSafeText(about, 300))]),
-    renderLine(fields.past, joinRichText(historyParts, ", ")),
-    toPlainText(localizeCount(texts, answers.open, tasks.length)),
-    ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
-    ...renderSection(
-      "⬜",
-      answers.headings.todo,
-      await renderTaskLines(
-        context,
-        tasks.filter((task) => !isInProgress(task)),
-      ),
-    ),
-    toPlainText(""),
-    await renderDataAge(context),
+    history.ms === undefined
+      ? undefined
+      : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
+    history.confidence === undefined
+      ? undefined
+      : `${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`,
   ]);
+  return paginateReply(
+    context,
+    keepDefined([
+      renderHeading("👤", name),
+      renderLine(fields.role, answers.roles[role]),
+      about === undefined ? undefined : renderLine(fields.about, toSafeText(about, 300)),
+      renderLine(fields.past, joinRichText(historyParts, ", ")),
+      toPlainText(localizeCount(texts, answers.open, tasks.length)),
+      ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
+      ...renderSection(
+        "⬜",
+        answers.headings.todo,
+        await renderTaskLines(
+          context,
+          tasks.filter((task) => !isInProgress(task)),
+        ),
+      ),
+      toPlainText(""),
+      await renderDataAge(context),
+    ]),
+  );
 }

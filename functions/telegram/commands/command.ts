@@ -1,5 +1,5 @@
+import type { Deps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
-import type { Deps } from "../../../shared/deps.ts";
 import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";

@@ -1,8 +1,8 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { createMutePut } from "../delivery/mutes.ts";
 import type { CommandName } from "../locales/answer-texts.ts";
 import { fillTemplate, localizeMoment } from "../locales/localize.ts";
@@ -77,13 +77,13 @@ export async function withMuteSubject(
 }
 
 const DURATION_UNITS: readonly [RegExp, Ms][] = [
-  [/^(?:m|min|minutes?)$/i, 60_000],
-  [/^(?:h|hours?|heures?)$/i, 3_600_000],
-  [/^(?:d|days?|j|jours?)$/i, 86_400_000],
-  [/^(?:w|weeks?|semaines?)$/i, 7 * 86_400_000],
+  [/^(?:m|min|minutes?)$/i, MINUTE],
+  [/^(?:h|hours?|heures?)$/i, HOUR],
+  [/^(?:d|days?|j|jours?)$/i, DAY],
+  [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
 ];
 /** A year: longer is forever. */
-const MUTE_LIMIT: Ms = 366 * 86_400_000;
+const MUTE_LIMIT: Ms = 366 * DAY;
 
 /** `30m`, `2h`, `3 d`, `3j`; undefined for what is no length of time. */
 export function parseMuteDuration(text: string): Ms | undefined {

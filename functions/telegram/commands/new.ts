@@ -1,6 +1,7 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY } from "../../../shared/time.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
 import { createTask } from "../../../shared/work/planning/create-task.ts";
 import { fillTemplate } from "../locales/localize.ts";
@@ -15,7 +16,7 @@ import { replyUsage } from "./resolve-argument.ts";
 /** What a wake carries of a request. */
 const REQUEST_LIMIT = 1_000;
 /** As long as an update may come again. */
-const REQUEST_RETENTION = 3 * 86_400_000;
+const REQUEST_RETENTION = 3 * DAY;
 /** Says in the arguments of a pressed button that the Concierge is meant. */
 const CONCIERGE_ARGUMENT = "@concierge";
 

@@ -1,8 +1,9 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandName } from "../locales/answer-texts.ts";
 import { fillTemplate, localizeCount } from "../locales/localize.ts";
 import {
@@ -30,7 +31,7 @@ interface KeptChoice {
 const OPTION_LIMIT = 8;
 const LABEL_LIMIT = 60;
 /** What was meant is meant now, not next week. */
-const CHOICE_RETENTION: Ms = 86_400_000;
+const CHOICE_RETENTION: Ms = DAY;
 
 const choiceKey = (id: string) => `choice:${id}`;
 
@@ -48,7 +49,10 @@ export function offerChoices(
   return {
     reply: {
       rich: joinRichText(
-        [question, ...(omittedCount > 0 ? [localizeCount(texts, texts.answers.moreMatches, omittedCount)] : [])],
+        keepDefined([
+          question,
+          omittedCount > 0 ? localizeCount(texts, texts.answers.moreMatches, omittedCount) : undefined,
+        ]),
         "\n",
       ),
       buttons: offered.map(({ label }, n) => [{ text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` }]),

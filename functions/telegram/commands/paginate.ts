@@ -1,6 +1,7 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { fillTemplate } from "../locales/localize.ts";
 import {
   type ButtonHandler,
@@ -48,7 +49,10 @@ function renderPage({ presentation }: CommandContext, id: string, pages: readonl
     const label = fillTemplate(text, { n: String(to + 1), total: String(pages.length) }).text;
     return { text: label, data: `page:${id}:${to}` };
   };
-  const row = [...(n > 0 ? [button(back, n - 1)] : []), ...(n < pages.length - 1 ? [button(next, n + 1)] : [])];
+  const row = keepDefined([
+    n > 0 ? button(back, n - 1) : undefined,
+    n < pages.length - 1 ? button(next, n + 1) : undefined,
+  ]);
   return { rich: pages[n] ?? toPlainText("–"), buttons: [row] };
 }
 

@@ -1,8 +1,8 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { KeptCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";

@@ -36,9 +36,10 @@ export const statusCommand: TelegramCommand = {
     );
     const renderLines = async (some: readonly Task[]) => renderTaskLines(context, some);
     const atWork = await renderLines(open.filter(isAtWork));
+    if (bars.length === 0) bars.push(toPlainText(answers.emptyLists.projects));
     return paginateReply(context, [
       renderHeading("📊", answers.headings.status),
-      ...(bars.length > 0 ? bars : [toPlainText(answers.emptyLists.projects)]),
+      ...bars,
       ...renderSection(
         "🔵",
         answers.headings.atWork,

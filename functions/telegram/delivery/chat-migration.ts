@@ -1,8 +1,9 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import type { Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/bot.ts";
 import type { TelegramMessage as Said } from "../../../shared/telegram/updates.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
 type SendArguments = Parameters<TelegramBot["sendMessage"]> extends [ChatId, ...infer Rest] ? Rest : never;
 type EditArguments = Parameters<TelegramBot["editMessage"]> extends [ChatId, number, ...infer Rest] ? Rest : never;
@@ -15,7 +16,7 @@ interface KeptMigration {
 const migrationKey = (chat: ChatId): StoreKey => `moved:${chat}`;
 const migratedMessageKey = (chat: ChatId, messageId: number): StoreKey => `moved:${chat}:${messageId}`;
 /** As long as the longest that a message waits for somebody. */
-const SENT_RETENTION: Ms = 180 * 86_400_000;
+const SENT_RETENTION: Ms = 180 * DAY;
 
 /** Supergroups and channels have numbers below it; only what is above can become one. */
 const FIRST_SUPERGROUP = -1_000_000_000_000;

@@ -1,6 +1,7 @@
-import type { Deps } from "../../../shared/deps.ts";
-import type { Commit, LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import type { Commit, LeasedJob, Settlement } from "../../../shared/store/port.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
+import { MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import type { Presentation, PresentationSettings } from "../presentation/notification-details.ts";
 import type { TelegramLimits } from "./rate-limits.ts";
 
@@ -38,7 +39,7 @@ export interface DeliveryContext {
 export const SETTLED: Settlement = { done: true };
 
 /** Between tries while Telegram cannot be reached or refuses until a human mends something. */
-const RETRY_DELAYS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 120_000, 300_000, 600_000];
+const RETRY_DELAYS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE];
 
 export async function retryAfter({ deps }: DeliveryContext, wait: Ms): Promise<Settlement> {
   return { retryAt: (await deps.store.now()) + wait };

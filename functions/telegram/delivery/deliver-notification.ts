@@ -1,7 +1,8 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Ms, Settlement, StoredValue } from "../../../shared/store/port.ts";
+import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { TelegramDelivery } from "../../../shared/telegram/message-log.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";
 import {
@@ -16,7 +17,7 @@ import { getMuteKeys } from "./mutes.ts";
 import { sendBurst } from "./send-burst.ts";
 
 /** A refresh that is overdue by this much is taken for lost (set aside, say) and asked for again. */
-const REFRESH_OVERDUE = 60_000;
+const REFRESH_OVERDUE = MINUTE;
 const CORRELATION_LIMIT = 20;
 
 /** One notice: folded into the open burst's message, else a message that opens a burst. */

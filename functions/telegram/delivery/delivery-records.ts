@@ -1,7 +1,8 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { LeasedJob, Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { LeasedJob, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
+import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
 import type { BurstContent } from "./burst-content.ts";
 
 /** What is kept of a chat: the message that what follows within the burst is folded into. */
@@ -42,11 +43,11 @@ export interface SendAttempt {
 export const NO_SEND_ATTEMPT: SendAttempt = { doubtful: false, failures: 0 };
 
 /** For a burst whose message shows everything: long past any burst. */
-export const BURST_RETENTION: Ms = 3_600_000;
+export const BURST_RETENTION: Ms = HOUR;
 /** As long as the trail, which tells by it what became of a job; longer than the engine remembers a done job's id. */
 export const DELIVERY_RETENTION: Ms = DECISION_LOG_MS;
 /** Longer than any wait for a human to mend a setting or replay a dead letter. */
-export const SEND_ATTEMPT_RETENTION: Ms = 30 * 86_400_000;
+export const SEND_ATTEMPT_RETENTION: Ms = 30 * DAY;
 
 export const burstKey = (chat: ChatId): StoreKey => `chat:${chat}`;
 /** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */

@@ -1,9 +1,10 @@
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "./context.ts";
 
 /** Messages of one task hang together for so long: later ones answer its first one. */
-const THREAD_RETENTION: Ms = 7 * 86_400_000;
+const THREAD_RETENTION: Ms = 7 * DAY;
 
 interface KeptThread {
   messageId: number;

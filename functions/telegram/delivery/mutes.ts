@@ -1,5 +1,7 @@
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import type { Ms } from "../../../shared/time.ts";
 
 /** What nobody wants to hear of for a while; forgotten by the store when its time is over. */
 interface KeptMute {
@@ -24,5 +26,5 @@ export function createMutePut(subjectId: string, mute: KeptMute | undefined): Pu
 /** Where it is kept that somebody muted what this is about; one of them is enough. */
 export function getMuteKeys({ event, facts }: ActionBody): StoreKey[] {
   if (NEVER_MUTED.includes(event.kind)) return [];
-  return [facts.project.id, ...(facts.item ? [facts.item.id] : [])].map(muteKey);
+  return keepDefined([facts.project.id, facts.item?.id]).map(muteKey);
 }

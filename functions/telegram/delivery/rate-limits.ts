@@ -1,5 +1,6 @@
-import type { BucketSpend, Ms, Store } from "../../../shared/store/port.ts";
+import type { BucketSpend, Store } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { Ms } from "../../../shared/time.ts";
 
 /** How many calls (messages and edits) may be made: Telegram's own figures, core.telegram.org/bots/faq. */
 export interface TelegramLimits {

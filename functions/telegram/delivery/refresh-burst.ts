@@ -69,13 +69,14 @@ async function recordRefreshedBurst(
     const next: OpenBurst = isLate
       ? { ...before, edits, shown: Math.min(shownCount, before.shown) }
       : { ...before, edits, shown: shownCount, correlations: excluding(before.correlations, kept.value.correlations) };
+    const messagePuts = isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }];
     const outcome = await commitWithRetry(context, {
       expect: [[key, latest.rev]],
       put: [
         refreshAt === undefined
           ? { key, value: next, expires: BURST_RETENTION }
           : { key, value: { ...next, refreshAt } },
-        ...(isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }]),
+        ...messagePuts,
       ],
       jobs:
         refreshAt === undefined

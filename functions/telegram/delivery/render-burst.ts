@@ -48,10 +48,11 @@ function renderContent({ count, notices, groups }: BurstContent, presentation: P
 
 /** `✅ Completed: ONB-12 Write the welcome mail` */
 function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentation, titleLimit = 256): RichText {
+  const agentSuffix = "agent" in event ? renderAgentSuffix(event, texts) : [];
   return joinRichText([
     `${EVENT_EMOJI[event.kind]} `,
     toBold(texts.events[event.kind]),
-    ...("agent" in event ? renderAgentSuffix(event, texts) : []),
+    ...agentSuffix,
     texts.colon,
     renderSubject(facts, origins, titleLimit),
   ]);
@@ -120,12 +121,15 @@ function renderGroupLine(
     named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins)),
     ", ",
   );
+  const projectSuffix = isProjectKind ? [] : [texts.inProject, renderProjectName(project)];
   const rest = count - named.length;
+  const separator = named.length > 0 ? ", " : "";
+  const restSuffix = rest > 0 ? [separator, localizeCount(texts, texts.more, rest)] : [];
   return joinRichText([
     `${EVENT_EMOJI[kind]} ${localizeCount(texts, texts.counted[kind], count)}`,
-    ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
+    ...projectSuffix,
     texts.colon,
     names,
-    ...(rest > 0 ? [named.length > 0 ? ", " : "", localizeCount(texts, texts.more, rest)] : []),
+    ...restSuffix,
   ]);
 }

@@ -1,6 +1,6 @@
 import type { ReplaceMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
@@ -11,6 +11,7 @@ import {
   type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";

@@ -1,6 +1,6 @@
 import type { PreparedMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import {
   chatMessageKey,
   createChatMessagePut,
@@ -15,6 +15,7 @@ import {
   toPlainText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";

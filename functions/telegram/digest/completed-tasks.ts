@@ -1,9 +1,10 @@
+import type { Deps } from "../../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet } from "../../../shared/decision-log/decision-log.ts";
-import type { Deps } from "../../../shared/deps.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
@@ -26,7 +27,7 @@ export interface DayCompletions {
 }
 
 /** The longest that yesterday's beginning can be ago (two days and a summer time's hour), and what was seen late. */
-const LOOK_BACK: Ms = 3 * 86_400_000;
+const LOOK_BACK: Ms = 3 * DAY;
 
 /** Tasks and projects completed on a calendar day of the settings' time zone, in order; from the trail. */
 export async function readCompletions(deps: DigestDeps, date: string, now: Ms): Promise<DayCompletions> {

@@ -1,4 +1,4 @@
-import type { Ms } from "../../../shared/store/port.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
 /** The calendar day, `2026-11-21`, that it is at this moment in a time zone. */
 export function toZonedDate(timeZone: string, at: Ms): string {
@@ -13,7 +13,7 @@ export function getZonedHour(timeZone: string, at: Ms): number {
 
 /** The day before a calendar day; days are counted, not hours, so the change to summer time is no matter. */
 export function getPreviousDate(date: string): string {
-  return new Date(Date.parse(`${date}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+  return new Date(Date.parse(`${date}T00:00:00Z`) - DAY).toISOString().slice(0, 10);
 }
 
 function getZonedParts(timeZone: string, at: Ms, parts: Intl.DateTimeFormatOptions): Record<string, string> {

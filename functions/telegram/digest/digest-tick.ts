@@ -1,6 +1,7 @@
-import type { Deps, Tick } from "../../../shared/deps.ts";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { createAnnouncementJob } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { getTelegramTexts } from "../locales/localize.ts";
 import { getZonedHour, toZonedDate } from "./dates.ts";
 import { renderDigest } from "./render-digest.ts";
@@ -9,7 +10,7 @@ import { splitIntoMessages } from "./split-messages.ts";
 /** The clocks' hour in which it is told. */
 const DIGEST_HOUR = 8;
 /** Longer than anybody sets a clock back. */
-const MARK_RETENTION: Ms = 40 * 86_400_000;
+const MARK_RETENTION: Ms = 40 * DAY;
 
 const digestKey = (date: string): StoreKey => `digest:${date}`;
 

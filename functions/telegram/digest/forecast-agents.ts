@@ -1,7 +1,7 @@
 import { observedSets } from "../../../shared/observe/store-keys.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { estimateTask, type TaskEstimate } from "../../../shared/work/time/estimates.ts";
 import { getTaskSize, TASK_SIZES, type TaskSize } from "../../../shared/work/time/task-size.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";

@@ -1,10 +1,10 @@
 import { DECISION_LOG_MS, type DecisionRecord, itemDecisionSetKey } from "../../../shared/decision-log/decision-log.ts";
 import { listReadableProjects } from "../../../shared/observe/projects.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { findStatusAttempt } from "../../../shared/work/lifecycle/status-attempt.ts";
 import { type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";

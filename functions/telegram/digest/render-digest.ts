@@ -1,7 +1,8 @@
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
 import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";
@@ -35,12 +36,15 @@ export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto
     ...renderList(
       renderHead("⛔", digest.blocked, open.blocked.length),
       open.blocked.map(({ task, since, blockers }) =>
-        renderTask(task, [
-          writer.since(since),
-          ...(blockers.length > 0
-            ? [fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })]
-            : []),
-        ]),
+        renderTask(
+          task,
+          keepDefined([
+            writer.since(since),
+            blockers.length > 0
+              ? fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
+              : undefined,
+          ]),
+        ),
       ),
     ),
     ...renderList(
@@ -54,13 +58,16 @@ export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto
     ...renderList(
       renderHead("🔍", digest.reviews, reviews.length),
       reviews.map(({ task, agent, at, confidence }) =>
-        renderTask(task, [
-          toSafeText(agent, NAME_LIMIT),
-          ...(confidence === undefined
-            ? []
-            : [fillTemplate(digest.confidence, { percent: formats.percent(confidence) })]),
-          writer.since({ at }),
-        ]),
+        renderTask(
+          task,
+          keepDefined([
+            toSafeText(agent, NAME_LIMIT),
+            confidence === undefined
+              ? undefined
+              : fillTemplate(digest.confidence, { percent: formats.percent(confidence) }),
+            writer.since({ at }),
+          ]),
+        ),
       ),
     ),
     ...renderList(
@@ -88,12 +95,13 @@ type DigestWriter = ReturnType<typeof createDigestWriter>;
 function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presentation, now: Ms) {
   const { timezone, budget } = settings;
   const { locale, digest } = texts;
+  const moneyStyle = budget ? { style: "currency" as const, currency: budget.currency } : {};
   const formats = {
     percent: (share: number) => new Intl.NumberFormat(locale, { style: "percent" }).format(share),
     money: (amount: number) =>
       new Intl.NumberFormat(locale, {
         maximumFractionDigits: 2,
-        ...(budget && { style: "currency", currency: budget.currency }),
+        ...moneyStyle,
       }).format(roundAmount(amount)),
   };
   return {
@@ -101,29 +109,30 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
     said: formats,
     /** `⛔ Blocked (2)` */
     head: (emoji: string, title: string, count?: number) =>
-      joinRichText([
-        `${emoji} `,
-        toBold(title),
-        ...(count === undefined ? [] : [` (${new Intl.NumberFormat(locale).format(count)})`]),
-      ]),
+      joinRichText(
+        keepDefined([
+          `${emoji} `,
+          toBold(title),
+          count === undefined ? undefined : ` (${new Intl.NumberFormat(locale).format(count)})`,
+        ]),
+      ),
     /** Nothing at all without lines. */
     list: (head: RichText, lines: RichText[]) =>
       lines.length === 0
         ? []
-        : [
+        : keepDefined([
             toPlainText(""),
             head,
             ...lines.slice(0, LIST_LIMIT).map((line) => joinRichText(["• ", line])),
-            ...(lines.length > LIST_LIMIT
-              ? [toPlainText(localizeCount(texts, texts.more, lines.length - LIST_LIMIT))]
-              : []),
-          ],
+            lines.length > LIST_LIMIT
+              ? toPlainText(localizeCount(texts, texts.more, lines.length - LIST_LIMIT))
+              : undefined,
+          ]),
     /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
-    tied: ({ key, url, item }: Task, more: (RichText | string)[]) =>
-      joinRichText([
-        toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins),
-        ...(more.length > 0 ? [" – ", joinRichText(more, ", ")] : []),
-      ]),
+    tied: ({ key, url, item }: Task, more: (RichText | string)[]) => {
+      const name = toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins);
+      return more.length > 0 ? joinRichText([name, " – ", joinRichText(more, ", ")]) : joinRichText([name]);
+    },
     since: (since: SinceTime) =>
       "at" in since
         ? fillTemplate(digest.since, { when: localizeMoment(locale, timezone, since.at, now) })
@@ -136,10 +145,8 @@ function renderCompletedLines(
   { tasks, projects }: DayCompletions,
 ): RichText[] {
   const { digest, locale } = texts;
-  const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) => [
-    ...(ms ? [localizeDuration(locale, ms)] : []),
-    ...(cost === undefined ? [] : [formats.money(cost)]),
-  ];
+  const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) =>
+    keepDefined([ms ? localizeDuration(locale, ms) : undefined, cost === undefined ? undefined : formats.money(cost)]);
   const sum = (values: (number | undefined)[]) => values.reduce<number>((all, one) => all + (one ?? 0), 0);
   const cost = sum(tasks.map((one) => one.cost));
   const totals = formatEffort({
@@ -147,14 +154,15 @@ function renderCompletedLines(
     ...omitUndefined({ cost: cost > 0 ? cost : undefined }),
   });
   const title = renderHead("✅", digest.done, tasks.length);
+  const nothingDone = [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), texts.colon, digest.nothing])];
+  const noticeLines = tasks.length === 0 ? nothingDone : [];
+  const totalsSuffix = totals.length > 0 ? [texts.colon, totals.join(", ")] : [];
   return [
-    ...(tasks.length === 0
-      ? [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), texts.colon, digest.nothing])]
-      : []),
+    ...noticeLines,
     ...renderList(
-      joinRichText([title, ...(totals.length > 0 ? [texts.colon, totals.join(", ")] : [])]),
+      joinRichText([title, ...totalsSuffix]),
       tasks.map(({ task, agent, ...rest }) =>
-        renderTask(task, [...(agent ? [toSafeText(agent, NAME_LIMIT)] : []), ...formatEffort(rest)]),
+        renderTask(task, keepDefined([agent ? toSafeText(agent, NAME_LIMIT) : undefined, ...formatEffort(rest)])),
       ),
     ),
     ...renderList(
@@ -170,10 +178,10 @@ function renderForecastLine(
   { agent, openCount, ms, cost, finishedCount, unknownCount }: AgentForecast,
 ): RichText {
   const { digest, locale } = texts;
-  const estimate = [
-    ...(ms === undefined ? [] : [localizeDuration(locale, ms)]),
-    ...(cost === undefined ? [] : [formats.money(cost)]),
-  ].join(", ");
+  const estimate = keepDefined([
+    ms === undefined ? undefined : localizeDuration(locale, ms),
+    cost === undefined ? undefined : formats.money(cost),
+  ]).join(", ");
   const known = estimate !== "" && unknownCount < openCount;
   const rest = known && unknownCount > 0 ? [localizeCount(texts, digest.tooLittleDataFor, unknownCount)] : [];
   const parts = known ? [fillTemplate(digest.estimate, { what: estimate }), ...rest] : [digest.tooLittleData];

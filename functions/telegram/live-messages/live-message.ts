@@ -1,8 +1,9 @@
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { Ms, Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { WorkEvent } from "../../../shared/task/events.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import { MESSAGE_LIMIT, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
@@ -48,9 +49,9 @@ export interface MessageView {
 export const toButtonExtras = ({ buttons }: MessageView) => (buttons ? { buttons } : {});
 
 /** Where there is nobody left to press or answer, it is remembered so long for a kind word. */
-const CLOSED_RETENTION: Ms = 30 * 86_400_000;
+const CLOSED_RETENTION: Ms = 30 * DAY;
 /** Longer than any question waits. */
-const OPEN_RETENTION: Ms = 180 * 86_400_000;
+const OPEN_RETENTION: Ms = 180 * DAY;
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
 const liveMessageSet = (chat: ChatId, item: string): SetName => `live:${chat}:${item}`;

@@ -1,4 +1,4 @@
-import type { Ms, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import {
   chatMessageKey,
@@ -6,6 +6,7 @@ import {
   type SentMessageRef,
   sentMessageKey,
 } from "../../../shared/telegram/message-log.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
 import { DELIVERY_RETENTION, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { isPermanentEditFailure, retryFailedEdit } from "../delivery/edit-message.ts";
@@ -113,15 +114,17 @@ async function editProgressMessage(
   if (!context.isLeaseValid()) return retryAfter(context, 0);
   const outcome = await bot.editMessage(chat, messageId, markedView.rich);
   const fields = { job: job.id, chat: String(chat), messageId, correlation };
-  const record = async (value: KeptProgress, withMessagePuts = true) =>
-    commitWithRetry(context, {
+  const record = async (value: KeptProgress, withMessagePuts = true) => {
+    const messagePuts = withMessagePuts ? await createEditedMessagePuts(context, messageId, markedView) : [];
+    return commitWithRetry(context, {
       expect: [[progressKey(chat, item), kept.rev]],
       put: [
         { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
-        ...(withMessagePuts ? await createEditedMessagePuts(context, messageId, markedView) : []),
+        ...messagePuts,
         { key: sendAttemptKey(job), value: undefined },
       ],
     });
+  };
   if (outcome.kind === "edited") {
     deps.log.debug("telegram progress edited", fields);
     await record({ ...kept.value, shown: viewHash, at: await deps.store.now() });

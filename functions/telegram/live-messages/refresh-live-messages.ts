@@ -73,11 +73,12 @@ async function recordLiveMessage(
 ): Promise<void> {
   const { chat, job } = context;
   const messageId = parseMessageId(key);
+  const messagePuts = view ? await createEditedMessagePuts(context, messageId, view) : [];
   await commitWithRetry(context, {
     expect: [[key, rev]],
     put: [
       createLiveMessagePut(chat, messageId, liveMessage, isClosed),
-      ...(view ? await createEditedMessagePuts(context, messageId, view) : []),
+      ...messagePuts,
       { key: sendAttemptKey(job), value: undefined },
     ],
   });

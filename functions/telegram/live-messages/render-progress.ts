@@ -1,7 +1,8 @@
-import type { Ms } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { type KeptCard, readCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
@@ -81,16 +82,16 @@ function renderDetailLines({ claim, card, spent, now }: Details, { presentation,
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;
   const since = claim && localizeMoment(locale, deps.settings.timezone ?? "UTC", claim.since, now);
-  const agentAndTime = [
-    ...(agent === undefined ? [] : [toSafeText(agent, 80)]),
-    ...(since === undefined ? [] : [fillTemplate(live.since, { when: since })]),
-  ];
-  return [
-    ...(percent === undefined ? [] : [toPlainText(`${renderBar(percent)} ${formatShare(locale, percent)}`)]),
-    ...(agentAndTime.length > 0 ? [joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")])] : []),
-    ...(spent > 0 ? [toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`)] : []),
-    ...(text === undefined ? [] : [joinRichText(["💬 ", toSafeText(text, 300)])]),
-  ];
+  const agentAndTime = keepDefined([
+    agent === undefined ? undefined : toSafeText(agent, 80),
+    since === undefined ? undefined : fillTemplate(live.since, { when: since }),
+  ]);
+  return keepDefined([
+    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${formatShare(locale, percent)}`),
+    agentAndTime.length > 0 ? joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")]) : undefined,
+    spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`) : undefined,
+    text === undefined ? undefined : joinRichText(["💬 ", toSafeText(text, 300)]),
+  ]);
 }
 
 function renderBar(percent: number): string {

@@ -1,4 +1,5 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
@@ -45,11 +46,13 @@ export async function renderQuestion(
     colon,
   ];
   const questionLines: RichText[] = [
-    joinRichText([
-      ...head,
-      renderSubjectLine(subject, presentation),
-      ...(event.urgency === "high" ? [` – ${live.urgent}`] : []),
-    ]),
+    joinRichText(
+      keepDefined([
+        ...head,
+        renderSubjectLine(subject, presentation),
+        event.urgency === "high" ? ` – ${live.urgent}` : undefined,
+      ]),
+    ),
     ...toSafeLines(event.text, 2_000),
   ];
   if (answer) {

@@ -1,4 +1,5 @@
 import type { Settings } from "../../../shared/config/settings.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
@@ -87,10 +88,10 @@ function renderEventDetails(
   switch (event.kind) {
     case "asked": {
       const choices = event.choices.map((choice) => toSafeText(choice, 100));
-      return [
-        joinRichText([toSafeText(event.text, 2_000), ...(event.reminder > 0 ? [` ${reminder}`] : [])]),
-        ...(choices.length > 0 ? [line(fields.choices, joinRichText(choices, " · "))] : []),
-      ];
+      return keepDefined([
+        joinRichText(keepDefined([toSafeText(event.text, 2_000), event.reminder > 0 ? ` ${reminder}` : undefined])),
+        choices.length > 0 ? line(fields.choices, joinRichText(choices, " · ")) : undefined,
+      ]);
     }
     case "answered":
       return [line(fields.answer, toSafeText(event.text, 1_000)), line(fields.by, renderName(event.by))];
@@ -103,15 +104,15 @@ function renderEventDetails(
         line(fields.heldSince, `${localizeMoment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
       ];
     case "review":
-      return [
-        ...(event.text === "" ? [] : [toSafeText(event.text, 300)]),
+      return keepDefined([
+        event.text === "" ? undefined : toSafeText(event.text, 300),
         line(fields.confidence, localizeNumber(locale, event.confidence)),
-      ];
+      ]);
     case "sent_back":
-      return [
-        ...(event.reason === null ? [] : [line(fields.reason, toSafeText(event.reason, 300))]),
-        ...(event.by === null ? [] : [line(fields.by, renderName(event.by))]),
-      ];
+      return keepDefined([
+        event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
+        event.by === null ? undefined : line(fields.by, renderName(event.by)),
+      ]);
     case "stuck":
       return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${stuck[event.why]}`)];
     case "circle":
@@ -136,7 +137,10 @@ const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (one: T) => RichText): RichText {
   const rest = values.length - LIST_LIMIT;
   return joinRichText(
-    [...values.slice(0, LIST_LIMIT).map(render), ...(rest > 0 ? [localizeCount(texts, texts.more, rest)] : [])],
+    keepDefined([
+      ...values.slice(0, LIST_LIMIT).map(render),
+      rest > 0 ? localizeCount(texts, texts.more, rest) : undefined,
+    ]),
     ", ",
   );
 }

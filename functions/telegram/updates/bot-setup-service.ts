@@ -1,13 +1,13 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { COMMAND_MENU } from "./command-menu.ts";
 
-const RETRY_INTERVAL: Ms = 60_000;
+const RETRY_INTERVAL: Ms = MINUTE;
 /** Telegram does not tell a webhook's secret: what was registered last is remembered by its hash. */
 export const REGISTERED_WEBHOOK_KEY = "telegram-registered";
 

@@ -1,7 +1,7 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 
 /** How long Telegram may keep a call open until an update comes; under the 30 s after which a call counts as lost. */
 const LONG_POLL_S = 25;

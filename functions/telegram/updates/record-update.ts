@@ -1,9 +1,11 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outbox-jobs.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 
 /** What was understood of an update, and what came of it. */
@@ -20,7 +22,7 @@ export interface InterpretedUpdate {
 }
 
 /** Longer than the engine remembers the id of a done job (2 days). */
-const UPDATE_RETENTION: Ms = 3 * 86_400_000;
+const UPDATE_RETENTION: Ms = 3 * DAY;
 
 const updateKey = (id: string): StoreKey => `heard:${id}`;
 
@@ -52,12 +54,12 @@ export async function recordUpdate(
       ...omitUndefined({ by: by || undefined }),
     });
   };
-  const put = [
+  const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
     ...(result.put ?? []),
-    ...(messageText === undefined ? [] : [createPut(id, messageText, from.name)]),
+    messageText === undefined ? undefined : createPut(id, messageText, from.name),
     // Nobody at the page sees what Telegram shows for a moment.
-    ...(toast === undefined || callback !== undefined ? [] : [createPut(`${id}:toast`, toast)]),
-  ];
+    toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
+  ]);
   return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });
 }

@@ -1,12 +1,13 @@
-import type { Deps, JobHandler } from "../../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
-import type { LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../shared/store/port.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
@@ -18,7 +19,7 @@ import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";
 import { suggestCommand } from "./suggest-command.ts";
 
 /** A command waits at most 10 s for its turns at Plane, and each request for 30 s. */
-const LEASE_TTL: Ms = 60_000;
+const LEASE_TTL: Ms = MINUTE;
 /** A mistake of ours is tried again so often before it is told. */
 const MAX_TRIES = 3;
 

@@ -1,10 +1,10 @@
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "./call-context.ts";
 import { workKeys } from "./work-keys.ts";
 
 /** One step of it takes less: a request's 30 s and its waiting. Whoever was cut off keeps the next one waiting so long. */
-const LOCK_MS: Ms = 60_000;
+const LOCK_MS: Ms = MINUTE;
 
 /** How often it is looked whether the other is through. */
 const POLL_MS: Ms = 500;

@@ -1,10 +1,10 @@
 import { Cron } from "croner";
 import { describe, expect, test } from "vitest";
 import { digestTick } from "../../../functions/telegram/digest/digest-tick.ts";
+import { HOUR } from "../../../shared/time.ts";
 import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
 
-const HOUR = 3_600_000;
 const toTime = (time: string) => Date.parse(time);
 const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter((one) => /^📋/.test(one.text));
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { wait } from "../../runtime/wait.ts";
-import type { Deps, Tick } from "../../shared/deps.ts";
-import { createLog } from "../../shared/log.ts";
-import { noMetrics } from "../../shared/metrics.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Store } from "../../shared/store/port.ts";
-import { createTickRunner, type TickRunner } from "../../shared/ticks.ts";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
+import { createTickRunner, type TickRunner } from "../../../shared/app/ticks.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { wait } from "../../../shared/wait.ts";
 
 /** A tick whose passes a test begins and ends by hand, and how often it was at work at once. */
 function createManualTick(sideBySide?: true) {

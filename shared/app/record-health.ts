@@ -1,8 +1,8 @@
-import { getErrorMessage } from "./errors.ts";
-import type { Health } from "./health.ts";
-import type { PlaneClient } from "./plane/client.ts";
-import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "./plane/errors.ts";
-import type { TelegramBot } from "./telegram/bot.ts";
+import { getErrorMessage } from "../errors.ts";
+import type { Health } from "../health.ts";
+import type { PlaneClient } from "../plane/client.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import type { TelegramBot } from "../telegram/bot.ts";
 
 /** A Plane client whose every call tells the health record how it went. */
 export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneClient {

@@ -1,10 +1,11 @@
+import { getErrorMessage } from "../errors.ts";
+import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
+import type { LeasedJob, Queue, Settlement } from "../store/port.ts";
+import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { Deps, JobHandler } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "./plane/errors.ts";
-import type { LeasedJob, Ms, Queue, Settlement } from "./store/port.ts";
 
 /** Delays before a failed job is tried again; the last one repeats. */
-const RETRY_DELAYS_MS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 300_000];
+const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE];
 
 /** A job that fails so often for a reason that does not pass is set aside. */
 const MAX_FAILURES = 10;

@@ -1,23 +1,24 @@
-import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import { toSettingName } from "../../shared/config/settings-file.ts";
-import type { ApiKeySpec } from "./api-tokens.ts";
-import type { ProvisionStep } from "./step.ts";
-import { type AccountSpec, createAccountStep } from "./steps/account.ts";
-import { adminStep } from "./steps/admin.ts";
-import { createApiKeyStep } from "./steps/api-key.ts";
-import { createProjectMembersStep, labelsStep, statesStep } from "./steps/board.ts";
-import { createBridgeTokenStep } from "./steps/bridge-token.ts";
-import { adminTokenStep, agentsFileStep, skillStep, telegramStep } from "./steps/local.ts";
-import { planeStep } from "./steps/plane.ts";
-import { OWN_KEY_SETTING } from "./steps/plane-state.ts";
-import { adminProfileStep } from "./steps/profile.ts";
-import { projectStep } from "./steps/project.ts";
-import { createRetireBridgeTokenStep, createRetireKeyStep, createRetireSecretStep } from "./steps/retire.ts";
-import { createRolesStep } from "./steps/roles.ts";
-import { createRotateBridgeTokenStep, createRotateKeyStep, rotateWebhookStep } from "./steps/rotate.ts";
-import { createSampleTasksStep } from "./steps/sample-tasks.ts";
-import { WEBHOOK_SECRET, webhookStep } from "./steps/webhook.ts";
-import { workspaceStep } from "./steps/workspace.ts";
+import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
+import { toSettingName } from "../../../shared/config/settings-file.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import type { ApiKeySpec } from "../api-tokens.ts";
+import type { ProvisionStep } from "../step.ts";
+import { type AccountSpec, createAccountStep } from "./account.ts";
+import { adminStep } from "./admin.ts";
+import { createApiKeyStep } from "./api-key.ts";
+import { createProjectMembersStep, labelsStep, statesStep } from "./board.ts";
+import { createBridgeTokenStep } from "./bridge-token.ts";
+import { adminTokenStep, agentsFileStep, skillStep, telegramStep } from "./local.ts";
+import { planeStep } from "./plane.ts";
+import { OWN_KEY_SETTING } from "./plane-state.ts";
+import { adminProfileStep } from "./profile.ts";
+import { projectStep } from "./project.ts";
+import { createRetireBridgeTokenStep, createRetireKeyStep, createRetireSecretStep } from "./retire.ts";
+import { createRolesStep } from "./roles.ts";
+import { createRotateBridgeTokenStep, createRotateKeyStep, rotateWebhookStep } from "./rotate.ts";
+import { createSampleTasksStep } from "./sample-tasks.ts";
+import { WEBHOOK_SECRET, webhookStep } from "./webhook.ts";
+import { workspaceStep } from "./workspace.ts";
 
 const ADMIN_ROLE = 20;
 const MEMBER_ROLE = 15;
@@ -39,11 +40,11 @@ export function createProvisionSteps(task: ProvisionTask, settings: ProvisionSet
     ];
   const all = task.what === "all";
   const agents = settings.agents.filter(({ name }) => all || name.toLowerCase() === task.what.toLowerCase());
-  const steps = [
-    ...(all || task.what === "groundcrew" ? [createRotateKeyStep(toOwnKey(settings))] : []),
+  const steps = keepDefined([
+    all || task.what === "groundcrew" ? createRotateKeyStep(toOwnKey(settings)) : undefined,
     ...agents.flatMap((agent) => [createRotateKeyStep(toAgentKey(agent)), createRotateBridgeTokenStep(agent.name)]),
-    ...(all || task.what === "webhook" ? [rotateWebhookStep] : []),
-  ];
+    all || task.what === "webhook" ? rotateWebhookStep : undefined,
+  ]);
   return steps.length > 0 ? [...start, ...steps] : undefined;
 }
 
@@ -65,19 +66,22 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
   const isAdmin = settings.human.email.toLowerCase() === settings.admin.email.toLowerCase();
   const groundcrewKey = toOwnKey(settings);
   const owner = agents.find(({ email }) => email === groundcrewKey.email);
-  const memberAccounts = [
-    ...(isAdmin ? [] : [{ email: settings.admin.email, name: settings.admin.name, role: ADMIN_ROLE }]),
+  const memberAccounts = keepDefined([
+    isAdmin ? undefined : { email: settings.admin.email, name: settings.admin.name, role: ADMIN_ROLE },
     human,
     ...agents,
-  ];
+  ]);
   const workers = settings.agents.filter(({ role }) => role !== "concierge").slice(0, 2);
-  const owners = [...workers.map((worker) => toAgentAccount(worker).step), ...(isAdmin ? [] : [human.step])];
-  return [
+  const owners = keepDefined([
+    ...workers.map((worker) => toAgentAccount(worker).step),
+    isAdmin ? undefined : human.step,
+  ]);
+  return keepDefined([
     planeStep,
     adminStep,
     adminProfileStep,
     workspaceStep,
-    ...(isAdmin ? [] : [createAccountStep(human)]),
+    isAdmin ? undefined : createAccountStep(human),
     ...agents.map(createAccountStep),
     createRolesStep(agents),
     createApiKeyStep(groundcrewKey, [owner?.step ?? "workspace"], "groundcrew's API key"),
@@ -95,7 +99,7 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     adminTokenStep,
     agentsFileStep,
     skillStep,
-  ];
+  ]);
 }
 
 type Agent = ProvisionSettings["agents"][number];

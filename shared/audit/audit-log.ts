@@ -1,8 +1,10 @@
-import { toDescendingKey } from "./decision-log/decision-log.ts";
-import type { Deps } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import type { Log, LogFields } from "./log.ts";
-import type { Ms, Put, SetName, Store } from "./store/port.ts";
+import type { Deps } from "../app/deps.ts";
+import { getErrorMessage } from "../errors.ts";
+import { keepDefined } from "../keep-defined.ts";
+import type { Log, LogFields } from "../log.ts";
+import { toDescendingKey } from "../store/descending-key.ts";
+import type { Put, SetName, Store } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** Who did what with which task, how it ended and how long it took. It holds names, never texts. */
 export interface AuditEntry {
@@ -21,7 +23,7 @@ export interface AuditEntry {
 }
 
 /** A call can be looked up for so long. */
-export const AUDIT_RETENTION_MS: Ms = 30 * 86_400_000;
+export const AUDIT_RETENTION_MS: Ms = 30 * DAY;
 
 /** So many lines go into one commit at most. */
 const BATCH_SIZE = 200;
@@ -52,7 +54,7 @@ export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: Aud
     return {
       key: `audit:${toDescendingKey(entry.at)}:${toDescendingKey(entryNumber)}:${newId().slice(0, 8)}`,
       value: entry,
-      sets: [auditSets.all, ...(entry.item === undefined ? [] : [auditSets.about(entry.item)])],
+      sets: keepDefined([auditSets.all, entry.item === undefined ? undefined : auditSets.about(entry.item)]),
       expires: AUDIT_RETENTION_MS,
     };
   }

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
-import { createLog } from "../../shared/log.ts";
-import { noMetrics } from "../../shared/metrics.ts";
-import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
-import { createPump } from "../../shared/pump.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Settlement } from "../../shared/store/port.ts";
+import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
+import { createPump } from "../../../shared/app/pump.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
+import { MINUTE } from "../../../shared/time.ts";
 
 const START = Date.UTC(2026, 0, 5, 8);
-const MINUTE = 60_000;
 const PLANE = { operation: "work_items_get" };
 
 /** One job of a queue whose worker does what it is told, and the moments at which it was worked. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { createHealth } from "../../shared/health.ts";
-import type { Endpoint, PlaneClient, PlanePage } from "../../shared/plane/client.ts";
+import { recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/record-health.ts";
+import { createHealth } from "../../../shared/health.ts";
+import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/client.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -10,9 +11,8 @@ import {
   PlaneRateLimitedError,
   PlaneUnavailableError,
   PlaneUnexpectedError,
-} from "../../shared/plane/errors.ts";
-import { recordPlaneHealth, recordTelegramHealth } from "../../shared/record-health.ts";
-import type { BotFailure, TelegramBot } from "../../shared/telegram/bot.ts";
+} from "../../../shared/plane/errors.ts";
+import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 
 const operation = { operation: "projects_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/x", answer: z.unknown() };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type AuditEntry, auditSets, createAuditLog } from "../../shared/audit-log.ts";
-import { createLog } from "../../shared/log.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Commit, Store } from "../../shared/store/port.ts";
+import { type AuditEntry, auditSets, createAuditLog } from "../../../shared/audit/audit-log.ts";
+import { createLog } from "../../../shared/log.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Commit, Store } from "../../../shared/store/port.ts";
 
 function createCall(n: number): AuditEntry {
   return { at: 1_000, agent: "Thot", tool: `tool-${n}`, outcome: "ok", ms: 1, via: "http", correlation: `c-${n}` };

@@ -1,6 +1,7 @@
+import { getErrorMessage } from "../errors.ts";
+import type { StoreKey } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
 import type { Deps, Tick } from "./deps.ts";
-import { getErrorMessage } from "./errors.ts";
-import type { Ms, StoreKey } from "./store/port.ts";
 
 /** A pass that is over. */
 export interface TickReport {
@@ -30,7 +31,7 @@ const LEASE_MS = 20_000;
 /** How often another process's tick is looked at while waiting for its end. */
 const LEASE_CHECK_MS = 250;
 /** How long a report is kept for those who waited elsewhere. */
-const REPORT_RETENTION_MS = 86_400_000;
+const REPORT_RETENTION_MS = DAY;
 
 type StoredReport = Omit<TickReport, "name">;
 type TickTrigger = "due" | "now" | "fresh";

@@ -1,14 +1,15 @@
 import type { Hono } from "hono";
 import type { Storage } from "unstorage";
-import type { Settings } from "./config/settings.ts";
-import type { Hashing } from "./hashing/hashing.ts";
-import type { Health } from "./health.ts";
-import type { Log } from "./log.ts";
-import type { Metrics } from "./metrics.ts";
-import type { PlaneClient } from "./plane/client.ts";
-import type { LeasedJob, Ms, Queue, Settlement, Store } from "./store/port.ts";
-import type { RuleSet } from "./task/events.ts";
-import type { TelegramBot } from "./telegram/bot.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Hashing } from "../hashing/hashing.ts";
+import type { Health } from "../health.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { PlaneClient } from "../plane/client.ts";
+import type { LeasedJob, Queue, Settlement, Store } from "../store/port.ts";
+import type { RuleSet } from "../task/events.ts";
+import type { TelegramBot } from "../telegram/bot.ts";
+import type { Ms } from "../time.ts";
 import type { TickRunner } from "./ticks.ts";
 
 /** What a runtime gives to the handlers. A handler asks for the part it touches: `Pick<Deps, "store" | "log">`. */
