@@ -11,7 +11,7 @@ import { replaceMessage } from "./delivery/replace-message.ts";
 import { sendPreparedMessage } from "./delivery/send-prepared-message.ts";
 import { refreshLiveMessages } from "./live-messages/refresh-live-messages.ts";
 import { sendLiveMessage } from "./live-messages/send-live-message.ts";
-import { createPresentation } from "./presentation/notification-details.ts";
+import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {
   limits?: TelegramLimits;

@@ -5,7 +5,7 @@ import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../../../shared/work/context/call-context.ts";
 import type { CommandName } from "../locales/answer-texts.ts";
-import type { Presentation } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 
 export type CommandDeps = WorkDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
 

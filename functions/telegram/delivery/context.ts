@@ -1,7 +1,7 @@
 import type { Deps } from "../../../shared/deps.ts";
 import type { Commit, LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
-import type { Presentation, PresentationSettings } from "../presentation/notification-details.ts";
+import type { Presentation, PresentationSettings } from "../presentation/presentation.ts";
 import type { TelegramLimits } from "./rate-limits.ts";
 
 /** What the outbox touches. */

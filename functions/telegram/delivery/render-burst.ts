@@ -12,11 +12,8 @@ import {
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { localizeCount } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
-import {
-  type Presentation,
-  renderNotificationDetails,
-  renderProjectName,
-} from "../presentation/notification-details.ts";
+import { renderNotificationDetails, renderProjectName } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 import { BURST_LINE_LIMIT, type BurstContent, type NotificationGroup } from "./burst-content.ts";
 
 /**

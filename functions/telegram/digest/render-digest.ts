@@ -5,7 +5,7 @@ import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
 import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";
-import { createPresentation, type Presentation } from "../presentation/notification-details.ts";
+import { createPresentation, type Presentation } from "../presentation/presentation.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
 import { getPreviousDate, toZonedDate } from "./dates.ts";
 import { type AgentForecast, forecastAgents } from "./forecast-agents.ts";

@@ -2,7 +2,7 @@ import { cleanText } from "../../../shared/clean-text.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import type { Presentation } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 import type { MessageSubject } from "./live-message.ts";
 
 /** `ONB-12 Write the welcome mail`, as a link. */

@@ -1,34 +1,10 @@
-import type { Settings } from "../../../shared/config/settings.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import {
-  getTelegramTexts,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMoment,
-  localizeNumber,
-} from "../locales/localize.ts";
+import { localizeCount, localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../locales/localize.ts";
 import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
-
-/** The part of the settings that decides how messages look. */
-export interface PresentationSettings extends Pick<Settings, "locale" | "publicUrl"> {
-  plane?: { url: string };
-}
-
-/** How messages look: in which language, and which origins links may lead to. */
-export interface Presentation {
-  texts: TelegramTexts;
-  origins: readonly string[];
-}
-
-/** The look the settings ask for: links lead to Plane and to our own page, nowhere else. */
-export function createPresentation({ locale, plane, publicUrl }: PresentationSettings): Presentation {
-  const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
-  return { texts: getTelegramTexts(locale), origins };
-}
+import type { Presentation } from "./presentation.ts";
 
 /** So many names, blockers and the like are listed. */
 const LIST_LIMIT = 5;

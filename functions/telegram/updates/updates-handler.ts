@@ -11,7 +11,7 @@ import type { CommandContext, CommandDeps, CommandResult } from "../commands/com
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { fillTemplate } from "../locales/localize.ts";
-import { createPresentation } from "../presentation/notification-details.ts";
+import { createPresentation } from "../presentation/presentation.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";
 import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";

@@ -4,7 +4,7 @@ import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delive
 import { outboxBodySchema } from "../../../functions/telegram/delivery/job-bodies.ts";
 import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
 import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
-import { createPresentation } from "../../../functions/telegram/presentation/notification-details.ts";
+import { createPresentation } from "../../../functions/telegram/presentation/presentation.ts";
 import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
 import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";

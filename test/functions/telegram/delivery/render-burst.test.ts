@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
 import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
-import { createPresentation } from "../../../../functions/telegram/presentation/notification-details.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import type { ActionBody, AnyEvent } from "../../../../shared/task/events.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
