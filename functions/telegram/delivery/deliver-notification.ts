@@ -1,12 +1,11 @@
 import type { Ms, Settlement, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
-import type { TelegramDelivery } from "../../../shared/telegram/message-log.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";
 import {
   burstKey,
   createBurstRefreshJob,
-  DELIVERY_RETENTION,
+  createDeliveryPut,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
@@ -42,10 +41,9 @@ export async function deliverNotification(context: DeliveryContext, notification
 
 /** Somebody muted what it is about: nothing is said, and the page tells why. */
 async function recordMuted({ deps, job, chat }: DeliveryContext, { correlation }: ActionBody): Promise<Settlement> {
-  const delivery: TelegramDelivery = { in: 0, record: jobDeliveryKey(job), notice: 0, muted: true };
   await deps.store.commit({
     expect: [[jobDeliveryKey(job), 0]],
-    put: [{ key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION }],
+    put: [createDeliveryPut(job, { in: 0, record: jobDeliveryKey(job), notice: 0, muted: true })],
   });
   deps.log.info("telegram notice muted", { job: job.id, chat: String(chat), correlation });
   return SETTLED;
@@ -67,7 +65,6 @@ async function mergeIntoBurst(
   const isRefreshPending = burst.refreshAt !== undefined && now <= burst.refreshAt + REFRESH_OVERDUE;
   const refreshAt = isRefreshPending ? burst.refreshAt : now + context.editDelay;
   const correlations = [...burst.correlations, notification.correlation].slice(-CORRELATION_LIMIT);
-  const delivery: TelegramDelivery = { in: burst.messageId, record: burst.record, notice: content.count };
   const outcome = await deps.store.commit({
     expect: [
       [burstKey(chat), rev],
@@ -75,7 +72,7 @@ async function mergeIntoBurst(
     ],
     put: [
       { key: burstKey(chat), value: { ...burst, told: content, refreshAt, correlations } },
-      { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION },
+      createDeliveryPut(job, { in: burst.messageId, record: burst.record, notice: content.count }),
     ],
     jobs: isRefreshPending
       ? []

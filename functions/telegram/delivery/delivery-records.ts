@@ -1,7 +1,7 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Job, LeasedJob, Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { Job, LeasedJob, Ms, Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
-import { telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
+import { type TelegramDelivery, telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
 import type { BurstContent } from "./burst-content.ts";
 
 /** What is kept of a chat: the message that what follows within the burst is folded into. */
@@ -51,6 +51,11 @@ export const SEND_ATTEMPT_RETENTION: Ms = 30 * 86_400_000;
 export const burstKey = (chat: ChatId): StoreKey => `chat:${chat}`;
 /** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */
 export const jobDeliveryKey = ({ id }: LeasedJob): StoreKey => telegramDeliveryKey(id);
+
+export function createDeliveryPut(job: LeasedJob, delivery: TelegramDelivery): Put {
+  return { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION };
+}
+
 export const sendAttemptKey = ({ id }: LeasedJob): StoreKey => `attempt:${encodeURI(id)}`;
 
 /**

@@ -12,7 +12,6 @@ import {
 } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
 import type { BurstRefreshBody } from "./job-bodies.ts";
-import { reserveNotificationSend } from "./rate-limits.ts";
 import { renderBurst } from "./render-burst.ts";
 import { createBurstMessagePut, sendBurst } from "./send-burst.ts";
 
@@ -36,7 +35,7 @@ export async function refreshBurst(
     attempt,
     messageId,
     rich,
-    reserve: reserveNotificationSend,
+    priority: "notification",
     fields: { notices: count, correlations: burst.correlations },
     onEdited: () =>
       recordRefreshedBurst(

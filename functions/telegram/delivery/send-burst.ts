@@ -4,7 +4,6 @@ import {
   type ChatMessage,
   chatMessageKey,
   createChatMessagePut,
-  type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { BurstContent } from "./burst-content.ts";
@@ -13,7 +12,7 @@ import {
   BURST_RETENTION,
   burstKey,
   createBurstRefreshJob,
-  DELIVERY_RETENTION,
+  createDeliveryPut,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
@@ -70,11 +69,7 @@ async function recordSentBurst(
         at === undefined
           ? { key: burstKey(chat), value: burst, expires: BURST_RETENTION }
           : { key: burstKey(chat), value: { ...burst, refreshAt: at } },
-        {
-          key: jobDeliveryKey(job),
-          value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-          expires: DELIVERY_RETENTION,
-        },
+        createDeliveryPut(job, { in: messageId, record, notice: 1 }),
         createBurstMessagePut(context, burst, rich, shownHistory),
         ...thread.createPuts(messageId),
         { key: sendAttemptKey(job), value: undefined },

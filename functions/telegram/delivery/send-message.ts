@@ -10,7 +10,7 @@ import {
   type SendAttempt,
   sendAttemptKey,
 } from "./delivery-records.ts";
-import { holdChat, reserveBackgroundSend, reserveNotificationSend, reserveSend } from "./rate-limits.ts";
+import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
 
 /** A message that is in the chat now. */
 export interface SentMessage {
@@ -48,9 +48,9 @@ export async function sendMessage(
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
-  const reserve =
-    job.lane === answersLane(chat) ? reserveSend : isBackground ? reserveBackgroundSend : reserveNotificationSend;
-  const wait = await reserve(deps.store, chat, context.limits);
+  const priority: SendPriority =
+    job.lane === answersLane(chat) ? "reply" : isBackground ? "background" : "notification";
+  const wait = await reserveSend(deps.store, chat, context.limits, priority);
   if (wait > 0) return retryAfter(context, wait);
   const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };
   const commitResult = await deps.store.commit({

@@ -1,13 +1,6 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms, Settlement } from "../../../shared/store/port.ts";
 import {
-  chatMessageKey,
-  createChatMessagePut,
-  type SentMessageRef,
-  sentMessageKey,
-  type TelegramDelivery,
-} from "../../../shared/telegram/message-log.ts";
-import {
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
@@ -16,9 +9,10 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
+import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import type { PreparedMessageBody } from "./job-bodies.ts";
 import { type SentMessage, sendMessage } from "./send-message.ts";
+import { createSentDeliveryPut, createSentMessagePuts } from "./sent-message-puts.ts";
 
 /** Says something to people, once: only a sending whose answer never came is repeated, and the repeat says so. */
 export async function sendPreparedMessage(context: DeliveryContext, body: PreparedMessageBody): Promise<Settlement> {
@@ -48,21 +42,11 @@ async function recordPreparedMessage(
   sentMessage: SentMessage,
   at: Ms,
 ): Promise<Settlement> {
-  const { deps, job, chat } = context;
-  const { rich, messageId, repeat } = sentMessage;
-  const record = chatMessageKey(chat, messageId, at);
-  const chatMessage = { ...rich, chat: String(chat), messageId, at, repeat };
   await commitWithRetry(context, {
-    expect: [[jobDeliveryKey(job), 0]],
+    expect: [[jobDeliveryKey(context.job), 0]],
     put: [
-      {
-        key: jobDeliveryKey(job),
-        value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-        expires: DELIVERY_RETENTION,
-      },
-      { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
-      createChatMessagePut(record, { ...chatMessage, shown: [[1, deps.clock()]], ...omitUndefined({ buttons }) }),
-      { key: sendAttemptKey(job), value: undefined },
+      createSentDeliveryPut(context, sentMessage.messageId, at),
+      ...createSentMessagePuts(context, sentMessage, at, buttons),
     ],
   });
   return SETTLED;

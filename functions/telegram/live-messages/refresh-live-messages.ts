@@ -1,10 +1,8 @@
 import type { Settlement, StoredRow } from "../../../shared/store/port.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter } from "../delivery/context.ts";
-import { type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
-import { isPermanentEditFailure, retryFailedEdit } from "../delivery/edit-message.ts";
+import { sendAttemptKey } from "../delivery/delivery-records.ts";
+import { editMessage } from "../delivery/edit-message.ts";
 import type { LiveRefreshBody } from "../delivery/job-bodies.ts";
-import { reserveSend } from "../delivery/rate-limits.ts";
-import { toFailureFields } from "../delivery/send-message.ts";
 import { createEditedMessagePuts } from "./edited-message-puts.ts";
 import {
   createLiveMessagePut,
@@ -13,7 +11,6 @@ import {
   type MessageView,
   parseMessageId,
   readLiveMessages,
-  toButtonExtras,
 } from "./live-message.ts";
 import { updateProgressMessage } from "./progress-message.ts";
 import { renderLiveMessage } from "./render-live-message.ts";
@@ -41,26 +38,23 @@ async function editLiveMessage(
   row: StoredRow<LiveMessage>,
   { view, shown: viewHash, correlation }: { view: MessageView; shown: string; correlation: string },
 ): Promise<Settlement> {
-  const { deps, bot, job, chat } = context;
-  const messageId = parseMessageId(row.key);
-  const wait = await reserveSend(deps.store, chat, context.limits);
-  if (wait > 0) return retryAfter(context, wait);
-  if (!context.isLeaseValid()) return retryAfter(context, 0);
-  const outcome = await bot.editMessage(chat, messageId, view.rich, toButtonExtras(view));
-  const fields = { job: job.id, chat: String(chat), messageId, correlation };
-  if (outcome.kind === "edited") {
-    deps.log.info("telegram message edited", fields);
-    await recordLiveMessage(context, row, { ...row.value, shown: viewHash }, view.isClosed, view);
-    return retryAfter(context, 0);
-  }
-  deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
-  // Somebody deleted it: there is nothing left to show, and a question can still be answered elsewhere.
-  if (isPermanentEditFailure(outcome)) {
-    await recordLiveMessage(context, row, row.value, true);
-    return retryAfter(context, 0);
-  }
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  return retryFailedEdit(context, attempt, outcome);
+  return editMessage(context, {
+    attempt: "unread",
+    messageId: parseMessageId(row.key),
+    rich: view.rich,
+    buttons: view.buttons,
+    priority: "reply",
+    fields: { correlation },
+    onEdited: async () => {
+      await recordLiveMessage(context, row, { ...row.value, shown: viewHash }, view.isClosed, view);
+      return retryAfter(context, 0);
+    },
+    // Somebody deleted the message: there is nothing to show any more, and a question can be answered elsewhere.
+    onPermanentFailure: async () => {
+      await recordLiveMessage(context, row, row.value, true);
+      return retryAfter(context, 0);
+    },
+  });
 }
 
 /** Unless the message's record has moved on: then the next look sees to it. */

@@ -3,19 +3,13 @@ import type { Settlement } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
-import {
-  chatMessageKey,
-  createChatMessagePut,
-  type SentMessageRef,
-  sentMessageKey,
-  type TelegramDelivery,
-} from "../../../shared/telegram/message-log.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
+import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
 import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
+import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-message-puts.ts";
 import {
   createLiveMessagePut,
   hashView,
@@ -99,26 +93,19 @@ async function recordSentLiveMessage(
     thread,
     correlation,
   }: { live: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
-  { rich, messageId, repeat }: SentMessage,
+  sentMessage: SentMessage,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
+  const { rich, messageId, repeat } = sentMessage;
   const at = await deps.store.now();
-  const record = chatMessageKey(chat, messageId, at);
   const viewHash = await hashView({ rich, ...toButtonExtras(view) });
-  const chatMessage = { ...rich, chat: String(chat), messageId, at, repeat, ...toButtonExtras(view) };
   await commitWithRetry(context, {
     expect: [[jobDeliveryKey(job), 0]],
     put: [
-      {
-        key: jobDeliveryKey(job),
-        value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-        expires: DELIVERY_RETENTION,
-      },
-      { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
-      createChatMessagePut(record, { ...chatMessage, shown: [[1, deps.clock()]] }),
+      createSentDeliveryPut(context, messageId, at),
+      ...createSentMessagePuts(context, sentMessage, at, view.buttons),
       createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
       ...thread.createPuts(messageId),
-      { key: sendAttemptKey(job), value: undefined },
     ],
     // What became of it while it was on its way is shown by another look.
     jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
