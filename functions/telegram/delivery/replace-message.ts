@@ -15,7 +15,7 @@ import { editMessage } from "./edit-message.ts";
 import type { ReplaceMessageBody } from "./job-bodies.ts";
 import { sendPreparedMessage } from "./send-prepared-message.ts";
 
-/** Lets a message say something else: an edit, which done twice is done once. A message that is gone is sent anew. */
+/** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
 export async function replaceMessage(context: DeliveryContext, body: ReplaceMessageBody): Promise<Settlement> {
   const { deps, job } = context;
   const { messageId, rich, buttons, topic, language } = body.show;
@@ -37,7 +37,7 @@ export async function replaceMessage(context: DeliveryContext, body: ReplaceMess
   });
 }
 
-/** Keeps that it was done, and the message as people see it now. */
+/** Records that the job is done, and the message as people see it now. */
 async function recordReplacement(
   context: DeliveryContext,
   { show: { messageId, rich, buttons } }: ReplaceMessageBody,

@@ -14,14 +14,14 @@ import type { PreparedMessageBody } from "./job-bodies.ts";
 import { type SentMessage, sendMessage } from "./send-message.ts";
 import { createSentDeliveryPut, createSentMessagePuts } from "./sent-message-puts.ts";
 
-/** Says something to people, once: only a sending whose answer never came is repeated, and the repeat says so. */
+/** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat says so. */
 export async function sendPreparedMessage(context: DeliveryContext, body: PreparedMessageBody): Promise<Settlement> {
   const { store } = context.deps;
   const { answer: message, correlation } = body;
   const [delivered] = await store.read([jobDeliveryKey(context.job)]);
   if (delivered) return SETTLED;
   const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
-  // Read before the call: an end between the call and its record doubles the message.
+  // The clock is read before the call: a failure between the call and its record would make the message a repeat.
   const at = await store.now();
   const { buttons, replyTo, topic } = message;
   const extras = omitUndefined({ buttons, replyTo });
@@ -52,7 +52,7 @@ async function recordPreparedMessage(
   return SETTLED;
 }
 
-/** With the mark of a message that may be there twice. */
+/** Adds the mark of a message that may be in the chat twice. */
 export function appendRepeatMark(rich: RichText, repeat: string): RichText {
   const mark = `\n${repeat}`;
   return joinRichText([truncateRichText(rich, MESSAGE_LIMIT - mark.length), toPlainText(mark)]);

@@ -13,27 +13,30 @@ import { markIfRepeated } from "./render-live-message.ts";
 import { renderProgress } from "./render-progress.ts";
 import { acceptsInputInChat } from "./text-lines.ts";
 
-/** At most one edit of a message in so long (NOTIF-07). */
+/** Interval for edits of a progress message: 5 s (NOTIF-07). */
 const EDIT_INTERVAL: Ms = 5_000;
 
-/** The message that follows a task: one, however often the task is taken up. */
+/** The progress message of a task. There is one, however often the task is claimed. */
 interface KeptProgress {
   messageId: number;
-  /** Hash of what it says. */
+  /** Hash of the view that the message shows. */
   shown: string;
   repeat: boolean;
-  /** Store time of the last call. */
+  /** Store time of the last send or edit. */
   at: Ms;
-  /** Somebody deleted it: they do not want to see it. */
+  /** Somebody deleted the message, so it is not sent again. */
   quiet?: true;
 }
 
-/** As long as anything is remembered; each edit begins it anew. */
+/** Retention for progress messages: as long as deliveries. Each edit renews it. */
 const PROGRESS_RETENTION: Ms = DELIVERY_RETENTION;
 
 const progressKey = (chat: ChatId, item: string): StoreKey => `progress:${chat}:${item}`;
 
-/** Shows how a task is getting on: a message once it is begun, edited in place, still when nobody is at it any more. */
+/**
+ * Shows the progress of a task: sends one message when the work has started and edits it from then on. While no agent
+ * works on the task the message does not change any more.
+ */
 export async function updateProgressMessage(
   context: DeliveryContext,
   item: string,

@@ -16,8 +16,8 @@ import { updateProgressMessage } from "./progress-message.ts";
 import { renderLiveMessage } from "./render-live-message.ts";
 
 /**
- * Brings what the messages about a task say up to date: one call at a time, then it looks again, until all say what is
- * true. Done twice it is done once: what a message says already is not said again.
+ * Updates the live messages about a task. It makes one edit at a time and runs again until all of them are up to date.
+ * Running it twice is harmless: a message that already shows its view is not edited.
  */
 export async function refreshLiveMessages(
   context: DeliveryContext,
@@ -27,7 +27,7 @@ export async function refreshLiveMessages(
   for (const row of await readLiveMessages(deps.store, chat, item)) {
     const view = await renderLiveMessage(context, row.value);
     const viewHash = await hashView(view);
-    if (viewHash !== row.value.shown) return editLiveMessage(context, row, { view, shown: viewHash, correlation });
+    if (viewHash !== row.value.shown) return editLiveMessage(context, row, { view, viewHash, correlation });
     if (view.isClosed) await recordLiveMessage(context, row, row.value, true);
   }
   return updateProgressMessage(context, item, correlation);
@@ -36,7 +36,7 @@ export async function refreshLiveMessages(
 async function editLiveMessage(
   context: DeliveryContext,
   row: StoredRow<LiveMessage>,
-  { view, shown: viewHash, correlation }: { view: MessageView; shown: string; correlation: string },
+  { view, viewHash, correlation }: { view: MessageView; viewHash: string; correlation: string },
 ): Promise<Settlement> {
   return editMessage(context, {
     attempt: "unread",
@@ -57,7 +57,7 @@ async function editLiveMessage(
   });
 }
 
-/** Unless the message's record has moved on: then the next look sees to it. */
+/** Stores the message, unless its record has changed meanwhile: then the next refresh updates it. */
 async function recordLiveMessage(
   context: DeliveryContext,
   { key, rev }: StoredRow<LiveMessage>,

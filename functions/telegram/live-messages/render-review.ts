@@ -22,7 +22,7 @@ import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines
 
 export type LiveReviewMessage = Extract<LiveMessage, { review: string }>;
 
-/** A review as it stands: waiting for the human, judged by somebody, or over by itself. */
+/** Renders a review in its current state: waiting for a human, decided, or closed without a decision. */
 export async function renderReview(context: DeliveryContext, liveMessage: LiveReviewMessage): Promise<MessageView> {
   const { presentation, deps } = context;
   const { texts } = presentation;
@@ -72,7 +72,7 @@ function renderVerdictLines({ kind, by, reason }: KeptReviewVerdict, { live, col
   return reason === null ? [head] : [joinRichText([head, colon]), ...toSafeLines(reason, 1_000)];
 }
 
-/** `review:<item>:<what>.<hash>`: it judges what this message showed, and nothing else. */
+/** Button data is `review:<item>:<action>.<hash>`: the hash binds the verdict to what this message showed. */
 function createVerdictButtons(
   item: string,
   hash: string,

@@ -25,7 +25,7 @@ import {
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
 
-/** Asks the human: a message of its own, never folded, that waits for an answer or a verdict. Sent exactly once. */
+/** Sends a question or review as a message of its own, never grouped, that waits for an answer or a verdict. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: QuestionEvent | ReviewEvent },
@@ -37,7 +37,7 @@ export async function sendLiveMessage(
   const { id, key, title, url } = facts.item;
   const liveMessage = await createLiveMessage(context, event, { id, key, title, url });
   const view = await renderLiveMessage(context, liveMessage);
-  // What is over needs no asking again; that it was asked is told.
+  // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
   if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
   const thread = await readReplyThread(context, event, id);
   return sendMessage(context, {
@@ -47,8 +47,7 @@ export async function sendLiveMessage(
       rich: markIfRepeated(context, view, repeat),
       extras: { ...thread.extras, ...toButtonExtras(view) },
     }),
-    onSent: (sentMessage) =>
-      recordSentLiveMessage(context, { live: liveMessage, view, thread, correlation }, sentMessage),
+    onSent: (sentMessage) => recordSentLiveMessage(context, { liveMessage, view, thread, correlation }, sentMessage),
   });
 }
 
@@ -71,7 +70,7 @@ async function createLiveMessage(
   };
 }
 
-/** A reminder answers the question it reminds of. */
+/** A reminder replies to the first message of its question. */
 async function readReplyThread(
   context: DeliveryContext,
   event: QuestionEvent | ReviewEvent,
@@ -88,11 +87,11 @@ async function readReplyThread(
 async function recordSentLiveMessage(
   context: DeliveryContext,
   {
-    live: liveMessage,
+    liveMessage,
     view,
     thread,
     correlation,
-  }: { live: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
+  }: { liveMessage: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
   sentMessage: SentMessage,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
@@ -107,7 +106,7 @@ async function recordSentLiveMessage(
       createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
       ...thread.createPuts(messageId),
     ],
-    // What became of it while it was on its way is shown by another look.
+    // The task may have changed while the message was being sent: a refresh shows it.
     jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
   });
   return SETTLED;
