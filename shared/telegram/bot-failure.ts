@@ -4,7 +4,9 @@ import type { BotFailure } from "./bot.ts";
 /** Interval for retries after a 429 that does not say how long to wait: 5 s. */
 const DEFAULT_WAIT = 5_000;
 
-/** Errors 400 about the chat or the bot's rights in it, not about the message: a human can fix them, then it is sent. */
+/**
+ * Errors 400 about the chat or the bot's rights in it, not about the message: a human can fix them, then it is sent.
+ */
 const CHAT_ERRORS =
   /chat not found|upgraded to a supergroup|chat_id is empty|not enough rights|have no rights|administrator rights|\b(CHAT|CHANNEL)_[A-Z_]+|USER_BANNED_IN_CHANNEL|PEER_ID_INVALID|TOPIC_(CLOSED|DELETED)|bot was kicked/i;
 

@@ -32,8 +32,8 @@ interface RequestInit {
 /**
  * Creates a fetch for grammY's client that returns a validated Bot API envelope or throws `NoBotApiAnswer`.
  *
- * A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502, 504), which does
- * not know whether Telegram handled the call. Redirects are not followed, because the address contains the token.
+ * A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502, 504), which
+ * does not know whether Telegram handled the call. Redirects are not followed, because the address contains the token.
  */
 export function createCheckedFetch(fetch: typeof globalThis.fetch) {
   return async (url: string, { method, headers, body, signal }: RequestInit): Promise<Response> => {

@@ -13,8 +13,8 @@ export interface RichText {
 export const MESSAGE_LIMIT = 4_096;
 
 /**
- * Telegram shows at most 100 entities in a message. It refuses a message whose entities take more than about 9,500 bytes
- * (ENTITIES_TOO_LONG; tdlib/telegram-bot-api#165).
+ * Telegram shows at most 100 entities in a message. It refuses a message whose entities take more than about 9,500
+ * bytes (ENTITIES_TOO_LONG; tdlib/telegram-bot-api#165).
  */
 const ENTITY_LIMIT = 100;
 const ENTITY_BYTE_LIMIT = 9_000;

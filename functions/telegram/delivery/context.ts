@@ -53,8 +53,8 @@ export function getRetryDelay(failures: number): Ms {
 const COMMIT_PAUSES: readonly Ms[] = [200, 1_000, 4_000];
 
 /**
- * Commits what Telegram has already done. It is worth several tries, since without the commit the message is sent again.
- * A rejected commit may have been stored after all: then its next try is `stale`.
+ * Commits what Telegram has already done. It is worth several tries, since without the commit the message is sent
+ * again. A rejected commit may have been stored after all: then its next try is `stale`.
  */
 export async function commitWithRetry({ deps }: DeliveryContext, commit: Commit): Promise<"kept" | "stale" | "fenced"> {
   for (const pause of COMMIT_PAUSES) {

@@ -14,7 +14,9 @@ import {
 import { getMuteKeys } from "./mutes.ts";
 import { sendBurst } from "./send-burst.ts";
 
-/** Timeout for a refresh job: 60 s past its due time it counts as lost (a dead letter, say) and a new one is created. */
+/**
+ * Timeout for a refresh job: 60 s past its due time it counts as lost (a dead letter, say) and a new one is created.
+ */
 const REFRESH_TIMEOUT = 60_000;
 /** A burst keeps the correlation ids of its last notifications only, so that its record stays small. */
 const CORRELATION_LIMIT = 20;

@@ -44,8 +44,8 @@ export const NO_SEND_ATTEMPT: SendAttempt = { doubtful: false, failures: 0 };
 /** Retention for a burst whose message shows everything: 1 hour, far longer than any burst window. */
 export const BURST_RETENTION: Ms = 3_600_000;
 /**
- * Retention for deliveries: as long as the decision log, which shows with them what became of a job. That is longer than
- * the engine remembers the id of a finished job.
+ * Retention for deliveries: as long as the decision log, which shows with them what became of a job. That is longer
+ * than the engine remembers the id of a finished job.
  */
 export const DELIVERY_RETENTION: Ms = DECISION_LOG_MS;
 /** Retention for attempts: 30 days, longer than it takes a human to fix a setting or requeue a failed job. */

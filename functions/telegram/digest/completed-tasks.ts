@@ -31,7 +31,9 @@ export interface DayCompletions {
  */
 const DECISION_PERIOD: Ms = 3 * 86_400_000;
 
-/** Reads from the decision log which tasks and projects were completed on a calendar day of the configured time zone. */
+/**
+ * Reads from the decision log which tasks and projects were completed on a calendar day of the configured time zone.
+ */
 export async function readCompletions(deps: DigestDeps, date: string, now: Ms): Promise<DayCompletions> {
   const ids = new Set<string>();
   const projects = new Set<StoreKey>();

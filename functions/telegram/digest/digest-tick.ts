@@ -14,8 +14,8 @@ const DIGEST_RETENTION: Ms = 40 * 86_400_000;
 const digestKey = (date: string): StoreKey => `digest:${date}`;
 
 /**
- * Sends the daily digest (NOTIF-08) at 08:00 of the configured time zone. A record of the calendar day is committed with
- * its messages, so it is sent once a day over all processes, restarts and changes of the clock. The tick runs each
+ * Sends the daily digest (NOTIF-08) at 08:00 of the configured time zone. A record of the calendar day is committed
+ * with its messages, so it is sent once a day over all processes, restarts and changes of the clock. The tick runs each
  * minute of that hour, so that a digest missed at 08:00 is sent as soon as a process runs again.
  */
 export const digestTick: Tick = {

@@ -7,7 +7,8 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 
 /**
- * Splits lines into as few messages as possible, each within Telegram's limits. A message never begins with an empty line.
+ * Splits lines into as few messages as possible, each within Telegram's limits. A message never begins with an empty
+ * line.
  * @param reservedLength UTF-16 units of each message to leave free
  */
 export function splitIntoMessages(lines: readonly RichText[], reservedLength = 0): RichText[] {

@@ -2,7 +2,7 @@ import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { Ms, Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { WorkEvent } from "../../../shared/task/events.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
-import { MESSAGE_LIMIT, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
@@ -87,4 +87,9 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
 }
 
 /** Leaves space for the repeat mark in any language. */
-export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+
+/** Joins the lines of a view and truncates them to what fits into a message. */
+export function joinViewLines(lines: readonly RichText[]): RichText {
+  return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
+}

@@ -4,13 +4,13 @@ import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
-import { joinRichText, type RichText, toBold, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toBold } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findQuestion } from "../../../shared/work/questions/questions.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { fillTemplate } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
-import { type MessageSubject, type MessageView, type QuestionEvent, VIEW_TEXT_LIMIT } from "./live-message.ts";
+import { joinViewLines, type MessageSubject, type MessageView, type QuestionEvent } from "./live-message.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 
 /** Maximum number of choice buttons; any other choice can be named in a reply. */
@@ -54,22 +54,21 @@ export async function renderQuestion(
   ];
   if (answer) {
     const by = toBold(fillTemplate(live.answered, { by: toSafeText(answer.by, 80) }));
-    return toClosedView([...questionLines, joinRichText(["💡 ", by, colon]), ...toSafeLines(answer.text, 1_000)]);
+    return {
+      rich: joinViewLines([...questionLines, joinRichText(["💡 ", by, colon]), ...toSafeLines(answer.text, 1_000)]),
+      isClosed: true,
+    };
   }
-  if (isOver) return toClosedView([...questionLines, joinRichText([live.notNeeded])]);
+  if (isOver) return { rich: joinViewLines([...questionLines, joinRichText([live.notNeeded])]), isClosed: true };
   const choiceLines = renderChoices(event.choices);
-  if (!acceptsInputInChat(context)) return { ...toClosedView([...questionLines, ...choiceLines]), isClosed: false };
+  if (!acceptsInputInChat(context)) return { rich: joinViewLines([...questionLines, ...choiceLines]), isClosed: false };
   const buttons = createChoiceButtons(event);
   const hint = buttons.length > 0 ? live.hint.press : live.hint.reply;
   return {
-    ...toClosedView([...questionLines, ...choiceLines, joinRichText([hint])]),
+    rich: joinViewLines([...questionLines, ...choiceLines, joinRichText([hint])]),
     ...omitUndefined({ buttons: buttons.length > 0 ? buttons : undefined }),
     isClosed: false,
   };
-}
-
-function toClosedView(lines: RichText[]): MessageView {
-  return { rich: truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT), isClosed: true };
 }
 
 /** Lists the choices when their buttons cannot show them in full. */

@@ -20,8 +20,8 @@ import type { LiveReviewMessage } from "./render-review.ts";
 import { findChangedFields, hashReview, hashTaskFields } from "./review-fingerprint.ts";
 
 /**
- * Handles the press of a verdict: `ok` approves, `back` asks for a reason, `now` sends back without a reason. If the task
- * has changed since the message was shown, the press only updates the message.
+ * Handles the press of a verdict: `ok` approves, `back` asks for a reason, `now` sends back without a reason. If the
+ * task has changed since the message was shown, the press only updates the message.
  */
 export const verdictButtonHandler: ButtonHandler = async (context, { messageId, arg }) => {
   const { deps, chat, presentation } = context;

@@ -17,7 +17,9 @@ import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record
 import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";
 import { suggestCommand } from "./suggest-command.ts";
 
-/** Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s. */
+/**
+ * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
+ */
 const LEASE_TTL: Ms = 60_000;
 /** Number of tries before an unexpected error is reported to the user. */
 const MAX_TRIES = 3;
