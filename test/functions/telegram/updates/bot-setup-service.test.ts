@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { setUpBot } from "../../../../functions/telegram/updates/bot-setup-service.ts";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { createPollingSetup } from "../polling-setup.ts";
+import { createPollingSetup } from "./polling-setup.ts";
 
 const CHANGING_METHODS = ["setWebhook", "deleteWebhook", "setMyCommands"];
 const WEBHOOK_ENV = { PUBLIC_URL: "https://crew.example.com", TELEGRAM_WEBHOOK_SECRET: "a-secret-of-these-tests_1" };

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
 import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
-import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "../polling-setup.ts";
+import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "./polling-setup.ts";
 
 test("what people say is taken once and confirmed to Telegram with the next call", async () => {
   const { telegram, deps, time } = await createPollingSetup();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createUpdateJob } from "../../../shared/telegram/update-jobs.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { answerQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
-import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { answerQuestion, type KeptQuestion } from "../../../../shared/work/questions/questions.ts";
+import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const QUESTION = { text: "Which colour?\nThe logo has both.", choices: ["Blue", "Red"] };
 

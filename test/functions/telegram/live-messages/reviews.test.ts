@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { ADA_USER, STRANGER_USER, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 /** A task that its agent has finished with little confidence. */
 async function createReview(rig: LiveMessagesApp, title = "Write the terms") {

@@ -1,8 +1,8 @@
 import { Cron } from "croner";
 import { describe, expect, test } from "vitest";
-import { digestTick } from "../../../functions/telegram/digest/digest-tick.ts";
-import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const HOUR = 3_600_000;
 const toTime = (time: string) => Date.parse(time);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { splitIntoMessages } from "../../../functions/telegram/digest/split-messages.ts";
-import { joinRichText, toLink } from "../../../shared/telegram/rich-text.ts";
-import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
+import { splitIntoMessages } from "../../../../functions/telegram/digest/split-messages.ts";
+import { joinRichText, toLink } from "../../../../shared/telegram/rich-text.ts";
+import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 
 const PLANE = "https://plane.example.com";
 

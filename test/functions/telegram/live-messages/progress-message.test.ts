@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 /** The message that follows a task. */
 const findProgressMessage = (rig: LiveMessagesApp) =>

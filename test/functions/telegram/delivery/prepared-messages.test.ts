@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { answersLane } from "../../../functions/telegram/delivery/delivery-records.ts";
-import type { Json } from "../../../shared/store/port.ts";
-import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
-import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
+import { answersLane } from "../../../../functions/telegram/delivery/delivery-records.ts";
+import type { Json } from "../../../../shared/store/port.ts";
+import { type ChatMessage, chatMessageSet } from "../../../../shared/telegram/message-log.ts";
+import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -10,7 +10,7 @@ import {
   getChatTexts,
   OUTBOX_CHAT,
   type OutboxSetup,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 const BUTTONS = [[{ text: "Yes", data: "pick:a:0" }]];
 const createBoldEntities = (text: string) => [{ type: "bold", offset: 0, length: text.length }];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
-import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
 

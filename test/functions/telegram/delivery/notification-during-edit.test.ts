@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { takeOutboxJob } from "./outbox-crashes.ts";
+import { takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -9,7 +9,7 @@ import {
   type OutboxSetup,
   parseTaskKeys,
   wrapBot,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 /** Works the job that is due, and before or after Telegram acts on its call `meanwhile` happens. */
 async function handleJobDuring(rig: OutboxSetup, when: "before" | "after", meanwhile: () => Promise<void>) {

@@ -6,8 +6,8 @@ import {
   REPEAT_MARK,
   takeOutboxJob,
   waitUntil,
-} from "./outbox-crashes.ts";
-import { createNotices, createOutboxSetup, enqueueNotices, getChatTexts, parseTaskKeys } from "./outbox-setup.ts";
+} from "../outbox-crashes.ts";
+import { createNotices, createOutboxSetup, enqueueNotices, getChatTexts, parseTaskKeys } from "../outbox-setup.ts";
 
 const STALLS = [
   { when: "before", clock: "right" },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
-import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "./commands-app.ts";
+import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "../commands/commands-app.ts";
 
 const PRIVATE = 4711;
 

@@ -7,7 +7,7 @@ import {
   getChatTexts,
   OUTBOX_CHAT,
   parseTaskKeys,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 const toMethods = (calls: { method: string }[]) => calls.map(({ method }) => method);
 

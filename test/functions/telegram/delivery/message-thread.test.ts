@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp } from "./live-messages-app.ts";
-import { createNotice, createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "./outbox-setup.ts";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { createNotice, createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
 
 describe("messages of one task hang together", () => {
   test("each answers the task's first message, over restarts", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { crashOutboxAt, OUTBOX_SCENARIOS, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
+import { crashOutboxAt, OUTBOX_SCENARIOS, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -7,7 +7,7 @@ import {
   getChatTexts,
   parseTaskKeys,
   wrapBot,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 describe.each(OUTBOX_SCENARIOS)("a kill while $name (reliability 2)", ({ prepare, shown, sends }) => {
   test.each(["before", "after"] as const)("%s each step: nothing is lost, and a repeat is marked", async (when) => {

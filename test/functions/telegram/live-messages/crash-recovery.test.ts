@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { AnyEvent } from "../../../shared/task/events.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
-import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "./outbox-setup.ts";
+import type { AnyEvent } from "../../../../shared/task/events.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
+import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "../outbox-setup.ts";
 
 const ASKED_EVENT: AnyEvent = {
   kind: "asked",

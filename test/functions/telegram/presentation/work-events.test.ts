@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
-import { outboxBodySchema } from "../../../functions/telegram/delivery/job-bodies.ts";
-import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
-import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
-import { createPresentation } from "../../../functions/telegram/presentation/presentation.ts";
-import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
-import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
-import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
-import { createNotice, PLANE_BASE_URL } from "./outbox-setup.ts";
+import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
+import { outboxBodySchema } from "../../../../functions/telegram/delivery/job-bodies.ts";
+import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
+import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
+import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
+import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
+import { createNotice, PLANE_BASE_URL } from "../outbox-setup.ts";
 
 const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
 const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
