@@ -69,7 +69,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
       return 0;
     }
     case "conflict":
-      log.error("telegram updates of this bot are read by another program: Groundcrew needs its own bot", {
+      log.error("telegram updates of this bot are read by another program: Groundcrew needs its own bot, not OpenClaw's", {
         reason: outcome.reason,
       });
       return 6 * PAUSE;

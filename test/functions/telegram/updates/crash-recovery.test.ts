@@ -41,8 +41,8 @@ async function createPrepared(review: boolean): Promise<CommandsApp> {
   return rig;
 }
 
-describe.each(COMMAND_SCENARIOS)("$said (reliability 2)", ({ said, review = false, answer, comments }) => {
-  test.each(["before", "after"] as const)("ended %s each commit and taken up again, is done once", async (when) => {
+describe.each(COMMAND_SCENARIOS)("the command $said (reliability 2)", ({ said, review = false, answer, comments }) => {
+  test.each(["before", "after"] as const)("interrupted %s each commit and resumed, takes effect once", async (when) => {
     for (let at = 0; at < 60; at += 1) {
       const rig = await createPrepared(review);
       const items = rig.plane.items(rig.onb).length;
