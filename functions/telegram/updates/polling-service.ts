@@ -69,7 +69,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
       return 0;
     }
     case "conflict":
-      log.error("telegram updates of this bot are read by another program: Groundcrew needs its own bot, not OpenClaw's", {
+      log.error("another program reads this telegram bot's updates: Groundcrew needs its own, not OpenClaw's", {
         reason: outcome.reason,
       });
       return 6 * PAUSE;
