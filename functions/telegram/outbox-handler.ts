@@ -12,27 +12,28 @@ import { replaceMessage } from "./delivery/replace-message.ts";
 import { sendPreparedMessage } from "./delivery/send-prepared-message.ts";
 import { refreshLiveMessages } from "./live-messages/refresh-live-messages.ts";
 import { sendLiveMessage } from "./live-messages/send-live-message.ts";
-import { createPresentation } from "./presentation/notification-details.ts";
+import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {
   limits?: TelegramLimits;
-  /** What follows the first message of a burst within so long is folded into it; 0: every notice is a message. */
+  /** Notifications that follow the first one within this time are merged into its message; 0 sends each one alone. */
   burstWindow?: Ms;
   /**
-   * How long an edit waits for more to show. Longer than the second between a chat's calls, so that 60 chats with 50
-   * changes a second together stay below Telegram's 30 calls; shorter, each change were a call, and all wait for room.
+   * How long an edit waits for further notifications. It is longer than the second between a chat's calls: with a
+   * shorter delay each change would be a call of its own, and 60 chats with 50 changes a second would exceed Telegram's
+   * 30 calls.
    */
   editDelay?: Ms;
 }
 
-/** Longer than a call may take (30 s) with the commits around it. */
+/** Lease for one job: 60 s, longer than a call (30 s) with the commits around it. */
 const LEASE_TTL: Ms = MINUTE;
-/** Between looks at whether Telegram has been set up again. */
+/** Interval for retries while Telegram is not configured: 1 minute. */
 const NOT_CONFIGURED_RETRY: Ms = MINUTE;
 
 /**
- * Brings notices to Telegram: one lane per chat, in order, within Telegram's limits, each exactly once as far as
- * Telegram allows: only a sending whose answer never came is repeated, and the repeat says so.
+ * Sends messages to Telegram: in order per chat (one lane each), within Telegram's limits, and each once. Only a send
+ * whose answer was lost is repeated, and the repeat says so.
  */
 export function createOutboxHandler(options: OutboxOptions = {}) {
   const { limits = TELEGRAM_LIMITS, burstWindow = 20_000, editDelay = 1_250 } = options;

@@ -16,8 +16,8 @@ export const updateBodySchema = z.discriminatedUnion("type", [
 export type UpdateBody = z.infer<typeof updateBodySchema>;
 
 /**
- * An update as a job, once per `update_id`; undefined for what is no update. Updates of one chat follow each other.
- * What is of no kind we look at becomes a job too, and is settled unread: then it is known.
+ * Creates the job of an update, once per `update_id`; undefined if it is not a Telegram update. Updates of one chat are
+ * handled in order. Updates of unsupported kinds become jobs too, so that a repeated delivery is recognized.
  */
 export function createUpdateJob(raw: unknown, correlation: string): Job | undefined {
   const update = updateSchema.safeParse(raw);
@@ -28,12 +28,12 @@ export function createUpdateJob(raw: unknown, correlation: string): Job | undefi
   return { id: `update:${id}`, queue: "updates", lane: `chat:${chat}`, body: JSON.parse(JSON.stringify(body)) };
 }
 
-/** What a person at the page says to the chat (in reply to a message, by Telegram's number), or presses there. */
+/** A message that a user of the dashboard writes (`replyTo`: Telegram's number of a message), or a press there. */
 export type PageInput = { text: string; replyTo?: number | undefined } | { messageId: number; data: string };
 
 /**
- * The same as if this person had said it in the chat.
- * @param id a new one for each thing that is said
+ * Creates the job of an input at the dashboard, as if the user had made it in the chat.
+ * @param id unique for each input
  */
 export function createPageUpdateJob(
   id: string,

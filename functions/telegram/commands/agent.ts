@@ -14,7 +14,7 @@ import { replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 type Agent = CommandContext["deps"]["settings"]["agents"][number];
 
-/** One agent: what it is at, what it has to do, how it did until now (NOTIF-06). */
+/** Shows one agent: its current and open tasks and its past performance (NOTIF-06). */
 export const agentCommand: TelegramCommand = {
   name: "agent",
   aliases: ["agents"],
@@ -35,7 +35,7 @@ export function getAgentNames({ deps }: CommandContext): string[] {
   return deps.settings.agents.map(({ name }) => name);
 }
 
-/** The button of an agent; `before` is what comes before its name in the command. */
+/** Creates the button of an agent. @param prefix arguments before the agent's name in the command */
 export function createAgentOption(command: "agent" | "assign", prefix: string) {
   return ({ name }: Agent) => ({ label: name, command, args: `${prefix}${name}` });
 }

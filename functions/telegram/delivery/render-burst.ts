@@ -12,16 +12,14 @@ import {
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { localizeCount } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
-import {
-  type Presentation,
-  renderNotificationDetails,
-  renderProjectName,
-} from "../presentation/notification-details.ts";
+import { renderNotificationDetails, renderProjectName } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 import { BURST_LINE_LIMIT, type BurstContent, type NotificationGroup } from "./burst-content.ts";
 
 /**
- * What one message says: one notice in full, a few as lines, more than ten (or too long ones) as counts.
- * `repeat`: an earlier sending may have arrived; the message says so.
+ * Renders the text of one message: a single notification in full, a few as lines, more than ten (or too long ones) as
+ * counts.
+ * @param repeat an earlier send may have arrived; the message says so
  */
 export function renderBurst(burst: BurstContent, presentation: Presentation, repeat = false): RichText {
   const mark = repeat ? `\n${presentation.texts.repeat}` : "";
@@ -58,7 +56,7 @@ function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentati
   ]);
 }
 
-/** The agent it is about, in the head, where nothing the agent writes can stand: `from Thot` for its own words. */
+/** Names the agent in the headline, where no text of an agent can appear: `from Thot` introduces its own words. */
 function renderAgentSuffix(
   { kind, agent }: { kind: EventKind; agent: string },
   texts: Presentation["texts"],
@@ -79,7 +77,7 @@ function renderSubject(
   return cycle ? toSafeText(cycle.name, limit) : toLink(renderProjectName(project), project.url, origins);
 }
 
-/** A head with what a blocked task waits for, or the agent. */
+/** A headline with the agent, or the blockers of a blocked task. */
 function renderLine(notification: ActionBody, presentation: Presentation): RichText {
   const { event, facts } = notification;
   const { item } = facts;
@@ -90,7 +88,7 @@ function renderLine(notification: ActionBody, presentation: Presentation): RichT
   return extra === "" ? head : joinRichText([head, " (", toSafeText(extra, 120), ")"]);
 }
 
-/** One line per group, as many as fit, with links as long as Telegram takes them, then how many notices were left out. */
+/** One line per group, as many as fit, with links while Telegram accepts them, then the number of omitted changes. */
 function renderSummary(groups: readonly NotificationGroup[], presentation: Presentation, limit: number): RichText {
   const { texts } = presentation;
   const countRest = (from: number) => groups.slice(from).reduce((sum, group) => sum + group.count, 0);

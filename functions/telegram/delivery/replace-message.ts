@@ -8,17 +8,15 @@ import {
   createChatMessagePut,
   type SentMessageRef,
   sentMessageKey,
-  type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
+import { createDeliveryPut, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
-import { reserveSend } from "./rate-limits.ts";
 import { sendPreparedMessage } from "./send-prepared-message.ts";
 
-/** Lets a message say something else: an edit, which done twice is done once. A message that is gone is sent anew. */
+/** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
 export async function replaceMessage(context: DeliveryContext, body: ReplaceMessageBody): Promise<Settlement> {
   const { deps, job } = context;
   const { messageId, rich, buttons, topic, language } = body.show;
@@ -35,13 +33,13 @@ export async function replaceMessage(context: DeliveryContext, body: ReplaceMess
     messageId,
     rich,
     buttons,
-    reserve: reserveSend,
+    priority: "reply",
     fields: { correlation: body.correlation },
     onEdited: () => recordReplacement(context, body),
   });
 }
 
-/** Keeps that it was done, and the message as people see it now. */
+/** Records that the job is done, and the message as people see it now. */
 async function recordReplacement(
   context: DeliveryContext,
   { show: { messageId, rich, buttons } }: ReplaceMessageBody,
@@ -50,9 +48,8 @@ async function recordReplacement(
   const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
   const record = sentRecord?.value.record ?? sentMessageKey(chat, messageId);
   const [kept] = await deps.store.read<ChatMessage>([record]);
-  const delivery: TelegramDelivery = { in: messageId, record, notice: 1 };
   const put = [
-    { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION },
+    createDeliveryPut(job, { in: messageId, record, notice: 1 }),
     { key: sendAttemptKey(job), value: undefined },
   ];
   const updated = sentRecord && kept && updateChatMessage(kept.value, rich, buttons, deps.clock());

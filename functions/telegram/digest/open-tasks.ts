@@ -10,24 +10,24 @@ import { type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** Since when something is so; `before`: longer than anything is remembered. */
+/** Start of a state; `before` if it is older than the decision log. */
 export type SinceTime = { at: Ms } | { before: Ms };
 
 export interface BlockedTask {
   task: Task;
   since: SinceTime;
-  /** Keys of what it waits for. */
+  /** Keys of the open blockers. */
   blockers: string[];
 }
 
-/** What is open and wants somebody's eye today. */
+/** Open tasks that need attention today. */
 export interface OpenToday {
   blocked: BlockedTask[];
   due: Task[];
   overdue: Task[];
 }
 
-/** The open tasks of all projects: blocked ones and since when, those due on this calendar day and before it. */
+/** Reads the open tasks of all projects that are blocked (and since when), due on this calendar day, or overdue. */
 export async function readOpenToday(deps: DigestDeps, date: string, now: Ms): Promise<OpenToday> {
   const blockedTasks: Task[] = [];
   const dueTasks: Task[] = [];

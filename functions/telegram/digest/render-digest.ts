@@ -6,22 +6,22 @@ import type { Ms } from "../../../shared/time.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
 import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";
-import { createPresentation, type Presentation } from "../presentation/notification-details.ts";
+import { createPresentation, type Presentation } from "../presentation/presentation.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
 import { getPreviousDate, toZonedDate } from "./dates.ts";
 import { type AgentForecast, forecastAgents } from "./forecast-agents.ts";
 import { readOpenToday, type SinceTime } from "./open-tasks.ts";
 import { readPendingQuestions, readPendingReviews } from "./pending-requests.ts";
 
-/** So many of each are listed; a digest is for a glance. */
+/** Maximum number of lines in each section, so that the digest stays short. */
 const LIST_LIMIT = 25;
 const NAME_LIMIT = 80;
 
-/** The daily digest (NOTIF-08) as it is at this store time, line by line; from what is kept, no request to Plane. */
+/** Renders the daily digest (NOTIF-08) as of this store time, line by line, without a request to Plane. */
 export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto", now: Ms): Promise<RichText[]> {
   const { timezone } = deps.settings;
   const writer = createDigestWriter(deps, createPresentation({ ...deps.settings, locale }), now);
-  const { texts, head: renderHead, list: renderList, said: formats, tied: renderTask } = writer;
+  const { texts, renderHead, renderList, formats, renderTask, renderSince } = writer;
   const { digest } = texts;
   const today = toZonedDate(timezone, now);
   const completions = await readCompletions(deps, getPreviousDate(today), now);
@@ -39,7 +39,7 @@ export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto
         renderTask(
           task,
           keepDefined([
-            writer.since(since),
+            renderSince(since),
             blockers.length > 0
               ? fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
               : undefined,
@@ -65,7 +65,7 @@ export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto
             confidence === undefined
               ? undefined
               : fillTemplate(digest.confidence, { percent: formats.percent(confidence) }),
-            writer.since({ at }),
+            renderSince({ at }),
           ]),
         ),
       ),
@@ -74,7 +74,7 @@ export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto
       renderHead("❓", digest.questions, questions.length),
       questions.map(({ task, agent, text, at }) =>
         joinRichText([
-          renderTask(task, [toSafeText(agent, NAME_LIMIT), writer.since({ at })]),
+          renderTask(task, [toSafeText(agent, NAME_LIMIT), renderSince({ at })]),
           texts.colon,
           toSafeText(text, 160),
         ]),
@@ -106,9 +106,9 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
   };
   return {
     texts,
-    said: formats,
+    formats,
     /** `⛔ Blocked (2)` */
-    head: (emoji: string, title: string, count?: number) =>
+    renderHead: (emoji: string, title: string, count?: number) =>
       joinRichText(
         keepDefined([
           `${emoji} `,
@@ -116,8 +116,8 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
           count === undefined ? undefined : ` (${new Intl.NumberFormat(locale).format(count)})`,
         ]),
       ),
-    /** Nothing at all without lines. */
-    list: (head: RichText, lines: RichText[]) =>
+    /** Returns nothing if there are no lines. */
+    renderList: (head: RichText, lines: RichText[]) =>
       lines.length === 0
         ? []
         : keepDefined([
@@ -129,11 +129,11 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
               : undefined,
           ]),
     /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
-    tied: ({ key, url, item }: Task, more: (RichText | string)[]) => {
+    renderTask: ({ key, url, item }: Task, more: (RichText | string)[]) => {
       const name = toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins);
       return more.length > 0 ? joinRichText([name, " – ", joinRichText(more, ", ")]) : joinRichText([name]);
     },
-    since: (since: SinceTime) =>
+    renderSince: (since: SinceTime) =>
       "at" in since
         ? fillTemplate(digest.since, { when: localizeMoment(locale, timezone, since.at, now) })
         : fillTemplate(digest.sinceBefore, { when: localizeDate(locale, toZonedDate(timezone, since.before)) }),
@@ -141,7 +141,7 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
 }
 
 function renderCompletedLines(
-  { texts, said: formats, head: renderHead, list: renderList, tied: renderTask }: DigestWriter,
+  { texts, formats, renderHead, renderList, renderTask }: DigestWriter,
   { tasks, projects }: DayCompletions,
 ): RichText[] {
   const { digest, locale } = texts;
@@ -174,7 +174,7 @@ function renderCompletedLines(
 
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
 function renderForecastLine(
-  { texts, said: formats }: DigestWriter,
+  { texts, formats }: DigestWriter,
   { agent, openCount, ms, cost, finishedCount, unknownCount }: AgentForecast,
 ): RichText {
   const { digest, locale } = texts;
@@ -193,7 +193,7 @@ function renderForecastLine(
   ]);
 }
 
-async function renderCostLines(deps: DigestDeps, { texts, said: formats }: DigestWriter, now: Ms): Promise<RichText[]> {
+async function renderCostLines(deps: DigestDeps, { texts, formats }: DigestWriter, now: Ms): Promise<RichText[]> {
   const { cost, budget } = await readMonthlySpending(deps);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;

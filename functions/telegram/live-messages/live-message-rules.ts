@@ -3,15 +3,15 @@ import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
 import type { AnyEvent, RuleAction, RuleSet } from "../../../shared/task/events.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 
-/** What may change what a message about a task has to say. */
+/** Events that may change the text of a live message about a task. */
 const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
   ...(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"] as const),
   ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
 ];
 
 /**
- * Has the messages that wait for the human, or follow a task, looked at when something happens to the task; in every
- * chat that may have one. Only agents ask and are followed.
+ * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to their task, in
+ * every chat that may have one. Only tasks of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
   const configured = [chat, ...entries.map((entry) => entry.chat)].filter((one) => one !== undefined);

@@ -1,42 +1,18 @@
-import type { Settings } from "../../../shared/config/settings.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import {
-  getTelegramTexts,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMoment,
-  localizeNumber,
-} from "../locales/localize.ts";
+import { localizeCount, localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../locales/localize.ts";
 import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
+import type { Presentation } from "./presentation.ts";
 
-/** The part of the settings that decides how messages look. */
-export interface PresentationSettings extends Pick<Settings, "locale" | "publicUrl"> {
-  plane?: { url: string };
-}
-
-/** How messages look: in which language, and which origins links may lead to. */
-export interface Presentation {
-  texts: TelegramTexts;
-  origins: readonly string[];
-}
-
-/** The look the settings ask for: links lead to Plane and to our own page, nowhere else. */
-export function createPresentation({ locale, plane, publicUrl }: PresentationSettings): Presentation {
-  const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
-  return { texts: getTelegramTexts(locale), origins };
-}
-
-/** So many names, blockers and the like are listed. */
+/** Maximum number of names, blockers and the like in a list. */
 const LIST_LIMIT = 5;
-/** Names are short; a longer one is not one. */
+/** Maximum length of a person's or agent's name, in UTF-16 units. */
 const NAME_LIMIT = 80;
 
-/** What a single notice tells under its head, one line each (NOTIF-04); a line with nothing to tell is left out. */
+/** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
 export function renderNotificationDetails({ event, facts }: ActionBody, { texts, origins }: Presentation): RichText[] {
   const { locale, fields, priorities } = texts;
   const { item, project, cycle, comment, actor } = facts;
@@ -79,7 +55,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
   return lines;
 }
 
-/** What agents ask or tell, and why work stopped: the words are theirs, so they are shown and nothing more. */
+/** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
 function renderEventDetails(
   event: ActionBody["event"],
   { colon, fields, locale, losses, stuck, reminder }: TelegramTexts,
@@ -134,7 +110,7 @@ export function renderProjectName({ name, identifier }: { name: string; identifi
 
 const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 
-function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (one: T) => RichText): RichText {
+function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (value: T) => RichText): RichText {
   const rest = values.length - LIST_LIMIT;
   return joinRichText(
     keepDefined([

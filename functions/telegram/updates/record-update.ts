@@ -8,20 +8,20 @@ import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 
-/** What was understood of an update, and what came of it. */
+/** An update and its effects. */
 export interface InterpretedUpdate {
-  /** Empty: it was not for us. */
+  /** Empty for an update that is not for the bot. */
   result: CommandResult;
-  /** What the person wrote, for the page. */
+  /** The text the user wrote, for the dashboard. */
   messageText?: string;
-  /** Where the answer belongs. */
+  /** The message and the topic that a reply belongs to. */
   replyTo?: number;
   topic?: number;
-  /** Telegram waits to be told that the press was heard. */
+  /** Id of a press that Telegram waits to have confirmed. */
   callback?: string;
 }
 
-/** Longer than the engine remembers the id of a done job (2 days). */
+/** Retention for handled updates: 3 days, longer than the engine remembers the id of a finished job (2 days). */
 const UPDATE_RETENTION: Ms = 3 * DAY;
 
 const updateKey = (id: string): StoreKey => `heard:${id}`;
@@ -31,7 +31,7 @@ export async function isUpdateRecorded({ store }: Pick<Deps, "store">, id: strin
   return known !== undefined;
 }
 
-/** Keeps that it was heard with all that comes of it: the answer on its way, and what both sides said, for the page. */
+/** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
 export async function recordUpdate(
   { deps, id, chat, correlation, from, presentation }: CommandContext,
   { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
@@ -58,7 +58,7 @@ export async function recordUpdate(
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
     ...(result.put ?? []),
     messageText === undefined ? undefined : createPut(id, messageText, from.name),
-    // Nobody at the page sees what Telegram shows for a moment.
+    // The dashboard cannot show a toast, so there it is recorded as a message.
     toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
   ]);
   return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });

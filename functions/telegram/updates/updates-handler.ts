@@ -12,22 +12,24 @@ import type { CommandContext, CommandDeps, CommandResult } from "../commands/com
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { fillTemplate } from "../locales/localize.ts";
-import { createPresentation } from "../presentation/notification-details.ts";
+import { createPresentation } from "../presentation/presentation.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";
 import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";
 import { suggestCommand } from "./suggest-command.ts";
 
-/** A command waits at most 10 s for its turns at Plane, and each request for 30 s. */
+/**
+ * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
+ */
 const LEASE_TTL: Ms = MINUTE;
-/** A mistake of ours is tried again so often before it is told. */
+/** Number of tries before an unexpected error is reported to the user. */
 const MAX_TRIES = 3;
 
 const SETTLED_UPDATE: Settlement = { done: true };
 
 /**
- * What people say and press in Telegram: only those who may, each update once. What comes of it, the answer and the
- * mark that it was heard are one commit; done again after an end in between, it is done as if it were the first time.
+ * Handles commands, replies and presses in Telegram, of authorized users only and each update once. Its effects, the
+ * reply and the record that it was handled are one commit. After a crash in between it is handled again from the start.
  */
 export const updatesHandler: JobHandler = {
   queue: "updates",
@@ -56,7 +58,7 @@ export const updatesHandler: JobHandler = {
   },
 };
 
-/** Everyone else gets silence. */
+/** Users who are not authorized get no reply. */
 function logIgnoredUpdate({ log }: Pick<Deps, "log">, { update, correlation }: UpdateBody, why: string) {
   const { message, callback_query: callback } = update;
   if (!message && !callback) return;
@@ -129,7 +131,7 @@ async function runCommand(
   return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
 }
 
-/** What it came to; what went wrong is told in words, unless it may go well the next time. */
+/** Runs a handler and turns an error into a reply. An unexpected error is retried first. */
 async function runSafely(
   { deps, presentation, correlation }: CommandContext,
   { id, tries }: LeasedJob,
@@ -140,20 +142,20 @@ async function runSafely(
   } catch (thrown) {
     const isExpected = thrown instanceof GroundcrewError || thrown instanceof PlaneError;
     if (!isExpected && tries < MAX_TRIES) throw thrown;
-    deps.log[isExpected ? "info" : "error"]("command not done", {
+    deps.log[isExpected ? "info" : "error"]("telegram command failed", {
       correlation,
       job: id,
       error: getErrorMessage(thrown),
     });
     const { plane, other } = presentation.texts.answers.refusals;
-    // Our own mistakes are for the log.
+    // Details of unexpected errors are for the log only.
     const reason = isExpected ? getErrorMessage(thrown) : `internal error (${correlation})`;
     const text = fillTemplate(thrown instanceof PlaneError ? plane : other, { reason: toSafeText(reason, 600) });
     return { reply: { rich: joinRichText(["⚠️ ", text]) } };
   }
 }
 
-/** `/plane@somebody_else` is for somebody else. */
+/** `/plane@other_bot` addresses another bot. */
 async function isForThisBot({ telegram, cache }: CommandDeps, bot: string | undefined): Promise<boolean> {
   if (bot === undefined || !telegram) return true;
   const cached = await cache.getItem<{ username: string }>("telegram-me");

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
-import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "./commands-app.ts";
+import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "../commands/commands-app.ts";
 
 const PRIVATE = 4711;
 
-describe("who may steer (reliability 17)", () => {
-  test("a user who is not on the list gets no answer at all, and one log line", async () => {
+describe("authorized users (reliability 17)", () => {
+  test("a user who is not on the list gets no reply, and one log line is written", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     const before = rig.logged.length;
@@ -15,7 +15,7 @@ describe("who may steer (reliability 17)", () => {
     expect(rig.telegram.calls).toEqual([]);
   });
 
-  test("a press by a user who is not on the list is not answered either, and does nothing", async () => {
+  test("a press by a user who is not on the list has no effect and gets no reply", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Send the welcome mail");
     await rig.runFirstPoll();
@@ -25,18 +25,18 @@ describe("who may steer (reliability 17)", () => {
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 
-  test("an empty list means nobody", async () => {
+  test("an empty list authorizes nobody", async () => {
     const rig = await createCommandsApp({ env: { TELEGRAM_ALLOWED_USERS: "" } });
     expect(await rig.sendMessage("/plane status")).toEqual([]);
   });
 
-  test("in another chat than TELEGRAM_CHAT_ID nobody is answered", async () => {
+  test("commands in another chat than TELEGRAM_CHAT_ID get no reply", async () => {
     const rig = await createCommandsApp({ chats: [GROUP_CHAT, PRIVATE] });
     expect(await rig.sendMessage("/plane status", { chat: PRIVATE })).toEqual([]);
     expect(rig.getBotMessages(PRIVATE)).toEqual([]);
   });
 
-  test("a chat set as @name is known by its name", async () => {
+  test("a chat configured as @name is recognized by its name", async () => {
     const rig = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
     const message = { message_id: 5, from: { id: ADA_USER }, text: "/plane help" };
     const update = (id: number, username: string) => ({
@@ -54,7 +54,7 @@ describe("who may steer (reliability 17)", () => {
     expect(rig.getBotMessages("@Crew_Room")).toHaveLength(1);
   });
 
-  test("what is said to others in a group is not answered, nor is a command for another bot", async () => {
+  test("messages to others in a group and commands for another bot get no reply", async () => {
     const rig = await createCommandsApp();
     for (const text of [
       "hello",
@@ -69,7 +69,7 @@ describe("who may steer (reliability 17)", () => {
     expect(await rig.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
   });
 
-  test("what is only passed on is not said by who passes it on", async () => {
+  test("a forwarded message is not a command of the user who forwards it", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail");
     await rig.runFirstPoll();
@@ -80,7 +80,7 @@ describe("who may steer (reliability 17)", () => {
     expect(rig.readPlaneItem(item).state).toBe("Backlog");
   });
 
-  test("somebody on the list is heard though the server writes null for what is not there", async () => {
+  test("a user on the list is accepted even if the server writes null for absent fields", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     const as = { reply_to_message: null, message_thread_id: null, forward_origin: null, caption: null };
@@ -89,7 +89,7 @@ describe("who may steer (reliability 17)", () => {
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 
-  test("in a private chat the slash may be left out, and /start is help", async () => {
+  test("in a private chat the slash is optional, and /start shows the help", async () => {
     const rig = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: String(PRIVATE) }, chats: [PRIVATE] });
     const help = await rig.sendAndGetReply("/start", { chat: PRIVATE });
     expect(help).toContain("/plane status");
@@ -97,8 +97,8 @@ describe("who may steer (reliability 17)", () => {
   });
 });
 
-describe("once", () => {
-  test("the same update_id 50 times has one effect and one answer (reliability 15)", async () => {
+describe("repeated updates", () => {
+  test("the same update_id 50 times has one effect and one reply (reliability 15)", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     const update = await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane new ONB Only once");
@@ -113,7 +113,7 @@ describe("once", () => {
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 
-  test("a page that is turned twice by the same update is turned once", async () => {
+  test("the same press of a page button turns the page once", async () => {
     const rig = await createCommandsApp();
     for (let n = 1; n <= 40; n += 1) rig.addTask(`Task ${n}`, "Imhotep");
     await rig.runFirstPoll();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { ADA_USER, STRANGER_USER, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 /** A task that its agent has finished with little confidence. */
 async function createReview(rig: LiveMessagesApp, title = "Write the terms") {
@@ -17,7 +17,7 @@ const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: n
   message?.buttons.flat()[n]?.callback_data ?? "";
 
 describe("a review (OPENCLAW-12)", () => {
-  test("is a message of its own that says how sure the agent is, with Approve and Send back", async () => {
+  test("is a message of its own that shows the agent's confidence, with Approve and Send back", async () => {
     const rig = await createLiveMessagesApp();
     const { key, message } = await createReview(rig);
     expect(toPlainText(message())).toBe(
@@ -28,7 +28,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
   });
 
-  test("approved by a button: the task is done, and the message shows who approved it", async () => {
+  test("approved by a button completes the task, and the message shows who approved it", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} is approved.`);
@@ -37,7 +37,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.getButtonLabels(message())).toEqual([]);
   });
 
-  test("sent back with the reason that is replied", async () => {
+  test("is sent back by a reply with the reason", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     await rig.replyTo(message(), "Clause 3 is missing");
@@ -47,7 +47,7 @@ describe("a review (OPENCLAW-12)", () => {
   });
 
   test.each(["ok", "OK!", "Approved.", "👍🏽", " ✅ "])(
-    "approved by the reply %j, not sent back for it",
+    "is approved by the reply %j and not sent back for it",
     async (text) => {
       const rig = await createLiveMessagesApp();
       const { item, message } = await createReview(rig);
@@ -57,7 +57,7 @@ describe("a review (OPENCLAW-12)", () => {
     },
   );
 
-  test("a reply of approval is of what was shown, and a press is needed where that has changed", async () => {
+  test("is not approved by a reply if the message has changed: then the button is needed", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     rig.plane.editItem(item, { name: "Sign the terms" });
@@ -70,7 +70,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.readPlaneItem(item).state).toBe("Done");
   });
 
-  test("Send back asks for the reason; a reply gives it", async () => {
+  test("asks for a reason after Send back, and a reply gives it", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     expect(await rig.tapButton(message(), "↩️ Send back")).toBe("Why? Reply to the message, or press again.");
@@ -82,7 +82,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.readPlaneItem(item).state).toBe("Todo");
   });
 
-  test("Send back pressed again sends it back without a reason", async () => {
+  test("is sent back without a reason when Send back is pressed again", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     await rig.tapButton(message(), "↩️ Send back");
@@ -91,7 +91,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
   });
 
-  test("is of what was shown: a task that changed since is not approved but shown anew (reliability 27)", async () => {
+  test("is of what was shown: a task that has changed is not approved but shown again (reliability 27)", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     rig.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });
@@ -105,7 +105,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.readPlaneItem(item).state).toBe("Done");
   });
 
-  test("the button of what was shown before does not approve what is shown now", async () => {
+  test("is not approved by the button of an earlier state", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     const old = getButtonData(message(), 0);
@@ -115,7 +115,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.readPlaneItem(item).labels).toContain("review");
   });
 
-  test("the button of an earlier review does not approve a later one", async () => {
+  test("is not approved by the button of an earlier review", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     const first = message();
@@ -129,7 +129,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
   });
 
-  test("approved in Plane shows so, and an old button says kindly that it is over", async () => {
+  test("approved in Plane shows so, and an old button says that it is closed", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     const [old, id] = [getButtonData(message(), 0), message()?.id ?? 0];
@@ -142,7 +142,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(await rig.tapButtonData(id, old)).toBe("This is over: nothing is waited for any more.");
   });
 
-  test("approved with /plane approve shows in the message as well", async () => {
+  test("approved with /plane approve shows so in the message", async () => {
     const rig = await createLiveMessagesApp();
     const { key, message } = await createReview(rig);
     await rig.telegram.postAsUser(-100_200, ADA_USER, `/plane approve ${key}`);
@@ -150,7 +150,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
   });
 
-  test("nobody else's press or reply judges anything (reliability 17)", async () => {
+  test("ignores presses and replies of unauthorized users (reliability 17)", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     expect(await rig.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
@@ -158,7 +158,7 @@ describe("a review (OPENCLAW-12)", () => {
     expect(rig.readPlaneItem(item).labels).toContain("review");
   });
 
-  test("a restart in the middle of an approval loses neither the approval nor the message", async () => {
+  test("loses neither the approval nor the message when a restart interrupts the approval", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
     let cut = true;

@@ -13,35 +13,35 @@ const entries = notificationRulesSchema.parse([
   { name: "quiet", events: ["completed"], projects: ["ONB"], chat: -100, mute: true },
 ]);
 
-describe("why nothing is told in Telegram", () => {
-  test("no rule asks for it", () => {
+describe("why no notification is sent to Telegram", () => {
+  test("no rule matches the event", () => {
     const rules = createNotificationRules(undefined, 42);
     expect(rules.explainSkips?.(renamed, facts)).toEqual([{ consumer: "telegram", why: "no_rule" }]);
   });
-  test("a rule silences it in one chat, by its name, and not in another", () => {
+  test("a named rule mutes the event in one chat and not in another", () => {
     const rules = createNotificationRules(entries, 42);
     expect(rules.explainSkips?.(completed, facts)).toEqual([{ consumer: "telegram", why: "muted", rule: "quiet" }]);
     expect(rules.decide(completed, facts, "c").map(({ target }) => target)).toEqual(["telegram:42"]);
   });
-  test("a rule asks for it and Telegram is not set up", () => {
+  test("a rule matches and Telegram is not configured", () => {
     const rules = createNotificationRules(undefined, undefined);
     expect(rules.explainSkips?.(completed, facts)).toEqual([
       { consumer: "telegram", why: "not_set_up", rule: "completed tasks" },
     ]);
     expect(rules.decide(completed, facts, "c")).toEqual([]);
   });
-  test("what is told is not held back", () => {
+  test("a notification that is sent has no reason", () => {
     expect(createNotificationRules(undefined, 42).explainSkips?.(completed, facts)).toEqual([]);
   });
 });
 
-describe("why nothing is forwarded", () => {
+describe("why an event is not forwarded", () => {
   const to = { url: "https://n8n.example.com/hook", secret: "s", events: ["issue.completed" as const] };
-  test("no address wants it", () => {
+  test("no forward address matches the event", () => {
     expect(createForwardRules([to]).explainSkips?.(renamed, facts)).toEqual([{ consumer: "forward", why: "no_rule" }]);
     expect(createForwardRules([to]).explainSkips?.(completed, facts)).toEqual([]);
   });
-  test("nothing is said where nothing is forwarded at all", () => {
+  test("no reason is given if forwarding is not configured", () => {
     expect(createForwardRules([]).explainSkips?.(renamed, facts)).toEqual([]);
   });
 });

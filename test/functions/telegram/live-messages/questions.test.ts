@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { answerQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
-import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { answerQuestion, type KeptQuestion } from "../../../../shared/work/questions/questions.ts";
+import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const QUESTION = { text: "Which colour?\nThe logo has both.", choices: ["Blue", "Red"] };
 
@@ -28,7 +28,7 @@ describe("a question", () => {
     expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
   });
 
-  test("answered by a button shows the answer and who gave it, and has no buttons any more", async () => {
+  test("answered by a button shows the answer and its author and loses its buttons", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     expect(await rig.tapButton(message(), "Red")).toBe("Your answer: Red");
@@ -38,7 +38,7 @@ describe("a question", () => {
     expect(rig.readComments({ id: question.item }).join()).toContain("Red");
   });
 
-  test("is answered by a reply in the human's own words", async () => {
+  test("can be answered by a reply in the human's own words", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     const before = rig.getBotMessages().length;
@@ -48,7 +48,7 @@ describe("a question", () => {
     expect(rig.getBotMessages()).toHaveLength(before);
   });
 
-  test("answered with marks that nobody sees is answered all the same, and nobody is said to have been first", async () => {
+  test("is answered by a text with invisible characters, without a claim that somebody was first", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     const before = rig.getBotMessages().length;
@@ -57,7 +57,7 @@ describe("a question", () => {
     expect(rig.getBotMessages()).toHaveLength(before);
   });
 
-  test("is answered by what stands under a picture as well", async () => {
+  test("can be answered by the caption of a picture", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     const as = { text: undefined, caption: "Like this one", photo: [] };
@@ -66,7 +66,7 @@ describe("a question", () => {
     expect(await readAnswer(rig, question.id)).toMatchObject({ text: "Like this one" });
   });
 
-  test("answered elsewhere shows so, and an old button or a late reply is told kindly who was first", async () => {
+  test("answered elsewhere shows the answer, and a late press or reply learns who was first", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     const button = message()?.buttons[0]?.[0]?.callback_data ?? "";
@@ -79,7 +79,7 @@ describe("a question", () => {
     expect(await readAnswer(rig, question.id)).toMatchObject({ text: "Red", by: "Bob" });
   });
 
-  test("of a task that is over needs no answer: the buttons are gone, and an old one says so", async () => {
+  test("of a closed task needs no answer: its buttons are removed, and a late press says so", async () => {
     const rig = await createLiveMessagesApp();
     const { key, message } = await askColour(rig);
     const button = message()?.buttons[0]?.[0]?.callback_data ?? "";
@@ -90,7 +90,7 @@ describe("a question", () => {
     expect(await rig.tapButtonData(message()?.id ?? 0, button)).toBe("This is over: nothing is waited for any more.");
   });
 
-  test("fifty presses, and one of them fifty times, are one answer and one edit (reliability 15)", async () => {
+  test("pressed fifty times, and one press delivered fifty times, has one answer and one edit (reliability 15)", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     const id = message()?.id ?? 0;
@@ -111,7 +111,7 @@ describe("a question", () => {
     expect(rig.readComments({ id: question.item }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
   });
 
-  test("nobody else's press or reply does anything (reliability 17)", async () => {
+  test("ignores presses and replies of unauthorized users (reliability 17)", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     expect(await rig.tapButton(message(), "Red", STRANGER_USER)).toBe("");
@@ -120,7 +120,7 @@ describe("a question", () => {
     expect(rig.getButtonLabels(message())).toEqual(["Blue", "Red"]);
   });
 
-  test("more choices than buttons, long ones and hostile ones stand whole in the text", async () => {
+  test("shows choices in full in its text if they are many, long or hostile", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "<b>_*[x](http://evil.example) @all /start \u202e");
     const choices = ["x".repeat(90), "\u202e`rm -rf`", ...Array.from({ length: 8 }, (_, n) => `Choice ${n}`)];
@@ -137,7 +137,7 @@ describe("a question", () => {
 });
 
 describe("a reminder", () => {
-  test("answers the first message and has its buttons; one answer ends both", async () => {
+  test("replies to the first message and has its buttons; one answer closes both", async () => {
     const rig = await createLiveMessagesApp();
     const { message } = await askColour(rig);
     const first = message();
@@ -156,7 +156,7 @@ describe("a reminder", () => {
 });
 
 describe("a restart loses no question", () => {
-  test("between the asking and the message", async () => {
+  test("between the question and its message", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "Paint the door");
     rig.telegram.injectFaults({ kind: "dropped" });
@@ -166,7 +166,7 @@ describe("a restart loses no question", () => {
     expect(rig.getButtonLabels(rig.findMessage("Which colour?"))).toEqual(["Blue", "Red"]);
   });
 
-  test("while it waits for an answer", async () => {
+  test("while the question waits for an answer", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     await rig.restart();
@@ -175,7 +175,7 @@ describe("a restart loses no question", () => {
     expect(toPlainText(message())).toContain("Answered by");
   });
 
-  test("between the answer and the message that shows it", async () => {
+  test("between the answer and the edit that shows it", async () => {
     const rig = await createLiveMessagesApp();
     const { question, message } = await askColour(rig);
     rig.telegram.injectFaults(
@@ -189,7 +189,7 @@ describe("a restart loses no question", () => {
     expect(toPlainText(message())).toContain("Answered by Bob");
   });
 
-  test("when the answer to its sending was lost: both messages can be pressed, and both lose their buttons", async () => {
+  test("when its send got no answer: both messages can be pressed, and both lose their buttons", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "Paint the door");
     rig.telegram.injectFaults({ kind: "lost" });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { crashOutboxAt, OUTBOX_SCENARIOS, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
+import { crashOutboxAt, OUTBOX_SCENARIOS, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -7,10 +7,10 @@ import {
   getChatTexts,
   parseTaskKeys,
   wrapBot,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
-describe.each(OUTBOX_SCENARIOS)("a kill while $name (reliability 2)", ({ prepare, shown, sends }) => {
-  test.each(["before", "after"] as const)("%s each step: nothing is lost, and a repeat is marked", async (when) => {
+describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepare, shown, sends }) => {
+  test.each(["before", "after"] as const)("%s each step loses nothing and marks a repeat", async (when) => {
     let marked = 0;
     for (let at = 0; ; at += 1) {
       const rig = await createOutboxSetup({ burst: 600_000 });
@@ -39,7 +39,7 @@ describe.each(OUTBOX_SCENARIOS)("a kill while $name (reliability 2)", ({ prepare
   });
 });
 
-test("a store that fails for a moment after the send does not double the message", async () => {
+test("a short outage of the store after a send does not duplicate the message", async () => {
   const rig = await createOutboxSetup({ burst: 600_000 });
   await enqueueNotices(rig.store, createNotices(1, 1));
   let failures = 2;

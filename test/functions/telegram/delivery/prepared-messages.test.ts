@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { replyLane } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Json } from "../../../shared/store/port.ts";
-import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
-import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
+import { replyLane } from "../../../../shared/jobs/outbox-jobs.ts";
+import type { Json } from "../../../../shared/store/port.ts";
+import { type ChatMessage, chatMessageSet } from "../../../../shared/telegram/message-log.ts";
+import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -10,7 +10,7 @@ import {
   getChatTexts,
   OUTBOX_CHAT,
   type OutboxSetup,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 const BUTTONS = [[{ text: "Yes", data: "pick:a:0" }]];
 const createBoldEntities = (text: string) => [{ type: "bold", offset: 0, length: text.length }];
@@ -36,7 +36,7 @@ const createUpdateBody = (messageId: number, text: string, more: object = {}): J
 const readChatMessages = async ({ store }: OutboxSetup) =>
   (await store.scan<ChatMessage>(chatMessageSet)).rows.map(({ value }) => value);
 
-test("an answer is sent with its marks and buttons, as a reply in its topic, and the page shows it", async () => {
+test("a reply is sent with its formatting and buttons in its topic, and the dashboard shows it", async () => {
   const rig = await createOutboxSetup();
   rig.telegram.setTopic(OUTBOX_CHAT, 3, "open");
   await enqueueNotices(rig.store, createNotices(1, 1));
@@ -54,7 +54,7 @@ test("an answer is sent with its marks and buttons, as a reply in its topic, and
   expect(shown).toMatchObject({ chat: String(OUTBOX_CHAT), messageId: 2, buttons: BUTTONS });
 });
 
-test("what a message says from now on takes its place, on the page too, and its buttons go", async () => {
+test("a replaced text changes the message, also on the dashboard, and its buttons are removed", async () => {
   const rig = await createOutboxSetup();
   await enqueueAnswer(rig, "answer:1", createAnswerBody("Yes or no?", { buttons: BUTTONS }));
   await enqueueAnswer(rig, "show:2", createUpdateBody(1, "Yes."));
@@ -66,7 +66,7 @@ test("what a message says from now on takes its place, on the page too, and its 
   expect(shown?.shown).toHaveLength(2);
 });
 
-test("a message that is gone is said anew", async () => {
+test("the replacement of a deleted message is sent as a new message", async () => {
   const rig = await createOutboxSetup();
   await enqueueAnswer(rig, "answer:1", createAnswerBody("Yes or no?"));
   await rig.runUntilEmpty();
@@ -76,8 +76,8 @@ test("a message that is gone is said anew", async () => {
   expect(rig.telegram.chat(OUTBOX_CHAT).messages).toMatchObject([{ text: "Yes.", buttons: [[{ text: "Yes" }]] }]);
 });
 
-describe("an answer is said once (reliability 14)", () => {
-  test("a sending whose answer is lost is repeated once, and says so in the person's language", async () => {
+describe("a reply is sent once (reliability 14)", () => {
+  test("a send without an answer is repeated once, and the repeat says so in the user's language", async () => {
     const rig = await createOutboxSetup();
     rig.telegram.injectFaults({ kind: "lost" });
     await enqueueAnswer(rig, "answer:1", createAnswerBody("Bonjour", { language: "fr" }));
@@ -85,7 +85,7 @@ describe("an answer is said once (reliability 14)", () => {
     expect(getChatTexts(rig.telegram)).toEqual(["Bonjour", "Bonjour\n(peut-être une répétition)"]);
   });
 
-  test("429 is waited out", async () => {
+  test("a reply refused with 429 is sent after the wait", async () => {
     const rig = await createOutboxSetup();
     rig.telegram.injectFaults({ kind: "too_many", seconds: 30 }, { kind: "too_many", seconds: 3 });
     const began = rig.time.now;
@@ -97,7 +97,7 @@ describe("an answer is said once (reliability 14)", () => {
     expect(rig.time.now - began).toBeGreaterThanOrEqual(33_000);
   });
 
-  test("429 on an edit of the chat's notices holds the answers too: nothing is asked for early", async () => {
+  test("429 on an edit of notifications delays the replies of the chat too", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -112,7 +112,7 @@ describe("an answer is said once (reliability 14)", () => {
     expect(getChatTexts(rig.telegram)).toContain("one");
   });
 
-  test.each(["before", "after"] as const)("a kill %s each step loses nothing, and a repeat is marked", async (when) => {
+  test.each(["before", "after"] as const)("a crash %s each step loses nothing and marks a repeat", async (when) => {
     let marked = 0;
     for (let at = 0; ; at += 1) {
       const rig = await createOutboxSetup();
@@ -134,7 +134,7 @@ describe("an answer is said once (reliability 14)", () => {
   });
 
   test.each(["before", "after"] as const)(
-    "a kill %s each step of an edit leaves the message as it should be",
+    "a crash %s each step of an edit leaves the message with its new text",
     async (when) => {
       for (let at = 0; ; at += 1) {
         const rig = await createOutboxSetup();
@@ -153,7 +153,7 @@ describe("an answer is said once (reliability 14)", () => {
   );
 });
 
-test("a storm of notices in a group keeps nobody who asks waiting", async () => {
+test("a storm of notifications in a group does not delay replies", async () => {
   const GROUP = -7;
   const rig = await createOutboxSetup({ burst: 0, chats: [GROUP] });
   await enqueueNotices(rig.store, createNotices(1, 60), GROUP);
@@ -167,7 +167,7 @@ test("a storm of notices in a group keeps nobody who asks waiting", async () => 
   expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
 });
 
-test("a job of the answers' lane that fits no version is set aside, not guessed at", async () => {
+test("a job with an unknown body in the lane of replies becomes a dead letter", async () => {
   const rig = await createOutboxSetup();
   await enqueueAnswer(rig, "answer:1", { answer: { text: "?" }, correlation: "c" });
   await rig.runUntilEmpty(1_000);

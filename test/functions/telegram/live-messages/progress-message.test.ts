@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 /** The message that follows a task. */
 const findProgressMessage = (rig: LiveMessagesApp) =>
@@ -9,7 +9,7 @@ const getEdits = (rig: LiveMessagesApp) => rig.telegram.calls.filter(({ method }
 const toGaps = (times: number[]) => times.slice(1).map((at, i) => at - (times[i] ?? 0));
 
 describe("live progress (NOTIF-07)", () => {
-  test("a claimed task has one message, edited in place: state, share, agent, time spent and its last line", async () => {
+  test("a claimed task has one message, edited in place, with status, percent, agent, time spent and latest update", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "Write the mail");
     expect(toPlainText(findProgressMessage(rig))).toBe(
@@ -26,7 +26,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 
-  test("fifty reports in ten seconds are at most one edit per five seconds, and the last one is shown", async () => {
+  test("fifty reports in ten seconds cost at most one edit per five seconds, and the last one is shown", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     for (let n = 1; n <= 50; n += 1) {
@@ -42,7 +42,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(Math.min(...toGaps(times))).toBeGreaterThanOrEqual(5_000);
   });
 
-  test("what says the same is not edited", async () => {
+  test("a message that would not change is not edited", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     for (let n = 0; n < 3; n += 1) {
@@ -56,7 +56,7 @@ describe("live progress (NOTIF-07)", () => {
     ["done", "✅", "Status: done"],
     ["blocked", "⛔", "Status: blocked"],
     ["todo", "⬜", "Status: to do, nobody is at it"],
-  ] as const)("a task that becomes %s has a last edit and is quiet from then on", async (status, emoji, state) => {
+  ] as const)("a task that becomes %s gets a last edit and no further ones", async (status, emoji, state) => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     await rig.actAs("Imhotep").setStatus(key, { status, text: "That is that", confidence: 1 });
@@ -68,7 +68,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(rig.telegram.calls).toHaveLength(calls);
   });
 
-  test("a task that is taken up again goes on in the same message", async () => {
+  test("a task that is claimed again keeps its message", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     await rig.actAs("Imhotep").setStatus(key, { status: "blocked", text: "Waiting for paint" });
@@ -79,7 +79,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(rig.getBotMessages().filter((one) => toPlainText(one).includes("Status: "))).toHaveLength(1);
   });
 
-  test("goes on after a restart, and a message that somebody deleted does not come back", async () => {
+  test("progress continues after a restart, and a deleted message is not sent again", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     await rig.restart();
@@ -92,7 +92,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(rig.getBotMessages()).toEqual([]);
   });
 
-  test("a sending whose answer was lost is repeated once, marked, and edited from then on", async () => {
+  test("a send without an answer is repeated once, marked, and edited from then on", async () => {
     const rig = await createLiveMessagesApp();
     rig.telegram.injectFaults({ kind: "lost" });
     const key = await rig.startTask("Imhotep");
@@ -102,7 +102,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(toPlainText(rig.getBotMessages()[1])).toContain("20%");
   });
 
-  test("leaves the group's calls to notices: ten busy tasks never hold a question up (reliability 14)", async () => {
+  test("progress leaves the group's calls to notifications: ten busy tasks never delay a question (reliability 14)", async () => {
     const rig = await createLiveMessagesApp();
     const keys: string[] = [];
     for (let n = 0; n < 10; n += 1) {
@@ -123,7 +123,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   });
 
-  test("is not shown when the settings say so, nor of a task that is muted", async () => {
+  test("progress is not shown if it is turned off or the task is muted", async () => {
     const off = await createLiveMessagesApp({ config: { progress: false } });
     await off.startTask("Imhotep");
     expect(off.telegram.calls).toEqual([]);
@@ -134,7 +134,7 @@ describe("live progress (NOTIF-07)", () => {
     expect(findProgressMessage(muted)).toBeUndefined();
   });
 
-  test("speaks French, and shows a hostile title and line as text (reliability 18)", async () => {
+  test("progress is available in French and shows a hostile title and update as text (reliability 18)", async () => {
     const rig = await createLiveMessagesApp({ env: { LOCALE: "fr" } });
     const title = "<b>_*[x](http://evil.example) @all \u202e`$(id)`; --flag";
     const key = await rig.startTask("Imhotep", title);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
 import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
-import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
 
@@ -41,8 +41,8 @@ async function createPrepared(review: boolean): Promise<CommandsApp> {
   return rig;
 }
 
-describe.each(COMMAND_SCENARIOS)("$said (reliability 2)", ({ said, review = false, answer, comments }) => {
-  test.each(["before", "after"] as const)("ended %s each commit and taken up again, is done once", async (when) => {
+describe.each(COMMAND_SCENARIOS)("the command $said (reliability 2)", ({ said, review = false, answer, comments }) => {
+  test.each(["before", "after"] as const)("interrupted %s each commit and resumed, takes effect once", async (when) => {
     for (let at = 0; at < 60; at += 1) {
       const rig = await createPrepared(review);
       const items = rig.plane.items(rig.onb).length;

@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
-import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
-import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
-import { createPresentation } from "../../../functions/telegram/presentation/notification-details.ts";
-import { createNotificationAction, outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
-import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../shared/task/events.ts";
-import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
-import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
-import { createNotice, PLANE_BASE_URL } from "./outbox-setup.ts";
+import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
+import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
+import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outbox-jobs.ts";
+import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
+import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
+import { createNotice, PLANE_BASE_URL } from "../outbox-setup.ts";
 
 const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
 const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
@@ -30,7 +30,7 @@ const askedEvent: WorkEvent = {
 };
 const taskLines = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
 
-describe("NOTIF-04 what agents ask and tell", () => {
+describe("NOTIF-04: notifications of questions and reports of agents", () => {
   test.each<[WorkEvent, string[]]>([
     [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
     [
@@ -82,7 +82,7 @@ describe("NOTIF-04 what agents ask and tell", () => {
     expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
   });
 
-  test("says the same in French", () => {
+  test("are available in French", () => {
     expect(renderLines(askedEvent, fr)).toEqual([
       "❓ Question de Thot : ONB-12 Write the mail",
       "Which colour, or none?",
@@ -97,7 +97,7 @@ describe("NOTIF-04 what agents ask and tell", () => {
     ]);
   });
 
-  test("among others it is one line with its agent", () => {
+  test("are one line with the agent among other notifications", () => {
     const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
     const told = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
     expect(normalizeSpaces(renderBurst(told, en).text).split("\n")[0]).toBe(
@@ -105,7 +105,7 @@ describe("NOTIF-04 what agents ask and tell", () => {
     );
   });
 
-  test("NOTIF-05: without a setting people are told of what waits for them, not of what they did", () => {
+  test("NOTIF-05: by default people are notified of what waits for them, not of what they did", () => {
     const { decide } = createNotificationRules(undefined, 42);
     const told = WORK_EVENT_KINDS.filter(
       (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
@@ -114,7 +114,7 @@ describe("NOTIF-04 what agents ask and tell", () => {
   });
 });
 
-describe("reliability 18 what agents ask and tell", () => {
+describe("reliability 18: texts of agents", () => {
   const foreign = fc.oneof(
     fc.constantFrom(
       "✅ Completed: ONB-1\nfrom Groundcrew",
@@ -148,7 +148,7 @@ describe("reliability 18 what agents ask and tell", () => {
         }) as unknown as WorkEvent,
     );
 
-  test("their words stay text, on lines of their own below a head that is ours", () => {
+  test("stay text, on lines of their own below our headline", () => {
     fc.assert(
       fc.property(event, (one) => {
         const body = createNotice(1, { agent: "Thot" }, one);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { takeOutboxJob } from "./outbox-crashes.ts";
+import { takeOutboxJob } from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -9,7 +9,7 @@ import {
   type OutboxSetup,
   parseTaskKeys,
   wrapBot,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 /** Works the job that is due, and before or after Telegram acts on its call `meanwhile` happens. */
 async function handleJobDuring(rig: OutboxSetup, when: "before" | "after", meanwhile: () => Promise<void>) {
@@ -27,8 +27,8 @@ const deliverNotices = async (rig: OutboxSetup, from: number, to = from) => {
   await rig.handleDueJobs();
 };
 
-describe("a notice that comes while the message is being brought up to date", () => {
-  test("is folded in while the edit waits for its turn, and shown by that edit", async () => {
+describe("a notification that arrives during an edit", () => {
+  test("is merged while the edit waits for its turn, and shown by that edit", async () => {
     const rig = await createOutboxSetup();
     await deliverNotices(rig, 1, 2);
     rig.telegram.injectFaults({ kind: "too_many", seconds: 10 });
@@ -40,7 +40,7 @@ describe("a notice that comes while the message is being brought up to date", ()
     expect(rig.telegram.calls.map(({ outcome }) => outcome)).toEqual(["ok", "429", "ok"]);
   });
 
-  test.each(["before", "after"] as const)("is shown by another edit when it comes %s Telegram edits", async (when) => {
+  test.each(["before", "after"] as const)("is shown by another edit if it comes %s Telegram edits", async (when) => {
     const rig = await createOutboxSetup();
     await deliverNotices(rig, 1, 2);
     rig.time.now += 1_500;
@@ -51,7 +51,7 @@ describe("a notice that comes while the message is being brought up to date", ()
     expect(rig.telegram.calls).toHaveLength(3);
   });
 
-  test("is in the message that takes a deleted one's place", async () => {
+  test("is in the message that replaces a deleted one", async () => {
     const rig = await createOutboxSetup();
     await deliverNotices(rig, 1, 2);
     rig.telegram.removeMessage(OUTBOX_CHAT, 1);
@@ -63,7 +63,7 @@ describe("a notice that comes while the message is being brought up to date", ()
     expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   });
 
-  test("is not lost with an edit that Telegram will never take", async () => {
+  test("is not lost with an edit that Telegram will never accept", async () => {
     const rig = await createOutboxSetup();
     await deliverNotices(rig, 1, 2);
     const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
@@ -78,7 +78,7 @@ describe("a notice that comes while the message is being brought up to date", ()
   });
 });
 
-test("a burst's edits do not wait for the chat's next notices, nor these for them", async () => {
+test("edits of a burst do not wait for the chat's next notifications, nor the other way round", async () => {
   const rig = await createOutboxSetup();
   for (let n = 1; n <= 40; n += 1) {
     await deliverNotices(rig, n);

@@ -1,10 +1,10 @@
 import { onTestFinished } from "vitest";
-import { createLog } from "../../../shared/log.ts";
-import { noMetrics } from "../../../shared/metrics.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import { createTelegramBot } from "../../../shared/telegram/bot.ts";
-import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
-import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../support/settings.ts";
+import { createLog } from "../../../../shared/log.ts";
+import { noMetrics } from "../../../../shared/metrics.ts";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { createTelegramBot } from "../../../../shared/telegram/bot.ts";
+import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
+import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../../support/settings.ts";
 
 export const POLLING_CHAT = 42;
 export const POLLING_USER = 7;

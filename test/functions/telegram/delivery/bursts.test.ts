@@ -7,12 +7,12 @@ import {
   getChatTexts,
   OUTBOX_CHAT,
   parseTaskKeys,
-} from "./outbox-setup.ts";
+} from "../outbox-setup.ts";
 
 const toMethods = (calls: { method: string }[]) => calls.map(({ method }) => method);
 
-describe("a burst", () => {
-  test("the first message goes at once, what follows within 20 s is edited into it", async () => {
+describe("a burst of notifications", () => {
+  test("the first notification is sent at once, and those of the next 20 s are edited into its message", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -24,7 +24,7 @@ describe("a burst", () => {
     expect(toMethods(rig.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
   });
 
-  test("what comes 20 s later is a message of its own", async () => {
+  test("a notification 20 s later is a message of its own", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -34,7 +34,7 @@ describe("a burst", () => {
     expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-2"]]);
   });
 
-  test("200 tasks completed at once are one counted message, from two calls", async () => {
+  test("200 tasks completed at once become one message with counts, in two calls", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 200));
     await rig.runUntilEmpty();
@@ -45,7 +45,7 @@ describe("a burst", () => {
     ]);
   });
 
-  test("200 changes over ten seconds make few calls in a group, none of them refused", async () => {
+  test("200 changes over ten seconds cost few calls in a group, and none is refused", async () => {
     const rig = await createOutboxSetup({ chats: [-7] });
     for (let n = 1; n <= 200; n += 1) {
       await enqueueNotices(rig.store, [createNotice(n)], -7);
@@ -59,7 +59,7 @@ describe("a burst", () => {
     expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   });
 
-  test("a notice that waited in the lane before the edit is not lost when the window closes meanwhile", async () => {
+  test("a notification queued before the edit is not lost when the burst closes in the meantime", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -81,7 +81,7 @@ describe("a burst", () => {
     expect(getChatTexts(rig.telegram, 43).map(parseTaskKeys)).toEqual([["ONB-3", "ONB-4"]]);
   });
 
-  test("a job that is done again (its settling was lost) is not told again", async () => {
+  test("a job that is handled again because its settlement was lost sends nothing again", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 2));
     for (const step of [1, 2]) {
@@ -98,7 +98,7 @@ describe("a burst", () => {
     expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2"]]);
   });
 
-  test("what is kept of a burst does not grow with the number of its notices", async () => {
+  test("the stored burst does not grow with the number of its notifications", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 30));
     await rig.runUntilEmpty();
@@ -111,8 +111,8 @@ describe("a burst", () => {
   });
 });
 
-describe("an edit that goes wrong", () => {
-  test("a message that was deleted is sent anew with everything it should say", async () => {
+describe("a failed edit", () => {
+  test("a deleted message is sent again with all its content", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -125,7 +125,7 @@ describe("an edit that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
   });
 
-  test("an edit whose answer never came is done again, and nothing is doubled", async () => {
+  test("an edit without an answer is repeated, and nothing is duplicated", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -137,7 +137,7 @@ describe("an edit that goes wrong", () => {
     expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
   });
 
-  test("429 on an edit: it waits as asked, and what comes meanwhile is in it", async () => {
+  test("an edit refused with 429 waits as asked and then includes later notifications", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -151,7 +151,7 @@ describe("an edit that goes wrong", () => {
     expect((next?.at ?? 0) - (refused?.at ?? 0)).toBe(30_000);
   });
 
-  test("an edit that Telegram fails at is tried again, each time later", async () => {
+  test("an edit that fails at Telegram is retried with growing intervals", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -165,7 +165,7 @@ describe("an edit that goes wrong", () => {
     expect(waits).toEqual([1, 5, 15]);
   });
 
-  test("an edit that Telegram will never take: what it should say is sent, and shown", async () => {
+  test("the content of an edit that Telegram will never accept is sent as a new message", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -175,7 +175,7 @@ describe("an edit that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1", "ONB-2"]]);
   });
 
-  test("a refresh that is set aside holds nothing up: the next notice shows what it should have shown", async () => {
+  test("after a refresh that failed for good, the next notification shows its content too", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.handleDueJobs();
@@ -194,7 +194,7 @@ describe("an edit that goes wrong", () => {
     expect(rig.telegram.calls).toHaveLength(calls);
   });
 
-  test("a refresh that was set aside by others is replayed, or asked for again a minute later", async () => {
+  test("a refresh that became a dead letter can be requeued, or a new one is created a minute later", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 2));
     await rig.handleDueJobs();

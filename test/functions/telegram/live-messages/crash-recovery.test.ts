@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { AnyEvent } from "../../../shared/task/events.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "./outbox-crashes.ts";
-import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "./outbox-setup.ts";
+import type { AnyEvent } from "../../../../shared/task/events.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
+import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "../outbox-setup.ts";
 
 const ASKED_EVENT: AnyEvent = {
   kind: "asked",
@@ -39,8 +39,8 @@ async function storeAnswer(rig: OutboxSetup): Promise<void> {
   });
 }
 
-describe.each(["before", "after"] as const)("a kill %s each step (reliability 2)", (when) => {
-  test("of asking: the question is asked, a repeat is marked, and the last one has its buttons", async () => {
+describe.each(["before", "after"] as const)("a crash %s each step (reliability 2)", (when) => {
+  test("of sending a question: it is sent, a repeat is marked, and the last message has its buttons", async () => {
     let doubled = 0;
     for (let at = 0; ; at += 1) {
       const rig = await createAskedSetup();
@@ -60,7 +60,7 @@ describe.each(["before", "after"] as const)("a kill %s each step (reliability 2)
     expect(doubled).toBe(2);
   });
 
-  test("of showing the answer: it is shown in the end, by edits of the one message", async () => {
+  test("of showing the answer: the message shows it in the end", async () => {
     for (let at = 0; ; at += 1) {
       const rig = await createAskedSetup();
       await rig.runUntilEmpty();

@@ -6,8 +6,8 @@ import {
   REPEAT_MARK,
   takeOutboxJob,
   waitUntil,
-} from "./outbox-crashes.ts";
-import { createNotices, createOutboxSetup, enqueueNotices, getChatTexts, parseTaskKeys } from "./outbox-setup.ts";
+} from "../outbox-crashes.ts";
+import { createNotices, createOutboxSetup, enqueueNotices, getChatTexts, parseTaskKeys } from "../outbox-setup.ts";
 
 const STALLS = [
   { when: "before", clock: "right" },
@@ -17,7 +17,7 @@ const STALLS = [
 ] as const;
 
 describe.each(OUTBOX_SCENARIOS)("a process frozen past its lease while $name", ({ prepare, shown, sends }) => {
-  test.each(STALLS)("$when each step, its clock $clock: it changes nothing that others have done", async (sleep) => {
+  test.each(STALLS)("$when each step, its clock $clock, changes nothing that others have done", async (sleep) => {
     for (let at = 0; ; at += 1) {
       const rig = await createOutboxSetup({ burst: 600_000 });
       await enqueueNotices(rig.store, createNotices(1, shown.length));
@@ -56,7 +56,7 @@ describe.each(OUTBOX_SCENARIOS)("a process frozen past its lease while $name", (
 /** The step at which a first message is sent. */
 const SEND_STEP = 7;
 
-test("a late failure does not unmark the attempt of the process that took over", async () => {
+test("a late failure does not end the attempt of the process that took over", async () => {
   const rig = await createOutboxSetup({ burst: 600_000 });
   await enqueueNotices(rig.store, createNotices(1, 1));
   rig.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
@@ -75,7 +75,7 @@ test("a late failure does not unmark the attempt of the process that took over",
   expect(getChatTexts(rig.telegram).map((text) => text.includes(REPEAT_MARK))).toEqual([true, true]);
 });
 
-test("a process that wakes between another's attempt and its end does not send unmarked", async () => {
+test("a process that resumes during another's attempt does not send without a mark", async () => {
   const rig = await createOutboxSetup({ burst: 600_000 });
   await enqueueNotices(rig.store, createNotices(1, 1));
   const slow = freezeOutboxAt(rig, SEND_STEP - 1);
@@ -93,7 +93,7 @@ test("a process that wakes between another's attempt and its end does not send u
   expect(getChatTexts(rig.telegram).map((text) => text.includes(REPEAT_MARK))).toEqual([false, true]);
 });
 
-test("an edit that a frozen process makes late is put right", async () => {
+test("a late edit by a frozen process is corrected", async () => {
   const rig = await createOutboxSetup({ burst: 600_000 });
   await enqueueNotices(rig.store, createNotices(1, 2));
   await rig.handleDueJobs();

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp } from "./live-messages-app.ts";
-import { createNotice, createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "./outbox-setup.ts";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { createNotice, createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
 
-describe("messages of one task hang together", () => {
-  test("each answers the task's first message, over restarts", async () => {
+describe("the thread of a task", () => {
+  test("messages of a task reply to its first message, also after restarts", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
     const [first] = rig.getBotMessages();
@@ -19,7 +19,7 @@ describe("messages of one task hang together", () => {
     expect(others.map(({ replyTo }) => replyTo)).toEqual([first?.id, first?.id]);
   });
 
-  test("another task's messages do not, nor do those that tell of several tasks", async () => {
+  test("messages of another task or about several tasks are not part of the thread", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, createNotices(1, 1));
     await rig.runUntilEmpty();
@@ -32,7 +32,7 @@ describe("messages of one task hang together", () => {
     expect(rig.telegram.chat(OUTBOX_CHAT).messages.map(({ replyTo }) => replyTo)).toEqual([undefined, undefined, 1]);
   });
 
-  test("when the first message was deleted the next one stands by itself", async () => {
+  test("when the first message was deleted, the next one is sent without a reply", async () => {
     const rig = await createOutboxSetup();
     await enqueueNotices(rig.store, [createNotice(1)]);
     await rig.runUntilEmpty();
@@ -45,7 +45,7 @@ describe("messages of one task hang together", () => {
     expect(left?.replyTo).toBeUndefined();
   });
 
-  test("after seven days a new thread begins", async () => {
+  test("a new thread begins after seven days", async () => {
     const rig = await createOutboxSetup();
     for (const days of [0, 8, 1]) {
       rig.time.now += days * 86_400_000;

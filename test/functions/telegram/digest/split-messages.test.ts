@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { splitIntoMessages } from "../../../functions/telegram/digest/split-messages.ts";
-import { joinRichText, toLink } from "../../../shared/telegram/rich-text.ts";
-import { findMessageProblem } from "../../../simulators/telegram/message-payload.ts";
+import { splitIntoMessages } from "../../../../functions/telegram/digest/split-messages.ts";
+import { joinRichText, toLink } from "../../../../shared/telegram/rich-text.ts";
+import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 
 const PLANE = "https://plane.example.com";
 
-test("a page of the digest ends where Telegram takes no more links", () => {
+test("a message of the digest ends where Telegram accepts no more links", () => {
   const url = `${PLANE}/${"workspace".repeat(10)}/browse/ONB-1/`;
   const lines = Array.from({ length: 125 }, (_, n) => joinRichText(["• ", toLink(`ONB-${n}`, url, [PLANE])]));
   const pages = splitIntoMessages(lines, 20);

@@ -1,9 +1,9 @@
 import { Cron } from "croner";
 import { describe, expect, test } from "vitest";
-import { digestTick } from "../../../functions/telegram/digest/digest-tick.ts";
-import { HOUR } from "../../../shared/time.ts";
-import { GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
-import { createLiveMessagesApp, type LiveMessagesApp } from "./live-messages-app.ts";
+import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
+import { HOUR } from "../../../../shared/time.ts";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const toTime = (time: string) => Date.parse(time);
 const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter((one) => /^📋/.test(one.text));
@@ -45,7 +45,7 @@ async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[
 }
 
 describe("the daily digest (NOTIF-08)", () => {
-  test("tells what was done with time and cost, what is blocked and since when, due, forecast and cost", async () => {
+  test("shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
     const rig = await createDayAfter();
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain(60_000);
@@ -81,7 +81,7 @@ describe("the daily digest (NOTIF-08)", () => {
     `);
   });
 
-  test("speaks French as well", async () => {
+  test("is available in French", async () => {
     const rig = await createDayAfter({ env: { LOCALE: "fr" } });
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain(60_000);
@@ -116,7 +116,7 @@ describe("the daily digest (NOTIF-08)", () => {
     `);
   });
 
-  test("of a quiet workspace says that nothing was done", async () => {
+  test("of a quiet workspace says that nothing was completed", async () => {
     const rig = await createLiveMessagesApp();
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain();
@@ -132,7 +132,7 @@ describe("the daily digest (NOTIF-08)", () => {
     expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
   });
 
-  test("what is blocked for longer than is remembered says so", async () => {
+  test("marks tasks blocked for longer than the decision log reaches back", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "Paint the door");
     await rig.actAs("Ada").setStatus(key, { status: "blocked" });
@@ -143,7 +143,7 @@ describe("the daily digest (NOTIF-08)", () => {
     expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
   });
 
-  test("is paged into messages that Telegram takes when it is long, each sent once", async () => {
+  test("is split into messages that Telegram accepts, each sent once", async () => {
     const rig = await createLiveMessagesApp();
     const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
     for (let n = 0; n < 40; n += 1) {
@@ -161,7 +161,7 @@ describe("the daily digest (NOTIF-08)", () => {
   });
 });
 
-describe("the digest comes once a day", () => {
+describe("the digest is sent once a day", () => {
   const days = async (env: Record<string, string>, from: string, to: string) => {
     const rig = await createLiveMessagesApp({ env });
     const told: string[] = [];
@@ -172,7 +172,7 @@ describe("the digest comes once a day", () => {
     return told;
   };
 
-  test("at 08:00 of the time zone, also where the clocks change", async () => {
+  test("at 08:00 of the time zone, also when summer time begins or ends", async () => {
     expect(await days({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
       "2026-11-22T07:00:00.000Z",
       "2026-11-23T07:00:00.000Z",
@@ -188,7 +188,7 @@ describe("the digest comes once a day", () => {
     ]);
   });
 
-  test("looked for in each minute of that hour, by the time zone's clocks", async () => {
+  test("by a tick in each minute of that hour in the time zone", async () => {
     const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
     const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
     const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
@@ -197,7 +197,7 @@ describe("the digest comes once a day", () => {
     expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
   });
 
-  test("over all runtimes: two at the same moment send one", async () => {
+  test("over all runtimes: two ticks at the same moment send one digest", async () => {
     const rig = await createLiveMessagesApp();
     const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
     await rig.advanceAndDrain();
@@ -219,7 +219,7 @@ describe("the digest comes once a day", () => {
     expect(getDigests(rig)).toHaveLength(2);
   });
 
-  test("one missed at 08:00 comes at 08:03 when somebody is there again; after 09:00 it is too late", async () => {
+  test("a digest missed at 08:00 is sent at 08:03 when a process runs again, but not after 09:00", async () => {
     const rig = await createLiveMessagesApp();
     rig.time.now = toTime("2026-11-23T08:03:00Z");
     expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
@@ -227,7 +227,7 @@ describe("the digest comes once a day", () => {
     expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
   });
 
-  test("a sending whose answer never came is repeated once, marked", async () => {
+  test("a send without an answer is repeated once, marked", async () => {
     const rig = await createLiveMessagesApp();
     rig.telegram.injectFaults({ kind: "lost" });
     await digestTick.run(rig.deps);
@@ -236,7 +236,7 @@ describe("the digest comes once a day", () => {
     expect(getDigests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
   });
 
-  test("it goes to TELEGRAM_CHAT_ID", async () => {
+  test("the digest goes to TELEGRAM_CHAT_ID", async () => {
     const rig = await createLiveMessagesApp();
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain();
