@@ -12,8 +12,8 @@ Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew
 Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
 GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).
 
-Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong command, ${EXIT.later} temporary failure (try again later), ${EXIT.token} no valid
-token.
+Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong command, ${EXIT.later} temporary failure,
+${EXIT.token} no valid token.
 `;
 
 /** What `groundcrew --help` says; the tools are those this agent may call, where they could be asked for. */
