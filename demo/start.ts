@@ -98,7 +98,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     await stopSimulators();
     throw error;
   });
-  story.narrate("demo", "No settings are given: this is Groundcrew with a Plane, a Telegram and a team of its own.");
+  story.narrate(
+    "demo",
+    "No settings are given: Groundcrew runs against simulated Plane and Telegram servers and scripted agents.",
+  );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
   const narrateChat = (text: string) => story.narrate("chat", text);
