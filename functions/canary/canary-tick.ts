@@ -1,3 +1,4 @@
+import type { Deps, Tick } from "../../shared/app/deps.ts";
 import { createCanaryNoticeJobs } from "../../shared/canary/canary-notice.ts";
 import {
   CANARY_EXTERNAL_REF,
@@ -6,14 +7,13 @@ import {
   type KeptCanary,
   readCanary,
 } from "../../shared/canary/canary-record.ts";
-import type { Deps, Tick } from "../../shared/deps.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
-import type { Ms } from "../../shared/store/port.ts";
 import { updateValue } from "../../shared/store/update.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type CanaryLocation, ensureCanaryLocation, isPlaneRefusal, readCanaryLocation } from "./canary-location.ts";
 
 /** A webhook takes seconds; one that takes longer than this is missed by people. */
-const WEBHOOK_TIMEOUT: Ms = 60_000;
+const WEBHOOK_TIMEOUT: Ms = MINUTE;
 /** Between looks whether it has come. */
 const CHECK_INTERVAL: Ms = 250;
 

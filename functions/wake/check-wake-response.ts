@@ -1,10 +1,10 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps } from "../../shared/deps.ts";
+import { createWakeJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Settlement } from "../../shared/store/port.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";
-import { createWakeJob } from "../../shared/wake/pending-wake.ts";
 import { type KeptLastCall, type KeptWake, wakeKeys } from "../../shared/wake/wake-record.ts";
 
 const DONE: Settlement = { done: true };

@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { updateValue } from "../store/update.ts";
 import { createCanaryNoticeJobs } from "./canary-notice.ts";
 import { canaryKey, type KeptCanary } from "./canary-record.ts";

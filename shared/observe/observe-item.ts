@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
   createDetailsJobs,
@@ -73,6 +73,7 @@ export async function observeItem(
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
         : recordStart(merged.next, events);
+    const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
     const update = await prepareItemUpdate(deps, {
       before: kept,
       rev,
@@ -80,7 +81,7 @@ export async function observeItem(
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...(observation.via === "read" ? createDetailsJobs(next, source.correlation) : [])],
+      jobs: [...reread, ...detailsJobs],
     });
     return { ...update, result: { events, ...rereadIn } };
   });

@@ -5,12 +5,14 @@ import {
   createProjectCheckJob,
   createReadCyclesJob,
 } from "../jobs/observe-jobs.ts";
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
 import { scanPages } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
@@ -33,7 +35,7 @@ export interface ProjectPollResult {
 }
 
 /** A pass reads so far past the cursor: Plane may show a change later than its `updated_at` says. */
-const LOOK_BACK_MS = 600_000;
+const LOOK_BACK_MS = 10 * MINUTE;
 const SMALLEST_PAGE = 100;
 /** Plane's own maximum. */
 const LARGEST_PAGE = 1000;
@@ -218,10 +220,12 @@ async function hasOnlyClosedItems(deps: ObserveDeps, project: string): Promise<b
  */
 async function queueBackfill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
   for await (const page of scanPages<KeptItem>(deps, observedSets.open(project))) {
-    const jobs = page.flatMap(({ value, rev }) => [
-      ...(value.detailsAt === undefined ? [] : [createBackfillRelationsJob(value.snapshot, correlation)]),
-      ...(mayContainBlockedByText(value) ? [createBlockedByTextJob(value.snapshot, rev)] : []),
-    ]);
+    const jobs = page.flatMap(({ value, rev }) =>
+      keepDefined([
+        value.detailsAt === undefined ? undefined : createBackfillRelationsJob(value.snapshot, correlation),
+        mayContainBlockedByText(value) ? createBlockedByTextJob(value.snapshot, rev) : undefined,
+      ]),
+    );
     await deps.store.commit({ jobs });
   }
 }

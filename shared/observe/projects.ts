@@ -5,6 +5,7 @@ import type { Put } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue, type ValueUpdate } from "../store/update.ts";
 import type { ProjectEvent } from "../task/events.ts";
+import { MINUTE } from "../time.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toProjectFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
@@ -19,7 +20,7 @@ export interface ProjectsReadResult {
 }
 
 /** A project that shows itself so much later than it was created was hidden from our key: it is not new. */
-const HIDDEN_AFTER_MS = 600_000;
+const HIDDEN_AFTER_MS = 10 * MINUTE;
 
 /**
  * Reads the projects (they come first, rule 5) and takes them over: new ones, archived ones, renamed ones and those

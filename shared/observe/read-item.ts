@@ -1,6 +1,7 @@
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { HOUR } from "../time.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 import {
   type ObservationSource,
@@ -13,7 +14,7 @@ import { isProjectListed } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** How long it is remembered that an item was read, so that several asked reads become one. */
-const LAST_READ_RETENTION_MS = 3_600_000;
+const LAST_READ_RETENTION_MS = HOUR;
 
 /** Reads an item unless a read of it began after `asked` (store time). */
 export async function readItemSince(

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { HOUR } from "../../shared/time.ts";
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
 import { getProject } from "./projects.ts";
 import { escapeUnicodeUnit } from "./python-json.ts";
@@ -30,7 +31,6 @@ const ALLOWED_TYPES = new Set([
 ]);
 const SECRET = "storage-secret";
 const sign = (text: string): string => createHmac("sha256", SECRET).update(text).digest("hex");
-const HOUR = 3_600_000;
 
 /** Plane reduces a declared size above the limit to the limit; the storage then refuses the upload. */
 export function createAttachment(

@@ -1,4 +1,4 @@
-import type { Ms } from "./types.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** Delay before the worker starts a queued task: 20 ms; the recorded worker took about 30 ms. */
 const PICKUP_DELAY_MS = 20;

@@ -1,7 +1,5 @@
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { PlaneApiError } from "./api-error.ts";
-import type { Ms } from "./types.ts";
-
-const MINUTE = 60_000;
 
 /** Plane's rate limiter: counts the accepted requests of each key in the last minute. */
 export interface RateLimiter {

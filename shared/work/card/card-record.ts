@@ -1,7 +1,9 @@
+import { createProgressJobs } from "../../jobs/outbox-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import type { Ms, Put } from "../../store/port.ts";
+import { keepDefined } from "../../keep-defined.ts";
+import type { Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
-import { createProgressJobs } from "../../telegram/live-message-jobs.ts";
+import type { Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -81,10 +83,10 @@ export async function updateCard(context: CallContext, task: Task, note: CardUpd
     return {
       expect,
       put: [toCardPut(task.id, { ...next, queued: nextEdit.at }), ...put],
-      jobs: [
-        ...(nextEdit.already ? [] : [createCardJob(task.id, rev, correlation, nextEdit.at)]),
+      jobs: keepDefined([
+        nextEdit.already ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
         ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
-      ],
+      ]),
       result: next,
       afterCommit: () => {
         deps.kick();

@@ -1,10 +1,11 @@
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import { isBlocked, isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -42,7 +43,7 @@ export interface KeptClaim {
 type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
 
 /** A loss is said at the next call, at the latest after so long. */
-const LOSS_MS: Ms = 7 * 86_400_000;
+const LOSS_MS: Ms = 7 * DAY;
 
 /** The claim of a task, if somebody holds one (its time may have run out). */
 export async function findClaim(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptClaim | undefined> {
@@ -202,11 +203,11 @@ export async function endClaim(
     const at = Math.min(await deps.store.now(), current.until);
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
     return {
-      put: [
+      put: keepDefined([
         { key, value: undefined },
         toEndedClaimPut(claim, fence),
-        ...(loss ? [{ key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS }] : []),
-      ],
+        loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
+      ]),
       jobs: [
         createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
           do: "ended",

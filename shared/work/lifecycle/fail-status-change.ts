@@ -1,14 +1,15 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { HOUR, type Ms } from "../../time.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/publish-work-event.ts";
@@ -17,7 +18,7 @@ import { type KeptStatusAttempt, toStatusAttemptPut } from "./status-attempt.ts"
 type StatusFailure = NonNullable<KeptStatusAttempt["failed"]>;
 
 /** The same failure again within so long is told once. */
-const AGAIN_MS: Ms = 3_600_000;
+const AGAIN_MS: Ms = HOUR;
 
 /** Plane has answered, and will answer the same the next time: retrying is of no use (OPENCLAW-15). */
 export function isPermanentError(thrown: unknown): thrown is PlaneError {
@@ -90,7 +91,7 @@ async function blockTask(
   initialTask: Task,
   { id, text }: StatusFailure,
 ): Promise<boolean> {
-  const systemContext = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const systemContext = createCallContext(deps, SYSTEM_CALLER, correlation);
   try {
     const task = (await findKeptTask(deps, initialTask.id)) ?? initialTask;
     const { word } = task.item.snapshot;

@@ -1,6 +1,7 @@
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms, Put } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -23,7 +24,7 @@ export interface KeptReview {
 export type KeptReviewVerdict = NonNullable<KeptReview["verdict"]>;
 
 /** Long enough for every message that asked for it to show it. */
-const VERDICT_KEPT_MS: Ms = 30 * 86_400_000;
+const VERDICT_KEPT_MS: Ms = 30 * DAY;
 
 export function toVerdictPut(review: string, verdict: KeptReviewVerdict): Put {
   return { key: workKeys.judged(review), value: verdict, expires: VERDICT_KEPT_MS };

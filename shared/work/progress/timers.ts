@@ -1,8 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
+import type { Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { reviveClaim } from "../claims/claim-lease.ts";
 import { ensureClaim, findClaim, type KeptClaim, renewOwnClaim } from "../claims/claims.ts";
@@ -46,7 +46,7 @@ export async function startTimer(context: CallContext, task: Task): Promise<Star
     if (!runningEntry) {
       const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
       const value: KeptTimes = {
-        ...(record?.value ?? {}),
+        ...record?.value,
         task: task.key,
         project: task.project.identifier,
         ...trimTimeEntries([...before, entry], record?.value.carried),

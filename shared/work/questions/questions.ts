@@ -1,15 +1,17 @@
 import { cleanLine, cleanText } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Job, Ms, StoredValue } from "../../store/port.ts";
+import type { Job, StoredValue } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
+import { DAY, HOUR, type Ms } from "../../time.ts";
 import { renewClaim } from "../claims/claim-lease.ts";
 import { findClaim, renewOwnClaim, throwIfClaimLost } from "../claims/claims.ts";
-import { escapeHtml, getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
+import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
@@ -45,17 +47,15 @@ export interface KeptQuestion {
   closed?: Ms;
 }
 
-const HOUR: Ms = 3_600_000;
-
 /** So long after it was asked, a question nobody has answered is asked again: twice at most. */
 const REMINDERS: Record<Urgency, readonly [Ms, Ms]> = {
-  low: [4 * HOUR, 24 * HOUR],
+  low: [4 * HOUR, DAY],
   normal: [HOUR, 6 * HOUR],
   high: [HOUR / 4, HOUR],
 };
 
 /** An answered question can still be looked at for so long. */
-const ANSWERED_MS: Ms = 30 * 24 * HOUR;
+const ANSWERED_MS: Ms = 30 * DAY;
 
 /**
  * Asks the human: a comment on the item and a message; the same call within ten minutes, or while nobody has

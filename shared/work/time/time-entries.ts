@@ -1,7 +1,7 @@
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { scanPages } from "../../store/scan-set.ts";
 import { updateValue, type ValueUpdate } from "../../store/update.ts";
+import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
