@@ -1,4 +1,4 @@
-/** What a test reads from the in-memory Plane and how it makes it misbehave. */
+/** The ledger, webhook deliveries and faults of the simulated Plane, as tests read and control them. */
 
 import type { Ms } from "../../shared/time.ts";
 import type { Id, Ref } from "./types.ts";

@@ -1,8 +1,8 @@
 import type { Ms } from "../../shared/time.ts";
 
 /**
- * What the in-memory Plane and its back door speak of: options, records, and how records are written.
- * Field names are Plane's own.
+ * The types of the simulated Plane's control interface: options, records, and the values that change them.
+ * Field names of records are Plane's own.
  */
 
 /** Microseconds since the epoch: the resolution of Plane's timestamps. */
