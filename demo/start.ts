@@ -43,8 +43,9 @@ export interface RunningDemo {
 }
 
 /**
- * Runs the demo: the whole product against simulated Plane and Telegram servers over real HTTP, with two scripted agents
- * and a scripted human, and a story in the terminal. Only the systems and people outside the product are simulated.
+ * Runs the demo: the whole product against simulated Plane and Telegram servers over real HTTP, with two scripted
+ * agents and a scripted human, and a story in the terminal. Only the systems and people outside the product are
+ * simulated.
  */
 export async function startDemo(baseSettings: Settings, options: DemoOptions = {}): Promise<RunningDemo> {
   const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER } = options;
@@ -150,7 +151,9 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     }
   }
 
-  /** Resolves when the script is over and the agent has no task. The agent keeps working on tasks that are added later. */
+  /**
+   * Resolves when the script is over and the agent has no task. The agent keeps working on tasks that are added later.
+   */
   function runAgent(agent: (typeof agents)[number], isOver: () => boolean) {
     return new Promise<void>((resolve, reject) => {
       async function loop() {
@@ -192,7 +195,9 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   };
 }
 
-/** Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`. */
+/**
+ * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
+ */
 function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
   const agents = [
     { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge" },

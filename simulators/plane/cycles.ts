@@ -24,8 +24,8 @@ export interface NewCycle {
 }
 
 /**
- * Plane starts a cycle whose start date is today at the current time, and ends a cycle one minute before midnight in the
- * project's time zone (here UTC).
+ * Plane starts a cycle whose start date is today at the current time, and ends a cycle one minute before midnight in
+ * the project's time zone (here UTC).
  */
 function parseCycleStart(world: PlaneWorld, text: string | null | undefined): Micros | null {
   const at = text ? parseTime(text) : null;

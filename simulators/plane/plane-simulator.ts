@@ -42,8 +42,8 @@ export interface PlaneSimulator {
   readonly workspace: Workspace;
   addWorkspace(workspace: { slug: string; name?: string; owner?: Ref }): Workspace;
   /**
-   * Creates an account and, if there is a workspace, adds it to the first one. The first person becomes admin, all others
-   * members. `name` is the first name and, in lower case, the display name.
+   * Creates an account and, if there is a workspace, adds it to the first one. The first person becomes admin, all
+   * others members. `name` is the first name and, in lower case, the display name.
    */
   addUser(user: {
     name: string;
@@ -63,8 +63,8 @@ export interface PlaneSimulator {
   setTimeZone(user: Ref, timeZone: string): void;
 
   /**
-   * Creates a project with Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). Its members are `members`,
-   * by default all people of the workspace.
+   * Creates a project with Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). Its members are
+   * `members`, by default all people of the workspace.
    */
   addProject(project: { name: string; identifier: string; members?: readonly Ref[] } & ActionOptions): Project;
   editProject(
@@ -88,8 +88,8 @@ export interface PlaneSimulator {
   addItem(project: Ref, item: NewItem, options?: ActionOptions): Item;
   editItem(item: Ref, patch: ItemPatch, options?: ActionOptions): Item;
   /**
-   * Begins an edit and stops after Plane has deleted the assignees and labels that the patch names: reads see none of them
-   * until `finish`.
+   * Begins an edit and stops after Plane has deleted the assignees and labels that the patch names: reads see none of
+   * them until `finish`.
    */
   beginEdit(item: Ref, patch: ItemPatch, options?: ActionOptions): { finish(): Item };
   deleteItem(item: Ref): void;
@@ -106,8 +106,8 @@ export interface PlaneSimulator {
   addLink(item: Ref, url: string, options?: ActionOptions & { title?: string }): void;
 
   /**
-   * Adds the relation: `blocked` is blocked by `blocker`. `onto` is the item on whose page it is added; Plane changes only
-   * that item's `updated_at`. Default: the blocked item.
+   * Adds the relation: `blocked` is blocked by `blocker`. `onto` is the item on whose page it is added; Plane changes
+   * only that item's `updated_at`. Default: the blocked item.
    */
   relate(blocked: Ref, blocker: Ref, options?: ActionOptions & { onto?: "blocked" | "blocker" }): void;
   unrelate(blocked: Ref, blocker: Ref, options?: ActionOptions & { onto?: "blocked" | "blocker" }): void;

@@ -26,8 +26,8 @@ const findRelation = (world: PlaneWorld, type: StoredRelation, issue: Id, relate
   );
 
 /**
- * Adds the relation `item <name> other`. Plane changes only the `updated_at` of `item`, when the worker runs. An existing
- * relation stays as it is.
+ * Adds the relation `item <name> other`. Plane changes only the `updated_at` of `item`, when the worker runs. An
+ * existing relation stays as it is.
  */
 export function addRelation(
   world: PlaneWorld,

@@ -1,8 +1,8 @@
 import type { SimulatedEntity } from "./message-payload.ts";
 
 /**
- * Telegram detects these entities in plain text, also in messages of bots. The patterns approximate its rules and rather
- * match too much than too little.
+ * Telegram detects these entities in plain text, also in messages of bots. The patterns approximate its rules and
+ * rather match too much than too little.
  */
 const DETECTORS: [type: string, pattern: RegExp][] = [
   ["url", /\b(?:https?|tg|ton|ftp):\/\/[^\s\u2000-\u200b\u2060]+/giu],

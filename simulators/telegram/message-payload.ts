@@ -57,8 +57,8 @@ const ENTITY_TYPES = [
 ];
 
 /**
- * Returns why a message is refused, in the text of the Bot API where it has one; undefined when the message is accepted.
- * Entities are checked more strictly than by Telegram: what Telegram would silently fix is an error here.
+ * Returns why a message is refused, in the text of the Bot API where it has one; undefined when the message is
+ * accepted. Entities are checked more strictly than by Telegram: what Telegram would silently fix is an error here.
  */
 export function findMessageProblem(text: string, entities: readonly SimulatedEntity[]): string | undefined {
   if (!text.isWellFormed()) return "strings must be encoded in UTF-8";

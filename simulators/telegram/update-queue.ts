@@ -34,7 +34,8 @@ const createConflict = (description: string): BotApiRefusal => ({ status: 409, d
 
 /**
  * Creates the queue of updates about what people do in chats. The bot receives them with getUpdates (one caller at a
- * time; an update is kept until a later offset confirms it) or by webhook (an update stays pending until an answer 2xx).
+ * time; an update is kept until a later offset confirms it) or by webhook (an update stays pending until an answer
+ * 2xx).
  */
 export function createUpdateQueue() {
   const pending: SimulatedUpdate[] = [];
