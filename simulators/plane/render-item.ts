@@ -1,5 +1,6 @@
 import { renderUserLiteById } from "./people.ts";
-import { getProject, listProjectMembers, renderProjectLite } from "./projects.ts";
+import { getProject, listProjectMembers } from "./projects.ts";
+import { renderProjectLite } from "./render-project.ts";
 import {
   formatOptionalTime,
   renderAuthorColumns,

@@ -11,9 +11,9 @@ import {
   findProjectMember,
   listProjectMembers,
   listProjects,
-  renderProjectForUser,
 } from "../projects.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
+import { renderProjectForUser } from "../render-project.ts";
 import { listLabels, listStates } from "../states.ts";
 import { type PlaneWorld, touchRow } from "../world.ts";
 import {
