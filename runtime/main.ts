@@ -3,6 +3,7 @@ import type { SettingProblem } from "../shared/config/setting-problem.ts";
 import { parseSettings, readSettingsParts } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
+import { wait } from "../shared/wait.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/generate-secret.ts";
 import { collectGarbageWhenIdle } from "./node/idle-collector.ts";
@@ -11,7 +12,6 @@ import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/settings-
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
 import { type Runtime, startRuntime } from "./start-runtime.ts";
-import { wait } from "./wait.ts";
 import { watchSecrets } from "./watch-secrets.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */

@@ -1,5 +1,5 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import { CANARY_EXTERNAL_REF, type KeptCanary, readCanary } from "../../shared/canary/canary-record.ts";
-import type { Deps } from "../../shared/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import {

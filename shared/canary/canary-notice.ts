@@ -1,6 +1,8 @@
 import type { Settings } from "../config/settings.ts";
-import type { Job, Ms } from "../store/port.ts";
+import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
+import type { Job } from "../store/port.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
 
 interface CanaryNotice {
   what: "silent" | "back";
@@ -33,13 +35,6 @@ export function createCanaryNoticeJobs(
   const language = locale === "fr" ? "fr" : "en";
   const text = TEXTS[language][notice.what].replace("{n}", String(Math.round((notice.took ?? 0) / 1000)));
   const rich = toPlainText(text.replaceAll("`", ""));
-  const answer = { rich: { text: rich.text, entities: [] }, language };
-  return [
-    {
-      id: `canary:${notice.what}:${notice.since}`,
-      queue: "outbox",
-      lane: `telegram:${telegram.chat}`,
-      body: { answer, correlation: notice.correlation },
-    },
-  ];
+  const id = `canary:${notice.what}:${notice.since}`;
+  return [createAnnouncementJob(id, telegram.chat, { rich, language }, notice.correlation)];
 }

@@ -1,4 +1,5 @@
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, HOUR, MINUTE } from "../../../shared/time.ts";
 import type { PluralForms, TelegramTexts } from "./telegram-texts.ts";
 import { telegramTextsEn } from "./telegram-texts-en.ts";
 import { telegramTextsFr } from "./telegram-texts-fr.ts";
@@ -34,9 +35,9 @@ export function localizeNumber(locale: string, n: number): string {
 }
 
 const DURATION_UNITS = [
-  ["day", 86_400_000],
-  ["hour", 3_600_000],
-  ["minute", 60_000],
+  ["day", DAY],
+  ["hour", HOUR],
+  ["minute", MINUTE],
 ] as const;
 
 /** A length of time in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */

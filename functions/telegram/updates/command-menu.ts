@@ -1,6 +1,6 @@
 import type { BotCommand } from "../../../shared/telegram/bot.ts";
 
-/** The bot's command menu by Telegram's language code; "" is for everybody else. */
+/** The bot's command menu by Telegram's language code; "" is for all other languages. */
 export const COMMAND_MENU: Record<"" | "en" | "fr", readonly BotCommand[]> = {
   "": [{ command: "plane", description: "Projects, agents and tasks: /plane help" }],
   en: [{ command: "plane", description: "Projects, agents and tasks: /plane help" }],

@@ -1,7 +1,8 @@
 import { cleanLine } from "../../clean-text.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
+import { DAY, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { findClaim, renewOwnClaim, throwIfClaimLost } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
@@ -30,9 +31,9 @@ interface KeptNote {
 const HEADINGS = { progress: "Progress", error: "Error", question: "Question", note: "" } as const;
 
 /** A note counts for as long as a task may reasonably take. */
-const NOTE_MS: Ms = 90 * 86_400_000;
+const NOTE_MS: Ms = 90 * DAY;
 /** A comment is announced once; a call repeated later than this is another comment anyway. */
-const ANNOUNCED_MS: Ms = 7 * 86_400_000;
+const ANNOUNCED_MS: Ms = 7 * DAY;
 /** A line on the card, and what a message shows of a comment, in UTF-16 units. */
 const LINE = 300;
 
@@ -48,7 +49,7 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   await requireOwnerOrConcierge(context, task);
   await throwIfClaimLost(context, task);
   await renewOwnClaim(context, task);
-  const heading = [HEADINGS[kind], ...(percent === undefined ? [] : [`${percent}%`])]
+  const heading = keepDefined([HEADINGS[kind], percent === undefined ? undefined : `${percent}%`])
     .filter((part) => part !== "")
     .join(": ");
   const html = (heading === "" ? "" : `<p><strong>${heading}</strong></p>`) + (await toCommentHtml(text));

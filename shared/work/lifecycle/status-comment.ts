@@ -1,5 +1,5 @@
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
-import { escapeHtml } from "../comments/post-comment.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
 const TITLES = {

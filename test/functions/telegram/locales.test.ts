@@ -32,7 +32,7 @@ const SAME_IN_BOTH = [
 describe.each([{ texts: telegramTextsFr }])("the language $texts.locale", ({ texts }) => {
   const all = new Map(flattenTexts(texts));
 
-  test("lacks no text and has none that is not used", () => {
+  test("has all texts and no unused ones", () => {
     expect([...all.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
   });
 
@@ -52,12 +52,12 @@ test.each([telegramTextsEn, telegramTextsFr])("every event has its texts in $loc
   expect(Object.keys(counted)).toEqual([...EVENT_KINDS]);
 });
 
-test("LOCALE auto is English in a notice, since it is for nobody in particular", () => {
+test("LOCALE auto is English in a notification, since it has no single reader", () => {
   expect(getTelegramTexts("auto")).toBe(telegramTextsEn);
   expect(getTelegramTexts("fr")).toBe(telegramTextsFr);
 });
 
-test("numbers, lengths of time and dates are written as people of the language write them", () => {
+test("numbers, durations and dates follow the conventions of the language", () => {
   const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
   expect(localizeCount(telegramTextsEn, telegramTextsEn.counted.completed, 1)).toBe("1 task completed");
   expect(localizeCount(telegramTextsEn, telegramTextsEn.counted.completed, 0)).toBe("0 tasks completed");
