@@ -7,6 +7,8 @@ import {
   readCanary,
 } from "../../shared/canary/canary-record.ts";
 import type { Deps, Tick } from "../../shared/deps.ts";
+import { formatTemplate } from "../../shared/i18n/template.ts";
+import { getTexts } from "../../shared/i18n/texts.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import type { Ms } from "../../shared/store/port.ts";
 import { type CanaryLocation, ensureCanaryLocation, isPlaneRefusal, readCanaryLocation } from "./canary-location.ts";
@@ -76,9 +78,7 @@ async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Pro
 }
 
 async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string): Promise<void> {
-  const json = {
-    comment_html: `<p>Groundcrew edits this comment every hour to see whether Plane tells it. <code>${nonce}</code></p>`,
-  };
+  const json = { comment_html: formatTemplate(getTexts(deps.settings.locale).canary.comment, { nonce }) };
   // Noted before it is sent: its webhook may be faster than the answer.
   const before = () => recordSentNonce(deps, { project, item, comment }, nonce);
   await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend: before });

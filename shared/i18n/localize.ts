@@ -1,36 +1,37 @@
-import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
-import type { PluralForms, TelegramTexts } from "./telegram-texts.ts";
-import { telegramTextsEn } from "./telegram-texts-en.ts";
-import { telegramTextsFr } from "./telegram-texts-fr.ts";
+import type { Locale } from "./locale.ts";
 
-const LANGUAGES: Record<TelegramTexts["locale"], TelegramTexts> = { en: telegramTextsEn, fr: telegramTextsFr };
-
-/** The texts of a `LOCALE` setting. `auto` follows a person's language; a notice has no one person, so English. */
-export function getTelegramTexts(locale: "en" | "fr" | "auto"): TelegramTexts {
-  return LANGUAGES[locale === "auto" ? "en" : locale];
-}
-
-/** A counted text with its number, in the right form. */
-export function localizeCount({ locale }: TelegramTexts, forms: PluralForms, n: number): string {
-  const form = new Intl.PluralRules(locale).select(n) === "one" ? forms.one : forms.other;
-  return form.replace("{n}", localizeNumber(locale, n));
-}
-
-/** A text with its places filled in; what is filled in stays what it is: text, bold, a link. */
-export function fillTemplate(text: string, values: Record<string, RichText | string>): RichText {
-  const parts = text.split(/(\{\w+\})/);
-  return joinRichText(parts.map((part) => values[/^\{(\w+)\}$/.exec(part)?.[1] ?? ""] ?? part));
-}
-
-/** A moment, as people of this time zone write it: the time of day, with the day when that is another one than now. */
-export function localizeMoment(locale: string, timeZone: string, at: number, now: number): string {
+/** A moment in milliseconds, as people of this time zone write it: the time of day, with the day when that is another one than now. */
+export function localizeMoment(locale: Locale, timeZone: string, at: number, now: number): string {
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone, hourCycle: "h23" });
   return day.format(at) === day.format(now) ? time.format(at) : `${day.format(at)} ${time.format(at)}`;
 }
 
-export function localizeNumber(locale: string, n: number): string {
+/** A calendar day `YYYY-MM-DD` (or the day a time `YYYY-MM-DDT…` begins with), as people write it. */
+export function localizeDate(locale: Locale, date: string): string {
+  const at = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(at)) return date;
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }).format(at);
+}
+
+/** The name of the month that it is at a moment in a time zone. */
+export function localizeMonth(locale: Locale, timeZone: string, at: number): string {
+  return new Intl.DateTimeFormat(locale, { timeZone, month: "long" }).format(at);
+}
+
+export function localizeNumber(locale: Locale, n: number): string {
   return new Intl.NumberFormat(locale).format(n);
+}
+
+/** `0.4` as `40%`, rounded to whole percent. */
+export function localizePercent(locale: Locale, ratio: number): string {
+  return new Intl.NumberFormat(locale, { style: "percent" }).format(ratio);
+}
+
+/** An amount in a currency (ISO 4217), or as a plain number without one. */
+export function localizeMoney(locale: Locale, amount: number, currency?: string): string {
+  const style = currency === undefined ? {} : ({ style: "currency", currency } as const);
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...style }).format(amount);
 }
 
 const DURATION_UNITS = [
@@ -39,8 +40,8 @@ const DURATION_UNITS = [
   ["minute", 60_000],
 ] as const;
 
-/** A length of time in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
-export function localizeDuration(locale: string, ms: number): string {
+/** A duration in milliseconds, in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
+export function localizeDuration(locale: Locale, ms: number): string {
   let left = Math.max(0, ms);
   const parts = DURATION_UNITS.map(([unit, length]) => {
     const n = Math.floor(left / length);
@@ -55,9 +56,20 @@ export function localizeDuration(locale: string, ms: number): string {
   return first === -1 ? `<${text}` : text;
 }
 
-/** A calendar day `YYYY-MM-DD` (or the day a time `YYYY-MM-DDT…` begins with), as people write it. */
-export function localizeDate(locale: string, date: string): string {
-  const at = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
-  if (Number.isNaN(at)) return date;
-  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }).format(at);
+const FILE_SIZE_UNITS: Record<Locale, [bytes: string, kilobytes: string, megabytes: string]> = {
+  en: ["bytes", "KB", "MB"],
+  fr: ["octets", "Ko", "Mo"],
+};
+
+/** A file's size with one decimal at most, for example `1.5 KB` (1 KB is 1,024 bytes). */
+export function localizeFileSize(locale: Locale, bytes: number): string {
+  const [byteUnit, kilobyteUnit, megabyteUnit] = FILE_SIZE_UNITS[locale];
+  const [value, unit] =
+    bytes >= 2 ** 20
+      ? [bytes / 2 ** 20, megabyteUnit]
+      : bytes >= 1024
+        ? [bytes / 1024, kilobyteUnit]
+        : [bytes, byteUnit];
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, useGrouping: false }).format(value);
+  return `${number}${locale === "fr" ? "\u00a0" : " "}${unit}`;
 }

@@ -1,7 +1,7 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
 import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
   type CommandContext,

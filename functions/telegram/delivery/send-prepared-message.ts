@@ -1,3 +1,4 @@
+import { getTexts } from "../../../shared/i18n/texts.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms, Settlement } from "../../../shared/store/port.ts";
 import {
@@ -14,7 +15,6 @@ import {
   toPlainText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
-import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import type { PreparedMessageBody } from "./job-bodies.ts";
@@ -35,7 +35,7 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
     attempt,
     fields: { correlation },
     compose: (repeat) => ({
-      rich: repeat ? appendRepeatMark(message.rich, getTelegramTexts(message.language).repeat) : message.rich,
+      rich: repeat ? appendRepeatMark(message.rich, getTexts(message.language).telegram.repeat) : message.rich,
       extras: { ...extras, ...omitUndefined({ topic }) },
     }),
     onSent: (sentMessage) => recordPreparedMessage(context, body, sentMessage, at),

@@ -1,7 +1,7 @@
 import type { Deps, Tick } from "../../../shared/deps.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { Json, Ms, StoreKey } from "../../../shared/store/port.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
-import { getTelegramTexts } from "../locales/localize.ts";
 import { getZonedHour, toZonedDate } from "./dates.ts";
 import { renderDigest } from "./render-digest.ts";
 import { splitIntoMessages } from "./split-messages.ts";
@@ -34,7 +34,7 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const key = digestKey(toZonedDate(settings.timezone, now));
   const [sent] = await store.read([key]);
   if (sent) return 0;
-  const texts = getTelegramTexts(settings.locale);
+  const texts = getTexts(settings.locale).telegram;
   const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
   const lane = `telegram:${settings.telegram.chat}`;
   const correlation = `digest-${deps.newId()}`;

@@ -1,10 +1,21 @@
+import type { LocaleSetting } from "../../../shared/i18n/locale.ts";
+import {
+  localizeDate,
+  localizeDuration,
+  localizeMoment,
+  localizeMoney,
+  localizeMonth,
+  localizeNumber,
+  localizePercent,
+} from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
-import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation, type Presentation } from "../presentation/notification-details.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
 import { getPreviousDate, toZonedDate } from "./dates.ts";
@@ -17,7 +28,7 @@ const LIST_LIMIT = 25;
 const NAME_LIMIT = 80;
 
 /** The daily digest (NOTIF-08) as it is at this store time, line by line; from what is kept, no request to Plane. */
-export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto", now: Ms): Promise<RichText[]> {
+export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<RichText[]> {
   const { timezone } = deps.settings;
   const writer = createDigestWriter(deps, createPresentation({ ...deps.settings, locale }), now);
   const { texts, head: renderHead, list: renderList, said: formats, tied: renderTask } = writer;
@@ -89,12 +100,8 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
   const { timezone, budget } = settings;
   const { locale, digest } = texts;
   const formats = {
-    percent: (share: number) => new Intl.NumberFormat(locale, { style: "percent" }).format(share),
-    money: (amount: number) =>
-      new Intl.NumberFormat(locale, {
-        maximumFractionDigits: 2,
-        ...(budget && { style: "currency", currency: budget.currency }),
-      }).format(roundAmount(amount)),
+    percent: (share: number) => localizePercent(locale, share),
+    money: (amount: number) => localizeMoney(locale, roundAmount(amount), budget?.currency),
   };
   return {
     texts,
@@ -104,7 +111,7 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
       joinRichText([
         `${emoji} `,
         toBold(title),
-        ...(count === undefined ? [] : [` (${new Intl.NumberFormat(locale).format(count)})`]),
+        ...(count === undefined ? [] : [` (${localizeNumber(locale, count)})`]),
       ]),
     /** Nothing at all without lines. */
     list: (head: RichText, lines: RichText[]) =>
@@ -189,7 +196,7 @@ async function renderCostLines(deps: DigestDeps, { texts, said: formats }: Diges
   const { cost, budget } = await readMonthlySpending(deps);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
-  const month = new Intl.DateTimeFormat(locale, { timeZone: deps.settings.timezone, month: "long" }).format(now);
+  const month = localizeMonth(locale, deps.settings.timezone, now);
   const spent = budget
     ? fillTemplate(digest.ofBudget, {
         cost: formats.money(cost),

@@ -8,8 +8,8 @@ import { joinRichText, type RichText, toBold, truncateRichText } from "../../../
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findQuestion } from "../../../shared/work/questions/questions.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { fillTemplate } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { type MessageSubject, type MessageView, type QuestionEvent, VIEW_TEXT_LIMIT } from "./live-message.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 

@@ -1,16 +1,11 @@
 import type { Settings } from "../../../shared/config/settings.ts";
+import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import {
-  getTelegramTexts,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMoment,
-  localizeNumber,
-} from "../locales/localize.ts";
-import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
 
 /** The part of the settings that decides how messages look. */
@@ -27,7 +22,7 @@ export interface Presentation {
 /** The look the settings ask for: links lead to Plane and to our own page, nowhere else. */
 export function createPresentation({ locale, plane, publicUrl }: PresentationSettings): Presentation {
   const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
-  return { texts: getTelegramTexts(locale), origins };
+  return { texts: getTexts(locale).telegram, origins };
 }
 
 /** So many names, blockers and the like are listed. */

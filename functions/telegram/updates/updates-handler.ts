@@ -10,7 +10,7 @@ import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";
 import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation } from "../presentation/notification-details.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";

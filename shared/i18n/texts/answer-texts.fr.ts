@@ -7,7 +7,7 @@ export const answerTextsFr: AnswerTexts = {
     project: { usage: "<nom>", what: "un projet" },
     agent: { usage: "<nom>", what: "un agent" },
     task: { usage: "<clé>", what: "une tâche" },
-    new: { usage: "<projet> <titre>", what: "crée une tâche ; sans projet, le Concierge s’en charge" },
+    new: { usage: "<projet> <titre>", what: "crée une tâche\u00a0; sans projet, le Concierge s’en charge" },
     assign: { usage: "<clé> <agent>", what: "confie une tâche à un agent" },
     block: { usage: "<clé> [raison]", what: "marque une tâche comme bloquée" },
     unblock: { usage: "<clé> [raison]", what: "la laisse reprendre" },

@@ -1,4 +1,4 @@
-import type { PluralForms } from "./telegram-texts.ts";
+import type { PluralForms } from "../plural.ts";
 
 /** The commands, by the word that calls them. */
 export const COMMAND_NAMES = [

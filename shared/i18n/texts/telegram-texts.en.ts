@@ -1,11 +1,12 @@
-import { answerTextsEn } from "./answer-texts-en.ts";
-import { digestTextsEn } from "./digest-texts-en.ts";
-import { liveTextsEn } from "./live-texts-en.ts";
+import { answerTextsEn } from "./answer-texts.en.ts";
+import { digestTextsEn } from "./digest-texts.en.ts";
+import { liveTextsEn } from "./live-texts.en.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
 
 export const telegramTextsEn: TelegramTexts = {
   locale: "en",
   colon: ": ",
+  commandMenu: "Projects, agents and tasks: /plane help",
   events: {
     created: "New task",
     assigned: "Assigned",

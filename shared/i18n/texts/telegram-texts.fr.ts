@@ -1,11 +1,12 @@
-import { answerTextsFr } from "./answer-texts-fr.ts";
-import { digestTextsFr } from "./digest-texts-fr.ts";
-import { liveTextsFr } from "./live-texts-fr.ts";
+import { answerTextsFr } from "./answer-texts.fr.ts";
+import { digestTextsFr } from "./digest-texts.fr.ts";
+import { liveTextsFr } from "./live-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
 
 export const telegramTextsFr: TelegramTexts = {
   locale: "fr",
   colon: "\u00a0: ",
+  commandMenu: "Projets, agents et tâches\u00a0: /plane help",
   events: {
     created: "Nouvelle tâche",
     assigned: "Attribuée",
@@ -95,7 +96,7 @@ export const telegramTextsFr: TelegramTexts = {
   },
   fromAgent: "de",
   losses: {
-    expired: "l’agent ne donne plus signe de vie depuis 15 minutes ; la tâche est de nouveau ouverte",
+    expired: "l’agent ne donne plus signe de vie depuis 15 minutes\u00a0; la tâche est de nouveau ouverte",
     reassigned: "la tâche a été confiée à quelqu’un d’autre",
     moved: "la tâche a été déplacée dans Plane",
   },

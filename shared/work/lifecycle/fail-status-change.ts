@@ -1,4 +1,6 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
 import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
@@ -98,7 +100,7 @@ async function blockTask(
       systemContext,
       task,
       `failed:${task.id}:${id}`,
-      `<p><strong>Blocked</strong>: ${escapeHtml(text)}</p>`,
+      `<p>${formatTemplate(getTexts(deps.settings.locale).comments.failed, { reason: escapeHtml(text) })}</p>`,
     );
     return isOpen(word);
   } catch (thrown) {

@@ -1,15 +1,9 @@
 import { describe, expect, test } from "vitest";
-import {
-  getTelegramTexts,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-} from "../../../functions/telegram/locales/localize.ts";
-import { telegramTextsEn } from "../../../functions/telegram/locales/telegram-texts-en.ts";
-import { telegramTextsFr } from "../../../functions/telegram/locales/telegram-texts-fr.ts";
+import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
 
-/** Every text of a language with its place, such as `events.created`. */
+/** Every text of a language with its place, such as `telegram.events.created`. */
 function flattenTexts(value: object, path = ""): [string, string][] {
   return Object.entries(value).flatMap(([name, inner]): [string, string][] => {
     const place = path === "" ? name : `${path}.${name}`;
@@ -17,57 +11,53 @@ function flattenTexts(value: object, path = ""): [string, string][] {
   });
 }
 
-const ENGLISH = new Map(flattenTexts(telegramTextsEn));
+const ENGLISH = new Map(flattenTexts(getTexts("en")));
 
 /** The same word in both languages. */
-const SAME_IN_BOTH = [
-  "fields.agent",
-  "fields.cycle",
-  "fields.dates",
-  "events.asked",
-  "counted.asked.one",
-  "counted.asked.other",
+const SAME_IN_BOTH: readonly string[] = [
+  "telegram.events.asked",
+  "telegram.counted.asked.one",
+  "telegram.counted.asked.other",
+  "telegram.fields.agent",
+  "telegram.fields.cycle",
+  "telegram.fields.dates",
+  "page.agent",
+  "page.priority.urgent",
+  "page.via.webhook",
+  "page.news.one",
+  "comments.headings.question",
+  "comments.question",
 ];
 
-describe.each([{ texts: telegramTextsFr }])("the language $texts.locale", ({ texts }) => {
-  const all = new Map(flattenTexts(texts));
+describe("the French texts", () => {
+  const french = new Map(flattenTexts(getTexts("fr")));
 
-  test("lacks no text and has none that is not used", () => {
-    expect([...all.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
+  test("are as many as the English ones", () => {
+    expect([...french.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
   });
 
-  test("has no empty text and none left in English", () => {
-    const left = [...all].filter(([place, text]) => text.trim() === "" || text === ENGLISH.get(place));
+  test("have no empty text and none left in English", () => {
+    const left = [...french].filter(([place, text]) => text === "" || text === ENGLISH.get(place));
     expect(left.map(([place]) => place).filter((place) => !SAME_IN_BOTH.includes(place))).toEqual([]);
   });
 
-  test("keeps every placeholder", () => {
+  test("keep every placeholder", () => {
     const placeholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
-    for (const [place, text] of all) expect(placeholders(text), place).toEqual(placeholders(ENGLISH.get(place)));
+    for (const [place, text] of french) expect(placeholders(text), place).toEqual(placeholders(ENGLISH.get(place)));
+  });
+
+  test("have a no-break space before : ; ! ? » % and after «, and a curly apostrophe", () => {
+    const hasPlainSpace = (text: string) => / [:;!?»%]|« /.test(text);
+    // A command's arguments come after `/plane help:` and a time has a colon without a space.
+    const hasNoSpace = (text: string) => /[\p{L})}][;!?»]|«\S|\p{L}:(?!\S)/u.test(text.replaceAll("\u00a0", " "));
+    const wrong = [...french].filter(([, text]) => hasPlainSpace(text) || hasNoSpace(text) || text.includes("'"));
+    expect(wrong).toEqual([]);
   });
 });
 
-test.each([telegramTextsEn, telegramTextsFr])("every event has its texts in $locale", ({ events, counted }) => {
+test.each(["en", "fr"] as const)("every event and command has its texts in %s", (locale) => {
+  const { events, counted, answers } = getTexts(locale).telegram;
   expect(Object.keys(events)).toEqual([...EVENT_KINDS]);
   expect(Object.keys(counted)).toEqual([...EVENT_KINDS]);
-});
-
-test("LOCALE auto is English in a notice, since it is for nobody in particular", () => {
-  expect(getTelegramTexts("auto")).toBe(telegramTextsEn);
-  expect(getTelegramTexts("fr")).toBe(telegramTextsFr);
-});
-
-test("numbers, lengths of time and dates are written as people of the language write them", () => {
-  const plain = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
-  expect(localizeCount(telegramTextsEn, telegramTextsEn.counted.completed, 1)).toBe("1 task completed");
-  expect(localizeCount(telegramTextsEn, telegramTextsEn.counted.completed, 0)).toBe("0 tasks completed");
-  expect(plain(localizeCount(telegramTextsFr, telegramTextsFr.counted.completed, 0))).toBe("0 tâche terminée");
-  expect(plain(localizeCount(telegramTextsFr, telegramTextsFr.counted.completed, 12_345))).toBe(
-    "12 345 tâches terminées",
-  );
-  expect(localizeDuration("en", 59_000)).toBe("<1 min");
-  expect(plain(localizeDuration("fr", 26 * 3_600_000))).toBe("1 j 2 h");
-  expect(localizeDuration("en", 3 * 86_400_000 + 59_000)).toBe("3 days");
-  expect(localizeDate("fr", "2026-12-03")).toBe("3 déc. 2026");
-  expect(localizeDate("en", "soon")).toBe("soon");
+  expect(Object.keys(answers.commands)).toEqual([...COMMAND_NAMES]);
 });
