@@ -1,6 +1,7 @@
 import type { Settings } from "../../../shared/config/settings.ts";
 import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { formatTemplate } from "../../../shared/i18n/template.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
@@ -140,5 +141,5 @@ function renderCycleProgress(
   { locale, progress }: TelegramTexts,
   { done, total }: { done: number; total: number },
 ): string {
-  return progress.replace("{done}", localizeNumber(locale, done)).replace("{total}", localizeNumber(locale, total));
+  return formatTemplate(progress, { done: localizeNumber(locale, done), total: localizeNumber(locale, total) });
 }

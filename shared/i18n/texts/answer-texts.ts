@@ -50,7 +50,7 @@ export interface AnswerTexts {
   headings: Record<"status" | "atWork" | "blocked" | "waiting" | "todo" | "cycles", string>;
   emptyLists: Record<"projects" | "open" | "work", string>;
   fields: Record<
-    "role" | "about" | "holds" | "past" | "dependants" | "progress" | "said" | "confidence" | "cost" | "time" | "text",
+    "role" | "about" | "past" | "dependants" | "progress" | "said" | "confidence" | "cost" | "time" | "text",
     string
   >;
   roles: Record<"concierge" | "worker", string>;
