@@ -6,8 +6,8 @@ export const sampleTaskTextsFr: SampleTaskTexts = {
     text: "Écrire un commentaire de cinq lignes qui présente les membres de cet espace de travail et les points forts de chacun. Cette tâche montre comment une tâche est prise en charge, réalisée et terminée.",
   },
   report: {
-    title: "Rédiger une page sur notre façon de travailler",
-    text: "À partir de la présentation, rédiger une demi-page sur le parcours des tâches dans ce tableau et la joindre au format Markdown. Cette tâche est bloquée tant que la présentation n’est pas terminée.",
+    title: "Écrire une page sur notre façon de travailler",
+    text: "À partir de la présentation, écrire une demi-page sur le parcours des tâches dans ce tableau et la joindre au format Markdown. Cette tâche est bloquée tant que la présentation n’est pas terminée.",
   },
   look: {
     title: "Relire le travail de l’équipe",

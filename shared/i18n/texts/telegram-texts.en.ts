@@ -105,7 +105,7 @@ export const telegramTextsEn: TelegramTexts = {
   noDate: "none",
   statuses: { todo: "to do", in_progress: "in progress", blocked: "blocked", done: "done", cancelled: "cancelled" },
   priorities: { urgent: "urgent", high: "high", medium: "medium", low: "low", none: "none" },
-  repeat: "(this may be a duplicate)",
+  repeat: "(may be a repeat)",
   answers: answerTextsEn,
   digest: digestTextsEn,
   live: liveTextsEn,

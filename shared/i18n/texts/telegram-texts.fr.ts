@@ -105,7 +105,7 @@ export const telegramTextsFr: TelegramTexts = {
   noDate: "aucune",
   statuses: { todo: "à faire", in_progress: "en cours", blocked: "bloquée", done: "terminée", cancelled: "annulée" },
   priorities: { urgent: "urgente", high: "haute", medium: "moyenne", low: "basse", none: "aucune" },
-  repeat: "(ce message est peut-être un doublon)",
+  repeat: "(doublon possible)",
   answers: answerTextsFr,
   digest: digestTextsFr,
   live: liveTextsFr,
