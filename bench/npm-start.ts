@@ -41,7 +41,7 @@ export async function startWithNpm(env: Record<string, string>): Promise<NpmProc
   const { pid = 0 } = npm;
   const killGroup = () => {
     try {
-      // Its whole group: npm, the shell, the product.
+      // Its whole group: npm and the product.
       process.kill(-pid, "SIGKILL");
     } catch {
       // All of it is gone.
@@ -90,7 +90,7 @@ async function isReady(url: string): Promise<boolean> {
   );
 }
 
-/** The last of a chain of processes that each started one: npm starts a shell, the shell the product. */
+/** The last of a chain of processes that each started one: npm starts a shell, which the product replaces (`exec`). */
 function findDeepestChild(pid: number): number {
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;

@@ -39,6 +39,10 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
   engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };
 
+// What was started ends with this process, and only an orderly exit says so.
+for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const])
+  process.once(signal, () => process.exit(code));
+
 const names = positionals.length > 0 ? positionals : Object.keys(benches);
 const lines: BenchLine[] = [];
 for (const name of names) {

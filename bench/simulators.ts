@@ -1,3 +1,4 @@
+import { DAY } from "../shared/time.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
@@ -5,7 +6,6 @@ import { createTelegramSimulator } from "../simulators/telegram/telegram-simulat
 /** Requests a minute: so many that Plane's limit is in no figure. */
 const UNLIMITED = 100_000;
 export const ADMIN_TOKEN = "admin-token-of-the-bench";
-const DAY_MS = 86_400_000;
 
 interface BenchSimulatorsOptions {
   chats?: readonly number[];
@@ -17,7 +17,7 @@ export type BenchSimulators = Awaited<ReturnType<typeof startSimulators>>;
 
 /** A Plane and a Telegram in memory, and the settings with which the product works with them. */
 export async function startSimulators({ chats = [4711], autoDeliver = false }: BenchSimulatorsOptions = {}) {
-  let clockOffset = DAY_MS;
+  let clockOffset = DAY;
   const plane = createPlaneSimulator({
     clock: () => Date.now() - clockOffset,
     rateLimit: Number.POSITIVE_INFINITY,

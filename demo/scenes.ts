@@ -1,3 +1,4 @@
+import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item, Project } from "../simulators/plane/types.ts";
 import type { TaskScript } from "./scripted-agent.ts";
@@ -76,10 +77,8 @@ export const SCENES: readonly Scene[] = [
   },
 ];
 
-const DAY_MS = 86_400_000;
-
 function inDays(days: number): string {
-  return new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
+  return new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
 }
 
 function getItemByTitle({ plane, projects }: Stage, name: string): Item {

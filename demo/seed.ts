@@ -1,3 +1,4 @@
+import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 
@@ -15,8 +16,6 @@ export interface DemoWorkspace {
   blocked: Item;
   blocker: Item;
 }
-
-const DAY = 86_400_000;
 
 /** A small workspace as a team would have it: three agents, one human, two projects, eight tasks, one dependency. */
 export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {

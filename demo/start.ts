@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { wait as pause } from "../runtime/wait.ts";
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
+import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createConsoleActions } from "./console/actions.ts";
@@ -98,7 +98,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     await stopSimulators();
     throw error;
   });
-  story.narrate("demo", "No settings are given: this is Groundcrew with a Plane, a Telegram and a team of its own.");
+  story.narrate(
+    "demo",
+    "No settings are given: Groundcrew runs against simulated Plane and Telegram servers and scripted agents.",
+  );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
   const narrateChat = (text: string) => story.narrate("chat", text);

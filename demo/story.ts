@@ -68,6 +68,6 @@ function formatDecision({ item, event, via, actions }: z.infer<typeof logLineSch
   // What Groundcrew does for itself (labels in step, dependants looked at) is no part of the story.
   const notifications = (actions ?? []).filter((action) => !action.startsWith("work."));
   return notifications.length === 0
-    ? `${subject}: nobody asked to hear of it`
+    ? `${subject}: no notification rule matched`
     : `${subject}: rule ${notifications.join(", ")}`;
 }

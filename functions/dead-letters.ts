@@ -1,7 +1,7 @@
 import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Deps, Route } from "../shared/deps.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/deps.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
-import type { Ms, StoreStats } from "../shared/store/port.ts";
+import type { StoreStats } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "clock" | "wait">;

@@ -1,4 +1,4 @@
-import type { Manifest } from "../shared/deps.ts";
+import type { Manifest } from "../shared/app/deps.ts";
 import { auditRoute } from "./agent/audit.ts";
 import { agentHttpRoute } from "./agent/http-route.ts";
 import { mcpRoute } from "./agent/mcp-route.ts";

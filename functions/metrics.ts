@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/deps.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 
 /** MONITOR-03: Prometheus text. */

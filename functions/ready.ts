@@ -1,11 +1,11 @@
 import { Hono } from "hono";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
-import type { Deps, Route } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ComponentHealth } from "../shared/health.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createRedactor } from "../shared/redact.ts";
-import type { Ms } from "../shared/store/port.ts";
+import { MINUTE, type Ms } from "../shared/time.ts";
 
 type ReadyDeps = Pick<Deps, "settings" | "store" | "health" | "wait">;
 
@@ -46,7 +46,7 @@ async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { 
     const age_s = back ? Math.max(0, Math.round((now - back.at) / 1000)) : null;
     const seconds = back ? back.took / 1000 : null;
     if (silentSince === undefined) return { ok: back ? true : null, age_s, seconds };
-    const error = `silent for ${Math.round((now - silentSince) / 60_000)} min: an edit of the canary was not told`;
+    const error = `silent for ${Math.round((now - silentSince) / MINUTE)} min: an edit of the canary was not told`;
     return { ok: false, age_s, seconds, error };
   } catch {
     // The store's own part tells what is wrong.

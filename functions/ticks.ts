@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/deps.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 
 /** Runs a tick on demand, for hosts with a cron of their own; answers when the pass is over. */

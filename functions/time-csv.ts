@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/deps.ts";
-import type { Ms } from "../shared/store/port.ts";
+import type { Deps, Route } from "../shared/app/deps.ts";
+import type { Ms } from "../shared/time.ts";
 import { type KeptTimes, readAllTimes } from "../shared/work/time/time-entries.ts";
 
 /** MONITOR-03: every time entry, for a spreadsheet; read and sent a page of the store at a time. */
@@ -39,8 +39,8 @@ function formatTimes({ task, project, entries, carried = {} }: KeptTimes, now: M
         agent,
         project,
         task,
-        formatTime(from),
-        to === undefined ? "" : formatTime(to),
+        new Date(from).toISOString(),
+        to === undefined ? "" : new Date(to).toISOString(),
         seconds((to ?? now) - from),
       ]),
     ),
@@ -56,8 +56,4 @@ function formatRow(cells: readonly string[]): string {
 function formatCell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function formatTime(at: Ms): string {
-  return new Date(at).toISOString();
 }

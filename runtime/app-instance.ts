@@ -1,10 +1,11 @@
 import { Cron } from "croner";
+import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import type { Metrics } from "../shared/metrics.ts";
-import type { Ms, Store } from "../shared/store/port.ts";
+import type { Store } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 import { createDeps, type RuntimeOverrides } from "./create-deps.ts";
 import { nodeHashing } from "./node/hashing.ts";
 import { getRemoteAddress } from "./node/serve-http.ts";

@@ -1,7 +1,10 @@
 import { createStorage } from "unstorage";
 import memoryDriver from "unstorage/drivers/memory";
+import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
+import { createPump } from "../shared/app/pump.ts";
+import { recordPlaneHealth, recordTelegramHealth } from "../shared/app/record-health.ts";
+import { createTickRunner } from "../shared/app/ticks.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { type Hashing, webHashing } from "../shared/hashing/hashing.ts";
 import { sha256Hex } from "../shared/hashing/sha256-hex.ts";
 import { createHealth } from "../shared/health.ts";
@@ -11,15 +14,13 @@ import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { PlaneClient } from "../shared/plane/client.ts";
 import { createPlaneClient } from "../shared/plane/create-client.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
-import { createPump } from "../shared/pump.ts";
-import { recordPlaneHealth, recordTelegramHealth } from "../shared/record-health.ts";
 import { createRedactor } from "../shared/redact.ts";
-import type { Ms, Store } from "../shared/store/port.ts";
+import type { Store } from "../shared/store/port.ts";
 import { createTelegramBot } from "../shared/telegram/bot.ts";
-import { createTickRunner } from "../shared/ticks.ts";
+import type { Ms } from "../shared/time.ts";
+import { wait } from "../shared/wait.ts";
 import { createPollCollector } from "./poll-collector.ts";
 import { createQueueAlarm } from "./queue-alarm.ts";
-import { wait } from "./wait.ts";
 
 /** What may be another on one host or in a test. */
 export interface RuntimeOverrides {

@@ -3,6 +3,7 @@ import type { SettingProblem } from "../shared/config/setting-problem.ts";
 import { parseSettings, readSettingsParts } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
+import { wait } from "../shared/wait.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/generate-secret.ts";
 import { collectGarbageWhenIdle } from "./node/idle-collector.ts";
@@ -11,11 +12,15 @@ import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/settings-
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
 import { type Runtime, startRuntime } from "./start-runtime.ts";
-import { wait } from "./wait.ts";
 import { watchSecrets } from "./watch-secrets.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
 const EX_CONFIG = 78;
+/**
+ * Interval in which further signals are the same request: 2 s. Ctrl+C and a service manager signal npm and this process
+ * at once, and npm passes on what it got.
+ */
+const SAME_REQUEST_MS = 2_000;
 
 const env = readEnvironment();
 const parsed = parseSettings(env, nodeFiles);
@@ -42,11 +47,15 @@ const runningProduct = await startProduct().catch((thrown: unknown) => {
 
 collectGarbageWhenIdle();
 
-let signalled = false;
+let signalledAt: number | undefined;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
-    if (signalled) process.exit(1);
-    signalled = true;
+    const now = performance.now();
+    if (signalledAt !== undefined) {
+      if (now - signalledAt >= SAME_REQUEST_MS) process.exit(1);
+      return;
+    }
+    signalledAt = now;
     void runningProduct.stop().then(() => process.exit(0));
   });
 }

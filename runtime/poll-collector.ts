@@ -1,7 +1,7 @@
+import type { TickRunner } from "../shared/app/ticks.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { Log } from "../shared/log.ts";
-import type { Ms } from "../shared/store/port.ts";
-import type { TickRunner } from "../shared/ticks.ts";
+import type { Ms } from "../shared/time.ts";
 
 interface PollCollectorOptions {
   ticks: () => TickRunner;

@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Deps } from "../shared/app/deps.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
-import type { Deps } from "../shared/deps.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
 import type { QueueStats, Store } from "../shared/store/port.ts";
 import { readAllSpending } from "../shared/work/time/spending.ts";

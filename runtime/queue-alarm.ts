@@ -1,5 +1,6 @@
-import type { Deps, UpcomingJob } from "../shared/deps.ts";
-import type { Ms, Queue } from "../shared/store/port.ts";
+import type { Deps, UpcomingJob } from "../shared/app/deps.ts";
+import type { Queue } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 
 /** What is due later than this is found by the heartbeat: beside such a wait its second does not count. */
 const MAX_ALARM_DELAY: Ms = 5_000;

@@ -1,9 +1,10 @@
 import { manifest as whole } from "../functions/index.ts";
+import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/deps.ts";
 import { createLog } from "../shared/log.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
-import type { Ms, Store } from "../shared/store/port.ts";
+import type { Store } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 import { createAppInstance } from "./app-instance.ts";
 import type { RuntimeOverrides } from "./create-deps.ts";
 import { serveHttp } from "./node/serve-http.ts";

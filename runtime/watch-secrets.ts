@@ -1,6 +1,6 @@
 import type { ParsedSettings, Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
-import type { Ms } from "../shared/store/port.ts";
+import type { Ms } from "../shared/time.ts";
 import type { Runtime } from "./start-runtime.ts";
 
 interface WatchSecretsOptions {

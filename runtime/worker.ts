@@ -1,20 +1,21 @@
 import { Cron } from "croner";
 import type { Context, ExecutionContext } from "hono";
 import { manifest } from "../functions/index.ts";
+import type { Deps } from "../shared/app/deps.ts";
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
-import type { Deps } from "../shared/deps.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { BreakConnection } from "../shared/http/context.ts";
 import { createHttpApp, RESPONSE_HEADERS } from "../shared/http/http-app.ts";
 import { noMetrics } from "../shared/metrics.ts";
 import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
 import type { Store } from "../shared/store/port.ts";
+import { MINUTE } from "../shared/time.ts";
 import { createDeps } from "./create-deps.ts";
 
 type Env = Record<string, unknown>;
 
 /** Cloudflare's cron trigger fires once a minute at most. */
-const TRIGGER_INTERVAL_MS = 60_000;
+const TRIGGER_INTERVAL_MS = MINUTE;
 
 /**
  * The same manifest on Workers. Each event is put together anew, because one event may not wait for another's work;

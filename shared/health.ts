@@ -1,5 +1,5 @@
 import { omitUndefined } from "./omit-undefined.ts";
-import type { Ms } from "./store/port.ts";
+import type { Ms } from "./time.ts";
 
 /** What we depend on and do not own. */
 export type HealthComponent = "plane" | "telegram";

@@ -1,27 +1,45 @@
-/** The known name that a mistyped one most likely means; undefined when none is close. */
+/** Largest share of a name that may be mistyped: with a third, "thanks" would mean "tasks" and "start" "statut". */
+const TYPO_SHARE = 0.3;
+/** Shorter words have nothing left to be known by when one letter is wrong: "foo" and "oh" are not "ok". */
+const SHORTEST_NAME = 3;
+/** Shorter names stand at the beginning of too many words. */
+const SHORTEST_PREFIX = 4;
+
+/**
+ * The known name that a mistyped one most likely means: the one with the fewest typing errors, else the longest that it
+ * begins with (`task_id` means `task`). Undefined when none is close.
+ */
 export function findNearestName(input: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let fewestEdits = Math.max(2, Math.ceil(input.length / 3)) + 1;
-  for (const name of known) {
-    const edits = computeEditDistance(input.toLowerCase(), name.toLowerCase());
-    if (edits < fewestEdits) {
-      fewestEdits = edits;
-      best = name;
-    }
-  }
-  return best;
+  const word = input.toLowerCase();
+  const [nearest] = known
+    // Each letter more or less is a typing error, so most names need no closer look.
+    .filter((name) => Math.abs(word.length - name.length) <= getTypoLimit(word, name))
+    .map((name) => ({ name, typos: countTypos(word, name.toLowerCase()) }))
+    .filter(({ name, typos }) => typos <= getTypoLimit(word, name))
+    .sort((a, b) => a.typos - b.typos);
+  if (nearest) return nearest.name;
+  return known
+    .filter((name) => name.length >= SHORTEST_PREFIX && word.startsWith(name.toLowerCase()))
+    .sort((a, b) => b.length - a.length)[0];
 }
 
-/** Levenshtein distance. */
-function computeEditDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substituted, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+function getTypoLimit(a: string, b: string): number {
+  const length = Math.max(a.length, b.length);
+  return length < SHORTEST_NAME ? 0 : Math.max(1, Math.floor(length * TYPO_SHARE));
+}
+
+/** How many letters are missing, too many, wrong, or in each other's place (optimal string alignment distance). */
+function countTypos(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const at = (i: number, j: number) => rows[i]?.[j] ?? 0;
+  for (let i = 1; i <= a.length; i += 1) {
+    rows[i] = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const wrong = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwapped ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
+      rows[i]?.push(Math.min(wrong, swapped, at(i - 1, j) + 1, at(i, j - 1) + 1));
     }
-    previous = row;
   }
-  return previous[b.length] ?? 0;
+  return at(a.length, b.length);
 }

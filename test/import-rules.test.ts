@@ -44,7 +44,7 @@ const ALLOWED: [string, string][] = [
   ["shared", 'import "./store/port.ts";'],
   ["shared/observe", 'import "../task/diff.ts";'],
   ["shared", 'import "zod";'],
-  ["shared/task", 'import "./snapshot.ts";'],
+  ["shared/task", 'import "./snapshot.ts";\nimport "../omit-undefined.ts";\nimport "../time.ts";'],
   ["functions", 'import "../shared/config/settings.ts";'],
   ["functions/poll", 'import "../../shared/config.ts";'],
   ["functions/poll", 'import "./jobs.ts";'],

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Route } from "../../shared/deps.ts";
+import type { Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { CONSOLE_SCRIPT } from "./script.ts";

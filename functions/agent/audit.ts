@@ -1,8 +1,8 @@
 import { zValidator } from "@hono/zod-validator";
 import { Hono } from "hono";
 import { z } from "zod";
-import { type AuditEntry, auditSets } from "../../shared/audit-log.ts";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import { type AuditEntry, auditSets } from "../../shared/audit/audit-log.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { StoredRow } from "../../shared/store/port.ts";

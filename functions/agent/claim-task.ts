@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatIsoTime } from "../../shared/work/claims/claim-refusals.ts";
+import { formatIsoTime } from "../../shared/time.ts";
 import { defineTool } from "./tool.ts";
 
 /** The right to work on a task, for one agent at a time; starting a task claims it, too. */

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Route } from "../../shared/deps.ts";
+import type { Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createAgentBodyReader, createCallSource } from "./call-source.ts";
 import { createOpenApiDocument } from "./openapi.ts";

@@ -1,7 +1,7 @@
 import type { CallToolResult, Tool as McpTool } from "@modelcontextprotocol/sdk/types.js";
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Route } from "../../shared/deps.ts";
+import type { Route } from "../../shared/app/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createAgentBodyReader, createCallSource } from "./call-source.ts";

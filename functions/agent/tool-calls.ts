@@ -1,6 +1,6 @@
-import { type AuditEntry, createAuditLog } from "../../shared/audit-log.ts";
+import type { Deps } from "../../shared/app/deps.ts";
+import { type AuditEntry, createAuditLog } from "../../shared/audit/audit-log.ts";
 import { cleanLine, cleanText } from "../../shared/clean-text.ts";
-import type { Deps } from "../../shared/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";

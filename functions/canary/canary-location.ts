@@ -1,6 +1,6 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import { CANARY_EXTERNAL_REF, type KeptCanary, readCanary } from "../../shared/canary/canary-record.ts";
-import type { Deps } from "../../shared/deps.ts";
-import { getTexts } from "../../shared/i18n/texts.ts";
+import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import {

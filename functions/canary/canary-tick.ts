@@ -1,3 +1,4 @@
+import type { Deps, Tick } from "../../shared/app/deps.ts";
 import { createCanaryNoticeJobs } from "../../shared/canary/canary-notice.ts";
 import {
   CANARY_EXTERNAL_REF,
@@ -6,15 +7,15 @@ import {
   type KeptCanary,
   readCanary,
 } from "../../shared/canary/canary-record.ts";
-import type { Deps, Tick } from "../../shared/deps.ts";
 import { formatTemplate } from "../../shared/i18n/template.ts";
-import { getTexts } from "../../shared/i18n/texts.ts";
+import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import { updateValue } from "../../shared/store/update.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type CanaryLocation, ensureCanaryLocation, isPlaneRefusal, readCanaryLocation } from "./canary-location.ts";
 
 /** A webhook takes seconds; one that takes longer than this is missed by people. */
-const WEBHOOK_TIMEOUT: Ms = 60_000;
+const WEBHOOK_TIMEOUT: Ms = MINUTE;
 /** Between looks whether it has come. */
 const CHECK_INTERVAL: Ms = 250;
 
@@ -84,13 +85,11 @@ async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryL
   await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend: before });
 }
 
-async function recordSentNonce({ store }: Pick<Deps, "store">, location: CanaryLocation, nonce: string): Promise<void> {
-  for (;;) {
-    const [kept] = await store.read<KeptCanary>([canaryKey]);
-    const value: KeptCanary = { ...kept?.value, ...location, sent: { nonce, at: await store.now() } };
-    const outcome = await store.commit({ expect: [[canaryKey, kept?.rev ?? 0]], put: [{ key: canaryKey, value }] });
-    if (outcome === "kept") return;
-  }
+async function recordSentNonce(deps: Pick<Deps, "store">, location: CanaryLocation, nonce: string): Promise<void> {
+  await updateValue<KeptCanary>(deps, canaryKey, async (kept) => {
+    const value: KeptCanary = { ...kept, ...location, sent: { nonce, at: await deps.store.now() } };
+    return { put: [{ key: canaryKey, value }] };
+  });
 }
 
 async function findReturnedCanary({ store }: Pick<Deps, "store">, nonce: string) {
@@ -100,21 +99,13 @@ async function findReturnedCanary({ store }: Pick<Deps, "store">, nonce: string)
 
 /** Says once that webhooks do not come; it stays so until one of the canary's does, however late. */
 async function reportSilence(deps: Deps, nonce: string, correlation: string): Promise<void> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptCanary>([canaryKey]);
-    const sent = kept?.value.sent;
-    if (!kept || sent?.nonce !== nonce || kept.value.back?.nonce === nonce) return;
+  await updateValue<KeptCanary>(deps, canaryKey, (kept) => {
+    const sent = kept?.sent;
+    if (!kept || sent?.nonce !== nonce || kept.back?.nonce === nonce) return undefined;
     deps.log.error("plane's webhooks are silent: an edit was not told within a minute", { correlation });
-    if (kept.value.silentSince !== undefined) return;
-    const value: KeptCanary = { ...kept.value, silentSince: sent.at };
+    if (kept.silentSince !== undefined) return undefined;
+    const value: KeptCanary = { ...kept, silentSince: sent.at };
     const jobs = createCanaryNoticeJobs(deps.settings, { what: "silent", since: sent.at, correlation });
-    const outcome = await deps.store.commit({
-      expect: [[canaryKey, kept.rev]],
-      put: [{ key: canaryKey, value }],
-      jobs,
-    });
-    if (outcome !== "kept") continue;
-    deps.kick();
-    return;
-  }
+    return { put: [{ key: canaryKey, value }], jobs, afterCommit: () => deps.kick() };
+  });
 }

@@ -1,5 +1,5 @@
-import type { Ms } from "../../shared/store/port.ts";
 import { comparePriorities, type KeptItem, type Priority, type Status } from "../../shared/task/snapshot.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** Where a card stands. */
 export type BoardColumn = "todo" | "in_progress" | "blocked" | "done";

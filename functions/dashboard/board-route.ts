@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { listReadableProjects } from "../../shared/observe/projects.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";

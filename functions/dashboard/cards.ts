@@ -1,11 +1,11 @@
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/observe/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/observe/name-cache.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Ms } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import type { Ms } from "../../shared/time.ts";
 import { readLiveClaims } from "../../shared/work/claims/claims.ts";
 import { isInReview } from "../../shared/work/tasks/is-in-review.ts";
 import { type BoardCard, toBoardColumn } from "./board-cards.ts";

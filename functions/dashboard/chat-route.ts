@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { type ChatMessage, chatMessageSet } from "../../shared/telegram/message-log.ts";
 import { canWriteToChat } from "./chat-write-route.ts";

@@ -1,11 +1,11 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import type { TelegramSettings } from "../../shared/config/settings.ts";
-import type { Deps, Route } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
-import type { ChatMessage } from "../../shared/telegram/message-log.ts";
-import { createPageUpdateJob, type PageInput } from "../../shared/telegram/update-jobs.ts";
+import { createPageUpdateJob, type PageInput } from "../../shared/jobs/updates-jobs.ts";
+import { type ChatMessage, isChatMessageKey } from "../../shared/telegram/message-log.ts";
 
 /** What the person at the page writes into the chat, or presses there: as if the first allowed user had done it. */
 export const chatWriteRoute: Route = { path: "/api/chat", access: "page", app };
@@ -32,7 +32,7 @@ function app(deps: ChatWriteDeps): Hono {
   const readBody = createBodyReader(32_768);
 
   async function readMessage(key: string): Promise<ChatMessage | undefined> {
-    const [kept] = key.startsWith("message:") ? await store.read<ChatMessage>([key]) : [];
+    const [kept] = isChatMessageKey(key) ? await store.read<ChatMessage>([key]) : [];
     return kept?.value;
   }
 

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../shared/decision-log/decision-log.ts";
-import type { Deps, Route } from "../../shared/deps.ts";
+import { parseForwardTarget } from "../../shared/jobs/forward-jobs.ts";
 import { getPersonName } from "../../shared/observe/event-facts.ts";
 import type { PlanePerson } from "../../shared/observe/name-cache.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
@@ -71,6 +72,6 @@ async function readNewestDecisions(
 
 /** An address may hold what is nobody's business; its host tells enough. */
 function formatTarget(target: string): string {
-  if (!target.startsWith("forward:")) return target;
-  return `forward:${URL.parse(target.slice("forward:".length))?.host ?? "?"}`;
+  const url = parseForwardTarget(target);
+  return url === undefined ? target : `forward:${URL.parse(url)?.host ?? "?"}`;
 }

@@ -1,5 +1,5 @@
-import type { Deps } from "../../shared/deps.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Deps } from "../../shared/app/deps.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { readRevision } from "./revision.ts";
 
 export interface EventStreamOptions {
@@ -17,7 +17,7 @@ const DEFAULT_OPTIONS: EventStreamOptions = {
   maxStreams: 20,
   checkInterval: 400,
   heartbeatInterval: 15_000,
-  maxAge: 300_000,
+  maxAge: 5 * MINUTE,
 };
 
 /** A reader that leaves so many pieces unread (beside what its connection holds) is cut off. */

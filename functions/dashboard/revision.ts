@@ -4,6 +4,7 @@ import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import type { SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/scan-set.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
+import { MINUTE } from "../../shared/time.ts";
 import type { KeptClaim } from "../../shared/work/claims/claims.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
@@ -25,7 +26,7 @@ export async function readRevision(store: Pick<Store, "scan" | "stats">): Promis
   // A pass that found a change moved its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Claims are renewed with every call of an agent: to the minute is enough.
-  const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / 60_000), 0);
+  const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   return [decisionRev, messageRev, cursors, claimSum, deadCount].join(".");
 }

@@ -1,19 +1,19 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createPageSessions } from "../../shared/http/page-sessions.ts";
 import { createSessionCookie } from "../../shared/http/session-cookie.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 
 /** Signing the page in with ADMIN_TOKEN, and out again. Public: this is where one shows that one may. */
 export const sessionRoute: Route = { path: "/api/session", access: "public", app };
 
 /** A person mistypes now and then; whoever guesses gets no further. */
 const MAX_TRIES = 10;
-const WINDOW_MS: Ms = 60_000;
+const WINDOW_MS: Ms = MINUTE;
 
 const signInSchema = z.object({ token: z.string().max(1_000) });
 

@@ -1,6 +1,6 @@
-import { auditSets } from "../../shared/audit-log.ts";
+import type { Deps, Tick } from "../../shared/app/deps.ts";
+import { auditSets } from "../../shared/audit/audit-log.ts";
 import { decisionSet } from "../../shared/decision-log/decision-log.ts";
-import type { Deps, Tick } from "../../shared/deps.ts";
 import type { SetName } from "../../shared/store/port.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
 

@@ -1,11 +1,11 @@
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { Endpoint } from "../../shared/plane/client.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { parseReply } from "../../shared/plane/parse-reply.ts";
 import { createRequestSender } from "../../shared/plane/request.ts";
 import { fillRoute, normalizeBaseUrl } from "../../shared/plane/route.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** A doctor does not wait long: a Plane that takes longer is ill. */
 const TIMEOUT_MS: Ms = 10_000;

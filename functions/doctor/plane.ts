@@ -4,7 +4,7 @@ import type { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi } from "../../shared/plane/instance.ts";
 import { projectsApi as projectCalls } from "../../shared/plane/projects.ts";
 import { usersApi } from "../../shared/plane/users-members.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { PlaneQuery } from "./plane-query.ts";
 

@@ -1,5 +1,6 @@
 import { toLocalUrl } from "../../shared/config/local-url.ts";
 import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createTelegramBot } from "../../shared/telegram/bot.ts";
@@ -44,7 +45,7 @@ export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings>
   if (!parsed.ok) return { checks: localChecks, ok: false, settingsFailed: true };
   const { settings } = parsed;
   const checks = settings.demo ? localChecks : [...localChecks, ...(await checkSystem(deps, settings))];
-  const redact = createRedactor([...settings.secrets, ...(deps.account ? [deps.account.password] : [])]);
+  const redact = createRedactor(keepDefined([...settings.secrets, deps.account?.password]));
   const redacted = checks.map((check) => ({ ...check, detail: redact(check.detail) }));
   return { checks: redacted, ok: redacted.every(({ status }) => status !== "failed"), settingsFailed: false };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { QueryDeps } from "./plane-query.ts";

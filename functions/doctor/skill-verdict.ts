@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { cleanLine } from "../../shared/clean-text.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 export const SKILL_NAME = "plane-bridge";
 

@@ -1,20 +1,14 @@
-import { z } from "zod";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { DECISION_LOG_MS } from "../../shared/decision-log/decision-log.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { forwardBodySchema, upgradeForwardBody } from "../../shared/jobs/forward-jobs.ts";
+import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/forward-receipt.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
-import { EVENT_KINDS } from "../../shared/task/events.ts";
-import { type ForwardReceipt, forwardReceiptKey } from "../../shared/telegram/message-log.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
-
-const forwardBodySchema = z.object({
-  event: z.looseObject({ kind: z.enum(EVENT_KINDS) }),
-  facts: z.looseObject({ at: z.string() }),
-  correlation: z.string(),
-});
 
 /**
  * Forwards events to other systems, signed in the Standard Webhooks form. `webhook-id` is the same on each attempt,
@@ -22,12 +16,11 @@ const forwardBodySchema = z.object({
  */
 export const forwardHandler: JobHandler = {
   queue: "forward",
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const url = job.lane.slice("forward:".length).split(" ")[0] ?? "";
+    const { url, event, facts, correlation } = forwardBodySchema.parse(upgradeForwardBody(job));
     const entries = deps.settings.forward.filter((entry) => normalizeForwardUrl(entry.url) === url);
-    const { event, facts, correlation } = forwardBodySchema.parse(job.body);
     const { at, ...data } = facts;
     const type = toForwardEventName(event.kind);
     // An address may stand there twice, with a secret for each kind of event.

@@ -1,5 +1,6 @@
 import type { ForwardSettings } from "../../shared/config/settings-file.ts";
-import { type EventKind, type RuleSet, WORK_EVENT_KINDS } from "../../shared/task/events.ts";
+import { createForwardAction } from "../../shared/jobs/forward-jobs.ts";
+import { type EventFacts, type EventKind, type RuleSet, WORK_EVENT_KINDS } from "../../shared/task/events.ts";
 
 type ForwardEvent = ForwardSettings["events"][number];
 
@@ -33,7 +34,14 @@ export function normalizeForwardUrl(url: string): string {
   return new URL(url).href;
 }
 
-/** What goes to which other system. One lane per address and work item, so that the order within an item is kept. */
+/** Other systems have the agents as one text, in `agent`. */
+function omitAgents({ item, ...facts }: EventFacts): EventFacts {
+  if (!item) return facts;
+  const { agents: _, ...rest } = item;
+  return { item: rest, ...facts };
+}
+
+/** What goes to which other system. */
 export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSet {
   const isRequested = (name: ForwardEvent | null, events: readonly ForwardEvent[]) =>
     name !== null && events.includes(name);
@@ -49,10 +57,8 @@ export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSe
       const name = toForwardEventName(event.kind);
       return forwards.flatMap(({ url, events }, i) => {
         if (!isRequested(name, events)) return [];
-        const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
-        const target = `forward:${normalizeForwardUrl(url)}`;
-        const body = { event, facts, correlation };
-        return [{ target, queue: "forward", lane: `${target} ${subjectId}`, body, rule: `forward[${i}]` }];
+        const action = createForwardAction(normalizeForwardUrl(url), { event, facts: omitAgents(facts), correlation });
+        return [{ ...action, rule: `forward[${i}]` }];
       });
     },
   };

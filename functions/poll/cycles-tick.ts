@@ -1,4 +1,4 @@
-import type { Tick } from "../../shared/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
 

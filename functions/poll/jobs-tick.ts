@@ -1,4 +1,4 @@
-import type { Tick } from "../../shared/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 
 /**
  * Works every job that is due until none is left: each minute, and on demand for hosts with a cron of their own.

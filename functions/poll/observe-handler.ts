@@ -1,4 +1,4 @@
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { readComments } from "../../shared/observe/comments.ts";
@@ -16,37 +16,47 @@ import { dropItemEdges, evaluateBlockers, readRelations } from "../../shared/obs
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
+import type { Settlement } from "../../shared/store/port.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** What an archived project's items ask for waits so long each time: it may come out of the archive. */
-const UNREADABLE_RETRY_MS = 300_000;
+const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
 /** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
 export const observeHandler: JobHandler = {
   queue: "observe",
   // As with webhooks, twice is once; but a call of Plane may wait 90 s for its turn.
-  leaseMs: 120_000,
+  leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const body = observeBodySchema.parse(job.body);
-    if (!("item" in body && "project" in body)) {
-      await handleJob(deps, body);
-      return { done: true };
+    switch (body.do) {
+      case "read":
+      case "details":
+      case "fill":
+        return handleItemJob(deps, body);
+      default:
+        await handleJob(deps, body);
+        return { done: true };
     }
-    const project = await findProject(deps, body.project);
-    if (!project || project.gone) return { done: true };
-    if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
-    await handleItemJob(deps, body, project);
-    return { done: true };
   },
 };
 
 type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" }>;
 
-async function handleItemJob(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
+async function handleItemJob(deps: Deps, body: ItemBody): Promise<Settlement> {
+  const project = await findProject(deps, body.project);
+  if (!project || project.gone) return { done: true };
+  if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
+  await readItemParts(deps, body, project);
+  return { done: true };
+}
+
+async function readItemParts(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
     case "read":

@@ -1,4 +1,4 @@
-import type { Tick } from "../../shared/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { advanceCycles } from "../../shared/observe/cycles.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";

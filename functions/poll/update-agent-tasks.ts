@@ -4,6 +4,7 @@ import { listReadableProjects } from "../../shared/observe/projects.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { Job } from "../../shared/store/port.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";
+import { updateValue } from "../../shared/store/update.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { isStartable } from "../../shared/wake/actionable.ts";
 import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
@@ -57,20 +58,19 @@ export async function updateAgentTasks(
 
 async function commitAgentTasks(deps: WorkDeps, agent: string, ids: readonly string[]): Promise<number> {
   const key = observedKeys.agent(agent);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptAgent>([key]);
-    const before = kept?.value.tasks ?? {};
+  return updateValue<KeptAgent, number>(deps, key, async (kept) => {
+    const before = kept?.tasks ?? {};
     const now = await deps.store.now();
     const next: KeptAgent = {
       tasks: Object.fromEntries(ids.toSorted().map((id) => [id, before[id] ?? now])),
     };
-    if (kept && JSON.stringify(kept.value) === JSON.stringify(next)) return 0;
-    const result = await deps.store.commit({ expect: [[key, kept?.rev ?? 0]], put: [{ key, value: next }] });
-    if (result !== "kept") continue;
+    if (kept && JSON.stringify(kept) === JSON.stringify(next)) return { result: 0 };
     const added = ids.filter((id) => before[id] === undefined);
-    if (added.length > 0) deps.log.info("agent has new tasks", { agent, tasks: added });
-    return added.length;
-  }
+    const afterCommit = () => {
+      if (added.length > 0) deps.log.info("agent has new tasks", { agent, tasks: added });
+    };
+    return { put: [{ key, value: next }], result: added.length, afterCommit };
+  });
 }
 
 async function* walkOpenItems(deps: WorkDeps) {

@@ -1,5 +1,6 @@
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import type { SecretsFile } from "./secrets-file.ts";
 
 export const hashBridgeToken = async (token: string) => `sha256:${await sha256Hex(token)}`;
@@ -21,7 +22,7 @@ export async function renewBridgeToken(
   const previousHashes = secrets.all(setting);
   const currentHash = await findHashInUse(secrets, agent);
   // First the hash: the agent must not hold a token that is not known yet.
-  await secrets.keep(setting, [await hashBridgeToken(token), ...(currentHash ? [currentHash] : [])]);
+  await secrets.keep(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
   try {
     await waitUntilKnown();
     await secrets.keepBridgeToken(agent, token);

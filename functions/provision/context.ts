@@ -6,7 +6,7 @@ import type { PlaneClient } from "../../shared/plane/client.ts";
 import { createPlaneClient } from "../../shared/plane/create-client.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import type { InstanceInfo } from "./instance.ts";
 import { createPlaneSessions, type PlaneSessions } from "./plane-sessions.ts";
 import type { Disk } from "./secrets-file.ts";
@@ -52,7 +52,7 @@ export interface ProvisionContext extends ProvisionDeps {
 }
 
 /** Longer than Plane's window of a minute. */
-const MAX_TURN_MS: Ms = 120_000;
+const MAX_TURN_MS: Ms = 2 * MINUTE;
 
 /** Throws a GroundcrewError when one of provision's files cannot be understood. */
 export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {

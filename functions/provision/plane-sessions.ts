@@ -5,7 +5,7 @@ import { createPlaneSession, type PlaneSession } from "../../shared/plane/app/se
 import { authApi, type formOutcomeSchema } from "../../shared/plane/app/sign-in.ts";
 import type { Endpoint } from "../../shared/plane/client.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import type { ProvisionDeps } from "./context.ts";
 import { createLostSessionError, toFormError, toLostFormError } from "./refusals.ts";
 import type { Vault } from "./vault.ts";
@@ -19,7 +19,7 @@ interface PlaneSessionsDeps extends Pick<ProvisionDeps, "settings" | "fetch" | "
 export type PlaneSessions = ReturnType<typeof createPlaneSessions>;
 
 /** A 429 that asks for more is told, not waited for. */
-const MAX_WAIT_MS: Ms = 120_000;
+const MAX_WAIT_MS: Ms = 2 * MINUTE;
 const MAX_TRIES = 3;
 /** Before a read that got no answer is tried again. */
 const RETRY_PAUSES: readonly Ms[] = [1_000, 3_000];

@@ -1,4 +1,4 @@
-import { getTexts } from "../../shared/i18n/texts.ts";
+import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 /** A sample task: whose it is, and which one must be done first. */

@@ -1,4 +1,5 @@
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import type { ProvisionContext } from "./context.ts";
 import { explainFailure } from "./refusals.ts";
 
@@ -56,7 +57,7 @@ export function createStep<F, A extends StepAction>(parts: {
       }
       const created = actions.some(({ is }) => is === "created");
       const status = actions.length === 0 ? "unchanged" : created ? "created" : "changed";
-      const details = [...actions.map(({ detail }) => detail), ...(note ? [note] : [])];
+      const details = keepDefined([...actions.map(({ detail }) => detail), note || undefined]);
       return { name, status, detail: details.join("; ") || "as it should be" };
     },
   };

@@ -1,14 +1,15 @@
 import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
+import { createNotificationAction } from "../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/events.ts";
 import type { ChatId } from "../../shared/telegram/bot.ts";
 
 /**
- * What is told in Telegram, and in which chat (NOTIF-05).
- * The settings' entries that are not `mute` replace the default ones; `mute` entries silence either.
- * A chat hears of an event at most once, named after the first entry that fits.
+ * Decides which events are sent to Telegram, and to which chat (NOTIF-05).
+ * Configured entries that are not `mute` replace the default ones; `mute` entries suppress either.
+ * A chat gets an event at most once. The action is named after the first entry that matches.
  *
- * @param chat where entries without a chat of their own go; undefined: nowhere.
+ * @param chat chat for entries without one of their own; undefined if Telegram is not configured
  */
 export function createNotificationRules(
   entries: readonly NotificationRule[] | undefined,
@@ -27,38 +28,37 @@ export function createNotificationRules(
       const actions: RuleAction[] = [];
       for (const { targetChat, rule, mutedBy } of decideRoutes(event, facts)) {
         if (targetChat === undefined || mutedBy !== undefined) continue;
-        const target = `telegram:${targetChat}`;
-        actions.push({ target, queue: "outbox", lane: target, body: { event, facts, correlation }, rule });
+        actions.push({ ...createNotificationAction(targetChat, { event, facts, correlation }), rule });
       }
       return actions;
     },
     explainSkips(event, facts): SkipReason[] {
-      const verdicts = decideRoutes(event, facts);
-      if (verdicts.length === 0) return [{ consumer: "telegram", why: "no_rule" }];
-      return verdicts.flatMap(({ targetChat, rule, mutedBy }): SkipReason[] => {
+      const decisions = decideRoutes(event, facts);
+      if (decisions.length === 0) return [{ consumer: "telegram", why: "no_rule" }];
+      return decisions.flatMap(({ targetChat, rule, mutedBy }): SkipReason[] => {
         if (targetChat === undefined) return [{ consumer: "telegram", why: "not_set_up", rule }];
         return mutedBy === undefined ? [] : [{ consumer: "telegram", why: "muted", rule: mutedBy }];
       });
     },
   };
 
-  /** Each chat that an entry names for this event: the first such entry, and the one that silences it there. */
+  /** For each chat that should get this event: the first matching entry, and the mute entry that suppresses it. */
   function decideRoutes(event: AnyEvent, facts: EventFacts): RoutingDecision[] {
-    const verdicts = new Map<ChatId | undefined, RoutingDecision>();
+    const decisions = new Map<ChatId | undefined, RoutingDecision>();
     for (const [index, entry] of senders.entries()) {
       const targetChat = entry.chat ?? chat;
-      if (verdicts.has(targetChat) || !matchesEntry(entry, event, facts, "people")) continue;
+      if (decisions.has(targetChat) || !matchesEntry(entry, event, facts, "people")) continue;
       const mute = mutes.find(
         (one) => (one.chat ?? targetChat) === targetChat && matchesEntry(one, event, facts, "nobody"),
       );
       const rule = getRuleName(entry, index);
-      verdicts.set(targetChat, {
+      decisions.set(targetChat, {
         targetChat,
         rule,
         ...omitUndefined({ mutedBy: mute ? getRuleName(mute, 0) : undefined }),
       });
     }
-    return [...verdicts.values()];
+    return [...decisions.values()];
   }
 
   function getRuleName(entry: NotificationRule, index: number): string {
@@ -68,13 +68,13 @@ export function createNotificationRules(
 }
 
 interface RoutingDecision {
-  /** Undefined: nowhere, Telegram is not set up. */
+  /** Undefined if Telegram is not configured. */
   targetChat: ChatId | undefined;
   rule: string;
   mutedBy?: string;
 }
 
-/** Whether everything the entry names is so. `unknown` says whom an unknown actor counts as. */
+/** @param unknownActorAs the group that an unknown actor counts as */
 function matchesEntry(
   entry: NotificationRule,
   event: AnyEvent,

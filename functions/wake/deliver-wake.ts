@@ -1,22 +1,25 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps } from "../../shared/deps.ts";
+import { createWakeCheckJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
-import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import { updateValue } from "../../shared/store/update.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";
-import { createWakeCheckJob, mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
+import { mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
 import { sendWake } from "./send-wake.ts";
 
 /** An agent that has called nothing so long after a wake is woken again. */
-export const NO_RESPONSE_MS: Ms = 10 * 60_000;
+export const NO_RESPONSE_MS: Ms = 10 * MINUTE;
 /** The same after a wake whose answer never came. */
-const UNCERTAIN_DELIVERY_MS: Ms = 2 * 60_000;
+const UNCERTAIN_DELIVERY_MS: Ms = 2 * MINUTE;
 /** Between looks at whether OpenClaw has been set up. */
-const NOT_CONFIGURED_RETRY_MS: Ms = 5 * 60_000;
+const NOT_CONFIGURED_RETRY_MS: Ms = 5 * MINUTE;
 /** Between attempts at an OpenClaw that is down or refuses; the last repeats: once it is mended, no agent sleeps on. */
-const OPENCLAW_RETRY_DELAYS_MS: readonly Ms[] = [5_000, 30_000, 120_000, 300_000];
+const OPENCLAW_RETRY_DELAYS_MS: readonly Ms[] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE];
 
 const DONE: Settlement = { done: true };
 
@@ -96,21 +99,21 @@ async function markWakePosted(
   outcome: string,
 ): Promise<Settlement> {
   const key = wakeKeys.wake(agent.name);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptWake>([key]);
-    const sent = kept?.value.sent;
-    if (!sent || sent.id !== id) return DONE;
+  await updateValue<KeptWake>(deps, key, async (kept) => {
+    const sent = kept?.sent;
+    if (!sent || sent.id !== id) return undefined;
     const now = await deps.store.now();
-    const commitOutcome = await deps.store.commit({
-      expect: [[key, kept.rev]],
-      put: [{ key, value: { ...kept.value, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
+    const afterCommit = () => {
+      if (wait === UNCERTAIN_DELIVERY_MS)
+        deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
+    };
+    return {
+      put: [{ key, value: { ...kept, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
       jobs: [createWakeCheckJob(agent.name, id, now + wait)],
-    });
-    if (commitOutcome !== "kept") continue;
-    if (wait === UNCERTAIN_DELIVERY_MS)
-      deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
-    return DONE;
-  }
+      afterCommit,
+    };
+  });
+  return DONE;
 }
 
 async function markWakeFailed(deps: DeliverWakeDeps, agent: AgentSettings, id: string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
+import { createWakeEventAction } from "../../shared/jobs/wake-jobs.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
 import type { WakeReason } from "../../shared/wake/wake-record.ts";
 
@@ -14,13 +15,13 @@ export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
       const polling = findWakeTargets(event, facts, concierges).filter((name) => !wakeable.includes(name));
       return polling.map((name) => ({ consumer: "wake", why: "polls", rule: name }));
     },
-    decide(event, facts, correlation) {
+    decide(event, facts, correlation, itemRev) {
       const reason = toWakeReason(event);
       if (!reason) return [];
       const names = findWakeTargets(event, facts, concierges).filter((name) => wakeable.includes(name));
       return [...new Set(names)].map((name): RuleAction => {
-        const target = `wake:${name}`;
-        return { target, queue: "wake", lane: target, body: { event, facts, correlation }, rule: `wake on ${reason}` };
+        const action = createWakeEventAction(name, { event, facts, correlation }, itemRev);
+        return { ...action, rule: `wake on ${reason}` };
       });
     },
   };
@@ -59,7 +60,7 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     case "unblocked":
     case "reopened":
     case "restored":
-      return facts.item?.agent?.split(", ") ?? [];
+      return facts.item?.agents ?? [];
     default:
       return [];
   }

@@ -1,6 +1,6 @@
+import type { Deps } from "../../shared/app/deps.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps } from "../../shared/deps.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";

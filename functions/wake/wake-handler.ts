@@ -1,53 +1,46 @@
-import { z } from "zod";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import { upgradeWakeBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
-import type { LeasedJob, Revision, Settlement } from "../../shared/store/port.ts";
-import { type ActionBody, EVENT_KINDS } from "../../shared/task/events.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import { DAY, MINUTE } from "../../shared/time.ts";
 import { addWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";
 import { checkWakeResponse } from "./check-wake-response.ts";
 import { deliverWake } from "./deliver-wake.ts";
 import { toWakeTask } from "./event-task.ts";
 
-const eventShapeSchema = z.object({
-  event: z.object({ kind: z.enum(EVENT_KINDS) }),
-  facts: z.object({ project: z.object({}) }),
-});
-const wakeEventSchema = z.custom<ActionBody>((body) => eventShapeSchema.safeParse(body).success);
-
-/** What a job of the queue may hold: something to be woken for, the wake itself, or a look at what came of it. */
-const wakeBodySchema = z.union([
-  z.object({ go: z.string() }),
-  z.object({ watch: z.string(), sent: z.string() }),
-  wakeEventSchema,
-]);
-
 const DONE: Settlement = { done: true };
 
 /** A notice is part of a wake for so long after which the engine no longer knows its job anyway. */
-const TAKEN_RETENTION_MS = 7 * 86_400_000;
+const TAKEN_RETENTION_MS = 7 * DAY;
 
 /** Wakes agents: gathers what they are to look at, posts it, and looks whether they did. */
 export const wakeHandler: JobHandler = {
   queue: "wake",
   // Longer than a receiver may take (20 s) with the commits around it.
-  leaseMs: 60_000,
+  leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const body = wakeBodySchema.safeParse(job.body);
-    if (!body.success) return { dead: "the job's body is not one that this version knows" };
-    if ("go" in body.data) return runForAgent(deps, body.data.go, (agent) => deliverWake(deps, job, agent));
-    if ("watch" in body.data) {
-      const { watch: name, sent } = body.data;
-      return runForAgent(deps, name, (agent) => checkWakeResponse(deps, agent, sent));
+    const parsed = wakeBodySchema.safeParse(upgradeWakeBody(job));
+    if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
+    const body = parsed.data;
+    switch (body.type) {
+      case "event":
+        return gatherFromEvent(deps, job, body);
+      case "deliver":
+        return runForAgent(deps, body.go, (agent) => deliverWake(deps, job, agent));
+      case "check":
+        return runForAgent(deps, body.watch, (agent) => checkWakeResponse(deps, agent, body.sent));
     }
-    return gatherFromEvent(deps, job, body.data);
   },
 };
 
-async function gatherFromEvent(deps: Deps, job: LeasedJob, { event, facts }: ActionBody): Promise<Settlement> {
-  const name = job.lane.slice("wake:".length);
+async function gatherFromEvent(
+  deps: Deps,
+  job: LeasedJob,
+  { agent: name, itemRev, event, facts }: Extract<WakeBody, { type: "event" }>,
+): Promise<Settlement> {
   return runForAgent(deps, name, async (agent) => {
     // Of several assignees only the new one is woken.
     if (event.kind === "assigned") {
@@ -58,18 +51,12 @@ async function gatherFromEvent(deps: Deps, job: LeasedJob, { event, facts }: Act
     if (!task) return { dead: `nobody is woken by ${event.kind}` };
     const takenKey = wakeKeys.taken(job.id);
     await addWakeTasks(deps, name, [task], {
-      since: parseItemRevision(job),
+      since: itemRev,
       expect: [[takenKey, 0]],
       put: [{ key: takenKey, value: true, expires: TAKEN_RETENTION_MS }],
     });
     return DONE;
   });
-}
-
-/** The revision of the item from which its event led on, as it stands in the names of jobs that an event asks for. */
-function parseItemRevision({ id }: LeasedJob): Revision | undefined {
-  const rev = /^item:[^:]+:(\d+):/.exec(id)?.[1];
-  return rev === undefined ? undefined : Number(rev);
 }
 
 async function runForAgent(

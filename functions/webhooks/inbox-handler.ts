@@ -1,6 +1,7 @@
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { isCanary } from "../../shared/canary/canary-record.ts";
 import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import { type InboxBody, inboxBodySchema, upgradeInboxBody } from "../../shared/jobs/inbox-jobs.ts";
 import {
   createCommentsJob,
   createItemReadJob,
@@ -14,15 +15,10 @@ import { isReadableProject } from "../../shared/observe/projects.ts";
 import { readItem } from "../../shared/observe/read-item.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/stored-records.ts";
-import {
-  type InboxBody,
-  inboxBodySchema,
-  parseWebhookDelivery,
-  toActorHint,
-  type WebhookDelivery,
-} from "../../shared/observe/webhook-delivery.ts";
-import type { LeasedJob, Ms, Settlement } from "../../shared/store/port.ts";
+import { parseWebhookDelivery, toActorHint, type WebhookDelivery } from "../../shared/observe/webhook-delivery.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 
 const DONE: Settlement = { done: true };
 
@@ -32,7 +28,7 @@ const HOLD_STEP_MS = 1000;
 const MAX_HOLD_STEPS = 30;
 
 /** So long nobody asks Plane again about a project that it did not list to us. */
-const UNFOLLOWED_RETENTION_MS = 600_000;
+const UNFOLLOWED_RETENTION_MS = 10 * MINUTE;
 
 /** Works the kept webhooks: each is an observation of what it names, and nothing more. */
 export const inboxHandler: JobHandler = {
@@ -41,7 +37,7 @@ export const inboxHandler: JobHandler = {
   leaseMs: 30_000,
   concurrency: 8,
   async handle(deps, job) {
-    const body = inboxBodySchema.parse(job.body);
+    const body = inboxBodySchema.parse(upgradeInboxBody(job));
     const parsed = parseWebhookDelivery(body.raw);
     if ("problem" in parsed) {
       // Plane signed it, so something has changed: as with one that was not kept, the poll finds what.

@@ -1,8 +1,8 @@
 import { type Context, Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
-import type { InboxBody } from "../../shared/observe/webhook-delivery.ts";
+import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
 import { createDeliveryReceiver, type ReceivedDelivery } from "./receive-delivery.ts";
 
 /** The same for each, so made once. */
@@ -27,8 +27,7 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
 
   /** Resolves with `kept` when the delivery is in the store, also when it was there before. */
   function storeDelivery({ hash, lane, raw }: ReceivedDelivery, correlation: string) {
-    const body: InboxBody = { raw, correlation };
-    return deps.store.commit({ jobs: [{ id: hash, queue: "inbox", lane, body }] });
+    return deps.store.commit({ jobs: [createInboxJob(hash, lane, raw, correlation)] });
   }
 
   /** Gives what the request ends with: a refusal, or no answer. Plane would count a 500 as delivered, too. */

@@ -1,11 +1,12 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";
 import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
+import { MINUTE } from "../../shared/time.ts";
 
 /** A delivery that is Plane's own, not yet understood. */
 export interface ReceivedDelivery {
@@ -51,7 +52,7 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
   const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
-  const isOverLimit = createSourceLimiter({ limit: UNVERIFIED_LIMIT, window: 60_000, sources: 10_000, clock });
+  const isOverLimit = createSourceLimiter({ limit: UNVERIFIED_LIMIT, window: MINUTE, sources: 10_000, clock });
 
   /** What is refused before it has proved itself counts, whatever it is refused for. */
   function countRefusal(c: Context, refusal: GroundcrewError): GroundcrewError {

@@ -1,13 +1,14 @@
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/deps.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
 import { createTokenCheck } from "../../shared/http/token-check.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
-import { createUpdateJob } from "../../shared/telegram/update-jobs.ts";
+import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
+import { MINUTE } from "../../shared/time.ts";
 
 /** The longest update: a message of 4,096 characters with its entities and what it replies to. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -25,7 +26,7 @@ function app(deps: WebhookDeps): Hono {
   const readBody = createBodyReader(MAX_BODY_BYTES);
   const isOverLimit = createSourceLimiter({
     limit: UNVERIFIED_LIMIT,
-    window: 60_000,
+    window: MINUTE,
     sources: 10_000,
     clock: deps.clock,
   });

@@ -1,4 +1,4 @@
-import type { Tick } from "../../shared/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 import { expireClaims } from "../../shared/work/claim-maintenance/expire-claims.ts";
 
 /** Looks at all claims, every minute: an agent that fell silent holds nothing up for longer. No request to Plane. */

@@ -1,6 +1,7 @@
-import type { Deps, JobHandler } from "../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../shared/app/deps.ts";
+import { createProgressJobs } from "../../shared/jobs/outbox-jobs.ts";
 import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
-import { createProgressJobs } from "../../shared/telegram/live-message-jobs.ts";
+import { MINUTE } from "../../shared/time.ts";
 import { writeCard } from "../../shared/work/card/write-card.ts";
 import { mirrorAgentLabels } from "../../shared/work/changes/mirror-agent-labels.ts";
 import { checkClaim } from "../../shared/work/claim-maintenance/expire-claims.ts";
@@ -17,7 +18,7 @@ import { closeQuestions, postAnswer, remindQuestion } from "../../shared/work/qu
 export const workHandler: JobHandler = {
   queue: "work",
   // Twice is once; but a call of Plane may wait 90 s for its turn.
-  leaseMs: 120_000,
+  leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const body = workJobBodySchema.parse(job.body);

@@ -1,9 +1,9 @@
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
-import type { AnyEvent, EventFacts, InternalJob, RuleAction, RuleSet } from "../../shared/task/events.ts";
+import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
 
-/** A kind of later work that needs nothing but the item and what is named here. */
-type WorkJobKind = Exclude<WorkJobBody["do"], "ended" | "remind" | "adopt" | "settle" | "answer">;
+/** What may follow from an event. */
+type FollowUp = Extract<WorkJobBody, { do: "mirror" | "check" | "unstick" | "stick" | "reply" }>;
 
 /**
  * What follows from an event for the agents' work: claims are checked, labels and assignees brought in step, those
@@ -12,52 +12,59 @@ type WorkJobKind = Exclude<WorkJobBody["do"], "ended" | "remind" | "adopt" | "se
 export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
   return {
     name: "work",
+    isInternal: true,
     needsActor: () => false,
     explainSkips: () => [],
     decide(event, facts, correlation) {
       const { item } = facts;
       if (agents.length === 0 || !item) return [];
-      return listFollowUps(event, item, facts).map(({ kind, ...more }): RuleAction => {
-        const body: InternalJob = { do: kind, item: item.id, correlation, ...more };
-        return { target: kind, queue: "work", lane: `work:${item.id}`, body, rule: `work.${kind}` };
+      return listFollowUps(event, item, facts, correlation).map((body): RuleAction => {
+        return { target: body.do, queue: "work", lane: `work:${item.id}`, body, rule: `work.${body.do}` };
       });
     },
   };
 }
 
-type FollowUps = ({ kind: WorkJobKind } & Record<string, string>)[];
-
-function listFollowUps(event: AnyEvent, item: NonNullable<EventFacts["item"]>, { actor }: EventFacts): FollowUps {
+function listFollowUps(
+  event: AnyEvent,
+  item: NonNullable<EventFacts["item"]>,
+  { actor }: EventFacts,
+  correlation: string,
+): FollowUp[] {
+  const common = { item: item.id, correlation };
   switch (event.kind) {
     case "created":
     case "restored":
     case "assigned":
-      return [{ kind: "mirror" }];
+      return [{ do: "mirror", ...common }];
     case "unassigned":
-      return [{ kind: "check" }, { kind: "mirror" }];
+      return [
+        { do: "check", ...common },
+        { do: "mirror", ...common },
+      ];
     case "removed":
-      return [{ kind: "check" }];
+      return [{ do: "check", ...common }];
     case "completed":
     case "reopened":
-      return [{ kind: "check" }, ...onlyWithDependants(item, { kind: "unstick" })];
+      return [{ do: "check", ...common }, ...onlyWithDependants(item, { do: "unstick", ...common })];
     case "cancelled":
-      return [{ kind: "check" }, ...onlyWithDependants(item, { kind: "stick", why: "cancelled" })];
+      return [{ do: "check", ...common }, ...onlyWithDependants(item, { do: "stick", ...common, why: "cancelled" })];
     case "blocked":
       // Who only waits for an open blocker goes on by itself; who is marked as blocked does not.
       return item.word === "blocked"
-        ? [{ kind: "check" }, ...onlyWithDependants(item, { kind: "stick", why: "blocked" })]
+        ? [{ do: "check", ...common }, ...onlyWithDependants(item, { do: "stick", ...common, why: "blocked" })]
         : [];
     case "started":
     case "unblocked":
-      return onlyWithDependants(item, { kind: "unstick" });
+      return onlyWithDependants(item, { do: "unstick", ...common });
     case "comment_added":
       // Agents answer no questions; somebody nobody knows counts as people, so that nothing is missed.
-      return actor?.isAgent ? [] : [{ kind: "reply", comment: event.comment, by: actor?.name ?? "?" }];
+      return actor?.isAgent ? [] : [{ do: "reply", ...common, comment: event.comment, by: actor?.name ?? "?" }];
     default:
       return [];
   }
 }
 
-function onlyWithDependants({ dependants }: NonNullable<EventFacts["item"]>, followUp: FollowUps[number]): FollowUps {
+function onlyWithDependants({ dependants }: NonNullable<EventFacts["item"]>, followUp: FollowUp): FollowUp[] {
   return dependants > 0 ? [followUp] : [];
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { CommandError, EXIT } from "./command-error.ts";
 import { parseToolSpecs, type ToolSpec } from "./tool-specs.ts";
 
@@ -10,9 +10,9 @@ const errorSchema = z.object({
 const uploadLimitsSchema = z.object({ max_bytes: z.number(), types: z.record(z.string(), z.string()) });
 
 /** Plane may be slow, and Groundcrew asks it again; longer than this nobody waits. */
-const REQUEST_TIMEOUT_MS: Ms = 180_000;
+const REQUEST_TIMEOUT_MS: Ms = 3 * MINUTE;
 /** A little longer than Groundcrew gives an upload. */
-const UPLOAD_TIMEOUT_MS: Ms = 660_000;
+const UPLOAD_TIMEOUT_MS: Ms = 11 * MINUTE;
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 

@@ -1,27 +1,28 @@
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { EXIT } from "./command-error.ts";
 import type { ToolField, ToolSpec } from "./tool-specs.ts";
 
 const USAGE = `groundcrew <tool> [options]
 
-Does an agent's work on the tasks of its team through Groundcrew.
+Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew.
 
-  --json     the answer as JSON, for programs
-  --help     this, or a tool's options
-  --version
+  --json     print the answer as JSON, for programs
+  --help     show this help, or the options of a tool
+  --version  show the version
 
-It needs GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file
-GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token here or in a folder above (readable by you alone).
+Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
+GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).
 
-Ends with ${EXIT.done} when it is done, ${EXIT.failed} when it was refused or failed, ${EXIT.usage} when the command is wrong, ${EXIT.later} when the same
-command may work later, ${EXIT.token} when there is something wrong with the token.
+Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong command, ${EXIT.later} temporary failure,
+${EXIT.token} no valid token.
 `;
 
 /** What `groundcrew --help` says; the tools are those this agent may call, where they could be asked for. */
 export function renderHelp(specs: readonly ToolSpec[] | { why: string }): string {
-  if ("why" in specs) return `${USAGE}\nThe tools are not known: ${specs.why}\n`;
+  if ("why" in specs) return `${USAGE}\nThe tools cannot be listed: ${specs.why}\n`;
   const width = Math.max(0, ...specs.map(({ name }) => name.length));
   const tools = specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`);
-  return `${USAGE}\nTools (groundcrew <tool> --help tells more):\n${tools.join("\n")}\n`;
+  return `${USAGE}\nTools (groundcrew <tool> --help shows the options):\n${tools.join("\n")}\n`;
 }
 
 /** What `groundcrew <tool> --help` says. */
@@ -41,6 +42,6 @@ function formatFieldKind({ kind, choices }: ToolField): string {
 }
 
 function formatFieldDescription({ required, description, nullable }: ToolField): string {
-  const notes = [...(required ? ["required"] : []), ...(nullable ? ["null takes it away"] : [])];
-  return [description ?? "", ...(notes.length > 0 ? [`(${notes.join("; ")})`] : [])].filter(Boolean).join(" ");
+  const notes = keepDefined([required ? "required" : undefined, nullable ? "null removes it" : undefined]);
+  return [description ?? "", notes.length > 0 ? `(${notes.join("; ")})` : ""].filter((part) => part !== "").join(" ");
 }

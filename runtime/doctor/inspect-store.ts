@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { StoreProbe } from "../../functions/doctor/store.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 
 /** A doctor does not wait for a server that is still starting. */

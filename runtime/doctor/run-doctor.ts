@@ -16,11 +16,18 @@ interface DoctorEnvironment {
   err: (text: string) => void;
 }
 
+const DOCTOR_USAGE = `Usage: npm run doctor, or npm run --silent doctor -- --json for programs
+
+Checks the configuration and suggests fixes: settings, secret files, store, Plane, agents, Telegram, OpenClaw and the
+running Groundcrew. Changes nothing and shows no secret.
+
+Exit codes: 0 success, 1 a check failed, 64 wrong command, 78 invalid settings.`;
+
 /** Runs `npm run doctor` with these arguments; answers its exit code. */
 export async function runDoctor(args: readonly string[], { env, out, err }: DoctorEnvironment): Promise<number> {
   const unknown = args.find((arg) => arg !== "--json");
   if (unknown !== undefined) {
-    const message = "Usage: npm run doctor, or npm run --silent doctor -- --json";
+    const message = DOCTOR_USAGE;
     err(`${message}\n`);
     if (args.includes("--json"))
       out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import type { SkillReader } from "../../functions/doctor/openclaw-skill.ts";
 import { type OpenclawOutput, SKILL_NAME } from "../../functions/doctor/skill-verdict.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 type Env = Record<string, string | undefined>;
 

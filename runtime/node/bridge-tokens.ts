@@ -4,9 +4,9 @@ import {
   retireBridgeTokens,
 } from "../../functions/provision/bridge-tokens.ts";
 import { type Disk, openSecretsFile, type SecretsFile } from "../../functions/provision/secrets-file.ts";
+import type { BridgeTokens } from "../../shared/app/deps.ts";
 import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { Secrets } from "../../shared/config/secrets.ts";
-import type { BridgeTokens } from "../../shared/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 
 interface BridgeTokensOptions {

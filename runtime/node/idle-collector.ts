@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** How often it looks, and so for how long it must have been quiet. */
 const CHECK_INTERVAL: Ms = 5_000;

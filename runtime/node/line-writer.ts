@@ -1,5 +1,5 @@
 import type { Writable } from "node:stream";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** So late is a line at most. */
 const FLUSH_DELAY: Ms = 10;

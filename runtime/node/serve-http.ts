@@ -8,7 +8,7 @@ import { BreakConnection } from "../../shared/http/context.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
 import { isWebhookPath } from "../../shared/http/origin-check.ts";
 import type { Log } from "../../shared/log.ts";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 import { readRequestBody } from "./read-body.ts";
 import { trackConnections } from "./track-connections.ts";
 

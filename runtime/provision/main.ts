@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { wait } from "../../shared/wait.ts";
 import { generateSecret } from "../node/generate-secret.ts";
 import { nodeFiles, readEnvironment } from "../node/settings-files.ts";
-import { wait } from "../wait.ts";
 import { createConfirmPrompt } from "./confirm-prompt.ts";
 import { provisionDisk } from "./provision-disk.ts";
 import { acquireProvisionLock } from "./provision-lock.ts";

@@ -16,23 +16,21 @@ export interface ProvisionOptions {
 
 export const PROVISION_USAGE = `npm run provision -- [options]
 
-Takes a Plane, new or in use, and brings about what the settings want: accounts, API keys, the webhook, the first
-project, bridge tokens. Run again it changes nothing. See .env.example for the settings (PLANE_URL, PLANE_WORKSPACE,
-PLANE_ADMIN_EMAIL at least).
+Provisions Plane, new or in use, as the settings say: accounts, API keys, the webhook, the first project, bridge tokens.
+A second run changes nothing. Requires PLANE_URL, PLANE_WORKSPACE and PLANE_ADMIN_EMAIL; .env.example has all settings.
 
-  --dry-run        print what would be done, and do nothing
-  --yes            do it without asking
-  --json           print {steps: [{name, status, detail}], changed}, with error: {code, message} where nothing
-                   could be begun (progress goes to standard error)
-  --print-env      print the runtime's secrets as NAME=value lines when all is done, for those who keep them elsewhere
-  --rotate <what>  replace the secrets of an agent, of groundcrew itself, of the webhook, or all; the old ones stay valid
-  --retire         end what --rotate has left valid
-  --wait <s>       how long Plane may take to come up (300)
+  --dry-run        print the plan and change nothing
+  --yes            do not ask for confirmation
+  --json           print {steps: [{name, status, detail}], changed}, with error: {code, message} if it could not
+                   start (progress goes to standard error)
+  --print-env      print the secrets as NAME=value lines at the end, to keep them elsewhere
+  --rotate <what>  rotate the secrets of <agent>, groundcrew, webhook or all; the old ones stay valid
+  --retire         revoke the old secrets that --rotate left valid
+  --wait <s>       seconds to wait for Plane to start (default 300)
 
-With --json and --print-env say \`npm run --silent provision -- …\`: else npm's own lines stand before the answer.
+With --json and --print-env use \`npm run --silent provision -- …\`, or npm's own lines precede the output.
 
-Ends with 0 when all holds, 1 when something failed or was not agreed to, 2 when the command is wrong, 78 when a
-setting needs attention.
+Exit codes: 0 success, 1 a step failed or the plan was not confirmed, 2 wrong command, 78 invalid settings.
 `;
 
 /** The options, or what is wrong with them; values are not repeated. */
@@ -64,6 +62,8 @@ export function parseProvisionOptions(args: readonly string[]): ProvisionOptions
     const knownOption = /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|wait)(?:=|$)/;
     const unknownOption = args.find((arg) => !knownOption.test(arg))?.split("=", 1)[0] ?? "an option";
     const displayed = unknownOption.startsWith("-") ? unknownOption.slice(0, 40) : "what does not begin with --";
-    return { wrong: `${displayed} is not known here, or lacks its value. Secrets never go on the command line.` };
+    return {
+      wrong: `${displayed} is not known, or its value is missing. Never pass secrets on the command line.`,
+    };
   }
 }

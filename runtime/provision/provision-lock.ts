@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { wait } from "../wait.ts";
+import { MINUTE } from "../../shared/time.ts";
+import { wait } from "../../shared/wait.ts";
 
 /** What keeps others out until it is released; also released when this process ends in order. */
 export interface ProvisionLock {
@@ -23,7 +24,7 @@ type LockHolder = z.output<typeof holderSchema>;
 /** A file without a holder is one that is just being written, for so long (ms). */
 const WRITE_GRACE_MS = 10_000;
 /** So old (ms) is what a write that was cut off has left. */
-const LEFTOVER_AGE_MS = 60_000;
+const LEFTOVER_AGE_MS = MINUTE;
 
 /**
  * One provision at a time writes beside SECRETS_FILE. The lock of a process that is no more is taken over; throws a

@@ -4,12 +4,12 @@ import {
   type ProvisionDeps,
 } from "../../functions/provision/context.ts";
 import { applyProvision, type ProvisionReport, planProvision } from "../../functions/provision/provision.ts";
+import type { ProvisionStep } from "../../functions/provision/step.ts";
 import {
   createProvisionSteps,
   listRotationTargets,
   type ProvisionTask,
-} from "../../functions/provision/provision-steps.ts";
-import type { ProvisionStep } from "../../functions/provision/step.ts";
+} from "../../functions/provision/steps/provision-steps.ts";
 import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import { type ProvisionSettings, parseProvisionSettings } from "../../shared/config/provision-settings.ts";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";

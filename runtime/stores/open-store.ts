@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Ms, Store } from "../../shared/store/port.ts";
+import type { Store } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 import { createSteadyClock } from "./steady-clock.ts";
 
 interface OpenStoreOptions {

@@ -2,9 +2,10 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import type { Ms, Store } from "../../shared/store/port.ts";
+import type { Store } from "../../shared/store/port.ts";
 import type { SqlDriver } from "../../shared/store/sql/driver.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** https://www.sqlite.org/rescode.html: another connection has the lock. */
 const SQLITE_BUSY = 5;

@@ -1,5 +1,5 @@
 import { uptime } from "node:os";
-import type { Ms } from "../../shared/store/port.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** Linux counts its uptime in steps of 10 ms, and asking for it costs a file read. */
 const UPTIME_STEP: Ms = 10;

@@ -2,9 +2,11 @@ import type { Settings } from "../config/settings.ts";
 import { resolveLocale } from "../i18n/locale.ts";
 import { localizeNumber } from "../i18n/localize.ts";
 import { formatTemplate } from "../i18n/template.ts";
-import { getTexts } from "../i18n/texts.ts";
-import type { Job, Ms } from "../store/port.ts";
+import { getTexts } from "../i18n/texts/get-texts.ts";
+import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
+import type { Job } from "../store/port.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
 
 interface CanaryNotice {
   what: "silent" | "back";
@@ -24,13 +26,6 @@ export function createCanaryNoticeJobs(
   const language = resolveLocale(locale);
   const seconds = localizeNumber(language, Math.round((notice.took ?? 0) / 1000));
   const rich = toPlainText(formatTemplate(getTexts(language).canary[notice.what], { n: seconds }));
-  const answer = { rich: { text: rich.text, entities: [] }, language };
-  return [
-    {
-      id: `canary:${notice.what}:${notice.since}`,
-      queue: "outbox",
-      lane: `telegram:${telegram.chat}`,
-      body: { answer, correlation: notice.correlation },
-    },
-  ];
+  const id = `canary:${notice.what}:${notice.since}`;
+  return [createAnnouncementJob(id, telegram.chat, { rich, language }, notice.correlation)];
 }

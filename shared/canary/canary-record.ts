@@ -1,4 +1,5 @@
-import type { Ms, Store, StoreKey } from "../store/port.ts";
+import type { Store, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 
 /**
  * The canary: one comment on one work item, kept for nothing but being edited, so that a webhook that should come does

@@ -34,92 +34,150 @@ const urlSchema = z
 
 /**
  * The settings that are no secrets, as the environment gives them; an empty value counts as absent.
- * Each description completes the sentence "wanted: …".
+ * Each description completes the sentence "wanted: …"; its `meaning` stands in docs/configuration.md.
  */
 export const environmentSchema = z.object({
   HOST: z
     .string()
     .regex(/^[\w.:-]+$/)
     .default("127.0.0.1")
-    .describe("an address of this machine to listen on, for example 127.0.0.1"),
-  PORT: portSchema.default(8787).describe("a port number from 0 to 65535 (0: any free one)"),
-  METRICS_PORT: portSchema.optional().describe("a port number from 0 to 65535 (0: any free one) other than PORT"),
+    .describe("an address of this machine to listen on, for example 127.0.0.1")
+    .meta({ meaning: "Address of this machine to listen on." }),
+  PORT: portSchema
+    .default(8787)
+    .describe("a port number from 0 to 65535 (0: any free one)")
+    .meta({ meaning: "Port to listen on." }),
+  METRICS_PORT: portSchema.optional().describe("a port number from 0 to 65535 (0: any free one) other than PORT").meta({
+    meaning:
+      "Second port that serves /metrics, /ready and /health without a token; keep it inside your network. Without it there is no second port.",
+  }),
   PUBLIC_URL: urlSchema
     .refine((url) => new URL(url).origin === url)
     .optional()
-    .describe("the address people reach Groundcrew at, without a path, for example https://crew.example.com"),
+    .describe("the address people reach Groundcrew at, without a path, for example https://crew.example.com")
+    .meta({ meaning: "Address at which people, Plane and Telegram reach Groundcrew." }),
   ALLOWED_HOSTS: listSchema
     .transform((hosts) => hosts.map((host) => host.toLowerCase()))
     .refine((hosts) => hosts.every((host) => /^(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:\d+)?$/.test(host)))
     .optional()
-    .describe("comma-separated host names, for example crew.example.com,localhost"),
+    .describe("comma-separated host names, for example crew.example.com,localhost")
+    .meta({
+      meaning:
+        "Host names that requests may name in their Host header. Default: the host of PUBLIC_URL, localhost, 127.0.0.1 and [::1].",
+    }),
   TRUSTED_PROXIES: listSchema
     .refine((ranges) => ranges.every((range) => parseIpRange(range)))
     .default([])
-    .describe("comma-separated addresses or CIDR blocks, for example 10.8.0.0/16,fd00::/8"),
+    .describe("comma-separated addresses or CIDR blocks, for example 10.8.0.0/16,fd00::/8")
+    .meta({ meaning: "Proxies whose X-Forwarded-For header is believed. Default: none." }),
   PLANE_URL: urlSchema
     .refine((url) => !/\/api(\/v1)?$/.test(url))
     .optional()
-    .describe("Plane's address without /api/v1, for example https://plane.example.com"),
+    .describe("Plane's address without /api/v1, for example https://plane.example.com")
+    .meta({ meaning: "Address of Plane." }),
   PLANE_WORKSPACE: z
     .string()
     .regex(/^[\w-]+$/)
     .optional()
-    .describe("the workspace's slug as it stands in Plane's address, for example javisi"),
+    .describe("the workspace's slug as it stands in Plane's address, for example javisi")
+    .meta({ meaning: "Workspace to work in." }),
   PLANE_PROJECTS: listSchema
     .transform((names) => names.map((name) => name.toUpperCase()))
     .default([])
-    .describe("comma-separated project identifiers, for example ONB,OPS; absent for all"),
+    .describe("comma-separated project identifiers, for example ONB,OPS; absent for all")
+    .meta({ meaning: "Projects to follow. Default: all that the API key's account is a member of." }),
   PLANE_ADMIN_EMAIL: z
     .email()
     .transform((email) => email.toLowerCase())
     .optional()
-    .describe("the e-mail address of the account that administers Plane, for provision alone"),
+    .describe("the e-mail address of the account that administers Plane, for provision alone")
+    .meta({
+      meaning: "Account that administers Plane. Only provision needs it; doctor reads Plane's webhooks with it.",
+    }),
   PLANE_WEBHOOK_TARGET: urlSchema
     .optional()
-    .describe("the address Plane calls, for example http://groundcrew.internal:8787/webhooks/plane"),
+    .describe("the address Plane calls, for example http://groundcrew.internal:8787/webhooks/plane")
+    .meta({
+      meaning:
+        "Address that Plane's webhook calls where that is not <PUBLIC_URL>/webhooks/plane. Only provision and doctor read it.",
+    }),
   PLANE_RATE_LIMIT: countSchema
     .refine((number) => number >= 1 && number <= MAX_RATE_LIMIT)
     .default(60)
-    .describe("requests per minute and key that Plane allows, at least 1"),
+    .describe("requests per minute and key that Plane allows, at least 1")
+    .meta({ meaning: "Requests per minute and API key that Plane allows (its API_KEY_RATE_LIMIT)." }),
   STORE_PREFIX: z
     .string()
     .regex(/^[\w.-]{1,64}$/)
     .default("groundcrew")
-    .describe("1 to 64 letters, digits, '_', '-' or '.'"),
+    .describe("1 to 64 letters, digits, '_', '-' or '.'")
+    .meta({ meaning: "Prefix of every key in Redis." }),
   TELEGRAM_CHAT_ID: z
     .string()
     .regex(/^(-?[1-9]\d{0,15}|@\w{4,64})$/)
     .transform((text) => (text.startsWith("@") ? text : Number(text)))
     .refine((chat) => typeof chat === "string" || Number.isSafeInteger(chat))
     .optional()
-    .describe("the chat's number, for example -1001234567890, or the @name of a channel"),
+    .describe("the chat's number, for example -1001234567890, or the @name of a channel")
+    .meta({ meaning: "Chat that notifications are sent to." }),
   TELEGRAM_ALLOWED_USERS: listSchema
     .refine((users) => users.every((user) => /^[1-9]\d{0,15}$/.test(user)))
     .transform((users) => users.map(Number))
     .refine((users) => users.every(Number.isSafeInteger))
     .default([])
-    .describe("comma-separated user numbers (not names), for example 12345678; empty means nobody"),
+    .describe("comma-separated user numbers (not names), for example 12345678; empty means nobody")
+    .meta({ meaning: "Telegram users whose commands and buttons are obeyed." }),
   TELEGRAM_MODE: z
     .enum(["webhook", "polling"])
     .optional()
-    .describe("webhook (needs PUBLIC_URL) or polling; absent: webhook when PUBLIC_URL is set"),
-  TELEGRAM_API_ROOT: urlSchema.default("https://api.telegram.org").describe("the address of a Bot API server"),
-  OPENCLAW_URL: urlSchema.optional().describe("the OpenClaw gateway's address, for example http://openclaw:18789"),
+    .describe("webhook (needs PUBLIC_URL) or polling; absent: webhook when PUBLIC_URL is set")
+    .meta({
+      meaning:
+        "How updates arrive: Telegram calls PUBLIC_URL, or Groundcrew polls Telegram. Default: webhook when PUBLIC_URL is set, else polling.",
+    }),
+  TELEGRAM_API_ROOT: urlSchema
+    .default("https://api.telegram.org")
+    .describe("the address of a Bot API server")
+    .meta({ meaning: "Bot API server." }),
+  OPENCLAW_URL: urlSchema
+    .optional()
+    .describe("the OpenClaw gateway's address, for example http://openclaw:18789")
+    .meta({ meaning: "OpenClaw gateway through which agents with wake openclaw are woken." }),
   POLL_CRON: z
     .string()
     .refine(isCron)
     .default("*/5 * * * *")
-    .describe("a cron expression of five or six fields, for example */5 * * * *"),
-  LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto"),
-  TIMEZONE: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"]).default("info").describe("debug, info, warn or error"),
-  SECRETS_FILE: z.string().default(DEFAULT_SECRETS_FILE).describe("the path of a JSON file of mode 0600"),
-  GROUNDCREW_CONFIG: z.string().optional().describe("the path of a JSON file"),
+    .describe("a cron expression of five or six fields, for example */5 * * * *")
+    .meta({ meaning: "When Plane is polled." }),
+  LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto").meta({
+    meaning:
+      "Language of messages. auto: replies in the language of each person's Telegram client, notifications in English.",
+  }),
+  TIMEZONE: z
+    .string()
+    .refine(isTimeZone)
+    .default("UTC")
+    .describe("an IANA time zone, for example Europe/Paris")
+    .meta({ meaning: "Time zone of cron expressions, dates and the daily digest." }),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("debug, info, warn or error")
+    .meta({ meaning: "Lowest level that is logged." }),
+  SECRETS_FILE: z
+    .string()
+    .default(DEFAULT_SECRETS_FILE)
+    .describe("the path of a JSON file of mode 0600")
+    .meta({ meaning: "JSON file with secrets, which is read again whenever it changes." }),
+  GROUNDCREW_CONFIG: z.string().optional().describe("the path of a JSON file").meta({
+    meaning:
+      "The settings file: agents, notifications and other structured settings. Default: groundcrew.json beside SECRETS_FILE, if it exists.",
+  }),
   WEBHOOK_MAX_BYTES: countSchema
     .refine((bytes) => bytes >= 1024)
     .default(16 * 1024 * 1024)
-    .describe("the largest webhook body in bytes, at least 1024"),
+    .describe("the largest webhook body in bytes, at least 1024")
+    .meta({ meaning: "Largest webhook body that is accepted, in bytes." }),
 });
 
 export type Environment = z.output<typeof environmentSchema>;

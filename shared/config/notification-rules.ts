@@ -25,20 +25,21 @@ const eventNameSchema = z
  * Labels and priorities are those of a work item: an entry that names them never fits a project or a cycle.
  */
 export const notificationRuleSchema = z.strictObject({
-  /** For the log and the page: which entry decided. */
-  name: z.string().min(1).optional(),
-  events: z.array(eventNameSchema).min(1),
-  /** Project identifiers, such as ONB. */
-  projects: z.array(z.string().min(1)).min(1).optional(),
-  priorities: z.array(z.enum(PRIORITIES)).min(1).optional(),
-  /** One of them is enough. */
-  labels: z.array(z.string().min(1)).min(1).optional(),
-  /** Who did it. Someone unknown counts as people, so that nothing is missed. */
-  by: z.enum(["anyone", "people", "agents"]).default("anyone"),
-  /** Where it goes; left out: TELEGRAM_CHAT_ID (and with `mute`: every chat). */
-  chat: chatIdSchema.optional(),
-  /** What fits this entry is not told, whatever the others say. */
-  mute: z.boolean().default(false),
+  name: z.string().min(1).optional().meta({ meaning: "Name of the rule, for the log and the page." }),
+  events: z.array(eventNameSchema).min(1).meta({ meaning: "Events that the rule matches." }),
+  projects: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .meta({ meaning: "Identifiers of projects, such as ONB. Default: all." }),
+  priorities: z.array(z.enum(PRIORITIES)).min(1).optional().meta({ meaning: "Priorities. Default: all." }),
+  labels: z.array(z.string().min(1)).min(1).optional().meta({ meaning: "Labels, of which the task has at least one." }),
+  by: z
+    .enum(["anyone", "people", "agents"])
+    .default("anyone")
+    .meta({ meaning: "Who caused the event. An unknown actor counts as people, so that nothing is missed." }),
+  chat: chatIdSchema.optional().meta({ meaning: "Chat to send to. Default: TELEGRAM_CHAT_ID; with mute: every chat." }),
+  mute: z.boolean().default(false).meta({ meaning: "Events that match are not sent, whatever the other rules say." }),
 });
 
 /** `notifications` in the settings file. Entries that are not `mute` take the place of the default ones. */

@@ -23,12 +23,14 @@ const projectSchema = z.strictObject({
     .string()
     .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
     .default("Onboarding")
-    .describe("1 to 80 letters, digits, blanks or '_' (Plane takes no others)"),
+    .describe("1 to 80 letters, digits, blanks or '_' (Plane takes no others)")
+    .meta({ meaning: "Name of the first project." }),
   identifier: z
     .string()
     .regex(/^[A-Z][A-Z0-9]{0,11}$/)
     .default("ONB")
-    .describe("1 to 12 capital letters or digits, for example ONB"),
+    .describe("1 to 12 capital letters or digits, for example ONB")
+    .meta({ meaning: "Identifier of the first project." }),
 });
 
 const humanSchema = z.strictObject({
@@ -36,36 +38,52 @@ const humanSchema = z.strictObject({
     .email()
     .transform((email) => email.toLowerCase())
     .exactOptional()
-    .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL"),
-  name: visibleTextSchema.max(60).exactOptional().describe("the human's name, 1 to 60 characters that can be seen"),
-  role: z.enum(["admin", "member"]).default("admin").describe("admin or member"),
+    .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL")
+    .meta({ meaning: "Plane account of the human. Default: PLANE_ADMIN_EMAIL." }),
+  name: visibleTextSchema
+    .max(60)
+    .exactOptional()
+    .describe("the human's name, 1 to 60 characters that can be seen")
+    .meta({ meaning: "Display name. Default: made from the e-mail address." }),
+  role: z
+    .enum(["admin", "member"])
+    .default("admin")
+    .describe("admin or member")
+    .meta({ meaning: "Role in the workspace." }),
 });
 
 /** How provision sets a Plane up, in the JSON file under `provision`. */
 export const provisionSchema = z.strictObject({
-  /** Of the agents' e-mail addresses, when the file names no agents. */
   domain: z
     .string()
     .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
     .default("javisi.local")
-    .describe("a domain name in lower case, for example javisi.local"),
+    .describe("a domain name in lower case, for example javisi.local")
+    .meta({ meaning: "Domain of the agents' e-mail addresses, when the file names no agents." }),
   workspace: visibleTextSchema
     .max(80)
     .refine((name) => !URL_LIKE.test(name))
     .exactOptional()
-    .describe("the workspace's name, 1 to 80 characters without an address in it; absent: PLANE_WORKSPACE"),
-  human: humanSchema.prefault({}),
-  timezone: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris"),
+    .describe("the workspace's name, 1 to 80 characters without an address in it; absent: PLANE_WORKSPACE")
+    .meta({ meaning: "Name of the workspace. Default: PLANE_WORKSPACE." }),
+  human: humanSchema.prefault({}).meta({ meaning: "The person who works with the agents." }),
+  timezone: z
+    .string()
+    .refine(isTimeZone)
+    .default("UTC")
+    .describe("an IANA time zone, for example Europe/Paris")
+    .meta({ meaning: "Time zone of the workspace and of the administrator's account." }),
   language: z
     .string()
     .regex(/^[a-z]{2}(?:-[A-Z]{2})?$/)
     .default("fr")
-    .describe("a language as Plane writes it, for example fr, en or pt-BR"),
-  /** The first project; false for none. */
+    .describe("a language as Plane writes it, for example fr, en or pt-BR")
+    .meta({ meaning: "Language of the administrator's and the human's accounts." }),
   project: z
     .union([z.literal(false), projectSchema])
     .prefault({})
-    .describe("an object with name and identifier, or false"),
+    .describe("an object with name and identifier, or false")
+    .meta({ meaning: "The first project; false for none." }),
 });
 
 export type ProvisionFileSettings = z.output<typeof provisionSchema>;

@@ -2,35 +2,70 @@ import { z } from "zod";
 import { findNearestName } from "../nearest-name.ts";
 import type { SettingProblem } from "./setting-problem.ts";
 
-/** A secret's name and what is accepted, for people and as an expression; `many`: several may be valid at once. */
+/** What is accepted as a secret, for people and as an expression; `many`: several may be valid at once. */
 interface SecretKind {
   form: RegExp;
   wanted: string;
+  /** What the secret is for, as docs/configuration.md says it. */
+  meaning: string;
   many: boolean;
 }
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const TOKEN = { form: PRINTABLE, wanted: "printable characters without blanks, 16 or more", many: true };
 const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
-const AGENT_TOKEN = {
-  form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]+)$/i,
-  wanted: "printable characters without blanks, 16 or more, or sha256: and 64 hex characters",
-  many: true,
-};
 
 const SECRETS: Record<string, SecretKind> = {
-  PLANE_API_KEY: API_KEY,
-  PLANE_WEBHOOK_SECRET: { form: PRINTABLE, wanted: "the secret Plane shows for its webhook", many: true },
+  PLANE_API_KEY: { ...API_KEY, meaning: "API key of the Plane account that Groundcrew itself works with." },
+  PLANE_WEBHOOK_SECRET: {
+    form: PRINTABLE,
+    wanted: "the secret Plane shows for its webhook",
+    meaning: "Secret of Plane's webhook. Without it webhooks are refused and changes are found by polling only.",
+    many: true,
+  },
   STORE_URL: {
     form: /^(file:.+|memory:|rediss?:\/\/.+)$/,
     wanted: "file:<folder>, redis://…, rediss://… or memory:",
+    meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
     many: false,
   },
-  TELEGRAM_BOT_TOKEN: { form: /^[\w-]+:[\w-]+$/, wanted: "a bot's token as BotFather gives it", many: false },
-  TELEGRAM_WEBHOOK_SECRET: { form: /^[\w-]{1,256}$/, wanted: "1 to 256 letters, digits, '_' or '-'", many: true },
-  OPENCLAW_HOOK_TOKEN: { form: PRINTABLE, wanted: "the gateway's hooks.token", many: false },
-  ADMIN_TOKEN: TOKEN,
-  TICK_TOKEN: TOKEN,
+  TELEGRAM_BOT_TOKEN: {
+    form: /^[\w-]+:[\w-]+$/,
+    wanted: "a bot's token as BotFather gives it",
+    meaning: "Token of the Telegram bot. Without it no message is sent.",
+    many: false,
+  },
+  TELEGRAM_WEBHOOK_SECRET: {
+    form: /^[\w-]{1,256}$/,
+    wanted: "1 to 256 letters, digits, '_' or '-'",
+    meaning: "Proves that an update comes from Telegram. Without it a secret is derived from the bot's token.",
+    many: true,
+  },
+  OPENCLAW_HOOK_TOKEN: {
+    form: PRINTABLE,
+    wanted: "the gateway's hooks.token",
+    meaning: "Token of the OpenClaw gateway at OPENCLAW_URL.",
+    many: false,
+  },
+  ADMIN_TOKEN: {
+    ...TOKEN,
+    meaning: "Opens the page and the routes for operators. Without it they answer nobody.",
+  },
+  TICK_TOKEN: { ...TOKEN, meaning: "Opens POST /ticks/<name> only, for an external scheduler." },
+};
+
+/** Secrets of which each agent has its own, by what stands before `_<AGENT>` in their names. */
+const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
+  PLANE_API_KEY: {
+    ...API_KEY,
+    meaning: "API key of the agent's own Plane account. Without it the Concierge's key writes on the agent's behalf.",
+  },
+  AGENT_TOKEN: {
+    form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]+)$/i,
+    wanted: "printable characters without blanks, 16 or more, or sha256: and 64 hex characters",
+    meaning: "The agent's bridge token for /mcp and /agent, or its SHA-256.",
+    many: true,
+  },
 };
 
 export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
@@ -96,7 +131,18 @@ export function parseAgentSuffix(name: string): string | undefined {
 }
 
 function getSecretKind(name: string): SecretKind {
-  return SECRETS[name] ?? (name.startsWith("AGENT_TOKEN_") ? AGENT_TOKEN : API_KEY);
+  return SECRETS[name] ?? AGENT_SECRETS[name.startsWith("AGENT_TOKEN_") ? "AGENT_TOKEN" : "PLANE_API_KEY"];
+}
+
+/** Every secret the runtime reads, for the documentation. */
+export function listSecretKinds(): ({ name: string } & Pick<SecretKind, "wanted" | "meaning" | "many">)[] {
+  const agentKinds = Object.entries(AGENT_SECRETS).map(([name, kind]) => [`${name}_<AGENT>`, kind] as const);
+  return [...Object.entries(SECRETS), ...agentKinds].map(([name, { wanted, meaning, many }]) => ({
+    name,
+    wanted,
+    meaning,
+    many,
+  }));
 }
 
 function readFromEnvironment(

@@ -19,21 +19,30 @@ export const FORWARD_EVENTS = [
 const wakeSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("openclaw"),
-    /** The gateway's address, for example `http://openclaw:18789`; absent: OPENCLAW_URL. */
     url: z
       .url({ protocol: /^https?$/ })
       .optional()
-      .describe("the OpenClaw gateway's http(s) address"),
-    /** OpenClaw's id of the agent; absent: its name in lower case. */
-    agent: z.string().min(1).max(64).optional().describe("OpenClaw's id of the agent"),
+      .describe("the OpenClaw gateway's http(s) address")
+      .meta({ meaning: "Gateway of this agent. Default: OPENCLAW_URL." }),
+    agent: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe("OpenClaw's id of the agent")
+      .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case." }),
   }),
   z.strictObject({
     kind: z.literal("webhook"),
-    url: z.url({ protocol: /^https?$/ }).describe("an http(s) address"),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe("an http(s) address")
+      .meta({ meaning: "Address that is called when there is work, signed as Standard Webhooks says." }),
     secret: z
       .string()
       .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
-      .describe("whsec_ and the secret in base64, as Standard Webhooks writes it"),
+      .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
+      .meta({ meaning: "Secret that the calls are signed with." }),
   }),
   z.strictObject({ kind: z.literal("none") }),
 ]);
@@ -43,10 +52,23 @@ const agentSchema = z.strictObject({
     .string()
     .trim()
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
-    .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'"),
-  email: z.email().describe("the e-mail address of the agent's Plane account"),
-  role: z.enum(["concierge", "worker"]).optional().describe("concierge or worker"),
-  about: z.string().max(2000).optional().describe("persona and strengths, at most 2000 characters"),
+    .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'")
+    .meta({ meaning: "Name of the agent. In settings' names it is written in upper case, other characters as _." }),
+  email: z
+    .email()
+    .describe("the e-mail address of the agent's Plane account")
+    .meta({ meaning: "Plane account of the agent." }),
+  role: z
+    .enum(["concierge", "worker"])
+    .optional()
+    .describe("concierge or worker")
+    .meta({ meaning: "The concierge plans and assigns work; a worker does it. Default: worker." }),
+  about: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe("persona and strengths, at most 2000 characters")
+    .meta({ meaning: "What the concierge reads when it assigns work." }),
   /** A word alone stands for that kind with nothing further set. */
   wake: z
     .union([
@@ -55,31 +77,53 @@ const agentSchema = z.strictObject({
       wakeSchema,
     ])
     .default({ kind: "none" })
-    .describe("openclaw, none, or an object with kind openclaw, webhook or none"),
+    .describe("openclaw, none, or an object with kind openclaw, webhook or none")
+    .meta({ meaning: "How the agent learns that it has work. none: it polls list_my_tasks." }),
 });
 
 /** What a finished task must have, whatever it says itself (OPENCLAW-18). */
 const doneSchema = z.strictObject({
-  summary: z.boolean().default(true).describe("true or false: a closing summary is needed"),
-  deliverable: z.boolean().default(false).describe("true or false: at least one deliverable is needed"),
+  summary: z
+    .boolean()
+    .default(true)
+    .describe("true or false: a closing summary is needed")
+    .meta({ meaning: "A finished task needs a closing summary." }),
+  deliverable: z
+    .boolean()
+    .default(false)
+    .describe("true or false: at least one deliverable is needed")
+    .meta({ meaning: "A finished task needs at least one deliverable." }),
   commit_and_tests: z
     .enum(["code", "always", "never"])
     .default("code")
-    .describe("code (tasks labelled code), always or never: commit and tests must be reported"),
-  review_below: z.number().min(0).max(1).default(0.7).describe("a confidence from 0 to 1 below which a human looks"),
+    .describe("code (tasks labelled code), always or never: commit and tests must be reported")
+    .meta({ meaning: "Which tasks need a commit and test results: those labelled code, all, or none." }),
+  review_below: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.7)
+    .describe("a confidence from 0 to 1 below which a human looks")
+    .meta({ meaning: "A task finished with less confidence goes to a human for review." }),
   dependants_wait: z
     .boolean()
     .default(true)
-    .describe("true or false: dependants wait for a task that is still in review"),
+    .describe("true or false: dependants wait for a task that is still in review")
+    .meta({ meaning: "Dependent tasks stay blocked while a task is in review." }),
 });
 
 const budgetSchema = z.strictObject({
-  amount: z.number().positive().describe("the cost a calendar month may come to"),
+  amount: z
+    .number()
+    .positive()
+    .describe("the cost a calendar month may come to")
+    .meta({ meaning: "Cost that a calendar month may reach. Planning warns above it; nothing is stopped." }),
   currency: z
     .string()
     .regex(/^[A-Z]{3}$/)
     .default("EUR")
-    .describe("three capital letters, for example EUR"),
+    .describe("three capital letters, for example EUR")
+    .meta({ meaning: "Currency of all costs." }),
 });
 
 const namesSchema = z.array(z.string().min(1)).exactOptional();
@@ -88,44 +132,62 @@ const forwardSchema = z.strictObject({
   url: z
     .url({ protocol: /^https?$/ })
     .refine((url) => !URL.canParse(url) || (!new URL(url).username && !new URL(url).password))
-    .describe("an http(s) address without credentials"),
+    .describe("an http(s) address without credentials")
+    .meta({ meaning: "Address that events are posted to." }),
   secret: z
     .string()
     .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
-    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it"),
+    .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
+    .meta({ meaning: "Secret that the posts are signed with." }),
   events: z
     .array(z.enum(FORWARD_EVENTS))
     .min(1)
     .default([...FORWARD_EVENTS])
-    .describe(`some of ${FORWARD_EVENTS.join(", ")}`),
+    .describe(`some of ${FORWARD_EVENTS.join(", ")}`)
+    .meta({ meaning: "Events that are posted there." }),
 });
 
 /** What the JSON file named by GROUNDCREW_CONFIG may hold. */
 export const settingsFileSchema = z.strictObject({
-  agents: z.array(agentSchema).default([]),
-  done: doneSchema.prefault({}),
-  budget: budgetSchema.optional(),
+  agents: z.array(agentSchema).default([]).meta({ meaning: "The agents of the team." }),
+  done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
+  budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z
     .strictObject({
-      todo: namesSchema,
-      in_progress: namesSchema,
-      blocked: namesSchema,
-      done: namesSchema,
-      cancelled: namesSchema,
+      todo: namesSchema.meta({ meaning: "Names of states that mean todo." }),
+      in_progress: namesSchema.meta({ meaning: "Names of states that mean in_progress." }),
+      blocked: namesSchema.meta({ meaning: "Names of states that mean blocked." }),
+      done: namesSchema.meta({ meaning: "Names of states that mean done." }),
+      cancelled: namesSchema.meta({ meaning: "Names of states that mean cancelled." }),
     })
-    .default({}),
-  notifications: notificationRulesSchema.default([]),
-  progress: z.boolean().default(true).describe("true or false: running tasks are followed in TELEGRAM_CHAT_ID"),
-  forward: z.array(forwardSchema).default([]),
-  provision: provisionSchema.exactOptional(),
-  /** Where the hourly check of Plane's webhooks is done; absent: in the project that provision made. */
+    .default({})
+    .meta({ meaning: "Names of Plane's states by the status they mean, where Plane's state group does not tell." }),
+  notifications: notificationRulesSchema.default([]).meta({ meaning: "Which events are sent to Telegram." }),
+  progress: z
+    .boolean()
+    .default(true)
+    .describe("true or false: running tasks are followed in TELEGRAM_CHAT_ID")
+    .meta({ meaning: "Each running task has a live progress message in TELEGRAM_CHAT_ID." }),
+  forward: z.array(forwardSchema).default([]).meta({ meaning: "Other systems that events are forwarded to." }),
+  provision: provisionSchema.exactOptional().meta({ meaning: "What `npm run provision` sets up in Plane." }),
   canary: z
     .union([
       z.literal(false),
-      z.strictObject({ project: z.string().min(1).max(12).describe("a project's identifier") }),
+      z.strictObject({
+        project: z
+          .string()
+          .min(1)
+          .max(12)
+          .describe("a project's identifier")
+          .meta({ meaning: "Project that holds the check's work item." }),
+      }),
     ])
     .exactOptional()
-    .describe("false, or an object with the identifier of a project"),
+    .describe("false, or an object with the identifier of a project")
+    .meta({
+      meaning:
+        "Where the hourly check of Plane's webhooks edits its comment; false switches the check off. Default: the project that provision made.",
+    }),
 });
 
 export type FileSettings = z.output<typeof settingsFileSchema>;

@@ -1,9 +1,12 @@
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms, Put, Revision, SetName, StoreKey } from "../store/port.ts";
+import { toDescendingKey } from "../store/descending-key.ts";
+import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, type SkipReason, toEventId } from "../task/events.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** What was decided stays to be looked at for so long. */
-export const DECISION_LOG_MS: Ms = 7 * 86_400_000;
+export const DECISION_LOG_MS: Ms = 7 * DAY;
 
 /** What a consumer wants done about an event: a job, kept in the same commit. */
 export interface RequestedAction {
@@ -40,24 +43,12 @@ export function itemDecisionSetKey(item: string): SetName {
   return `why:${item}`;
 }
 
-const MAX_TIME: Ms = 9_999_999_999_999;
-
-/** Sorts the newest first where keys are listed in order. Thirteen digits last until the year 2286. */
-export function toDescendingKey(at: Ms): string {
-  return String(MAX_TIME - Math.floor(at)).padStart(13, "0");
-}
-
-/** The time that `descending` made this of. */
-export function parseDescendingKey(text: string): Ms {
-  return MAX_TIME - Number(text);
-}
-
 /** The record of one event, for the commit that keeps the change itself. */
 export function createDecisionPut(decision: DecisionRecord): Put {
   return {
     key: `why:${toDescendingKey(decision.at)}:${decision.record}:${decision.rev}:${toEventId(decision.event)}`,
     value: decision,
-    sets: [decisionSet, ...(decision.item ? [itemDecisionSetKey(decision.item.id)] : [])],
+    sets: keepDefined([decisionSet, decision.item ? itemDecisionSetKey(decision.item.id) : undefined]),
     expires: DECISION_LOG_MS,
   };
 }

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Deps, Route } from "../deps.ts";
+import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
 import { createPageSessions } from "./page-sessions.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { type ErrorCode, GroundcrewError, getErrorMessage } from "../errors.ts";
 import { createRedactor } from "../redact.ts";
 import { BreakConnection } from "./context.ts";

@@ -1,7 +1,8 @@
 import { type Context, Hono } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import type { Deps, Route } from "../deps.ts";
+import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
+import { keepDefined } from "../keep-defined.ts";
 import { createErrorHandler, createErrorResponse } from "./error-response.ts";
 import { createOriginCheck } from "./origin-check.ts";
 import { createRequestMiddleware } from "./request-middleware.ts";
@@ -32,10 +33,10 @@ export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
   // A slash too many is typed easily, and Plane would count a 404 as delivered.
   const app = new Hono({ strict: false });
   const handleError = createErrorHandler(deps);
-  const checks = [
+  const checks = keepDefined([
     createOriginCheck(settings),
-    ...(options.skipAccessCheck ? [] : [createRouteGuard(deps, options.routes)]),
-  ];
+    options.skipAccessCheck ? undefined : createRouteGuard(deps, options.routes),
+  ]);
   app.use(
     createRequestMiddleware(deps, {
       getRemoteAddress: options.getRemoteAddress,

@@ -1,10 +1,11 @@
 import type { Settings } from "../config/settings.ts";
 import { sha256Hex } from "../hashing/sha256-hex.ts";
-import type { Ms, Store, StoreKey } from "../store/port.ts";
+import type { Store, StoreKey } from "../store/port.ts";
+import { HOUR, type Ms } from "../time.ts";
 import { createTokenCheck } from "./token-check.ts";
 
 /** A page stays signed in for so long. */
-export const PAGE_SESSION_MS: Ms = 12 * 3_600_000;
+export const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
 /** What is kept of a session; neither its cookie nor ADMIN_TOKEN can be reckoned back from it. */
 interface StoredPageSession {

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { parseIpRange, resolveClientAddress } from "../ip-address.ts";
 
 type RequestMiddlewareDeps = Pick<Deps, "settings" | "log" | "metrics" | "clock" | "newId">;

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Deps, Route } from "../deps.ts";
+import type { Deps, Route } from "../app/deps.ts";
 import { createAccessCheck } from "./access-check.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 
 /** Says whether a source has used up its share; each asking counts. */
 export type SourceLimiter = (source: string) => boolean;

@@ -1,7 +1,8 @@
+import { DAY, HOUR, MINUTE, type Ms } from "../time.ts";
 import type { Locale } from "./locale.ts";
 
 /** A moment in milliseconds, as people of this time zone write it: the time of day, with the day when that is another one than now. */
-export function localizeMoment(locale: Locale, timeZone: string, at: number, now: number): string {
+export function localizeMoment(locale: Locale, timeZone: string, at: Ms, now: Ms): string {
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone, hourCycle: "h23" });
   return day.format(at) === day.format(now) ? time.format(at) : `${day.format(at)} ${time.format(at)}`;
@@ -15,7 +16,7 @@ export function localizeDate(locale: Locale, date: string): string {
 }
 
 /** The name of the month that it is at a moment in a time zone. */
-export function localizeMonth(locale: Locale, timeZone: string, at: number): string {
+export function localizeMonth(locale: Locale, timeZone: string, at: Ms): string {
   return new Intl.DateTimeFormat(locale, { timeZone, month: "long" }).format(at);
 }
 
@@ -35,13 +36,13 @@ export function localizeMoney(locale: Locale, amount: number, currency?: string)
 }
 
 const DURATION_UNITS = [
-  ["day", 86_400_000],
-  ["hour", 3_600_000],
-  ["minute", 60_000],
+  ["day", DAY],
+  ["hour", HOUR],
+  ["minute", MINUTE],
 ] as const;
 
 /** A duration in milliseconds, in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
-export function localizeDuration(locale: Locale, ms: number): string {
+export function localizeDuration(locale: Locale, ms: Ms): string {
   let left = Math.max(0, ms);
   const parts = DURATION_UNITS.map(([unit, length]) => {
     const n = Math.floor(left / length);

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Ms } from "../store/port.ts";
+import type { Job } from "../store/port.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import type { Ms } from "../time.ts";
 
-/** The bodies of the queue `observe`: what is to be looked at again. */
+/** The bodies of the queue `observe`: what is to be looked at again. Their type is `do`. */
 export const observeBodySchema = z.discriminatedUnion("do", [
   z.object({
     do: z.literal("read"),

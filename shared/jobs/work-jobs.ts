@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Ms } from "../store/port.ts";
+import type { Job } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 
 const commonFields = { item: z.string(), correlation: z.string() };
 
-/** The bodies of the queue `work`: what follows from what was done, and what is done later. */
+/** The bodies of the queue `work`: what follows from what was done, and what is done later. Their type is `do`. */
 export const workJobBodySchema = z.discriminatedUnion("do", [
   /** A claim is over: timers stop, the card says so; one that was lost is told. */
   z.object({

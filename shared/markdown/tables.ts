@@ -73,5 +73,8 @@ function collectRows({ children }: HtmlElement): HtmlElement[] {
 
 /** What the cells hold, with a blank between them. */
 function joinCells(cells: readonly HtmlChild[]): HtmlChild[] {
-  return cells.flatMap((cell) => [createHtmlText(" "), ...(cell.type === "element" ? cell.children : [cell])]);
+  return cells.flatMap((cell) => {
+    const content = cell.type === "element" ? cell.children : [cell];
+    return [createHtmlText(" "), ...content];
+  });
 }

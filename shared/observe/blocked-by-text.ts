@@ -3,6 +3,7 @@ import { htmlToText } from "../markdown/html-to-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Put } from "../store/port.ts";
 import { readAllRows, scanRows } from "../store/scan-set.ts";
+import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { toEdgeSets } from "./dependency-edges.ts";
 import type { ObserveDeps } from "./observe-item.ts";
@@ -41,16 +42,15 @@ export function parseBlockedByText(html: string): string[] {
  */
 export async function observeBlockedByText(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   if ((await deps.plane.capabilities()).relations) return;
-  for (;;) {
-    const [item] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
-    if (!item || item.value.gone !== undefined) return;
+  await updateValue<KeptItem>(deps, observedKeys.item(id), async (item, rev) => {
+    if (!item || item.gone !== undefined) return undefined;
     const kept = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
-    const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.value.snapshot.description));
+    const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.snapshot.description));
     blockerProjects.delete(id);
     const added = [...blockerProjects].filter(([blocker]) => !kept.some(({ value }) => value.blocker === blocker));
     const removed = kept.filter(({ value }) => !blockerProjects.has(value.blocker));
-    if (added.length + removed.length === 0) return;
-    const isSilent = await isUntouchedSinceStart(deps, item.value);
+    if (added.length + removed.length === 0) return undefined;
+    const isSilent = await isUntouchedSinceStart(deps, item);
     const edges = added.map(
       ([blocker, blockerProject]): KeptEdge => ({
         blocked: id,
@@ -63,9 +63,9 @@ export async function observeBlockedByText(deps: ObserveDeps, id: string, correl
       ...edges.map((edge) => ({ key: observedKeys.edge(id, edge.blocker), value: edge, sets: toEdgeSets(edge) })),
       ...removed.map(({ key }) => ({ key, value: undefined })),
     ];
-    const jobs = [createEvaluateBlockersJob(id, `lines:${item.rev}:${correlation}`, correlation)];
-    if ((await deps.store.commit({ expect: [[observedKeys.item(id), item.rev]], put, jobs })) === "kept") return;
-  }
+    const jobs = [createEvaluateBlockersJob(id, `lines:${rev}:${correlation}`, correlation)];
+    return { put, jobs };
+  });
 }
 
 /** Looks at the lines of all open items, and of all that wait: finds what is seen only now, heals what was lost (rule 10). */

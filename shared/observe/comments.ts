@@ -2,6 +2,7 @@ import { sha256Hex } from "../hashing/sha256-hex.ts";
 import { htmlToText } from "../markdown/html-to-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { commentsApi as commentCalls, type PlaneComment } from "../plane/comments.ts";
+import { updateValue, type ValueUpdate } from "../store/update.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { decideActions } from "./decide-actions.ts";
@@ -21,23 +22,13 @@ const NO_COMMENTS: KeptComments = { known: {} };
 
 /** Reads all comments of an item and takes them over: added, edited and gone ones. */
 export async function readComments(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptComments>([observedKeys.comments(item.snapshot.id)]);
+  await updateValue<KeptComments>(deps, observedKeys.comments(item.snapshot.id), async (kept = NO_COMMENTS, rev) => {
     const listed: ObservedComment[] = [];
     const params = { project: item.snapshot.project, item: item.snapshot.id };
     for await (const { data } of deps.plane.pages(commentCalls.list, { params, priority: "spare" }))
       listed.push(...data.results);
-    const result = await applyComments(
-      deps,
-      item,
-      kept?.value ?? NO_COMMENTS,
-      kept?.rev ?? 0,
-      { listed, isComplete: true },
-      source,
-      "read",
-    );
-    if (result !== "stale") return;
-  }
+    return prepareComments(deps, item, kept, rev, { listed, isComplete: true }, source, "read");
+  });
 }
 
 /**
@@ -50,26 +41,18 @@ export async function observeComment(
   comment: ObservedComment,
   source: ObservationSource,
 ): Promise<{ read: boolean }> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptComments>([observedKeys.comments(item.snapshot.id)]);
-    const known = kept?.value.known[comment.id];
+  const key = observedKeys.comments(item.snapshot.id);
+  return updateValue<KeptComments, { read: boolean }>(deps, key, async (kept = NO_COMMENTS, rev) => {
+    const known = kept.known[comment.id];
     // Ours say nothing to anyone, so an agent card's next edit is not worth a read.
     const isOurs = comment.external_source === GROUNDCREW_SOURCE;
-    if (known !== undefined) return { read: !isOurs && known !== (await hashContent(comment)) };
+    if (known !== undefined) return { result: { read: !isOurs && known !== (await hashContent(comment)) } };
     // The last complete read would have seen it: it was deleted before, and its webhook comes late.
-    if (comment.created_at <= (kept?.value.readAt ?? "")) return { read: true };
+    if (comment.created_at <= (kept.readAt ?? "")) return { result: { read: true } };
     const observation = { listed: [comment], isComplete: false };
-    const result = await applyComments(
-      deps,
-      item,
-      kept?.value ?? NO_COMMENTS,
-      kept?.rev ?? 0,
-      observation,
-      source,
-      "webhook",
-    );
-    if (result !== "stale") return { read: false };
-  }
+    const update = await prepareComments(deps, item, kept, rev, observation, source, "webhook");
+    return { ...update, result: { read: false } };
+  });
 }
 
 interface CommentsObservation {
@@ -78,7 +61,8 @@ interface CommentsObservation {
   isComplete: boolean;
 }
 
-async function applyComments(
+/** The comments with what was observed of them, and what follows from it; undefined when nothing is new. */
+async function prepareComments(
   deps: ObserveDeps,
   item: KeptItem,
   kept: KeptComments,
@@ -86,7 +70,7 @@ async function applyComments(
   observation: CommentsObservation,
   source: ObservationSource,
   via: string,
-): Promise<"kept" | "stale" | "same"> {
+): Promise<ValueUpdate | undefined> {
   const { updatedAt } = item.snapshot;
   const next: KeptComments = {
     ...kept,
@@ -109,7 +93,7 @@ async function applyComments(
     if (before) events.push({ kind: "comment_edited", comment: id, author });
   }
   if (observation.isComplete) for (const id of Object.keys(kept.known)) if (!listedById.has(id)) next.known[id] = "";
-  if (kept.readAt === next.readAt && JSON.stringify(kept.known) === JSON.stringify(next.known)) return "same";
+  if (kept.readAt === next.readAt && JSON.stringify(kept.known) === JSON.stringify(next.known)) return undefined;
 
   const key = observedKeys.comments(item.snapshot.id);
   const decision = await decideActions(deps, {
@@ -125,10 +109,7 @@ async function applyComments(
     },
   });
   const put = [{ key, value: next }, ...decision.put];
-  const result = await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs });
-  if (result !== "kept") return "stale";
-  decision.publish();
-  return "kept";
+  return { put, jobs: decision.jobs, afterCommit: decision.publish };
 }
 
 /** Half of a SHA-256 tells two contents of one comment apart. */

@@ -2,6 +2,7 @@ import { createReadCyclesJob } from "../jobs/observe-jobs.ts";
 import { cyclesApi as cycleCalls, type PlaneCycle } from "../plane/cycles-modules.ts";
 import type { Revision } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
+import { updateValue } from "../store/update.ts";
 import type { CycleEvent } from "../task/events.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toCycleFacts } from "./event-facts.ts";
@@ -93,19 +94,15 @@ async function observeCycle(
 ): Promise<"kept" | "same" | "overtaken"> {
   const { cycle, date } = observation;
   const key = observedKeys.cycle(cycle.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptCycle>([key]);
-    if (kept && JSON.stringify(kept.value) === JSON.stringify(cycle)) return "same";
-    const rev = kept?.rev ?? 0;
-    if (rev > observation.mark) return "overtaken";
-    const events = kept || observation.isNew ? diffCyclePhases(kept?.value.phase, cycle.phase) : [];
+  return updateValue<KeptCycle, "kept" | "same" | "overtaken">(deps, key, async (kept, rev) => {
+    if (kept && JSON.stringify(kept) === JSON.stringify(cycle)) return { result: "same" };
+    if (rev > observation.mark) return { result: "overtaken" };
+    const events = kept || observation.isNew ? diffCyclePhases(kept?.phase, cycle.phase) : [];
     const facts = async () => toCycleFacts(deps, project, cycle, date);
     const decision = await decideActions(deps, { key, rev, events, correlation, via: "read", facts });
     const put = [{ key, value: cycle, sets: [observedSets.cycles(project.id)] }, ...decision.put];
-    if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") continue;
-    decision.publish();
-    return "kept";
-  }
+    return { put, jobs: decision.jobs, result: "kept", afterCommit: decision.publish };
+  });
 }
 
 /** A deleted cycle says nothing; should it come back, it is known by its age. */
@@ -122,10 +119,7 @@ async function forgetUnlistedCycles(
 }
 
 async function markCyclesRead(deps: ObserveDeps, id: string): Promise<void> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
-    if (!kept || kept.value.cyclesRead) return;
-    const put = [toProjectPut({ ...kept.value, cyclesRead: true })];
-    if ((await deps.store.commit({ expect: [[observedKeys.project(id), kept.rev]], put })) === "kept") return;
-  }
+  await updateValue<KeptProject>(deps, observedKeys.project(id), (kept) =>
+    kept && !kept.cyclesRead ? { put: [toProjectPut({ ...kept, cyclesRead: true })] } : undefined,
+  );
 }

@@ -1,7 +1,8 @@
+import type { Deps } from "../app/deps.ts";
 import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../decision-log/decision-log.ts";
-import type { Deps } from "../deps.ts";
 import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
+import { observedKeys } from "./store-keys.ts";
 
 /** What was found and decided in one commit; told to the log once the commit is kept. */
 export interface ActionDecision {
@@ -35,13 +36,18 @@ export async function decideActions(
   const decided: { event: AnyEvent; label: string; actions: string[] }[] = [];
   for (const event of change.events) {
     const facts = await change.facts(event);
-    const actions = deps.ruleSets.flatMap((ruleSet) => ruleSet.decide(event, facts, change.correlation));
+    const itemRev = facts.item && record === observedKeys.item(facts.item.id) ? rev : undefined;
+    const actions = deps.ruleSets.flatMap((ruleSet) =>
+      ruleSet
+        .decide(event, facts, correlation, itemRev)
+        .map((action) => ({ ...action, isInternal: ruleSet.isInternal })),
+    );
     const requested: RequestedAction[] = [];
-    for (const { target, queue, lane, body, rule } of actions) {
+    for (const { target, queue, lane, body, rule, isInternal } of actions) {
       const job = `${record}:${rev}:${toEventId(event)}:${target}`;
       jobs.push({ id: job, queue, lane, body: toJson(body) });
-      // Errands are how, not what: the trail tells what was decided for people and agents.
-      if (!("do" in body)) requested.push({ rule, target, queue, job });
+      // Internal jobs are how, not what: the decision log tells what was decided for people and agents.
+      if (!isInternal) requested.push({ rule, target, queue, job });
     }
     const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
     put.push(

@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
@@ -51,7 +51,7 @@ export async function readItemFacts(
       due: snapshot.due,
       url: formatItemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
       assignees: assignees.map((who) => (who ? getPersonName(deps, who) : "?")),
-      ...omitUndefined({ agent: agents.length > 0 ? agents.join(", ") : undefined }),
+      ...omitUndefined(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
       labels: labelNames,
       blockers,
       ...omitUndefined({ timeSpentMs }),

@@ -1,8 +1,9 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { labelsApi as labelCalls, statesApi as stateCalls } from "../plane/states-labels.ts";
 import { membersApi as memberCalls } from "../plane/users-members.ts";
 import type { NamedState } from "../task/status.ts";
+import { MINUTE } from "../time.ts";
 
 /** Names of what snapshots hold ids of. Cached, learned from what passes the door, asked of Plane when unknown. */
 
@@ -19,7 +20,7 @@ export function toPlanePerson(user: { display_name: string; email: string | null
 type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock">;
 
 /** A list is asked for again at the earliest so much later: an id Plane does not tell must not cost a request each time. */
-const REFETCH_AFTER_MS = 600_000;
+const REFETCH_AFTER_MS = 10 * MINUTE;
 
 export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person: PlanePerson): Promise<void> {
   await deps.cache.setItem(`person:${id}`, { ...person });

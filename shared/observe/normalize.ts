@@ -1,6 +1,6 @@
 import type { z } from "zod";
+import type { Deps } from "../app/deps.ts";
 import { isCanary } from "../canary/canary-record.ts";
-import type { Deps } from "../deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Endpoint, PlanePage } from "../plane/client.ts";
 import { createPageSchema } from "../plane/schema.ts";

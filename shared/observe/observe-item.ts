@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
   createDetailsJobs,
@@ -9,6 +9,7 @@ import {
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import { updateValue, type ValueUpdate } from "../store/update.ts";
 import { diff, isBlockingOthers, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
@@ -52,38 +53,38 @@ export async function observeItem(
   source: ObservationSource,
   { rereads = true }: { rereads?: boolean } = {},
 ): Promise<ObservedOutcome> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
-    const rev = kept?.rev ?? 0;
-    const merged = mergeObservation(kept?.value, rev, observation);
+  return updateValue<KeptItem, ObservedOutcome>(deps, observedKeys.item(id), async (kept, rev) => {
+    const merged = mergeObservation(kept, rev, observation);
+    const rereadIn = omitUndefined({ rereadIn: merged.rereadIn });
     const project = source.project.id;
     const reread: Job[] =
       rereads && merged.rereadIn !== undefined
         ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
         : [];
     if (!merged.next) {
-      const details = observation.via === "read" && kept ? createDetailsJobs(kept.value, source.correlation) : [];
+      const details = observation.via === "read" && kept ? createDetailsJobs(kept, source.correlation) : [];
       if (reread.length + details.length > 0) await deps.store.commit({ jobs: [...reread, ...details] });
-      return { events: [], ...omitUndefined({ rereadIn: merged.rereadIn }) };
+      return { result: { events: [], ...rereadIn } };
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
-    const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept?.value, merged.next);
+    const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
     // At the baseline the details of everything would be too many reads; later they are read like any other's.
     const next =
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
         : recordStart(merged.next, events);
-    const result = await commitItem(deps, {
-      before: kept?.value,
+    const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
+    const update = await prepareItemUpdate(deps, {
+      before: kept,
       rev,
       next,
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...(observation.via === "read" ? createDetailsJobs(next, source.correlation) : [])],
+      jobs: [...reread, ...detailsJobs],
     });
-    if (result === "kept") return { events, ...omitUndefined({ rereadIn: merged.rereadIn }) };
-  }
+    return { ...update, result: { events, ...rereadIn } };
+  });
 }
 
 interface ItemChange {
@@ -98,8 +99,8 @@ interface ItemChange {
   extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
 }
 
-/** Keeps an item's next state, the jobs its events call for, and what others must hear of it, in one commit. */
-export async function commitItem(deps: ObserveDeps, change: ItemChange): Promise<"kept" | "stale"> {
+/** An item's next state, the jobs its events call for, and what others must hear of it: all for one commit. */
+export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
   const next = await resolveOwnership(deps, change.before, change.next);
   const { id } = next.snapshot;
@@ -112,14 +113,12 @@ export async function commitItem(deps: ObserveDeps, change: ItemChange): Promise
     via: change.via,
     facts: (event) => readItemFacts(deps, source.project, next, event as TaskEvent, { hint: source.hint }),
   });
-  const result = await deps.store.commit({
-    expect: [[key, rev], ...(change.extraWrites?.expect ?? [])],
+  return {
+    expect: change.extraWrites?.expect ?? [],
     put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
     jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
-  });
-  if (result !== "kept") return "stale";
-  decision.publish();
-  return "kept";
+    afterCommit: decision.publish,
+  };
 }
 
 /** A kept item in its sets; a removed one is in none and forgotten after 30 days. */

@@ -5,11 +5,14 @@ import {
   createProjectCheckJob,
   createReadCyclesJob,
 } from "../jobs/observe-jobs.ts";
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
 import { scanPages } from "../store/scan-set.ts";
+import { updateValue } from "../store/update.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
@@ -32,7 +35,7 @@ export interface ProjectPollResult {
 }
 
 /** A pass reads so far past the cursor: Plane may show a change later than its `updated_at` says. */
-const LOOK_BACK_MS = 600_000;
+const LOOK_BACK_MS = 10 * MINUTE;
 const SMALLEST_PAGE = 100;
 /** Plane's own maximum. */
 const LARGEST_PAGE = 1000;
@@ -98,12 +101,10 @@ export async function pollProject(
 /** From when on a project's items are new, kept before the first of them is: a restart must not move it. */
 async function recordProjectStart(deps: ObserveDeps, project: KeptProject, date: string): Promise<KeptProject> {
   const key = observedKeys.project(project.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([key]);
-    const next = { ...(kept?.value ?? project), began: kept?.value.began || date };
-    if ((await deps.store.commit({ expect: [[key, kept?.rev ?? 0]], put: [toProjectPut(next)] })) === "kept")
-      return next;
-  }
+  return updateValue<KeptProject, KeptProject>(deps, key, (kept) => {
+    const next = { ...(kept ?? project), began: kept?.began || date };
+    return { put: [toProjectPut(next)], result: next };
+  });
 }
 
 /** A revision that everything kept from now on exceeds: what has a greater one was kept after the pass began. */
@@ -187,26 +188,22 @@ interface CursorUpdate {
 
 async function moveCursor(deps: ObserveDeps, project: KeptProject, update: CursorUpdate, jobs: Job[]): Promise<void> {
   const key = observedKeys.project(project.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([key]);
-    if (!kept) return;
-    const { settled: _, ...rest } = kept.value;
+  await updateValue<KeptProject>(deps, key, async (kept) => {
+    if (!kept) return undefined;
+    const { settled: _, ...rest } = kept;
     const isQuiet = update.date >= shiftPlaneTime(update.cursor, LOOK_BACK_MS);
     const next: KeptProject = {
       ...rest,
-      began: kept.value.began || project.began,
+      began: kept.began || project.began,
       baseline: true,
       cursor: update.cursor,
       window: update.window, // Of a project that is new to everyone, the end is news too, also when its first pass already finds it.
-      completed:
-        kept.value.baseline || isNewProject(kept.value)
-          ? kept.value.completed
-          : await hasOnlyClosedItems(deps, project.id),
+      completed: kept.baseline || isNewProject(kept) ? kept.completed : await hasOnlyClosedItems(deps, project.id),
       ...omitUndefined({ settled: isQuiet ? update.cursor : undefined }),
     };
-    if (JSON.stringify(next) === JSON.stringify(kept.value)) return;
-    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [toProjectPut(next)], jobs })) === "kept") return;
-  }
+    if (JSON.stringify(next) === JSON.stringify(kept)) return undefined;
+    return { put: [toProjectPut(next)], jobs };
+  });
 }
 
 async function hasOnlyClosedItems(deps: ObserveDeps, project: string): Promise<boolean> {
@@ -223,10 +220,12 @@ async function hasOnlyClosedItems(deps: ObserveDeps, project: string): Promise<b
  */
 async function queueBackfill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
   for await (const page of scanPages<KeptItem>(deps, observedSets.open(project))) {
-    const jobs = page.flatMap(({ value, rev }) => [
-      ...(value.detailsAt === undefined ? [] : [createBackfillRelationsJob(value.snapshot, correlation)]),
-      ...(mayContainBlockedByText(value) ? [createBlockedByTextJob(value.snapshot, rev)] : []),
-    ]);
+    const jobs = page.flatMap(({ value, rev }) =>
+      keepDefined([
+        value.detailsAt === undefined ? undefined : createBackfillRelationsJob(value.snapshot, correlation),
+        mayContainBlockedByText(value) ? createBlockedByTextJob(value.snapshot, rev) : undefined,
+      ]),
+    );
     await deps.store.commit({ jobs });
   }
 }

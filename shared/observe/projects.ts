@@ -3,7 +3,9 @@ import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { type PlaneProject, projectsApi as projectCalls } from "../plane/projects.ts";
 import type { Put } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
+import { updateValue, type ValueUpdate } from "../store/update.ts";
 import type { ProjectEvent } from "../task/events.ts";
+import { MINUTE } from "../time.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toProjectFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
@@ -18,7 +20,7 @@ export interface ProjectsReadResult {
 }
 
 /** A project that shows itself so much later than it was created was hidden from our key: it is not new. */
-const HIDDEN_AFTER_MS = 600_000;
+const HIDDEN_AFTER_MS = 10 * MINUTE;
 
 /**
  * Reads the projects (they come first, rule 5) and takes them over: new ones, archived ones, renamed ones and those
@@ -105,13 +107,12 @@ async function observeProject(
   correlation: string,
 ): Promise<KeptProject> {
   const key = observedKeys.project(project.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([key]);
+  return updateValue<KeptProject, KeptProject>(deps, key, async (kept, rev) => {
     const {
       gone: _gone,
       missing: _missing,
       ...rest
-    } = kept?.value ?? {
+    } = kept ?? {
       completed: false,
       began: sighting.since,
       baseline: false,
@@ -129,10 +130,10 @@ async function observeProject(
       cycles: project.cycle_view,
     };
     if (!next.baseline && !isReadableProject(next)) next.began = "";
-    if (kept && JSON.stringify(kept.value) === JSON.stringify(next)) return next;
+    if (kept && JSON.stringify(kept) === JSON.stringify(next)) return { result: next };
     const events: ProjectEvent[] = !kept && sighting.isNew ? [{ kind: "project_created" }] : [];
-    if ((await commitProject(deps, next, kept?.rev ?? 0, events, correlation)) === "kept") return next;
-  }
+    return { ...(await prepareProjectUpdate(deps, next, rev, events, correlation)), result: next };
+  });
 }
 
 /** Whether Plane lists this project's items to us; an archived one answers 200 and none (rule 5). */
@@ -140,14 +141,14 @@ export function isReadableProject(project: KeptProject): boolean {
   return project.member && !project.archived && !project.gone;
 }
 
-/** Keeps a project with what its events call for, in one commit. */
-export async function commitProject(
+/** A project's next state with what its events call for, for one commit. */
+async function prepareProjectUpdate(
   deps: ObserveDeps,
   project: KeptProject,
   rev: number,
   events: ProjectEvent[],
   correlation: string,
-): Promise<"kept" | "stale"> {
+): Promise<ValueUpdate> {
   const key = observedKeys.project(project.id);
   const decision = await decideActions(deps, {
     key,
@@ -158,9 +159,7 @@ export async function commitProject(
     facts: async () => toProjectFacts(deps, project, project.createdAt),
   });
   const put = [toProjectPut(project), ...decision.put];
-  if ((await deps.store.commit({ expect: [[key, rev]], put, jobs: decision.jobs })) !== "kept") return "stale";
-  decision.publish();
-  return "kept";
+  return { put, jobs: decision.jobs, afterCommit: decision.publish };
 }
 
 /**
@@ -207,16 +206,15 @@ async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Prom
  * new work came and was done. Counted in the store; no request to Plane.
  */
 export async function checkProjectCompletion(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
-    if (!kept?.value.baseline) return;
+  await updateValue<KeptProject>(deps, observedKeys.project(id), async (kept, rev) => {
+    if (!kept?.baseline) return undefined;
     const [open, total] = await Promise.all([
       deps.store.count(observedSets.open(id)),
       deps.store.count(observedSets.items(id)),
     ]);
     const completed = open === 0 && total > 0;
-    if (completed === kept.value.completed) return;
+    if (completed === kept.completed) return undefined;
     const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
-    if ((await commitProject(deps, { ...kept.value, completed }, kept.rev, events, correlation)) === "kept") return;
-  }
+    return prepareProjectUpdate(deps, { ...kept, completed }, rev, events, correlation);
+  });
 }

@@ -1,5 +1,7 @@
 import { PlaneNotFoundError } from "../plane/errors.ts";
+import { updateValue } from "../store/update.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { HOUR } from "../time.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 import {
   type ObservationSource,
@@ -12,7 +14,7 @@ import { isProjectListed } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** How long it is remembered that an item was read, so that several asked reads become one. */
-const LAST_READ_RETENTION_MS = 3_600_000;
+const LAST_READ_RETENTION_MS = HOUR;
 
 /** Reads an item unless a read of it began after `asked` (store time). */
 export async function readItemSince(
@@ -62,10 +64,8 @@ async function readSnapshot(deps: ObserveDeps, project: string, item: string): P
 /** Comments and relations were read completely, at least as new as this snapshot of the item (rule 2). */
 export async function markDetailsRead(deps: Pick<ObserveDeps, "store">, read: KeptItem): Promise<void> {
   const key = observedKeys.item(read.snapshot.id);
-  for (;;) {
-    const [kept] = await deps.store.read<KeptItem>([key]);
-    if (!kept || kept.value.gone !== undefined || (kept.value.detailsAt ?? "") >= read.snapshot.updatedAt) return;
-    const next = { ...kept.value, detailsAt: read.snapshot.updatedAt };
-    if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [toItemPut(next)] })) === "kept") return;
-  }
+  await updateValue<KeptItem>(deps, key, (kept) => {
+    if (!kept || kept.gone !== undefined || (kept.detailsAt ?? "") >= read.snapshot.updatedAt) return undefined;
+    return { put: [toItemPut({ ...kept, detailsAt: read.snapshot.updatedAt })] };
+  });
 }

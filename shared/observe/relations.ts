@@ -4,10 +4,11 @@ import { activitiesApi } from "../plane/activities-links.ts";
 import { type PlaneRelations, relationsApi as relationCalls } from "../plane/relations.ts";
 import type { Job, Put, Revision, StoredRow, StoredValue, StoreKey } from "../store/port.ts";
 import { readAllRows, scanRows } from "../store/scan-set.ts";
+import { updateValue } from "../store/update.ts";
 import { diff, isBlockingOthers } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
-import { commitItem, type ObservationSource, type ObserveDeps } from "./observe-item.ts";
+import { type ObservationSource, type ObserveDeps, prepareItemUpdate } from "./observe-item.ts";
 import { getNewSince, isReadableProject } from "./projects.ts";
 import { readItem } from "./read-item.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -97,23 +98,20 @@ export async function observeNewBlockers(
   began: number,
   correlation: string,
 ): Promise<void> {
-  for (;;) {
-    const key = observedKeys.relations(id);
-    const [[ownRead], kept] = await Promise.all([
-      deps.store.read<KeptRelations>([key]),
-      readAllRows<KeptEdge>(deps, observedSets.blockers(id)),
-    ]);
+  const key = observedKeys.relations(id);
+  await updateValue<KeptRelations>(deps, key, async (ownRead) => {
+    const kept = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
     const added = [...blockers].filter(([blocker]) => !kept.some(({ value }) => value.blocker === blocker));
     const edges = added.map(([blocker, blockerProject]): KeptEdge => ({ blocked: id, blocker, blockerProject }));
-    const value: KeptRelations = { at: Math.max(ownRead?.value.at ?? 0, began) };
+    const value: KeptRelations = { at: Math.max(ownRead?.at ?? 0, began) };
     const put = edges.map((edge) => ({
       key: observedKeys.edge(id, edge.blocker),
       value: edge,
       sets: toEdgeSets(edge),
     }));
-    const outcome = await deps.store.commit({ expect: [[key, ownRead?.rev ?? 0]], put: [{ key, value }, ...put] });
-    if (outcome === "kept") return evaluateBlockers(deps, id, correlation);
-  }
+    return { put: [{ key, value }, ...put] };
+  });
+  await evaluateBlockers(deps, id, correlation);
 }
 
 /** Drops all edges of an item that is gone (Plane does so too) and has everyone who waited for it looked at. */
@@ -134,15 +132,18 @@ export async function dropItemEdges(deps: ObserveDeps, id: string, correlation: 
  * telling anyone: until such a blocker itself has been seen, nobody knows whether it was open.
  */
 export async function evaluateBlockers(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
-  for (;;) {
-    const [kept] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
-    if (!kept || kept.value.gone !== undefined) return;
-    const [project] = await deps.store.read<KeptProject>([observedKeys.project(kept.value.snapshot.project)]);
-    if (!project || !isReadableProject(project.value)) return;
+  await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {
+    if (!kept || kept.gone !== undefined) return undefined;
+    const [project] = await deps.store.read<KeptProject>([observedKeys.project(kept.snapshot.project)]);
+    if (!project || !isReadableProject(project.value)) return undefined;
     const edges = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
     const items = await deps.store.read<KeptItem>(edges.map((row) => observedKeys.item(row.value.blocker)));
     const unknown = edges.filter((row, i) => !items[i] && !row.value.absent);
-    if (await readUnknownBlockers(deps, unknown, correlation)) continue;
+    if (await readUnknownBlockers(deps, unknown, correlation)) {
+      // Everything read so far is older than what was read from Plane now.
+      await evaluateBlockers(deps, id, correlation);
+      return undefined;
+    }
     // A blocker that cannot be read yet counts as open: starting too early is worse than waiting.
     const open = edges.filter(
       (row, i) =>
@@ -150,13 +151,13 @@ export async function evaluateBlockers(deps: ObserveDeps, id: string, correlatio
     );
     const blockers = open.map((row) => row.value.blocker).sort();
     const changed = [
-      ...blockers.filter((blocker) => !kept.value.blockers.includes(blocker)),
-      ...kept.value.blockers.filter((blocker) => !blockers.includes(blocker)),
+      ...blockers.filter((blocker) => !kept.blockers.includes(blocker)),
+      ...kept.blockers.filter((blocker) => !blockers.includes(blocker)),
     ];
     const settledEdges = edges.filter((row, i) => row.value.unsaid && (items[i] || row.value.absent));
-    if (changed.length === 0 && settledEdges.length === 0) return;
+    if (changed.length === 0 && settledEdges.length === 0) return undefined;
 
-    const next: KeptItem = { ...kept.value, blockers };
+    const next: KeptItem = { ...kept, blockers };
     const isSilent = changed.every((id) => edges.some(({ value }) => value.blocker === id && value.unsaid));
     // Whose blocker was cancelled does not go on: it is blocked for that (OPENCLAW-14).
     const hasCancelledBlocker =
@@ -164,11 +165,11 @@ export async function evaluateBlockers(deps: ObserveDeps, id: string, correlatio
       items.some(
         (blocker) => blocker?.value.snapshot.word === "cancelled" && changed.includes(blocker.value.snapshot.id),
       );
-    const result = await commitItem(deps, {
-      before: kept.value,
-      rev: kept.rev,
+    return prepareItemUpdate(deps, {
+      before: kept,
+      rev,
       next,
-      events: isSilent ? [] : diff(kept.value, next).filter(({ kind }) => kind !== "unblocked" || !hasCancelledBlocker),
+      events: isSilent ? [] : diff(kept, next).filter(({ kind }) => kind !== "unblocked" || !hasCancelledBlocker),
       source: { project: project.value, correlation, cause: correlation },
       via: "relations",
       jobs: [],
@@ -181,8 +182,7 @@ export async function evaluateBlockers(deps: ObserveDeps, id: string, correlatio
         })),
       },
     });
-    if (result === "kept") return;
-  }
+  });
 }
 
 /** Reads blockers nobody has seen, in projects that have been read: an archived one, say, is in no list. True when it did. */

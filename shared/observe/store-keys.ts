@@ -1,4 +1,5 @@
 import type { SetName, StoreKey } from "../store/port.ts";
+import { DAY } from "../time.ts";
 
 /** Where everything observed is kept. Ids are Plane's UUIDs. */
 export const observedKeys = {
@@ -42,7 +43,5 @@ export const observedSets = {
   cycles: (project: string): SetName => `cycles:${project}`,
 } as const;
 
-const DAY_MS = 86_400_000;
-
 /** A removed item's tombstone stays so long (rule 4). */
-export const TOMBSTONE_RETENTION_MS = 30 * DAY_MS;
+export const TOMBSTONE_RETENTION_MS = 30 * DAY;

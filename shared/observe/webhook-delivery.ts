@@ -64,10 +64,6 @@ export function parseWebhookDelivery(raw: string): { delivery: WebhookDelivery }
   }
 }
 
-/** What is kept of a webhook until it is worked: the body as it came. */
-export const inboxBodySchema = z.object({ raw: z.string(), correlation: z.string() });
-export type InboxBody = z.infer<typeof inboxBodySchema>;
-
 /** Who did what, by the webhook's own account. */
 export function toActorHint({ activity }: Extract<WebhookDelivery, { event: "issue" }>): ActorHint | undefined {
   if (!activity?.actor) return undefined;

@@ -1,13 +1,13 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms } from "../store/port.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** How long the receiver may take to answer; the Standard Webhooks specification asks for 15 to 30 s. */
 const RESPONSE_TIMEOUT_MS: Ms = 20_000;
 
 /** The longest wait that is believed of a receiver. */
-const MAX_WAIT_MS: Ms = 86_400_000;
+const MAX_WAIT_MS: Ms = DAY;
 
 /** How a call of another system went. */
 export interface PostResult {

@@ -1,8 +1,4 @@
-import type { Ms } from "../store/port.ts";
-
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+import { DAY, HOUR, MINUTE, type Ms, SECOND } from "../time.ts";
 
 /** Waits between attempts as the Standard Webhooks specification suggests them; after the last one the event is set aside. */
 export const RETRY_DELAYS_MS: readonly Ms[] = [
@@ -14,5 +10,5 @@ export const RETRY_DELAYS_MS: readonly Ms[] = [
   10 * HOUR,
   14 * HOUR,
   20 * HOUR,
-  24 * HOUR,
+  DAY,
 ];

@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks";
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 
 /**
  * The headers of an event in the Standard Webhooks form. `webhook-id` is the same on each attempt, so a receiver can

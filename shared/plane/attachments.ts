@@ -12,6 +12,7 @@ const attachmentSchema = z.object({
   created_at: planeTimeSchema,
   updated_at: planeTimeSchema,
 });
+export type PlaneAttachment = z.infer<typeof attachmentSchema>;
 
 const uploadTicketSchema = z.object({
   upload_data: z.object({ url: z.url({ protocol: /^https?$/ }), fields: z.record(z.string(), z.string()) }),

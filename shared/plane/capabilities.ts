@@ -1,7 +1,6 @@
+import { DAY } from "../time.ts";
 import type { PlaneCapabilities } from "./client.ts";
 import { PlaneError, type PlaneErrorCode } from "./errors.ts";
-
-const DAY = 86_400_000;
 
 /** What is answered where Plane's version is not told: by a proxy that lets only its API through, for one. */
 const UNKNOWN_VERSION = "unknown";

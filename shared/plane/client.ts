@@ -1,5 +1,5 @@
 import type { ZodType } from "zod";
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import type { CallPriority } from "./quota.ts";
 
 /** One call of Plane's API: where it goes and what comes back. */

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Ms, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { createCapabilityCache } from "./capabilities.ts";
 import type { Endpoint, PlaneAnswer, PlaneCallOptions, PlaneClient, PlanePage } from "./client.ts";
 import { PlaneNotFoundError, PlaneRateLimitedError } from "./errors.ts";

@@ -1,4 +1,5 @@
-import type { Ms, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
 /** Plane counts over 60 s; a second more, because a request reaches Plane later than it is counted here. */

@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import type { Endpoint, PlaneCallOptions } from "./client.ts";
 import { type PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "./errors.ts";
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MINUTE } from "../time.ts";
 
 const PLANE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/;
 
@@ -26,6 +27,6 @@ function parseTime(text: string): string | undefined {
   const [, day, clock, fraction = "", sign, hours, minutes] = PLANE_TIME.exec(text) ?? [];
   const local = Date.parse(`${day}T${clock}Z`);
   if (Number.isNaN(local)) return undefined;
-  const offset = sign === undefined ? 0 : (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -60_000 : 60_000);
+  const offset = sign === undefined ? 0 : (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -MINUTE : MINUTE);
   return `${new Date(local - offset).toISOString().slice(0, 19)}.${fraction.padEnd(6, "0")}Z`;
 }

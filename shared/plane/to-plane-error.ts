@@ -1,3 +1,4 @@
+import { DAY, MINUTE } from "../time.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -12,10 +13,10 @@ import type { PlaneReply } from "./request.ts";
 import { planeIdSchema } from "./schema.ts";
 
 /** Plane's window: what a 429 without a `Retry-After` is taken to ask for. */
-const DEFAULT_RETRY_MS = 60_000;
+const DEFAULT_RETRY_MS = MINUTE;
 
 /** The longest wait that is believed: a slip of something in between must not hold a key for years. */
-const MAX_RETRY_MS = 86_400_000;
+const MAX_RETRY_MS = DAY;
 
 /** The error that an answer of 400 or more is. */
 export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {

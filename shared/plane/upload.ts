@@ -1,4 +1,4 @@
-import type { Ms } from "../store/port.ts";
+import { MINUTE, type Ms } from "../time.ts";
 import type { UploadTicket } from "./attachments.ts";
 import { PlaneInvalidError, PlaneUnavailableError } from "./errors.ts";
 import { createMultipart } from "./multipart.ts";
@@ -9,7 +9,7 @@ const OPERATION = "attachments_upload";
 /** After so long without a byte in either direction an upload is given up: Plane's own limit for a request. */
 const STALL_MS: Ms = 30_000;
 /** The whole upload may take so long: 50 MB at 90 KB/s, and less than a claim lasts. */
-const TOTAL_MS: Ms = 600_000;
+const TOTAL_MS: Ms = 10 * MINUTE;
 
 /** A Blob, or what comes in pieces and whose size is known. */
 export interface UploadSource {

@@ -1,4 +1,5 @@
-import type { BucketSpend, Commit, Json, Ms, Queue, Revision, SetName, StoreKey } from "./port.ts";
+import type { Ms } from "../time.ts";
+import type { BucketSpend, Commit, Json, Queue, Revision, SetName, StoreKey } from "./port.ts";
 
 /** A commit whose names are checked and whose values are JSON text, so that an engine can no longer fail half-way. */
 export interface CheckedCommit {

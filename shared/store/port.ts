@@ -1,12 +1,11 @@
+import type { Ms } from "../time.ts";
+
 /**
  * The store's port: the one narrow door for everything that must be atomic.
  *
  * Three engines stand behind it (memory, SQL, Redis) and one contract suite holds them
  * to these sentences. What can be read again from Plane does not belong here; it is cached.
  */
-
-/** Milliseconds since the epoch, or a length of time in milliseconds. */
-export type Ms = number;
 
 /** A kept value's address, for example `item:525a36c6-…`. Printable, without blanks. */
 export type StoreKey = string;

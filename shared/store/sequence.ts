@@ -1,7 +1,7 @@
-import type { Ms } from "./port.ts";
+import { DAY, type Ms } from "../time.ts";
 
 /** How long the id of a done job and the last fence of a lease are remembered: 2 days. */
-export const RETENTION: Ms = 2 * 24 * 60 * 60 * 1000;
+export const RETENTION: Ms = 2 * DAY;
 
 /** How many members `scan`, and how many dead jobs `dead`, give when nothing else is asked. */
 export const DEFAULT_PAGE_SIZE = 200;

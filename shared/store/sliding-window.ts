@@ -1,4 +1,4 @@
-import type { Ms } from "./port.ts";
+import type { Ms } from "../time.ts";
 
 export interface SpentEntry {
   at: Ms;

@@ -129,8 +129,10 @@ export interface EventFacts {
     url: string;
     /** Display names. */
     assignees: string[];
-    /** The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`. */
+    /** The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`. Several are one text. */
     agent?: string;
+    /** The same, one by one. Other systems are not sent it. */
+    agents?: string[];
     labels: string[];
     /** Open blockers. */
     blockers: { key: string; title: string }[];
@@ -154,24 +156,17 @@ export interface RuleAction {
   target: string;
   queue: "outbox" | "forward" | "work" | "wake";
   lane: string;
-  body: ActionBody | InternalJob;
+  /** JSON in the form of its queue; `shared/jobs` has a builder for each. */
+  body: object;
   /** The rule that decided, for the log and the page. */
   rule: string;
 }
 
-/** The body of every action's job: the event with its facts, still data, not text. */
+/** What an action is about: the event with its facts, still data, not text. */
 export interface ActionBody {
   event: AnyEvent;
   facts: EventFacts;
   correlation: string;
-}
-
-/** What is to be looked at or put right on an item because of an event: it tells nobody, so it carries no facts. */
-export interface InternalJob {
-  do: string;
-  item: string;
-  correlation: string;
-  [more: string]: string;
 }
 
 /** Why a consumer does nothing about an event, or nothing in one place. */
@@ -186,8 +181,11 @@ export interface SkipReason {
 /** A consumer's rule list: pure. `needsActor` says whether `facts.actor` must be read when the hint does not tell. */
 export interface RuleSet {
   name: string;
+  /** Its actions keep things in step and tell nobody anything: the decision log leaves them out. */
+  isInternal?: true;
   needsActor(event: AnyEvent): boolean;
-  decide(event: AnyEvent, facts: EventFacts, correlation: string): RuleAction[];
+  /** @param itemRev the item's revision from which the event led on; undefined when the event comes from another record */
+  decide(event: AnyEvent, facts: EventFacts, correlation: string, itemRev?: number): RuleAction[];
   /** What `decide` leaves out, and why: for the trail. Absent: it has nothing to say about that. */
   explainSkips?(event: AnyEvent, facts: EventFacts): SkipReason[];
 }

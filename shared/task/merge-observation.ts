@@ -1,10 +1,12 @@
+import { omitUndefined } from "../omit-undefined.ts";
+import { type Ms, SECOND } from "../time.ts";
 import type { KeptItem, Snapshot } from "./snapshot.ts";
 
 /** A revision of the store: one sequence for all that is kept, and it only grows. 0: nothing is kept. */
 type Rev = number;
 
 /** Two reads that confirm a loss are at least so far apart: Plane deletes and re-inserts assignees and labels on an edit. */
-export const CONFIRM_LOSS_AFTER_MS = 2000;
+export const CONFIRM_LOSS_AFTER_MS: Ms = 2 * SECOND;
 
 /** What one observation saw of a work item. */
 export type Observation =
@@ -25,7 +27,7 @@ export interface MergeResult {
   /** What is kept from now on; absent: nothing changes. */
   next?: KeptItem;
   /** Read the item again, so many milliseconds from now. */
-  rereadIn?: number;
+  rereadIn?: Ms;
 }
 
 const REREAD_NOW: MergeResult = { rereadIn: 0 };
@@ -102,7 +104,7 @@ function mergeRead(
   const { losses } = restoreClearedFields(kept.snapshot, observation.snapshot);
   const pending: NonNullable<KeptItem["doubt"]> = {};
   let snapshot = observation.snapshot;
-  let rereadIn: number | undefined;
+  let rereadIn: Ms | undefined;
   for (const field of losses) {
     if (observation.emptied?.includes(field)) continue;
     const since = getPendingSince(kept.doubt?.[field], observation);
@@ -116,7 +118,7 @@ function mergeRead(
     snapshot = { ...snapshot, word: getStatusDespiteLabelLoss(kept.snapshot, snapshot) };
   const next = reviveItem(kept, snapshot, pending);
   const changed = !isSameSnapshot(kept.snapshot, snapshot) || !hasSamePendingLosses(kept.doubt, next.doubt);
-  return { ...(changed && { next }), ...(rereadIn !== undefined && { rereadIn }) };
+  return omitUndefined({ next: changed ? next : undefined, rereadIn });
 }
 
 function mergeAbsence(
@@ -167,12 +169,17 @@ function dropRefutedLosses(kept: KeptItem, observed: Snapshot): KeptItem {
   const pending = { ...before };
   if (observed.assignees.length > 0) delete pending.assignees;
   if (observed.labels.length > 0) delete pending.labels;
-  return { ...rest, ...(Object.keys(pending).length > 0 && { doubt: pending }) };
+  return { ...rest, ...omitUndefined({ doubt: toDoubt(pending) }) };
 }
 
 function reviveItem(kept: KeptItem, snapshot: Snapshot, pending: NonNullable<KeptItem["doubt"]> = {}): KeptItem {
   const { gone: _gone, doubt: _doubt, ...rest } = kept;
-  return { ...rest, snapshot, ...(Object.keys(pending).length > 0 && { doubt: pending }) };
+  return { ...rest, snapshot, ...omitUndefined({ doubt: toDoubt(pending) }) };
+}
+
+/** Undefined when no loss is pending. */
+function toDoubt(pending: NonNullable<KeptItem["doubt"]>): KeptItem["doubt"] {
+  return Object.keys(pending).length > 0 ? pending : undefined;
 }
 
 function hasSamePendingLosses(a: KeptItem["doubt"], b: KeptItem["doubt"]): boolean {

@@ -1,7 +1,7 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import type { MessageExtras } from "./bot.ts";
 
-/** Where a message belongs and what can be pressed under it, in the Bot API's words. */
+/** Converts a message's reply target, topic and buttons to parameters of the Bot API. */
 export function toMessageParams({ buttons, replyTo, topic }: MessageExtras) {
   return omitUndefined({
     reply_markup: buttons
@@ -14,7 +14,7 @@ export function toMessageParams({ buttons, replyTo, topic }: MessageExtras) {
   });
 }
 
-/** Telegram's own two-letter codes; "" for everybody else. */
+/** Converts a two-letter language code; "" stands for all other languages and is omitted. */
 export function toLanguageParam(language: string): { language_code?: "en" | "fr" } {
   return language === "en" || language === "fr" ? { language_code: language } : {};
 }

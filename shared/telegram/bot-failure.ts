@@ -1,20 +1,22 @@
 import type { GrammyError } from "grammy/web";
 import type { BotFailure } from "./bot.ts";
 
-/** When a 429 does not say how long to wait. */
+/** Interval for retries after a 429 that does not say how long to wait: 5 s. */
 const DEFAULT_WAIT = 5_000;
 
-/** 400s about the chat or the bot's place in it, not about the message: a human can mend them, and then it is sent. */
+/**
+ * Errors 400 about the chat or the bot's rights in it, not about the message: a human can fix them, then it is sent.
+ */
 const CHAT_ERRORS =
   /chat not found|upgraded to a supergroup|chat_id is empty|not enough rights|have no rights|administrator rights|\b(CHAT|CHANNEL)_[A-Z_]+|USER_BANNED_IN_CHANNEL|PEER_ID_INVALID|TOPIC_(CLOSED|DELETED)|bot was kicked/i;
 
-/** Of those, the ones about a topic: the rest of the chat need not wait for it. */
+/** Errors about a single topic: other messages of the chat must not wait for it. */
 const TOPIC_ERRORS = /TOPIC_(CLOSED|DELETED)/i;
 
 /**
- * Why Telegram said no, in the Bot API's words.
- * @param redactToken takes the token out of a reason
- * @param hasTopic whether it was to go into one topic of a forum
+ * Converts an error of the Bot API.
+ * @param redactToken removes the token from a reason
+ * @param hasTopic whether the message was for a topic of a forum
  */
 export function toBotFailure(
   { error_code: status, description, parameters }: GrammyError,

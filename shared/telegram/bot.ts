@@ -2,24 +2,24 @@ import { Api, GrammyError, HttpError } from "grammy/web";
 import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Ms } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { toLanguageParam, toMessageParams } from "./api-params.ts";
 import { toBotFailure } from "./bot-failure.ts";
 import { createCheckedFetch, NoBotApiAnswer } from "./checked-fetch.ts";
 import { type RichText, toPlainText, truncateRichText } from "./rich-text.ts";
 import { ALLOWED_UPDATES } from "./updates.ts";
 
-/** A chat's number, or `@name` of a public group or channel. */
+/** A chat's id, or `@name` of a public group or channel. */
 export type ChatId = number | string;
 
 /**
- * Why a call did not succeed.
- * - `wait`: too many calls (429); nothing was done; ask again after `ms`.
- * - `refused`: Telegram said no. `lasting`: it would say so again, the message itself is wrong (400). Otherwise a human
- *   must mend something first: the token (401), the chat or the bot's place in it (400, 403), the address (404).
- *   `movedTo`: the group became a supergroup, which has this number.
- * - `not_sent`: nothing was done: the request never reached Telegram, or it answered that it failed.
- * - `unknown`: the request went out and no usable answer came back: it may have been done.
+ * Why a call failed.
+ * - `wait`: too many calls (429). Nothing was done; retry after `ms`.
+ * - `refused`: Telegram rejected the call. `lasting`: it would reject it again, because the message is invalid (400).
+ *   Otherwise a human must fix something first: the token (401), the chat or the bot's rights in it (400, 403), the API
+ *   address (404). `movedTo`: the group became a supergroup with this id.
+ * - `not_sent`: nothing was done: the request never reached Telegram, or Telegram answered that it failed.
+ * - `unknown`: the request was sent and no usable answer came back: it may have been done.
  */
 export type BotFailure =
   | { kind: "wait"; ms: Ms }
@@ -29,41 +29,41 @@ export type BotFailure =
 
 export type SendOutcome = { kind: "sent"; messageId: number } | BotFailure;
 
-/** `gone`: there is no such message (any more) that could be edited; what it should say must be sent anew. */
+/** `gone`: the message does not exist any more or cannot be edited; its text must be sent as a new message. */
 export type EditOutcome = { kind: "edited" } | { kind: "gone"; reason: string } | BotFailure;
 
 export type BotIdentityOutcome = { kind: "me"; id: number; username: string } | BotFailure;
 
-/** A button under a message: what it says and what comes back when it is pressed (at most 64 bytes). */
+/** A button under a message. `data` is returned when it is pressed and has at most 64 bytes. */
 export interface InlineButton {
   text: string;
   data: string;
 }
 
-/** Where a message belongs and what can be pressed under it. */
+/** A message's reply target, topic and buttons. */
 export interface MessageExtras {
-  /** Rows of buttons; an edit without them takes them away. */
+  /** Rows of buttons; an edit without them removes the existing ones. */
   buttons?: InlineButton[][];
-  /** The message this one answers, if it is still there. */
+  /** The message this one replies to, if it still exists. */
   replyTo?: number;
   /** The topic of a forum. */
   topic?: number;
 }
 
-/** A raw update, to be looked at before it is trusted; its number is known. */
+/** An update of which only the id has been validated. */
 export interface RawUpdate {
   update_id: number;
 }
 
 export type UpdatesOutcome =
   | { kind: "updates"; updates: RawUpdate[] }
-  /** Somebody else reads this bot's updates (409): another program, or a webhook. */
+  /** This bot's updates are read by another program or sent to a webhook (409). */
   | { kind: "conflict"; reason: string }
   | BotFailure;
 
 export type WebhookOutcome = { kind: "webhook"; url: string; allowed: string[]; lastError?: string } | BotFailure;
 
-/** `title`: as people chose it; "" for a chat with one person. */
+/** `title` was chosen by people; it is "" for a private chat. */
 type ChatOutcome = { kind: "chat"; id: number; type: string; title: string } | BotFailure;
 
 export interface BotCommand {
@@ -75,42 +75,42 @@ export type CommandsOutcome = { kind: "commands"; commands: BotCommand[] } | Bot
 
 export type BotCallOutcome = { kind: "done" } | BotFailure;
 
-/** The Bot API calls the product makes. They never throw, never repeat a call, and no reason holds the token. */
+/** The Bot API calls of the product. They never throw and never repeat a call, and no reason contains the token. */
 export interface TelegramBot {
   getMe(): Promise<BotIdentityOutcome>;
   sendMessage(chat: ChatId, text: RichText, extras?: MessageExtras): Promise<SendOutcome>;
-  /** A message that already says so counts as edited. */
+  /** A message that already has this text counts as edited. */
   editMessage(
     chat: ChatId,
     messageId: number,
     text: RichText,
     extras?: Pick<MessageExtras, "buttons">,
   ): Promise<EditOutcome>;
-  /** Ends the waiting of whoever pressed a button; `text` is shown to them for a moment. */
+  /** Confirms the press of a button, so that Telegram stops its spinner; `text` is shown to the user for a moment. */
   answerCallback(callback: string, text?: string): Promise<BotCallOutcome>;
-  /** Updates from `offset` on; waits up to `seconds` for the first. */
+  /** Gets updates from `offset` on; waits up to `seconds` for the first one. */
   getUpdates(offset: number, seconds: number): Promise<UpdatesOutcome>;
   getWebhook(): Promise<WebhookOutcome>;
-  /** `url` "" takes the webhook away. Updates that wait are kept. */
+  /** `url` "" removes the webhook. Pending updates are kept. */
   setWebhook(url: string, secret: string): Promise<BotCallOutcome>;
   getCommands(language: string): Promise<CommandsOutcome>;
-  /** `language` "" is for everybody without a list of their own. */
+  /** `language` "" sets the commands for all languages without a list of their own. */
   setCommands(language: string, commands: readonly BotCommand[]): Promise<BotCallOutcome>;
 }
 
-/** What is asked about a set-up, and not while it runs. */
+/** Calls for checking a configuration; the running product does not make them. */
 export interface TelegramBotChecks {
-  /** Whether the bot sees the chat; it may still not be let write there. */
+  /** Succeeds if the bot can see the chat, even if it may not write there. */
   getChat(chat: ChatId): Promise<ChatOutcome>;
 }
 
 interface TelegramBotOptions {
   token: string;
-  /** Without a slash at the end; `https://api.telegram.org` is Telegram's own. */
+  /** Without a trailing slash; Telegram's own is `https://api.telegram.org`. */
   apiRoot: string;
   fetch: typeof fetch;
   metrics: Metrics;
-  /** How long one call may take. 30 s: as long as any call to another system of ours. */
+  /** Timeout for one call: 30 s by default, as for all calls to other systems. */
   timeout?: Ms;
 }
 
@@ -125,13 +125,15 @@ const webhookSchema = z.object({
 const chatSchema = z.object({ id: z.number().int(), type: z.string(), title: z.string().optional() });
 const commandsSchema = z.array(z.object({ command: z.string(), description: z.string() }));
 
-/** What is shown for a moment, in UTF-16 units (Bot API, answerCallbackQuery). */
+/** Maximum length of a toast, in UTF-16 units (Bot API, answerCallbackQuery). */
 const TOAST_LIMIT = 200;
 
 const NOT_MODIFIED = /message is not modified/i;
 const MESSAGE_GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
 
-/** The Bot API through grammY's plain client: no plug-ins, so nothing is repeated behind the outbox's back. */
+/**
+ * Calls the Bot API with grammY's plain client. Without plug-ins, nothing is repeated that the outbox does not know of.
+ */
 export function createTelegramBot(options: TelegramBotOptions): TelegramBot & TelegramBotChecks {
   const { token, metrics, timeout = 30_000 } = options;
   const api = new Api(token, {
@@ -141,8 +143,8 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
   });
   const redactToken = (reason: string) => reason.replaceAll(token, "[token]");
 
-  function failure(thrown: unknown, topic: boolean): BotFailure {
-    if (thrown instanceof GrammyError) return toBotFailure(thrown, redactToken, topic);
+  function toFailure(thrown: unknown, hasTopic: boolean): BotFailure {
+    if (thrown instanceof GrammyError) return toBotFailure(thrown, redactToken, hasTopic);
     const cause = thrown instanceof HttpError ? thrown.error : thrown;
     if (cause instanceof NoBotApiAnswer) return { kind: cause.kind, reason: redactToken(cause.message) };
     return { kind: "unknown", reason: `no answer within ${timeout} ms` };
@@ -152,9 +154,9 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
     method: string,
     run: () => Promise<T>,
     mapFailure: (failed: BotFailure) => T | BotFailure = (failed) => failed,
-    topic = false,
+    hasTopic = false,
   ): Promise<T | BotFailure> {
-    const outcome = await run().catch((thrown: unknown) => mapFailure(failure(thrown, topic)));
+    const outcome = await run().catch((thrown: unknown) => mapFailure(toFailure(thrown, hasTopic)));
     metrics.count("groundcrew_telegram_calls_total", { method, outcome: outcome.kind });
     return outcome;
   }
@@ -163,7 +165,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
     getMe: () =>
       runCall("getMe", async () => {
         const me = meSchema.safeParse(await api.getMe());
-        if (!me.success) return { kind: "unknown", reason: "the answer names no bot" };
+        if (!me.success) return { kind: "unknown", reason: "the answer does not name the bot" };
         return { kind: "me", ...me.data };
       }),
     sendMessage: (chat, { text, entities }, extras = {}) =>
@@ -172,7 +174,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
         async () => {
           const options = { entities, link_preview_options: { is_disabled: true }, ...toMessageParams(extras) };
           const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
-          if (!message.success) return { kind: "unknown", reason: "the answer names no message" };
+          if (!message.success) return { kind: "unknown", reason: "the answer has no message id" };
           return { kind: "sent", messageId: message.data.message_id };
         },
         (failed) => failed,
@@ -206,7 +208,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
         async () => {
           const request = { offset, timeout: seconds, allowed_updates: [...ALLOWED_UPDATES] };
           const found = updatesSchema.safeParse(await api.getUpdates(request));
-          if (!found.success) return { kind: "unknown", reason: "the answer holds no updates" };
+          if (!found.success) return { kind: "unknown", reason: "the answer is not a list of updates" };
           return { kind: "updates", updates: found.data };
         },
         (failed) =>
@@ -217,14 +219,14 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
     getChat: (chat) =>
       runCall("getChat", async () => {
         const found = chatSchema.safeParse(await api.getChat(chat));
-        if (!found.success) return { kind: "unknown", reason: "the answer is no chat's" };
+        if (!found.success) return { kind: "unknown", reason: "the answer does not describe a chat" };
         const { id, type, title = "" } = found.data;
         return { kind: "chat", id, type, title };
       }),
     getWebhook: () =>
       runCall("getWebhookInfo", async () => {
         const info = webhookSchema.safeParse(await api.getWebhookInfo());
-        if (!info.success) return { kind: "unknown", reason: "the answer is no webhook's" };
+        if (!info.success) return { kind: "unknown", reason: "the answer does not describe a webhook" };
         const { url, allowed_updates: allowed = [], last_error_message: lastError } = info.data;
         return {
           kind: "webhook",
@@ -242,7 +244,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
     getCommands: (language) =>
       runCall("getMyCommands", async () => {
         const commands = commandsSchema.safeParse(await api.getMyCommands(toLanguageParam(language)));
-        if (!commands.success) return { kind: "unknown", reason: "the answer lists no commands" };
+        if (!commands.success) return { kind: "unknown", reason: "the answer is not a list of commands" };
         return { kind: "commands", commands: commands.data };
       }),
     setCommands: (language, commands) =>

@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** No answer of the Bot API came back. `not_sent`: it cannot have been acted on; `unknown`: it may have been. */
+/** No answer of the Bot API came back. `not_sent`: the call cannot have taken effect; `unknown`: it may have. */
 export class NoBotApiAnswer extends Error {
   readonly kind: "not_sent" | "unknown";
 
   constructor(kind: "not_sent" | "unknown", message: string) {
     super(message);
-    this.name = "NoAnswer";
+    this.name = "NoBotApiAnswer";
     this.kind = kind;
   }
 }
@@ -30,11 +30,10 @@ interface RequestInit {
 }
 
 /**
- * A fetch for grammY's client that answers with a checked Bot API envelope or throws `NoAnswer`.
+ * Creates a fetch for grammY's client that returns a validated Bot API envelope or throws `NoBotApiAnswer`.
  *
- * An error of 5xx in the Bot API's own words means it was not done. A 5xx without them comes from something
- * in between (502, 504), which does not know what Telegram did: unknown. A redirect is not followed: the
- * address carries the token.
+ * A 5xx with a Bot API envelope means the call was not done. A 5xx without one comes from a proxy (502, 504), which
+ * does not know whether Telegram handled the call. Redirects are not followed, because the address contains the token.
  */
 export function createCheckedFetch(fetch: typeof globalThis.fetch) {
   return async (url: string, { method, headers, body, signal }: RequestInit): Promise<Response> => {
@@ -72,7 +71,7 @@ const causeSchema = z.looseObject({
   errors: z.array(z.unknown()).optional(),
 });
 
-/** A thrown value with its causes, outermost first. */
+/** Collects a thrown value and its causes, outermost first. */
 function collectCauses(thrown: unknown, depth = 4): z.infer<typeof causeSchema>[] {
   const parsedCause = causeSchema.safeParse(thrown);
   if (!parsedCause.success || depth === 0) return [];
@@ -80,7 +79,7 @@ function collectCauses(thrown: unknown, depth = 4): z.infer<typeof causeSchema>[
   return [parsedCause.data, ...inner.flatMap((cause) => collectCauses(cause, depth - 1))];
 }
 
-/** Errors that come before a byte of the request is written: names, connections, certificates, the address itself. */
+/** Errors raised before any byte of the request is written: name lookup, connection, certificate, invalid URL. */
 const CONNECTION_ERRORS =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_INVALID_URL)$/;
 const CERTIFICATE_ERRORS = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
@@ -92,7 +91,7 @@ function wasNeverSent(thrown: unknown): boolean {
   });
 }
 
-/** Only names and codes: a message may quote the address, and with it the token. */
+/** Returns names and codes only: an error's message may quote the address, which contains the token. */
 function describeFailure(thrown: unknown): string {
   const codes = collectCauses(thrown).flatMap(({ code, name }) => code ?? name ?? []);
   return `no answer: ${codes.at(-1) ?? "connection failed"}`;

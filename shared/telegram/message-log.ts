@@ -1,5 +1,7 @@
-import { DECISION_LOG_MS, parseDescendingKey, toDescendingKey } from "../decision-log/decision-log.ts";
-import type { Json, Ms, Put, SetName, StoreKey } from "../store/port.ts";
+import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
+import { parseDescendingKey, toDescendingKey } from "../store/descending-key.ts";
+import type { Json, Put, SetName, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import type { InlineButton } from "./bot.ts";
 import type { RichText } from "./rich-text.ts";
 
@@ -7,61 +9,68 @@ import type { RichText } from "./rich-text.ts";
 export interface ChatMessage extends RichText {
   chat: string;
   messageId: number;
-  /** Store time at which its first notice was to be told. */
+  /** Store time at which the message, or its burst, began. */
   at: Ms;
-  /** It may be there twice, and says so. */
+  /** The message may be in the chat twice, and says so. */
   repeat: boolean;
-  /** How many notices it showed since when (our clock), oldest first: the sending, then the edits. */
+  /** How many notifications it showed since when (our clock), oldest first: the send, then the edits. */
   shown: [notices: number, at: Ms][];
-  /** Rows of what can be pressed under it. */
+  /** Rows of buttons under the message. */
   buttons?: InlineButton[][];
-  /** The person who said it to us; absent: Groundcrew says it. */
+  /** The person who wrote the message; absent for messages of Groundcrew. */
   by?: string;
 }
 
-/** Where the message with Telegram's number is kept as people see it: found by `sentKey`. */
+/** Points from Telegram's number of a message (`sentMessageKey`) to its record in the log. */
 export interface SentMessageRef {
   record: StoreKey;
 }
 
-/** Which message tells of a job's notice: found by `deliveryKey`. */
+/** The message that a job's notification is in, stored under `telegramDeliveryKey`. */
 export interface TelegramDelivery {
   /** Telegram's number of the message. */
   in: number;
-  /** Where the message is kept. */
+  /** Key of the message in the log. */
   record: StoreKey;
-  /** Which of the message's notices it is: shown as soon as the message shows so many. */
+  /** Position among the message's notifications: it is shown once the message shows this many. */
   notice: number;
-  /** Nobody was told: somebody had muted what it is about. */
+  /** Nothing was sent, because the task or project is muted. */
   muted?: true;
 }
 
 export const chatMessageSet: SetName = "messages";
 
-/** So many sendings and edits of one message are remembered, the first one among them. */
+/** Maximum number of sends and edits in a message's history. The first one is always kept. */
 const MAX_HISTORY = 50;
 
-/** A message's place stays the same when it is deleted in the chat and sent anew. */
+const MESSAGE_KEY_PREFIX = "message:";
+
+/** A message keeps its key when it is deleted in the chat and sent as a new message. */
 export function chatMessageKey(chat: string | number, messageId: number, since: Ms): StoreKey {
-  return `message:${toDescendingKey(since)}:${chat}:${messageId}`;
+  return `${MESSAGE_KEY_PREFIX}${toDescendingKey(since)}:${chat}:${messageId}`;
 }
 
-/** When the message began that is, or was, kept there. */
+/** Whether a message that people see in a chat may be kept there. */
+export function isChatMessageKey(key: StoreKey): boolean {
+  return key.startsWith(MESSAGE_KEY_PREFIX);
+}
+
+/** Returns the time at which the message under this key began, even if its record has expired. */
 export function parseMessageStart(record: StoreKey): Ms {
   return parseDescendingKey(record.split(":")[1] ?? "");
 }
 
-/** What is kept of a message that can be edited or answered, by Telegram's number. */
+/** Key of the reference to a message, by Telegram's number; used when it is edited or answered. */
 export function sentMessageKey(chat: string | number, messageId: number): StoreKey {
   return `sent:${chat}:${messageId}`;
 }
 
-/** Something people see in a chat that has no number of Telegram's: what they said themselves, and what only the page shows. */
+/** Key of a message without a number of Telegram: texts of users, and texts that only the dashboard shows. */
 export function unnumberedMessageKey(chat: string | number, job: string, at: Ms): StoreKey {
-  return `message:${toDescendingKey(at)}:${chat}:${encodeURI(job)}`;
+  return `${MESSAGE_KEY_PREFIX}${toDescendingKey(at)}:${chat}:${encodeURI(job)}`;
 }
 
-/** Kept once a job's notice is in a message, or on its way into one. */
+/** Key of a job's delivery, written once its notification is in a message or merged into a burst. */
 export function telegramDeliveryKey(job: string): StoreKey {
   return `told:${encodeURI(job)}`;
 }
@@ -71,23 +80,13 @@ export function createChatMessagePut(key: StoreKey, message: ChatMessage): Put {
   return { key, value: { ...message, entities }, sets: [chatMessageSet], expires: DECISION_LOG_MS };
 }
 
-/** The message's history with one more sending or edit. */
+/** Adds a send or an edit to a message's history. */
 export function appendMessageHistory(history: ChatMessage["shown"], notices: number, at: Ms): ChatMessage["shown"] {
   const [first, ...rest] = [...history, [notices, at] satisfies [number, Ms]];
   return first ? [first, ...rest.slice(1 - MAX_HISTORY)] : [];
 }
 
-/** When a notice was first seen in its message; undefined while it is only on its way. */
+/** Returns when a notification was first shown in its message; undefined while it is not shown yet. */
 export function findShownAt({ shown }: ChatMessage, notice: number): Ms | undefined {
   return shown.find(([notices]) => notices >= notice)?.[1];
-}
-
-/** That another system took an event: our time of its answer. */
-export interface ForwardReceipt {
-  at: Ms;
-}
-
-/** Where a forwarded event's receipt is kept. */
-export function forwardReceiptKey(job: string): StoreKey {
-  return `forwarded:${encodeURI(job)}`;
 }

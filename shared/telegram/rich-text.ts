@@ -1,28 +1,28 @@
-/** A part of a message that is more than plain text. Offsets and lengths in UTF-16 units, as Telegram counts them. */
+/** A formatted part of a message. Offsets and lengths are in UTF-16 units, as Telegram counts them. */
 export type Entity =
   | { type: "bold" | "code"; offset: number; length: number }
   | { type: "text_link"; offset: number; length: number; url: string };
 
-/** A message: text and what stands out in it. Nothing in the text is markup. */
+/** A message's text and its formatting. Nothing in the text is markup. */
 export interface RichText {
   text: string;
   entities: Entity[];
 }
 
-/** The longest message Telegram takes, in UTF-16 units (Bot API, sendMessage). */
+/** The longest message Telegram accepts, in UTF-16 units (Bot API, sendMessage). */
 export const MESSAGE_LIMIT = 4_096;
 
 /**
- * How many entities Telegram shows in a message, and how many bytes of them it takes: over that it refuses the message
- * (ENTITIES_TOO_LONG, at about 9,500; tdlib/telegram-bot-api#165).
+ * Telegram shows at most 100 entities in a message. It refuses a message whose entities take more than about 9,500
+ * bytes (ENTITIES_TOO_LONG; tdlib/telegram-bot-api#165).
  */
 const ENTITY_LIMIT = 100;
 const ENTITY_BYTE_LIMIT = 9_000;
 
-/** Invisible; ends what Telegram would take for an address, a name, a tag or a command in plain text (see data.ts). */
+/** Invisible; keeps Telegram from turning plain text into links, mentions, tags or commands (see safe-text.ts). */
 export const WORD_JOINER = "\u2060";
 
-/** Text of our own: shown as it is written. */
+/** Only for texts of our own: unlike `toSafeText`, it does not make texts of others harmless. */
 export function toPlainText(text: string): RichText {
   return { text, entities: [] };
 }
@@ -36,20 +36,20 @@ export function toCode(part: RichText | string): RichText {
 }
 
 /**
- * A link, when the address is on one of these origins (Plane's and the dashboard's); else only its text.
- * Inside a link Telegram finds nothing by itself, so its text is shown, and copied, exactly as it was written.
+ * Returns a link if the address is on one of these origins (Plane's and the dashboard's); otherwise only its text.
+ * Inside a link Telegram detects nothing by itself, so the text needs no word joiners and is copied as it was written.
  */
 export function toLink(part: RichText | string, url: string, origins: readonly string[]): RichText {
   const target = URL.parse(url);
   const rich = toRichText(part);
   if (target === null || !/^https?:$/.test(target.protocol) || !origins.includes(target.origin)) return rich;
-  // For a link to a host without a dot (`localhost`, a name in Docker) Telegram refuses the whole message.
+  // Telegram refuses a whole message with a link to a host without a dot (`localhost`, a host name in Docker).
   if (!/[.\]]/.test(target.hostname)) return rich;
   const linkText = rich.entities.length === 0 ? toPlainText(rich.text.replaceAll(WORD_JOINER, "")) : rich;
   return withEntity(linkText, (length) => ({ type: "text_link", offset: 0, length, url: target.href }));
 }
 
-/** One text of several, with the entities moved to where their parts now are. */
+/** Joins several texts and shifts their entities accordingly. */
 export function joinRichText(parts: readonly (RichText | string)[], separator = ""): RichText {
   const joined: RichText = { text: "", entities: [] };
   parts.forEach((part, index) => {
@@ -62,7 +62,7 @@ export function joinRichText(parts: readonly (RichText | string)[], separator = 
   return joined;
 }
 
-/** At most `limit` UTF-16 units, ending in "…" when something was left off; no entity or surrogate pair is split. */
+/** Truncates to at most `limit` UTF-16 units, ending in "…". No entity or surrogate pair is split. */
 export function truncateRichText(rich: RichText, limit = MESSAGE_LIMIT): RichText {
   if (rich.text.length <= limit) return rich;
   let end = limit - 1;
@@ -77,7 +77,7 @@ export function truncateRichText(rich: RichText, limit = MESSAGE_LIMIT): RichTex
   return { text, entities: rich.entities.filter(({ offset, length }) => offset + length < text.length) };
 }
 
-/** Whether Telegram takes the entities of all of these in one message. */
+/** Whether Telegram accepts the entities of all parts in one message. */
 export function fitsEntityLimits(parts: readonly RichText[]): boolean {
   const all = parts.flatMap(({ entities }) => entities);
   const bytes = all.map((one) => 24 + (one.type === "text_link" ? new TextEncoder().encode(one.url).length : 0));

@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-// Telegram leaves out what there is not; servers that speak its language may write null.
+// Telegram omits absent fields; other servers of the Bot API may write null.
 const userSchema = z.object({ id: z.int(), language_code: z.string().nullish(), first_name: z.string().nullish() });
 const chatFieldsSchema = z.object({ id: z.int(), type: z.string().nullish(), username: z.string().nullish() });
 
 /**
- * Where in a forum a message is. A reply in any other group has a `message_thread_id` too: that of the replies, in which
- * nothing can be sent.
+ * The topic of a message in a forum. In other groups a reply has a `message_thread_id` too, which names the thread of
+ * replies, and no message can be sent to it.
  */
 const topicFields = { message_thread_id: z.int().nullish(), is_topic_message: z.boolean().nullish() };
 
@@ -17,10 +17,10 @@ const messageFieldsSchema = z.object({
   chat: chatFieldsSchema,
   ...topicFields,
   text: z.string().nullish(),
-  /** What stands under a picture or file. */
+  /** The text under a picture or file. */
   caption: z.string().nullish(),
   reply_to_message: z.object({ message_id: z.int() }).nullish(),
-  /** One of them is present: somebody else has written it (the second until Bot API 7.0). */
+  /** One of the two is present in a forwarded message (the second one until Bot API 7.0). */
   forward_origin: z.unknown().optional(),
   forward_date: z.unknown().optional(),
 });
@@ -33,7 +33,7 @@ const callbackSchema = z.object({
   data: z.string().max(64).nullish(),
 });
 
-/** As much of an update as is looked at; others than these kinds are not asked for. */
+/** The parts of an update that are used. The bot requests no other kinds. */
 export const updateSchema = z.object({
   update_id: z.int(),
   message: messageFieldsSchema.nullish(),
@@ -43,12 +43,12 @@ export const updateSchema = z.object({
 export type TelegramMessage = z.infer<typeof messageFieldsSchema>;
 export type TelegramCallback = z.infer<typeof callbackSchema>;
 
-/** Whether it is only passed on: it says nothing of its own. */
+/** A forwarded message was written by somebody else, so it is no command of its sender. */
 export function isForwarded({ forward_origin: origin, forward_date: date }: TelegramMessage): boolean {
   return (origin ?? date ?? null) !== null;
 }
 
-/** The topic of a forum that a message is in. */
+/** Returns the topic of a message in a forum. */
 export function toTopic({ message_thread_id: id, is_topic_message: isTopic }: Partial<TelegramMessage>): {
   topic?: number;
 } {

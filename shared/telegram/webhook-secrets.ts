@@ -2,8 +2,8 @@ import type { TelegramSettings } from "../config/settings.ts";
 import { sha256Hex } from "../hashing/sha256-hex.ts";
 
 /**
- * The secrets that prove an update comes from Telegram, the one to register first. Without a setting it is made from
- * the bot's token, which Telegram knows anyway.
+ * Returns the secrets that prove an update comes from Telegram; the first one is registered. Without a setting the
+ * secret is derived from the bot's token, which Telegram knows anyway.
  */
 export async function getWebhookSecrets(
   telegram: Pick<TelegramSettings, "token" | "webhookSecrets">,

@@ -1,4 +1,4 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
 import { observedKeys } from "../observe/store-keys.ts";
 import { isBlocked, isOpen } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";

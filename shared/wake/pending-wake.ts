@@ -1,6 +1,8 @@
-import type { Deps } from "../deps.ts";
+import type { Deps } from "../app/deps.ts";
+import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Ms, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Put, Revision, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /** What comes within so long is one wake. */
@@ -36,9 +38,10 @@ export async function addWakeTasks(
     const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
     const isScheduled = previous.dueAt !== undefined;
     const dueAt = previous.dueAt ?? now + BATCH_WINDOW_MS;
+    const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
     const next: KeptWake = {
       ...previous,
-      ...(newTasks.length > 0 && { pending: mergeWakeTasks(previous.pending, newTasks), dueAt }),
+      ...nextWake,
       told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
       ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
     };
@@ -69,14 +72,4 @@ function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: R
 export function mergeWakeTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
   const ids = new Set(tasks.map(({ id }) => id));
   return [...pending.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);
-}
-
-/** Posts the agent's wake at `at` (store time). */
-export function createWakeJob(agent: string, at: Ms): Job {
-  return { id: `go:${agent}:${at}`, queue: "wake", lane: `go:${agent}`, at, body: { go: agent } };
-}
-
-/** Looks at `at` whether the agent has done anything since the wake `sent`. */
-export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
-  return { id: `watch:${sent}`, queue: "wake", lane: `watch:${sent}`, at, body: { watch: agent, sent } };
 }

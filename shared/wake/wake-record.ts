@@ -1,4 +1,5 @@
-import type { Ms, Revision, StoreKey } from "../store/port.ts";
+import type { Revision, StoreKey } from "../store/port.ts";
+import type { Ms } from "../time.ts";
 
 /** Why an agent is woken. */
 export type WakeReason =

@@ -1,5 +1,5 @@
+import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
-import type { Deps } from "../deps.ts";
 import { observedKeys } from "../observe/store-keys.ts";
 import type { KeptProject } from "../observe/stored-records.ts";
 import type { KeptItem } from "../task/snapshot.ts";

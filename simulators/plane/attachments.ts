@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { HOUR } from "../../shared/time.ts";
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
 import { getProject } from "./projects.ts";
 import { renderAuthorColumns, renderBaseColumns, renderExternalColumns, type TimeFormatter } from "./render-row.ts";
@@ -29,7 +30,6 @@ const ALLOWED_TYPES = new Set([
 ]);
 const SECRET = "storage-secret";
 const sign = (text: string): string => createHmac("sha256", SECRET).update(text).digest("hex");
-const HOUR = 3_600_000;
 
 /** A declared size over the limit is cut down to it: storage refuses the upload later. */
 export function createAttachment(

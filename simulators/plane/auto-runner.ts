@@ -1,4 +1,4 @@
-import type { Ms } from "./types.ts";
+import type { Ms } from "../../shared/time.ts";
 
 /** A worker picks a task up within moments; the recorded one took about 30 ms. */
 const PICKUP_DELAY_MS = 20;

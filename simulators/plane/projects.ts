@@ -210,13 +210,14 @@ export function renderProjectForUser(
   const membership = findProjectMember(world, row.id, reader.id);
   const people = listProjectMembers(world, row.id).filter((each) => !world.data.users.get(each.member)?.is_bot);
   const count = (rows: Iterable<{ project: Id }>) => [...rows].filter((each) => each.project === row.id).length;
+  const listFields = isListed ? { sort_order: membership ? 65535 : null } : {};
   return {
     id,
     total_members: people.length,
     total_cycles: count(world.data.cycles.values()),
     total_modules: count(world.data.modules.values()),
     is_member: membership !== undefined,
-    ...(isListed ? { sort_order: membership ? 65535 : null } : {}),
+    ...listFields,
     member_role: membership?.role ?? null,
     is_deployed: false,
     ...rest,

@@ -1,7 +1,5 @@
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { PlaneApiError } from "./api-error.ts";
-import type { Ms } from "./types.ts";
-
-const MINUTE = 60_000;
 
 /** Plane's own limiter: the last minute's requests of each key. A refused one does not count. */
 export interface RateLimiter {

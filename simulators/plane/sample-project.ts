@@ -1,3 +1,4 @@
+import { DAY } from "../../shared/time.ts";
 import { createCycle } from "./cycles.ts";
 import { createItem } from "./items.ts";
 import { createModule } from "./modules.ts";
@@ -6,7 +7,6 @@ import type { UserRow, WorkspaceRow } from "./rows.ts";
 import { formatDay } from "./time.ts";
 import type { PlaneWorld } from "./world.ts";
 
-const DAY = 86_400_000;
 const COVER = "https://images.unsplash.com/photo-1691230995681-480d86cbc135";
 
 /** The project Plane puts into every workspace made in the browser. It tells no webhook about it. */

@@ -1,5 +1,7 @@
 /** What a test reads from the in-memory Plane and how it makes it misbehave. */
-import type { Id, Ms, Ref } from "./types.ts";
+
+import type { Ms } from "../../shared/time.ts";
+import type { Id, Ref } from "./types.ts";
 
 /** One HTTP request Plane received, in the order of the answers. */
 export interface LedgerRequest {

@@ -1,4 +1,5 @@
-import type { Micros, Ms } from "./types.ts";
+import type { Ms } from "../../shared/time.ts";
+import type { Micros } from "./types.ts";
 
 const MICROS_PER_SECOND = 1_000_000;
 const formatsByZone = new Map<string, Intl.DateTimeFormat>();

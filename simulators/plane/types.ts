@@ -1,10 +1,10 @@
+import type { Ms } from "../../shared/time.ts";
+
 /**
  * What the in-memory Plane and its back door speak of: options, records, and how records are written.
  * Field names are Plane's own.
  */
 
-/** Milliseconds since the epoch, or a length of time in milliseconds. */
-export type Ms = number;
 /** Microseconds since the epoch: the resolution of Plane's timestamps. */
 export type Micros = number;
 export type Id = string;

@@ -1,8 +1,9 @@
+import type { Ms } from "../../shared/time.ts";
 import { toPythonJson } from "./python-json.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";
 import { sendWebhook } from "./send-webhook.ts";
 import type { DeliveryAttempt, DeliveryControl, LedgerDelivery, PendingDelivery } from "./test-controls.ts";
-import type { Id, Ms } from "./types.ts";
+import type { Id } from "./types.ts";
 import type { PlaneWorld, WebhookTask } from "./world.ts";
 
 /** Plane tries again this often, with a random wait of up to this many seconds before each. */

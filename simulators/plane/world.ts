@@ -1,3 +1,4 @@
+import type { Ms } from "../../shared/time.ts";
 import type {
   ActivityRow,
   AttachmentRow,
@@ -22,7 +23,7 @@ import type {
   WebhookRow,
   WorkspaceRow,
 } from "./rows.ts";
-import type { Id, Micros, Ms, PlaneVersion } from "./types.ts";
+import type { Id, Micros, PlaneVersion } from "./types.ts";
 
 /** A change of a work item the worker has yet to write down; it moves `updated_at` once more. */
 export interface ActivityTask {

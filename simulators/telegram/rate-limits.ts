@@ -1,3 +1,5 @@
+import { MINUTE } from "../../shared/time.ts";
+
 /** What Telegram lets a bot do; calls over it are answered 429. */
 export interface TelegramLimits {
   perSecondInChat: number;
@@ -18,7 +20,7 @@ export function createTelegramRateLimiter(clock: () => number, limits: Partial<T
 
   function secondsToWait(chat: string, isGroup: boolean): number {
     const now = clock();
-    const oldest = acceptedCalls.findIndex(({ at }) => at > now - 60_000);
+    const oldest = acceptedCalls.findIndex(({ at }) => at > now - MINUTE);
     acceptedCalls.splice(0, oldest === -1 ? acceptedCalls.length : oldest);
     const lastSecond = acceptedCalls.filter(({ at }) => at > now - 1_000);
     const callsOfChat = (calls: typeof acceptedCalls) => calls.filter((call) => call.chat === chat);
@@ -27,7 +29,7 @@ export function createTelegramRateLimiter(clock: () => number, limits: Partial<T
     if (lastSecond.length >= perSecond || callsOfChat(lastSecond).length >= perSecondInChat + tolerance) return 1;
     const [first, ...others] = isGroup ? callsOfChat(acceptedCalls) : [];
     if (!first || others.length + 1 < perMinuteInGroup) return 0;
-    return Math.max(1, Math.ceil((first.at + 60_000 - now) / 1_000));
+    return Math.max(1, Math.ceil((first.at + MINUTE - now) / 1_000));
   }
 
   return {

@@ -2,6 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { digestTick } from "../../functions/telegram/digest/digest-tick.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { MINUTE } from "../../shared/time.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import { ADA_USER, GROUP_CHAT } from "../functions/telegram/commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../functions/telegram/live-messages-app.ts";
@@ -11,7 +12,6 @@ import { type ChatBubble, renderBubbles } from "./chat-bubbles.ts";
 /** Where `PICTURES=1` keeps what docs/telegram.md shows. */
 const OUTPUT_FOLDER = "docs/pictures";
 const MAX_BYTES = 120_000;
-const MINUTE = 60_000;
 
 afterAll(closeSharedBrowser);
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { manifest } from "../../functions/index.ts";
-import type { Tick } from "../../shared/deps.ts";
+import type { Tick } from "../../shared/app/deps.ts";
 import { createBearerHeaders, RUNTIME_TICK_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const NEVER = "0 0 1 1 *";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { activitiesApi } from "../../shared/plane/activities-links.ts";
+import { MINUTE } from "../../shared/time.ts";
 import {
   type AgentClient,
   type CallResult,
@@ -9,8 +10,6 @@ import {
   createMcpClient,
 } from "./agent-clients.ts";
 import { startRuntimeWithAgents, toAgentToken } from "./runtime-with-agents.ts";
-
-const MINUTE = 60_000;
 
 const CLIENTS = [
   { by: "the MCP SDK's client", agent: "Imhotep", open: createMcpClient },

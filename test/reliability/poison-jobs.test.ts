@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { DAY } from "../../shared/time.ts";
 import { findDuplicated, findMissing, readCompletions } from "./completions.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, toItemKey } from "./simulators.ts";
 import { NO_LIMITS } from "./test-manifest.ts";
@@ -13,7 +14,6 @@ const OPTIONS = {
 const deadLettersSchema = z.object({
   dead_letters: z.array(z.object({ queue: z.string(), id: z.string(), reason: z.string() })),
 });
-const DAY_MS = 86_400_000;
 
 async function readDeadLetters(house: Awaited<ReturnType<typeof createVirtualTimeApp>>) {
   return deadLettersSchema.parse(await (await house.request("/dead-letters")).json()).dead_letters;
@@ -116,8 +116,8 @@ test("6: old bodies replayed at once, after a restart and after their ids are fo
   await replayAll();
   await house.start();
   await replayAll();
-  await house.time.advance(3 * DAY_MS, DAY_MS / 4);
+  await house.time.advance(3 * DAY, DAY / 4);
   await replayAll();
-  await house.time.advance(40 * DAY_MS, DAY_MS);
+  await house.time.advance(40 * DAY, DAY);
   await replayAll();
 }, 60_000);

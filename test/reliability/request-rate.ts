@@ -1,6 +1,5 @@
+import { MINUTE } from "../../shared/time.ts";
 import type { LedgerRequest } from "../../simulators/plane/test-controls.ts";
-
-const MINUTE = 60_000;
 
 /** How many requests with the key Plane received within the fullest 60 s. */
 export function countBusiestMinute(requests: readonly LedgerRequest[]): number {

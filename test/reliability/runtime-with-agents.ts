@@ -1,11 +1,11 @@
 import { onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
-import { wait } from "../../runtime/wait.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { wait } from "../../shared/wait.ts";
 import type { Item, ItemPatch, PlaneVersion, Project, User } from "../../simulators/plane/types.ts";
 import { startSimulators } from "./simulators.ts";
 

@@ -1,7 +1,7 @@
 import { manifest as whole } from "../../functions/index.ts";
 import type { TelegramLimits } from "../../functions/telegram/delivery/rate-limits.ts";
 import { createOutboxHandler } from "../../functions/telegram/outbox-handler.ts";
-import type { Manifest } from "../../shared/deps.ts";
+import type { Manifest } from "../../shared/app/deps.ts";
 
 export type OutboxOptions = NonNullable<Parameters<typeof createOutboxHandler>[0]>;
 

@@ -1,6 +1,6 @@
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
-import type { Deps } from "../../shared/deps.ts";
+import type { Deps } from "../../shared/app/deps.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";

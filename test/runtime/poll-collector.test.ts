@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createPollCollector } from "../../runtime/poll-collector.ts";
+import type { TickRunner } from "../../shared/app/ticks.ts";
 import { createLog } from "../../shared/log.ts";
-import type { TickRunner } from "../../shared/ticks.ts";
 
 /** An asker whose waits and polls the test ends one by one. */
 function createManualAsker(names = ["poll"]) {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { wait } from "../../runtime/wait.ts";
 import { watchSecrets } from "../../runtime/watch-secrets.ts";
+import { wait } from "../../shared/wait.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 
 it("A secrets file whose folder cannot be looked into for a while stops nothing, which is said once", async () => {

@@ -7,10 +7,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { manifest as whole } from "../../functions/index.ts";
 import { getFileFingerprint, nodeFiles } from "../../runtime/node/settings-files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
-import { wait } from "../../runtime/wait.ts";
 import { watchSecrets } from "../../runtime/watch-secrets.ts";
+import type { Manifest, Route, Service } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import type { Manifest, Route, Service } from "../../shared/deps.ts";
+import { wait } from "../../shared/wait.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import { postWebhook, RUNTIME_ENV } from "../support/test-runtime.ts";
 

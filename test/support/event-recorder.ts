@@ -1,5 +1,6 @@
-import { outboxBodySchema } from "../../functions/telegram/delivery/job-bodies.ts";
-import type { JobHandler } from "../../shared/deps.ts";
+import type { JobHandler } from "../../shared/app/deps.ts";
+import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
 /** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
@@ -18,7 +19,7 @@ export function createRecordingRuleSet(needsActor: boolean): RuleSet {
         target: "ledger",
         queue: "outbox",
         lane: "ledger",
-        body: { event, facts, correlation },
+        body: { type: "notification", chat: 0, event, facts, correlation },
         rule: toEventId(event),
       },
     ],
@@ -37,7 +38,10 @@ export function createEventRecorder() {
     concurrency: 1,
     async handle(_, job) {
       const body = outboxBodySchema.parse(job.body);
-      if ("event" in body) actions.push({ job: job.id, ...body });
+      if (body.type === "notification") {
+        const { event, facts, correlation } = body;
+        actions.push({ job: job.id, event, facts, correlation });
+      }
       return { done: true };
     },
   };
@@ -45,7 +49,7 @@ export function createEventRecorder() {
   function formatAction({ event, facts }: RecordedAction): string {
     const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
     if ("who" in event) return `${subject} ${event.kind} ${people.get(event.who) ?? event.who}`;
-    return [subject, event.kind, ...(facts.comment ? [JSON.stringify(facts.comment.text)] : [])].join(" ");
+    return keepDefined([subject, event.kind, facts.comment ? JSON.stringify(facts.comment.text) : undefined]).join(" ");
   }
 
   return {

@@ -5,10 +5,11 @@ import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
-import type { Deps, JobHandler, Manifest } from "../../shared/deps.ts";
+import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
+import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
-import type { InboxBody } from "../../shared/observe/webhook-delivery.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";
@@ -85,10 +86,11 @@ export async function createTestApp(options: TestAppOptions = {}) {
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),
     ],
-    ruleSets: (parsedSettings) => [
-      ...(options.outbox ? [] : [createRecordingRuleSet(options.needsActor ?? false)]),
-      ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
-    ],
+    ruleSets: (parsedSettings) =>
+      keepDefined([
+        options.outbox ? undefined : createRecordingRuleSet(options.needsActor ?? false),
+        ...(options.parts?.ruleSets?.(parsedSettings) ?? []),
+      ]),
   };
 
   const logged: Record<string, unknown>[] = [];
@@ -122,8 +124,8 @@ export async function createTestApp(options: TestAppOptions = {}) {
 
   async function enqueueWebhook(body: string): Promise<void> {
     const hash = createHash("sha256").update(body).digest("hex");
-    const value: InboxBody = { raw: body, correlation: `webhook-${hash.slice(0, 8)}` };
-    await store.commit({ jobs: [{ id: hash, queue: "inbox", lane: getWebhookLane(body) ?? hash, body: value }] });
+    const lane = getWebhookLane(body) ?? hash;
+    await store.commit({ jobs: [createInboxJob(hash, lane, body, `webhook-${hash.slice(0, 8)}`)] });
   }
   async function countPendingJobs(): Promise<number> {
     const { queues } = await store.stats();

@@ -2,7 +2,7 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
 import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/workspaces.ts";
 import type { PlaneClient } from "../../../shared/plane/client.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";
 import { type InstanceInfo, instanceStateEndpoint } from "../instance.ts";
 

@@ -1,6 +1,6 @@
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { PlaneAuthError, PlaneError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";
 import type { InstanceInfo } from "../instance.ts";
 import { explainEmailCode } from "../refusals.ts";

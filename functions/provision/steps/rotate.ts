@@ -1,6 +1,6 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { type ApiKeySpec, createApiToken, deleteOldTokens } from "../api-tokens.ts";
 import { getBridgeTokenSetting, renewBridgeToken } from "../bridge-tokens.ts";
 import type { ProvisionContext } from "../context.ts";

@@ -71,7 +71,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
         .filter(({ id }) => !state.found.has(id))
         .map((sample) => ({ is: "created" as const, detail: sample.title, do: "task" as const, sample }));
       const blockedSamples = samples.flatMap((sample) =>
-        sample.after && !state.related ? [{ sample, blocker: sample.after }] : [],
+        state.relations && sample.after && !state.related ? [{ sample, blocker: sample.after }] : [],
       );
       const related = blockedSamples.map(({ sample, blocker }) => {
         const titles = `${sample.title} waits for ${samples.find(({ id }) => id === blocker)?.title}`;
@@ -80,7 +80,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       const noteAction = { is: "changed" as const, detail: "remember that they were made", do: "note" as const };
       const note = "without the dependency: this version of Plane has no relations (v1.3.0 brought them)";
       return {
-        actions: [...taskActions, ...(state.relations ? related : []), noteAction],
+        actions: [...taskActions, ...related, noteAction],
         ...omitUndefined({ note: !state.relations ? note : undefined }),
       };
     },

@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
@@ -55,12 +56,12 @@ export const webhookStep = createStep({
         actions: [{ is: "created", detail: `${url}`, json: { url, ...EVENTS, module: false, is_active: true } }],
       };
     const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
-    const actions: WebhookAction[] = [
-      ...(found.url !== url ? [{ detail: `point it at ${url}`, json: { url } }] : []),
-      ...(missing.length > 0 ? [{ detail: `add ${missing.join(", ")}`, json: EVENTS }] : []),
-      ...(found.is_active ? [] : [{ detail: "switch it on again", json: { is_active: true } }]),
-      ...(isKept ? [] : [{ detail: `keep its secret in ${WEBHOOK_SECRET}` }]),
-    ].map((action) => ({ is: "changed" as const, ...action }));
+    const actions: WebhookAction[] = keepDefined([
+      found.url !== url ? { detail: `point it at ${url}`, json: { url } } : undefined,
+      missing.length > 0 ? { detail: `add ${missing.join(", ")}`, json: EVENTS } : undefined,
+      found.is_active ? undefined : { detail: "switch it on again", json: { is_active: true } },
+      isKept ? undefined : { detail: `keep its secret in ${WEBHOOK_SECRET}` },
+    ]).map((action) => ({ is: "changed" as const, ...action }));
     return { actions, ...omitUndefined({ note: actions.length === 0 ? `${found.url}, switched on` : undefined }) };
   },
   async act(context, { is, json }, state) {

@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { workspacesApi } from "../../../shared/plane/app/workspaces.ts";
 import { PlaneAuthError } from "../../../shared/plane/errors.ts";
@@ -47,10 +48,10 @@ export const workspaceStep = createStep({
       return {
         actions: [{ is: "created", detail: `${plane.workspaceName} (${plane.workspace}), ${timezone}` }],
       };
-    const differences = [
-      ...(row.name !== plane.workspaceName ? [`the name ${plane.workspaceName}`] : []),
-      ...(row.timezone !== timezone ? [`the time zone ${timezone}`] : []),
-    ];
+    const differences = keepDefined([
+      row.name !== plane.workspaceName ? `the name ${plane.workspaceName}` : undefined,
+      row.timezone !== timezone ? `the time zone ${timezone}` : undefined,
+    ]);
     if (differences.length === 0) return { actions: [], note: `${row.name} (${row.slug}), ${row.timezone}` };
     if (!isOurs)
       return { actions: [], note: `${row.slug} was there before: left as it is (wanted: ${differences.join(", ")})` };

@@ -1,5 +1,6 @@
 import { localizeDuration } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readAgentTasks, type Task } from "../../../shared/work/tasks/find-task.ts";
@@ -15,7 +16,7 @@ import { replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 type Agent = CommandContext["deps"]["settings"]["agents"][number];
 
-/** One agent: what it is at, what it has to do, how it did until now (NOTIF-06). */
+/** Shows one agent: its current and open tasks and its past performance (NOTIF-06). */
 export const agentCommand: TelegramCommand = {
   name: "agent",
   aliases: ["agents"],
@@ -36,7 +37,7 @@ export function getAgentNames({ deps }: CommandContext): string[] {
   return deps.settings.agents.map(({ name }) => name);
 }
 
-/** The button of an agent; `before` is what comes before its name in the command. */
+/** Creates the button of an agent. @param prefix arguments before the agent's name in the command */
 export function createAgentOption(command: "agent" | "assign", prefix: string) {
   return ({ name }: Agent) => ({ label: name, command, args: `${prefix}${name}` });
 }
@@ -50,31 +51,34 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
   const isInProgress = ({ item }: Task) => item.snapshot.word === "in_progress";
   const history = await readAgentPace(deps, name);
   const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
-  const historyParts = [
+  const historyParts = keepDefined([
     localizeCount(texts, answers.finishedTasks, history.finished),
-    ...(history.ms === undefined
-      ? []
-      : [fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) })]),
-    ...(history.confidence === undefined
-      ? []
-      : [`${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`]),
-  ];
-  return paginateReply(context, [
-    renderHeading("👤", name),
-    renderLine(fields.role, answers.roles[role]),
-    ...(about === undefined ? [] : [renderLine(fields.about, toSafeText(about, 300))]),
-    renderLine(fields.past, joinRichText(historyParts, ", ")),
-    toPlainText(localizeCount(texts, answers.open, tasks.length)),
-    ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
-    ...renderSection(
-      "⬜",
-      answers.headings.todo,
-      await renderTaskLines(
-        context,
-        tasks.filter((task) => !isInProgress(task)),
-      ),
-    ),
-    toPlainText(""),
-    await renderDataAge(context),
+    history.ms === undefined
+      ? undefined
+      : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
+    history.confidence === undefined
+      ? undefined
+      : `${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`,
   ]);
+  return paginateReply(
+    context,
+    keepDefined([
+      renderHeading("👤", name),
+      renderLine(fields.role, answers.roles[role]),
+      about === undefined ? undefined : renderLine(fields.about, toSafeText(about, 300)),
+      renderLine(fields.past, joinRichText(historyParts, ", ")),
+      toPlainText(localizeCount(texts, answers.open, tasks.length)),
+      ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
+      ...renderSection(
+        "⬜",
+        answers.headings.todo,
+        await renderTaskLines(
+          context,
+          tasks.filter((task) => !isInProgress(task)),
+        ),
+      ),
+      toPlainText(""),
+      await renderDataAge(context),
+    ]),
+  );
 }

@@ -4,7 +4,7 @@ import { replyConfirmation, replyRefusal } from "./change-status.ts";
 import { createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { withTask } from "./resolve-argument.ts";
 
-/** A task in review is done. */
+/** Approves a task in review, which completes it. */
 export const approveCommand: TelegramCommand = {
   name: "approve",
   aliases: ["approuver", "ok"],

@@ -7,7 +7,7 @@ import { stripQuotes } from "./parse-command.ts";
 import { renderTaskLink } from "./render-tasks.ts";
 import { replyAmbiguous, replyUsage, withTask } from "./resolve-argument.ts";
 
-/** Gives a task to an agent. */
+/** Assigns a task to an agent. */
 export const assignCommand: TelegramCommand = {
   name: "assign",
   aliases: ["attribuer", "confier", "give"],

@@ -8,6 +8,6 @@ export const blockCommand: TelegramCommand = {
   aliases: ["bloquer"],
   run: (context, args) =>
     withTask(context, "block", args, (task, reason) =>
-      changeStatus(context, task, { status: "blocked", reason, what: "blocked", emoji: "⛔" }),
+      changeStatus(context, task, { status: "blocked", reason, confirmation: "blocked", emoji: "⛔" }),
     ),
 };

@@ -8,6 +8,6 @@ export const cancelCommand: TelegramCommand = {
   aliases: ["annuler"],
   run: (context, args) =>
     withTask(context, "cancel", args, (task, reason) =>
-      changeStatus(context, task, { status: "cancelled", reason, what: "cancelled", emoji: "✖️" }),
+      changeStatus(context, task, { status: "cancelled", reason, confirmation: "cancelled", emoji: "✖️" }),
     ),
 };

@@ -10,7 +10,7 @@ import { renderTaskLink } from "./render-tasks.ts";
 type RefusalKey = "already" | "notBlocked" | "notInReview" | "over";
 type ConfirmationKey = "blocked" | "unblocked" | "cancelled" | "approved" | "sentBack";
 
-/** Says that nothing was done, and why. */
+/** Replies that nothing was done, and why. */
 export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {
   return {
     reply: {
@@ -36,11 +36,11 @@ export function replyConfirmation(
   };
 }
 
-/** Brings a task to another status as the human, with the reason as a comment. */
+/** Changes a task's status as the human, with the reason as a comment. */
 export async function changeStatus(
   context: CommandContext,
   task: Task,
-  change: { status: Status; reason: string; what: ConfirmationKey; emoji: string },
+  change: { status: Status; reason: string; confirmation: ConfirmationKey; emoji: string },
 ): Promise<CommandResult> {
   const { word } = task.item.snapshot;
   if (word === change.status && !context.isRetry) return replyRefusal(context, task, "already");
@@ -50,5 +50,10 @@ export async function changeStatus(
     ...omitUndefined({ text: change.reason !== "" ? change.reason : undefined }),
   };
   await setStatus(createCommandCallContext(context), task, update);
-  return replyConfirmation(context, (await findKeptTask(context.deps, task.id)) ?? task, change.what, change.emoji);
+  return replyConfirmation(
+    context,
+    (await findKeptTask(context.deps, task.id)) ?? task,
+    change.confirmation,
+    change.emoji,
+  );
 }

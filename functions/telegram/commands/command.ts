@@ -1,74 +1,74 @@
+import type { Deps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
-import type { Deps } from "../../../shared/deps.ts";
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
 import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../../../shared/work/context/call-context.ts";
-import type { Presentation } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 
 export type CommandDeps = WorkDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
 
-/** One thing that somebody who may has said or pressed. */
+/** One command, press or reply of an authorized user. */
 export interface CommandContext {
   deps: CommandDeps;
-  /** Names it: however often it comes, it has one effect. */
+  /** Id of the update's job, which makes a repeated update have its effect once. */
   id: string;
-  /** An earlier try ended in it: what it asks for may be done, in part or whole, and is not said to have been so before. */
+  /** An earlier try was interrupted and may have done part or all of it: this is not reported as "no change". */
   isRetry: boolean;
   correlation: string;
   chat: ChatId;
-  /** Who: Telegram's number, and a name that no agent can have. */
+  /** The user: Telegram's user id, and a name that no agent can have. */
   from: { id: number; name: string };
-  /** In their language. */
+  /** In the user's language. */
   presentation: Presentation;
 }
 
-/** What is said in answer. */
+/** A message sent in reply. */
 export interface ReplyMessage {
   rich: RichText;
   buttons?: InlineButton[][];
 }
 
-/** What comes of it, all in one commit with the mark that it was heard. */
+/** The effects of an update, committed together with the record that the update was handled. */
 export interface CommandResult {
-  /** A message of its own. */
+  /** A new message. */
   reply?: ReplyMessage;
-  /** The message that was pressed, or another of ours, says this from now on. */
+  /** Replaces the pressed message, or another message of the bot. */
   replaceMessage?: ReplyMessage & { messageId: number };
-  /** Shown for a moment to whoever pressed. */
+  /** Shown for a moment to the user who pressed the button. */
   toast?: string;
   expect?: [StoreKey, Revision][];
   put?: Put[];
   jobs?: Job[];
 }
 
-/** What a word after `/plane` does. It may be worked again when the process ended in it: it says so by being the same. */
+/** A command after `/plane`. After a crash it may run again with the same context, so it must be idempotent. */
 export interface TelegramCommand {
   name: CommandName;
-  /** Other words that call it. */
+  /** Other words for the same command. */
   aliases: readonly string[];
-  run(heard: CommandContext, args: string): Promise<CommandResult>;
+  run(context: CommandContext, args: string): Promise<CommandResult>;
 }
 
-/** What a button does: its data is `verb:id:arg`, the id names what is kept of what was shown. */
+/** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of what was shown. */
 export type ButtonHandler = (
-  heard: CommandContext,
-  pressed: { messageId: number; id: string; arg: string },
+  context: CommandContext,
+  press: { messageId: number; id: string; arg: string },
 ) => Promise<CommandResult>;
 
-/** What a reply to a message of ours does; undefined: this is not about that message. */
+/** Handles a reply to a message of the bot; undefined if the message is not one that this handler knows. */
 export type ReplyHandler = (
-  heard: CommandContext,
-  said: { to: number; text: string },
+  context: CommandContext,
+  reply: { to: number; text: string },
 ) => Promise<CommandResult | undefined>;
 
-/** The hands of whoever said it: the human's, who may do everything. */
+/** Users of Telegram act as the human, who is allowed to do everything. */
 export function createCommandCallContext({ deps, from, correlation }: CommandContext): CallContext {
   return createCallContext(deps, { name: from.name, role: "human" }, correlation);
 }
 
-/** A short id for what is kept of a message; with a verb and an argument it fits into a button's 64 bytes. */
+/** Creates a short id for the record of a message: with a verb and an argument it fits into a button's 64 bytes. */
 export function createShortId({ deps }: CommandContext): string {
   return deps.newId().replaceAll("-", "").slice(0, 16);
 }

@@ -2,7 +2,7 @@ import { renderDigest } from "../digest/render-digest.ts";
 import type { TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 
-/** The daily digest as it is now (NOTIF-08). */
+/** Shows the daily digest as of now (NOTIF-08). */
 export const digestCommand: TelegramCommand = {
   name: "digest",
   aliases: ["resume"],

@@ -3,7 +3,7 @@ import { joinRichText, toCode, toPlainText } from "../../../shared/telegram/rich
 import type { TelegramCommand } from "./command.ts";
 import { renderHeading } from "./render-tasks.ts";
 
-/** All commands, each with how it is written and what comes of it. */
+/** Lists all commands with their syntax and effect. */
 export const helpCommand: TelegramCommand = {
   name: "help",
   aliases: ["aide", "?"],

@@ -1,20 +1,20 @@
 import { findNearestName } from "../../../shared/nearest-name.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 
-/** What somebody may have meant. */
+/** The result of looking up a name. */
 export type NameMatch<T> =
   | { kind: "one"; one: T; exact: boolean }
   | { kind: "several"; some: T[] }
   | { kind: "none"; nearest?: T };
 
-/** Without accents, upper case and needless blanks, so that `equipe` finds `Équipe`. */
+/** Removes accents, upper case and extra blanks, so that `equipe` finds `Équipe`. */
 export function normalizeName(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
 }
 
 /**
- * Those of `all` that go by this name: whole names first, then beginnings of words, then any part. None of them: the one
- * whose name is nearest, when one is near.
+ * Finds the candidates with this name: exact names first, then beginnings of words, then any part of a name. Without a
+ * match it suggests the candidate with the most similar name, if one is similar enough.
  */
 export function matchByName<T>(
   input: string,

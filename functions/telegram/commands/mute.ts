@@ -2,9 +2,9 @@ import { localizeMoment } from "../../../shared/i18n/localize.ts";
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { createMutePut } from "../delivery/mutes.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
@@ -13,7 +13,7 @@ import { splitFirstArgument } from "./parse-command.ts";
 import { renderTaskLink } from "./render-tasks.ts";
 import { matchProject, matchTask, replyAmbiguous, replyUsage, TASK_KEY_PATTERN } from "./resolve-argument.ts";
 
-/** No more notices of a project or task, for a time or until it is taken back. */
+/** Stops notifications about a project or task, for a time or until it is unmuted. */
 export const muteCommand: TelegramCommand = {
   name: "mute",
   aliases: ["muet", "silence"],
@@ -43,7 +43,7 @@ interface MuteSubject {
   label: RichText;
 }
 
-/** Does something with the project or task that the arguments begin with. */
+/** Runs a command on the project or task that the arguments begin with. */
 export async function withMuteSubject(
   context: CommandContext,
   command: CommandName,
@@ -68,25 +68,25 @@ export async function withMuteSubject(
       command,
       args: withRest(key),
     }));
-  const toOption = ({ identifier, name: called }: KeptProject) => ({
-    label: `${identifier} ${called}`,
+  const toOption = ({ identifier, name: projectName }: KeptProject) => ({
+    label: `${identifier} ${projectName}`,
     command,
     args: withRest(identifier),
   });
-  const names = projects.map(({ identifier, name: called }) => `${called} (${identifier})`);
+  const names = projects.map(({ identifier, name: projectName }) => `${projectName} (${identifier})`);
   return replyAmbiguous(context, "project", name, project, toOption, names);
 }
 
 const DURATION_UNITS: readonly [RegExp, Ms][] = [
-  [/^(?:m|min|minutes?)$/i, 60_000],
-  [/^(?:h|hours?|heures?)$/i, 3_600_000],
-  [/^(?:d|days?|j|jours?)$/i, 86_400_000],
-  [/^(?:w|weeks?|semaines?)$/i, 7 * 86_400_000],
+  [/^(?:m|min|minutes?)$/i, MINUTE],
+  [/^(?:h|hours?|heures?)$/i, HOUR],
+  [/^(?:d|days?|j|jours?)$/i, DAY],
+  [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
 ];
-/** A year: longer is forever. */
-const MUTE_LIMIT: Ms = 366 * 86_400_000;
+/** Maximum length of a mute: 366 days. A longer one is shortened to it. */
+const MUTE_LIMIT: Ms = 366 * DAY;
 
-/** `30m`, `2h`, `3 d`, `3j`; undefined for what is no length of time. */
+/** Parses `30m`, `2h`, `3 d`, `3j`; undefined for a text that is not a valid duration. */
 export function parseMuteDuration(text: string): Ms | undefined {
   const [, n, unit = ""] = /^(\d{1,5})\s*(\p{L}+)$/u.exec(text.trim()) ?? [];
   const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];

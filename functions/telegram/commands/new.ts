@@ -1,6 +1,7 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY } from "../../../shared/time.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
 import { createTask } from "../../../shared/work/planning/create-task.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
@@ -12,14 +13,14 @@ import { readFollowedProjects } from "./read-tasks.ts";
 import { renderTaskLink } from "./render-tasks.ts";
 import { replyUsage } from "./resolve-argument.ts";
 
-/** What a wake carries of a request. */
+/** Maximum length of a request in a wake, in UTF-16 units. */
 const REQUEST_LIMIT = 1_000;
-/** As long as an update may come again. */
-const REQUEST_RETENTION = 3 * 86_400_000;
-/** Says in the arguments of a pressed button that the Concierge is meant. */
+/** Retention for handed-over requests: 3 days, longer than a repeated update can arrive. */
+const REQUEST_RETENTION = 3 * DAY;
+/** In the arguments of a button: the request goes to the Concierge. */
 const CONCIERGE_ARGUMENT = "@concierge";
 
-/** Makes a task as the human; what names no project is handed to the Concierge, who plans it. */
+/** Creates a task as the human. A request that names no project goes to the Concierge, who plans it. */
 export const newCommand: TelegramCommand = {
   name: "new",
   aliases: ["nouveau", "nouvelle", "add", "create"],
@@ -35,7 +36,7 @@ export const newCommand: TelegramCommand = {
         : createTaskInProject(context, prefix.project, prefix.title);
     const match = rest === "" ? undefined : matchByName(first, projects, ({ identifier, name }) => [identifier, name]);
     if (match === undefined || match.kind === "none") return handOverToConcierge(context, args);
-    // A word that is only part of a project's name may be the first of the request as well.
+    // A word that matches only part of a project's name may also be the first word of the request, so the user decides.
     const candidates = match.kind === "one" ? [match.one] : match.some;
     const options: CommandOption[] = candidates.map(({ identifier, name }) => ({
       label: fillTemplate(context.presentation.texts.answers.inProject, { project: `${name} (${identifier})` }).text,
@@ -51,7 +52,7 @@ export const newCommand: TelegramCommand = {
   },
 };
 
-/** The project whose identifier or whole name the arguments begin with, in quotation marks or not. */
+/** Finds the project whose identifier or full name the arguments begin with, with or without quotation marks. */
 function parseProjectPrefix(
   args: string,
   projects: readonly KeptProject[],
@@ -70,7 +71,7 @@ function parseProjectPrefix(
   return undefined;
 }
 
-/** The first line is the title, what follows the description. */
+/** The first line is the title, the other lines are the description. */
 async function createTaskInProject(
   context: CommandContext,
   project: KeptProject,
@@ -93,7 +94,7 @@ async function createTaskInProject(
   };
 }
 
-/** Wakes the Concierge with the request; once, however often this is begun. */
+/** Wakes the Concierge with the request, once even if the command is repeated. */
 async function handOverToConcierge(context: CommandContext, text: string): Promise<CommandResult> {
   const { deps, id, presentation } = context;
   const { refusals, confirmations } = presentation.texts.answers;

@@ -1,10 +1,11 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
@@ -14,28 +15,28 @@ import {
   type TelegramCommand,
 } from "./command.ts";
 
-/** One of several things that may be meant: what its button says, and the command it stands for. */
+/** One of several possible meanings: the label of its button, and the command it stands for. */
 export interface CommandOption {
   label: string;
   command: CommandName;
   args: string;
 }
 
-/** What is kept of a choice: what each button stood for when it was shown, and who has chosen. */
+/** The stored choice: the command of each button, and who has chosen. */
 interface KeptChoice {
   options: { command: CommandName; args: string }[];
   chosen?: string;
 }
 
-/** So many buttons can be told apart. */
+/** Maximum number of buttons: more are hard to tell apart. */
 const OPTION_LIMIT = 8;
 const LABEL_LIMIT = 60;
-/** What was meant is meant now, not next week. */
-const CHOICE_RETENTION: Ms = 86_400_000;
+/** Retention for choices: 1 day, since a later press is unlikely to be intended. */
+const CHOICE_RETENTION: Ms = DAY;
 
 const choiceKey = (id: string) => `choice:${id}`;
 
-/** Asks which of these is meant; a press does what that one stands for, once. */
+/** Asks which option is meant. A press runs the option's command, once. */
 export function offerChoices(
   context: CommandContext,
   question: RichText | string,
@@ -49,7 +50,10 @@ export function offerChoices(
   return {
     reply: {
       rich: joinRichText(
-        [question, ...(omittedCount > 0 ? [localizeCount(texts, texts.answers.moreMatches, omittedCount)] : [])],
+        keepDefined([
+          question,
+          omittedCount > 0 ? localizeCount(texts, texts.answers.moreMatches, omittedCount) : undefined,
+        ]),
         "\n",
       ),
       buttons: offered.map(({ label }, n) => [{ text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` }]),
@@ -58,7 +62,7 @@ export function offerChoices(
   };
 }
 
-/** The press of a choice's button: the message then says what came of it. */
+/** Handles the press of an option: the command's reply replaces the question. */
 export function createChoiceHandler(getCommand: (name: CommandName) => TelegramCommand | undefined): ButtonHandler {
   return async (context, { messageId, id, arg }) => {
     const { answers } = context.presentation.texts;

@@ -1,6 +1,7 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
@@ -10,11 +11,11 @@ import {
   type ReplyMessage,
 } from "./command.ts";
 
-/** What can be read in one glance: a page is full at so many lines or UTF-16 units. */
+/** A page is full at this many lines or UTF-16 units: about one screen of a phone. */
 const PAGE_LINES = 24;
 const PAGE_UNITS = 1_800;
 
-/** As long as messages are remembered. */
+/** Retention for pages: as long as the messages in the log, whose buttons turn them. */
 const PAGES_RETENTION: Ms = DECISION_LOG_MS;
 
 interface KeptPages {
@@ -23,7 +24,7 @@ interface KeptPages {
 
 const pagesKey = (id: string) => `pages:${id}`;
 
-/** An answer of several lines; what is too long for one page is kept, and turned by buttons. */
+/** Replies with these lines. A reply of several pages is stored and paged with buttons. */
 export function paginateReply(context: CommandContext, lines: readonly RichText[]): CommandResult {
   const pages = splitIntoPages(lines);
   const [first = toPlainText("–")] = pages;
@@ -48,7 +49,10 @@ function renderPage({ presentation }: CommandContext, id: string, pages: readonl
     const label = fillTemplate(text, { n: String(to + 1), total: String(pages.length) }).text;
     return { text: label, data: `page:${id}:${to}` };
   };
-  const row = [...(n > 0 ? [button(back, n - 1)] : []), ...(n < pages.length - 1 ? [button(next, n + 1)] : [])];
+  const row = keepDefined([
+    n > 0 ? button(back, n - 1) : undefined,
+    n < pages.length - 1 ? button(next, n + 1) : undefined,
+  ]);
   return { rich: pages[n] ?? toPlainText("–"), buttons: [row] };
 }
 

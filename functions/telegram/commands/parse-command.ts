@@ -1,14 +1,14 @@
-/** A message as a command: the word after `/plane` and the rest. */
+/** A message parsed as a command: the word after `/plane` and its arguments. */
 export interface ParsedCommand {
   word: string;
   args: string;
-  /** The bot it names, without `@`; absent: any. */
+  /** The name of the addressed bot, without `@`; absent if none is named. */
   bot?: string;
 }
 
 /**
- * `/plane status`, `/plane@bot task ONB-1`; `/start` and `/help` ask for help. Where everything said is for us (a private
- * chat, the page) the slash may be left out. Undefined: it is not for us.
+ * Parses `/plane status`, `/plane@bot task ONB-1`, `/start` and `/help`. Where every message is for the bot (a private
+ * chat, the dashboard) the slash is optional. Returns undefined for a message that is not for the bot.
  */
 export function parseCommand(text: string, isForUs: boolean): ParsedCommand | undefined {
   const [, command = "", bot, rest = ""] = /^\s*\/(\w+)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
@@ -26,7 +26,7 @@ function splitCommand(text: string): Pick<ParsedCommand, "word" | "args"> {
 
 const QUOTED_ARGUMENT = /^(?:"([^"]+)"|“([^”]+)”|«\s*([^»]+?)\s*»)\s*([\s\S]*)$/;
 
-/** The first word, or what stands in quotation marks, and the rest. */
+/** Splits off the first word, or the first text in quotation marks. */
 export function splitFirstArgument(args: string): { first: string; rest: string; quoted: boolean } {
   const text = args.trim();
   const [, straight, curly, angled, after = ""] = QUOTED_ARGUMENT.exec(text) ?? [];
@@ -36,7 +36,7 @@ export function splitFirstArgument(args: string): { first: string; rest: string;
   return { first, rest: rest.trim(), quoted: false };
 }
 
-/** Without the quotation marks around all of it. */
+/** Removes quotation marks around the whole text. */
 export function stripQuotes(text: string): string {
   return text.replace(/^["“«]\s*|\s*["”»]$/g, "");
 }

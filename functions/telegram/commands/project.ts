@@ -16,7 +16,7 @@ import { countTasks, readOpenTasks, renderDataAge } from "./read-tasks.ts";
 import { renderHeading, renderProjectProgress, renderSection, renderTaskLines } from "./render-tasks.ts";
 import { matchProject, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
-/** One project: how far it is, and its open tasks by what they wait for (NOTIF-06). */
+/** Shows one project: its progress and its open tasks, grouped by what they wait for (NOTIF-06). */
 export const projectCommand: TelegramCommand = {
   name: "project",
   aliases: ["projet", "projects", "projets"],

@@ -7,15 +7,15 @@ import { type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import type { CommandContext } from "./command.ts";
 
-/** So many open tasks are looked at for one answer: what people can still page through. */
+/** Maximum number of open tasks in one reply: about as many as people would page through. */
 const OPEN_TASK_LIMIT = 1_000;
 
-/** The projects that are followed, by name. */
+/** Reads the observed projects, sorted by name. */
 export async function readFollowedProjects({ deps }: CommandContext): Promise<KeptProject[]> {
   return (await listReadableProjects(deps)).toSorted((a, b) => a.name.localeCompare(b.name, "en"));
 }
 
-/** The most urgent first, then what is due first, then by key. */
+/** Sorts by priority, then by due date, then by key. */
 export function compareByUrgency(a: Task, b: Task): number {
   const [one, other] = [a.item.snapshot, b.item.snapshot];
   return (
@@ -26,7 +26,7 @@ export function compareByUrgency(a: Task, b: Task): number {
   );
 }
 
-/** The open tasks of these projects, as many as are looked at. From what is kept: Plane is not asked. */
+/** Reads up to `OPEN_TASK_LIMIT` open tasks of these projects from the store, without a request to Plane. */
 export async function readOpenTasks({ deps }: CommandContext, projects: readonly KeptProject[]): Promise<Task[]> {
   const tasks: Task[] = [];
   for (const project of projects) {
@@ -41,7 +41,7 @@ export async function readOpenTasks({ deps }: CommandContext, projects: readonly
   return tasks.sort(compareByUrgency);
 }
 
-/** How many of a project's tasks are closed (done or cancelled). */
+/** Counts a project's tasks and the closed (done or cancelled) ones among them. */
 export async function countTasks(
   { deps: { store } }: CommandContext,
   { id }: KeptProject,
@@ -50,7 +50,7 @@ export async function countTasks(
   return { closed: total - open, total };
 }
 
-/** How old what is told is: when Plane was last read. */
+/** Renders the age of the data: the time since Plane was last read. */
 export async function renderDataAge({ deps, presentation: { texts } }: CommandContext) {
   const [[read], now] = await Promise.all([
     deps.store.read<KeptProjectsRead>([observedKeys.projectsRead]),

@@ -4,7 +4,7 @@ import { replyConfirmation, replyRefusal } from "./change-status.ts";
 import { createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { withTask } from "./resolve-argument.ts";
 
-/** A task in review goes back to its agent. */
+/** Sends a task in review back to its agent. */
 export const rejectCommand: TelegramCommand = {
   name: "reject",
   aliases: ["rejeter", "renvoyer"],

@@ -1,9 +1,9 @@
 import { localizeMoment, localizeNumber, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { KeptCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
@@ -17,10 +17,10 @@ import type { CommandContext } from "./command.ts";
 
 const TITLE_LIMIT = 120;
 const BLOCKER_LIMIT = 5;
-/** Blocks of a progress bar. */
+/** Number of blocks of a progress bar. */
 const BAR_BLOCKS = 10;
 
-/** `ONB-12 Write the welcome mail`, leading to Plane. */
+/** Renders a task as a link to Plane: `ONB-12 Write the welcome mail`. */
 export function renderTaskLink(
   { presentation }: Pick<CommandContext, "presentation">,
   { key, item, url }: Task,
@@ -54,7 +54,7 @@ export function renderProjectProgress(
   ]);
 }
 
-/** One line a task: its state, whose it is, since when, how far, what it waits for. */
+/** Renders one line per task: status, agent, start, progress and open blockers. */
 export async function renderTaskLines(context: CommandContext, tasks: readonly Task[]): Promise<RichText[]> {
   const { store } = context.deps;
   const ids = tasks.map(({ id }) => id);
@@ -94,7 +94,7 @@ export function getTaskEmoji({ item }: Task): string {
   return STATUS_EMOJI[isBlocked(item) ? "blocked" : item.snapshot.word];
 }
 
-/** When somebody began with it: the claim says so by the store's clock, Plane by its own. */
+/** Returns the start of the work: by the store's clock for a claimed task, otherwise by Plane's clock. */
 export function getWorkStart(claim: KeptClaim | undefined, { item }: Task): Ms | undefined {
   if (claim) return claim.since;
   if (item.startedAt === undefined || item.snapshot.word !== "in_progress") return undefined;
@@ -113,7 +113,7 @@ export function formatTaskPercent({ presentation: { texts } }: CommandContext, p
   return localizePercent(texts.locale, percent / 100);
 }
 
-/** A head with its lines, and a blank line before it; nothing without lines. */
+/** Renders a heading with its lines and a blank line before it; nothing if there are no lines. */
 export function renderSection(emoji: string, head: string, lines: readonly RichText[]): RichText[] {
   return lines.length === 0 ? [] : [toPlainText(""), renderHeading(emoji, head), ...lines];
 }

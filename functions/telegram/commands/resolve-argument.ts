@@ -17,7 +17,7 @@ import { readFollowedProjects, readOpenTasks } from "./read-tasks.ts";
 export const TASK_KEY_PATTERN = /^[a-z0-9]{1,12}-[1-9]\d{0,9}$/i;
 const TASK_NUMBER_PATTERN = /^#?([1-9]\d{0,9})$/;
 
-/** How a command is written. */
+/** Replies with the syntax of a command. */
 export function replyUsage({ presentation }: CommandContext, command: CommandName): CommandResult {
   const { answers } = presentation.texts;
   const { usage: syntax } = answers.commands[command];
@@ -28,7 +28,7 @@ export function replyUsage({ presentation }: CommandContext, command: CommandNam
   };
 }
 
-/** Several fit, or only nearly one: a question with buttons. None at all: what there is. */
+/** Offers the matches, or the most similar name, as buttons. Without either, replies with the available names. */
 export function replyAmbiguous<T>(
   context: CommandContext,
   subject: CommandSubject,
@@ -47,7 +47,7 @@ export function replyAmbiguous<T>(
   return { reply: { rich: joinRichText([notFound, available], "\n") } };
 }
 
-/** The project of this name, identifier or part of a name. */
+/** Matches a project by identifier, name or part of a name. */
 export async function matchProject(
   context: CommandContext,
   input: string,
@@ -57,7 +57,7 @@ export async function matchProject(
   return [match, projects];
 }
 
-/** The task of this key, number, title or part of a title. Only a key that nobody has seen yet costs a request. */
+/** Matches a task by key, number, title or part of a title. Only an unknown key costs a request to Plane. */
 export async function matchTask(context: CommandContext, input: string): Promise<NameMatch<Task>> {
   const name = input.trim();
   const projects = await readFollowedProjects(context);
@@ -99,8 +99,8 @@ async function findTasksByNumber(
 }
 
 /**
- * Does something to the task that the arguments begin with; the rest of them is for `act`. What changes something wants
- * a key, a number or a whole title: for a part of one it asks first.
+ * Runs a command that changes the task the arguments begin with; `run` gets the other arguments. The task must be named
+ * by its key, number or full title. For part of a title the user is asked first.
  */
 export async function withTask(
   context: CommandContext,

@@ -17,7 +17,7 @@ import {
   renderTaskLink,
 } from "./render-tasks.ts";
 
-/** Projects with their progress, who works on what since when, what is blocked, what waits for people (NOTIF-06). */
+/** Shows the projects' progress, who works on what since when, blocked tasks and what waits for people (NOTIF-06). */
 export const statusCommand: TelegramCommand = {
   name: "status",
   aliases: ["statut", "etat", "état"],
@@ -34,11 +34,12 @@ export const statusCommand: TelegramCommand = {
     const bars = await Promise.all(
       projects.map(async (one) => renderProjectProgress(context, one, await countTasks(context, one))),
     );
-    const renderLines = async (some: readonly Task[]) => renderTaskLines(context, some);
+    const renderLines = async (tasks: readonly Task[]) => renderTaskLines(context, tasks);
     const atWork = await renderLines(open.filter(isAtWork));
+    if (bars.length === 0) bars.push(toPlainText(answers.emptyLists.projects));
     return paginateReply(context, [
       renderHeading("📊", answers.headings.status),
-      ...(bars.length > 0 ? bars : [toPlainText(answers.emptyLists.projects)]),
+      ...bars,
       ...renderSection(
         "🔵",
         answers.headings.atWork,

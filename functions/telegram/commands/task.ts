@@ -19,7 +19,7 @@ import { matchTask, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 const TEXT_LIMIT = 300;
 
-/** One task: its state, whose it is, what it waits for and what is known of the work on it. */
+/** Shows one task: its status, agent, blockers and what is known of the work on it. */
 export const taskCommand: TelegramCommand = {
   name: "task",
   aliases: ["tache", "tâche", "tasks"],
@@ -79,7 +79,7 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   return paginateReply(context, lines);
 }
 
-/** In the budget's currency, where there is one. */
+/** Formats a cost in the budget's currency, if a budget is configured. */
 function formatTaskCost({ deps: { settings }, presentation: { texts } }: CommandContext, cost: number): string {
   const { budget } = settings;
   if (!budget) return localizeNumber(texts.locale, cost);

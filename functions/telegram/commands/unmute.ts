@@ -3,7 +3,7 @@ import { fillTemplate } from "../presentation/fill-template.ts";
 import type { TelegramCommand } from "./command.ts";
 import { withMuteSubject } from "./mute.ts";
 
-/** Notices of a project or task again. */
+/** Resumes notifications about a project or task. */
 export const unmuteCommand: TelegramCommand = {
   name: "unmute",
   aliases: ["annoncer"],

@@ -1,11 +1,11 @@
 import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
 
-/** More notices than this are told as counts. */
+/** With more notifications than this, a message shows counts instead of single lines. */
 export const BURST_LINE_LIMIT = 10;
-/** So many of a group are named in a summary. */
+/** A summary names at most this many tasks of a group. */
 const NAMED_LIMIT = 10;
 
-/** Notices of one kind in one project (projects themselves: of one kind). */
+/** Notifications of one kind in one project. Events of projects themselves are grouped by kind only. */
 export interface NotificationGroup {
   kind: EventKind;
   project: { identifier: string; name: string; url: string };
@@ -14,10 +14,10 @@ export interface NotificationGroup {
   named: { name: string; url: string }[];
 }
 
-/** What one message has to tell. Its size does not grow with the number of notices. */
+/** The notifications that one message shows. Its size is bounded, however many notifications there are. */
 export interface BurstContent {
   count: number;
-  /** All of them in order, until there are more than `LINES`; then none. */
+  /** All notifications in order; empty once there are more than `BURST_LINE_LIMIT`. */
   notices: ActionBody[];
   groups: NotificationGroup[];
 }

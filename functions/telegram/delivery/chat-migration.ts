@@ -1,23 +1,24 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import type { Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/bot.ts";
-import type { TelegramMessage as Said } from "../../../shared/telegram/updates.ts";
+import type { TelegramMessage } from "../../../shared/telegram/updates.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
 type SendArguments = Parameters<TelegramBot["sendMessage"]> extends [ChatId, ...infer Rest] ? Rest : never;
 type EditArguments = Parameters<TelegramBot["editMessage"]> extends [ChatId, number, ...infer Rest] ? Rest : never;
 
-/** The number a group has got as a supergroup; under the old one everything of it is kept. */
+/** The chat id that a group got when it became a supergroup. Everything is still stored under its old id. */
 interface KeptMigration {
   to: number;
 }
 
 const migrationKey = (chat: ChatId): StoreKey => `moved:${chat}`;
 const migratedMessageKey = (chat: ChatId, messageId: number): StoreKey => `moved:${chat}:${messageId}`;
-/** As long as the longest that a message waits for somebody. */
-const SENT_RETENTION: Ms = 180 * 86_400_000;
+/** Retention for the number of a sent message: 180 days, as long as an open question or review is kept. */
+const SENT_RETENTION: Ms = 180 * DAY;
 
-/** Supergroups and channels have numbers below it; only what is above can become one. */
+/** Supergroups and channels have ids below this one; only groups above it can still become a supergroup. */
 const FIRST_SUPERGROUP = -1_000_000_000_000;
 
 const canMigrate = (chat: ChatId) => typeof chat === "number" && chat < 0 && chat > FIRST_SUPERGROUP;
@@ -29,8 +30,8 @@ async function getCurrentChat({ store }: Pick<Deps, "store">, chat: ChatId): Pro
 }
 
 /**
- * A bot that finds a group again which became a supergroup, so that what waits for it arrives. What was sent before is
- * not there to be edited: its numbers are others' now.
+ * Creates a bot that follows a group which became a supergroup, so that queued messages still arrive. Messages sent
+ * before the migration cannot be edited: in the supergroup their numbers belong to other messages.
  */
 export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "store" | "log">): TelegramBot {
   const { store, log } = deps;
@@ -53,28 +54,28 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
     if (!kept) return { kind: "gone", reason: "it was sent before the group became a supergroup" };
     return bot.editMessage(currentChat, messageId, ...editArguments);
   }
-  /** Without it the message is only not edited any more; that it was sent must be told. */
+  /** A failure here is only logged: without the record the message cannot be edited, but it was sent. */
   async function recordSent(chat: ChatId, messageId: number): Promise<void> {
     const put = [{ key: migratedMessageKey(chat, messageId), value: true, expires: SENT_RETENTION }];
     await store.commit({ put }).catch((thrown: unknown) => {
-      log.warn("telegram message will not be edited", { chat, messageId, error: getErrorMessage(thrown) });
+      log.warn("telegram message cannot be edited later", { chat, messageId, error: getErrorMessage(thrown) });
     });
   }
   async function recordMigration(chat: ChatId, outcome: SendOutcome | EditOutcome): Promise<boolean> {
     const to = outcome.kind === "refused" ? outcome.movedTo : undefined;
     if (to === undefined || to === chat || !canMigrate(chat)) return false;
     await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies KeptMigration }] });
-    log.error("a group became a supergroup: it is followed, please set its new number", { chat, to });
+    log.error("telegram group became a supergroup: messages go there, set its new id in the settings", { chat, to });
     return true;
   }
   return { ...bot, sendMessage, editMessage };
 }
 
-/** Where something was said; in the group of the settings under the number that is set, whatever it has now. */
+/** Maps the chat of an update to the configured chat: a migrated group keeps the id that is in the settings. */
 export async function toConfiguredChat(
   { store, settings: { telegram } }: Pick<Deps, "store" | "settings">,
-  chat: Said["chat"] | undefined,
-): Promise<Said["chat"] | undefined> {
+  chat: TelegramMessage["chat"] | undefined,
+): Promise<TelegramMessage["chat"] | undefined> {
   if (!chat || typeof telegram?.chat !== "number" || chat.id === telegram.chat) return chat;
   return (await getCurrentChat({ store }, telegram.chat)) === chat.id ? { ...chat, id: telegram.chat } : chat;
 }

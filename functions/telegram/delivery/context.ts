@@ -1,25 +1,26 @@
-import type { Deps } from "../../../shared/deps.ts";
-import type { Commit, LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import type { Commit, LeasedJob, Settlement } from "../../../shared/store/port.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
-import type { Presentation, PresentationSettings } from "../presentation/notification-details.ts";
+import { MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
+import type { Presentation, PresentationSettings } from "../presentation/presentation.ts";
 import type { TelegramLimits } from "./rate-limits.ts";
 
-/** What the outbox touches. */
+/** The dependencies of the outbox. */
 export type OutboxDeps = Pick<Deps, "store" | "telegram" | "log" | "clock" | "wait" | "kick"> & {
   settings: OutboxSettings;
 };
 
-/** How messages look, and which of them people can answer. */
+/** The settings that decide how messages look and in which chat people can answer them. */
 export interface OutboxSettings extends PresentationSettings {
   plane?: { url: string; workspace: string };
-  /** Where people are heard. */
+  /** The chat whose commands, buttons and replies are handled. */
   telegram?: { chat: ChatId };
-  /** Whether running tasks are followed. */
+  /** Whether a message follows the progress of each running task. */
   progress?: boolean;
   timezone?: string;
 }
 
-/** One job being worked. */
+/** The context of one job that is being handled. */
 export interface DeliveryContext {
   deps: OutboxDeps;
   bot: TelegramBot;
@@ -27,34 +28,34 @@ export interface DeliveryContext {
   chat: ChatId;
   presentation: Presentation;
   limits: TelegramLimits;
-  /** What follows the first message of a burst within so long is folded into it. */
+  /** Notifications that follow the first one within this time are merged into its message. */
   burstWindow: Ms;
-  /** How long an edit waits for more to show. */
+  /** How long an edit waits for further notifications. */
   editDelay: Ms;
-  /** Whether the lease can still be ours by our own clock; asked right before a call. */
+  /** Whether the lease can still be ours by our own clock. Checked right before each call to Telegram. */
   isLeaseValid: () => boolean;
 }
 
 export const SETTLED: Settlement = { done: true };
 
-/** Between tries while Telegram cannot be reached or refuses until a human mends something. */
-const RETRY_DELAYS: readonly Ms[] = [1_000, 5_000, 15_000, 60_000, 120_000, 300_000, 600_000];
+/** Intervals for retries: while Telegram is unreachable or refuses until a human fixes something, up to 10 minutes. */
+const RETRY_DELAYS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE];
 
 export async function retryAfter({ deps }: DeliveryContext, wait: Ms): Promise<Settlement> {
   return { retryAt: (await deps.store.now()) + wait };
 }
 
-/** @param failures how often it failed before this time */
+/** @param failures number of failures before this one */
 export function getRetryDelay(failures: number): Ms {
   return RETRY_DELAYS[Math.min(failures, RETRY_DELAYS.length - 1)] ?? 0;
 }
 
-/** Pauses before a commit is tried again when the store rejected it. */
+/** Intervals for repeating a commit that the store rejected: 5 s in all, enough for a short outage of the store. */
 const COMMIT_PAUSES: readonly Ms[] = [200, 1_000, 4_000];
 
 /**
- * A commit of what Telegram has already done: worth more tries, since without it the message is sent again.
- * A rejected commit may have been kept after all: then its next try is `stale`.
+ * Commits what Telegram has already done. It is worth several tries, since without the commit the message is sent
+ * again. A rejected commit may have been stored after all: then its next try is `stale`.
  */
 export async function commitWithRetry({ deps }: DeliveryContext, commit: Commit): Promise<"kept" | "stale" | "fenced"> {
   for (const pause of COMMIT_PAUSES) {

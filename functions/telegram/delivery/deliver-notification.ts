@@ -1,12 +1,12 @@
-import type { Ms, Settlement, StoredValue } from "../../../shared/store/port.ts";
+import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
+import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
-import type { TelegramDelivery } from "../../../shared/telegram/message-log.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";
 import {
   burstKey,
-  createBurstRefreshJob,
-  DELIVERY_RETENTION,
+  createDeliveryPut,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
@@ -15,11 +15,14 @@ import {
 import { getMuteKeys } from "./mutes.ts";
 import { sendBurst } from "./send-burst.ts";
 
-/** A refresh that is overdue by this much is taken for lost (set aside, say) and asked for again. */
-const REFRESH_OVERDUE = 60_000;
+/**
+ * Timeout for a refresh job: 60 s past its due time it counts as lost (a dead letter, say) and a new one is created.
+ */
+const REFRESH_TIMEOUT = MINUTE;
+/** A burst keeps the correlation ids of its last notifications only, so that its record stays small. */
 const CORRELATION_LIMIT = 20;
 
-/** One notice: folded into the open burst's message, else a message that opens a burst. */
+/** Delivers one notification: merges it into the open burst, or sends a message that opens a new burst. */
 export async function deliverNotification(context: DeliveryContext, notification: ActionBody): Promise<Settlement> {
   const { store } = context.deps;
   const [delivered, ...mutes] = await store.read([jobDeliveryKey(context.job), ...getMuteKeys(notification)]);
@@ -28,7 +31,7 @@ export async function deliverNotification(context: DeliveryContext, notification
   if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context, notification);
   const [kept] = await store.read<OpenBurst>([burstKey(context.chat)]);
   const now = await store.now();
-  // A sending that was begun is seen to its end: the message may be there.
+  // A send that was started is finished as a send: its message may already be in the chat.
   if (!attempt && kept && isBurstOpen(kept.value, now, context.burstWindow))
     return mergeIntoBurst(context, notification, kept, now);
   return sendBurst(context, {
@@ -40,18 +43,17 @@ export async function deliverNotification(context: DeliveryContext, notification
   });
 }
 
-/** Somebody muted what it is about: nothing is said, and the page tells why. */
+/** Somebody muted the task or project: nothing is sent, and the dashboard shows why. */
 async function recordMuted({ deps, job, chat }: DeliveryContext, { correlation }: ActionBody): Promise<Settlement> {
-  const delivery: TelegramDelivery = { in: 0, record: jobDeliveryKey(job), notice: 0, muted: true };
   await deps.store.commit({
     expect: [[jobDeliveryKey(job), 0]],
-    put: [{ key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION }],
+    put: [createDeliveryPut(job, { in: 0, record: jobDeliveryKey(job), notice: 0, muted: true })],
   });
-  deps.log.info("telegram notice muted", { job: job.id, chat: String(chat), correlation });
+  deps.log.info("telegram notification muted", { job: job.id, chat: String(chat), correlation });
   return SETTLED;
 }
 
-/** Also while there is something to show: what was folded must not be lost by opening another burst. */
+/** A burst stays open while notifications are still to be shown: opening another burst would lose them. */
 function isBurstOpen({ since, shown: shownCount, told: content }: OpenBurst, now: number, window: number): boolean {
   return shownCount < content.count || now < since + window;
 }
@@ -64,10 +66,9 @@ async function mergeIntoBurst(
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
   const content = addNotification(burst.told, notification);
-  const isRefreshPending = burst.refreshAt !== undefined && now <= burst.refreshAt + REFRESH_OVERDUE;
+  const isRefreshPending = burst.refreshAt !== undefined && now <= burst.refreshAt + REFRESH_TIMEOUT;
   const refreshAt = isRefreshPending ? burst.refreshAt : now + context.editDelay;
   const correlations = [...burst.correlations, notification.correlation].slice(-CORRELATION_LIMIT);
-  const delivery: TelegramDelivery = { in: burst.messageId, record: burst.record, notice: content.count };
   const outcome = await deps.store.commit({
     expect: [
       [burstKey(chat), rev],
@@ -75,7 +76,7 @@ async function mergeIntoBurst(
     ],
     put: [
       { key: burstKey(chat), value: { ...burst, told: content, refreshAt, correlations } },
-      { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION },
+      createDeliveryPut(job, { in: burst.messageId, record: burst.record, notice: content.count }),
     ],
     jobs: isRefreshPending
       ? []
@@ -89,10 +90,15 @@ async function mergeIntoBurst(
           ),
         ],
   });
-  // The message was edited, or somebody else had this job in the meantime; the next look tells.
+  // The message was edited, or another process handled this job in the meantime: the next try finds out.
   if (outcome !== "kept") return retryAfter(context, 0);
   const { correlation } = notification;
-  deps.log.info("telegram notice folded", { job: job.id, chat: String(chat), messageId: burst.messageId, correlation });
+  deps.log.info("telegram notification grouped", {
+    job: job.id,
+    chat: String(chat),
+    messageId: burst.messageId,
+    correlation,
+  });
   if (!isRefreshPending) deps.kick({ queue: job.queue, after: context.editDelay });
   return SETTLED;
 }

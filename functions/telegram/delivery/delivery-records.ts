@@ -1,84 +1,63 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { Job, LeasedJob, Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
-import { telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
+import { type TelegramDelivery, telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
+import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
 import type { BurstContent } from "./burst-content.ts";
 
-/** What is kept of a chat: the message that what follows within the burst is folded into. */
+/** The stored state of a chat's burst: the message that further notifications are merged into. */
 export interface OpenBurst {
   messageId: number;
-  /** Store time of the first sending. */
+  /** Store time at which the burst began. */
   since: Ms;
   told: BurstContent;
-  /** How many of the notices the message shows. */
+  /** How many of the notifications the message shows. */
   shown: number;
-  /** An earlier sending of this message may have arrived too. */
+  /** An earlier send of this message may have arrived too. */
   repeat: boolean;
-  /** How often the message has been edited: tells what was folded meanwhile from an edit that came in between. */
+  /** How often the message has been edited: tells an edit by another process from a notification that was merged. */
   edits?: number;
-  /** When the job that shows the others is due; absent when none was asked for. */
+  /** When the job that shows the remaining notifications is due; absent without such a job. */
   refreshAt?: Ms;
-  /** Of the notices that are not shown yet, for the log; the last few. */
+  /** For the log: correlation ids of the last notifications that are not shown yet. */
   correlations: string[];
-  /** Where the message is kept as people see it. */
+  /** Key of the message as people see it. */
   record: StoreKey;
 }
 
 /**
- * The sending of one job's message, kept before the call and until its outcome is kept.
- * Found by a later try, it says that the message may have arrived.
+ * The attempt to send one job's message, stored before the call until its outcome is stored.
+ * A later try that finds one knows that the message may have arrived.
  */
 export interface SendAttempt {
-  /** The lease under which a call is being made, or was when the process ended. */
+  /** Token of the lease under which a call was started and whose outcome is not stored yet. */
   by?: string;
-  /** An earlier call never had an answer. */
+  /** An earlier call got no answer. */
   doubtful: boolean;
-  /** How often Telegram could not be reached or refused for now. */
+  /** How often Telegram was unreachable or refused temporarily. */
   failures: number;
-  /** The message to edit is gone or cannot be edited: what it should say is sent. */
+  /** The message can never be edited: its text is sent as a new message. */
   anew?: true;
 }
 
 export const NO_SEND_ATTEMPT: SendAttempt = { doubtful: false, failures: 0 };
 
-/** For a burst whose message shows everything: long past any burst. */
-export const BURST_RETENTION: Ms = 3_600_000;
-/** As long as the trail, which tells by it what became of a job; longer than the engine remembers a done job's id. */
+/** Retention for a burst whose message shows everything: 1 hour, far longer than any burst window. */
+export const BURST_RETENTION: Ms = HOUR;
+/**
+ * Retention for deliveries: as long as the decision log, which shows with them what became of a job. That is longer
+ * than the engine remembers the id of a finished job.
+ */
 export const DELIVERY_RETENTION: Ms = DECISION_LOG_MS;
-/** Longer than any wait for a human to mend a setting or replay a dead letter. */
-export const SEND_ATTEMPT_RETENTION: Ms = 30 * 86_400_000;
+/** Retention for attempts: 30 days, longer than it takes a human to fix a setting or requeue a failed job. */
+export const SEND_ATTEMPT_RETENTION: Ms = 30 * DAY;
 
 export const burstKey = (chat: ChatId): StoreKey => `chat:${chat}`;
-/** Kept once a job's notice is in a message (or a burst); a second commit of the same job is stale. */
+/** Written once a job's notification is in a message or a burst, so that a second commit of the same job is stale. */
 export const jobDeliveryKey = ({ id }: LeasedJob): StoreKey => telegramDeliveryKey(id);
+
+export function createDeliveryPut(job: LeasedJob, delivery: TelegramDelivery): Put {
+  return { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION };
+}
+
 export const sendAttemptKey = ({ id }: LeasedJob): StoreKey => `attempt:${encodeURI(id)}`;
-
-/**
- * The job that shows what was folded into a message: in a lane of its own, so that what comes while it waits is folded
- * in as well.
- * @param discriminator tells this refresh from the message's others
- */
-export function createBurstRefreshJob(
-  chat: ChatId,
-  messageId: number,
-  discriminator: string,
-  at: Ms,
-  correlation: string,
-): Job {
-  return {
-    id: `refresh:${chat}:${messageId}:${discriminator}`,
-    queue: "outbox",
-    lane: `telegram:${chat}:refresh`,
-    at,
-    body: { refresh: { messageId }, correlation },
-  };
-}
-
-/** What people are told in answer to what they said: in a lane of its own, so that no notice keeps them waiting. */
-export const answersLane = (chat: ChatId): string => `telegram:${chat}:answers`;
-
-/** The chat of a lane `telegram:<chat>`, with `:refresh`, `:answers` or `:live:<item>` or not; undefined for any other lane. */
-export function parseLaneChat(lane: string): ChatId | undefined {
-  const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))(?::refresh|:answers|:live:.+)?$/.exec(lane) ?? [];
-  return number === undefined ? name : Number(number);
-}

@@ -3,57 +3,69 @@ import type { EditOutcome, InlineButton } from "../../../shared/telegram/bot.ts"
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import { NO_SEND_ATTEMPT, SEND_ATTEMPT_RETENTION, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
-import { holdChat, type reserveSend } from "./rate-limits.ts";
+import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
 import { toFailureFields } from "./send-message.ts";
 
 interface EditRequest {
-  /** What an earlier try of this job left. */
-  attempt: StoredValue<SendAttempt> | undefined;
+  /** The stored attempt of this job, or "unread": then it is read only if the edit fails. */
+  attempt: StoredValue<SendAttempt> | undefined | "unread";
   messageId: number;
   rich: RichText;
-  /** Without them those under the message are taken away. */
+  /** Without buttons, Telegram removes those that are under the message. */
   buttons?: InlineButton[][] | undefined;
-  /** Whose share of Telegram's limits the call is of. */
-  reserve: typeof reserveSend;
-  /** For the log. */
+  priority: SendPriority;
+  /** Fields for the log, besides job, chat and message. */
   fields: Record<string, unknown>;
-  /** Keeps that it was edited. */
+  /** How a successful edit is logged. Frequent edits are logged at level debug. */
+  successLog?: { level: "info" | "debug"; message: string };
+  /** Records the edit and settles the job. */
   onEdited: () => Promise<Settlement>;
+  /** Settles the job when the message can never be edited. Without it, the next try finds `anew` in its attempt. */
+  onPermanentFailure?: () => Promise<Settlement>;
 }
 
 /**
- * Lets one message say something else. Done twice it is done once, so nothing is kept before the call. When the message
- * is gone, or the edit will never be taken (perhaps a message is), the next try finds `anew` in its attempt.
+ * Edits one message. Repeating an edit is harmless, so nothing is recorded before the call, and an edit whose answer
+ * never arrived is made again.
  */
 export async function editMessage(context: DeliveryContext, request: EditRequest): Promise<Settlement> {
   const { deps, bot, job, chat } = context;
-  const { attempt, messageId, rich, buttons, reserve, onEdited } = request;
-  const wait = await reserve(deps.store, chat, context.limits);
+  const { messageId, rich, buttons, onEdited, onPermanentFailure } = request;
+  const { level, message } = request.successLog ?? { level: "info", message: "telegram message edited" };
+  const wait = await reserveSend(deps.store, chat, context.limits, request.priority);
   if (wait > 0) return retryAfter(context, wait);
   if (!context.isLeaseValid()) return retryAfter(context, 0);
   const outcome = await bot.editMessage(chat, messageId, rich, buttons ? { buttons } : {});
   const fields = { job: job.id, chat: String(chat), messageId, ...request.fields };
   if (outcome.kind === "edited") {
-    deps.log.info("telegram message edited", fields);
+    deps.log[level](message, fields);
     return onEdited();
   }
-  if (outcome.kind === "gone")
-    deps.log.info("telegram message is gone, it is sent anew", { ...fields, reason: outcome.reason });
+  if (outcome.kind === "gone" && !onPermanentFailure)
+    deps.log.info("telegram message is gone, sending it again", { ...fields, reason: outcome.reason });
   else deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
-  return isPermanentEditFailure(outcome)
+
+  const isPermanent = isPermanentFailure(outcome);
+  if (isPermanent && onPermanentFailure) return onPermanentFailure();
+  const attempt = request.attempt === "unread" ? await readAttempt(context) : request.attempt;
+  return isPermanent
     ? retryWithAttempt(context, attempt, { anew: true }, 0)
-    : retryFailedEdit(context, attempt, outcome);
+    : retryTemporaryFailure(context, attempt, outcome);
 }
 
 type EditFailure = Exclude<EditOutcome, { kind: "edited" }>;
 
-/** This edit will never be taken: the message is gone, or Telegram does not want its text. */
-export function isPermanentEditFailure(failure: EditFailure): boolean {
+/** Telegram will never accept this edit: the message no longer exists, or its new text is refused. */
+function isPermanentFailure(failure: EditFailure): boolean {
   return failure.kind === "gone" || (failure.kind === "refused" && failure.lasting);
 }
 
-/** Comes back later. An edit whose answer never came is made again: done twice it is done once. */
-export async function retryFailedEdit(
+async function readAttempt({ deps, job }: DeliveryContext): Promise<StoredValue<SendAttempt> | undefined> {
+  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  return attempt;
+}
+
+async function retryTemporaryFailure(
   context: DeliveryContext,
   attempt: StoredValue<SendAttempt> | undefined,
   failure: EditFailure,
@@ -66,7 +78,7 @@ export async function retryFailedEdit(
   return retryWithAttempt(context, attempt, { failures: failures + 1 }, getRetryDelay(failures));
 }
 
-/** Comes back after `wait`, knowing what this try has learnt. */
+/** Retries after `wait` with the attempt updated by what this try has learnt. */
 async function retryWithAttempt(
   context: DeliveryContext,
   attempt: StoredValue<SendAttempt> | undefined,

@@ -1,9 +1,10 @@
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "./context.ts";
 
-/** Messages of one task hang together for so long: later ones answer its first one. */
-const THREAD_RETENTION: Ms = 7 * 86_400_000;
+/** Retention for a task's thread: 7 days. Until then, new messages about a task reply to its first one. */
+const THREAD_RETENTION: Ms = 7 * DAY;
 
 interface KeptThread {
   messageId: number;
@@ -11,15 +12,15 @@ interface KeptThread {
 
 const threadKey = (chat: ChatId, item: string): StoreKey => `thread:${chat}:${item}`;
 
-/** What a new message about a task needs to hang together with the others in this chat. */
+/** What makes a new message about a task part of the task's thread in this chat. */
 export interface MessageThread {
-  /** For `Extras`. */
+  /** Part of the new message's `MessageExtras`. */
   extras: { replyTo?: number };
-  /** What is kept once the message has its number. */
+  /** Starts the thread with the new message, where there is none yet. */
   createPuts: (messageId: number) => Put[];
 }
 
-/** Without a task it hangs together with nothing. */
+/** A message about no particular task is in no thread. */
 export async function readThread({ deps, chat }: DeliveryContext, item: string | undefined): Promise<MessageThread> {
   if (item === undefined) return { extras: {}, createPuts: () => [] };
   const key = threadKey(chat, item);

@@ -1,15 +1,17 @@
-import type { Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import type { Ms } from "../../../shared/time.ts";
 
-/** What nobody wants to hear of for a while; forgotten by the store when its time is over. */
+/** A muted task or project. The store deletes the record when the mute ends. */
 interface KeptMute {
   by: string;
   at: Ms;
-  /** Store time; absent: until somebody takes it back. */
+  /** Store time; absent for a mute that lasts until somebody removes it. */
   until?: Ms;
 }
 
-/** Somebody waits for an answer to these, or something is wrong: they are told all the same. */
+/** Sent even for muted tasks: an agent waits for an answer, or something is wrong. */
 const NEVER_MUTED: readonly EventKind[] = ["asked", "review", "critical", "failed"];
 
 /** @param subjectId a work item's or project's Plane id */
@@ -21,8 +23,8 @@ export function createMutePut(subjectId: string, mute: KeptMute | undefined): Pu
   return { key: muteKey(subjectId), value: mute, ...expires };
 }
 
-/** Where it is kept that somebody muted what this is about; one of them is enough. */
+/** Keys of the mutes that apply to this notification; it is muted if one of them exists. */
 export function getMuteKeys({ event, facts }: ActionBody): StoreKey[] {
   if (NEVER_MUTED.includes(event.kind)) return [];
-  return [facts.project.id, ...(facts.item ? [facts.item.id] : [])].map(muteKey);
+  return keepDefined([facts.project.id, facts.item?.id]).map(muteKey);
 }

@@ -1,7 +1,8 @@
-import type { BucketSpend, Ms, Store } from "../../../shared/store/port.ts";
+import type { BucketSpend, Store } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { Ms } from "../../../shared/time.ts";
 
-/** How many calls (messages and edits) may be made: Telegram's own figures, core.telegram.org/bots/faq. */
+/** How many calls (sends and edits) Telegram allows: its own figures, core.telegram.org/bots/faq. */
 export interface TelegramLimits {
   perSecondInChat: number;
   perMinuteInGroup: number;
@@ -11,51 +12,48 @@ export interface TelegramLimits {
 export const TELEGRAM_LIMITS: TelegramLimits = { perSecondInChat: 1, perMinuteInGroup: 20, perSecond: 30 };
 
 /**
- * Telegram counts calls when they arrive, we when they leave: two that left a window apart may arrive closer together.
- * So our windows are a little longer than its second and its minute.
+ * `reply`: somebody waits for it. `notification`: nobody asked for it, but people want to know it soon.
+ * `background`: it can wait until nothing else needs the budget.
+ */
+export type SendPriority = "reply" | "notification" | "background";
+
+/** Calls that a priority leaves unused for the higher ones, so that a storm of notifications never delays a reply. */
+const RESERVED_FOR_HIGHER: Record<SendPriority, { perMinuteInGroup: number; perSecond: number }> = {
+  reply: { perMinuteInGroup: 0, perSecond: 0 },
+  notification: { perMinuteInGroup: 3, perSecond: 0 },
+  background: { perMinuteInGroup: 10, perSecond: 10 },
+};
+
+/**
+ * Windows of the budget: slightly longer than Telegram's second and minute, because Telegram counts calls when they
+ * arrive and we count them when they leave. Two calls sent one window apart may arrive closer together.
  */
 const SECOND_WINDOW: Ms = 1_050;
 const MINUTE_WINDOW: Ms = 61_000;
 
 const chatBucket = (chat: ChatId) => `telegram:chat:${chat}`;
 
-/** 0 when a call may be made now (and is counted), else how long to wait before asking again. */
-export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits): Promise<Ms> {
+/** Returns 0 when a call may be made now (it is counted then), otherwise how long to wait before asking again. */
+export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, priority: SendPriority): Promise<Ms> {
+  const reserved = RESERVED_FOR_HIGHER[priority];
+  const perSecond = limits.perSecond - reserved.perSecond;
+  const perMinuteInGroup = limits.perMinuteInGroup - reserved.perMinuteInGroup;
   const isGroup = typeof chat === "string" || chat < 0;
   const spends: BucketSpend[] = [
     { bucket: chatBucket(chat), n: 1, limit: limits.perSecondInChat, window: SECOND_WINDOW },
-    { bucket: "telegram:all", n: 1, limit: limits.perSecond, window: SECOND_WINDOW },
+    { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW },
   ];
   if (isGroup)
-    spends.push({ bucket: `telegram:group:${chat}`, n: 1, limit: limits.perMinuteInGroup, window: MINUTE_WINDOW });
+    spends.push({
+      bucket: `telegram:group:${chat}`,
+      n: 1,
+      limit: Math.max(1, perMinuteInGroup),
+      window: MINUTE_WINDOW,
+    });
   return store.spendAll(spends);
 }
 
-/** So many of a group's calls in a minute are left to answers: who asks is not kept waiting by a storm of notices. */
-const RESERVED_FOR_ANSWERS = 3;
-
-/** The same for what nobody has asked for. */
-export function reserveNotificationSend(store: Store, chat: ChatId, limits: TelegramLimits): Promise<Ms> {
-  return reserveSend(store, chat, {
-    ...limits,
-    perMinuteInGroup: Math.max(1, limits.perMinuteInGroup - RESERVED_FOR_ANSWERS),
-  });
-}
-
-/** What nobody waits for leaves so many of a group's calls in a minute, and of all in a second, to the rest. */
-const RESERVED_FOR_OTHERS = { group: 10, all: 10 };
-
-/** The same for what can wait: only what the others do not use. */
-export function reserveBackgroundSend(store: Store, chat: ChatId, limits: TelegramLimits): Promise<Ms> {
-  const perMinuteInGroup = Math.max(1, limits.perMinuteInGroup - RESERVED_FOR_OTHERS.group);
-  return reserveSend(store, chat, {
-    ...limits,
-    perMinuteInGroup,
-    perSecond: Math.max(1, limits.perSecond - RESERVED_FOR_OTHERS.all),
-  });
-}
-
-/** Telegram asked to wait. */
+/** Makes the chat wait as long as Telegram asked for. */
 export function holdChat(store: Store, chat: ChatId, wait: Ms): Promise<void> {
   return store.hold(chatBucket(chat), wait);
 }

@@ -1,22 +1,20 @@
+import { type BurstRefreshBody, createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Put, Settlement, StoredValue } from "../../../shared/store/port.ts";
 import { appendMessageHistory, type ChatMessage } from "../../../shared/telegram/message-log.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {
   BURST_RETENTION,
   burstKey,
-  createBurstRefreshJob,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
   sendAttemptKey,
 } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
-import type { BurstRefreshBody } from "./job-bodies.ts";
-import { reserveNotificationSend } from "./rate-limits.ts";
 import { renderBurst } from "./render-burst.ts";
 import { createBurstMessagePut, sendBurst } from "./send-burst.ts";
 
-/** Brings the burst's message up to date; a message that is gone is sent anew. */
+/** Updates the burst's message with an edit. If the message cannot be edited, its content is sent as a new one. */
 export async function refreshBurst(
   context: DeliveryContext,
   { refresh: { messageId }, correlation }: BurstRefreshBody,
@@ -36,7 +34,7 @@ export async function refreshBurst(
     attempt,
     messageId,
     rich,
-    reserve: reserveNotificationSend,
+    priority: "notification",
     fields: { notices: count, correlations: burst.correlations },
     onEdited: () =>
       recordRefreshedBurst(
@@ -49,8 +47,8 @@ export async function refreshBurst(
 }
 
 /**
- * Keeps what the message shows now. What was folded in during the call is shown by another edit. When another process
- * has edited the message since it was read here, nobody can tell which edit came last: it is edited again.
+ * Records what the message shows now. Notifications merged during the call are shown by another edit. If another
+ * process has edited the message since it was read here, nobody can tell which edit came last, so it is edited again.
  */
 async function recordRefreshedBurst(
   context: DeliveryContext,
@@ -69,14 +67,20 @@ async function recordRefreshedBurst(
     const refreshAt = wait === undefined ? undefined : (await deps.store.now()) + wait;
     const next: OpenBurst = isLate
       ? { ...before, edits, shown: Math.min(shownCount, before.shown) }
-      : { ...before, edits, shown: shownCount, correlations: excluding(before.correlations, kept.value.correlations) };
+      : {
+          ...before,
+          edits,
+          shown: shownCount,
+          correlations: excludeValues(before.correlations, kept.value.correlations),
+        };
+    const messagePuts = isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }];
     const outcome = await commitWithRetry(context, {
       expect: [[key, latest.rev]],
       put: [
         refreshAt === undefined
           ? { key, value: next, expires: BURST_RETENTION }
           : { key, value: { ...next, refreshAt } },
-        ...(isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }]),
+        ...messagePuts,
       ],
       jobs:
         refreshAt === undefined
@@ -94,7 +98,8 @@ async function recordRefreshedBurst(
   }
 }
 
-const excluding = (all: readonly string[], some: readonly string[]) => all.filter((one) => !some.includes(one));
+const excludeValues = (all: readonly string[], excluded: readonly string[]) =>
+  all.filter((value) => !excluded.includes(value));
 
 async function resendBurst(
   context: DeliveryContext,
@@ -110,7 +115,7 @@ async function resendBurst(
     attempt,
     burst: kept,
     since,
-    replaces: { record, seen: shownHistory },
+    replaces: { record, shownHistory },
   });
   if ("dead" in settlement) await dropFailedRefresh(context, kept, correlation);
   return settlement;
@@ -121,7 +126,7 @@ async function readShownHistory({ deps }: DeliveryContext, { record }: OpenBurst
   return kept?.value.shown ?? [];
 }
 
-/** The refresh is set aside: what else there is to show asks for another one, which shows all there is. */
+/** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
 async function dropFailedRefresh(
   context: DeliveryContext,
   kept: StoredValue<OpenBurst>,

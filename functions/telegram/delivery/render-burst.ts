@@ -12,16 +12,14 @@ import {
 } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
-import {
-  type Presentation,
-  renderNotificationDetails,
-  renderProjectName,
-} from "../presentation/notification-details.ts";
+import { renderNotificationDetails, renderProjectName } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 import { BURST_LINE_LIMIT, type BurstContent, type NotificationGroup } from "./burst-content.ts";
 
 /**
- * What one message says: one notice in full, a few as lines, more than ten (or too long ones) as counts.
- * `repeat`: an earlier sending may have arrived; the message says so.
+ * Renders the text of one message: a single notification in full, a few as lines, more than ten (or too long ones) as
+ * counts.
+ * @param repeat an earlier send may have arrived; the message says so
  */
 export function renderBurst(burst: BurstContent, presentation: Presentation, repeat = false): RichText {
   const mark = repeat ? `\n${presentation.texts.repeat}` : "";
@@ -48,16 +46,17 @@ function renderContent({ count, notices, groups }: BurstContent, presentation: P
 
 /** `✅ Completed: ONB-12 Write the welcome mail` */
 function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentation, titleLimit = 256): RichText {
+  const agentSuffix = "agent" in event ? renderAgentSuffix(event, texts) : [];
   return joinRichText([
     `${EVENT_EMOJI[event.kind]} `,
     toBold(texts.events[event.kind]),
-    ...("agent" in event ? renderAgentSuffix(event, texts) : []),
+    ...agentSuffix,
     texts.colon,
     renderSubject(facts, origins, titleLimit),
   ]);
 }
 
-/** The agent it is about, in the head, where nothing the agent writes can stand: `from Thot` for its own words. */
+/** Names the agent in the headline, where no text of an agent can appear: `from Thot` introduces its own words. */
 function renderAgentSuffix(
   { kind, agent }: { kind: EventKind; agent: string },
   texts: Presentation["texts"],
@@ -78,7 +77,7 @@ function renderSubject(
   return cycle ? toSafeText(cycle.name, limit) : toLink(renderProjectName(project), project.url, origins);
 }
 
-/** A head with what a blocked task waits for, or the agent. */
+/** A headline with the agent, or the blockers of a blocked task. */
 function renderLine(notification: ActionBody, presentation: Presentation): RichText {
   const { event, facts } = notification;
   const { item } = facts;
@@ -89,7 +88,7 @@ function renderLine(notification: ActionBody, presentation: Presentation): RichT
   return extra === "" ? head : joinRichText([head, " (", toSafeText(extra, 120), ")"]);
 }
 
-/** One line per group, as many as fit, with links as long as Telegram takes them, then how many notices were left out. */
+/** One line per group, as many as fit, with links while Telegram accepts them, then the number of omitted changes. */
 function renderSummary(groups: readonly NotificationGroup[], presentation: Presentation, limit: number): RichText {
   const { texts } = presentation;
   const countRest = (from: number) => groups.slice(from).reduce((sum, group) => sum + group.count, 0);
@@ -120,12 +119,15 @@ function renderGroupLine(
     named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins)),
     ", ",
   );
+  const projectSuffix = isProjectKind ? [] : [texts.inProject, renderProjectName(project)];
   const rest = count - named.length;
+  const separator = named.length > 0 ? ", " : "";
+  const restSuffix = rest > 0 ? [separator, localizeCount(texts, texts.more, rest)] : [];
   return joinRichText([
     `${EVENT_EMOJI[kind]} ${localizeCount(texts, texts.counted[kind], count)}`,
-    ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
+    ...projectSuffix,
     texts.colon,
     names,
-    ...(rest > 0 ? [named.length > 0 ? ", " : "", localizeCount(texts, texts.more, rest)] : []),
+    ...restSuffix,
   ]);
 }

@@ -1,5 +1,6 @@
+import type { ReplaceMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
@@ -7,17 +8,15 @@ import {
   createChatMessagePut,
   type SentMessageRef,
   sentMessageKey,
-  type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
+import { createDeliveryPut, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
-import type { ReplaceMessageBody } from "./job-bodies.ts";
-import { reserveSend } from "./rate-limits.ts";
 import { sendPreparedMessage } from "./send-prepared-message.ts";
 
-/** Lets a message say something else: an edit, which done twice is done once. A message that is gone is sent anew. */
+/** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
 export async function replaceMessage(context: DeliveryContext, body: ReplaceMessageBody): Promise<Settlement> {
   const { deps, job } = context;
   const { messageId, rich, buttons, topic, language } = body.show;
@@ -26,20 +25,21 @@ export async function replaceMessage(context: DeliveryContext, body: ReplaceMess
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   if (attempt?.value.anew) {
     const message = { rich, language, ...omitUndefined({ buttons, topic }) };
-    return sendPreparedMessage(context, { answer: message, correlation: body.correlation });
+    const { chat, correlation } = body;
+    return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
   }
   return editMessage(context, {
     attempt,
     messageId,
     rich,
     buttons,
-    reserve: reserveSend,
+    priority: "reply",
     fields: { correlation: body.correlation },
     onEdited: () => recordReplacement(context, body),
   });
 }
 
-/** Keeps that it was done, and the message as people see it now. */
+/** Records that the job is done, and the message as people see it now. */
 async function recordReplacement(
   context: DeliveryContext,
   { show: { messageId, rich, buttons } }: ReplaceMessageBody,
@@ -48,9 +48,8 @@ async function recordReplacement(
   const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
   const record = sentRecord?.value.record ?? sentMessageKey(chat, messageId);
   const [kept] = await deps.store.read<ChatMessage>([record]);
-  const delivery: TelegramDelivery = { in: messageId, record, notice: 1 };
   const put = [
-    { key: jobDeliveryKey(job), value: delivery, expires: DELIVERY_RETENTION },
+    createDeliveryPut(job, { in: messageId, record, notice: 1 }),
     { key: sendAttemptKey(job), value: undefined },
   ];
   const updated = sentRecord && kept && updateChatMessage(kept.value, rich, buttons, deps.clock());

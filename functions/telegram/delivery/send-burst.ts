@@ -1,10 +1,10 @@
+import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import {
   appendMessageHistory,
   type ChatMessage,
   chatMessageKey,
   createChatMessagePut,
-  type TelegramDelivery,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { BurstContent } from "./burst-content.ts";
@@ -12,8 +12,7 @@ import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {
   BURST_RETENTION,
   burstKey,
-  createBurstRefreshJob,
-  DELIVERY_RETENTION,
+  createDeliveryPut,
   jobDeliveryKey,
   type OpenBurst,
   type SendAttempt,
@@ -26,17 +25,17 @@ import { type SentMessage, sendMessage } from "./send-message.ts";
 interface BurstSendRequest {
   content: BurstContent;
   correlations: string[];
-  /** What an earlier try of this job left. */
+  /** The stored attempt of an earlier try of this job. */
   attempt: StoredValue<SendAttempt> | undefined;
-  /** What is kept of the chat; the message takes its place. */
+  /** The chat's stored burst, which the new one replaces. */
   burst: StoredValue<OpenBurst> | undefined;
   /** Store time at which the burst began. */
   since: number;
-  /** The message that is gone and sent anew: the new one takes its place in what is kept. */
-  replaces?: { record: StoreKey; seen: ChatMessage["shown"] };
+  /** The message that could not be edited: the new one replaces it in its record and continues its history. */
+  replaces?: { record: StoreKey; shownHistory: ChatMessage["shown"] };
 }
 
-/** Sends the message of a burst, exactly once as far as Telegram allows. */
+/** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat says so. */
 export async function sendBurst(context: DeliveryContext, request: BurstSendRequest): Promise<Settlement> {
   const { content, attempt, correlations } = request;
   const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);
@@ -56,7 +55,7 @@ async function recordSentBurst(
   const { job, chat, deps } = context;
   const { content, since, replaces, correlations, thread } = request;
   const record = replaces?.record ?? chatMessageKey(chat, messageId, since);
-  const shownHistory = appendMessageHistory(replaces?.seen ?? [], content.count, deps.clock());
+  const shownHistory = appendMessageHistory(replaces?.shownHistory ?? [], content.count, deps.clock());
   let burst: OpenBurst = { messageId, since, told: content, shown: content.count, repeat, correlations: [], record };
   let rev = request.burst?.rev ?? 0;
   for (;;) {
@@ -70,11 +69,7 @@ async function recordSentBurst(
         at === undefined
           ? { key: burstKey(chat), value: burst, expires: BURST_RETENTION }
           : { key: burstKey(chat), value: { ...burst, refreshAt: at } },
-        {
-          key: jobDeliveryKey(job),
-          value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-          expires: DELIVERY_RETENTION,
-        },
+        createDeliveryPut(job, { in: messageId, record, notice: 1 }),
         createBurstMessagePut(context, burst, rich, shownHistory),
         ...thread.createPuts(messageId),
         { key: sendAttemptKey(job), value: undefined },
@@ -91,15 +86,15 @@ async function recordSentBurst(
     const [delivered, kept] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat)]);
     if (delivered) return SETTLED;
     rev = kept?.rev ?? 0;
-    // What was folded into the message that is gone is shown by an edit of the one that took its place.
+    // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
     if (replaces && kept && kept.value.messageId === request.burst?.value.messageId) {
-      const waiting = kept.value.correlations.filter((one) => !correlations.includes(one));
-      burst = { ...burst, told: kept.value.told, correlations: waiting };
+      const unshown = kept.value.correlations.filter((one) => !correlations.includes(one));
+      burst = { ...burst, told: kept.value.told, correlations: unshown };
     }
   }
 }
 
-/** The burst's message as people see it now, for the page. */
+/** Records the burst's message as people see it now, for the dashboard. */
 export function createBurstMessagePut(
   { chat }: DeliveryContext,
   burst: OpenBurst,

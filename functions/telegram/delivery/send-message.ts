@@ -3,54 +3,55 @@ import type { BotFailure, MessageExtras } from "../../../shared/telegram/bot.ts"
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import {
-  answersLane,
   jobDeliveryKey,
   NO_SEND_ATTEMPT,
   SEND_ATTEMPT_RETENTION,
   type SendAttempt,
   sendAttemptKey,
 } from "./delivery-records.ts";
-import { holdChat, reserveBackgroundSend, reserveNotificationSend, reserveSend } from "./rate-limits.ts";
+import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
 
-/** A message that is in the chat now. */
+/** A message that was just sent. */
 export interface SentMessage {
   rich: RichText;
   messageId: number;
-  /** An earlier sending may have arrived too; the message says so. */
+  /** An earlier send may have arrived too; the message says so. */
   repeat: boolean;
 }
 
 interface SendRequest {
-  /** What an earlier try of this job left. */
+  /** The stored attempt of an earlier try of this job. */
   attempt: StoredValue<SendAttempt> | undefined;
-  /** It waits until the others have no use for the room. */
+  /** Somebody waits for the message: no notification delays it. */
+  isReply?: boolean;
+  /** The message is sent only when nothing else needs the send budget. */
   isBackground?: true;
-  /** For the log. */
+  /** Fields for the log. */
   fields: Record<string, unknown>;
-  /** The message, marked as a possible repeat or not. */
+  /** Renders the message, marked as a possible repeat or not. */
   compose: (repeat: boolean) => { rich: RichText; extras?: MessageExtras };
-  /** Keeps that it was sent: the job's `toldKey` and the end of its attempt among the rest. */
-  onSent: (posted: SentMessage) => Promise<Settlement>;
+  /** Records the message in one commit with the job's delivery and the end of its attempt. */
+  onSent: (sentMessage: SentMessage) => Promise<Settlement>;
 }
 
 /**
- * Sends one message. Before the call an attempt is kept, after it the message with the attempt's end:
- * - ended before the attempt was kept: nothing was sent;
- * - ended between the two: the next try finds the attempt and sends the message marked as a possible repeat;
- * - ended after the second: the next try finds it told.
- * Every commit expects what this try has read, so a process that slept past its lease changes nothing.
+ * Sends one message. It records an attempt before the call, and the message together with the attempt's end after it.
+ * If the process dies
+ * - before the attempt is recorded, nothing was sent;
+ * - between the two, the next try finds the attempt and sends the message marked as a possible repeat;
+ * - after the second, the next try finds the delivery and does nothing.
+ * Every commit expects the revisions this try has read, so a process that was frozen past its lease changes nothing.
  */
 export async function sendMessage(
   context: DeliveryContext,
-  { attempt, isBackground, fields: logFields, compose, onSent }: SendRequest,
+  { attempt, isReply, isBackground, fields: logFields, compose, onSent }: SendRequest,
 ): Promise<Settlement> {
   const { deps, bot, job, chat } = context;
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
-  const reserve =
-    job.lane === answersLane(chat) ? reserveSend : isBackground ? reserveBackgroundSend : reserveNotificationSend;
-  const wait = await reserve(deps.store, chat, context.limits);
+  const priority: SendPriority = isReply ? "reply" : isBackground ? "background" : "notification";
+  const wait = await reserveSend(deps.store, chat, context.limits, priority);
   if (wait > 0) return retryAfter(context, wait);
   const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };
   const commitResult = await deps.store.commit({
@@ -87,7 +88,7 @@ export async function sendMessage(
   return releaseAttempt(context, failedAttempt, getRetryDelay(earlier.failures));
 }
 
-/** Keeps what is `left` of this try's attempt, unless another try has begun its own, and comes back after `wait`. */
+/** Stores what remains of this try's attempt, unless another try has started its own, and retries after `wait`. */
 async function releaseAttempt(
   context: DeliveryContext,
   { by: _, ...remaining }: SendAttempt,

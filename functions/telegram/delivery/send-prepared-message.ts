@@ -1,13 +1,7 @@
-import { getTexts } from "../../../shared/i18n/texts.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import type { PreparedMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, Settlement } from "../../../shared/store/port.ts";
-import {
-  chatMessageKey,
-  createChatMessagePut,
-  type SentMessageRef,
-  sentMessageKey,
-  type TelegramDelivery,
-} from "../../../shared/telegram/message-log.ts";
+import type { Settlement } from "../../../shared/store/port.ts";
 import {
   joinRichText,
   MESSAGE_LIMIT,
@@ -15,24 +9,26 @@ import {
   toPlainText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
-import type { PreparedMessageBody } from "./job-bodies.ts";
+import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { type SentMessage, sendMessage } from "./send-message.ts";
+import { createSentDeliveryPut, createSentMessagePuts } from "./sent-message-puts.ts";
 
-/** Says something to people, once: only a sending whose answer never came is repeated, and the repeat says so. */
+/** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat says so. */
 export async function sendPreparedMessage(context: DeliveryContext, body: PreparedMessageBody): Promise<Settlement> {
   const { store } = context.deps;
   const { answer: message, correlation } = body;
   const [delivered] = await store.read([jobDeliveryKey(context.job)]);
   if (delivered) return SETTLED;
   const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
-  // Read before the call: an end between the call and its record doubles the message.
+  // The clock is read before the call: a failure between the call and its record would make the message a repeat.
   const at = await store.now();
   const { buttons, replyTo, topic } = message;
   const extras = omitUndefined({ buttons, replyTo });
   return sendMessage(context, {
     attempt,
+    isReply: body.type === "reply",
     fields: { correlation },
     compose: (repeat) => ({
       rich: repeat ? appendRepeatMark(message.rich, getTexts(message.language).telegram.repeat) : message.rich,
@@ -48,27 +44,17 @@ async function recordPreparedMessage(
   sentMessage: SentMessage,
   at: Ms,
 ): Promise<Settlement> {
-  const { deps, job, chat } = context;
-  const { rich, messageId, repeat } = sentMessage;
-  const record = chatMessageKey(chat, messageId, at);
-  const chatMessage = { ...rich, chat: String(chat), messageId, at, repeat };
   await commitWithRetry(context, {
-    expect: [[jobDeliveryKey(job), 0]],
+    expect: [[jobDeliveryKey(context.job), 0]],
     put: [
-      {
-        key: jobDeliveryKey(job),
-        value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-        expires: DELIVERY_RETENTION,
-      },
-      { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
-      createChatMessagePut(record, { ...chatMessage, shown: [[1, deps.clock()]], ...omitUndefined({ buttons }) }),
-      { key: sendAttemptKey(job), value: undefined },
+      createSentDeliveryPut(context, sentMessage.messageId, at),
+      ...createSentMessagePuts(context, sentMessage, at, buttons),
     ],
   });
   return SETTLED;
 }
 
-/** With the mark of a message that may be there twice. */
+/** Adds the mark of a message that may be in the chat twice. */
 export function appendRepeatMark(rich: RichText, repeat: string): RichText {
   const mark = `\n${repeat}`;
   return joinRichText([truncateRichText(rich, MESSAGE_LIMIT - mark.length), toPlainText(mark)]);

@@ -1,9 +1,10 @@
+import type { Deps } from "../../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet } from "../../../shared/decision-log/decision-log.ts";
-import type { Deps } from "../../../shared/deps.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms, StoreKey } from "../../../shared/store/port.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
@@ -11,7 +12,7 @@ import { toZonedDate } from "./dates.ts";
 
 export type DigestDeps = Pick<Deps, "store" | "settings">;
 
-/** A task that was done, what it took and who did it, as far as anybody said. */
+/** A completed task with its agent, time and cost, as far as they are known. */
 export interface CompletedTask {
   task: Task;
   agent?: string;
@@ -21,19 +22,24 @@ export interface CompletedTask {
 
 export interface DayCompletions {
   tasks: CompletedTask[];
-  /** That are still completed. */
+  /** Projects completed on that day that are still complete. */
   projects: KeptProject[];
 }
 
-/** The longest that yesterday's beginning can be ago (two days and a summer time's hour), and what was seen late. */
-const LOOK_BACK: Ms = 3 * 86_400_000;
+/**
+ * Period of the decision log that is read: 3 days. Yesterday began at most two days and one hour (summer time) ago, and
+ * some events are observed late.
+ */
+const DECISION_PERIOD: Ms = 3 * DAY;
 
-/** Tasks and projects completed on a calendar day of the settings' time zone, in order; from the trail. */
+/**
+ * Reads from the decision log which tasks and projects were completed on a calendar day of the configured time zone.
+ */
 export async function readCompletions(deps: DigestDeps, date: string, now: Ms): Promise<DayCompletions> {
   const ids = new Set<string>();
   const projects = new Set<StoreKey>();
   const isOnDay = (at: Ms) => toZonedDate(deps.settings.timezone, at) === date;
-  for await (const { event, item, record, at } of readTrailSince(deps, now - LOOK_BACK)) {
+  for await (const { event, item, record, at } of readDecisionsSince(deps, now - DECISION_PERIOD)) {
     if (event.kind === "completed" && item) ids.add(item.id);
     if (event.kind === "project_completed" && isOnDay(at)) projects.add(record);
   }
@@ -49,14 +55,14 @@ export async function readCompletions(deps: DigestDeps, date: string, now: Ms): 
   return { tasks: tasks.sort(compareCompletion), projects: completedProjects.reverse() };
 }
 
-async function* readTrailSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
+async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
   for await (const { value } of scanRows<DecisionRecord>(deps, decisionSet)) {
     if (value.at < from) return;
     yield value;
   }
 }
 
-/** By its timers; where none ran, from the start of the work to its end as Plane saw them. */
+/** The time comes from the task's timers; without any, from Plane's start and completion times. */
 async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask> {
   const [card, { totals }] = await Promise.all([readCard(deps, task.id), readTaskTimes(deps, task.id)]);
   const { startedAt, owners, snapshot } = task.item;

@@ -1,19 +1,19 @@
-import type { Ms } from "../../../shared/store/port.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
-/** The calendar day, `2026-11-21`, that it is at this moment in a time zone. */
+/** Returns the calendar day (`2026-11-21`) in a time zone. */
 export function toZonedDate(timeZone: string, at: Ms): string {
   const { year, month, day } = getZonedParts(timeZone, at, { year: "numeric", month: "2-digit", day: "2-digit" });
   return `${year}-${month}-${day}`;
 }
 
-/** The hour, 0 to 23, that the clocks of a time zone show at this moment. */
+/** Returns the hour (0 to 23) in a time zone. */
 export function getZonedHour(timeZone: string, at: Ms): number {
   return Number(getZonedParts(timeZone, at, { hour: "2-digit", hourCycle: "h23" })["hour"]);
 }
 
-/** The day before a calendar day; days are counted, not hours, so the change to summer time is no matter. */
+/** Returns the day before a calendar day. It calculates in UTC, so changes to and from summer time do not matter. */
 export function getPreviousDate(date: string): string {
-  return new Date(Date.parse(`${date}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+  return new Date(Date.parse(`${date}T00:00:00Z`) - DAY).toISOString().slice(0, 10);
 }
 
 function getZonedParts(timeZone: string, at: Ms, parts: Intl.DateTimeFormatOptions): Record<string, string> {

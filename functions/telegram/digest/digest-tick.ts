@@ -1,22 +1,23 @@
-import type { Deps, Tick } from "../../../shared/deps.ts";
-import { getTexts } from "../../../shared/i18n/texts.ts";
-import type { Json, Ms, StoreKey } from "../../../shared/store/port.ts";
-import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import { createAnnouncementJob } from "../../../shared/jobs/outbox-jobs.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import { getZonedHour, toZonedDate } from "./dates.ts";
 import { renderDigest } from "./render-digest.ts";
 import { splitIntoMessages } from "./split-messages.ts";
 
-/** The clocks' hour in which it is told. */
+/** The digest is sent in this hour of the configured time zone. */
 const DIGEST_HOUR = 8;
-/** Longer than anybody sets a clock back. */
-const MARK_RETENTION: Ms = 40 * 86_400_000;
+/** Retention for the record of a sent digest: 40 days, longer than anybody sets a clock back. */
+const DIGEST_RETENTION: Ms = 40 * DAY;
 
 const digestKey = (date: string): StoreKey => `digest:${date}`;
 
 /**
- * The daily digest (NOTIF-08) at 08:00 of the settings' time zone: once a day over all processes, restarts and changes
- * of the clock, by a mark of the calendar day that is kept together with its messages. Looked for each minute of that
- * hour, so that one missed at 08:00 comes when somebody is there again.
+ * Sends the daily digest (NOTIF-08) at 08:00 of the configured time zone. A record of the calendar day is committed
+ * with its messages, so it is sent once a day over all processes, restarts and changes of the clock. The tick runs each
+ * minute of that hour, so that a digest missed at 08:00 is sent as soon as a process runs again.
  */
 export const digestTick: Tick = {
   name: "digest",
@@ -25,7 +26,7 @@ export const digestTick: Tick = {
   run: async (deps) => ({ told: await enqueueDigest(deps) }),
 };
 
-/** Puts today's digest into the outbox, when it is time and nobody has; answers how many messages it is. */
+/** Puts today's digest into the outbox if it is due and not there yet; returns its number of messages. */
 async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "kick">): Promise<number> {
   const { store, settings } = deps;
   if (!settings.telegram) return 0;
@@ -36,21 +37,16 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   if (sent) return 0;
   const texts = getTexts(settings.locale).telegram;
   const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
-  const lane = `telegram:${settings.telegram.chat}`;
+  const { chat } = settings.telegram;
   const correlation = `digest-${deps.newId()}`;
   const outcome = await store.commit({
     expect: [[key, 0]],
-    put: [{ key, value: { at: now }, expires: MARK_RETENTION }],
-    jobs: pages.map((rich, i) => {
-      const message = { rich: richTextToJson(rich), language: texts.locale };
-      return { id: `${key}:${i + 1}`, queue: "outbox", lane, body: { answer: message, correlation } };
-    }),
+    put: [{ key, value: { at: now }, expires: DIGEST_RETENTION }],
+    jobs: pages.map((rich, i) =>
+      createAnnouncementJob(`${key}:${i + 1}`, chat, { rich, language: texts.locale }, correlation),
+    ),
   });
   if (outcome !== "kept") return 0;
   deps.kick();
   return pages.length;
-}
-
-function richTextToJson({ text, entities }: RichText): Json {
-  return { text, entities: entities.map((entity) => ({ ...entity })) };
 }

@@ -1,27 +1,27 @@
 import { observedSets } from "../../../shared/observe/store-keys.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { estimateTask, type TaskEstimate } from "../../../shared/work/time/estimates.ts";
 import { getTaskSize, TASK_SIZES, type TaskSize } from "../../../shared/work/time/task-size.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** What an agent's open tasks will still take at its own past pace. */
+/** A forecast of the time and cost of an agent's open tasks, based on its own finished tasks. */
 export interface AgentForecast {
   agent: string;
-  /** Open tasks but for those that wait for a review. */
+  /** Number of open tasks, without those in review. */
   openCount: number;
-  /** Of those that can be told. */
+  /** Time and cost of the tasks that can be estimated. */
   ms?: Ms;
   cost?: number;
-  /** How many finished tasks tell it. */
+  /** Number of finished tasks the forecast is based on. */
   finishedCount: number;
-  /** How many open tasks are of a size that too few finished ones tell of. */
+  /** Number of open tasks of a size with too few finished tasks for an estimate. */
   unknownCount: number;
 }
 
-/** A forecast for each agent that has something to do. */
+/** Creates a forecast for each agent that has open tasks. */
 export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]> {
   const forecasts: AgentForecast[] = [];
   for (const { name } of deps.settings.agents) {
@@ -54,7 +54,7 @@ async function forecastAgent(deps: DigestDeps, agent: string): Promise<AgentFore
   };
 }
 
-/** What was begun takes only the rest. */
+/** Time already spent on a task in progress, which the forecast subtracts. */
 async function readTimeSpent(deps: DigestDeps, { snapshot }: KeptItem, agent: string): Promise<Ms> {
   if (snapshot.word !== "in_progress") return 0;
   return (await readTaskTimes(deps, snapshot.id)).totals[agent] ?? 0;

@@ -1,33 +1,33 @@
 import { DECISION_LOG_MS, type DecisionRecord, itemDecisionSetKey } from "../../../shared/decision-log/decision-log.ts";
 import { listReadableProjects } from "../../../shared/observe/projects.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { findStatusAttempt } from "../../../shared/work/lifecycle/status-attempt.ts";
 import { type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** Since when something is so; `before`: longer than anything is remembered. */
+/** Start of a state; `before` if it is older than the decision log. */
 export type SinceTime = { at: Ms } | { before: Ms };
 
 export interface BlockedTask {
   task: Task;
   since: SinceTime;
-  /** Keys of what it waits for. */
+  /** Keys of the open blockers. */
   blockers: string[];
 }
 
-/** What is open and wants somebody's eye today. */
+/** Open tasks that need attention today. */
 export interface OpenToday {
   blocked: BlockedTask[];
   due: Task[];
   overdue: Task[];
 }
 
-/** The open tasks of all projects: blocked ones and since when, those due on this calendar day and before it. */
+/** Reads the open tasks of all projects that are blocked (and since when), due on this calendar day, or overdue. */
 export async function readOpenToday(deps: DigestDeps, date: string, now: Ms): Promise<OpenToday> {
   const blockedTasks: Task[] = [];
   const dueTasks: Task[] = [];

@@ -8,14 +8,15 @@ import type { KeptQuestion } from "../../../shared/work/questions/questions.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** A task whose agent waits for the human, since a store time. */
+/** A task whose agent waits for a human. */
 export interface PendingRequest {
   task: Task;
   agent: string;
+  /** Store time at which the agent asked. */
   at: number;
 }
 
-/** Tasks finished with low confidence that nobody has looked at yet, the longest waiting first. */
+/** Reads the reviews that nobody has decided yet, oldest first. */
 export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequest & { confidence?: number })[]> {
   const found: (PendingRequest & { confidence?: number })[] = [];
   for (const { value } of await readAllRows<KeptReview>(deps, workSets.reviews)) {
@@ -27,7 +28,7 @@ export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequ
   return found.sort((a, b) => a.at - b.at);
 }
 
-/** Questions nobody has answered, of tasks that are still open, the longest waiting first. */
+/** Reads the unanswered questions about open tasks, oldest first. */
 export async function readPendingQuestions(deps: DigestDeps): Promise<(PendingRequest & { text: string })[]> {
   const found: (PendingRequest & { text: string })[] = [];
   for (const { value } of await readAllRows<KeptQuestion>(deps, workSets.questions)) {

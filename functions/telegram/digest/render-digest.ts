@@ -9,29 +9,30 @@ import {
   localizePercent,
 } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { createPresentation, type Presentation } from "../presentation/notification-details.ts";
+import { createPresentation, type Presentation } from "../presentation/presentation.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
 import { getPreviousDate, toZonedDate } from "./dates.ts";
 import { type AgentForecast, forecastAgents } from "./forecast-agents.ts";
 import { readOpenToday, type SinceTime } from "./open-tasks.ts";
 import { readPendingQuestions, readPendingReviews } from "./pending-requests.ts";
 
-/** So many of each are listed; a digest is for a glance. */
+/** Maximum number of lines in each section, so that the digest stays short. */
 const LIST_LIMIT = 25;
 const NAME_LIMIT = 80;
 
-/** The daily digest (NOTIF-08) as it is at this store time, line by line; from what is kept, no request to Plane. */
+/** Renders the daily digest (NOTIF-08) as of this store time, line by line, without a request to Plane. */
 export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<RichText[]> {
   const { timezone } = deps.settings;
   const writer = createDigestWriter(deps, createPresentation({ ...deps.settings, locale }), now);
-  const { texts, head: renderHead, list: renderList, said: formats, tied: renderTask } = writer;
+  const { texts, renderHead, renderList, formats, renderTask, renderSince } = writer;
   const { digest } = texts;
   const today = toZonedDate(timezone, now);
   const completions = await readCompletions(deps, getPreviousDate(today), now);
@@ -46,12 +47,15 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
     ...renderList(
       renderHead("⛔", digest.blocked, open.blocked.length),
       open.blocked.map(({ task, since, blockers }) =>
-        renderTask(task, [
-          writer.since(since),
-          ...(blockers.length > 0
-            ? [fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })]
-            : []),
-        ]),
+        renderTask(
+          task,
+          keepDefined([
+            renderSince(since),
+            blockers.length > 0
+              ? fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
+              : undefined,
+          ]),
+        ),
       ),
     ),
     ...renderList(
@@ -65,20 +69,23 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
     ...renderList(
       renderHead("🔍", digest.reviews, reviews.length),
       reviews.map(({ task, agent, at, confidence }) =>
-        renderTask(task, [
-          toSafeText(agent, NAME_LIMIT),
-          ...(confidence === undefined
-            ? []
-            : [fillTemplate(digest.confidence, { percent: formats.percent(confidence) })]),
-          writer.since({ at }),
-        ]),
+        renderTask(
+          task,
+          keepDefined([
+            toSafeText(agent, NAME_LIMIT),
+            confidence === undefined
+              ? undefined
+              : fillTemplate(digest.confidence, { percent: formats.percent(confidence) }),
+            renderSince({ at }),
+          ]),
+        ),
       ),
     ),
     ...renderList(
       renderHead("❓", digest.questions, questions.length),
       questions.map(({ task, agent, text, at }) =>
         joinRichText([
-          renderTask(task, [toSafeText(agent, NAME_LIMIT), writer.since({ at })]),
+          renderTask(task, [toSafeText(agent, NAME_LIMIT), renderSince({ at })]),
           texts.colon,
           toSafeText(text, 160),
         ]),
@@ -105,33 +112,34 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
   };
   return {
     texts,
-    said: formats,
+    formats,
     /** `⛔ Blocked (2)` */
-    head: (emoji: string, title: string, count?: number) =>
-      joinRichText([
-        `${emoji} `,
-        toBold(title),
-        ...(count === undefined ? [] : [` (${localizeNumber(locale, count)})`]),
-      ]),
-    /** Nothing at all without lines. */
-    list: (head: RichText, lines: RichText[]) =>
+    renderHead: (emoji: string, title: string, count?: number) =>
+      joinRichText(
+        keepDefined([
+          `${emoji} `,
+          toBold(title),
+          count === undefined ? undefined : ` (${localizeNumber(locale, count)})`,
+        ]),
+      ),
+    /** Returns nothing if there are no lines. */
+    renderList: (head: RichText, lines: RichText[]) =>
       lines.length === 0
         ? []
-        : [
+        : keepDefined([
             toPlainText(""),
             head,
             ...lines.slice(0, LIST_LIMIT).map((line) => joinRichText(["• ", line])),
-            ...(lines.length > LIST_LIMIT
-              ? [toPlainText(localizeCount(texts, texts.more, lines.length - LIST_LIMIT))]
-              : []),
-          ],
+            lines.length > LIST_LIMIT
+              ? toPlainText(localizeCount(texts, texts.more, lines.length - LIST_LIMIT))
+              : undefined,
+          ]),
     /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
-    tied: ({ key, url, item }: Task, more: (RichText | string)[]) =>
-      joinRichText([
-        toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins),
-        ...(more.length > 0 ? [" – ", joinRichText(more, ", ")] : []),
-      ]),
-    since: (since: SinceTime) =>
+    renderTask: ({ key, url, item }: Task, more: (RichText | string)[]) => {
+      const name = toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins);
+      return more.length > 0 ? joinRichText([name, " – ", joinRichText(more, ", ")]) : joinRichText([name]);
+    },
+    renderSince: (since: SinceTime) =>
       "at" in since
         ? fillTemplate(digest.since, { when: localizeMoment(locale, timezone, since.at, now) })
         : fillTemplate(digest.sinceBefore, { when: localizeDate(locale, toZonedDate(timezone, since.before)) }),
@@ -139,14 +147,12 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
 }
 
 function renderCompletedLines(
-  { texts, said: formats, head: renderHead, list: renderList, tied: renderTask }: DigestWriter,
+  { texts, formats, renderHead, renderList, renderTask }: DigestWriter,
   { tasks, projects }: DayCompletions,
 ): RichText[] {
   const { digest, locale } = texts;
-  const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) => [
-    ...(ms ? [localizeDuration(locale, ms)] : []),
-    ...(cost === undefined ? [] : [formats.money(cost)]),
-  ];
+  const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) =>
+    keepDefined([ms ? localizeDuration(locale, ms) : undefined, cost === undefined ? undefined : formats.money(cost)]);
   const sum = (values: (number | undefined)[]) => values.reduce<number>((all, one) => all + (one ?? 0), 0);
   const cost = sum(tasks.map((one) => one.cost));
   const totals = formatEffort({
@@ -154,14 +160,15 @@ function renderCompletedLines(
     ...omitUndefined({ cost: cost > 0 ? cost : undefined }),
   });
   const title = renderHead("✅", digest.done, tasks.length);
+  const nothingDone = [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), texts.colon, digest.nothing])];
+  const noticeLines = tasks.length === 0 ? nothingDone : [];
+  const totalsSuffix = totals.length > 0 ? [texts.colon, totals.join(", ")] : [];
   return [
-    ...(tasks.length === 0
-      ? [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), texts.colon, digest.nothing])]
-      : []),
+    ...noticeLines,
     ...renderList(
-      joinRichText([title, ...(totals.length > 0 ? [texts.colon, totals.join(", ")] : [])]),
+      joinRichText([title, ...totalsSuffix]),
       tasks.map(({ task, agent, ...rest }) =>
-        renderTask(task, [...(agent ? [toSafeText(agent, NAME_LIMIT)] : []), ...formatEffort(rest)]),
+        renderTask(task, keepDefined([agent ? toSafeText(agent, NAME_LIMIT) : undefined, ...formatEffort(rest)])),
       ),
     ),
     ...renderList(
@@ -173,14 +180,14 @@ function renderCompletedLines(
 
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
 function renderForecastLine(
-  { texts, said: formats }: DigestWriter,
+  { texts, formats }: DigestWriter,
   { agent, openCount, ms, cost, finishedCount, unknownCount }: AgentForecast,
 ): RichText {
   const { digest, locale } = texts;
-  const estimate = [
-    ...(ms === undefined ? [] : [localizeDuration(locale, ms)]),
-    ...(cost === undefined ? [] : [formats.money(cost)]),
-  ].join(", ");
+  const estimate = keepDefined([
+    ms === undefined ? undefined : localizeDuration(locale, ms),
+    cost === undefined ? undefined : formats.money(cost),
+  ]).join(", ");
   const known = estimate !== "" && unknownCount < openCount;
   const rest = known && unknownCount > 0 ? [localizeCount(texts, digest.tooLittleDataFor, unknownCount)] : [];
   const parts = known ? [fillTemplate(digest.estimate, { what: estimate }), ...rest] : [digest.tooLittleData];
@@ -192,7 +199,7 @@ function renderForecastLine(
   ]);
 }
 
-async function renderCostLines(deps: DigestDeps, { texts, said: formats }: DigestWriter, now: Ms): Promise<RichText[]> {
+async function renderCostLines(deps: DigestDeps, { texts, formats }: DigestWriter, now: Ms): Promise<RichText[]> {
   const { cost, budget } = await readMonthlySpending(deps);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;

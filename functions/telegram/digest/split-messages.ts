@@ -6,7 +6,11 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 
-/** Lines as messages: as few as hold them, none over Telegram's limits (of the text, less `room`). A page begins with no empty line. */
+/**
+ * Splits lines into as few messages as possible, each within Telegram's limits. A message never begins with an empty
+ * line.
+ * @param reservedLength UTF-16 units of each message to leave free
+ */
 export function splitIntoMessages(lines: readonly RichText[], reservedLength = 0): RichText[] {
   const limit = MESSAGE_LIMIT - reservedLength;
   const pages: RichText[] = [];

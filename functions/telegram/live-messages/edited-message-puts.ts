@@ -9,7 +9,7 @@ import {
 import type { DeliveryContext } from "../delivery/context.ts";
 import { type MessageView, toButtonExtras } from "./live-message.ts";
 
-/** What the page shows of a message that was edited; nothing of one that is forgotten. */
+/** Updates an edited message in the log of messages, for the dashboard; empty if its record has expired. */
 export async function createEditedMessagePuts(
   { deps, chat }: DeliveryContext,
   messageId: number,

@@ -1,31 +1,31 @@
 import type { NotificationRule } from "../../../shared/config/notification-rules.ts";
+import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
 import type { AnyEvent, RuleAction, RuleSet } from "../../../shared/task/events.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
-import { createLiveRefreshBody, liveRefreshLane } from "../../../shared/telegram/live-message-jobs.ts";
 
-/** What may change what a message about a task has to say. */
+/** Events that may change the text of a live message about a task. */
 const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
   ...(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"] as const),
   ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
 ];
 
 /**
- * Has the messages that wait for the human, or follow a task, looked at when something happens to the task; in every
- * chat that may have one. Only agents ask and are followed.
+ * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to their task, in
+ * every chat that may have one. Only tasks of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
   const configured = [chat, ...entries.map((entry) => entry.chat)].filter((one) => one !== undefined);
   const chats = [...new Set(configured)];
   return {
     name: "telegram-live",
+    isInternal: true,
     needsActor: () => false,
     decide(event, { item }, correlation) {
       if (!item || !REFRESH_EVENTS.includes(event.kind)) return [];
       if (item.agent === undefined && !("agent" in event)) return [];
-      return chats.map((targetChat): RuleAction => {
-        const [target, lane] = [`telegram:${targetChat}:live`, liveRefreshLane(targetChat, item.id)];
-        return { target, queue: "outbox", lane, body: createLiveRefreshBody(item.id, correlation), rule: "work.look" };
-      });
+      return chats.map(
+        (one): RuleAction => ({ ...createLiveRefreshAction(one, item.id, correlation), rule: "work.look" }),
+      );
     },
   };
 }

@@ -1,13 +1,14 @@
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { Ms, Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { WorkEvent } from "../../../shared/task/events.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
-import { MESSAGE_LIMIT, type RichText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 
-/** What a message is about, as it was when it was sent. */
+/** The task a message is about, as it was when the message was sent. */
 export interface MessageSubject {
   /** Plane's id of the work item. */
   id: string;
@@ -16,41 +17,42 @@ export interface MessageSubject {
   url: string;
 }
 
-/** A message that waits for the human. It says what is true: brought up to date until nothing more can happen. */
+/** A question or review that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
   subject: MessageSubject;
-  /** Hash of what it says now. */
+  /** Hash of the view that the message shows now. */
   shown: string;
-  /** An earlier sending may have arrived too. */
+  /** An earlier send may have arrived too. */
   repeat: boolean;
 } & (
   | { event: QuestionEvent }
   | {
       event: ReviewEvent;
-      /** Which review of this task. */
+      /** Id of the review. */
       review: string;
-      /** What there was to look at, by field: an approval is of that and nothing else. */
+      /** Hashes of the task's fields as the message showed them: an approval is valid for exactly this state. */
       seen: Record<string, string>;
-      /** Fields that changed between the first showing and the last. */
+      /** Fields that have changed since the message was first shown. */
       changed?: string[];
-      /** Sent back already, as soon as there is a reason or none is to come. */
+      /** Somebody pressed Send back: the message now asks for a reason. */
       asking?: true;
     }
 );
 
-/** What a message is to say. `over`: for good. */
+/** What a message should show. */
 export interface MessageView {
   rich: RichText;
   buttons?: InlineButton[][];
+  /** Nothing can change the message any more, or nobody is working on the task. */
   isClosed: boolean;
 }
 
 export const toButtonExtras = ({ buttons }: MessageView) => (buttons ? { buttons } : {});
 
-/** Where there is nobody left to press or answer, it is remembered so long for a kind word. */
-const CLOSED_RETENTION: Ms = 30 * 86_400_000;
-/** Longer than any question waits. */
-const OPEN_RETENTION: Ms = 180 * 86_400_000;
+/** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */
+const CLOSED_RETENTION: Ms = 30 * DAY;
+/** Retention for open messages: 180 days, longer than any question waits. */
+const OPEN_RETENTION: Ms = 180 * DAY;
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
 const liveMessageSet = (chat: ChatId, item: string): SetName => `live:${chat}:${item}`;
@@ -66,7 +68,7 @@ export function createLiveMessagePut(
   return { key, value: liveMessage, sets: [liveMessageSet(chat, liveMessage.subject.id)], expires: OPEN_RETENTION };
 }
 
-/** The messages about a task in a chat that may have to change. */
+/** Reads the open messages about a task in a chat. */
 export async function readLiveMessages(
   store: Pick<Store, "scan">,
   chat: ChatId,
@@ -75,15 +77,20 @@ export async function readLiveMessages(
   return (await store.scan<LiveMessage>(liveMessageSet(chat, item))).rows;
 }
 
-/** Telegram's number of the message a key names. */
+/** Returns Telegram's number of the message from its key. */
 export function parseMessageId(key: StoreKey): number {
   return Number(key.split(":").at(-1));
 }
 
-/** Tells whether a message says this already. */
+/** Two views with the same hash look the same, so that a message is only edited when its view changes. */
 export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" | "buttons">): Promise<string> {
   return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
 }
 
-/** Room for the mark of a repeat in any language. */
-export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+/** Leaves space for the repeat mark in any language. */
+const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+
+/** Joins the lines of a view and truncates them to what fits into a message. */
+export function joinViewLines(lines: readonly RichText[]): RichText {
+  return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
+}

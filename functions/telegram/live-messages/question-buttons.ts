@@ -1,5 +1,5 @@
 import { cleanText } from "../../../shared/clean-text.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { answerQuestion, findQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
@@ -8,10 +8,10 @@ import { fillTemplate } from "../presentation/fill-template.ts";
 import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
 import { handleReviewReply } from "./review-buttons.ts";
 
-/** As much of an answer as is compared; what is kept of one is cleaned too. UTF-16 units. */
+/** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;
 
-/** A choice: the answer to the question that the button names, whatever message it is under. */
+/** Handles the press of a choice: it answers the question that the button names, whatever message it is under. */
 export const choiceButtonHandler: ButtonHandler = async (context, { messageId, id, arg }) => {
   const { deps, presentation } = context;
   const question = (await findQuestion(deps, id))?.value;
@@ -22,7 +22,7 @@ export const choiceButtonHandler: ButtonHandler = async (context, { messageId, i
   return { ...outcome, ...adoption };
 };
 
-/** A reply to a question or a review: the answer in the human's own words, or the reason to send it back. */
+/** Handles a reply to a question (an answer in the human's own words) or to a review (a reason to send it back). */
 export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
   const [liveMessage] = await context.deps.store.read<LiveMessage>([liveMessageKey(context.chat, messageId)]);
   if (!liveMessage) return undefined;
@@ -31,7 +31,7 @@ export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, t
   if (!question) return toTextReply(context.presentation.texts.live.toast.over);
   const { toast } = await submitAnswer(context, question, text);
   const current = (await findQuestion(context.deps, question.id))?.value;
-  // The message itself shows an answer that was taken.
+  // An accepted answer needs no reply: the message itself shows it.
   return isAnswerFrom(current, context, text) ? {} : toTextReply(toast ?? "");
 };
 
@@ -42,7 +42,7 @@ async function submitAnswer(context: CommandContext, { id }: KeptQuestion, text:
   const current = (await findQuestion(deps, id))?.value;
   if (outcome === "unknown" || !current?.answer) return { toast: toast.over };
   const values = { by: toSafeText(current.answer.by, 60), text: toSafeText(current.answer.text, 100) };
-  // Heard before and ended in it: it is as if it were the first time.
+  // After a crash the same answer may be submitted again: it gets the same confirmation.
   return { toast: fillTemplate(isAnswerFrom(current, context, text) ? toast.answered : toast.already, values).text };
 }
 
@@ -55,7 +55,7 @@ function isAnswerFrom(question: KeptQuestion | undefined, { from }: CommandConte
   );
 }
 
-/** A message whose number nobody knew (its sending never had an answer) loses its buttons like the others. */
+/** Records a message whose send got no answer, so that its buttons are removed like those of the others. */
 async function adoptMessage(
   { deps, chat, correlation }: CommandContext,
   messageId: number,

@@ -5,14 +5,14 @@ import type { LiveMessage, MessageView } from "./live-message.ts";
 import { renderQuestion } from "./render-question.ts";
 import { renderReview } from "./render-review.ts";
 
-/** What a message that waits for the human is to say now. */
+/** Renders what a question or review should show now. */
 export async function renderLiveMessage(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
   const view =
     "review" in liveMessage ? await renderReview(context, liveMessage) : await renderQuestion(context, liveMessage);
   return liveMessage.repeat ? { ...view, rich: markIfRepeated(context, view, true) } : view;
 }
 
-/** Marked when it may be there twice. */
+/** Returns the view's text, with the repeat mark if the message may be in the chat twice. */
 export function markIfRepeated({ presentation }: DeliveryContext, { rich }: MessageView, repeat: boolean): RichText {
   return repeat ? appendRepeatMark(rich, presentation.texts.repeat) : rich;
 }

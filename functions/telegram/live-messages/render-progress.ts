@@ -1,9 +1,10 @@
 import { localizeDuration, localizeMoment, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { type KeptCard, readCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
@@ -14,17 +15,17 @@ import { fillTemplate } from "../presentation/fill-template.ts";
 import type { MessageView } from "./live-message.ts";
 import { renderSubjectLine } from "./text-lines.ts";
 
-/** A bar of so many parts. */
+/** Number of parts of the progress bar. */
 const BAR_PARTS = 10;
 
 export interface ProgressView extends MessageView {
-  /** Somebody has begun; a task that is only claimed is nothing to look at yet. */
+  /** Work has started. A task that is only claimed gets no progress message yet. */
   isStarted: boolean;
-  /** Plane's id. */
+  /** Plane's id of the project. */
   project: string;
 }
 
-/** How a task is getting on; `over` while nobody is at it. Undefined for one that is not known. */
+/** Renders the progress of a task, closed while no agent works on it. Undefined for an unknown task. */
 export async function renderProgress(context: DeliveryContext, item: string): Promise<ProgressView | undefined> {
   const { deps, presentation } = context;
   const task = await findKeptTask(deps, item);
@@ -52,11 +53,7 @@ export async function renderProgress(context: DeliveryContext, item: string): Pr
   };
 }
 
-function toProgressState(
-  { item }: Task,
-  isRunning: boolean,
-  { statuses: words, live, events, fields, colon }: TelegramTexts,
-) {
+function toProgressState({ item }: Task, isRunning: boolean, { statuses, live, events, fields, colon }: TelegramTexts) {
   const { word } = item.snapshot;
   const formatState = (text: string) => `${fields.status}${colon}${text}`;
   if (item.gone !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed };
@@ -64,12 +61,12 @@ function toProgressState(
   const isUnattended = !isRunning && (word === "todo" || word === "in_progress");
   return {
     emoji: STATUS_EMOJI[word],
-    state: formatState(isUnattended ? `${words[word]}, ${live.unattended}` : words[word]),
+    state: formatState(isUnattended ? `${statuses[word]}, ${live.unattended}` : statuses[word]),
   };
 }
 
 interface Details {
-  /** Only while somebody is at it. */
+  /** Only while an agent works on the task. */
   claim: KeptClaim | undefined;
   card: KeptCard | undefined;
   spent: Ms;
@@ -82,16 +79,16 @@ function renderDetailLines({ claim, card, spent, now }: Details, { presentation,
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;
   const since = claim && localizeMoment(locale, deps.settings.timezone ?? "UTC", claim.since, now);
-  const agentAndTime = [
-    ...(agent === undefined ? [] : [toSafeText(agent, 80)]),
-    ...(since === undefined ? [] : [fillTemplate(live.since, { when: since })]),
-  ];
-  return [
-    ...(percent === undefined ? [] : [toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`)]),
-    ...(agentAndTime.length > 0 ? [joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")])] : []),
-    ...(spent > 0 ? [toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`)] : []),
-    ...(text === undefined ? [] : [joinRichText(["💬 ", toSafeText(text, 300)])]),
-  ];
+  const agentAndTime = keepDefined([
+    agent === undefined ? undefined : toSafeText(agent, 80),
+    since === undefined ? undefined : fillTemplate(live.since, { when: since }),
+  ]);
+  return keepDefined([
+    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`),
+    agentAndTime.length > 0 ? joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")]) : undefined,
+    spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`) : undefined,
+    text === undefined ? undefined : joinRichText(["💬 ", toSafeText(text, 300)]),
+  ]);
 }
 
 function renderBar(percent: number): string {

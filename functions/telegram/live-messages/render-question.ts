@@ -1,26 +1,27 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
-import { joinRichText, type RichText, toBold, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toBold } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findQuestion } from "../../../shared/work/questions/questions.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { type MessageSubject, type MessageView, type QuestionEvent, VIEW_TEXT_LIMIT } from "./live-message.ts";
+import { joinViewLines, type MessageSubject, type MessageView, type QuestionEvent } from "./live-message.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 
-/** So many choices are buttons; a reply can name any other. */
+/** Maximum number of choice buttons; any other choice can be named in a reply. */
 const BUTTON_LIMIT = 8;
-/** What is longer is cut on its button and stands whole in the text. UTF-16 units. */
+/** Longer choices are truncated on their button and shown in full in the text. UTF-16 units. */
 const BUTTON_LABEL_LIMIT = 40;
-/** Telegram's limit for what a button sends back, bytes (Bot API, InlineKeyboardButton). */
+/** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
 const BUTTON_DATA_LIMIT = 64;
 
-/** A question as it stands: with its choices, with its answer, or not needed any more. */
+/** Renders a question in its current state: open with its choices, answered, or no longer needed. */
 export async function renderQuestion(
   context: DeliveryContext,
   { event, subject }: { event: QuestionEvent; subject: MessageSubject },
@@ -34,7 +35,7 @@ export async function renderQuestion(
   const answer = kept?.value.answer;
   const isOver =
     kept?.value.closed !== undefined || (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
-  // Who asks stands where nothing the agent writes can stand.
+  // The agent's name is in the headline, where no text of an agent can appear, so nobody can ask in another's name.
   const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
   const head = [
     EVENT_EMOJI.asked,
@@ -45,34 +46,35 @@ export async function renderQuestion(
     colon,
   ];
   const questionLines: RichText[] = [
-    joinRichText([
-      ...head,
-      renderSubjectLine(subject, presentation),
-      ...(event.urgency === "high" ? [` – ${live.urgent}`] : []),
-    ]),
+    joinRichText(
+      keepDefined([
+        ...head,
+        renderSubjectLine(subject, presentation),
+        event.urgency === "high" ? ` – ${live.urgent}` : undefined,
+      ]),
+    ),
     ...toSafeLines(event.text, 2_000),
   ];
   if (answer) {
     const by = toBold(fillTemplate(live.answered, { by: toSafeText(answer.by, 80) }));
-    return toClosedView([...questionLines, joinRichText(["💡 ", by, colon]), ...toSafeLines(answer.text, 1_000)]);
+    return {
+      rich: joinViewLines([...questionLines, joinRichText(["💡 ", by, colon]), ...toSafeLines(answer.text, 1_000)]),
+      isClosed: true,
+    };
   }
-  if (isOver) return toClosedView([...questionLines, joinRichText([live.notNeeded])]);
+  if (isOver) return { rich: joinViewLines([...questionLines, joinRichText([live.notNeeded])]), isClosed: true };
   const choiceLines = renderChoices(event.choices);
-  if (!acceptsInputInChat(context)) return { ...toClosedView([...questionLines, ...choiceLines]), isClosed: false };
+  if (!acceptsInputInChat(context)) return { rich: joinViewLines([...questionLines, ...choiceLines]), isClosed: false };
   const buttons = createChoiceButtons(event);
   const hint = buttons.length > 0 ? live.hint.press : live.hint.reply;
   return {
-    ...toClosedView([...questionLines, ...choiceLines, joinRichText([hint])]),
+    rich: joinViewLines([...questionLines, ...choiceLines, joinRichText([hint])]),
     ...omitUndefined({ buttons: buttons.length > 0 ? buttons : undefined }),
     isClosed: false,
   };
 }
 
-function toClosedView(lines: RichText[]): MessageView {
-  return { rich: truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT), isClosed: true };
-}
-
-/** Only when the buttons do not say all. */
+/** Lists the choices when their buttons cannot show them in full. */
 function renderChoices(choices: readonly string[]): RichText[] {
   if (
     choices.length <= BUTTON_LIMIT &&
@@ -82,7 +84,7 @@ function renderChoices(choices: readonly string[]): RichText[] {
   return choices.map((choice, i) => joinRichText([`${i + 1}. `, toSafeText(choice, 200)]));
 }
 
-/** `ask:<question>:<n>`: whatever message shows it, it answers that question and no other. */
+/** Button data is `ask:<question>:<n>`: it names the question, so it answers no other one. */
 function createChoiceButtons({ question, choices }: QuestionEvent): InlineButton[][] {
   const buttons = choices.slice(0, BUTTON_LIMIT).map((choice, i) => {
     const text = cleanLine(choice, BUTTON_LABEL_LIMIT);

@@ -3,13 +3,7 @@ import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
-import {
-  joinRichText,
-  type RichText,
-  toBold,
-  toPlainText,
-  truncateRichText,
-} from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview, KeptReviewVerdict } from "../../../shared/work/lifecycle/review-record.ts";
@@ -17,13 +11,13 @@ import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { type LiveMessage, type MessageView, VIEW_TEXT_LIMIT } from "./live-message.ts";
+import { joinViewLines, type LiveMessage, type MessageView } from "./live-message.ts";
 import { hashReview } from "./review-fingerprint.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 
 export type LiveReviewMessage = Extract<LiveMessage, { review: string }>;
 
-/** A review as it stands: waiting for the human, judged by somebody, or over by itself. */
+/** Renders a review in its current state: waiting for a human, decided, or closed without a decision. */
 export async function renderReview(context: DeliveryContext, liveMessage: LiveReviewMessage): Promise<MessageView> {
   const { presentation, deps } = context;
   const { texts } = presentation;
@@ -45,25 +39,22 @@ export async function renderReview(context: DeliveryContext, liveMessage: LiveRe
     fillTemplate(texts.live.confidence, { agent: toSafeText(event.agent, 80), percent }),
     ...toSafeLines(event.text, 1_500),
   ];
-  if (verdict) return toClosedView([...reviewLines, ...renderVerdictLines(verdict.value, texts)]);
+  if (verdict)
+    return { rich: joinViewLines([...reviewLines, ...renderVerdictLines(verdict.value, texts)]), isClosed: true };
   const isWaiting = kept?.value.id === review && (item === undefined || isInReview(item.value));
   if (!isWaiting) {
     const word = texts.statuses[item?.value.snapshot.word ?? "done"];
-    return toClosedView([...reviewLines, fillTemplate(texts.live.reviewClosed, { word })]);
+    return { rich: joinViewLines([...reviewLines, fillTemplate(texts.live.reviewClosed, { word })]), isClosed: true };
   }
-  if (!acceptsInputInChat(context)) return { ...toClosedView(reviewLines), isClosed: false };
+  if (!acceptsInputInChat(context)) return { rich: joinViewLines(reviewLines), isClosed: false };
   const fields = changed.map((field) => getFieldName(field, texts)).join(", ");
   const note = changed.length > 0 ? [joinRichText(["✏️ ", fillTemplate(texts.live.changed, { fields })])] : [];
   const hint = texts.live.hint[awaitsReason ? "reason" : "review"];
   return {
-    ...toClosedView([...reviewLines, ...note, toPlainText(hint)]),
+    rich: joinViewLines([...reviewLines, ...note, toPlainText(hint)]),
     buttons: createVerdictButtons(subject.id, await hashReview(review, event, fingerprint), awaitsReason, texts),
     isClosed: false,
   };
-}
-
-function toClosedView(lines: RichText[]): MessageView {
-  return { rich: truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT), isClosed: true };
 }
 
 function renderVerdictLines({ kind, by, reason }: KeptReviewVerdict, { live, colon }: TelegramTexts): RichText[] {
@@ -73,7 +64,7 @@ function renderVerdictLines({ kind, by, reason }: KeptReviewVerdict, { live, col
   return reason === null ? [head] : [joinRichText([head, colon]), ...toSafeLines(reason, 1_000)];
 }
 
-/** `review:<item>:<what>.<hash>`: it judges what this message showed, and nothing else. */
+/** Button data is `review:<item>:<action>.<hash>`: the hash binds the verdict to what this message showed. */
 function createVerdictButtons(
   item: string,
   hash: string,

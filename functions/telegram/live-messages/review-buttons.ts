@@ -1,6 +1,6 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
@@ -20,8 +20,8 @@ import type { LiveReviewMessage } from "./render-review.ts";
 import { findChangedFields, hashReview, hashTaskFields } from "./review-fingerprint.ts";
 
 /**
- * A verdict on what the message showed. `ok` approves it, `back` asks why, `now` sends it back without a reason. What
- * changed since is not judged but shown anew.
+ * Handles the press of a verdict: `ok` approves, `back` asks for a reason, `now` sends back without a reason. If the
+ * task has changed since the message was shown, the press only updates the message.
  */
 export const verdictButtonHandler: ButtonHandler = async (context, { messageId, arg }) => {
   const { deps, chat, presentation } = context;
@@ -56,12 +56,13 @@ export const verdictButtonHandler: ButtonHandler = async (context, { messageId, 
   };
 };
 
-/** What people write instead of pressing Approve; to be sent back for "ok" is not what they want. */
+/** Replies that mean approval. Taking "ok" as a reason to send the task back would surprise people. */
 const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
 
 /**
- * A reply to a review: a word of approval is the press of Approve, anything else says what is missing. A reply does not
- * tell which version of the message it answers, so where there were several only the button approves.
+ * Handles a reply to a review: a word of approval is the same as pressing Approve, anything else is the reason to send
+ * the task back. A reply does not tell which version of the message it answers, so if the message has changed, only the
+ * button approves.
  */
 export async function handleReviewReply(
   context: CommandContext,
@@ -79,7 +80,7 @@ export async function handleReviewReply(
   return { ...outcome, ...omitUndefined({ reply: toast !== undefined ? { rich: toPlainText(toast) } : undefined }) };
 }
 
-/** Sends it back with what was replied. What is written is about the work, so it counts whatever changed since. */
+/** Sends the task back with the reply as the reason, even if the task has changed: the reply is about the work. */
 async function sendBackWithReason(
   context: CommandContext,
   liveMessage: LiveReviewMessage,
@@ -92,7 +93,7 @@ async function sendBackWithReason(
   return { jobs: [createRefreshJob(context, liveMessage)] };
 }
 
-/** The task as Plane has it now, when this very review waits for a verdict; else why there is none to give. */
+/** Returns the task as Plane has it now if this review waits for a verdict; otherwise a text that says why not. */
 async function readPendingReviewTask(context: CommandContext, liveMessage: LiveReviewMessage): Promise<Task | string> {
   const { deps, presentation, from } = context;
   const [[kept], [verdict], task] = await Promise.all([
@@ -104,7 +105,7 @@ async function readPendingReviewTask(context: CommandContext, liveMessage: LiveR
   const isWaiting = task !== undefined && kept?.value.id === liveMessage.review;
   if (verdict) {
     const { kind, by, reason } = verdict.value;
-    // Heard before and ended in it: it is gone on with as if it were the first time.
+    // A crash may have interrupted this verdict: it is resumed and confirmed like the first time.
     if (isWaiting && by === from.name) await applyVerdict(context, task, kind, reason ?? "");
     return renderToast(context, kind === "approved" ? "approved" : "sentBack", liveMessage);
   }
@@ -126,7 +127,7 @@ async function applyVerdict(
   await (kind === "approved" ? approveReview(callContext, task) : sendBackReview(callContext, task, reason));
 }
 
-/** Keeps what the message is to show, and has it shown. */
+/** Stores what the message should show and requests its refresh. */
 function showLiveMessage(
   context: CommandContext,
   messageId: number,

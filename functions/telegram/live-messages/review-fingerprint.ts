@@ -2,7 +2,7 @@ import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { Snapshot } from "../../../shared/task/snapshot.ts";
 import type { ReviewEvent } from "./live-message.ts";
 
-/** What of a task there is to look at, each field as a short hash. Not its labels: the bridge keeps those itself. */
+/** Short hashes of the fields a reviewer sees. Labels are excluded, because Groundcrew changes them itself. */
 export async function hashTaskFields({ name, description, word, priority, due, assignees }: Snapshot) {
   const values = { title: name, text: description, status: word, priority, due, assignees };
   const hashed = Object.entries(values).map(
@@ -11,7 +11,7 @@ export async function hashTaskFields({ name, description, word, priority, due, a
   return Object.fromEntries(await Promise.all(hashed));
 }
 
-/** What an approval is bound to: this review of this task as it was shown, twelve characters. */
+/** Twelve characters that bind an approval to this review of this task as it was shown. */
 export function hashReview(
   review: string,
   { agent, confidence, text }: ReviewEvent,
@@ -20,7 +20,7 @@ export function hashReview(
   return hashShort(JSON.stringify([review, agent, confidence, text, Object.entries(fieldHashes).sort()]));
 }
 
-/** The fields that are not what they were. */
+/** Names of the fields whose hashes differ. */
 export function findChangedFields(before: Record<string, string>, now: Record<string, string>): string[] {
   return Object.keys(now).filter((field) => before[field] !== now[field]);
 }

@@ -1,21 +1,15 @@
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { Settlement } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
-import { createLiveRefreshJob } from "../../../shared/telegram/live-message-jobs.ts";
-import {
-  chatMessageKey,
-  createChatMessagePut,
-  type SentMessageRef,
-  sentMessageKey,
-  type TelegramDelivery,
-} from "../../../shared/telegram/message-log.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
-import { DELIVERY_RETENTION, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
+import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
 import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
+import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-message-puts.ts";
 import {
   createLiveMessagePut,
   hashView,
@@ -31,7 +25,7 @@ import {
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
 
-/** Asks the human: a message of its own, never folded, that waits for an answer or a verdict. Sent exactly once. */
+/** Sends a question or review as a message of its own, never grouped, that waits for an answer or a verdict. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: QuestionEvent | ReviewEvent },
@@ -43,7 +37,7 @@ export async function sendLiveMessage(
   const { id, key, title, url } = facts.item;
   const liveMessage = await createLiveMessage(context, event, { id, key, title, url });
   const view = await renderLiveMessage(context, liveMessage);
-  // What is over needs no asking again; that it was asked is told.
+  // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
   if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
   const thread = await readReplyThread(context, event, id);
   return sendMessage(context, {
@@ -53,8 +47,7 @@ export async function sendLiveMessage(
       rich: markIfRepeated(context, view, repeat),
       extras: { ...thread.extras, ...toButtonExtras(view) },
     }),
-    onSent: (sentMessage) =>
-      recordSentLiveMessage(context, { live: liveMessage, view, thread, correlation }, sentMessage),
+    onSent: (sentMessage) => recordSentLiveMessage(context, { liveMessage, view, thread, correlation }, sentMessage),
   });
 }
 
@@ -77,7 +70,7 @@ async function createLiveMessage(
   };
 }
 
-/** A reminder answers the question it reminds of. */
+/** A reminder replies to the first message of its question. */
 async function readReplyThread(
   context: DeliveryContext,
   event: QuestionEvent | ReviewEvent,
@@ -94,33 +87,26 @@ async function readReplyThread(
 async function recordSentLiveMessage(
   context: DeliveryContext,
   {
-    live: liveMessage,
+    liveMessage,
     view,
     thread,
     correlation,
-  }: { live: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
-  { rich, messageId, repeat }: SentMessage,
+  }: { liveMessage: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
+  sentMessage: SentMessage,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
+  const { rich, messageId, repeat } = sentMessage;
   const at = await deps.store.now();
-  const record = chatMessageKey(chat, messageId, at);
   const viewHash = await hashView({ rich, ...toButtonExtras(view) });
-  const chatMessage = { ...rich, chat: String(chat), messageId, at, repeat, ...toButtonExtras(view) };
   await commitWithRetry(context, {
     expect: [[jobDeliveryKey(job), 0]],
     put: [
-      {
-        key: jobDeliveryKey(job),
-        value: { in: messageId, record, notice: 1 } satisfies TelegramDelivery,
-        expires: DELIVERY_RETENTION,
-      },
-      { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
-      createChatMessagePut(record, { ...chatMessage, shown: [[1, deps.clock()]] }),
+      createSentDeliveryPut(context, messageId, at),
+      ...createSentMessagePuts(context, sentMessage, at, view.buttons),
       createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
       ...thread.createPuts(messageId),
-      { key: sendAttemptKey(job), value: undefined },
     ],
-    // What became of it while it was on its way is shown by another look.
+    // The task may have changed while the message was being sent: a refresh shows it.
     jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
   });
   return SETTLED;

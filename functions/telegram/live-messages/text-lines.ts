@@ -2,10 +2,10 @@ import { cleanText } from "../../../shared/clean-text.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import type { Presentation } from "../presentation/notification-details.ts";
+import type { Presentation } from "../presentation/presentation.ts";
 import type { MessageSubject } from "./live-message.ts";
 
-/** `ONB-12 Write the welcome mail`, as a link. */
+/** Renders a task as a link: `ONB-12 Write the welcome mail`. */
 export function renderSubjectLine(
   { key, title, url }: Pick<MessageSubject, "key" | "title" | "url">,
   { origins }: Presentation,
@@ -14,7 +14,7 @@ export function renderSubjectLine(
   return toLink(joinRichText(parts, " "), url, origins);
 }
 
-/** Somebody's text with its own lines; at most so many UTF-16 units and twenty lines are taken. */
+/** Makes a text of others safe, line by line: at most `limit` UTF-16 units and twenty lines of it. */
 export function toSafeLines(text: string, limit: number): RichText[] {
   const lines = cleanText(text, limit)
     .split("\n")
@@ -23,7 +23,7 @@ export function toSafeLines(text: string, limit: number): RichText[] {
   return lines.length > 20 ? [...lines.slice(0, 20), toPlainText("…")] : lines;
 }
 
-/** Whether what people press and reply in this chat is heard: it is the one of the settings. */
+/** Buttons and replies are handled in the configured chat only. */
 export function acceptsInputInChat({ deps, chat }: DeliveryContext): boolean {
   const configuredChat = deps.settings.telegram?.chat;
   return configuredChat !== undefined && String(configuredChat).toLowerCase() === String(chat).toLowerCase();

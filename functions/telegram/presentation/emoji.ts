@@ -9,7 +9,7 @@ export const STATUS_EMOJI: Record<Status, string> = {
   cancelled: "✖️",
 };
 
-/** Where an event is a change of state, the emoji of that state. */
+/** An event that changes a task's status has the emoji of that status. */
 export const EVENT_EMOJI: Record<EventKind, string> = {
   created: "🆕",
   assigned: "👤",

@@ -1,37 +1,20 @@
-import type { Settings } from "../../../shared/config/settings.ts";
 import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
-import { getTexts } from "../../../shared/i18n/texts.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
+import type { Presentation } from "./presentation.ts";
 
-/** The part of the settings that decides how messages look. */
-export interface PresentationSettings extends Pick<Settings, "locale" | "publicUrl"> {
-  plane?: { url: string };
-}
-
-/** How messages look: in which language, and which origins links may lead to. */
-export interface Presentation {
-  texts: TelegramTexts;
-  origins: readonly string[];
-}
-
-/** The look the settings ask for: links lead to Plane and to our own page, nowhere else. */
-export function createPresentation({ locale, plane, publicUrl }: PresentationSettings): Presentation {
-  const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
-  return { texts: getTexts(locale).telegram, origins };
-}
-
-/** So many names, blockers and the like are listed. */
+/** Maximum number of names, blockers and the like in a list. */
 const LIST_LIMIT = 5;
-/** Names are short; a longer one is not one. */
+/** Maximum length of a person's or agent's name, in UTF-16 units. */
 const NAME_LIMIT = 80;
 
-/** What a single notice tells under its head, one line each (NOTIF-04); a line with nothing to tell is left out. */
+/** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
 export function renderNotificationDetails({ event, facts }: ActionBody, { texts, origins }: Presentation): RichText[] {
   const { locale, fields, priorities } = texts;
   const { item, project, cycle, comment, actor } = facts;
@@ -74,7 +57,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
   return lines;
 }
 
-/** What agents ask or tell, and why work stopped: the words are theirs, so they are shown and nothing more. */
+/** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
 function renderEventDetails(
   event: ActionBody["event"],
   { colon, fields, locale, losses, stuck, reminder }: TelegramTexts,
@@ -83,10 +66,10 @@ function renderEventDetails(
   switch (event.kind) {
     case "asked": {
       const choices = event.choices.map((choice) => toSafeText(choice, 100));
-      return [
-        joinRichText([toSafeText(event.text, 2_000), ...(event.reminder > 0 ? [` ${reminder}`] : [])]),
-        ...(choices.length > 0 ? [line(fields.choices, joinRichText(choices, " · "))] : []),
-      ];
+      return keepDefined([
+        joinRichText(keepDefined([toSafeText(event.text, 2_000), event.reminder > 0 ? ` ${reminder}` : undefined])),
+        choices.length > 0 ? line(fields.choices, joinRichText(choices, " · ")) : undefined,
+      ]);
     }
     case "answered":
       return [line(fields.answer, toSafeText(event.text, 1_000)), line(fields.by, renderName(event.by))];
@@ -99,15 +82,15 @@ function renderEventDetails(
         line(fields.heldSince, `${localizeMoment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
       ];
     case "review":
-      return [
-        ...(event.text === "" ? [] : [toSafeText(event.text, 300)]),
+      return keepDefined([
+        event.text === "" ? undefined : toSafeText(event.text, 300),
         line(fields.confidence, localizeNumber(locale, event.confidence)),
-      ];
+      ]);
     case "sent_back":
-      return [
-        ...(event.reason === null ? [] : [line(fields.reason, toSafeText(event.reason, 300))]),
-        ...(event.by === null ? [] : [line(fields.by, renderName(event.by))]),
-      ];
+      return keepDefined([
+        event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
+        event.by === null ? undefined : line(fields.by, renderName(event.by)),
+      ]);
     case "stuck":
       return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${stuck[event.why]}`)];
     case "circle":
@@ -129,10 +112,13 @@ export function renderProjectName({ name, identifier }: { name: string; identifi
 
 const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 
-function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (one: T) => RichText): RichText {
+function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (value: T) => RichText): RichText {
   const rest = values.length - LIST_LIMIT;
   return joinRichText(
-    [...values.slice(0, LIST_LIMIT).map(render), ...(rest > 0 ? [localizeCount(texts, texts.more, rest)] : [])],
+    keepDefined([
+      ...values.slice(0, LIST_LIMIT).map(render),
+      rest > 0 ? localizeCount(texts, texts.more, rest) : undefined,
+    ]),
     ", ",
   );
 }

@@ -7,27 +7,26 @@ import type { TelegramCallback, TelegramMessage } from "../../../shared/telegram
 type UpdateChat = TelegramMessage["chat"];
 type UpdateUser = TelegramCallback["from"];
 
-/** Somebody who may steer. */
+/** A user who is allowed to give commands. */
 export interface AuthorizedUser {
   id: number;
-  /** The brackets tell it from every agent's name. */
+  /** Ends in brackets, which distinguish it from every agent's name. */
   name: string;
   language: Locale;
 }
 
-/** What whoever sits at the page is called: they have shown ADMIN_TOKEN. */
+/** The name of a user of the dashboard, who has authenticated with ADMIN_TOKEN. */
 const PAGE_USER_NAME = "Admin (page)";
 
-/** Who may be answered: a user of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID; else why not, for the log. */
+/** Accepts users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. */
 export function authorizeUser(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
   user: UpdateUser | undefined,
   chat: UpdateChat | undefined,
   isFromPage = false,
 ): AuthorizedUser | { refused: string } {
-  if (!telegram) return { refused: "Telegram is not set up" };
-  if (!chat || !isConfiguredChat(telegram.chat, chat))
-    return { refused: "it was said in another chat than TELEGRAM_CHAT_ID" };
+  if (!telegram) return { refused: "Telegram is not configured" };
+  if (!chat || !isConfiguredChat(telegram.chat, chat)) return { refused: "the chat is not TELEGRAM_CHAT_ID" };
   if (!user || !isAllowedUser(telegram, user.id)) return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
   const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "");
   const language = resolveLocale(locale, user.language_code);
@@ -39,7 +38,7 @@ function isAllowedUser({ allowedUsers }: Pick<TelegramSettings, "allowedUsers">,
   return allowedUsers.includes(user);
 }
 
-/** Names of public chats are the same in upper and lower case. */
+/** Names of public chats are case-insensitive. */
 function isConfiguredChat(chat: ChatId, { id, username }: UpdateChat): boolean {
   return typeof chat === "number" ? id === chat : `@${username ?? ""}`.toLowerCase() === chat.toLowerCase();
 }

@@ -1,36 +1,37 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { Ms } from "../../../shared/store/port.ts";
 import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { COMMAND_MENU } from "./command-menu.ts";
 
-const RETRY_INTERVAL: Ms = 60_000;
-/** Telegram does not tell a webhook's secret: what was registered last is remembered by its hash. */
+/** Interval for retries of the setup: 1 minute, so that a fixed setting soon takes effect. */
+const RETRY_INTERVAL: Ms = MINUTE;
+/** Holds a hash of the webhook registered last, because Telegram does not return a webhook's secret. */
 export const REGISTERED_WEBHOOK_KEY = "telegram-registered";
 
 type BotSetupDeps = Pick<Deps, "settings" | "store" | "telegram" | "log" | "wait" | "stopping">;
 
-/** Brings the bot's webhook and command menu in line with the settings, when they differ; tries until it is done. */
+/** Makes the bot's webhook and command menu match the settings. Retries until it succeeds. */
 export const botSetupService: Service = {
   name: "telegram-set-up",
   async run(deps) {
     while (!deps.stopping.aborted) {
       const problem = await setUpBot(deps).catch((thrown: unknown) => getErrorMessage(thrown));
       if (problem === undefined) return;
-      deps.log.warn("the telegram bot is not set up yet", { reason: problem });
+      deps.log.warn("telegram bot setup failed, retrying", { reason: problem });
       await deps.wait(RETRY_INTERVAL, deps.stopping);
     }
   },
 };
 
-/** Answers why it is not done; undefined when it is. */
+/** Returns the first problem; undefined on success. */
 export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> {
   const { telegram: bot, settings } = deps;
   if (!bot || !settings.telegram) return undefined;
-  // Without the webhook nobody is heard: a menu that is refused does not keep it waiting.
+  // Without the webhook no update arrives, so it is set even if Telegram refuses the menu.
   const problems: (string | undefined)[] = [];
   for (const [language, commands] of Object.entries(COMMAND_MENU))
     problems.push(await updateMenu(bot, language, commands));
@@ -57,7 +58,7 @@ async function updateWebhook({ settings, store, log }: BotSetupDeps, bot: Telegr
   const url = telegram.mode === "webhook" && publicUrl ? `${publicUrl}/webhooks/telegram` : "";
   const current = await bot.getWebhook();
   if (current.kind !== "webhook") return formatFailureReason(current);
-  if (current.lastError) log.warn("telegram could not deliver to the webhook lately", { reason: current.lastError });
+  if (current.lastError) log.warn("telegram reports failed webhook deliveries", { reason: current.lastError });
   const fingerprint = await sha256Hex(`${url} ${secret}`);
   const [registered] = await store.read<{ mark: string }>([REGISTERED_WEBHOOK_KEY]);
   const isRegistered = current.url === url && (url === "" || registered?.value.mark === fingerprint);
@@ -66,7 +67,7 @@ async function updateWebhook({ settings, store, log }: BotSetupDeps, bot: Telegr
   const outcome = await bot.setWebhook(url, secret);
   if (outcome.kind !== "done") return formatFailureReason(outcome);
   await store.commit({ put: [{ key: REGISTERED_WEBHOOK_KEY, value: { mark: fingerprint } }] });
-  log.info(url === "" ? "telegram webhook taken away: updates are polled" : "telegram webhook set", { url });
+  log.info(url === "" ? "telegram webhook removed: updates are polled" : "telegram webhook set", { url });
   return undefined;
 }
 

@@ -1,13 +1,13 @@
-import type { Deps, Service } from "../../../shared/deps.ts";
+import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
-import type { Ms } from "../../../shared/store/port.ts";
-import { createUpdateJob } from "../../../shared/telegram/update-jobs.ts";
+import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
+import type { Ms } from "../../../shared/time.ts";
 
-/** How long Telegram may keep a call open until an update comes; under the 30 s after which a call counts as lost. */
+/** Timeout for one long poll at Telegram: 25 s, below the 30 s timeout of a call. */
 const LONG_POLL_S = 25;
-/** Longer than one call; a process that dies keeps the others waiting so long. */
+/** Lease for polling: 45 s, longer than one call. After a crash, other processes wait this long at most. */
 const LEASE_MS: Ms = 45_000;
-/** Between looks while another process polls, and after a failure. */
+/** Interval for retries: 5 s, while another process polls and after a failure. */
 const PAUSE: Ms = 5_000;
 
 const LEASE_NAME = "telegram-polling";
@@ -16,8 +16,8 @@ const OFFSET_KEY = "telegram-offset";
 type PollingDeps = Pick<Deps, "settings" | "store" | "telegram" | "log" | "newId" | "wait" | "stopping" | "kick">;
 
 /**
- * Asks Telegram for updates where it cannot call us. One process at a time; an update is kept in the same commit as
- * the offset behind it, so none is lost and none is taken twice.
+ * Polls Telegram for updates where it cannot reach our webhook. One process polls at a time. Updates are committed
+ * together with the next offset, so none is lost and none is handled twice.
  */
 export const telegramPollingService: Service = {
   name: "telegram-polling",
@@ -26,7 +26,7 @@ export const telegramPollingService: Service = {
     const owner = deps.newId();
     while (!deps.stopping.aborted) {
       const pause = await pollTelegramOnce(deps, owner).catch((thrown: unknown) => {
-        deps.log.warn("telegram polling paused", { error: getErrorMessage(thrown) });
+        deps.log.warn("telegram polling failed, retrying", { error: getErrorMessage(thrown) });
         return PAUSE;
       });
       if (pause > 0) await deps.wait(pause, deps.stopping);
@@ -34,7 +34,7 @@ export const telegramPollingService: Service = {
   },
 };
 
-/** One call and what came of it; answers how long to wait before the next. */
+/** Makes one call and stores its updates; returns how long to wait before the next call. */
 export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promise<Ms> {
   const { store, telegram, log, stopping } = deps;
   if (!telegram) return PAUSE;
@@ -45,7 +45,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
   const stop = () => resolve(undefined);
   stopping.addEventListener("abort", stop);
   if (stopping.aborted) stop();
-  // A call left open when we stop confirms nothing: its updates come again.
+  // A call that is still open when we stop confirms nothing: its updates will be delivered again.
   const pendingUpdates = telegram.getUpdates(kept?.value.next ?? 0, LONG_POLL_S);
   const outcome = await Promise.race([pendingUpdates, stopped]).finally(() =>
     stopping.removeEventListener("abort", stop),
@@ -69,7 +69,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
       return 0;
     }
     case "conflict":
-      log.error("somebody else reads this bot's updates: Groundcrew needs a bot of its own, not OpenClaw's", {
+      log.error("another program reads this telegram bot's updates: Groundcrew needs its own, not OpenClaw's", {
         reason: outcome.reason,
       });
       return 6 * PAUSE;

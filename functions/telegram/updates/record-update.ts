@@ -1,26 +1,28 @@
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outbox-jobs.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Job, Ms, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { DAY, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
-import { answersLane } from "../delivery/delivery-records.ts";
 
-/** What was understood of an update, and what came of it. */
+/** An update and its effects. */
 export interface InterpretedUpdate {
-  /** Empty: it was not for us. */
+  /** Empty for an update that is not for the bot. */
   result: CommandResult;
-  /** What the person wrote, for the page. */
+  /** The text the user wrote, for the dashboard. */
   messageText?: string;
-  /** Where the answer belongs. */
+  /** The message and the topic that a reply belongs to. */
   replyTo?: number;
   topic?: number;
-  /** Telegram waits to be told that the press was heard. */
+  /** Id of a press that Telegram waits to have confirmed. */
   callback?: string;
 }
 
-/** Longer than the engine remembers the id of a done job (2 days). */
-const UPDATE_RETENTION: Ms = 3 * 86_400_000;
+/** Retention for handled updates: 3 days, longer than the engine remembers the id of a finished job (2 days). */
+const UPDATE_RETENTION: Ms = 3 * DAY;
 
 const updateKey = (id: string): StoreKey => `heard:${id}`;
 
@@ -29,24 +31,20 @@ export async function isUpdateRecorded({ store }: Pick<Deps, "store">, id: strin
   return known !== undefined;
 }
 
-/** Keeps that it was heard with all that comes of it: the answer on its way, and what both sides said, for the page. */
+/** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
 export async function recordUpdate(
   { deps, id, chat, correlation, from, presentation }: CommandContext,
   { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
 ): Promise<"kept" | "stale" | "fenced"> {
   const { reply, replaceMessage, toast } = result;
   const topicAndLanguage = { ...omitUndefined({ topic }), language: presentation.texts.locale };
-  const createJob = (kind: "answer" | "show", body: object): Job => ({
-    id: `${kind}:${id}`,
-    queue: "outbox",
-    lane: answersLane(chat),
-    body: JSON.parse(JSON.stringify({ [kind]: { ...body, ...topicAndLanguage }, correlation })),
-  });
-  const jobs = [
-    ...(result.jobs ?? []),
-    ...(reply ? [createJob("answer", { ...reply, ...omitUndefined({ replyTo }) })] : []),
-    ...(replaceMessage ? [createJob("show", replaceMessage)] : []),
-  ];
+  const jobs = [...(result.jobs ?? [])];
+  if (reply) {
+    const message = { ...reply, ...topicAndLanguage, ...omitUndefined({ replyTo }) };
+    jobs.push(createReplyJob(chat, message, id, correlation));
+  }
+  if (replaceMessage)
+    jobs.push(createReplacementJob(chat, { ...replaceMessage, ...topicAndLanguage }, id, correlation));
   const now = await deps.store.now();
   const createPut = (name: string, text: string, by?: string): Put => {
     const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };
@@ -56,12 +54,12 @@ export async function recordUpdate(
       ...omitUndefined({ by: by || undefined }),
     });
   };
-  const put = [
+  const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
     ...(result.put ?? []),
-    ...(messageText === undefined ? [] : [createPut(id, messageText, from.name)]),
-    // Nobody at the page sees what Telegram shows for a moment.
-    ...(toast === undefined || callback !== undefined ? [] : [createPut(`${id}:toast`, toast)]),
-  ];
+    messageText === undefined ? undefined : createPut(id, messageText, from.name),
+    // The dashboard cannot show a toast, so there it is recorded as a message.
+    toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
+  ]);
   return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });
 }

@@ -20,14 +20,14 @@ import { unmuteCommand } from "../commands/unmute.ts";
 import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
 import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
 
-/** What can be asked for with `/plane`. */
+/** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand],
   ...[newCommand, assignCommand, blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
   ...[muteCommand, unmuteCommand, digestCommand, helpCommand],
 ];
 
-/** The command of this word. */
+/** Finds a command by its name or an alias, ignoring case and accents. */
 export function findCommand(word: string): TelegramCommand | undefined {
   const wanted = normalizeName(word);
   return TELEGRAM_COMMANDS.find(
@@ -35,7 +35,7 @@ export function findCommand(word: string): TelegramCommand | undefined {
   );
 }
 
-/** What buttons do, by the verb their data begins with. */
+/** Button handlers by the verb that the button's data begins with. */
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
   pick: createChoiceHandler(findCommand),
@@ -43,5 +43,5 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   review: verdictButtonHandler,
 };
 
-/** What replies to messages of ours do: the first that knows the message answers. */
+/** Handlers of replies to messages of the bot, in order: the first one that knows the message handles it. */
 export const REPLY_HANDLERS: readonly ReplyHandler[] = [liveReplyHandler];

@@ -8,7 +8,7 @@ import type { ParsedCommand } from "../commands/parse-command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { TELEGRAM_COMMANDS } from "./registry.ts";
 
-/** A word that is no command: the nearest one that is, to be pressed. */
+/** Replies to an unknown command with a button for the most similar command. */
 export function suggestCommand(context: CommandContext, { word, args }: ParsedCommand): CommandResult {
   const { answers } = context.presentation.texts;
   const notFound = fillTemplate(answers.unknown, { word: toSafeText(word, 40) });

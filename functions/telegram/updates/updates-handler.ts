@@ -1,50 +1,55 @@
-import type { Deps, JobHandler } from "../../../shared/deps.ts";
+import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
+import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
-import type { LeasedJob, Ms, Settlement } from "../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../shared/store/port.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { type UpdateBody, updateBodySchema } from "../../../shared/telegram/update-jobs.ts";
 import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";
+import { MINUTE, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { createPresentation } from "../presentation/notification-details.ts";
+import { createPresentation } from "../presentation/presentation.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";
 import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";
 import { suggestCommand } from "./suggest-command.ts";
 
-/** A command waits at most 10 s for its turns at Plane, and each request for 30 s. */
-const LEASE_TTL: Ms = 60_000;
-/** A mistake of ours is tried again so often before it is told. */
+/**
+ * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
+ */
+const LEASE_TTL: Ms = MINUTE;
+/** Number of tries before an unexpected error is reported to the user. */
 const MAX_TRIES = 3;
 
 const SETTLED_UPDATE: Settlement = { done: true };
 
 /**
- * What people say and press in Telegram: only those who may, each update once. What comes of it, the answer and the
- * mark that it was heard are one commit; done again after an end in between, it is done as if it were the first time.
+ * Handles commands, replies and presses in Telegram, of authorized users only and each update once. Its effects, the
+ * reply and the record that it was handled are one commit. After a crash in between it is handled again from the start.
  */
 export const updatesHandler: JobHandler = {
   queue: "updates",
   leaseMs: LEASE_TTL,
   concurrency: 4,
   async handle(deps, job) {
-    const body = updateBodySchema.safeParse(job.body);
-    if (!body.success) return { dead: "the job's body is not one that this version knows" };
-    const { message, callback_query: callback } = body.data.update;
+    const parsed = updateBodySchema.safeParse(upgradeUpdateBody(job));
+    if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
+    const body = parsed.data;
+    const { message, callback_query: callback } = body.update;
     const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
-    const authorization = authorizeUser(deps.settings, message?.from ?? callback?.from, chat, body.data.atPage);
+    const user = message?.from ?? callback?.from;
+    const authorization = authorizeUser(deps.settings, user, chat, body.type === "page_input");
     if ("refused" in authorization) {
-      logIgnoredUpdate(deps, body.data, authorization.refused);
+      logIgnoredUpdate(deps, body, authorization.refused);
       return SETTLED_UPDATE;
     }
     if (await isUpdateRecorded(deps, job.id)) return SETTLED_UPDATE;
-    const context = createCommandContext(deps, job, body.data, authorization);
-    const interpreted = await interpretUpdate(context, body.data, job);
+    const context = createCommandContext(deps, job, body, authorization);
+    const interpreted = await interpretUpdate(context, body, job);
     if ((await recordUpdate(context, interpreted)) !== "kept") return { retryAt: await deps.store.now() };
     deps.kick();
     if (interpreted.callback !== undefined)
@@ -53,7 +58,7 @@ export const updatesHandler: JobHandler = {
   },
 };
 
-/** Everyone else gets silence. */
+/** Users who are not authorized get no reply. */
 function logIgnoredUpdate({ log }: Pick<Deps, "log">, { update, correlation }: UpdateBody, why: string) {
   const { message, callback_query: callback } = update;
   if (!message && !callback) return;
@@ -82,17 +87,18 @@ function createCommandContext(
 
 async function interpretUpdate(
   context: CommandContext,
-  { update, atPage }: UpdateBody,
+  { type, update }: UpdateBody,
   job: LeasedJob,
 ): Promise<InterpretedUpdate> {
+  const isFromPage = type === "page_input";
   const { message, callback_query: callback } = update;
   if (message) {
     if (isForwarded(message)) return { result: {} };
     const { reply_to_message: reply, caption } = message;
     const text = message.text ?? (reply ? caption : undefined) ?? "";
-    const isForUs = atPage === true || message.chat.type === "private";
+    const isForUs = isFromPage || message.chat.type === "private";
     const replyPlace = {
-      ...omitUndefined({ replyTo: atPage !== true ? message.message_id : undefined }),
+      ...omitUndefined({ replyTo: isFromPage ? undefined : message.message_id }),
       ...toTopic(message),
     };
     const outcome = await runSafely(context, job, async () => {
@@ -112,7 +118,7 @@ async function interpretUpdate(
   return {
     result: outcome,
     ...toTopic(callback.message),
-    ...omitUndefined({ callback: atPage !== true ? callback.id : undefined }),
+    ...omitUndefined({ callback: isFromPage ? undefined : callback.id }),
   };
 }
 
@@ -125,7 +131,7 @@ async function runCommand(
   return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
 }
 
-/** What it came to; what went wrong is told in words, unless it may go well the next time. */
+/** Runs a handler and turns an error into a reply. An unexpected error is retried first. */
 async function runSafely(
   { deps, presentation, correlation }: CommandContext,
   { id, tries }: LeasedJob,
@@ -136,20 +142,20 @@ async function runSafely(
   } catch (thrown) {
     const isExpected = thrown instanceof GroundcrewError || thrown instanceof PlaneError;
     if (!isExpected && tries < MAX_TRIES) throw thrown;
-    deps.log[isExpected ? "info" : "error"]("command not done", {
+    deps.log[isExpected ? "info" : "error"]("telegram command failed", {
       correlation,
       job: id,
       error: getErrorMessage(thrown),
     });
     const { plane, other } = presentation.texts.answers.refusals;
-    // Our own mistakes are for the log.
+    // Details of unexpected errors are for the log only.
     const reason = isExpected ? getErrorMessage(thrown) : `internal error (${correlation})`;
     const text = fillTemplate(thrown instanceof PlaneError ? plane : other, { reason: toSafeText(reason, 600) });
     return { reply: { rich: joinRichText(["⚠️ ", text]) } };
   }
 }
 
-/** `/plane@somebody_else` is for somebody else. */
+/** `/plane@other_bot` addresses another bot. */
 async function isForThisBot({ telegram, cache }: CommandDeps, bot: string | undefined): Promise<boolean> {
   if (bot === undefined || !telegram) return true;
   const cached = await cache.getItem<{ username: string }>("telegram-me");

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 
 /** How long an answer may take. The connection is then given up, so what waits behind it fails as well. */
 const ANSWER_TIMEOUT: Ms = 2_000;

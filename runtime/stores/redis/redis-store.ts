@@ -9,7 +9,6 @@ import {
 } from "../../../shared/store/check-commit.ts";
 import {
   type BucketSpend,
-  type Ms,
   mapQueues,
   QUEUES,
   type Queue,
@@ -19,6 +18,7 @@ import {
   type StoreKey,
 } from "../../../shared/store/port.ts";
 import { DEFAULT_PAGE_SIZE, RETENTION } from "../../../shared/store/sequence.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { createCallQueue } from "./call-queue.ts";
 import { connectRedis, type RedisConnectOptions } from "./connection.ts";
 import * as answers from "./reply-schemas.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Command, type Redis } from "ioredis";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { RedisCall, RedisReply } from "./call-queue.ts";
 
 const SCRIPT_NAMES = [

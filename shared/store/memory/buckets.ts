@@ -1,4 +1,5 @@
-import type { BucketSpend, Ms } from "../port.ts";
+import type { Ms } from "../../time.ts";
+import type { BucketSpend } from "../port.ts";
 import { computeWindowWait, type SpentEntry } from "../sliding-window.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 

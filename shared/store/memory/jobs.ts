@@ -1,9 +1,9 @@
 import { omitUndefined } from "../../omit-undefined.ts";
+import type { Ms } from "../../time.ts";
 import { type CheckedJob, checkMs, parseJson } from "../check-commit.ts";
 import {
   type DeadJob,
   type LeasedJob,
-  type Ms,
   mapQueues,
   type Queue,
   type QueueStats,

@@ -1,4 +1,5 @@
-import type { Ms, StoreKey } from "../port.ts";
+import type { Ms } from "../../time.ts";
+import type { StoreKey } from "../port.ts";
 import { nextSequenceNumber } from "../sequence.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 

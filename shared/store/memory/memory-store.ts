@@ -1,5 +1,6 @@
+import type { Ms } from "../../time.ts";
 import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
-import type { Ms, Store, StoreKey } from "../port.ts";
+import type { Store, StoreKey } from "../port.ts";
 import { DEFAULT_PAGE_SIZE, nextSequenceNumber, RETENTION } from "../sequence.ts";
 import { createMemoryBuckets } from "./buckets.ts";
 import { createMemoryJobs } from "./jobs.ts";

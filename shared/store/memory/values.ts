@@ -1,5 +1,6 @@
+import type { Ms } from "../../time.ts";
 import type { CheckedPut } from "../check-commit.ts";
-import type { Ms, Revision, ScanPage, SetName, StoredRow, StoredValue, StoreKey } from "../port.ts";
+import type { Revision, ScanPage, SetName, StoredRow, StoredValue, StoreKey } from "../port.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 
 interface Entry {

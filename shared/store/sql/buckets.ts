@@ -1,4 +1,5 @@
-import type { BucketSpend, Ms } from "../port.ts";
+import type { Ms } from "../../time.ts";
+import type { BucketSpend } from "../port.ts";
 import { computeWindowWait } from "../sliding-window.ts";
 import { getNumberColumn, type SqlDriver } from "./driver.ts";
 

@@ -1,4 +1,5 @@
-import type { Ms, StoreKey } from "../port.ts";
+import type { Ms } from "../../time.ts";
+import type { StoreKey } from "../port.ts";
 import { nextSequenceNumber } from "../sequence.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 

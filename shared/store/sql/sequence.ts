@@ -1,4 +1,4 @@
-import type { Ms } from "../port.ts";
+import type { Ms } from "../../time.ts";
 import { nextSequenceNumber } from "../sequence.ts";
 import { getNumberColumn, type SqlDriver } from "./driver.ts";
 

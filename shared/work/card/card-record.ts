@@ -1,6 +1,9 @@
+import { createProgressJobs } from "../../jobs/outbox-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import type { Ms, Put } from "../../store/port.ts";
-import { createProgressJobs } from "../../telegram/live-message-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
+import type { Put } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
+import type { Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -66,52 +69,44 @@ export async function readCard(deps: Pick<WorkDeps, "store">, item: string): Pro
  */
 export async function updateCard(context: CallContext, task: Task, note: CardUpdate): Promise<KeptCard> {
   const { deps, caller, correlation } = context;
-  const key = workKeys.card(task.id);
-  for (;;) {
-    const [record] = await deps.store.read<KeptCard>([key]);
+  return updateValue<KeptCard, KeptCard>(deps, workKeys.card(task.id), async (before = {}, rev) => {
     const [claim] = await deps.store.read<KeptClaim>([workKeys.claim(task.id)]);
-    const before = record?.value ?? {};
     const { cost, ...rest } = note;
     const updated = omitUndefined({ ...applyHolder(before, claim?.value), ...rest });
     const next = cost === undefined ? updated : addCost(updated, caller.name, cost);
-    if (isSameCard(before, next)) return before;
+    if (isSameCard(before, next)) return { result: before };
     const { expect, put } = await prepareSpending(deps, task, caller.name, {
       counted: (next.counted?.[caller.name] ?? 0) - (before.counted?.[caller.name] ?? 0),
       cost: (next.costs?.[caller.name] ?? 0) - (before.costs?.[caller.name] ?? 0),
     });
     const nextEdit = getNextEdit(next, await deps.store.now());
-    const rev = record?.rev ?? 0;
-    const outcome = await deps.store.commit({
-      expect: [[key, rev], ...expect],
+    return {
+      expect,
       put: [toCardPut(task.id, { ...next, queued: nextEdit.at }), ...put],
-      jobs: [
-        ...(nextEdit.already ? [] : [createCardJob(task.id, rev, correlation, nextEdit.at)]),
+      jobs: keepDefined([
+        nextEdit.already ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
         ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
-      ],
-    });
-    if (outcome !== "kept") continue;
-    deps.kick();
-    if (nextEdit.in > 0) deps.kick({ queue: "work", after: nextEdit.in });
-    return next;
-  }
+      ]),
+      result: next,
+      afterCommit: () => {
+        deps.kick();
+        if (nextEdit.in > 0) deps.kick({ queue: "work", after: nextEdit.in });
+      },
+    };
+  });
 }
 
 /** Has the card of an item brought up to date, with the next edit. */
 export async function queueCardWrite(deps: WorkDeps, item: string, correlation: string): Promise<void> {
-  const key = workKeys.card(item);
-  for (;;) {
-    const [record] = await deps.store.read<KeptCard>([key]);
-    const nextEdit = getNextEdit(record?.value ?? {}, await deps.store.now());
-    if (nextEdit.already) return;
-    const outcome = await deps.store.commit({
-      expect: [[key, record?.rev ?? 0]],
-      put: [toCardPut(item, { ...record?.value, queued: nextEdit.at })],
-      jobs: [createCardJob(item, record?.rev ?? 0, correlation, nextEdit.at)],
-    });
-    if (outcome !== "kept") continue;
-    deps.kick(nextEdit.in > 0 ? { queue: "work", after: nextEdit.in } : undefined);
-    return;
-  }
+  await updateValue<KeptCard>(deps, workKeys.card(item), async (card = {}, rev) => {
+    const nextEdit = getNextEdit(card, await deps.store.now());
+    if (nextEdit.already) return undefined;
+    return {
+      put: [toCardPut(item, { ...card, queued: nextEdit.at })],
+      jobs: [createCardJob(item, rev, correlation, nextEdit.at)],
+      afterCommit: () => deps.kick(nextEdit.in > 0 ? { queue: "work", after: nextEdit.in } : undefined),
+    };
+  });
 }
 
 /** Changes what is kept of a card, whatever else changes it meanwhile; undefined leaves it as it is. */
@@ -120,14 +115,11 @@ export async function updateCardRecord(
   item: string,
   change: (card: KeptCard) => KeptCard | undefined,
 ): Promise<KeptCard> {
-  for (;;) {
-    const [record] = await deps.store.read<KeptCard>([workKeys.card(item)]);
-    const before = record?.value ?? {};
+  return updateValue<KeptCard, KeptCard>(deps, workKeys.card(item), (before = {}) => {
     const next = change(before);
-    if (!next || isSameCard(before, next)) return before;
-    const put = [toCardPut(item, next)];
-    if ((await deps.store.commit({ expect: [[workKeys.card(item), record?.rev ?? 0]], put })) === "kept") return next;
-  }
+    if (!next || isSameCard(before, next)) return { result: before };
+    return { put: [toCardPut(item, next)], result: next };
+  });
 }
 
 /** The card with who holds the task now. Another agent begins with what is true of the task, not of the one before. */

@@ -1,9 +1,10 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import type { PlaneCallOptions } from "../../plane/client.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { usersApi } from "../../plane/users-members.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -78,14 +79,14 @@ export async function restoreCard(deps: WorkDeps, task: Task, found: FoundCard):
       [cardKey, card?.rev ?? 0],
       [timeKey, times?.rev ?? 0],
     ],
-    put: [
+    put: keepDefined([
       toCardPut(task.id, {
         ...mergeCards(found.read?.card ?? {}, card?.value ?? {}),
         comment: found.comment,
         shown: found.hash,
       }),
-      ...(Object.keys(carriedTime).length > 0 ? [{ key: timeKey, value: time, sets: [workSets.times] }] : []),
-    ],
+      Object.keys(carriedTime).length > 0 ? { key: timeKey, value: time, sets: [workSets.times] } : undefined,
+    ]),
   });
   return outcome === "kept";
 }
@@ -97,11 +98,9 @@ function mergeCards(found: ParsedCard["card"], kept: KeptCard): KeptCard {
   const cost = Object.values(costs).reduce((sum, one) => sum + one, 0);
   const counted = { ...found.costs, ...kept.counted };
   const { attempt: ____a, ...sinceRestore } = kept;
-  return {
-    ...(isSameAgent ? found : task),
-    ...sinceRestore,
-    ...(Object.keys(costs).length > 0 && { costs, cost, counted }),
-  };
+  const foundFields = isSameAgent ? found : task;
+  const costFields = Object.keys(costs).length > 0 ? { costs, cost, counted } : {};
+  return { ...foundFields, ...sinceRestore, ...costFields };
 }
 
 /** By agent; a timer that ran when the store was lost is known to have run until the card was last written. */

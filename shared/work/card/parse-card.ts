@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { htmlToText } from "../../markdown/html-to-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import { roundAmount } from "../time/spending.ts";
 import type { KeptCard } from "./card-record.ts";
 import { CARD_TITLE, LAST_AGENT_LABEL } from "./render-card.ts";

@@ -1,6 +1,7 @@
 import { cleanLine } from "../../clean-text.ts";
-import type { Ms } from "../../store/port.ts";
-import { escapeHtml } from "../comments/post-comment.ts";
+import { keepDefined } from "../../keep-defined.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
+import type { Ms } from "../../time.ts";
 import type { TaskEstimate } from "../time/estimates.ts";
 import { roundAmount } from "../time/spending.ts";
 import type { KeptCard } from "./card-record.ts";
@@ -35,14 +36,14 @@ export function renderCard(view: CardView): string {
 
 function listCardLines({ card, held, spent, running, estimate, currency }: CardView): [label: string, value: string][] {
   const { review } = card;
-  const formatMoney = (amount: number) => [roundAmount(amount), ...(currency ? [currency] : [])].join(" ");
+  const formatMoney = (amount: number) => keepDefined([roundAmount(amount), currency || undefined]).join(" ");
   const time = Object.values(spent).reduce((sum, ms) => sum + ms, 0);
   const costs = Object.entries(card.costs ?? {});
   const formatPlan = (what: Pick<TaskEstimate, "cost" | "ms">) =>
-    [
-      ...(what.cost === undefined ? [] : [formatMoney(what.cost)]),
-      ...(what.ms === undefined ? [] : [formatDuration(what.ms)]),
-    ].join(", ");
+    keepDefined([
+      what.cost === undefined ? undefined : formatMoney(what.cost),
+      what.ms === undefined ? undefined : formatDuration(what.ms),
+    ]).join(", ");
   const lines: [label: string, value: string | undefined][] = [
     [held ? "Agent" : LAST_AGENT_LABEL, card.agent],
     ["Since", card.since === undefined ? undefined : formatDay(card.since)],

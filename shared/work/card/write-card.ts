@@ -5,7 +5,7 @@ import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import { findClaim } from "../claims/claims.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -25,7 +25,7 @@ import { findCard, getCardExternalId, restoreCard } from "./find-card.ts";
 import { renderCard } from "./render-card.ts";
 
 /** All requests of one edit wait so long together: the job's lease is 120 s. */
-const PATIENCE_MS: Ms = 60_000;
+const PATIENCE_MS: Ms = MINUTE;
 
 /** What one edit can meet: it is gone, another store had written it, its name is another's, and then it is written. */
 const MAX_ROUNDS = 5;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../errors.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { observeBlockedByText } from "../../observe/blocked-by-text.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { normalizeItem, observedItemSchema } from "../../observe/normalize.ts";
@@ -12,7 +13,6 @@ import { projectsApi } from "../../plane/projects.ts";
 import { relationsApi } from "../../plane/relations.ts";
 import { planeIdSchema as planeId } from "../../plane/schema.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
-import { escapeHtml } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findKeptTask, readFreshTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { type Assignee, ensureMembers } from "./assignees.ts";

@@ -5,8 +5,8 @@ import type { Job } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../task/merge-observation.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
@@ -57,7 +57,7 @@ export async function mirrorAgentLabels(
     return undefined;
   }
   // What else is on the item is written back with the lists, so it must be what is there now.
-  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   await refreshTask(context, knownTask);
   const task = await findOpenTask(deps, item);
   if (!task) return undefined;

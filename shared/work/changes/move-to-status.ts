@@ -1,13 +1,14 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { cacheState } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneInvalidError } from "../../plane/errors.ts";
 import { statesApi as stateCalls } from "../../plane/states-labels.ts";
-import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { toStatus } from "../../task/status.ts";
+import { HOUR, type Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/claims.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -29,7 +30,7 @@ interface ProjectState {
 const BLOCKED = "blocked";
 
 /** States are asked for again after so long: people add some, rarely. */
-const FRESH_MS: Ms = 3_600_000;
+const FRESH_MS: Ms = HOUR;
 
 /**
  * The fields of a PATCH that bring a task to one of our words; none when it is there already. Its state stays when it
@@ -65,8 +66,8 @@ export async function createStatusFields(
     throw new GroundcrewError("conflict", `${task.project.name} has no state in Plane that means ${status}.`);
   }
   const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {
-    add: [...(labels.add ?? []), ...(usesLabel ? [BLOCKED] : [])],
-    drop: [...(labels.drop ?? []), ...(status === "blocked" ? [] : [BLOCKED])],
+    add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED : undefined]),
+    drop: keepDefined([...(labels.drop ?? []), status === "blocked" ? undefined : BLOCKED]),
   });
   return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
 }

@@ -1,4 +1,4 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { cacheLabelName, findLabelName } from "../../observe/name-cache.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
 import { labelsApi as labelCalls } from "../../plane/states-labels.ts";

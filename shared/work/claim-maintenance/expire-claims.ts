@@ -2,9 +2,10 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { listReadableProjects } from "../../observe/projects.ts";
 import { observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
-import type { Job, Ms } from "../../store/port.ts";
+import type { Job } from "../../store/port.ts";
 import { scanRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
+import { DAY, MINUTE, type Ms } from "../../time.ts";
 import { renewClaim, reviveClaim, toClaimPut } from "../claims/claim-lease.ts";
 import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
 import { endClaim, findClaim, type KeptClaim } from "../claims/claims.ts";
@@ -38,9 +39,9 @@ export async function checkClaim(deps: WorkDeps, { item, correlation }: { item: 
 }
 
 /** A tick and a bit: who waits for an answer loses nothing between two of them. */
-const RENEW_BEFORE_MS: Ms = 120_000;
+const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
 /** So long the human may take; then the task is free for others, and the question stays open. */
-const ANSWER_WAIT_MS: Ms = 24 * 3_600_000;
+const ANSWER_WAIT_MS: Ms = DAY;
 
 /** An agent that has asked the human has nothing to call for until it is answered: it is not silent. */
 async function isWaitingForAnswer(deps: WorkDeps, { item, agent }: KeptClaim, now: Ms): Promise<boolean> {

@@ -1,16 +1,18 @@
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
+import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { createClaim, isClaimHeld } from "../claims/claim-lease.ts";
-import { formatIsoTime, type KeptClaimLoss, SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { isPermanentError } from "../lifecycle/fail-status-change.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
@@ -20,10 +22,10 @@ import { stopTimers } from "../time/time-entries.ts";
 type ClaimEnd = Extract<WorkJobBody, { do: "ended" }>;
 
 /** As long as the work on one job may take: meanwhile nobody claims the task that is put back. */
-const GUARD_MS: Ms = 120_000;
+const GUARD_MS: Ms = 2 * MINUTE;
 
 /** What was done about an end is remembered for so long. */
-const KEPT_MS: Ms = 7 * 86_400_000;
+const KEPT_MS: Ms = 7 * DAY;
 
 /**
  * What follows from the end of a claim: timers stop and the card says so; a task whose agent fell silent goes back to
@@ -59,14 +61,10 @@ function needsAgent({ gone, review, snapshot: { word } }: KeptItem): boolean {
 /** Brings the task back to todo while nobody can claim it; leaves it alone when somebody has. */
 async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
   const key = workKeys.claim(task.id);
-  const lease = await deps.store.lease(key, SYSTEM_ACTOR, GUARD_MS);
+  const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
   if (!("fence" in lease)) return task;
   try {
-    const context = guardCalls(
-      createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, claimEnd.correlation),
-      task,
-      lease,
-    );
+    const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, lease);
     await refreshTask(context, task);
     const current = (await findKeptTask(deps, task.id)) ?? task;
     if (current.item.snapshot.word !== "in_progress" || !needsAgent(current.item)) return current;
@@ -89,7 +87,7 @@ async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Pro
 /** The same hands, which begin no request once the lease is over. */
 function guardCalls(context: CallContext, task: Task, lease: { fence: number; until: Ms }): CallContext {
   const { deps, plane } = context;
-  const guardClaim = createClaim(task, SYSTEM_ACTOR, lease);
+  const guardClaim = createClaim(task, SYSTEM_CALLER.name, lease);
   async function requireGuard() {
     if (!(await isClaimHeld(deps, guardClaim)))
       throw new GroundcrewError("conflict", `${task.key} could not be put back to todo in time. It is tried again.`);

@@ -1,6 +1,7 @@
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms, Put, Revision, StoreKey } from "../../store/port.ts";
+import type { Put, Revision, StoreKey } from "../../store/port.ts";
 import type { Status } from "../../task/snapshot.ts";
+import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { CLAIM_MS, workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";

@@ -1,5 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { formatIsoTime, type Ms } from "../../time.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import type { Task } from "../tasks/find-task.ts";
 
 /** Why a claim ended that its agent did not give back. */
@@ -10,12 +11,9 @@ export interface KeptClaimLoss {
   since: Ms;
 }
 
-/** What holds a task while Groundcrew itself puts it right. */
-export const SYSTEM_ACTOR = "Groundcrew";
-
 /** Somebody else holds the task, until then unless renewed; `since` where it is known. */
 export function createClaimHeldError(task: Task, holder: string, until: Ms, since: Ms | undefined): GroundcrewError {
-  if (holder === SYSTEM_ACTOR)
+  if (holder === SYSTEM_CALLER.name)
     return new GroundcrewError("conflict", `${task.key} is just being put back to todo. Try again in half a minute.`);
   const sinceText = since === undefined ? "" : ` since ${formatIsoTime(since)}`;
   return new GroundcrewError(
@@ -35,9 +33,4 @@ export function createClaimLostError(task: Task, { why, at, since }: KeptClaimLo
     `You held ${task.key} from ${formatIsoTime(since)} to ${formatIsoTime(at)}; then ${reason}. Nothing has been written since. ` +
       "Look at it with get_task_details; claim_task takes it again if it is still yours to do.",
   );
-}
-
-/** A store time as people and agents read it: ISO 8601, whole seconds. */
-export function formatIsoTime(at: Ms): string {
-  return new Date(at).toISOString().replace(/\.\d{3}Z$/, "Z");
 }

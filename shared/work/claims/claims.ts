@@ -1,9 +1,11 @@
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import { isBlocked, isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -41,7 +43,7 @@ export interface KeptClaim {
 type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
 
 /** A loss is said at the next call, at the latest after so long. */
-const LOSS_MS: Ms = 7 * 86_400_000;
+const LOSS_MS: Ms = 7 * DAY;
 
 /** The claim of a task, if somebody holds one (its time may have run out). */
 export async function findClaim(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptClaim | undefined> {
@@ -195,19 +197,17 @@ export async function endClaim(
 ): Promise<boolean> {
   const { item, agent, fence, since } = claim;
   const key = workKeys.claim(item);
-  for (;;) {
-    const [current] = await deps.store.read<KeptClaim>([key]);
-    if (!current || current.value.fence !== fence) return false;
-    if (reason === "expired" && (await isClaimHeld(deps, claim))) return false;
-    const at = Math.min(await deps.store.now(), current.value.until);
+  return updateValue<KeptClaim, boolean>(deps, key, async (current) => {
+    if (!current || current.fence !== fence) return { result: false };
+    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    const at = Math.min(await deps.store.now(), current.until);
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
-    const outcome = await deps.store.commit({
-      expect: [[key, current.rev]],
-      put: [
+    return {
+      put: keepDefined([
         { key, value: undefined },
         toEndedClaimPut(claim, fence),
-        ...(loss ? [{ key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS }] : []),
-      ],
+        loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
+      ]),
       jobs: [
         createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
           do: "ended",
@@ -220,12 +220,13 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
         }),
       ],
-    });
-    if (outcome !== "kept") continue;
-    await deps.store.release(key, fence);
-    deps.kick();
-    return true;
-  }
+      result: true,
+      afterCommit: async () => {
+        await deps.store.release(key, fence);
+        deps.kick();
+      },
+    };
+  });
 }
 
 async function createLossError(context: CallContext, task: Task, claim: KeptClaim): Promise<GroundcrewError> {

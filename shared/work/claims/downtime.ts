@@ -1,8 +1,9 @@
-import type { Ms, Store } from "../../store/port.ts";
+import type { Store } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import { workKeys } from "../context/work-keys.ts";
 
 /** The tick that looks after claims comes every minute: after so long without it nobody was there. */
-const DOWN_AFTER_MS: Ms = 120_000;
+const DOWN_AFTER_MS: Ms = 2 * MINUTE;
 
 /** What the tick that looks after claims keeps of its last run. */
 export interface LastClaimScan {

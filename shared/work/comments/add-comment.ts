@@ -1,10 +1,11 @@
 import { cleanLine } from "../../clean-text.ts";
 import { localizeNumber } from "../../i18n/localize.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
+import { DAY, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { findClaim, renewOwnClaim, throwIfClaimLost } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
@@ -30,9 +31,9 @@ interface KeptNote {
 }
 
 /** A note counts for as long as a task may reasonably take. */
-const NOTE_MS: Ms = 90 * 86_400_000;
+const NOTE_MS: Ms = 90 * DAY;
 /** A comment is announced once; a call repeated later than this is another comment anyway. */
-const ANNOUNCED_MS: Ms = 7 * 86_400_000;
+const ANNOUNCED_MS: Ms = 7 * DAY;
 /** A line on the card, and what a message shows of a comment, in UTF-16 units. */
 const LINE = 300;
 
@@ -73,12 +74,12 @@ function renderCommentHeading(
   percent: number | undefined,
 ): string {
   const { comments } = getTexts(deps.settings.locale);
-  const parts = [
-    ...(kind === "note" ? [] : [comments.headings[kind]]),
-    ...(percent === undefined
-      ? []
-      : [formatTemplate(comments.percent, { n: localizeNumber(comments.locale, percent) })]),
-  ];
+  const parts = keepDefined([
+    kind === "note" ? undefined : comments.headings[kind],
+    percent === undefined
+      ? undefined
+      : formatTemplate(comments.percent, { n: localizeNumber(comments.locale, percent) }),
+  ]);
   return parts.length === 0 ? "" : `<p><strong>${parts.join(comments.colon)}</strong></p>`;
 }
 

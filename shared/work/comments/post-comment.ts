@@ -1,18 +1,21 @@
 import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { htmlToText } from "../../markdown/html-to-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
 /** The same said again within so long is the same call repeated. */
-const AGAIN_MS: Ms = 600_000;
+const AGAIN_MS: Ms = 10 * MINUTE;
 
 /**
  * Writes a comment as the caller; once, however often the call is repeated: Plane knows it by `id`. `html` must be
@@ -21,7 +24,7 @@ const AGAIN_MS: Ms = 600_000;
 export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
   const { plane, usesOwnKey, caller } = context;
   const params = { project: task.project.id, item: task.id };
-  const author = usesOwnKey || caller.role === "human" ? "" : `<p><strong>${escapeHtml(caller.name)}</strong>:</p>`;
+  const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
   const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
   try {
     const { data } = await plane.call(commentsApi.create, { params, json });
@@ -38,13 +41,11 @@ export async function postComment(context: CallContext, task: Task, id: string, 
  */
 export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
   const key = workKeys.said((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
-  for (;;) {
-    const [record] = await deps.store.read<{ id: string }>([key]);
-    if (record) return record.value.id;
+  return updateValue<{ id: string }, string>(deps, key, (kept) => {
+    if (kept) return { result: kept.id };
     const id = deps.newId();
-    const outcome = await deps.store.commit({ expect: [[key, 0]], put: [{ key, value: { id }, expires: AGAIN_MS }] });
-    if (outcome === "kept") return id;
-  }
+    return { put: [{ key, value: { id }, expires: AGAIN_MS }], result: id };
+  });
 }
 
 /** Markdown as HTML to be said. Throws `bad_request` when nothing would be seen of it. */
@@ -53,9 +54,4 @@ export async function toCommentHtml(markdown: string): Promise<string> {
   const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
   if (!isVisible) throw new GroundcrewError("bad_request", "The text is empty. Say something in it.");
   return html;
-}
-
-/** Text as it may stand in HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`);
 }

@@ -1,9 +1,9 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import type { ObserveDeps } from "../../observe/observe-item.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient } from "../../plane/client.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
-import type { Caller } from "./caller.ts";
+import type { Ms } from "../../time.ts";
+import { type Caller, isAgent } from "./caller.ts";
 
 /** What the work touches. */
 export type WorkDeps = ObserveDeps & Pick<Deps, "getAgentPlane" | "kick" | "fetch" | "hashing">;
@@ -31,7 +31,7 @@ const PACE_MS: Ms = 1_020;
 
 /** Begins one call. Its requests wait at most 10 s for their turns, together; then they throw PlaneRateLimitedError. */
 export function createCallContext(deps: WorkDeps, caller: Caller, correlation: string = deps.newId()): CallContext {
-  const isPaced = caller.role !== "human";
+  const isPaced = isAgent(caller);
   const { plane, usesOwnKey } = isPaced ? deps.getAgentPlane(caller.name) : { plane: deps.plane, usesOwnKey: true };
   const patience = { left: PATIENCE_MS };
 

@@ -1,4 +1,5 @@
-import type { Ms, SetName, StoreKey } from "../../store/port.ts";
+import type { SetName, StoreKey } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 
 /** Where the work is kept. Items by Plane's id, agents by their name in the settings. */
 export const workKeys = {
@@ -70,7 +71,7 @@ export const workSets = {
 } as const;
 
 /** A claim not renewed by any call of its agent runs out after so long. */
-export const CLAIM_MS: Ms = 15 * 60_000;
+export const CLAIM_MS: Ms = 15 * MINUTE;
 
 /** A write to Plane starts only with so much of the claim left: Plane's 30 s and 5 more. */
 export const MIN_WRITE_MS: Ms = 35_000;

@@ -2,7 +2,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { localizeFileSize } from "../../i18n/localize.ts";
 import { instanceApi } from "../../plane/instance.ts";
 import type { UploadSource } from "../../plane/upload.ts";
-import type { Ms } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { FILE_TYPES, findFileType } from "./file-types.ts";
 
@@ -25,7 +25,7 @@ const MAX_FILE_BYTES = 50 * 2 ** 20;
 /** The longest name that file systems take, in bytes. */
 const MAX_NAME_BYTES = 255;
 /** Plane's limit is a setting of its server: a change is seen after so long. */
-const LIMIT_CACHE_MS: Ms = 600_000;
+const LIMIT_CACHE_MS: Ms = 10 * MINUTE;
 const LIMIT_KEY = "plane:file_size_limit";
 
 /** The largest file in bytes, and Plane's own part in that. */

@@ -3,6 +3,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { isOpen } from "../../task/diff.ts";
 import { ensureClaim, verifyClaim } from "../claims/claims.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findTask } from "../tasks/find-task.ts";
 import { attachFile } from "./attach-file.ts";
@@ -45,7 +46,7 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
       "conflict",
       `${task.key} is ${task.item.snapshot.word}: set it to in_progress before you add a deliverable.`,
     );
-  const claim = context.caller.role === "human" ? undefined : await ensureClaim(context, task);
+  const claim = isAgent(context.caller) ? await ensureClaim(context, task) : undefined;
   const prove = async () => claim && verifyClaim(context, task, claim);
   const isRepeatable = deliverable.file instanceof Blob;
   const sha256 =

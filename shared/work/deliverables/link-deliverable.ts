@@ -1,10 +1,12 @@
 import { localizeFileSize } from "../../i18n/localize.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { StoredValue, StoreKey } from "../../store/port.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { updateValue } from "../../store/update.ts";
+import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -25,7 +27,6 @@ export async function linkDeliverable(
   { kept, key, sha256 }: { kept: StoredValue<KeptUpload>; key: StoreKey; sha256?: string | undefined },
   text?: string,
 ): Promise<void> {
-  const { store } = context.deps;
   const { name, size, attachment = "" } = kept.value;
   await postComment(
     context,
@@ -34,13 +35,11 @@ export async function linkDeliverable(
     await renderDeliverableComment(context, task, kept.value, text),
   );
   const listKey = workKeys.delivered(task.id);
-  for (;;) {
-    const [current] = await store.read<KeptDeliverables>([listKey]);
-    const files = current?.value.files.filter((file) => file.attachment !== attachment) ?? [];
+  await updateValue<KeptDeliverables>(context.deps, listKey, (current) => {
+    const files = current?.files.filter((file) => file.attachment !== attachment) ?? [];
     const value: KeptDeliverables = { files: [...files, { name, size, attachment }] };
-    const outcome = await store.commit({ expect: [[listKey, current?.rev ?? 0]], put: [{ key: listKey, value }] });
-    if (outcome === "kept") break;
-  }
+    return { put: [{ key: listKey, value }] };
+  });
   await saveUploadStep(context, key, kept, { ...kept.value, step: "linked", ...omitUndefined({ sha256 }) });
 }
 

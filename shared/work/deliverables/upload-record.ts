@@ -1,7 +1,8 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import type { UploadTicket } from "../../plane/attachments.ts";
-import type { Job, Ms, StoredValue, StoreKey } from "../../store/port.ts";
+import type { Job, StoredValue, StoreKey } from "../../store/port.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -40,9 +41,9 @@ export interface CheckedFile {
 }
 
 /** The same file given again within so long is the same call repeated, where its content is not known beforehand. */
-const AGAIN_MS: Ms = 600_000;
+const AGAIN_MS: Ms = 10 * MINUTE;
 /** A half one is removed after so long without a step; sending alone takes ten minutes at most. */
-export const PARTIAL_UPLOAD_MS: Ms = 1_800_000;
+export const PARTIAL_UPLOAD_MS: Ms = 30 * MINUTE;
 
 /** Everything that is the same when a call is repeated. */
 export async function hashUpload({ caller }: CallContext, task: Task, file: CheckedFile): Promise<string> {

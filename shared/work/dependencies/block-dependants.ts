@@ -1,7 +1,8 @@
 import { formatTemplate } from "../../i18n/template.ts";
 import type { CommentTexts } from "../../i18n/texts/comment-texts.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { readDependantIds } from "../../observe/dependency-edges.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptEdge } from "../../observe/stored-records.ts";
@@ -12,9 +13,9 @@ import { readAllRows } from "../../store/scan-set.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { KeptItem, Status } from "../../task/snapshot.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
@@ -80,7 +81,7 @@ export async function queueResolveAllBlocked(deps: WorkDeps, correlation: string
  * and the Concierge; releases it to todo when that is over. Begun and cut off, it goes on where it was.
  */
 export async function resolveBlocked(deps: WorkDeps, { item, correlation }: ItemJob): Promise<void> {
-  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   for (;;) {
     const state = await readBlockState(deps, item);
     try {

@@ -2,8 +2,9 @@ import { updateCard } from "../card/card-record.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
 import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import type { Task } from "../tasks/find-task.ts";
-import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { recordFinishedTask } from "./record-finished-task.ts";
 import { requestReview } from "./review-record.ts";
 import { endStatusAttempt, type KeptStatusAttempt } from "./status-attempt.ts";
 import { needsStatusComment, renderStatusComment } from "./status-comment.ts";
@@ -34,7 +35,7 @@ export async function completeStatusChange(
   if (attempt.review !== undefined) {
     await requestReview(deps, task, attempt, correlation);
     await updateCard(context, task, { review: { at: attempt.at, confidence: attempt.review } });
-  } else if (attempt.status === "done" && context.caller.role !== "human") {
+  } else if (attempt.status === "done" && isAgent(context.caller)) {
     await recordFinishedTask(deps, task, attempt.agent);
     await updateCard(context, task, { percent: 100 });
   }
@@ -51,6 +52,5 @@ async function releaseClaim(
   const claim = await findClaim(deps, task.id);
   if (!claim) return;
   if (claim.agent !== attempt.agent) await endClaim(deps, claim, "moved", correlation);
-  else if (String(claim.fence) === attempt.id || caller.role === "human")
-    await endClaim(deps, claim, undefined, correlation);
+  else if (String(claim.fence) === attempt.id || !isAgent(caller)) await endClaim(deps, claim, undefined, correlation);
 }

@@ -1,3 +1,4 @@
+import { keepDefined } from "../../keep-defined.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { findLabelName } from "../../observe/name-cache.ts";
 import { attachmentsApi } from "../../plane/attachments.ts";
@@ -122,13 +123,13 @@ export async function findMissingCriteria(
   const [openBlockerText, card] = await Promise.all([formatOpenBlockers(context, task), readCard(deps, task.id)]);
   const hasText = Boolean(report.text?.trim());
   const noSummary = criteria.summary && !hasText && !(await hasSummary(deps, task.id, caller.name));
-  return [
-    ...(openBlockerText === "" ? [] : [`it waits for ${openBlockerText}`]),
+  return keepDefined([
+    openBlockerText === "" ? undefined : `it waits for ${openBlockerText}`,
     ...(await findMissingFiles(context, task, criteria)),
-    ...(noSummary ? ["no summary: give it as text"] : []),
-    ...(criteria.commit && !report.commit && !card?.commit ? ["no commit reported: give it as commit"] : []),
-    ...(criteria.tests && !report.tests && !card?.tests ? ["no tests reported: give their outcome as tests"] : []),
-  ];
+    noSummary ? "no summary: give it as text" : undefined,
+    criteria.commit && !report.commit && !card?.commit ? "no commit reported: give it as commit" : undefined,
+    criteria.tests && !report.tests && !card?.tests ? "no tests reported: give their outcome as tests" : undefined,
+  ]);
 }
 
 /** Asks Plane for the attachments only when what went through the bridge is not enough. */
@@ -138,10 +139,11 @@ async function findMissingFiles(
   { deliverable, files }: DoneCriteria,
 ): Promise<string[]> {
   if (!deliverable && files.length === 0) return [];
-  const listMissing = (names: readonly string[]) => [
-    ...files.filter((file) => !names.some((name) => isRequestedFile(file, name))),
-    ...(deliverable && names.length === 0 ? [""] : []),
-  ];
+  const listMissing = (names: readonly string[]) =>
+    keepDefined([
+      ...files.filter((file) => !names.some((name) => isRequestedFile(file, name))),
+      deliverable && names.length === 0 ? "" : undefined,
+    ]);
   const delivered = (await readDeliverables(context.deps, task.id)).map(({ name }) => name);
   if (listMissing(delivered).length === 0) return [];
   const params = { project: task.project.id, item: task.id };

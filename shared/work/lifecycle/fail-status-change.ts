@@ -1,24 +1,26 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
-import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
+import { HOUR, type Ms } from "../../time.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
 import { endClaim, findClaim } from "../claims/claims.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext } from "../context/call-context.ts";
+import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
-import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import { prepareWorkEvent } from "../tasks/publish-work-event.ts";
 import { type KeptStatusAttempt, toStatusAttemptPut } from "./status-attempt.ts";
 
 type StatusFailure = NonNullable<KeptStatusAttempt["failed"]>;
 
 /** The same failure again within so long is told once. */
-const AGAIN_MS: Ms = 3_600_000;
+const AGAIN_MS: Ms = HOUR;
 
 /** Plane has answered, and will answer the same the next time: retrying is of no use (OPENCLAW-15). */
 export function isPermanentError(thrown: unknown): thrown is PlaneError {
@@ -60,9 +62,9 @@ export async function failStatusChange(
 async function recordFailure(context: CallContext, task: Task, status: Status, text: string): Promise<StatusFailure> {
   const { deps, caller, correlation } = context;
   const key = workKeys.attempt(task.id);
-  for (;;) {
-    const [[record], now] = await Promise.all([deps.store.read<KeptStatusAttempt>([key]), deps.store.now()]);
-    const before = record?.value.failed;
+  return updateValue<KeptStatusAttempt, StatusFailure>(deps, key, async (kept, rev) => {
+    const now = await deps.store.now();
+    const before = kept?.failed;
     const isRepeat = before?.text === text && now - before.at < AGAIN_MS;
     const failed = isRepeat ? before : { text, at: now, id: deps.newId() };
     const attempt: KeptStatusAttempt = {
@@ -76,13 +78,13 @@ async function recordFailure(context: CallContext, task: Task, status: Status, t
     };
     if (isRepeat) {
       await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
-      return failed;
+      return { result: failed };
     }
     const event = { kind: "failed", agent: caller.name, text } as const;
     const put = [toStatusAttemptPut(attempt)];
-    const outcome = await publishWorkEvent(deps, task, event, correlation, { record: key, rev: record?.rev ?? 0, put });
-    if (outcome === "kept") return failed;
-  }
+    const update = await prepareWorkEvent(deps, task, event, correlation, { record: key, rev, put });
+    return { ...update, result: failed };
+  });
 }
 
 /** False when Groundcrew's own key is not let either. */
@@ -91,7 +93,7 @@ async function blockTask(
   initialTask: Task,
   { id, text }: StatusFailure,
 ): Promise<boolean> {
-  const systemContext = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const systemContext = createCallContext(deps, SYSTEM_CALLER, correlation);
   try {
     const task = (await findKeptTask(deps, initialTask.id)) ?? initialTask;
     const { word } = task.item.snapshot;

@@ -1,20 +1,20 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import type { Job, Ms } from "../../store/port.ts";
+import type { Job } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import { isOpen } from "../../task/diff.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import { createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
-import { hasReachedStatus } from "../tasks/is-in-review.ts";
 import { completeStatusChange } from "./complete-status-change.ts";
 import type { KeptReview } from "./review-record.ts";
-import { endStatusAttempt, findStatusAttempt, readUnfinishedAttempts } from "./status-attempt.ts";
+import { endStatusAttempt, findStatusAttempt, hasReachedStatus, readUnfinishedAttempts } from "./status-attempt.ts";
 
 /** A call takes no longer, with all its waiting and retrying. */
-const CALL_TIMEOUT_MS: Ms = 120_000;
+const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 
 /** An agent that means it has called again by then. */
-const ABANDONED_MS: Ms = 900_000;
+const ABANDONED_MS: Ms = 15 * MINUTE;
 
 /**
  * From state, each tick: has changes of status that were cut off gone on with, and reviews looked at whose task is no

@@ -1,9 +1,11 @@
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms, Put } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
-import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import { prepareWorkEvent } from "../tasks/publish-work-event.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
 /** A task that its agent has finished with less confidence than asked for: a human looks at it (OPENCLAW-12). */
@@ -22,7 +24,7 @@ export interface KeptReview {
 export type KeptReviewVerdict = NonNullable<KeptReview["verdict"]>;
 
 /** Long enough for every message that asked for it to show it. */
-const VERDICT_KEPT_MS: Ms = 30 * 86_400_000;
+const VERDICT_KEPT_MS: Ms = 30 * DAY;
 
 export function toVerdictPut(review: string, verdict: KeptReviewVerdict): Put {
   return { key: workKeys.judged(review), value: verdict, expires: VERDICT_KEPT_MS };
@@ -43,20 +45,14 @@ export async function requestReview(
   { agent, id, review: confidence = 0, text = "" }: KeptStatusAttempt,
   correlation: string,
 ): Promise<void> {
-  const key = workKeys.review(task.id);
-  for (;;) {
-    const [record] = await deps.store.read<KeptReview>([key]);
-    if (record?.value.id === id) return;
+  await updateValue<KeptReview>(deps, workKeys.review(task.id), async (kept) => {
+    if (kept?.id === id) return undefined;
     const review: KeptReview = { item: task.id, agent, id, at: await deps.store.now() };
     const event = { kind: "review", agent, confidence, text } as const;
     const put = [toReviewPut(task.id, review)];
     // Named by the review's own id: the task's record is made anew for each, from the same revision 0.
-    const outcome = await publishWorkEvent(deps, task, event, correlation, {
-      record: workKeys.judged(id),
-      rev: 0,
-      put,
-      expect: [[key, record?.rev ?? 0]],
-    });
-    if (outcome === "kept") return;
-  }
+    const record = workKeys.judged(id);
+    const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
+    return { ...update, expect: [[record, 0]] };
+  });
 }

@@ -1,24 +1,26 @@
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms, StoredValue } from "../../store/port.ts";
+import type { StoredValue } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { SYSTEM_ACTOR } from "../claims/claim-refusals.ts";
-import { escapeHtml, postComment } from "../comments/post-comment.ts";
+import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
+import { isHuman, SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
-import { recordFinishedTask } from "../time/finished-tasks.ts";
+import { recordFinishedTask } from "./record-finished-task.ts";
 import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, toVerdictPut } from "./review-record.ts";
 import { findStatusAttempt } from "./status-attempt.ts";
 
 /** A verdict that is no older than this may still be carried out by the call that gave it. */
-const CALL_TIMEOUT_MS: Ms = 120_000;
+const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 
 type ReviewVerdict = KeptReviewVerdict;
 
@@ -39,7 +41,7 @@ async function recordVerdict(
   reason: string | null,
 ): Promise<Task> {
   const { deps, caller } = context;
-  if (caller.role !== "human")
+  if (!isHuman(caller))
     throw new GroundcrewError("forbidden", `${task.key} waits for a human's review: ask_human can remind them.`);
   const freshTask = await readFreshTask(context, task);
   const [record] = await deps.store.read<KeptReview>([workKeys.review(task.id)]);
@@ -82,10 +84,8 @@ async function applyVerdict(
   const reasonHtml = verdict.reason === null ? "" : `<p>${escapeHtml(verdict.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, movedTask, `${verdict.kind}:${task.id}:${review.id}`, title + reasonHtml);
   if (approved) await recordFinishedTask(deps, movedTask, review.agent);
-  await updateCard(context, movedTask, {
-    review: undefined,
-    ...(approved ? { percent: 100 } : { confidence: undefined }),
-  });
+  const outcome = approved ? { percent: 100 } : { confidence: undefined };
+  await updateCard(context, movedTask, { review: undefined, ...outcome });
   await closeReview(context, movedTask, review, approved ? undefined : verdict);
   return movedTask;
 }
@@ -134,7 +134,7 @@ async function reconcileKnownReview(
   { value: review }: StoredValue<KeptReview>,
   correlation: string,
 ): Promise<void> {
-  const context = createCallContext(deps, { name: SYSTEM_ACTOR, role: "human" }, correlation);
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   const { verdict } = review;
   const { word } = task.item.snapshot;
   if (verdict) {

@@ -1,8 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import type { Status } from "../../task/snapshot.ts";
+import type { Ms } from "../../time.ts";
 import { readCard, updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import {
@@ -16,15 +16,16 @@ import {
 } from "../claims/claims.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent, isHuman } from "../context/caller.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
-import { hasReachedStatus, isInReview } from "../tasks/is-in-review.ts";
+import { isInReview } from "../tasks/is-in-review.ts";
 import { readOpenBlockers } from "../tasks/open-blockers.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import { completeStatusChange } from "./complete-status-change.ts";
 import { type CompletionReport, findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { failStatusChange, isPermanentError } from "./fail-status-change.ts";
 import { approveReview, isVerdictPending, sendBackReview } from "./review-task.ts";
-import { beginStatusAttempt, findStatusAttempt, type KeptStatusAttempt } from "./status-attempt.ts";
+import { beginStatusAttempt, findStatusAttempt, hasReachedStatus, type KeptStatusAttempt } from "./status-attempt.ts";
 import { refreshBlockers, requireTransition } from "./transitions.ts";
 
 /** What an agent says of its task when it starts, finishes or gives it up. */
@@ -64,7 +65,7 @@ const PLANNER_STATUSES: readonly Status[] = ["todo", "blocked", "cancelled"];
  */
 export async function setStatus(context: CallContext, task: Task, change: StatusChange): Promise<StatusResult> {
   const { deps, caller } = context;
-  const asPlanner = caller.role === "human" || mayPlan(context, task, change.status);
+  const asPlanner = !isAgent(caller) || mayPlan(context, task, change.status);
   if (!asPlanner) await requireOwner(context, task);
   const lastAttempt = await findStatusAttempt(deps, task.id);
   const interrupted =
@@ -81,8 +82,8 @@ export async function setStatus(context: CallContext, task: Task, change: Status
 async function readStatusResult({ deps, caller }: CallContext, { id, key, item, url }: Task): Promise<StatusResult> {
   const [[claim], blockersById] = await Promise.all([readLiveClaims(deps, [id]), readOpenBlockers(deps, [item])]);
   const blockers = item.blockers.map((blocker) => blockersById.get(blocker)?.key ?? blocker);
-  const claimFields = claim?.agent === caller.name && { heldUntil: claim.until };
-  return { key, word: item.snapshot.word, inReview: isInReview(item), ...claimFields, blockers, url };
+  const heldUntil = claim?.agent === caller.name ? claim.until : undefined;
+  return { key, word: item.snapshot.word, inReview: isInReview(item), ...omitUndefined({ heldUntil }), blockers, url };
 }
 
 function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boolean {
@@ -125,7 +126,7 @@ async function keepStatus(
   await updateReportedFields(context, task, change);
   const isSaid = lastAttempt?.agent === caller.name && lastAttempt.status === status && lastAttempt.text === text;
   // What people say of a review is in the comment on their verdict.
-  if (text.trim() === "" || isSaid || caller.role === "human") return;
+  if (text.trim() === "" || isSaid || isHuman(caller)) return;
   const idempotencyKey = await getIdempotencyKey(context, "status", task.id, status, text);
   await postComment(context, task, `status:${idempotencyKey}`, await toCommentHtml(text));
 }
@@ -211,7 +212,7 @@ async function changeAsPlanner(
   interrupted: KeptStatusAttempt | undefined,
 ): Promise<void> {
   const freshTask = await readFreshTask(context, task);
-  const verdict = context.caller.role === "human" ? toVerdict(change.status) : undefined;
+  const verdict = isHuman(context.caller) ? toVerdict(change.status) : undefined;
   if (verdict && (isInReview(freshTask.item) || (await isVerdictPending(context, task.id, verdict)))) {
     await (verdict === "approved"
       ? approveReview(context, freshTask)
@@ -251,5 +252,5 @@ async function updateReportedFields(context: CallContext, task: Task, change: St
     commit: commit || undefined,
     tests: tests || undefined,
   });
-  if (context.caller.role !== "human" && Object.keys(fields).length > 0) await updateCard(context, task, fields);
+  if (isAgent(context.caller) && Object.keys(fields).length > 0) await updateCard(context, task, fields);
 }

@@ -1,8 +1,10 @@
-import type { Ms, Put } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
-import type { Status } from "../../task/snapshot.ts";
+import type { KeptItem, Status } from "../../task/snapshot.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
+import { isInReview } from "../tasks/is-in-review.ts";
 
 /**
  * One change of status, kept before anything of it is done, so that a call that was cut off is gone on with by the same
@@ -32,7 +34,12 @@ export interface KeptStatusAttempt {
 }
 
 /** It tells who blocked a task, so it outlives the change: for so long at the most. */
-const KEPT_MS: Ms = 90 * 86_400_000;
+const KEPT_MS: Ms = 90 * DAY;
+
+/** Whether Plane has what this change of status was to bring about. */
+export function hasReachedStatus(item: KeptItem, { status, review }: KeptStatusAttempt): boolean {
+  return review === undefined ? item.snapshot.word === status : isInReview(item);
+}
 
 export async function findStatusAttempt(
   deps: Pick<WorkDeps, "store">,

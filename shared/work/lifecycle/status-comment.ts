@@ -1,8 +1,8 @@
 import { localizeNumber } from "../../i18n/localize.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
-import { escapeHtml } from "../comments/post-comment.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 

@@ -35,7 +35,7 @@ export async function createProject(context: CallContext, newProject: NewProject
   const name = cleanProjectName(newProject.name);
   const problem = findProjectNameProblem(name) ?? findIdentifierProblem(context, newProject.identifier);
   if (problem) throw new GroundcrewError("bad_request", problem);
-  return withLock(context, `project:${name.toLowerCase()}`, async (renew) => {
+  return withLock(context, "project", name.toLowerCase(), async (renew) => {
     const { deps, systemPlane, correlation } = context;
     const nameHash = await hashProjectName(name);
     const project = await findOrCreateProject(context, { ...newProject, name }, nameHash);

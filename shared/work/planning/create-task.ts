@@ -1,5 +1,6 @@
 import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { listReadableProjects } from "../../observe/projects.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
@@ -47,7 +48,7 @@ export async function createTask(context: CallContext, newTask: NewTask & { proj
   const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
   const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
   const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
-  return withLock(context, `task:${id}`, () =>
+  return withLock(context, "task", id, () =>
     createAndAssign(context, project, `task:${id}`, newTask, assignee, blockers),
   );
 }
@@ -63,12 +64,10 @@ async function createAndAssign(
   const blockedByLine = await renderBlockedByLine(context, blockers);
   const mustWait = blockers.length > 0 && blockedByLine === "";
   const fields = await toItemFields(newTask, blockedByLine);
-  const { task } = await retryWithFreshLabels(context, project, async () =>
-    createItem(context, project, id, {
-      ...fields,
-      ...(assignee && !mustWait && (await createAssignFields(context, project, assignee))),
-    }),
-  );
+  const { task } = await retryWithFreshLabels(context, project, async () => {
+    const assignFields = assignee && !mustWait ? await createAssignFields(context, project, assignee) : {};
+    return createItem(context, project, id, { ...fields, ...assignFields });
+  });
   const related = await addBlockers(context, task, blockers);
   if (!assignee) return related;
   const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
@@ -79,11 +78,11 @@ async function createAndAssign(
 /** What is wrong with a task by itself, for people; nothing when it can be made. */
 export function findTaskProblems({ title, due_date }: NewTask): string[] {
   const length = [...cleanTitle(title)].length;
-  return [
-    ...(cleanLine(title, title.length) === "" ? ["the title is empty"] : []),
-    ...(length > MAX_TITLE_LENGTH ? [`the title has ${length} characters, Plane takes ${MAX_TITLE_LENGTH}`] : []),
-    ...(due_date !== undefined && !isDay(due_date) ? [`"${due_date.slice(0, 20)}" is no day; write YYYY-MM-DD`] : []),
-  ];
+  return keepDefined([
+    cleanLine(title, title.length) === "" ? "the title is empty" : undefined,
+    length > MAX_TITLE_LENGTH ? `the title has ${length} characters, Plane takes ${MAX_TITLE_LENGTH}` : undefined,
+    due_date !== undefined && !isDay(due_date) ? `"${due_date.slice(0, 20)}" is no day; write YYYY-MM-DD` : undefined,
+  ]);
 }
 
 /** A title without what Plane cannot keep (NUL, halves of surrogate pairs) and the blanks around it. */

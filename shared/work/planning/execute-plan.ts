@@ -1,7 +1,9 @@
 import { GroundcrewError } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
+import { MINUTE } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import { addBlockers, assignIfUnassigned, createItem, renderBlockedByLine } from "../changes/create-item.ts";
 import type { CallContext } from "../context/call-context.ts";
@@ -12,8 +14,6 @@ import { createProject, findIdentifierProblem, isProjectIncomplete } from "./cre
 import { toItemFields } from "./create-task.ts";
 import { hashPlannedTask, type PlanStep, readPlanProgress, savePlanStep } from "./plan-progress.ts";
 import { cleanProjectName, findProjectNameProblem } from "./project-name.ts";
-
-const MINUTE_MS = 60_000;
 
 export interface Plan {
   /** The identifier or name of a project there is, or the name of one to be made. */
@@ -65,7 +65,7 @@ export async function executePlan(context: CallContext, plan: Plan): Promise<Pla
   try {
     project ??= await createProject(context, { ...plan, name });
     const target = project;
-    await withLock(context, `plan:${target.id}`, (renew) =>
+    await withLock(context, "plan", target.id, (renew) =>
       runPlanSteps({ context, project: target, checkedPlan, renew }),
     );
   } catch (thrown) {
@@ -105,7 +105,7 @@ async function assignPlannedTask({ context, checkedPlan }: PlanRun, planned: Pla
     : { task, refused: undefined };
   if (refused) checkedPlan.warnings.push(`${planned.id}: ${refused}`);
   const { minutes, cost } = planned.estimate ?? {};
-  const estimate = omitUndefined({ cost, ms: minutes !== undefined ? minutes * MINUTE_MS : undefined });
+  const estimate = omitUndefined({ cost, ms: minutes !== undefined ? minutes * MINUTE : undefined });
   if (Object.keys(estimate).length > 0) await updateCard(context, assigned, { estimate });
   return assigned;
 }
@@ -153,10 +153,12 @@ async function toPlanResult(
   const progressById = new Map(steps);
   const hasStep = (id: string, step: PlanStep) => progressById.get(id)?.steps.includes(step) ?? false;
   const remainingSteps = checkedPlan.tasks.map((task) => {
-    const requiredSteps: PlanStep[] = ["made", ...(task.blocked_by?.length ? (["related"] as const) : [])];
-    return [...requiredSteps, ...(needsAssignment(task) ? (["handed"] as const) : [])].filter(
-      (step) => !hasStep(task.id, step),
-    ).length;
+    const requiredSteps = keepDefined<PlanStep>([
+      "made",
+      task.blocked_by?.length ? "related" : undefined,
+      needsAssignment(task) ? "handed" : undefined,
+    ]);
+    return requiredSteps.filter((step) => !hasStep(task.id, step)).length;
   });
   return {
     ...omitUndefined({ project: project?.identifier }),

@@ -1,6 +1,7 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
-import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { PlannedTask } from "./check-plan.ts";
@@ -23,7 +24,7 @@ interface KeptPlan {
 }
 
 /** After so long without a call a plan is over; Plane still knows what was made. */
-const KEPT_MS: Ms = 30 * 86_400_000;
+const KEPT_MS: Ms = 30 * DAY;
 
 /** What Plane knows a planned task by: the same id and title in the same project are the same task. */
 export async function hashPlannedTask({ id, title }: PlannedTask): Promise<string> {
@@ -47,15 +48,10 @@ export async function savePlanStep(
   { title, item, key }: { title: string; item: string | undefined; key: string | undefined },
 ): Promise<void> {
   const record = workKeys.plan(project.id);
-  for (;;) {
-    const [current] = await deps.store.read<KeptPlan>([record]);
-    const tasks = current?.value.tasks ?? {};
+  await updateValue<KeptPlan>(deps, record, (current) => {
+    const tasks = current?.tasks ?? {};
     const before = tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
     const value = { tasks: { ...tasks, [name]: { ...before, steps: [...before.steps, step] } } } satisfies KeptPlan;
-    const outcome = await deps.store.commit({
-      expect: [[record, current?.rev ?? 0]],
-      put: [{ key: record, value, expires: KEPT_MS }],
-    });
-    if (outcome === "kept") return;
-  }
+    return { put: [{ key: record, value, expires: KEPT_MS }] };
+  });
 }

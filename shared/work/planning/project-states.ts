@@ -1,4 +1,5 @@
 import type { Settings } from "../../config/settings.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { cacheState } from "../../observe/name-cache.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";
 import { statesApi as stateCalls } from "../../plane/states-labels.ts";
@@ -18,10 +19,10 @@ const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as
 /** What a project with these states lacks: one of each of Plane's groups, and one that means blocked. */
 export function findMissingStates(existing: readonly { name: string; group: string }[], states: Settings["states"]) {
   const hasBlocked = existing.some((state) => toStatus(state, [], states) === "blocked");
-  return [
+  return keepDefined([
     ...STATES.filter(({ group }) => !existing.some((state) => state.group === group)),
-    ...(hasBlocked ? [] : [{ ...BLOCKED_STATE, name: states.blocked?.[0] ?? BLOCKED_STATE.name }]),
-  ];
+    hasBlocked ? undefined : { ...BLOCKED_STATE, name: states.blocked?.[0] ?? BLOCKED_STATE.name },
+  ]);
 }
 
 /** Makes the states a project lacks: one of each of Plane's groups, and one that means blocked. */

@@ -1,7 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
+import type { Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { reviveClaim } from "../claims/claim-lease.ts";
 import { ensureClaim, findClaim, type KeptClaim, renewOwnClaim } from "../claims/claims.ts";
@@ -11,8 +12,8 @@ import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import {
-  closeTimeEntries,
   type KeptTimes,
+  prepareClosedEntries,
   readTaskTimes,
   type TimeEntry,
   trimTimeEntries,
@@ -45,7 +46,7 @@ export async function startTimer(context: CallContext, task: Task): Promise<Star
     if (!runningEntry) {
       const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
       const value: KeptTimes = {
-        ...(record?.value ?? {}),
+        ...record?.value,
         task: task.key,
         project: task.project.identifier,
         ...trimTimeEntries([...before, entry], record?.value.carried),
@@ -67,7 +68,9 @@ export async function startTimer(context: CallContext, task: Task): Promise<Star
   }
 }
 
-export interface StoppedTimer extends TimerTotal {
+export interface StoppedTimer extends TimerTotal, TimerStop {}
+
+interface TimerStop {
   stopped: boolean;
   /** The run that is over; when none was running, the last there was: without `to` its claim is over, and so is it. */
   from?: Ms;
@@ -77,31 +80,25 @@ export interface StoppedTimer extends TimerTotal {
 /** Stops the caller's timer on a task that is its own. One whose claim is over is left to that: it stopped then. */
 export async function stopTimer(context: CallContext, task: Task): Promise<StoppedTimer> {
   const { deps, caller, correlation } = context;
-  const key = workKeys.time(task.id);
   await requireOwner(context, task);
   await renewOwnClaim(context, task);
   await reviveAfterDowntime(context, task);
-  for (;;) {
-    const [record] = await deps.store.read<KeptTimes>([key]);
+  const { stopped, ...run } = await updateValue<KeptTimes, TimerStop>(deps, workKeys.time(task.id), async (times) => {
     const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
-    const ownEntries = (record?.value.entries ?? []).filter(({ agent }) => agent === caller.name);
+    const ownEntries = (times?.entries ?? []).filter(({ agent }) => agent === caller.name);
     const runningEntry = claim && ownEntries.find((one) => isRunning(one, claim));
     const lastEntry = runningEntry ?? ownEntries.at(-1);
-    const outcome =
-      record && runningEntry
-        ? await closeTimeEntries(deps, task, record.value, record.rev, [runningEntry], { at: now, fence: claim.fence })
-        : "fenced";
-    if (outcome === "stale") continue;
-    await queueCardWrite(deps, task.id, correlation);
-    const stopped = runningEntry !== undefined && outcome === "kept";
-    const to = stopped ? now : lastEntry?.to;
+    const unchanged = { stopped: false, ...omitUndefined({ from: lastEntry?.from, to: lastEntry?.to }) };
+    if (!times || !runningEntry) return { result: unchanged };
     return {
-      key: task.key,
-      stopped,
-      spent: await readOwnTime(context, task),
-      ...omitUndefined({ from: lastEntry?.from, to }),
+      ...(await prepareClosedEntries(deps, task, times, [runningEntry], now)),
+      fence: [workKeys.claim(task.id), claim.fence],
+      result: { stopped: true, from: runningEntry.from, to: now },
+      resultIfFenced: unchanged,
     };
-  }
+  });
+  await queueCardWrite(deps, task.id, correlation);
+  return { key: task.key, stopped, spent: await readOwnTime(context, task), ...run };
 }
 
 /**

@@ -1,20 +1,23 @@
 import { cleanLine, cleanText } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
-import { getTexts } from "../../i18n/texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Job, Ms, StoredValue } from "../../store/port.ts";
+import type { Job, StoredValue } from "../../store/port.ts";
+import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
+import { DAY, HOUR, type Ms } from "../../time.ts";
 import { renewClaim } from "../claims/claim-lease.ts";
 import { findClaim, renewOwnClaim, throwIfClaimLost } from "../claims/claims.ts";
-import { escapeHtml, getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
+import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
-import { publishWorkEvent } from "../tasks/publish-work-event.ts";
+import { prepareWorkEvent, publishWorkEvent } from "../tasks/publish-work-event.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 
 export interface NewQuestion {
@@ -46,17 +49,15 @@ export interface KeptQuestion {
   closed?: Ms;
 }
 
-const HOUR: Ms = 3_600_000;
-
 /** So long after it was asked, a question nobody has answered is asked again: twice at most. */
 const REMINDERS: Record<Urgency, readonly [Ms, Ms]> = {
-  low: [4 * HOUR, 24 * HOUR],
+  low: [4 * HOUR, DAY],
   normal: [HOUR, 6 * HOUR],
   high: [HOUR / 4, HOUR],
 };
 
 /** An answered question can still be looked at for so long. */
-const ANSWERED_MS: Ms = 30 * 24 * HOUR;
+const ANSWERED_MS: Ms = 30 * DAY;
 
 /**
  * Asks the human: a comment on the item and a message; the same call within ten minutes, or while nobody has
@@ -126,32 +127,33 @@ export async function answerQuestion(
   { text, by, comment }: { text: string; by: string; comment?: string },
   correlation: string = deps.newId(),
 ): Promise<"answered" | "already" | "unknown"> {
-  for (;;) {
-    const current = await findQuestion(deps, id);
-    const task = current && (await findKeptTask(deps, current.value.item));
-    if (!current || !task || current.value.closed !== undefined) return "unknown";
-    if (current.value.answer) return "already";
-    const { agent, item } = current.value;
+  const record = workKeys.question(id);
+  return updateValue<KeptQuestion, "answered" | "already" | "unknown">(deps, record, async (question, rev) => {
+    const task = question && (await findKeptTask(deps, question.item));
+    if (!question || !task || question.closed !== undefined) return { result: "unknown" };
+    if (question.answer) return { result: "already" };
+    const { agent, item } = question;
     const answer = {
       text: cleanText(text, 4_000),
       by: cleanLine(by, 80),
       at: await deps.store.now(),
       ...omitUndefined({ comment }),
     };
-    const value: KeptQuestion = { ...current.value, answer };
+    const value: KeptQuestion = { ...question, answer };
     const event: WorkEvent = { kind: "answered", question: id, agent, text: cleanLine(text, 1_000), by: answer.by };
     const jobs: Job[] = comment
       ? []
       : [createWorkJob(`answer:${id}`, `work:${item}`, { do: "answer", item, question: id, correlation })];
-    const record = workKeys.question(id);
     const put = [{ key: record, value, sets: [workSets.questionsOf(item)], expires: ANSWERED_MS }];
-    const outcome = await publishWorkEvent(deps, task, event, correlation, { record, rev: current.rev, put, jobs });
-    if (outcome !== "kept") continue;
-    // From now on it is for the agent to call again.
-    const claim = await findClaim(deps, item);
-    if (claim?.agent === agent) await renewClaim(deps, claim);
-    return "answered";
-  }
+    const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });
+    const afterCommit = async () => {
+      await update.afterCommit?.();
+      // From now on it is for the agent to call again.
+      const claim = await findClaim(deps, item);
+      if (claim?.agent === agent) await renewClaim(deps, claim);
+    };
+    return { ...update, result: "answered", afterCommit };
+  });
 }
 
 /** The answer as a comment on the item, said by Groundcrew for whoever gave it. */

@@ -1,7 +1,7 @@
 import { decideActions } from "../../observe/decide-actions.ts";
 import { readItemFacts } from "../../observe/event-facts.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job, Put, Revision, StoreKey } from "../../store/port.ts";
+import type { ValueUpdate } from "../../store/update.ts";
 import type { WorkEvent } from "../../task/events.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import type { Task } from "./find-task.ts";
@@ -10,11 +10,8 @@ interface EventRecord {
   /** The record this event comes from and the revision it had: together they name the event once and for all. */
   record: StoreKey;
   rev: Revision;
-  /** Beside the record's own revision. */
-  expect?: [StoreKey, Revision][];
   put?: Put[];
   jobs?: Job[];
-  fence?: [StoreKey, number];
 }
 
 /**
@@ -26,8 +23,22 @@ export async function publishWorkEvent(
   task: Task,
   event: WorkEvent,
   correlation: string,
-  { record, rev, expect = [], put = [], jobs = [], fence }: EventRecord,
+  eventRecord: EventRecord,
 ): Promise<"kept" | "stale" | "fenced"> {
+  const { afterCommit, ...update } = await prepareWorkEvent(deps, task, event, correlation, eventRecord);
+  const outcome = await deps.store.commit({ expect: [[eventRecord.record, eventRecord.rev]], ...update });
+  if (outcome === "kept") await afterCommit?.();
+  return outcome;
+}
+
+/** What tells everyone of an event, for a commit that expects its record to be at this revision. */
+export async function prepareWorkEvent(
+  deps: WorkDeps,
+  task: Task,
+  event: WorkEvent,
+  correlation: string,
+  { record, rev, put = [], jobs = [] }: EventRecord,
+): Promise<ValueUpdate> {
   const decision = await decideActions(deps, {
     key: record,
     rev,
@@ -36,14 +47,12 @@ export async function publishWorkEvent(
     via: "bridge",
     facts: () => readItemFacts(deps, task.project, task.item, event),
   });
-  const outcome = await deps.store.commit({
-    expect: [[record, rev], ...expect],
+  return {
     put: [...put, ...decision.put],
     jobs: [...jobs, ...decision.jobs],
-    ...omitUndefined({ fence }),
-  });
-  if (outcome !== "kept") return outcome;
-  decision.publish();
-  deps.kick();
-  return outcome;
+    afterCommit: () => {
+      decision.publish();
+      deps.kick();
+    },
+  };
 }

@@ -1,11 +1,12 @@
 import { GroundcrewError } from "../../errors.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import type { Task } from "./find-task.ts";
 
 /** Throws `forbidden`, with whose it is, unless the task is the caller's. The human may do everything. */
 export async function requireOwner({ caller }: CallContext, { key, item }: Task): Promise<void> {
   const owners = item.owners ?? [];
-  if (caller.role === "human" || owners.includes(caller.name)) return;
+  if (!isAgent(caller) || owners.includes(caller.name)) return;
   const ownership = owners.length > 0 ? `is ${owners.join(", ")}'s` : "is assigned to no agent";
   throw new GroundcrewError(
     "forbidden",

@@ -1,6 +1,6 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
+import type { Ms } from "../../time.ts";
 import { computeMedian, readFinishedTasks } from "./finished-tasks.ts";
 import { roundAmount } from "./spending.ts";
 import type { TaskSize } from "./task-size.ts";

@@ -1,11 +1,8 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
-import { readCard } from "../card/card-record.ts";
-import { workKeys, workSets } from "../context/work-keys.ts";
-import type { Task } from "../tasks/find-task.ts";
-import { getTaskSize, type TaskSize } from "./task-size.ts";
-import { readTaskTimes } from "./time-entries.ts";
+import type { Ms } from "../../time.ts";
+import { workSets } from "../context/work-keys.ts";
+import type { TaskSize } from "./task-size.ts";
 
 /** A task an agent has finished, as estimates learn from it. */
 export interface FinishedTask {
@@ -25,36 +22,8 @@ export interface FinishedTask {
   confidence?: number;
 }
 
-/** Longer ago an agent was another one. */
-const FINISHED_KEPT_MS: Ms = 400 * 86_400_000;
-
 /** So many tasks tell an agent's pace; a store that keeps more is read no further. */
 const MAX_TASKS = 1000;
-
-/** Keeps what a finished task took its agent: again, with what is known then, when it is finished again. */
-export async function recordFinishedTask(deps: Pick<Deps, "store">, task: Task, agent: string): Promise<void> {
-  const [card, { totals }, at] = await Promise.all([
-    readCard(deps, task.id),
-    readTaskTimes(deps, task.id),
-    deps.store.now(),
-  ]);
-  const ms = totals[agent];
-  const cost = card?.costs?.[agent];
-  const value: FinishedTask = {
-    task: task.key,
-    agent,
-    project: task.project.identifier,
-    size: getTaskSize(task.item.snapshot),
-    at,
-    ...omitUndefined({
-      ms: ms || undefined,
-      cost,
-      confidence: card?.confidence !== undefined ? card.confidence : undefined,
-    }),
-  };
-  const put = { key: workKeys.finished(task.id), value, sets: [workSets.finishedBy(agent)], expires: FINISHED_KEPT_MS };
-  await deps.store.commit({ put: [put] });
-}
 
 /** The tasks an agent has finished in the last 400 days, in no order. */
 export async function readFinishedTasks({ store }: Pick<Deps, "store">, agent: string): Promise<FinishedTask[]> {

@@ -1,7 +1,8 @@
-import type { Deps } from "../../deps.ts";
+import type { Deps } from "../../app/deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Commit, Ms, Store } from "../../store/port.ts";
+import type { Commit, Store } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
+import { DAY, type Ms } from "../../time.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
@@ -29,7 +30,7 @@ interface SpendingDelta {
 }
 
 /** A month's sum is of use for a comparison with the year before. */
-const MONTH_KEPT_MS: Ms = 400 * 86_400_000;
+const MONTH_KEPT_MS: Ms = 400 * DAY;
 
 /** What keeps this, in the commit that keeps what it comes from: so it is counted once. */
 export async function prepareSpending(

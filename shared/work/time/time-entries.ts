@@ -1,6 +1,7 @@
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Commit, Ms } from "../../store/port.ts";
 import { scanPages } from "../../store/scan-set.ts";
+import { updateValue, type ValueUpdate } from "../../store/update.ts";
+import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
@@ -34,38 +35,31 @@ const MAX_ENTRIES = 500;
  * `fence` is given, else those begun until then. Doing it twice is doing it once.
  */
 export async function stopTimers(deps: WorkDeps, item: string, agent: string, at: Ms, fence?: number): Promise<void> {
-  for (;;) {
-    const [record] = await deps.store.read<KeptTimes>([workKeys.time(item)]);
-    const ended = (record?.value.entries ?? []).filter(
+  await updateValue<KeptTimes>(deps, workKeys.time(item), async (times) => {
+    const ended = (times?.entries ?? []).filter(
       (one) =>
         one.agent === agent && one.to === undefined && (fence === undefined ? one.from <= at : one.fence <= fence),
     );
     const task = await findKeptTask(deps, item);
-    if (!record || !task || ended.length === 0) return;
-    if ((await closeTimeEntries(deps, task, record.value, record.rev, ended, { at })) === "kept") return;
-  }
+    if (!times || !task || ended.length === 0) return undefined;
+    return prepareClosedEntries(deps, task, times, ended, at);
+  });
 }
 
-/** Ends these runs of one agent, and counts them, in one commit; under their claim when its `fence` is given. */
-export async function closeTimeEntries(
+/** These runs of one agent ended and counted, for one commit. */
+export async function prepareClosedEntries(
   deps: WorkDeps,
   task: Task,
   times: KeptTimes,
-  rev: number,
   ended: readonly TimeEntry[],
-  { at, fence }: { at: Ms; fence?: number },
-): Promise<"kept" | "stale" | "fenced"> {
+  at: Ms,
+): Promise<ValueUpdate> {
   const key = workKeys.time(task.id);
   const agent = ended[0]?.agent ?? "";
   const entries = times.entries.map((one) => (ended.includes(one) ? { ...one, to: Math.max(one.from, at) } : one));
   const ms = ended.reduce((sum, { from }) => sum + Math.max(0, at - from), 0);
   const { expect, put } = await prepareSpending(deps, task, agent, { ms });
-  const commit: Commit = {
-    expect: [[key, rev], ...expect],
-    put: [{ key, value: { ...times, entries } satisfies KeptTimes, sets: [workSets.times] }, ...put],
-  };
-  if (fence !== undefined) commit.fence = [workKeys.claim(task.id), fence];
-  return deps.store.commit(commit);
+  return { expect, put: [{ key, value: { ...times, entries } satisfies KeptTimes, sets: [workSets.times] }, ...put] };
 }
 
 /** The time entries of an item and what they amount to for each agent, running ones until now. Store times. */

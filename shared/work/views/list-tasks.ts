@@ -4,8 +4,8 @@ import { listReadableProjects } from "../../observe/projects.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProjectsRead } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../store/port.ts";
 import { comparePriorities } from "../../task/snapshot.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { readAgentTasks } from "../tasks/find-task.ts";
@@ -58,7 +58,7 @@ interface KeptRefresh {
 }
 
 /** The same call within so long goes on with it. */
-const RESUME_MS: Ms = 60_000;
+const RESUME_MS: Ms = MINUTE;
 
 /**
  * Each project costs the caller one of its turns at Plane: with more of them than one call waits for, it throws

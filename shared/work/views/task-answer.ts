@@ -3,7 +3,7 @@ import { htmlToText } from "../../markdown/html-to-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { Priority, Status } from "../../task/snapshot.ts";
-import { formatIsoTime } from "../claims/claim-refusals.ts";
+import { formatIsoTime } from "../../time.ts";
 import { type KeptClaim, readLiveClaims } from "../claims/claims.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -74,8 +74,11 @@ function rankTask(
   const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim);
   const answer: TaskAnswer = {
     ...toTaskAnswer(task, openBlockers),
-    ...omitUndefined({ held_until: isHolder ? formatIsoTime(claim.until) : undefined }),
-    ...(obstacle !== undefined && { startable: false, why_not: obstacle }),
+    ...omitUndefined({
+      held_until: isHolder ? formatIsoTime(claim.until) : undefined,
+      startable: obstacle === undefined ? undefined : (false as const),
+      why_not: obstacle,
+    }),
   };
   return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
 }

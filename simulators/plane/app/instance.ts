@@ -1,3 +1,4 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createUnauthenticatedError } from "../api-error.ts";
 import { mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
 import { formatUtc } from "../render-row.ts";
@@ -28,7 +29,10 @@ function renderInstance(world: PlaneWorld): JsonObject {
       has_llm_configured: false,
       file_size_limit: world.fileSizeLimit,
       is_smtp_configured: false,
-      ...(isOldVersion && { is_intercom_enabled: true, intercom_app_id: "" }),
+      ...omitUndefined({
+        is_intercom_enabled: isOldVersion ? true : undefined,
+        intercom_app_id: isOldVersion ? "" : undefined,
+      }),
       admin_base_url: world.baseUrl(),
       space_base_url: null,
       app_base_url: world.baseUrl(),

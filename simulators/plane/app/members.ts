@@ -1,3 +1,4 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
 import { mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
 import { createInvitation, renderInvitation } from "../invitations.ts";
@@ -59,7 +60,10 @@ function renderMember(world: PlaneWorld, row: MemberRow, formatTime: TimeFormatt
       avatar_url: null,
       is_bot: user.is_bot,
       display_name: user.display_name,
-      ...(withAddress && { email: user.email, last_login_medium: "email" }),
+      ...omitUndefined({
+        email: withAddress ? user.email : undefined,
+        last_login_medium: withAddress ? "email" : undefined,
+      }),
     },
     ...times,
     role: row.role,

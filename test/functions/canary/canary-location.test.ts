@@ -2,10 +2,9 @@ import { describe, expect, it } from "vitest";
 import { canaryTick } from "../../../functions/canary/canary-tick.ts";
 import { isCanary, readCanary } from "../../../shared/canary/canary-record.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
+import { HOUR } from "../../../shared/time.ts";
 import type { TestAppOptions } from "../../support/test-app.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
-
-const HOUR = 3_600_000;
 
 type CanaryTestApp = Awaited<ReturnType<typeof createCanaryTestApp>>;
 

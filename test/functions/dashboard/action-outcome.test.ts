@@ -3,8 +3,8 @@ import { type ActionOutcome, createOutcomeReader } from "../../../functions/dash
 import { trimSet } from "../../../functions/dashboard/trim-tick.ts";
 import { createMutePut } from "../../../functions/telegram/delivery/mutes.ts";
 import type { RequestedAction } from "../../../shared/decision-log/decision-log.ts";
-import type { ChatMessage } from "../../../shared/telegram/message-log.ts";
-import { chatMessageSet, forwardReceiptKey } from "../../../shared/telegram/message-log.ts";
+import { forwardReceiptKey } from "../../../shared/outgoing/forward-receipt.ts";
+import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../telegram/outbox-setup.ts";
 
 async function createOutboxWithNotices(count: number) {

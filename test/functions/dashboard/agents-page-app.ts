@@ -10,10 +10,10 @@ import { getFileFingerprint, nodeFiles } from "../../../runtime/node/settings-fi
 import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
-import { wait } from "../../../runtime/wait.ts";
 import { watchSecrets } from "../../../runtime/watch-secrets.ts";
 import { readEnvironmentSecrets } from "../../../shared/config/secrets.ts";
 import { parseSettings } from "../../../shared/config/settings.ts";
+import { wait } from "../../../shared/wait.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
 export const OLD_BRIDGE_TOKEN = "marked-old-bridge-token";

@@ -4,7 +4,7 @@ import { boardRoute } from "../../../functions/dashboard/board-route.ts";
 import { decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
 import { PAGE_TEXTS } from "../../../functions/dashboard/page/texts.ts";
 import { readRevision } from "../../../functions/dashboard/revision.ts";
-import type { Deps } from "../../../shared/deps.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { createTaskOperations } from "../../../shared/work/task-operations.ts";
 import { createTestApp } from "../../support/test-app.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { updateBodySchema } from "../../../shared/jobs/updates-jobs.ts";
 import { createChatMessagePut } from "../../../shared/telegram/message-log.ts";
-import { updateBodySchema } from "../../../shared/telegram/update-jobs.ts";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 
 const TELEGRAM = { TELEGRAM_BOT_TOKEN: "1000:of-the-page", TELEGRAM_CHAT_ID: "-100", TELEGRAM_ALLOWED_USERS: "7,8" };
@@ -24,11 +24,11 @@ describe("what is written at the page", () => {
   test("is heard as if the first allowed user had said it in the chat", async () => {
     const { post, takeUpdates: heard } = await createChatSetup();
     expect(await post("/api/chat", { text: " /plane status ", language: "fr" })).toBe("202");
-    const [{ update, atPage } = { update: {} }] = await heard();
-    expect(update).toMatchObject({
+    const [body] = await heard();
+    expect(body?.update).toMatchObject({
       message: { from: { id: 7, language_code: "fr" }, chat: { id: -100 }, text: "/plane status" },
     });
-    expect(atPage).toBe(true);
+    expect(body).toMatchObject({ type: "page_input", atPage: true });
   });
 
   test.each([
@@ -93,9 +93,9 @@ describe("a reply at the page", () => {
     const answer: unknown = await (await doors.request("/api/chat", HTTP_ADMIN_TOKEN)).json();
     expect(answer).toMatchObject({ messages: [{ id: MESSAGE_KEY, reply: true }] });
     expect(await post("/api/chat", { text: "Friendly", message: MESSAGE_KEY })).toBe("202");
-    const [{ update, atPage } = { update: {} }] = await heard();
-    expect(update).toMatchObject({ message: { text: "Friendly", reply_to_message: { message_id: 5 } } });
-    expect(atPage).toBe(true);
+    const [body] = await heard();
+    expect(body?.update).toMatchObject({ message: { text: "Friendly", reply_to_message: { message_id: 5 } } });
+    expect(body).toMatchObject({ type: "page_input", atPage: true });
   });
 
   test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { trimSet } from "../../../functions/dashboard/trim-tick.ts";
-import { toDescendingKey } from "../../../shared/decision-log/decision-log.ts";
+import { toDescendingKey } from "../../../shared/store/descending-key.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 
 test("the oldest beyond a number are forgotten, the newest stay", async () => {

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 
 /** Two known items, beside a store whose clock can be set while Plane's goes on. */
 async function createKnownItems() {

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 /** A workspace with a past: everything Groundcrew tells of has happened in it already. */
 async function createExistingWorkspace() {

@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { pollTick } from "../../../functions/poll/poll-tick.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 /** A workspace nobody has looked at, with a cycle and an item that waits for another. */
 async function createUnseenWorkspace() {

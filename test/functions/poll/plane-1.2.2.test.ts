@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 async function createOldPlaneApp() {
   const crew = await createTestApp({ version: "1.2.2" });

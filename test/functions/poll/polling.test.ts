@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 test("3: with all webhooks dropped the next tick finds every net change and deletion, up to 100 items", async () => {
   const crew = await createTestApp();

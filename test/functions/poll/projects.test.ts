@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { pollTick } from "../../../functions/poll/poll-tick.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 async function createTwoProjects() {
   const crew = await createTestApp();

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 /** Reliability 23: projects + 1, pages with changes, at most 2 per changed item. */
 

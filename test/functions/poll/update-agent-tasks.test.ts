@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import type { KeptAgent } from "../../../functions/poll/update-agent-tasks.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-const MINUTE = 60_000;
 const AGENTS = [
   { name: "thot", email: "Thot@javisi.local.test" },
   { name: "imhotep", email: "imhotep@javisi.local.test" },

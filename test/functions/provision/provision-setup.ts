@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Disk } from "../../../functions/provision/secrets-file.ts";
 import { type ProvisionEnvironment, runProvision } from "../../../runtime/provision/run-provision.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulatorOptions } from "../../../simulators/plane/types.ts";
 
@@ -42,7 +43,7 @@ export async function createProvisionSetup(
     PLANE_WORKSPACE: "javisi",
     PLANE_ADMIN_EMAIL: ADMIN_EMAIL,
     PUBLIC_URL: "https://crew.example.com",
-    ...(config ? { GROUNDCREW_CONFIG: "groundcrew.json" } : {}),
+    ...omitUndefined({ GROUNDCREW_CONFIG: config ? "groundcrew.json" : undefined }),
     ...extraEnv,
   };
   const waits: number[] = [];

@@ -58,7 +58,7 @@ function getTargets(
 
 const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
 
-test("NOTIF-05: without rules only what matters is told: completions, critical blockers, projects, cycles, questions, reviews, trouble", () => {
+test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, failures", () => {
   const told = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
   expect(told).toEqual([
     "blocked",
@@ -79,7 +79,7 @@ test("NOTIF-05: without rules only what matters is told: completions, critical b
   expect(getTargets([], "blocked", { priority: "medium" })).toEqual([]);
 });
 
-test("an action is a job of the chat's lane that holds the event, its facts and where it came from", () => {
+test("an action is a job in the chat's lane with the event, its facts and its correlation id", () => {
   const { facts } = createNotice(1);
   const [action, ...others] = createNotificationRules([], -100123).decide({ kind: "completed" }, facts, "webhook-7");
   expect(others).toEqual([]);
@@ -87,29 +87,29 @@ test("an action is a job of the chat's lane that holds the event, its facts and 
     target: "telegram:-100123",
     queue: "outbox",
     lane: "telegram:-100123",
-    body: { event: { kind: "completed" }, facts, correlation: "webhook-7" },
+    body: { type: "notification", chat: -100123, event: { kind: "completed" }, facts, correlation: "webhook-7" },
     rule: "completed tasks",
   });
 });
 
-describe("an entry", () => {
-  test("of the settings replaces the default ones", () => {
+describe("a rule", () => {
+  test("of the settings replaces the default rules", () => {
     expect(getTargets([{ events: ["started"] }], "started")).toEqual(CHAT_TARGETS);
     expect(getTargets([{ events: ["started"] }], "completed")).toEqual([]);
   });
 
-  test("with projects fits only those, in any case", () => {
+  test("with projects matches only those, ignoring case", () => {
     expect(getTargets([{ events: ["completed"], projects: ["onb"] }], "completed")).toEqual(CHAT_TARGETS);
     expect(getTargets([{ events: ["completed"], projects: ["WEB"] }], "completed")).toEqual([]);
   });
 
-  test("with labels fits a task that has one of them", () => {
+  test("with labels matches a task that has one of them", () => {
     const entries = [{ events: ["completed"], labels: ["release", "bug"] }];
     expect(getTargets(entries, "completed", { labels: ["Bug"] })).toEqual(CHAT_TARGETS);
     expect(getTargets(entries, "completed", { labels: ["chore"] })).toEqual([]);
   });
 
-  test("with labels or priorities never fits a project", () => {
+  test("with labels or priorities never matches a project", () => {
     const rules = createNotificationRules(
       notificationRulesSchema.parse([{ events: ["project_created"], priorities: ["none"] }]),
       OUTBOX_CHAT,
@@ -117,11 +117,11 @@ describe("an entry", () => {
     expect(rules.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
   });
 
-  test("with a chat of its own goes there", () => {
+  test("with a chat of its own sends there", () => {
     expect(getTargets([{ events: ["completed"], chat: "@crew_news" }], "completed")).toEqual(["telegram:@crew_news"]);
   });
 
-  test("that fits twice for one chat tells it once, named after the first", () => {
+  test("of several that match for one chat, the first one sends and names the notification", () => {
     const entries = notificationRulesSchema.parse([
       { name: "a", events: ["completed"] },
       { name: "b", events: ["completed"] },
@@ -135,14 +135,14 @@ describe("an entry", () => {
     ]);
   });
 
-  test("without a chat anywhere goes nowhere", () => {
+  test("without any chat sends nothing", () => {
     expect(createNotificationRules([], undefined).decide({ kind: "completed" }, createNotice(1).facts, "c")).toEqual(
       [],
     );
   });
 });
 
-describe("who did it", () => {
+describe("the actor of an event", () => {
   const by = (who: string) => [{ events: ["completed"], by: who }];
   test.each([
     ["people", PERSON, true],
@@ -151,11 +151,11 @@ describe("who did it", () => {
     ["agents", AGENT, true],
     ["agents", PERSON, false],
     ["agents", undefined, false],
-  ] as const)("by %s, done by %o: told is %s", (who, actor, told) => {
+  ] as const)("for a rule by %s, an event by %o: sent is %s", (who, actor, told) => {
     expect(getTargets(by(who), "completed", {}, actor)).toEqual(told ? CHAT_TARGETS : []);
   });
 
-  test("is asked for only when a rule about that event needs it", () => {
+  test("is looked up only when a rule about the event needs it", () => {
     const rules = createNotificationRules(
       notificationRulesSchema.parse([{ events: ["started", "completed"], by: "people" }, { events: ["created"] }]),
       OUTBOX_CHAT,
@@ -167,21 +167,21 @@ describe("who did it", () => {
   });
 });
 
-describe("a mute entry", () => {
-  test("silences what the default rules would tell, and only that", () => {
+describe("a mute rule", () => {
+  test("mutes what the default rules would send, and only that", () => {
     const entries = [{ events: ["completed"], projects: ["ONB"], mute: true }];
     expect(getTargets(entries, "completed")).toEqual([]);
     expect(getTargets(entries, "blocked", { priority: "urgent" })).toEqual(CHAT_TARGETS);
   });
 
-  test("silences wherever it stands in the list", () => {
+  test("applies at any position in the list", () => {
     const mute = { events: ["completed"], labels: ["chore"], mute: true };
     const tell = { events: ["completed"] };
     expect(getTargets([mute, tell], "completed", { labels: ["chore"] })).toEqual([]);
     expect(getTargets([tell, mute], "completed", { labels: ["chore"] })).toEqual([]);
   });
 
-  test("with a chat silences only that chat", () => {
+  test("with a chat mutes only that chat", () => {
     const entries = [
       { events: ["completed"] },
       { events: ["completed"], chat: 7 },
@@ -190,7 +190,7 @@ describe("a mute entry", () => {
     expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
   });
 
-  test("about agents does not silence someone unknown", () => {
+  test("about agents does not mute an unknown actor", () => {
     const entries = [{ events: ["completed"], by: "agents", mute: true }];
     expect(getTargets(entries, "completed", {}, AGENT)).toEqual([]);
     expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);

@@ -12,7 +12,7 @@ import {
 const MARK = "(may be a repeat)";
 
 describe("limits and order", () => {
-  test("500 messages to 5 chats: each chat's in order, one a second at most (reliability 14)", async () => {
+  test("500 messages to 5 chats arrive in order per chat, at most one a second (reliability 14)", async () => {
     const chats = [1, 2, 3, 4, 5];
     const rig = await createOutboxSetup({ burst: 0, chats });
     for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 100), chat);
@@ -35,7 +35,7 @@ describe("limits and order", () => {
     expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
   });
 
-  test("60 chats together stay under 30 calls a second, and none waits for another's turn", async () => {
+  test("60 chats together stay under 30 calls a second, and none waits for another", async () => {
     const chats = Array.from({ length: 60 }, (_, index) => index + 1);
     const rig = await createOutboxSetup({ burst: 0, chats });
     for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 2), chat);
@@ -46,7 +46,7 @@ describe("limits and order", () => {
     expect(rig.time.now - began).toBeLessThanOrEqual(6_000);
   });
 
-  test("429 with retry_after 30: nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
+  test("after 429 with retry_after 30 nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
     const rig = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
     rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
     await enqueueNotices(rig.store, createNotices(1, 5));
@@ -64,7 +64,7 @@ describe("limits and order", () => {
   });
 });
 
-test("a wait that Telegram asked for outlives the process that was asked", async () => {
+test("a wait that Telegram asked for survives a restart", async () => {
   const rig = await createOutboxSetup({ burst: 0 });
   rig.telegram.injectFaults({ kind: "too_many", seconds: 300 });
   await enqueueNotices(rig.store, createNotices(1, 1));
@@ -76,7 +76,7 @@ test("a wait that Telegram asked for outlives the process that was asked", async
   expect(rest.map(({ at, outcome }) => [at - (refused?.at ?? 0), outcome])).toEqual([[300_000, "ok"]]);
 });
 
-describe("a send that goes wrong", () => {
+describe("a failed send", () => {
   test.each([
     { fault: { kind: "silent" }, name: "the answer never comes" },
     { fault: { kind: "lost" }, name: "the connection breaks before the answer" },
@@ -90,7 +90,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
   });
 
-  test("two answers that never come make two marked repeats, not more", async () => {
+  test("two missing answers cause two marked repeats, not more", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.injectFaults({ kind: "lost" }, { kind: "lost" });
     await enqueueNotices(rig.store, createNotices(1, 1));
@@ -98,7 +98,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
   });
 
-  test("a repeat that is told to wait stays marked", async () => {
+  test("a repeat that must wait stays marked", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.injectFaults(
       { kind: "lost" },
@@ -110,7 +110,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true]);
   });
 
-  test("an error of Telegram's own is tried again without a mark, since nothing was sent", async () => {
+  test("an internal error of Telegram is retried without a mark, since nothing was sent", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
     await enqueueNotices(rig.store, createNotices(1, 2));
@@ -119,7 +119,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
   });
 
-  test("a connection that breaks before delivery is repeated with the mark: nobody can tell", async () => {
+  test("a send whose connection breaks before delivery is repeated with the mark, since it may have arrived", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.injectFaults({ kind: "dropped" });
     await enqueueNotices(rig.store, createNotices(1, 1));
@@ -127,7 +127,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([true]);
   });
 
-  test("Telegram out of reach: tries grow apart to ten minutes, then everything arrives, in order, unmarked", async () => {
+  test("while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     await rig.telegram.stop();
     await enqueueNotices(rig.store, createNotices(1, 3));
@@ -141,7 +141,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
   });
 
-  test("a chat that must be mended (403) keeps its messages until it is", async () => {
+  test("a chat that refuses the bot (403) keeps its messages until it is fixed", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
     await enqueueNotices(rig.store, createNotices(1, 2));
@@ -152,7 +152,7 @@ describe("a send that goes wrong", () => {
     expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
   });
 
-  test("a message that Telegram will never take is set aside with the reason, and the others flow", async () => {
+  test("a message that Telegram will never accept becomes a dead letter with the reason, and the others are sent", async () => {
     const rig = await createOutboxSetup({ burst: 0 });
     rig.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
     await enqueueNotices(rig.store, createNotices(1, 2));
@@ -166,7 +166,7 @@ describe("a send that goes wrong", () => {
   });
 });
 
-test("after a message nothing is kept but the burst and that it was told", async () => {
+test("after a message only the burst and the delivery are stored", async () => {
   const rig = await createOutboxSetup({ burst: 0 });
   rig.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 500, description: "x" });
   await enqueueNotices(rig.store, createNotices(1, 1));
@@ -181,7 +181,7 @@ test("after a message nothing is kept but the burst and that it was told", async
   ]);
 });
 
-test("a job that is not a notice is set aside", async () => {
+test("a job with an unknown body becomes a dead letter", async () => {
   const rig = await createOutboxSetup();
   await rig.store.commit({
     jobs: [
@@ -193,7 +193,7 @@ test("a job that is not a notice is set aside", async () => {
   expect((await rig.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual(["lane", "odd"]);
 });
 
-test("without Telegram in the settings its jobs wait", async () => {
+test("jobs wait while Telegram is not configured", async () => {
   const rig = await createOutboxSetup();
   await enqueueNotices(rig.store, createNotices(1, 1));
   const [job] = await rig.takeJobs();
@@ -202,7 +202,7 @@ test("without Telegram in the settings its jobs wait", async () => {
   expect(await rig.jobHandler.handle(without, job)).toEqual({ retryAt: rig.time.now + 60_000 });
 });
 
-test("the log has the ids and the correlation of a message, never its text", async () => {
+test("the log contains the ids and the correlation id of a message, never its text", async () => {
   const rig = await createOutboxSetup();
   const told = createNotice(1, { title: "Marzipan", assignees: ["Nougat"] });
   await enqueueNotices(rig.store, [told, createNotice(2, { title: "Krokant" })]);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { createWakeJob } from "../../../shared/jobs/wake-jobs.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { createWakeJob } from "../../../shared/wake/pending-wake.ts";
 import { EMPTY_WAKE, type KeptWake, wakeKeys } from "../../../shared/wake/wake-record.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 

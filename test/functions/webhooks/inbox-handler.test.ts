@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 async function createKnownItems() {
   const crew = await createTestApp();

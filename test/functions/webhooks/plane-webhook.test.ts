@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { inboxBodySchema } from "../../../shared/observe/webhook-delivery.ts";
+import { inboxBodySchema } from "../../../shared/jobs/inbox-jobs.ts";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";

@@ -43,10 +43,10 @@ describe("Memory that work has needed is given back", () => {
   });
 
   it("by a real process with the flags of npm start", () => {
-    const program = `import { collectWhenIdle } from "./runtime/node/idle.ts";
+    const program = `import { collectGarbageWhenIdle } from "./runtime/node/idle-collector.ts";
       import { mock } from "node:test";
       mock.timers.enable({ apis: ["setInterval"] });
-      collectWhenIdle();
+      collectGarbageWhenIdle();
       const until = performance.now() + 1_200;
       let kept = [];
       for (let i = 0; performance.now() < until; i += 1) kept[i % 500] = new Array(10_000).fill(i + 0.5);

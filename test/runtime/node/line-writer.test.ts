@@ -29,8 +29,8 @@ describe("The log's lines", () => {
   });
 
   it("are all there when the process ends in the same turn", () => {
-    const program = `import { lineWriter } from "./runtime/node/lines.ts";
-      const write = lineWriter(process.stdout);
+    const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
+      const write = createLineWriter(process.stdout);
       for (let i = 0; i < 1000; i += 1) write("line " + i);
       process.exit(3);`;
     const { status, stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", program], {
@@ -41,8 +41,8 @@ describe("The log's lines", () => {
   });
 
   it.skipIf(!existsSync("/dev/full"))("that nobody takes any more end nothing else", () => {
-    const program = `import { lineWriter } from "./runtime/node/lines.ts";
-      const write = lineWriter(process.stdout);
+    const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
+      const write = createLineWriter(process.stdout);
       let lines = 0;
       const timer = setInterval(() => {
         write("x".repeat(1000));

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { DecisionRecord } from "../../../shared/decision-log/decision-log.ts";
-import { decisionSet, itemDecisionSetKey } from "../../../shared/decision-log/decision-log.ts";
+import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../../shared/decision-log/decision-log.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 async function createLogSetup() {

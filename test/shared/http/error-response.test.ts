@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { describe, expect, it } from "vitest";
-import type { Route } from "../../../shared/deps.ts";
+import type { Route } from "../../../shared/app/deps.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 

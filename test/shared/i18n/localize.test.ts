@@ -11,7 +11,7 @@ import {
 } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
-import { getTexts } from "../../../shared/i18n/texts.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 
 /** `Intl` writes no-break spaces of two widths. */
 const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");

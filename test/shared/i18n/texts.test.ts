@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
-import { getTexts } from "../../../shared/i18n/texts.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
 
 /** Every text of a language with its place, such as `telegram.events.created`. */

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { parseBlockedByText } from "../../../shared/observe/blocked-by-text.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
-
-const MINUTE = 60_000;
 
 test.each([
   ["<p>Blocked by: ONB-3</p>", ["ONB-3"]],

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { cyclesTick } from "../../../functions/poll/cycles-tick.ts";
 import { diffCyclePhases, getCyclePhase } from "../../../shared/observe/cycles.ts";
-import { createObservedProject, MINUTE } from "./rules/observed-project.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import { createObservedProject } from "./rules/observed-project.ts";
 
 const START = "2026-11-22T00:00:00.000000Z";
 const END = "2026-11-28T23:59:00.000000Z";

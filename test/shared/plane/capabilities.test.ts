@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { projectsApi } from "../../../shared/plane/projects.ts";
 import { relationsApi } from "../../../shared/plane/relations.ts";
+import { DAY } from "../../../shared/time.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
-const DAY = 86_400_000;
 const params = { project: PLANE_USER.id, item: PLANE_USER.id };
 
 function createInstanceInfo(current_version: string): ScriptedStep {

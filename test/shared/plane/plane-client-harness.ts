@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
 import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/create-client.ts";
@@ -68,4 +68,15 @@ export async function captureError(call: Promise<unknown>): Promise<unknown> {
     },
     (thrown: unknown) => thrown,
   );
+}
+
+/** From now on no request's time limit is reached by itself; the function returned reaches that of the newest. */
+export function controlTimeLimits(): () => void {
+  let newest = new AbortController();
+  const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+    newest = new AbortController();
+    return newest.signal;
+  });
+  onTestFinished(() => timeout.mockRestore());
+  return () => newest.abort(new DOMException("The operation timed out", "TimeoutError"));
 }

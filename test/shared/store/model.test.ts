@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
-import type { Ms } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 import { claimHistory, playClaims } from "./model/claims.ts";
 import { jobHistory, playJobs } from "./model/jobs.ts";

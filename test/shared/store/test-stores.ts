@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import type { Ms, Store } from "../../../shared/store/port.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import type { Ms } from "../../../shared/time.ts";
 import type { TestRedis } from "../../support/redis-server.ts";
 
 /** A store on a clock that stands still until it is told. */

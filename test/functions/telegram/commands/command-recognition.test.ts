@@ -7,7 +7,7 @@ import {
   stripQuotes,
 } from "../../../../functions/telegram/commands/parse-command.ts";
 
-describe("what is said to the bot", () => {
+describe("parsing a message", () => {
   test.each([
     ["/plane status", { word: "status", args: "" }],
     ["  /PLANE   task   ONB-1  ", { word: "task", args: "ONB-1" }],
@@ -18,7 +18,7 @@ describe("what is said to the bot", () => {
   ])("in a group: %j", (text, asked) => expect(parseCommand(text, false)).toEqual(asked));
 
   test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
-    "not in a group: %j",
+    "a message in a group that is not for the bot: %j",
     (text) => expect(parseCommand(text, false)).toBeUndefined(),
   );
 
@@ -28,7 +28,7 @@ describe("what is said to the bot", () => {
     ["/start", { word: "help", args: "" }],
   ])("alone with it: %j", (text, asked) => expect(parseCommand(text, true)).toEqual(asked));
 
-  test("other commands are not its own, also when it is alone with somebody", () => {
+  test("other commands are not for the bot, even in a private chat", () => {
     expect(parseCommand("/weather", true)).toBeUndefined();
     expect(parseCommand("   ", true)).toBeUndefined();
   });
@@ -43,25 +43,25 @@ test.each([
   ["", { first: "", rest: "", quoted: false }],
 ])("the first of %j", (args, parts) => expect(splitFirstArgument(args)).toEqual(parts));
 
-test("quotation marks around all of it are left off", () => {
+test("quotation marks around a whole text are removed", () => {
   expect(['"a b"', "« a »", "“a”", "a"].map(stripQuotes)).toEqual(["a b", "a", "a", "a"]);
 });
 
-describe("names", () => {
+describe("matching a name", () => {
   const find = (given: string, all: string[]) => matchByName(given, all, (one) => [one]);
 
-  test("are compared without accents, case and needless blanks", () => {
+  test("ignores accents, case and extra blanks", () => {
     expect(normalizeName("  Équipe\n PRODUIT ")).toBe("equipe produit");
     expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({ kind: "one", one: "Équipe Produit", exact: true });
   });
 
-  test("whole ones win over beginnings, beginnings of words over parts", () => {
+  test("prefers whole names to beginnings of words, and these to parts", () => {
     expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ one: "Mail", exact: true });
     expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Mail to Ada", exact: false });
     expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Canada", exact: false });
   });
 
-  test("several that fit are all told; none: the nearest, if one is near", () => {
+  test("returns all of several matches; without a match, the most similar name", () => {
     expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", some: ["Mail 1", "Mail 2"] });
     expect(find("Imotep", ["Imhotep", "Thot"])).toEqual({ kind: "none", nearest: "Imhotep" });
     expect(find("Cleopatra", ["Imhotep", "Thot"])).toEqual({ kind: "none" });

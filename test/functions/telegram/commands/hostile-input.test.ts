@@ -27,7 +27,7 @@ const title = fc
 const ALLOWED_ENTITIES = ["bold", "code", "text_link"];
 const RUNS = process.env["FULL"] ? 300 : 10;
 
-test("hostile titles, names and words stay text in every answer, and Telegram takes each (reliability 18)", {
+test("hostile titles, names and words stay text in every reply, and Telegram accepts each (reliability 18)", {
   timeout: 300_000,
 }, async () => {
   const titles = fc.array(title, { minLength: 1, maxLength: 6 });

@@ -4,7 +4,7 @@ import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
 describe("NOTIF-06 /plane status", () => {
-  test("tells the projects with their bars, who works on what since when, what is blocked and how old it is", async () => {
+  test("shows projects with progress bars, who works on what since when, blocked tasks and the age of the data", async () => {
     const rig = await createCommandsApp();
     const mail = rig.addTask("Write the welcome mail", "Imhotep");
     const form = rig.addTask("Make the form", "Thot");
@@ -31,14 +31,14 @@ describe("NOTIF-06 /plane status", () => {
     expect(await rig.recordRequests(() => rig.sendMessage("/plane agent Imhotep"))).toEqual([]);
   });
 
-  test("says so when nothing is followed yet", async () => {
+  test("says so when no project is observed yet", async () => {
     const rig = await createCommandsApp();
     expect(await rig.sendAndGetReply("/plane status")).toMatch(
       /No projects yet.[\s\S]*No agent is working.[\s\S]*not been polled/,
     );
   });
 
-  test("what waits for a human's review is under what waits for you", async () => {
+  test("lists a task in review under what waits for you", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Write the welcome mail", "Imhotep", { state: "In Progress" });
     await rig.runFirstPoll();
@@ -51,7 +51,7 @@ describe("NOTIF-06 /plane status", () => {
   });
 });
 
-test("NOTIF-06 an agent's open question is under what waits for you", async () => {
+test("NOTIF-06 /plane status lists an agent's open question under what waits for you", async () => {
   const rig = await createCommandsApp();
   const item = rig.addTask("Write the welcome mail", "Imhotep");
   await rig.runFirstPoll();
@@ -63,7 +63,7 @@ test("NOTIF-06 an agent's open question is under what waits for you", async () =
   );
 });
 
-test("NOTIF-08 /plane digest says the digest as it is now", async () => {
+test("NOTIF-08 /plane digest shows the digest as of now", async () => {
   const rig = await createCommandsApp();
   rig.addTask("Write the welcome mail", "Imhotep", { target_date: "2026-11-21" });
   await rig.runFirstPoll();
@@ -83,7 +83,7 @@ describe("NOTIF-06 names", () => {
       expect(await rig.sendAndGetReply(`/plane agent ${name}`)).toContain("👤 Imhotep");
   });
 
-  test("a task is found by key in any case, by number and by a part of its title", async () => {
+  test("find a task by key in any case, by number and by part of its title", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Rédiger le courriel d’accueil");
     await rig.runFirstPoll();
@@ -91,7 +91,7 @@ describe("NOTIF-06 names", () => {
       expect(await rig.sendAndGetReply(`/plane task ${name}`), name).toContain("ONB-1 Rédiger le courriel");
   });
 
-  test("several that fit are asked about with buttons, and the message then shows the one that was pressed", async () => {
+  test("with several matches offer buttons, and the message then shows the pressed one", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail to Ada");
     rig.addTask("Mail to Bob");
@@ -105,7 +105,7 @@ describe("NOTIF-06 names", () => {
     expect(rig.getBotMessages()[0]?.buttons).toEqual([]);
   });
 
-  test("a button that was pressed before says kindly that it is over", async () => {
+  test("offered as buttons can be pressed once; a second press is refused with an explanation", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail to Ada");
     rig.addTask("Mail to Bob");
@@ -119,7 +119,7 @@ describe("NOTIF-06 names", () => {
     expect(toPlainText(rig.getBotMessages()[0])).toContain("ONB-1");
   });
 
-  test("nothing that fits: the nearest name, to be pressed; far from all: what there is", async () => {
+  test("without a match offer the most similar name; without a similar one list the available names", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     const [answer] = await rig.sendMessage("/plane agent Imotep");
@@ -135,7 +135,7 @@ describe("NOTIF-06 names", () => {
 });
 
 describe("NOTIF-06 commands", () => {
-  test("a mistyped word gets the nearest right one, and its button does what was meant", async () => {
+  test("with a typo offer the most similar command, and its button runs it", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail");
     await rig.runFirstPoll();
@@ -146,7 +146,20 @@ describe("NOTIF-06 commands", () => {
     expect(await rig.sendAndGetReply("/plane abracadabra")).toBe("Unknown command “abracadabra”. /plane help");
   });
 
-  test("help lists every command, and /plane alone is help", async () => {
+  test("a word that resembles no command gets no suggestion, a typing error of one does", async () => {
+    const app = await createCommandsApp();
+    for (const word of ["foo", "thanks"])
+      expect(await app.sendAndGetReply(`/plane ${word}`)).toBe(`There is no command “${word}”. /plane help`);
+    for (const [typed, command] of [
+      ["aprove", "approve"],
+      ["stauts", "status"],
+    ]) {
+      const [answer] = await app.sendMessage(`/plane ${typed}`);
+      expect(answer?.buttons.flat().map(({ text }) => text)).toEqual([`/plane ${command}`]);
+    }
+  });
+
+  test("are all listed by help, and /plane alone shows the help", async () => {
     const rig = await createCommandsApp();
     const help = await rig.sendAndGetReply("/plane help");
     for (const name of ["status", "project", "agent", "task", "new", "assign", "block", "mute"])
@@ -154,13 +167,13 @@ describe("NOTIF-06 commands", () => {
     expect(await rig.sendAndGetReply("/plane")).toBe(help);
   });
 
-  test("a command without what it needs says how it is written", async () => {
+  test("without their arguments reply with their syntax", async () => {
     const rig = await createCommandsApp();
     expect(await rig.sendAndGetReply("/plane task")).toBe("Usage: /plane task <key>");
     expect(await rig.sendAndGetReply("/plane assign")).toBe("Usage: /plane assign <key> <agent>");
   });
 
-  test("a long answer is paged with buttons, and nothing of it is cut", async () => {
+  test("with a long reply page it with buttons, and nothing is truncated", async () => {
     const rig = await createCommandsApp();
     for (let n = 1; n <= 70; n += 1) rig.addTask(`Task number ${n}`, "Imhotep");
     await rig.runFirstPoll();
@@ -179,7 +192,7 @@ describe("NOTIF-06 commands", () => {
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 
-  test("everything known of a task is told: card, blockers, times", async () => {
+  test("show everything known of a task: card, blockers, times", async () => {
     const rig = await createCommandsApp({ config: { budget: { amount: 100, currency: "EUR" } } });
     rig.addTask("Write <b>the</b> mail", "Imhotep", {
       priority: "high",
@@ -208,7 +221,7 @@ describe("NOTIF-06 commands", () => {
   });
 });
 
-test("with LOCALE auto everybody is answered in their own language", async () => {
+test("with LOCALE auto users get replies in their own language", async () => {
   const rig = await createCommandsApp({ env: { LOCALE: "auto", TELEGRAM_ALLOWED_USERS: "4711,4712" } });
   rig.telegram.setLanguage(4712, "fr-CA");
   await rig.runFirstPoll();
@@ -216,7 +229,7 @@ test("with LOCALE auto everybody is answered in their own language", async () =>
   expect(await rig.sendAndGetReply("/plane statut", { from: 4711 })).toContain("📊 Status");
 });
 
-test("an answer replies to the question, in its topic", async () => {
+test("a reply refers to the command, in its topic", async () => {
   const rig = await createCommandsApp();
   await rig.runFirstPoll();
   const [answer] = await rig.sendMessage("/plane status", { topic: 7 });
@@ -224,7 +237,7 @@ test("an answer replies to the question, in its topic", async () => {
   expect(answer?.replyTo).toBe(rig.telegram.chat(-100_200).messages.find(({ from }) => from === 4711)?.id);
 });
 
-test("an answer to a command that is a reply goes into the group: only forums have topics", async () => {
+test("a reply to a command that is itself a reply goes into the group: only forums have topics", async () => {
   const rig = await createCommandsApp();
   await rig.runFirstPoll();
   await rig.sendMessage("/plane status");
@@ -234,7 +247,7 @@ test("an answer to a command that is a reply goes into the group: only forums ha
   expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
 });
 
-test("an answer that a closed topic does not take keeps no other waiting", async () => {
+test("a reply that a closed topic refuses does not delay other replies", async () => {
   const rig = await createCommandsApp();
   await rig.runFirstPoll();
   rig.telegram.setTopic(GROUP_CHAT, 7, "closed");

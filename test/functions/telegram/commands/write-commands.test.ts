@@ -5,7 +5,7 @@ import { createCommandsApp, toPlainText } from "./commands-app.ts";
 const CONCIERGE_WITH_WAKE = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
 
 describe("/plane new", () => {
-  test("makes a task in the project, and what follows the first line is its text", async () => {
+  test("creates a task in the project; the lines after the first are its description", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     expect(await rig.sendAndGetReply("/plane new ONB Écrire le guide\nAvec *soin*")).toBe(
@@ -18,7 +18,7 @@ describe("/plane new", () => {
     expect(two).toMatchObject({ name: "Another one" });
   });
 
-  test("a project's name of several words needs no quotation marks, and further lines stay the text", async () => {
+  test("accepts a project's name of several words without quotation marks", async () => {
     const rig = await createCommandsApp();
     const web = rig.plane.addProject({ identifier: "OPS", name: "Web Site" });
     await rig.runFirstPoll();
@@ -38,7 +38,7 @@ describe("/plane new", () => {
     expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
   });
 
-  test("says so where there is no Concierge, or it cannot be woken", async () => {
+  test("says so if there is no Concierge or it cannot be woken", async () => {
     const none = await createCommandsApp({ agents: { Concierge: { role: "worker" } } });
     await none.runFirstPoll();
     expect(await none.sendAndGetReply("/plane new Organise the party")).toMatch(
@@ -49,7 +49,7 @@ describe("/plane new", () => {
     expect(await deaf.sendAndGetReply("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
   });
 
-  test("asks when the first word is only part of a project's name", async () => {
+  test("asks if the first word is only part of a project's name", async () => {
     const rig = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
     await rig.runFirstPoll();
     const [question] = await rig.sendMessage("/plane new board the train");
@@ -63,7 +63,7 @@ describe("/plane new", () => {
 });
 
 describe("/plane assign", () => {
-  test("makes the agent's label anew when people deleted it since it was listed", async () => {
+  test("creates the agent's label again if it was deleted after it was listed", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail", "Thot");
     await rig.runFirstPoll();
@@ -73,7 +73,7 @@ describe("/plane assign", () => {
     expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
   });
 
-  test("makes the task one agent's: assignee and label, other labels stay", async () => {
+  test("sets the agent as assignee and label, and keeps other labels", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail", "Thot", { labels: [rig.plane.addLabel(rig.onb, "code").id] });
     await rig.runFirstPoll();
@@ -83,7 +83,7 @@ describe("/plane assign", () => {
     expect(await rig.sendAndGetReply("/plane assign 1 to Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
   });
 
-  test("asks which agent when several fit", async () => {
+  test("asks which agent is meant if several match", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail");
     await rig.runFirstPoll();
@@ -95,7 +95,7 @@ describe("/plane assign", () => {
 });
 
 describe("/plane block, unblock, cancel", () => {
-  test("change the state in Plane, with the reason as a comment that says nothing but text", async () => {
+  test("change the status in Plane, with the reason as a plain text comment", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail", "Imhotep");
     await rig.runFirstPoll();
@@ -111,7 +111,7 @@ describe("/plane block, unblock, cancel", () => {
     expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ This task is already closed: ONB-1 Mail");
   });
 
-  test("a part of a title is asked about before anything is changed", async () => {
+  test("ask before they change a task named by part of its title", async () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Send the welcome mail");
     await rig.runFirstPoll();
@@ -123,7 +123,7 @@ describe("/plane block, unblock, cancel", () => {
     expect(rig.readPlaneItem(item).state).toBe("Cancelled");
   });
 
-  test("an agent's claim on what the human cancels is over", async () => {
+  test("cancel ends the claim of the agent", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail", "Imhotep");
     await rig.runFirstPoll();
@@ -132,7 +132,7 @@ describe("/plane block, unblock, cancel", () => {
     await expect(rig.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "x" })).rejects.toThrow(/ONB-1/);
   });
 
-  test("Plane's refusal is told in words, and the next command works", async () => {
+  test("report an error of Plane in words, and the next command works", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail");
     await rig.runFirstPoll();
@@ -154,21 +154,21 @@ describe("/plane approve, reject", () => {
     return { rig, item };
   }
 
-  test("a task in review is done", async () => {
+  test("approve completes a task in review", async () => {
     const { rig, item } = await inReview();
     expect(await rig.sendAndGetReply("/plane approve ONB-1")).toBe("✅ Approved and done: ONB-1 Mail");
     expect(rig.readPlaneItem(item)).toMatchObject({ state: "Done" });
     expect(rig.readComments(item).join()).toContain("by Ada (Telegram)");
   });
 
-  test("a task in review goes back with a reason", async () => {
+  test("reject sends a task in review back with a reason", async () => {
     const { rig, item } = await inReview();
     expect(await rig.sendAndGetReply("/plane reject ONB-1 too short")).toBe("↩️ Sent back: ONB-1 Mail");
     expect(rig.readPlaneItem(item)).toMatchObject({ state: "Todo" });
     expect(rig.readComments(item).join()).toContain("too short");
   });
 
-  test("what is not in review is left alone", async () => {
+  test("do not change a task that is not in review", async () => {
     const rig = await createCommandsApp();
     rig.addTask("Mail");
     await rig.runFirstPoll();
@@ -177,7 +177,7 @@ describe("/plane approve, reject", () => {
 });
 
 describe("/plane mute", () => {
-  test("what is muted is not told, for so long, and unmute takes it back", async () => {
+  test("stops notifications for the given time, and unmute resumes them", async () => {
     const rig = await createCommandsApp();
     const [one, two, three] = ["One", "Two", "Three"].map((name) => rig.addTask(name));
     await rig.runFirstPoll();
@@ -203,7 +203,7 @@ describe("/plane mute", () => {
     expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-3");
   });
 
-  test("a time that is none is said to be none", async () => {
+  test("refuses an invalid duration", async () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     expect(await rig.sendAndGetReply("/plane mute ONB soon")).toBe(

@@ -12,7 +12,7 @@ async function createUpgradedGroup() {
 }
 
 describe("a group that becomes a supergroup", () => {
-  test("is followed: what waits for it arrives under its new number, and the log asks to set it", async () => {
+  test("gets its queued messages under its new id, and the log asks to set that id", async () => {
     const { rig, key } = await createUpgradedGroup();
     await rig.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
     expect(rig.getBotMessages(SUPERGROUP_CHAT).map(toPlainText)).toEqual([expect.stringContaining("Which colour?")]);
@@ -20,7 +20,7 @@ describe("a group that becomes a supergroup", () => {
     expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
   });
 
-  test("is heard there: buttons, replies and commands, of nobody else", async () => {
+  test("has its buttons, replies and commands handled under its new id, of authorized users only", async () => {
     const { rig, key } = await createUpgradedGroup();
     const { id } = await rig.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
     const [question] = rig.getBotMessages(SUPERGROUP_CHAT);
@@ -37,7 +37,7 @@ describe("a group that becomes a supergroup", () => {
     expect(toPlainText(rig.getBotMessages(SUPERGROUP_CHAT).at(-1))).toContain("Paint the door");
   });
 
-  test("does not edit what now has the number of a message from before", async () => {
+  test("has no message edited that now has the number of an older one", async () => {
     const { rig, key } = await createUpgradedGroup();
     const old = rig.getBotMessages()[0]?.id ?? 0;
     for (let n = 0; n < 2; n += 1) {
@@ -52,7 +52,7 @@ describe("a group that becomes a supergroup", () => {
     expect(old).toBeGreaterThan(0);
   });
 
-  test("that moves on and on is not followed for ever", async () => {
+  test("is not followed endlessly when it migrates again and again", async () => {
     const rig = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
     const key = await rig.startTask("Imhotep", "Paint the door");
     rig.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
@@ -61,7 +61,7 @@ describe("a group that becomes a supergroup", () => {
     expect(rig.telegram.calls.length).toBeLessThan(20);
   });
 
-  test("another group is not heard for it", async () => {
+  test("does not make commands of another group valid", async () => {
     const { rig, key } = await createUpgradedGroup();
     await rig.askQuestion("Imhotep", key, { text: "Which colour?" });
     await rig.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
 import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
-import { createPresentation } from "../../../../functions/telegram/presentation/notification-details.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import type { ActionBody, AnyEvent } from "../../../../shared/task/events.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
@@ -30,8 +30,8 @@ const richNotice = createNotice(12, {
 });
 richNotice.facts.actor = { id: "a", name: "Ada", isAgent: false };
 
-describe("one notice", () => {
-  test("NOTIF-04: tells project, agent, task with its link, status, time spent, assignees, blockers and who did it", () => {
+describe("a single notification", () => {
+  test("NOTIF-04: shows project, agent, task with link, status, time spent, assignees, blockers and actor", () => {
     const { text, entities } = renderBurst(createBurstContent([richNotice]), en);
     expect(normalizeSpaces(text)).toBe(
       [
@@ -53,7 +53,7 @@ describe("one notice", () => {
     ]);
   });
 
-  test("NOTIF-04: says the same in French", () => {
+  test("NOTIF-04: shows the same in French", () => {
     expect(normalizeSpaces(renderText([richNotice], fr))).toBe(
       [
         "✅ Terminée : ONB-12 Write the welcome mail",
@@ -68,7 +68,7 @@ describe("one notice", () => {
     );
   });
 
-  test("leaves out what is not known", () => {
+  test("omits unknown fields", () => {
     expect(renderText([createNotice(1)])).toBe(
       "✅ Completed: ONB-1 Task 1\nProject: Onboarding (ONB)\nStatus: ✅ done",
     );
@@ -82,7 +82,7 @@ describe("one notice", () => {
     expect(renderText([createNotice(1, {}, event)]).split("\n")).toContain(line);
   });
 
-  test("of a cycle tells its dates and how far it came", () => {
+  test("of a cycle shows its dates and progress", () => {
     const cycle = { id: "c", name: "Sprint 3", start: "2026-11-02", end: "2026-11-15", done: 9, total: 12 };
     const body: ActionBody = {
       event: { kind: "cycle_completed" },
@@ -104,14 +104,14 @@ describe("one notice", () => {
     expect(renderText([body])).toBe("📁 New project: Onboarding (ONB)");
   });
 
-  test("a link to anywhere but Plane and our own page is only text", () => {
+  test("a link to anywhere but Plane and the dashboard is plain text", () => {
     const { entities } = renderBurst(createBurstContent([createNotice(1, { url: "https://evil.example/x" })]), en);
     expect(entities.filter((entity) => "url" in entity && entity.url.includes("evil"))).toEqual([]);
   });
 });
 
-describe("several notices", () => {
-  test("up to ten are a line each, with the agent, and for a blocked task what it waits for", () => {
+describe("several notifications", () => {
+  test("up to ten get a line each, with the agent and the blockers of a blocked task", () => {
     const blockers = [{ key: "ONB-3", title: "Choose a host" }];
     const blocked = createNotice(2, { agent: "Builder", blockers }, { kind: "blocked" });
     expect(renderText([createNotice(1), blocked])).toBe(
@@ -135,7 +135,7 @@ describe("several notices", () => {
     );
   });
 
-  test("of many projects have as many links as Telegram takes in one message", () => {
+  test("of many projects have as many links as Telegram accepts in one message", () => {
     const long = "x".repeat(60);
     const url = `${PLANE_BASE_URL}/${long}/browse/ONB-1/`;
     const many = Array.from({ length: 30 }, (_, project) =>
@@ -151,7 +151,7 @@ describe("several notices", () => {
     expect(text).toContain("(P20): ONB-1, ONB-2");
   });
 
-  test("too long for lines are counted", () => {
+  test("that are too long for lines are counted", () => {
     const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
     const long = Array.from({ length: 10 }, (_, n) =>
       createNotice(n, { key: key(n), title: "x".repeat(250), agent: "/".repeat(200) }),
@@ -212,7 +212,7 @@ const hostileNotice = fc
     return { ...body, facts: { ...body.facts, project: { ...PROJECT, name }, comment: { id: "c", text: comment } } };
   });
 
-test("hostile text stays text: Telegram takes every message, and finds nothing in it but our own (reliability 18)", () => {
+test("hostile text stays text: Telegram accepts every message and detects no entities but ours (reliability 18)", () => {
   const runs = process.env["FULL"] ? 5_000 : 300;
   fc.assert(
     fc.property(fc.array(hostileNotice, { minLength: 1, maxLength: 13 }), fc.boolean(), (bodies, repeat) => {

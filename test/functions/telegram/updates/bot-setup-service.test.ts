@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { setUpBot } from "../../../../functions/telegram/updates/bot-setup-service.ts";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { createPollingSetup } from "../polling-setup.ts";
+import { createPollingSetup } from "./polling-setup.ts";
 
 const CHANGING_METHODS = ["setWebhook", "deleteWebhook", "setMyCommands"];
 const WEBHOOK_ENV = { PUBLIC_URL: "https://crew.example.com", TELEGRAM_WEBHOOK_SECRET: "a-secret-of-these-tests_1" };
 
-test("sets the webhook and the menus in English and French, and the second time changes nothing", async () => {
+test("the setup sets the webhook and the menus in English and French, and changes nothing the second time", async () => {
   const { telegram, deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
   expect(await setUpBot(deps)).toBeUndefined();
   expect(await deps.telegram.getWebhook()).toMatchObject({
@@ -20,7 +20,7 @@ test("sets the webhook and the menus in English and French, and the second time 
   expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
 });
 
-test("registers the webhook anew when the secret has changed", async () => {
+test("the setup registers the webhook again when the secret has changed", async () => {
   const { deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
   await setUpBot(deps);
   asked.length = 0;
@@ -29,7 +29,7 @@ test("registers the webhook anew when the secret has changed", async () => {
   expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual(["setWebhook"]);
 });
 
-test("takes the webhook away where updates are polled", async () => {
+test("the setup removes the webhook if updates are polled", async () => {
   const { deps, calledMethods: asked } = await createPollingSetup();
   await deps.telegram.setWebhook("https://old.example.com/webhooks/telegram", "old");
   expect(await setUpBot(deps)).toBeUndefined();
@@ -39,7 +39,7 @@ test("takes the webhook away where updates are polled", async () => {
   expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
 });
 
-test("says why it could not be done, and does it when Telegram is back", async () => {
+test("the setup returns why it failed, and succeeds when Telegram is back", async () => {
   const { telegram, deps } = await createPollingSetup();
   await telegram.stop();
   expect(await setUpBot(deps)).toMatch(/no answer/);
@@ -47,7 +47,7 @@ test("says why it could not be done, and does it when Telegram is back", async (
   expect(await setUpBot(deps)).toBeUndefined();
 });
 
-test("a menu that is refused keeps the webhook from nothing", async () => {
+test("the setup sets the webhook even if Telegram refuses the menu", async () => {
   const { deps } = await createPollingSetup(WEBHOOK_ENV);
   const refused = { kind: "refused", reason: "404 Not Found", lasting: false } as const;
   const telegram = { ...deps.telegram, getCommands: async () => refused };

@@ -1,10 +1,10 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
-import { createUpdateJob } from "../../../../shared/telegram/update-jobs.ts";
-import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "../polling-setup.ts";
+import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
+import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "./polling-setup.ts";
 
-test("what people say is taken once and confirmed to Telegram with the next call", async () => {
+test("updates are stored once and confirmed to Telegram with the next call", async () => {
   const { telegram, deps, time } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
@@ -16,7 +16,7 @@ test("what people say is taken once and confirmed to Telegram with the next call
   expect((await deps.store.stats()).queues.updates.pending).toBe(3);
 });
 
-test("one runtime polls at a time; another takes over when the first has been silent for so long", async () => {
+test("one runtime polls at a time; another takes over when its lease has expired", async () => {
   const { telegram, deps, time, calledMethods: asked } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   await pollTelegramOnce(deps, "first");
@@ -28,7 +28,7 @@ test("one runtime polls at a time; another takes over when the first has been si
   expect((await deps.store.stats()).queues.updates.pending).toBe(2);
 });
 
-test("the offset is kept: a process that starts anew takes nothing twice", async () => {
+test("the offset is stored: a restarted process stores no update twice", async () => {
   const { telegram, deps, time } = await createPollingSetup();
   const update = await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   await pollTelegramOnce(deps, "first");
@@ -39,7 +39,7 @@ test("the offset is kept: a process that starts anew takes nothing twice", async
   expect((await deps.store.stats()).queues.updates.pending).toBe(2);
 });
 
-test("what is not kept is taken again: the offset and the updates are one commit", async () => {
+test("updates that could not be stored are polled again, since they share a commit with the offset", async () => {
   const { telegram, deps } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   const broken = { ...deps.store, commit: () => Promise.reject(new Error("down")) };
@@ -48,7 +48,7 @@ test("what is not kept is taken again: the offset and the updates are one commit
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
 });
 
-test("a conflict (409) is said: somebody else reads this bot's updates", async () => {
+test("a conflict (409) is logged: another program reads this bot's updates", async () => {
   const { telegram, deps, lines } = await createPollingSetup();
   await deps.telegram.setWebhook("http://127.0.0.1:1/somebody-else", "secret");
   await telegram.redeliverUpdates();
@@ -56,7 +56,7 @@ test("a conflict (409) is said: somebody else reads this bot's updates", async (
   expect(lines).toMatchObject([{ level: "error", message: expect.stringContaining("not OpenClaw's") }]);
 });
 
-test("stopping ends a call that waits, confirms nothing and lets the next runtime poll at once", async () => {
+test("a stop ends an open call, confirms nothing and lets the next runtime poll at once", async () => {
   const { telegram, deps, stop } = await createPollingSetup();
   const waiting = pollTelegramOnce(deps, "me");
   stop();
@@ -66,7 +66,7 @@ test("stopping ends a call that waits, confirms nothing and lets the next runtim
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
 });
 
-test("a call that is over leaves nothing behind that waits for the stop", async () => {
+test("a finished call leaves no listener on the stop signal", async () => {
   const { telegram, deps } = await createPollingSetup();
   for (let n = 0; n < 3; n += 1) {
     await telegram.postAsUser(POLLING_CHAT, POLLING_USER, `${n}`);
@@ -75,7 +75,7 @@ test("a call that is over leaves nothing behind that waits for the stop", async 
   expect(getEventListeners(deps.stopping, "abort")).toEqual([]);
 });
 
-test("what is written as null is not there, as what is left out", () => {
+test("a field that is null is treated as absent", () => {
   const message = {
     message_id: 3,
     chat: { id: POLLING_CHAT, username: null },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { MINUTE } from "../../../../shared/time.ts";
 import { createTestApp } from "../../../support/test-app.ts";
-import { createObservedProject, MINUTE } from "./observed-project.ts";
+import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { inboxHandler } from "../../../../functions/webhooks/inbox-handler.ts";
-import { createObservedProject, MINUTE } from "./observed-project.ts";
+import { MINUTE } from "../../../../shared/time.ts";
+import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 

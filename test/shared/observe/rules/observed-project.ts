@@ -1,9 +1,8 @@
-import type { Deps } from "../../../../shared/deps.ts";
+import type { Deps } from "../../../../shared/app/deps.ts";
 import { observedKeys } from "../../../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../../../shared/observe/stored-records.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { createTestApp, type TestApp, type TestAppOptions } from "../../../support/test-app.ts";
-
-export const MINUTE = 60_000;
 
 /** A project with one item that was there before us. */
 export async function createObservedProject(options: TestAppOptions = {}) {

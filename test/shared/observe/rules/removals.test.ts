@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { pollTick } from "../../../../functions/poll/poll-tick.ts";
-import { createObservedProject, MINUTE } from "./observed-project.ts";
+import { MINUTE } from "../../../../shared/time.ts";
+import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 

@@ -4,7 +4,8 @@ import { observeItem } from "../../../../shared/observe/observe-item.ts";
 import { readItem } from "../../../../shared/observe/read-item.ts";
 import { observedKeys, observedSets } from "../../../../shared/observe/store-keys.ts";
 import type { KeptItem } from "../../../../shared/task/snapshot.ts";
-import { createObservedProject, delayPlaneAnswers, MINUTE, readChangeSource } from "./observed-project.ts";
+import { MINUTE } from "../../../../shared/time.ts";
+import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { MINUTE } from "../../../../shared/time.ts";
 import type { OpenStore } from "../test-stores.ts";
-
-const MINUTE = 60_000;
 
 export function defineBucketContract(open: OpenStore) {
   describe("a bucket", () => {

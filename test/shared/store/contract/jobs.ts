@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { QUEUES } from "../../../../shared/store/port.ts";
+import { DAY } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../test-stores.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
-
-const DAY = 24 * 60 * 60 * 1000;
 
 export function defineJobContract(open: OpenStore) {
   describe("a job", () => {

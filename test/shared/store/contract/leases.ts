@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { DAY } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../test-stores.ts";
-
-const DAY = 24 * 60 * 60 * 1000;
 
 export function defineLeaseContract(open: OpenStore) {
   test("the store's clock is what leases and due times go by", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { Ms } from "../../../../shared/store/port.ts";
+import type { Ms } from "../../../../shared/time.ts";
 import type { OpenedStore } from "../test-stores.ts";
 
 const AGENTS = ["ann", "bob", "cy"] as const;

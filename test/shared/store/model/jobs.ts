@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import type { LeasedJob, Ms, Settlement } from "../../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../../shared/store/port.ts";
+import type { Ms } from "../../../../shared/time.ts";
 import type { OpenedStore } from "../test-stores.ts";
 
 const LANES = ["l1", "l2", "l3"] as const;

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work/claims-tick.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim, findClaim } from "../../../../shared/work/claims/claims.ts";
 import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { answerQuestion } from "../../../../shared/work/questions/questions.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-const MINUTE = 60_000;
 const RULES = {
   ruleSets: ({ agents }: { agents: Parameters<typeof createWorkRules>[0] }) => [createWorkRules(agents)],
 };

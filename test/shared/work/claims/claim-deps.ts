@@ -1,6 +1,6 @@
 import { createDeps } from "../../../../runtime/create-deps.ts";
+import type { Deps } from "../../../../shared/app/deps.ts";
 import { parseSettings } from "../../../../shared/config/settings.ts";
-import type { Deps } from "../../../../shared/deps.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
 import { toItemPut } from "../../../../shared/observe/observe-item.ts";
 import { observedKeys, observedSets } from "../../../../shared/observe/store-keys.ts";

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../../shared/store/port.ts";
+import { HOUR } from "../../../../shared/time.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
 import {
   claimTask,
@@ -19,7 +20,6 @@ import { createClaimDeps, storeTask } from "./claim-deps.ts";
 
 const RUNS = process.env["FULL"] === undefined ? 400 : 10_000;
 const AGENTS = ["Imhotep", "Thot", "Shuri"];
-const HOUR = 3_600_000;
 
 /** One call of one agent; `dies`: its process is killed right before the n-th thing it asks of the store. */
 interface Call {

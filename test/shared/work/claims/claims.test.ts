@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { MINUTE } from "../../../../shared/time.ts";
 import { endClaim, ensureClaim, findClaim, renewOwnClaim, verifyClaim } from "../../../../shared/work/claims/claims.ts";
 import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-const MINUTE = 60_000;
 
 async function createAppWithTask(to: string | string[] = "Thot") {
   const crew = await createAgentTestApp();

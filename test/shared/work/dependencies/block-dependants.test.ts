@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { observedKeys } from "../../../../shared/observe/store-keys.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import type { Item, PlaneVersion } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-const MINUTE = 60_000;
 
 /** Tour waits for Guide, and Fair for Tour; Imhotep and Thot are to do them. */
 async function createTaskChain(version: PlaneVersion) {

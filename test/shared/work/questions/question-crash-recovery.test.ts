@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { HOUR } from "../../../../shared/time.ts";
 import { answerQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
-const HOUR = 3_600_000;
 /** Longer than the lease of a job that the dead process had taken. */
 const LEASE_OVER = 130_000;
 

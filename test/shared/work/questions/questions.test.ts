@@ -1,13 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { askHumanTool as tool } from "../../../../functions/agent/ask-human.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
-import type { NewQuestion } from "../../../../shared/work/questions/questions.ts";
-import { answerQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
+import { HOUR, MINUTE } from "../../../../shared/time.ts";
+import { answerQuestion, type NewQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
 
 async function createQuestionApp() {
   const crew = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { recordFinishedTask } from "../../../../shared/work/lifecycle/record-finished-task.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
-import { readAgentPace, readFinishedTasks, recordFinishedTask } from "../../../../shared/work/time/finished-tasks.ts";
+import { readAgentPace, readFinishedTasks } from "../../../../shared/work/time/finished-tasks.ts";
 import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
 import { endClaim, findClaim } from "../../../../shared/work/claims/claims.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
 import { readAllSpending } from "../../../../shared/work/time/spending.ts";
 import { readTaskTimes, stopTimers } from "../../../../shared/work/time/time-entries.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-const MINUTE = 60_000;
 
 async function createAppWithTask() {
   const crew = await createAgentTestApp();

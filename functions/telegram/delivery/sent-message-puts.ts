@@ -1,0 +1,46 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { Put } from "../../../shared/store/port.ts";
+import type { InlineButton } from "../../../shared/telegram/bot.ts";
+import {
+  chatMessageKey,
+  createChatMessagePut,
+  type SentMessageRef,
+  sentMessageKey,
+} from "../../../shared/telegram/message-log.ts";
+import type { Ms } from "../../../shared/time.ts";
+import type { DeliveryContext } from "./context.ts";
+import { createDeliveryPut, DELIVERY_RETENTION, sendAttemptKey } from "./delivery-records.ts";
+import type { SentMessage } from "./send-message.ts";
+
+/**
+ * Records a message of its own that was just sent: the message as people see it, where to find it by its number, and
+ * the end of the job's attempt.
+ * @param at store time that is part of the message's key; a message is listed by it
+ */
+export function createSentMessagePuts(
+  { deps, job, chat }: DeliveryContext,
+  { rich, messageId, repeat }: SentMessage,
+  at: Ms,
+  buttons?: InlineButton[][],
+): Put[] {
+  const record = chatMessageKey(chat, messageId, at);
+  const shown: [number, Ms][] = [[1, deps.clock()]];
+  return [
+    { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
+    createChatMessagePut(record, {
+      ...rich,
+      ...omitUndefined({ buttons }),
+      chat: String(chat),
+      messageId,
+      at,
+      repeat,
+      shown,
+    }),
+    { key: sendAttemptKey(job), value: undefined },
+  ];
+}
+
+/** Records that the job is done: its message is in the chat and must not be sent again. */
+export function createSentDeliveryPut({ job, chat }: DeliveryContext, messageId: number, at: Ms): Put {
+  return createDeliveryPut(job, { in: messageId, record: chatMessageKey(chat, messageId, at), notice: 1 });
+}

@@ -1,0 +1,88 @@
+import { getErrorMessage } from "../errors.ts";
+import type { Health } from "../health.ts";
+import type { PlaneClient } from "../plane/client.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import type { TelegramBot } from "../telegram/bot.ts";
+
+/** A Plane client whose every call tells the health record how it went. */
+export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneClient {
+  async function withRecording<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await call();
+      health.recordSuccess("plane");
+      return answer;
+    } catch (thrown) {
+      recordError(thrown);
+      throw thrown;
+    }
+  }
+
+  function recordError(thrown: unknown) {
+    if (thrown instanceof PlaneRateLimitedError) return;
+    // 403 to one thing says little when others worked, but everything when nothing ever did: a mistyped workspace.
+    const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
+    if (isForbidden && health.get("plane").ok) return;
+    if (isPlaneAnswer(thrown)) health.recordSuccess("plane");
+    else health.recordFailure("plane", getErrorMessage(thrown));
+  }
+
+  return {
+    call: (endpoint, options) => withRecording(() => client.call(endpoint, options)),
+    capabilities: () => withRecording(() => client.capabilities()),
+    async *pages(endpoint, options) {
+      const pages = client.pages(endpoint, options)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const page = await withRecording(() => pages.next());
+          if (page.done) return;
+          yield page.value;
+        }
+      } finally {
+        await pages.return?.();
+      }
+    },
+  };
+}
+
+/** Plane said no to one request, which shows that it works and knows us. */
+function isPlaneAnswer(thrown: unknown): boolean {
+  if (!(thrown instanceof PlaneError)) return false;
+  return thrown.code === "not_found" || thrown.code === "conflict" || thrown.code === "invalid";
+}
+
+/** A bot whose every call tells the health record how it went. */
+export function recordTelegramHealth(bot: TelegramBot, health: Health): TelegramBot {
+  async function withRecording<T extends Awaited<ReturnType<TelegramBot[keyof TelegramBot]>>>(call: Promise<T>) {
+    const outcome = await call;
+    switch (outcome.kind) {
+      case "wait":
+        break;
+      case "not_sent":
+      case "unknown":
+        health.recordFailure("telegram", outcome.reason);
+        break;
+      case "refused":
+        if (outcome.lasting) health.recordSuccess("telegram");
+        else health.recordFailure("telegram", outcome.reason);
+        break;
+      case "conflict":
+        health.recordFailure("telegram", outcome.reason);
+        break;
+      default:
+        health.recordSuccess("telegram");
+    }
+    return outcome;
+  }
+
+  return {
+    getMe: () => withRecording(bot.getMe()),
+    sendMessage: (...call) => withRecording(bot.sendMessage(...call)),
+    editMessage: (...call) => withRecording(bot.editMessage(...call)),
+    answerCallback: (...call) => bot.answerCallback(...call),
+    getUpdates: (...call) => withRecording(bot.getUpdates(...call)),
+    getWebhook: () => withRecording(bot.getWebhook()),
+    setWebhook: (...call) => withRecording(bot.setWebhook(...call)),
+    getCommands: (...call) => withRecording(bot.getCommands(...call)),
+    setCommands: (...call) => withRecording(bot.setCommands(...call)),
+  };
+}

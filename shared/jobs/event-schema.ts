@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { type AnyEvent, EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../task/events.ts";
+import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
+
+const nameSchema = z.string();
+const prioritySchema = z.enum(PRIORITIES);
+const statusSchema = z.enum(STATUSES);
+const dateSchema = z.string().nullable();
+
+/** What says all by its kind. A kind that says more and is not left out here does not type-check. */
+const bareKindSchema = z
+  .enum(EVENT_KINDS)
+  .exclude([
+    "assigned",
+    "unassigned",
+    "renamed",
+    "due",
+    "priority",
+    "comment_added",
+    "comment_edited",
+    ...WORK_EVENT_KINDS,
+  ]);
+
+/** An event as it is written into a job. */
+export const eventSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: bareKindSchema }),
+  z.object({ kind: z.enum(["assigned", "unassigned"]), who: nameSchema }),
+  z.object({ kind: z.literal("renamed"), from: z.string() }),
+  z.object({ kind: z.literal("due"), from: dateSchema, to: dateSchema }),
+  z.object({ kind: z.literal("priority"), from: prioritySchema, to: prioritySchema }),
+  z.object({ kind: z.enum(["comment_added", "comment_edited"]), comment: z.string(), author: nameSchema.nullable() }),
+  z.object({
+    kind: z.literal("asked"),
+    question: z.string(),
+    agent: nameSchema,
+    text: z.string(),
+    choices: z.array(z.string()),
+    urgency: z.enum(["low", "normal", "high"]),
+    reminder: z.number(),
+  }),
+  z.object({ kind: z.literal("answered"), question: z.string(), agent: nameSchema, text: z.string(), by: nameSchema }),
+  z.object({ kind: z.literal("critical"), comment: z.string(), agent: nameSchema, text: z.string() }),
+  z.object({
+    kind: z.literal("claim_lost"),
+    agent: nameSchema,
+    why: z.enum(["expired", "reassigned", "moved"]),
+    since: z.string(),
+  }),
+  z.object({ kind: z.literal("review"), agent: nameSchema, confidence: z.number(), text: z.string() }),
+  z.object({
+    kind: z.literal("sent_back"),
+    agent: nameSchema,
+    by: nameSchema.nullable(),
+    reason: z.string().nullable(),
+  }),
+  z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
+  z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
+  z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
+]) satisfies z.ZodType<AnyEvent>;
+
+/** The facts of an event as they are written into a job. */
+export const factsSchema = z.object({
+  item: z
+    .object({
+      id: z.string(),
+      key: z.string(),
+      title: z.string(),
+      word: statusSchema,
+      priority: prioritySchema,
+      due: dateSchema,
+      url: z.string(),
+      assignees: z.array(z.string()),
+      agent: z.string().exactOptional(),
+      labels: z.array(z.string()),
+      blockers: z.array(z.object({ key: z.string(), title: z.string() })),
+      timeSpentMs: z.number().exactOptional(),
+      dependants: z.number(),
+    })
+    .exactOptional(),
+  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }),
+  cycle: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      start: dateSchema,
+      end: dateSchema,
+      done: z.number(),
+      total: z.number(),
+    })
+    .exactOptional(),
+  comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),
+  actor: z.object({ id: z.string(), name: z.string(), isAgent: z.boolean() }).exactOptional(),
+  at: z.string(),
+}) satisfies z.ZodType<EventFacts>;

@@ -1,0 +1,26 @@
+import { attachmentsApi } from "../../plane/attachments.ts";
+import { PlaneNotFoundError } from "../../plane/errors.ts";
+import type { StoredValue } from "../../store/port.ts";
+import { requireRepeatable } from "./upload-bytes.ts";
+import { forgetUpload, type KeptUpload, saveUploadStep } from "./upload-record.ts";
+import type { UploadRun } from "./upload-run.ts";
+
+/** Third step: Plane shows the attachment from now on. Begins anew when Plane knows it no more. */
+export async function confirmAttachment(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<void> {
+  const { context, key, prove } = run;
+  const { attachment = "" } = kept.value;
+  try {
+    await context.plane.call(attachmentsApi.confirm, {
+      params: { ...run.params, attachment },
+      json: { is_uploaded: true },
+      beforeSend: prove,
+    });
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    await forgetUpload(context, key, kept);
+    return requireRepeatable(run);
+  }
+  run.shownAttachment = attachment;
+  const { ticket: _, until: __, ...rest } = kept.value;
+  await saveUploadStep(context, key, kept, { ...rest, step: "confirmed" });
+}

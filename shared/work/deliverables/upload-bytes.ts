@@ -1,0 +1,39 @@
+import { PlaneUnavailableError } from "../../plane/errors.ts";
+import type { StoredValue } from "../../store/port.ts";
+import { createStorageLimitError } from "./check-file.ts";
+import { createHashMismatchError } from "./content-errors.ts";
+import { sendFile } from "./send-file.ts";
+import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
+import { dropUpload, type UploadRun } from "./upload-run.ts";
+
+/** Second step: sends the bytes to the storage; begins anew when the ticket has run out or is refused. */
+export async function uploadBytes(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<void> {
+  const { context, file, bytes, key } = run;
+  const { ticket, until = 0, attachment = "" } = kept.value;
+  if (!ticket || (await context.deps.store.now()) >= until) return dropUpload(run, kept, attachment);
+  const isConsumed = !(bytes instanceof Blob) && run.sentHash !== undefined;
+  if (isConsumed) throw createRestartError();
+  const sent = await sendFile(context, ticket, bytes, run.prove);
+  if ("refused" in sent) {
+    await dropUpload(run, kept, attachment);
+    if (sent.refused === "size") throw await createStorageLimitError(context.deps, file.size);
+    return requireRepeatable(run);
+  }
+  const { sha256 } = sent;
+  run.sentHash = sha256;
+  if (file.sha256 !== undefined && sha256 !== file.sha256) {
+    await dropUpload(run, kept, attachment);
+    throw createHashMismatchError(sha256, file.sha256);
+  }
+  await saveUploadStep(context, key, kept, { ...kept.value, step: "sent", sha256 });
+}
+
+/** Throws unless the bytes can be read once more. */
+export function requireRepeatable({ bytes }: UploadRun): void {
+  if (!(bytes instanceof Blob)) throw createRestartError();
+}
+
+function createRestartError(): PlaneUnavailableError {
+  const message = "What this upload had begun in Plane was over before it was finished. Send the file again.";
+  return new PlaneUnavailableError({ operation: "attachments_upload" }, message);
+}

@@ -1,0 +1,37 @@
+import type { Deps } from "../../app/deps.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { DAY, type Ms } from "../../time.ts";
+import { readCard } from "../card/card-record.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+import type { FinishedTask } from "../time/finished-tasks.ts";
+import { getTaskSize } from "../time/task-size.ts";
+import { readTaskTimes } from "../time/time-entries.ts";
+
+/** Longer ago an agent was another one. */
+const FINISHED_KEPT_MS: Ms = 400 * DAY;
+
+/** Keeps what a finished task took its agent: again, with what is known then, when it is finished again. */
+export async function recordFinishedTask(deps: Pick<Deps, "store">, task: Task, agent: string): Promise<void> {
+  const [card, { totals }, at] = await Promise.all([
+    readCard(deps, task.id),
+    readTaskTimes(deps, task.id),
+    deps.store.now(),
+  ]);
+  const ms = totals[agent];
+  const cost = card?.costs?.[agent];
+  const value: FinishedTask = {
+    task: task.key,
+    agent,
+    project: task.project.identifier,
+    size: getTaskSize(task.item.snapshot),
+    at,
+    ...omitUndefined({
+      ms: ms || undefined,
+      cost,
+      confidence: card?.confidence !== undefined ? card.confidence : undefined,
+    }),
+  };
+  const put = { key: workKeys.finished(task.id), value, sets: [workSets.finishedBy(agent)], expires: FINISHED_KEPT_MS };
+  await deps.store.commit({ put: [put] });
+}

@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import { type DeliveryContext, SETTLED } from "../../../../functions/telegram/delivery/context.ts";
+import { type SendAttempt, sendAttemptKey } from "../../../../functions/telegram/delivery/delivery-records.ts";
+import { editMessage } from "../../../../functions/telegram/delivery/edit-message.ts";
+import { TELEGRAM_LIMITS } from "../../../../functions/telegram/delivery/rate-limits.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
+import type { EditOutcome } from "../../../../shared/telegram/bot.ts";
+import { toPlainText } from "../../../../shared/telegram/rich-text.ts";
+import { takeOutboxJob } from "../outbox-crashes.ts";
+import { createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
+
+type EditRequest = Parameters<typeof editMessage>[1];
+
+/** One edit of a message whose caller has not read the attempt; Telegram gives this outcome. */
+async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {}, isLeaseValid = true) {
+  const rig = await createOutboxSetup();
+  await enqueueNotices(rig.store, createNotices(1, 1));
+  const job = await takeOutboxJob(rig);
+  const reads: string[] = [];
+  const calls: number[] = [];
+  const read: typeof rig.store.read = (keys) => {
+    reads.push(...keys);
+    return rig.store.read(keys);
+  };
+  const context: DeliveryContext = {
+    deps: { ...rig.deps, store: { ...rig.store, read } },
+    bot: {
+      ...rig.bot,
+      editMessage: async (_, messageId) => {
+        calls.push(messageId);
+        return outcome;
+      },
+    },
+    job,
+    chat: OUTBOX_CHAT,
+    presentation: createPresentation({ locale: "en" }),
+    limits: TELEGRAM_LIMITS,
+    burstWindow: 0,
+    editDelay: 0,
+    isLeaseValid: () => isLeaseValid,
+  };
+  const settlement = await editMessage(context, {
+    attempt: "unread",
+    messageId: 7,
+    rich: toPlainText("new"),
+    priority: "reply",
+    fields: { correlation: "c" },
+    onEdited: async () => SETTLED,
+    ...changes,
+  });
+  const [attempt] = await rig.store.read<SendAttempt>([sendAttemptKey(job)]);
+  return { settlement, reads, calls, attempt: attempt?.value, now: rig.time.now, log: rig.lines.join("\n") };
+}
+
+const GONE: EditOutcome = { kind: "gone", reason: "deleted" };
+
+test("an edit that succeeds is recorded by its caller and reads no attempt", async () => {
+  const { settlement, reads, log } = await runEdit({ kind: "edited" });
+  expect(settlement).toEqual(SETTLED);
+  expect(reads).toEqual([]);
+  expect(log).toMatch(/"info".*telegram message edited/);
+});
+
+test("a frequent edit is logged with its own level and message", async () => {
+  const successLog = { level: "debug", message: "telegram progress edited" } as const;
+  expect((await runEdit({ kind: "edited" }, { successLog })).log).toMatch(/"debug".*telegram progress edited/);
+});
+
+test("a message that is gone is sent again by the next try", async () => {
+  const { settlement, attempt, now } = await runEdit(GONE);
+  expect(settlement).toEqual({ retryAt: now });
+  expect(attempt).toMatchObject({ anew: true });
+});
+
+test("a caller can settle a permanent failure itself: then no attempt is read or written", async () => {
+  const { settlement, attempt, reads, log } = await runEdit(GONE, { onPermanentFailure: async () => SETTLED });
+  expect(settlement).toEqual(SETTLED);
+  expect([attempt, reads]).toEqual([undefined, []]);
+  expect(log).toMatch(/"warn".*telegram message not edited/);
+});
+
+test("an edit whose answer is lost is retried, and the failure is counted", async () => {
+  const { settlement, attempt, now } = await runEdit({ kind: "unknown", reason: "no answer" });
+  expect(settlement).toEqual({ retryAt: now + 1_000 });
+  expect(attempt).toMatchObject({ failures: 1 });
+});
+
+test("an attempt that the caller has read is not read again", async () => {
+  const { reads } = await runEdit({ kind: "unknown", reason: "no answer" }, { attempt: undefined });
+  expect(reads).toEqual([]);
+});
+
+test("a wait that Telegram asks for is not counted as a failure", async () => {
+  const { settlement, attempt, now } = await runEdit({ kind: "wait", ms: 30_000 });
+  expect(settlement).toEqual({ retryAt: now + 30_000 });
+  expect(attempt).toBeUndefined();
+});
+
+test("nothing is edited once the lease may have expired", async () => {
+  const { settlement, calls, now } = await runEdit({ kind: "edited" }, {}, false);
+  expect(calls).toEqual([]);
+  expect(settlement).toEqual({ retryAt: now });
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import {
+  reserveSend,
+  type SendPriority,
+  TELEGRAM_LIMITS,
+} from "../../../../functions/telegram/delivery/rate-limits.ts";
+import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+
+/** Reserves as many calls as are allowed, two seconds apart; the chat's minute is not over before the last. */
+async function countReservations(chat: number, priority: SendPriority): Promise<number> {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  for (let count = 0; ; count += 1, time.now += 2_000)
+    if (count === 30 || (await reserveSend(store, chat, TELEGRAM_LIMITS, priority)) > 0) return count;
+}
+
+test.each([
+  ["reply", 20],
+  ["notification", 17],
+  ["background", 10],
+] as const)("messages of priority %s get %i of a group's calls in a minute", async (priority, calls) => {
+  expect(await countReservations(-100, priority)).toBe(calls);
+});
+
+test("a private chat has no limit per minute", async () => {
+  expect(await countReservations(42, "background")).toBe(30);
+});
+
+test.each([
+  ["reply", 30],
+  ["notification", 30],
+  ["background", 20],
+] as const)("messages of priority %s get %i of all calls in a second", async (priority, calls) => {
+  const store = createMemoryStore({ clock: () => 0 });
+  const waits = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => reserveSend(store, n + 1, TELEGRAM_LIMITS, priority)),
+  );
+  expect(waits.filter((wait) => wait === 0)).toHaveLength(calls);
+});
+
+test("a reply is sent when notifications have used up their share of a group's calls", async () => {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  for (let n = 0; n < 17; n += 1, time.now += 2_000) await reserveSend(store, -100, TELEGRAM_LIMITS, "notification");
+  expect(await reserveSend(store, -100, TELEGRAM_LIMITS, "notification")).toBeGreaterThan(0);
+  expect(await reserveSend(store, -100, TELEGRAM_LIMITS, "reply")).toBe(0);
+});

@@ -1,0 +1,245 @@
+import { Cron } from "croner";
+import { describe, expect, test } from "vitest";
+import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
+import { HOUR } from "../../../../shared/time.ts";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
+
+const toTime = (time: string) => Date.parse(time);
+const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter((one) => /^📋/.test(one.text));
+
+async function finishTask(
+  rig: LiveMessagesApp,
+  agent: string,
+  title: string,
+  ms: number,
+  more: object = {},
+): Promise<string> {
+  const key = await rig.startTask(agent, title);
+  await rig.actAs(agent).startTimer(key);
+  for (let left = ms; left > 0; left -= 600_000) {
+    rig.time.now += Math.min(left, 600_000);
+    await rig.actAs(agent).report(key, {});
+  }
+  await rig.actAs(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
+  await rig.advanceAndDrain(8_000);
+  return key;
+}
+
+/** A day of work on Saturday, 21 November 2026, and the digest of the next morning. */
+async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[0] = {}) {
+  const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
+  for (const title of ["Write the mail", "Send the mail", "Read the answer"])
+    await finishTask(rig, "Imhotep", title, HOUR);
+  rig.addTask("Think about it", "Imhotep");
+  const late = rig.addTask("Pay the bill", "Thot", { target_date: "2026-11-20" });
+  rig.addTask("Call the printer", [], { target_date: "2026-11-22" });
+  await rig.poll();
+  await rig.actAs("Thot").setStatus(rig.toTaskKey(late), { status: "in_progress" });
+  await rig.askQuestion("Thot", rig.toTaskKey(late), { text: "From which account?" });
+  const stuck = await rig.startTask("Thot", "Paint the door");
+  await rig.actAs("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
+  await finishTask(rig, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
+  rig.time.now = toTime("2026-11-22T08:00:00Z");
+  return rig;
+}
+
+describe("the daily digest (NOTIF-08)", () => {
+  test("shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
+    const rig = await createDayAfter();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(60_000);
+    expect(getDigests(rig)).toHaveLength(1);
+    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+      "📋 Daily digest – Nov 22, 2026
+
+      ✅ Completed yesterday (3): 3 hr, €3.75
+      • ONB-1 Write the mail – Imhotep, 1 hr, €1.25
+      • ONB-2 Send the mail – Imhotep, 1 hr, €1.25
+      • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
+
+      ⛔ Blocked (1)
+      • ONB-7 Paint the door – since Nov 21, 2026 11:01
+
+      📅 Due today (1)
+      • ONB-6 Call the printer
+
+      ⏰ Overdue (1)
+      • ONB-5 Pay the bill – Nov 20, 2026, Thot
+
+      🔍 Waiting for your review (1)
+      • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:11
+
+      ❓ Questions waiting for your answer (1)
+      • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
+
+      🔮 Forecast from each agent’s history
+      • Imhotep: 1 open task, about 1 hr, €1.25 (based on 3 completed tasks)
+      • Thot: 2 open tasks, not enough data for an estimate (based on 0 completed tasks)
+
+      💶 Cost in November: €5.00 of €50.00 (10%)"
+    `);
+  });
+
+  test("is available in French", async () => {
+    const rig = await createDayAfter({ env: { LOCALE: "fr" } });
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(60_000);
+    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+      "📋 Résumé quotidien – 22 nov. 2026
+
+      ✅ Terminées hier (3) : 3 h, 3,75 €
+      • ONB-1 Write the mail – Imhotep, 1 h, 1,25 €
+      • ONB-2 Send the mail – Imhotep, 1 h, 1,25 €
+      • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
+
+      ⛔ Bloquées (1)
+      • ONB-7 Paint the door – depuis 21 nov. 2026 11:01
+
+      📅 Échéance aujourd’hui (1)
+      • ONB-6 Call the printer
+
+      ⏰ En retard (1)
+      • ONB-5 Pay the bill – 20 nov. 2026, Thot
+
+      🔍 En attente de votre relecture (1)
+      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis 21 nov. 2026 11:11
+
+      ❓ Questions en attente de votre réponse (1)
+      • ONB-5 Pay the bill – Thot, depuis 21 nov. 2026 11:00 : From which account?
+
+      🔮 Prévisions d’après l’historique de chaque agent
+      • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
+      • Thot : 2 tâches ouvertes, données insuffisantes pour une estimation (d’après 0 tâche terminée)
+
+      💶 Coût en novembre : 5,00 € sur 50,00 € (10 %)"
+    `);
+  });
+
+  test("of a quiet workspace says that nothing was completed", async () => {
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
+  });
+
+  test("names a project completed yesterday", async () => {
+    const rig = await createLiveMessagesApp();
+    await finishTask(rig, "Imhotep", "The only task", 60_000);
+    rig.time.now = toTime("2026-11-22T08:00:00Z");
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
+  });
+
+  test("marks tasks blocked for longer than the decision log reaches back", async () => {
+    const rig = await createLiveMessagesApp();
+    const key = await rig.startTask("Imhotep", "Paint the door");
+    await rig.actAs("Ada").setStatus(key, { status: "blocked" });
+    await rig.advanceAndDrain();
+    rig.time.now = toTime("2027-04-01T08:00:00Z");
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
+  });
+
+  test("is split into messages that Telegram accepts, each sent once", async () => {
+    const rig = await createLiveMessagesApp();
+    const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
+    for (let n = 0; n < 40; n += 1) {
+      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
+      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
+    }
+    await rig.poll();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain(30_000);
+    const all = rig.getBotMessages();
+    expect(all.length).toBeGreaterThan(1);
+    expect(all.map(toPlainText).join("\n")).toContain("… and 15 more");
+    expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+    for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
+  });
+});
+
+describe("the digest is sent once a day", () => {
+  const days = async (env: Record<string, string>, from: string, to: string) => {
+    const rig = await createLiveMessagesApp({ env });
+    const told: string[] = [];
+    for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
+      const { told: pages } = await digestTick.run(rig.deps);
+      if (pages) told.push(new Date(rig.time.now).toISOString());
+    }
+    return told;
+  };
+
+  test("at 08:00 of the time zone, also when summer time begins or ends", async () => {
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
+      "2026-11-22T07:00:00.000Z",
+      "2026-11-23T07:00:00.000Z",
+    ]);
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
+      "2027-03-27T07:00:00.000Z",
+      "2027-03-28T06:00:00.000Z",
+      "2027-03-29T06:00:00.000Z",
+    ]);
+    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
+      "2027-10-30T06:00:00.000Z",
+      "2027-10-31T07:00:00.000Z",
+    ]);
+  });
+
+  test("by a tick in each minute of that hour in the time zone", async () => {
+    const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
+    const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
+    const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
+    expect(runs[0]).toBe("2026-11-22T02:30:00.000Z");
+    expect(runs[59]).toBe("2026-11-22T03:29:00.000Z");
+    expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
+  });
+
+  test("over all runtimes: two ticks at the same moment send one digest", async () => {
+    const rig = await createLiveMessagesApp();
+    const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
+    await rig.advanceAndDrain();
+    expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
+    expect(getDigests(rig)).toHaveLength(1);
+  });
+
+  test("over restarts and a clock that is set back, even by a day", async () => {
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    rig.time.now = toTime("2026-11-22T08:30:00Z");
+    await digestTick.run(rig.deps);
+    await rig.restart();
+    for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
+      rig.time.now = toTime(time);
+      await digestTick.run(rig.deps);
+    }
+    await rig.advanceAndDrain(10_000);
+    expect(getDigests(rig)).toHaveLength(2);
+  });
+
+  test("a digest missed at 08:00 is sent at 08:03 when a process runs again, but not after 09:00", async () => {
+    const rig = await createLiveMessagesApp();
+    rig.time.now = toTime("2026-11-23T08:03:00Z");
+    expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
+    rig.time.now = toTime("2026-11-24T09:00:00Z");
+    expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
+  });
+
+  test("a send without an answer is repeated once, marked", async () => {
+    const rig = await createLiveMessagesApp();
+    rig.telegram.injectFaults({ kind: "lost" });
+    await digestTick.run(rig.deps);
+    await rig.restart();
+    await rig.advanceAndDrain(20_000);
+    expect(getDigests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
+  });
+
+  test("the digest goes to TELEGRAM_CHAT_ID", async () => {
+    const rig = await createLiveMessagesApp();
+    await digestTick.run(rig.deps);
+    await rig.advanceAndDrain();
+    expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
+  });
+});

@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
+import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
+import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
+import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outbox-jobs.ts";
+import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
+import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
+import { createNotice, PLANE_BASE_URL } from "../outbox-setup.ts";
+
+const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
+const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
+const renderRich = (body: ActionBody, look = en) => renderBurst(addNotification(EMPTY_BURST, body), look);
+const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
+const renderLines = (event: WorkEvent, look = en) =>
+  normalizeSpaces(
+    renderRich(createNotice(12, { title: "Write the mail", agent: "Thot", word: "in_progress" }, event), look).text,
+  ).split("\n");
+
+const askedEvent: WorkEvent = {
+  kind: "asked",
+  question: "q1",
+  agent: "Thot",
+  text: "Which colour, or none?",
+  choices: ["Red", "Blue"],
+  urgency: "high",
+  reminder: 0,
+};
+const taskLines = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
+
+describe("NOTIF-04: notifications of questions and reports of agents", () => {
+  test.each<[WorkEvent, string[]]>([
+    [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
+    [
+      { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
+      ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (reminder)"],
+    ],
+    [
+      { kind: "answered", question: "q1", agent: "Thot", text: "Red", by: "Ada" },
+      ["💡 Question answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
+    ],
+    [
+      { kind: "critical", comment: "c", agent: "Thot", text: "The disk is full" },
+      ["🚨 Critical comment from Thot: ONB-12 Write the mail", "The disk is full"],
+    ],
+    [
+      { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z" },
+      [
+        "💤 Claim lost (Thot): ONB-12 Write the mail",
+        "no activity for 15 minutes; the task was released",
+        "Held since: Nov 21, 2026 08:00 UTC",
+      ],
+    ],
+    [
+      { kind: "review", agent: "Thot", confidence: 0.55, text: "Done, I think" },
+      ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
+    ],
+    [
+      { kind: "sent_back", agent: "Thot", by: "Ada", reason: "Too short" },
+      ["↩️ Sent back (Thot): ONB-12 Write the mail", "Reason: Too short", "By: Ada"],
+    ],
+    [
+      { kind: "failed", agent: "Thot", text: "Plane does not let Thot do it" },
+      ["⚠️ Failed (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
+    ],
+  ])("%o", (event, lines) => {
+    expect(renderLines(event)).toEqual([...lines, ...taskLines]);
+  });
+
+  test.each<[WorkEvent, string[]]>([
+    [
+      { kind: "stuck", blocker: "ONB-3", why: "cancelled" },
+      ["🧱 Blocked by a dependency: ONB-12 Write the mail", "Depends on: ONB-3 (cancelled)"],
+    ],
+    [
+      { kind: "circle", path: ["ONB-1", "ONB-2", "ONB-1"] },
+      ["🔁 Dependency cycle: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
+    ],
+  ])("%o", (event, lines) => {
+    expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
+  });
+
+  test("are available in French", () => {
+    expect(renderLines(askedEvent, fr)).toEqual([
+      "❓ Question de Thot : ONB-12 Write the mail",
+      "Which colour, or none?",
+      "Choix : Red · Blue",
+      "Projet : Onboarding (ONB)",
+      "Statut : 🔵 en cours",
+    ]);
+    const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
+    expect(renderLines(lost, fr).slice(1, 3)).toEqual([
+      "la tâche a été réattribuée",
+      "Réservée depuis : 21 nov. 2026 08:00 UTC",
+    ]);
+  });
+
+  test("are one line with the agent among other notifications", () => {
+    const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
+    const told = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
+    expect(normalizeSpaces(renderBurst(told, en).text).split("\n")[0]).toBe(
+      "❓ Question from Thot: ONB-12 Write the mail",
+    );
+  });
+
+  test("NOTIF-05: by default people are notified of what waits for them, not of what they did", () => {
+    const { decide } = createNotificationRules(undefined, 42);
+    const told = WORK_EVENT_KINDS.filter(
+      (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
+    );
+    expect(told).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
+  });
+});
+
+describe("reliability 18: texts of agents", () => {
+  const foreign = fc.oneof(
+    fc.constantFrom(
+      "✅ Completed: ONB-1\nfrom Groundcrew",
+      "<b>x</b> [y](https://evil.example) `z`",
+      "\u202egnp\u202c @durov /start evil.com",
+      "\ud83d",
+      "x".repeat(5_000),
+    ),
+    fc.string({ unit: "binary", maxLength: 200 }),
+  );
+  const event = fc
+    .record({ kind: fc.constantFrom(...WORK_EVENT_KINDS), agent: foreign, text: foreign, choice: foreign })
+    .map(
+      ({ kind, agent, text, choice }) =>
+        ({
+          kind,
+          agent,
+          text,
+          question: "q",
+          choices: [choice, choice],
+          urgency: "normal",
+          reminder: 1,
+          by: choice,
+          comment: "c",
+          since: "2026-11-21T08:00:00Z",
+          confidence: 0.5,
+          reason: text,
+          why: kind === "claim_lost" ? "moved" : "blocked",
+          blocker: choice,
+          path: [choice, text],
+        }) as unknown as WorkEvent,
+    );
+
+  test("stay text, on lines of their own below our headline", () => {
+    fc.assert(
+      fc.property(event, (one) => {
+        const body = createNotice(1, { agent: "Thot" }, one);
+        const written = JSON.parse(JSON.stringify(createNotificationAction(42, body).body));
+        expect(outboxBodySchema.safeParse(written).success).toBe(true);
+        const { text, entities } = renderRich(body);
+        expect(findMessageProblem(text, entities)).toBeUndefined();
+        expect(addDetectedEntities(text, entities)).toEqual(entities);
+        expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
+        expect(text.split("\n").length).toBeLessThanOrEqual(7);
+        expect(entities.filter(({ type }) => type === "bold")).toHaveLength(1);
+        expect(entities[0]).toMatchObject({ type: "bold", offset: text.indexOf(" ") + 1 });
+      }),
+      { numRuns: process.env["FULL"] ? 3_000 : 200 },
+    );
+  });
+});

@@ -1,0 +1,238 @@
+import { describe, expect, it } from "vitest";
+import type { Deps, Tick } from "../../../shared/app/deps.ts";
+import { createTickRunner, type TickRunner } from "../../../shared/app/ticks.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { wait } from "../../../shared/wait.ts";
+
+/** A tick whose passes a test begins and ends by hand, and how often it was at work at once. */
+function createManualTick(sideBySide?: true) {
+  const passes: { end(): void; fail(reason: string): void }[] = [];
+  let atOnce = 0;
+  let most = 0;
+  const tick: Tick = {
+    name: "poll",
+    cron: () => "* * * * *",
+    ...omitUndefined({ sideBySide }),
+    run() {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      return new Promise<Record<string, number>>((resolve, reject) => {
+        const nth = passes.length + 1;
+        passes.push({
+          end: () => resolve({ nth }),
+          fail: (reason) => reject(new Error(reason)),
+        });
+      }).finally(() => {
+        atOnce -= 1;
+      });
+    },
+  };
+  return { tick, passes, most: () => most };
+}
+
+/** One process's ticks on a store; its waits end at once unless the test holds them. */
+function createProcess(
+  store: Store,
+  tick: Tick,
+  waitLike: Deps["wait"] = (_, signal) => wait(signal ? 60_000 : 1, signal),
+) {
+  const lines: string[] = [];
+  const log = createLog({ level: "debug", write: (line) => lines.push(line), clock: Date.now });
+  let ids = 0;
+  const needed: Partial<Deps> = {
+    store,
+    log,
+    metrics: noMetrics,
+    clock: Date.now,
+    wait: waitLike,
+    newId: () => `${lines.length}-${ids++}-${Math.random()}`,
+  };
+  return { ticks: createTickRunner([tick], () => needed as Deps), lines };
+}
+
+const waitForPasses = (passes: unknown[], count: number) =>
+  expect.poll(() => passes.length, { interval: 1 }).toBe(count);
+
+function createStore() {
+  return createMemoryStore({ clock: Date.now });
+}
+
+describe("A tick in one process", () => {
+  it("is never at work twice at once: who asks meanwhile gets the same report", async () => {
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    const asked = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
+    await waitForPasses(passes, 1);
+    passes[0]?.end();
+    expect((await Promise.all(asked)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
+    expect(passes).toHaveLength(1);
+  });
+
+  it("is begun anew for who must see what happened before the asking", async () => {
+    const { tick, passes, most } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    const first = ticks.runNow("poll");
+    await waitForPasses(passes, 1);
+    const fresh = ticks.runFresh("poll");
+    passes[0]?.end();
+    await waitForPasses(passes, 2);
+    passes[1]?.end();
+    expect((await first).counts).toEqual({ nth: 1 });
+    expect((await fresh).counts).toEqual({ nth: 2 });
+    expect(most()).toBe(1);
+  });
+
+  it("that failed fails for all who wait, is logged, and works the next time", async () => {
+    const { tick, passes } = createManualTick();
+    const { ticks, lines } = createProcess(createStore(), tick);
+    const asked = [ticks.runNow("poll"), ticks.runNow("poll")];
+    await waitForPasses(passes, 1);
+    passes[0]?.fail("Plane is down");
+    expect((await Promise.allSettled(asked)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
+    expect(lines.join()).toContain("Plane is down");
+    const again = ticks.runNow("poll");
+    await waitForPasses(passes, 2);
+    passes[1]?.end();
+    expect((await again).counts).toEqual({ nth: 2 });
+  });
+
+  it("ends before idle does", async () => {
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(createStore(), tick);
+    void ticks.runNow("poll");
+    await waitForPasses(passes, 1);
+    let idle = false;
+    const waiting = ticks.waitUntilIdle().then(() => {
+      idle = true;
+    });
+    await Promise.resolve();
+    expect(idle).toBe(false);
+    passes[0]?.end();
+    await waiting;
+    expect(idle).toBe(true);
+  });
+});
+
+describe("A tick in two processes on one store", () => {
+  async function two() {
+    const hand = createManualTick();
+    const store = createStore();
+    let looks = 0;
+    const looking: Deps["wait"] = (_, signal) => {
+      if (!signal) looks += 1;
+      return wait(signal ? 60_000 : 1, signal);
+    };
+    const [a, b] = [createProcess(store, hand.tick), createProcess(store, hand.tick, looking)];
+    const first = a.ticks.runNow("poll");
+    await waitForPasses(hand.passes, 1);
+    return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
+  }
+
+  it("is left out by the clock of the one while the other is at it", async () => {
+    const { b, passes, first } = await two();
+    expect(await b.runIfDue("poll")).toBeUndefined();
+    passes[0]?.end();
+    await first;
+    expect(passes).toHaveLength(1);
+  });
+
+  it("is waited for on demand, and its report is told", async () => {
+    const { b, passes, first, looks } = await two();
+    const second = b.runNow("poll");
+    let over = false;
+    void second.then(() => {
+      over = true;
+    });
+    await expect.poll(() => looks(), { interval: 1 }).toBeGreaterThan(3);
+    expect(over).toBe(false);
+    passes[0]?.end();
+    expect(await second).toEqual(await first);
+    expect(passes).toHaveLength(1);
+  });
+
+  it("is run anew after the other's for who must see what happened before the asking", async () => {
+    const { b, passes, most } = await two();
+    const fresh = b.runFresh("poll");
+    passes[0]?.end();
+    await waitForPasses(passes, 2);
+    passes[1]?.end();
+    expect((await fresh).counts).toEqual({ nth: 2 });
+    expect(most()).toBe(1);
+  });
+
+  it("that failed in the one is run by the other that waited", async () => {
+    const { b, passes, first } = await two();
+    const second = b.runNow("poll");
+    passes[0]?.fail("killed");
+    await expect(first).rejects.toThrow("killed");
+    await waitForPasses(passes, 2);
+    passes[1]?.end();
+    expect((await second).counts).toEqual({ nth: 2 });
+  });
+
+  it("that failed in the one is run by the other even when an earlier pass has left its report", async () => {
+    const { a, b, passes, first } = await two();
+    passes[0]?.end();
+    await first;
+    const failing = a.runNow("poll");
+    await waitForPasses(passes, 2);
+    const second = b.runNow("poll");
+    passes[1]?.fail("killed");
+    await expect(failing).rejects.toThrow("killed");
+    await waitForPasses(passes, 3);
+    passes[2]?.end();
+    expect((await second).counts).toEqual({ nth: 3 });
+  });
+
+  it("of a process that died is taken over when its lease has run out", async () => {
+    let now = 1_700_000_000_000;
+    const store = createMemoryStore({ clock: () => now });
+    await store.lease("tick:poll", "the dead one", 60_000);
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(store, tick, async (_, signal) => {
+      if (signal) return wait(60_000, signal);
+      now += 10_000;
+    });
+    const taken = ticks.runNow("poll");
+    await waitForPasses(passes, 1);
+    passes[0]?.end();
+    expect((await taken).counts).toEqual({ nth: 1 });
+    expect(now).toBe(1_700_000_060_000);
+  });
+
+  it("keeps its lease however long it takes, and gives it back", async () => {
+    let now = 1_700_000_000_000;
+    let renewals = 0;
+    const store = createMemoryStore({ clock: () => now });
+    const { tick, passes } = createManualTick();
+    const { ticks } = createProcess(store, tick, async (ms, signal) => {
+      if (renewals < 10) {
+        renewals += 1;
+        now += ms;
+      } else await wait(60_000, signal);
+    });
+    const long = ticks.runNow("poll");
+    await expect.poll(() => renewals).toBe(10);
+    expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("heldBy");
+    passes[0]?.end();
+    await long;
+    expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("fence");
+  });
+});
+
+describe("A tick whose work the store keeps apart", () => {
+  it("may be at work in two processes, but not twice in one", async () => {
+    const { tick, passes, most } = createManualTick(true);
+    const store = createStore();
+    const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
+    const asked = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
+    await waitForPasses(passes, 2);
+    for (const pass of passes) pass.end();
+    await Promise.all(asked);
+    expect([passes.length, most()]).toEqual([2, 2]);
+  });
+});

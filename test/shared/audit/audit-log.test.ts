@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { type AuditEntry, auditSets, createAuditLog } from "../../../shared/audit/audit-log.ts";
+import { createLog } from "../../../shared/log.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Commit, Store } from "../../../shared/store/port.ts";
+
+function createCall(n: number): AuditEntry {
+  return { at: 1_000, agent: "Thot", tool: `tool-${n}`, outcome: "ok", ms: 1, via: "http", correlation: `c-${n}` };
+}
+
+function createAuditSetup(wrap: (commit: Store["commit"]) => Store["commit"] = (commit) => commit) {
+  const store = createMemoryStore({ clock: () => 1_000 });
+  const commits: number[] = [];
+  const logged: Record<string, unknown>[] = [];
+  const commit = wrap(async (change: Commit) => {
+    commits.push(change.put?.length ?? 0);
+    return store.commit(change);
+  });
+  const log = createLog({ level: "info", clock: () => 0, write: (line) => logged.push(JSON.parse(line)) });
+  const audit = createAuditLog({ store: { commit }, log, newId: () => crypto.randomUUID() });
+  return { store, commits, logged, audit };
+}
+
+describe("The audit", () => {
+  it("keeps calls that end while a commit is under way in the next one together, newest first", async () => {
+    const { store, commits, audit } = createAuditSetup();
+    await Promise.all([1, 2, 3, 4, 5].map((n) => audit(createCall(n))));
+    expect(commits).toEqual([1, 4]);
+    const { rows } = await store.scan<AuditEntry>(auditSets.all);
+    expect(rows.map(({ value }) => value.tool)).toEqual(["tool-5", "tool-4", "tool-3", "tool-2", "tool-1"]);
+  });
+
+  it("writes into the log what could not be kept, and goes on", async () => {
+    let isDown = true;
+    const { store, logged, audit } = createAuditSetup((commit) => async (given) => {
+      if (isDown) throw new Error("the store is down");
+      return commit(given);
+    });
+    await audit(createCall(1));
+    isDown = false;
+    await audit(createCall(2));
+    expect(logged).toMatchObject([
+      { level: "error", message: "call not kept in the audit", tool: "tool-1", error: "the store is down" },
+    ]);
+    expect((await store.scan<AuditEntry>(auditSets.all)).rows).toHaveLength(1);
+  });
+
+  it("does not fill the memory behind a store that does not answer: what is too much is in the log only", async () => {
+    const answer = Promise.withResolvers<"kept">();
+    const { logged, audit } = createAuditSetup(() => () => answer.promise);
+    const kept = Array.from({ length: 5_003 }, (_, n) => audit(createCall(n)));
+    await kept.at(-1);
+    expect(logged).toMatchObject([{ tool: "tool-5001" }, { tool: "tool-5002", error: "the store is behind" }]);
+    answer.resolve("kept");
+    await Promise.all(kept);
+  });
+});

@@ -1,0 +1,156 @@
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { Commit, Store } from "../../../shared/store/port.ts";
+import { updateValue } from "../../../shared/store/update.ts";
+
+const KEY = "counter";
+
+/** A memory store, what was committed to it, and what somebody else does between a read and its commit. */
+function createObservedStore() {
+  const kept = createMemoryStore({ clock: Date.now });
+  const commits: Commit[] = [];
+  const others: (() => Promise<unknown>)[] = [];
+  const store: Pick<Store, "read" | "commit"> = {
+    read: (keys) => kept.read(keys),
+    async commit(commit) {
+      commits.push(commit);
+      await others.shift()?.();
+      return kept.commit(commit);
+    },
+  };
+  const put = (key: string, value: unknown) => kept.commit({ put: [{ key, value }] });
+  return { kept, store, commits, others, put };
+}
+
+async function readValue(store: Pick<Store, "read">, key = KEY) {
+  const [row] = await store.read<number>([key]);
+  return row?.value;
+}
+
+test("an update commits puts and jobs under the revision that was read, and then runs what follows it", async () => {
+  const { kept, store, commits } = createObservedStore();
+  const job = { id: "job", queue: "work", lane: "lane", body: null } as const;
+  const afterCommit = vi.fn(async () => expect(await readValue(kept)).toBe(1));
+  await updateValue<number>({ store }, KEY, (value, rev) => {
+    expect([value, rev]).toEqual([undefined, 0]);
+    return { put: [{ key: KEY, value: 1 }], jobs: [job], afterCommit };
+  });
+  expect(commits).toEqual([{ expect: [[KEY, 0]], put: [{ key: KEY, value: 1 }], jobs: [job] }]);
+  expect(afterCommit).toHaveBeenCalledTimes(1);
+});
+
+test("a stale commit is computed again from the new value, and only the attempt that is kept has effects", async () => {
+  const { kept, store, others, put } = createObservedStore();
+  await put(KEY, 1);
+  others.push(
+    () => put(KEY, 10),
+    () => put(KEY, 100),
+  );
+  const seen: unknown[] = [];
+  const committed: number[] = [];
+  const result = await updateValue<number, number>({ store }, KEY, (value = 0) => {
+    seen.push(value);
+    return { put: [{ key: KEY, value: value + 1 }], result: value + 1, afterCommit: () => void committed.push(value) };
+  });
+  expect({ seen, committed, result }).toEqual({ seen: [1, 10, 100], committed: [100], result: 101 });
+  expect(await readValue(kept)).toBe(101);
+});
+
+test("a change of another key that the update expects makes it start over, too", async () => {
+  const { kept, store, others, put } = createObservedStore();
+  await put("price", 2);
+  others.push(() => put("price", 3));
+  await updateValue<number>({ store }, KEY, async () => {
+    const [price] = await kept.read<number>(["price"]);
+    return { expect: [["price", price?.rev ?? 0]], put: [{ key: KEY, value: price?.value }] };
+  });
+  expect(await readValue(kept)).toBe(3);
+});
+
+test("no change commits nothing, with or without a result, also when it turns out at the second attempt", async () => {
+  const { kept, store, commits, others, put } = createObservedStore();
+  const afterCommit = vi.fn();
+  await updateValue<number>({ store }, KEY, () => undefined);
+  expect(await updateValue<number, string>({ store }, KEY, () => ({ result: "same", afterCommit }))).toBe("same");
+  expect(commits).toEqual([]);
+  others.push(() => put(KEY, 5));
+  const result = await updateValue<number, string>({ store }, KEY, (value) =>
+    value === undefined ? { put: [{ key: KEY, value: 1 }], result: "first", afterCommit } : { result: "second" },
+  );
+  expect({ result, commits: commits.length, value: await readValue(kept) }).toEqual({
+    result: "second",
+    commits: 1,
+    value: 5,
+  });
+  expect(afterCommit).not.toHaveBeenCalled();
+});
+
+test("a lost lease is not retried: nothing is kept and the caller gets the result for that", async () => {
+  const { kept, store, commits, others } = createObservedStore();
+  const lease = await kept.lease("lease", "me", 60_000);
+  if (!("fence" in lease)) throw new Error("nobody else holds the lease");
+  const afterCommit = vi.fn();
+  const update = () =>
+    updateValue<number, string>({ store }, KEY, (value = 0) => ({
+      put: [{ key: KEY, value: value + 1 }],
+      fence: ["lease", lease.fence],
+      result: "kept",
+      resultIfFenced: "lost",
+      afterCommit,
+    }));
+  expect(await update()).toBe("kept");
+  others.push(() => kept.release("lease", lease.fence));
+  expect(await update()).toBe("lost");
+  expect({ commits: commits.length, value: await readValue(kept) }).toEqual({ commits: 2, value: 1 });
+  expect(afterCommit).toHaveBeenCalledTimes(1);
+});
+
+test("an error of the computation or of the store reaches the caller and is not retried", async () => {
+  const { store, commits, others } = createObservedStore();
+  const refused = new Error("refused");
+  const failing = updateValue<number>({ store }, KEY, () => Promise.reject(refused));
+  await expect(failing).rejects.toBe(refused);
+  others.push(() => Promise.reject(refused));
+  await expect(updateValue<number>({ store }, KEY, () => ({ put: [{ key: KEY, value: 1 }] }))).rejects.toBe(refused);
+  expect(commits).toHaveLength(1);
+});
+
+test("updates side by side, in any order of their reads and commits, lose nothing and are each done once", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 5 }),
+      fc.scheduler(),
+      async (amounts, scheduler) => {
+        const kept = createMemoryStore({ clock: Date.now });
+        const store: Pick<Store, "read" | "commit"> = {
+          read: async <T>(keys: string[]) => {
+            const rows = await kept.read<T>(keys);
+            await scheduler.schedule(Promise.resolve());
+            return rows;
+          },
+          commit: async (commit) => {
+            const outcome = await kept.commit(commit);
+            await scheduler.schedule(Promise.resolve());
+            return outcome;
+          },
+        };
+        const done: number[] = [];
+        const updates = amounts.map((amount) =>
+          updateValue<number, number>({ store }, KEY, (value = 0) => ({
+            put: [{ key: KEY, value: value + amount }],
+            result: value + amount,
+            afterCommit: () => void done.push(amount),
+          })),
+        );
+        const results = await scheduler.waitFor(Promise.all(updates));
+        const sum = amounts.reduce((total, amount) => total + amount, 0);
+        expect(await readValue(kept)).toBe(sum);
+        expect(Math.max(...results)).toBe(sum);
+        expect(new Set(results).size).toBe(amounts.length);
+        expect(done.toSorted()).toEqual(amounts.toSorted());
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
