@@ -1,4 +1,5 @@
 import type { Ms } from "../../shared/time.ts";
+import type { PlaneWorldSnapshot } from "./restore-world.ts";
 
 /**
  * The types of the simulated Plane's control interface: options, records, and the values that change them.
@@ -36,6 +37,8 @@ export interface PlaneSimulatorOptions {
   random?: () => number;
   /** True: an instance before its setup, without user and workspace. Default: one workspace. */
   empty?: boolean;
+  /** The data of a saved Plane, instead of a new workspace. */
+  snapshot?: PlaneWorldSnapshot;
   /** Slug and name of the workspace. Default: `javisi`. */
   workspace?: string;
   /** True: the worker and webhook deliveries run automatically. Default: only when a test runs them. */

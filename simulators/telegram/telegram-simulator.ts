@@ -92,6 +92,8 @@ export function createTelegramSimulator({
     calls: callHandler.calls,
     /** A chat with its messages in their current version. */
     chat: chats.getChat,
+    /** Adds saved messages to a chat, with their ids. */
+    restoreMessages: chats.restore,
     /** A person deletes a message. */
     removeMessage: chats.remove,
     /**
