@@ -28,6 +28,7 @@ interface AppInstanceOptions {
   scrape: NonNullable<Deps["scrape"]>;
   write: (line: string) => void;
   bridgeTokens?: BridgeTokens;
+  readAsset: Deps["readAsset"];
   overrides: RuntimeOverrides;
 }
 
