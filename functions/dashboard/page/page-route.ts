@@ -43,8 +43,9 @@ function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hon
   const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
   for (const [name, { type, source }] of collectAssets(readAsset)) {
     // Asked for again each time and sent only when it is another one: a new version shows at once.
+    let text: string | undefined;
     routes.get(`/assets/${name}`, etag(), (c) => {
-      const text = type === SCRIPT_TYPE ? stripComments(source) : source;
+      text ??= type === SCRIPT_TYPE ? stripComments(source) : source;
       return c.body(text, 200, { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" });
     });
   }
