@@ -1,4 +1,4 @@
-import { fetchJson, getErrorMessage, postJson } from "/assets/api.js";
+import { fetchJson, getProblemText, sendJson } from "/assets/api.js";
 import { onBoard } from "/assets/board.js";
 import { createElement, findElements, findTarget, getElement } from "/assets/dom.js";
 import { fillText, getLanguage, onLanguageChange } from "/assets/language.js";
@@ -71,11 +71,11 @@ root.append(
 /** What the person does to the demo's world; answers whether it was done. @param {string} name @param {object} [input] */
 async function runAction(name, input = {}) {
   try {
-    await postJson(`/demo/${name}`, input);
+    await sendJson(`/demo/${name}`, input);
     problem.textContent = "";
   } catch (thrown) {
     // Whoever kills does not wait for an answer.
-    problem.textContent = name === "kill" ? translate("killed") : getErrorMessage(thrown);
+    problem.textContent = name === "kill" ? translate("killed") : getProblemText(thrown);
   }
   refreshState();
   return problem.textContent === "";

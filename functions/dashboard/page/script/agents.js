@@ -1,9 +1,9 @@
-import { fetchJson, getErrorMessage } from "./api.js";
+import { fetchJson, getProblemText } from "./api.js";
 import { createElement, createUserText, findElement, getElement, updateList } from "./dom.js";
 import { onLanguageChange, translate } from "./language.js";
 
 /** @import { AgentsAnswer } from "../../api-answers.ts" */
-/** @import { PageTextName } from "./page-types.ts" */
+/** @import { TextName } from "./page-types.ts" */
 
 /** The agents' bridge tokens: a new one is shown once, the old one ends when people say so. */
 export async function loadAgents() {
@@ -15,7 +15,7 @@ export async function loadAgents() {
 
 /** @param {AgentsAnswer["agents"][number]} agent */
 function drawAgent({ name, tokens }) {
-  /** @param {PageTextName} text @param {() => void} onclick */
+  /** @param {TextName} text @param {() => void} onclick */
   const createButton = (text, onclick) => {
     const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
     return createElement("button", { type: "button", class: "quiet", onclick }, translate(text), screenReaderName);
@@ -71,7 +71,7 @@ async function changeToken(name, change) {
   try {
     return await fetchJson(`/api/agents/${encodeURIComponent(name)}/${change}`, { method: "POST" });
   } catch (thrown) {
-    getElement("agent-problem").textContent = getErrorMessage(thrown);
+    getElement("agent-problem").textContent = getProblemText(thrown);
   }
 }
 

@@ -47,7 +47,7 @@ export async function fetchJson(path, init) {
 }
 
 /** @param {string} path @param {object} body */
-export function postJson(path, body) {
+export function sendJson(path, body) {
   const headers = { "content-type": "application/json" };
   return fetchJson(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
@@ -58,11 +58,11 @@ function throwUnreachable() {
 }
 
 /** @param {unknown} thrown */
-export function getErrorMessage(thrown) {
+export function getProblemText(thrown) {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** @param {unknown} thrown */
-export function getErrorCode(thrown) {
+export function getProblemCode(thrown) {
   return thrown instanceof ApiError ? thrown.code : undefined;
 }

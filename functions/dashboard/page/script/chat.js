@@ -1,4 +1,4 @@
-import { fetchJson, getErrorCode, getErrorMessage, postJson } from "./api.js";
+import { fetchJson, getProblemCode, getProblemText, sendJson } from "./api.js";
 import {
   createChip,
   createElement,
@@ -91,7 +91,7 @@ async function sendText(event) {
   button.toggleAttribute("disabled", true);
   showProblem("");
   try {
-    await postJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
+    await sendJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
     field.value = "";
     setReply();
     scrollToLatestMessage();
@@ -109,7 +109,7 @@ async function pressButton(button, message, data) {
   button.setAttribute("aria-disabled", "true");
   showProblem("");
   try {
-    await postJson("/api/chat/press", { message, data, language: getLanguage() });
+    await sendJson("/api/chat/press", { message, data, language: getLanguage() });
   } catch (thrown) {
     showProblem(explainRefusal(thrown));
     refreshPage();
@@ -124,7 +124,7 @@ function showProblem(text) {
 
 /** @param {unknown} thrown */
 function explainRefusal(thrown) {
-  return getErrorCode(thrown) === "conflict" ? translate("chat.gone") : getErrorMessage(thrown);
+  return getProblemCode(thrown) === "conflict" ? translate("chat.gone") : getProblemText(thrown);
 }
 
 /** @param {string} id */

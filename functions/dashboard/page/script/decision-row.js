@@ -4,11 +4,11 @@ import { formatDay, formatTime, translate } from "./language.js";
 import { chooseTask } from "./selection.js";
 
 /** @import { DecisionRow } from "../../api-answers.ts" */
-/** @import { PageTextName } from "./page-types.ts" */
+/** @import { TextName } from "./page-types.ts" */
 
 /** One line for each thing that happened, from what was seen to what became of it. @param {DecisionRow} row */
 export function drawDecision(row) {
-  const via = translate(/** @type {PageTextName} */ (`via.${row.via}`));
+  const via = translate(/** @type {TextName} */ (`via.${row.via}`));
   return createElement(
     "tr",
     {},

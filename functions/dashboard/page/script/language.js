@@ -1,7 +1,7 @@
 import { TEXTS } from "./page-texts.js";
 import { readPreference, savePreference } from "./preferences.js";
 
-/** @import { PageLanguage, PageTextName, TextValues } from "./page-types.ts" */
+/** @import { PageLanguage, TextName, TextValues } from "./page-types.ts" */
 
 /** @type {(() => void)[]} */
 const listeners = [];
@@ -29,7 +29,7 @@ export function onLanguageChange(listener) {
   listeners.push(listener);
 }
 
-/** @param {PageTextName} name @param {TextValues} [values] */
+/** @param {TextName} name @param {TextValues} [values] */
 export function translate(name, values) {
   return fillText(TEXTS[language][name] ?? name, values);
 }
@@ -51,7 +51,7 @@ export function translatePage() {
 /** @param {string} attribute names the text @param {(el: Element, text: string) => void} show */
 function translateElements(attribute, show) {
   for (const el of document.querySelectorAll(`[${attribute}]`)) {
-    show(el, translate(/** @type {PageTextName} */ (el.getAttribute(attribute))));
+    show(el, translate(/** @type {TextName} */ (el.getAttribute(attribute))));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { PageTextTable } from "../texts-script.ts";
 
 export type PageLanguage = keyof PageTextTable;
-export type PageTextName = keyof PageTextTable["en"];
+export type TextName = keyof PageTextTable["en"];
 
 /** What fills the places of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;

@@ -1,4 +1,4 @@
-import { getErrorMessage, isSignInShown } from "./api.js";
+import { getProblemText, isSignInShown } from "./api.js";
 import { createElement, findElement, focusFirstVisible, getElement } from "./dom.js";
 import { translate } from "./language.js";
 
@@ -43,7 +43,7 @@ async function refreshPart({ id, load }) {
 export function showTrouble(id, thrown) {
   if (isSignInShown() || !getElement("lost").hidden) return;
   const trouble = findElement(getElement(id), ".trouble");
-  const text = translate("failed", { reason: getErrorMessage(thrown) });
+  const text = translate("failed", { reason: getProblemText(thrown) });
   // Said once, not with each try.
   if (trouble.firstChild?.textContent === text) return;
   const retry = createElement("button", { type: "button", onclick: refreshPage }, translate("retry"));

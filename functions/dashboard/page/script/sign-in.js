@@ -1,5 +1,5 @@
 import { forgetToken } from "./agents.js";
-import { ANSWER_TIMEOUT_MS, fetchJson, getErrorCode, getErrorMessage, onSignInNeeded, postJson } from "./api.js";
+import { ANSWER_TIMEOUT_MS, fetchJson, getProblemCode, getProblemText, onSignInNeeded, sendJson } from "./api.js";
 import { focusFirstVisible, getElement } from "./dom.js";
 import { translate } from "./language.js";
 import { disconnect, handleConnectionLoss, startUpdates } from "./live.js";
@@ -24,7 +24,7 @@ async function signIn(event) {
   event.preventDefault();
   showProblem("");
   try {
-    await postJson("/api/session", { token: getElement("token").value });
+    await sendJson("/api/session", { token: getElement("token").value });
     getElement("token").value = "";
     signedInAt = Date.now();
     getElement("sign-in").hidden = true;
@@ -39,9 +39,9 @@ async function signIn(event) {
 
 /** @param {unknown} thrown */
 function explainRefusal(thrown) {
-  const code = getErrorCode(thrown);
+  const code = getProblemCode(thrown);
   if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
-  return code === "rate_limited" ? translate("sign.often") : getErrorMessage(thrown);
+  return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
 }
 
 /** @param {string} text */
