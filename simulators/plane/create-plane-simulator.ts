@@ -8,6 +8,7 @@ import { createHttpListener, createPlaneApp } from "./http-server.ts";
 import { createWorkspace } from "./people.ts";
 import type { PlaneSimulator } from "./plane-simulator.ts";
 import { createRateLimiter } from "./rate-limiter.ts";
+import { restoreWorld } from "./restore-world.ts";
 import type { DeliveryAttempt, LedgerDelivery, LedgerRequest } from "./test-controls.ts";
 import type { PlaneSimulatorOptions } from "./types.ts";
 import { createWebhookOutbox } from "./webhook-outbox.ts";
@@ -38,7 +39,9 @@ export function createPlaneSimulator(options: PlaneSimulatorOptions = {}): Plane
   mountApiRoutes(app, world, limiter);
   mountAppRoutes(app, world);
   const listener = createHttpListener(app);
-  if (!options.empty) {
+  if (options.snapshot) {
+    restoreWorld(world, options.snapshot);
+  } else if (!options.empty) {
     const slug = options.workspace ?? "javisi";
     createWorkspace(world, { slug, name: slug }, undefined);
     world.instance.setUp = true;

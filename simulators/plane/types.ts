@@ -4,6 +4,7 @@ import type { Ms } from "../../shared/time.ts";
  * What the in-memory Plane and its back door speak of: options, records, and how records are written.
  * Field names are Plane's own.
  */
+import type { PlaneWorldSnapshot } from "./restore-world.ts";
 
 /** Microseconds since the epoch: the resolution of Plane's timestamps. */
 export type Micros = number;
@@ -33,6 +34,8 @@ export interface PlaneSimulatorOptions {
   random?: () => number;
   /** True: an instance nobody has set up yet (no user, no workspace), for provisioning. Default: one workspace. */
   empty?: boolean;
+  /** A Plane as it was, in place of a new workspace. */
+  snapshot?: PlaneWorldSnapshot;
   /** Slug and name of that workspace; default `javisi`. */
   workspace?: string;
   /** True: worker and deliveries run by themselves, as in the demo. Default: a test drives them. */

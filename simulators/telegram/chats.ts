@@ -59,6 +59,11 @@ export function createChats(clock: () => number) {
       getChat(id).messages.push(entry);
       return entry;
     },
+    /** Messages as they were; what is posted later gets higher numbers. */
+    restore(id: number | string, messages: readonly SimulatedMessage[]) {
+      getChat(id).messages.push(...messages);
+      lastId = Math.max(lastId, ...messages.map((message) => message.id));
+    },
     edit(
       id: number | string,
       messageId: number,

@@ -192,6 +192,8 @@ export function createTelegramSimulator({
     calls: callHandler.calls,
     /** The messages of a chat as people see them now. */
     chat: chats.getChat,
+    /** Puts messages as they were into a chat. */
+    restoreMessages: chats.restore,
     /** What a person does who deletes a message. */
     removeMessage: chats.remove,
     /** A group is a forum and has this topic; in a closed one only its administrators write. */
