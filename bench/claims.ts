@@ -1,5 +1,6 @@
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
+import { createAssetReader } from "../runtime/node/asset-reader.ts";
 import { nodeFiles } from "../runtime/node/settings-files.ts";
 import { openStore } from "../runtime/stores/open-store.ts";
 import type { Deps } from "../shared/app/deps.ts";
@@ -48,6 +49,7 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     write: () => {},
     signal: new AbortController().signal,
     manifest,
+    readAsset: createAssetReader(),
   });
   try {
     await deps.ticks.runFresh("poll");
