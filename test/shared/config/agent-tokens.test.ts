@@ -90,7 +90,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     const given = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
     const problems = getSettingsProblems(given, createConfigFiles(imhotep, r2d2));
     expect(problems).toHaveLength(1);
-    expect(problems[0]?.given).toMatch(/^a token that (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN) holds as well$/);
+    expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
     expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
   });
 });
@@ -134,7 +134,7 @@ describe("The secret of a wake webhook", () => {
     expect(problems).toEqual([
       {
         name: "GROUNDCREW_CONFIG agents[0].wake.secret",
-        given: "a secret of another form",
+        given: "a secret in another format",
         wanted: "whsec_ and the secret in base64, as Standard Webhooks writes it",
       },
     ]);

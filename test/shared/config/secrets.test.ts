@@ -108,7 +108,7 @@ describe("The secrets file", () => {
 
   it("that was named and is not there is told, not refused", () => {
     expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
-      "SECRETS_FILE names /data/secrets.json, where no file is",
+      "SECRETS_FILE names /data/secrets.json, which does not exist",
     ]);
   });
 });

@@ -28,7 +28,7 @@ describe("GROUNDCREW_CONFIG", () => {
   it("that others can read and that holds a secret is told", () => {
     const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
     expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
-      "c holds secrets and can be read by others on this machine: chmod 600 c",
+      "c contains secrets and can be read by others on this machine: chmod 600 c",
     ]);
   });
 
@@ -36,9 +36,9 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(getFileProblems({ agnets: [] })).toEqual([
       {
         name: "GROUNDCREW_CONFIG agnets",
-        given: "a name that is not known here",
+        given: "an unknown name",
         wanted:
-          "agents (known here: agents, done, budget, states, notifications, progress, forward, provision, canary)",
+          "agents (known names: agents, done, budget, states, notifications, progress, forward, provision, canary)",
       },
     ]);
   });

@@ -124,7 +124,7 @@ describe("Plane and Telegram", () => {
 
   it("run as Plane without Telegram, with a warning", () => {
     expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
-    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no message is sent");
+    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no messages are sent");
   });
 
   it("run without a webhook secret, with a warning that only polling sees changes", () => {
@@ -191,7 +191,7 @@ describe("Problems", () => {
   it("name a mistyped setting's right name", () => {
     expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
       name: "PLANE_ULR",
-      given: "a name that is not known",
+      given: "an unknown name",
       wanted: "did you mean PLANE_URL?",
     });
     expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
