@@ -187,7 +187,9 @@ function requireSettings(
   problems: SettingProblem[],
 ) {
   const group = names[0]?.split("_")[0];
-  const reason = forTelegram ? "TELEGRAM_* is set, and Telegram has no use without Plane" : `other ${group}_* settings are set`;
+  const reason = forTelegram
+    ? "TELEGRAM_* is set, and Telegram has no use without Plane"
+    : `other ${group}_* settings are set`;
   for (const name of names) {
     if (!isPresent(name) && !problems.some((problem) => problem.name === name))
       problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });

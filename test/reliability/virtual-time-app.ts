@@ -49,7 +49,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   }: ProcessOverrides = {}) {
     stopping.abort();
     stopping = new AbortController();
-    const { metrics, scrape } = createPrometheusMetrics({ store, ofProcess: false });
+    const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
     const { clock, wait } = time;
     const common = { settings, manifest, metrics, scrape, signal: stopping.signal };
     const write = (line: string) => lines.push(JSON.parse(line));

@@ -65,7 +65,7 @@ describe("Five marked secrets in the settings (reliability 21)", () => {
     );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const lines: string[] = [];
-    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), ofProcess: true });
+    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), processMetrics: true });
     onTestFinished(() => runtime.stop());
     const { url, metricsUrl = "" } = runtime;
 

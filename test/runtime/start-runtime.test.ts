@@ -121,7 +121,7 @@ describe("A start", () => {
     const store = createMemoryStore({ clock: Date.now });
     const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
     const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
-    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+ is in use by another program.*HOST and PORT/);
+    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+: the port is in use by another program.*HOST or PORT/);
     await expect(store.now()).rejects.toThrow("closed");
   });
 

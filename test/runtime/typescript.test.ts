@@ -18,9 +18,9 @@ function runOnOldNode(command: string): Promise<{ exit: number; out: string; err
 }
 
 test.each([
-  ["start.js", " On Linux `npm ci` brings Node 24 with it: start with `npm start`."],
-  ["provision.js", " On Linux `npm ci` brings Node 24 with it: use `npm run provision`."],
-  ["doctor.js", " On Linux `npm ci` brings Node 24 with it: look with `npm run doctor`."],
+  ["start.js", " On Linux `npm ci` installs Node 24: start with `npm start`."],
+  ["provision.js", " On Linux `npm ci` installs Node 24: use `npm run provision`."],
+  ["doctor.js", " On Linux `npm ci` installs Node 24: use `npm run doctor`."],
   ["cli.js", ""],
 ])("%s says on a Node that cannot run it which one is needed, and exits 1", async (command, hint) => {
   expect(await runOnOldNode(command)).toEqual({

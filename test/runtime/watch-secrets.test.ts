@@ -47,8 +47,8 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
   writeFileSync(join(folder, "crew.json"), JSON.stringify(AGENTS));
   const { ADMIN_TOKEN: _, PLANE_API_KEY: __, PLANE_WEBHOOK_SECRET: ___, ...env } = RUNTIME_ENV;
   const environment = { ...env, ...given, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
-  const read = () => parseSettings(environment, nodeFiles);
-  const parsed = read();
+  const readSettings = () => parseSettings(environment, nodeFiles);
+  const parsed = readSettings();
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: Record<string, unknown>[] = [];
   const runtime = await startRuntime(parsed.settings, {
@@ -56,12 +56,12 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
     write: (line) => lines.push(JSON.parse(line)),
   });
   onTestFinished(() => runtime.stop());
-  const over = new AbortController();
-  onTestFinished(() => over.abort());
-  const fingerprint = () => getFileFingerprint(path);
-  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: over.signal, every: 10 });
-  const said = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
-  return { runtime, url: runtime.url, write, path, lines, said };
+  const stopping = new AbortController();
+  onTestFinished(() => stopping.abort());
+  const getFingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
+  const findLines = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
+  return { runtime, url: runtime.url, write, path, lines, findLines };
 }
 
 async function requestStatus(url: string, token: string): Promise<number> {
@@ -79,7 +79,7 @@ function createSignedHeaders(body: string, secret: string): Record<string, strin
   };
 }
 
-const RELOADED = "has changed and was taken over";
+const RELOADED = "secrets reloaded";
 
 describe("A secrets file that changes", () => {
   it("lets a new bridge token count beside the old one, and then alone, without a restart", async () => {
@@ -102,7 +102,7 @@ describe("A secrets file that changes", () => {
   });
 
   it("loses no webhook: while secrets overlap, every one is taken", async () => {
-    const { url, write, said } = await startWithSecretsFile();
+    const { url, write, findLines } = await startWithSecretsFile();
     const statuses: number[] = [];
     let sent = 0;
     const send = async (secret: string) => {
@@ -111,19 +111,19 @@ describe("A secrets file that changes", () => {
       statuses.push((await postWebhook(url, body, createSignedHeaders(body, secret))).status);
     };
     write({ PLANE_WEBHOOK_SECRET: [NEW.webhook, OLD.webhook] });
-    while (said(RELOADED).length < 1) await send(OLD.webhook);
+    while (findLines(RELOADED).length < 1) await send(OLD.webhook);
     await send(NEW.webhook);
     write({ PLANE_WEBHOOK_SECRET: NEW.webhook });
-    while (said(RELOADED).length < 2) await send(NEW.webhook);
+    while (findLines(RELOADED).length < 2) await send(NEW.webhook);
     expect(new Set(statuses)).toEqual(new Set([200]));
     const body = JSON.stringify({ event: "issue", data: { id: "late" } });
     expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
   });
 
   it("keeps new secrets out of the log", async () => {
-    const { runtime, write, said, lines } = await startWithSecretsFile();
+    const { runtime, write, findLines, lines } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
-    await expect.poll(() => said(RELOADED).length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines(RELOADED).length, { timeout: 5_000 }).toBe(1);
     runtime.deps.log.info("careless", { text: `it is ${NEW.admin}` });
     expect(lines.at(-1)).toMatchObject({ text: "it is [secret]" });
     expect(JSON.stringify(lines)).not.toContain("marked-");
@@ -148,9 +148,9 @@ describe("A secrets file that changes", () => {
     ["others may read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
     ["lacks what is needed", "{}", 0o600],
   ])("that %s changes nothing, which is said without a secret; the next one counts", async (_, text, mode) => {
-    const { url, write, said, lines } = await startWithSecretsFile();
+    const { url, write, findLines, lines } = await startWithSecretsFile();
     write(text, mode);
-    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
     expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(200);
     expect(JSON.stringify(lines)).not.toContain("marked-");
     write({ ADMIN_TOKEN: NEW.admin });
@@ -158,21 +158,21 @@ describe("A secrets file that changes", () => {
   });
 
   it("says that another STORE_URL needs a restart, and takes over the rest", async () => {
-    const { url, write, said } = await startWithSecretsFile({}, { STORE_URL: "" });
+    const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });
     write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
-    expect(said("a restart is needed")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
+    expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
   });
 
   it("that says the same as before changes nothing", async () => {
-    const { runtime, write, said } = await startWithSecretsFile();
+    const { runtime, write, findLines } = await startWithSecretsFile();
     const before = runtime.deps;
     write({});
     write("{}", 0o644);
-    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
     write({});
     expect(runtime.deps).toBe(before);
-    expect(said(RELOADED).filter(({ level }) => level === "info")).toEqual([]);
+    expect(findLines(RELOADED).filter(({ level }) => level === "info")).toEqual([]);
   });
 });
 

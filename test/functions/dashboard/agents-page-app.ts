@@ -37,15 +37,15 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   writeFileSync(join(folder, "crew.json"), JSON.stringify(CREW_FILE));
   const { ADMIN_TOKEN: _, ...rest } = RUNTIME_ENV;
   const env = { ...rest, ...extraEnv, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
-  const read = () => parseSettings(env, nodeFiles);
-  const parsed = read();
+  const readSettings = () => parseSettings(env, nodeFiles);
+  const parsed = readSettings();
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: string[] = [];
   const runtime = await startRuntime(parsed.settings, {
     write: (line) => lines.push(line),
     bridgeTokens: createBridgeTokens({
       secretsFile: path,
-      given: () => readEnvironmentSecrets(env, path, nodeFiles),
+      readOverridingSecrets: () => readEnvironmentSecrets(env, path, nodeFiles),
       disk: secretsDisk,
       newSecret: generateSecret,
       lock: acquireProvisionLock,
@@ -54,8 +54,8 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   onTestFinished(() => runtime.stop());
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
-  const fingerprint = () => getFileFingerprint(path);
-  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: stopping.signal, every: 10 });
+  const getFingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
 
   async function postAgents(
     action: string,

@@ -33,8 +33,8 @@ describe("a request that takes longer to come than it may", () => {
       host: "127.0.0.1",
       port: 0,
       log,
-      streams: ["/streams"],
-      whole: REQUEST_TIMEOUT_MS,
+      streamPaths: ["/streams"],
+      requestTimeout: REQUEST_TIMEOUT_MS,
     });
     onTestFinished(() => served.stop(0));
     const paths = ["/streams?name=x", "/other", "/streams/other"];

@@ -67,7 +67,7 @@ describe("An address where nothing is", () => {
     const response = await fetch(`${url}/nothing`);
     expect([response.status, await response.json()]).toEqual([
       404,
-      { error: { code: "not_found", message: "There is nothing at this address." } },
+      { error: { code: "not_found", message: "Not found." } },
     ]);
   });
 

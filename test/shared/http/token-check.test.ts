@@ -28,6 +28,6 @@ describe("A bridge token", () => {
       { agent: "Imhotep", role: "worker", tokens: ["the-same-token"] },
       { agent: "Thot", role: "worker", tokens: [toTokenHash("the-same-token")] },
     ]);
-    await expect(shared("the-same-token")).rejects.toThrow("Imhotep and Thot hold the same token");
+    await expect(shared("the-same-token")).rejects.toThrow("Imhotep and Thot have the same token");
   });
 });
