@@ -12,26 +12,26 @@ import {
 } from "../../shared/telegram/message-log.ts";
 import type { Ms } from "../../shared/time.ts";
 
-/** What became of an action. */
+/** The result of a requested action. */
 export type ActionOutcome =
-  /** It waits for its turn, or for Telegram. */
+  /** The job waits in its queue, or for Telegram. */
   | { is: "waiting" }
-  /** It will be in a message that is there already, with its next edit. */
+  /** The next edit of an existing message will include it. */
   | { is: "folded"; message: StoreKey }
   | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
   | { is: "set_aside"; reason: string }
-  /** Somebody has muted what it is about. */
+  /** The notification was not sent, because its subject is muted. */
   | { is: "muted" }
-  /** It is Groundcrew's own work from here on: what comes of it is told where it happens. */
+  /** The job is internal work, whose results appear as events of their own. */
   | { is: "passed_on" };
 
-/** What goes through these queues leaves no receipt. */
+/** Queues whose jobs leave no receipt. */
 const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
 
-/** So many dead letters are looked through, oldest first. */
+/** Limit of dead letters that are searched, oldest first. */
 const MAX_DEAD_LETTERS = 1_000;
 
-/** Looks up by job id what became of actions. Three reads, whatever their number. */
+/** Creates a reader of the results of actions, by job id. It needs three reads for any number of actions. */
 export function createOutcomeReader({
   store,
 }: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
@@ -73,7 +73,7 @@ export function createOutcomeReader({
 }
 
 function toMessageOutcome({ record, notice }: TelegramDelivery, message: ChatMessage | undefined): ActionOutcome {
-  // Messages are kept no longer than there is room for; the time at which one began is in its key.
+  // The message may have been trimmed from the log already; its key contains the time at which it began.
   if (!message) return { is: "delivered", at: parseMessageStart(record) };
   const at = findShownAt(message, notice);
   if (at === undefined) return { is: "folded", message: record };

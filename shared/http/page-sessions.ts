@@ -4,7 +4,7 @@ import type { Store, StoreKey } from "../store/port.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createTokenCheck } from "./token-check.ts";
 
-/** Duration of a page's session: 12 hours, a long working day. */
+/** Duration of a session of the page: 12 hours. */
 export const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
 /** A stored session. Neither its cookie nor ADMIN_TOKEN can be derived from it. */

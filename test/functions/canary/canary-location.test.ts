@@ -8,15 +8,13 @@ import { createCanaryTestApp } from "./canary-test-app.ts";
 
 type CanaryTestApp = Awaited<ReturnType<typeof createCanaryTestApp>>;
 
-/** What the log says of a canary that could not be sent. */
-const getComplaints = ({ crew }: CanaryTestApp) =>
-  crew.logged.flatMap(({ level, message }) =>
-    String(message).startsWith("no canary") ? [`${level}: ${message}`] : [],
-  );
+/** The log lines about canaries that could not be sent. */
+const getLoggedProblems = ({ crew }: CanaryTestApp) =>
+  crew.logged.flatMap(({ level, message, problem }) => (message === "canary not sent" ? [`${level}: ${problem}`] : []));
 
 async function readKeptCanary({ crew }: CanaryTestApp) {
   const kept = await readCanary(crew.store);
-  if (!kept) throw new Error("no canary is kept");
+  if (!kept) throw new Error("no canary is stored");
   return kept;
 }
 
@@ -64,7 +62,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect(await tickAfterHour(aviary)).toMatchObject({ sent: 1, ms: expect.any(Number) });
     expect(await readKeptCanary(aviary)).toMatchObject({ item: before.item, comment: before.comment });
     expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getComplaints(aviary)).toEqual([]);
+    expect(getLoggedProblems(aviary)).toEqual([]);
   });
 
   it("is found again under its archived item, also without the store and without the comment", async () => {
@@ -93,9 +91,11 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
       expect(
         await aviary.crew.recordRequests(async () => expect(await canaryTick.run(aviary.crew.deps)).toEqual({})),
       ).toEqual(["GET projects", "GET projects"]);
-      expect(getComplaints(aviary)).toHaveLength(hour);
+      expect(getLoggedProblems(aviary)).toHaveLength(hour);
     }
-    expect(getComplaints(aviary)[0]).toBe("warn: no canary: there is no open project ONB with us as a member");
+    expect(getLoggedProblems(aviary)[0]).toBe(
+      "warn: project ONB does not exist, is archived, or has no membership for Groundcrew's account",
+    );
     aviary.crew.plane.restoreProject(aviary.onb);
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
     expect((await readKeptCanary(aviary)).item).toBe(before.item);
@@ -109,9 +109,9 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     aviary.crew.plane.deleteProject(first.id);
     aviary.crew.advance(HOUR);
     for (const _ of [1, 2]) expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-    expect(getComplaints(aviary)).toEqual([
-      "warn: no canary: its project is deleted, archived or closed to us; canary.project can name another",
-      "warn: no canary: its project is deleted, archived or closed to us; canary.project can name another",
+    expect(getLoggedProblems(aviary)).toEqual([
+      "warn: its project is deleted, archived or not accessible; set canary.project to another one",
+      "warn: its project is deleted, archived or not accessible; set canary.project to another one",
     ]);
     const second = await createProvisionedProject(aviary, "NEW");
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
@@ -134,7 +134,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     await aviary.crew.poll();
     await aviary.crew.runUntilIdle();
     expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getComplaints(aviary)).toEqual([]);
+    expect(getLoggedProblems(aviary)).toEqual([]);
   });
 });
 
@@ -151,11 +151,11 @@ describe("The canary's place", () => {
     for (const hour of [1, 2, 3]) {
       aviary.crew.advance(HOUR);
       expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-      expect(getComplaints(aviary)).toHaveLength(hour);
+      expect(getLoggedProblems(aviary)).toHaveLength(hour);
     }
     expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
-    expect(getComplaints(aviary).at(-1)).toMatch(/^warn: no canary: Plane lets us edit none: /);
-    expect(getComplaints(aviary).at(-1)).toContain(status);
+    expect(getLoggedProblems(aviary).at(-1)).toMatch(/^warn: Plane refused to edit it: /);
+    expect(getLoggedProblems(aviary).at(-1)).toContain(status);
     refused.clear();
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
     expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);

@@ -92,7 +92,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (versio
     expect(await wake(gateway.token, work)).toMatchObject({ ok: true });
     expect(await wake("wrong", work)).toMatchObject({ ok: false, status: 401 });
     gateway.faults.push(429);
-    expect(await wake(gateway.token, work)).toMatchObject({ ok: false, status: 429, wait: 7000 });
+    expect(await wake(gateway.token, work)).toMatchObject({ ok: false, status: 429, retryAfter: 7000 });
     gateway.faults.push("reset");
     const lost = await wake(gateway.token, work);
     expect(lost).toMatchObject({ ok: false });

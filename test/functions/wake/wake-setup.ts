@@ -43,7 +43,7 @@ export async function createWakeSetup(
     /** The agent calls the bridge. */
     async recordAgentCall(agent: string) {
       const value: KeptLastCall = { at: await crew.store.now() };
-      await crew.store.commit({ put: [{ key: wakeKeys.seen(agent), value }] });
+      await crew.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
     },
   };
   return rig;

@@ -124,7 +124,7 @@ test("reliability 18: a title stands in a labelled field, on one line, without c
   expect(message).not.toMatch(/[\p{Cf}]|(?!\n)\p{Cc}/u);
 });
 
-test("the Concierge is woken to sum up when a project is done", async () => {
+test("the Concierge is woken to write a summary when a project is done", async () => {
   const { crew, gateway, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
   const one = crew.addTask("One", "Thot");
   await crew.poll();
@@ -134,7 +134,7 @@ test("the Concierge is woken to sum up when a project is done", async () => {
   await crew.poll();
   await seconds(10);
   expect(told()).toEqual(["concierge: ONB"]);
-  expect(gateway.runs.at(-1)?.message).toMatch(/sum up/);
+  expect(gateway.runs.at(-1)?.message).toMatch(/write a summary/);
 });
 
 test("an agent with a webhook gets signed wakes, and its lasting refusal is a dead letter", async () => {

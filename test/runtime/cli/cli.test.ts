@@ -88,7 +88,7 @@ describe("groundcrew", () => {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`leads to ${other}`) });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`redirects to ${other}`) });
     expect(elsewhere).toEqual([]);
   });
 
@@ -98,7 +98,7 @@ describe("groundcrew", () => {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
     });
-    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answers ${status}`) });
+    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
   });
 
   it("says so when something else answers", async () => {
@@ -107,7 +107,7 @@ describe("groundcrew", () => {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("does not answer as Groundcrew does") });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("is not Groundcrew") });
   });
 });
 
@@ -149,7 +149,7 @@ describe("the token", () => {
     const { runCommand: run } = await createCliTestApp();
     expect(await run(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
       exit: 77,
-      err: expect.stringContaining("There is no token"),
+      err: expect.stringContaining("No token found"),
     });
     expect((await run(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
   });

@@ -10,15 +10,15 @@ it.each([
   ["a folder above, by a detour", "folder/../../secret.txt", "is not below"],
   ["an absolute path", "/etc/hostname", "is not below"],
   ["the folder itself", ".", "is not below"],
-  ["a folder", "folder", "is no regular file"],
+  ["a folder", "folder", "is not a regular file"],
   ["a symbolic link", "link.txt", "is a symbolic link"],
   ["a symbolic link to a file beside it", "beside.txt", "is a symbolic link"],
   ["a file behind a linked folder", "linked/hidden.txt", "leads through a symbolic link"],
   ["a hard link", "hard.txt", "is a hard link"],
-  ["a pipe", "pipe.txt", "is no regular file"],
-  ["a NUL", "a\0.txt", "has a NUL"],
-  ["an address", "http://127.0.0.1/x.txt", "nothing is fetched"],
-  ["a file that is not there", "none.txt", "There is no file none.txt"],
+  ["a pipe", "pipe.txt", "is not a regular file"],
+  ["a NUL", "a\0.txt", "contains a NUL"],
+  ["a URL", "http://127.0.0.1/x.txt", "URLs are not fetched"],
+  ["a file that is not there", "none.txt", "File none.txt does not exist"],
 ])("reliability 19: only real files below the current folder are read: %s is refused", async (_, file, said) => {
   const cwd = createTempFolder();
   const outside = createTempFolder();

@@ -51,13 +51,13 @@ describe("the options of a tool", () => {
   });
 
   it.each([
-    [["ONB-1", "ONB-2"], "does not know what"],
-    [["--task", "A-1", "--task", "A-2"], "given twice"],
+    [["ONB-1", "ONB-2"], "Unexpected argument"],
+    [["--task", "A-1", "--task", "A-2"], "set twice"],
     [["ONB-1", "--status", "finished"], "one of todo, done"],
-    [["ONB-1", "--percent", "half"], "is a number"],
-    [["ONB-1", "--percent", ""], "is a number"],
+    [["ONB-1", "--percent", "half"], "must be a number"],
+    [["ONB-1", "--percent", ""], "must be a number"],
     [["ONB-1", "--fresh=perhaps"], "true or false"],
-    [["ONB-1", "--tasks", "[{"], "is JSON"],
+    [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
     [["ONB-1", "--text"], "needs a value"],
     [["ONB-1", "--text", "--status", "done"], "needs a value"],
     [["ONB-1", "--statsu", "done"], "Did you mean --status?"],

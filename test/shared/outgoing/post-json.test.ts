@@ -30,9 +30,9 @@ test.each([
   ["0x10", undefined],
   ["-1", undefined],
   ["soon", undefined],
-])("a Retry-After of %s waits for %s ms: a time that a job can be put off to", async (after, wait) => {
-  const { answer } = await postTo({ status: 503, headers: { "retry-after": after }, body: "" });
-  expect(answer.wait).toBe(wait);
+])("a Retry-After of %s waits for %s ms: a time that a job can be put off to", async (header, retryAfter) => {
+  const { answer } = await postTo({ status: 503, headers: { "retry-after": header }, body: "" });
+  expect(answer.retryAfter).toBe(retryAfter);
 });
 
 test("nobody there: it was not sent, so sending it again is sending it once", async () => {
