@@ -26,7 +26,7 @@ const NEW = {
 };
 const AGENTS = { agents: [{ name: "Imhotep", email: "imhotep@javisi.local.test" }] };
 
-/** A runtime whose secrets lie in a file that is watched; its Plane is not there unless given. */
+/** Starts a runtime that watches its secrets file; without `PLANE_URL` its Plane does not answer. */
 async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-reload-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -37,7 +37,7 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
     PLANE_WEBHOOK_SECRET: OLD.webhook,
     PLANE_API_KEY: "marked-plane-key",
   };
-  /** As provision writes it: whole, in one go. */
+  /** Replaces the file atomically, as provision does. */
   function write(change: Record<string, string | string[]> | string, mode = 0o600) {
     const text = typeof change === "string" ? change : JSON.stringify(Object.assign(secrets, change));
     writeFileSync(`${path}.new`, text, { mode });
@@ -82,7 +82,7 @@ function createSignedHeaders(body: string, secret: string): Record<string, strin
 const RELOADED = "secrets reloaded";
 
 describe("A secrets file that changes", () => {
-  it("lets a new bridge token count beside the old one, and then alone, without a restart", async () => {
+  it("makes a new bridge token valid beside the old one, and then alone, without a restart", async () => {
     const { url, write } = await startWithSecretsFile();
     const status = (token: string) => requestStatus(`${url}/agent/openapi.json`, token);
     expect([await status(OLD.bridge), await status(NEW.bridge)]).toEqual([200, 401]);
@@ -94,14 +94,14 @@ describe("A secrets file that changes", () => {
     expect(await status(NEW.bridge)).toBe(200);
   });
 
-  it("lets a new ADMIN_TOKEN count, and the old one no more", async () => {
+  it("makes a new ADMIN_TOKEN valid and the old one invalid", async () => {
     const { url, write } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
     expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(401);
   });
 
-  it("loses no webhook: while secrets overlap, every one is taken", async () => {
+  it("loses no webhook: while two secrets are valid, every delivery is accepted", async () => {
     const { url, write, findLines } = await startWithSecretsFile();
     const statuses: number[] = [];
     let sent = 0;
@@ -120,7 +120,7 @@ describe("A secrets file that changes", () => {
     expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
   });
 
-  it("keeps new secrets out of the log", async () => {
+  it("redacts new secrets from the log", async () => {
     const { runtime, write, findLines, lines } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => findLines(RELOADED).length, { timeout: 5_000 }).toBe(1);
@@ -129,7 +129,7 @@ describe("A secrets file that changes", () => {
     expect(JSON.stringify(lines)).not.toContain("marked-");
   });
 
-  it("lets Plane be asked with a new key", async () => {
+  it("makes requests to Plane use a new key", async () => {
     const plane = createPlaneSimulator();
     const planeUrl = await plane.start();
     onTestFinished(() => plane.stop());
@@ -144,10 +144,10 @@ describe("A secrets file that changes", () => {
   });
 
   it.each([
-    ["is no JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
-    ["others may read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
-    ["lacks what is needed", "{}", 0o600],
-  ])("that %s changes nothing, which is said without a secret; the next one counts", async (_, text, mode) => {
+    ["is not JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
+    ["others can read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
+    ["lacks required settings", "{}", 0o600],
+  ])("that %s is logged without secrets and changes nothing; its next version is used", async (_, text, mode) => {
     const { url, write, findLines, lines } = await startWithSecretsFile();
     write(text, mode);
     await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
@@ -157,14 +157,14 @@ describe("A secrets file that changes", () => {
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
   });
 
-  it("says that another STORE_URL needs a restart, and takes over the rest", async () => {
+  it("logs that another STORE_URL requires a restart, and applies the rest", async () => {
     const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });
     write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
     expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
   });
 
-  it("that says the same as before changes nothing", async () => {
+  it("with the same content as before changes nothing", async () => {
     const { runtime, write, findLines } = await startWithSecretsFile();
     const before = runtime.deps;
     write({});
@@ -177,7 +177,7 @@ describe("A secrets file that changes", () => {
 });
 
 describe("A reload", () => {
-  it("finishes what is at work under the old settings, and runs each service once at a time", async () => {
+  it("finishes running work under the old settings, and never runs a service twice at a time", async () => {
     let finish = () => {};
     const gate = new Promise<void>((resolve) => {
       finish = resolve;
@@ -220,7 +220,7 @@ describe("A reload", () => {
     expect(told.at(-1)).toBe(`ends ${NEW.admin}`);
   });
 
-  it("in the middle of which the runtime is stopped begins nothing more", async () => {
+  it("during which the runtime is stopped starts nothing", async () => {
     const told: string[] = [];
     const service: Service = {
       name: "told",

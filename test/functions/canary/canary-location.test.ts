@@ -18,20 +18,20 @@ async function readKeptCanary({ crew }: CanaryTestApp) {
   return kept;
 }
 
-/** The tick an hour later, whose webhook comes. */
+/** Runs the tick an hour later; its webhook arrives. */
 async function tickAfterHour(aviary: CanaryTestApp) {
   aviary.crew.advance(HOUR);
   return aviary.tickWithWebhook();
 }
 
-/** Provision's first project, as it marks it. */
+/** The project that provision creates, with its external id. */
 async function createProvisionedProject({ crew }: CanaryTestApp, identifier: string) {
   const json = { name: `Ours ${identifier}`, identifier, external_source: "groundcrew" };
   const mark = { external_id: "provision:first-project" };
   return (await crew.deps.plane.call(projectsApi.create, { json: { ...json, ...mark } })).data;
 }
 
-/** A Plane that refuses edits of these comments, as it would if it went by whether an item is archived. */
+/** Makes Plane refuse edits of these comments, as it would if it refused edits of archived items. */
 function createRefusals() {
   const refused = new Map<string, Response>();
   const edits: string[] = [];
@@ -50,8 +50,8 @@ const createNotFound = () => Response.json({ error: "The requested resource does
 const createForbidden = () =>
   Response.json({ detail: "You do not have permission to perform this action." }, { status: 403 });
 
-describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (version) => {
-  it("stays when people archive the item: Plane still takes and tells edits of its comment", async () => {
+describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", (version) => {
+  it("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -65,7 +65,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect(getLoggedProblems(aviary)).toEqual([]);
   });
 
-  it("is found again under its archived item, also without the store and without the comment", async () => {
+  it("is found again at its archived item, also without the store and without the comment", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -81,7 +81,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect(aviary.crew.takeEvents()).toEqual([]);
   });
 
-  it("is none while the project that canary.project names is archived, which is said plainly and asks no more than for the projects", async () => {
+  it("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -101,7 +101,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect((await readKeptCanary(aviary)).item).toBe(before.item);
   });
 
-  it("moves to provision's new project when the old one was deleted; between the two it says so", async () => {
+  it("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
     const aviary = await createCanaryTestApp({ version, config: {} });
     const first = await createProvisionedProject(aviary, "OLD");
     await aviary.tickWithWebhook();
@@ -118,7 +118,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect((await readKeptCanary(aviary)).project).toBe(second.id);
   });
 
-  it("is made beside an item that Plane knows but lets nobody edit, told to nobody either, and stays there", async () => {
+  it("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ version, fetch: fetching });
     await aviary.tickWithWebhook();
@@ -138,12 +138,12 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
   });
 });
 
-describe("The canary's place", () => {
+describe("The canary's location", () => {
   it.each([
     ["404", createNotFound],
     ["400", () => Response.json({ error: "Archived" }, { status: 400 })],
     ["403", createForbidden],
-  ])("where each edit is refused with %s no more than one a day is made, and it is said", async (status, refusal) => {
+  ])("is created once a day at most where every edit is refused with %s, which is logged", async (status, refusal) => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ fetch: fetching });
     await aviary.tickWithWebhook();
@@ -161,7 +161,7 @@ describe("The canary's place", () => {
     expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
   });
 
-  it("is left alone when the key is wrong or Plane does not answer: then the tick fails as others do", async () => {
+  it("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ fetch: fetching });
     await aviary.tickWithWebhook();

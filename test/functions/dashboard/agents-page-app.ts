@@ -25,7 +25,7 @@ const CREW_FILE = {
 };
 const answerSchema = z.object({ token: z.string().optional(), error: z.object({ message: z.string() }).optional() });
 
-/** The product with its secrets in a real file, whose changes it takes over. */
+/** Starts the product with its secrets in a real file, which it reloads when it changes. */
 export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, secretsDisk: Disk = provisionDisk) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-agents-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -70,7 +70,7 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
       await fetch(`${runtime.url}/api/agents`, { headers: { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` } })
     ).json();
   }
-  /** Whether the agent's door opens: nothing is asked of Plane for what its tools are. */
+  /** Whether the token opens the agent API; listing the tools needs no request to Plane. */
   async function isTokenAccepted(token: string): Promise<boolean> {
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${runtime.url}/agent/nothing`, { method: "POST", headers });

@@ -10,7 +10,7 @@ import { startTestRuntime } from "../../support/test-runtime.ts";
 const pageMarkup = String(await renderPage({ demo: true }));
 
 describe("the page", () => {
-  test("is for everybody, holds nothing of anybody, and may run and load only what is its own", async () => {
+  test("is public, contains no data, and may only run and load its own files", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(url);
     expect(response.status).toBe(200);
@@ -24,7 +24,7 @@ describe("the page", () => {
     expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
   });
 
-  test("is under 100 KB in all, and comes again only when it is another one", async () => {
+  test("has less than 100 KB in all, and is only sent again when it has changed", async () => {
     const { url } = await startTestRuntime();
     let size = 0;
     for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
@@ -40,18 +40,18 @@ describe("the page", () => {
     expect(gzipSync(PAGE_SCRIPT + PAGE_STYLE + pageMarkup).length).toBeLessThan(20_000);
   });
 
-  test("leaves every other address to nobody", async () => {
+  test("answers no other path", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
     expect((await fetch(url, { method: "POST" })).status).toBe(405);
   });
 
-  test("has a script that is one", () => {
+  test("has a script with valid syntax", () => {
     expect(() => new Script(PAGE_SCRIPT.replaceAll(/^export /gm, ""))).not.toThrow();
   });
 
-  test("never makes markup of text", () => {
+  test("never renders text as markup", () => {
     expect(PAGE_SCRIPT).not.toMatch(
       /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
     );

@@ -7,7 +7,7 @@ import { createTempFolder } from "./cli-process.ts";
 
 it.each([
   ["a folder above", "../secret.txt", "is not below"],
-  ["a folder above, by a detour", "folder/../../secret.txt", "is not below"],
+  ["a folder above, through a subfolder", "folder/../../secret.txt", "is not below"],
   ["an absolute path", "/etc/hostname", "is not below"],
   ["the folder itself", ".", "is not below"],
   ["a folder", "folder", "is not a regular file"],
@@ -18,8 +18,8 @@ it.each([
   ["a pipe", "pipe.txt", "is not a regular file"],
   ["a NUL", "a\0.txt", "contains a NUL"],
   ["a URL", "http://127.0.0.1/x.txt", "URLs are not fetched"],
-  ["a file that is not there", "none.txt", "File none.txt does not exist"],
-])("reliability 19: only real files below the current folder are read: %s is refused", async (_, file, said) => {
+  ["a file that does not exist", "none.txt", "File none.txt does not exist"],
+])("reliability 19: uploads read only regular files below the current folder: %s is refused", async (_, file, said) => {
   const cwd = createTempFolder();
   const outside = createTempFolder();
   writeFileSync(join(outside, "hidden.txt"), "a secret");
@@ -33,7 +33,7 @@ it.each([
   await expect(openFileBelow(cwd, file)).rejects.toMatchObject({ exit: 2, message: expect.stringContaining(said) });
 });
 
-it("what is put in a file's place after it was opened is not read", async () => {
+it("a file that replaces an opened file is not read", async () => {
   const cwd = createTempFolder();
   writeFileSync(join(cwd, "mine.txt"), "mine");
   const { file, size, name } = await openFileBelow(cwd, "./mine.txt");

@@ -46,7 +46,7 @@ describe("the options of a tool", () => {
     [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
     [["ONB-1", "--text="], { text: "" }],
     [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
-  ])("%j", async (args, expected) => {
+  ])("are parsed from %j", async (args, expected) => {
     expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
   });
 
@@ -62,7 +62,7 @@ describe("the options of a tool", () => {
     [["ONB-1", "--text", "--status", "done"], "needs a value"],
     [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
     [[], "needs --task"],
-  ])("%j is refused", async (args, said) => {
+  ])("are refused as %j", async (args, said) => {
     await expect(parseArgs(...args)).rejects.toThrow(said);
   });
 });
@@ -75,7 +75,7 @@ describe("an answer", () => {
     none: [],
   };
 
-  it("is readable for people", () => {
+  it("is formatted for people", () => {
     expect(formatAnswer(answer)).toBe(
       [
         ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
@@ -84,7 +84,7 @@ describe("an answer", () => {
     );
   });
 
-  it("is one line of JSON for programs, with nothing in it that a terminal acts upon", () => {
+  it("is formatted as one line of JSON without terminal control characters", () => {
     const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
     expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
     expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
