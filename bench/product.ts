@@ -24,7 +24,7 @@ const openedStore = await openStore(settings.store.url, { prefix: settings.store
 const runtime = await startRuntime(settings, {
   manifest: isIdle ? { ...fullManifest, jobHandlers: [], ticks: [] } : fullManifest,
   write: createLineWriter(process.stdout),
-  ofProcess: true,
+  processMetrics: true,
   overrides: { store: isIdle ? openedStore : watchOutbox(openedStore) },
 });
 

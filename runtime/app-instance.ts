@@ -10,16 +10,19 @@ import { createDeps, type RuntimeOverrides } from "./create-deps.ts";
 import { nodeHashing } from "./node/hashing.ts";
 import { getRemoteAddress } from "./node/serve-http.ts";
 
-/** The product under one set of settings, from one reload to the next. Two on one store are like two processes. */
+/** The product with one version of the settings. Two instances on one store behave like two processes. */
 export interface AppInstance {
   deps: Deps;
   fetch(request: Request, env: unknown): Response | Promise<Response>;
-  /** What METRICS_PORT serves. */
+  /** Answers requests to METRICS_PORT. */
   fetchMetricsPort(request: Request, env: unknown): Response | Promise<Response>;
-  /** Works what was left, and goes by the clock from now on. */
+  /** Works the jobs in the queues and starts the schedule of ticks. */
   start(): void;
-  /** Begins nothing any more; resolves when what was begun is over. `patient`: first lets requests be answered, 10 s. */
-  stop(patient: boolean): Promise<void>;
+  /**
+   * Takes no new jobs and ticks; resolves when running ones have ended.
+   * `drainRequests`: first waits until open requests are answered, for 10 s at most.
+   */
+  stop(drainRequests: boolean): Promise<void>;
 }
 
 interface AppInstanceOptions {
@@ -33,10 +36,10 @@ interface AppInstanceOptions {
   overrides: RuntimeOverrides;
 }
 
-/** So long requests under old settings may go on before those who wait in them are told that it stops. */
+/** Timeout for requests under old settings: 10 s, after which long-polling requests are aborted. */
 const DRAIN_TIMEOUT: Ms = 10_000;
 
-/** The routes that METRICS_PORT serves without a token. */
+/** Paths that METRICS_PORT serves without a token. */
 const METRICS_PORT_PATHS = new Set(["/metrics", "/ready", "/health"]);
 
 export async function createAppInstance(
@@ -81,9 +84,9 @@ export async function createAppInstance(
       runStartupChecks(deps);
       services = Promise.all((manifest.services ?? []).map((service) => service.run(deps)));
     },
-    async stop(patient) {
+    async stop(drainRequests) {
       for (const job of jobs) job.stop();
-      if (patient) await waitForRequests();
+      if (drainRequests) await waitForRequests();
       stopping.abort();
       await Promise.all([deps.ticks.waitUntilIdle(), deps.drain(), services]);
     },
@@ -91,16 +94,16 @@ export async function createAppInstance(
 }
 
 /**
- * One job per tick kind; a tick that is late is not run twice for it. And one that looks each second for jobs that
- * have become due and that no alarm was set for here, which no slow job of another queue may hold up.
+ * Schedules one cron job per tick, without overlapping runs of one tick, and a heartbeat: every second it works jobs
+ * that have become due without an alarm in this process. A slow job of another queue must not delay these.
  */
 function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
   const heartbeat = new Cron("* * * * * *", () => deps.kick());
   const ticks = manifest.ticks.map((tick) => {
     const cron = new Cron(tick.cron(deps.settings), { timezone: deps.settings.timezone, protect: true }, async () => {
-      // The tick has logged its own failure; a store that is down fails before that.
+      // The tick logs its own failure, but an unavailable store fails before the tick begins.
       await deps.ticks.runIfDue(tick.name).catch((thrown: unknown) => {
-        deps.log.warn("tick not done", { tick: tick.name, error: getErrorMessage(thrown) });
+        deps.log.warn("tick failed", { tick: tick.name, error: getErrorMessage(thrown) });
       });
     });
     return cron;
@@ -108,7 +111,7 @@ function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
   return [heartbeat, ...ticks];
 }
 
-/** What a start does at once: work what was left, look for what was missed, learn whether Telegram knows us. */
+/** Runs at every start: works remaining jobs, polls for missed changes and checks the Telegram bot's token. */
 function runStartupChecks(deps: Deps) {
   deps.kick();
   void deps.telegram?.getMe();
@@ -116,7 +119,7 @@ function runStartupChecks(deps: Deps) {
   void deps.ticks.runNow("poll").catch(() => deps.requestPoll("the first poll failed"));
 }
 
-/** From the signal on no job is taken any more, so the loops end with the job they are at. */
+/** A store that hands out no jobs after the signal, so that the loops end after their current job. */
 function stopTakingOnAbort(store: Store, signal: AbortSignal): Store {
   return { ...store, take: async (queue, ttl, max) => (signal.aborted ? [] : store.take(queue, ttl, max)) };
 }

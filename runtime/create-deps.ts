@@ -22,15 +22,15 @@ import { wait } from "../shared/wait.ts";
 import { createPollCollector } from "./poll-collector.ts";
 import { createQueueAlarm } from "./queue-alarm.ts";
 
-/** What may be another on one host or in a test. */
+/** Dependencies that a runtime or a test may replace. */
 export interface RuntimeOverrides {
   hashing?: Hashing;
   clock?: () => Ms;
   newId?: () => string;
   fetch?: typeof fetch;
   wait?: Deps["wait"];
-  /** How long asked polls are collected and after how long a failed one is repeated. */
-  poll?: { collect: Ms; again: Ms };
+  /** Delays of requested polls; see `createPollCollector`. */
+  poll?: { collectDelay: Ms; retryDelay: Ms };
 }
 
 interface CreateDepsOptions {
@@ -39,23 +39,34 @@ interface CreateDepsOptions {
   store: Store;
   metrics: Metrics;
   scrape?: NonNullable<Deps["scrape"]>;
-  /** Takes one finished log line, without a line end. */
+  /** Writes one log line, which has no line break at its end. */
   write: (line: string) => void;
   /** Aborted when the runtime stops. */
   signal: AbortSignal;
-  /** The host stays awake, so a job that waits for its time is worked then, not at the next look. */
+  /** True on a host that stays awake: a delayed job is then worked when it is due, not at the next heartbeat. */
   alarms?: boolean;
-  /** Keeps the host awake until this work is over; not needed where it stays awake by itself. */
-  keep?: (work: Promise<unknown>) => void;
+  /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
+  keepAwake?: (work: Promise<unknown>) => void;
   bridgeTokens?: BridgeTokens;
   readAsset: Deps["readAsset"];
   overrides?: RuntimeOverrides;
 }
 
-/** Puts together what every runtime gives to the handlers. Needs Plane's settings. */
+/** Creates the dependencies of all handlers, for every runtime. Throws without Plane's settings. */
 export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
-  const { settings, manifest, store, metrics, scrape, signal, keep, bridgeTokens, readAsset, overrides = {} } = parts;
-  if (!settings.plane) throw new Error("Without Plane's settings there is only the demo to start.");
+  const {
+    settings,
+    manifest,
+    store,
+    metrics,
+    scrape,
+    signal,
+    keepAwake,
+    bridgeTokens,
+    readAsset,
+    overrides = {},
+  } = parts;
+  if (!settings.plane) throw new Error("Plane's settings are missing: only the demo can start without them.");
   const clock = overrides.clock ?? Date.now;
   const common = {
     store,
@@ -68,7 +79,10 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const waitUntilStopped = async (ms: Ms) => {
     await common.wait(ms, signal);
     if (signal.aborted)
-      throw new PlaneUnavailableError({ operation: "wait" }, "Groundcrew stops: Plane is not asked again.");
+      throw new PlaneUnavailableError(
+        { operation: "wait" },
+        "Groundcrew is stopping: the request to Plane is not repeated.",
+      );
   };
   const health = createHealth(clock, createRedactor(settings.secrets));
   const { plane, telegram } = settings;
@@ -77,7 +91,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     return createPlaneClient({ ...common, ...plane, apiKey, keyName, wait: waitUntilStopped });
   };
   const mainClient = recordPlaneHealth(await createClient(plane.apiKey), health);
-  // An agent's own key that does not work is told to that agent; Plane is well for all that.
+  // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to it.
   const agentClients = new Map<string, PlaneClient>();
   for (const [name, apiKey] of Object.entries(plane.agentKeys)) agentClients.set(name, await createClient(apiKey));
   const conciergeName = settings.agents.find(({ role }) => role === "concierge")?.name ?? "";
@@ -104,13 +118,13 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ticks: createTickRunner(manifest.ticks, () => deps),
     readAsset,
     stopping: signal,
-    kick: (due) => (due ? alarm?.(due) : keep ? keep(pump.drain()) : pump.kick()),
+    kick: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : pump.kick()),
     drain: () => pump.drain(),
     requestPoll: (reason) => requestPoll(reason),
   };
   const pump = createPump(deps, manifest.jobHandlers);
   const alarm = parts.alarms ? createQueueAlarm(deps, pump.kick) : undefined;
   const pollOptions = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
-  const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keep }) });
+  const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keepAwake }) });
   return deps;
 }

@@ -1,5 +1,5 @@
 import { runTypeScript } from "./typescript.js";
 
 await runTypeScript(() => import("./doctor/main.ts"), {
-  hint: "On Linux `npm ci` brings Node 24 with it: look with `npm run doctor`.",
+  hint: "On Linux `npm ci` installs Node 24: use `npm run doctor`.",
 });

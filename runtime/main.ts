@@ -14,11 +14,11 @@ import { acquireProvisionLock } from "./provision/provision-lock.ts";
 import { type Runtime, startRuntime } from "./start-runtime.ts";
 import { watchSecrets } from "./watch-secrets.ts";
 
-/** `EX_CONFIG` of sysexits.h: a human must change a setting, so starting again does not help. */
+/** `EX_CONFIG` of sysexits.h: a human must change a setting, so restarting does not help. */
 const EX_CONFIG = 78;
 /**
- * Interval in which further signals are the same request: 2 s. Ctrl+C and a service manager signal npm and this process
- * at once, and npm passes on what it got.
+ * Interval in which further signals count as the same request: 2 s. Ctrl+C and service managers signal npm and this
+ * process at once, and npm forwards its signal. A later signal ends the process immediately.
  */
 const SAME_REQUEST_MS = 2_000;
 
@@ -62,28 +62,29 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 
 async function startProduct(): Promise<{ stop(): Promise<void> }> {
   const { secretsFile } = settings;
-  const readGiven = () => readEnvironmentSecrets(readSettingsParts(env, nodeFiles).env, secretsFile, nodeFiles);
+  const readOverridingSecrets = () =>
+    readEnvironmentSecrets(readSettingsParts(env, nodeFiles).env, secretsFile, nodeFiles);
   const bridgeTokens = createBridgeTokens({
     secretsFile,
-    given: readGiven,
+    readOverridingSecrets,
     disk: provisionDisk,
     newSecret: generateSecret,
     lock: acquireProvisionLock,
   });
-  if (!settings.demo) return watchRuntime(await startRuntime(settings, { write, ofProcess: true, bridgeTokens }));
+  if (!settings.demo) return watchRuntime(await startRuntime(settings, { write, processMetrics: true, bridgeTokens }));
   const { startDemo } = await import("../demo/start.ts");
   return startDemo(settings);
 }
 
-/** A runtime that takes over what the secrets file says while it runs. */
+/** Reloads the runtime's settings whenever the secrets file changes. */
 function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
   const stopping = new AbortController();
   void watchSecrets({
     running: runtime,
     wait,
     signal: stopping.signal,
-    read: () => parseSettings(env, nodeFiles),
-    fingerprint: () => getFileFingerprint(settings.secretsFile),
+    readSettings: () => parseSettings(env, nodeFiles),
+    getFingerprint: () => getFileFingerprint(settings.secretsFile),
   });
   return {
     stop() {
@@ -96,5 +97,5 @@ function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
 function formatStartupProblems(problems: readonly SettingProblem[]): string {
   const entries = problems.map(({ name, given, wanted }) => `  ${name}\n    given:  ${given}\n    wanted: ${wanted}\n`);
   const count = problems.length === 1 ? "1 setting needs" : `${problems.length} settings need`;
-  return `Groundcrew cannot start: ${count} attention.\n\n${entries.join("\n")}\nEach is explained in .env.example.\n`;
+  return `Groundcrew cannot start: ${count} attention.\n\n${entries.join("\n")}\nAll settings are explained in .env.example.\n`;
 }

@@ -7,48 +7,51 @@ interface PollCollectorOptions {
   ticks: () => TickRunner;
   log: Log;
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
-  /** Ends the waiting when the runtime stops. */
+  /** Aborted when the runtime stops; ends all waiting. */
   signal: AbortSignal;
-  /** Takes the work, where a host must be kept awake for it. */
-  keep?: (work: Promise<unknown>) => void;
-  /** How long asks are collected before the poll. Default 10 s: "within a minute" with room for the pass itself. */
-  collect?: Ms;
-  /** How long after a failed poll it is tried again. Default 20 s. */
-  again?: Ms;
+  /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
+  keepAwake?: (work: Promise<unknown>) => void;
+  /** Delay in which requests are collected before one poll. Default 10 s, so that the poll ends within a minute. */
+  collectDelay?: Ms;
+  /** Delay before a failed poll is repeated. Default 20 s. */
+  retryDelay?: Ms;
 }
 
-/** One poll for any number of asks; it begins after the last of them and is repeated until one succeeds. */
+/**
+ * Creates a function that requests a poll. Requests within the delay share one poll, a request during a poll causes
+ * another, and a failed poll is repeated until it succeeds.
+ */
 export function createPollCollector(options: PollCollectorOptions): (reason: string) => void {
-  const { log, wait, signal, collect = 10_000, again = 20_000 } = options;
+  const { log, wait, signal, collectDelay = 10_000, retryDelay = 20_000 } = options;
   let isRequested = false;
   let isRunning = false;
 
   async function runRequestedPolls() {
-    let pause = collect;
+    let delay = collectDelay;
     while (isRequested && !signal.aborted) {
-      await wait(pause, signal);
+      await wait(delay, signal);
       if (signal.aborted) return;
       isRequested = false;
-      pause = collect;
+      delay = collectDelay;
       try {
         await options.ticks().runFresh("poll");
       } catch (thrown) {
-        log.warn("the asked poll failed and is repeated", { error: getErrorMessage(thrown) });
+        log.warn("requested poll failed, will be repeated", { error: getErrorMessage(thrown) });
         isRequested = true;
-        pause = again;
+        delay = retryDelay;
       }
     }
   }
 
   return (reason) => {
     if (!options.ticks().names.includes("poll")) return;
-    if (!isRequested) log.info("poll asked", { reason });
+    if (!isRequested) log.info("poll requested", { reason });
     isRequested = true;
     if (isRunning) return;
     isRunning = true;
     const done = runRequestedPolls().finally(() => {
       isRunning = false;
     });
-    options.keep?.(done);
+    options.keepAwake?.(done);
   };
 }

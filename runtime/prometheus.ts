@@ -5,17 +5,17 @@ import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metric
 import type { QueueStats, Store } from "../shared/store/port.ts";
 import { readAllSpending } from "../shared/work/time/spending.ts";
 
-/** Seconds; from a kept webhook (1 ms) to a poll that uses its whole time. */
+/** Histogram buckets in seconds: from storing a webhook (1 ms) to a poll that uses its whole time (300 s). */
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 interface PrometheusOptions {
   store: Pick<Store, "stats" | "now" | "scan" | "read">;
-  /** Also the process's own memory, CPU and event loop. */
-  ofProcess: boolean;
+  /** Also export the process's own memory, CPU and event loop. */
+  processMetrics: boolean;
 }
 
-/** Keeps the product's metrics for Prometheus, in a registry of its own; what the store counts is read at each scrape. */
-export function createPrometheusMetrics({ store, ofProcess }: PrometheusOptions): {
+/** Creates the product's metrics in a separate Prometheus registry. Values that the store counts are read at each scrape. */
+export function createPrometheusMetrics({ store, processMetrics }: PrometheusOptions): {
   metrics: Metrics;
   scrape: NonNullable<Deps["scrape"]>;
 } {
@@ -32,30 +32,34 @@ export function createPrometheusMetrics({ store, ofProcess }: PrometheusOptions)
     histograms.set(name, new Histogram({ name, help, labelNames: labels, buckets: BUCKETS, registers }));
   }
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: ["queue"], registers });
-  const depth = gauge("groundcrew_queue_depth", "Jobs waiting or being worked.");
-  const dead = gauge("groundcrew_dead_letters", "Jobs set aside.");
+  const depth = gauge("groundcrew_queue_depth", "Jobs that wait or are being worked.");
+  const dead = gauge("groundcrew_dead_letters", "Failed jobs in dead letters.");
   const age = gauge(
     "groundcrew_queue_age_seconds",
-    "How long the longest-waiting due job has been due; 0 when none is.",
+    "Time for which the oldest due job has been due; 0 when no job is due.",
   );
   const up = new Gauge({ name: "groundcrew_store_up", help: "1 when the store answers.", registers });
   const workOptions = { labelNames: ["agent", "project"], registers };
   const createTotal = (name: string, help: string) =>
-    new Counter({ name, help: `${help} Kept in the store, so every runtime on it tells the same.`, ...workOptions });
-  const time = createTotal("groundcrew_time_seconds_total", "Time of timers that were stopped.");
-  const cost = createTotal("groundcrew_cost_total", "Cost as agents report it.");
+    new Counter({
+      name,
+      help: `${help} Read from the store, so every runtime on it reports the same.`,
+      ...workOptions,
+    });
+  const time = createTotal("groundcrew_time_seconds_total", "Time of stopped timers.");
+  const cost = createTotal("groundcrew_cost_total", "Cost reported by agents.");
   const canaryOptions = { labelNames: ["source"], registers };
   const canarySeconds = new Gauge({
     name: "groundcrew_canary_seconds",
-    help: "How long the last canary's webhook took to come back.",
+    help: "Time that the webhook of the last canary took to arrive.",
     ...canaryOptions,
   });
   const webhooksSilent = new Gauge({
     name: "groundcrew_webhooks_silent",
-    help: "1 when the canary's webhook did not come back within a minute.",
+    help: "1 when the webhook of the canary did not arrive within a minute.",
     ...canaryOptions,
   });
-  if (ofProcess) collectDefaultMetrics({ register: registry });
+  if (processMetrics) collectDefaultMetrics({ register: registry });
 
   async function updateQueueGauges() {
     const [{ queues }, now] = await Promise.all([store.stats(), store.now()]);
@@ -69,9 +73,9 @@ export function createPrometheusMetrics({ store, ofProcess }: PrometheusOptions)
   async function updateWorkCounters() {
     const workTotals = await readAllSpending(store);
     for (const counter of [time, cost]) counter.reset();
-    for (const { agent, project, ...one } of workTotals) {
-      time.inc({ agent, project }, one.ms / 1000);
-      cost.inc({ agent, project }, one.cost);
+    for (const { agent, project, ...total } of workTotals) {
+      time.inc({ agent, project }, total.ms / 1000);
+      cost.inc({ agent, project }, total.cost);
     }
   }
 

@@ -2,5 +2,5 @@
 import { runTypeScript } from "./typescript.js";
 
 await runTypeScript(() => import("./provision/main.ts"), {
-  hint: "On Linux `npm ci` brings Node 24 with it: use `npm run provision`.",
+  hint: "On Linux `npm ci` installs Node 24: use `npm run provision`.",
 });

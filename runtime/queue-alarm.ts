@@ -2,14 +2,14 @@ import type { Deps, UpcomingJob } from "../shared/app/deps.ts";
 import type { Queue } from "../shared/store/port.ts";
 import type { Ms } from "../shared/time.ts";
 
-/** What is due later than this is found by the heartbeat: beside such a wait its second does not count. */
+/** Limit of an alarm's delay: 5 s. Later jobs are found by the heartbeat; compared to their delay its second is small. */
 const MAX_ALARM_DELAY: Ms = 5_000;
-/** Alarms are set for whole multiples of this, so that many jobs that wait for one moment share one. */
+/** Alarms are set for multiples of this step, so that jobs that are due at nearly the same time share one alarm. */
 const ALARM_STEP: Ms = 25;
-/** The embedded store's clock goes in steps of up to 20 ms: no look comes before a job is due by it. */
+/** Delay added to each alarm: the embedded store's clock advances in steps of up to 20 ms, and an early alarm finds no job. */
 const CLOCK_MARGIN: Ms = 20;
 
-/** Wakes a queue when a job of it becomes due, on a host that stays awake. */
+/** Creates a function that wakes a queue when one of its jobs becomes due, on a host that stays awake. */
 export function createQueueAlarm(
   { clock, wait, stopping }: Pick<Deps, "clock" | "wait" | "stopping">,
   wakeQueue: (queue: Queue) => void,

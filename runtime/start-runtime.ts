@@ -1,4 +1,4 @@
-import { manifest as whole } from "../functions/index.ts";
+import { manifest as productManifest } from "../functions/index.ts";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { createLog } from "../shared/log.ts";
@@ -13,43 +13,46 @@ import { createPrometheusMetrics } from "./prometheus.ts";
 import { openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
-  /** Where it listens, for example `http://127.0.0.1:8787`. */
+  /** The URL of the listening server, for example `http://127.0.0.1:8787`. */
   url: string;
-  /** Where METRICS_PORT is served. */
+  /** The URL of METRICS_PORT. */
   metricsUrl?: string;
-  /** What the handlers have now; another after a reload. */
+  /** The current dependencies of the handlers; a reload replaces them. */
   readonly deps: Deps;
   /**
-   * Goes on with other settings behind the same port, with the same store: what is asked from now on is answered under
-   * them, what is at work is finished under the old ones. HOST, PORT, METRICS_PORT and STORE_URL stay what they were.
-   * Rejects, with everything as it was, when the settings cannot be used.
+   * Switches to other settings on the same port and the same store: new requests and jobs use the new settings, running
+   * ones end under the old settings. HOST, PORT, METRICS_PORT and STORE_URL do not change.
+   * Rejects and changes nothing when the settings cannot be used.
    */
   reload(settings: Settings): Promise<void>;
-  /** Takes nothing new, finishes what is at work (at most 8 s), closes the store. */
+  /** Takes no new work, finishes running work (for 8 s at most) and closes the store. */
   stop(): Promise<void>;
 }
 
 interface RuntimeOptions {
   manifest?: Manifest;
-  /** Takes one finished log line, without a line end. */
+  /** Writes one log line, which has no line break at its end. */
   write: (line: string) => void;
-  /** Also measure the process itself. */
-  ofProcess?: boolean;
-  /** Where SECRETS_FILE may be written, and its change is taken over. */
+  /** Also export the process's own memory, CPU and event loop as metrics. */
+  processMetrics?: boolean;
+  /** Replaces bridge tokens in SECRETS_FILE; absent where that file cannot be written or is not watched. */
   bridgeTokens?: BridgeTokens;
   overrides?: RuntimeOverrides & { store?: Store };
 }
 
-/** Docker kills ten seconds after it has asked. */
+/** Timeout for stopping: 8 s, because Docker kills the process 10 s after SIGTERM. */
 const STOP_MS: Ms = 8_000;
 
-/** Runs the product on Node: serves its routes, runs its ticks, works its queues. Rejects when it cannot start. */
+/** Starts the product on Node: serves its routes, runs its ticks and works its queues. Rejects when it cannot start. */
 export async function startRuntime(settings: Settings, options: RuntimeOptions): Promise<Runtime> {
-  const { manifest = whole, overrides = {}, write, bridgeTokens } = options;
+  const { manifest = productManifest, overrides = {}, write, bridgeTokens } = options;
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
-  const { metrics, scrape } = createPrometheusMetrics({ store: openedStore, ofProcess: options.ofProcess ?? false });
+  const { metrics, scrape } = createPrometheusMetrics({
+    store: openedStore,
+    processMetrics: options.processMetrics ?? false,
+  });
   const readAsset = createAssetReader();
   const parts = {
     manifest,
@@ -66,9 +69,9 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     let current = await createAppInstance(settings, parts);
     const instances = new Set([current]);
     const common = { host: settings.host, log: current.deps.log };
-    const streams = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
+    const streamPaths = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
     const app = { fetch: (request: Request, env: unknown) => current.fetch(request, env) };
-    const main = await serveHttp({ ...common, app, port: settings.port, streams });
+    const main = await serveHttp({ ...common, app, port: settings.port, streamPaths });
     servers.push(main);
     const metricsUrl = await serveMetrics();
     current.start();
@@ -76,8 +79,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
 
     async function serveMetrics(): Promise<string | undefined> {
       if (settings.metricsPort === undefined) return undefined;
-      const open = { fetch: (request: Request, env: unknown) => current.fetchMetricsPort(request, env) };
-      const server = await serveHttp({ ...common, app: open, port: settings.metricsPort });
+      const metricsApp = { fetch: (request: Request, env: unknown) => current.fetchMetricsPort(request, env) };
+      const server = await serveHttp({ ...common, app: metricsApp, port: settings.metricsPort });
       servers.push(server);
       return server.url;
     }

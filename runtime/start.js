@@ -2,5 +2,5 @@ import { runTypeScript } from "./typescript.js";
 
 await runTypeScript(() => import("./main.ts"), {
   isCached: true,
-  hint: "On Linux `npm ci` brings Node 24 with it: start with `npm start`.",
+  hint: "On Linux `npm ci` installs Node 24: start with `npm start`.",
 });

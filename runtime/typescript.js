@@ -1,11 +1,11 @@
-// Plain JavaScript that links on any Node (nothing newer is imported by name), so that one that cannot run TypeScript
-// can still say so.
+// This is JavaScript that loads on any version of Node (it imports no newer names), so that a version that cannot run
+// TypeScript still prints the error message.
 import { fileURLToPath } from "node:url";
 
 /**
- * Runs a program written in TypeScript. Where Node cannot, it says which one can, and the process exits 1.
- * @param {() => Promise<unknown>} program imports it
- * @param {{ isCached?: boolean, hint?: string }} options `isCached`: keeps what was compiled; `hint`: what to do instead
+ * Runs a program written in TypeScript. On a Node that cannot run it, prints the required version and exits with 1.
+ * @param {() => Promise<unknown>} program imports the program
+ * @param {{ isCached?: boolean, hint?: string }} options `isCached`: use the compile cache; `hint`: added to the error
  */
 export async function runTypeScript(program, { isCached = false, hint = "" } = {}) {
   if (!process.features.typescript) {
@@ -15,8 +15,8 @@ export async function runTypeScript(program, { isCached = false, hint = "" } = {
   }
   if (isCached) {
     const { enableCompileCache } = await import("node:module");
-    // With types stripped and code compiled at an earlier start, this one is faster and needs less memory.
-    // In a folder that only who installs may write; where nobody may, it does without.
+    // Later starts reuse the stripped and compiled code, which is faster and needs less memory. The cache is in a folder
+    // that only the installing user may write, because its content is executed; without write access there is no cache.
     enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/groundcrew", import.meta.url)));
   }
   await program();

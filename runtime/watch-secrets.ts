@@ -5,17 +5,18 @@ import type { Runtime } from "./start-runtime.ts";
 
 interface WatchSecretsOptions {
   running: Pick<Runtime, "deps" | "reload">;
-  /** Reads all settings anew. */
-  read: () => ParsedSettings;
-  /** Another text whenever the secrets file is another: its place on the disk, its size and its times. */
-  fingerprint: () => string;
+  /** Reads all settings again. */
+  readSettings: () => ParsedSettings;
+  /** Returns a text that differs whenever the secrets file has changed. Throws when the file cannot be inspected. */
+  getFingerprint: () => string;
   wait: (ms: Ms, signal: AbortSignal) => Promise<void>;
   /** Ends the watching. */
   signal: AbortSignal;
-  every?: Ms;
+  /** Interval between checks of the file. Default 2 s. */
+  interval?: Ms;
 }
 
-/** What a running process cannot change, and how it is called. */
+/** Settings that a running process cannot change, with their names in the environment. */
 const RESTART_SETTINGS = [
   ["store", "STORE_URL"],
   ["host", "HOST"],
@@ -24,57 +25,59 @@ const RESTART_SETTINGS = [
   ["demo", "PLANE_URL"],
 ] as const satisfies readonly (readonly [keyof Settings, string])[];
 
+const RELOAD_FAILED = "secrets not reloaded, previous secrets stay in use";
+
 /**
- * Looks every few seconds whether the secrets file is another and lets the runtime go on with what it says then. A file
- * that cannot be used changes nothing, which is said; the next change is looked at again.
+ * Watches the secrets file and reloads the runtime's settings when it has changed. An invalid file is logged and changes
+ * nothing; its next change is read again.
  */
 export async function watchSecrets(options: WatchSecretsOptions): Promise<void> {
-  const { running, read, fingerprint, wait, signal, every = 2_000 } = options;
-  // A folder that cannot be looked into for a while must not end the runtime, nor fill its log.
-  const readFingerprint = () => {
+  const { running, readSettings, getFingerprint, wait, signal, interval = 2_000 } = options;
+  // A folder that is unreadable for a while must neither end the runtime nor fill its log.
+  const tryGetFingerprint = () => {
     try {
-      return { at: fingerprint() };
+      return { fingerprint: getFingerprint() };
     } catch (thrown) {
-      return { at: getErrorMessage(thrown), thrown };
+      return { fingerprint: getErrorMessage(thrown), thrown };
     }
   };
-  let lastFingerprint = readFingerprint().at;
+  let lastFingerprint = tryGetFingerprint().fingerprint;
   while (!signal.aborted) {
-    await wait(every, signal);
-    const current = readFingerprint();
-    if (signal.aborted || current.at === lastFingerprint) continue;
-    lastFingerprint = current.at;
+    await wait(interval, signal);
+    const current = tryGetFingerprint();
+    if (signal.aborted || current.fingerprint === lastFingerprint) continue;
+    lastFingerprint = current.fingerprint;
     try {
       if (current.thrown !== undefined) throw current.thrown;
-      await applyChangedSettings(running, read);
+      await applyChangedSettings(running, readSettings);
     } catch (thrown) {
-      running.deps.log.error("the new secrets were not taken over, the old ones stay", {
-        error: getErrorMessage(thrown),
-      });
+      running.deps.log.error(RELOAD_FAILED, { error: getErrorMessage(thrown) });
     }
   }
 }
 
 async function applyChangedSettings(
   running: WatchSecretsOptions["running"],
-  read: WatchSecretsOptions["read"],
+  readSettings: WatchSecretsOptions["readSettings"],
 ): Promise<void> {
-  const parsed = read();
+  const parsed = readSettings();
   const { settings: previous, log } = running.deps;
   if (!parsed.ok) {
     const problems = parsed.problems.map(({ name, given, wanted }) => `${name}: given ${given}, wanted ${wanted}`);
-    log.error("the new secrets were not taken over, the old ones stay", { problems });
+    log.error(RELOAD_FAILED, { problems });
     return;
   }
   const { settings } = parsed;
-  const changedFixed = RESTART_SETTINGS.filter(
+  const changedRestartSettings = RESTART_SETTINGS.filter(
     ([name]) => JSON.stringify(settings[name]) !== JSON.stringify(previous[name]),
   );
-  if (changedFixed.some(([name]) => name === "demo")) return log.error("Plane is set up or gone: a restart is needed");
-  for (const [, name] of changedFixed) log.warn("changed, but a restart is needed for it", { setting: name });
-  const effective = { ...settings, ...Object.fromEntries(changedFixed.map(([name]) => [name, previous[name]])) };
+  if (changedRestartSettings.some(([name]) => name === "demo"))
+    return log.error("restart required: Plane's settings were added or removed");
+  for (const [, name] of changedRestartSettings) log.warn("restart required: setting changed", { setting: name });
+  const unchanged = Object.fromEntries(changedRestartSettings.map(([name]) => [name, previous[name]]));
+  const effective = { ...settings, ...unchanged };
   if (JSON.stringify(effective) === JSON.stringify(previous)) return;
   await running.reload(effective);
   for (const warning of parsed.warnings) running.deps.log.warn("settings", { warning });
-  running.deps.log.info("the secrets file has changed and was taken over");
+  running.deps.log.info("secrets reloaded");
 }

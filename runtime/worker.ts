@@ -15,12 +15,12 @@ import { createDeps } from "./create-deps.ts";
 
 type Env = Record<string, unknown>;
 
-/** Cloudflare's cron trigger fires once a minute at most. */
+/** Interval between Cloudflare's cron triggers: 1 min, the shortest that Cloudflare offers. */
 const TRIGGER_INTERVAL_MS = MINUTE;
 
 /**
- * The same manifest on Workers. Each event is put together anew, because one event may not wait for another's work;
- * what they share is the store. The memory one lives as long as its isolate.
+ * Creates the product as a Cloudflare Worker. Each event gets new dependencies, because on Workers an event must not wait
+ * for I/O of another. All events share the store, which lives in memory and is lost with the isolate.
  */
 function createWorker() {
   let store: Store | undefined;
@@ -35,8 +35,8 @@ function createWorker() {
       write: console.log,
       signal: new AbortController().signal,
       readAsset: readBundledAsset,
-      keep: (work) => context.waitUntil(work),
-      overrides: { poll: { collect: 0, again: 10_000 } },
+      keepAwake: (work) => context.waitUntil(work),
+      overrides: { poll: { collectDelay: 0, retryDelay: 10_000 } },
     });
   }
 
@@ -50,7 +50,7 @@ function createWorker() {
         return addResponseHeaders(await app.fetch(request, env, context));
       } catch (thrown) {
         if (!(thrown instanceof BreakConnection)) throw thrown;
-        // A Worker cannot break a connection; the poll that was asked for finds what is lost here.
+        // A Worker cannot break a connection, so this delivery is lost; the requested poll finds its change.
         return Response.json({ error: { code: "unavailable", message: thrown.message } }, { status: 503 });
       }
     },
@@ -62,14 +62,14 @@ function createWorker() {
       );
       for (const tick of due) {
         await deps.ticks.runIfDue(tick.name).catch((thrown: unknown) => {
-          deps.log.warn("tick not done", { tick: tick.name, error: getErrorMessage(thrown) });
+          deps.log.warn("tick failed", { tick: tick.name, error: getErrorMessage(thrown) });
         });
       }
     },
   };
 }
 
-/** Whether a tick's time came since the trigger before this one. */
+/** Whether a tick became due since the previous trigger. */
 function isTickDue(pattern: string, { timezone }: Settings, at: number): boolean {
   const next = new Cron(pattern, { timezone }).nextRun(new Date(at - TRIGGER_INTERVAL_MS));
   return next !== null && next.getTime() <= at;
@@ -90,7 +90,7 @@ function readSettings(env: Env): Settings {
   const parsed = parseSettings(Object.fromEntries(texts), { read: () => undefined });
   if (parsed.ok) return parsed.settings;
   const problemTexts = parsed.problems.map(({ name, given, wanted }) => `${name}: given ${given}, wanted ${wanted}`);
-  throw new Error(`The settings need attention. ${problemTexts.join("; ")}`);
+  throw new Error(`Invalid settings. ${problemTexts.join("; ")}`);
 }
 
 export default createWorker();

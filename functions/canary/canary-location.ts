@@ -15,21 +15,24 @@ import { statesApi } from "../../shared/plane/states-labels.ts";
 import { workItemsApi } from "../../shared/plane/work-items.ts";
 import { getOrCreateLabel } from "../../shared/work/changes/project-labels.ts";
 
-/** Where the canary sits. */
+/** The comment that the canary edits: Plane's ids of its project, work item and comment. */
 export type CanaryLocation = Pick<KeptCanary, "project" | "item" | "comment">;
 
-/** A place, or why there is none, for the log. */
-export type CanaryLocationResult = { place: CanaryLocation } | { nowhere: string };
+/** A location, or the reason why there is none, for the log. */
+export type CanaryLocationResult = { location: CanaryLocation } | { problem: string };
 
 type CanaryLocationDeps = Pick<Deps, "store" | "plane" | "settings" | "cache" | "clock">;
 
-/** How Plane knows an item and its comment again. */
+/** The external source and id under which Plane recognises the item and its comment. */
 type ExternalRef = Readonly<Record<keyof typeof CANARY_EXTERNAL_REF, string>>;
 
-/** How provision marks the first project it makes, which is ours. */
+/** The external id that provision gives to the project it creates. */
 const FIRST_PROJECT_ID = "provision:first-project";
 
-/** Where it sat last, when that is where it should; without a setting it stays, so an hour costs no request for it. */
+/**
+ * Reads the last location; undefined when it is not in the configured project. Without that setting the location never
+ * changes, so that no request is needed to check it.
+ */
 export async function readCanaryLocation(deps: CanaryLocationDeps): Promise<CanaryLocation | undefined> {
   const kept = await readCanary(deps.store);
   if (!kept) return undefined;
@@ -38,24 +41,27 @@ export async function readCanaryLocation(deps: CanaryLocationDeps): Promise<Cana
   return { project, item, comment };
 }
 
-/** The item and comment with this pair, made when there are none; nowhere without a project: others' are left alone. */
+/**
+ * Finds or creates the item and the comment with this external id. There is no location without a configured project or
+ * one that provision created: other projects are not touched.
+ */
 export async function ensureCanaryLocation(
   deps: CanaryLocationDeps,
   externalRef: ExternalRef,
 ): Promise<CanaryLocationResult> {
   const project = await findCanaryProject(deps);
-  if (project === undefined) return { nowhere: await explainMissingProject(deps) };
+  if (project === undefined) return { problem: await explainMissingProject(deps) };
   try {
-    return { place: await createCanaryLocation(deps, project, externalRef) };
+    return { location: await createCanaryLocation(deps, project, externalRef) };
   } catch (thrown) {
     if (!isPlaneRefusal(thrown)) throw thrown;
-    return { nowhere: `Plane lets us make none: ${thrown.message}` };
+    return { problem: `Plane refused to create it: ${thrown.message}` };
   }
 }
 
 /**
- * Whether Plane answered that here is nothing to write to: gone, archived, closed to us. Not a wrong key, a spent quota
- * or no answer: with these no other place is better.
+ * Whether Plane refused this location: it is deleted, archived or not accessible to us. A wrong key, a reached rate limit
+ * or a missing response do not count, because another location would not help.
  */
 export function isPlaneRefusal(thrown: unknown): thrown is PlaneError {
   if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
@@ -70,10 +76,11 @@ function getConfiguredProject({ settings }: CanaryLocationDeps): string | undefi
 
 async function explainMissingProject(deps: CanaryLocationDeps): Promise<string> {
   const configuredProject = getConfiguredProject(deps);
-  if (configuredProject !== undefined) return `there is no open project ${configuredProject} with us as a member`;
+  if (configuredProject !== undefined)
+    return `project ${configuredProject} does not exist, is archived, or has no membership for Groundcrew's account`;
   if (await readCanary(deps.store))
-    return "its project is deleted, archived or closed to us; canary.project can name another";
-  return "provision has made no project, and canary.project names none";
+    return "its project is deleted, archived or not accessible; set canary.project to another one";
+  return "provision created no project, and canary.project is not set";
 }
 
 async function findCanaryProject(deps: CanaryLocationDeps): Promise<string | undefined> {
@@ -91,7 +98,7 @@ async function findCanaryProject(deps: CanaryLocationDeps): Promise<string | und
   return undefined;
 }
 
-/** Those that are there already are known by their pair, also when people have archived the item. */
+/** Creates the item and the comment, or reuses existing ones with this external id, even when the item is archived. */
 async function createCanaryLocation(
   deps: CanaryLocationDeps,
   project: string,
@@ -121,7 +128,7 @@ async function createCanaryItem(deps: CanaryLocationDeps, project: string, exter
   return createOrReuse(() => deps.plane.call(workItemsApi.create, { params: { project }, json }));
 }
 
-/** A cancelled item is in nobody's way, on no board of open work and in no cycle's count. */
+/** Finds a cancelled or else completed state: an item in it appears on no board of open work and in no cycle's count. */
 async function findClosedState({ plane }: CanaryLocationDeps, project: string): Promise<string | undefined> {
   for await (const { data } of plane.pages(statesApi.list, { params: { project } })) {
     const found =

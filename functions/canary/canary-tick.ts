@@ -14,14 +14,14 @@ import { updateValue } from "../../shared/store/update.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type CanaryLocation, ensureCanaryLocation, isPlaneRefusal, readCanaryLocation } from "./canary-location.ts";
 
-/** A webhook takes seconds; one that takes longer than this is missed by people. */
+/** Timeout for the canary's webhook: 1 min. Webhooks usually take seconds, and people notice a longer delay. */
 const WEBHOOK_TIMEOUT: Ms = MINUTE;
-/** Between looks whether it has come. */
+/** Interval between checks of whether the webhook arrived: 250 ms. */
 const CHECK_INTERVAL: Ms = 250;
 
 /**
- * Edits the canary's comment each hour and waits for its webhook: on every version of Plane an edited comment sends
- * one, so a minute without it means that webhooks do not reach us. Three requests to Plane the first time, then one.
+ * Edits the canary's comment every hour and waits for the webhook. Every version of Plane sends one for an edited comment,
+ * so if none arrives within a minute, webhooks do not reach us. Takes three requests to Plane the first time, then one.
  */
 export const canaryTick: Tick = {
   name: "canary",
@@ -36,7 +36,7 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
   const nonce = deps.newId();
   const problem = await sendCanary(deps, nonce);
   if (problem !== undefined) {
-    deps.log[shouldWarn ? "warn" : "info"](`no canary: ${problem}`, { correlation });
+    deps.log[shouldWarn ? "warn" : "info"]("canary not sent", { correlation, problem });
     return {};
   }
   for (let waited = 0; waited < WEBHOOK_TIMEOUT; waited += CHECK_INTERVAL) {
@@ -50,9 +50,9 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
 }
 
 /**
- * Writes the comment anew; answers why it could not. Where people have removed it, its item or its project, it sits
- * elsewhere from now on. Plane knows archived items by their pair, and may know others that it lets nobody edit: then
- * one is made beside them, at most one a day, so that nothing fills up when that is refused, too.
+ * Edits the comment; returns the problem when that is impossible. If people removed the comment, its item or its project,
+ * a new location is used from then on. Plane also recognises archived items by their external id, and other items that it
+ * lets nobody edit. Then another item is created, at most one a day, so that repeated refusals do not fill the project.
  */
 async function sendCanary(deps: Deps, nonce: string): Promise<string | undefined> {
   const kept = await readCanaryLocation(deps);
@@ -61,8 +61,8 @@ async function sendCanary(deps: Deps, nonce: string): Promise<string | undefined
   let refusal: string | undefined;
   for (const externalRef of [CANARY_EXTERNAL_REF, createFallbackCanaryRef(day)]) {
     const found = await ensureCanaryLocation(deps, externalRef);
-    if ("nowhere" in found) return found.nowhere;
-    refusal = await tryEdit(deps, found.place, nonce);
+    if ("problem" in found) return found.problem;
+    refusal = await tryEdit(deps, found.location, nonce);
     if (refusal === undefined) return undefined;
   }
   return refusal;
@@ -74,15 +74,15 @@ async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Pro
     return undefined;
   } catch (thrown) {
     if (!isPlaneRefusal(thrown)) throw thrown;
-    return `Plane lets us edit none: ${thrown.message}`;
+    return `Plane refused to edit it: ${thrown.message}`;
   }
 }
 
 async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string): Promise<void> {
   const json = { comment_html: formatTemplate(getTexts(deps.settings.locale).canary.comment, { nonce }) };
-  // Noted before it is sent: its webhook may be faster than the answer.
-  const before = () => recordSentNonce(deps, { project, item, comment }, nonce);
-  await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend: before });
+  // The nonce is stored before the request, because the webhook may arrive before the response.
+  const beforeSend = () => recordSentNonce(deps, { project, item, comment }, nonce);
+  await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend });
 }
 
 async function recordSentNonce(deps: Pick<Deps, "store">, location: CanaryLocation, nonce: string): Promise<void> {
@@ -97,12 +97,12 @@ async function findReturnedCanary({ store }: Pick<Deps, "store">, nonce: string)
   return kept?.value.back?.nonce === nonce ? kept.value.back : undefined;
 }
 
-/** Says once that webhooks do not come; it stays so until one of the canary's does, however late. */
+/** Notifies once that webhooks do not arrive. That state lasts until a webhook of the canary arrives, however late. */
 async function reportSilence(deps: Deps, nonce: string, correlation: string): Promise<void> {
   await updateValue<KeptCanary>(deps, canaryKey, (kept) => {
     const sent = kept?.sent;
     if (!kept || sent?.nonce !== nonce || kept.back?.nonce === nonce) return undefined;
-    deps.log.error("plane's webhooks are silent: an edit was not told within a minute", { correlation });
+    deps.log.error("no webhook from Plane within a minute of an edit", { correlation });
     if (kept.silentSince !== undefined) return undefined;
     const value: KeptCanary = { ...kept, silentSince: sent.at };
     const jobs = createCanaryNoticeJobs(deps.settings, { what: "silent", since: sent.at, correlation });

@@ -11,13 +11,13 @@ import {
 } from "../../shared/telegram/message-log.ts";
 import type { ActionOutcome } from "./api-answers.ts";
 
-/** What goes through these queues leaves no receipt. */
+/** Queues whose jobs leave no receipt. */
 const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
 
-/** So many dead letters are looked through, oldest first. */
+/** Limit of dead letters that are searched, oldest first. */
 const MAX_DEAD_LETTERS = 1_000;
 
-/** Looks up by job id what became of actions. Three reads, whatever their number. */
+/** Creates a reader of the results of actions, by job id. It needs three reads for any number of actions. */
 export function createOutcomeReader({
   store,
 }: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
@@ -59,7 +59,7 @@ export function createOutcomeReader({
 }
 
 function toMessageOutcome({ record, notice }: TelegramDelivery, message: ChatMessage | undefined): ActionOutcome {
-  // Messages are kept no longer than there is room for; the time at which one began is in its key.
+  // The message may have been trimmed from the log already; its key contains the time at which it began.
   if (!message) return { is: "delivered", at: parseMessageStart(record) };
   const at = findShownAt(message, notice);
   if (at === undefined) return { is: "folded", message: record };

@@ -3,7 +3,7 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import type { AgentsAnswer } from "./api-answers.ts";
 
-/** The agents and their bridge tokens: how many count, a new one, the end of the old one. Never a token twice. */
+/** Lists agents with the number of their active bridge tokens, renews a token and retires old ones. Shows a token once. */
 export const agentsRoute: Route = { path: "/api/agents", access: "page", app };
 
 function app({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">): Hono {
@@ -14,12 +14,12 @@ function app({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">
     if (!tokenCounts.has(agent))
       throw new GroundcrewError(
         "not_found",
-        `There is no agent ${JSON.stringify(agent.slice(0, 60))}: agents are named in the JSON file, under "agents".`,
+        `Unknown agent ${JSON.stringify(agent.slice(0, 60))}. Agents are configured in the settings file under "agents".`,
       );
     if (bridgeTokens) return bridgeTokens;
     throw new GroundcrewError(
       "conflict",
-      "Groundcrew keeps no secrets file here: replace AGENT_TOKEN_<AGENT> where the secrets are set.",
+      "Groundcrew manages no secrets file here. Replace AGENT_TOKEN_<AGENT> where the secrets are configured.",
     );
   }
 

@@ -31,17 +31,17 @@ export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "
   asked: (Pick<RequestedAction, "rule" | "target"> & { fate: ActionOutcome | undefined })[];
 }
 
-/** What became of an action. */
+/** The result of a requested action. */
 export type ActionOutcome =
-  /** It waits for its turn, or for Telegram. */
+  /** The job waits in its queue, or for Telegram. */
   | { is: "waiting" }
-  /** It will be in a message that is there already, with its next edit. */
+  /** The next edit of an existing message will include it. */
   | { is: "folded"; message: StoreKey }
   | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
   | { is: "set_aside"; reason: string }
-  /** Somebody has muted what it is about. */
+  /** The notification was not sent, because its subject is muted. */
   | { is: "muted" }
-  /** It is Groundcrew's own work from here on: what comes of it is told where it happens. */
+  /** The job is internal work, whose results appear as events of their own. */
   | { is: "passed_on" };
 
 /** What `GET /api/chat` answers, the newest message first. `write`: whether the page may write. */

@@ -1,12 +1,12 @@
 import { comparePriorities, type KeptItem, type Priority, type Status } from "../../shared/task/snapshot.ts";
 import type { Ms } from "../../shared/time.ts";
 
-/** Where a card stands. */
+/** A column of the board. */
 export type BoardColumn = "todo" | "in_progress" | "blocked" | "done";
 
 export const BOARD_COLUMNS = ["todo", "in_progress", "blocked", "done"] as const satisfies readonly BoardColumn[];
 
-/** A work item as the board shows it; names where the store has ids. */
+/** A work item on the board, with names instead of the store's ids. */
 export interface BoardCard {
   id: string;
   key: string;
@@ -16,28 +16,28 @@ export interface BoardCard {
   word: Status;
   priority: Priority;
   due: string | null;
-  /** Absent: it is no agent's. */
+  /** The assigned agents; absent when no agent is assigned. */
   agent?: string;
-  /** The agent that works on it, store times; its claim ends at `until` unless renewed. */
+  /** The claim of the agent that works on it, in store times; it ends at `until` unless renewed. */
   held?: { by: string; since: Ms; until: Ms };
-  /** Finished, and a human looks at it before it is done. */
+  /** The task is finished and awaits a human's review. */
   review?: true;
   assignees: string[];
   labels: string[];
   blockers: { id: string; key: string; title: string }[];
   url: string;
-  /** Plane's time of the last change; when it was completed, for those that are. */
+  /** Plane's time of completion; for an open item, of its last change. */
   at: string;
 }
 
-/** A task is blocked by its state or by an open blocker. */
+/** The column of an item: it is blocked by its state or by an open blocker. */
 export function toBoardColumn({ snapshot, blockers }: KeptItem): BoardColumn {
   const { word: status } = snapshot;
   if (status === "done" || status === "cancelled") return "done";
   return blockers.length > 0 ? "blocked" : status;
 }
 
-/** The most urgent first, then what is due first, then the oldest; what is done: the latest first. */
+/** Sorts cards by priority, due date and age; done cards by completion, latest first. */
 export function compareCards(a: BoardCard, b: BoardCard): number {
   if (a.column === "done" && b.column === "done") return compareText(b.at, a.at);
   return (

@@ -4,13 +4,13 @@ import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 
-/** So many open items are looked at for one board, over all its projects: what people can still look through. */
+/** Limit of open items that are read for one board, over all projects; people cannot survey more. */
 const MAX_OPEN_ITEMS = 1_000;
-/** So far back in the trail what was done is looked for. */
+/** Limit of decisions that are searched for closed items. */
 const MAX_DECISIONS_SCANNED = 1_000;
 const MAX_CLOSED_ITEMS = 40;
 
-/** The open items of these projects, as many as are looked at, and how many there are beyond. */
+/** Reads the open items of these projects up to the limit, and the number of items beyond it. */
 export async function readOpenItems(
   store: Pick<Store, "scan" | "count">,
   projects: readonly KeptProject[],
@@ -26,7 +26,7 @@ export async function readOpenItems(
   return { items, beyond: total - items.length };
 }
 
-/** What was done in these projects since the trail began (7 days), the latest first. */
+/** Reads the items of these projects that were closed within the retention of the decision log (7 days), latest first. */
 export async function readRecentlyClosedItems(
   store: Pick<Store, "scan" | "read">,
   projects: readonly KeptProject[],

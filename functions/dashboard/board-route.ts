@@ -8,10 +8,10 @@ import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 
-/** The work items by state, with who has them and what they wait for, and how Groundcrew itself is. */
+/** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
 export const boardRoute: Route = { path: "/api/board", access: "page", app };
 
-/** So many cards are sent of one column; its total says how many there are. */
+/** Limit of cards per column in the response; the column's total counts all. */
 const MAX_CARDS_PER_COLUMN = 200;
 
 type BoardDeps = CardDeps & Pick<Deps, "health">;
@@ -47,7 +47,7 @@ function app(deps: BoardDeps): Hono {
           .sort(compareCards)
           .slice(0, MAX_CARDS_PER_COLUMN),
       })),
-      /** Open items beyond those that were looked at. */
+      /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {
         plane: health.get("plane"),

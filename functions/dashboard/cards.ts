@@ -12,10 +12,10 @@ import { type BoardCard, toBoardColumn } from "./board-cards.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "wait">;
 
-/** Names that Plane has not told by then are left out; they come with the next look. */
+/** Timeout for names from Plane: 800 ms. Missing names are left out and appear with the next request. */
 const NAME_LOOKUP_TIMEOUT_MS: Ms = 800;
 
-/** What the board shows of these items. Plane is asked only for names nobody has told yet, and not waited for. */
+/** Reads the cards of these items. Only names that are not cached are requested from Plane, with a short timeout. */
 export async function readCards(
   deps: CardDeps,
   projects: readonly KeptProject[],
@@ -33,8 +33,8 @@ export async function readCards(
     const { snapshot } = item;
     const { id, project, sequence, word, priority, due } = snapshot;
     const identifier = identifiers.get(project) ?? "?";
-    const assignees = snapshot.assignees.flatMap((one) => names.people.get(one) ?? []);
-    const labels = snapshot.labels.flatMap((one) => names.labels.get(one) ?? []);
+    const assignees = snapshot.assignees.flatMap((personId) => names.people.get(personId) ?? []);
+    const labels = snapshot.labels.flatMap((labelId) => names.labels.get(labelId) ?? []);
     const agents = findTaskAgents(deps.settings.agents, assignees, labels);
     return {
       id,
@@ -50,13 +50,13 @@ export async function readCards(
         held: claim ? { by: claim.agent, since: claim.since, until: claim.until } : undefined,
         review: isInReview(item) ? (true as const) : undefined,
       }),
-      assignees: assignees.map((one) => one.name),
+      assignees: assignees.map((person) => person.name),
       labels,
-      blockers: item.blockers.flatMap((one) => {
-        const blocker = blockers.get(one);
+      blockers: item.blockers.flatMap((blockerId) => {
+        const blocker = blockers.get(blockerId);
         if (!blocker) return [];
         const key = `${identifiers.get(blocker.snapshot.project) ?? "?"}-${blocker.snapshot.sequence}`;
-        return [{ id: one, key, title: blocker.snapshot.name }];
+        return [{ id: blockerId, key, title: blocker.snapshot.name }];
       }),
       url: formatItemUrl(deps.settings.plane, identifier, sequence),
       at: snapshot.completedAt ?? snapshot.updatedAt,
@@ -75,7 +75,7 @@ interface CardNames {
   labels: Map<string, string>;
 }
 
-/** One name after the other: the first that is not known yet brings all the others of its list. */
+/** Reads names one after the other: the first one that is not cached loads the whole list that contains it. */
 async function readNames(deps: CardDeps, items: readonly KeptItem[]): Promise<CardNames> {
   const names: CardNames = { people: new Map(), labels: new Map() };
   const lookup = new AbortController();
@@ -94,7 +94,7 @@ async function readNames(deps: CardDeps, items: readonly KeptItem[]): Promise<Ca
     }
   }
   const timeout = new AbortController();
-  // Plane's failures are told by its health; here they only cost names.
+  // Failures of Plane appear in its health; here they only leave names out.
   await Promise.race([readAll().catch(() => {}), deps.wait(NAME_LOOKUP_TIMEOUT_MS, timeout.signal)]);
   timeout.abort();
   lookup.abort();

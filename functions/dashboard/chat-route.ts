@@ -5,7 +5,7 @@ import { type ChatMessage, chatMessageSet } from "../../shared/telegram/message-
 import type { ChatAnswer } from "./api-answers.ts";
 import { canWriteToChat } from "./chat-write-route.ts";
 
-/** The chats as the people in them see them, the newest message first. */
+/** The messages of the chats as people see them in Telegram, newest first. */
 export const chatRoute: Route = { path: "/api/chat", access: "page", app };
 
 const PAGE_SIZE = 60;

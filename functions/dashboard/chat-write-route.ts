@@ -7,13 +7,13 @@ import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createPageUpdateJob, type PageInput } from "../../shared/jobs/updates-jobs.ts";
 import { type ChatMessage, isChatMessageKey } from "../../shared/telegram/message-log.ts";
 
-/** What the person at the page writes into the chat, or presses there: as if the first allowed user had done it. */
+/** Accepts chat messages and button presses from the page; they count as those of the first allowed user. */
 export const chatWriteRoute: Route = { path: "/api/chat", access: "page", app };
 
 const languageSchema = z.enum(["en", "fr"]).optional();
-/** Where a message of the chat is kept. */
+/** The store key of a message in the message log. */
 const messageKeySchema = z.string().min(1).max(500);
-/** `message`: the one it replies to. */
+/** `message`: the message that this one replies to. */
 const chatTextSchema = z.strictObject({
   text: z.string().trim().min(1).max(4_096),
   message: messageKeySchema.optional(),
@@ -36,12 +36,12 @@ function app(deps: ChatWriteDeps): Hono {
     return kept?.value;
   }
 
-  /** Telegram's number of the message that is replied to. */
+  /** Returns Telegram's id of the message that is replied to. */
   async function getReplyTarget(key: string): Promise<number> {
     const { chat } = getChatWriter(settings.telegram);
     const shown = await readMessage(key);
     if (shown && shown.messageId > 0 && shown.chat === String(chat)) return shown.messageId;
-    throw new GroundcrewError("conflict", "This message is not there any more.");
+    throw new GroundcrewError("conflict", "The message no longer exists.");
   }
 
   async function enqueue(c: Context, input: PageInput, language: "en" | "fr" | undefined) {
@@ -61,17 +61,14 @@ function app(deps: ChatWriteDeps): Hono {
     .post("/press", async (c) => {
       const request = parseBody(buttonPressSchema, await readBody(c.req.raw), '{"message": "…", "data": "…"}');
       const shown = await readMessage(request.message);
-      const isThere = shown?.buttons?.flat().some(({ data }) => data === request.data);
-      if (!shown || !isThere)
-        throw new GroundcrewError(
-          "conflict",
-          "This button is not there any more: the message says something else now.",
-        );
+      const hasButton = shown?.buttons?.flat().some(({ data }) => data === request.data);
+      if (!shown || !hasButton)
+        throw new GroundcrewError("conflict", "The button no longer exists: the message has changed.");
       return enqueue(c, { messageId: shown.messageId, data: request.data }, request.language);
     });
 }
 
-/** Whether anybody may steer, and so the page. */
+/** Whether the page may write to the chat: commands need an allowed user. */
 export function canWriteToChat(telegram: TelegramSettings | undefined): boolean {
   return telegram !== undefined && telegram.allowedUsers.length > 0;
 }
@@ -79,8 +76,7 @@ export function canWriteToChat(telegram: TelegramSettings | undefined): boolean 
 function getChatWriter(telegram: TelegramSettings | undefined): { chat: TelegramSettings["chat"]; user: number } {
   const [user] = telegram?.allowedUsers ?? [];
   if (telegram && user !== undefined) return { chat: telegram.chat, user };
-  const message =
-    "Nobody may steer from the chat: set TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID and TELEGRAM_ALLOWED_USERS.";
+  const message = "Commands are disabled. Set TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID and TELEGRAM_ALLOWED_USERS.";
   throw new GroundcrewError("forbidden", message);
 }
 

@@ -9,12 +9,12 @@ import type { ScanPage, SetName, StoredRow } from "../../shared/store/port.ts";
 import { createOutcomeReader } from "./action-outcome.ts";
 import type { DecisionLogAnswer } from "./api-answers.ts";
 
-/** For each thing that happened: what was seen, by which rule something was done about it or why nothing, and how that went. */
+/** The decision log: for each event the requested actions with their rules and results, and why others were not requested. */
 export const decisionLogRoute: Route = { path: "/api/why", access: "page", app };
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
-/** So many lines are looked through for those of one project. */
+/** Limit of records that are searched for those of one project. */
 const MAX_SCANNED = 1_000;
 
 function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
@@ -36,21 +36,25 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
         ...rest,
         rev,
         event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
-        asked: asked.map((one) => ({ rule: one.rule, target: formatTarget(one.target), fate: outcomes.get(one.job) })),
+        asked: asked.map(({ rule, target, job }) => ({
+          rule,
+          target: formatTarget(target),
+          fate: outcomes.get(job),
+        })),
       };
     }
   });
 }
 
 interface DecisionQuery {
-  /** Older than this one. */
+  /** Key of a record: only older ones are returned. */
   before: string | undefined;
   size: number;
   /** A project's identifier. */
   project: string | undefined;
 }
 
-/** The newest lines that are wanted; fewer than `size` with a `next` when they are rare. */
+/** Reads the newest matching records; when few match, a page may have fewer than `size` records and a `next`. */
 async function readNewestDecisions(
   store: Pick<Deps["store"], "scan">,
   set: SetName,
@@ -71,7 +75,7 @@ async function readNewestDecisions(
   return after === undefined ? { rows } : { rows, next: after };
 }
 
-/** An address may hold what is nobody's business; its host tells enough. */
+/** Formats an action's target; of a forward URL only the host, because the rest may be secret. */
 function formatTarget(target: string): string {
   const url = parseForwardTarget(target);
   return url === undefined ? target : `forward:${URL.parse(url)?.host ?? "?"}`;

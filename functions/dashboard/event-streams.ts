@@ -3,13 +3,13 @@ import { MINUTE, type Ms } from "../../shared/time.ts";
 import { readRevision } from "./revision.ts";
 
 export interface EventStreamOptions {
-  /** At most so many streams at once. */
+  /** Limit of open streams. */
   maxStreams: number;
-  /** Between two looks at the store; none while nobody listens. */
+  /** Interval between checks of the store; without open streams there are none. */
   checkInterval: Ms;
-  /** A stream that had nothing to say for so long says that it is there. */
+  /** Interval after which an idle stream sends a heartbeat. */
   heartbeatInterval: Ms;
-  /** A stream ends after so long and its page opens another: a reader that went away in silence is not kept for good. */
+  /** Limit of a stream's age. Its page then opens another, so that streams of vanished readers do not remain open. */
   maxAge: Ms;
 }
 
@@ -20,7 +20,7 @@ const DEFAULT_OPTIONS: EventStreamOptions = {
   maxAge: 5 * MINUTE,
 };
 
-/** A reader that leaves so many pieces unread (beside what its connection holds) is cut off. */
+/** Limit of unread chunks, besides those in the connection's buffers; the stream of a slower reader is aborted. */
 const MAX_UNREAD_CHUNKS = 16;
 
 interface EventStream {
@@ -29,9 +29,9 @@ interface EventStream {
   lastSentAt: Ms;
 }
 
-/** The open event streams of one process: each is told when there is something new to fetch, and nothing else. */
+/** The open event streams of one process. Each only signals that there is something new to fetch. */
 export interface EventStreams {
-  /** Undefined when as many are open as may be, and all of them are read. */
+  /** Opens a stream; undefined when the limit is reached and the readers of all streams keep up. */
   open(): ReadableStream<Uint8Array> | undefined;
   readonly size: number;
 }
@@ -57,7 +57,7 @@ export function createEventStreams(
     stream.controller.error(new Error("The reader is too slow."));
   }
 
-  /** @param finalText what is still said */
+  /** @param finalText sent before the stream ends */
   function closeStream(stream: EventStream, finalText?: string) {
     if (!streams.delete(stream)) return;
     if (finalText && (stream.controller.desiredSize ?? 0) > 0) stream.controller.enqueue(encoder.encode(finalText));
@@ -68,7 +68,7 @@ export function createEventStreams(
     if (watching) return;
     watching = true;
     while (streams.size > 0 && !deps.stopping.aborted) {
-      // A store that does not answer is told by what the page fetches.
+      // An unavailable store counts as no change; the page sees the error when it fetches.
       const current = await readRevision(deps.store).catch(() => revision);
       const changed = current !== revision;
       revision = current;

@@ -3,7 +3,7 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createEventStreams } from "./event-streams.ts";
 
-/** Server-sent events: "something changed", with a revision. The page then fetches what it shows. */
+/** Server-sent events that signal a change with a revision; the page then fetches what it shows. */
 export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
 function app(deps: Pick<Deps, "store" | "clock" | "wait" | "stopping">): Hono {
@@ -12,10 +12,10 @@ function app(deps: Pick<Deps, "store" | "clock" | "wait" | "stopping">): Hono {
     const body = streams.open();
     if (!body) {
       c.header("Retry-After", "10");
-      const message = `There are ${streams.size} pages listening already. Close one, or look again later.`;
+      const message = `Too many open pages (${streams.size}). Close one, or try again later.`;
       throw new GroundcrewError("unavailable", message);
     }
-    // Proxies must not gather what is said.
+    // X-Accel-Buffering keeps proxies from buffering the events.
     return c.body(body, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
   });
 }

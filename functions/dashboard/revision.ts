@@ -8,12 +8,12 @@ import { MINUTE } from "../../shared/time.ts";
 import type { KeptClaim } from "../../shared/work/claims/claims.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
-/** Commits of one moment are in any order, and older messages are edited: so many of the newest are looked at. */
+/** Number of newest rows that are checked: commits of one moment have no order, and older messages may be edited. */
 const NEWEST_COUNT = 10;
 
 /**
- * A text that is another one whenever the page has something new to show: by what is kept, so it sees what other
- * processes on the same store do, and is the same after a restart.
+ * Reads a text that changes whenever the page has something new to show. It depends on the store only, so it includes
+ * changes by other processes and survives restarts.
  */
 export async function readRevision(store: Pick<Store, "scan" | "stats">): Promise<string> {
   const [decisionRev, messageRev, projects, claims, { queues }] = await Promise.all([
@@ -23,9 +23,9 @@ export async function readRevision(store: Pick<Store, "scan" | "stats">): Promis
     readAllRows<KeptClaim>({ store }, workSets.claims),
     store.stats(),
   ]);
-  // A pass that found a change moved its project's cursor.
+  // Every poll that found a change has advanced its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
-  // Claims are renewed with every call of an agent: to the minute is enough.
+  // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   return [decisionRev, messageRev, cursors, claimSum, deadCount].join(".");

@@ -8,10 +8,10 @@ import { createSessionCookie } from "../../shared/http/session-cookie.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
-/** Signing the page in with ADMIN_TOKEN, and out again. Public: this is where one shows that one may. */
+/** Signs the page in with ADMIN_TOKEN, and out again. Public, because signing in precedes authentication. */
 export const sessionRoute: Route = { path: "/api/session", access: "public", app };
 
-/** A person mistypes now and then; whoever guesses gets no further. */
+/** Limit of sign-in attempts per source and minute: 10 forgives typing errors and makes guessing hopeless. */
 const MAX_TRIES = 10;
 const WINDOW_MS: Ms = MINUTE;
 
@@ -27,23 +27,23 @@ function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
       const wait = await store.spend(`sign-in:${toRateLimitSource(c.get("client"))}`, 1, MAX_TRIES, WINDOW_MS);
       if (wait > 0) {
         c.header("Retry-After", String(Math.ceil(wait / 1000)));
-        throw new GroundcrewError("rate_limited", "Too many tries. Try again in a minute.");
+        throw new GroundcrewError("rate_limited", "Too many attempts. Try again in a minute.");
       }
-      // What a form of another site could send is not JSON.
+      // An HTML form of another site cannot send JSON, so requiring it prevents cross-site sign-ins.
       if (!/^application\/json\b/i.test(c.req.header("content-type") ?? ""))
-        throw new GroundcrewError("unsupported_type", "Only application/json is taken here.");
+        throw new GroundcrewError("unsupported_type", "Content-Type must be application/json.");
       if (settings.adminTokens.length === 0)
         throw new GroundcrewError(
           "unauthorized",
-          "No ADMIN_TOKEN is set, so nobody can sign in. Set it and start again.",
+          "ADMIN_TOKEN is not set, so nobody can sign in. Set it and restart Groundcrew.",
         );
       const value = await sessions.open(parseToken(await readBody(c.req.raw)));
-      if (value === undefined) throw new GroundcrewError("unauthorized", "This is not the ADMIN_TOKEN.");
+      if (value === undefined) throw new GroundcrewError("unauthorized", "The token is not the ADMIN_TOKEN.");
       cookie.set(c, value);
       return c.json({ ok: true });
     })
     .delete("/", async (c) => {
-      const value = cookie.of(c);
+      const value = cookie.read(c);
       if (value !== undefined) await sessions.close(value);
       cookie.clear(c);
       return c.json({ ok: true });

@@ -5,8 +5,8 @@ import type { SetName } from "../../shared/store/port.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
 
 /**
- * So many of each are kept at most, whatever their age: about 35 MB of trail (1.7 KB a line, measured), 10 MB of messages
- * and 80 MB of the audit (0.8 KB a line, measured), which ten agents fill in a month at 333 calls a day each.
+ * Limits of rows per set, regardless of age: about 35 MB of decision log (1.7 KB per row, measured), 10 MB of messages and
+ * 80 MB of audit log (0.8 KB per row, measured), which ten agents fill in a month with 333 calls a day each.
  */
 const LIMITS: readonly [SetName, number][] = [
   [auditSets.all, 100_000],
@@ -16,7 +16,7 @@ const LIMITS: readonly [SetName, number][] = [
 const PAGE_SIZE = 1_000;
 const DELETE_BATCH = 200;
 
-/** Keeps the trail and the chat from growing with what happens: the oldest beyond a number are forgotten before their time. */
+/** Bounds the audit log, the decision log and the message log: the oldest rows beyond a limit are deleted before they expire. */
 export const trimTick: Tick = {
   name: "trim",
   cron: () => "30 */10 * * * *",
@@ -28,7 +28,7 @@ export const trimTick: Tick = {
   },
 };
 
-/** Forgets what a set has beyond its newest `limit` and answers how many that were. */
+/** Deletes all but the newest `limit` rows of a set and returns the number of deleted rows. */
 export async function trimSet(
   store: Pick<Deps["store"], "count" | "scan" | "commit">,
   set: SetName,
@@ -40,11 +40,11 @@ export async function trimSet(
     const page = await store.scan(set, after, Math.min(remaining, PAGE_SIZE));
     after = page.rows.at(-1)?.key ?? after;
   }
-  let forgotten = 0;
+  let deleted = 0;
   for (;;) {
     const { rows } = await store.scan(set, after, DELETE_BATCH);
-    if (rows.length === 0) return forgotten;
+    if (rows.length === 0) return deleted;
     await store.commit({ put: rows.map(({ key }) => ({ key, value: undefined })) });
-    forgotten += rows.length;
+    deleted += rows.length;
   }
 }

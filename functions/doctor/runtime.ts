@@ -122,7 +122,7 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
     return reportWarning(
       name,
       `the last canary came back${age}, and none has since`,
-      'The runtime\'s log says why ("no canary: …"), or it does not run its ticks.',
+      'The runtime\'s log says why ("canary not sent"), or it does not run its ticks.',
     );
   if (webhooks.ok) return reportOk(name, `the last canary came back in ${webhooks.seconds ?? "?"} s${age}`);
   return reportFailure(

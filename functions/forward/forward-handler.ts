@@ -11,8 +11,8 @@ import { MINUTE } from "../../shared/time.ts";
 import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
 
 /**
- * Forwards events to other systems, signed in the Standard Webhooks form. `webhook-id` is the same on each attempt,
- * so a receiver can tell a repeat; a receiver that answers 410 wants no more of it.
+ * Forwards events to other systems, signed according to Standard Webhooks. `webhook-id` is the same on each attempt, so
+ * that a receiver recognises repeats; a receiver that answers 410 ends the attempts.
  */
 export const forwardHandler: JobHandler = {
   queue: "forward",
@@ -23,9 +23,9 @@ export const forwardHandler: JobHandler = {
     const entries = deps.settings.forward.filter((entry) => normalizeForwardUrl(entry.url) === url);
     const { at, ...data } = facts;
     const type = toForwardEventName(event.kind);
-    // An address may stand there twice, with a secret for each kind of event.
+    // The settings may contain a URL several times, with different events and secrets.
     const target = entries.find(({ events }) => events.some((name) => name === type)) ?? entries[0];
-    if (!target) return { dead: "this address is no longer in the settings" };
+    if (!target) return { dead: "the URL is no longer in the settings" };
     const payload = JSON.stringify({ type, timestamp: at, data: { change: event, ...data } });
     const result = await postJson(
       deps,
@@ -34,14 +34,15 @@ export const forwardHandler: JobHandler = {
       payload,
     );
     const host = new URL(url).host;
-    deps.log.info("forwarded", { correlation, job: job.id, host, tries: job.tries, outcome: result.outcome });
+    const message = result.ok ? "event forwarded" : "event not forwarded";
+    deps.log.info(message, { correlation, job: job.id, host, tries: job.tries, outcome: result.outcome });
     if (!result.ok) return retryOrFail(deps, job, result);
     await saveReceipt(deps, job);
     return { done: true };
   },
 };
 
-/** For the page only: that it cannot be kept is no reason to post the event again. */
+/** Saves the receipt, which only the page shows: failing to save it must not repeat the post. */
 async function saveReceipt(
   { store, clock, log }: Pick<Deps, "store" | "clock" | "log">,
   job: LeasedJob,
@@ -50,12 +51,12 @@ async function saveReceipt(
     { key: forwardReceiptKey(job.id), value: { at: clock() } satisfies ForwardReceipt, expires: DECISION_LOG_MS },
   ];
   await store.commit({ put }).catch((thrown: unknown) => {
-    log.warn("forwarded, without a receipt", { job: job.id, error: getErrorMessage(thrown) });
+    log.warn("forward receipt not saved", { job: job.id, error: getErrorMessage(thrown) });
   });
 }
 
 async function retryOrFail(deps: Pick<Deps, "store">, job: LeasedJob, result: PostResult): Promise<Settlement> {
   const delay = RETRY_DELAYS_MS[job.failures];
   if (result.status === 410 || delay === undefined) return { dead: result.outcome };
-  return { retryAt: (await deps.store.now()) + Math.max(delay, result.wait ?? 0), failed: true };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, result.retryAfter ?? 0), failed: true };
 }

@@ -4,7 +4,7 @@ import { type EventFacts, type EventKind, type RuleSet, WORK_EVENT_KINDS } from 
 
 type ForwardEvent = ForwardSettings["events"][number];
 
-/** The names other systems expect (NOTIF-03). What is not listed changes a work item: `issue.updated`. */
+/** Names that other systems expect (NOTIF-03). Events that are not listed change a work item: `issue.updated`. */
 const EVENT_NAMES: Partial<Record<EventKind, ForwardEvent | null>> = {
   created: "issue.created",
   assigned: "issue.assigned",
@@ -15,7 +15,7 @@ const EVENT_NAMES: Partial<Record<EventKind, ForwardEvent | null>> = {
   cycle_completed: "cycle.completed",
   project_created: null,
   project_completed: null,
-  // What agents say to people here changes nothing in Plane by itself.
+  // Work events, such as an agent's question, change nothing in Plane by themselves.
   ...mapToNull(WORK_EVENT_KINDS),
 };
 
@@ -23,25 +23,25 @@ function mapToNull(kinds: readonly EventKind[]): Partial<Record<EventKind, null>
   return Object.fromEntries(kinds.map((kind) => [kind, null]));
 }
 
-/** The name an event is forwarded under; null: it is not forwarded. */
+/** The name under which an event is forwarded; null when it is not forwarded. */
 export function toForwardEventName(kind: EventKind): ForwardEvent | null {
   const name = EVENT_NAMES[kind];
   return name === undefined ? "issue.updated" : name;
 }
 
-/** The address as it is asked for: without blanks and in ASCII, so that it can be part of lanes, ids and headers. */
+/** Normalizes a URL to ASCII without spaces, so that it can be part of lanes, ids and headers. */
 export function normalizeForwardUrl(url: string): string {
   return new URL(url).href;
 }
 
-/** Other systems have the agents as one text, in `agent`. */
+/** Removes the list of agents: other systems get them as one text, in `agent`. */
 function omitAgents({ item, ...facts }: EventFacts): EventFacts {
   if (!item) return facts;
   const { agents: _, ...rest } = item;
   return { item: rest, ...facts };
 }
 
-/** What goes to which other system. */
+/** Creates the rules of which events are forwarded to which system. */
 export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSet {
   const isRequested = (name: ForwardEvent | null, events: readonly ForwardEvent[]) =>
     name !== null && events.includes(name);

@@ -9,10 +9,10 @@ import { type KeptLastCall, type KeptWake, wakeKeys } from "../../shared/wake/wa
 
 const DONE: Settlement = { done: true };
 
-/** So many wakes without any call of the agent are enough: somebody has to look. */
+/** Limit of wakes without a call of the agent: 3. After that a person has to check the agent. */
 const MAX_TRIES = 3;
 
-/** Looks whether the agent has called since the wake `id`; when it has not and there is still work, it is woken again. */
+/** Checks whether the agent has called since the wake `id`. If it has not and tasks remain, it is woken again. */
 export async function checkWakeResponse(
   deps: Pick<Deps, "store" | "log" | "kick">,
   agent: AgentSettings,
@@ -20,7 +20,7 @@ export async function checkWakeResponse(
 ): Promise<Settlement> {
   const key = wakeKeys.wake(agent.name);
   await updateValue<KeptWake>(deps, key, async (kept) => {
-    const [lastCall] = await deps.store.read<KeptLastCall>([wakeKeys.seen(agent.name)]);
+    const [lastCall] = await deps.store.read<KeptLastCall>([wakeKeys.lastCall(agent.name)]);
     const sent = kept?.sent;
     if (!kept || !sent || sent.id !== id || sent.state !== "posted") return undefined;
     const hasResponded = lastCall !== undefined && lastCall.value.at >= sent.at;
@@ -37,7 +37,7 @@ export async function checkWakeResponse(
     const afterCommit = () => {
       if (openTasks.length > 0) {
         const tasks = openTasks.map((task) => task.key);
-        const message = shouldRetry ? "agent is woken again" : "agent does not answer wakes";
+        const message = shouldRetry ? "no call after wake, waking again" : "agent does not answer wakes";
         deps.log.warn(message, { agent: agent.name, tasks });
       }
       if (shouldRetry) deps.kick();

@@ -12,13 +12,13 @@ import { mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
 import { sendWake } from "./send-wake.ts";
 
-/** An agent that has called nothing so long after a wake is woken again. */
+/** Timeout for a call of the agent after a wake: 10 min, after which it is woken again. */
 export const NO_RESPONSE_MS: Ms = 10 * MINUTE;
-/** The same after a wake whose answer never came. */
+/** Timeout for a call of the agent after a wake without a response: 2 min, because the wake may not have arrived. */
 const UNCERTAIN_DELIVERY_MS: Ms = 2 * MINUTE;
-/** Between looks at whether OpenClaw has been set up. */
+/** Interval between checks of whether OpenClaw is configured: 5 min. */
 const NOT_CONFIGURED_RETRY_MS: Ms = 5 * MINUTE;
-/** Between attempts at an OpenClaw that is down or refuses; the last repeats: once it is mended, no agent sleeps on. */
+/** Delays between attempts while OpenClaw is down or refuses. The last one repeats, so that wakes arrive once it works. */
 const OPENCLAW_RETRY_DELAYS_MS: readonly Ms[] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE];
 
 const DONE: Settlement = { done: true };
@@ -26,8 +26,8 @@ const DONE: Settlement = { done: true };
 type DeliverWakeDeps = Pick<Deps, "store" | "settings" | "fetch" | "clock" | "log" | "newId" | "kick" | "metrics">;
 
 /**
- * Posts the agent's gathered wake. It is kept as being posted before the call: a process that ends in the call leaves
- * a wake that may have arrived, which is not repeated but watched; only what surely did not arrive is posted again.
+ * Posts the agent's pending wake. The state `posting` is stored before the call: a wake whose process ended during the
+ * call may have arrived, so it is not repeated but checked later. Only a wake that certainly did not arrive is repeated.
  */
 export async function deliverWake(deps: DeliverWakeDeps, job: LeasedJob, agent: AgentSettings): Promise<Settlement> {
   if (agent.wake.kind === "none") return DONE;
@@ -38,9 +38,9 @@ export async function deliverWake(deps: DeliverWakeDeps, job: LeasedJob, agent: 
   const isSameJob = sent?.job === job.id;
   if (isSameJob && sent.state === "posted") return DONE;
   if (isSameJob && sent.state === "posting")
-    return markWakePosted(deps, agent, sent.id, UNCERTAIN_DELIVERY_MS, "the process ended in the call");
+    return markWakePosted(deps, agent, sent.id, UNCERTAIN_DELIVERY_MS, "the process ended during the call");
   const { dueAt: _, sent: __, ...rest } = kept.value;
-  // What did not arrive goes with what came since, in one wake.
+  // Tasks of a wake that did not arrive are sent again, together with those that were added since.
   const undelivered = sent?.state === "failed" ? sent.tasks : [];
   const tasks = await filterActionableTasks(deps, agent.name, mergeWakeTasks(undelivered, pending));
   if (tasks.length === 0) {
@@ -71,31 +71,32 @@ async function settleWake(
   outcome: PostResult | undefined,
 ): Promise<Settlement> {
   if (!outcome) {
-    deps.log.warn("an agent cannot be woken: OPENCLAW_URL and OPENCLAW_HOOK_TOKEN are not both set", {
+    deps.log.warn("agent cannot be woken: OPENCLAW_URL or OPENCLAW_HOOK_TOKEN is not set", {
       agent: agent.name,
     });
     await markWakeFailed(deps, agent, id);
     return { retryAt: (await deps.store.now()) + NOT_CONFIGURED_RETRY_MS };
   }
   deps.metrics.count("groundcrew_wakes_total", { agent: agent.name, outcome: outcome.ok ? "sent" : "failed" });
-  deps.log[outcome.ok ? "info" : "warn"]("agent woken", { agent: agent.name, id, outcome: outcome.outcome });
+  const message = outcome.ok ? "agent woken" : "agent not woken";
+  deps.log[outcome.ok ? "info" : "warn"](message, { agent: agent.name, id, outcome: outcome.outcome });
   if (outcome.ok) return markWakePosted(deps, agent, id, NO_RESPONSE_MS, outcome.outcome);
-  // OpenClaw 2026.2 runs a repeated call twice: without an answer it may be running already.
+  // OpenClaw 2026.2 runs a repeated call twice, and after a call without a response the agent may already be running.
   const isUncertain = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
   if (isUncertain) return markWakePosted(deps, agent, id, UNCERTAIN_DELIVERY_MS, outcome.outcome);
   await markWakeFailed(deps, agent, id);
   const delay = getRetryDelay(agent, job.failures);
   const isPermanent = isPermanentFailure(agent, outcome.status);
   if (isPermanent || delay === undefined) return { dead: `${agent.name} could not be woken: ${outcome.outcome}` };
-  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.wait ?? 0), failed: true };
+  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.retryAfter ?? 0), failed: true };
 }
 
-/** The wake is out; when nothing comes of it within `wait`, it is looked at again. */
+/** Records that the wake was posted and schedules the check of whether the agent called within `timeout`. */
 async function markWakePosted(
   deps: DeliverWakeDeps,
   agent: AgentSettings,
   id: string,
-  wait: Ms,
+  timeout: Ms,
   outcome: string,
 ): Promise<Settlement> {
   const key = wakeKeys.wake(agent.name);
@@ -104,12 +105,12 @@ async function markWakePosted(
     if (!sent || sent.id !== id) return undefined;
     const now = await deps.store.now();
     const afterCommit = () => {
-      if (wait === UNCERTAIN_DELIVERY_MS)
-        deps.log.warn("a wake may not have arrived", { agent: agent.name, id, outcome });
+      if (timeout === UNCERTAIN_DELIVERY_MS)
+        deps.log.warn("wake may not have arrived", { agent: agent.name, id, outcome });
     };
     return {
       put: [{ key, value: { ...kept, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
-      jobs: [createWakeCheckJob(agent.name, id, now + wait)],
+      jobs: [createWakeCheckJob(agent.name, id, now + timeout)],
       afterCommit,
     };
   });
@@ -125,14 +126,14 @@ async function markWakeFailed(deps: DeliverWakeDeps, agent: AgentSettings, id: s
   await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
 }
 
-/** What an earlier wake was about that the agent has not called since: the look at the next one is for that, too. */
+/** Reads the tasks of an earlier wake that the agent has not answered; the check after the next wake covers them, too. */
 async function readUnansweredTasks(
   { store }: DeliverWakeDeps,
   agent: AgentSettings,
   sent: KeptWake["sent"],
 ): Promise<WakeTask[]> {
   if (sent?.state !== "posted") return [];
-  const [lastCall] = await store.read<KeptLastCall>([wakeKeys.seen(agent.name)]);
+  const [lastCall] = await store.read<KeptLastCall>([wakeKeys.lastCall(agent.name)]);
   return lastCall !== undefined && lastCall.value.at >= sent.at ? [] : sent.tasks;
 }
 
@@ -142,7 +143,7 @@ function getRetryDelay({ wake }: AgentSettings, failures: number): Ms | undefine
     : RETRY_DELAYS_MS[failures];
 }
 
-/** OpenClaw's 400 is an agent that it does not know or may not wake: a person mends that there. */
+/** OpenClaw answers 400 for an agent that it does not know or may not wake, which a person can fix while it is retried. */
 function isPermanentFailure({ wake }: AgentSettings, status: number | undefined): boolean {
   return status === 410 || status === 413 || (status === 400 && wake.kind !== "openclaw");
 }

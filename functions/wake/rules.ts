@@ -3,7 +3,7 @@ import { createWakeEventAction } from "../../shared/jobs/wake-jobs.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
 import type { WakeReason } from "../../shared/wake/wake-record.ts";
 
-/** Who is woken by what (OPENCLAW-16). An agent that polls (`wake` none) is not. */
+/** Creates the rules of which agent an event wakes (OPENCLAW-16). An agent that polls (`wake` none) is never woken. */
 export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
   const wakeable = agents.filter(({ wake }) => wake.kind !== "none").map(({ name }) => name);
   const concierges = agents.filter(({ role }) => role === "concierge").map(({ name }) => name);
@@ -27,7 +27,7 @@ export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
   };
 }
 
-/** What an event means for whoever is woken by it; undefined: it wakes nobody. */
+/** The reason for which an event wakes agents; undefined when it wakes nobody. */
 export function toWakeReason(event: AnyEvent): WakeReason | undefined {
   switch (event.kind) {
     case "assigned":

@@ -6,7 +6,7 @@ import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
 import { renderWakeMessage } from "./wake-message.ts";
 
-/** Posts one wake. `id` names it to a receiver that can tell repeats. Undefined: nothing to post to is set up. */
+/** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */
 export async function sendWake(
   deps: Pick<Deps, "fetch" | "clock"> & { settings: Pick<Settings, "openclaw"> },
   agent: AgentSettings,

@@ -12,22 +12,22 @@ import { toWakeTask } from "./event-task.ts";
 
 const DONE: Settlement = { done: true };
 
-/** A notice is part of a wake for so long after which the engine no longer knows its job anyway. */
-const TAKEN_RETENTION_MS = 7 * DAY;
+/** Retention of the mark that an event's job was added to a wake: 7 days, for which the queue remembers finished jobs. */
+const ADDED_JOB_RETENTION_MS = 7 * DAY;
 
-/** Wakes agents: gathers what they are to look at, posts it, and looks whether they did. */
+/** Wakes agents: collects the tasks of a wake, posts it, and checks whether the agent called. */
 export const wakeHandler: JobHandler = {
   queue: "wake",
-  // Longer than a receiver may take (20 s) with the commits around it.
+  // The lease must exceed the response timeout of a receiver (20 s) and the commits around the call.
   leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
     const parsed = wakeBodySchema.safeParse(upgradeWakeBody(job));
-    if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
+    if (!parsed.success) return { dead: "this version does not support the job's body" };
     const body = parsed.data;
     switch (body.type) {
       case "event":
-        return gatherFromEvent(deps, job, body);
+        return addEventToWake(deps, job, body);
       case "deliver":
         return runForAgent(deps, body.go, (agent) => deliverWake(deps, job, agent));
       case "check":
@@ -36,24 +36,24 @@ export const wakeHandler: JobHandler = {
   },
 };
 
-async function gatherFromEvent(
+async function addEventToWake(
   deps: Deps,
   job: LeasedJob,
   { agent: name, itemRev, event, facts }: Extract<WakeBody, { type: "event" }>,
 ): Promise<Settlement> {
   return runForAgent(deps, name, async (agent) => {
-    // Of several assignees only the new one is woken.
+    // Only the new assignee is woken, not the earlier ones.
     if (event.kind === "assigned") {
       const id = await findPersonIdByEmail(deps, agent.email);
       if (id !== undefined && id !== event.who) return DONE;
     }
     const task = toWakeTask(event, facts);
-    if (!task) return { dead: `nobody is woken by ${event.kind}` };
-    const takenKey = wakeKeys.taken(job.id);
+    if (!task) return { dead: `no agent is woken by ${event.kind}` };
+    const addedJobKey = wakeKeys.addedJob(job.id);
     await addWakeTasks(deps, name, [task], {
       since: itemRev,
-      expect: [[takenKey, 0]],
-      put: [{ key: takenKey, value: true, expires: TAKEN_RETENTION_MS }],
+      expect: [[addedJobKey, 0]],
+      put: [{ key: addedJobKey, value: true, expires: ADDED_JOB_RETENTION_MS }],
     });
     return DONE;
   });
@@ -64,6 +64,6 @@ async function runForAgent(
   name: string,
   run: (agent: AgentSettings) => Promise<Settlement>,
 ): Promise<Settlement> {
-  const agent = deps.settings.agents.find((one) => one.name === name);
-  return agent ? run(agent) : { dead: `${name} is no agent in the settings any more` };
+  const found = deps.settings.agents.find((agent) => agent.name === name);
+  return found ? run(found) : { dead: `${name} is no longer an agent in the settings` };
 }

@@ -2,21 +2,21 @@ import { cleanLine } from "../../shared/clean-text.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
 
-/** What each reason asks for, in our own words. */
+/** What each reason asks of the agent. */
 const REASON_TEXTS: Record<WakeTask["reason"], string> = {
   assigned: "yours to do",
   unblocked: "can be started now",
   answered: "your question is answered",
   sent_back: "sent back to you",
   stuck: "blocked because a blocker was cancelled or blocked: replan",
-  circle: "tasks wait for each other in a circle: replan",
-  project_completed: "all its tasks are done: sum up",
+  circle: "dependency cycle: replan",
+  project_completed: "all tasks are done: write a summary",
   asked_for: "a request to plan",
 };
 
 /**
- * What an agent is told. The instruction is ours; titles and texts of others stand in labelled fields, as JSON, on one
- * line each and without control characters.
+ * Renders the message of a wake. Only the instruction is ours; titles and texts, which others wrote, are labelled fields
+ * in JSON, one line per task and without control characters, so that they cannot pose as instructions.
  */
 export function renderWakeMessage(tasks: readonly WakeTask[]): string {
   const lines = tasks.map(({ key, reason, title, text }) => {

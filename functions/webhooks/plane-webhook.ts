@@ -53,7 +53,7 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
       throw reportFailure(c, thrown, received !== undefined);
     }
     const { event, action, hash: job } = received;
-    c.set("told", { event, action, job });
+    c.set("logFields", { event, action, job });
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
     deps.kick();
     return new Response(OK_BODY, OK_RESPONSE);

@@ -6,36 +6,36 @@ import { CommandError, EXIT } from "./command-error.ts";
 type Env = Record<string, string | undefined>;
 
 /**
- * Names under which people give secrets to commands, where every process of the machine and histories see them. What has
- * blanks before a `=` is no name but somebody's words: `--password-reset works`.
+ * Option names under which people pass secrets to commands, which shell histories and every process of the machine can
+ * see. An argument with spaces before a `=` is text and not an option: `--password-reset works`.
  */
 const SECRET_OPTION = /^--?[\w-]*(token|secret|passw|api[-_]?key|auth(?!ors?(?:=|$))|bearer|credential)[\w-]*(?:=|$)/i;
 
-/** Throws when a token is among the arguments; never repeats it. */
+/** Throws when a token is among the arguments. The message does not contain it. */
 export function rejectTokenArguments(args: readonly string[], env: Env): void {
   const token = env["GROUNDCREW_TOKEN"];
   const option = args.find((arg) => SECRET_OPTION.test(arg))?.split("=", 1)[0];
-  // Short ones are words of every text.
-  const isAmong = token !== undefined && token.length >= 8 && args.some((arg) => arg.includes(token));
-  if (option === undefined && !isAmong) return;
+  // A short token could be part of any text.
+  const isInArguments = token !== undefined && token.length >= 8 && args.some((arg) => arg.includes(token));
+  if (option === undefined && !isInArguments) return;
   throw new CommandError(
     EXIT.token,
-    `${option ?? "The token"} does not belong among the arguments: every process of this machine can read them. Put it ` +
-      "into GROUNDCREW_TOKEN, a file named by GROUNDCREW_TOKEN_FILE, or .groundcrew/token; and replace this one.",
+    `${option ?? "The token"} must not be an argument: every process of this machine can read arguments. Put the token ` +
+      "into GROUNDCREW_TOKEN, a file named by GROUNDCREW_TOKEN_FILE, or .groundcrew/token; and replace this token.",
   );
 }
 
-/** The agent's bridge token. Throws when there is none, or when others can read its file. */
+/** Reads the agent's bridge token. Throws when none is set, or when other users can read its file. */
 export async function readAgentToken(env: Env, cwd: string): Promise<string> {
   const rawToken = env["GROUNDCREW_TOKEN"] || (await readTokenFile(env, cwd));
   if (rawToken === undefined)
     throw new CommandError(
       EXIT.token,
-      "There is no token: set GROUNDCREW_TOKEN or GROUNDCREW_TOKEN_FILE, or put it into .groundcrew/token here or above.",
+      "No token found: set GROUNDCREW_TOKEN or GROUNDCREW_TOKEN_FILE, or put it into .groundcrew/token in this folder or one above.",
     );
   const token = rawToken.trim();
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new CommandError(EXIT.token, "The token is empty or has characters no token has.");
+  throw new CommandError(EXIT.token, "The token is empty or contains invalid characters.");
 }
 
 async function readTokenFile(env: Env, cwd: string): Promise<string | undefined> {
@@ -43,7 +43,7 @@ async function readTokenFile(env: Env, cwd: string): Promise<string | undefined>
   if (configuredPath) {
     const text = await readPrivateFile(configuredPath, 0);
     if (text !== undefined) return text;
-    throw new CommandError(EXIT.token, `There is no file ${configuredPath}, which GROUNDCREW_TOKEN_FILE names.`);
+    throw new CommandError(EXIT.token, `File ${configuredPath}, named by GROUNDCREW_TOKEN_FILE, does not exist.`);
   }
   for (let folder = cwd; ; folder = dirname(folder)) {
     const text = await readPrivateFile(join(folder, ".groundcrew", "token"), constants.O_NOFOLLOW);
@@ -51,7 +51,7 @@ async function readTokenFile(env: Env, cwd: string): Promise<string | undefined>
   }
 }
 
-/** Undefined when there is no such file. */
+/** Reads a file that only this user may read; undefined when it does not exist. */
 async function readPrivateFile(path: string, flags: number): Promise<string | undefined> {
   let file: FileHandle;
   try {
@@ -65,9 +65,9 @@ async function readPrivateFile(path: string, flags: number): Promise<string | un
     const { mode, uid } = await file.stat();
     const ownUid = process.getuid?.();
     if (process.platform !== "win32" && (mode & 0o077) !== 0)
-      throw new CommandError(EXIT.token, `Others can read ${path}. Make it yours alone: chmod 600 ${path}`);
+      throw new CommandError(EXIT.token, `Other users can read ${path}. Restrict it: chmod 600 ${path}`);
     if (ownUid !== undefined && uid !== ownUid && uid !== 0)
-      throw new CommandError(EXIT.token, `${path} belongs to another user of this machine.`);
+      throw new CommandError(EXIT.token, `${path} belongs to another user.`);
     return await file.readFile("utf8");
   } finally {
     await file.close();

@@ -9,14 +9,14 @@ const errorSchema = z.object({
 });
 const uploadLimitsSchema = z.object({ max_bytes: z.number(), types: z.record(z.string(), z.string()) });
 
-/** Plane may be slow, and Groundcrew asks it again; longer than this nobody waits. */
+/** Timeout for a tool call: 3 min, because Plane may be slow and Groundcrew repeats failed requests to it. */
 const REQUEST_TIMEOUT_MS: Ms = 3 * MINUTE;
-/** A little longer than Groundcrew gives an upload. */
+/** Timeout for an upload: 11 min, slightly longer than Groundcrew's own. */
 const UPLOAD_TIMEOUT_MS: Ms = 11 * MINUTE;
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 
-/** Groundcrew at this address, as the holder of this token. */
+/** Creates a client of Groundcrew's agent API. Its methods throw `CommandError`. */
 export function createApiClient(address: string | undefined, token: string) {
   const base = parseBaseUrl(address);
 
@@ -27,34 +27,34 @@ export function createApiClient(address: string | undefined, token: string) {
   ): Promise<unknown> {
     const headers = { authorization: `Bearer ${token}`, accept: "application/json", ...init.headers };
     const signal = AbortSignal.timeout(limit);
-    let answer: { response: Response; text: string };
+    let received: { response: Response; text: string };
     try {
-      // A redirect would take the token along.
+      // Redirects are not followed, because they would receive the token.
       const response = await fetch(base + path, { ...init, headers, redirect: "manual", signal });
-      answer = { response, text: await response.text() };
+      received = { response, text: await response.text() };
     } catch (thrown) {
-      const reason = signal.aborted ? `no answer within ${limit / 1000} s` : describeNetworkError(thrown);
-      const hint = `Check GROUNDCREW_URL (${base}) and that Groundcrew runs.`;
+      const reason = signal.aborted ? `no response within ${limit / 1000} s` : describeNetworkError(thrown);
+      const hint = `Check GROUNDCREW_URL (${base}) and that Groundcrew is running.`;
       throw new CommandError(EXIT.later, `Groundcrew cannot be reached: ${reason}. ${hint}`, { code: "unreachable" });
     }
-    return parseResponse(answer.response, answer.text);
+    return parseResponse(received.response, received.text);
   }
 
   function parseResponse(response: Response, text: string): unknown {
     const { status, headers } = response;
     if (status >= 300 && status < 400) {
-      const to = headers.get("location") ?? "";
-      const origin = URL.canParse(to, base) ? new URL(to, base).origin : "elsewhere";
+      const location = headers.get("location") ?? "";
+      const origin = URL.canParse(location, base) ? new URL(location, base).origin : "another address";
       throw new CommandError(
         EXIT.failed,
-        `${base} leads to ${origin}. Set GROUNDCREW_URL to where Groundcrew really is.`,
+        `${base} redirects to ${origin}. Set GROUNDCREW_URL to Groundcrew's address.`,
       );
     }
     const json = tryParseJson(text);
     if (response.ok && json !== undefined) return json;
     const apiError = errorSchema.safeParse(json);
     if (!apiError.success && status >= 502 && status <= 504) {
-      const reason = `what stands before it answers ${status}`;
+      const reason = `the proxy before it answered ${status}`;
       throw new CommandError(EXIT.later, `Groundcrew cannot be reached: ${reason}. Try again in a moment.`, {
         code: "unreachable",
       });
@@ -62,7 +62,7 @@ export function createApiClient(address: string | undefined, token: string) {
     if (!apiError.success)
       throw new CommandError(
         EXIT.failed,
-        `${base} does not answer as Groundcrew does (${status}). Check GROUNDCREW_URL.`,
+        `${base} is not Groundcrew (unexpected response ${status}). Check GROUNDCREW_URL.`,
       );
     const { code, message, retry_after } = apiError.data.error;
     const isTemporary = retry_after !== undefined || status === 429 || status === 503;
@@ -71,13 +71,13 @@ export function createApiClient(address: string | undefined, token: string) {
   }
 
   return {
-    /** What this agent may call. */
+    /** Fetches the tools that this agent may call. */
     async specs(): Promise<ToolSpec[]> {
       const json = await request("/agent/openapi.json");
       try {
         return parseToolSpecs(json);
       } catch {
-        throw new CommandError(EXIT.failed, `${base} lists its tools in a way this version does not know: update it.`);
+        throw new CommandError(EXIT.failed, `${base} lists its tools in an unknown format. Update this program.`);
       }
     },
     call: (tool: string, input: Record<string, unknown>): Promise<unknown> =>
@@ -86,7 +86,7 @@ export function createApiClient(address: string | undefined, token: string) {
         headers: { "content-type": "application/json" },
         body: JSON.stringify(input),
       }),
-    /** What may be uploaded: the largest size in bytes, and the types by extension. */
+    /** Fetches the limits of uploads: the maximum size in bytes, and the allowed types by extension. */
     limits: async () => uploadLimitsSchema.parse(await request("/agent/upload_deliverable")),
     upload: (query: URLSearchParams, size: number, body: ReadableStream<Uint8Array>): Promise<unknown> =>
       request(
@@ -120,7 +120,7 @@ function tryParseJson(text: string): unknown {
   }
 }
 
-/** The network's own word for it: fetch says only that it failed. */
+/** The error code of the network, such as ECONNREFUSED; fetch itself only reports that it failed. */
 function describeNetworkError(thrown: unknown): string {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if ("code" in error && typeof error.code === "string") return error.code;

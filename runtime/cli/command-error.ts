@@ -1,7 +1,7 @@
-/** How a command ends; the larger ones are those of sysexits.h. */
+/** Exit codes of a command; those from 64 up are defined in sysexits.h. */
 export const EXIT = {
   done: 0,
-  /** Refused, or failed. */
+  /** The call was refused or failed. */
   failed: 1,
   /** The command itself is wrong. */
   usage: 2,
@@ -11,11 +11,11 @@ export const EXIT = {
   token: 77,
 } as const;
 
-/** Ends the command with this code; the message is for people, and its fields are what `--json` says. */
+/** Ends the command with an exit code. People read the message; with `--json` code and retryAfter are printed as well. */
 export class CommandError extends Error {
   readonly exit: number;
   readonly code: string;
-  /** Seconds. */
+  /** Seconds after which the command may be repeated. */
   readonly retryAfter: number | undefined;
 
   constructor(exit: number, message: string, details: { code?: string; retryAfter?: number | undefined } = {}) {

@@ -17,7 +17,7 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage
 ${EXIT.token} no valid token.
 `;
 
-/** What `groundcrew --help` says; the tools are those this agent may call, where they could be asked for. */
+/** Renders `groundcrew --help` with the tools that this agent may call, or with the reason why they cannot be listed. */
 export function renderHelp(specs: readonly ToolSpec[] | { why: string }): string {
   if ("why" in specs) return `${USAGE}\nThe tools cannot be listed: ${specs.why}\n`;
   const width = Math.max(0, ...specs.map(({ name }) => name.length));
@@ -25,7 +25,7 @@ export function renderHelp(specs: readonly ToolSpec[] | { why: string }): string
   return `${USAGE}\nTools (groundcrew <tool> --help shows the options):\n${tools.join("\n")}\n`;
 }
 
-/** What `groundcrew <tool> --help` says. */
+/** Renders `groundcrew <tool> --help`. */
 export function renderToolHelp({ name, description, fields }: ToolSpec): string {
   const optionRows = fields.map(
     (field) => [`--${field.name} ${formatFieldKind(field)}`, formatFieldDescription(field)] as const,

@@ -1,6 +1,6 @@
 import { runCli } from "./run-cli.ts";
 
-// What reads our output may have had enough of it.
+// A program that reads our output, such as `head`, may close the pipe early.
 process.stdout.on("error", () => process.exit());
 
 process.exitCode = await runCli(process.argv.slice(2), {

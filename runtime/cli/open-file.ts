@@ -12,13 +12,12 @@ export interface OpenedFile {
 }
 
 /**
- * Opens a regular file below the folder, through no link of any kind. What is checked is the open file itself, so
- * nothing can be put in its place between the check and the reading.
+ * Opens a regular file below the folder; refuses symbolic and hard links. The checks apply to the open file, so it cannot
+ * be replaced between check and reading.
  */
 export async function openFileBelow(folder: string, input: string): Promise<OpenedFile> {
-  if (isUrl(input))
-    throw createUsageError(`--file is an address, and nothing is fetched: give a file below ${folder}.`);
-  if (input.includes("\0")) throw createUsageError("--file has a NUL in it.");
+  if (isUrl(input)) throw createUsageError(`--file is a URL, and URLs are not fetched: give a file below ${folder}.`);
+  if (input.includes("\0")) throw createUsageError("--file contains a NUL character.");
   const root = await realpath(folder);
   const path = relative(root, resolve(root, input));
   if (path === "" || path === ".." || /^\.\.[\\/]/.test(path) || isAbsolute(path))
@@ -31,7 +30,7 @@ export async function openFileBelow(folder: string, input: string): Promise<Open
       stat(absolutePath),
       realpath(absolutePath),
     ]);
-    if (!fileStats.isFile()) throw createUsageError(`${input} is no regular file.`);
+    if (!fileStats.isFile()) throw createUsageError(`${input} is not a regular file.`);
     if (realPath !== absolutePath || pathStats.ino !== fileStats.ino || pathStats.dev !== fileStats.dev)
       throw createUsageError(
         `${input} leads through a symbolic link: only real files below the current folder are read.`,
@@ -47,12 +46,12 @@ export async function openFileBelow(folder: string, input: string): Promise<Open
 
 async function openWithoutLinks(path: string, input: string): Promise<FileHandle> {
   try {
-    // Without blocking, or a pipe would be waited for.
+    // O_NONBLOCK, because opening a named pipe would otherwise wait for a writer.
     return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (thrown) {
     const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "it cannot be read";
     if (code === "ELOOP" || code === "EMLINK")
       throw createUsageError(`${input} is a symbolic link: only real files below the current folder are read.`);
-    throw createUsageError(code === "ENOENT" ? `There is no file ${input}.` : `${input} cannot be read (${code}).`);
+    throw createUsageError(code === "ENOENT" ? `File ${input} does not exist.` : `${input} cannot be read (${code}).`);
   }
 }

@@ -2,13 +2,13 @@ import { findNearestName } from "../../shared/nearest-name.ts";
 import { createUsageError } from "./command-error.ts";
 import type { ToolField, ToolSpec } from "./tool-specs.ts";
 
-/** What stands before the tool's name and for every tool. */
+/** The tool's name and the options that are common to all tools. */
 export interface CliOptions {
   tool: string | undefined;
   help: boolean;
   json: boolean;
   version: boolean;
-  /** What is left for the tool. */
+  /** The remaining arguments, which are the tool's own. */
   rest: string[];
 }
 
@@ -19,7 +19,7 @@ const COMMON_OPTIONS: Record<string, "help" | "json" | "version"> = {
   "--version": "version",
 };
 
-/** Takes the tool's name and the options every tool has out of the arguments. */
+/** Separates the tool's name and the common options from the tool's own arguments. */
 export function parseCliOptions(args: readonly string[]): CliOptions {
   const options: CliOptions = { tool: undefined, help: false, json: false, version: false, rest: [] };
   for (const arg of args) {
@@ -31,27 +31,27 @@ export function parseCliOptions(args: readonly string[]): CliOptions {
   return options;
 }
 
-/** The tool with this name. */
+/** Returns the tool with this name; throws a usage error for an unknown name. */
 export function getToolSpec(specs: readonly ToolSpec[], name: string): ToolSpec {
-  const spec = specs.find((one) => one.name === name);
-  if (spec) return spec;
-  const names = specs.map((one) => one.name);
+  const found = specs.find((spec) => spec.name === name);
+  if (found) return found;
+  const names = specs.map((spec) => spec.name);
   const nearest = findNearestName(name, names);
   throw createUsageError(
-    `There is no tool ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}There are ${names.join(", ")}.`,
+    `Unknown tool ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Tools: ${names.join(", ")}.`,
   );
 }
 
 /**
- * A tool's input from what follows its name: `--name value`, `--name=value`, and the task without a name. `read` is
- * what stands for `-`.
+ * Parses a tool's input from its arguments: `--name value`, `--name=value`, and the task without a name. A value of `-`
+ * is read with `readStdin`.
  */
-export async function parseCliInput(spec: ToolSpec, rest: readonly string[], read: () => Promise<string>) {
+export async function parseCliInput(spec: ToolSpec, rest: readonly string[], readStdin: () => Promise<string>) {
   const input: Record<string, unknown> = {};
   for (const [field, text] of parsePairs(spec, rest)) {
-    const value = parseFieldValue(field, text === "-" ? await read() : text);
+    const value = parseFieldValue(field, text === "-" ? await readStdin() : text);
     const earlier = input[field.name];
-    if (earlier !== undefined && !Array.isArray(earlier)) throw createUsageError(`--${field.name} is given twice.`);
+    if (earlier !== undefined && !Array.isArray(earlier)) throw createUsageError(`--${field.name} is set twice.`);
     input[field.name] = Array.isArray(earlier) && Array.isArray(value) ? [...earlier, ...value] : value;
   }
   const missing = spec.fields.filter(({ name, required }) => required && input[name] === undefined);
@@ -86,7 +86,7 @@ function getTaskField(spec: ToolSpec, arg: string, assigned: readonly [ToolField
   const task = spec.fields.find(({ name }) => name === "task");
   if (task && !assigned.some(([{ name }]) => name === "task")) return task;
   throw createUsageError(
-    `${spec.name} does not know what "${arg.slice(0, 60)}" is for. Every value follows its option's name.`,
+    `Unexpected argument "${arg.slice(0, 60)}" for ${spec.name}. Write each value after its option's name.`,
   );
 }
 
@@ -98,34 +98,34 @@ function getField(spec: ToolSpec, option: string): { field: ToolField; no: boole
   if (negated) return { field: negated, no: true };
   const names = spec.fields.map((field) => field.name);
   const nearest = findNearestName(name, names);
-  const hint = nearest ? `Did you mean --${nearest}?` : `It has ${names.map((one) => `--${one}`).join(", ")}.`;
+  const hint = nearest ? `Did you mean --${nearest}?` : `Options: ${names.map((known) => `--${known}`).join(", ")}.`;
   throw createUsageError(`${spec.name} has no option --${option.slice(0, 60)}. ${hint}`);
 }
 
-/** The next argument, unless it is an option itself: then a value was forgotten. */
+/** Returns the next argument as the option's value; throws when it is missing or an option itself. */
 function takeValue(spec: ToolSpec, { name }: ToolField, next: string | undefined): string {
   const isOption = next?.startsWith("--") && spec.fields.some((field) => next.slice(2).split("=", 1)[0] === field.name);
   if (next !== undefined && !isOption) return next;
   throw createUsageError(
-    `--${name} needs a value after it.${isOption ? ` If it begins with dashes: --${name}=${next}` : ""}`,
+    `--${name} needs a value.${isOption ? ` For a value that begins with dashes, write --${name}=${next}` : ""}`,
   );
 }
 
 function parseFieldValue({ name, kind, choices, nullable }: ToolField, text: string): unknown {
   if (nullable && text === "null") return null;
-  if (choices && !choices.includes(text)) throw createUsageError(`--${name} is one of ${choices.join(", ")}.`);
+  if (choices && !choices.includes(text)) throw createUsageError(`--${name} must be one of ${choices.join(", ")}.`);
   switch (kind) {
     case "text":
       return text;
     case "number":
-      if (text.trim() === "" || !Number.isFinite(Number(text))) throw createUsageError(`--${name} is a number.`);
+      if (text.trim() === "" || !Number.isFinite(Number(text))) throw createUsageError(`--${name} must be a number.`);
       return Number(text);
     case "boolean":
-      if (text !== "true" && text !== "false") throw createUsageError(`--${name} is true or false.`);
+      if (text !== "true" && text !== "false") throw createUsageError(`--${name} must be true or false.`);
       return text === "true";
     case "list":
       if (text.trimStart().startsWith("[")) return parseJsonValue(name, text);
-      return text.split(",").flatMap((one) => one.trim() || []);
+      return text.split(",").flatMap((part) => part.trim() || []);
     case "json":
       return parseJsonValue(name, text);
   }
@@ -135,8 +135,6 @@ function parseJsonValue(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw createUsageError(
-      `--${name} is JSON, and this is not. A long one is easier from a file: --${name} - < ${name}.json`,
-    );
+    throw createUsageError(`--${name} must be valid JSON. To read it from a file: --${name} - < ${name}.json`);
   }
 }

@@ -18,56 +18,51 @@ interface CliEnvironment {
   err: (text: string) => void;
 }
 
-/** Runs `groundcrew` with these arguments; answers its exit code. */
-export async function runCli(args: readonly string[], world: CliEnvironment): Promise<number> {
+/** Runs `groundcrew` with these arguments and returns its exit code. */
+export async function runCli(args: readonly string[], host: CliEnvironment): Promise<number> {
   const options = parseCliOptions(args);
   try {
-    rejectTokenArguments(args, world.env);
-    world.out(await executeCommand(options, world));
+    rejectTokenArguments(args, host.env);
+    host.out(await executeCommand(options, host));
     return EXIT.done;
   } catch (thrown) {
     const error = thrown instanceof CommandError ? thrown : new CommandError(EXIT.failed, getErrorMessage(thrown));
     const { code, message, retryAfter, exit } = error;
     const wait = retryAfter === undefined ? "" : ` (try again in ${retryAfter} s)`;
     const fields = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
-    world.err(options.json ? formatJsonLine({ error: fields }) : formatForTerminal(`groundcrew: ${message}${wait}`));
+    host.err(options.json ? formatJsonLine({ error: fields }) : formatForTerminal(`groundcrew: ${message}${wait}`));
     return exit;
   }
 }
 
-async function executeCommand(options: CliOptions, world: CliEnvironment): Promise<string> {
-  const { env, cwd } = world;
+async function executeCommand(options: CliOptions, host: CliEnvironment): Promise<string> {
+  const { env, cwd } = host;
   if (options.version) return `${VERSION}\n`;
   if (options.tool === undefined && options.rest.length > 0)
-    throw createUsageError(`The tool's name comes first: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
+    throw createUsageError(`The tool's name is missing: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
   if (options.tool === undefined) return buildHelp(env, cwd);
   const client = createApiClient(env["GROUNDCREW_URL"], await readAgentToken(env, cwd));
   const spec = adaptUploadSpec(getToolSpec(await client.specs(), options.tool));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
-  const input = await parseCliInput(spec, options.rest, createStdinReader(world.stdin));
+  const input = await parseCliInput(spec, options.rest, createStdinReader(host.stdin));
   const answer = await (spec.name === UPLOAD_TOOL
     ? uploadLocalFile(client, cwd, input)
     : client.call(spec.name, input));
   return options.json ? formatJsonLine(answer) : formatAnswer(answer);
 }
 
-/** The tools are told where they can be asked for; how to call them in any case. */
+/** Builds the help, which also works without a token or a connection; only the list of tools needs them. */
 async function buildHelp(env: CliEnvironment["env"], cwd: string): Promise<string> {
-  const specs = connectToApi(env, cwd).then((client) => client.specs());
-  return formatForTerminal(
-    renderHelp(
-      await specs.catch((thrown: unknown) => {
-        return { why: getErrorMessage(thrown) };
-      }),
-    ),
-  );
+  const listing = connectToApi(env, cwd).then((client) => client.specs());
+  const specs = await listing.catch((thrown: unknown) => ({ why: getErrorMessage(thrown) }));
+  return formatForTerminal(renderHelp(specs));
 }
 
 async function connectToApi(env: CliEnvironment["env"], cwd: string): Promise<ApiClient> {
   return createApiClient(env["GROUNDCREW_URL"], await readAgentToken(env, cwd));
 }
 
-/** Standard input, whole, for one value. */
+/** Creates a reader of the whole standard input; it can be used for one value only. */
 function createStdinReader(stdin: NodeJS.ReadableStream): () => Promise<string> {
   let isUsed = false;
   return async () => {

@@ -2,18 +2,18 @@ import { cleanText } from "../../shared/clean-text.ts";
 
 type Fields = Record<string, unknown>;
 
-/** An answer as JSON in one line; what a terminal would act upon stands in it as `\uXXXX`. */
+/** Formats an answer as one line of JSON; characters that a terminal would interpret are escaped as `\uXXXX`. */
 export function formatJsonLine(value: unknown): string {
   const line = JSON.stringify(value) ?? "null";
   return `${line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escapeUnits)}\n`;
 }
 
-/** Text for a terminal, which acts upon nothing in it. */
+/** Formats text for a terminal, without control characters that the terminal would interpret. */
 export function formatForTerminal(text: string): string {
   return `${cleanText(text, Number.POSITIVE_INFINITY)}\n`;
 }
 
-/** An answer for people: a line for each field, lists of things below each other. */
+/** Formats an answer for people: one line per field, the items of a list below each other. */
 export function formatAnswer(value: unknown): string {
   const text = isFields(value) ? renderFields(value, "").join("\n") : formatPlain(value);
   return formatForTerminal(text);
@@ -29,8 +29,8 @@ function renderField(name: string, value: unknown, indent: string): string[] {
   const deeper = `${indent}  `;
   if (isFields(value)) return [`${indent}${name}:`, ...renderFields(value, deeper)];
   if (Array.isArray(value) && value.some(isFields)) {
-    const items = value.flatMap((one) =>
-      isFields(one) ? renderListItem(one, deeper) : [`${deeper}${formatPlain(one)}`],
+    const items = value.flatMap((item) =>
+      isFields(item) ? renderListItem(item, deeper) : [`${deeper}${formatPlain(item)}`],
     );
     return [`${indent}${name} (${value.length}):`, ...items];
   }
@@ -39,7 +39,7 @@ function renderField(name: string, value: unknown, indent: string): string[] {
   return [`${indent}${name}:`, ...text.split("\n").map((line) => deeper + line)];
 }
 
-/** One of a list: a task by its key and title, then what else is known of it. */
+/** Renders one item of a list: a task begins with its key and title, followed by its other fields. */
 function renderListItem(fields: Fields, indent: string): string[] {
   const { key, title, ...rest } = fields;
   if (typeof key === "string" && typeof title === "string")

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
-/** One option of a tool, as far as the command line needs it. */
+/** One option of a tool, reduced to what the command line needs. */
 export interface ToolField {
   name: string;
   kind: "text" | "number" | "boolean" | "list" | "json";
-  /** What it may be, where only some values are. */
+  /** The allowed values, for an enumeration. */
   choices?: string[];
   nullable: boolean;
   required: boolean;
@@ -53,7 +53,7 @@ const openApiSchema = z.object({
   ),
 });
 
-/** The tools in an answer of `GET /agent/openapi.json`. Throws a ZodError for another document. */
+/** Parses the tools from a response of `GET /agent/openapi.json`. Throws a ZodError for any other document. */
 export function parseToolSpecs(json: unknown): ToolSpec[] {
   return Object.entries(openApiSchema.parse(json).paths).map(([path, { post }]) => {
     const { properties, required } = post.requestBody.content["application/json"].schema;

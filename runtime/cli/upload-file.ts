@@ -8,13 +8,13 @@ import { CommandError, createUsageError, EXIT } from "./command-error.ts";
 import { openFileBelow } from "./open-file.ts";
 import type { ToolSpec } from "./tool-specs.ts";
 
-/** The tool whose `file` is a file here, not its content. */
+/** The tool whose option `file` is the path of a local file instead of its content. */
 export const UPLOAD_TOOL = "upload_deliverable";
 
-/** Characters; with headers, 8 KB is what common proxies take. */
+/** Limit of the URL's query in characters: common proxies accept 8 KB of request line and headers. */
 const MAX_QUERY_LENGTH = 7_000;
 
-/** The tool as the command line has it. */
+/** Adapts the upload tool to the command line, where `file` is a local path; other tools are unchanged. */
 export function adaptUploadSpec(spec: ToolSpec): ToolSpec {
   if (spec.name !== UPLOAD_TOOL) return spec;
   const fields = spec.fields.map((field) => {
@@ -24,7 +24,7 @@ export function adaptUploadSpec(spec: ToolSpec): ToolSpec {
   return { ...spec, description: "Attach a file to your task and link it in a comment.", fields };
 }
 
-/** Sends a file: hashed first, so that the same command again is the same upload, then streamed. */
+/** Uploads a local file as a stream. It is hashed first, so that repeating the command is recognised as the same upload. */
 export async function uploadLocalFile(
   client: ApiClient,
   folder: string,
@@ -45,13 +45,13 @@ export async function uploadLocalFile(
         { code: "too_large" },
       );
     const hash = createHash("sha256");
-    for await (const piece of file.createReadStream({ start: 0, autoClose: false })) hash.update(piece);
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) hash.update(chunk);
     const query = new URLSearchParams({ task, name: fileName, sha256: hash.digest("hex") });
     if (typeof text === "string") query.set("text", text);
-    // It stands in the address, and what is between may cut off or refuse longer ones.
+    // The text is sent in the URL's query, and proxies may cut or refuse longer URLs.
     if (query.toString().length > MAX_QUERY_LENGTH)
-      throw createUsageError("--text is too long to go with a file: send the file, and say the rest with add_comment.");
-    // `end` is the last byte: a file that grows meanwhile is sent as it was.
+      throw createUsageError("--text is too long for an upload: upload the file, and send the text with add_comment.");
+    // `end` is the last byte to send, so that a file that grows meanwhile is sent with its original size.
     const bytes = size === 0 ? Readable.from([]) : file.createReadStream({ start: 0, end: size - 1, autoClose: false });
     return await client.upload(query, size, Readable.toWeb(bytes) as ReadableStream<Uint8Array>);
   } finally {

@@ -11,30 +11,36 @@ import { GroundcrewError } from "../../shared/errors.ts";
 
 interface BridgeTokensOptions {
   secretsFile: string;
-  /** What the environment gives, which wins over the file. */
-  given: () => Secrets;
+  /** Reads the secrets in the environment, which override SECRETS_FILE. */
+  readOverridingSecrets: () => Secrets;
   disk: Disk;
   newSecret: () => string;
-  /** Keeps provision, which writes the same files, away meanwhile. Throws a GroundcrewError when it is at work. */
+  /** Acquires the lock of provision, which writes the same files. Throws a GroundcrewError when provision is running. */
   lock: (path: string) => Promise<{ release(): void }>;
 }
 
-/** Replaces bridge tokens in SECRETS_FILE, one at a time, as provision does. */
-export function createBridgeTokens({ secretsFile, given, disk, newSecret, lock }: BridgeTokensOptions): BridgeTokens {
-  let last: Promise<unknown> = Promise.resolve();
+/** Creates the replacement of bridge tokens in SECRETS_FILE, one change at a time, as provision does it. */
+export function createBridgeTokens({
+  secretsFile,
+  readOverridingSecrets,
+  disk,
+  newSecret,
+  lock,
+}: BridgeTokensOptions): BridgeTokens {
+  let lastChange: Promise<unknown> = Promise.resolve();
 
-  async function change<T>(agent: string, act: (secrets: SecretsFile) => Promise<T>): Promise<T> {
+  async function changeSecrets<T>(agent: string, change: (secrets: SecretsFile) => Promise<T>): Promise<T> {
     const name = getBridgeTokenSetting(agent);
-    const settings = { secretsFile, given: given() };
+    const settings = { secretsFile, given: readOverridingSecrets() };
     if (settings.given.has(name))
       throw new GroundcrewError(
         "conflict",
-        `${name} comes from the environment, which wins over SECRETS_FILE: replace it there, or take it out there, start Groundcrew again and ask again.`,
+        `${name} comes from the environment, which overrides SECRETS_FILE: replace it there, or remove it there, restart Groundcrew and try again.`,
       );
     try {
       const heldLock = await lock(toPathBesideSecrets(secretsFile, PROVISION_LOCK_FILE));
       try {
-        return await act(await openSecretsFile(settings, disk, () => {}));
+        return await change(await openSecretsFile(settings, disk, () => {}));
       } finally {
         heldLock.release();
       }
@@ -42,19 +48,19 @@ export function createBridgeTokens({ secretsFile, given, disk, newSecret, lock }
       if (thrown instanceof GroundcrewError) throw new GroundcrewError("unavailable", thrown.message);
       throw new GroundcrewError(
         "unavailable",
-        `${agent}'s bridge token was not replaced, because ${secretsFile} or a file beside it cannot be read or written: let this user write there, and try again.`,
+        `${agent}'s bridge token was not replaced: ${secretsFile} or another file in its folder cannot be read or written. Give this user access to the folder and try again.`,
         { cause: thrown },
       );
     }
   }
-  function inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const done = last.then(act);
-    last = done.catch(() => {});
+  function runInOrder<T>(run: () => Promise<T>): Promise<T> {
+    const done = lastChange.then(run);
+    lastChange = done.catch(() => {});
     return done;
   }
 
   return {
-    renew: (agent) => inTurn(() => change(agent, (secrets) => renewBridgeToken(secrets, agent, newSecret))),
-    retire: (agent) => inTurn(() => change(agent, (secrets) => retireBridgeTokens(secrets, agent))),
+    renew: (agent) => runInOrder(() => changeSecrets(agent, (secrets) => renewBridgeToken(secrets, agent, newSecret))),
+    retire: (agent) => runInOrder(() => changeSecrets(agent, (secrets) => retireBridgeTokens(secrets, agent))),
   };
 }

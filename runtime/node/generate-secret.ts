@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** 192 bits; with all the kinds of characters that Plane looks for in a password. */
+/** Generates a secret of 192 random bits. The suffix adds every kind of character that Plane requires in a password. */
 export function generateSecret(): string {
   return `${randomBytes(24).toString("base64url")}-aA0`;
 }

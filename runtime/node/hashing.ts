@@ -1,15 +1,15 @@
 import { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { Hashing } from "../../shared/hashing/hashing.ts";
 
-/** Node's own cryptography, which answers at once. */
+/** Hashing with Node's crypto module, which is synchronous. */
 export const nodeHashing: Hashing = {
   sha256Hex: (data) => hash("sha256", data, "hex"),
   sha256() {
-    const pieces = createHash("sha256");
-    return { update: (data) => void pieces.update(data), hex: () => pieces.digest("hex") };
+    const digest = createHash("sha256");
+    return { update: (data) => void digest.update(data), hex: () => digest.digest("hex") };
   },
   createHmacCheck: (secret) => (signature, body) => {
-    const wanted = createHmac("sha256", secret).update(body).digest();
-    return signature.length === wanted.length && timingSafeEqual(signature, wanted);
+    const expected = createHmac("sha256", secret).update(body).digest();
+    return signature.length === expected.length && timingSafeEqual(signature, expected);
   },
 };

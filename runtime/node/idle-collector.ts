@@ -1,25 +1,25 @@
 import { performance } from "node:perf_hooks";
 import type { Ms } from "../../shared/time.ts";
 
-/** How often it looks, and so for how long it must have been quiet. */
+/** Interval between checks: 5 s, which is also how long the process must have been idle. */
 const CHECK_INTERVAL: Ms = 5_000;
-/** Below this share of the time at work a process is idle: looking at its queues each second takes one hundredth. */
+/** Limit of the event loop's utilization in an idle process: 10 %. The heartbeat of the queues takes 1 %. */
 const MAX_IDLE_UTILIZATION = 0.1;
-/** CPU time since the last collection that leaves something worth collecting; idling needs half a minute for it. */
+/** CPU time since the last collection after which another one is worthwhile: 250 ms. An idle process uses it in 30 s. */
 const MIN_CPU_TIME: Ms = 250;
 
 interface ProcessProbe {
-  /** The share of the time since the last call in which the event loop was at work. */
+  /** Utilization of the event loop since the previous call, from 0 to 1. */
   utilization(): number;
-  /** CPU time so far. */
+  /** CPU time since the process started. */
   cpu(): Ms;
-  /** Gives back what is not needed any more. */
+  /** Collects garbage and returns memory to the system. */
   collect(): void;
 }
 
 /**
- * One look whether work is over that has left garbage: V8 keeps memory until it needs room, which an idle process never
- * does. The collection stops the process for about 50 ms, so it waits until nothing is at work.
+ * Creates a check that collects garbage when the process is idle after work: V8 keeps memory until it needs space, which
+ * an idle process never does. A collection stops the process for about 50 ms, so it waits for an idle interval.
  */
 export function createIdleCollector({ utilization, cpu, collect }: ProcessProbe): () => void {
   let cpuAtLastCollection = 0;
@@ -30,7 +30,7 @@ export function createIdleCollector({ utilization, cpu, collect }: ProcessProbe)
   };
 }
 
-/** Looks every five seconds. Needs Node's flag `--expose-gc`, with which `npm start` runs; without it nothing is done. */
+/** Collects garbage whenever the process is idle. Does nothing without Node's flag `--expose-gc`, which `npm start` sets. */
 export function collectGarbageWhenIdle(): void {
   const { gc } = globalThis;
   if (!gc) return;
@@ -46,7 +46,7 @@ export function collectGarbageWhenIdle(): void {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1000;
     },
-    // Any other kind leaves the freed pages with the process.
+    // Other flavors keep the freed pages in the process.
     collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
   });
   setInterval(collectIfIdle, CHECK_INTERVAL).unref();

@@ -1,13 +1,13 @@
 import type { Writable } from "node:stream";
 import type { Ms } from "../../shared/time.ts";
 
-/** So late is a line at most. */
+/** Limit of a line's delay: 10 ms. */
 const FLUSH_DELAY: Ms = 10;
 
 /**
- * Writes lines to a stream, all of ten milliseconds at once: for a log, a system call for each line costs more than
- * making it. The rest is written when the process ends, unless it is killed. Lines that a full disk or a reader that is
- * gone does not take are lost, and end nothing else.
+ * Creates a writer of lines that collects lines for 10 ms and writes them at once, because a system call for each line
+ * of a log costs more than formatting it. Pending lines are written when the process exits, unless it is killed. Lines
+ * that cannot be written (a full disk, a closed pipe) are lost without ending the process.
  */
 export function createLineWriter(stream: Pick<Writable, "write" | "on">): (line: string) => void {
   let pendingLines: string[] = [];

@@ -13,9 +13,9 @@ import { readRequestBody } from "./read-body.ts";
 import { trackConnections } from "./track-connections.ts";
 
 export interface HttpServerHandle {
-  /** With the port that was free, where 0 was asked for. */
+  /** The server's URL; where port 0 was requested, with the port that the system chose. */
   url: string;
-  /** Takes no new requests; resolves when those at work are answered, or after `limit`, when they are cut off. */
+  /** Takes no new requests; resolves when open ones are answered, or after `limit`, when their connections are closed. */
   stop(limit: Ms): Promise<void>;
 }
 
@@ -24,89 +24,95 @@ interface ServeHttpOptions {
   host: string;
   port: number;
   log: Log;
-  /** Paths whose requests may take ten minutes to come. */
-  streams?: readonly string[];
-  /** How long any other request may take to come. Default 20 s. */
-  whole?: Ms;
+  /** Paths whose requests may take ten minutes to arrive. */
+  streamPaths?: readonly string[];
+  /** Timeout for receiving any other request. Default 20 s. */
+  requestTimeout?: Ms;
 }
 
-/** A slow sender holds a socket, never longer than this; Plane and proxies send whole requests at once. */
+/** Timeout for receiving a request: 20 s, which bounds what slow senders occupy. Plane and proxies send at once. */
 const REQUEST_TIMEOUT_MS: Ms = 20_000;
-/** A little longer than an upload gives itself. */
+/** Timeout for receiving a streamed request: 10.5 min, slightly longer than the timeout of an upload. */
 const STREAM_TIMEOUT_MS: Ms = 630_000;
 
-/** Serves an app over HTTP. A request that must get no answer has its connection broken. */
+/** Serves an app over HTTP. The connection is broken when the app throws `BreakConnection`. Rejects when it cannot listen. */
 export async function serveHttp({
   app,
   host,
   port,
   log,
-  streams = [],
-  whole = REQUEST_TIMEOUT_MS,
+  streamPaths = [],
+  requestTimeout = REQUEST_TIMEOUT_MS,
 }: ServeHttpOptions): Promise<HttpServerHandle> {
   const listener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
-      // No browser and no cache asks there, and two headers cost it a twentieth of its time.
+      // Browsers and caches do not request webhooks, and these two headers would take 5 % of a webhook's time.
       if (!isWebhookPath(incoming.url ?? ""))
         for (const [name, value] of RESPONSE_HEADERS) outgoing.setHeader(name, value);
       const breakConnection = (thrown: unknown): never => {
-        if (!(thrown instanceof BreakConnection)) log.error("request broken", { error: getErrorMessage(thrown) });
+        if (!(thrown instanceof BreakConnection))
+          log.error("request failed, connection broken", { error: getErrorMessage(thrown) });
         incoming.socket.destroy();
         throw thrown;
       };
       try {
-        const answer = app.fetch(request, { incoming, outgoing, whole: () => readRequestBody(incoming) });
-        return answer instanceof Promise ? answer.catch(breakConnection) : answer;
+        const response = app.fetch(request, { incoming, outgoing, readWholeBody: () => readRequestBody(incoming) });
+        return response instanceof Promise ? response.catch(breakConnection) : response;
       } catch (thrown) {
         return breakConnection(thrown);
       }
     },
     { errorHandler: (thrown) => (thrown instanceof RequestError ? createMalformedResponse() : undefined) },
   );
-  const limits = {
-    headersTimeout: Math.min(10_000, whole),
-    requestTimeout: whole,
-    connectionsCheckingInterval: Math.min(1_000, whole / 4),
-    // Longer than proxies keep theirs (Caddy: 2 min), or they would send a webhook into a socket just closed.
+  const serverOptions = {
+    headersTimeout: Math.min(10_000, requestTimeout),
+    requestTimeout,
+    connectionsCheckingInterval: Math.min(1_000, requestTimeout / 4),
+    // This must exceed the keep-alive timeout of proxies (Caddy: 2 min); otherwise a proxy may send a webhook on a
+    // connection that was just closed.
     keepAliveTimeout: 150_000,
   };
-  const server = createServer(limits);
-  const slowRequests = createSlowRequestLimits(streams, STREAM_TIMEOUT_MS - whole);
+  const server = createServer(serverOptions);
+  const slowRequests = createSlowRequestLimits(streamPaths, STREAM_TIMEOUT_MS - requestTimeout);
   const { trackRequest, close } = trackConnections(server);
   server.on("request", (incoming, outgoing) => {
     trackRequest(incoming, outgoing);
-    slowRequests.seen(incoming);
+    slowRequests.trackRequest(incoming);
     void listener(incoming, outgoing);
   });
-  server.on("clientError", (error, socket) => slowRequests.mayGoOn(error, socket) || refuseConnection(error, socket));
+  server.on(
+    "clientError",
+    (error, socket) => slowRequests.extendTimeout(error, socket) || refuseConnection(error, socket),
+  );
   await startListening(server, host, port);
   return { url: getServerUrl(server), stop: close };
 }
 
-/** The address at the other end of a request's connection. */
+/** The remote address of a request's connection. */
 export function getRemoteAddress(c: Context): string {
   const { incoming } = c.env as { incoming: IncomingMessage };
   return incoming.socket.remoteAddress ?? "";
 }
 
 /**
- * Node has one limit for all requests of a server, and tells of one that is over it once. Those to some paths may take
- * longer: they get the rest of their time then, so that the others cost no timer of their own.
+ * Node has one request timeout per server and reports a request over it once. Requests to stream paths then get their
+ * remaining time from a timer here, so that other requests need no timer.
  */
-function createSlowRequestLimits(streams: readonly string[], rest: Ms) {
+function createSlowRequestLimits(streamPaths: readonly string[], remainingTime: Ms) {
   const openRequests = new WeakMap<Duplex, IncomingMessage>();
-  const [exact, prefixesWithQuery] = [new Set(streams), streams.map((path) => `${path}?`)];
+  const [exactPaths, pathsWithQuery] = [new Set(streamPaths), streamPaths.map((path) => `${path}?`)];
   return {
-    seen(incoming: IncomingMessage) {
+    trackRequest(incoming: IncomingMessage) {
       const { url = "", socket } = incoming;
-      if (exact.has(url) || prefixesWithQuery.some((path) => url.startsWith(path))) openRequests.set(socket, incoming);
+      const isStream = exactPaths.has(url) || pathsWithQuery.some((path) => url.startsWith(path));
+      if (isStream) openRequests.set(socket, incoming);
     },
-    /** Whether what Node tells of is a request that may take longer. */
-    mayGoOn({ code }: NodeJS.ErrnoException, socket: Duplex): boolean {
+    /** Extends the timeout of a streamed request; false for any other error and any other request. */
+    extendTimeout({ code }: NodeJS.ErrnoException, socket: Duplex): boolean {
       const incoming = openRequests.get(socket);
       if (code !== "ERR_HTTP_REQUEST_TIMEOUT" || !incoming || incoming.complete) return false;
-      const timer = setTimeout(() => incoming.complete || socket.destroy(), rest);
+      const timer = setTimeout(() => incoming.complete || socket.destroy(), remainingTime);
       timer.unref();
       incoming.once("close", () => clearTimeout(timer));
       return true;
@@ -117,9 +123,8 @@ function createSlowRequestLimits(streams: readonly string[], rest: Ms) {
 function startListening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
-      const reason =
-        cause.code === "EADDRINUSE" ? "is in use by another program" : `cannot be listened on: ${cause.message}`;
-      reject(new Error(`${host}:${port} ${reason}. HOST and PORT say where Groundcrew listens.`, { cause }));
+      const reason = cause.code === "EADDRINUSE" ? "the port is in use by another program" : cause.message;
+      reject(new Error(`Cannot listen on ${host}:${port}: ${reason}. Change HOST or PORT.`, { cause }));
     });
     server.listen(port, host, resolve);
   });
@@ -130,21 +135,21 @@ function getServerUrl(server: Server): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** Node's answer to bytes that are no request; a request that took too long gets none. */
+/** Responds to bytes that are not an HTTP request, as Node would; a request that timed out gets no response. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex) {
   if (!socket.writable || error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
     socket.destroy();
     return;
   }
   const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const body = JSON.stringify({ error: { code: "bad_request", message: "This is not an HTTP request." } });
+  const body = JSON.stringify({ error: { code: "bad_request", message: "Malformed HTTP request." } });
   const head = [`HTTP/1.1 ${status}`, "Content-Type: application/json", `Content-Length: ${body.length}`];
   socket.end([...head, "Connection: close", "", body].join("\r\n"));
 }
 
 function createMalformedResponse(): Response {
   return Response.json(
-    { error: { code: "bad_request", message: "The address or the Host is malformed." } },
+    { error: { code: "bad_request", message: "The URL or the Host header is malformed." } },
     { status: 400 },
   );
 }

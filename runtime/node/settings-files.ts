@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
 
-/** Files as the settings read them. */
+/** Reads the files of the settings from the disk. */
 export const nodeFiles: SettingsFiles = {
   read(path) {
     try {
@@ -14,13 +14,13 @@ export const nodeFiles: SettingsFiles = {
   },
 };
 
-/** Another text whenever the file is another, also one that was put in its place; "" where there is none. */
+/** A text that differs whenever the file has changed or was replaced; "" when it does not exist. */
 export function getFileFingerprint(path: string): string {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats ? [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : "";
 }
 
-/** The environment over `.env` in the working directory, if there is one. */
+/** Reads the environment, which overrides `.env` in the working directory. */
 export function readEnvironment(): Record<string, string | undefined> {
   return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...process.env };
 }

@@ -3,17 +3,17 @@ import type { Socket } from "node:net";
 import type { Ms } from "../../shared/time.ts";
 
 interface ConnectionTracker {
-  /** To be told of each request: on a closing server its connection ends with the answer. */
+  /** Must be called for each request: on a closing server its connection ends with the response. */
   trackRequest(incoming: IncomingMessage, outgoing: ServerResponse): void;
-  /** Resolves when every connection is gone. */
+  /** Closes the server; resolves when every connection is closed. */
   close(limit: Ms): Promise<void>;
 }
 
 /**
- * Makes a server closable without waiting for connections that are only kept: those with a request at work are ended
- * when it is answered, the others at once, and after `limit` all of them. (`closeIdleConnections` leaves out those
- * that have not sent a request yet and those that are kept after the closing has begun.) Of each connection only its
- * last answer is known, which is the last to be sent: listening to each one's end would cost more than this does.
+ * Makes a server closable without waiting for idle keep-alive connections: a connection with an open request is closed
+ * after its response, any other at once, and all of them after `limit`. (`closeIdleConnections` skips connections that
+ * have not sent a request yet and those that become idle after closing has begun.) Only the last response of each
+ * connection is tracked, which is the last to be sent; a listener for every response would cost more.
  */
 export function trackConnections(server: Server): ConnectionTracker {
   const lastResponses = new Map<Socket, ServerResponse | undefined>();

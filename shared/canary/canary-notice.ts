@@ -10,14 +10,14 @@ import type { Ms } from "../time.ts";
 
 interface CanaryNotice {
   what: "silent" | "back";
-  /** Store time since when it was silent: names the notice once and for all. */
+  /** Store time since which no webhook arrived; it identifies the notice, so that it is sent once. */
   since: Ms;
-  /** How long the webhook that came took. */
+  /** Duration until the webhook arrived. */
   took?: Ms;
   correlation: string;
 }
 
-/** The one message that says that webhooks have fallen silent, or are back; none where there is no chat. */
+/** Creates the job for the message that webhooks stopped or resumed arriving; no job without Telegram. */
 export function createCanaryNoticeJobs(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
   notice: CanaryNotice,

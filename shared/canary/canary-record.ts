@@ -2,17 +2,17 @@ import type { Store, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 
 /**
- * The canary: one comment on one work item, kept for nothing but being edited, so that a webhook that should come does
- * come. Both carry this pair in Plane.
+ * External source and id of the canary in Plane: a work item with a comment that is edited only to check that Plane's
+ * webhooks arrive.
  */
 export const CANARY_EXTERNAL_REF = { external_source: "groundcrew", external_id: "canary" } as const;
 
-/** The pair of one that is made beside another of which Plane knows the pair, but which it lets nobody edit. */
+/** External source and id of another canary, used when Plane refuses to edit the item that has the usual ones. */
 export function createFallbackCanaryRef(day: string) {
   return { ...CANARY_EXTERNAL_REF, external_id: `${CANARY_EXTERNAL_REF.external_id}:${day}` };
 }
 
-/** Whether this work item or comment, as Plane tells it, is a canary's. */
+/** Whether this work item or comment from Plane belongs to a canary. */
 export function isCanary(entity: {
   external_source?: string | null | undefined;
   external_id?: string | null | undefined;
@@ -25,22 +25,22 @@ export function isCanary(entity: {
   );
 }
 
-/** What is kept of the canary; times are the store's. */
+/** The stored state of the canary; times are store times. */
 export interface KeptCanary {
   project: string;
   item: string;
   comment: string;
-  /** What was written last, and when. */
+  /** The last edit. */
   sent?: { nonce: string; at: Ms };
-  /** The last webhook of it that came, and how long it took. */
+  /** The last webhook that arrived for an edit, and the time it took. */
   back?: { nonce: string; at: Ms; took: Ms };
-  /** Since when none came in time. */
+  /** Time of the first edit whose webhook did not arrive in time; absent while webhooks arrive. */
   silentSince?: Ms;
 }
 
 export const canaryKey: StoreKey = "canary";
 
-/** How Plane's webhooks are, as far as the canary tells; undefined when none was sent yet. */
+/** Reads the canary's state; undefined when none was sent yet. */
 export async function readCanary(store: Pick<Store, "read">): Promise<KeptCanary | undefined> {
   const [kept] = await store.read<KeptCanary>([canaryKey]);
   return kept?.value;

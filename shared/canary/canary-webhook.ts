@@ -5,7 +5,7 @@ import { canaryKey, type KeptCanary } from "./canary-record.ts";
 
 type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "kick">;
 
-/** A webhook of the canary's comment has come. One of an earlier edit says nothing: it may come very late. */
+/** Handles a webhook of the canary's comment. Webhooks of earlier edits are ignored, because they may be very late. */
 export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string, correlation: string): Promise<void> {
   await updateValue<KeptCanary>(deps, canaryKey, async (kept) => {
     const { sent, back, silentSince, ...location } = kept ?? {};
@@ -18,8 +18,8 @@ export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string,
         ? []
         : createCanaryNoticeJobs(deps.settings, { what: "back", since: silentSince, took, correlation });
     const afterCommit = () => {
-      deps.log.info("canary came back", { correlation, ms: took });
-      if (silentSince !== undefined) deps.log.warn("plane's webhooks arrive again", { correlation, ms: took });
+      deps.log.info("canary webhook received", { correlation, ms: took });
+      if (silentSince !== undefined) deps.log.warn("webhooks from Plane arrive again", { correlation, ms: took });
       if (jobs.length > 0) deps.kick();
     };
     return { put: [{ key: canaryKey, value }], jobs, afterCommit };

@@ -2,11 +2,11 @@ import type { Secrets } from "./secrets.ts";
 import type { SettingProblem } from "./setting-problem.ts";
 import { type FileSettings, toSettingName } from "./settings-file.ts";
 
-/** Who a bridge token stands for. */
+/** The bridge tokens of one agent. */
 export interface AgentTokens {
   agent: string;
   role: "concierge" | "worker";
-  /** Each is accepted: a token itself, or `sha256:` and its SHA-256 in 64 lower-case hex characters. */
+  /** Every entry is accepted: a token itself, or `sha256:` and its SHA-256 in 64 lower-case hex characters. */
   tokens: string[];
 }
 
@@ -14,8 +14,9 @@ const PREFIX = "AGENT_TOKEN_";
 const CONCIERGE: Omit<AgentTokens, "tokens"> = { agent: "Concierge", role: "concierge" };
 
 /**
- * The bridge tokens by agent. `AGENT_TOKEN_CONCIERGE` is, where no agent has that name, for the one whose role it is,
- * and where there is none, for a Concierge without a Plane account of its own. A token for nobody opens nothing.
+ * Collects the bridge tokens by agent. Where no agent is named Concierge, `AGENT_TOKEN_CONCIERGE` belongs to the agent
+ * with the role concierge; where no agent has that role, it belongs to a Concierge without a Plane account of its own.
+ * A token of an agent that does not exist gives no access.
  */
 export function collectAgentTokens(secrets: Secrets, { agents }: Pick<FileSettings, "agents">): AgentTokens[] {
   const tokensByAgent = new Map<string, AgentTokens>();
@@ -36,12 +37,12 @@ export function collectAgentTokens(secrets: Secrets, { agents }: Pick<FileSettin
   return [...tokensByAgent.values()];
 }
 
-/** Whether `AGENT_TOKEN_<setting>` opens anything. */
+/** Whether `AGENT_TOKEN_<setting>` belongs to an agent, and therefore gives access. */
 export function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolean {
   return setting === toSettingName(CONCIERGE.agent) || agents.some(({ name }) => toSettingName(name) === setting);
 }
 
-/** A token says who calls, so no two may share one. */
+/** Finds tokens that two agents, or an agent and an operator, share: a bridge token identifies the caller. */
 export function findSharedTokens(secrets: Secrets): SettingProblem[] {
   const owners = new Map<string, string>();
   const tokenSecrets = [...secrets].filter(([name]) => /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN)$/.test(name));
@@ -49,9 +50,9 @@ export function findSharedTokens(secrets: Secrets): SettingProblem[] {
     tokens.map(normalizeToken).flatMap((token) => {
       const owner = owners.get(token) ?? name;
       owners.set(token, owner);
-      const isAgentToken = [name, owner].some((one) => one.startsWith(PREFIX));
+      const isAgentToken = [name, owner].some((setting) => setting.startsWith(PREFIX));
       if (owner === name || !isAgentToken) return [];
-      return [{ name, given: `a token that ${owner} holds as well`, wanted: "a token of its own" }];
+      return [{ name, given: `the same token as ${owner}`, wanted: "a different token" }];
     }),
   );
 }

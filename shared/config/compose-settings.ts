@@ -5,12 +5,12 @@ import { parseAgentSuffix, type Secrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 import { type FileSettings, toSettingName } from "./settings-file.ts";
 
-/** So many random characters cannot be guessed over a network. */
+/** Limit of a token's length: 16 random characters are the fewest that cannot be guessed over a network. */
 const MIN_TOKEN_LENGTH = 16;
 
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
-/** Puts the settings together from parts that have no problem. */
+/** Composes the settings from parts that were checked and have no problems. */
 export function composeSettings(
   env: Environment,
   secrets: Secrets,
@@ -81,16 +81,18 @@ function collectAgentKeys(secrets: Secrets, file: FileSettings): Record<string, 
   return Object.fromEntries(pairs);
 }
 
-/** Whoever knows the address of a hook may often call it: the whole of it is a secret, its host is not. */
+/** A hook's URL often is the only credential needed to call it, so the whole URL is a secret; its host is not. */
 function collectSecretValues(secrets: Secrets, file: FileSettings): string[] {
-  const values = [...secrets].flatMap(([name, some]) => (name === "STORE_URL" ? some.flatMap(parsePasswords) : some));
+  const values = [...secrets].flatMap(([name, texts]) =>
+    name === "STORE_URL" ? texts.flatMap(parsePasswords) : texts,
+  );
   const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake] : []));
   const webhooks = [...wakes, ...file.forward];
   const addresses = webhooks.map(({ url }) => new URL(url)).filter(({ pathname, search }) => pathname + search !== "/");
   return [...new Set([...values, ...webhooks.map(({ secret }) => secret), ...addresses.map(({ href }) => href)])];
 }
 
-/** A store's password, as it stands in the URL and as it is. */
+/** The password of a store's URL, both URL-encoded and decoded, because either form may appear in an error. */
 function parsePasswords(url: string): string[] {
   const password = URL.canParse(url) ? new URL(url).password : "";
   if (password === "") return [];
@@ -101,7 +103,7 @@ function parsePasswords(url: string): string[] {
   }
 }
 
-/** What runs, but perhaps not as meant. */
+/** Settings that are valid, but probably not what the operator intended. */
 export function findSettingsWarnings(settings: Settings, secrets: Secrets): string[] {
   const { plane, telegram } = settings;
   const unusedNames = [...secrets.keys()].filter((name) => {
@@ -113,7 +115,7 @@ export function findSettingsWarnings(settings: Settings, secrets: Secrets): stri
   const warnings = unusedNames.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
   const accessSecrets = /^(?:ADMIN_TOKEN|TICK_TOKEN|TELEGRAM_WEBHOOK_SECRET|AGENT_TOKEN_.+)$/;
   const weakSecrets = [...secrets].filter(
-    ([name, values]) => accessSecrets.test(name) && values.some((one) => one.length < MIN_TOKEN_LENGTH),
+    ([name, values]) => accessSecrets.test(name) && values.some((value) => value.length < MIN_TOKEN_LENGTH),
   );
   warnings.push(
     ...weakSecrets.map(([name]) => `${name} is shorter than ${MIN_TOKEN_LENGTH} characters and could be guessed`),
@@ -121,17 +123,17 @@ export function findSettingsWarnings(settings: Settings, secrets: Secrets): stri
   warnings.push(...findWakeWarnings(settings));
   if (!plane) return warnings;
   if (plane.webhookSecrets.length === 0)
-    warnings.push("PLANE_WEBHOOK_SECRET is not set: webhooks are refused, and changes are seen only by polling");
-  if (!telegram) warnings.push("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set: no message is sent");
+    warnings.push("PLANE_WEBHOOK_SECRET is not set: webhooks are refused, and changes are found only by polling");
+  if (!telegram) warnings.push("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set: no messages are sent");
   if (settings.adminTokens.length === 0)
-    warnings.push("ADMIN_TOKEN is not set: /ready, /metrics and /dead-letters answer nobody");
+    warnings.push("ADMIN_TOKEN is not set: /ready, /metrics and /dead-letters refuse every request");
   return warnings;
 }
 
 function findWakeWarnings({ agents, openclaw }: Settings): string[] {
   const openclawAgents = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, wake }] : []));
   if (openclawAgents.length === 0) return [];
-  const formatNames = (some: typeof openclawAgents) => some.map(({ name }) => name).join(", ");
+  const formatNames = (listed: typeof openclawAgents) => listed.map(({ name }) => name).join(", ");
   if (!openclaw?.token) return [`OPENCLAW_HOOK_TOKEN is not set: ${formatNames(openclawAgents)} cannot be woken`];
   const agentsWithoutUrl = openclawAgents.filter(({ wake }) => !("url" in wake && wake.url) && !openclaw.url);
   return agentsWithoutUrl.length > 0

@@ -2,7 +2,7 @@ import { CronPattern } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
 
-/** Where secrets are kept unless SECRETS_FILE names another file. */
+/** Default of SECRETS_FILE: the file that holds the secrets. */
 export const DEFAULT_SECRETS_FILE = "data/secrets.json";
 
 const MAX_RATE_LIMIT = 100_000;
@@ -25,7 +25,7 @@ const listSchema = z.string().transform((text) =>
     .filter((part) => part !== ""),
 );
 
-/** An address of a server: http(s), without credentials, query or a slash at the end. */
+/** The URL of a server: http(s), without credentials or a query; a slash at the end is removed. */
 const urlSchema = z
   .string()
   .transform((text) => (URL.canParse(text) ? new URL(text) : undefined))
@@ -33,8 +33,8 @@ const urlSchema = z
   .transform((url) => (url ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : ""));
 
 /**
- * The settings that are no secrets, as the environment gives them; an empty value counts as absent.
- * Each description completes the sentence "wanted: …"; its `meaning` stands in docs/configuration.md.
+ * The settings in the environment that are not secrets. Each description completes the sentence "wanted: …" of an error
+ * message; each `meaning` is printed in docs/configuration.md.
  */
 export const environmentSchema = z.object({
   HOST: z

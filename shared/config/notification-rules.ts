@@ -3,10 +3,7 @@ import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
-export const chatIdSchema = z.union([
-  z.number().int(),
-  z.string().regex(/^@[A-Za-z]\w{3,31}$/, "want @name or a number"),
-]);
+export const chatIdSchema = z.union([z.number().int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
 
 /**
  * An event by its name, or by another name that the settings file may use for it. Everything that is stored has the
@@ -21,8 +18,8 @@ const eventNameSchema = z
   });
 
 /**
- * One entry of `notifications` in the settings file. Everything given must fit; what is left out does not matter.
- * Labels and priorities are those of a work item: an entry that names them never fits a project or a cycle.
+ * One entry of `notifications` in the settings file. An event matches when every field that is set matches.
+ * Labels and priorities belong to work items: a rule that names them never matches a project or a cycle.
  */
 export const notificationRuleSchema = z.strictObject({
   name: z.string().min(1).optional().meta({ meaning: "Name of the rule, for the log and the page." }),
@@ -42,12 +39,12 @@ export const notificationRuleSchema = z.strictObject({
   mute: z.boolean().default(false).meta({ meaning: "Events that match are not sent, whatever the other rules say." }),
 });
 
-/** `notifications` in the settings file. Entries that are not `mute` take the place of the default ones. */
+/** `notifications` in the settings file. Rules that are not `mute` replace the default rules. */
 export const notificationRulesSchema = z.array(notificationRuleSchema);
 
 export type NotificationRule = z.infer<typeof notificationRuleSchema>;
 
-/** What is told when the settings say nothing else (NOTIF-05): only what matters. */
+/** The default notification rules (NOTIF-05): only events that need attention. */
 export const DEFAULT_NOTIFICATION_RULES: readonly NotificationRule[] = notificationRulesSchema.parse([
   { name: "completed tasks", events: ["completed"] },
   { name: "critical blockers", events: ["blocked"], priorities: ["urgent", "high"] },

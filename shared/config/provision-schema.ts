@@ -1,21 +1,21 @@
 import { z } from "zod";
 import { isTimeZone } from "./environment.ts";
 
-/** Secrets that provision alone reads: to the runtime they are known names and nothing more. */
+/** Secrets that only provision reads. The runtime knows their names, so that it does not report them as unknown. */
 export const PROVISION_SECRET_NAMES: readonly string[] = ["PLANE_ADMIN_PASSWORD"];
 
-/** A file in the folder of SECRETS_FILE. */
+/** The path of a file in the folder of SECRETS_FILE. */
 export function toPathBesideSecrets(secretsFile: string, name: string): string {
   return secretsFile.slice(0, secretsFile.lastIndexOf("/") + 1) + name;
 }
 
-/** Beside SECRETS_FILE while one writes there. */
+/** Name of the lock file in the folder of SECRETS_FILE; it exists while a process writes to that folder. */
 export const PROVISION_LOCK_FILE = "provision.lock";
 
-/** People read these in Plane: no control characters and none that turn the reading direction. */
+/** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
 const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
 
-/** What Plane takes for an address, and then refuses as a workspace's name. */
+/** Matches what Plane recognises as a URL and therefore refuses in a workspace's name. */
 const URL_LIKE = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
 
 const projectSchema = z.strictObject({
@@ -23,7 +23,7 @@ const projectSchema = z.strictObject({
     .string()
     .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
     .default("Onboarding")
-    .describe("1 to 80 letters, digits, blanks or '_' (Plane takes no others)")
+    .describe("1 to 80 letters, digits, spaces or '_' (Plane refuses others)")
     .meta({ meaning: "Name of the first project." }),
   identifier: z
     .string()
@@ -43,7 +43,7 @@ const humanSchema = z.strictObject({
   name: visibleTextSchema
     .max(60)
     .exactOptional()
-    .describe("the human's name, 1 to 60 characters that can be seen")
+    .describe("the human's name, 1 to 60 visible characters")
     .meta({ meaning: "Display name. Default: made from the e-mail address." }),
   role: z
     .enum(["admin", "member"])
@@ -52,7 +52,7 @@ const humanSchema = z.strictObject({
     .meta({ meaning: "Role in the workspace." }),
 });
 
-/** How provision sets a Plane up, in the JSON file under `provision`. */
+/** What provision sets up in Plane: `provision` in the settings file. */
 export const provisionSchema = z.strictObject({
   domain: z
     .string()
@@ -64,7 +64,7 @@ export const provisionSchema = z.strictObject({
     .max(80)
     .refine((name) => !URL_LIKE.test(name))
     .exactOptional()
-    .describe("the workspace's name, 1 to 80 characters without an address in it; absent: PLANE_WORKSPACE")
+    .describe("the workspace's name, 1 to 80 characters that contain no URL; absent: PLANE_WORKSPACE")
     .meta({ meaning: "Name of the workspace. Default: PLANE_WORKSPACE." }),
   human: humanSchema.prefault({}).meta({ meaning: "The person who works with the agents." }),
   timezone: z

@@ -13,27 +13,27 @@ import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { readSettingsParts, type Settings } from "./settings.ts";
 import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
 
-/** What provision is to bring about, and where it keeps what it makes. */
+/** The desired state that provision brings about, and the files it writes. */
 export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {
   plane: { url: string; workspace: string; workspaceName: string; rateLimit: number };
   admin: {
     email: string;
     name: string;
-    /** Absent: the one in provision's own file, or a new one when nobody has set this Plane up. */
+    /** Absent: the password in provision's own file, or a generated one when this Plane is not set up yet. */
     password?: string;
   };
   human: { email: string; name: string; role: "admin" | "member" };
   agents: AgentSettings[];
-  /** The JSON file to write the default agents into, when it names none; absent: it names some. */
+  /** The settings file into which the default agents are written; absent when that file names agents already. */
   configFile?: { path: string; exists: boolean };
-  /** Absent: Plane has nowhere to send its webhooks to. */
+  /** URL that Plane's webhook calls; absent when neither PLANE_WEBHOOK_TARGET nor PUBLIC_URL is set. */
   webhookTarget?: string;
-  /** Where agents reach Groundcrew. */
+  /** URL at which agents reach Groundcrew. */
   address: string;
   states: Settings["states"];
   telegram?: Settings;
   secretsFile: string;
-  /** From the environment and the files it names: these win over what is kept, and are never changed. */
+  /** Secrets from the environment and the files it names. They override stored secrets and are never changed. */
   given: Secrets;
 }
 
@@ -41,20 +41,23 @@ export type ParsedProvisionSettings =
   | { ok: true; settings: ProvisionSettings }
   | { ok: false; problems: SettingProblem[] };
 
-/** The ten of the first team; each gets the address `<name>@<domain>`. */
+/** The ten agents of the default team; each has the e-mail address `<name>@<domain>`. */
 const DEFAULT_TEAM = [
-  { name: "Concierge", role: "concierge", about: "Talks with the human, plans the work and hands it out." },
+  { name: "Concierge", role: "concierge", about: "Talks with the human, plans the work and assigns it." },
   ...["Imhotep", "Thot", "Basquiat", "R2D2", "Shuri", "Piccolo", "CFO", "Maintainer", "Hermes"].map((name) => ({
     name,
   })),
 ];
 
-/** What provision itself keeps beside SECRETS_FILE. */
+/** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
 const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json"];
 
 const REQUIRED_SETTINGS = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
 
-/** Reads what provision needs: neither an API key nor Telegram nor PUBLIC_URL. Problems as `parseSettings` tells them. */
+/**
+ * Reads the settings of provision, which needs no API key, no Telegram and no PUBLIC_URL. Reports problems in the same
+ * form as `parseSettings`.
+ */
 export function parseProvisionSettings(
   environment: Record<string, string | undefined>,
   files: SettingsFiles,
@@ -116,7 +119,7 @@ interface ProvisionCheckInput {
   secretsFile: string;
 }
 
-/** What each part allows and Plane, or another part, does not. */
+/** Finds values that are valid alone, but that Plane refuses or that conflict with another setting. */
 function findProvisionProblems({
   workspace,
   email,
@@ -129,14 +132,14 @@ function findProvisionProblems({
     problems.push({
       name: "PLANE_WORKSPACE",
       given: `${workspace.length} characters`,
-      wanted: "at most 48, as Plane takes",
+      wanted: "at most 48, which is Plane's limit",
     });
-  // Plane takes every path with this word in it for its administrators' pages, and asks for their cookie there.
+  // Plane treats every path with this word in it as one of its administration pages and requires that cookie there.
   if (workspace.includes("instances"))
     problems.push({
       name: "PLANE_WORKSPACE",
       given: formatSettingValue(workspace),
-      wanted: 'a name without "instances" in it, which Plane\'s pages cannot serve',
+      wanted: 'a name that does not contain "instances", which Plane\'s pages cannot serve',
     });
   const file = secretsFile.slice(secretsFile.lastIndexOf("/") + 1);
   if (PROVISION_FILES.includes(file))
@@ -168,9 +171,9 @@ function readAdminPassword(
     const text = files.read(path)?.text.trim();
     if (text) return text;
   } catch {
-    // Told below, like a file that is not there.
+    // Reported below, like a missing file.
   }
-  problems.push({ name: `${name}_FILE`, given: path, wanted: "a file that holds the password and this user may read" });
+  problems.push({ name: `${name}_FILE`, given: path, wanted: "a readable file that contains the password" });
   return undefined;
 }
 
@@ -180,11 +183,11 @@ function createDefaultAgents(domain: string, usesOpenClaw: boolean): AgentSettin
     email: `${agent.name.toLowerCase()}@${domain}`,
     ...omitUndefined({ wake: usesOpenClaw ? "openclaw" : undefined }),
   }));
-  // The file's own reader fills in what is left out.
+  // The parser of the settings file adds the defaults of the remaining fields.
   return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];
 }
 
-/** `ada.lovelace@…` is called Ada Lovelace until somebody says otherwise. */
+/** A display name made from an e-mail address: `ada.lovelace@…` becomes Ada Lovelace. */
 function toDisplayName(email: string): string {
   const words = email
     .replace(/@.*$/, "")

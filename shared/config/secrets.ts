@@ -2,17 +2,19 @@ import { z } from "zod";
 import { findNearestName } from "../nearest-name.ts";
 import type { SettingProblem } from "./setting-problem.ts";
 
-/** What is accepted as a secret, for people and as an expression; `many`: several may be valid at once. */
 interface SecretKind {
+  /** Pattern of a valid value. */
   form: RegExp;
+  /** The same for people: completes the sentence "wanted: …" of an error message. */
   wanted: string;
-  /** What the secret is for, as docs/configuration.md says it. */
+  /** What the secret is for; printed in docs/configuration.md. */
   meaning: string;
+  /** Whether several values may be valid at once, as during a rotation. */
   many: boolean;
 }
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
-const TOKEN = { form: PRINTABLE, wanted: "printable characters without blanks, 16 or more", many: true };
+const TOKEN = { form: PRINTABLE, wanted: "16 or more printable characters without spaces", many: true };
 const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
 
 const SECRETS: Record<string, SecretKind> = {
@@ -31,8 +33,8 @@ const SECRETS: Record<string, SecretKind> = {
   },
   TELEGRAM_BOT_TOKEN: {
     form: /^[\w-]+:[\w-]+$/,
-    wanted: "a bot's token as BotFather gives it",
-    meaning: "Token of the Telegram bot. Without it no message is sent.",
+    wanted: "a bot's token as BotFather shows it",
+    meaning: "Token of the Telegram bot. Without it no messages are sent.",
     many: false,
   },
   TELEGRAM_WEBHOOK_SECRET: {
@@ -49,12 +51,12 @@ const SECRETS: Record<string, SecretKind> = {
   },
   ADMIN_TOKEN: {
     ...TOKEN,
-    meaning: "Opens the page and the routes for operators. Without it they answer nobody.",
+    meaning: "Gives access to the page and the routes for operators. Without it they refuse every request.",
   },
-  TICK_TOKEN: { ...TOKEN, meaning: "Opens POST /ticks/<name> only, for an external scheduler." },
+  TICK_TOKEN: { ...TOKEN, meaning: "Gives access to POST /ticks/<name> only, for an external scheduler." },
 };
 
-/** Secrets of which each agent has its own, by what stands before `_<AGENT>` in their names. */
+/** Secrets of which each agent has its own, by the part of the name before `_<AGENT>`. */
 const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
   PLANE_API_KEY: {
     ...API_KEY,
@@ -62,7 +64,7 @@ const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
   },
   AGENT_TOKEN: {
     form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]+)$/i,
-    wanted: "printable characters without blanks, 16 or more, or sha256: and 64 hex characters",
+    wanted: "16 or more printable characters without spaces, or sha256: and 64 hex characters",
     meaning: "The agent's bridge token for /mcp and /agent, or its SHA-256.",
     many: true,
   },
@@ -71,17 +73,17 @@ const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
 export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
 
 const textSchema = z.string().trim().min(1);
-const valuesSchema = z.union([textSchema.transform((one) => [one]), z.array(textSchema).min(1)]);
+const valuesSchema = z.union([textSchema.transform((text) => [text]), z.array(textSchema).min(1)]);
 
-/** Secrets of which each agent has its own. */
+/** Name of an agent's own secret: its kind and its agent. */
 const AGENT_SECRET = /^(PLANE_API_KEY|AGENT_TOKEN)_([A-Z0-9_]+)$/;
 
 export interface SettingsFiles {
-  /** A file's text and its permission bits (0o600); undefined when there is none. Throws when it cannot be read. */
+  /** A file's text and its permission bits (0o600); undefined when it does not exist. Throws when it cannot be read. */
   read(path: string): { text: string; mode: number } | undefined;
 }
 
-/** A secret's values by its name, agents' own included; the first value is the one to use, the others still count. */
+/** The values of every secret by name, agents' secrets included. The first value is used, every value is accepted. */
 export type Secrets = Map<string, string[]>;
 
 interface GatheredSecrets {
@@ -91,8 +93,8 @@ interface GatheredSecrets {
 }
 
 /**
- * Every secret from the environment, else from the file its `<NAME>_FILE` names, else from SECRETS_FILE.
- * No problem and no warning holds a value.
+ * Reads every secret from the environment, else from the file that `<NAME>_FILE` names, else from SECRETS_FILE.
+ * No problem and no warning contains a secret's value.
  */
 export function gatherSecrets(env: Record<string, string>, path: string, files: SettingsFiles): GatheredSecrets {
   const gathered: GatheredSecrets = { secrets: new Map(), problems: [], warnings: [] };
@@ -107,7 +109,7 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
     if (values.some((value) => !form.test(value))) {
       gathered.problems.push({
         name,
-        given: `something of ${values.map((v) => v.length).join(" and ")} characters`,
+        given: `a value of ${values.map((v) => v.length).join(" and ")} characters`,
         wanted,
       });
     } else if (values.length > 0) gathered.secrets.set(name, values);
@@ -115,7 +117,7 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
   return gathered;
 }
 
-/** The secrets that the environment and the files it names give: these win over what is kept in SECRETS_FILE. */
+/** The secrets in the environment and in the files it names. They override those in SECRETS_FILE. */
 export function readEnvironmentSecrets(
   env: Record<string, string>,
   secretsFile: string,
@@ -125,7 +127,7 @@ export function readEnvironmentSecrets(
   return gatherSecrets(env, secretsFile, { read }).secrets;
 }
 
-/** The `<AGENT>` of `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`. */
+/** The `<AGENT>` in `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`; undefined for any other name. */
 export function parseAgentSuffix(name: string): string | undefined {
   return AGENT_SECRET.exec(name)?.[2];
 }
@@ -164,7 +166,7 @@ function readFromEnvironment(
   const values = splitValues(name, file.text);
   if (values.length === 0)
     problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: getSecretKind(name).wanted });
-  // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode says.
+  // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode is.
   if (file.mode & 0o077 && !path.startsWith("/run/"))
     warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
   return values;
@@ -178,10 +180,11 @@ function splitValues(name: string, text: string): string[] {
 function readSecretFile(path: string, name: string, files: SettingsFiles, problems: SettingProblem[]) {
   try {
     const file = files.read(path);
-    if (!file) problems.push({ name, given: `${path}, where no file is`, wanted: "a file that holds the secret" });
+    if (!file)
+      problems.push({ name, given: `${path}, which does not exist`, wanted: "a file that contains the secret" });
     return file;
   } catch {
-    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a file this user may read" });
+    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a readable file" });
     return undefined;
   }
 }
@@ -201,10 +204,10 @@ function readSecretsFile(
   try {
     file = files.read(path);
   } catch {
-    return addProblem("a file that cannot be read", "a file this user may read");
+    return addProblem("a file that cannot be read", "a readable file");
   }
   if (!file) {
-    if (isExplicit) warnings.push(`SECRETS_FILE names ${path}, where no file is`);
+    if (isExplicit) warnings.push(`SECRETS_FILE names ${path}, which does not exist`);
     return secrets;
   }
   if (file.mode & 0o177)
@@ -219,7 +222,7 @@ function readSecretsFile(
     json = undefined;
   }
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    return addProblem("something that is no JSON object", "a JSON object of names and secrets");
+    return addProblem("content that is not a JSON object", "a JSON object of names and secrets");
   for (const [name, value] of Object.entries(json)) {
     if (!(name in SECRETS) && !AGENT_SECRET.test(name)) {
       const nearest = findNearestName(name, SECRET_NAMES);
@@ -231,7 +234,7 @@ function readSecretsFile(
     }
     const values = valuesSchema.safeParse(value);
     if (values.success) secrets.set(name, values.data);
-    else addProblem(`${name} that is neither text nor a list of texts`, "a secret, or a list while two are valid");
+    else addProblem(`${name} that is neither a string nor a list of strings`, "a secret, or a list of valid secrets");
   }
   return secrets;
 }

@@ -1,14 +1,14 @@
-/** Something a setting needs before Groundcrew can start. `given` never holds a secret's value. */
+/** A setting that is invalid or missing, so that Groundcrew cannot start. `given` never contains a secret's value. */
 export interface SettingProblem {
-  /** The setting's name; inside the JSON file with the place, for example `GROUNDCREW_CONFIG agents[0].email`. */
+  /** The setting's name; in the settings file also the path, for example `GROUNDCREW_CONFIG agents[0].email`. */
   name: string;
   given: string;
   wanted: string;
 }
 
 /**
- * What a setting holds, for people: quoted, cut at 100 characters, without the credentials a URL may carry. Of what has
- * parts only their names: one of them may be a secret.
+ * Formats a setting's value for people: quoted, cut at 100 characters, without the credentials of a URL. Of an object
+ * only the names of its fields are shown, because a field may be a secret.
  */
 export function formatSettingValue(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -19,5 +19,5 @@ export function formatSettingValue(value: unknown): string {
 function describeShape(value: unknown): string | undefined {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value !== "object" || value === null) return undefined;
-  return `an object with ${Object.keys(value).join(", ") || "nothing in it"}`;
+  return `an object with ${Object.keys(value).join(", ") || "no fields"}`;
 }

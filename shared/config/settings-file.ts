@@ -4,7 +4,7 @@ import { notificationRulesSchema } from "./notification-rules.ts";
 import { provisionSchema } from "./provision-schema.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 
-/** The names other systems know our events by (NOTIF-03). */
+/** Names under which events are forwarded to other systems (NOTIF-03). */
 export const FORWARD_EVENTS = [
   "issue.created",
   "issue.updated",
@@ -15,7 +15,7 @@ export const FORWARD_EVENTS = [
   "cycle.completed",
 ] as const;
 
-/** How an agent is told that there is something for it to do. */
+/** How an agent is notified that it has work. */
 const wakeSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("openclaw"),
@@ -37,7 +37,7 @@ const wakeSchema = z.discriminatedUnion("kind", [
     url: z
       .url({ protocol: /^https?$/ })
       .describe("an http(s) address")
-      .meta({ meaning: "Address that is called when there is work, signed as Standard Webhooks says." }),
+      .meta({ meaning: "Address that is called when there is work, signed according to Standard Webhooks." }),
     secret: z
       .string()
       .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
@@ -52,8 +52,8 @@ const agentSchema = z.strictObject({
     .string()
     .trim()
     .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
-    .describe("1 to 32 letters, digits, blanks, '.', '_' or '-'")
-    .meta({ meaning: "Name of the agent. In settings' names it is written in upper case, other characters as _." }),
+    .describe("1 to 32 letters, digits, spaces, '.', '_' or '-'")
+    .meta({ meaning: "Name of the agent. In names of settings it is written in upper case, other characters as _." }),
   email: z
     .email()
     .describe("the e-mail address of the agent's Plane account")
@@ -69,7 +69,7 @@ const agentSchema = z.strictObject({
     .optional()
     .describe("persona and strengths, at most 2000 characters")
     .meta({ meaning: "What the concierge reads when it assigns work." }),
-  /** A word alone stands for that kind with nothing further set. */
+  /** A string is short for an object with that kind and no other fields. */
   wake: z
     .union([
       z.literal("openclaw").transform((kind) => ({ kind })),
@@ -81,7 +81,7 @@ const agentSchema = z.strictObject({
     .meta({ meaning: "How the agent learns that it has work. none: it polls list_my_tasks." }),
 });
 
-/** What a finished task must have, whatever it says itself (OPENCLAW-18). */
+/** What every finished task must have, in addition to its own "Done when:" list (OPENCLAW-18). */
 const doneSchema = z.strictObject({
   summary: z
     .boolean()
@@ -103,7 +103,7 @@ const doneSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0.7)
-    .describe("a confidence from 0 to 1 below which a human looks")
+    .describe("a confidence from 0 to 1 below which a human reviews")
     .meta({ meaning: "A task finished with less confidence goes to a human for review." }),
   dependants_wait: z
     .boolean()
@@ -116,7 +116,7 @@ const budgetSchema = z.strictObject({
   amount: z
     .number()
     .positive()
-    .describe("the cost a calendar month may come to")
+    .describe("the cost that a calendar month may reach")
     .meta({ meaning: "Cost that a calendar month may reach. Planning warns above it; nothing is stopped." }),
   currency: z
     .string()
@@ -147,7 +147,7 @@ const forwardSchema = z.strictObject({
     .meta({ meaning: "Events that are posted there." }),
 });
 
-/** What the JSON file named by GROUNDCREW_CONFIG may hold. */
+/** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
   agents: z.array(agentSchema).default([]).meta({ meaning: "The agents of the team." }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
@@ -161,12 +161,12 @@ export const settingsFileSchema = z.strictObject({
       cancelled: namesSchema.meta({ meaning: "Names of states that mean cancelled." }),
     })
     .default({})
-    .meta({ meaning: "Names of Plane's states by the status they mean, where Plane's state group does not tell." }),
+    .meta({ meaning: "Names of Plane's states by status, where Plane's state group does not determine it." }),
   notifications: notificationRulesSchema.default([]).meta({ meaning: "Which events are sent to Telegram." }),
   progress: z
     .boolean()
     .default(true)
-    .describe("true or false: running tasks are followed in TELEGRAM_CHAT_ID")
+    .describe("true or false: running tasks have a progress message in TELEGRAM_CHAT_ID")
     .meta({ meaning: "Each running task has a live progress message in TELEGRAM_CHAT_ID." }),
   forward: z.array(forwardSchema).default([]).meta({ meaning: "Other systems that events are forwarded to." }),
   provision: provisionSchema.exactOptional().meta({ meaning: "What `npm run provision` sets up in Plane." }),
@@ -186,7 +186,7 @@ export const settingsFileSchema = z.strictObject({
     .describe("false, or an object with the identifier of a project")
     .meta({
       meaning:
-        "Where the hourly check of Plane's webhooks edits its comment; false switches the check off. Default: the project that provision made.",
+        "Where the hourly check of Plane's webhooks edits its comment; false switches the check off. Default: the project that provision created.",
     }),
 });
 
@@ -200,7 +200,7 @@ type ParsedSettingsFile =
 
 const jsonSchema = z.toJSONSchema(settingsFileSchema, { io: "input", unrepresentable: "any" });
 
-/** Reads the file's text; every problem comes with its place in the file. */
+/** Parses the settings file; every problem names its path in the file. */
 export function parseSettingsFile(text: string): ParsedSettingsFile {
   let json: unknown;
   try {
@@ -214,7 +214,7 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
   return duplicates.length > 0 ? createFailure(duplicates) : { settings: parsed.data, problems: [] };
 }
 
-/** How an agent's name is written in a setting's name: upper case, other characters as `_`. */
+/** An agent's name as part of a setting's name: upper case, other characters as `_`. */
 export function toSettingName(agent: string): string {
   return agent.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
@@ -227,8 +227,8 @@ function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProbl
       const others = knownKeys.join(", ");
       return {
         name: formatPlace([...issue.path, key]),
-        given: "a name that is not known here",
-        wanted: nearest ? `${nearest} (known here: ${others})` : `one of ${others}`,
+        given: "an unknown name",
+        wanted: nearest ? `${nearest} (known names: ${others})` : `one of ${others}`,
       };
     });
   }
@@ -240,7 +240,9 @@ function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProbl
     {
       name: formatPlace(issue.path),
       given:
-        issue.path.at(-1) === "secret" && value !== undefined ? "a secret of another form" : formatSettingValue(value),
+        issue.path.at(-1) === "secret" && value !== undefined
+          ? "a secret in another format"
+          : formatSettingValue(value),
       wanted: findSchemaAt(issue.path)?.description ?? issue.message,
     },
   ];
@@ -256,7 +258,7 @@ function findDuplicateAgents(agents: readonly AgentSettings[]): SettingProblem[]
         createFileProblem(
           `${place}.name`,
           agent.name,
-          "a name that does not end in 'file', which names a secret's file",
+          "a name that does not end in 'file', because settings that end in _FILE name files",
         ),
       );
     if (agents.findIndex((other) => toSettingName(other.name) === setting) < i)
@@ -264,11 +266,11 @@ function findDuplicateAgents(agents: readonly AgentSettings[]): SettingProblem[]
         createFileProblem(
           `${place}.name`,
           agent.name,
-          "a name no other agent has, also as part of PLANE_API_KEY_<AGENT>",
+          "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>",
         ),
       );
     if (agents.findIndex((other) => other.email.toLowerCase() === agent.email.toLowerCase()) < i)
-      found.push(createFileProblem(`${place}.email`, agent.email, "an address no other agent has"));
+      found.push(createFileProblem(`${place}.email`, agent.email, "an e-mail address that no other agent has"));
     return found;
   });
 }
@@ -297,7 +299,7 @@ function listKeysAt(path: readonly PropertyKey[]): string[] {
   return node ? Object.keys(collectProperties(node)) : [];
 }
 
-/** Of an object, or of all the objects that may stand in one place. */
+/** The properties of an object schema, or of all alternatives of a union. */
 function collectProperties(node: JsonSchemaNode): Record<string, unknown> {
   const alternatives = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map(collectProperties);
   return Object.assign({}, ...alternatives, node.properties);

@@ -8,17 +8,17 @@ import { gatherSecrets, parseAgentSuffix, SECRET_NAMES, type Secrets, type Setti
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { type FileSettings, parseSettingsFile } from "./settings-file.ts";
 
-/** Where the work items are. */
+/** How Groundcrew reaches Plane. */
 export interface PlaneSettings {
   /** Without `/api/v1` and without a slash at the end. */
   url: string;
   apiKey: string;
-  /** Agents' own keys by the agent's name. */
+  /** API keys of the agents' own accounts, by the agent's name. */
   agentKeys: Record<string, string>;
   workspace: string;
   /** Identifiers such as `ONB`; empty means all. */
   projects: string[];
-  /** Each is accepted; none means that only polling sees changes. */
+  /** Every entry is accepted. When empty, webhooks are refused and changes are found by polling only. */
   webhookSecrets: string[];
   /** Requests per minute and key. */
   rateLimit: number;
@@ -28,16 +28,16 @@ export interface TelegramSettings {
   token: string;
   chat: number | string;
   webhookSecrets: string[];
-  /** User numbers; empty means nobody. */
+  /** Numeric ids of users; empty means nobody. */
   allowedUsers: number[];
-  /** How updates come: Telegram calls us, or we ask. */
+  /** How updates arrive: Telegram calls our webhook, or we poll. */
   mode: "webhook" | "polling";
   apiRoot: string;
 }
 
-/** Everything that can be set, parsed once. */
+/** All settings, validated. */
 export interface Settings extends FileSettings {
-  /** No Plane and no Telegram are set up at all: the built-in ones are shown. */
+  /** True when neither Plane nor Telegram is configured: the demo runs on simulated servers. */
   demo: boolean;
   host: string;
   /** 0: any free port. */
@@ -45,27 +45,27 @@ export interface Settings extends FileSettings {
   metricsPort?: number;
   /** An origin, for example `https://crew.example.com`. */
   publicUrl?: string;
-  /** Lower-case host names; one without a port stands for all ports. */
+  /** Lower-case host names; a name without a port matches every port. */
   allowedHosts: string[];
   /** CIDR blocks. */
   trustedProxies: string[];
   plane?: PlaneSettings;
   store: { url: string; prefix: string };
   telegram?: TelegramSettings;
-  /** Where agents are woken: the OpenClaw gateway and its `hooks.token`. */
+  /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
   openclaw?: { url?: string; token?: string };
   pollCron: string;
   locale: Environment["LOCALE"];
   timezone: string;
   adminTokens: string[];
   tickTokens: string[];
-  /** Bridge tokens: which agent is calling. */
+  /** Bridge tokens, which identify the calling agent. */
   agentTokens: AgentTokens[];
   logLevel: Environment["LOG_LEVEL"];
   secretsFile: string;
-  /** The largest webhook body, bytes. */
+  /** Size limit of a webhook's body in bytes. */
   webhookLimit: number;
-  /** Every secret's value, for the redaction of what is written. */
+  /** The values of all secrets, which are redacted from logs and messages. */
   secrets: string[];
 }
 
@@ -73,7 +73,7 @@ export type ParsedSettings =
   | { ok: true; settings: Settings; warnings: string[] }
   | { ok: false; problems: SettingProblem[] };
 
-/** All that settings are made of, read and checked; absent parts are among the problems. */
+/** The parts that the settings are composed of. A part is absent when it is invalid; `problems` then says why. */
 export interface SettingsParts {
   env: Record<string, string>;
   plain?: Environment;
@@ -81,11 +81,11 @@ export interface SettingsParts {
   file?: FileSettings;
   problems: SettingProblem[];
   warnings: string[];
-  /** Names that look like ours and are not. */
+  /** Environment variables with one of our prefixes that are not settings. */
   unknown: SettingProblem[];
 }
 
-/** Reads the environment and the files it names. Pure: files are read through `files`. An empty value counts as absent. */
+/** Reads the environment and the files it names. Files are read through `files` only. An empty value counts as absent. */
 export function readSettingsParts(
   environment: Record<string, string | undefined>,
   files: SettingsFiles,
@@ -110,8 +110,8 @@ export function readSettingsParts(
 }
 
 /**
- * Reads all settings from the environment and the files it names. Pure: files are read through `files`.
- * All problems are told at once, and none holds a secret's value.
+ * Reads all settings from the environment and the files it names. Files are read through `files` only.
+ * Reports all problems at once; none contains a secret's value.
  */
 export function parseSettings(environment: Record<string, string | undefined>, files: SettingsFiles): ParsedSettings {
   const { env, plain, secrets, file, problems, unknown, warnings } = readSettingsParts(environment, files);
@@ -133,7 +133,7 @@ export function parseSettings(environment: Record<string, string | undefined>, f
     problems.push({
       name: "METRICS_PORT",
       given: formatSettingValue(env["METRICS_PORT"]),
-      wanted: "another port than PORT",
+      wanted: "a port other than PORT",
     });
 
   if (!plain || !file || problems.length > 0) return { ok: false, problems: [...problems, ...unknown] };
@@ -146,7 +146,7 @@ export function parseSettings(environment: Record<string, string | undefined>, f
   return { ok: true, settings, warnings: allWarnings };
 }
 
-/** What provision leaves beside its secrets, where GROUNDCREW_CONFIG names no other file. */
+/** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */
 function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): string | undefined {
   const path = toPathBesideSecrets(secretsFile, "groundcrew.json");
   try {
@@ -188,7 +188,7 @@ function requireSettings(
 ) {
   const group = names[0]?.split("_")[0];
   const reason = forTelegram
-    ? "TELEGRAM_* is set, and there is nothing to tell without Plane"
+    ? "TELEGRAM_* is set, and Telegram has no use without Plane"
     : `other ${group}_* settings are set`;
   for (const name of names) {
     if (!isPresent(name) && !problems.some((problem) => problem.name === name))
@@ -212,7 +212,7 @@ function readSettingsFile(
     problems.push({
       name: "GROUNDCREW_CONFIG",
       given: formatSettingValue(path),
-      wanted: "the path of a file this user may read",
+      wanted: "the path of a readable file",
     });
     return undefined;
   }
@@ -221,13 +221,13 @@ function readSettingsFile(
   const { forward = [], agents = [] } = parsed.settings ?? {};
   const holdsSecrets = forward.length > 0 || agents.some(({ wake }) => wake.kind === "webhook");
   if (holdsSecrets && file.mode & 0o077)
-    warnings.push(`${path} holds secrets and can be read by others on this machine: chmod 600 ${path}`);
+    warnings.push(`${path} contains secrets and can be read by others on this machine: chmod 600 ${path}`);
   return parsed.settings;
 }
 
 const OWN_PREFIXES = /^(PLANE|TELEGRAM|GROUNDCREW|STORE)_/;
 
-/** Names that look like ours and are not: a mistyped one must not be silently ignored. */
+/** Environment variables with one of our prefixes that are not settings: a typo must not be ignored silently. */
 function findUnknownNames(env: Record<string, string>): SettingProblem[] {
   const secrets = [...SECRET_NAMES, ...PROVISION_SECRET_NAMES];
   const known = [...ENVIRONMENT_NAMES, ...secrets, ...secrets.map((name) => `${name}_FILE`)];
@@ -235,7 +235,7 @@ function findUnknownNames(env: Record<string, string>): SettingProblem[] {
     .filter((name) => OWN_PREFIXES.test(name) && !known.includes(name) && !parseAgentSuffix(name))
     .map((name) => {
       const nearest = findNearestName(name, known);
-      return { name, given: "a name that is not known", wanted: nearest ? `did you mean ${nearest}?` : "no such name" };
+      return { name, given: "an unknown name", wanted: nearest ? `did you mean ${nearest}?` : "remove it" };
     });
 }
 

@@ -5,10 +5,10 @@ import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, type SkipReason, toEventId } from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
 
-/** What was decided stays to be looked at for so long. */
+/** Retention of the decision log: 7 days. */
 export const DECISION_LOG_MS: Ms = 7 * DAY;
 
-/** What a consumer wants done about an event: a job, kept in the same commit. */
+/** An action that a rule requested for an event: a job, stored in the same commit. */
 export interface RequestedAction {
   rule: string;
   target: string;
@@ -16,20 +16,20 @@ export interface RequestedAction {
   job: string;
 }
 
-/** One event with everybody's answer to it: why Groundcrew did what it did, and why it did nothing. */
+/** One event with the decisions of all rule sets: which actions were requested, and why others were not. */
 export interface DecisionRecord {
-  /** When it was decided, by our clock. */
+  /** Time of the decision by our clock. */
   at: Ms;
-  /** What changed and the revision this change replaced. */
+  /** The record that changed and the revision before this change. */
   record: StoreKey;
   rev: Revision;
   event: AnyEvent;
   project: { identifier: string; name: string };
   item?: { id: string; key: string; title: string; url: string };
   cycle?: string;
-  /** How it was seen: `webhook`, `read`, `relations`. */
+  /** Source of the observation: `webhook`, `read` or `relations`. */
   via: string;
-  /** Absent: nobody knows. */
+  /** Who caused the event; absent when unknown. */
   actor?: { name: string; isAgent: boolean };
   correlation: string;
   asked: RequestedAction[];
@@ -38,12 +38,12 @@ export interface DecisionRecord {
 
 export const decisionSet: SetName = "why";
 
-/** The trail of one work item, by Plane's id. */
+/** The set with the decisions about one work item, by Plane's id. */
 export function itemDecisionSetKey(item: string): SetName {
   return `why:${item}`;
 }
 
-/** The record of one event, for the commit that keeps the change itself. */
+/** Creates the entry of one event, which belongs to the commit of the change itself. */
 export function createDecisionPut(decision: DecisionRecord): Put {
   return {
     key: `why:${toDescendingKey(decision.at)}:${decision.record}:${decision.rev}:${toEventId(decision.event)}`,
@@ -53,7 +53,7 @@ export function createDecisionPut(decision: DecisionRecord): Put {
   };
 }
 
-/** The facts as far as the trail tells them. */
+/** Reduces an event's facts to those in the decision log. */
 export function toDecisionSubject({
   item,
   cycle,

@@ -15,7 +15,7 @@ const REQUIRED_TOKEN: Record<ProtectedAccess, string> = {
   agent: "an agent's bridge token (AGENT_TOKEN_<AGENT>)",
 };
 
-/** What a token that does not fit is for. */
+/** What a valid token with the wrong access is meant for; part of the error message. */
 const TOKEN_PURPOSE = {
   admin: "ADMIN_TOKEN is for people",
   tick: "TICK_TOKEN is for /ticks only",
@@ -23,9 +23,9 @@ const TOKEN_PURPOSE = {
 };
 
 /**
- * Lets through who may use a route: a holder of TICK_TOKEN or ADMIN_TOKEN, of ADMIN_TOKEN only, or an agent with its
- * bridge token, who is then the request's caller; to the page's own also a page that has signed in. A cookie opens
- * nothing else. Throws what anyone else is refused for.
+ * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
+ * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token, whose agent
+ * becomes the request's caller. Throws `unauthorized` or `forbidden` for every other request.
  */
 export function createAccessCheck(
   { settings, store }: Pick<Deps, "settings" | "store">,
@@ -44,9 +44,9 @@ export function createAccessCheck(
   }
 
   return async (c: Context): Promise<void> => {
-    // An agent is somebody, also in the demo: only its token says who.
+    // On this machine the demo needs no token, except for agents: only its bridge token identifies an agent.
     if (settings.demo && requiredAccess !== "agent" && isLoopbackAddress(c.get("client"))) return;
-    const session = requiredAccess === "page" ? cookie.of(c) : undefined;
+    const session = requiredAccess === "page" ? cookie.read(c) : undefined;
     if (session !== undefined && (await sessions.isOpen(session))) return;
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const tokenHolder = token === undefined ? undefined : await findHolder(token);
@@ -67,7 +67,7 @@ function createUnauthorizedError(
   token: string | undefined,
 ): GroundcrewError {
   c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
-  const problem = token === undefined ? "This needs a token" : "This token is not known";
+  const problem = token === undefined ? "A token is required" : "The token is unknown";
   return new GroundcrewError(
     "unauthorized",
     `${problem}: send ${REQUIRED_TOKEN[requiredAccess]} as \`Authorization: Bearer …\`.`,
@@ -75,5 +75,5 @@ function createUnauthorizedError(
 }
 
 function createForbiddenError(requiredAccess: ProtectedAccess, kind: keyof typeof TOKEN_PURPOSE): GroundcrewError {
-  return new GroundcrewError("forbidden", `This needs ${REQUIRED_TOKEN[requiredAccess]}; ${TOKEN_PURPOSE[kind]}.`);
+  return new GroundcrewError("forbidden", `This requires ${REQUIRED_TOKEN[requiredAccess]}; ${TOKEN_PURPOSE[kind]}.`);
 }

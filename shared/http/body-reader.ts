@@ -1,21 +1,21 @@
 import { GroundcrewError } from "../errors.ts";
 import { BreakConnection, type HostBindings } from "./context.ts";
 
-/** Bodies up to here are read side by side without a bound; Plane's are of 2 to 20 KB. */
+/** Limit of a small body in bytes: any number of these is read at once. Plane's bodies have 2 to 20 KB. */
 const SMALL_BODY_BYTES = 256 * 1024;
-/** So many larger ones are read at once, which bounds what strangers can make us hold in memory. */
+/** Limit of larger bodies that are read at once: bounds the memory that unauthenticated senders can occupy. */
 const MAX_LARGE_BODIES = 4;
 
 interface BodyReaderOptions {
-  /** The setting that says the limit. */
+  /** Name of the setting that determines the limit, for the error message. */
   setting?: string;
-  /** What is thrown for a large body while too many are being read; default: its connection is broken. */
+  /** Error for a large body while too many are being read. Default: the connection is broken. */
   busy?: () => Error;
 }
 
 /**
- * Reads bodies and stops at the limit (bytes), whether or not a length was announced: `too_large`.
- * Breaks the connection of a large body when too many are being read, and of a sender that went away.
+ * Creates a reader of request bodies. It throws `too_large` at the limit (bytes), whether or not a length was announced,
+ * and `BreakConnection` when too many large bodies are being read or the sender disconnected.
  */
 export function createBodyReader(limit: number, options: BodyReaderOptions = {}) {
   const createBusyError = options.busy ?? (() => new BreakConnection("Too many large bodies at once"));
@@ -28,9 +28,9 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
   return (request: Request, host?: HostBindings): Promise<Uint8Array<ArrayBuffer>> => {
     const announcedLength = request.headers.get("content-length");
     if (Number(announcedLength ?? 0) > limit) return Promise.reject(createTooLargeError());
-    // The host reads no more than was announced, and in one piece it costs far less than as a stream.
+    // The host never reads more than the announced length, and reading the body at once costs far less than a stream.
     if (announcedLength !== null && Number(announcedLength) <= SMALL_BODY_BYTES)
-      return host?.whole?.() ?? readWholeBody(request);
+      return host?.readWholeBody?.() ?? readWholeBody(request);
     return readStream(request);
   };
 
@@ -43,7 +43,7 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
     try {
       for (;;) {
         const { done, value } = await reader.read().catch((cause: unknown) => {
-          throw new BreakConnection("The sender went away", { cause });
+          throw new BreakConnection("The sender disconnected", { cause });
         });
         if (done) return concatChunks(chunks, size);
         size += value.length;
@@ -57,7 +57,7 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
       }
     } finally {
       if (isCounted) largeBodies -= 1;
-      // Cancelling instead would break the connection before the refusal is sent.
+      // The stream is not cancelled: that would break the connection before the error response is sent.
       reader.releaseLock();
     }
   }
@@ -67,7 +67,7 @@ async function readWholeBody(request: Request): Promise<Uint8Array<ArrayBuffer>>
   try {
     return new Uint8Array(await request.arrayBuffer());
   } catch (cause) {
-    throw new BreakConnection("The sender went away", { cause });
+    throw new BreakConnection("The sender disconnected", { cause });
   }
 }
 

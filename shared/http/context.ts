@@ -2,31 +2,31 @@ import type { LogFields } from "../log.ts";
 import type { Caller } from "../work/context/caller.ts";
 
 declare module "hono" {
-  /** What the shell gives every handler. */
+  /** What the request middleware and the access checks set for handlers. */
   interface ContextVariableMap {
-    /** Goes from this request to everything it causes. */
+    /** Correlation id of this request and of everything that it causes. */
     correlation: string;
-    /** The client's address, proxies we trust seen through. */
+    /** The client's address, taken from X-Forwarded-For where TRUSTED_PROXIES sent the request. */
     client: string;
-    /** Who calls, on routes for agents. */
+    /** The calling agent; set on routes with `agent` access only. */
     caller: Caller;
-    /** What the request's own line in the log shall say besides. */
-    told?: LogFields;
+    /** Additional fields for the request's line in the log. */
+    logFields?: LogFields;
   }
 }
 
-/** What a host may give with a request. */
+/** What a runtime may pass along with a request. */
 export interface HostBindings {
   /**
-   * Its whole body, read once, where that costs less than by the Request; only for an announced length within a limit.
-   * Rejects with `BreakConnection` when the sender goes away.
+   * Reads the whole body once, where that costs less than reading it from the Request. Call it only for an announced
+   * length within a limit. Rejects with `BreakConnection` when the sender disconnects.
    */
-  whole?: () => Promise<Uint8Array<ArrayBuffer>>;
+  readWholeBody?: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /**
- * Thrown when a request must get no HTTP answer at all: the runtime breaks the connection instead.
- * Plane counts every answer as delivered, also a 500, and repeats only what was not answered.
+ * Thrown when a request must get no HTTP response: the runtime breaks the connection instead. Plane counts every
+ * response as delivered, even a 500, and repeats only requests without a response.
  */
 export class BreakConnection extends Error {
   constructor(reason: string, options?: ErrorOptions) {

@@ -16,7 +16,10 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
   429: "rate_limited",
 };
 
-/** Every error's way out: `{error: {code, message}}`. What was not expected is logged and told without its message. */
+/**
+ * Creates the handler that turns every error into `{error: {code, message}}`. The message of an unexpected error is only
+ * logged, because it may contain internals; the response names the correlation id to look up in the log.
+ */
 export function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settings">) {
   const redact = createRedactor(settings.secrets);
   return (thrown: Error, c: Context): Response => {
@@ -29,7 +32,7 @@ export function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settin
       return createErrorResponse(c, new GroundcrewError(error.code, redact(error.message)));
     }
     log.error("request failed unexpectedly", { correlation, error: getErrorMessage(thrown), stack: thrown.stack });
-    const message = `Something went wrong here. The log tells more under ${correlation}.`;
+    const message = `Internal error. Details are in the log under correlation ${correlation}.`;
     return createErrorResponse(c, new GroundcrewError("internal", message));
   };
 }

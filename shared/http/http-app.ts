@@ -8,7 +8,7 @@ import { createOriginCheck } from "./origin-check.ts";
 import { createRequestMiddleware } from "./request-middleware.ts";
 import { createRouteGuard } from "./route-guard.ts";
 
-/** What each answer but a webhook's carries, put there by the host: building it into each one costs more than much of the work. */
+/** Headers of every response except webhooks'. The runtime sets them, because adding them to each Response is expensive. */
 export const RESPONSE_HEADERS = [
   ["X-Content-Type-Options", "nosniff"],
   ["Cache-Control", "no-store"],
@@ -16,21 +16,21 @@ export const RESPONSE_HEADERS = [
 
 interface HttpAppOptions {
   routes: readonly Route[];
-  /** The address at the other end of the connection, as the runtime knows it. */
+  /** Returns the address of the connection's other end, which only the runtime knows. */
   getRemoteAddress: (c: Context) => string;
-  /** Is told of each request when it begins (1) and when it is over (-1). */
+  /** Called for each request when it begins (1) and when it ends (-1). */
   onRequestChange?: (change: 1 | -1) => void;
-  /** True for a port of its own (METRICS_PORT): its routes need no token. */
+  /** True for METRICS_PORT, whose routes need no token. */
   skipAccessCheck?: boolean;
 }
 
 /**
- * The routes inside what all of them share: log, trust, access, errors as JSON.
- * A request that must get no answer makes `fetch` reject with `BreakConnection`.
+ * Creates the HTTP app of these routes with what they share: request log, origin check, access checks, errors as JSON.
+ * `fetch` rejects with `BreakConnection` when a request must get no response.
  */
 export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
   const { settings } = deps;
-  // A slash too many is typed easily, and Plane would count a 404 as delivered.
+  // A trailing slash is a common typo in a webhook's URL, and Plane would count the 404 as delivered.
   const app = new Hono({ strict: false });
   const handleError = createErrorHandler(deps);
   const checks = keepDefined([
@@ -48,7 +48,7 @@ export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
   for (const route of options.routes) app.route(route.path, route.app(deps));
   const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: createMethodNotAllowed });
   app.notFound(async (c) => {
-    c.res = createErrorResponse(c, new GroundcrewError("not_found", "There is nothing at this address."));
+    c.res = createErrorResponse(c, new GroundcrewError("not_found", "Not found."));
     await otherMethod(c, async () => {});
     return c.res;
   });
@@ -58,6 +58,6 @@ export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
 
 function createMethodNotAllowed(c: Context, methods: string[]): Response {
   c.header("Allow", methods.join(", "));
-  const message = `${c.req.method} is not possible here, only ${methods.join(", ")}.`;
+  const message = `${c.req.method} is not allowed here. Allowed: ${methods.join(", ")}.`;
   return createErrorResponse(c, new GroundcrewError("method_not_allowed", message));
 }

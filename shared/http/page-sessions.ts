@@ -4,18 +4,18 @@ import type { Store, StoreKey } from "../store/port.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createTokenCheck } from "./token-check.ts";
 
-/** A page stays signed in for so long. */
+/** Duration of a session of the page: 12 hours. */
 export const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
-/** What is kept of a session; neither its cookie nor ADMIN_TOKEN can be reckoned back from it. */
+/** A stored session. Neither its cookie nor ADMIN_TOKEN can be derived from it. */
 interface StoredPageSession {
-  /** SHA-256 of the cookie with the ADMIN_TOKEN it was opened with: a token that is replaced ends its sessions. */
+  /** SHA-256 of the cookie and the ADMIN_TOKEN of the sign-in, so that replacing the token ends its sessions. */
   by: string;
 }
 
-/** Sessions of people who gave ADMIN_TOKEN to the page: 32 random bytes in a cookie, their SHA-256 in the store. */
+/** Sessions of people who signed in to the page with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
 export interface PageSessions {
-  /** Opens a session and answers with its cookie's value; undefined when this is no ADMIN_TOKEN. */
+  /** Opens a session and returns its cookie's value; undefined when `token` is not an ADMIN_TOKEN. */
   open(token: string): Promise<string | undefined>;
   isOpen(cookie: string): Promise<boolean>;
   close(cookie: string): Promise<void>;

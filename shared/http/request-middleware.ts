@@ -6,20 +6,19 @@ import { parseIpRange, resolveClientAddress } from "../ip-address.ts";
 type RequestMiddlewareDeps = Pick<Deps, "settings" | "log" | "metrics" | "clock" | "newId">;
 
 interface RequestMiddlewareOptions {
-  /** The address at the other end of the connection, as the runtime knows it. */
+  /** Returns the address of the connection's other end, which only the runtime knows. */
   getRemoteAddress: (c: Context) => string;
-  /** Who may send this, who may use what it asks for: each throws what it is refused for. Undefined: nothing to ask. */
+  /** Checks of origin and access. Each throws to refuse a request, and returns undefined where it does not apply. */
   checks: readonly ((c: Context) => Promise<void> | undefined)[];
-  /** Is told of each request when it begins (1) and when it is over (-1). */
+  /** Called for each request when it begins (1) and when it ends (-1). */
   onRequestChange?: ((change: 1 | -1) => void) | undefined;
-  /** The answer to what a check or a handler throws; throws on what must get none. */
+  /** Creates the response to an error of a check or a handler; rethrows an error that must get no response. */
   handleError: (thrown: Error, c: Context) => Response;
 }
 
 /**
- * The one layer around every handler: gives each request its correlation id and its client address, lets through what
- * passes the checks, and writes one line when it is over. Of the address only the route's pattern is written, never
- * what stood in it.
+ * Creates the middleware around every handler: sets each request's correlation id and client address, runs the checks
+ * and logs one line at the end. The line contains the route's pattern and never the URL, which may contain secrets.
  */
 export function createRequestMiddleware(
   deps: RequestMiddlewareDeps,
@@ -56,7 +55,7 @@ export function createRequestMiddleware(
       const route = getRoutePattern(c);
       const ms = clock() - startedAt;
       const status = isAnswered ? c.res.status : "no answer";
-      log.info("request", { correlation, method, route, status, ms, client, ...c.get("told") });
+      log.info("request", { correlation, method, route, status, ms, client, ...c.get("logFields") });
       metrics.observe("groundcrew_request_duration_seconds", ms / 1000, { method, route });
       onRequestChange?.(-1);
     }

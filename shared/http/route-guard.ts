@@ -3,9 +3,9 @@ import type { Deps, Route } from "../app/deps.ts";
 import { createAccessCheck } from "./access-check.ts";
 
 /**
- * The access to every route at once: a request whose path is a route's own or lies below it must pass there, whether
- * or not something answers it. One layer for all, because patterns for each would keep the router from looking up a
- * path instead of searching for it. Undefined where no door is.
+ * Creates the access check of all routes: a request must pass the check of every route whose path is its own or a
+ * prefix of it, even when nothing answers there. This is one function for all routes, because a middleware pattern for
+ * each would prevent the router from finding paths by lookup. Returns undefined for a path that needs no check.
  */
 export function createRouteGuard(deps: Pick<Deps, "settings" | "store">, routes: readonly Route[]) {
   const guards = routes.flatMap(({ path, access: requiredAccess }) =>
@@ -15,7 +15,7 @@ export function createRouteGuard(deps: Pick<Deps, "settings" | "store">, routes:
   );
   const findGuards = (path: string) =>
     guards.filter((routeGuard) => path === routeGuard.path || path.startsWith(routeGuard.below));
-  // Known beforehand for what is asked for most.
+  // Precomputed, because webhooks, the most frequent requests, are among these paths.
   const unguardedPaths = new Set(routes.map(({ path }) => path).filter((path) => findGuards(path).length === 0));
 
   async function checkAccess(c: Context, matchingGuards: ReturnType<typeof findGuards>) {

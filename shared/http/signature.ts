@@ -1,6 +1,6 @@
 import { type Hashing, webHashing } from "../hashing/hashing.ts";
 
-/** The 32 bytes of a signature written as exactly 64 lower-case hex characters; undefined for any other writing. */
+/** Parses a signature of exactly 64 lower-case hex characters into its 32 bytes; undefined for any other text. */
 export function parseSignature(header: string | undefined): Uint8Array<ArrayBuffer> | undefined {
   if (header === undefined || !/^[0-9a-f]{64}$/.test(header)) return undefined;
   const bytes = new Uint8Array(32);
@@ -8,15 +8,15 @@ export function parseSignature(header: string | undefined): Uint8Array<ArrayBuff
   return bytes;
 }
 
-/** The value of a digit that is known to be one of 0-9 and a-f. */
+/** The value of a hex digit, which must be one of 0-9 and a-f. */
 function parseHexDigit(hex: string, index: number): number {
   const code = hex.charCodeAt(index);
   return code <= 57 ? code - 48 : code - 87;
 }
 
 /**
- * Whether a body is signed (HMAC-SHA256) under one of the secrets. Every secret is tried, and the platform compares,
- * so the time tells nothing about them. At once where the platform answers at once.
+ * Creates a check of whether a body is signed (HMAC-SHA256) with one of the secrets. It always tries every secret and
+ * compares in constant time, so its duration reveals nothing about them. Synchronous where the platform's hashing is.
  */
 export function createSignatureCheck(secrets: readonly string[], hashing: Hashing = webHashing) {
   const checks = secrets.map((secret) => hashing.createHmacCheck(secret));

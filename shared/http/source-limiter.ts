@@ -1,17 +1,17 @@
 import type { Ms } from "../time.ts";
 
-/** Says whether a source has used up its share; each asking counts. */
+/** Counts a request of a source and returns whether the source is over its limit. */
 export type SourceLimiter = (source: string) => boolean;
 
 interface SourceLimiterOptions {
   limit: number;
   window: Ms;
-  /** How many sources are remembered; the longest-known one is forgotten for a new one. */
+  /** Limit of remembered sources; a new source replaces the one whose window began first. */
   sources: number;
   clock: () => Ms;
 }
 
-/** Counts per source in windows that begin with the source's first request. Bounded in memory. */
+/** Creates a rate limiter with one window per source, which begins with its first request. Its memory is bounded. */
 export function createSourceLimiter({ limit, window, sources, clock }: SourceLimiterOptions): SourceLimiter {
   const counts = new Map<string, { since: Ms; count: number }>();
   return (source) => {

@@ -4,37 +4,38 @@ import type { Caller } from "../work/context/caller.ts";
 
 const encoder = new TextEncoder();
 
-/** Whether a text is one of the tokens, in a time that tells nothing about them: SHA-256 digests are compared whole. */
-export function createTokenCheck(tokens: readonly string[]): (given: string) => Promise<boolean> {
-  let digests: Promise<Uint8Array[]> | undefined;
-  return async (given) => {
-    digests ??= Promise.all(tokens.map(computeDigest));
-    const [kept, asked] = await Promise.all([digests, computeDigest(given)]);
-    return kept.map((one) => hasSameBytes(one, asked)).includes(true);
+/** Creates a check of whether a text is one of the tokens. SHA-256 digests are compared in constant time. */
+export function createTokenCheck(tokens: readonly string[]): (text: string) => Promise<boolean> {
+  let tokenDigests: Promise<Uint8Array[]> | undefined;
+  return async (text) => {
+    tokenDigests ??= Promise.all(tokens.map(computeDigest));
+    const [knownDigests, digest] = await Promise.all([tokenDigests, computeDigest(text)]);
+    return knownDigests.map((known) => hasSameBytes(known, digest)).includes(true);
   };
 }
 
 /**
- * Whose bridge token a text is, in a time that tells nothing about them; undefined when it is nobody's. Throws
- * `forbidden` for one that two agents hold: there is no telling who calls.
+ * Creates a lookup of the agent that a bridge token belongs to; undefined when the text is no bridge token. Digests are
+ * compared in constant time. Throws `forbidden` for a token that two agents share, because the caller is then ambiguous.
  */
-export function createCallerLookup(agents: readonly AgentTokens[]): (given: string) => Promise<Caller | undefined> {
-  let known: Promise<{ caller: Caller; digest: Uint8Array }[]> | undefined;
-  const read = async ({ agent, role, tokens }: AgentTokens) => {
+export function createCallerLookup(agents: readonly AgentTokens[]): (text: string) => Promise<Caller | undefined> {
+  let agentDigests: Promise<{ caller: Caller; digest: Uint8Array }[]> | undefined;
+  const computeAgentDigests = async ({ agent, role, tokens }: AgentTokens) => {
     const digests = await Promise.all(tokens.map((token) => parseTokenHash(token) ?? computeDigest(token)));
-    return digests.map((one) => ({ caller: { name: agent, role }, digest: one }));
+    return digests.map((digest) => ({ caller: { name: agent, role }, digest }));
   };
-  return async (given) => {
-    known ??= Promise.all(agents.map(read)).then((all) => all.flat());
-    const [kept, asked] = await Promise.all([known, computeDigest(given)]);
-    const [caller, ...others] = kept.filter((one) => hasSameBytes(one.digest, asked)).map((one) => one.caller);
+  return async (text) => {
+    agentDigests ??= Promise.all(agents.map(computeAgentDigests)).then((all) => all.flat());
+    const [knownDigests, digest] = await Promise.all([agentDigests, computeDigest(text)]);
+    const matches = knownDigests.filter((known) => hasSameBytes(known.digest, digest));
+    const [caller, ...others] = matches.map((match) => match.caller);
     const other = others.find(({ name }) => name !== caller?.name);
     if (!other) return caller;
-    throw new GroundcrewError("forbidden", `${caller?.name} and ${other.name} hold the same token: give each its own.`);
+    throw new GroundcrewError("forbidden", `${caller?.name} and ${other.name} have the same token. Give each its own.`);
   };
 }
 
-/** The digest that `sha256:<hex>` is; undefined for a token itself. */
+/** The digest in `sha256:<hex>`; undefined when the text is a token itself. */
 function parseTokenHash(token: string): Uint8Array | undefined {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(token)?.[1];
   return hex === undefined ? undefined : Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
@@ -44,7 +45,7 @@ async function computeDigest(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
 }
 
-/** Both have one digest's length. */
+/** Compares two digests of equal length in constant time. */
 function hasSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   let difference = 0;
   for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] ?? 0);

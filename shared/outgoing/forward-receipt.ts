@@ -1,12 +1,13 @@
 import type { StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 
-/** That another system took an event: our time of its answer. */
+/** Proof that another system accepted an event. */
 export interface ForwardReceipt {
+  /** Our time of its response. */
   at: Ms;
 }
 
-/** Where a forwarded event's receipt is kept. */
+/** The key of a forwarded event's receipt. */
 export function forwardReceiptKey(job: string): StoreKey {
   return `forwarded:${encodeURI(job)}`;
 }

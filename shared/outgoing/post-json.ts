@@ -3,26 +3,26 @@ import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { DAY, type Ms } from "../time.ts";
 
-/** How long the receiver may take to answer; the Standard Webhooks specification asks for 15 to 30 s. */
+/** Timeout for the receiver's response: 20 s; the Standard Webhooks specification recommends 15 to 30 s. */
 const RESPONSE_TIMEOUT_MS: Ms = 20_000;
 
-/** The longest wait that is believed of a receiver. */
-const MAX_WAIT_MS: Ms = DAY;
+/** Limit of a receiver's Retry-After: one day. A longer one is shortened. */
+const MAX_RETRY_AFTER_MS: Ms = DAY;
 
-/** How a call of another system went. */
+/** The result of a call to another system. */
 export interface PostResult {
   ok: boolean;
-  /** For the log and dead letters: the status, or why there was no answer. */
+  /** The status, or why there was no response; for the log and dead letters. */
   outcome: string;
-  /** Absent: no answer came. */
+  /** Absent without a response. */
   status?: number;
-  /** It never reached the other side: sending it again is sending it once. */
+  /** True when the request certainly did not reach the receiver, so that repeating it cannot deliver it twice. */
   notSent?: boolean;
-  /** A `Retry-After` in whole seconds, as milliseconds; a day at most. */
-  wait?: Ms;
+  /** The response's `Retry-After`; one day at most. */
+  retryAfter?: Ms;
 }
 
-/** Posts once, without following redirects. Never throws; no outcome holds what was sent. */
+/** Posts once, without following redirects. Never throws; the outcome never contains the payload or the headers. */
 export async function postJson(
   deps: Pick<Deps, "fetch">,
   url: string,
@@ -33,13 +33,13 @@ export async function postJson(
     const signal = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
     const response = await deps.fetch(url, { method: "POST", headers, body: payload, redirect: "manual", signal });
     await response.body?.cancel();
-    const retryAfter = response.headers.get("retry-after") ?? "";
-    const seconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) : 0;
+    const header = response.headers.get("retry-after") ?? "";
+    const seconds = /^\d+$/.test(header) ? Number(header) : 0;
     return {
       ok: response.ok,
       outcome: `answered ${response.status}`,
       status: response.status,
-      ...omitUndefined({ wait: seconds > 0 ? Math.min(MAX_WAIT_MS, seconds * 1000) : undefined }),
+      ...omitUndefined({ retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined }),
     };
   } catch (thrown) {
     const code = findErrorCode(thrown);
@@ -51,14 +51,14 @@ export async function postJson(
   }
 }
 
-/** No connection, or none that is who it should be: nothing of the request went out. */
+/** Error codes without a connection, or with an invalid certificate: nothing of the request was sent. */
 const NOT_SENT_CODES = new Set([
   ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"],
   ...["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID", "DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN"],
   ...["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "ERR_TLS_CERT_ALTNAME_INVALID"],
 ]);
 
-/** The network's own word for what happened; `fetch` wraps it. */
+/** Finds the error code of the network, which `fetch` wraps in causes. */
 function findErrorCode(thrown: unknown): string | undefined {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
     if ("code" in error && typeof error.code === "string") return error.code;

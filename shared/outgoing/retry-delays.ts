@@ -1,6 +1,6 @@
 import { DAY, HOUR, MINUTE, type Ms, SECOND } from "../time.ts";
 
-/** Waits between attempts as the Standard Webhooks specification suggests them; after the last one the event is set aside. */
+/** Delays between attempts, as the Standard Webhooks specification suggests; after the last one the job is a dead letter. */
 export const RETRY_DELAYS_MS: readonly Ms[] = [
   5 * SECOND,
   5 * MINUTE,

@@ -2,8 +2,8 @@ import { Webhook } from "standardwebhooks";
 import type { Ms } from "../time.ts";
 
 /**
- * The headers of an event in the Standard Webhooks form. `webhook-id` is the same on each attempt, so a receiver can
- * tell a repeat.
+ * Creates the headers of a post signed according to Standard Webhooks. `id` must be the same on each attempt, so that a
+ * receiver recognises repeats.
  */
 export function createSignedHeaders(secret: string, id: string, now: Ms, payload: string): Record<string, string> {
   const timestamp = new Date(now);

@@ -6,7 +6,7 @@ import type { KeptClaim } from "../work/claims/claims.ts";
 import { workKeys } from "../work/context/work-keys.ts";
 import type { WakeReason, WakeTask } from "./wake-record.ts";
 
-/** Those of the tasks that still ask something of the agent, as things are kept now. */
+/** Filters the tasks on which the agent still has to act, according to the stored items and claims. */
 export async function filterActionableTasks(
   { store }: Pick<Deps, "store">,
   agent: string,
@@ -41,7 +41,7 @@ function isActionable(
   }
 }
 
-/** Open, theirs, waiting for nothing and no review, and nobody is at it. */
+/** Whether the agent could claim this item: it is open, theirs, unclaimed, and neither blocked nor in review. */
 export function isStartable(item: KeptItem, agent: string, claim: KeptClaim | undefined): boolean {
   return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.review && claim === undefined;
 }

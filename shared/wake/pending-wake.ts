@@ -5,24 +5,26 @@ import type { Put, Revision, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
-/** What comes within so long is one wake. */
+/** Delay of a wake: 2 s, in which further tasks join the same wake. */
 const BATCH_WINDOW_MS: Ms = 2_000;
 
-/** So many tasks are named in one wake; list_my_tasks has them all. */
+/** Limit of tasks named in one wake: 20. list_my_tasks returns all of them. */
 const MAX_TASKS = 20;
 
 interface WakeCommitOptions {
+  /** Further conditions of the commit. */
   expect?: [StoreKey, Revision][];
+  /** Further values of the commit. */
   put?: Put[];
-  /** For what a tick found by itself: the revisions it saw. */
+  /** For tasks that a tick found in the store: the revisions it read, by the item's id. */
   found?: Record<string, Revision>;
-  /** For an event's notice: the revision from which the event led on. */
+  /** For a task of an event: the item's revision before the event. */
   since?: Revision | undefined;
 }
 
 /**
- * Adds tasks to the agent's next wake and asks for it; several within two seconds become one. `also` belongs into the
- * same commit; answers false when it was stale.
+ * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake. `expect` and `put` are
+ * part of the same commit. Returns false when a revision in `expect` is stale.
  */
 export async function addWakeTasks(
   deps: Pick<Deps, "store" | "kick">,
@@ -56,19 +58,19 @@ export async function addWakeTasks(
       return true;
     }
     if (expect.length > 0) {
-      const current = await deps.store.read(expect.map(([one]) => one));
-      if (current.some((one, i) => (one?.rev ?? 0) !== expect[i]?.[1])) return false;
+      const current = await deps.store.read(expect.map(([expectedKey]) => expectedKey));
+      if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return false;
     }
   }
 }
 
-/** Whether a tick saw what came of the event before its notice was taken: the agent is woken for it already. */
+/** Whether a tick already woke the agent for the result of this event, before the event's own job was worked. */
 function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: Revision | undefined): boolean {
   const foundRev = found?.[id];
   return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);
 }
 
-/** A task already pending takes the latest reason. */
+/** Adds tasks to the pending ones; a task that is pending already gets the new reason. */
 export function mergeWakeTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
   const ids = new Set(tasks.map(({ id }) => id));
   return [...pending.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);

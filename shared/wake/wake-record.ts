@@ -12,7 +12,7 @@ export type WakeReason =
   | "project_completed"
   | "asked_for";
 
-/** One thing an agent is to look at. Titles and texts are data of others; they stay in fields of their own. */
+/** One task of a wake. Others wrote title and text, so they stay in separate fields. */
 export interface WakeTask {
   /** Plane's id of the item or project. */
   id: string;
@@ -20,26 +20,26 @@ export interface WakeTask {
   key: string;
   reason: WakeReason;
   title?: string;
-  /** What somebody said about it: an answer, a reason, a request. */
+  /** A person's answer, reason or request. */
   text?: string;
 }
 
-/** What is kept of an agent's wakes. */
+/** The stored state of an agent's wakes. */
 export interface KeptWake {
-  /** What the next wake is about. */
+  /** The tasks of the next wake. */
   pending: WakeTask[];
-  /** When it is due; absent when nothing is pending. */
+  /** Store time at which the next wake is due; absent when no task is pending. */
   dueAt?: Ms;
-  /** The startable tasks the agent has been told of: Plane's id to store time. */
+  /** The startable tasks for which the agent was woken: Plane's id to store time. */
   told: Record<string, Ms>;
-  /** Those of them that a tick found by itself, in the revision it saw: a notice of what led to that is no news. */
+  /** Those of them that a tick found in the store, with the revision it read: jobs of earlier events add nothing new. */
   found?: Record<string, Revision>;
   /**
-   * The last wake, while it is watched whether the agent does anything. `posting` when the call is being made or the
-   * process ended in it, `failed` when it surely did not arrive.
+   * The last wake, until the agent calls. `posting` during the call and after a process ended in it, `failed` when the
+   * wake certainly did not arrive.
    */
   sent?: { id: string; job: string; at: Ms; state: "posting" | "failed" | "posted"; tasks: WakeTask[] };
-  /** Wakes in a row after which the agent did nothing. */
+  /** Number of consecutive wakes without a call of the agent. */
   unheard?: number;
 }
 
@@ -47,13 +47,14 @@ export const EMPTY_WAKE: KeptWake = { pending: [], told: {} };
 
 export const wakeKeys = {
   wake: (agent: string): StoreKey => `wake:${encodeURIComponent(agent)}`,
-  /** When the agent last called: store time. */
-  seen: (agent: string): StoreKey => `seen:${encodeURIComponent(agent)}`,
-  /** A notice that is in a wake; a second commit of the same job is stale. */
-  taken: (job: string): StoreKey => `woken:${encodeURI(job)}`,
+  /** The agent's last call. */
+  lastCall: (agent: string): StoreKey => `seen:${encodeURIComponent(agent)}`,
+  /** The mark that an event's job was added to a wake, which makes a second commit of that job stale. */
+  addedJob: (job: string): StoreKey => `woken:${encodeURI(job)}`,
 } as const;
 
-/** When an agent last called, for the commit that keeps the call. */
+/** The stored last call of an agent. */
 export interface KeptLastCall {
+  /** Store time. */
   at: Ms;
 }

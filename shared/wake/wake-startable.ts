@@ -10,9 +10,9 @@ import { addWakeTasks } from "./pending-wake.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /**
- * Wakes an agent for its startable tasks it was never told of, and forgets those that are startable no longer, so
- * that they are told anew when they are again: what a lost event or a lost store left behind heals (rule 10).
- * `ready` are the ids of those that it could start if nobody is at them. Answers how many tasks it is woken for.
+ * Wakes an agent for startable tasks that no wake has included yet, which repairs lost events and a lost store (rule 10).
+ * Tasks that are no longer startable are removed from the record, so that they wake the agent again when they are.
+ * `ready` are the ids of tasks that the agent could start unless claimed. Returns the number of tasks in the wake.
  */
 export async function wakeForStartableTasks(
   deps: Pick<Deps, "store" | "kick">,
@@ -30,7 +30,7 @@ export async function wakeForStartableTasks(
   const newIds = startable.filter((id) => notifiedAt[id] === undefined);
   if (newIds.length === 0) return 0;
   const rows = await deps.store.read<KeptItem>(newIds.map(observedKeys.item));
-  const newItems = rows.flatMap((one) => (one && isStartable(one.value, name, undefined) ? [one] : []));
+  const newItems = rows.flatMap((row) => (row && isStartable(row.value, name, undefined) ? [row] : []));
   if (newItems.length === 0) return 0;
   const foundRevs = Object.fromEntries(newItems.map(({ value, rev }) => [value.snapshot.id, rev]));
   const tasks = await readWakeTasks(
@@ -46,10 +46,10 @@ async function forgetTasks(deps: Pick<Deps, "store">, agent: string, startable: 
   const [kept] = await deps.store.read<KeptWake>([key]);
   if (!kept) return;
   const { told: allTold, found: allFound = {}, ...rest } = kept.value;
-  const [told = {}, found = {}] = [allTold, allFound].map((of) =>
-    Object.fromEntries(Object.entries(of).filter(([id]) => startable.has(id))),
+  const [told = {}, found = {}] = [allTold, allFound].map((entries) =>
+    Object.fromEntries(Object.entries(entries).filter(([id]) => startable.has(id))),
   );
-  // Stale: something is being told at this moment; the next tick looks again.
+  // A stale commit is ignored: another process is waking the agent, and the next tick checks again.
   await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...rest, told, found } }] });
 }
 

@@ -19,7 +19,7 @@ describe("The documentation", () => {
   });
 
   it("explains every metric in docs/operations.md, and no other", async () => {
-    const { scrape } = createPrometheusMetrics({ store: createMemoryStore({ clock: () => 0 }), ofProcess: false });
+    const { scrape } = createPrometheusMetrics({ store: createMemoryStore({ clock: () => 0 }), processMetrics: false });
     const names = [...(await scrape()).text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
     const documented = [...readDocument("operations").matchAll(/^\| `((?:groundcrew|plane)_\w+)` \|/gm)];
     expect(documented.map(([, name]) => name).sort()).toEqual(names.sort());

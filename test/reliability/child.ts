@@ -38,11 +38,11 @@ const { store, fetch: childFetch } = die
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
-  ofProcess: true,
+  processMetrics: true,
   overrides: {
     store,
     fetch: childFetch,
-    ...omitUndefined({ poll: collect !== undefined ? { collect, again: 500 } : undefined }),
+    ...omitUndefined({ poll: collect !== undefined ? { collectDelay: collect, retryDelay: 500 } : undefined }),
   },
 });
 process.on("SIGTERM", () => void runtime.stop().then(() => process.exit(0)));

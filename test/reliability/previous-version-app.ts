@@ -76,7 +76,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
 
   const settings = createTestSettings(world.env, { "config.json": JSON.stringify(world.config) });
   const store = createSqliteStore({ folder, clock });
-  const { metrics, scrape } = createPrometheusMetrics({ store, ofProcess: false });
+  const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
   const stopping = new AbortController();
   const deps = await createDeps({
     settings,

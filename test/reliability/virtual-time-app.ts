@@ -50,7 +50,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   }: ProcessOverrides = {}) {
     stopping.abort();
     stopping = new AbortController();
-    const { metrics, scrape } = createPrometheusMetrics({ store, ofProcess: false });
+    const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
     const { clock, wait } = time;
     const readAsset = createAssetReader();
     const common = { settings, manifest, metrics, scrape, readAsset, signal: stopping.signal };

@@ -16,7 +16,7 @@ function createFolder(files: Record<string, string> = {}): string {
   return path;
 }
 
-/** The command line in a folder of its own, with nothing in the environment but what is given. */
+/** Starts the command line in a temporary folder with this environment only. */
 function runMain(env: Record<string, string>, cwd = createFolder()) {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
@@ -36,7 +36,7 @@ function runMain(env: Record<string, string>, cwd = createFolder()) {
 }
 
 describe("The command line", () => {
-  it("lists every setting that needs attention and exits 78", async () => {
+  it("lists every invalid setting and exits with 78", async () => {
     const { code, out, err } = await runMain({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
     expect(code).toBe(78);
     expect(out).toBe("");
@@ -47,14 +47,14 @@ describe("The command line", () => {
     expect(err).not.toContain("marked");
   });
 
-  it("reads .env, and the environment wins", async () => {
+  it("reads .env, which the environment overrides", async () => {
     const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
     const { err } = await runMain({ PORT: "0" }, cwd).ended;
     expect(err).toContain("1 setting needs attention");
     expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
   });
 
-  it("starts, tells its warnings and its address in JSON lines, and ends with 0 on SIGTERM", async () => {
+  it("starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
     const { child, ended, output: told } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
     await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
     child.kill("SIGTERM");
@@ -71,7 +71,7 @@ describe("The command line", () => {
     expect(out).not.toContain(RUNTIME_ENV.PLANE_API_KEY);
   });
 
-  it("takes over what SECRETS_FILE says while it runs", async () => {
+  it("reloads SECRETS_FILE while it runs", async () => {
     const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
     const cwd = createFolder();
     const write = (token: string) =>
@@ -89,7 +89,7 @@ describe("The command line", () => {
     expect(told.out).not.toContain("another-admin-token");
   });
 
-  it("says why it cannot start and exits 1 when the store is open elsewhere", async () => {
+  it("logs why it cannot start and exits with 1 when another process has opened the store", async () => {
     const cwd = createFolder();
     const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
     await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');

@@ -11,7 +11,7 @@ import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 const STOP_LIMIT_MS = 10_000;
 
-/** The project as npm sees it, in a folder of its own: neither a `.env` nor stored data of the machine's user count. */
+/** Creates the project in a temporary folder, so that no `.env` and no stored data of this machine are used. */
 function createProjectFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-npm-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +19,7 @@ function createProjectFolder(): string {
   return folder;
 }
 
-/** `npm start`, listening. All that it starts is in npm's own process group. */
+/** Starts `npm start` and waits until it listens. All its processes are in npm's process group. */
 async function startWithNpm(env: Record<string, string>) {
   const port = await findFreePort();
   const { PATH = "", HOME = "/" } = process.env;
@@ -44,7 +44,7 @@ async function startWithNpm(env: Record<string, string>) {
       output += data;
     });
   }
-  // Said when signals are already heeded; the port is open a moment earlier.
+  // This line is logged after the signal handlers are set; the port opens a moment earlier.
   await expect.poll(() => output, { timeout: 30_000, interval: 100 }).toMatch(/"message":"listening"|Ctrl\+C/);
   expect(await canConnect(port)).toBe(true);
   return {
@@ -68,7 +68,7 @@ function canConnect(port: number): Promise<boolean> {
 test.each([
   ["the product", RUNTIME_ENV],
   ["the demo, which runs the product in a process of its own,", {}],
-])("SIGTERM to the npm of npm start ends %s and frees its port", { timeout: 60_000 }, async (_what, env) => {
+])("SIGTERM to the npm process of npm start ends %s and frees its port", { timeout: 60_000 }, async (_what, env) => {
   const { npm, port, exited, isAnyAlive } = await startWithNpm(env);
   npm.kill("SIGTERM");
   const isGone = async () => !isAnyAlive() && !(await canConnect(port));
@@ -76,13 +76,13 @@ test.each([
   expect(await exited).toEqual([0, null]);
 });
 
-test("Ctrl+C, which reaches npm and the product and is passed on by npm, lets the product finish its work", {
+test("Ctrl+C, which npm and the product receive and npm forwards, lets the product finish its work", {
   timeout: 60_000,
 }, async () => {
   const { port, signalGroup, exited, readOutput } = await startWithNpm(RUNTIME_ENV);
   const { socket, ended } = await openConnection(`http://127.0.0.1:${port}`);
   socket.write(formatRequestHead("POST", "/webhooks/plane", { "content-length": "2" }));
-  // The product waits for the rest of this request, so it is not done when npm passes the signal on.
+  // The product waits for the rest of this request, so it is still stopping when npm forwards the signal.
   signalGroup("SIGINT");
   await expect.poll(readOutput, { timeout: 5_000 }).toContain('"message":"stopping"');
   await expect.poll(() => canConnect(port), { timeout: 5_000 }).toBe(false);

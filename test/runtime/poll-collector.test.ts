@@ -3,7 +3,7 @@ import { createPollCollector } from "../../runtime/poll-collector.ts";
 import type { TickRunner } from "../../shared/app/ticks.ts";
 import { createLog } from "../../shared/log.ts";
 
-/** An asker whose waits and polls the test ends one by one. */
+/** Creates a collector whose delays and polls the test ends one by one. */
 function createManualAsker(names = ["poll"]) {
   const waits: { ms: number; end(): void }[] = [];
   const polls: { end(): void; fail(): void }[] = [];
@@ -30,8 +30,8 @@ function createManualAsker(names = ["poll"]) {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe("An asked poll", () => {
-  it("is one for many asks, within a minute", async () => {
+describe("A requested poll", () => {
+  it("is shared by many requests and runs within a minute", async () => {
     const { ask, waits, polls } = createManualAsker();
     for (let i = 0; i < 100; i++) ask("a webhook was not kept");
     expect(waits.map((wait) => wait.ms)).toEqual([10_000]);
@@ -43,7 +43,7 @@ describe("An asked poll", () => {
     expect([waits.length, polls.length]).toEqual([1, 1]);
   });
 
-  it("is followed by another when something was missed while it ran", async () => {
+  it("is followed by another when one was requested while it ran", async () => {
     const { ask, waits, polls } = createManualAsker();
     ask("first");
     waits[0]?.end();
@@ -79,7 +79,7 @@ describe("An asked poll", () => {
     expect(polls).toHaveLength(0);
   });
 
-  it("is nothing where there is no poll", () => {
+  it("does nothing when there is no poll tick", () => {
     const { ask, waits } = createManualAsker(["cycles"]);
     ask("first");
     expect(waits).toHaveLength(0);

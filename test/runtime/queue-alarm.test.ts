@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createQueueAlarm } from "../../runtime/queue-alarm.ts";
 
-/** An alarm on a time that only the test moves. */
+/** Creates an alarm with a clock that only the test advances. */
 function createAlarmSetup() {
   const time = { now: 1_000_000 };
   const waiting: { at: number; wake: () => void }[] = [];
@@ -17,7 +17,7 @@ function createAlarmSetup() {
   return { alarm, waiting, alarms, advance, time };
 }
 
-test("a queue is looked at soon after its job is due, never before", async () => {
+test("an alarm wakes a queue soon after its job is due, never before", async () => {
   const { alarm, alarms: rung, advance: pass, time } = createAlarmSetup();
   const due = time.now + 1_250;
   alarm({ queue: "outbox", after: 1_250 });
@@ -27,7 +27,7 @@ test("a queue is looked at soon after its job is due, never before", async () =>
   expect(rung).toEqual([["outbox", due + 50]]);
 });
 
-test("many jobs that are due at one moment are one look, and each queue has its own", async () => {
+test("jobs of a queue that are due at one moment share an alarm", async () => {
   const { alarm, waiting, alarms: rung, advance: pass } = createAlarmSetup();
   for (let i = 0; i < 100; i += 1) alarm({ queue: "outbox", after: 100 });
   alarm({ queue: "inbox", after: 100 });
@@ -38,7 +38,7 @@ test("many jobs that are due at one moment are one look, and each queue has its 
   expect(waiting).toHaveLength(3);
 });
 
-test("what is due in more than some seconds is left to the heartbeat", () => {
+test("a job that is due later than 5 s gets no alarm", () => {
   const { alarm, waiting } = createAlarmSetup();
   alarm({ queue: "outbox", after: 60_000 });
   expect(waiting).toEqual([]);

@@ -29,7 +29,7 @@ async function startServer(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Refuses everything and repeats what it was sent, secrets and all. */
+/** Refuses every request and repeats its content, including secrets. */
 function createEchoingListener(status: number): RequestListener {
   return (request, response) => {
     const repeated = JSON.stringify({ ...request.headers, url: request.url });
@@ -41,7 +41,7 @@ function createEchoingListener(status: number): RequestListener {
 }
 
 describe("Five marked secrets in the settings (reliability 21)", () => {
-  it("are found in no log line, answer, metric or stored value, even when Plane and Telegram repeat them", async () => {
+  it("appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     writeFileSync(
@@ -65,7 +65,7 @@ describe("Five marked secrets in the settings (reliability 21)", () => {
     );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const lines: string[] = [];
-    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), ofProcess: true });
+    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), processMetrics: true });
     onTestFinished(() => runtime.stop());
     const { url, metricsUrl = "" } = runtime;
 

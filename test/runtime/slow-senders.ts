@@ -2,8 +2,8 @@ import { formatRequestHead, openConnection } from "../support/raw-connection.ts"
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 /**
- * Run as a process of its own: opens so many connections to a URL and sends a request byte by byte on each, without
- * an end. Prints `ready` when all are open, and at the end how many bytes of answers came.
+ * Runs as a separate process: opens `count` connections to a URL and sends an endless request byte by byte on each.
+ * Prints `ready` when all are open, and at the end the number of bytes received.
  */
 const [url = "", count = "0", part = "body"] = process.argv.slice(2);
 const requestStart = {

@@ -12,7 +12,7 @@ import { postWebhook, RUNTIME_ENV, startTestRuntime } from "../support/test-runt
 
 const ROUTES_ONLY: Manifest = { routes: manifest.routes, ticks: [], jobHandlers: [], ruleSets: () => [] };
 
-/** Something that ends when the test says so. */
+/** Creates a promise that the test resolves. */
 function createGate() {
   let pass = () => {};
   const passed = new Promise<void>((resolve) => {
@@ -29,8 +29,8 @@ function createSlowRoute(work: () => Promise<void>): Route {
   return { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
 }
 
-describe("A stop", () => {
-  it("lets a request at work be answered, takes no new one, and then closes the store", async () => {
+describe("Stopping the runtime", () => {
+  it("answers open requests, takes no new ones, and then closes the store", async () => {
     const { passed, open: finish } = createGate();
     let begun = false;
     const route = createSlowRoute(() => {
@@ -51,7 +51,7 @@ describe("A stop", () => {
     await expect(store.now()).rejects.toThrow("closed");
   });
 
-  it("is not held up by connections that are kept and do nothing", async () => {
+  it("does not wait for idle keep-alive connections", async () => {
     const { url, stop } = await startTestRuntime();
     expect((await fetch(`${url}/health`)).status).toBe(200);
     const idle = await openConnection(url);
@@ -61,7 +61,7 @@ describe("A stop", () => {
     expect((await idle.ended).text).toBe("");
   });
 
-  it("waits for a tick and a job at work and begins no other", async () => {
+  it("waits for a running tick and a running job and begins no others", async () => {
     const { passed, open: finish } = createGate();
     const done: string[] = [];
     const tick: Tick = {
@@ -95,7 +95,7 @@ describe("A stop", () => {
     expect(done.sort()).toEqual(["first", "tick"]);
   });
 
-  it("cuts off after 8 s what does not end", async () => {
+  it("aborts running work after 8 s", async () => {
     const hanging = createSlowRoute(() => new Promise(() => {}));
     const { url, stop, lines } = await startTestRuntime({
       manifest: { ...ROUTES_ONLY, routes: [hanging] },
@@ -108,29 +108,29 @@ describe("A stop", () => {
     void answer;
   });
 
-  it("twice is one", async () => {
+  it("twice stops it once", async () => {
     const { stop, lines } = await startTestRuntime();
     await Promise.all([stop(), stop()]);
     expect(lines.filter((line) => line["message"] === "stopped")).toHaveLength(1);
   });
 });
 
-describe("A start", () => {
-  it("on a port in use says so and leaves nothing open", async () => {
+describe("Starting the runtime", () => {
+  it("on a port in use fails with that reason and leaves nothing open", async () => {
     const { url } = await startTestRuntime();
     const store = createMemoryStore({ clock: Date.now });
     const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
     const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
-    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+ is in use by another program.*HOST and PORT/);
+    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+: the port is in use by another program.*HOST or PORT/);
     await expect(store.now()).rejects.toThrow("closed");
   });
 
-  it("polls at once, for what was missed while it was down", async () => {
+  it("polls at once for changes that it missed while it was down", async () => {
     const { asked } = await startTestRuntime();
     await expect.poll(() => asked.length).toBe(1);
   });
 
-  it.skipIf(!hasRedisServer())("says when it loses its Redis, and when it is back", async () => {
+  it.skipIf(!hasRedisServer())("logs when the connection to Redis is lost and when it is back", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const lines: string[] = [];
@@ -144,7 +144,7 @@ describe("A start", () => {
     await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("connected to redis");
   });
 
-  it("works what was left in the queues", async () => {
+  it("works the jobs that remained in the queues", async () => {
     const store = createMemoryStore({ clock: Date.now });
     await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
     const worked: string[] = [];
@@ -162,8 +162,8 @@ describe("A start", () => {
   });
 });
 
-describe("The clock", () => {
-  it("runs a tick when its time comes, in the settings' words", async () => {
+describe("The schedule", () => {
+  it("runs a tick when it is due by its cron expression", async () => {
     const runs: string[] = [];
     const tick: Tick = {
       name: "cycles",
@@ -181,7 +181,7 @@ describe("The clock", () => {
     expect(runs[0]).toBe("Europe/Paris");
   });
 
-  it("goes on after a tick that failed", async () => {
+  it("continues after a failed tick", async () => {
     let runs = 0;
     const run = () => Promise.reject(new Error(`failure ${++runs}`));
     const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
@@ -191,11 +191,11 @@ describe("The clock", () => {
   });
 });
 
-describe("Bytes that are no HTTP", () => {
+describe("Bytes that are not HTTP", () => {
   it.each([
     ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
-    ["a head that is too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
-    ["a Host that is none", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],
+    ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+    ["an invalid Host", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],
     ["a path with a backslash", "GET /\\x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"],
   ])("such as %s are refused in JSON", async (_, bytes, status) => {
     const { url } = await startTestRuntime();

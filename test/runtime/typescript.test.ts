@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
-/** A `node:module` that exports nothing, as an old Node's has no `enableCompileCache` either. */
+/** A `node:module` without exports, because that of an old Node has no `enableCompileCache` either. */
 const OLD_MODULE = `data:text/javascript,import { registerHooks } from "node:module";
 registerHooks({ resolve: (name, about, next) =>
   name === "node:module" ? { url: "data:text/javascript,", shortCircuit: true } : next(name, about) });`;
 
-/** Runs a command on a Node that has no TypeScript, with nothing of this one's environment. */
+/** Runs a command on a Node without TypeScript, without this process's environment. */
 function runOnOldNode(command: string): Promise<{ exit: number; out: string; err: string }> {
   const flags = ["--no-experimental-strip-types", "--import", OLD_MODULE];
   return new Promise((done) => {
@@ -18,11 +18,11 @@ function runOnOldNode(command: string): Promise<{ exit: number; out: string; err
 }
 
 test.each([
-  ["start.js", " On Linux `npm ci` brings Node 24 with it: start with `npm start`."],
-  ["provision.js", " On Linux `npm ci` brings Node 24 with it: use `npm run provision`."],
-  ["doctor.js", " On Linux `npm ci` brings Node 24 with it: look with `npm run doctor`."],
+  ["start.js", " On Linux `npm ci` installs Node 24: start with `npm start`."],
+  ["provision.js", " On Linux `npm ci` installs Node 24: use `npm run provision`."],
+  ["doctor.js", " On Linux `npm ci` installs Node 24: use `npm run doctor`."],
   ["cli.js", ""],
-])("%s says on a Node that cannot run it which one is needed, and exits 1", async (command, hint) => {
+])("%s prints the required version on an unsupported Node and exits with 1", async (command, hint) => {
   expect(await runOnOldNode(command)).toEqual({
     exit: 1,
     out: "",

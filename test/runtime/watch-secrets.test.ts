@@ -26,7 +26,7 @@ const NEW = {
 };
 const AGENTS = { agents: [{ name: "Imhotep", email: "imhotep@javisi.local.test" }] };
 
-/** A runtime whose secrets lie in a file that is watched; its Plane is not there unless given. */
+/** Starts a runtime that watches its secrets file; without `PLANE_URL` its Plane does not answer. */
 async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-reload-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -37,7 +37,7 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
     PLANE_WEBHOOK_SECRET: OLD.webhook,
     PLANE_API_KEY: "marked-plane-key",
   };
-  /** As provision writes it: whole, in one go. */
+  /** Replaces the file atomically, as provision does. */
   function write(change: Record<string, string | string[]> | string, mode = 0o600) {
     const text = typeof change === "string" ? change : JSON.stringify(Object.assign(secrets, change));
     writeFileSync(`${path}.new`, text, { mode });
@@ -47,8 +47,8 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
   writeFileSync(join(folder, "crew.json"), JSON.stringify(AGENTS));
   const { ADMIN_TOKEN: _, PLANE_API_KEY: __, PLANE_WEBHOOK_SECRET: ___, ...env } = RUNTIME_ENV;
   const environment = { ...env, ...given, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
-  const read = () => parseSettings(environment, nodeFiles);
-  const parsed = read();
+  const readSettings = () => parseSettings(environment, nodeFiles);
+  const parsed = readSettings();
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: Record<string, unknown>[] = [];
   const runtime = await startRuntime(parsed.settings, {
@@ -56,12 +56,12 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
     write: (line) => lines.push(JSON.parse(line)),
   });
   onTestFinished(() => runtime.stop());
-  const over = new AbortController();
-  onTestFinished(() => over.abort());
-  const fingerprint = () => getFileFingerprint(path);
-  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: over.signal, every: 10 });
-  const said = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
-  return { runtime, url: runtime.url, write, path, lines, said };
+  const stopping = new AbortController();
+  onTestFinished(() => stopping.abort());
+  const getFingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
+  const findLines = (message: string) => lines.filter((line) => String(line["message"]).includes(message));
+  return { runtime, url: runtime.url, write, path, lines, findLines };
 }
 
 async function requestStatus(url: string, token: string): Promise<number> {
@@ -79,10 +79,10 @@ function createSignedHeaders(body: string, secret: string): Record<string, strin
   };
 }
 
-const RELOADED = "has changed and was taken over";
+const RELOADED = "secrets reloaded";
 
 describe("A secrets file that changes", () => {
-  it("lets a new bridge token count beside the old one, and then alone, without a restart", async () => {
+  it("makes a new bridge token valid beside the old one, and then alone, without a restart", async () => {
     const { url, write } = await startWithSecretsFile();
     const status = (token: string) => requestStatus(`${url}/agent/openapi.json`, token);
     expect([await status(OLD.bridge), await status(NEW.bridge)]).toEqual([200, 401]);
@@ -94,15 +94,15 @@ describe("A secrets file that changes", () => {
     expect(await status(NEW.bridge)).toBe(200);
   });
 
-  it("lets a new ADMIN_TOKEN count, and the old one no more", async () => {
+  it("makes a new ADMIN_TOKEN valid and the old one invalid", async () => {
     const { url, write } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
     expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(401);
   });
 
-  it("loses no webhook: while secrets overlap, every one is taken", async () => {
-    const { url, write, said } = await startWithSecretsFile();
+  it("loses no webhook: while two secrets are valid, every delivery is accepted", async () => {
+    const { url, write, findLines } = await startWithSecretsFile();
     const statuses: number[] = [];
     let sent = 0;
     const send = async (secret: string) => {
@@ -111,25 +111,25 @@ describe("A secrets file that changes", () => {
       statuses.push((await postWebhook(url, body, createSignedHeaders(body, secret))).status);
     };
     write({ PLANE_WEBHOOK_SECRET: [NEW.webhook, OLD.webhook] });
-    while (said(RELOADED).length < 1) await send(OLD.webhook);
+    while (findLines(RELOADED).length < 1) await send(OLD.webhook);
     await send(NEW.webhook);
     write({ PLANE_WEBHOOK_SECRET: NEW.webhook });
-    while (said(RELOADED).length < 2) await send(NEW.webhook);
+    while (findLines(RELOADED).length < 2) await send(NEW.webhook);
     expect(new Set(statuses)).toEqual(new Set([200]));
     const body = JSON.stringify({ event: "issue", data: { id: "late" } });
     expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
   });
 
-  it("keeps new secrets out of the log", async () => {
-    const { runtime, write, said, lines } = await startWithSecretsFile();
+  it("redacts new secrets from the log", async () => {
+    const { runtime, write, findLines, lines } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
-    await expect.poll(() => said(RELOADED).length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines(RELOADED).length, { timeout: 5_000 }).toBe(1);
     runtime.deps.log.info("careless", { text: `it is ${NEW.admin}` });
     expect(lines.at(-1)).toMatchObject({ text: "it is [secret]" });
     expect(JSON.stringify(lines)).not.toContain("marked-");
   });
 
-  it("lets Plane be asked with a new key", async () => {
+  it("makes requests to Plane use a new key", async () => {
     const plane = createPlaneSimulator();
     const planeUrl = await plane.start();
     onTestFinished(() => plane.stop());
@@ -144,40 +144,40 @@ describe("A secrets file that changes", () => {
   });
 
   it.each([
-    ["is no JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
-    ["others may read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
-    ["lacks what is needed", "{}", 0o600],
-  ])("that %s changes nothing, which is said without a secret; the next one counts", async (_, text, mode) => {
-    const { url, write, said, lines } = await startWithSecretsFile();
+    ["is not JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
+    ["others can read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
+    ["lacks required settings", "{}", 0o600],
+  ])("that %s is logged without secrets and changes nothing; its next version is used", async (_, text, mode) => {
+    const { url, write, findLines, lines } = await startWithSecretsFile();
     write(text, mode);
-    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
     expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(200);
     expect(JSON.stringify(lines)).not.toContain("marked-");
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
   });
 
-  it("says that another STORE_URL needs a restart, and takes over the rest", async () => {
-    const { url, write, said } = await startWithSecretsFile({}, { STORE_URL: "" });
+  it("logs that another STORE_URL requires a restart, and applies the rest", async () => {
+    const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });
     write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
-    expect(said("a restart is needed")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
+    expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
   });
 
-  it("that says the same as before changes nothing", async () => {
-    const { runtime, write, said } = await startWithSecretsFile();
+  it("with the same content as before changes nothing", async () => {
+    const { runtime, write, findLines } = await startWithSecretsFile();
     const before = runtime.deps;
     write({});
     write("{}", 0o644);
-    await expect.poll(() => said("not taken over").length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
     write({});
     expect(runtime.deps).toBe(before);
-    expect(said(RELOADED).filter(({ level }) => level === "info")).toEqual([]);
+    expect(findLines(RELOADED).filter(({ level }) => level === "info")).toEqual([]);
   });
 });
 
 describe("A reload", () => {
-  it("finishes what is at work under the old settings, and runs each service once at a time", async () => {
+  it("finishes running work under the old settings, and never runs a service twice at a time", async () => {
     let finish = () => {};
     const gate = new Promise<void>((resolve) => {
       finish = resolve;
@@ -220,7 +220,7 @@ describe("A reload", () => {
     expect(told.at(-1)).toBe(`ends ${NEW.admin}`);
   });
 
-  it("in the middle of which the runtime is stopped begins nothing more", async () => {
+  it("during which the runtime is stopped starts nothing", async () => {
     const told: string[] = [];
     const service: Service = {
       name: "told",

@@ -17,7 +17,7 @@ function formatWebhookHead(headers: Record<string, string>) {
   return formatRequestHead("POST", "/webhooks/plane", headers);
 }
 
-/** A store whose commits fail or work, as the test says. */
+/** Wraps a store so that the test decides whether its commits fail. */
 function createFailingStore() {
   const real = createMemoryStore({ clock: Date.now });
   let mode: "works" | "fails" = "works";
@@ -34,8 +34,8 @@ function createFailingStore() {
   };
 }
 
-describe("The store is down when a webhook comes (reliability 4)", () => {
-  it("the connection is broken without any HTTP answer, and everything arrives when the store is back", async () => {
+describe("While the store is down (reliability 4)", () => {
+  it("a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
     const { store, setMode: be } = createFailingStore();
     const runtime = await startTestRuntime({ store });
     await expect.poll(() => runtime.asked.length).toBe(1);
@@ -55,14 +55,14 @@ describe("The store is down when a webhook comes (reliability 4)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(10);
   });
 
-  it("a client sees no status at all, as Plane would", async () => {
+  it("a client gets no status, as Plane would", async () => {
     const { store, setMode: be } = createFailingStore();
     const { url } = await startTestRuntime({ store });
     be("fails");
     await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
   });
 
-  it.skipIf(!hasRedisServer())("a Redis that does not answer breaks the connection within 5 s", async () => {
+  it.skipIf(!hasRedisServer())("a Redis that does not answer breaks a webhook's connection within 5 s", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const store = await openStore(redis.url, { prefix: "t" });
@@ -74,7 +74,7 @@ describe("The store is down when a webhook comes (reliability 4)", () => {
     expect(performance.now() - before).toBeLessThan(5_000);
   });
 
-  it("a poll that fails too is asked for again until one succeeds", async () => {
+  it("a requested poll that fails is repeated until one succeeds", async () => {
     const { store, setMode: be } = createFailingStore();
     const outcomes: string[] = [];
     const poll = {
@@ -101,8 +101,8 @@ describe("The store is down when a webhook comes (reliability 4)", () => {
   });
 });
 
-describe("A body (reliability 16)", () => {
-  it("over the cap, sent in chunks without a length, is refused with 413 and no more of it is taken", async () => {
+describe("A webhook's body (reliability 16)", () => {
+  it("over the limit, sent in chunks without a length, is refused with 413 and not read further", async () => {
     const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
     const raw = await openConnection(url);
     raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "transfer-encoding": "chunked" }));
@@ -120,7 +120,7 @@ describe("A body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("whose sender goes away is nobody's: nothing is kept, and the next one is", async () => {
+  it("whose sender disconnects is not stored, and the next one is", async () => {
     const { url, store, lines } = await startTestRuntime();
     const raw = await openConnection(url);
     raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "content-length": "5000" }) + BODY);
@@ -131,7 +131,7 @@ describe("A body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(1);
   });
 
-  it("of more than 256 KiB is read four at a time; a fifth is broken off, and small ones pass", async () => {
+  it("of more than 256 KiB is read four at a time; the connection of a fifth is broken, and small bodies pass", async () => {
     const { url } = await startTestRuntime();
     const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
     const half = big.slice(0, 400 * 1024);
@@ -167,7 +167,7 @@ describe("A body (reliability 16)", () => {
   });
 });
 
-/** Slow senders in a process of their own, as they would be. */
+/** Starts slow senders in a separate process, as in reality. */
 async function startSlowSenders(url: string, part: "body" | "head") {
   const child = spawn(process.execPath, ["test/runtime/slow-senders.ts", url, "500", part], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -190,7 +190,7 @@ async function measureSlowest(deliveries: number, url: string): Promise<number> 
 }
 
 describe("500 slow senders (reliability 16)", () => {
-  it("of bodies do not delay real deliveries over 500 ms; in the end they get no answer", {
+  it("of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
     timeout: 60_000,
   }, async () => {
     const { url } = await startTestRuntime();
@@ -199,7 +199,7 @@ describe("500 slow senders (reliability 16)", () => {
     if (FULL) expect(await ended()).toBe("ended 0");
   });
 
-  it("of heads do not either", { timeout: 60_000 }, async () => {
+  it("of headers do not delay real deliveries over 500 ms", { timeout: 60_000 }, async () => {
     const { url } = await startTestRuntime();
     const ended = await startSlowSenders(url, "head");
     expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);

@@ -51,7 +51,7 @@ export async function startTestRuntime({
     manifest: { ...whole, ticks: [poll], jobHandlers: [], ruleSets: () => [] },
     write: (line) => lines.push(JSON.parse(line)),
     ...options,
-    overrides: { poll: { collect: 5, again: 5 }, ...options.overrides, store },
+    overrides: { poll: { collectDelay: 5, retryDelay: 5 }, ...options.overrides, store },
   });
   onTestFinished(() => runtime.stop());
   return { ...runtime, lines, settings, store, asked };

@@ -8,32 +8,30 @@ import { createCanaryTestApp } from "./canary-test-app.ts";
 
 type CanaryTestApp = Awaited<ReturnType<typeof createCanaryTestApp>>;
 
-/** What the log says of a canary that could not be sent. */
-const getComplaints = ({ crew }: CanaryTestApp) =>
-  crew.logged.flatMap(({ level, message }) =>
-    String(message).startsWith("no canary") ? [`${level}: ${message}`] : [],
-  );
+/** The log lines about canaries that could not be sent. */
+const getLoggedProblems = ({ crew }: CanaryTestApp) =>
+  crew.logged.flatMap(({ level, message, problem }) => (message === "canary not sent" ? [`${level}: ${problem}`] : []));
 
 async function readKeptCanary({ crew }: CanaryTestApp) {
   const kept = await readCanary(crew.store);
-  if (!kept) throw new Error("no canary is kept");
+  if (!kept) throw new Error("no canary is stored");
   return kept;
 }
 
-/** The tick an hour later, whose webhook comes. */
+/** Runs the tick an hour later; its webhook arrives. */
 async function tickAfterHour(aviary: CanaryTestApp) {
   aviary.crew.advance(HOUR);
   return aviary.tickWithWebhook();
 }
 
-/** Provision's first project, as it marks it. */
+/** The project that provision creates, with its external id. */
 async function createProvisionedProject({ crew }: CanaryTestApp, identifier: string) {
   const json = { name: `Ours ${identifier}`, identifier, external_source: "groundcrew" };
   const mark = { external_id: "provision:first-project" };
   return (await crew.deps.plane.call(projectsApi.create, { json: { ...json, ...mark } })).data;
 }
 
-/** A Plane that refuses edits of these comments, as it would if it went by whether an item is archived. */
+/** Makes Plane refuse edits of these comments, as it would if it refused edits of archived items. */
 function createRefusals() {
   const refused = new Map<string, Response>();
   const edits: string[] = [];
@@ -52,8 +50,8 @@ const createNotFound = () => Response.json({ error: "The requested resource does
 const createForbidden = () =>
   Response.json({ detail: "You do not have permission to perform this action." }, { status: 403 });
 
-describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (version) => {
-  it("stays when people archive the item: Plane still takes and tells edits of its comment", async () => {
+describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", (version) => {
+  it("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -64,10 +62,10 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect(await tickAfterHour(aviary)).toMatchObject({ sent: 1, ms: expect.any(Number) });
     expect(await readKeptCanary(aviary)).toMatchObject({ item: before.item, comment: before.comment });
     expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getComplaints(aviary)).toEqual([]);
+    expect(getLoggedProblems(aviary)).toEqual([]);
   });
 
-  it("is found again under its archived item, also without the store and without the comment", async () => {
+  it("is found again at its archived item, also without the store and without the comment", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -83,7 +81,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     expect(aviary.crew.takeEvents()).toEqual([]);
   });
 
-  it("is none while the project that canary.project names is archived, which is said plainly and asks no more than for the projects", async () => {
+  it("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
     const aviary = await createCanaryTestApp({ version });
     await aviary.tickWithWebhook();
     const before = await readKeptCanary(aviary);
@@ -93,15 +91,17 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
       expect(
         await aviary.crew.recordRequests(async () => expect(await canaryTick.run(aviary.crew.deps)).toEqual({})),
       ).toEqual(["GET projects", "GET projects"]);
-      expect(getComplaints(aviary)).toHaveLength(hour);
+      expect(getLoggedProblems(aviary)).toHaveLength(hour);
     }
-    expect(getComplaints(aviary)[0]).toBe("warn: no canary: there is no open project ONB with us as a member");
+    expect(getLoggedProblems(aviary)[0]).toBe(
+      "warn: project ONB does not exist, is archived, or has no membership for Groundcrew's account",
+    );
     aviary.crew.plane.restoreProject(aviary.onb);
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
     expect((await readKeptCanary(aviary)).item).toBe(before.item);
   });
 
-  it("moves to provision's new project when the old one was deleted; between the two it says so", async () => {
+  it("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
     const aviary = await createCanaryTestApp({ version, config: {} });
     const first = await createProvisionedProject(aviary, "OLD");
     await aviary.tickWithWebhook();
@@ -109,16 +109,16 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     aviary.crew.plane.deleteProject(first.id);
     aviary.crew.advance(HOUR);
     for (const _ of [1, 2]) expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-    expect(getComplaints(aviary)).toEqual([
-      "warn: no canary: its project is deleted, archived or closed to us; canary.project can name another",
-      "warn: no canary: its project is deleted, archived or closed to us; canary.project can name another",
+    expect(getLoggedProblems(aviary)).toEqual([
+      "warn: its project is deleted, archived or not accessible; set canary.project to another one",
+      "warn: its project is deleted, archived or not accessible; set canary.project to another one",
     ]);
     const second = await createProvisionedProject(aviary, "NEW");
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
     expect((await readKeptCanary(aviary)).project).toBe(second.id);
   });
 
-  it("is made beside an item that Plane knows but lets nobody edit, told to nobody either, and stays there", async () => {
+  it("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ version, fetch: fetching });
     await aviary.tickWithWebhook();
@@ -134,16 +134,16 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's place on Plane %s", (ve
     await aviary.crew.poll();
     await aviary.crew.runUntilIdle();
     expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getComplaints(aviary)).toEqual([]);
+    expect(getLoggedProblems(aviary)).toEqual([]);
   });
 });
 
-describe("The canary's place", () => {
+describe("The canary's location", () => {
   it.each([
     ["404", createNotFound],
     ["400", () => Response.json({ error: "Archived" }, { status: 400 })],
     ["403", createForbidden],
-  ])("where each edit is refused with %s no more than one a day is made, and it is said", async (status, refusal) => {
+  ])("is created once a day at most where every edit is refused with %s, which is logged", async (status, refusal) => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ fetch: fetching });
     await aviary.tickWithWebhook();
@@ -151,17 +151,17 @@ describe("The canary's place", () => {
     for (const hour of [1, 2, 3]) {
       aviary.crew.advance(HOUR);
       expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-      expect(getComplaints(aviary)).toHaveLength(hour);
+      expect(getLoggedProblems(aviary)).toHaveLength(hour);
     }
     expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
-    expect(getComplaints(aviary).at(-1)).toMatch(/^warn: no canary: Plane lets us edit none: /);
-    expect(getComplaints(aviary).at(-1)).toContain(status);
+    expect(getLoggedProblems(aviary).at(-1)).toMatch(/^warn: Plane refused to edit it: /);
+    expect(getLoggedProblems(aviary).at(-1)).toContain(status);
     refused.clear();
     expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
     expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
   });
 
-  it("is left alone when the key is wrong or Plane does not answer: then the tick fails as others do", async () => {
+  it("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
     const { refused, fetching } = createRefusals();
     const aviary = await createCanaryTestApp({ fetch: fetching });
     await aviary.tickWithWebhook();

@@ -3,7 +3,7 @@ import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts"
 import type { Store } from "../../../shared/store/port.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
-/** A crew with a project for the canary, which the settings name, and a chat. */
+/** Creates a test app with a configured project for the canary and a chat. */
 export async function createCanaryTestApp(options: TestAppOptions & { project?: string | false } = {}) {
   const { project = "ONB", ...rest } = options;
   const alerts: { lane: string; text: string }[] = [];
@@ -35,7 +35,7 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
     crew,
     onb,
     alerts,
-    /** The tick, whose webhook comes while it waits. */
+    /** Runs the tick; its webhook arrives while it waits. */
     async tickWithWebhook() {
       const running = canaryTick.run(crew.deps);
       let done = false;
@@ -48,7 +48,7 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
       }
       return running;
     },
-    /** The tick, with every webhook lost. */
+    /** Runs the tick; every webhook is lost. */
     async tickWithoutWebhook() {
       const counts = await canaryTick.run(crew.deps);
       crew.dropWebhooks();

@@ -5,17 +5,17 @@ import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
-  it("comes back, and the time it took is kept", async () => {
+  it("receives its webhook and stores the time it took", async () => {
     const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ version });
     const counts = await heard();
     expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
     const kept = await readCanary(crew.store);
     expect(kept?.back?.nonce).toBe(kept?.sent?.nonce);
     expect(kept?.silentSince).toBeUndefined();
-    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "canary came back" }));
+    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "canary webhook received" }));
   });
 
-  it("is told to nobody: no event, no open work, no read of it, however it is seen", async () => {
+  it("causes no event, no open work and no read, however it is observed", async () => {
     const { crew, onb, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp({ version });
     await heard();
     crew.advance(3_600_000);
@@ -35,7 +35,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     expect(item()?.name).toContain("please do not delete");
   });
 
-  it("starts no census: what Plane counts is what is kept", async () => {
+  it("starts no comparison of ids, because Plane's count includes it as the store does", async () => {
     const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ version });
     await heard();
     await crew.poll();
@@ -48,7 +48,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
 });
 
 describe("The canary", () => {
-  it("costs one request when it is there", async () => {
+  it("costs one request when it exists", async () => {
     const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ project: "ONB" });
     await heard();
     crew.advance(3_600_000);
@@ -56,7 +56,7 @@ describe("The canary", () => {
     expect(requests.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
   });
 
-  it("that is not heard within a minute is said once, in the log and in Telegram, and again when one comes", async () => {
+  it("reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
     const { crew, tickWithWebhook: heard, tickWithoutWebhook: unheard, alerts: said } = await createCanaryTestApp();
     await heard();
     expect(said).toEqual([]);
@@ -66,7 +66,9 @@ describe("The canary", () => {
     expect(said).toHaveLength(1);
     expect(said[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("No webhooks from Plane") });
     expect(
-      crew.logged.filter(({ level, message }) => level === "error" && String(message).includes("silent")),
+      crew.logged.filter(
+        ({ level, message }) => level === "error" && String(message).startsWith("no webhook from Plane"),
+      ),
     ).toHaveLength(2);
     crew.advance(3_600_000);
     await heard();
@@ -75,7 +77,7 @@ describe("The canary", () => {
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 
-  it("that comes late ends the silence, and one of an earlier edit does not", async () => {
+  it("ends the silence with a late webhook, but not with one of an earlier edit", async () => {
     const { crew } = await createCanaryTestApp();
     await canaryTick.run(crew.deps);
     crew.plane.runWorker();
@@ -91,7 +93,7 @@ describe("The canary", () => {
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 
-  it("is made anew when people have deleted it, and nobody is told of either", async () => {
+  it("is created again after people deleted it, without notifications", async () => {
     const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
     await heard();
     const first = item();
@@ -109,7 +111,7 @@ describe("The canary", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  it("is known again after the store was lost, and silent", async () => {
+  it("is recognised after the store was lost, without notifications", async () => {
     const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
     await heard();
     const before = item()?.id;
@@ -121,7 +123,7 @@ describe("The canary", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  it("what people write beside it is told to nobody either", async () => {
+  it("causes no notifications of what people write beside it", async () => {
     const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
     await heard();
     const there = item();
@@ -135,8 +137,8 @@ describe("The canary", () => {
   });
 
   it.each([
-    ["without a project of ours, others' are left alone", {}],
-    ["with canary: false there is none", { canary: false }],
+    ["is not created in others' projects", {}],
+    ["is not created with canary: false", { canary: false }],
   ] as const)("%s", async (_, config) => {
     const { crew, findCanaryItem: item } = await createCanaryTestApp({ config });
     expect(await canaryTick.run(crew.deps)).toEqual({});

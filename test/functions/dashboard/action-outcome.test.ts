@@ -27,7 +27,7 @@ async function createOutboxWithNotices(count: number) {
 
 const toFateKinds = (fates: ActionOutcome[]) => fates.map(({ is }) => is);
 
-test("an action waits until it is delivered, and then says when and in which message", async () => {
+test("an action is waiting until it is delivered, and then has its time and its message", async () => {
   const { rig, fates } = await createOutboxWithNotices(1);
   expect(await fates()).toEqual([{ is: "waiting" }]);
   await rig.handleDueJobs();
@@ -36,7 +36,7 @@ test("an action waits until it is delivered, and then says when and in which mes
   ]);
 });
 
-test("what is folded into a message is delivered with the edit that shows it", async () => {
+test("a notification in an existing message is delivered with the edit that shows it", async () => {
   const { rig, fates, chat } = await createOutboxWithNotices(3);
   const began = rig.time.now;
   await rig.handleDueJobs();
@@ -52,7 +52,7 @@ test("what is folded into a message is delivered with the edit that shows it", a
   expect(message?.entities).toEqual(rig.telegram.chat(OUTBOX_CHAT).messages[0]?.entities);
 });
 
-test("what was told in a message that is not kept any more was delivered, when that message began", async () => {
+test("a notification in a message that was trimmed from the log was delivered when that message began", async () => {
   const { rig, fates } = await createOutboxWithNotices(3);
   const began = rig.time.now;
   await rig.runUntilEmpty();
@@ -60,7 +60,7 @@ test("what was told in a message that is not kept any more was delivered, when t
   expect(await fates()).toEqual(Array(3).fill({ is: "delivered", at: began }));
 });
 
-test("a message that was deleted and sent anew stays one message, and says all it should", async () => {
+test("a message that was deleted and sent again is one message with all its notifications", async () => {
   const { rig, fates, chat } = await createOutboxWithNotices(2);
   await rig.handleDueJobs();
   rig.telegram.removeMessage(OUTBOX_CHAT, 1);
@@ -71,7 +71,7 @@ test("a message that was deleted and sent anew stays one message, and says all i
   expect(all[0]).toMatchObject({ messageId: 2, text: rig.telegram.chat(OUTBOX_CHAT).messages[0]?.text });
 });
 
-test("what Telegram will never take is set aside with its reason", async () => {
+test("a notification that Telegram refuses for good is failed, with the reason", async () => {
   const { rig, fates } = await createOutboxWithNotices(1);
   rig.telegram.refuseChat(OUTBOX_CHAT, 400, "Bad Request: message is too strange");
   const [job] = await rig.takeJobs();
@@ -80,14 +80,14 @@ test("what Telegram will never take is set aside with its reason", async () => {
   expect(await fates()).toEqual([{ is: "set_aside", reason: "Telegram refused the message: it is too strange" }]);
 });
 
-test("a sending whose answer never came says that it may be there twice", async () => {
+test("a notification whose send had no response is marked as a possible repeat", async () => {
   const { rig, fates } = await createOutboxWithNotices(1);
   rig.telegram.injectFaults({ kind: "lost" });
   await rig.runUntilEmpty();
   expect(await fates()).toMatchObject([{ is: "delivered", repeat: true }]);
 });
 
-test("a forwarded event has its receipt", async () => {
+test("a forwarded event is delivered at the time of its receipt", async () => {
   const { rig } = await createOutboxWithNotices(0);
   const asked: RequestedAction[] = [
     { rule: "forward[0]", target: "forward:x", queue: "forward", job: "item:1:2:created:x y" },
@@ -98,7 +98,7 @@ test("a forwarded event has its receipt", async () => {
   expect([...(await fates(asked)).values()]).toEqual([{ is: "delivered", at: 7 }]);
 });
 
-test("what is Groundcrew's own work is passed on, unless it was set aside", async () => {
+test("an internal job is passed on, unless it failed", async () => {
   const { rig } = await createOutboxWithNotices(1);
   const inside = (queue: "work" | "wake", job: string): RequestedAction => ({
     rule: "work.check",
@@ -117,7 +117,7 @@ test("what is Groundcrew's own work is passed on, unless it was set aside", asyn
   expect(toFateKinds([...(await createOutcomeReader(rig)([inside("wake", "good")])).values()])).toEqual(["passed_on"]);
 });
 
-test("a notice that somebody has muted is told to nobody, and says so", async () => {
+test("a muted notification is not sent, and its outcome is muted", async () => {
   const { rig, fates } = await createOutboxWithNotices(2);
   await rig.store.commit({ put: [createMutePut("item-2", { by: "Ada", at: rig.time.now })] });
   await rig.runUntilEmpty();

@@ -25,7 +25,7 @@ const CREW_FILE = {
 };
 const answerSchema = z.object({ token: z.string().optional(), error: z.object({ message: z.string() }).optional() });
 
-/** The product with its secrets in a real file, whose changes it takes over. */
+/** Starts the product with its secrets in a real file, which it reloads when it changes. */
 export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, secretsDisk: Disk = provisionDisk) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-agents-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -37,15 +37,15 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   writeFileSync(join(folder, "crew.json"), JSON.stringify(CREW_FILE));
   const { ADMIN_TOKEN: _, ...rest } = RUNTIME_ENV;
   const env = { ...rest, ...extraEnv, SECRETS_FILE: path, GROUNDCREW_CONFIG: join(folder, "crew.json") };
-  const read = () => parseSettings(env, nodeFiles);
-  const parsed = read();
+  const readSettings = () => parseSettings(env, nodeFiles);
+  const parsed = readSettings();
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: string[] = [];
   const runtime = await startRuntime(parsed.settings, {
     write: (line) => lines.push(line),
     bridgeTokens: createBridgeTokens({
       secretsFile: path,
-      given: () => readEnvironmentSecrets(env, path, nodeFiles),
+      readOverridingSecrets: () => readEnvironmentSecrets(env, path, nodeFiles),
       disk: secretsDisk,
       newSecret: generateSecret,
       lock: acquireProvisionLock,
@@ -54,8 +54,8 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   onTestFinished(() => runtime.stop());
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
-  const fingerprint = () => getFileFingerprint(path);
-  void watchSecrets({ running: runtime, read, fingerprint, wait, signal: stopping.signal, every: 10 });
+  const getFingerprint = () => getFileFingerprint(path);
+  void watchSecrets({ running: runtime, readSettings, getFingerprint, wait, signal: stopping.signal, interval: 10 });
 
   async function postAgents(
     action: string,
@@ -70,7 +70,7 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
       await fetch(`${runtime.url}/api/agents`, { headers: { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` } })
     ).json();
   }
-  /** Whether the agent's door opens: nothing is asked of Plane for what its tools are. */
+  /** Whether the token opens the agent API; listing the tools needs no request to Plane. */
   async function isTokenAccepted(token: string): Promise<boolean> {
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(`${runtime.url}/agent/nothing`, { method: "POST", headers });

@@ -13,8 +13,8 @@ import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
 
-describe("AUTH-04 a bridge token is replaced from the page", () => {
-  test("the new one is shown once, both count until the old one is retired, and no log holds either", async () => {
+describe("AUTH-04: replacing a bridge token from the page", () => {
+  test("shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
     const crew = await startAgentsPageApp();
     expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
     const { status, token, headers } = await crew.postAgents("Thot/token");
@@ -37,7 +37,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
       expect(crew.lines.join("\n")).not.toContain(secret);
   });
 
-  test("the file keeps its hash and everything else, the agent's own file the token, both for their owner only", async () => {
+  test("writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
     const crew = await startAgentsPageApp();
     const { token } = await crew.postAgents("Thot/token");
     const hash = `sha256:${await sha256Hex(token)}`;
@@ -52,7 +52,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(getFileMode(crew.path)).toBe("600");
   });
 
-  test("two at the same time both hold, and only one before the newest goes on to count", async () => {
+  test("twice at the same time makes two tokens, and only one older token stays valid", async () => {
     const crew = await startAgentsPageApp();
     const made = await Promise.all([
       crew.postAgents("Thot/token"),
@@ -66,7 +66,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
   });
 
-  test("while provision is at work nothing is written, and afterwards it is", async () => {
+  test("is refused while provision is running, and succeeds afterwards", async () => {
     const { path, postAgents: post, readSecrets: secrets } = await startAgentsPageApp();
     const before = secrets();
     const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
@@ -78,7 +78,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
   });
 
-  test("a token that comes from the environment stays, and it says what to do", async () => {
+  test("is refused for a token from the environment, with what to do", async () => {
     const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
     const before = crew.readSecrets();
     for (const what of ["Thot/token", "Thot/retire"]) {
@@ -90,7 +90,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect((await crew.postAgents("Imhotep/token")).status).toBe(200);
   });
 
-  test("where no file keeps the secrets, it says where they are to be replaced", async () => {
+  test("is refused without a secrets file, with where to replace the token", async () => {
     const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
     const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
     const list = await fetch(`${url}/api/agents`, { headers });
@@ -99,7 +99,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
   });
 
-  test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])("nobody's is made for %s", async (name) => {
+  test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])("is refused for the unknown agent %s", async (name) => {
     const crew = await startAgentsPageApp();
     const before = crew.readSecrets();
     expect([(await crew.postAgents(`${name}/token`)).status, (await crew.postAgents(`${name}/retire`)).status]).toEqual(
@@ -108,7 +108,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(crew.readSecrets()).toEqual(before);
   });
 
-  test("it is refused from another origin, without ADMIN_TOKEN and with an agent's own token", async () => {
+  test("is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
     const crew = await startAgentsPageApp();
     const before = crew.readSecrets();
     const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
@@ -121,7 +121,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(crew.readSecrets()).toEqual(before);
   });
 
-  test("a file that cannot be understood is not written over", async () => {
+  test("does not overwrite an invalid secrets file", async () => {
     const crew = await startAgentsPageApp();
     writeFileSync(crew.path, '{"half', { mode: 0o600 });
     const { status, message } = await crew.postAgents("Thot/token");
@@ -129,7 +129,7 @@ describe("AUTH-04 a bridge token is replaced from the page", () => {
     expect(readFileSync(crew.path, "utf8")).toBe('{"half');
   });
 
-  test("where the agent's file cannot be written, the one in use goes on to count", async () => {
+  test("leaves the current token valid when the agent's file cannot be written", async () => {
     const full: Disk = {
       read: provisionDisk.read,
       async write(path, ...rest) {

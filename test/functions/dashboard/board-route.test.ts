@@ -42,7 +42,7 @@ async function createBoardSetup() {
   const crew = await createTestApp({ agents: [{ name: "Thot", email: "thot@example.com" }] });
   const thot = crew.plane.addUser({ name: "Thot", email: "thot@example.com" });
   const [onb, web] = [crew.addProject(), crew.addProject("Website", "WEB")];
-  // A board waits for names as long as this test lets it: until they are there, or not at all.
+  // The test decides how long the board waits for names: until they have arrived, or not at all.
   const patience = { wait: () => new Promise<void>(() => {}) };
   const get = async (query = "", deps: Deps = { ...crew.deps, ...patience }) =>
     boardSchema.parse(await (await boardRoute.app(deps).request(`/${query}`)).json());
@@ -53,7 +53,7 @@ async function createBoardSetup() {
   return { crew, thot, onb, web, get, trail, column };
 }
 
-test("tasks stand by their state, those that wait for others with the blocked ones, the most urgent first", async () => {
+test("the board has tasks by state, waiting ones in the blocked column, the most urgent first", async () => {
   const { crew, thot, onb, column, get } = await createBoardSetup();
   const blocker = crew.plane.addItem(onb, { name: "First", state: "In Progress" });
   const blocked = crew.plane.addItem(onb, { name: "Second", assignees: [thot] });
@@ -69,7 +69,7 @@ test("tasks stand by their state, those that wait for others with the blocked on
   expect(card).toMatchObject({ agent: "Thot", assignees: ["thot"], blockers: [{ key: "ONB-1" }] });
 });
 
-test("a card tells which agent holds its task and until when; the page hears of it", async () => {
+test("a card shows which agent has claimed its task until when, and the page's revision changes", async () => {
   const { crew, thot, onb, get } = await createBoardSetup();
   crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
   await crew.runFirstPoll();
@@ -84,7 +84,7 @@ test("a card tells which agent holds its task and until when; the page hears of 
   expect(await card()).not.toHaveProperty("held");
 });
 
-test("what was done since Groundcrew watches is shown, the latest first; what was done before is not", async () => {
+test("the board shows tasks that were done since Groundcrew started, latest first, and no earlier ones", async () => {
   const { crew, onb, column } = await createBoardSetup();
   crew.plane.addItem(onb, { name: "Long ago", state: "Done" });
   const [one, two] = [crew.plane.addItem(onb, { name: "One" }), crew.plane.addItem(onb, { name: "Two" })];
@@ -103,7 +103,7 @@ test("what was done since Groundcrew watches is shown, the latest first; what wa
   expect(await column("done")).toEqual(["ONB-3"]);
 });
 
-test("one project is shown alone, on the board and in the trail", async () => {
+test("the board and the decision log can be filtered by project", async () => {
   const { crew, onb, web, column, trail } = await createBoardSetup();
   await crew.runFirstPoll();
   for (let i = 0; i < 5; i += 1) crew.plane.addItem(i % 2 ? web : onb, { name: `Task ${i}` });
@@ -115,7 +115,7 @@ test("one project is shown alone, on the board and in the trail", async () => {
   expect(await rows("")).toHaveLength(5);
 });
 
-test("the trail is read page by page, each line once", async () => {
+test("paging through the decision log returns each record once", async () => {
   const { crew, onb, web, trail } = await createBoardSetup();
   await crew.runFirstPoll();
   for (let i = 0; i < 12; i += 1) crew.plane.addItem(i % 3 ? web : onb, { name: `Task ${i}` });
@@ -136,7 +136,7 @@ test("the trail is read page by page, each line once", async () => {
   }
 });
 
-test("each way in which a change was seen has its words, also when a task is not there any more", async () => {
+test("each source of an observation has a text on the page, also for a removed task", async () => {
   const { crew, onb, trail } = await createBoardSetup();
   const items = ["One", "Two", "Three"].map((name) => crew.plane.addItem(onb, { name }));
   const [one, two, three] = items;
@@ -155,7 +155,7 @@ test("each way in which a change was seen has its words, also when a task is not
   for (const via of rows) expect(Object.keys(PAGE_TEXTS.en)).toContain(`via.${via}`);
 });
 
-test("a Plane that is down costs the board its unknown names, nothing else", async () => {
+test("while Plane is down the board only lacks names that are not cached", async () => {
   const { crew, thot, onb, get } = await createBoardSetup();
   crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
   await crew.runFirstPoll();
@@ -165,7 +165,7 @@ test("a Plane that is down costs the board its unknown names, nothing else", asy
   expect(columns[0]?.cards).toMatchObject([{ key: "ONB-1", assignees: [] }]);
 });
 
-test("of more open tasks than people can look through, some are shown and the others counted", {
+test("of more open tasks than the limit, the board shows some and counts the others", {
   timeout: 60_000,
 }, async () => {
   const { crew, onb, get } = await createBoardSetup();

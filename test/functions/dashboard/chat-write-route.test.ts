@@ -20,8 +20,8 @@ async function createChatSetup(env: Record<string, string> = TELEGRAM) {
   return { doors, post, takeUpdates };
 }
 
-describe("what is written at the page", () => {
-  test("is heard as if the first allowed user had said it in the chat", async () => {
+describe("a message from the page", () => {
+  test("is handled as a chat message of the first allowed user", async () => {
     const { post, takeUpdates: heard } = await createChatSetup();
     expect(await post("/api/chat", { text: " /plane status ", language: "fr" })).toBe("202");
     const [body] = await heard();
@@ -33,7 +33,7 @@ describe("what is written at the page", () => {
 
   test.each([
     ["nothing", { text: "  " }],
-    ["more than a message holds", { text: "x".repeat(4_097) }],
+    ["longer than a message", { text: "x".repeat(4_097) }],
     ["something else", { txt: "hello" }],
     ["a list", []],
   ])("is refused when it is %s", async (_, body) => {
@@ -51,7 +51,7 @@ describe("what is written at the page", () => {
     expect(await heard()).toEqual([]);
   });
 
-  test("is refused while nobody may steer", async () => {
+  test("is refused while there are no allowed users", async () => {
     const { post } = await createChatSetup({ ...TELEGRAM, TELEGRAM_ALLOWED_USERS: "" });
     expect(await post("/api/chat", { text: "/plane status" })).toBe("403 forbidden");
     expect(await (await createChatSetup({})).post("/api/chat", { text: "/plane status" })).toBe("403 forbidden");
@@ -68,8 +68,8 @@ async function createShownMessage(more: { chat?: string; messageId?: number } = 
   return all;
 }
 
-describe("what is pressed at the page", () => {
-  test("is heard as a press of that message's button", async () => {
+describe("a button press from the page", () => {
+  test("is handled as a press of that message's button", async () => {
     const { post, takeUpdates: heard } = await createShownMessage();
     expect(await post("/api/chat/press", { message: MESSAGE_KEY, data: "pick:abc:0" })).toBe("202");
     const [{ update } = { update: {} }] = await heard();
@@ -78,7 +78,7 @@ describe("what is pressed at the page", () => {
     });
   });
 
-  test("is refused when the message has no such button, or is none", async () => {
+  test("is refused when the message has no such button or does not exist", async () => {
     const { post, takeUpdates: heard } = await createShownMessage();
     expect(await post("/api/chat/press", { message: MESSAGE_KEY, data: "pick:abc:1" })).toBe("409 conflict");
     expect(await post("/api/chat/press", { message: "workspace", data: "pick:abc:0" })).toBe("409 conflict");
@@ -87,8 +87,8 @@ describe("what is pressed at the page", () => {
   });
 });
 
-describe("a reply at the page", () => {
-  test("is heard as a reply to that message, which says that it takes one", async () => {
+describe("a reply from the page", () => {
+  test("is handled as a reply to that message, which is marked as accepting replies", async () => {
     const { doors, post, takeUpdates: heard } = await createShownMessage();
     const answer: unknown = await (await doors.request("/api/chat", HTTP_ADMIN_TOKEN)).json();
     expect(answer).toMatchObject({ messages: [{ id: MESSAGE_KEY, reply: true }] });

@@ -6,7 +6,7 @@ import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../.
 
 const decoder = new TextDecoder();
 
-/** Time passes when the test lets it: each step is one look. */
+/** A clock that only the test advances; each step is one check of the store. */
 function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const time = { now: 1_000_000 };
   const stop = new AbortController();
@@ -53,7 +53,7 @@ function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "st
 }
 
 describe("an event stream", () => {
-  test("says that something changed, once for each change, and nothing of what it was", async () => {
+  test("signals each change once, without its content", async () => {
     const it = createStreamsSetup();
     const { next } = openStream(it);
     expect(await next()).toMatch(/^retry: 1000\nevent: change\n/);
@@ -65,7 +65,7 @@ describe("an event stream", () => {
     expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
   });
 
-  test("says every 15 s that it is there", async () => {
+  test("sends a heartbeat every 15 s", async () => {
     const it = createStreamsSetup();
     const { next } = openStream(it);
     await next();
@@ -75,7 +75,7 @@ describe("an event stream", () => {
     expect(await next()).toMatch(/^event: beat/);
   });
 
-  test("ends after five minutes and has its page open another", async () => {
+  test("ends after five minutes and asks the page to open another", async () => {
     const it = createStreamsSetup();
     const { next } = openStream(it);
     await next();
@@ -97,7 +97,7 @@ describe("an event stream", () => {
     expect(await next()).toBe("the end");
   });
 
-  test("is forgotten when its reader goes away", async () => {
+  test("is removed when its reader disconnects", async () => {
     const it = createStreamsSetup();
     const { reader } = openStream(it);
     await reader.cancel();
@@ -106,7 +106,7 @@ describe("an event stream", () => {
 });
 
 describe("many event streams", () => {
-  test("are refused beyond 20 that are all read", async () => {
+  test("are refused beyond 20 whose readers keep up", async () => {
     const it = createStreamsSetup();
     const readers = Array.from({ length: 20 }, () => openStream(it));
     for (const { next } of readers) await next();
@@ -115,7 +115,7 @@ describe("many event streams", () => {
     expect(it.streams.open()).toBeDefined();
   });
 
-  test("that do not read are cut off, and the oldest of them gives its place up", async () => {
+  test("with stalled readers are aborted, the oldest of them for a new stream", async () => {
     const it = createStreamsSetup({ maxStreams: 2 });
     const [deaf, reading] = [openStream(it), openStream(it)];
     await reading.next();
@@ -135,7 +135,7 @@ describe("many event streams", () => {
   });
 });
 
-test("over HTTP the 21st stream is refused with 503, and a stop does not wait for the others (reliability 27)", async () => {
+test("the 21st event stream over HTTP is refused with 503, and stopping does not wait for open streams (reliability 27)", async () => {
   const runtime = await startTestRuntime();
   const over = new AbortController();
   const open = () =>

@@ -16,7 +16,7 @@ async function signIn(url: string, token: string, headers: Record<string, string
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 
 describe("Signing in", () => {
-  test("ADMIN_TOKEN gives a cookie that no script reads and no other site sends, for twelve hours", async () => {
+  test("with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/api/board`)).status).toBe(401);
     const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -28,26 +28,26 @@ describe("Signing in", () => {
     expect((await requestBoard(url, cookie)).status).toBe(200);
   });
 
-  test("where PUBLIC_URL is https, the cookie travels over https only and belongs to this host", async () => {
+  test("with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
     const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
     const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
     expect(set).toMatch(/^__Host-groundcrew=/);
     expect(set).toMatch(/; Secure/);
   });
 
-  test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])("another token is refused: %j", async (token) => {
+  test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])("is refused with another token: %j", async (token) => {
     const { url } = await startTestRuntime();
     const { status, set } = await signIn(url, token);
     expect([status, set]).toEqual([401, ""]);
   });
 
-  test("while no ADMIN_TOKEN is set nobody signs in, and is told so", async () => {
+  test("is refused while ADMIN_TOKEN is not set, with that reason", async () => {
     const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "" } });
     const { response } = await signIn(url, "");
-    expect([response.status, await response.text()]).toEqual([401, expect.stringContaining("No ADMIN_TOKEN is set")]);
+    expect([response.status, await response.text()]).toEqual([401, expect.stringContaining("ADMIN_TOKEN is not set")]);
   });
 
-  test("whoever guesses is stopped after ten tries a minute, also with the right one", async () => {
+  test("is refused after ten attempts a minute, even with the right token", async () => {
     const { url } = await startTestRuntime();
     for (let i = 0; i < 10; i += 1) expect((await signIn(url, `guess-${i}`)).status).toBe(401);
     const { status, response } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -55,27 +55,30 @@ describe("Signing in", () => {
     expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
   });
 
-  test.each(["https://evil.example", "null"])("a page of another origin (%s) signs nobody in", async (origin) => {
+  test.each(["https://evil.example", "null"])("is refused from another origin (%s)", async (origin) => {
     const { url } = await startTestRuntime();
     expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);
   });
 
-  test("what a form of another site could send is refused", async () => {
+  test("is refused with a content type that a form of another site could send", async () => {
     const { url } = await startTestRuntime();
     const body = JSON.stringify({ token: RUNTIME_ADMIN_TOKEN });
     const response = await fetch(`${url}/api/session`, { method: "POST", body });
     expect(response.status).toBe(415);
   });
 
-  test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])("a body that is none: %s", async (body) => {
-    const { url } = await startTestRuntime();
-    const headers = { "content-type": "application/json" };
-    expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status).toBe(400);
-  });
+  test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])(
+    "is refused with the invalid body %s",
+    async (body) => {
+      const { url } = await startTestRuntime();
+      const headers = { "content-type": "application/json" };
+      expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status).toBe(400);
+    },
+  );
 });
 
 describe("A session", () => {
-  test("opens what the page shows and nothing else", async () => {
+  test("gives access to the page's routes only", async () => {
     const { url } = await startTestRuntime();
     const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
     for (const path of ["/api/board", "/api/why", "/api/chat"])
@@ -85,7 +88,7 @@ describe("A session", () => {
     expect((await fetch(`${url}/ticks/poll`, { method: "POST", headers: { cookie } })).status).toBe(401);
   });
 
-  test("ends when its page signs out", async () => {
+  test("ends when the page signs out", async () => {
     const { url } = await startTestRuntime();
     const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
     await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie } });
@@ -104,14 +107,14 @@ describe("A session", () => {
     expect(await sessions.isOpen(cookie)).toBe(false);
   });
 
-  test("ends when its ADMIN_TOKEN is replaced, and not while both are valid", async () => {
+  test("ends when its ADMIN_TOKEN is removed, not while both tokens are valid", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const cookie = (await createPageSessions(store, { adminTokens: ["old"] }).open("old")) ?? "";
     expect(await createPageSessions(store, { adminTokens: ["new", "old"] }).isOpen(cookie)).toBe(true);
     expect(await createPageSessions(store, { adminTokens: ["new"] }).isOpen(cookie)).toBe(false);
   });
 
-  test("goes on after a restart", async () => {
+  test("survives a restart", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const first = await startTestRuntime({ store });
     const { cookie } = await signIn(first.url, RUNTIME_ADMIN_TOKEN);
@@ -127,7 +130,7 @@ describe("A session", () => {
     },
   );
 
-  test("is kept without its cookie and without ADMIN_TOKEN", async () => {
+  test("is stored without its cookie and without ADMIN_TOKEN", async () => {
     const kept: string[] = [];
     const store = createMemoryStore({ clock: Date.now });
     const { commit } = store;

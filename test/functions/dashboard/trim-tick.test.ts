@@ -3,7 +3,7 @@ import { trimSet } from "../../../functions/dashboard/trim-tick.ts";
 import { toDescendingKey } from "../../../shared/store/descending-key.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 
-test("the oldest beyond a number are forgotten, the newest stay", async () => {
+test("trimming a set deletes its oldest rows beyond the limit", async () => {
   const store = createMemoryStore({ clock: () => 0 });
   for (let at = 1; at <= 1_500; at += 1)
     await store.commit({ put: [{ key: `why:${toDescendingKey(at)}`, value: at, sets: ["why"] }] });

@@ -41,7 +41,7 @@ interface Received {
   text: string;
 }
 
-describe("NOTIF-03 forwarding to other systems", () => {
+describe("NOTIF-03: forwarding to other systems", () => {
   let now = Date.parse("2026-11-21T05:00:00Z");
   let store: Store;
   let url: string;
@@ -131,13 +131,13 @@ describe("NOTIF-03 forwarding to other systems", () => {
     expect(await work()).toBeUndefined();
   });
 
-  it("waits as long as the receiver asks with Retry-After", async () => {
+  it("waits as long as the receiver's Retry-After says", async () => {
     answers = [{ status: 429, headers: { "retry-after": "120" } }];
     await put();
     expect(await work()).toEqual({ retryAt: now + 120_000, failed: true });
   });
 
-  it("sets an event aside, with the last answer as the reason, when every attempt failed", async () => {
+  it("moves an event to dead letters, with the last response as the reason, when every attempt failed", async () => {
     answers = Array.from({ length: 20 }, () => ({ status: 500 }));
     await put();
     for (;;) {
@@ -162,7 +162,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("tries again when nobody listens, and no secret is logged", async () => {
+  it("tries again when the connection is refused, without logging a secret", async () => {
     await put();
     await stop();
     expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
@@ -170,14 +170,14 @@ describe("NOTIF-03 forwarding to other systems", () => {
     expect(logged.join("\n")).not.toContain(SECRET.slice(6));
   });
 
-  it.each(["a b", "été", "путь", "?key=a b"])("reaches an address that is written with %j", async (written) => {
+  it.each(["a b", "été", "путь", "?key=a b"])("reaches a URL that contains %j", async (written) => {
     url = `${url}/${written}`;
     await put();
     expect(await work()).toEqual({ done: true });
     expect(received).toHaveLength(1);
   });
 
-  it("signs each kind of event with the secret that stands beside it, where an address stands there twice", async () => {
+  it("signs each event with the secret of its entry when the settings contain a URL twice", async () => {
     const other = `whsec_${btoa("another secret of thirty-two byt")}`;
     more = [{ url, secret: other, events: ["cycle.started"] }];
     for (const event of [{ kind: "completed" }, { kind: "cycle_started" }] as const) {
@@ -193,14 +193,14 @@ describe("NOTIF-03 forwarding to other systems", () => {
     expect(received).toHaveLength(2);
   });
 
-  it("leaves alone what an address did not ask for", () => {
+  it("does not forward events that the entry does not list", () => {
     const consumer = createForwardRules([{ url, secret: SECRET, events: ["issue.created"] }]);
     expect(consumer.decide({ kind: "completed" }, facts, "c")).toEqual([]);
     expect(consumer.decide({ kind: "created" }, facts, "c")).toHaveLength(1);
     expect(consumer.decide({ kind: "project_created" }, facts, "c")).toEqual([]);
   });
 
-  it("names every event as other systems expect it", () => {
+  it("has a name for every event that other systems expect", () => {
     expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, toForwardEventName(kind)]))).toEqual({
       created: "issue.created",
       assigned: "issue.assigned",
@@ -226,7 +226,7 @@ describe("NOTIF-03 forwarding to other systems", () => {
     });
   });
 
-  it("keeps what agents and people say to each other here", () => {
+  it("does not forward what agents and people say to each other", () => {
     const everything = ["issue.created", "issue.updated", "issue.completed"] as const;
     const consumer = createForwardRules([{ url, secret: SECRET, events: [...everything] }]);
     const event = { kind: "critical", comment: "c", agent: "Thot", text: "Help" } as const;

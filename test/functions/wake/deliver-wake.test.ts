@@ -6,7 +6,7 @@ import { createWakeSetup } from "./wake-setup.ts";
 
 const MINUTE = 60;
 
-test("OPENCLAW-16: a gateway that was down for an hour wakes within minutes of being back, and once for all that came", async () => {
+test("OPENCLAW-16: after an hour of downtime the gateway gets one wake for all tasks within minutes", async () => {
   const { crew, gateway, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
   gateway.faults.push(...Array.from({ length: 16 }, () => 503));
   crew.addTask("One", "Imhotep");
@@ -22,7 +22,7 @@ test("OPENCLAW-16: a gateway that was down for an hour wakes within minutes of b
   expect(await crew.store.listDeadJobs("wake")).toEqual([]);
 });
 
-test("an agent that the gateway does not know is woken when it does", async () => {
+test("an agent that the gateway does not know yet is woken once it does", async () => {
   const known = ["thot"];
   const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.9.6", {}, known);
   crew.addTask("One", "Imhotep");
@@ -34,7 +34,7 @@ test("an agent that the gateway does not know is woken when it does", async () =
   expect(told()).toEqual(["imhotep: ONB-1"]);
 });
 
-test("an agent that called while the gateway kept its answer is not woken again", async () => {
+test("an agent that called while the gateway delayed its response is not woken again", async () => {
   const { crew, gateway, takeRuns: told, advanceSeconds: seconds, recordAgentCall: calls } = await createWakeSetup();
   crew.addTask("One", "Imhotep");
   await crew.poll();
@@ -53,7 +53,7 @@ test("an agent that called while the gateway kept its answer is not woken again"
   expect(told()).toEqual([]);
 });
 
-test("a wake that had no effect is not forgotten for one that came after it", async () => {
+test("tasks of an unanswered wake are kept when another wake follows", async () => {
   const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.2.26");
   crew.addTask("One", "Imhotep");
   await crew.poll();
@@ -68,7 +68,7 @@ test("a wake that had no effect is not forgotten for one that came after it", as
   expect(told()).toEqual(["imhotep: ONB-1"]);
 });
 
-/** From now on the first notice is taken by a process that ends with it: its lease of a minute runs out. */
+/** The first wake job is leased by a process that ends with it, so that its lease of a minute expires. */
 function loseNotice(store: Store) {
   const take = store.take.bind(store);
   let lost = false;
@@ -80,7 +80,7 @@ function loseNotice(store: Store) {
   };
 }
 
-test("a notice that comes after a tick found its task is no second wake, but one of what happened since is", async () => {
+test("an event's job after a tick already found its task wakes nobody, but a later event does", async () => {
   const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
   const one = crew.addTask("One", "Imhotep");
   loseNotice(crew.store);
@@ -98,7 +98,7 @@ test("a notice that comes after a tick found its task is no second wake, but one
   expect(told()).toEqual(["imhotep: ONB-1"]);
 });
 
-test("an agent that polls by now is left alone by the wake that still waits for it", async () => {
+test("an agent that polls by now is not woken by a wake that is still pending", async () => {
   const { crew, advanceSeconds: seconds } = await createWakeSetup();
   const value: KeptWake = {
     ...EMPTY_WAKE,

@@ -28,7 +28,7 @@ const recordings = z
   .flatMap((one) => exchangeSchema.safeParse(one).data ?? [])
   .filter(({ request }) => request.path.startsWith("/hooks/"));
 
-/** What another configuration of the gateway answered: switched off here. */
+/** Recorded answers of another configuration of the gateway; not used here. */
 const OTHER_CONFIGURATIONS =
   /^(agent not in allowedAgentIds|legacy |sessionKey allowed|sessionKey prefix|channel last|no model)/;
 const ourRecordings = recordings.filter(({ name }) => !OTHER_CONFIGURATIONS.test(name));
@@ -42,7 +42,7 @@ function toRequestBody({ body }: (typeof recordings)[number]["request"]): string
   return typeof body === "string" ? body : JSON.stringify(body);
 }
 
-/** Ids differ from run to run, and the two kinds of text differ in what the engine says of them. */
+/** Ids differ from run to run, and the engine reports the two kinds of text differently. */
 function toComparable(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return {
@@ -54,14 +54,14 @@ function toComparable(value: unknown): unknown {
   };
 }
 
-test("the recordings hold the hooks of both versions", () => {
+test("the recordings of the gateway contain the hooks of both versions", () => {
   expect(ourRecordings.filter(({ version }) => version === "2026.9.6").length).toBeGreaterThan(25);
   expect(ourRecordings.filter(({ version }) => version === "2026.2.26").length).toBeGreaterThan(25);
 });
 
 describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (version) => {
   test.each(ourRecordings.filter((one) => one.version === version).map((one) => [one.name, one] as const))(
-    "%s is answered as recorded",
+    "answers %s as recorded",
     async (name, { request, response }) => {
       const gateway = await startGateway({ version });
       if (name.includes("throttle")) {
@@ -84,7 +84,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (versio
     },
   );
 
-  test("OPENCLAW-16: what it says to a wake is understood", async () => {
+  test("OPENCLAW-16: gives answers to a wake that are understood", async () => {
     const gateway = await startGateway({ version });
     const wake = (token: string, body: object) =>
       postJson({ fetch }, `${gateway.url}/hooks/agent`, { authorization: `Bearer ${token}` }, JSON.stringify(body));
@@ -92,7 +92,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (versio
     expect(await wake(gateway.token, work)).toMatchObject({ ok: true });
     expect(await wake("wrong", work)).toMatchObject({ ok: false, status: 401 });
     gateway.faults.push(429);
-    expect(await wake(gateway.token, work)).toMatchObject({ ok: false, status: 429, wait: 7000 });
+    expect(await wake(gateway.token, work)).toMatchObject({ ok: false, status: 429, retryAfter: 7000 });
     gateway.faults.push("reset");
     const lost = await wake(gateway.token, work);
     expect(lost).toMatchObject({ ok: false });

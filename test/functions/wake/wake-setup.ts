@@ -5,7 +5,7 @@ import { type KeptLastCall, wakeKeys } from "../../../shared/wake/wake-record.ts
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { type OpenClawVersion, startGateway } from "../../support/openclaw-gateway.ts";
 
-/** Agents with work in Plane, and the gateway that wakes them. `known`: the agents that the gateway has. */
+/** Creates agents with work in Plane, and the gateway that wakes them. `known`: the agents that the gateway knows. */
 export async function createWakeSetup(
   version: OpenClawVersion = "2026.9.6",
   agents: Record<string, object> = {},
@@ -23,7 +23,7 @@ export async function createWakeSetup(
   const rig = {
     crew,
     gateway,
-    /** What the gateway was told since the last look, as `agent: keys`. */
+    /** Wakes that the gateway received since the last call, as `agent: keys`. */
     takeRuns() {
       const newRuns = gateway.runs.slice(takenCount);
       takenCount = gateway.runs.length;
@@ -32,7 +32,7 @@ export async function createWakeSetup(
         return `${agent}: ${[...keys].map(([, key]) => key).join(" ")}`;
       });
     },
-    /** So many seconds in which everything due is worked. */
+    /** Advances time by this many seconds and works all due jobs. */
     async advanceSeconds(n: number) {
       for (let i = 0; i < n; i++) {
         await crew.drain();
@@ -43,7 +43,7 @@ export async function createWakeSetup(
     /** The agent calls the bridge. */
     async recordAgentCall(agent: string) {
       const value: KeptLastCall = { at: await crew.store.now() };
-      await crew.store.commit({ put: [{ key: wakeKeys.seen(agent), value }] });
+      await crew.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
     },
   };
   return rig;

@@ -45,7 +45,7 @@ describe("A signature (reliability 17)", () => {
     await expect.poll(() => runtime.asked.length).toBe(2);
     await postWebhook(runtime.url, SHORT_DELIVERY, { "content-type": "application/json" });
     await postWebhook(runtime.url, SHORT_DELIVERY);
-    expect(runtime.lines.filter((line) => line["message"] === "poll asked")).toHaveLength(1);
+    expect(runtime.lines.filter((line) => line["message"] === "poll requested")).toHaveLength(1);
   });
 });
 

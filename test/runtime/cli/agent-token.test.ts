@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { rejectTokenArguments } from "../../../runtime/cli/agent-token.ts";
 
 it.each(["--token", "--api-key=abc", "-authorization", "--my_secret_file=x"])(
-  "%s is refused among the arguments",
+  "the argument %s is refused as a possible secret",
   (arg) => {
     expect(() => rejectTokenArguments(["claim_task", arg], {})).toThrow("every process of this machine");
   },
@@ -14,11 +14,11 @@ it.each([
   "- tokens\n- secrets",
   "--authors",
   "--text=--token=x y",
-])("%j is what somebody says, and no secret", (arg) => {
+])("the argument %j is accepted as text", (arg) => {
   expect(() => rejectTokenArguments(["add_comment", "ONB-1", "--text", arg], {})).not.toThrow();
 });
 
-it("the token itself is found wherever it stands", () => {
+it("the token is refused anywhere in the arguments", () => {
   const env = { GROUNDCREW_TOKEN: "a-token-of-these-tests" };
   expect(() => rejectTokenArguments(["add_comment", "--text", "it is a-token-of-these-tests"], env)).toThrow(
     "The token",

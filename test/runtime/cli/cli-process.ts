@@ -12,7 +12,7 @@ export interface CliResult {
   err: string;
 }
 
-/** Runs the real command in a process of its own, with nothing of this one's environment. */
+/** Runs the real command in a separate process, without this process's environment. */
 export function runCli(
   args: readonly string[],
   { cwd, env = {}, stdin = "" }: { cwd: string; env?: Record<string, string>; stdin?: string },
@@ -25,7 +25,7 @@ export function runCli(
   });
 }
 
-/** A folder of its own, gone after the test. */
+/** Creates a temporary folder that is deleted after the test. */
 export function createTempFolder(): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-cli-")));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 import { createTempFolder, runCli } from "./cli-process.ts";
 
-/** Groundcrew with a task of Imhotep's, and his command line. */
+/** Creates a test app with a task of Imhotep, and his command line. */
 export async function createCliTestApp(options: Parameters<typeof createHttpTestApp>[0] = {}) {
   const doors = await createHttpTestApp(options);
   const item = doors.addTask("Write the report", "Imhotep");

@@ -8,7 +8,7 @@ import { createTempFolder, runCli } from "./cli-process.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew", () => {
-  it("lists the tools this agent may call, and how a tool is called", async () => {
+  it("lists the tools that this agent may call, and a tool's options", async () => {
     const { runCommand: run } = await createCliTestApp();
     const { exit, out } = await run(["--help"]);
     expect(exit).toBe(0);
@@ -19,7 +19,7 @@ describe("groundcrew", () => {
     expect(help.out).toMatch(/--file <text> +a file below the current folder/);
   });
 
-  it("calls a tool: text for people, JSON for programs; the task needs no option", async () => {
+  it("calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
     const { runCommand: run } = await createCliTestApp();
     const people = await run(["claim_task", "onb-1"]);
     expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
@@ -27,7 +27,7 @@ describe("groundcrew", () => {
     expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
   });
 
-  it("shows what was refused on standard error and ends with 1", async () => {
+  it("prints a refusal to standard error and exits with 1", async () => {
     const { runCommand: run } = await createCliTestApp();
     const refused = await run(["claim_task", "ONB-99"]);
     expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
@@ -35,7 +35,7 @@ describe("groundcrew", () => {
     expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  it("ends with 2 when the command is wrong, and says what was probably meant", async () => {
+  it("exits with 2 for a wrong command, with a suggestion", async () => {
     const { runCommand: run } = await createCliTestApp();
     expect(await run(["clam_task"])).toMatchObject({
       exit: 2,
@@ -48,7 +48,7 @@ describe("groundcrew", () => {
     expect(await run(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
   });
 
-  it("shows text of others without what a terminal would act upon", async () => {
+  it("prints others' text without terminal control characters", async () => {
     const { doors, item, runCommand: run } = await createCliTestApp();
     doors.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
     await doors.poll();
@@ -58,7 +58,7 @@ describe("groundcrew", () => {
     expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
   });
 
-  it("ends with 75 and the time to wait when the same command may work later", async () => {
+  it("exits with 75 and the time to wait for a temporary failure", async () => {
     const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
     const url = await startFixedServer(429, JSON.stringify(answers));
     const ended = await runCli(["claim_task", "X-1"], {
@@ -68,7 +68,7 @@ describe("groundcrew", () => {
     expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
   });
 
-  it("ends with 75 and says the address when nobody answers", async () => {
+  it("exits with 75 and the URL when nothing answers", async () => {
     const server = createServer();
     const url = await listen(server);
     await new Promise((closed) => server.close(closed));
@@ -80,7 +80,7 @@ describe("groundcrew", () => {
     });
   });
 
-  it("follows no redirect with the token", async () => {
+  it("does not follow redirects, which would receive the token", async () => {
     const elsewhere: string[] = [];
     const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
     const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
@@ -88,26 +88,26 @@ describe("groundcrew", () => {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`leads to ${other}`) });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`redirects to ${other}`) });
     expect(elsewhere).toEqual([]);
   });
 
-  it.each([502, 503, 504])("ends with 75 when a proxy cannot reach Groundcrew just now (%i)", async (status) => {
+  it.each([502, 503, 504])("exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
     const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
     const ended = await runCli(["list_my_tasks"], {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
     });
-    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answers ${status}`) });
+    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
   });
 
-  it("says so when something else answers", async () => {
+  it("reports that another program answers", async () => {
     const url = await startFixedServer(200, "<html>");
     const ended = await runCli(["claim_task", "X-1"], {
       cwd: createTempFolder(),
       env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
     });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("does not answer as Groundcrew does") });
+    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("is not Groundcrew") });
   });
 });
 
@@ -126,7 +126,7 @@ describe("the token", () => {
     expect(ended).toMatchObject({ exit: 0 });
   });
 
-  it("is found in the file GROUNDCREW_TOKEN_FILE names", async () => {
+  it("is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
     const { cwd, runCommand: run } = await createCliTestApp();
     writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
     const ended = await run(["claim_task", "ONB-1"], {
@@ -145,11 +145,11 @@ describe("the token", () => {
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
   });
 
-  it("that is missing, or wrong, ends the command with 77", async () => {
+  it("makes the command exit with 77 when missing or wrong", async () => {
     const { runCommand: run } = await createCliTestApp();
     expect(await run(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
       exit: 77,
-      err: expect.stringContaining("There is no token"),
+      err: expect.stringContaining("No token found"),
     });
     expect((await run(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
   });
@@ -160,7 +160,7 @@ describe("the token", () => {
     ["--api-key", "abc"],
     ["--authorization=abc"],
     ["--admin_token", "abc"],
-  ])("is never an argument: %s is refused, and not repeated", async (...args) => {
+  ])("is refused as an argument and not repeated: %s", async (...args) => {
     const { runCommand: run } = await createCliTestApp();
     const ended = await run(["claim_task", "ONB-1", ...args]);
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });

@@ -7,19 +7,19 @@ import { createTempFolder } from "./cli-process.ts";
 
 it.each([
   ["a folder above", "../secret.txt", "is not below"],
-  ["a folder above, by a detour", "folder/../../secret.txt", "is not below"],
+  ["a folder above, through a subfolder", "folder/../../secret.txt", "is not below"],
   ["an absolute path", "/etc/hostname", "is not below"],
   ["the folder itself", ".", "is not below"],
-  ["a folder", "folder", "is no regular file"],
+  ["a folder", "folder", "is not a regular file"],
   ["a symbolic link", "link.txt", "is a symbolic link"],
   ["a symbolic link to a file beside it", "beside.txt", "is a symbolic link"],
   ["a file behind a linked folder", "linked/hidden.txt", "leads through a symbolic link"],
   ["a hard link", "hard.txt", "is a hard link"],
-  ["a pipe", "pipe.txt", "is no regular file"],
-  ["a NUL", "a\0.txt", "has a NUL"],
-  ["an address", "http://127.0.0.1/x.txt", "nothing is fetched"],
-  ["a file that is not there", "none.txt", "There is no file none.txt"],
-])("reliability 19: only real files below the current folder are read: %s is refused", async (_, file, said) => {
+  ["a pipe", "pipe.txt", "is not a regular file"],
+  ["a NUL", "a\0.txt", "contains a NUL"],
+  ["a URL", "http://127.0.0.1/x.txt", "URLs are not fetched"],
+  ["a file that does not exist", "none.txt", "File none.txt does not exist"],
+])("reliability 19: uploads read only regular files below the current folder: %s is refused", async (_, file, said) => {
   const cwd = createTempFolder();
   const outside = createTempFolder();
   writeFileSync(join(outside, "hidden.txt"), "a secret");
@@ -33,7 +33,7 @@ it.each([
   await expect(openFileBelow(cwd, file)).rejects.toMatchObject({ exit: 2, message: expect.stringContaining(said) });
 });
 
-it("what is put in a file's place after it was opened is not read", async () => {
+it("a file that replaces an opened file is not read", async () => {
   const cwd = createTempFolder();
   writeFileSync(join(cwd, "mine.txt"), "mine");
   const { file, size, name } = await openFileBelow(cwd, "./mine.txt");

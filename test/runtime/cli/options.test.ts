@@ -46,23 +46,23 @@ describe("the options of a tool", () => {
     [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
     [["ONB-1", "--text="], { text: "" }],
     [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
-  ])("%j", async (args, expected) => {
+  ])("are parsed from %j", async (args, expected) => {
     expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
   });
 
   it.each([
-    [["ONB-1", "ONB-2"], "does not know what"],
-    [["--task", "A-1", "--task", "A-2"], "given twice"],
+    [["ONB-1", "ONB-2"], "Unexpected argument"],
+    [["--task", "A-1", "--task", "A-2"], "set twice"],
     [["ONB-1", "--status", "finished"], "one of todo, done"],
-    [["ONB-1", "--percent", "half"], "is a number"],
-    [["ONB-1", "--percent", ""], "is a number"],
+    [["ONB-1", "--percent", "half"], "must be a number"],
+    [["ONB-1", "--percent", ""], "must be a number"],
     [["ONB-1", "--fresh=perhaps"], "true or false"],
-    [["ONB-1", "--tasks", "[{"], "is JSON"],
+    [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
     [["ONB-1", "--text"], "needs a value"],
     [["ONB-1", "--text", "--status", "done"], "needs a value"],
     [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
     [[], "needs --task"],
-  ])("%j is refused", async (args, said) => {
+  ])("are refused as %j", async (args, said) => {
     await expect(parseArgs(...args)).rejects.toThrow(said);
   });
 });
@@ -75,7 +75,7 @@ describe("an answer", () => {
     none: [],
   };
 
-  it("is readable for people", () => {
+  it("is formatted for people", () => {
     expect(formatAnswer(answer)).toBe(
       [
         ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
@@ -84,7 +84,7 @@ describe("an answer", () => {
     );
   });
 
-  it("is one line of JSON for programs, with nothing in it that a terminal acts upon", () => {
+  it("is formatted as one line of JSON without terminal control characters", () => {
     const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
     expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
     expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);

@@ -6,7 +6,7 @@ import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew upload_deliverable", () => {
-  it("OPENCLAW-07 sends a file of the current folder; the same command again is the same upload", async () => {
+  it("OPENCLAW-07: uploads a file of the current folder; repeating the command is the same upload", async () => {
     const { doors, item, cwd, runCommand: run } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
     const bytes = Buffer.alloc(3 * 2 ** 20, "report");
     mkdirSync(join(cwd, "out"));
@@ -27,7 +27,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(await (await doors.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
   });
 
-  it("reads only real files below the current folder", async () => {
+  it("reads only regular files below the current folder", async () => {
     const { doors, item, cwd, runCommand: run } = await createCliTestApp();
     symlinkSync("/etc/hostname", join(cwd, "link.txt"));
     const ended = await run(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
@@ -35,7 +35,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toEqual([]);
   });
 
-  it("says so when a text is too long to go with a file", async () => {
+  it("refuses a text that is too long for an upload", async () => {
     const { doors, item, cwd, runCommand: run } = await createCliTestApp();
     writeFileSync(join(cwd, "report.md"), "# Report\n");
     const stdin = "書".repeat(2_000);
@@ -46,7 +46,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toEqual([]);
   });
 
-  it("says what is allowed before it sends a file that is too large, or of another type", async () => {
+  it("refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
     const { cwd, runCommand: run } = await createCliTestApp();
     writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
     expect(await run(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { START_FLAGS } from "../../../bench/start-flags.ts";
 import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
 
-/** A process whose load and CPU time the test says. */
+/** Creates a collector for a process whose load and CPU time the test sets. */
 function createFakeProcess(load: { utilization: number; cpu: number }) {
   let collections = 0;
   const look = createIdleCollector({
@@ -18,8 +18,8 @@ function createFakeProcess(load: { utilization: number; cpu: number }) {
   return { look, collections: () => collections };
 }
 
-describe("Memory that work has needed is given back", () => {
-  it("once, when the work is over", () => {
+describe("Unused memory is returned to the system", () => {
+  it("once after the work has ended", () => {
     const load = { utilization: 0.6, cpu: 8_000 };
     const { look, collections } = createFakeProcess(load);
     look();
@@ -30,7 +30,7 @@ describe("Memory that work has needed is given back", () => {
     expect(collections()).toBe(1);
   });
 
-  it("again after more work, and not for what idling itself costs", () => {
+  it("again after more work, but not while idling", () => {
     const load = { utilization: 0.01, cpu: 8_000 };
     const { look, collections } = createFakeProcess(load);
     look();

@@ -4,8 +4,8 @@ import { Writable } from "node:stream";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createLineWriter } from "../../../runtime/node/line-writer.ts";
 
-describe("The log's lines", () => {
-  it("of ten milliseconds are written at once, in order, and those of the next with the next", () => {
+describe("The lines of the log", () => {
+  it("are written in order, all of ten milliseconds at once", () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const written: string[] = [];
@@ -28,7 +28,7 @@ describe("The log's lines", () => {
     expect(written).toEqual(["one\ntwo\n", "three\n"]);
   });
 
-  it("are all there when the process ends in the same turn", () => {
+  it("are all written when the process exits at once", () => {
     const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
       const write = createLineWriter(process.stdout);
       for (let i = 0; i < 1000; i += 1) write("line " + i);
@@ -40,7 +40,7 @@ describe("The log's lines", () => {
     expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
   });
 
-  it.skipIf(!existsSync("/dev/full"))("that nobody takes any more end nothing else", () => {
+  it.skipIf(!existsSync("/dev/full"))("that cannot be written do not end the process", () => {
     const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
       const write = createLineWriter(process.stdout);
       let lines = 0;

@@ -6,10 +6,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { serveHttp } from "../../../runtime/node/serve-http.ts";
 import { createLog } from "../../../shared/log.ts";
 
-/** The limit of a request, here in milliseconds of real time. */
+/** Timeout for a request in these tests, in real milliseconds. */
 const REQUEST_TIMEOUT_MS = 400;
 
-/** Sends a body that takes more than twice the limit to come; the answer's status, or why there was none. */
+/** Sends a body that takes more than twice the timeout to arrive; returns the response's status or the error's code. */
 async function sendSlowly(url: string): Promise<number | string> {
   const sending = request(url, { method: "PUT", headers: { "content-length": 10 } });
   const outcome = Promise.race([
@@ -24,8 +24,8 @@ async function sendSlowly(url: string): Promise<number | string> {
   return outcome;
 }
 
-describe("a request that takes longer to come than it may", () => {
-  it("is answered where bodies stream, and gets no answer anywhere else", async () => {
+describe("a request that arrives more slowly than the timeout", () => {
+  it("is answered on stream paths and gets no response elsewhere", async () => {
     const app = new Hono().put("/*", async (c) => c.text(await c.req.text()));
     const log = createLog({ level: "error", write: () => {}, clock: Date.now });
     const served = await serveHttp({
@@ -33,8 +33,8 @@ describe("a request that takes longer to come than it may", () => {
       host: "127.0.0.1",
       port: 0,
       log,
-      streams: ["/streams"],
-      whole: REQUEST_TIMEOUT_MS,
+      streamPaths: ["/streams"],
+      requestTimeout: REQUEST_TIMEOUT_MS,
     });
     onTestFinished(() => served.stop(0));
     const paths = ["/streams?name=x", "/other", "/streams/other"];
@@ -44,8 +44,8 @@ describe("a request that takes longer to come than it may", () => {
   });
 });
 
-describe("an answer", () => {
-  it("is kept by nobody and is what it says it is, unless the app says otherwise", async () => {
+describe("a response", () => {
+  it("has headers against caching and content sniffing, unless the app sets others", async () => {
     const app = new Hono()
       .get("/own", (c) => c.text("", 200, { "Cache-Control": "no-cache" }))
       .get("/", (c) => c.text(""));
@@ -66,7 +66,7 @@ describe("an answer", () => {
     ]);
   });
 
-  it("is none where the app throws instead of answering, at once or later", async () => {
+  it("is not sent when the app throws, synchronously or later", async () => {
     const lines: string[] = [];
     const log = createLog({ level: "error", write: (line) => lines.push(line), clock: Date.now });
     const app = {

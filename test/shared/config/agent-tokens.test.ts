@@ -15,7 +15,7 @@ const hermes = { name: "Hermes", email: "hermes@javisi.local", role: "concierge"
 const env = { ...PLANE_ENV, GROUNDCREW_CONFIG: "c" };
 
 describe("AGENT_TOKEN_<AGENT>", () => {
-  it("is found by the agent's name, wherever secrets come from", () => {
+  it("is found by the agent's name in every source of secrets", () => {
     const files = {
       ...createConfigFiles(imhotep, r2d2),
       "/token": `${IMHOTEP}\n`,
@@ -29,7 +29,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     expect(secrets).toEqual(expect.arrayContaining([IMHOTEP, "the-new-token-of-r2", "the-old-token-of-r2"]));
   });
 
-  it("may be several, and may be given as their SHA-256", () => {
+  it("may have several values, also as SHA-256", () => {
     const given = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
     expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([
       { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
@@ -37,7 +37,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
   });
 
   it.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
-    "is refused as %j",
+    "is refused with the value %j",
     (token) => {
       const [problem, ...others] = getSettingsProblems(
         { ...env, AGENT_TOKEN_IMHOTEP: token },
@@ -52,7 +52,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     },
   );
 
-  it("for CONCIERGE is for the agent with that role, whatever its name", () => {
+  it("for CONCIERGE belongs to the agent with that role under any name", () => {
     const given = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
     expect(createTestSettings(given, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
       { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
@@ -66,7 +66,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     ]);
   });
 
-  it("for nobody opens nothing and is told", () => {
+  it("for an unknown agent gives no access and causes a warning", () => {
     const given = { ...env, AGENT_TOKEN_SHURI: THOT };
     expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([]);
     expect(getSettingsWarnings(given, createConfigFiles(imhotep))).toContain(
@@ -74,7 +74,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     );
   });
 
-  it("that could be guessed is told without the token", () => {
+  it("that is too short causes a warning without the token", () => {
     const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
       "\n",
     );
@@ -86,17 +86,17 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     ["AGENT_TOKEN_R2_D2", IMHOTEP],
     ["ADMIN_TOKEN", IMHOTEP],
     ["TICK_TOKEN", IMHOTEP],
-  ])("is nobody else's: the same as %s is refused", (name, token) => {
+  ])("is refused when it is the same as %s", (name, token) => {
     const given = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
     const problems = getSettingsProblems(given, createConfigFiles(imhotep, r2d2));
     expect(problems).toHaveLength(1);
-    expect(problems[0]?.given).toMatch(/^a token that (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN) holds as well$/);
+    expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
     expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
   });
 });
 
-describe("OpenClaw", () => {
-  it("is where the settings say, with its hook token", () => {
+describe("The OpenClaw gateway", () => {
+  it("has the URL and the hook token of the settings", () => {
     const given = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
     const { openclaw, secrets } = createTestSettings(given);
     expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
@@ -104,7 +104,7 @@ describe("OpenClaw", () => {
     expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
   });
 
-  it("that is not reachable by the settings is told, with the agents it concerns", () => {
+  it("that is incompletely configured causes a warning with the agents concerned", () => {
     const files = createConfigFiles(
       { ...imhotep, wake: "openclaw" },
       { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
@@ -120,13 +120,13 @@ describe("OpenClaw", () => {
 describe("The secret of a wake webhook", () => {
   const wake = { kind: "webhook", url: "https://agent.example.com/wake", secret: `whsec_${"A".repeat(32)}` };
 
-  it("is kept out of what is written, and its file is to be nobody else's", () => {
+  it("is redacted, and a settings file with it that others can read causes a warning", () => {
     const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
     expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
     expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
   });
 
-  it("is not repeated when it is of another form", () => {
+  it("is not repeated in the error about its format", () => {
     const problems = getSettingsProblems(
       env,
       createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }),
@@ -134,7 +134,7 @@ describe("The secret of a wake webhook", () => {
     expect(problems).toEqual([
       {
         name: "GROUNDCREW_CONFIG agents[0].wake.secret",
-        given: "a secret of another form",
+        given: "a secret in another format",
         wanted: "whsec_ and the secret in base64, as Standard Webhooks writes it",
       },
     ]);

@@ -20,22 +20,22 @@ describe(".env.example", () => {
     expect(examples.map(({ name }) => name).sort()).toEqual(known.sort());
   });
 
-  it("explains each in the line above it", () => {
+  it("explains each setting in the line above it", () => {
     for (const { name, above } of examples) expect(above, name).toMatch(/^# .{10,}\.$/);
   });
 
-  it("says of each secret that it is one", () => {
+  it("marks each secret as such", () => {
     for (const { name, above } of examples)
       expect(above.includes("(secret"), name).toBe(
         [...SECRET_NAMES, ...PROVISION_SECRET_NAMES].includes(name) || name.includes("<"),
       );
   });
 
-  it("sets nothing as it stands", () => {
+  it("sets nothing unless edited", () => {
     expect(parseEnv(text)).toEqual({});
   });
 
-  it("gives examples that are right, and the defaults where it names them", () => {
+  it("contains valid examples and correct defaults", () => {
     const given = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
     expect(Object.keys(given).length).toBeGreaterThan(20);
     const { GROUNDCREW_CONFIG: _, ...env } = given;

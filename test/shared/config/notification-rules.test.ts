@@ -4,7 +4,7 @@ import { DEFAULT_NOTIFICATION_RULES, notificationRulesSchema } from "../../../sh
 const getProblemPaths = (entry: unknown) =>
   notificationRulesSchema.safeParse([entry]).error?.issues.map(({ path }) => path[1]);
 
-test("an entry needs events, and only those are needed", () => {
+test("a notification rule requires only events", () => {
   expect(notificationRulesSchema.parse([{ events: ["completed"] }])).toEqual([
     { events: ["completed"], by: "anyone", mute: false },
   ]);
@@ -12,7 +12,7 @@ test("an entry needs events, and only those are needed", () => {
   expect(getProblemPaths({ events: [] })).toEqual(["events"]);
 });
 
-test("a mistyped event, priority or name is a problem, not a rule that never fits", () => {
+test("an unknown event, priority or field in a notification rule is refused", () => {
   expect(getProblemPaths({ events: ["complete"] })).toEqual(["events"]);
   expect(getProblemPaths({ events: ["blocked"], priorities: ["critical"] })).toEqual(["priorities"]);
   expect(getProblemPaths({ events: ["blocked"], project: ["ONB"] })).toHaveLength(1);
@@ -25,12 +25,12 @@ test("dependency_blocked and dependency_cycle are other names of the events stuc
   expect(readEvents("stuck", "circle")).toEqual(["stuck", "circle"]);
 });
 
-test("a chat is a number or @name", () => {
+test("a notification rule's chat is a number or @name", () => {
   const chat = (value: unknown) => notificationRulesSchema.safeParse([{ events: ["completed"], chat: value }]).success;
   expect([-100123, "@crew_news"].map(chat)).toEqual([true, true]);
   expect(["crew", "-100123", 1.5, "@a b", ""].map(chat)).toEqual([false, false, false, false, false]);
 });
 
-test("the default entries are entries people could have written", () => {
+test("the default notification rules are valid in the settings file", () => {
   expect(notificationRulesSchema.parse(DEFAULT_NOTIFICATION_RULES)).toEqual(DEFAULT_NOTIFICATION_RULES);
 });

@@ -38,7 +38,7 @@ const createConfigArgs = (config: unknown): [Record<string, string>, Files] => [
   { "crew.json": JSON.stringify(config) },
 ];
 
-test("three settings are enough: the ten agents, UTC, French and Onboarding are the defaults", () => {
+test("provision needs three settings; ten agents, UTC, French and Onboarding are the defaults", () => {
   const found = getProvisionSettings();
   expect(found).toMatchObject({
     plane: { url: "https://plane.example.com", workspace: "javisi", workspaceName: "javisi" },
@@ -56,26 +56,26 @@ test("three settings are enough: the ten agents, UTC, French and Onboarding are 
   expect(found.telegram).toBeUndefined();
 });
 
-test("the domain of the default agents is a setting, and with OpenClaw they are woken through it", () => {
+test("the default agents use the configured domain, and with OPENCLAW_URL are woken through OpenClaw", () => {
   const [env, files] = createConfigArgs({ provision: { domain: "crew.test" } });
   const found = getProvisionSettings({ ...env, OPENCLAW_URL: "http://openclaw:18789" }, files);
   expect(found.agents[3]).toMatchObject({ email: "basquiat@crew.test", wake: { kind: "openclaw" } });
 });
 
-test("agents of the file are the agents, and no file is written for them", () => {
+test("agents in the settings file replace the default agents, and no file is written", () => {
   const found = getProvisionSettings(...createConfigArgs({ agents: [{ name: "Solo", email: "solo@crew.test" }] }));
   expect(found.agents.map(({ name }) => name)).toEqual(["Solo"]);
   expect(found.configFile).toBeUndefined();
 });
 
-test("PLANE_WEBHOOK_TARGET goes before PUBLIC_URL", () => {
+test("PLANE_WEBHOOK_TARGET overrides PUBLIC_URL", () => {
   const env = { PUBLIC_URL: "https://crew.example.com" };
   expect(getProvisionSettings(env).webhookTarget).toBe("https://crew.example.com/webhooks/plane");
   const PLANE_WEBHOOK_TARGET = "http://groundcrew:8787/webhooks/plane";
   expect(getProvisionSettings({ ...env, PLANE_WEBHOOK_TARGET }).webhookTarget).toBe(PLANE_WEBHOOK_TARGET);
 });
 
-test("the password may come from a file", () => {
+test("the administrator's password may come from a file", () => {
   expect(
     getProvisionSettings({ PLANE_ADMIN_PASSWORD_FILE: "/run/secrets/p" }, { "/run/secrets/p": "from a file\n" }).admin
       .password,
@@ -91,11 +91,11 @@ test.each([
   [{ provision: { project: { name: "R&D", identifier: "RD" } } }, "GROUNDCREW_CONFIG provision.project.name"],
   [{ provision: { domain: "localhost" } }, "GROUNDCREW_CONFIG provision.domain"],
   [{ agents: [{ name: "Ada", email: "ada.lovelace@example.com" }] }, "GROUNDCREW_CONFIG agents"],
-])("%j is refused at its place", (config, name) => {
+])("the provision setting %j is refused with its path", (config, name) => {
   expect(getProvisionProblems(...createConfigArgs(config)).map((problem) => problem.name)).toEqual([name]);
 });
 
-test("to the runtime the three are known names, and it does not read the password", () => {
+test("the runtime accepts provision's settings and does not read the password", () => {
   const env = {
     ...ENV,
     PLANE_API_KEY: "plane_api_0123456789abcdef",
@@ -106,7 +106,7 @@ test("to the runtime the three are known names, and it does not read the passwor
   expect(getSettingsWarnings(env).join()).not.toContain("is not a setting");
 });
 
-test("the runtime reads the agents provision has left beside its secrets, unless another file is named", () => {
+test("the runtime reads provision's settings file beside SECRETS_FILE, unless GROUNDCREW_CONFIG names another", () => {
   const env = { ...ENV, PLANE_API_KEY: "plane_api_0123456789abcdef" };
   const files = {
     "data/groundcrew.json": JSON.stringify({ agents: [{ name: "Left", email: "left@crew.test" }] }),
@@ -122,6 +122,6 @@ test.each([
   [{ HOST: "::" }, "http://[::1]:8787"],
   [{ HOST: "fd00::7" }, "http://[fd00::7]:8787"],
   [{ HOST: "0.0.0.0", PUBLIC_URL: "https://crew.example.com" }, "https://crew.example.com"],
-])("agents are told an address that something can be sent to: %j", (env, address) => {
+])("agents get a URL that they can connect to: %j", (env, address) => {
   expect(getProvisionSettings(env).address).toBe(address);
 });

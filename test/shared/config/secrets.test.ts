@@ -10,24 +10,24 @@ import {
 const ADMIN = "admin-token-0123456789";
 
 describe("A secret", () => {
-  it("can come from a file, its line end left out", () => {
+  it("can come from a file, without its line break", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
     expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
       "plane_api_from_file",
     );
   });
 
-  it("from a file that is missing is a problem with the setting's name", () => {
+  it("in a missing file is reported under the setting's name", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
     expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
   });
 
-  it("from an empty file is a problem", () => {
+  it("in an empty file is a problem", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
     expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
   });
 
-  it("given both ways is a problem", () => {
+  it("that is set directly and in a file is a problem", () => {
     const problems = getSettingsProblems(
       { ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" },
       { "/key": "plane_api_from_file" },
@@ -54,7 +54,7 @@ describe("A secret", () => {
     expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
   });
 
-  it("of an agent nobody has named is told as not used", () => {
+  it("of an unknown agent is reported as unused", () => {
     expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
       "PLANE_API_KEY_SHURI is not used",
     );
@@ -62,7 +62,7 @@ describe("A secret", () => {
 });
 
 describe("The secrets file", () => {
-  it("gives what the environment does not, with several values while two are valid", () => {
+  it("adds secrets that the environment lacks, with several values during a rotation", () => {
     const file = {
       PLANE_API_KEY: "plane_api_kept",
       PLANE_WEBHOOK_SECRET: ["new-secret", "old-secret"],
@@ -77,12 +77,12 @@ describe("The secrets file", () => {
     expect(settings.adminTokens).toEqual([ADMIN]);
   });
 
-  it("gives way to the environment", () => {
+  it("is overridden by the environment", () => {
     const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
     expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
   });
 
-  it("uses the first of two keys and keeps both out of what is written", () => {
+  it("provides the first of two keys, and both are redacted", () => {
     const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
     const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
     expect(settings.plane?.apiKey).toBe("plane_api_new");
@@ -101,20 +101,20 @@ describe("The secrets file", () => {
     expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
   });
 
-  it("with a mistyped name is refused with the right one", () => {
+  it("with a mistyped name is refused with a suggestion", () => {
     const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
     expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
   });
 
-  it("that was named and is not there is told, not refused", () => {
+  it("that is configured but missing causes a warning, not an error", () => {
     expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
-      "SECRETS_FILE names /data/secrets.json, where no file is",
+      "SECRETS_FILE names /data/secrets.json, which does not exist",
     ]);
   });
 });
 
-describe("What is to be kept out of logs", () => {
-  it("is every secret, the store's password, and of hooks the secret and the whole address", () => {
+describe("The values to redact from logs", () => {
+  it("are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {
     const secret = `whsec_${"A".repeat(32)}`;
     const settings = createTestSettings(
       {

@@ -8,7 +8,7 @@ function getFileProblems(file: unknown) {
 }
 
 describe("GROUNDCREW_CONFIG", () => {
-  it("names agents, states, notifications and where events are forwarded", () => {
+  it("contains agents, states, notifications and forward targets", () => {
     const file = {
       agents: [{ name: "Concierge", email: "concierge@javisi.local", role: "concierge", about: "Talks and plans." }],
       states: { blocked: ["Waiting", "On hold"] },
@@ -19,31 +19,31 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(settings).toMatchObject(file);
   });
 
-  it("may leave a forward's events out, which means all", () => {
+  it("may omit a forward's events, which means all", () => {
     const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
     const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
     expect(settings.forward[0]?.events).toHaveLength(7);
   });
 
-  it("that others can read and that holds a secret is told", () => {
+  it("that contains a secret and that others can read causes a warning", () => {
     const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
     expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
-      "c holds secrets and can be read by others on this machine: chmod 600 c",
+      "c contains secrets and can be read by others on this machine: chmod 600 c",
     ]);
   });
 
-  it("with an unknown name is refused with the nearest right one", () => {
+  it("with an unknown name is refused with a suggestion", () => {
     expect(getFileProblems({ agnets: [] })).toEqual([
       {
         name: "GROUNDCREW_CONFIG agnets",
-        given: "a name that is not known here",
+        given: "an unknown name",
         wanted:
-          "agents (known here: agents, done, budget, states, notifications, progress, forward, provision, canary)",
+          "agents (known names: agents, done, budget, states, notifications, progress, forward, provision, canary)",
       },
     ]);
   });
 
-  it("tells the place of an unknown name deep inside", () => {
+  it("with an unknown nested name is refused with its path", () => {
     const [problem] = getFileProblems({
       agents: [
         { name: "Thot", email: "t@x.local" },
@@ -56,7 +56,7 @@ describe("GROUNDCREW_CONFIG", () => {
     });
   });
 
-  it("tells every problem at once", () => {
+  it("is refused with all its problems at once", () => {
     const found = getFileProblems({
       agents: [{ name: "", email: "nobody" }],
       states: { waiting: ["x"] },
@@ -82,7 +82,7 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
   });
 
-  it("refuses two agents whose key's name would be the same", () => {
+  it("is refused when two agents would share a key's name", () => {
     const found = getFileProblems({
       agents: [
         { name: "R2 D2", email: "a@x.local" },
@@ -92,7 +92,7 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
   });
 
-  it("refuses two agents with one account", () => {
+  it("is refused when two agents share an account", () => {
     const found = getFileProblems({
       agents: [
         { name: "Ada", email: "a@x.local" },
@@ -102,7 +102,7 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
   });
 
-  it("refuses an agent whose key would be taken for a file's name", () => {
+  it("is refused when the name of an agent's key would look like a file setting", () => {
     expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
   });
 });
@@ -118,7 +118,7 @@ it.each([
   ],
   [{ forward: { url: "https://x.test", secret: "marked" } }, "an object with url, secret"],
   [{ forward: [["marked"]] }, "a list of 1"],
-])("no problem holds a secret that stands in the wrong place: %j", (file, told) => {
+])("problems do not contain a secret in the wrong place: %j", (file, told) => {
   const found = getFileProblems(file);
   expect(found).toHaveLength(1);
   expect(found[0]?.given).toContain(told);

@@ -8,8 +8,8 @@ import {
   TELEGRAM_ENV,
 } from "../../support/settings.ts";
 
-describe("Settings without any", () => {
-  it("start the demo with every default in place", () => {
+describe("An empty environment", () => {
+  it("starts the demo with all defaults", () => {
     expect(createTestSettings({})).toEqual({
       demo: true,
       host: "127.0.0.1",
@@ -36,16 +36,16 @@ describe("Settings without any", () => {
     });
   });
 
-  it("warn of nothing", () => {
+  it("causes no warnings", () => {
     expect(getSettingsWarnings({})).toEqual([]);
   });
 
-  it("are the same when every value is empty, as a compose file leaves them", () => {
+  it("gives the same settings as empty values, which compose files produce", () => {
     expect(createTestSettings({ PLANE_URL: "", PLANE_API_KEY: " ", TELEGRAM_BOT_TOKEN: "", PORT: "" }).demo).toBe(true);
   });
 });
 
-describe("The demo never hides a half set-up", () => {
+describe("An incomplete configuration is refused instead of starting the demo", () => {
   it.each([
     ["PLANE_URL", "https://plane.example.com"],
     ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
@@ -54,12 +54,12 @@ describe("The demo never hides a half set-up", () => {
     ["PLANE_API_KEY_THOT", "plane_api_0123456789abcdef"],
     ["TELEGRAM_BOT_TOKEN", "123456:ABC-def_0123456789"],
     ["TELEGRAM_ALLOWED_USERS", "12"],
-  ])("with only %s given", (name, value) => {
+  ])("with only %s set", (name, value) => {
     const names = getSettingsProblems({ [name]: value }).map((problem) => problem.name);
     expect(names).toContain(name === "PLANE_URL" ? "PLANE_API_KEY" : "PLANE_URL");
   });
 
-  it("with a forgotten secret in the secrets file", () => {
+  it("with only a secret in the secrets file", () => {
     const problems = getSettingsProblems(
       {},
       { "data/secrets.json": JSON.stringify({ PLANE_API_KEY: PLANE_ENV.PLANE_API_KEY }) },
@@ -69,7 +69,7 @@ describe("The demo never hides a half set-up", () => {
 });
 
 describe("Plane and Telegram", () => {
-  it("are read whole", () => {
+  it("are read completely", () => {
     const settings = createTestSettings({
       ...PLANE_ENV,
       ...TELEGRAM_ENV,
@@ -104,7 +104,7 @@ describe("Plane and Telegram", () => {
     expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
   });
 
-  it("let Telegram call where it can, and ask it where it cannot", () => {
+  it("use Telegram's webhook with PUBLIC_URL and polling without it", () => {
     const modeOf = (env: Record<string, string>) =>
       createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
     const PUBLIC_URL = "https://crew.example.com";
@@ -124,14 +124,14 @@ describe("Plane and Telegram", () => {
 
   it("run as Plane without Telegram, with a warning", () => {
     expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
-    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no message is sent");
+    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no messages are sent");
   });
 
-  it("run without a webhook secret, with a warning that only polling sees changes", () => {
+  it("run without a webhook secret, with a warning that changes are found only by polling", () => {
     expect(getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV }).join("\n")).toContain("only by polling");
   });
 
-  it("runs with a token that could be guessed, and says so without the token", () => {
+  it("run with a weak token, with a warning that does not contain it", () => {
     const told = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
     expect(told).toContain("ADMIN_TOKEN is shorter than 16 characters");
     expect(told).not.toContain("s3cret");
@@ -150,7 +150,7 @@ describe("Plane and Telegram", () => {
 });
 
 describe("Problems", () => {
-  it("are all told at once, each with its name, what was given and what is wanted", () => {
+  it("are reported all at once, each with name, given value and wanted value", () => {
     const problems = getSettingsProblems({
       HOST: "not a host",
       PORT: "70000",
@@ -188,10 +188,10 @@ describe("Problems", () => {
     expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
   });
 
-  it("name a mistyped setting's right name", () => {
+  it("suggest the right name of a mistyped setting", () => {
     expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
       name: "PLANE_ULR",
-      given: "a name that is not known",
+      given: "an unknown name",
       wanted: "did you mean PLANE_URL?",
     });
     expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
@@ -204,7 +204,7 @@ describe("Problems", () => {
     expect(getSettingsProblems({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
   });
 
-  it("never hold a secret's value, not even one that stands in an address (reliability 21)", () => {
+  it("never contain a secret's value, not even one in a URL (reliability 21)", () => {
     const parsed = parseTestSettings(
       {
         PLANE_URL: "https://ada:marked-one@plane.example.com/api/v1",
@@ -230,7 +230,7 @@ describe("Problems", () => {
   });
 });
 
-describe("Hosts", () => {
+describe("Allowed hosts", () => {
   it("are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
     expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
       "crew.example.com",

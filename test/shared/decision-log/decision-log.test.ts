@@ -13,14 +13,14 @@ async function createLogSetup() {
   return { crew, project, thot, old, readLog };
 }
 
-test("each event leaves one line: what was seen, by whom, and what every consumer made of it", async () => {
+test("the decision log has one record per event with its source, its actor and the decisions of every rule set", async () => {
   const { crew, project, thot, readLog: told } = await createLogSetup();
   const item = crew.plane.addItem(project, { name: "Write <b>it</b>", assignees: [thot] });
   await crew.deliverWebhooks();
   await crew.runUntilIdle();
   const lines = await told();
   expect(lines.map((line) => line.event.kind).sort()).toEqual(["assigned", "created"]);
-  // The webhook says who created it; whose assigning it was, it does not say.
+  // The webhook contains who created the task, but not who assigned it.
   expect(lines.find((line) => line.event.kind === "created")?.actor).toEqual({ name: "ada", isAgent: false });
   for (const line of lines) {
     expect(line).toMatchObject({
@@ -37,7 +37,7 @@ test("each event leaves one line: what was seen, by whom, and what every consume
   }
 });
 
-test("the newest comes first, and a task has a trail of its own", async () => {
+test("the decision log returns the newest record first, and the records of one task separately", async () => {
   const { crew, old, project, readLog: told } = await createLogSetup();
   crew.plane.editItem(old, { state: "In Progress" });
   await crew.deliverWebhooks();
@@ -49,7 +49,7 @@ test("the newest comes first, and a task has a trail of its own", async () => {
   expect((await told(itemDecisionSetKey(old.id))).map((line) => line.event.kind)).toEqual(["started"]);
 });
 
-test("what was there before leaves no line, and a change that is seen twice leaves one", async () => {
+test("existing items leave no decision record, and a change that is observed twice leaves one", async () => {
   const { crew, old, readLog: told } = await createLogSetup();
   expect(await told()).toEqual([]);
   crew.plane.editItem(old, { state: "Done" });
@@ -61,7 +61,7 @@ test("what was there before leaves no line, and a change that is seen twice leav
   expect((await told()).filter((line) => line.event.kind === "completed")).toHaveLength(1);
 });
 
-test("a line is kept with the change itself or not at all", async () => {
+test("a decision record is stored with its change or not at all", async () => {
   const { crew, old, readLog: told } = await createLogSetup();
   crew.plane.editItem(old, { state: "Done" });
   const { commit } = crew.store;
@@ -81,7 +81,7 @@ test("a line is kept with the change itself or not at all", async () => {
   expect((await told()).map((line) => line.event.kind)).toContain("completed");
 });
 
-test("comments, projects and cycles leave lines too", async () => {
+test("events of comments, projects and cycles leave decision records", async () => {
   const { crew, old, readLog: told, project } = await createLogSetup();
   crew.plane.addComment(old, "<p>Is this still needed?</p>");
   crew.plane.addCycle(project, { name: "Week 1", start_date: "2026-11-20", end_date: "2026-11-27" });
@@ -94,7 +94,7 @@ test("comments, projects and cycles leave lines too", async () => {
   expect(kinds).toEqual(expect.arrayContaining(["comment_added", "project_created", "cycle_started"]));
 });
 
-test("it is forgotten after seven days", async () => {
+test("a decision record expires after seven days", async () => {
   const { crew, old, readLog: told } = await createLogSetup();
   crew.plane.editItem(old, { state: "Done" });
   await crew.deliverWebhooks();

@@ -30,7 +30,7 @@ describe("Access", () => {
     `Bearer ${RUNTIME_ADMIN_TOKEN.slice(1)}`,
     RUNTIME_ADMIN_TOKEN,
     `Bearer x ${RUNTIME_ADMIN_TOKEN}`,
-  ])("is not given for Authorization: %j", async (authorization) => {
+  ])("is refused for Authorization: %j", async (authorization) => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status).toBe(401);
   });
@@ -42,18 +42,18 @@ describe("Access", () => {
     "/audit/..;/x",
     "/agent/upload_deliverable/x",
     "/api/board/x",
-  ])("to %s, below a route, needs a token too, though nothing is there", async (path) => {
+  ])("to %s, below a route, needs a token although nothing answers there", async (path) => {
     const { url } = await startTestRuntime();
     expect((await fetch(url + path)).status).toBe(401);
   });
 
-  it("is not asked for at an address that only begins like a route", async () => {
+  it("needs no token for a path that only begins like a route", async () => {
     const { url } = await startTestRuntime();
     for (const path of ["/dead-lettersx", "/dead-letter", "/metrics.txt"])
       expect((await fetch(url + path)).status).toBe(404);
   });
 
-  it("is given to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
+  it("is granted to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).status).toBe(200);
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_TICK_TOKEN))).status).toBe(403);
@@ -65,13 +65,13 @@ describe("Access", () => {
     ).toBe(200);
   });
 
-  it("is given to each of two tokens while both are valid", async () => {
+  it("is granted to each of two valid tokens", async () => {
     const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "the-new-admin-token,the-old-admin-token" } });
     for (const token of ["the-new-admin-token", "the-old-admin-token"])
       expect((await fetch(`${url}/dead-letters`, createBearerHeaders(token))).status).toBe(200);
   });
 
-  it("is given to nobody while no token is set", async () => {
+  it("is granted to nobody while no token is set", async () => {
     const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "", TICK_TOKEN: "" } });
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization: "Bearer " } })).status).toBe(401);
     expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders("undefined") })).status).toBe(

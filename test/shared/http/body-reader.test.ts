@@ -5,7 +5,7 @@ import { BreakConnection } from "../../../shared/http/context.ts";
 
 const LARGE = 300 * 1024;
 
-/** A request whose body has begun and goes on when the test says so. */
+/** A request whose body has begun and continues when the test says so. */
 function createOpenRequest() {
   const end = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({
@@ -28,12 +28,12 @@ async function readFifthBody(read: (request: Request) => Promise<Uint8Array>) {
   return refused;
 }
 
-describe("Of more large bodies at once than may be held in memory", () => {
-  it("the next one breaks its connection, so that Plane sends it again", async () => {
+describe("A large body beyond the limit of simultaneous ones", () => {
+  it("has its connection broken, so that Plane sends it again", async () => {
     expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
   });
 
-  it("the next one is answered where whoever sends it understands that", async () => {
+  it("gets an error response where the sender understands it", async () => {
     const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
     expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
   });

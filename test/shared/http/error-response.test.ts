@@ -25,7 +25,7 @@ async function requestFailing(thrown: unknown) {
 }
 
 describe("An error", () => {
-  it("that is ours is told with its code and message", async () => {
+  it("of Groundcrew is returned with its code and message", async () => {
     const { status, body } = await requestFailing(new GroundcrewError("conflict", "The claim is held by Thot."));
     expect({ status, body }).toEqual({
       status: 409,
@@ -33,7 +33,7 @@ describe("An error", () => {
     });
   });
 
-  it("that nobody expected is told without its message, which stands in the log under the same correlation id", async () => {
+  it("that is unexpected is returned without its message, which is logged with the same correlation id", async () => {
     const { status, body, lines } = await requestFailing(new Error("the inner workings"));
     expect(status).toBe(500);
     expect(JSON.stringify(body)).not.toContain("inner workings");
@@ -52,7 +52,7 @@ describe("An error", () => {
     });
   });
 
-  it("that holds a secret all the same is told without it", async () => {
+  it("that contains a secret is returned without it", async () => {
     const { body, lines } = await requestFailing(
       new GroundcrewError("unavailable", `refused ${RUNTIME_ADMIN_TOKEN}`, { cause: new Error(RUNTIME_ADMIN_TOKEN) }),
     );
@@ -61,17 +61,17 @@ describe("An error", () => {
   });
 });
 
-describe("An address where nothing is", () => {
+describe("An unknown path", () => {
   it("answers 404 in JSON", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/nothing`);
     expect([response.status, await response.json()]).toEqual([
       404,
-      { error: { code: "not_found", message: "There is nothing at this address." } },
+      { error: { code: "not_found", message: "Not found." } },
     ]);
   });
 
-  it("and a method that is not possible are told apart", async () => {
+  it("differs from a known path with an unsupported method", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/health`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);

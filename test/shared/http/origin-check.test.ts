@@ -8,7 +8,7 @@ import {
   startTestRuntime,
 } from "../../support/test-runtime.ts";
 
-/** A request with headers that fetch would not send. */
+/** Sends a request with headers that fetch refuses to send. */
 async function sendRawRequest(url: string, path: string, headers: Record<string, string>, method = "GET") {
   const raw = await openConnection(url);
   raw.socket.write(formatRequestHead(method, path, { connection: "close", "content-length": "0", ...headers }));
@@ -35,7 +35,7 @@ describe("Host (reliability 27)", () => {
     },
   );
 
-  it("of PUBLIC_URL is taken", async () => {
+  it("of PUBLIC_URL is accepted", async () => {
     const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
     expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host: "crew.example.com" })).status).toBe(
       200,
@@ -52,13 +52,13 @@ describe("Host (reliability 27)", () => {
     expect(await status("127.0.0.1")).toBe(403);
   });
 
-  it("is checked for what is public as well, and for addresses where nothing is", async () => {
+  it("is also checked for public routes and unknown paths", async () => {
     const { url } = await startTestRuntime();
     expect((await sendRawRequest(url, "/health", { host: "evil.example" })).status).toBe(403);
     expect((await sendRawRequest(url, "/nothing", { host: "evil.example" })).status).toBe(403);
   });
 
-  it("is not escaped from by a path that only looks like a webhook's", async () => {
+  it("is also checked for a path that only looks like a webhook's", async () => {
     const { url } = await startTestRuntime();
     for (const path of ["/webhooks/../dead-letters", "/webhooks/%2e%2e/dead-letters", "//webhooks/../dead-letters"]) {
       const { status } = await sendRawRequest(url, path, { ...adminHeaders, host: "evil.example" });
@@ -79,37 +79,37 @@ describe("Origin (reliability 27)", () => {
     },
   );
 
-  it("of the page itself may", async () => {
+  it("of the page itself is accepted", async () => {
     const { url } = await startTestRuntime();
     expect((await post(url, url)).status).toBe(200);
   });
 
-  it("absent, as from a program, may", async () => {
+  it("may be absent, as in a program's request", async () => {
     const { url } = await startTestRuntime();
     expect((await sendRawRequest(url, "/ticks/poll", adminHeaders, "POST")).status).toBe(200);
   });
 
-  it("of PUBLIC_URL may behind a proxy that ends TLS; the same host without TLS may not", async () => {
+  it("of PUBLIC_URL is accepted behind a TLS proxy, and the same host without TLS is refused", async () => {
     const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
     expect((await post(url, "https://crew.example.com", "crew.example.com")).status).toBe(200);
     expect((await post(url, "http://crew.example.com", "crew.example.com")).status).toBe(403);
   });
 
-  it("that is foreign may read what needs no token, and gets no permission to see it", async () => {
+  it("that is foreign may request public routes, but gets no CORS permission to read them", async () => {
     const { url } = await startTestRuntime();
     const { status, text } = await sendRawRequest(url, "/health", { origin: "https://evil.example" });
     expect(status).toBe(200);
     expect(text.toLowerCase()).not.toContain("access-control");
   });
 
-  it("that is foreign is not told in a preflight that it may", async () => {
+  it("that is foreign gets no CORS permission in a preflight", async () => {
     const { url } = await startTestRuntime();
     const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
     expect((await sendRawRequest(url, "/ticks/poll", headers, "OPTIONS")).status).toBe(403);
   });
 });
 
-describe("A token in the address (reliability 27)", () => {
+describe("A token in the URL (reliability 27)", () => {
   it.each([
     "token=x",
     "access_token=x",
@@ -119,7 +119,7 @@ describe("A token in the address (reliability 27)", () => {
     "secret=x",
     `anything=${RUNTIME_ADMIN_TOKEN}`,
     `x=${RUNTIME_TICK_TOKEN}`,
-  ])("?%s is refused and told how to send it, even beside a right one", async (query) => {
+  ])("?%s is refused with how to send it, even beside a valid one", async (query) => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/dead-letters?${query}`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
     expect(response.status).toBe(400);
@@ -130,7 +130,7 @@ describe("A token in the address (reliability 27)", () => {
     expect(error.message).not.toContain(RUNTIME_ADMIN_TOKEN);
   });
 
-  it("is refused when it is a bridge token, under whatever name", async () => {
+  it("is refused under any name when it is a bridge token", async () => {
     const { url, lines } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     for (const query of ["x=bridge-token-of-the-concierge", "agent_token=x", "bridge-token=x"]) {
       const response = await fetch(`${url}/mcp?${query}`, {
@@ -142,7 +142,7 @@ describe("A token in the address (reliability 27)", () => {
     expect(JSON.stringify(lines)).not.toContain("bridge-token-of");
   });
 
-  it("is not written into the log, nor is any other part of an address", async () => {
+  it("is not logged, nor is any other part of the URL", async () => {
     const { url, lines } = await startTestRuntime();
     await fetch(`${url}/dead-letters?token=${RUNTIME_ADMIN_TOKEN}`);
     await fetch(`${url}/${RUNTIME_ADMIN_TOKEN}/marked-path?x=marked-query`);

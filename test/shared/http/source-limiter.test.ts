@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createSourceLimiter } from "../../../shared/http/source-limiter.ts";
 
 describe("A limit per source", () => {
-  it("is over after so many in a window, and new with the next window", () => {
+  it("is reached after its number of requests in a window and reset with the next", () => {
     let now = 0;
     const isOver = createSourceLimiter({ limit: 2, window: 1000, sources: 10, clock: () => now });
     expect([isOver("a"), isOver("a"), isOver("a"), isOver("b")]).toEqual([false, false, true, false]);
@@ -12,7 +12,7 @@ describe("A limit per source", () => {
     expect(isOver("a")).toBe(false);
   });
 
-  it("remembers a bounded number of sources: a flood of new ones makes it forget the oldest", () => {
+  it("remembers a bounded number of sources; a flood of new ones replaces the oldest", () => {
     const isOver = createSourceLimiter({ limit: 1, window: 1000, sources: 3, clock: () => 0 });
     expect([isOver("a"), isOver("a")]).toEqual([false, true]);
     for (const other of ["b", "c"]) isOver(other);

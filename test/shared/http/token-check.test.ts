@@ -10,24 +10,24 @@ describe("A bridge token", () => {
     { agent: "Thot", role: "worker", tokens: [toTokenHash("token-of-thot")] },
   ]);
 
-  it("says who calls, also while a new one takes its place and where only its hash is kept", async () => {
+  it("identifies its agent, also during a rotation and when only its hash is stored", async () => {
     const hermes = { name: "Hermes", role: "concierge" };
     expect(await callerOf("token-of-hermes")).toEqual(hermes);
     expect(await callerOf("old-token-of-hermes")).toEqual(hermes);
     expect(await callerOf("token-of-thot")).toEqual({ name: "Thot", role: "worker" });
   });
 
-  it("is nobody's when it is another, or the hash instead of the token", async () => {
+  it("identifies nobody when it is unknown or a hash instead of a token", async () => {
     for (const given of ["", "token-of-hermesx", "token-of-herme", "TOKEN-OF-HERMES", toTokenHash("token-of-thot")])
       expect(await callerOf(given)).toBeUndefined();
     expect(await createCallerLookup([])("token-of-hermes")).toBeUndefined();
   });
 
-  it("that two agents hold, one by its hash, opens nothing and says so", async () => {
+  it("that two agents share, one by its hash, is refused with that reason", async () => {
     const shared = createCallerLookup([
       { agent: "Imhotep", role: "worker", tokens: ["the-same-token"] },
       { agent: "Thot", role: "worker", tokens: [toTokenHash("the-same-token")] },
     ]);
-    await expect(shared("the-same-token")).rejects.toThrow("Imhotep and Thot hold the same token");
+    await expect(shared("the-same-token")).rejects.toThrow("Imhotep and Thot have the same token");
   });
 });

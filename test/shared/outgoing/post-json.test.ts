@@ -8,13 +8,13 @@ async function postTo(step: ScriptedStep) {
   return { answer: await postJson({ fetch: globalThis.fetch }, server.url, { "x-a": "b" }, "hello"), server };
 }
 
-test("what was posted and what came back", async () => {
+test("a post sends its headers and payload and returns the status", async () => {
   const { answer, server } = await postTo({ status: 204, body: "" });
   expect(answer).toEqual({ ok: true, outcome: "answered 204", status: 204 });
   expect(server.requests).toMatchObject([{ method: "POST", body: "hello" }]);
 });
 
-test("a redirect is not followed", async () => {
+test("a post follows no redirect", async () => {
   const { answer, server } = await postTo({ status: 302, headers: { location: "/elsewhere" }, body: "" });
   expect(answer).toMatchObject({ ok: false, outcome: "answered 302" });
   expect(server.requests).toHaveLength(1);
@@ -30,12 +30,12 @@ test.each([
   ["0x10", undefined],
   ["-1", undefined],
   ["soon", undefined],
-])("a Retry-After of %s waits for %s ms: a time that a job can be put off to", async (after, wait) => {
-  const { answer } = await postTo({ status: 503, headers: { "retry-after": after }, body: "" });
-  expect(answer.wait).toBe(wait);
+])("a Retry-After of %s is returned as %s ms", async (header, retryAfter) => {
+  const { answer } = await postTo({ status: 503, headers: { "retry-after": header }, body: "" });
+  expect(answer.retryAfter).toBe(retryAfter);
 });
 
-test("nobody there: it was not sent, so sending it again is sending it once", async () => {
+test("a post without a connection was certainly not sent", async () => {
   const server = await startScriptedServer({ status: 200, body: "" });
   await server.close();
   const answer = await postJson({ fetch: globalThis.fetch }, server.url, {}, "hello");
@@ -47,7 +47,7 @@ test.each([
   "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "ERR_TLS_CERT_ALTNAME_INVALID",
-])("%s comes before anything is sent", async (code) => {
+])("a post that fails with %s was certainly not sent", async (code) => {
   const cause = Object.assign(new Error("no connection"), { code });
   const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
   expect(await postJson({ fetch }, "https://agents.example.com", {}, "hello")).toEqual({
@@ -57,7 +57,7 @@ test.each([
   });
 });
 
-test("a connection that broke is not known to have brought nothing", async () => {
+test("a post whose connection broke may have arrived", async () => {
   const { answer } = await postTo((_request, response) => void response.destroy());
   expect(answer.ok).toBe(false);
   expect(answer.notSent).toBeUndefined();

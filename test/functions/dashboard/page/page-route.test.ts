@@ -19,7 +19,7 @@ const pageStyle = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/
 const pageMarkup = String(await renderPage({ demo: true }));
 
 describe("the page", () => {
-  test("is for everybody, holds nothing of anybody, and may run and load only what is its own", async () => {
+  test("is public, contains no data, and may only run and load its own files", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(url);
     expect(response.status).toBe(200);
@@ -33,7 +33,7 @@ describe("the page", () => {
     expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
   });
 
-  test("is under 100 KB in all, and comes again only when it is another one", async () => {
+  test("has less than 100 KB in all, and is only sent again when it has changed", async () => {
     const { url } = await startTestRuntime();
     let size = 0;
     const scripts = ["page-texts.js", ...PAGE_SCRIPTS].map((name) => `/assets/${name}`);
@@ -50,7 +50,7 @@ describe("the page", () => {
     expect(gzipSync(TEXTS_SCRIPT + pageScript + pageStyle + pageMarkup).length).toBeLessThan(22_000);
   });
 
-  test("leaves every other address to nobody", async () => {
+  test("answers no other path", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
@@ -76,7 +76,7 @@ describe("the page", () => {
     expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
   });
 
-  test("never makes markup of text", () => {
+  test("never renders text as markup", () => {
     expect(pageScript).not.toMatch(
       /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
     );
