@@ -18,7 +18,7 @@ describe("MCP, by the SDK's own client", () => {
     const doors = await createHttpTestApp();
     const client = await doors.connectMcpClient("Imhotep");
     expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
-    expect(client.getInstructions()).toContain("a refused claim is not retried");
+    expect(client.getInstructions()).toContain("Do not retry a refused claim");
     const { tools } = await client.listTools();
     expect(tools.find(({ name }) => name === "claim_task")).toMatchObject({
       inputSchema: { type: "object", required: ["task"] },

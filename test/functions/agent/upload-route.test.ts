@@ -240,7 +240,7 @@ describe("upload_deliverable", () => {
     const { doors } = await createAppWithTask();
     const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(answered.status).toBe(400);
-    expect(refusalSchema.parse(answered.json).error.message).toContain("nothing is fetched");
+    expect(refusalSchema.parse(answered.json).error.message).toContain("URLs are not fetched");
   });
 
   it.each(["./report.md", "not base64!", "abc==", "a"])("takes bytes only: %s is refused", async (file) => {
