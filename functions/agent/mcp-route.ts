@@ -71,7 +71,9 @@ async function createMcpServer(sdk: Awaited<ReturnType<typeof loadSdk>>, calls: 
 /** With the SDK's own schema here, invalid parameters would be reported as an internal error of this server. */
 const toolCallSchema = z.looseObject({ method: z.literal("tools/call") });
 
-/** Replaces the SDK's validator of clients' answers, which is most of a request's cost: this server asks them nothing. */
+/**
+ * Replaces the SDK's validator of clients' answers, which is most of a request's cost: this server asks them nothing.
+ */
 const noValidator = {
   getValidator: () => () => ({
     valid: false as const,

@@ -10,7 +10,9 @@ const TITLES = {
   cancelled: "Cancelled",
 } as const;
 
-/** What a change of status says on the work item: what was done, in the agent's words, and what was reported with it. */
+/**
+ * What a change of status says on the work item: what was done, in the agent's words, and what was reported with it.
+ */
 export async function renderStatusComment(attempt: KeptStatusAttempt, reviewBelow: number): Promise<string> {
   const { status, text = "", commit, tests, review, asked: requirements = [] } = attempt;
   const title =

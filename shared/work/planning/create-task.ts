@@ -39,7 +39,8 @@ const MAX_TITLE_LENGTH = 255;
 
 /**
  * Makes one task as the caller; called again within ten minutes, cut off or not, it is the same task. A task that waits
- * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is wrong.
+ * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is
+ * wrong.
  */
 export async function createTask(context: CallContext, newTask: NewTask & { project: string }): Promise<Task> {
   const project = await getProjectByName(context, newTask.project);

@@ -44,8 +44,8 @@ export interface PlanResult {
 /**
  * Makes a whole plan as the caller: project, tasks, what waits for what, and, when all of that stands, whose they are;
  * so nobody begins with half a plan. The same call goes on where it was cut off, or where Plane's quota ended it
- * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that is
- * wrong, with nothing written; `dry_run` answers it instead.
+ * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that
+ * is wrong, with nothing written; `dry_run` answers it instead.
  */
 export async function executePlan(context: CallContext, plan: Plan): Promise<PlanResult> {
   const { deps } = context;
