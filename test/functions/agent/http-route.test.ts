@@ -31,7 +31,7 @@ describe("POST /agent/<tool>", () => {
     const { status, json } = await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
     expect(status).toBe(403);
     expect(json).toEqual({
-      error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 is Imhotep's, not Thot's/) },
+      error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 belongs to Imhotep; .*not Thot/) },
     });
   });
 
@@ -45,7 +45,7 @@ describe("POST /agent/<tool>", () => {
     ["a list", ["ONB-1"], /takes a JSON object/],
     ["a word", "ONB-1", /takes a JSON object/],
     ["nothing", undefined, "claim_task: task is missing."],
-    ["a task that is none", { task: "'; drop table" }, /names no task. Give its key/],
+    ["a task that is none", { task: "'; drop table" }, /is not a valid task key. Give a key/],
   ])("refuses %s with 400 and what to do", async (_, input, message) => {
     const doors = await createHttpTestApp();
     const { status, json } = await doors.callTool("Imhotep", "claim_task", input);
