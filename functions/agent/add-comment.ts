@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-05: what an agent says on a task. */
+/** OPENCLAW-05: comments of an agent on a task. */
 export const addCommentTool = defineTool({
   name: "add_comment",
-  description: "Comment on your task in Markdown; a critical one reaches the human at once.",
+  description: "Comment on your task in Markdown. Set critical to notify the human at once.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({

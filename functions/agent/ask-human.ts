@@ -2,10 +2,10 @@ import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { defineTool } from "./tool.ts";
 
-/** A question to the human, with buttons for choices; the answer comes as a comment. */
+/** A question to the human, with a button for each choice. The answer is written as a comment. */
 export const askHumanTool = defineTool({
   name: "ask_human",
-  description: "Ask the human about your task; the answer becomes a comment and wakes you.",
+  description: "Ask the human about your task. The answer becomes a comment and wakes you.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({

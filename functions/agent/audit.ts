@@ -7,25 +7,28 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { StoredRow } from "../../shared/store/port.ts";
 
-/** Who called which tool about what, and how it ended: newest first, kept 30 days. */
+/** The audit log of tool calls (caller, tool, task, outcome), newest first. Entries are kept for 30 days. */
 export const auditRoute: Route = { path: "/audit", access: "admin", app };
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
-/** So many lines are looked through for those of one agent; `next` goes on from there. */
+/** Limit of rows scanned per request when filtering by agent; the next page continues from `next`. */
 const MAX_SCANNED = 10_000;
 
 const auditQuerySchema = z.object({
   agent: z.string().max(64).optional(),
   task: z.string().max(64).optional(),
-  /** As the answer before gave it in `next`. */
+  /** `next` of the previous page. */
   after: z.string().max(400).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
 });
 
 function rejectInvalidQuery(result: { success: boolean }) {
   if (!result.success)
-    throw new GroundcrewError("bad_request", `Give agent, task, after and limit (1 to ${MAX_LIMIT}), or none of them.`);
+    throw new GroundcrewError(
+      "bad_request",
+      `Invalid query. Allowed parameters: agent, task, after and limit (1 to ${MAX_LIMIT}).`,
+    );
 }
 
 function app({ store }: Pick<Deps, "store">): Hono {
@@ -55,7 +58,7 @@ function toAuditPage(rows: readonly StoredRow<AuditEntry>[], next: string | unde
   return { calls, ...omitUndefined({ next }) };
 }
 
-/** Keys are kept in capitals, Plane's ids in small letters. */
+/** The audit sets are named by task keys in upper case and by Plane's ids in lower case. */
 function normalizeTaskName(task: string): string {
   const name = task.trim();
   return /^[0-9a-f-]{36}$/i.test(name) ? name.toLowerCase() : name.toUpperCase();

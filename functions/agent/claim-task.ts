@@ -2,10 +2,10 @@ import { z } from "zod";
 import { formatIsoTime } from "../../shared/time.ts";
 import { defineTool } from "./tool.ts";
 
-/** The right to work on a task, for one agent at a time; starting a task claims it, too. */
+/** Gives one agent at a time the right to work on a task. Starting a task claims it as well. */
 export const claimTaskTool = defineTool({
   name: "claim_task",
-  description: "Claim one of your tasks, so that nobody else works on it; any call about it renews the claim.",
+  description: "Claim one of your tasks so that no other agent works on it. Any call about the task renews the claim.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({ task: z.string().describe("key, such as ONB-12") }),

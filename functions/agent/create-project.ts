@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-08: an empty project in which the crew can work. */
+/** OPENCLAW-08: creates an empty project that is ready for all agents. */
 export const createProjectTool = defineTool({
   name: "create_project",
-  description: "Make a project with its states and all agents as members; the same call again is the same project.",
+  description:
+    "Create a project with its states and all agents as members. Idempotent: repeating the call returns the same project.",
   allow: "concierge",
   hints: { idempotent: true },
   input: z.object({

@@ -2,17 +2,18 @@ import { z } from "zod";
 import { taskAnswerSchema } from "./task-answer-schema.ts";
 import { defineTool } from "./tool.ts";
 
-/** The latest of a list, and how many before them were left out. */
+/** The latest entries of a list, and the number of earlier entries that were left out. */
 function createLatestSchema<S extends z.ZodRawShape>(shape: S) {
   return z.object({ latest: z.array(z.object(shape)), left_out: z.number().optional() });
 }
 
 const text = z.string();
 
-/** OPENCLAW-03: everything about one task. */
+/** OPENCLAW-03: reads everything about one task. */
 export const getTaskDetailsTool = defineTool({
   name: "get_task_details",
-  description: "A task's full text, what is needed to finish it, comments, history, attachments, times and its holder.",
+  description:
+    "Read a task: full text, done criteria, questions, comments, history, attachments, time entries and who holds it.",
   allow: "agent",
   hints: { readOnly: true, idempotent: true },
   input: z.object({ task: z.string() }),

@@ -6,7 +6,7 @@ import { createOpenApiDocument } from "./openapi.ts";
 import { createToolCalls, type ToolCallDeps } from "./tool-calls.ts";
 import { toToolResponse } from "./tool-response.ts";
 
-/** The tools for whoever speaks HTTP: `POST /agent/<tool>` with a JSON object. */
+/** The tools over plain HTTP: `POST /agent/<tool>` with a JSON object. */
 export const agentHttpRoute: Route = { path: "/agent", access: "agent", app };
 
 function app(deps: ToolCallDeps): Hono {
@@ -22,14 +22,14 @@ function app(deps: ToolCallDeps): Hono {
     });
 }
 
-/** A body of JSON; none at all is an empty object. */
+/** Parses a JSON body. An empty body counts as an empty object. */
 function parseJsonBody(bytes: Uint8Array, type: string | undefined): unknown {
   if (bytes.length === 0) return {};
   if (!/^application\/json\b/i.test(type ?? ""))
-    throw new GroundcrewError("unsupported_type", "Only application/json is taken here.");
+    throw new GroundcrewError("unsupported_type", "Content-Type must be application/json.");
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new GroundcrewError("bad_request", "The body is not JSON in UTF-8.");
+    throw new GroundcrewError("bad_request", "The body is not valid JSON in UTF-8.");
   }
 }

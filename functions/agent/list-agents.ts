@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-08: who there is to do the work. */
+/** OPENCLAW-08: lists the agents to which work can be assigned. */
 export const listAgentsTool = defineTool({
   name: "list_agents",
-  description: "All agents: what they are good at, what they have to do, how fast and sure they were.",
+  description:
+    "List all agents: their skills, open and blocked tasks, and the speed, cost and confidence of their past work.",
   allow: "concierge",
   hints: { readOnly: true, idempotent: true },
   input: z.object({}),
@@ -16,9 +17,9 @@ export const listAgentsTool = defineTool({
         about: z.string().optional(),
         open: z.number(),
         blocked: z.number(),
-        /** Keys of what it is at. */
+        /** Keys of the tasks it has claimed. */
         holds: z.array(z.string()),
-        /** Medians of its finished tasks, and its mean confidence. */
+        /** Medians over its finished tasks, and its mean confidence. */
         past: z.object({
           finished: z.number(),
           minutes: z.number().optional(),

@@ -2,14 +2,14 @@ import { z } from "zod";
 import { taskAnswerSchema } from "./task-answer-schema.ts";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-02: what there is to do, in the order in which to do it. */
+/** OPENCLAW-02: lists the caller's open tasks in the order in which to work on them. */
 export const listMyTasksTool = defineTool({
   name: "list_my_tasks",
-  description: "Your open tasks, the one to go on with or to start first.",
+  description: "List your open tasks. Continue or start with the first one.",
   allow: "agent",
   hints: { readOnly: true, idempotent: true },
   input: z.object({
-    fresh: z.boolean().optional().describe("read Plane first: slower, rarely needed"),
+    fresh: z.boolean().optional().describe("read Plane first (slower, rarely needed)"),
   }),
   output: z.object({
     tasks: z.array(taskAnswerSchema),

@@ -19,7 +19,7 @@ const errorSchema = {
   required: ["error"],
 };
 
-/** The HTTP door in OpenAPI 3.1, as far as this caller may go through it. */
+/** Describes the HTTP interface in OpenAPI 3.1, with the tools that this caller may call. */
 export function createOpenApiDocument(caller: Caller, url: string) {
   const tools = TOOLS.filter((tool) => mayCallTool(caller, tool)).map((tool) => {
     const { name, description, inputSchema } = getToolDefinition(tool);
@@ -29,7 +29,7 @@ export function createOpenApiDocument(caller: Caller, url: string) {
       requestBody: { required: true, content: { "application/json": { schema: inputSchema } } },
       responses: {
         200: {
-          description: "What is true now.",
+          description: "The current state after the call.",
           content: { "application/json": { schema: createOutputSchema(tool) } },
         },
         default: { $ref: "#/components/responses/refused" },
@@ -47,7 +47,7 @@ export function createOpenApiDocument(caller: Caller, url: string) {
       securitySchemes: { bridge: { type: "http", scheme: "bearer" } },
       responses: {
         refused: {
-          description: "What was refused and what to do.",
+          description: "Why the call was refused and what to do.",
           content: { "application/json": { schema: errorSchema } },
         },
       },

@@ -3,36 +3,36 @@ import { PRIORITIES } from "../../shared/task/snapshot.ts";
 import { defineTool } from "./tool.ts";
 
 const plannedTaskSchema = z.strictObject({
-  id: z.string().describe("your own name for it in this plan"),
+  id: z.string().describe("your name for the task in this plan"),
   title: z.string(),
   description: z.string().optional(),
   assignee: z.string().optional(),
   priority: z.enum(PRIORITIES).optional(),
   due_date: z.string().optional(),
-  blocked_by: z.array(z.string()).optional().describe("ids of this plan, or keys"),
+  blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
   estimate: z
     .strictObject({ minutes: z.number().nonnegative().optional(), cost: z.number().nonnegative().optional() })
     .optional(),
 });
 
-/** OPENCLAW-08, 11, 14, 17: everything a goal needs, in one call. */
+/** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
 export const planProjectTool = defineTool({
   name: "plan_project",
   description:
-    "Make a whole plan: project, tasks, dependencies, assignees. While remaining is not 0, repeat the same call after retry_after seconds.",
+    "Create a whole plan: project, tasks, dependencies, assignees. While remaining is not 0, repeat the same call after retry_after seconds.",
   allow: "concierge",
   hints: { idempotent: true },
   input: z.object({
-    project: z.string().describe("an existing project, or the name of a new one"),
+    project: z.string().describe("an existing project or the name of a new one"),
     description: z.string().optional(),
     identifier: z.string().optional(),
     tasks: z.array(plannedTaskSchema),
-    dry_run: z.boolean().optional().describe("only show the plan with its problems"),
+    dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
   }),
   output: z.object({
-    /** `ONB`; absent while the project is still to be made. */
+    /** `ONB`; absent until the project has been created. */
     project: z.string().optional(),
-    /** In the order in which they can be done. */
+    /** In topological order: blockers before their dependants. */
     tasks: z.array(
       z.object({
         id: z.string(),
@@ -42,15 +42,15 @@ export const planProjectTool = defineTool({
         blocked_by: z.array(z.string()),
       }),
     ),
-    /** Keys of the tasks that are in Plane. */
+    /** Keys of the tasks that have been created in Plane. */
     done: z.array(z.string()),
-    /** Steps still to be made, about one a second; 0: the plan stands. */
+    /** Remaining steps, about one per second; 0 when the plan is complete. */
     remaining: z.number(),
     /** Seconds. */
     retry_after: z.number().optional(),
     problems: z.array(z.string()),
     warnings: z.array(z.string()),
-    /** `unknown`: how many tasks of agents are not in it, for want of history. */
+    /** `unknown`: number of tasks of agents that have no estimate because there is not enough history. */
     cost: z.object({
       estimated: z.number(),
       unknown: z.number(),

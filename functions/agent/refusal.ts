@@ -7,11 +7,11 @@ import {
   PlaneUnavailableError,
 } from "../../shared/plane/errors.ts";
 
-/** Why a call was refused, as its caller is told. */
+/** Why a call was refused, as its caller sees it. */
 export interface ToolRefusal {
   code: ErrorCode;
   message: string;
-  /** Whole seconds after which the same call may work. */
+  /** Whole seconds after which the same call may succeed. */
   retryAfter?: number;
 }
 
@@ -25,7 +25,7 @@ const PLANE_ERROR_CODES = {
   unexpected: "unavailable",
 } as const satisfies Record<PlaneErrorCode, ErrorCode>;
 
-/** What an agent is told of an error that is meant for it; undefined for one that nobody expected. */
+/** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
 export function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
   if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
   if (!(thrown instanceof PlaneError)) return undefined;

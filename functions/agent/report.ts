@@ -3,35 +3,35 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { agentSessionSchema } from "./session-schema.ts";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-11, 12, 13: what Plane has no fields for, shown on the agent card of the work item. */
+/** OPENCLAW-11, 12, 13: values for which Plane has no fields, shown on the agent card of the work item. */
 export const reportTool = defineTool({
   name: "report",
-  description: "Show on a task how far you are (claims it or renews the claim); what you leave out stays as it was.",
+  description: "Report your progress on a task (claims it or renews the claim). Fields you omit keep their values.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({
     task: z.string(),
     percent: z.number().min(0).max(100).optional(),
-    text: z.string().max(2_000).optional().describe("what you are at, one line"),
+    text: z.string().max(2_000).optional().describe("current activity, one line"),
     confidence: z.number().min(0).max(1).optional(),
     cost: z.number().min(0).max(1_000_000_000).optional().describe("your total on this task so far"),
     session: agentSessionSchema.optional(),
     commit: z.string().max(200).optional(),
-    tests: z.string().max(500).optional().describe("their outcome"),
+    tests: z.string().max(500).optional().describe("test results"),
   }),
   output: z.object({
     task: z.string(),
     percent: z.number().optional(),
     text: z.string().optional(),
     confidence: z.number().optional(),
-    /** Yours so far, and everybody's on this task where that is more. */
+    /** The caller's total so far. `cost_in_all` is the total of all agents on this task, where it differs. */
     cost: z.number().optional(),
     cost_in_all: z.number().optional(),
     session: z.string().optional(),
     commit: z.string().optional(),
     tests: z.string().optional(),
     spent_seconds: z.number(),
-    /** ISO 8601: your claim runs out then unless you call. */
+    /** ISO 8601: the caller's claim expires then unless a call renews it. */
     held_until: z.string().optional(),
   }),
   async run({ work, caller }, { task, ...changes }) {

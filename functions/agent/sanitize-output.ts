@@ -1,6 +1,9 @@
 import { cleanText } from "../../shared/clean-text.ts";
 
-/** An answer whose every text an agent or a terminal may see: nothing in what people wrote acts or hides. */
+/**
+ * Removes control and bidirectional characters from every text of an answer: texts that people wrote must not act on a
+ * terminal or hide parts from an agent.
+ */
 export function sanitizeOutput(value: unknown): unknown {
   if (typeof value === "string") return cleanText(value, Number.POSITIVE_INFINITY);
   if (Array.isArray(value)) return value.map(sanitizeOutput);

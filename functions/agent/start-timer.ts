@@ -2,10 +2,10 @@ import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-06: time on a task, taken by the bridge. */
+/** OPENCLAW-06: starts a timer, so that Groundcrew measures the time an agent spends on a task. */
 export const startTimerTool = defineTool({
   name: "start_timer",
-  description: "Start taking your time on a task (claims it); it stops with stop_timer or when your claim ends.",
+  description: "Start your timer on a task (claims the task). It stops with stop_timer or when your claim ends.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({ task: z.string() }),
@@ -14,9 +14,9 @@ export const startTimerTool = defineTool({
     running: z.literal(true),
     /** ISO 8601. */
     since: z.string(),
-    /** It was running before this call. */
+    /** Whether the timer was running before this call. */
     already: z.literal(true).optional(),
-    /** All your time on it so far. */
+    /** The caller's total time on the task so far. */
     spent_seconds: z.number(),
   }),
   async run({ work }, { task }) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-06: the end of a timer, which the end of a claim is as well. */
+/** OPENCLAW-06: stops a timer. The end of a claim stops it as well. */
 export const stopTimerTool = defineTool({
   name: "stop_timer",
   description: "Stop your timer on a task.",
@@ -12,12 +12,12 @@ export const stopTimerTool = defineTool({
   output: z.object({
     task: z.string(),
     running: z.literal(false),
-    /** False: none was running. */
+    /** False when no timer was running. */
     stopped: z.boolean(),
-    /** ISO 8601, of the run that is over, or of the last one. */
+    /** ISO 8601: the entry that was stopped, or the caller's last one. */
     from: z.string().optional(),
     to: z.string().optional(),
-    /** All your time on it. */
+    /** The caller's total time on the task. */
     spent_seconds: z.number(),
     note: z.string().optional(),
   }),
@@ -38,6 +38,8 @@ export const stopTimerTool = defineTool({
 });
 
 function formatTimerNote(from: number | undefined, to: number | undefined): string {
-  if (from === undefined) return "You have no timer on this task: start_timer starts one.";
-  return to === undefined ? "Its claim is over, and it stopped with that." : "No timer was running; this was the last.";
+  if (from === undefined) return "You have no timer on this task. Start one with start_timer.";
+  return to === undefined
+    ? "Your claim has ended, and the timer stopped with it."
+    : "No timer was running; this is your last entry.";
 }

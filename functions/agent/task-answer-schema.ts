@@ -8,7 +8,7 @@ export const taskAnswerSchema = z.object({
   id: z.string(),
   key: z.string(),
   title: z.string(),
-  /** The first line of its text. */
+  /** First line of the description. */
   description: z.string(),
   status: statusSchema,
   priority: z.enum(PRIORITIES),
@@ -17,7 +17,7 @@ export const taskAnswerSchema = z.object({
   project: z.string(),
   blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })),
   url: z.string(),
-  /** ISO 8601: the caller holds it, and until then unless it calls. */
+  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
   held_until: z.string().optional(),
   startable: z.literal(false).optional(),
   why_not: z.string().optional(),

@@ -17,12 +17,12 @@ import { TOOLS } from "./tools.ts";
 
 export type ToolCallDeps = WorkDeps & Pick<Deps, "clock" | "metrics" | "log" | "newId">;
 
-/** Who calls, and through which door. */
+/** Who makes a call, and through which interface (MCP, HTTP or CLI). */
 export interface CallSource {
   caller: Caller;
   via: AuditEntry["via"];
   correlation: string;
-  /** Takes what goes on after the answer. */
+  /** Keeps the host running until work that continues after the answer has ended. */
   waitUntil: (work: Promise<unknown>) => void;
 }
 
@@ -30,18 +30,21 @@ export type ToolOutcome = { ok: true; output: unknown } | { ok: false; refusal: 
 
 export type ToolCalls = ReturnType<typeof createToolCalls>;
 
-/** Characters of a refusal: a list of what is missing fits, what somebody sent does not come back whole. */
+/** Limit of a refusal in characters: room for a list of missing criteria, without echoing a long input in full. */
 const MAX_REFUSAL_LENGTH = 2_000;
 
 const TASK_KEY_PATTERN = /^[\p{L}\p{N}_]{1,12}-[1-9]\d{0,9}$/u;
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Runs tools for every door alike: checks who may, runs, shapes the answer, keeps the call in the audit. Never throws. */
+/**
+ * Runs tools in the same way for every interface: checks the permission, runs the tool, sanitizes the answer and
+ * records the call in the audit log. The returned functions never throw; an error becomes a refusal.
+ */
 export function createToolCalls(deps: ToolCallDeps) {
   const audit = createAuditLog(deps);
   const redact = createRedactor(deps.settings.secrets);
 
-  /** `input` is what was given: it names the task for the audit. */
+  /** `input` is the unparsed input, from which the audit log takes the task of a refused call. */
   async function runAudited(
     source: CallSource,
     name: string,
@@ -65,8 +68,8 @@ export function createToolCalls(deps: ToolCallDeps) {
     const logFields = { correlation, agent: caller.name, tool };
     deps.log.error("agent call failed unexpectedly", { ...logFields, error: getErrorMessage(thrown), stack });
     const message =
-      `Something went wrong in Groundcrew, and it is not known how much was done: look at the task before you call ` +
-      `again. Its log tells more under ${correlation}.`;
+      `Internal error in Groundcrew. Part of the call may have been done: look at the task before you call again. ` +
+      `Details are in the log under ${correlation}.`;
     return { code: "internal", message };
   }
 
@@ -96,7 +99,7 @@ export function createToolCalls(deps: ToolCallDeps) {
     await audit({ at, ...callFields, outcome: outcomeCode, ms, via, correlation });
   }
 
-  /** The key of the task a call was about, as its answer or its input names it. */
+  /** Finds the key of the task of a call in its answer or in its input; the id when no task with that id is known. */
   async function findItemKey(input: unknown, outcome: ToolOutcome): Promise<string | undefined> {
     const output = outcome.ok ? outcome.output : undefined;
     const names = [readTextField(output, "key"), readTextField(output, "task"), readTextField(input, "task")].map(
@@ -109,30 +112,35 @@ export function createToolCalls(deps: ToolCallDeps) {
   }
 
   /**
-   * Does what a tool does in a way of its own door: `act` answers as the tool's `run` does. Who may, the answer's
-   * shape and the audit are as with any call.
+   * Runs `action` in place of the tool's own `run`, for an interface with its own way of passing the input. Permission,
+   * the schema of the answer and the audit log are the same as for any call.
    */
   function runTool(source: CallSource, tool: Tool, input: unknown, action: (context: ToolContext) => Promise<unknown>) {
     return runAudited(source, tool.name, input, async () => {
       const { caller, correlation } = source;
       if (!mayCallTool(caller, tool))
-        throw new GroundcrewError("forbidden", `${tool.name} is for the Concierge; ${caller.name} may not call it.`);
+        throw new GroundcrewError(
+          "forbidden",
+          `${tool.name} is for the Concierge only; ${caller.name} may not call it.`,
+        );
       return tool.output.parse(await action({ work: createTaskOperations(deps, caller, correlation), caller }));
     });
   }
 
   return {
     runTool,
-    /** Calls a tool by its name with input as it came in. */
+    /** Calls a tool by its name with unparsed input. */
     call(source: CallSource, name: string, input: unknown): Promise<ToolOutcome> {
-      const tool = TOOLS.find((one) => one.name === name);
+      const tool = TOOLS.find((candidate) => candidate.name === name);
       if (tool) return runTool(source, tool, input, async (context) => tool.run(context, parseToolInput(tool, input)));
       return runAudited(source, name, input, async () => {
-        const allowedTools = TOOLS.filter((one) => mayCallTool(source.caller, one)).map((one) => one.name);
+        const allowedTools = TOOLS.filter((candidate) => mayCallTool(source.caller, candidate)).map(
+          (allowed) => allowed.name,
+        );
         const requestedName = name.slice(0, 64);
         throw new GroundcrewError(
           "not_found",
-          `There is no tool "${requestedName}". There are ${allowedTools.join(", ")}.`,
+          `There is no tool "${requestedName}". Available tools: ${allowedTools.join(", ")}.`,
         );
       });
     },
@@ -140,6 +148,6 @@ export function createToolCalls(deps: ToolCallDeps) {
 }
 
 function readTextField(value: unknown, name: string): string | undefined {
-  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof found === "string" ? found : undefined;
+  const field: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof field === "string" ? field : undefined;
 }

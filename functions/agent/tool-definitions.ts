@@ -5,7 +5,7 @@ import type { Tool } from "./tool.ts";
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** A tool as a model sees it. */
+/** A tool as it is presented to a model. */
 export interface ToolDefinition {
   name: string;
   description: string;
@@ -14,19 +14,19 @@ export interface ToolDefinition {
 
 const definitionCache = new WeakMap<Tool, ToolDefinition>();
 
-/** Made once for each tool: turning a zod schema into JSON Schema costs more than many a call. */
+/** Returns a tool's definition, cached: converting a zod schema to JSON Schema costs more than many calls. */
 export function getToolDefinition(tool: Tool): ToolDefinition {
   const definition = definitionCache.get(tool) ?? createToolDefinition(tool);
   definitionCache.set(tool, definition);
   return definition;
 }
 
-/** Whether this caller may call the tool; it is shown no other. */
+/** Whether this caller may call the tool. A caller sees only the tools it may call. */
 export function mayCallTool({ role }: Caller, { allow }: Tool): boolean {
   return allow === "agent" || role !== "worker";
 }
 
-/** What a tool answers with, as JSON Schema. */
+/** The JSON Schema of a tool's answer. */
 export function createOutputSchema(tool: Tool): JsonSchema {
   return simplifySchema(z.toJSONSchema(tool.output, { io: "output", unrepresentable: "any" }));
 }
@@ -41,7 +41,7 @@ function createToolDefinition({ name, description, input }: Tool): ToolDefinitio
   };
 }
 
-/** Without what tells a model nothing: each character is read by every agent at every start. */
+/** Drops keywords that mean nothing to a model: every agent reads each character at every start. */
 function simplifySchema(schema: JsonSchema): JsonSchema {
   const json: JsonSchema = JSON.parse(
     JSON.stringify(schema, (key, value: unknown) =>

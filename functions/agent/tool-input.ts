@@ -4,15 +4,16 @@ import { findNearestName } from "../../shared/nearest-name.ts";
 import type { Tool } from "./tool.ts";
 
 /**
- * A tool's input, parsed. A name the tool does not know is refused with the one that was probably meant, or what it
- * holds would be lost in silence. `null` where it means nothing is left out: models write it for "not given".
+ * Parses the input of a tool. An unknown field is refused with the name that was probably meant; otherwise its value
+ * would be lost silently. `null` is dropped where the schema does not allow it: models write it for a field they omit.
+ * Throws `bad_request`.
  */
 export function parseToolInput({ name, input }: Tool, rawInput: unknown): Record<string, unknown> {
   if (typeof rawInput !== "object" || rawInput === null || Array.isArray(rawInput))
-    throw new GroundcrewError("bad_request", `${name} takes a JSON object, for example {"task": "ONB-12"}.`);
-  const known = Object.keys(input.shape);
+    throw new GroundcrewError("bad_request", `${name} takes a JSON object, such as {"task": "ONB-12"}.`);
+  const knownFields = Object.keys(input.shape);
   for (const field of Object.keys(rawInput)) {
-    if (!known.includes(field)) throw createUnknownFieldError(name, field, known);
+    if (!knownFields.includes(field)) throw createUnknownFieldError(name, field, knownFields);
   }
   const present = Object.entries(rawInput).filter(
     ([field, value]) => value !== null || input.shape[field]?.safeParse(null).success,
@@ -23,15 +24,15 @@ export function parseToolInput({ name, input }: Tool, rawInput: unknown): Record
   throw new GroundcrewError("bad_request", `${name}: ${problems.slice(0, 5).join("; ")}.`);
 }
 
-function createUnknownFieldError(tool: string, field: string, known: readonly string[]): GroundcrewError {
+function createUnknownFieldError(tool: string, field: string, knownFields: readonly string[]): GroundcrewError {
   const fieldName = field.slice(0, 40);
-  if (known.length === 0)
-    return new GroundcrewError("bad_request", `${tool} takes no "${fieldName}", or anything else.`);
-  const nearest = findNearestName(fieldName, known);
+  if (knownFields.length === 0)
+    return new GroundcrewError("bad_request", `${tool} has no field "${fieldName}". It takes no input.`);
+  const nearest = findNearestName(fieldName, knownFields);
   const hint = nearest ? `Did you mean ${nearest}? ` : "";
   return new GroundcrewError(
     "bad_request",
-    `${tool} does not know "${fieldName}". ${hint}It takes ${known.join(", ")}.`,
+    `${tool} has no field "${fieldName}". ${hint}Its fields: ${knownFields.join(", ")}.`,
   );
 }
 

@@ -3,7 +3,7 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { ToolOutcome } from "./tool-calls.ts";
 
-/** What a tool answered, or `{error: {code, message, retry_after?}}` with its status. */
+/** Responds with a tool's answer, or with `{error: {code, message, retry_after?}}` and the status of the refusal. */
 export function toToolResponse(c: Context, outcome: ToolOutcome): Response {
   if (outcome.ok) return c.json(outcome.output);
   const { code, message, retryAfter } = outcome.refusal;

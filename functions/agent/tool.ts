@@ -2,27 +2,27 @@ import type { z } from "zod";
 import type { Caller } from "../../shared/work/context/caller.ts";
 import type { TaskOperations } from "../../shared/work/task-operations.ts";
 
-/** What a tool works with: the work bound to its caller, and who that is. */
+/** What a tool may use: the task operations, bound to the caller, and the caller itself. */
 export interface ToolContext {
   work: TaskOperations;
   caller: Caller;
 }
 
-/** One thing an agent can do, served alike over MCP, HTTP and the CLI. */
+/** One operation for agents, served in the same way over MCP, HTTP and the CLI. */
 export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> {
   name: string;
-  /** One sentence; a model chooses by it. */
+  /** A short text in the imperative, by which a model chooses the tool. */
   description: string;
   input: I;
   output: O;
-  /** Who may call it, and is shown it. */
+  /** Who may call the tool and sees it in lists; `concierge` excludes worker agents. */
   allow: "agent" | "concierge";
   hints: { readOnly?: true; idempotent?: true; destructive?: true };
-  /** Throws GroundcrewError with what to do; a PlaneError where Plane does not let it. */
+  /** Throws a GroundcrewError that says what to do, or a PlaneError when Plane refuses or fails. */
   run(context: ToolContext, input: z.output<I>): Promise<z.input<O>>;
 }
 
-/** Keeps a tool's own types; a list holds them as plain tools. */
+/** Checks a tool against its own schemas, then drops their types so that tools of different types fit in one list. */
 export function defineTool<I extends z.ZodObject, O extends z.ZodType>(definition: Tool<I, O>): Tool {
   return definition as unknown as Tool;
 }

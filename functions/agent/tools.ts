@@ -14,7 +14,7 @@ import type { Tool } from "./tool.ts";
 import { updateTaskStatusTool } from "./update-task-status.ts";
 import { uploadDeliverableTool } from "./upload-deliverable.ts";
 
-/** Everything an agent can do, in the order in which it is shown. Every door serves this list. */
+/** All tools, in the order in which they are listed. MCP, HTTP and the CLI serve this list. */
 export const TOOLS: readonly Tool[] = [
   listMyTasksTool,
   getTaskDetailsTool,

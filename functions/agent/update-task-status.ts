@@ -4,31 +4,30 @@ import { STATUSES } from "../../shared/task/snapshot.ts";
 import { agentSessionSchema } from "./session-schema.ts";
 import { defineTool } from "./tool.ts";
 
-/** OPENCLAW-04: start, finish or give up a task. */
+/** OPENCLAW-04: starts, finishes, blocks, cancels or returns a task. */
 export const updateTaskStatusTool = defineTool({
   name: "update_task_status",
-  description:
-    "Start (in_progress), finish (done, with a summary as text), block, cancel or give back (todo) your task.",
+  description: "Start (in_progress), finish (done, with a summary as text), block, cancel or return (todo) your task.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({
     task: z.string(),
     status: z.enum(STATUSES),
-    text: z.string().max(20_000).optional().describe("Markdown, becomes a comment"),
-    confidence: z.number().min(0).max(1).optional().describe("in the result, 0.8 by default; low ones are reviewed"),
-    cost: z.number().min(0).max(1_000_000_000).optional().describe("so far"),
+    text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
+    confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
+    cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
     session: agentSessionSchema.optional(),
     commit: z.string().trim().max(200).optional(),
-    tests: z.string().trim().max(500).optional().describe("their outcome"),
+    tests: z.string().trim().max(500).optional().describe("test results"),
   }),
   output: z.object({
     task: z.string(),
     status: z.enum(STATUSES),
-    /** Finished, and a human looks at it before it is done. */
+    /** The work is finished, and a human reviews it before the task is done. */
     in_review: z.literal(true).optional(),
-    /** ISO 8601; the caller's claim runs out then unless it calls. */
+    /** ISO 8601: the caller's claim expires then unless a call renews it. */
     held_until: z.string().optional(),
-    /** Keys of what it waits for. */
+    /** Keys of the open blockers. */
     blocked_by: z.array(z.string()).optional(),
     url: z.string(),
   }),

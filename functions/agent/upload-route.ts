@@ -13,12 +13,12 @@ import { toToolResponse } from "./tool-response.ts";
 import { uploadDeliverableTool } from "./upload-deliverable.ts";
 
 /**
- * `PUT /agent/upload_deliverable?task=ONB-12&name=report.pdf` with the file as its body: it passes through to Plane's
- * storage as it comes. GET tells what is allowed, before anything is sent (OPENCLAW-07).
+ * `PUT /agent/upload_deliverable?task=ONB-12&name=report.pdf` with the file as its body, which is streamed to Plane's
+ * storage. GET returns the allowed types and sizes, so that a client can check before it sends (OPENCLAW-07).
  */
 export const uploadRoute: Route = { path: "/agent/upload_deliverable", access: "agent", streams: true, app };
 
-/** A refusal is heard only by a sender that could finish: so much of what is not wanted is read. */
+/** Limit of a refused body that is read and discarded: a client sees the refusal only once it has sent its body. */
 const MAX_DISCARDED_BYTES = 64 * 2 ** 20;
 
 const uploadQuerySchema = z.object({
@@ -36,7 +36,7 @@ function rejectInvalidQuery(result: { success: boolean }) {
   if (!result.success)
     throw new GroundcrewError(
       "bad_request",
-      "Give ?task=ONB-12&name=report.pdf, and if you like sha256 (64 hex characters) and text (up to 4,000 characters).",
+      "Invalid query. Give ?task=ONB-12&name=report.pdf; sha256 (64 hex characters) and text (up to 4,000 characters) are optional.",
     );
 }
 
@@ -66,11 +66,11 @@ function app(deps: ToolCallDeps): Hono {
     });
 }
 
-/** The storage takes no file whose size is not known before it comes. */
+/** Plane's storage needs the size before the file, so a request without Content-Length is refused. */
 function parseContentLength(header: string | undefined): number {
   if (header !== undefined && /^\d{1,15}$/.test(header)) return Number(header);
   throw new GroundcrewError(
     "bad_request",
-    "The file's size is not known: send it with Content-Length, as `curl -T report.pdf` does.",
+    "Content-Length is missing. Send the file with its size, as `curl -T report.pdf` does.",
   );
 }

@@ -1,7 +1,7 @@
 import type { Tick } from "../../shared/app/deps.ts";
 import { expireClaims } from "../../shared/work/claim-maintenance/expire-claims.ts";
 
-/** Looks at all claims, every minute: an agent that fell silent holds nothing up for longer. No request to Plane. */
+/** Checks all claims every minute, so that a silent agent does not hold a task for longer. No request to Plane. */
 export const claimsTick: Tick = {
   name: "claims",
   cron: () => "* * * * *",

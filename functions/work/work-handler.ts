@@ -14,10 +14,10 @@ import { reconcileReview } from "../../shared/work/lifecycle/review-task.ts";
 import { answerFromComment } from "../../shared/work/questions/answer-from-comment.ts";
 import { closeQuestions, postAnswer, remindQuestion } from "../../shared/work/questions/questions.ts";
 
-/** Works what follows from agents' work: the ends of claims, cards, labels, reminders. */
+/** Handles the jobs that follow from agents' work: ends of claims, cards, labels, dependencies, reminders. */
 export const workHandler: JobHandler = {
   queue: "work",
-  // Twice is once; but a call of Plane may wait 90 s for its turn.
+  // Repeating a job is safe; the lease is long because a Plane request may wait 90 s for its turn.
   leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
@@ -30,7 +30,7 @@ export const workHandler: JobHandler = {
   },
 };
 
-/** A task was claimed, its card is due, or nobody holds it any more: who follows it in Telegram sees so. */
+/** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
 async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, jobId: string): Promise<void> {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
@@ -38,7 +38,7 @@ async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, j
   deps.kick();
 }
 
-/** One case for each kind of later work; what is done lives in `shared/work`. */
+/** Dispatches to `shared/work`. The case names are stored in job bodies and keep their old form. */
 async function runWorkJob(deps: Deps, body: Exclude<WorkJobBody, { do: "mirror" }>): Promise<void> {
   switch (body.do) {
     case "ended":

@@ -2,12 +2,12 @@ import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
 
-/** What may follow from an event. */
+/** The jobs that may follow from an event. */
 type FollowUp = Extract<WorkJobBody, { do: "mirror" | "check" | "unstick" | "stick" | "reply" }>;
 
 /**
- * What follows from an event for the agents' work: claims are checked, labels and assignees brought in step, those
- * who wait are blocked or released, an answer is looked for. Without agents there is nothing to do.
+ * The rules for agents' work: after an event, claims are checked, labels and assignees are synchronized, dependants are
+ * blocked or unblocked, and comments are searched for answers. Without agents no rule matches.
  */
 export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
   return {
@@ -50,7 +50,7 @@ function listFollowUps(
     case "cancelled":
       return [{ do: "check", ...common }, ...onlyWithDependants(item, { do: "stick", ...common, why: "cancelled" })];
     case "blocked":
-      // Who only waits for an open blocker goes on by itself; who is marked as blocked does not.
+      // A task with an open blocker continues by itself once that is done; a task marked as blocked does not.
       return item.word === "blocked"
         ? [{ do: "check", ...common }, ...onlyWithDependants(item, { do: "stick", ...common, why: "blocked" })]
         : [];
@@ -58,7 +58,7 @@ function listFollowUps(
     case "unblocked":
       return onlyWithDependants(item, { do: "unstick", ...common });
     case "comment_added":
-      // Agents answer no questions; somebody nobody knows counts as people, so that nothing is missed.
+      // Agents do not answer questions. An unknown actor counts as a person, so that no answer is missed.
       return actor?.isAgent ? [] : [{ do: "reply", ...common, comment: event.comment, by: actor?.name ?? "?" }];
     default:
       return [];

@@ -17,46 +17,41 @@ import { listTasks } from "./views/list-tasks.ts";
 import { readTaskAnswer } from "./views/task-answer.ts";
 import { readTaskDetails } from "./views/task-details.ts";
 
-/** What can be done to tasks by one caller in one call: tools, commands and tickets are doors to it. */
+/** The operations on tasks in one call of one caller; used by tools, commands and tickets. */
 export type TaskOperations = ReturnType<typeof createTaskOperations>;
 
-/** Binds the work to a caller. Made anew for each call: its waiting for turns at Plane is counted for that call. */
+/** Binds the operations to a caller. Create it for each call, because its limit of waiting for Plane is per call. */
 export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation?: string) {
   const context = createCallContext(deps, caller, correlation);
   return {
-    /** Makes one task; the task as it is then. */
-    create: async (given: NewTask & { project: string }) => readTaskAnswer(context, await createTask(context, given)),
-    /** Makes a project with everything it needs. */
-    createProject: (given: NewProject) => createProject(context, given),
-    /** Makes a whole plan, or goes on with it. */
-    plan: (given: Plan) => executePlan(context, given),
-    /** All agents, what they are good at and what they have to do. */
+    create: async (newTask: NewTask & { project: string }) =>
+      readTaskAnswer(context, await createTask(context, newTask)),
+    createProject: (newProject: NewProject) => createProject(context, newProject),
+    /** Executes a plan, or continues it. */
+    plan: (plan: Plan) => executePlan(context, plan),
     team: () => listAgents(context),
-    /** Puts a file on a task as an attachment, with a comment. */
+    /** Attaches a file to a task, with a comment. */
     deliver: (deliverable: NewDeliverable) => deliverFile(context, deliverable),
-    /** Brings a task to another status; what is true of it then. */
     setStatus: async (task: string, change: StatusChange) => setStatus(context, await findTask(context, task), change),
-    /** Comments on a task. */
-    comment: async (task: string, given: NewComment) => {
+    comment: async (task: string, newComment: NewComment) => {
       const foundTask = await findTask(context, task);
-      return { task: foundTask.key, comment: await addComment(context, foundTask, given), url: foundTask.url };
+      return { task: foundTask.key, comment: await addComment(context, foundTask, newComment), url: foundTask.url };
     },
     /** Asks the human about a task. */
-    ask: async (task: string, given: NewQuestion) => {
+    ask: async (task: string, newQuestion: NewQuestion) => {
       const foundTask = await findTask(context, task);
-      return { key: foundTask.key, ...(await askHuman(context, foundTask, given)) };
+      return { key: foundTask.key, ...(await askHuman(context, foundTask, newQuestion)) };
     },
-    /** Notes on the agent card what its agent reports. */
-    report: async (task: string, given: ProgressReport) =>
-      reportProgress(context, await findTask(context, task), given),
-    /** Starts, or stops, the caller's timer on a task. */
+    /** Writes the caller's report to the agent card. */
+    report: async (task: string, report: ProgressReport) =>
+      reportProgress(context, await findTask(context, task), report),
     startTimer: async (task: string) => startTimer(context, await findTask(context, task)),
     stopTimer: async (task: string) => stopTimer(context, await findTask(context, task)),
-    /** The caller's open tasks, the one to go on with first. */
-    list: (given: { fresh?: boolean | undefined }) => listTasks(context, given),
-    /** Everything about a task, read from Plane now. */
+    /** Lists the caller's open tasks, those to work on next first. */
+    list: (options: { fresh?: boolean | undefined }) => listTasks(context, options),
+    /** Reads everything about a task from Plane. */
     details: async (task: string) => readTaskDetails(context, await findTask(context, task)),
-    /** Claims a task, named by key or id, for the caller. */
+    /** Claims a task for the caller. */
     claim: async (task: string) => {
       const foundTask = await findTask(context, task);
       return { key: foundTask.key, ...(await claimTask(context, foundTask)) };

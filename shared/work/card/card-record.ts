@@ -10,52 +10,52 @@ import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { prepareSpending, roundAmount } from "../time/spending.ts";
 
-/** What is known of the work on an item beside what Plane has fields for, and what was written of it there. */
+/** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */
 export interface KeptCard {
-  /** Who holds the task, or held it last, and since when (store time). */
+  /** The agent that holds the task, or held it last, and since when (store time). */
   agent?: string;
   since?: Ms;
   session?: string;
   /** 0 to 100. */
   percent?: number;
-  /** The last thing its agent said of it. */
+  /** The agent's latest progress text. */
   text?: string;
   /** 0 to 1. */
   confidence?: number;
-  /** So far, of all agents; in the budget's currency. */
+  /** Total of all agents so far, in the budget's currency. */
   cost?: number;
   costs?: Record<string, number>;
-  /** The most each agent has ever reported, which is what was counted: a report that was mended is not counted twice. */
+  /** The highest total each agent has reported. Only what exceeds it is counted, so a corrected report counts once. */
   counted?: Record<string, number>;
-  /** As planned. */
+  /** The estimate from the plan. */
   estimate?: { cost?: number; ms?: Ms };
   commit?: string;
   tests?: string;
-  /** Its agent has written what was done. */
+  /** Whether the agent has written a summary of what was done. */
   summary?: boolean;
-  /** A human was asked to look at it (store time). */
+  /** Set when a human was asked for a review (store time). */
   review?: { at: Ms; confidence: number };
 
-  /** Plane's id of the comment, once it is there. */
+  /** Plane's id of the comment, once it has been created. */
   comment?: string;
-  /** SHA-256 of what it says there, and of what was about to be written there first. */
+  /** SHA-256 of the text in Plane (`shown`), and of the text whose first write was started (`attempt`). */
   shown?: string;
   attempt?: string;
-  /** The comment of this item's name is somebody else's: ours has another one. */
+  /** Whether another user's comment has this card's usual external id, so that ours uses another one. */
   apart?: boolean;
-  /** Store times: the last edit, and when the next one is due. */
+  /** Store times of the last edit and of the next scheduled one. */
   written?: Ms;
   queued?: Ms;
 }
 
-/** What may be noted on a card; undefined takes it off. */
+/** The fields of a card that may be changed; undefined removes a field. */
 export type CardUpdate = {
   [K in
     | ("session" | "percent" | "text" | "confidence" | "cost" | "estimate")
     | ("commit" | "tests" | "summary" | "review")]?: KeptCard[K] | undefined;
 };
 
-/** Edits are gathered: at most one per item in so long. */
+/** Interval between edits of one card: 30 s, so that frequent reports become one edit in Plane. */
 export const CARD_EDIT_INTERVAL_MS: Ms = 30_000;
 
 export async function readCard(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptCard | undefined> {
@@ -64,14 +64,14 @@ export async function readCard(deps: Pick<WorkDeps, "store">, item: string): Pro
 }
 
 /**
- * Notes something on the card of an item: kept at once, on the work item within 30 s. `cost` is what the task has
- * cost the caller so far, all of it. Answers the card as it is now.
+ * Updates the card of an item: stored at once, written to Plane within 30 s. `cost` is the caller's total on the task
+ * so far. Returns the updated card.
  */
-export async function updateCard(context: CallContext, task: Task, note: CardUpdate): Promise<KeptCard> {
+export async function updateCard(context: CallContext, task: Task, update: CardUpdate): Promise<KeptCard> {
   const { deps, caller, correlation } = context;
   return updateValue<KeptCard, KeptCard>(deps, workKeys.card(task.id), async (before = {}, rev) => {
     const [claim] = await deps.store.read<KeptClaim>([workKeys.claim(task.id)]);
-    const { cost, ...rest } = note;
+    const { cost, ...rest } = update;
     const updated = omitUndefined({ ...applyHolder(before, claim?.value), ...rest });
     const next = cost === undefined ? updated : addCost(updated, caller.name, cost);
     if (isSameCard(before, next)) return { result: before };
@@ -84,32 +84,32 @@ export async function updateCard(context: CallContext, task: Task, note: CardUpd
       expect,
       put: [toCardPut(task.id, { ...next, queued: nextEdit.at }), ...put],
       jobs: keepDefined([
-        nextEdit.already ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
+        nextEdit.isQueued ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
         ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
       ]),
       result: next,
       afterCommit: () => {
         deps.kick();
-        if (nextEdit.in > 0) deps.kick({ queue: "work", after: nextEdit.in });
+        if (nextEdit.delay > 0) deps.kick({ queue: "work", after: nextEdit.delay });
       },
     };
   });
 }
 
-/** Has the card of an item brought up to date, with the next edit. */
+/** Schedules an edit of the card of an item, unless one is scheduled already. */
 export async function queueCardWrite(deps: WorkDeps, item: string, correlation: string): Promise<void> {
   await updateValue<KeptCard>(deps, workKeys.card(item), async (card = {}, rev) => {
     const nextEdit = getNextEdit(card, await deps.store.now());
-    if (nextEdit.already) return undefined;
+    if (nextEdit.isQueued) return undefined;
     return {
       put: [toCardPut(item, { ...card, queued: nextEdit.at })],
       jobs: [createCardJob(item, rev, correlation, nextEdit.at)],
-      afterCommit: () => deps.kick(nextEdit.in > 0 ? { queue: "work", after: nextEdit.in } : undefined),
+      afterCommit: () => deps.kick(nextEdit.delay > 0 ? { queue: "work", after: nextEdit.delay } : undefined),
     };
   });
 }
 
-/** Changes what is kept of a card, whatever else changes it meanwhile; undefined leaves it as it is. */
+/** Changes the stored card, retrying on concurrent changes. `change` returns undefined to leave the card as it is. */
 export async function updateCardRecord(
   deps: Pick<WorkDeps, "store">,
   item: string,
@@ -122,7 +122,7 @@ export async function updateCardRecord(
   });
 }
 
-/** The card with who holds the task now. Another agent begins with what is true of the task, not of the one before. */
+/** Sets the holder of the task on its card. A new holder does not inherit the values its predecessor reported. */
 export function applyHolder(card: KeptCard, claim: KeptClaim | undefined): KeptCard {
   if (!claim) return card;
   const { agent, since } = claim;
@@ -137,15 +137,15 @@ export function toCardPut(item: string, card: KeptCard): Put {
 
 function addCost(card: KeptCard, agent: string, cost: number): KeptCard {
   const costs = { ...card.costs, [agent]: cost };
-  const sum = Object.values(costs).reduce((all, one) => all + one, 0);
+  const sum = Object.values(costs).reduce((total, agentCost) => total + agentCost, 0);
   const counted = { ...card.counted, [agent]: Math.max(cost, card.counted?.[agent] ?? 0) };
   return { ...card, costs, counted, cost: roundAmount(sum) };
 }
 
-/** When the next edit may be; `already`: it is queued. */
-function getNextEdit(card: KeptCard, now: Ms): { at: Ms; in: Ms; already: boolean } {
+/** The store time of the next edit and the delay until then. */
+function getNextEdit(card: KeptCard, now: Ms): { at: Ms; delay: Ms; isQueued: boolean } {
   const at = card.queued ?? Math.max(now, (card.written ?? 0) + CARD_EDIT_INTERVAL_MS);
-  return { at, in: at - now, already: card.queued !== undefined };
+  return { at, delay: at - now, isQueued: card.queued !== undefined };
 }
 
 function createCardJob(item: string, rev: number, correlation: string, at: Ms) {
@@ -154,7 +154,7 @@ function createCardJob(item: string, rev: number, correlation: string, at: Ms) {
 
 function isSameCard(a: KeptCard, b: KeptCard): boolean {
   const sorted = (card: KeptCard) =>
-    JSON.stringify(Object.entries(card).sort(([one], [other]) => (one < other ? -1 : 1)));
+    JSON.stringify(Object.entries(card).sort(([name], [otherName]) => (name < otherName ? -1 : 1)));
   return sorted(a) === sorted(b);
 }
 

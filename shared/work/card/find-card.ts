@@ -12,30 +12,30 @@ import type { KeptTimes } from "../time/time-entries.ts";
 import { type KeptCard, toCardPut } from "./card-record.ts";
 import { type ParsedCard, parseCard } from "./parse-card.ts";
 
-/** A card as it stands in Plane. */
+/** A card as it was found in Plane. */
 export interface FoundCard {
   comment: string;
   /** SHA-256 of its HTML. */
   hash: string;
-  /** Undefined when it cannot be understood. */
-  read: ParsedCard | undefined;
-  /** Plane's time of its last edit. */
+  /** Undefined when the text is not a card's. */
+  parsed: ParsedCard | undefined;
+  /** Plane's time of the last edit. */
   edited: Ms;
 }
 
 type Options = Pick<PlaneCallOptions, "priority" | "waitBudget">;
 
 /**
- * What Plane knows our card of this item by. It looks for the pair in the whole project, so the item is part of it;
- * `apart` is for where somebody else took the name.
+ * The external id of the card of an item. Plane compares external ids within the whole project, so it contains the
+ * item's id. `apart` gives an alternative id for when another user's comment has the usual one.
  */
 export async function getCardExternalId(deps: WorkDeps, item: string, apart: boolean): Promise<string> {
   return apart ? `card:${item}:${await readSystemUser(deps)}` : `card:${item}`;
 }
 
 /**
- * Looks for the card among the comments of an item. Only what Groundcrew's own user has written is one: that is
- * Plane's word (`actor`), while source and id are whatever an author says.
+ * Searches the comments of an item for its card. The author must be Groundcrew's own user: Plane sets `actor`, while
+ * any author can set the source and the external id.
  */
 export async function findCard(deps: WorkDeps, task: Task, options: Options = {}): Promise<FoundCard | undefined> {
   const systemUser = await readSystemUser(deps, options);
@@ -51,15 +51,15 @@ export async function findCard(deps: WorkDeps, task: Task, options: Options = {}
     );
     if (!found) continue;
     const hash = await sha256Hex(found.comment_html);
-    const read = parseCard(found.comment_html);
-    return { comment: found.id, hash, read, edited: Date.parse(found.updated_at) };
+    const parsed = parseCard(found.comment_html);
+    return { comment: found.id, hash, parsed, edited: Date.parse(found.updated_at) };
   }
   return undefined;
 }
 
 /**
- * Takes over what an earlier store had written: what is kept since counts more. In one commit, and only while the card
- * has no comment, so nothing is taken over twice. False when something else was kept meanwhile.
+ * Restores the values that a lost store had written to a card; values stored since then take precedence. One commit,
+ * and only while the stored card has no comment, so nothing is restored twice. False on a concurrent change.
  */
 export async function restoreCard(deps: WorkDeps, task: Task, found: FoundCard): Promise<boolean> {
   const [cardKey, timeKey] = [workKeys.card(task.id), workKeys.time(task.id)];
@@ -81,7 +81,7 @@ export async function restoreCard(deps: WorkDeps, task: Task, found: FoundCard):
     ],
     put: keepDefined([
       toCardPut(task.id, {
-        ...mergeCards(found.read?.card ?? {}, card?.value ?? {}),
+        ...mergeCards(found.parsed?.card ?? {}, card?.value ?? {}),
         comment: found.comment,
         shown: found.hash,
       }),
@@ -95,7 +95,7 @@ function mergeCards(found: ParsedCard["card"], kept: KeptCard): KeptCard {
   const { session: _, text: __, confidence: ___, summary: ____, ...task } = found;
   const isSameAgent = kept.agent === undefined || kept.agent === found.agent;
   const costs = { ...found.costs, ...kept.costs };
-  const cost = Object.values(costs).reduce((sum, one) => sum + one, 0);
+  const cost = Object.values(costs).reduce((sum, agentCost) => sum + agentCost, 0);
   const counted = { ...found.costs, ...kept.counted };
   const { attempt: ____a, ...sinceRestore } = kept;
   const foundFields = isSameAgent ? found : task;
@@ -103,17 +103,17 @@ function mergeCards(found: ParsedCard["card"], kept: KeptCard): KeptCard {
   return { ...foundFields, ...sinceRestore, ...costFields };
 }
 
-/** By agent; a timer that ran when the store was lost is known to have run until the card was last written. */
-function sumCardTime({ read, edited }: FoundCard): Record<string, Ms> {
-  const spent = { ...read?.spent };
-  for (const { agent, since } of read?.running ?? [])
+/** Time by agent. A timer that ran when the store was lost counts until the card was last written. */
+function sumCardTime({ parsed, edited }: FoundCard): Record<string, Ms> {
+  const spent = { ...parsed?.spent };
+  for (const { agent, since } of parsed?.running ?? [])
     if (edited > since) spent[agent] = (spent[agent] ?? 0) + edited - since;
   return spent;
 }
 
 async function readSystemUser(deps: WorkDeps, options: Options = {}): Promise<string> {
-  const known = await deps.cache.getItem<{ id: string }>("ourselves");
-  if (known) return known.id;
+  const cached = await deps.cache.getItem<{ id: string }>("ourselves");
+  if (cached) return cached.id;
   const { data } = await deps.plane.call(usersApi.me, options);
   await deps.cache.setItem("ourselves", { id: data.id });
   return data.id;

@@ -6,7 +6,7 @@ import { roundAmount } from "../time/spending.ts";
 import type { KeptCard } from "./card-record.ts";
 import { CARD_TITLE, LAST_AGENT_LABEL } from "./render-card.ts";
 
-/** What a card written before says. */
+/** The values on a card that was written before. */
 export interface ParsedCard {
   card: Pick<
     KeptCard,
@@ -40,8 +40,8 @@ const FRACTION = NUMBER.pipe(z.number().max(1));
 const TEXT = z.string().min(1).max(400);
 
 /**
- * What a card's HTML says, also after an editor has written it anew. Strict: a line that is not of the form it is
- * written in is left out. Undefined for what is no card.
+ * Parses the HTML of a card, also after Plane's editor has reformatted it. Strict: a line that does not match the
+ * format of `renderCard` is ignored. Undefined when the text is not a card's.
  */
 export function parseCard(html: string): ParsedCard | undefined {
   const lines = html

@@ -6,27 +6,27 @@ import type { TaskEstimate } from "../time/estimates.ts";
 import { roundAmount } from "../time/spending.ts";
 import type { KeptCard } from "./card-record.ts";
 
-/** Everything an agent card says. It holds no time that passes by itself: what did not change reads the same. */
+/** The values of an agent card. None of them changes with time alone, so an unchanged card renders the same text. */
 export interface CardView {
   card: KeptCard;
-  /** Somebody holds the task: `card.agent`. */
+  /** Whether `card.agent` holds the task now. */
   held: boolean;
-  /** By agent, of timers that were stopped. */
+  /** Time of stopped timers, by agent. */
   spent: Record<string, Ms>;
   running: { agent: string; since: Ms }[];
-  /** From the agent's history; what was planned is in the card itself. */
+  /** Estimate from the agent's history; the planned one is in `card`. */
   estimate?: TaskEstimate;
   currency?: string;
 }
 
-/** What a card begins with. */
+/** The first words of every card, by which `parseCard` recognizes one. */
 export const CARD_TITLE = "Agent card";
-/** Who held the task, when nobody does. */
+/** Label of the last holder when nobody holds the task. */
 export const LAST_AGENT_LABEL = "Last agent";
-/** Assumed of an agent that says nothing of it (OPENCLAW-12). */
+/** The confidence assumed for an agent that reports none (OPENCLAW-12). */
 const ASSUMED_CONFIDENCE = 0.8;
 
-/** The agent card as safe HTML: a line for each thing there is to say. */
+/** Renders the agent card as safe HTML, one line per value. */
 export function renderCard(view: CardView): string {
   const lines = listCardLines(view).map(
     ([label, value]) => `<li><strong>${label}:</strong> ${escapeHtml(cleanLine(value, 400))}</li>`,
@@ -77,7 +77,7 @@ const formatEach = (amounts: Record<string, number>, format: (amount: number) =>
     .map(([agent, amount]) => `${agent} ${format(amount)}`)
     .join(", ");
 
-/** As `parseCard` reads it back: to a millionth, never as 1e-7. */
+/** Formats an amount for `parseCard` to read back: rounded to a millionth, never as 1e-7. */
 const formatAmount = (value: number) => String(roundAmount(value));
 
 /** `1:05:30`: hours, minutes, seconds. */

@@ -24,22 +24,22 @@ import {
 import { findCard, getCardExternalId, restoreCard } from "./find-card.ts";
 import { renderCard } from "./render-card.ts";
 
-/** All requests of one edit wait so long together: the job's lease is 120 s. */
-const PATIENCE_MS: Ms = MINUTE;
+/** Limit of the total wait of an edit's requests: 1 min, because the job's lease is 2 min. */
+const WAIT_BUDGET_MS: Ms = MINUTE;
 
-/** What one edit can meet: it is gone, another store had written it, its name is another's, and then it is written. */
+/** Limit of rounds: the comment may be deleted, restored from a lost store or renamed before the edit succeeds. */
 const MAX_ROUNDS = 5;
 
 /**
- * Brings the agent card on the work item up to date, with Groundcrew's own key: one comment, edited in place. What
- * reads the same asks Plane nothing; edits nearer than 30 s to the last one are gathered into a later one; a comment
- * that people deleted is made anew; killed at any step and run again there is still one.
+ * Updates the agent card on the work item with Groundcrew's own key: one comment, edited in place. An unchanged text
+ * makes no request to Plane; edits within 30 s of the last one are merged into a later one; a comment that people
+ * deleted is created again. When the job is killed at any step and repeated, there is still one comment.
  */
 export async function writeCard(
   deps: WorkDeps,
   { item, correlation }: Extract<WorkJobBody, { do: "card" }>,
 ): Promise<void> {
-  const waitBudget = { left: PATIENCE_MS };
+  const waitBudget = { left: WAIT_BUDGET_MS };
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const task = await findKeptTask(deps, item);
     if (!task || task.item.gone !== undefined) return;
@@ -58,7 +58,7 @@ export async function writeCard(
   }
   throw new GroundcrewError(
     "unavailable",
-    `The agent card of ${item} changes while it is being written: it is tried again.`,
+    `The agent card of ${item} changed while it was being written. It is written again later.`,
   );
 }
 
@@ -84,7 +84,7 @@ interface CardWrite {
   waitBudget: { left: Ms };
 }
 
-/** `again`: what is kept of the card has changed instead, so it may read otherwise now. */
+/** Creates or edits the comment. `again` means that the stored card has changed instead and must be rendered anew. */
 async function placeCard(deps: WorkDeps, task: Task, card: KeptCard, writing: CardWrite): Promise<"done" | "again"> {
   if (card.comment !== undefined) return editCard(deps, task, card.comment, writing);
   if (card.attempt !== undefined && (await takeOverCard(deps, task, writing))) return "again";
@@ -100,7 +100,7 @@ async function editCard(deps: WorkDeps, task: Task, comment: string, { html, has
     const isRefused = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (!isGone && !isRefused) throw thrown;
     await updateCardRecord(deps, task.id, ({ comment: _, shown: __, attempt: ___, ...rest }) =>
-      // The key is another user's now, who may not edit what the one before wrote.
+      // Groundcrew's key belongs to another user now, who may not edit comments of the previous one.
       isRefused ? { ...rest, apart: true } : rest,
     );
     return "again" as const;
@@ -111,7 +111,7 @@ async function editCard(deps: WorkDeps, task: Task, comment: string, { html, has
 async function createCard(deps: WorkDeps, task: Task, card: KeptCard, writing: CardWrite): Promise<"done" | "again"> {
   const { html, hash, waitBudget } = writing;
   const external_id = await getCardExternalId(deps, task.id, card.apart ?? false);
-  // Kept before it is sent: so that what a killed process has written is told from what a lost store had.
+  // Stored before it is sent, to distinguish a comment of a killed process from one of a lost store.
   await updateCardRecord(deps, task.id, (current) => ({ ...current, attempt: hash }));
   try {
     const { data } = await deps.plane.call(commentsApi.create, {
@@ -125,13 +125,13 @@ async function createCard(deps: WorkDeps, task: Task, card: KeptCard, writing: C
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
     if (await takeOverCard(deps, task, writing)) return "again";
     if (card.apart) throw thrown;
-    deps.log.warn("agent card has another's name", { item: task.key, comment: thrown.id });
+    deps.log.warn("external id of the agent card is taken by another comment", { item: task.key, comment: thrown.id });
     await updateCardRecord(deps, task.id, ({ attempt: _, ...current }) => ({ ...current, apart: true }));
     return "again";
   }
 }
 
-/** Takes over the card that is there already, if one is: our own attempt, or what an earlier store had written. */
+/** Adopts an existing card: the result of our own interrupted attempt, or one that a lost store had written. */
 async function takeOverCard(deps: WorkDeps, task: Task, { waitBudget }: CardWrite): Promise<boolean> {
   const found = await findCard(deps, task, { waitBudget });
   if (!found) return false;

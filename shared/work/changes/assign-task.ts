@@ -6,8 +6,8 @@ import { changeTask } from "./change-task.ts";
 import { createAssignFields, retryWithFreshLabels } from "./create-item.ts";
 
 /**
- * Makes a task one agent's and nobody else's: its account is the only assignee, its label the only one of its kind; all
- * other labels stay. It is so already: no change. Throws `bad_request` for an agent there is not.
+ * Assigns a task to one agent alone: its account becomes the only assignee and its label the only `agent:` label. Other
+ * labels stay. Makes no change when this is already so. Throws `bad_request` for an unknown agent.
  */
 export async function assignTask(context: CallContext, task: Task, agent: string): Promise<Task> {
   const to = await getAssignee(context, agent);
@@ -26,11 +26,11 @@ async function makeSoleAssignee(context: CallContext, task: Task, assignee: Assi
   if (isUnchanged) return fresh;
   const assigned = await changeTask(context, fresh, { assignees: [assignee.id], labels: newLabels });
   if (assigned.item.snapshot.assignees.includes(assignee.id)) return assigned;
-  // Plane leaves out who is no member any more, in silence.
+  // Plane silently ignores assignees who are no longer members of the project.
   await ensureMembers(context, fresh.project, [assignee.id], { anew: true });
   return changeTask(context, assigned, { assignees: [assignee.id], labels: newLabels });
 }
 
 function hasSameMembers(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one) => b.includes(one));
+  return a.length === b.length && a.every((member) => b.includes(member));
 }

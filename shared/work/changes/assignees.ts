@@ -5,7 +5,7 @@ import { PlaneAuthError } from "../../plane/errors.ts";
 import { membersApi, projectMembersApi, usersApi } from "../../plane/users-members.ts";
 import type { CallContext } from "../context/call-context.ts";
 
-/** Somebody a task can be assigned to. */
+/** A user to whom a task can be assigned. */
 export interface Assignee {
   /** Plane's id. */
   id: string;
@@ -18,7 +18,10 @@ export interface Assignee {
 const PROJECT_MEMBER_ROLE = 15;
 export const PROJECT_ADMIN_ROLE = 20;
 
-/** Who is meant: an agent by its name, a person by e-mail address or display name. Throws `bad_request` with who there is. */
+/**
+ * Resolves an assignee: an agent by its name or e-mail address, a person by e-mail address or display name. Throws
+ * `bad_request` with the available names, `conflict` for an agent without an account in Plane.
+ */
 export async function getAssignee(context: CallContext, nameOrEmail: string): Promise<Assignee> {
   const wanted = nameOrEmail.trim().toLowerCase();
   const { agents } = context.deps.settings;
@@ -28,7 +31,7 @@ export async function getAssignee(context: CallContext, nameOrEmail: string): Pr
     if (id !== undefined) return { id, name: agent.name, agent: agent.name };
     throw new GroundcrewError(
       "conflict",
-      `The agent ${agent.name} has no account in Plane's workspace (${agent.email}): a person must invite it first.`,
+      `The agent ${agent.name} (${agent.email}) has no account in Plane's workspace. A person must invite it first.`,
     );
   }
   const { data } = await context.systemPlane.call(membersApi.list);
@@ -44,12 +47,12 @@ export async function getAssignee(context: CallContext, nameOrEmail: string): Pr
   throw new GroundcrewError(
     "bad_request",
     matches.length > 1
-      ? `Several people are called "${nameOrEmail.slice(0, 60)}": give an e-mail address.`
-      : `Nobody is called "${nameOrEmail.slice(0, 60)}". Agents: ${names}; people by e-mail address or display name.`,
+      ? `Several people have the name "${nameOrEmail.slice(0, 60)}". Give an e-mail address.`
+      : `There is no user "${nameOrEmail.slice(0, 60)}". Agents: ${names}. Name people by e-mail address or display name.`,
   );
 }
 
-/** Groundcrew's own Plane user. */
+/** The id of Groundcrew's own Plane user. */
 export async function readSystemUserId({ deps, systemPlane }: CallContext): Promise<string> {
   const cached = await deps.cache.getItem<{ id: string }>("ourselves");
   if (cached) return cached.id;
@@ -59,8 +62,9 @@ export async function readSystemUserId({ deps, systemPlane }: CallContext): Prom
 }
 
 /**
- * Makes these users members of a project, where they are not: Plane assigns nobody else, and says nothing about it.
- * With Groundcrew's own key. Who was seen there is not looked for again, unless `anew`.
+ * Adds these users to a project where they are not members yet: Plane silently ignores assignees who are no members.
+ * Uses Groundcrew's own key unless `by` is given. Known members are cached; `anew` reads them again. Throws `forbidden`
+ * when the key may not add members.
  */
 export async function ensureMembers(
   context: CallContext,
@@ -89,7 +93,7 @@ export async function ensureMembers(
     if (!(thrown instanceof PlaneAuthError) || thrown.reason !== "permission") throw thrown;
     throw new GroundcrewError(
       "forbidden",
-      `Groundcrew's Plane account may not add members to ${project.identifier}: a person must make it an admin of that project, or add them.`,
+      `Groundcrew's Plane account may not add members to ${project.identifier}. A person must make it an admin of that project or add the members.`,
       { cause: thrown },
     );
   }

@@ -14,7 +14,7 @@ import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 
 const updateEndpoint = { ...workItemsApi.update, answer: observedItemSchema } satisfies Endpoint<ObservedItem>;
 
-/** Plane's names of what may be changed, and their values. Lists are whole: what they lack is taken away. */
+/** Plane's fields of a work item that may be changed. A list replaces the whole previous list. */
 export interface ItemFields {
   name?: string;
   description_html?: string;
@@ -27,8 +27,9 @@ export interface ItemFields {
 }
 
 /**
- * Changes a work item as the caller and observes Plane's answer: the task as it is now. Under a claim the write starts
- * only while the claim holds, and one that ended while the claim ran out is read back and refused.
+ * Changes a work item as the caller, observes Plane's answer and returns the updated task. With `claim`, the write
+ * starts only while the claim is valid; when the claim expires during the write, the item is read back and the call is
+ * refused.
  */
 export async function changeTask(
   context: CallContext,
@@ -63,13 +64,13 @@ export async function changeTask(
   const hint = await createActorHint(context, fields, snapshot);
   const source = { project: task.project, correlation, cause: `${correlation}:${readStart.since}` };
   const { rereadIn } = await observeItem(deps, task.id, observation, { ...source, ...omitUndefined({ hint }) });
-  // Something else was observed while Plane answered: which of the two is the later, only another look can tell.
+  // Something else was observed while Plane answered. Only another read shows which of the two is newer.
   if (rereadIn === 0) await refreshTask(context, task);
   deps.kick();
   return (await findKeptTask(deps, task.id)) ?? task;
 }
 
-/** What the task will be called after a change of its state or labels, by what is known of them. */
+/** The status of the task after a change of its state or labels, from cached states and labels. */
 async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFields): Promise<Status> {
   const { snapshot } = task.item;
   if (fields.state === undefined && fields.labels === undefined) return snapshot.word;
@@ -85,18 +86,21 @@ async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFiel
   );
 }
 
-/** The claim ran out while Plane was at it: whether it was done nevertheless, only Plane can tell. */
+/** Extends the refusal of a claim that expired during a write with the status that Plane has now. */
 async function createLateWriteError(context: CallContext, task: Task, error: unknown): Promise<unknown> {
   if (!(error instanceof GroundcrewError)) return error;
   await refreshTask(context, task);
   const currentStatus = (await findKeptTask(context.deps, task.id))?.item.snapshot.word ?? "gone";
   return new GroundcrewError(
     error.code,
-    `${getErrorMessage(error)} A change was already under way then: ${task.key} is ${currentStatus} in Plane now.`,
+    `${getErrorMessage(error)} A change had already been sent: ${task.key} is ${currentStatus} in Plane now.`,
   );
 }
 
-/** What a webhook of this change would say of it, the state before everything else; the caller when the key is its own. */
+/**
+ * The actor hint that a webhook of this change would carry; a changed state takes precedence over other fields.
+ * Undefined when the caller does not write with its own key.
+ */
 async function createActorHint({ deps, caller, usesOwnKey }: CallContext, fields: ItemFields, snapshot: Snapshot) {
   const agent = deps.settings.agents.find(({ name }) => name === caller.name);
   const id = usesOwnKey && agent ? await findPersonIdByEmail(deps, agent.email) : undefined;

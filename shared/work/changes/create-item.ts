@@ -22,7 +22,7 @@ import { forgetLabels, getOrCreateLabel } from "./project-labels.ts";
 const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
 const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
 
-/** Makes a work item as the caller and observes it; the one there is when Plane knows it by `id` already. */
+/** Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. */
 export async function createItem(
   context: CallContext,
   project: KeptProject,
@@ -48,7 +48,7 @@ export async function createItem(
   }
   const task = await findKeptTask(deps, item);
   if (!task)
-    throw new GroundcrewError("internal", `"${fields.name}" was made in ${project.identifier}, but is not kept.`);
+    throw new GroundcrewError("internal", `"${fields.name}" was created in ${project.identifier}, but is not stored.`);
   return { task, made: isNew };
 }
 
@@ -63,12 +63,12 @@ async function refreshExistingItem(
     return id;
   } catch (thrown) {
     if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
-    const message = `"${name.slice(0, 80)}" was made in ${project.identifier} before, and people have archived or deleted it since: give it another title to make it anew.`;
+    const message = `"${name.slice(0, 80)}" was created in ${project.identifier} before and has since been archived or deleted. Give it another title to create it again.`;
     throw new GroundcrewError("conflict", message, { cause: thrown });
   }
 }
 
-/** The line that stands for relations in descriptions before Plane 1.3; "" where there are relations. */
+/** The `Blocked by:` line of a description, which replaces relations before Plane 1.3; "" where Plane has relations. */
 export async function renderBlockedByLine(
   { deps }: CallContext,
   blockers: readonly Pick<Task, "key">[],
@@ -78,8 +78,8 @@ export async function renderBlockedByLine(
 }
 
 /**
- * Says in Plane that a task of our making waits for these, where Plane has relations; where its description says so it
- * is taken from there. Saying it twice is saying it once.
+ * Adds the blockers of a task that we created: as relations where Plane has them, else from the `Blocked by:` line of
+ * its description. Idempotent.
  */
 export async function addBlockers(context: CallContext, task: Task, blockers: readonly Task[]): Promise<Task> {
   const { deps, plane, correlation } = context;
@@ -97,7 +97,7 @@ export async function addBlockers(context: CallContext, task: Task, blockers: re
   return (await findKeptTask(deps, task.id)) ?? task;
 }
 
-/** The fields of a create or PATCH that hand a task to somebody: the assignee, and the label `agent:<name>` in step. */
+/** The fields of a create or PATCH that assign a task: the assignee and, for an agent, the label `agent:<name>`. */
 export async function createAssignFields(
   context: CallContext,
   project: KeptProject,
@@ -111,13 +111,13 @@ export async function createAssignFields(
 }
 
 /**
- * Does what writes labels; where Plane knows one of them no more (people deleted it since they were listed), once again
- * with labels listed and made anew.
+ * Runs an action that writes labels. When Plane does not know one of them (people deleted it since they were listed),
+ * runs it once more with labels that are listed and created again.
  */
 export async function retryWithFreshLabels<T>(
   { deps }: CallContext,
   project: Pick<KeptProject, "id">,
-  action: (again: boolean) => Promise<T>,
+  action: (isRetry: boolean) => Promise<T>,
 ): Promise<T> {
   try {
     return await action(false);
@@ -129,8 +129,8 @@ export async function retryWithFreshLabels<T>(
 }
 
 /**
- * Hands a task that is nobody's to somebody. One that people have given away, moved on or ended stays as it is.
- * `refused`: Plane does not take them, and why, for people.
+ * Assigns an unassigned task. A task that people have assigned or closed meanwhile stays as it is. `refused` says, for
+ * people, why Plane does not accept the assignee.
  */
 export async function assignIfUnassigned(
   context: CallContext,
@@ -142,18 +142,18 @@ export async function assignIfUnassigned(
     return { task };
   const assigned = await addAssignee(context, task, assignee);
   if (isAssignedTo(assigned, assignee)) return { task: assigned };
-  // Plane leaves out who is no member any more, in silence.
+  // Plane silently ignores assignees who are no longer members of the project.
   await ensureMembers(context, task.project, [assignee.id], { anew: true });
   const reassigned = await addAssignee(context, assigned, assignee);
   if (isAssignedTo(reassigned, assignee)) return { task: reassigned };
   const { identifier } = task.project;
-  const refused = `Plane does not take ${assignee.name} as the assignee of ${task.key}: only a guest of ${identifier}, or removed from it; a person must make them a member of that project`;
+  const refused = `Plane does not accept ${assignee.name} as the assignee of ${task.key}: ${assignee.name} is only a guest of ${identifier}, or was removed from it; a person must make them a member of that project`;
   return { task: reassigned, refused };
 }
 
 const isAssignedTo = ({ item }: Task, { id }: Assignee) => item.snapshot.assignees.includes(id);
 
-/** Assigned to nobody; or only to whom Plane gives what is made for nobody in this project. */
+/** Whether a task has no assignee, or only the project's default assignee, which Plane sets by itself. */
 async function isUnassigned({ systemPlane }: CallContext, { item, project }: Task): Promise<boolean> {
   const [first, ...others] = item.snapshot.assignees;
   if (first === undefined) return true;

@@ -13,23 +13,23 @@ import { changeTask, type ItemFields } from "./change-task.ts";
 import { retryWithFreshLabels } from "./create-item.ts";
 import { applyLabelChange } from "./project-labels.ts";
 
-/** Which agents' labels and assignees were last in step on an item. */
+/** The agents whose label and assignment last agreed on an item. */
 interface KeptMirror {
   inStep: string[];
-  /** Plane did not take them as assignees: their accounts are no members of the project. */
+  /** Agents that Plane did not accept as assignees, because their accounts are no members of the project. */
   refused: string[];
 }
 
 const EMPTY_MIRROR: KeptMirror = { inStep: [], refused: [] };
 
-/** An agent as one item shows it. */
+/** The assignment and the label of an agent on one item. */
 interface AgentAssignment {
   agent: string;
   assigned: boolean;
   labelled: boolean;
 }
 
-/** What brings an item in step. */
+/** The changes that make the labels and assignees of an item agree. */
 interface MirrorSteps {
   assign: string[];
   label: string[];
@@ -37,10 +37,10 @@ interface MirrorSteps {
 }
 
 /**
- * Brings the labels `agent:<name>` of an item in step with the agents it is assigned to (OPENCLAW-10). An assigned
- * agent gets its label. A label alone assigns its agent; one that was in step before goes, because the agent was
- * taken off the item. Everything else people have put on the item stays. Answers when to look again, if it cannot be
- * told yet: while an edit is under way Plane shows no assignees or labels for a moment.
+ * Synchronizes the labels `agent:<name>` of an item with its assignees (OPENCLAW-10). An assigned agent gets its label.
+ * A label alone assigns its agent, unless both agreed before: then people removed the agent, and the label is removed.
+ * Other labels and assignees stay. Returns when to retry if the state is not certain yet: during an edit Plane shows no
+ * assignees or labels for a moment.
  */
 export async function mirrorAgentLabels(
   deps: WorkDeps,
@@ -56,7 +56,7 @@ export async function mirrorAgentLabels(
     await saveMirror(deps, item, before, current);
     return undefined;
   }
-  // What else is on the item is written back with the lists, so it must be what is there now.
+  // A write replaces the whole lists, so the other labels and assignees must be current.
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   await refreshTask(context, knownTask);
   const task = await findOpenTask(deps, item);
@@ -69,12 +69,12 @@ export async function mirrorAgentLabels(
   const sides = await readAssignments(deps, after.item, accounts);
   const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
   for (const agent of refused)
-    deps.log.warn("agent cannot be assigned: its account is no member of the project", { item: task.key, agent });
+    deps.log.warn("agent not assigned: its account is not a member of the project", { item: task.key, agent });
   await saveMirror(deps, item, { ...before, refused: [...before.refused, ...refused] }, sides);
   return undefined;
 }
 
-/** The agents that have an account in Plane, with its id. */
+/** The agents that have an account in Plane, with the account's id. */
 export type AgentAccounts = ReadonlyMap<string, string>;
 
 export async function readAgentAccounts(deps: WorkDeps): Promise<AgentAccounts> {
@@ -86,7 +86,7 @@ export async function readAgentAccounts(deps: WorkDeps): Promise<AgentAccounts> 
   return accounts;
 }
 
-/** The job for an item whose labels and assignees differ; none for one in step. No request to Plane. */
+/** The job for an item whose labels and assignees differ; none when they agree. Makes no request to Plane. */
 export async function createMirrorJobs(
   deps: WorkDeps,
   { item, rev, accounts }: { item: KeptItem; rev: number; accounts: AgentAccounts },
@@ -98,7 +98,7 @@ export async function createMirrorJobs(
   return [createWorkJob(`mirror:${id}:state:${rev}`, `work:${id}`, { do: "mirror", item: id, correlation })];
 }
 
-/** Pure: what an agent's label and its place among the assignees call for, by what they were when last in step. */
+/** Plans the changes from the current assignments and those that agreed last. Pure. */
 function planSteps(sides: readonly AgentAssignment[], { inStep, refused }: KeptMirror): MirrorSteps {
   const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
   return {
@@ -123,7 +123,7 @@ async function applySteps(context: CallContext, task: Task, { assign, label, unl
   return Object.keys(fields).length === 0 ? task : changeTask(context, task, fields);
 }
 
-/** The agents with an account in Plane, as they stand on this item. */
+/** The assignment and label on this item of every agent that has an account in Plane. */
 async function readAssignments(
   deps: WorkDeps,
   { snapshot }: KeptItem,
@@ -159,7 +159,7 @@ async function findOpenTask(deps: WorkDeps, item: string): Promise<Task | undefi
 }
 
 async function findAccount(deps: WorkDeps, name: string): Promise<string | undefined> {
-  const agent = deps.settings.agents.find((one) => one.name === name);
+  const agent = deps.settings.agents.find((candidate) => candidate.name === name);
   return agent && findPersonIdByEmail(deps, agent.email);
 }
 

@@ -17,7 +17,7 @@ import { applyLabelChange, forgetLabels, type LabelChange } from "./project-labe
 
 type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
 
-/** A state of a project, as far as choosing one needs it. */
+/** The fields of a project's state that are needed to choose one. */
 interface ProjectState {
   id: string;
   name: string;
@@ -26,15 +26,16 @@ interface ProjectState {
   sequence: number;
 }
 
-/** The label that says of a task what its state cannot where the project has no state called Blocked. */
-const BLOCKED = "blocked";
+/** The label that marks a task as blocked where the project has no state for it. */
+const BLOCKED_LABEL = "blocked";
 
-/** States are asked for again after so long: people add some, rarely. */
-const FRESH_MS: Ms = HOUR;
+/** Retention of a project's cached states: 1 h, because people rarely add states. */
+const STATES_CACHE_MS: Ms = HOUR;
 
 /**
- * The fields of a PATCH that bring a task to one of our words; none when it is there already. Its state stays when it
- * says that word by itself; `labels` come and go in the same PATCH, and all others are kept.
+ * The fields of a PATCH that move a task to a status; none when it has that status already. The state stays when it
+ * means the status by itself. `labels` are added and removed in the same PATCH; all other labels stay. Throws
+ * `conflict` when no state of the project means the status.
  */
 export async function createStatusFields(
   deps: StateDeps,
@@ -61,20 +62,23 @@ export async function createStatusFields(
       : pickFirst("todo")
     : matchingState;
   if (!state) {
-    // People add one for this call to be made again.
+    // People will add a state before they repeat the call, so the cached ones must not be used then.
     await deps.cache.removeItem(statesKey(task.project.id));
-    throw new GroundcrewError("conflict", `${task.project.name} has no state in Plane that means ${status}.`);
+    throw new GroundcrewError(
+      "conflict",
+      `No state of ${task.project.name} in Plane means ${status}. A person must add one.`,
+    );
   }
   const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {
-    add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED : undefined]),
-    drop: keepDefined([...(labels.drop ?? []), status === "blocked" ? undefined : BLOCKED]),
+    add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED_LABEL : undefined]),
+    drop: keepDefined([...(labels.drop ?? []), status === "blocked" ? undefined : BLOCKED_LABEL]),
   });
   return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
 }
 
 /**
- * Brings a task to one of our words as the caller, and answers it as it is then: without a request when it is there.
- * A state or label that was deleted since they were listed is looked for once more.
+ * Moves a task to a status as the caller and returns the updated task. Makes no request when the task has the status
+ * already. When a cached state or label has been deleted in Plane, tries once more with fresh ones.
  */
 export async function moveToStatus(
   context: CallContext,
@@ -96,7 +100,9 @@ export async function moveToStatus(
   }
 }
 
-/** The one to choose of states that mean the same: as the setting lists them, else unstarted before backlog, the default first. */
+/**
+ * Chooses among states that mean the same: in the setting's order, else unstarted before backlog, the default first.
+ */
 function pickState(states: readonly ProjectState[], preferred: readonly string[] = []): ProjectState | undefined {
   const getPreference = ({ name }: ProjectState) => {
     const at = preferred.findIndex((other) => other.trim().toLowerCase() === name.trim().toLowerCase());
@@ -107,19 +113,19 @@ function pickState(states: readonly ProjectState[], preferred: readonly string[]
   return [...states].sort((a, b) => compareRanks(rank(a), rank(b)))[0];
 }
 
-/** Triage is no place to put a task, and what is in the backlog is not for now. */
+/** Ranks triage last, because tasks are not put there, and the backlog before it, because its tasks are not due yet. */
 function rankGroup(group: string): number {
   return group === "triage" ? 2 : group === "backlog" ? 1 : 0;
 }
 
 function compareRanks(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((one, i) => one !== b[i]);
+  const at = a.findIndex((part, i) => part !== b[i]);
   return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
 }
 
 async function readProjectStates(deps: StateDeps, project: string): Promise<ProjectState[]> {
   const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
-  if (cached && deps.clock() - cached.at < FRESH_MS) return cached.states;
+  if (cached && deps.clock() - cached.at < STATES_CACHE_MS) return cached.states;
   const states: ProjectState[] = [];
   for await (const { data } of deps.plane.pages(stateCalls.list, { params: { project }, priority: "interactive" })) {
     for (const { id, name, group, default: isDefault, sequence } of data.results) {

@@ -5,17 +5,17 @@ import { labelsApi as labelCalls } from "../../plane/states-labels.ts";
 
 type LabelDeps = Pick<Deps, "cache" | "plane" | "clock">;
 
-/** What our labels look like in Plane, until people choose otherwise. */
+/** Initial colors of the labels that Groundcrew creates; people may change them in Plane. */
 const COLORS: Record<string, string> = { blocked: "#d94f4f", review: "#f59e0b" };
-const COLOR = "#6b5bd2";
+const DEFAULT_COLOR = "#6b5bd2";
 
 export function getLabelColor(label: string): string {
-  return COLORS[label] ?? COLOR;
+  return COLORS[label] ?? DEFAULT_COLOR;
 }
 
 /**
- * Plane's id of the project's label with this name, in upper or lower case; made when there is none. One request to
- * list a project's labels, then none. With Groundcrew's own key.
+ * Returns Plane's id of the project's label with this name, ignoring case; creates the label when there is none. The
+ * first call for a project lists its labels, later ones use the cache. Uses Groundcrew's own key.
  */
 export async function getOrCreateLabel(deps: LabelDeps, project: string, name: string): Promise<string> {
   const key = labelsKey(project);
@@ -25,18 +25,18 @@ export async function getOrCreateLabel(deps: LabelDeps, project: string, name: s
   return label;
 }
 
-/** Forgets what the project's labels are: the next question asks Plane. */
+/** Drops the cached labels of a project, so that the next lookup asks Plane. */
 export async function forgetLabels({ cache }: Pick<Deps, "cache">, project: string): Promise<void> {
   await cache.removeItem(labelsKey(project));
 }
 
-/** What a task's labels are to be: names that come and names that go. */
+/** Names of labels to add to a task and to remove from it. */
 export interface LabelChange {
   add?: readonly string[];
   drop?: readonly string[];
 }
 
-/** The whole list of label ids after the change, all others kept; undefined when it changes nothing. */
+/** Returns the complete list of label ids after the change; undefined when nothing changes. */
 export async function applyLabelChange(
   deps: LabelDeps,
   project: string,

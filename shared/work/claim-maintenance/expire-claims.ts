@@ -16,8 +16,8 @@ import { readTaskQuestions } from "../questions/questions.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 
 /**
- * Looks at every claim: ends those whose time ran out and those whose task was moved or given away in Plane. Claims
- * that ran out while Groundcrew itself was away go on with their whole time, since nobody could renew them.
+ * Checks every claim and ends those that have expired and those whose task was moved or reassigned in Plane. Claims
+ * that expired while Groundcrew was down are renewed, because no call could renew them.
  */
 export async function expireClaims(deps: WorkDeps, correlation: string): Promise<{ claims: number; ended: number }> {
   const now = await deps.store.now();
@@ -31,22 +31,24 @@ export async function expireClaims(deps: WorkDeps, correlation: string): Promise
   return counts;
 }
 
-/** Something happened to an item: ends the claim on it when that moved it or gave it away. */
+/** Ends the claim on an item after a change in Plane that moved or reassigned it. */
 export async function checkClaim(deps: WorkDeps, { item, correlation }: { item: string; correlation: string }) {
   const claim = await findClaim(deps, item);
   const now = await deps.store.now();
   if (claim && claim.until > now) await endIfOver(deps, claim, { now, wasDown: false, correlation });
 }
 
-/** A tick and a bit: who waits for an answer loses nothing between two of them. */
+/** Claims of waiting agents are renewed 2 min before they expire: longer than the tick's interval of 1 min. */
 const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
-/** So long the human may take; then the task is free for others, and the question stays open. */
+/** Timeout for a human's answer: 1 day. Then the claim is no longer renewed, and the question stays open. */
 const ANSWER_WAIT_MS: Ms = DAY;
 
-/** An agent that has asked the human has nothing to call for until it is answered: it is not silent. */
+/** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
 async function isWaitingForAnswer(deps: WorkDeps, { item, agent }: KeptClaim, now: Ms): Promise<boolean> {
   const questions = await readTaskQuestions(deps, item);
-  return questions.some((one) => one.agent === agent && !one.answer && now - one.asked < ANSWER_WAIT_MS);
+  return questions.some((question) => {
+    return question.agent === agent && !question.answer && now - question.asked < ANSWER_WAIT_MS;
+  });
 }
 
 interface CheckContext {
@@ -84,7 +86,7 @@ function findLossReason(
   return word === "in_progress" || claim.words.includes(word) ? undefined : "moved";
 }
 
-/** People began the task for its agent: from now on it is not to be found in todo again. */
+/** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */
 async function recordStart(deps: WorkDeps, claim: KeptClaim): Promise<void> {
   const key = workKeys.claim(claim.item);
   const [kept] = await deps.store.read<KeptClaim>([key]);
@@ -92,7 +94,7 @@ async function recordStart(deps: WorkDeps, claim: KeptClaim): Promise<void> {
   await deps.store.commit({ expect: [[key, kept.rev]], put: [toClaimPut({ ...kept.value, words: ["in_progress"] })] });
 }
 
-/** Notes the look, and asks once per project who holds what was in progress before the store knew of it. */
+/** Records the scan. Once per project, queues jobs that restore the claims of tasks that were already in progress. */
 async function recordScan(deps: WorkDeps, at: Ms, correlation: string): Promise<void> {
   const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastLook]);
   const restored = new Set(lastScan?.value.adopted ?? []);

@@ -21,15 +21,17 @@ import { stopTimers } from "../time/time-entries.ts";
 
 type ClaimEnd = Extract<WorkJobBody, { do: "ended" }>;
 
-/** As long as the work on one job may take: meanwhile nobody claims the task that is put back. */
+/**
+ * Timeout for the lease that keeps agents from claiming a task while it is returned: 2 min, the lease of a work job.
+ */
 const GUARD_MS: Ms = 2 * MINUTE;
 
-/** What was done about an end is remembered for so long. */
+/** Retention of the record that the end of a claim has been handled: 7 days, longer than a job is retried. */
 const KEPT_MS: Ms = 7 * DAY;
 
 /**
- * What follows from the end of a claim: timers stop and the card says so; a task whose agent fell silent goes back to
- * todo with a comment; who lost a claim and why is told to people. Each once, however often it is begun.
+ * Handles the end of a claim: stops timers, updates the card, returns a task whose agent fell silent to todo with a
+ * comment, and publishes who lost the claim and why. Each step happens once, also when the job is repeated.
  */
 export async function handleClaimEnd(deps: WorkDeps, claimEnd: ClaimEnd): Promise<void> {
   const { item, agent, fence, at, since, why: reason, correlation } = claimEnd;
@@ -53,12 +55,14 @@ export async function handleClaimEnd(deps: WorkDeps, claimEnd: ClaimEnd): Promis
   );
 }
 
-/** An end by silence matters only where somebody should have been at it: not to what is over, blocked or in review. */
+/**
+ * Whether an agent should be working on the item: an expired claim has no effect on closed, blocked or reviewed tasks.
+ */
 function needsAgent({ gone, review, snapshot: { word } }: KeptItem): boolean {
   return gone === undefined && !review && (word === "todo" || word === "in_progress");
 }
 
-/** Brings the task back to todo while nobody can claim it; leaves it alone when somebody has. */
+/** Returns the task to todo under a lease that prevents claims; does nothing when an agent has claimed it already. */
 async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
   const key = workKeys.claim(task.id);
   const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
@@ -75,22 +79,22 @@ async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Pro
     const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
     if (isGone || thrown instanceof PlaneNotFoundError) return task;
     if (!isPermanentError(thrown)) throw thrown;
-    // Plane will not let it be done: then people have to, and they are told all the same.
+    // Plane refuses the change. People have to make it, so the lost claim is published anyway.
     const { correlation } = claimEnd;
-    deps.log.warn("a task could not be put back", { correlation, item: task.key, error: thrown.message });
+    deps.log.warn("task not returned to todo", { correlation, item: task.key, error: thrown.message });
     return (await findKeptTask(deps, task.id)) ?? task;
   } finally {
     await deps.store.release(key, lease.fence);
   }
 }
 
-/** The same hands, which begin no request once the lease is over. */
+/** Returns a context whose requests fail once the lease has ended. */
 function guardCalls(context: CallContext, task: Task, lease: { fence: number; until: Ms }): CallContext {
   const { deps, plane } = context;
   const guardClaim = createClaim(task, SYSTEM_CALLER.name, lease);
   async function requireGuard() {
     if (!(await isClaimHeld(deps, guardClaim)))
-      throw new GroundcrewError("conflict", `${task.key} could not be put back to todo in time. It is tried again.`);
+      throw new GroundcrewError("conflict", `${task.key} was not returned to todo in time. The job is retried.`);
   }
   return {
     ...context,

@@ -7,8 +7,8 @@ import { CLAIM_MS, workKeys } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 
 /**
- * After the store was lost: a task in progress is held by the agent its card names, as if that had just renewed its
- * claim. An agent that is still at it goes on; the claim of one that is not runs out.
+ * Restores the claim of a task in progress after the store was lost, for the agent named on its card, as if that agent
+ * had just renewed it. An active agent continues; the claim of an inactive one expires.
  */
 export async function restoreClaim(
   deps: WorkDeps,
@@ -16,7 +16,7 @@ export async function restoreClaim(
 ): Promise<void> {
   const task = await findKeptTask(deps, item);
   if (!task || task.item.gone !== undefined || task.item.snapshot.word !== "in_progress") return;
-  // Who waits for a review holds nothing.
+  // A task in review has no holder.
   if (task.item.review) return;
   if (!(await readCard(deps, item))?.comment) {
     const found = await findCard(deps, task);
@@ -31,5 +31,5 @@ export async function restoreClaim(
   if (!("fence" in lease)) return;
   const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
   if ((await deps.store.commit({ expect, fence: [key, lease.fence], put: [toClaimPut(claim)] })) !== "kept") return;
-  deps.log.info("claim found on the agent card", { correlation, item: task.key, agent });
+  deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

@@ -9,13 +9,13 @@ import type { KeptClaim } from "./claims.ts";
 
 type LeaseDeps = Pick<WorkDeps, "store">;
 
-/** A number that is over for good: its lease may not have been given back yet. */
+/** The fencing number of a claim that has ended, although its lease may not have been released yet. */
 interface KeptEndedClaim {
   agent: string;
   fence: number;
 }
 
-/** What is kept of a task's claim. What is written by it expects both to be the same still. */
+/** Reads the records of a task's claim, with the revisions that a commit based on them must expect. */
 export async function readClaimState({ store }: LeaseDeps, item: string) {
   const keys = [workKeys.claim(item), workKeys.over(item)] as const;
   const [[kept], [over]] = await Promise.all([store.read<KeptClaim>([keys[0]]), store.read<KeptEndedClaim>([keys[1]])]);
@@ -26,12 +26,12 @@ export async function readClaimState({ store }: LeaseDeps, item: string) {
   return { kept, over, expect };
 }
 
-/** Ends a number for good; until every lease under it is over for sure. */
+/** Marks a fencing number as ended, for twice the claim's time, so that every lease under it has expired by then. */
 export function toEndedClaimPut({ item, agent }: Pick<KeptClaim, "item" | "agent">, fence: number): Put {
   return { key: workKeys.over(item), value: { agent, fence } satisfies KeptEndedClaim, expires: 2 * CLAIM_MS };
 }
 
-/** A claim that begins with this lease. */
+/** Creates the record of a claim that begins with this lease. */
 export function createClaim(
   { id, project, item }: Task,
   agent: string,
@@ -45,7 +45,7 @@ export function toClaimPut(claim: KeptClaim) {
   return { key: workKeys.claim(claim.item), value: claim, sets: [workSets.claims, workSets.claimsOf(claim.agent)] };
 }
 
-/** The claim with its whole time ahead again; undefined when it is no longer this one. Never takes it anew. */
+/** Renews a claim for its full time; undefined when it is no longer valid. Never takes a new claim. */
 export async function renewClaim(
   deps: LeaseDeps,
   claim: KeptClaim,
@@ -59,7 +59,7 @@ export async function renewClaim(
     const lease = await deps.store.lease(key, claim.agent, CLAIM_MS);
     if (!("fence" in lease)) return undefined;
     if (lease.fence !== claim.fence) {
-      // It ran out in this very moment, and asking took it anew; unless another call of this agent has done so.
+      // The lease expired just now, and this request took a new one, unless another call of this agent has taken it.
       const put = [toEndedClaimPut(claim, lease.fence)];
       const outcome = await deps.store.commit({ expect, fence: [key, lease.fence], put });
       if (outcome === "kept") await deps.store.release(key, lease.fence);
@@ -75,7 +75,7 @@ export async function renewClaim(
   }
 }
 
-/** A claim whose time ran out goes on under a new number, unless somebody else has taken the task. */
+/** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
 export async function reviveClaim(deps: LeaseDeps, claim: KeptClaim): Promise<boolean> {
   const key = workKeys.claim(claim.item);
   const { kept, expect } = await readClaimState(deps, claim.item);
@@ -91,7 +91,7 @@ export async function reviveClaim(deps: LeaseDeps, claim: KeptClaim): Promise<bo
   return outcome === "kept";
 }
 
-/** Whether the lease under a claim still is this claim's. */
+/** Whether the lease still has the fencing number of this claim. */
 export async function isClaimHeld({ store }: LeaseDeps, { item, fence }: KeptClaim): Promise<boolean> {
   return (await store.commit({ fence: [workKeys.claim(item), fence] })) === "kept";
 }

@@ -3,7 +3,7 @@ import { formatIsoTime, type Ms } from "../../time.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import type { Task } from "../tasks/find-task.ts";
 
-/** Why a claim ended that its agent did not give back. */
+/** Why a claim ended that its agent did not release itself. */
 export interface KeptClaimLoss {
   why: "expired" | "reassigned" | "moved";
   /** Store time. */
@@ -11,10 +11,10 @@ export interface KeptClaimLoss {
   since: Ms;
 }
 
-/** Somebody else holds the task, until then unless renewed; `since` where it is known. */
+/** The refusal for a task that another agent holds until a store time; `since` where it is known. */
 export function createClaimHeldError(task: Task, holder: string, until: Ms, since: Ms | undefined): GroundcrewError {
   if (holder === SYSTEM_CALLER.name)
-    return new GroundcrewError("conflict", `${task.key} is just being put back to todo. Try again in half a minute.`);
+    return new GroundcrewError("conflict", `${task.key} is being returned to todo. Try again in 30 seconds.`);
   const sinceText = since === undefined ? "" : ` since ${formatIsoTime(since)}`;
   return new GroundcrewError(
     "conflict",
@@ -24,13 +24,13 @@ export function createClaimHeldError(task: Task, holder: string, until: Ms, sinc
 
 export function createClaimLostError(task: Task, { why, at, since }: KeptClaimLoss): GroundcrewError {
   const reason = {
-    expired: "its claim ran out because no call renewed it for 15 minutes",
-    reassigned: "it was given to somebody else in Plane",
-    moved: "it was moved away in Plane",
+    expired: "the claim expired because no call renewed it for 15 minutes",
+    reassigned: "the task was reassigned in Plane",
+    moved: "the status of the task was changed in Plane",
   }[why];
   return new GroundcrewError(
     "conflict",
-    `You held ${task.key} from ${formatIsoTime(since)} to ${formatIsoTime(at)}; then ${reason}. Nothing has been written since. ` +
-      "Look at it with get_task_details; claim_task takes it again if it is still yours to do.",
+    `You lost ${task.key}, which you held from ${formatIsoTime(since)} to ${formatIsoTime(at)}: ${reason}. Nothing has been written since. ` +
+      "Read it with get_task_details. If it is still yours, claim it again with claim_task.",
   );
 }

@@ -25,8 +25,8 @@ import { createClaimHeldError, createClaimLostError, type KeptClaimLoss } from "
 import { hasBeenDown } from "./downtime.ts";
 
 /**
- * Who holds a task. The lease under the same key is the proof; this says since when and for whom. It is written only
- * under that lease, after it was taken or renewed: it may promise less time than the lease has, never more.
+ * The holder of a task. The lease under the same key is authoritative; this record adds the agent and the start. It is
+ * written only under that lease, after it was taken or renewed, so it may end before the lease, never after it.
  */
 export interface KeptClaim {
   item: string;
@@ -36,50 +36,50 @@ export interface KeptClaim {
   /** Store time. */
   since: Ms;
   until: Ms;
-  /** What the agent knows its task to be: that it is anything else (but in progress) is somebody else's doing. */
+  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by somebody else. */
   words: Status[];
 }
 
 type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
 
-/** A loss is said at the next call, at the latest after so long. */
+/** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
 const LOSS_MS: Ms = 7 * DAY;
 
-/** The claim of a task, if somebody holds one (its time may have run out). */
+/** Finds the claim of a task. It may have expired. */
 export async function findClaim(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptClaim | undefined> {
   const [kept] = await deps.store.read<KeptClaim>([workKeys.claim(item)]);
   return kept?.value;
 }
 
-/** The claims of these tasks, in order; undefined where nobody holds one whose time has not run out. */
+/** Reads the claims of these tasks, in order; undefined for a task without a claim and for an expired claim. */
 export async function readLiveClaims(
   deps: Pick<WorkDeps, "store">,
   items: readonly string[],
 ): Promise<(KeptClaim | undefined)[]> {
   const [kept, now] = await Promise.all([deps.store.read<KeptClaim>(items.map(workKeys.claim)), deps.store.now()]);
-  return kept.map((one) => (one && one.value.until > now ? one.value : undefined));
+  return kept.map((record) => (record && record.value.until > now ? record.value : undefined));
 }
 
 /**
- * Takes the claim of an open task that is the caller's and waits for nothing, or renews it. Throws `forbidden` when
- * the task is another's, `conflict` when somebody else holds it (who, since when, until when), when it waits for
- * another task, or when it is over.
+ * Takes or renews the claim of an open task that is assigned to the caller and not blocked. Throws `forbidden` when the
+ * task belongs to another agent, `conflict` when another agent holds it (with who, since when and until when), when it
+ * has open blockers, and when it is closed or in review.
  */
 export async function claimTask(context: CallContext, task: Task): Promise<KeptClaim> {
   const { deps, caller } = context;
   await requireOwner(context, task);
   if (!isOpen(task.item.snapshot.word))
-    throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}: there is nothing left to claim.`);
+    throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}. Closed tasks cannot be claimed.`);
   requireNotInReview(task);
-  const [mine] = await readLiveClaims(deps, [task.id]);
-  if (mine?.agent !== caller.name) await requireStartable(context, task);
+  const [claim] = await readLiveClaims(deps, [task.id]);
+  if (claim?.agent !== caller.name) await requireStartable(context, task);
   return takeClaim(context, task);
 }
 
 /**
- * The caller's claim, renewed; taken when nobody holds one. Unlike an explicit claim it is refused once when the
- * caller lost the claim since its last call, so that nobody works on unaware. `waiting`: also taken of a task that
- * waits for others.
+ * Renews the caller's claim, or takes it when nobody holds the task. Unlike `claimTask`, it is refused once when the
+ * caller has lost the claim since its last call, so that no agent continues unaware. `waiting`: also claims a task with
+ * open blockers.
  */
 export async function ensureClaim(
   context: CallContext,
@@ -93,7 +93,7 @@ export async function ensureClaim(
   const current = await findClaim(deps, task.id);
   const now = await deps.store.now();
   if (current?.agent === caller.name && current.until <= now) {
-    // Nobody could renew it while we were away: that is not the agent's fault.
+    // While Groundcrew was down no call could renew the claim, so the agent keeps it.
     if (!(await hasBeenDown(deps, now)) || !(await reviveClaim(deps, current))) {
       await endClaim(deps, current, "expired", correlation);
       await throwIfClaimLost(context, task);
@@ -104,15 +104,15 @@ export async function ensureClaim(
   return takeClaim(context, task);
 }
 
-/** Renews the caller's claim if it holds one: any call about a task does so. */
+/** Renews the caller's claim if it holds one, as every call about a task does. */
 export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): Promise<void> {
   const claim = await findClaim(deps, task.id);
   if (claim?.agent === caller.name) await renewClaim(deps, claim);
 }
 
 /**
- * For right before a write to Plane: proves that the claim is still this one, and renews it so that enough time is
- * left. `words`: what the task may be after the write. Throws `conflict` with who holds it now.
+ * Verifies right before a write to Plane that the claim is still valid, and renews it so that enough time is left.
+ * `statuses`: the statuses the task may have after the write. Throws `conflict` with who holds the task now.
  */
 export async function verifyClaim(
   context: CallContext,
@@ -124,7 +124,7 @@ export async function verifyClaim(
   for (;;) {
     const renewed = await renewClaim(deps, claim, statuses);
     if (!renewed) throw await createLossError(context, task, claim);
-    // This process may have been stopped since.
+    // The process may have been suspended since the renewal.
     if (renewed.until - (await deps.store.now()) >= MIN_WRITE_MS) return;
   }
 }
@@ -150,7 +150,7 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
       );
     }
     if (lease.fence === endedClaim?.value.fence) {
-      // A claim that is over does not come back: the next one has a new number.
+      // A claim that has ended is not reused: the next one gets a new fencing number.
       await deps.store.release(key, lease.fence);
       continue;
     }
@@ -185,9 +185,9 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
 }
 
 /**
- * Ends a claim: nobody holds the task any more, and what follows (timers stop, an expired task goes back to todo, the
- * human is told) is a job of the same commit. `why` undefined: its agent is through with it. False when the claim was
- * no longer this one, or, for `expired`, has been renewed in time.
+ * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified) is a job in the same
+ * commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
   deps: ClaimDeps,
@@ -233,12 +233,13 @@ async function createLossError(context: CallContext, task: Task, claim: KeptClai
   const { deps, caller, correlation } = context;
   await endClaim(deps, claim, "expired", correlation);
   await throwIfClaimLost(context, task);
-  const now = await findClaim(deps, task.id);
-  if (now && now.agent !== caller.name) return createClaimHeldError(task, now.agent, now.until, now.since);
+  const current = await findClaim(deps, task.id);
+  if (current && current.agent !== caller.name)
+    return createClaimHeldError(task, current.agent, current.until, current.since);
   return createClaimLostError(task, { why: "expired", at: claim.until, since: claim.since });
 }
 
-/** Throws once when the caller lost its claim on the task and has not been told yet. */
+/** Throws once when the caller has lost its claim on the task and no call has reported that yet. */
 export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task): Promise<void> {
   const key = workKeys.lost(caller.name, task.id);
   const [loss] = await deps.store.read<KeptClaimLoss>([key]);
@@ -247,10 +248,10 @@ export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task
   throw createClaimLostError(task, loss.value);
 }
 
-/** What waits for a human's review is held by nobody. */
+/** Throws `conflict` for a task in review, which no agent may hold. */
 export function requireNotInReview({ key, item }: Task): void {
   if (!isInReview(item)) return;
-  const advice = "waits for a human's review: you are told what came of it. Take another task.";
+  const advice = "waits for a human's review. You are notified of the result. Take another task.";
   throw new GroundcrewError("conflict", `${key} ${advice}`);
 }
 

@@ -2,18 +2,18 @@ import type { Store } from "../../store/port.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import { workKeys } from "../context/work-keys.ts";
 
-/** The tick that looks after claims comes every minute: after so long without it nobody was there. */
+/** Timeout for the claims tick: 2 min, because it runs every minute. A longer gap means that Groundcrew was down. */
 const DOWN_AFTER_MS: Ms = 2 * MINUTE;
 
-/** What the tick that looks after claims keeps of its last run. */
+/** The record of the last run of the claims tick. */
 export interface LastClaimScan {
   /** Store time. */
   at: Ms;
-  /** Projects whose tasks in progress have been looked at since the store began. */
+  /** Projects for which claims have been restored since the store was created. */
   adopted: string[];
 }
 
-/** Whether Groundcrew itself was not running: claims that ran out meanwhile had nobody to renew them with. */
+/** Whether Groundcrew was down until just now: claims that expired meanwhile could not be renewed. */
 export async function hasBeenDown(deps: { store: Pick<Store, "read"> }, now: Ms): Promise<boolean> {
   const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastLook]);
   return lastScan !== undefined && now - lastScan.value.at > DOWN_AFTER_MS;

@@ -21,26 +21,26 @@ export interface NewComment {
   kind?: "progress" | "error" | "question" | "note" | undefined;
   /** 0 to 100: how far the task is. */
   percent?: number | undefined;
-  /** The human is told at once. */
+  /** Notifies the human at once. */
   critical?: boolean | undefined;
 }
 
-/** When an agent last wrote a note on an item: store time. */
+/** The store time of an agent's last note on an item. */
 interface KeptNote {
   at: Ms;
 }
 
-/** A note counts for as long as a task may reasonably take. */
+/** Retention of a note's time: 90 days, the longest a task may reasonably take. */
 const NOTE_MS: Ms = 90 * DAY;
-/** A comment is announced once; a call repeated later than this is another comment anyway. */
+/** Retention of the mark that a critical comment was announced: 7 days; a later call writes a new comment anyway. */
 const ANNOUNCED_MS: Ms = 7 * DAY;
-/** A line on the card, and what a message shows of a comment, in UTF-16 units. */
-const LINE = 300;
+/** Limit of a comment's text on the card and in a message, in UTF-16 units. */
+const MAX_LINE_LENGTH = 300;
 
 /**
- * Writes a comment as the caller (OPENCLAW-05); the same call within ten minutes is the same comment. Progress shows
- * on the agent card; a critical one is told to the human. For the task's agents and the Concierge; refused once when the
- * caller lost its claim since its last call. Answers Plane's id.
+ * Writes a comment as the caller (OPENCLAW-05) and returns Plane's id of it. Repeating the call within ten minutes
+ * returns the same comment. Progress is shown on the agent card; a critical comment notifies the human. Allowed for the
+ * task's agents and the Concierge; refused once when the caller has lost its claim since its last call.
  */
 export async function addComment(context: CallContext, task: Task, newComment: NewComment): Promise<string> {
   const { deps, caller, correlation } = context;
@@ -57,9 +57,9 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   const isOwn =
     holder === caller.name && (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.word);
   if (kind === "progress" && isOwn)
-    await updateCard(context, task, { text: cleanLine(text, LINE), ...omitUndefined({ percent }) });
+    await updateCard(context, task, { text: cleanLine(text, MAX_LINE_LENGTH), ...omitUndefined({ percent }) });
   if (critical) {
-    const event = { kind: "critical", comment, agent: caller.name, text: cleanLine(text, LINE) } as const;
+    const event = { kind: "critical", comment, agent: caller.name, text: cleanLine(text, MAX_LINE_LENGTH) } as const;
     const record = `critical:${comment}`;
     const put = [{ key: record, value: true, expires: ANNOUNCED_MS }];
     await publishWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
@@ -83,7 +83,7 @@ function renderCommentHeading(
   return parts.length === 0 ? "" : `<p><strong>${parts.join(comments.colon)}</strong></p>`;
 }
 
-/** Whether the agent has written a note on the item since its claim began: a summary of what it did. */
+/** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */
 export async function hasSummary(deps: Pick<WorkDeps, "store">, item: string, agent: string): Promise<boolean> {
   const [note] = await deps.store.read<KeptNote>([workKeys.note(agent, item)]);
   if (!note) return false;

@@ -14,12 +14,12 @@ import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
-/** The same said again within so long is the same call repeated. */
-const AGAIN_MS: Ms = 10 * MINUTE;
+/** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
+const REPEAT_MS: Ms = 10 * MINUTE;
 
 /**
- * Writes a comment as the caller; once, however often the call is repeated: Plane knows it by `id`. `html` must be
- * safe already. Answers Plane's id of the comment.
+ * Writes a comment as the caller and returns Plane's id of it. Repeated calls write one comment, because Plane refuses
+ * a second one with the external id `id`. `html` must be safe already.
  */
 export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
   const { plane, usesOwnKey, caller } = context;
@@ -36,22 +36,22 @@ export async function postComment(context: CallContext, task: Task, id: string, 
 }
 
 /**
- * An id for what a call does that has none of its own: the same for a repeated call within ten minutes, another one
- * later. Kept before anything is written, so a call that was cut off goes on under it.
+ * Returns an id for the effect of a call: the same one for a repeated call within ten minutes, a new one later. It is
+ * stored before anything is written, so that repeating an interrupted call continues under it.
  */
 export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
   const key = workKeys.said((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
   return updateValue<{ id: string }, string>(deps, key, (kept) => {
     if (kept) return { result: kept.id };
     const id = deps.newId();
-    return { put: [{ key, value: { id }, expires: AGAIN_MS }], result: id };
+    return { put: [{ key, value: { id }, expires: REPEAT_MS }], result: id };
   });
 }
 
-/** Markdown as HTML to be said. Throws `bad_request` when nothing would be seen of it. */
+/** Converts Markdown to HTML for a comment. Throws `bad_request` when the result would show no text. */
 export async function toCommentHtml(markdown: string): Promise<string> {
   const html = await toHtml(markdown);
   const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
-  if (!isVisible) throw new GroundcrewError("bad_request", "The text is empty. Say something in it.");
+  if (!isVisible) throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.");
   return html;
 }

@@ -5,71 +5,71 @@ import { PlaneRateLimitedError } from "../../plane/errors.ts";
 import type { Ms } from "../../time.ts";
 import { type Caller, isAgent } from "./caller.ts";
 
-/** What the work touches. */
+/** Dependencies of the task operations. */
 export type WorkDeps = ObserveDeps & Pick<Deps, "getAgentPlane" | "kick" | "fetch" | "hashing">;
 
-/** One call of one caller: everything done in it goes through these hands. */
+/** The context of one call: its caller, and Plane clients that pace and limit the requests of this call. */
 export interface CallContext {
   deps: WorkDeps;
   caller: Caller;
-  /** Plane with the caller's own key, at the caller's pace. */
+  /** Plane with the caller's key, at most one request per second for an agent. */
   plane: PlaneClient;
-  /** Plane with Groundcrew's own key, for what only that may do; it waits within the same patience. */
+  /** Plane with Groundcrew's own key, for what only that key may do; its waits count toward the same budget. */
   systemPlane: PlaneClient;
-  /** Whether that key is the caller's own: else what is written says for whom. */
+  /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
   usesOwnKey: boolean;
   correlation: string;
-  /** Waits for the caller's next turn at Plane, as its client does; for requests that do not go through it. */
+  /** Waits until the caller may make its next request, for requests that do not go through `plane`. */
   waitForTurn: (operation: string) => Promise<void>;
 }
 
-/** A call that would have to wait longer for its turns, all together, is answered with when to come back. */
-const PATIENCE_MS: Ms = 10_000;
+/** Limit of a call's total wait for its turns at Plane: 10 s, so that agents get `retry_after` instead of a timeout. */
+const WAIT_BUDGET_MS: Ms = 10_000;
 
-/** An agent's requests to Plane are so far apart (OPENCLAW-20: 1/s); the rest is for what the network makes uneven. */
+/** Interval between an agent's requests to Plane: 1 s (OPENCLAW-20) plus 20 ms for uneven network delays. */
 const PACE_MS: Ms = 1_020;
 
-/** Begins one call. Its requests wait at most 10 s for their turns, together; then they throw PlaneRateLimitedError. */
+/** Creates the context of one call. Its requests wait at most 10 s in total; then they throw PlaneRateLimitedError. */
 export function createCallContext(deps: WorkDeps, caller: Caller, correlation: string = deps.newId()): CallContext {
   const isPaced = isAgent(caller);
   const { plane, usesOwnKey } = isPaced ? deps.getAgentPlane(caller.name) : { plane: deps.plane, usesOwnKey: true };
-  const patience = { left: PATIENCE_MS };
+  const waitBudget = { left: WAIT_BUDGET_MS };
 
-  async function turn(operation: string): Promise<void> {
+  async function waitForTurn(operation: string): Promise<void> {
     for (;;) {
       const waitMs = await deps.store.spend(`agent:${encodeURIComponent(caller.name)}`, 1, 1, PACE_MS);
       if (waitMs === 0) return;
-      if (waitMs > patience.left) throw createPaceError(operation, caller, waitMs);
-      patience.left -= waitMs;
+      if (waitMs > waitBudget.left) throw createPaceError(operation, caller, waitMs);
+      waitBudget.left -= waitMs;
       await deps.wait(waitMs);
     }
   }
 
   function withPacing(endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions {
-    const before = async () => {
-      if (isPaced) await turn(endpoint.operation);
+    const beforeSend = async () => {
+      if (isPaced) await waitForTurn(endpoint.operation);
       await callOptions?.beforeSend?.();
     };
-    return { ...callOptions, priority: "interactive", waitBudget: patience, beforeSend: before };
+    return { ...callOptions, priority: "interactive", waitBudget, beforeSend };
   }
 
-  const withPatience = (callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
+  const withWaitBudget = (callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
     ...callOptions,
     priority: "interactive",
-    waitBudget: patience,
+    waitBudget,
   });
 
   return {
     deps,
     caller,
     systemPlane: {
-      call: (endpoint, callOptions) => deps.plane.call(endpoint, withPatience(callOptions)),
-      pages: (endpoint, callOptions) => deps.plane.pages(endpoint, withPatience(callOptions)),
+      call: (endpoint, callOptions) => deps.plane.call(endpoint, withWaitBudget(callOptions)),
+      pages: (endpoint, callOptions) => deps.plane.pages(endpoint, withWaitBudget(callOptions)),
       capabilities: () => deps.plane.capabilities(),
     },
     usesOwnKey,
     correlation,
-    waitForTurn: async (operation) => (isPaced ? turn(operation) : undefined),
+    waitForTurn: async (operation) => (isPaced ? waitForTurn(operation) : undefined),
     plane: {
       call: (endpoint, callOptions) => plane.call(endpoint, withPacing(endpoint, callOptions)),
       pages: (endpoint, callOptions) => plane.pages(endpoint, withPacing(endpoint, callOptions)),
@@ -82,6 +82,6 @@ function createPaceError(operation: string, caller: Caller, retryAfter: Ms): Pla
   const seconds = Math.ceil(retryAfter / 1000);
   return new PlaneRateLimitedError(
     { operation, retryAfter },
-    `${caller.name} may ask Plane once a second, and others of its calls are waiting: call again in ${seconds} s.`,
+    `${caller.name} may make one request to Plane per second, and its other calls are waiting. Call again in ${seconds} s.`,
   );
 }

@@ -3,18 +3,21 @@ import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "./call-context.ts";
 import { workKeys } from "./work-keys.ts";
 
-/** One step of it takes less: a request's 30 s and its waiting. Whoever was cut off keeps the next one waiting so long. */
+/**
+ * Timeout for a lock: 1 min, longer than one step (a request's 30 s plus waiting); an interrupted holder blocks so
+ * long.
+ */
 const LOCK_MS: Ms = MINUTE;
 
-/** How often it is looked whether the other is through. */
+/** Interval between attempts to take a lock; 20 attempts wait 10 s, as long as other waits of a call. */
 const POLL_MS: Ms = 500;
 const MAX_POLLS = 20;
 
 /**
- * Does something that must not be done twice side by side: Plane's check of external ids is not atomic. Waits up to
- * 10 s for whoever is at it, then throws PlaneRateLimitedError with when to come back. `renew` is for between the steps
- * of something longer.
- * @param subject what the operation must not be done twice for, side by side
+ * Runs an action that must not run twice concurrently, because Plane's check of external ids is not atomic. Waits up to
+ * 10 s for the current holder, then throws PlaneRateLimitedError with when to retry. A longer action calls `renew`
+ * between its steps.
+ * @param subject what must not be processed twice concurrently, such as a project's name
  */
 export async function withLock<T>(
   context: CallContext,
@@ -49,6 +52,6 @@ function createBusyError(operation: string, remaining: Ms): PlaneRateLimitedErro
   const retryAfter = Math.max(1_000, remaining);
   return new PlaneRateLimitedError(
     { operation, retryAfter },
-    `Another call is making the same just now, or was cut off a moment ago: call again in ${Math.ceil(retryAfter / 1000)} s; nothing is made twice.`,
+    `Another call is doing the same, or was interrupted a moment ago. Call again in ${Math.ceil(retryAfter / 1000)} s; nothing is created twice.`,
   );
 }

@@ -1,63 +1,63 @@
 import type { SetName, StoreKey } from "../../store/port.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 
-/** Where the work is kept. Items by Plane's id, agents by their name in the settings. */
+/** Store keys of the task operations. `item` is Plane's id of an item, `agent` an agent's name in the settings. */
 export const workKeys = {
-  /** The lease and, under the same name, the record of who holds the task. */
+  /** The lease on a task and, under the same key, the record of its holder. */
   claim: (item: string): StoreKey => `claim:${item}`,
-  /** Why an agent lost its claim on a task; said at its next call about it. */
+  /** Why an agent lost its claim on a task; reported at its next call about the task. */
   lost: (agent: string, item: string): StoreKey => `lost:${encodeURIComponent(agent)}:${item}`,
-  /** Which claim of a task ended last. */
+  /** The last ended claim of a task. */
   over: (item: string): StoreKey => `over:${item}`,
-  /** When all claims were last looked at. */
+  /** The last run of the claims tick. */
   lastLook: "claims-look",
-  /** What was done about the end of a claim. */
+  /** Mark that the end of a claim has been handled. */
   ended: (item: string, fence: number): StoreKey => `ended:${item}:${fence}`,
-  /** The last change of status through the bridge: what of it has been done. */
+  /** The last change of status through Groundcrew and its progress. */
   attempt: (item: string): StoreKey => `attempt:${item}`,
-  /** Who finished a task that waits for a human's look, and what the human said. */
+  /** The pending review of a task: who finished it, and the human's verdict. */
   review: (item: string): StoreKey => `review:${item}`,
-  /** What the human said of a review, by the review's id: for those who look at it afterwards. */
+  /** The verdict of a review by the review's id, for messages that show it afterwards. */
   judged: (review: string): StoreKey => `judged:${review}`,
-  /** What the agent card of an item says. */
+  /** The agent card of an item. */
   card: (item: string): StoreKey => `card:${item}`,
   /** All time entries of an item. */
   time: (item: string): StoreKey => `time:${item}`,
-  /** When the agent last wrote a note on the item. */
+  /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
   question: (id: string): StoreKey => `question:${id}`,
-  /** What was said lately, so that saying it again is saying it once. */
+  /** Idempotency key of a call, by the hash of its input. */
   said: (hash: string): StoreKey => `said:${hash}`,
-  /** A deliverable on its way. */
+  /** The progress of an upload. */
   upload: (item: string, hash: string): StoreKey => `upload:${item}:${hash}`,
-  /** The deliverables of an item that were finished through the bridge. */
+  /** The deliverables of an item that were uploaded through Groundcrew. */
   delivered: (item: string): StoreKey => `delivered:${item}`,
-  /** What an agent has spent in a project in all. */
+  /** An agent's total spending in a project. */
   spent: (agent: string, project: string): StoreKey => `spent:${encodeURIComponent(agent)}:${project}`,
-  /** What was spent in a calendar month, `2026-11`. */
+  /** The spending of a calendar month, `2026-11`. */
   month: (month: string): StoreKey => `month:${month}`,
   /** A finished task, for estimates. */
   finished: (item: string): StoreKey => `finished:${item}`,
-  /** A circle of tasks that people were told of. */
+  /** A dependency cycle that was reported. */
   circle: (hash: string): StoreKey => `circle:${hash}`,
-  /** A project that is being made, by its name's hash. */
+  /** A project that is being created, by the hash of its name. */
   making: (hash: string): StoreKey => `making:${hash}`,
-  /** Whoever has this lease is the only one who makes what it names. */
-  alone: (what: string): StoreKey => `alone:${encodeURIComponent(what)}`,
-  /** How far a plan has come, by the project it is for. */
+  /** The lease of a lock. */
+  alone: (subject: string): StoreKey => `alone:${encodeURIComponent(subject)}`,
+  /** The progress of a plan, by its project. */
   plan: (project: string): StoreKey => `plan:${project}`,
-  /** The dependant was blocked for these blockers. */
+  /** The blockers because of which a dependant was blocked. */
   stuck: (item: string): StoreKey => `stuck:${item}`,
-  /** How far an agent's reading of all its projects has come. */
+  /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
-  /** Which agents' labels and assignees were last in step. */
+  /** The agents whose label and assignment last agreed. */
   mirror: (item: string): StoreKey => `mirror:${item}`,
 } as const;
 
 export const workSets = {
   claims: "claims",
   claimsOf: (agent: string): SetName => `claims:${encodeURIComponent(agent)}`,
-  /** Changes of status that are not through. */
+  /** Changes of status that are not complete. */
   attempts: "attempts",
   reviews: "reviews",
   times: "times",
@@ -70,8 +70,8 @@ export const workSets = {
   circles: "circles",
 } as const;
 
-/** A claim not renewed by any call of its agent runs out after so long. */
+/** Timeout for a claim that no call of its agent renews: 15 min. */
 export const CLAIM_MS: Ms = 15 * MINUTE;
 
-/** A write to Plane starts only with so much of the claim left: Plane's 30 s and 5 more. */
+/** Minimum time left of a claim before a write to Plane: Plane's request timeout of 30 s plus 5 s. */
 export const MIN_WRITE_MS: Ms = 35_000;

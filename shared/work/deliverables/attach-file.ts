@@ -12,37 +12,38 @@ import { uploadBytes } from "./upload-bytes.ts";
 import { type CheckedFile, findOrCreateUpload, forgetUpload, hashUpload, type KeptUpload } from "./upload-record.ts";
 import { isAttachmentShown, type UploadRun } from "./upload-run.ts";
 
-/** The steps of a call are bounded, whatever the other side answers; an ordinary one takes four. */
+/** Limit of a call's steps, so that it ends whatever Plane answers; an ordinary upload takes four. */
 const MAX_STEPS = 20;
 
-/** What a call ends with: the record, `confirmed` or `linked`, under its key. */
+/** The result of an upload: its record, `confirmed` or `linked`, and the record's key. */
 export interface AttachedFile {
   kept: StoredValue<KeptUpload>;
   key: string;
   sha256: string;
-  /** Whether this call sent the bytes, rather than found them there. */
+  /** Whether this call sent the bytes; false when Plane already had them. */
   sent: boolean;
-  /** Attachments that were begun, never finished, and could not be taken away again. */
+  /** Attachments that were started, never finished and could not be removed. */
   leftBehind: string[];
 }
 
 /**
- * Brings a file to Plane: create, upload, confirm, each kept before the next, so that the same call again goes on where
- * one was cut off and ends with one attachment. `prove` runs right before each write.
+ * Uploads a file to Plane: create, upload, confirm. Each step is stored before the next one, so that repeating an
+ * interrupted call continues where it stopped and ends with one attachment. `requireClaim` runs right before each
+ * write.
  */
 export async function attachFile(
   context: CallContext,
   task: Task,
   file: CheckedFile,
   bytes: Blob | UploadSource,
-  prove: () => Promise<void>,
+  requireClaim: () => Promise<void>,
 ): Promise<AttachedFile> {
   const hash = await hashUpload(context, task, file);
   const run: UploadRun = {
     context,
     file,
     bytes,
-    prove,
+    requireClaim,
     params: { project: task.project.id, item: task.id },
     key: workKeys.upload(task.id, hash),
     readRecord: () => findOrCreateUpload(context, task, file, hash),
@@ -55,7 +56,7 @@ export async function attachFile(
   }
   throw new PlaneUnavailableError(
     { operation: "attachments_create" },
-    `${file.name} could not be brought to Plane: it kept refusing what it had just given. Try again in a minute.`,
+    `${file.name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`,
   );
 }
 
@@ -74,17 +75,17 @@ async function takeNextStep(run: UploadRun, kept: StoredValue<KeptUpload>): Prom
       return hasKnownContent(run) ? confirmAttachment(run, kept) : uploadBytes(run, kept);
     case "confirmed":
     case "linked":
-      // Somebody has deleted the attachment in Plane since.
+      // The attachment has been deleted in Plane since.
       await forgetUpload(run.context, run.key, kept);
   }
 }
 
-/** Bytes nobody knew beforehand may be others this time: they are sent over those that are there. */
+/** Without a known hash the content may differ from what was sent before, so it must be sent again. */
 function hasKnownContent({ file, sentHash }: UploadRun): boolean {
   return sentHash !== undefined || file.sha256 !== undefined;
 }
 
-/** Throws `conflict` when the attachment has another content than what is handed in. */
+/** Throws `conflict` when the existing attachment has other content than this file. */
 async function finishAttached(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<AttachedFile> {
   const { context, file, bytes, key, leftBehind, sentHash } = run;
   const storedHash = kept.value.sha256 ?? file.sha256;

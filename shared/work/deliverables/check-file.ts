@@ -6,35 +6,37 @@ import { MINUTE, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { FILE_TYPES, findFileType } from "./file-types.ts";
 
-/** A file as an agent hands it in. */
+/** A file that an agent delivers. */
 export interface NewDeliverable {
   task: string;
   name: string;
-  /** A Blob can be read again; what streams cannot. */
+  /** A Blob can be read more than once; a stream cannot. */
   file: Blob | UploadSource;
-  /** The content type its sender gives it: for names without an extension. */
+  /** The content type given by the sender, used for names without an extension. */
   type?: string;
-  /** 64 hex characters, where its sender knows them: then the same call is the same however late it is repeated. */
+  /** 64 hex characters, if the sender knows them. With it the call is idempotent without a time limit. */
   sha256?: string;
-  /** Markdown: what the comment says beside the link. */
+  /** Markdown for the comment, shown with the link. */
   text?: string;
 }
 
-/** Groundcrew takes no larger files, whatever Plane's limit, in bytes (OPENCLAW-07). */
+/** Limit of a file in bytes (OPENCLAW-07), also where Plane's own limit is higher. */
 const MAX_FILE_BYTES = 50 * 2 ** 20;
-/** The longest name that file systems take, in bytes. */
+/** Limit of a file name in bytes, as in common file systems. */
 const MAX_NAME_BYTES = 255;
-/** Plane's limit is a setting of its server: a change is seen after so long. */
+/**
+ * Retention of Plane's cached limit: 10 min. It is a setting of Plane's server, so a change takes that long to be seen.
+ */
 const LIMIT_CACHE_MS: Ms = 10 * MINUTE;
 const LIMIT_KEY = "plane:file_size_limit";
 
-/** The largest file in bytes, and Plane's own part in that. */
+/** The limit of a file in bytes, and Plane's own limit. */
 export interface FileSizeLimit {
   bytes: number;
   plane: number;
 }
 
-/** The largest file that can be delivered now: Plane's limit (cached for 10 min), at most 50 MB. */
+/** Reads the current limit of a file: Plane's limit (cached for 10 min), at most 50 MB. */
 export async function readFileSizeLimit({
   cache,
   clock,
@@ -47,38 +49,38 @@ export async function readFileSizeLimit({
   return toSizeLimit(data.config.file_size_limit);
 }
 
-/** Plane has shown another limit than the one that was known. */
+/** Drops the cached limit after Plane has applied another one. */
 export async function forgetFileSizeLimit({ cache }: Pick<WorkDeps, "cache">): Promise<void> {
   await cache.removeItem(LIMIT_KEY);
 }
 
-/** The storage found a file too large that Plane had allowed: its limit was changed, or a proxy has one of its own. */
+/** The refusal of a file that Plane allowed and its storage refused: the limit has changed, or a proxy has its own. */
 export async function createStorageLimitError(deps: WorkDeps, size: number): Promise<GroundcrewError> {
   await forgetFileSizeLimit(deps);
   const limit = await readFileSizeLimit(deps);
   if (size > limit.bytes) return createTooLargeError(size, limit);
   return new GroundcrewError(
     "too_large",
-    `The storage, or a proxy before it, refused ${size} bytes as too large, although Plane's limit is ${limit.plane}: ` +
-      "FILE_SIZE_LIMIT of Plane's server and of its proxy must agree, and leave a little room for the form around a file.",
+    `Plane's storage or a proxy in front of it refused ${size} bytes as too large, although Plane's limit is ${limit.plane}. ` +
+      "FILE_SIZE_LIMIT must be the same for Plane's server and its proxy, with some room for the form around a file.",
   );
 }
 
 const toSizeLimit = (plane: number): FileSizeLimit => ({ bytes: Math.min(plane, MAX_FILE_BYTES), plane });
 
-/** The refusal of a file of this size; says whose limit it is. */
+/** The refusal of a file of this size, with whose limit it exceeds. */
 export function createTooLargeError(size: number, { bytes, plane }: FileSizeLimit): GroundcrewError {
   const limitOwner =
     plane < MAX_FILE_BYTES
       ? "Plane's limit (FILE_SIZE_LIMIT of its server; people who run it can raise it)"
-      : "the most that Groundcrew takes";
+      : "the limit of Groundcrew";
   return new GroundcrewError(
     "too_large",
     `The file has ${size} bytes; at most ${bytes} (${localizeFileSize("en", bytes)}) are allowed: ${limitOwner}.`,
   );
 }
 
-/** The name as it will be kept (in Unicode's composed form). Throws `bad_request` unless it is a plain file name. */
+/** Returns the name in Unicode's composed form. Throws `bad_request` unless it is a plain file name. */
 export function checkFileName(rawName: string): string {
   const name = rawName.normalize("NFC");
   const problem = findNameProblem(name);
@@ -88,40 +90,40 @@ export function checkFileName(rawName: string): string {
 
 function findNameProblem(name: string): string | undefined {
   if (name === "") return "is empty";
-  if (isUrl(name)) return "is an address: nothing is fetched here, the file's bytes themselves are wanted";
+  if (isUrl(name)) return "is a URL, and URLs are not fetched: send the file's bytes";
   if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(name))
-    return "has control, direction or other characters that nobody sees";
+    return "contains control, direction or other invisible characters";
   if (/^[/\\]|^[A-Za-z]:/.test(name)) return "is an absolute path";
-  if (/[/\\]/.test(name)) return "has path parts";
-  if (name.startsWith(".")) return "begins with a dot";
-  if (name !== name.trim()) return "begins or ends with a blank";
+  if (/[/\\]/.test(name)) return "contains a path separator";
+  if (name.startsWith(".")) return "starts with a dot";
+  if (name !== name.trim()) return "starts or ends with a space";
   const bytes = new TextEncoder().encode(name).length;
-  return bytes > MAX_NAME_BYTES ? `is ${bytes} bytes long, of at most ${MAX_NAME_BYTES}` : undefined;
+  return bytes > MAX_NAME_BYTES ? `is ${bytes} bytes long; the limit is ${MAX_NAME_BYTES}` : undefined;
 }
 
-/** The content type Plane will know it by. Throws `unsupported_type` with what is allowed. */
+/** Returns the content type to declare to Plane. Throws `unsupported_type` with the allowed extensions. */
 export function checkFileType(name: string, declaredType: string | undefined): string {
   const type = findFileType(name, declaredType);
   if (type !== undefined) return type;
-  throw createUnsupportedTypeError(`Plane takes no files such as ${name}.`);
+  throw createUnsupportedTypeError(`Plane does not accept files such as ${name}.`);
 }
 
-/** The refusal of a type, with all that Plane takes. */
+/** The refusal of a content type, with the allowed extensions. */
 export function createUnsupportedTypeError(problem: string): GroundcrewError {
   return new GroundcrewError(
     "unsupported_type",
-    `${problem} It takes names that end in one of these: ${Object.keys(FILE_TYPES).join(", ")}. Pack others into a .zip.`,
+    `${problem} Allowed extensions: ${Object.keys(FILE_TYPES).join(", ")}. Pack other files into a .zip.`,
   );
 }
 
-/** Throws unless the size is one that will be taken. */
+/** Throws `bad_request` for an empty file and `too_large` above the limit. */
 export async function checkFileSize(deps: WorkDeps, size: number): Promise<void> {
-  if (size === 0) throw new GroundcrewError("bad_request", "The file is empty: Plane keeps no empty files.");
+  if (size === 0) throw new GroundcrewError("bad_request", "The file is empty, and Plane does not store empty files.");
   const limit = await readFileSizeLimit(deps);
   if (size > limit.bytes) throw createTooLargeError(size, limit);
 }
 
-/** Whether this is meant to be fetched from somewhere: `http://…`, `file:…`, `data:…`, `//host/…`. */
+/** Whether a text is a URL: `http://…`, `file:…`, `data:…`, `//host/…`. */
 export function isUrl(text: string): boolean {
   return /^\s*(?:[a-z][a-z0-9+.-]*:\/\/|\/\/|(?:data|file|blob|mailto|javascript|about):)/i.test(text);
 }

@@ -5,15 +5,17 @@ import { requireRepeatable } from "./upload-bytes.ts";
 import { forgetUpload, type KeptUpload, saveUploadStep } from "./upload-record.ts";
 import type { UploadRun } from "./upload-run.ts";
 
-/** Third step: Plane shows the attachment from now on. Begins anew when Plane knows it no more. */
+/**
+ * Third step: confirms the attachment, after which Plane shows it. Starts over when Plane does not know it any more.
+ */
 export async function confirmAttachment(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<void> {
-  const { context, key, prove } = run;
+  const { context, key, requireClaim } = run;
   const { attachment = "" } = kept.value;
   try {
     await context.plane.call(attachmentsApi.confirm, {
       params: { ...run.params, attachment },
       json: { is_uploaded: true },
-      beforeSend: prove,
+      beforeSend: requireClaim,
     });
   } catch (thrown) {
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;

@@ -8,7 +8,7 @@ import { getTicketLifetime } from "./ticket-lifetime.ts";
 import { forgetUpload, type KeptUpload, saveUploadStep } from "./upload-record.ts";
 import { discardAttachment, dropUpload, isAttachmentShown, type UploadRun } from "./upload-run.ts";
 
-/** First step: Plane makes the attachment and gives a ticket to send its bytes with. */
+/** First step: creates the attachment in Plane, which returns a ticket for sending the bytes. */
 export async function createAttachment(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<void> {
   const { context, file, key } = run;
   const startedAt = await context.deps.store.now();
@@ -29,37 +29,39 @@ export async function createAttachment(run: UploadRun, kept: StoredValue<KeptUpl
     ticket,
     until: startedAt + getTicketLifetime(ticket, created.date),
   };
-  // Another call may have been ahead; then what this one made is nobody's.
+  // If a concurrent call was faster, the attachment of this one is not needed.
   if (!(await saveUploadStep(context, key, kept, next))) await discardAttachment(run, attachment);
 }
 
-/** Plane's answer, or the id of the attachment that it has under our id already. */
+/** Returns Plane's answer, or the id of the attachment that already has our external id. */
 async function requestAttachment(
-  { context, file, key, params, prove }: UploadRun,
+  { context, file, key, params, requireClaim }: UploadRun,
   kept: StoredValue<KeptUpload>,
 ): Promise<PlaneAnswer<UploadTicket> | { existing: string }> {
   const { name, type, size } = file;
   const json = { name, type, size, external_source: GROUNDCREW_SOURCE, external_id: kept.value.external };
   try {
-    return await context.plane.call(attachmentsApi.create, { params, json, beforeSend: prove });
+    return await context.plane.call(attachmentsApi.create, { params, json, beforeSend: requireClaim });
   } catch (thrown) {
     if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return { existing: thrown.id };
     if (!(thrown instanceof PlaneInvalidError)) throw thrown;
     await forgetUpload(context, key, kept);
     throw /invalid file type/i.test(thrown.message)
-      ? createUnsupportedTypeError(`Plane did not take ${name} as ${type}.`)
+      ? createUnsupportedTypeError(`Plane did not accept ${name} as ${type}.`)
       : thrown;
   }
 }
 
-/** Plane has one under our id: finished before our record was lost, or made by a call that was cut off right then. */
+/**
+ * Adopts an attachment with our external id: finished before our record was lost, or created by an interrupted call.
+ */
 async function adoptExisting(run: UploadRun, kept: StoredValue<KeptUpload>, attachment: string): Promise<void> {
   const { context, key } = run;
   if (await isAttachmentShown(run, attachment)) {
     await saveUploadStep(context, key, kept, { ...kept.value, step: "confirmed", attachment });
     return;
   }
-  // Whoever keeps this may take it away: a call beside this one finds its own record changed.
+  // Only the call that saves this may remove the attachment; a concurrent call finds the record changed.
   if (!(await saveUploadStep(context, key, kept, kept.value))) return;
   if (await discardAttachment(run, attachment)) return;
   const current = await run.readRecord();

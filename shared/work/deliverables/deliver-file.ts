@@ -11,11 +11,11 @@ import { checkFileName, checkFileSize, checkFileType, type NewDeliverable } from
 import { type KeptDeliverables, linkDeliverable } from "./link-deliverable.ts";
 import { hashStream } from "./send-file.ts";
 
-/** What is on the work item now. */
+/** A file that is attached to a work item. */
 export interface DeliveredFile {
   /** Key of the task. */
   task: string;
-  /** As Plane shows it: it takes dots off a name's beginning, say. */
+  /** The name that Plane shows, which may differ: Plane removes leading dots, for example. */
   name: string;
   /** Bytes. */
   size: number;
@@ -23,17 +23,17 @@ export interface DeliveredFile {
   type: string;
   /** Plane's id. */
   attachment: string;
-  /** This very file was there already. */
+  /** Set when this file was attached before the call. */
   already?: true;
-  /** Plane's ids of attachments that were begun and could not be taken away; Plane shows them to nobody. */
+  /** Plane's ids of attachments that were started and could not be removed; Plane does not show them. */
   left_behind?: string[];
 }
 
 /**
- * Puts a file on a work item as an attachment, as the caller and under its claim, with a comment that links it. The
- * same call repeated, also after it was cut off anywhere, ends with one attachment and one comment. Name, type and
- * size are checked before anything is sent. Throws `bad_request`, `unsupported_type`, `too_large` with what is allowed,
- * `conflict` when the task is over or not the caller's to hold.
+ * Attaches a file to a work item as the caller and under its claim, with a comment that links it. Repeating the call,
+ * also after an interruption, ends with one attachment and one comment. Name, type and size are checked before anything
+ * is sent. Throws `bad_request`, `unsupported_type` or `too_large` with what is allowed, and `conflict` when the task
+ * is closed or held by another agent.
  */
 export async function deliverFile(context: CallContext, deliverable: NewDeliverable): Promise<DeliveredFile> {
   const name = checkFileName(deliverable.name);
@@ -44,19 +44,19 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
   if (!isOpen(task.item.snapshot.word))
     throw new GroundcrewError(
       "conflict",
-      `${task.key} is ${task.item.snapshot.word}: set it to in_progress before you add a deliverable.`,
+      `${task.key} is ${task.item.snapshot.word}. Set it to in_progress before you add a deliverable.`,
     );
   const claim = isAgent(context.caller) ? await ensureClaim(context, task) : undefined;
-  const prove = async () => claim && verifyClaim(context, task, claim);
+  const requireClaim = async () => claim && verifyClaim(context, task, claim);
   const isRepeatable = deliverable.file instanceof Blob;
   const sha256 =
     deliverable.sha256 ?? (isRepeatable ? await hashStream(context.deps, deliverable.file.stream()) : undefined);
-  const checked = { name, type, size, ...omitUndefined({ sha256 }) };
-  const attachedFile = await attachFile(context, task, checked, deliverable.file, prove);
+  const checkedFile = { name, type, size, ...omitUndefined({ sha256 }) };
+  const attachedFile = await attachFile(context, task, checkedFile, deliverable.file, requireClaim);
   const { value } = attachedFile.kept;
   const attachment = value.attachment ?? "";
   if (value.step === "confirmed") {
-    await prove();
+    await requireClaim();
     await linkDeliverable(context, task, attachedFile, deliverable.text);
   }
   return {
@@ -74,8 +74,8 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
 }
 
 /**
- * What was delivered through the bridge on an item: no request to Plane. People's own attachments, and what was there
- * before the store was lost, are in Plane's list only.
+ * Reads the deliverables of an item that were uploaded through Groundcrew, without a request to Plane. People's own
+ * attachments, and those from before the store was lost, are only in Plane's list.
  */
 export async function readDeliverables(
   deps: Pick<WorkDeps, "store">,

@@ -1,6 +1,6 @@
 /**
- * The content types that Plane takes (`ATTACHMENT_MIME_TYPES` in its source, the same in v1.2.2 and v1.3.1), by the
- * file names' extensions. What it has no type for and is text, goes as plain text.
+ * The content types that Plane accepts (`ATTACHMENT_MIME_TYPES` in its source, the same in v1.2.2 and v1.3.1), with
+ * their file extensions. Text formats without a type of their own are declared as plain text.
  */
 const BY_TYPE: Record<string, string> = {
   "application/gzip": "gz tgz",
@@ -65,15 +65,17 @@ const BY_TYPE: Record<string, string> = {
 };
 
 const BY_EXTENSION = new Map(
-  Object.entries(BY_TYPE).flatMap(([type, extensions]) => extensions.split(" ").map((one) => [one, type] as const)),
+  Object.entries(BY_TYPE).flatMap(([type, extensions]) =>
+    extensions.split(" ").map((extension) => [extension, type] as const),
+  ),
 );
 
-/** The content type under which Plane takes each extension, in the extensions' order. */
+/** The content type to declare for each extension, sorted by extension. */
 export const FILE_TYPES: Record<string, string> = Object.fromEntries(
   [...BY_EXTENSION].sort(([a], [b]) => (a < b ? -1 : 1)),
 );
 
-/** The type by the name's extension; of a name without one the given type, where Plane takes it. Undefined: it does not. */
+/** Finds the content type by the extension, else the declared type. Undefined when Plane does not accept it. */
 export function findFileType(name: string, declaredType: string | undefined): string | undefined {
   const [, extension] = /\.([^.]*)$/.exec(name) ?? [];
   if (extension !== undefined) return BY_EXTENSION.get(extension.toLowerCase());

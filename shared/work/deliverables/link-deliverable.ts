@@ -12,14 +12,14 @@ import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
 
-/** The deliverables of an item that were finished through the bridge. */
+/** The deliverables of an item that were uploaded through Groundcrew. */
 export interface KeptDeliverables {
   files: { name: string; size: number; attachment: string }[];
 }
 
 /**
- * Says on the work item that a confirmed attachment is there, and keeps it as one of the item's: the upload under this
- * key is over. Once, however often it is begun. `text` is Markdown.
+ * Links a confirmed attachment in a comment, records it as a deliverable of the item and completes the upload under
+ * this key. Idempotent. `text` is Markdown.
  */
 export async function linkDeliverable(
   context: CallContext,
@@ -44,8 +44,8 @@ export async function linkDeliverable(
 }
 
 /**
- * The link is the one behind the file's name in Plane's own attachment list: it answers whoever is signed in there with
- * the file. The work item's page would lead readers to where they are.
+ * Links to the URL that Plane's own attachment list uses, which returns the file to every user who is signed in to
+ * Plane. A link to the work item would only lead to the page on which the comment is.
  */
 async function renderDeliverableComment(
   { deps }: CallContext,

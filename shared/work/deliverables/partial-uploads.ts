@@ -15,8 +15,8 @@ interface PartialUpload {
 }
 
 /**
- * Takes away an attachment that was never confirmed; true when it is gone. Nobody sees one in Plane, and Plane's own
- * worker removes it after 7 days; but one that could not be taken away here is said.
+ * Removes an attachment that was never confirmed; true when it no longer exists. Plane does not show such attachments,
+ * and its own worker removes them after 7 days; a failed removal is logged and reported to the caller.
  */
 export async function removePartialUpload(
   deps: Pick<WorkDeps, "log">,
@@ -26,12 +26,12 @@ export async function removePartialUpload(
   const { project, item, attachment } = upload;
   try {
     await plane.call(attachmentsApi.remove, { params: { project, item, attachment }, priority: "interactive" });
-    deps.log.info("half a deliverable removed", { item, attachment });
+    deps.log.info("partial upload removed", { item, attachment });
     return true;
   } catch (thrown) {
     if (thrown instanceof PlaneNotFoundError) return true;
     if (!(thrown instanceof PlaneError)) throw thrown;
-    deps.log.warn("half a deliverable is left in Plane, which removes it after 7 days", {
+    deps.log.warn("partial upload not removed; Plane removes it after 7 days", {
       item,
       attachment,
       reason: thrown.message,
@@ -41,8 +41,8 @@ export async function removePartialUpload(
 }
 
 /**
- * For later: of a deliverable that nobody came back to finish nothing half is left behind. One that Plane shows already
- * gets the comment that links it.
+ * Cleans up after an upload that no call has finished: removes its attachment or, when Plane shows the attachment
+ * already, writes the comment that links it.
  */
 export async function cleanUpPartialUpload(
   deps: WorkDeps,
@@ -57,14 +57,14 @@ export async function cleanUpPartialUpload(
     return;
   }
   if (step === "confirmed" && (await linkConfirmed(deps, key, record, correlation))) return;
-  // First the record: a call that comes now begins anew and does not send with what is taken away.
+  // The record goes first, so that a new call starts over instead of sending with the removed attachment's ticket.
   if (!(await forgetUpload({ deps }, key, record))) return cleanUpPartialUpload(deps, { item, upload, correlation });
-  deps.log.warn("a deliverable was never finished", { correlation, item, agent, name, step });
+  deps.log.warn("upload never finished", { correlation, item, agent, name, step });
   if (attachment !== undefined && step !== "confirmed")
     await removePartialUpload(deps, deps.plane, { project, item, attachment });
 }
 
-/** Links a confirmed attachment, by Groundcrew's own key for its agent; false when Plane does not show it any more. */
+/** Links a confirmed attachment with Groundcrew's own key, on behalf of its agent; false when Plane has removed it. */
 async function linkConfirmed(
   deps: WorkDeps,
   key: StoreKey,

@@ -5,25 +5,25 @@ import { withRetries } from "../../plane/retry.ts";
 import { type UploadSource, uploadFile } from "../../plane/upload.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 
-/** How a sending ended: with the content's SHA-256, or why the ticket is of no more use. */
+/** The result of sending a file: the content's SHA-256, or why the storage refused it. */
 export type SendFileResult = { sha256: string } | { refused: "ticket" | "size" };
 
-/** The pauses before a file that can be read again is sent again (OPENCLAW-15: 1, 5, 15 s). */
+/** Intervals between attempts to send a file that can be read again (OPENCLAW-15: 1, 5, 15 s). */
 const DELAYS = [1_000, 5_000, 15_000];
 
-/** Sends the bytes to the storage and hashes them on their way; `before` runs right before each sending. */
+/** Streams a file to the storage and hashes it on the way; `beforeSend` runs right before each attempt. */
 export async function sendFile(
   { deps }: CallContext,
   ticket: UploadTicket["upload_data"],
   file: Blob | UploadSource,
-  before: () => Promise<void>,
+  beforeSend: () => Promise<void>,
 ): Promise<SendFileResult> {
   const repeatable = file instanceof Blob;
   const { wait, log } = deps;
   const retries = { operation: "attachments_upload", repeatable, delays: DELAYS, maxWait: 10_000, wait, log };
   try {
     return await withRetries(retries, async () => {
-      await before();
+      await beforeSend();
       const hash = deps.hashing.sha256();
       await uploadFile(deps, { upload_data: ticket }, hashWhileReading(file, hash.update));
       return { sha256: hash.hex() };
@@ -36,7 +36,7 @@ export async function sendFile(
   }
 }
 
-/** Reads to the end what need not be sent: a sender that may not finish does not hear the answer. */
+/** Hashes a stream and reads it to its end: a client sees the answer only once it has sent its whole body. */
 export async function hashStream(
   { hashing }: Pick<WorkDeps, "hashing">,
   file: ReadableStream<Uint8Array>,
@@ -56,11 +56,11 @@ function hashWhileReading(file: Blob | UploadSource, update: (piece: Uint8Array)
   return { size: file.size, stream: () => file.stream().pipeThrough(through) };
 }
 
-/** What came was not what was announced, or did not come: the sender's side of it. */
+/** Converts an error of the sender's side: the bytes differ from what was announced, or ended early. */
 function toSendError(thrown: unknown): unknown {
   if (thrown instanceof PlaneInvalidError)
     return new GroundcrewError("bad_request", `${thrown.message} Send it again.`);
   if (thrown instanceof PlaneError || thrown instanceof GroundcrewError) return thrown;
-  const about = { operation: "attachments_upload" };
-  return new PlaneUnavailableError(about, "The file's bytes broke off before its end. Send it again.");
+  const details = { operation: "attachments_upload" };
+  return new PlaneUnavailableError(details, "The file was received incompletely. Send it again.");
 }

@@ -1,12 +1,12 @@
 import type { UploadTicket } from "../../plane/attachments.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 
-/** A ticket is not used in its last minute. */
+/** Margin before a ticket's end within which it is not used: 1 min, for the upload itself. */
 const TICKET_MARGIN_MS: Ms = MINUTE;
 
 /**
- * How long a ticket may be used, by Plane's clock alone: its own end against its own time of answering, less a minute.
- * Ten minutes where it does not tell; Plane's are good for an hour.
+ * Returns how long a ticket may be used: from Plane's time of answering to the end that the ticket names, less a
+ * margin, so that no other clock matters. Plane's tickets last an hour; 10 min when the ticket names no end.
  */
 export function getTicketLifetime({ fields }: UploadTicket["upload_data"], answeredAt: string): Ms {
   const end = /"expiration":\s*"([^"]+)"/.exec(decodeBase64(fields["policy"] ?? ""))?.[1] ?? "";

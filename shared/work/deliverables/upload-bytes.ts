@@ -6,20 +6,20 @@ import { sendFile } from "./send-file.ts";
 import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
 import { dropUpload, type UploadRun } from "./upload-run.ts";
 
-/** Second step: sends the bytes to the storage; begins anew when the ticket has run out or is refused. */
+/** Second step: sends the bytes to the storage. Starts over when the ticket has expired or is refused. */
 export async function uploadBytes(run: UploadRun, kept: StoredValue<KeptUpload>): Promise<void> {
   const { context, file, bytes, key } = run;
   const { ticket, until = 0, attachment = "" } = kept.value;
   if (!ticket || (await context.deps.store.now()) >= until) return dropUpload(run, kept, attachment);
   const isConsumed = !(bytes instanceof Blob) && run.sentHash !== undefined;
   if (isConsumed) throw createRestartError();
-  const sent = await sendFile(context, ticket, bytes, run.prove);
-  if ("refused" in sent) {
+  const result = await sendFile(context, ticket, bytes, run.requireClaim);
+  if ("refused" in result) {
     await dropUpload(run, kept, attachment);
-    if (sent.refused === "size") throw await createStorageLimitError(context.deps, file.size);
+    if (result.refused === "size") throw await createStorageLimitError(context.deps, file.size);
     return requireRepeatable(run);
   }
-  const { sha256 } = sent;
+  const { sha256 } = result;
   run.sentHash = sha256;
   if (file.sha256 !== undefined && sha256 !== file.sha256) {
     await dropUpload(run, kept, attachment);
@@ -28,12 +28,13 @@ export async function uploadBytes(run: UploadRun, kept: StoredValue<KeptUpload>)
   await saveUploadStep(context, key, kept, { ...kept.value, step: "sent", sha256 });
 }
 
-/** Throws unless the bytes can be read once more. */
+/** Throws unless the bytes can be read again. */
 export function requireRepeatable({ bytes }: UploadRun): void {
   if (!(bytes instanceof Blob)) throw createRestartError();
 }
 
 function createRestartError(): PlaneUnavailableError {
-  const message = "What this upload had begun in Plane was over before it was finished. Send the file again.";
+  const message =
+    "The upload's ticket or attachment in Plane became invalid before the upload was finished. Send the file again.";
   return new PlaneUnavailableError({ operation: "attachments_upload" }, message);
 }

@@ -7,7 +7,7 @@ import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
-/** A deliverable on its way; kept before each effect, so that a call cut off anywhere goes on there. */
+/** The progress of an upload, stored before each step so that an interrupted call can be continued. */
 export interface KeptUpload {
   item: string;
   project: string;
@@ -15,15 +15,15 @@ export interface KeptUpload {
   name: string;
   type: string;
   size: number;
-  /** Plane knows the attachment by it, together with our source. */
+  /** The attachment's external id in Plane, unique together with our source. */
   external: string;
   /**
-   * `begun`: Plane may have been asked for it; `created`: it has, and there is a ticket; `sent`: the storage has the
-   * bytes; `confirmed`: Plane shows it; `linked`: the comment is there.
+   * `begun`: the attachment may have been requested; `created`: Plane has created it and issued a ticket; `sent`: the
+   * storage has the bytes; `confirmed`: Plane shows the attachment; `linked`: the comment has been written.
    */
   step: "begun" | "created" | "sent" | "confirmed" | "linked";
   attachment?: string;
-  /** The permission to send, a secret while it is good: until then (store time). */
+  /** The permission to send, a secret while it is valid: until `until` (store time). */
   ticket?: UploadTicket["upload_data"];
   until?: Ms;
   sha256?: string;
@@ -31,27 +31,27 @@ export interface KeptUpload {
   at: Ms;
 }
 
-/** What is being handed in, checked. */
+/** A file whose name, type and size have been checked. */
 export interface CheckedFile {
   name: string;
   type: string;
   size: number;
-  /** Where its sender knows it. */
+  /** Set when the sender knows it. */
   sha256?: string;
 }
 
-/** The same file given again within so long is the same call repeated, where its content is not known beforehand. */
-const AGAIN_MS: Ms = 10 * MINUTE;
-/** A half one is removed after so long without a step; sending alone takes ten minutes at most. */
+/** Retention of a completed upload: 10 min, within which the same file without a known hash counts as repeated. */
+const REPEAT_MS: Ms = 10 * MINUTE;
+/** Timeout for a partial upload: 30 min without a step, because sending alone takes up to 10 min. */
 export const PARTIAL_UPLOAD_MS: Ms = 30 * MINUTE;
 
-/** Everything that is the same when a call is repeated. */
+/** Hashes what stays the same when a call is repeated; without a known content hash, that includes the caller. */
 export async function hashUpload({ caller }: CallContext, task: Task, file: CheckedFile): Promise<string> {
   const content = file.sha256 ?? `by ${caller.name}`;
   return (await sha256Hex(JSON.stringify([task.id, file.name, file.type, file.size, content]))).slice(0, 32);
 }
 
-/** The record under this key; made, with the job that looks for what is left half, when there is none. */
+/** Returns the record of an upload, or creates it together with the job that cleans up after a partial upload. */
 export async function findOrCreateUpload(
   context: CallContext,
   task: Task,
@@ -82,7 +82,7 @@ export async function findOrCreateUpload(
   }
 }
 
-/** Looks for a half one when nobody has come back for it. */
+/** The job that cleans up when no call has finished the upload. */
 export function createPartialUploadJob(
   { newId }: Pick<WorkDeps, "newId">,
   item: string,
@@ -94,7 +94,7 @@ export function createPartialUploadJob(
   return createWorkJob(id, id, { do: "half", item, upload, correlation }, at + PARTIAL_UPLOAD_MS);
 }
 
-/** Keeps the next step; false when another call was ahead: then its record counts. */
+/** Saves the next step; false when a concurrent call was faster, whose record is then valid. */
 export async function saveUploadStep(
   { deps }: CallContext,
   key: StoreKey,
@@ -102,11 +102,11 @@ export async function saveUploadStep(
   value: Omit<KeptUpload, "at">,
 ): Promise<boolean> {
   const next: KeptUpload = { ...value, at: await deps.store.now() };
-  const expires = next.step === "linked" ? { expires: AGAIN_MS } : {};
+  const expires = next.step === "linked" ? { expires: REPEAT_MS } : {};
   return (await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: next, ...expires }] })) === "kept";
 }
 
-/** Forgets the record; false when another call was ahead. */
+/** Deletes the record; false when a concurrent call was faster. */
 export async function forgetUpload(
   { deps }: Pick<CallContext, "deps">,
   key: StoreKey,

@@ -5,28 +5,28 @@ import type { CallContext } from "../context/call-context.ts";
 import { removePartialUpload } from "./partial-uploads.ts";
 import { type CheckedFile, forgetUpload, type KeptUpload } from "./upload-record.ts";
 
-/** One call that brings a file to Plane: what it was given, and what it has seen and done so far. */
+/** The state of one call that uploads a file: its input, and what it has learned and sent so far. */
 export interface UploadRun {
   context: CallContext;
   file: CheckedFile;
   bytes: Blob | UploadSource;
-  /** Runs right before each write; throws when the caller must not write any more. */
-  prove: () => Promise<void>;
-  /** Where the attachment is in Plane. */
+  /** Runs right before each write; throws when the caller has lost its claim. */
+  requireClaim: () => Promise<void>;
+  /** Path parameters of the attachment in Plane. */
   params: { project: string; item: string };
-  /** Where the upload's record is kept. */
+  /** Store key of the upload's record. */
   key: StoreKey;
-  /** Reads the upload's record, or begins one. */
+  /** Reads the upload's record, or creates it. */
   readRecord: () => Promise<StoredValue<KeptUpload>>;
-  /** Of the bytes this call has sent. */
+  /** SHA-256 of the bytes that this call has sent. */
   sentHash?: string;
-  /** The attachment that this call knows Plane shows. */
+  /** An attachment that Plane has shown to this call, which then does not ask again. */
   shownAttachment?: string | undefined;
-  /** Attachments that were begun, never finished, and could not be taken away again. */
+  /** Attachments that were started, never finished and could not be removed. */
   leftBehind: string[];
 }
 
-/** Whether Plane shows it: only what was confirmed, and nobody has deleted since. */
+/** Whether Plane shows an attachment: it has been confirmed and not been deleted since. */
 export async function isAttachmentShown(run: UploadRun, attachment: string | undefined): Promise<boolean> {
   if (attachment !== undefined && attachment === run.shownAttachment) return true;
   const { data } = await run.context.plane.call(attachmentsApi.list, { params: run.params });
@@ -35,7 +35,7 @@ export async function isAttachmentShown(run: UploadRun, attachment: string | und
   return true;
 }
 
-/** Forgets the upload and removes its attachment, unless another call was ahead and goes on with them. */
+/** Deletes the upload's record and its attachment, unless a concurrent call was faster and uses them. */
 export async function dropUpload(run: UploadRun, kept: StoredValue<KeptUpload>, attachment: string): Promise<void> {
   if (await forgetUpload(run.context, run.key, kept)) await discardAttachment(run, attachment);
 }
@@ -43,7 +43,7 @@ export async function dropUpload(run: UploadRun, kept: StoredValue<KeptUpload>, 
 /** Removes an attachment that was never confirmed; false when Plane keeps it. */
 export async function discardAttachment(run: UploadRun, attachment: string): Promise<boolean> {
   const { context, params, leftBehind } = run;
-  await run.prove();
+  await run.requireClaim();
   const isRemoved = await removePartialUpload(context.deps, context.plane, { ...params, attachment });
   if (!isRemoved) leftBehind.push(attachment);
   return isRemoved;

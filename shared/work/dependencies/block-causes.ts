@@ -6,13 +6,14 @@ import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { KeptStuck } from "./block-dependants.ts";
 
-/** Blockers, by Plane's id, that will not be done for now, and why. */
+/** Blockers, by Plane's id, that cannot be completed for now, and why. */
 export type BlockCauses = Record<string, "cancelled" | "blocked">;
 
 /**
- * Why a task cannot go on by itself: its blockers that were cancelled, or are blocked by their own state. One that
- * merely waits is no reason, and neither is one that was blocked only for this very task, by way of others or not, or
- * for what is over: in a circle they would keep each other blocked for ever.
+ * Finds the blockers because of which a task must be blocked: those that were cancelled or are themselves in a blocked
+ * state. A blocker that merely waits for an open task does not count. Neither does one that was blocked only because of
+ * this task, directly or through others, or because of closed tasks: in a cycle they would keep each other blocked
+ * forever.
  */
 export async function findBlockCauses(deps: Pick<WorkDeps, "store">, id: string): Promise<BlockCauses> {
   const edges = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
@@ -24,7 +25,7 @@ export async function findBlockCauses(deps: Pick<WorkDeps, "store">, id: string)
   return causes;
 }
 
-/** What is the matter with a blocker by itself; `seen` are no reason for each other. */
+/** Why a blocker cannot be completed; tasks in `visited` do not count as causes for each other. */
 async function findBlockCause(
   deps: Pick<WorkDeps, "store">,
   blocker: string,
@@ -40,7 +41,7 @@ async function findBlockCause(
   const { word } = item.value.snapshot;
   if (word === "cancelled") return word;
   if (word !== "blocked" || stuck?.value.phase === "releasing") return undefined;
-  // Blocked by somebody, not for what it waits for.
+  // A person or an agent has blocked it, not Groundcrew because of its blockers.
   if (!stuck || stuck.value.phase === "excused") return word;
   for (const other of Object.keys(stuck.value.for)) if (await findBlockCause(deps, other, visited)) return word;
   return undefined;

@@ -21,16 +21,16 @@ import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
 import { type BlockCauses, findBlockCauses } from "./block-causes.ts";
 
-/** A task that was blocked because of what it waits for (OPENCLAW-14). */
+/** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
 export interface KeptStuck {
   item: string;
   /**
-   * On the way there, there, on the way back; `excused`: people moved it out of Blocked by hand, and it is not blocked
-   * for these blockers again.
+   * Being blocked, blocked, being released; `excused`: people moved the task out of Blocked by hand, so it is not
+   * blocked because of these blockers again.
    */
   phase: "blocking" | "stuck" | "releasing" | "excused";
   for: BlockCauses;
-  /** Names this time in the comments about it: a comment is written once. */
+  /** Part of the external ids of this episode's comments, so that each comment is written once. */
   episode: string;
 }
 
@@ -41,17 +41,17 @@ interface ItemJob {
 
 type BlockStep = "nothing" | "block" | "release" | "excuse" | "forget";
 
-/** This item was cancelled or blocked: those who wait for it are looked at. */
+/** After an item was cancelled or blocked: queues a check of its dependants. */
 export async function blockDependants(deps: WorkDeps, { item, correlation }: ItemJob): Promise<void> {
   await queueResolveBlocked(deps, await readDependantIds(deps, item), correlation);
 }
 
-/** This item goes on, or is done: so are those who wait for it, and it itself, if people moved it. */
+/** After an item was started, unblocked or completed: queues a check of its dependants and of the item itself. */
 export async function unblockDependants(deps: WorkDeps, { item, correlation }: ItemJob): Promise<void> {
   await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
 }
 
-/** Queues what is to be done about those of the items that are to be blocked or released. No request to Plane. */
+/** Queues a job for each of the items that must be blocked or released. Makes no request to Plane. */
 export async function queueResolveBlocked(deps: WorkDeps, ids: Iterable<string>, correlation: string): Promise<void> {
   if (deps.settings.agents.length === 0) return;
   for (const id of ids) {
@@ -63,7 +63,9 @@ export async function queueResolveBlocked(deps: WorkDeps, ids: Iterable<string>,
   }
 }
 
-/** The same for everything that waits or was blocked for it, from state: heals what a lost job left (rule 10). */
+/**
+ * Does the same for all dependants and blocked tasks, from stored state, so that the effects of lost jobs are repaired.
+ */
 export async function queueResolveAllBlocked(deps: WorkDeps, correlation: string): Promise<void> {
   if (deps.settings.agents.length === 0) return;
   const [edges, stuck] = await Promise.all([
@@ -71,14 +73,15 @@ export async function queueResolveAllBlocked(deps: WorkDeps, correlation: string
     readAllRows<KeptStuck>(deps, workSets.stuck),
   ]);
   const blockers = await deps.store.read<KeptItem>(edges.map(({ value }) => observedKeys.item(value.blocker)));
-  const inVain = edges.filter((_, i) => ["blocked", "cancelled"].includes(blockers[i]?.value.snapshot.word ?? ""));
-  const ids = [...inVain.map(({ value }) => value.blocked), ...stuck.map(({ value }) => value.item)];
+  const stuckEdges = edges.filter((_, i) => ["blocked", "cancelled"].includes(blockers[i]?.value.snapshot.word ?? ""));
+  const ids = [...stuckEdges.map(({ value }) => value.blocked), ...stuck.map(({ value }) => value.item)];
   await queueResolveBlocked(deps, new Set(ids), correlation);
 }
 
 /**
- * Blocks an open task whose blocker was cancelled or is itself blocked, with a comment that says why, and tells people
- * and the Concierge; releases it to todo when that is over. Begun and cut off, it goes on where it was.
+ * Blocks an open task whose blocker was cancelled or is itself blocked, with a comment that says why, and notifies
+ * people and the Concierge. Returns it to todo when that no longer holds. An interrupted run continues where it
+ * stopped.
  */
 export async function resolveBlocked(deps: WorkDeps, { item, correlation }: ItemJob): Promise<void> {
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
@@ -87,7 +90,7 @@ export async function resolveBlocked(deps: WorkDeps, { item, correlation }: Item
     try {
       if ((await takeStep(context, state)) === "over") return;
     } catch (thrown) {
-      // Gone from Plane: the next look at the project will say so.
+      // The item was deleted in Plane; the next poll of the project observes that.
       if (thrown instanceof PlaneNotFoundError) return;
       throw thrown;
     }
@@ -117,7 +120,7 @@ function chooseStep(status: Status, stuck: KeptStuck | undefined, causes: BlockC
   const hasNewCauses = Object.keys(causes).some((blocker) => !stuck?.for[blocker]);
   switch (stuck?.phase) {
     case undefined:
-      // Somebody has blocked it already, for reasons of their own.
+      // A task that a person or an agent has blocked already stays as it is.
       return hasCauses && status !== "blocked" ? "block" : "nothing";
     case "blocking":
       return hasCauses ? "block" : "release";
@@ -132,7 +135,7 @@ function chooseStep(status: Status, stuck: KeptStuck | undefined, causes: BlockC
   }
 }
 
-/** One step; "over" when there is nothing more to do now. */
+/** Takes one step; "over" when nothing is left to do for now. */
 async function takeStep(context: CallContext, state: BlockState): Promise<"over" | "again"> {
   const { stuck, task, causes } = state;
   if (state.step === "nothing" || (!stuck && !task)) return "over";
@@ -184,12 +187,12 @@ async function releaseTask(
   if (rev === 0) return "again";
   const released = task.item.snapshot.word === "blocked" ? await moveToStatus(context, task, "todo") : task;
   await postComment(context, released, `released:${stuck.episode}`, await renderReleasedComment(context.deps, stuck));
-  // Something may be the matter again by now: another look tells.
+  // New causes may have appeared meanwhile, so the state is read once more.
   await saveStuck(context, { ...state, rev }, undefined);
   return "again";
 }
 
-/** Keeps (or forgets) the record; its new revision, 0 when somebody else was at it. A forgotten one has revision 1. */
+/** Saves or deletes the record. Returns its new revision, 0 after a concurrent change, and 1 for a deleted record. */
 async function saveStuck(
   { deps }: CallContext,
   { id, rev }: Pick<BlockState, "id" | "rev">,

@@ -1,10 +1,10 @@
-/** What waits for what, by any names: `blocked → blockers`. */
+/** A dependency graph over any names: `blocked → blockers`. */
 export type WaitGraph = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The circles in which things wait for each other, none sharing a member with another: each as a path in which every
- * one waits for the next, beginning with the one whose name sorts first, which stands at the end once more. Pure; the
- * same waits give the same circles, whatever their order. Takes time in proportion to the waits.
+ * Finds disjoint cycles in a dependency graph. Each is a path in which every node waits for the next one; it starts
+ * with the node whose name sorts first and ends with that node again. Pure; the result does not depend on the order of
+ * the input. Linear in the number of edges.
  */
 export function findDependencyCycles(waits: WaitGraph): string[][] {
   const cycles: string[][] = [];
@@ -13,7 +13,7 @@ export function findDependencyCycles(waits: WaitGraph): string[][] {
     let cycle = visited.has(start) ? undefined : findCycleFrom(waits, start, visited);
     while (cycle) {
       cycles.push(rotateCycle(cycle));
-      // The rest of what this one leads to may have circles of its own.
+      // The nodes reachable from this one may contain further cycles.
       cycle = visited.has(start) ? undefined : findCycleFrom(waits, start, visited);
     }
   }
@@ -25,7 +25,7 @@ interface Visit {
   remaining: string[];
 }
 
-/** Goes along the waits until it comes back to where it was. What leads nowhere, and the circle itself, is `over`. */
+/** Depth-first search for one cycle. Nodes without a cycle, and those of the cycle found, are added to `visited`. */
 function findCycleFrom(waits: WaitGraph, start: string, visited: Set<string>): string[] | undefined {
   const path: Visit[] = [createVisit(waits, start)];
   const onPath = new Set([start]);

@@ -11,19 +11,21 @@ import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
 import { findDependencyCycles } from "./find-cycles.ts";
 
-/** A circle that there is: first kept, then told, so that each time it is made is told by a name of its own. */
+/**
+ * A current cycle. It is stored before it is reported, so that each new occurrence is reported under its own revision.
+ */
 interface KeptDependencyCycle {
-  /** Plane's ids, each waiting for the next; the first one once more at the end. */
+  /** Plane's ids, each waiting for the next; the first id is repeated at the end. */
   path: string[];
   told?: true;
 }
 
-/** So many circles are told of at one look; more come with the next. */
+/** Limit of cycles reported in one run; further ones follow in the next run. */
 const MAX_REPORTED = 20;
 
 /**
- * Tells people and the Concierge of tasks that wait for each other in a circle: once per circle, and again when one was
- * undone and made anew. From what is kept; no request to Plane.
+ * Reports dependency cycles to people and the Concierge: once per cycle, and again when a resolved cycle reappears.
+ * Works on stored data, without a request to Plane. Returns the number of cycles reported.
  */
 export async function reportDependencyCycles(deps: WorkDeps, correlation: string): Promise<number> {
   const waits = await readOpenWaits(deps);
@@ -54,7 +56,7 @@ async function publishCycle(deps: WorkDeps, record: StoreKey, path: string[], co
   return (await publishWorkEvent(deps, first, event, correlation, { record, rev: cycle.rev, put })) === "kept";
 }
 
-/** Which open items wait for which. */
+/** Reads the dependency graph of open items. */
 async function readOpenWaits(deps: WorkDeps): Promise<Map<string, string[]>> {
   const edges = (await readAllRows<KeptEdge>(deps, observedSets.edges)).map(({ value }) => value);
   const ids = [...new Set(edges.flatMap(({ blocked, blocker }) => [blocked, blocker]))];
@@ -68,7 +70,7 @@ async function readOpenWaits(deps: WorkDeps): Promise<Map<string, string[]>> {
   return waits;
 }
 
-/** The tasks of a circle, each waiting for the next, beginning with the oldest. */
+/** The tasks of a cycle, each waiting for the next, starting with the oldest. */
 async function orderByAge(deps: WorkDeps, path: string[]): Promise<Task[]> {
   const loaded = await Promise.all(path.slice(0, -1).map((id) => findKeptTask(deps, id)));
   const tasks = loaded.filter((task) => task !== undefined);

@@ -18,8 +18,8 @@ const COMMENT_IDS = {
 } as const;
 
 /**
- * Everything that follows a change of status that Plane has: the comment, the word to the human, the card, the history,
- * the end of the claim. Each is done once, however often this is begun: comments by their ids, the rest by its record.
+ * Performs what follows a change of status in Plane: the comment, the notification, the card, the history, the end of
+ * the claim. Each happens once, also when this is repeated: comments by their external ids, the rest by its record.
  */
 export async function completeStatusChange(
   context: CallContext,
@@ -39,7 +39,7 @@ export async function completeStatusChange(
     await recordFinishedTask(deps, task, attempt.agent);
     await updateCard(context, task, { percent: 100 });
   }
-  // Who waits, for an answer or for a review, holds nothing: else the claim would run out and the task go back to todo.
+  // A task that waits for an answer or a review has no holder: an expired claim would return it to todo.
   if (attempt.status !== "in_progress") await releaseClaim(context, task, attempt);
   await endStatusAttempt(context, attempt);
 }

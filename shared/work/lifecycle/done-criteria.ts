@@ -10,20 +10,20 @@ import { FILE_TYPES } from "../deliverables/file-types.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { formatOpenBlockers } from "./transitions.ts";
 
-/** What a task must have before it is done (OPENCLAW-18). */
+/** What a task needs before it may be done (OPENCLAW-18). */
 export interface DoneCriteria {
   summary: boolean;
-  /** At least one deliverable, whatever its name. */
+  /** Requires at least one deliverable with any name. */
   deliverable: boolean;
-  /** Deliverables by their file names. */
+  /** Required deliverables by file name. */
   files: string[];
   commit: boolean;
   tests: boolean;
-  /** What the task asks for in words of its own: for the agent to judge; the closing comment quotes it. */
+  /** Other criteria in the task's own words. The agent judges them, and the closing comment quotes them. */
   others: string[];
 }
 
-/** What the call that finishes a task reports with it. */
+/** What is reported in the call that finishes a task. */
 export interface CompletionReport {
   text?: string | undefined;
   commit?: string | undefined;
@@ -32,18 +32,20 @@ export interface CompletionReport {
 
 const HEADING = /^[\s>#*_+-]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
 const ITEM = /^\s*\\?(?:[-*+•–]|\d+\\?[.)])\s+(?:\[[ x]\]\s*)?(.+)$/i;
-/** Words up to the end of a file's name. What Plane takes no files of has no such end: `v1.2`, `example.com`. */
+/**
+ * Words that end with a file name. Only extensions that Plane accepts count, so `v1.2` and `example.com` do not match.
+ */
 const FILES = new RegExp(
   `[^,;:]{1,255}?\\.(?:${Object.keys(FILE_TYPES).join("|")})(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`,
   "giu",
 );
-/** What stands between several of them, and marks around one. */
+/** Separators between file names, and quotation marks around one. */
 const SEPARATOR = /^(?:[\s&("'«“‘]|(?:and|or|et|ou)\s)+/i;
 
-/** The label of tasks whose commit and tests are to be reported. */
+/** The label of tasks for which a commit and tests must be reported. */
 const CODE_LABEL = "code";
 
-/** What this task must have: the settings' defaults and the `Done when:` list of its description. */
+/** Reads the done criteria of a task: the settings' defaults and the `Done when:` list of its description. */
 export async function readDoneCriteria(deps: WorkDeps, { item, project }: Task): Promise<DoneCriteria> {
   const { summary, deliverable, commit_and_tests } = deps.settings.done;
   const labels = await Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
@@ -54,16 +56,16 @@ export async function readDoneCriteria(deps: WorkDeps, { item, project }: Task):
   return listed.reduce<DoneCriteria>(addCriterion, defaults);
 }
 
-/** The items of the `Done when:` list in a text: below the line that says so, or behind it, parted by commas. Pure. */
+/** Parses the `Done when:` list of a text: list items below that line, or comma-separated items on it. Pure. */
 export function parseDoneWhen(markdown: string): string[] {
-  // A line that ends within its paragraph ends in a backslash.
+  // Markdown ends a line within a paragraph with a backslash.
   const lines = markdown.split(/\\?\r?\n/);
-  const at = lines.findIndex((line) => HEADING.test(line));
-  if (at < 0) return [];
-  const behind = HEADING.exec(lines[at] ?? "")?.[1] ?? "";
-  if (behind.trim() !== "") return behind.split(/[,;]/).map(stripMarkdown).filter(Boolean);
+  const headingIndex = lines.findIndex((line) => HEADING.test(line));
+  if (headingIndex < 0) return [];
+  const inlineItems = HEADING.exec(lines[headingIndex] ?? "")?.[1] ?? "";
+  if (inlineItems.trim() !== "") return inlineItems.split(/[,;]/).map(stripMarkdown).filter(Boolean);
   const items: string[] = [];
-  for (const line of lines.slice(at + 1)) {
+  for (const line of lines.slice(headingIndex + 1)) {
     const item = ITEM.exec(line)?.[1];
     if (item !== undefined) items.push(stripMarkdown(item));
     else if (line.trim() !== "") break;
@@ -71,7 +73,7 @@ export function parseDoneWhen(markdown: string): string[] {
   return items;
 }
 
-/** Adds one item of the list to what is asked for: a file, or known by its first word, else kept in its own words. */
+/** Adds one list item to the criteria: a file name, a criterion known by its first word, else the item's own words. */
 function addCriterion(criteria: DoneCriteria, item: string): DoneCriteria {
   const text = item.replace(/^(?:an?|the|one|at least one)\s+/i, "");
   const [kind] = /^(?:deliverables?|files?|attachments?)\b(?!\.\w)/i.exec(text) ?? [];
@@ -86,13 +88,13 @@ function addCriterion(criteria: DoneCriteria, item: string): DoneCriteria {
   return { ...criteria, others: [...criteria.others, item] };
 }
 
-/** The files that a text names, each with the words before it: a name may have blanks, so where it begins is open. */
+/** Finds file names in a text, each with the words before it: names may contain spaces, so their start is ambiguous. */
 function findFileNames(text: string): string[] {
   const matches = text.match(FILES) ?? [];
   return matches.map((words) => words.replace(/^.*[/\\]/, "").replace(SEPARATOR, ""));
 }
 
-/** Whether a file is the one that was asked for by these words: they are its name, or end with it. */
+/** Whether a file is the one that these words ask for: they are its name or end with it. */
 function isRequestedFile(words: string, name: string): boolean {
   const wanted = normalizeFileName(words);
   const actual = normalizeFileName(name);
@@ -103,7 +105,7 @@ function normalizeFileName(name: string): string {
   return name.normalize("NFC").toLowerCase();
 }
 
-/** Without Markdown's marks: what it escapes, code and emphasis around the whole, where links lead. */
+/** Removes Markdown's escapes, code and emphasis marks, and the targets of links. */
 function stripMarkdown(item: string): string {
   return item
     .replace(/\[([^[\]]*)\]\([^()\s]*\)/g, "$1")
@@ -112,7 +114,7 @@ function stripMarkdown(item: string): string {
     .trim();
 }
 
-/** Everything that is still missing before this task is done, each in a few words; none: it may be done. */
+/** Lists all criteria that are not met yet, each in a few words; empty when the task may be done. */
 export async function findMissingCriteria(
   context: CallContext,
   task: Task,
@@ -128,11 +130,11 @@ export async function findMissingCriteria(
     ...(await findMissingFiles(context, task, criteria)),
     noSummary ? "no summary: give it as text" : undefined,
     criteria.commit && !report.commit && !card?.commit ? "no commit reported: give it as commit" : undefined,
-    criteria.tests && !report.tests && !card?.tests ? "no tests reported: give their outcome as tests" : undefined,
+    criteria.tests && !report.tests && !card?.tests ? "no tests reported: give the results as tests" : undefined,
   ]);
 }
 
-/** Asks Plane for the attachments only when what went through the bridge is not enough. */
+/** Lists missing deliverables. Asks Plane for attachments only when the uploads through Groundcrew are not enough. */
 async function findMissingFiles(
   context: CallContext,
   task: Task,
@@ -148,8 +150,10 @@ async function findMissingFiles(
   if (listMissing(delivered).length === 0) return [];
   const params = { project: task.project.id, item: task.id };
   const { data } = await context.plane.call(attachmentsApi.list, { params });
-  const attached = data.filter((one) => one.is_uploaded).map((one) => one.attributes.name);
+  const attached = data.filter((row) => row.is_uploaded).map((row) => row.attributes.name);
   return listMissing([...delivered, ...attached]).map((file) =>
-    file === "" ? "no deliverable: upload_deliverable adds one" : `no deliverable ${file}: upload_deliverable adds it`,
+    file === ""
+      ? "no deliverable: add one with upload_deliverable"
+      : `no deliverable ${file}: add it with upload_deliverable`,
   );
 }

@@ -19,17 +19,17 @@ import { type KeptStatusAttempt, toStatusAttemptPut } from "./status-attempt.ts"
 
 type StatusFailure = NonNullable<KeptStatusAttempt["failed"]>;
 
-/** The same failure again within so long is told once. */
-const AGAIN_MS: Ms = HOUR;
+/** Interval between notifications about the same failure: 1 h. */
+const REPEAT_MS: Ms = HOUR;
 
-/** Plane has answered, and will answer the same the next time: retrying is of no use (OPENCLAW-15). */
+/** Whether Plane would refuse the same request again, so that a retry is useless (OPENCLAW-15). */
 export function isPermanentError(thrown: unknown): thrown is PlaneError {
   return thrown instanceof PlaneInvalidError || thrown instanceof PlaneAuthError;
 }
 
 /**
- * Plane does not let an agent change a task's status: that is logged and told to the human, the task is blocked with a
- * comment by Groundcrew's own key where that may, and its claim ends. Answers the error for the agent.
+ * Handles Plane's refusal to let an agent change a task's status: logs it, notifies the human, blocks the task with a
+ * comment if Groundcrew's own key may, and ends the claim. Returns the error for the agent.
  */
 export async function failStatusChange(
   context: CallContext,
@@ -39,7 +39,7 @@ export async function failStatusChange(
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
   const text = `${caller.name} could not set it to ${status}: ${thrown.message}`;
-  deps.log.error("a status could not be set", {
+  deps.log.error("status change refused by Plane", {
     correlation,
     item: task.key,
     agent: caller.name,
@@ -47,25 +47,25 @@ export async function failStatusChange(
   });
   const failure = await recordFailure(context, task, status, text);
   const claim = await findClaim(deps, task.id);
-  // First, so that being blocked is not taken for a loss.
+  // The claim ends before the task is blocked; otherwise the change would count as a loss of the claim.
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
   const blocked = await blockTask(context, task, failure);
   return new GroundcrewError(
     thrown instanceof PlaneAuthError ? "forbidden" : "conflict",
-    `${task.key}: ${text} ${blocked ? "It is blocked now, and" : "It could not be blocked;"} the human has been told. ` +
+    `${task.key}: ${text} ${blocked ? "The task is blocked now, and" : "The task could not be blocked;"} the human has been notified. ` +
       "Do not retry; take another task.",
     { cause: thrown },
   );
 }
 
-/** Keeps the failed attempt and tells of it in one commit. */
+/** Stores the failed attempt and publishes it in one commit. */
 async function recordFailure(context: CallContext, task: Task, status: Status, text: string): Promise<StatusFailure> {
   const { deps, caller, correlation } = context;
   const key = workKeys.attempt(task.id);
   return updateValue<KeptStatusAttempt, StatusFailure>(deps, key, async (kept, rev) => {
     const now = await deps.store.now();
     const before = kept?.failed;
-    const isRepeat = before?.text === text && now - before.at < AGAIN_MS;
+    const isRepeat = before?.text === text && now - before.at < REPEAT_MS;
     const failed = isRepeat ? before : { text, at: now, id: deps.newId() };
     const attempt: KeptStatusAttempt = {
       item: task.id,
@@ -87,7 +87,7 @@ async function recordFailure(context: CallContext, task: Task, status: Status, t
   });
 }
 
-/** False when Groundcrew's own key is not let either. */
+/** Blocks the task with Groundcrew's own key; false when Plane refuses that as well. */
 async function blockTask(
   { deps, correlation }: CallContext,
   initialTask: Task,
@@ -106,7 +106,7 @@ async function blockTask(
     );
     return isOpen(word);
   } catch (thrown) {
-    deps.log.warn("a task could not be blocked", {
+    deps.log.warn("task not blocked after refused status change", {
       correlation,
       item: initialTask.key,
       error: getErrorMessage(thrown),

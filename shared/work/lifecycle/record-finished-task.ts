@@ -8,10 +8,10 @@ import type { FinishedTask } from "../time/finished-tasks.ts";
 import { getTaskSize } from "../time/task-size.ts";
 import { readTaskTimes } from "../time/time-entries.ts";
 
-/** Longer ago an agent was another one. */
+/** Retention of finished tasks: 400 days, because older ones say little about how an agent works today. */
 const FINISHED_KEPT_MS: Ms = 400 * DAY;
 
-/** Keeps what a finished task took its agent: again, with what is known then, when it is finished again. */
+/** Records the time and cost of a finished task for estimates. Finishing a task again replaces its record. */
 export async function recordFinishedTask(deps: Pick<Deps, "store">, task: Task, agent: string): Promise<void> {
   const [card, { totals }, at] = await Promise.all([
     readCard(deps, task.id),

@@ -10,15 +10,15 @@ import { completeStatusChange } from "./complete-status-change.ts";
 import type { KeptReview } from "./review-record.ts";
 import { endStatusAttempt, findStatusAttempt, hasReachedStatus, readUnfinishedAttempts } from "./status-attempt.ts";
 
-/** A call takes no longer, with all its waiting and retrying. */
+/** Timeout for a call including waits and retries: 2 min. Older unfinished changes were interrupted. */
 const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 
-/** An agent that means it has called again by then. */
+/** Timeout for an agent to repeat an interrupted call: 15 min, as long as a claim. */
 const ABANDONED_MS: Ms = 15 * MINUTE;
 
 /**
- * From state, each tick: has changes of status that were cut off gone on with, and reviews looked at whose task is no
- * longer in review, or of which nobody knows. No request to Plane.
+ * Runs at each tick on stored state: queues jobs for interrupted changes of status, for reviews whose task is no longer
+ * in review, and for tasks in review without a record. Makes no request to Plane.
  */
 export async function queueInterruptedChanges(
   deps: Pick<WorkDeps, "store" | "kick">,
@@ -50,7 +50,7 @@ function createResumeJob(kind: "reviewed" | "cut", item: string, now: Ms): Job {
   return createWorkJob(correlation, `work:${item}`, { do: kind, item, correlation });
 }
 
-/** Does what is left of a change of status that Plane has; one it does not have is its agent's to make again. */
+/** Completes an interrupted change of status that has reached Plane. One that has not must be repeated by its agent. */
 export async function resumeInterruptedChange(deps: WorkDeps, item: string, correlation: string): Promise<void> {
   const [attempt, task, now] = await Promise.all([
     findStatusAttempt(deps, item),

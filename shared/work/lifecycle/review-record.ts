@@ -8,22 +8,22 @@ import type { Task } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/publish-work-event.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
-/** A task that its agent has finished with less confidence than asked for: a human looks at it (OPENCLAW-12). */
+/** A review by a human, of a task that its agent finished with less confidence than required (OPENCLAW-12). */
 export interface KeptReview {
   item: string;
   agent: string;
-  /** Names the comments about this review. */
+  /** Part of the external ids of the comments about this review. */
   id: string;
   /** Store time. */
   at: Ms;
-  /** Kept before anything of it is done. */
+  /** Stored before it is applied, so that an interrupted verdict can be resumed. */
   verdict?: { kind: "approved" | "sent_back"; by: string; reason: string | null; at: Ms };
 }
 
-/** What the human said of a review. */
+/** A human's verdict on a review. */
 export type KeptReviewVerdict = NonNullable<KeptReview["verdict"]>;
 
-/** Long enough for every message that asked for it to show it. */
+/** Retention of a verdict: 30 days, so that every message that asked for it can show it. */
 const VERDICT_KEPT_MS: Ms = 30 * DAY;
 
 export function toVerdictPut(review: string, verdict: KeptReviewVerdict): Put {
@@ -38,7 +38,7 @@ export function toReviewPut(item: string, review: KeptReview | undefined): Put {
   };
 }
 
-/** Keeps that a review is waited for and tells the human, in one commit; once for each attempt. */
+/** Stores a pending review and notifies the human in one commit, once for each attempt. */
 export async function requestReview(
   deps: WorkDeps,
   task: Task,
@@ -50,7 +50,7 @@ export async function requestReview(
     const review: KeptReview = { item: task.id, agent, id, at: await deps.store.now() };
     const event = { kind: "review", agent, confidence, text } as const;
     const put = [toReviewPut(task.id, review)];
-    // Named by the review's own id: the task's record is made anew for each, from the same revision 0.
+    // The event is named by the review's id, because every review of a task starts from the same revision 0.
     const record = workKeys.judged(id);
     const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
     return { ...update, expect: [[record, 0]] };

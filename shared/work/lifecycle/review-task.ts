@@ -19,17 +19,17 @@ import { recordFinishedTask } from "./record-finished-task.ts";
 import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, toVerdictPut } from "./review-record.ts";
 import { findStatusAttempt } from "./status-attempt.ts";
 
-/** A verdict that is no older than this may still be carried out by the call that gave it. */
+/** Timeout for the call that gave a verdict: 2 min. An older verdict that is not applied was interrupted. */
 const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 
 type ReviewVerdict = KeptReviewVerdict;
 
-/** The human is content: the label goes, the task is done. Throws `conflict` when it is not in review. */
+/** Approves a review: removes the label and sets the task to done. Throws `conflict` when it is not in review. */
 export async function approveReview(context: CallContext, task: Task): Promise<Task> {
   return recordVerdict(context, task, "approved", null);
 }
 
-/** The human is not content: the label goes, the task is todo again, and its agent hears why. */
+/** Sends a task back from review: removes the label, sets the task to todo and notifies its agent of the reason. */
 export async function sendBackReview(context: CallContext, task: Task, reason: string): Promise<Task> {
   return recordVerdict(context, task, "sent_back", reason.trim() || null);
 }
@@ -42,14 +42,17 @@ async function recordVerdict(
 ): Promise<Task> {
   const { deps, caller } = context;
   if (!isHuman(caller))
-    throw new GroundcrewError("forbidden", `${task.key} waits for a human's review: ask_human can remind them.`);
+    throw new GroundcrewError("forbidden", `${task.key} waits for a human's review. Remind them with ask_human.`);
   const freshTask = await readFreshTask(context, task);
   const [record] = await deps.store.read<KeptReview>([workKeys.review(task.id)]);
   const before = record?.value;
   const isWaiting = freshTask.item.review && isOpen(freshTask.item.snapshot.word);
-  // A verdict that was cut off is gone on with; any other wants a task that waits for one.
+  // An interrupted verdict is resumed; a new one needs a task that is in review.
   if (!isWaiting && before?.verdict?.kind !== kind)
-    throw new GroundcrewError("conflict", `${task.key} is not in review: it is ${freshTask.item.snapshot.word}.`);
+    throw new GroundcrewError(
+      "conflict",
+      `${task.key} is not in review. Its status is ${freshTask.item.snapshot.word}.`,
+    );
   const now = await deps.store.now();
   const agent = before?.agent ?? freshTask.item.owners?.[0] ?? "";
   const verdict = { kind, by: caller.name, reason: reason ?? before?.verdict?.reason ?? null, at: now };
@@ -58,7 +61,7 @@ async function recordVerdict(
   return applyVerdict(context, freshTask, review, verdict);
 }
 
-/** Whether this verdict was given and what follows from it is not through. */
+/** Whether this verdict was given and has not been applied completely. */
 export async function isVerdictPending(
   { deps }: Pick<CallContext, "deps">,
   item: string,
@@ -68,7 +71,7 @@ export async function isVerdictPending(
   return kind !== undefined && record?.value.verdict?.kind === kind;
 }
 
-/** What follows from a verdict, each once however often it is begun. */
+/** Applies a verdict. Each effect happens once, also when this is repeated. */
 async function applyVerdict(
   context: CallContext,
   task: Task,
@@ -90,7 +93,7 @@ async function applyVerdict(
   return movedTask;
 }
 
-/** The review is over; when it was not a success its agent is told, in the same commit. */
+/** Closes a review and, when the task was not approved, notifies its agent in the same commit. */
 async function closeReview(
   { deps, correlation }: Pick<CallContext, "deps" | "correlation">,
   task: Task,
@@ -111,8 +114,8 @@ async function closeReview(
 }
 
 /**
- * What people did in Plane about one task in review: the label taken off sends it back, done is an approval. Also goes
- * on with a verdict that was cut off. Nothing to do: no request.
+ * Applies what people did in Plane with a task in review: removing the label sends it back, setting it to done approves
+ * it. Also resumes an interrupted verdict. Makes no request when there is nothing to do.
  */
 export async function reconcileReview(deps: WorkDeps, item: string, correlation: string): Promise<void> {
   const [[record], task] = await Promise.all([
@@ -153,7 +156,7 @@ async function reconcileKnownReview(
   await closeReview(context, task, review, isOpen(word) ? { by: null, reason: null } : undefined);
 }
 
-/** In review without our knowing of it: cut off before the human was asked, or the store was lost since. */
+/** Creates the missing record of a task in review: the request was interrupted, or the store was lost since. */
 async function restoreReview(deps: WorkDeps, task: Task, correlation: string): Promise<void> {
   const attempt = await findStatusAttempt(deps, task.id);
   if (attempt?.review !== undefined && !attempt.over) return requestReview(deps, task, attempt, correlation);

@@ -28,40 +28,40 @@ import { approveReview, isVerdictPending, sendBackReview } from "./review-task.t
 import { beginStatusAttempt, findStatusAttempt, hasReachedStatus, type KeptStatusAttempt } from "./status-attempt.ts";
 import { refreshBlockers, requireTransition } from "./transitions.ts";
 
-/** What an agent says of its task when it starts, finishes or gives it up. */
+/** A change of status, with what the caller reports about the task. */
 export interface StatusChange extends CompletionReport {
   /** `text` of a change that finishes a task is its summary. */
   status: Status;
-  /** From 0 to 1; 0.8 when nobody said. */
+  /** From 0 to 1; 0.8 when none was reported. */
   confidence?: number | undefined;
-  /** What the task has cost so far, in the currency of the budget. */
+  /** The caller's total on the task so far, in the budget's currency. */
   cost?: number | undefined;
   /** `openclaw-session-{uuid}` */
   session?: string | undefined;
 }
 
-/** What is true of a task after a change of its status. */
+/** The state of a task after a change of its status. */
 export interface StatusResult {
   key: string;
   word: Status;
   inReview: boolean;
-  /** Store time at which the caller's claim runs out; absent while it holds none. */
+  /** Store time at which the caller's claim expires; absent when it has none. */
   heldUntil?: Ms;
   /** Keys of its open blockers. */
   blockers: string[];
   url: string;
 }
 
-/** Confidence nobody has spoken of (OPENCLAW-12). */
+/** The confidence when none was reported (OPENCLAW-12). */
 const DEFAULT_CONFIDENCE = 0.8;
 
-/** What the Concierge, who plans everybody's work, may do to tasks that are not its own. */
+/** The statuses that the Concierge, as the planner, may set on tasks of other agents. */
 const PLANNER_STATUSES: readonly Status[] = ["todo", "blocked", "cancelled"];
 
 /**
- * Brings a task to another status: an agent its own, under its claim, which starting takes; people any, and the
- * Concierge others', without one. The same status again costs no request, but for what is said with it. A call that was
- * cut off at any point ends, made again, as one that was not. Answers what is true then.
+ * Sets the status of a task and returns the resulting state. An agent changes its own tasks under its claim, which
+ * starting a task takes; people change any task, and the Concierge those of others, without a claim. Setting the
+ * current status makes no request to Plane except for the reported text. Repeating an interrupted call completes it.
  */
 export async function setStatus(context: CallContext, task: Task, change: StatusChange): Promise<StatusResult> {
   const { deps, caller } = context;
@@ -75,7 +75,7 @@ export async function setStatus(context: CallContext, task: Task, change: Status
   if (!interrupted && (await isAlreadySet(context, task, change.status, asPlanner))) {
     await keepStatus(context, task, change, lastAttempt);
   } else if (asPlanner) await changeAsPlanner(context, task, change, interrupted);
-  else await changeOwnStatus(context, task, change, { last: lastAttempt, cut: interrupted });
+  else await changeOwnStatus(context, task, change, { lastAttempt, interrupted });
   return readStatusResult(context, (await findKeptTask(deps, task.id)) ?? task);
 }
 
@@ -91,7 +91,7 @@ function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boole
   return caller.role === "concierge" && !isOwn && PLANNER_STATUSES.includes(status);
 }
 
-/** Whether it is so already, as far as is known here. Working on a task without holding it is not. */
+/** Whether the stored task has the status already. In progress also requires that the caller holds the task. */
 async function isAlreadySet(
   context: CallContext,
   { id, item }: Task,
@@ -109,8 +109,8 @@ async function isAlreadySet(
 }
 
 /**
- * Nothing to change in Plane. A task that was claimed and never begun is free again when its agent gives it back; what
- * the agent has to say is said, unless it was said with this very change.
+ * Handles a change that needs no write of the status. Returning a task that was claimed and never started releases the
+ * claim. A text is written as a comment, unless the change that set this status has already written it.
  */
 async function keepStatus(
   context: CallContext,
@@ -124,23 +124,26 @@ async function keepStatus(
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
   else await renewOwnClaim(context, task);
   await updateReportedFields(context, task, change);
-  const isSaid = lastAttempt?.agent === caller.name && lastAttempt.status === status && lastAttempt.text === text;
-  // What people say of a review is in the comment on their verdict.
-  if (text.trim() === "" || isSaid || isHuman(caller)) return;
+  const isPosted = lastAttempt?.agent === caller.name && lastAttempt.status === status && lastAttempt.text === text;
+  // A human's text about a review is already part of the comment on the verdict.
+  if (text.trim() === "" || isPosted || isHuman(caller)) return;
   const idempotencyKey = await getIdempotencyKey(context, "status", task.id, status, text);
   await postComment(context, task, `status:${idempotencyKey}`, await toCommentHtml(text));
 }
 
-/** An agent's change of its own task. What Plane will never let it do is told, and blocks the task (OPENCLAW-15). */
+/** An agent's change of its own task. A permanent refusal by Plane is reported and blocks the task (OPENCLAW-15). */
 async function changeOwnStatus(
   context: CallContext,
   task: Task,
   change: StatusChange,
-  { last: lastAttempt, cut: interrupted }: { last: KeptStatusAttempt | undefined; cut: KeptStatusAttempt | undefined },
+  {
+    lastAttempt,
+    interrupted,
+  }: { lastAttempt: KeptStatusAttempt | undefined; interrupted: KeptStatusAttempt | undefined },
 ): Promise<void> {
   try {
     const freshTask = await readFreshTask(context, task);
-    // Plane has it: what is left to do needs no claim, which may have ended with it.
+    // The status has reached Plane: the rest needs no claim, which may have ended with the change.
     const isDone = interrupted && interrupted.status !== "in_progress" && hasReachedStatus(freshTask.item, interrupted);
     const attempt = isDone
       ? interrupted
@@ -174,18 +177,20 @@ async function writeStatus(
     }),
     id: String(claim.fence),
   });
-  // Whoever looks after claims must not take what follows for somebody else's doing.
+  // The claims tick must not take the following change for one by somebody else.
   await verifyClaim(context, task, claim, [task.item.snapshot.word, change.status]);
   const inReview = attempt.review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
   await moveToStatus(context, task, inReview ? "in_progress" : change.status, { labels, claim });
-  // From here on it is somebody else's doing when the task is found where it came from.
+  // From now on, a task that is back in its previous status was moved by somebody else.
   if (change.status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
   deps.log.info("status set", { correlation: context.correlation, item: task.key, status: change.status });
   return attempt;
 }
 
-/** Throws `conflict` with all that is missing; else whether a human is to look at it, and what the task asked for. */
+/**
+ * Throws `conflict` with all missing criteria; else returns whether a review is needed, and the task's own criteria.
+ */
 async function checkCompletion(
   context: CallContext,
   task: Task,
@@ -204,7 +209,7 @@ async function checkCompletion(
   });
 }
 
-/** A change of a task that is somebody else's: no claim, and whoever holds one loses it. */
+/** A change of another agent's task: needs no claim and ends the current one. */
 async function changeAsPlanner(
   context: CallContext,
   task: Task,
@@ -224,7 +229,7 @@ async function changeAsPlanner(
   await completeStatusChange(context, moved, attempt);
 }
 
-/** What a human says of a review by setting the task's status. */
+/** The verdict that a human gives by setting the status of a task in review. */
 function toVerdict(status: Status): "approved" | "sent_back" | undefined {
   if (status === "done") return "approved";
   return status === "todo" || status === "in_progress" ? "sent_back" : undefined;

@@ -7,36 +7,36 @@ import { workKeys, workSets } from "../context/work-keys.ts";
 import { isInReview } from "../tasks/is-in-review.ts";
 
 /**
- * One change of status, kept before anything of it is done, so that a call that was cut off is gone on with by the same
- * call, or without it. Everything that follows from it carries its id and is done once.
+ * One change of status, stored before it is applied, so that an interrupted one is completed when the call is repeated,
+ * or by a job. Its effects carry its id, so that each happens once.
  */
 export interface KeptStatusAttempt {
   item: string;
   agent: string;
   status: Status;
-  /** The fencing number of the claim it was made under; an id of its own where no claim is needed. */
+  /** The fencing number of the claim; a generated id where no claim is needed. */
   id: string;
   /** Store time. */
   at: Ms;
   text?: string;
   commit?: string;
   tests?: string;
-  /** Finished with so little confidence that a human is to look at it. */
+  /** The confidence, when it is so low that a human must review the result. */
   review?: number;
-  /** What the task asks for in its own words, for the closing comment. */
+  /** Criteria in the task's own words, for the closing comment. */
   asked?: string[];
-  /** The agent goes on with what it had blocked itself. */
+  /** Set when the agent continues a task that it had blocked itself. */
   unblocks?: true;
-  /** Everything that follows has been done. */
+  /** Set when all effects have been applied. */
   over?: true;
-  /** Plane would not let it, or the one before it, be done, and why: until one succeeds. */
+  /** Why Plane refused this change or the one before it; removed when a change succeeds. */
   failed?: { text: string; at: Ms; id: string };
 }
 
-/** It tells who blocked a task, so it outlives the change: for so long at the most. */
+/** Retention of an attempt: 90 days. It outlives the change, because it shows who blocked a task. */
 const KEPT_MS: Ms = 90 * DAY;
 
-/** Whether Plane has what this change of status was to bring about. */
+/** Whether the item has the status, or the review, that this change was to set. */
 export function hasReachedStatus(item: KeptItem, { status, review }: KeptStatusAttempt): boolean {
   return review === undefined ? item.snapshot.word === status : isInReview(item);
 }
@@ -49,7 +49,7 @@ export async function findStatusAttempt(
   return kept?.value;
 }
 
-/** All changes that are not through. */
+/** Reads all changes that are not complete. */
 export async function readUnfinishedAttempts(deps: Pick<WorkDeps, "store">): Promise<KeptStatusAttempt[]> {
   return (await readAllRows<KeptStatusAttempt>(deps, workSets.attempts)).map(({ value }) => value);
 }
@@ -59,7 +59,7 @@ export function toStatusAttemptPut(attempt: KeptStatusAttempt): Put {
   return { key: workKeys.attempt(attempt.item), value: attempt, sets, expires: KEPT_MS };
 }
 
-/** Keeps it in the place of the one before. */
+/** Stores an attempt in place of the previous one. */
 export async function beginStatusAttempt(
   { deps }: Pick<CallContext, "deps">,
   attempt: KeptStatusAttempt,
@@ -68,7 +68,7 @@ export async function beginStatusAttempt(
   return attempt;
 }
 
-/** Everything that follows has been done; another one begun since is left alone. */
+/** Marks an attempt as complete. A newer attempt is left unchanged. */
 export async function endStatusAttempt({ deps }: Pick<CallContext, "deps">, attempt: KeptStatusAttempt): Promise<void> {
   const key = workKeys.attempt(attempt.item);
   const [kept] = await deps.store.read<KeptStatusAttempt>([key]);

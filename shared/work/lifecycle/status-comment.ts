@@ -6,7 +6,9 @@ import { toHtml } from "../../markdown/to-html.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
-/** What a change of status says on the work item: what was done, in the agent's words, and what was reported with it. */
+/**
+ * What a change of status says on the work item: what was done, in the agent's words, and what was reported with it.
+ */
 export async function renderStatusComment(
   { settings }: Pick<WorkDeps, "settings">,
   attempt: KeptStatusAttempt,

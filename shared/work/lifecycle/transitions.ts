@@ -12,7 +12,7 @@ import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { type Blocker, readOpenBlockers } from "../tasks/open-blockers.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
-/** Where an agent may bring its task from where it is (OPENCLAW-04). */
+/** The statuses to which an agent may change its task, by current status (OPENCLAW-04). */
 const TRANSITIONS: Record<Status, readonly Status[]> = {
   todo: ["in_progress", "blocked", "cancelled"],
   in_progress: ["in_progress", "done", "blocked", "cancelled", "todo"],
@@ -22,9 +22,9 @@ const TRANSITIONS: Record<Status, readonly Status[]> = {
 };
 
 /**
- * Throws `conflict` when an agent may not bring its task from where it is to this status, with what to do instead:
- * what is over stays over, work is started before it is finished, nothing starts before what it waits for, and who did
- * not block a task does not unblock it. `last`: the latest change of status.
+ * Throws `conflict`, with what to do instead, when an agent may not change its task to this status: closed tasks stay
+ * closed, work is started before it is finished, a task starts after its blockers are done, and an agent may unblock
+ * only what it has blocked itself. `lastAttempt` is the latest change of status.
  */
 export async function requireTransition(
   context: CallContext,
@@ -34,10 +34,10 @@ export async function requireTransition(
 ): Promise<void> {
   const { word } = task.item.snapshot;
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} ${why}`);
-  if (!isOpen(word)) throw createRefusal(`is ${word}: only people and the Concierge open it again, in Plane.`);
+  if (!isOpen(word)) throw createRefusal(`is ${word}. Only people and the Concierge can reopen it, in Plane.`);
   requireNotInReview(task);
   if (!TRANSITIONS[word].includes(target)) {
-    throw createRefusal(`is ${word}, so it cannot be ${target}: set it to in_progress first.`);
+    throw createRefusal(`is ${word}, so it cannot be set to ${target}. Set it to in_progress first.`);
   }
   if (target === "in_progress") {
     const openBlockerText = await formatOpenBlockers(context, task);
@@ -48,8 +48,9 @@ export async function requireTransition(
 }
 
 /**
- * The task with who it waits for now, where that matters: of a relation that was added Plane tells nobody, and those of
- * a new workspace are read one after the other. With Groundcrew's own key, one request; none before v1.3.
+ * Returns the task with its current blockers when the target status depends on them: Plane sends no webhook for a new
+ * relation, and the relations of a new workspace are read one after the other. One request with Groundcrew's own key,
+ * none before v1.3.
  */
 export async function refreshBlockers(context: CallContext, task: Task, target: Status): Promise<Task> {
   if (target !== "in_progress" && target !== "done") return task;
@@ -57,7 +58,7 @@ export async function refreshBlockers(context: CallContext, task: Task, target: 
   const deps = { ...context.deps, plane: systemPlane };
   await readRelations(deps, task.item, { project: task.project, correlation, cause: correlation }).catch(
     (thrown: unknown) => {
-      // The item was there a moment ago: this Plane has no such route.
+      // The item existed a moment ago, so this version of Plane does not have the route.
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     },
   );
@@ -85,10 +86,10 @@ async function requireUnblockable(
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} is blocked: ${why}`);
   const [stuck] = await deps.store.read<KeptStuck>([workKeys.stuck(task.id)]);
   if (stuck && (stuck.value.phase === "blocking" || stuck.value.phase === "stuck"))
-    throw createRefusal("what it waits for was cancelled or blocked, and the Concierge decides. Take another task.");
+    throw createRefusal("a blocker was cancelled or blocked, and the Concierge decides. Take another task.");
   const isUnblocking = lastAttempt?.unblocks === true && !lastAttempt.over;
   const isOwnBlock =
     lastAttempt?.agent === caller.name &&
     (lastAttempt.status === "blocked" || lastAttempt.failed !== undefined || isUnblocking);
-  if (!isOwnBlock) throw createRefusal("somebody else marked it so, and they take that back. ask_human asks for it.");
+  if (!isOwnBlock) throw createRefusal("somebody else blocked it and must unblock it. Ask with ask_human.");
 }

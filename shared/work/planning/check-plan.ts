@@ -12,31 +12,31 @@ import { findTaskProblems, type NewTask } from "./create-task.ts";
 
 /** A task of a plan. */
 export interface PlannedTask extends NewTask {
-  /** Names it within the plan. */
+  /** Identifies the task within the plan. */
   id: string;
-  /** What it waits for: ids of this plan, or keys of tasks there are. */
+  /** Blockers: ids of this plan, or keys of existing tasks. */
   blocked_by?: readonly string[] | undefined;
   estimate?: { minutes?: number | undefined; cost?: number | undefined } | undefined;
 }
 
-/** A plan that was looked through, and what is wrong with it. */
+/** A checked plan with its problems. */
 export interface CheckedPlan {
-  /** Each after what it waits for. */
+  /** In topological order: blockers before their dependants. */
   tasks: readonly PlannedTask[];
-  /** By what the plan calls them. */
+  /** Assignees by the names the plan uses. */
   people: ReadonlyMap<string, Assignee>;
-  /** Tasks outside the plan that it waits for, by what the plan calls them. */
+  /** Blockers outside the plan, by the names the plan uses. */
   outside: ReadonlyMap<string, Task>;
-  /** While there are any, nothing is made. */
+  /** Nothing is created while there are any. */
   problems: string[];
   warnings: string[];
   cost: PlanCost;
 }
 
 export interface PlanCost {
-  /** What the tasks will cost as far as it can be told, in the budget's currency. */
+  /** Estimated cost of the tasks that can be estimated, in the budget's currency. */
   estimated: number;
-  /** How many tasks are not in it: too little is known of their agents. */
+  /** Number of tasks that are not included, because their agents have too little history. */
   unknown: number;
   /** Reported this calendar month. */
   spent?: number;
@@ -44,32 +44,32 @@ export interface PlanCost {
   currency?: string;
 }
 
-/** So many tasks are one plan; more are several. */
+/** Limit of tasks in a plan; larger projects take several plans. */
 const MAX_TASKS = 200;
 const MAX_ID_LENGTH = 60;
 
-/** Looks through a whole plan and tells everything that is wrong at once. Writes nothing. */
+/** Checks a plan and returns all its problems at once. Writes nothing. */
 export async function checkPlan(context: CallContext, tasks: readonly PlannedTask[]): Promise<CheckedPlan> {
   const problems: string[] = [];
   if (tasks.length === 0) problems.push("a plan needs at least one task");
   if (tasks.length > MAX_TASKS) {
-    const problem = `a plan has at most ${MAX_TASKS} tasks, this one has ${tasks.length}`;
-    const nothing = { tasks: [], people: new Map(), outside: new Map(), warnings: [] };
-    return { ...nothing, problems: [problem], cost: { estimated: 0, unknown: 0 } };
+    const problem = `a plan may have at most ${MAX_TASKS} tasks; this one has ${tasks.length}`;
+    const emptyPlan = { tasks: [], people: new Map(), outside: new Map(), warnings: [] };
+    return { ...emptyPlan, problems: [problem], cost: { estimated: 0, unknown: 0 } };
   }
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
   for (const task of tasks) problems.push(...findTaskProblems(task).map((problem) => `${task.id}: ${problem}`));
   for (const { id } of tasks) {
     if (id.trim() === "" || id.length > MAX_ID_LENGTH)
-      problems.push(`"${id.slice(0, 20)}" is no id: 1 to ${MAX_ID_LENGTH} characters`);
+      problems.push(`"${id.slice(0, 20)}" is not a valid id: give 1 to ${MAX_ID_LENGTH} characters`);
   }
   const tooLong = tasks.filter(isTooLong);
   problems.push(...(await findTextProblems(tooLong)));
   const titles = tasks.map(({ title }) => title.trim().toLowerCase());
   const warnings = tasks
     .filter((_, i) => titles.indexOf(titles[i] ?? "") < i)
-    .map(({ id, title }) => `${id}: another task of the plan is called "${title}" too`);
+    .map(({ id, title }) => `${id}: another task of the plan has the same title "${title}"`);
 
   const assignees = await resolveNames(
     context,
@@ -82,8 +82,7 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   const waitGraph = new Map(
     tasks.map(({ id, blocked_by = [] }) => [id, blocked_by.filter((name) => ids.includes(name))]),
   );
-  for (const path of findDependencyCycles(waitGraph))
-    problems.push(`these wait for each other in a circle: ${path.join(" → ")}`);
+  for (const path of findDependencyCycles(waitGraph)) problems.push(`dependency cycle: ${path.join(" → ")}`);
   const cost = await estimatePlanCost(
     context,
     tasks.filter((task) => !tooLong.includes(task)),
@@ -100,12 +99,12 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   };
 }
 
-/** Reading a description that fits takes time, and tells nothing: so only its length is looked at. */
+/** Checks the length alone, because converting a description that fits takes time and finds no problem. */
 function isTooLong({ description = "" }: PlannedTask): boolean {
   return description.length > MAX_MARKUP_LENGTH || description.split(/\r\n|\r|\n/).length > MAX_MARKDOWN_LINES;
 }
 
-/** What is wrong with descriptions that are too long. */
+/** Finds the problems of descriptions that are too long. */
 async function findTextProblems(tasks: readonly PlannedTask[]): Promise<string[]> {
   const problems: string[] = [];
   for (const { id, description = "" } of tasks) {
@@ -125,16 +124,16 @@ async function resolveNames<T>(
   resolve: (context: CallContext, name: string) => Promise<T>,
   problems: string[],
 ): Promise<Map<string, T>> {
-  const found = new Map<string, T>();
+  const resolved = new Map<string, T>();
   for (const name of new Set(names)) {
     try {
-      found.set(name, await resolve(context, name));
+      resolved.set(name, await resolve(context, name));
     } catch (thrown) {
       if (!(thrown instanceof GroundcrewError)) throw thrown;
       problems.push(thrown.message.replace(/\.$/, ""));
     }
   }
-  return found;
+  return resolved;
 }
 
 async function getBlocker(context: CallContext, name: string): Promise<Task> {
@@ -142,12 +141,12 @@ async function getBlocker(context: CallContext, name: string): Promise<Task> {
     return await findTask(context, name);
   } catch (thrown) {
     if (!(thrown instanceof GroundcrewError)) throw thrown;
-    const message = `blocked_by "${name.slice(0, 60)}" is neither an id of this plan nor the key of a task there is`;
+    const message = `blocked_by "${name.slice(0, 60)}" is neither an id of this plan nor the key of an existing task`;
     throw new GroundcrewError("bad_request", message, { cause: thrown });
   }
 }
 
-/** What the plan will cost: as it says itself, else from what its agents' finished tasks of like size cost. */
+/** Estimates the cost of a plan from its own estimates, else from its agents' finished tasks of the same size. */
 async function estimatePlanCost(
   context: CallContext,
   tasks: readonly PlannedTask[],
@@ -172,14 +171,14 @@ async function estimatePlanCost(
   const { amount, currency } = budget;
   if (spent + estimated > amount)
     warnings.push(
-      `over the budget: the plan costs about ${cost.estimated} ${currency}, and ${spent} of this month's ${amount} are spent`,
+      `over budget: the plan costs about ${cost.estimated} ${currency}, and ${spent} of this month's ${amount} are spent`,
     );
   if (unknown.length > 0)
-    warnings.push(`too little history to tell what these cost: ${unknown.slice(0, 20).join(", ")}; give an estimate`);
+    warnings.push(`not enough history to estimate the cost of ${unknown.slice(0, 20).join(", ")}; give an estimate`);
   return { ...cost, spent, budget: amount, currency };
 }
 
-/** Each task after what it waits for; else as they were given. There is no circle. */
+/** Sorts tasks topologically and otherwise keeps their order. The graph must have no cycle. */
 function orderTasks(tasks: readonly PlannedTask[], waits: ReadonlyMap<string, readonly string[]>): PlannedTask[] {
   const remaining = [...tasks];
   const ordered: PlannedTask[] = [];

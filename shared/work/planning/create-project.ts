@@ -19,17 +19,17 @@ import { addMissingStates } from "./project-states.ts";
 export interface NewProject {
   name: string;
   description?: string | undefined;
-  /** At most 12 letters and digits, the `ONB` of `ONB-12`; absent: made from the name. */
+  /** At most 12 letters and digits, the `ONB` of `ONB-12`; derived from the name when absent. */
   identifier?: string | undefined;
 }
 
-/** Plane may have more projects than we see: so often another identifier is tried. */
+/** Limit of attempts with another identifier: Plane may have projects that we do not see. */
 const MAX_TRIES = 5;
 
 /**
- * Makes a project as the caller: states (Blocked too), cycles and modules switched on, all agents and Groundcrew itself
- * as members; from then on it is followed. Called again, cut off or not, it is the same project. Throws `bad_request`
- * for a name Plane does not take, `conflict` for one that somebody else's project has.
+ * Creates a project as the caller: states (including Blocked), cycles and modules enabled, all agents and Groundcrew
+ * itself as members; from then on it is polled. Repeating the call, also after an interruption, returns the same
+ * project. Throws `bad_request` for a name that Plane does not accept, `conflict` for the name of another project.
  */
 export async function createProject(context: CallContext, newProject: NewProject): Promise<KeptProject> {
   const name = cleanProjectName(newProject.name);
@@ -45,7 +45,7 @@ export async function createProject(context: CallContext, newProject: NewProject
     const queuedAt = await deps.store.now();
     await readProjects({ ...deps, plane: systemPlane }, correlation);
     const [record] = await deps.store.read<KeptProject>([observedKeys.project(project.id)]);
-    if (!record) throw new GroundcrewError("internal", `The project ${name} was made, but Plane does not list it.`);
+    if (!record) throw new GroundcrewError("internal", `The project ${name} was created, but Plane does not list it.`);
     const cause = `made:${project.id}:${correlation}`;
     await deps.store.commit({
       put: [{ key: workKeys.making(nameHash), value: undefined }],
@@ -56,20 +56,20 @@ export async function createProject(context: CallContext, newProject: NewProject
   });
 }
 
-/** Whether a project of this name was begun and not finished: making it again finishes it. */
+/** Whether the creation of a project with this name was interrupted; creating it again completes it. */
 export async function isProjectIncomplete({ deps }: CallContext, name: string): Promise<boolean> {
   const [record] = await deps.store.read([workKeys.making(await hashProjectName(cleanProjectName(name)))]);
   return record !== undefined;
 }
 
-/** Why a project cannot have this identifier, for people; undefined when it can, or when one is to be made. */
+/** Why a project cannot have this identifier, for people; undefined when it can, or when one will be derived. */
 export function findIdentifierProblem({ deps }: CallContext, identifier: string | undefined): string | undefined {
   const followed = deps.settings.plane?.projects ?? [];
   const isFollowed = followed.some((other) => other.toUpperCase() === identifier?.trim().toUpperCase());
   if (followed.length > 0 && !isFollowed)
-    return `Groundcrew follows only ${followed.join(", ")} (PLANE_PROJECTS): give one of these as identifier, or a person must add the new one there first.`;
+    return `Groundcrew uses only the projects ${followed.join(", ")} (PLANE_PROJECTS). Give one of these as identifier, or let a person add the new one there first.`;
   if (identifier === undefined || /^[A-Z0-9]{1,12}$/i.test(identifier.trim())) return undefined;
-  return `"${identifier.slice(0, 40)}" is no identifier: it has 1 to 12 letters A to Z and digits, such as ONB.`;
+  return `"${identifier.slice(0, 40)}" is not a valid identifier. Give 1 to 12 letters A to Z and digits, such as ONB.`;
 }
 
 async function findOrCreateProject(
@@ -93,7 +93,7 @@ async function findOrCreateProject(
       if (sameName) return requireOwnProject(context, sameName, nameHash);
       if (canRetry && tries < MAX_TRIES) continue;
       const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
-      throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}: choose another one.`, {
+      throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}. Choose another one.`, {
         cause: thrown,
       });
     }
@@ -114,7 +114,7 @@ async function postProject(
   return (await plane.call(projectsApi.create, { json })).data;
 }
 
-/** Everything a project needs, each only where it is missing. */
+/** Adds what a new project lacks: features, members and states. Idempotent. */
 async function setUpProject(context: CallContext, project: PlaneProject): Promise<void> {
   const { deps, plane, systemPlane } = context;
   const params = { project: project.id };
@@ -144,13 +144,13 @@ async function requireOwnProject(
   const { name, identifier } = project;
   const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === `project:${nameHash}`;
   if (isOwn && project.archived_at === null) return project;
-  // Nothing of ours is half made under this name: from now on it names that project.
+  // The name belongs to another project, so no interrupted creation may be recorded under it.
   if (!isOwn) await deps.store.commit({ put: [{ key: workKeys.making(nameHash), value: undefined }] });
   throw new GroundcrewError(
     "conflict",
     project.archived_at === null
-      ? `There is a project "${name}" (${identifier}) that was not made here: use it as it is, or choose another name.`
-      : `There is a project "${name}" (${identifier}) in Plane's archive: a person must restore it, or choose another name.`,
+      ? `The project "${name}" (${identifier}) exists and was not created by Groundcrew. Use it as it is, or choose another name.`
+      : `The project "${name}" (${identifier}) is in Plane's archive. Choose another name, or let a person restore it.`,
   );
 }
 

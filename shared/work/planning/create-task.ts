@@ -20,7 +20,7 @@ import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
 import { findProject, findTask, type Task } from "../tasks/find-task.ts";
 
-/** A task as somebody asks for it. */
+/** The input of a new task. */
 export interface NewTask {
   title: string;
   /** Markdown. */
@@ -30,21 +30,23 @@ export interface NewTask {
   priority?: Priority | undefined;
   /** `YYYY-MM-DD` */
   due_date?: string | undefined;
-  /** Keys of the tasks it waits for. */
+  /** Keys of its blockers. */
   blocked_by?: readonly string[] | undefined;
 }
 
-/** Plane's limit, in characters. */
+/** Plane's limit of a title, in characters. */
 const MAX_TITLE_LENGTH = 255;
 
 /**
  * Makes one task as the caller; called again within ten minutes, cut off or not, it is the same task. A task that waits
- * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is wrong.
+ * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is
+ * wrong.
  */
 export async function createTask(context: CallContext, newTask: NewTask & { project: string }): Promise<Task> {
   const project = await getProjectByName(context, newTask.project);
   const problems = findTaskProblems(newTask);
-  if (problems.length > 0) throw new GroundcrewError("bad_request", `The task was not made: ${problems.join("; ")}.`);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `The task was not created: ${problems.join("; ")}.`);
   const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
   const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
   const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
@@ -71,26 +73,28 @@ async function createAndAssign(
   const related = await addBlockers(context, task, blockers);
   if (!assignee) return related;
   const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
-  if (refused) throw new GroundcrewError("conflict", `${assigned.key} was made, but ${refused}.`);
+  if (refused) throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`);
   return assigned;
 }
 
-/** What is wrong with a task by itself, for people; nothing when it can be made. */
+/** Finds the problems of a task's own fields, for people; empty when it can be created. */
 export function findTaskProblems({ title, due_date }: NewTask): string[] {
   const length = [...cleanTitle(title)].length;
   return keepDefined([
     cleanLine(title, title.length) === "" ? "the title is empty" : undefined,
-    length > MAX_TITLE_LENGTH ? `the title has ${length} characters, Plane takes ${MAX_TITLE_LENGTH}` : undefined,
-    due_date !== undefined && !isDay(due_date) ? `"${due_date.slice(0, 20)}" is no day; write YYYY-MM-DD` : undefined,
+    length > MAX_TITLE_LENGTH ? `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}` : undefined,
+    due_date !== undefined && !isDay(due_date)
+      ? `"${due_date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`
+      : undefined,
   ]);
 }
 
-/** A title without what Plane cannot keep (NUL, halves of surrogate pairs) and the blanks around it. */
+/** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
 function cleanTitle(title: string): string {
   return title.toWellFormed().replaceAll("\0", "").trim();
 }
 
-/** Plane's fields of a new task, but for whom it is handed to. */
+/** Plane's fields of a new task, without its assignee. */
 export async function toItemFields({ title, description, priority, due_date }: NewTask, blockedByLine: string) {
   const html = `${description ? await toHtml(description) : ""}${blockedByLine}`;
   return {
@@ -99,20 +103,20 @@ export async function toItemFields({ title, description, priority, due_date }: N
   };
 }
 
-/** The project of this identifier or name. Throws `not_found` with those there are. */
+/** Finds a project by its identifier or name. Throws `not_found` with the existing ones. */
 export async function getProjectByName({ deps }: CallContext, projectName: string): Promise<KeptProject> {
-  const found = await findProject(deps, projectName);
-  if (found) return found;
+  const project = await findProject(deps, projectName);
+  if (project) return project;
   const examples = (await listReadableProjects(deps))
     .slice(0, 20)
     .map(({ identifier, name }) => `${identifier} (${name})`);
   throw new GroundcrewError(
     "not_found",
-    `There is no project "${projectName.slice(0, 60)}". create_project makes one. There are: ${examples.join(", ") || "none"}.`,
+    `There is no project "${projectName.slice(0, 60)}". Create it with create_project. Existing projects: ${examples.join(", ") || "none"}.`,
   );
 }
 
-/** The tasks with these keys, each once. Throws as `findTask` does. */
+/** Finds the tasks with these keys, without duplicates. Throws as `findTask` does. */
 async function findTasksByKey(context: CallContext, keys: readonly string[]): Promise<Task[]> {
   const tasks = new Map<string, Task>();
   for (const key of keys) {

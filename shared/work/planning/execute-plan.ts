@@ -16,9 +16,9 @@ import { hashPlannedTask, type PlanStep, readPlanProgress, savePlanStep } from "
 import { cleanProjectName, findProjectNameProblem } from "./project-name.ts";
 
 export interface Plan {
-  /** The identifier or name of a project there is, or the name of one to be made. */
+  /** The identifier or name of an existing project, or the name of a new one. */
   project: string;
-  /** Of a project to be made. */
+  /** The description of a new project. */
   description?: string | undefined;
   identifier?: string | undefined;
   tasks: readonly PlannedTask[];
@@ -26,15 +26,15 @@ export interface Plan {
 }
 
 export interface PlanResult {
-  /** `ONB`; absent while the project is still to be made. */
+  /** `ONB`; absent until the project has been created. */
   project?: string;
-  /** In the order in which they can be done. */
+  /** In topological order: blockers before their dependants. */
   tasks: { id: string; key?: string; title: string; assignee?: string; blocked_by: string[] }[];
-  /** Keys of the tasks that are in Plane. */
+  /** Keys of the tasks that have been created in Plane. */
   done: string[];
-  /** Steps still to be made, about one a second; 0: the plan stands. */
+  /** Remaining steps, about one per second; 0 when the plan is complete. */
   remaining: number;
-  /** Seconds after which the same call goes on. */
+  /** Seconds after which the same call continues. */
   retry_after?: number;
   problems: string[];
   warnings: string[];
@@ -44,8 +44,8 @@ export interface PlanResult {
 /**
  * Makes a whole plan as the caller: project, tasks, what waits for what, and, when all of that stands, whose they are;
  * so nobody begins with half a plan. The same call goes on where it was cut off, or where Plane's quota ended it
- * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that is
- * wrong, with nothing written; `dry_run` answers it instead.
+ * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that
+ * is wrong, with nothing written; `dry_run` answers it instead.
  */
 export async function executePlan(context: CallContext, plan: Plan): Promise<PlanResult> {
   const { deps } = context;
@@ -55,11 +55,11 @@ export async function executePlan(context: CallContext, plan: Plan): Promise<Pla
   const { problems } = checkedPlan;
   if (!existing) {
     const nameProblems = [findProjectNameProblem(name), findIdentifierProblem(context, plan.identifier)];
-    problems.push(...nameProblems.filter((one) => one !== undefined));
+    problems.push(...nameProblems.filter((problem) => problem !== undefined));
   }
   if (plan.dry_run) return toPlanResult(context, checkedPlan, existing);
   if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `Nothing was made, because: ${problems.join("; ")}.`);
+    throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
 
   let project = existing;
   try {
@@ -83,7 +83,7 @@ interface PlanRun {
   renew: () => Promise<void>;
 }
 
-/** First everything is there, then it is tied together, then it is handed out: each step once, kept when it is done. */
+/** Creates all tasks, then their relations, then their assignments. Each step runs once and is recorded when done. */
 async function runPlanSteps(run: PlanRun): Promise<void> {
   const { context, checkedPlan } = run;
   for (const planned of checkedPlan.tasks) {
@@ -110,7 +110,7 @@ async function assignPlannedTask({ context, checkedPlan }: PlanRun, planned: Pla
   return assigned;
 }
 
-/** Does a step that is not kept as done. A task that people have deleted meanwhile is left out. */
+/** Runs a step unless it is recorded as done. A task that people have deleted meanwhile is skipped. */
 async function runStepOnce(
   { context, project, checkedPlan, renew }: PlanRun,
   planned: PlannedTask,
@@ -139,7 +139,7 @@ function needsAssignment({ assignee, estimate }: PlannedTask): boolean {
   return assignee !== undefined || estimate !== undefined;
 }
 
-/** The plan as it is now. */
+/** Returns the current state of the plan. */
 async function toPlanResult(
   context: CallContext,
   checkedPlan: CheckedPlan,
@@ -170,7 +170,7 @@ async function toPlanResult(
       blocked_by: blocked_by.map((other) => progressById.get(other)?.key ?? other),
     })),
     done: checkedPlan.tasks.flatMap(({ id }) => progressById.get(id)?.key ?? []),
-    remaining: remainingSteps.reduce((sum, one) => sum + one, 0) + (project ? 0 : 1),
+    remaining: remainingSteps.reduce((sum, steps) => sum + steps, 0) + (project ? 0 : 1),
     problems,
     warnings: checkedPlan.warnings,
     cost,

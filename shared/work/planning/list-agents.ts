@@ -9,22 +9,22 @@ import { workSets } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 import { readAgentPace } from "../time/finished-tasks.ts";
 
-/** An agent as whoever plans needs to know it. */
+/** An agent with what planning needs to know. */
 export interface TeamMember {
   name: string;
   role: "concierge" | "worker";
   /** Persona and strengths, as the settings say. */
   about?: string;
-  /** Open tasks, and how many of them wait. */
+  /** Number of open tasks, and of those that are blocked. */
   open: number;
   blocked: number;
-  /** Keys of what it is at. */
+  /** Keys of the tasks it has claimed. */
   holds: string[];
-  /** What finished tasks took: medians of time and cost, mean confidence. */
+  /** Over finished tasks: medians of time and cost, mean confidence. */
   past: { finished: number; minutes?: number; cost?: number; confidence?: number };
 }
 
-/** All agents with what they are good at, what they have to do and how fast they were. No request to Plane. */
+/** Lists all agents with their strengths, their open tasks and their past pace. Makes no request to Plane. */
 export async function listAgents({ deps }: CallContext): Promise<TeamMember[]> {
   const now = await deps.store.now();
   return Promise.all(

@@ -6,10 +6,10 @@ import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { PlannedTask } from "./check-plan.ts";
 
-/** In this order: it is in Plane, Plane knows what it waits for, it was handed to its assignee. */
+/** The steps in order: the task was created, its blockers were added, its assignee was set. */
 export type PlanStep = "made" | "related" | "handed";
 
-/** How far a planned task has come. */
+/** The progress of a planned task. */
 interface PlannedTaskProgress {
   title: string;
   item: string;
@@ -18,15 +18,15 @@ interface PlannedTaskProgress {
   steps: PlanStep[];
 }
 
-/** All planned tasks of a project, by what Plane knows them by. */
+/** All planned tasks of a project, by their external ids in Plane. */
 interface KeptPlan {
   tasks: Record<string, PlannedTaskProgress>;
 }
 
-/** After so long without a call a plan is over; Plane still knows what was made. */
+/** Retention of a plan's progress: 30 days after the last step; Plane still knows what was created. */
 const KEPT_MS: Ms = 30 * DAY;
 
-/** What Plane knows a planned task by: the same id and title in the same project are the same task. */
+/** The external id of a planned task: the same id and title in the same project are the same task. */
 export async function hashPlannedTask({ id, title }: PlannedTask): Promise<string> {
   return `plan:${(await sha256Hex(JSON.stringify([id, title.trim()]))).slice(0, 32)}`;
 }
@@ -39,7 +39,7 @@ export async function readPlanProgress(
   return kept?.value.tasks ?? {};
 }
 
-/** Keeps that a step is done. */
+/** Records that a step is done. */
 export async function savePlanStep(
   deps: Pick<WorkDeps, "store">,
   project: KeptProject,

@@ -1,30 +1,30 @@
 import { cleanLine } from "../../clean-text.ts";
 
-/** What Plane refuses in a project's name. */
+/** Characters that Plane refuses in a project's name. */
 const SPECIAL_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/g;
-/** Plane's limits, in characters. */
+/** Plane's limits of a project's name and identifier, in characters. */
 const MAX_NAME_LENGTH = 255;
 const MAX_IDENTIFIER_LENGTH = 12;
 
-/** The name as it is asked for: one line, of what people see. */
+/** Reduces a name to one line of visible characters. */
 export function cleanProjectName(rawName: string): string {
   return cleanLine(rawName, Number.POSITIVE_INFINITY);
 }
 
-/** Why Plane would not take this name, with one it would; undefined when it takes it. */
+/** Why Plane would refuse this name, with a suggestion; undefined when Plane accepts it. */
 export function findProjectNameProblem(name: string): string | undefined {
-  if (name === "") return "A project needs a name.";
-  if ([...name].length > MAX_NAME_LENGTH) return `A project's name has at most ${MAX_NAME_LENGTH} characters.`;
+  if (name === "") return "The project's name is empty.";
+  if ([...name].length > MAX_NAME_LENGTH) return `A project's name may have at most ${MAX_NAME_LENGTH} characters.`;
   const specialCharacters = [...new Set(name.match(SPECIAL_CHARACTERS))];
   if (specialCharacters.length === 0) return undefined;
   const cleanName = name.replace(SPECIAL_CHARACTERS, " ").replace(/\s+/g, " ").trim();
-  const suggestion = cleanName === "" ? "letters, digits and blanks" : `"${cleanName}"`;
-  return `Plane takes no special characters in a project's name (${specialCharacters.join(" ")}): call it ${suggestion}.`;
+  const suggestion = cleanName === "" ? "letters, digits and spaces" : `"${cleanName}"`;
+  return `Plane accepts no special characters in a project's name (${specialCharacters.join(" ")}). Use ${suggestion}.`;
 }
 
 /**
- * An identifier for a project of this name that none of `taken` has: the initials of its words, or the beginning of its
- * only one, with a number where needed. `tries` above 1 pass over as many more.
+ * Suggests an identifier for a project that is not in `taken`: the initials of the name's words, or the start of its
+ * only word, with a number if needed. `tries` above 1 skips that many suggestions less one.
  */
 export function suggestProjectIdentifier(name: string, taken: ReadonlySet<string>, tries = 1): string {
   const ascii = name

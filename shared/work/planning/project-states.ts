@@ -6,7 +6,7 @@ import { statesApi as stateCalls } from "../../plane/states-labels.ts";
 import { toStatus } from "../../task/status.ts";
 import type { CallContext } from "../context/call-context.ts";
 
-/** The five Plane gives a project by itself, and ours. */
+/** The five default states of a Plane project; Groundcrew adds Blocked. */
 const STATES = [
   { name: "Backlog", group: "backlog", color: "#60646c" },
   { name: "Todo", group: "unstarted", color: "#60646c" },
@@ -16,7 +16,7 @@ const STATES = [
 ] as const;
 const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as const;
 
-/** What a project with these states lacks: one of each of Plane's groups, and one that means blocked. */
+/** Finds the states that a project lacks: one for each of Plane's groups, and one that means blocked. */
 export function findMissingStates(existing: readonly { name: string; group: string }[], states: Settings["states"]) {
   const hasBlocked = existing.some((state) => toStatus(state, [], states) === "blocked");
   return keepDefined([
@@ -25,7 +25,7 @@ export function findMissingStates(existing: readonly { name: string; group: stri
   ]);
 }
 
-/** Makes the states a project lacks: one of each of Plane's groups, and one that means blocked. */
+/** Creates the states that a project lacks. */
 export async function addMissingStates({ deps, systemPlane }: CallContext, project: string): Promise<void> {
   const { states } = deps.settings;
   const params = { project };

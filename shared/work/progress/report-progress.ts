@@ -8,8 +8,8 @@ import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import { readTaskTimes } from "../time/time-entries.ts";
 
-/** A line on the card, in UTF-16 units. */
-const LINE = 300;
+/** Limit of a line on the card, in UTF-16 units. */
+const MAX_LINE_LENGTH = 300;
 
 export type ProgressReport = Pick<
   CardUpdate,
@@ -17,8 +17,9 @@ export type ProgressReport = Pick<
 >;
 
 /**
- * Notes on the agent card what its agent reports, and renews the claim. Of a task that is over it may still be said
- * what it cost; nobody holds that any more. `spent`: the caller's timers on it, in milliseconds.
+ * Writes an agent's report to the agent card and renews its claim. A closed task can still be reported on, for example
+ * its cost, but is not claimed. `until` is the store time at which the claim expires; `spent` is the caller's time on
+ * the task in milliseconds.
  */
 export async function reportProgress(
   context: CallContext,
@@ -37,6 +38,8 @@ export async function reportProgress(
 }
 
 function cleanLines(fields: Record<"text" | "session" | "commit" | "tests", string | undefined>): CardUpdate {
-  const cleanedLines = Object.entries(fields).map(([name, line]) => [name, line && cleanLine(line, LINE)] as const);
+  const cleanedLines = Object.entries(fields).map(
+    ([name, line]) => [name, line && cleanLine(line, MAX_LINE_LENGTH)] as const,
+  );
   return Object.fromEntries(cleanedLines.filter(([, line]) => line));
 }

@@ -21,28 +21,27 @@ import {
 
 interface TimerTotal {
   key: string;
-  /** All the caller's time on the task. */
+  /** The caller's total time on the task. */
   spent: Ms;
 }
 
 export interface StartedTimer extends TimerTotal {
   since: Ms;
-  /** It ran before this call. */
+  /** Whether the timer was running before this call. */
   already: boolean;
 }
 
-/** Starts the caller's timer on a task it holds, or says since when it runs. Throws as `holdTask` does. */
+/** Starts the caller's timer on a task and claims the task; returns a running timer. Throws as `ensureClaim` does. */
 export async function startTimer(context: CallContext, task: Task): Promise<StartedTimer> {
   const { deps, caller, correlation } = context;
   const key = workKeys.time(task.id);
   const { word } = task.item.snapshot;
-  if (!isOpen(word))
-    throw new GroundcrewError("conflict", `${task.key} is ${word}: there is no work on it to take the time of.`);
+  if (!isOpen(word)) throw new GroundcrewError("conflict", `${task.key} is ${word}. Timers run only on open tasks.`);
   for (;;) {
     const claim = await ensureClaim(context, task);
     const [[record], now] = await Promise.all([deps.store.read<KeptTimes>([key]), deps.store.now()]);
     const before = record?.value.entries ?? [];
-    const runningEntry = before.find((one) => isRunning(one, claim));
+    const runningEntry = before.find((entry) => isRunning(entry, claim));
     if (!runningEntry) {
       const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
       const value: KeptTimes = {
@@ -72,21 +71,21 @@ export interface StoppedTimer extends TimerTotal, TimerStop {}
 
 interface TimerStop {
   stopped: boolean;
-  /** The run that is over; when none was running, the last there was: without `to` its claim is over, and so is it. */
+  /** The entry that was stopped, else the last one. An entry without `to` is one whose claim has ended just now. */
   from?: Ms;
   to?: Ms;
 }
 
-/** Stops the caller's timer on a task that is its own. One whose claim is over is left to that: it stopped then. */
+/** Stops the caller's timer on its own task. A timer whose claim has ended is stopped by that, not by this call. */
 export async function stopTimer(context: CallContext, task: Task): Promise<StoppedTimer> {
   const { deps, caller, correlation } = context;
   await requireOwner(context, task);
   await renewOwnClaim(context, task);
   await reviveAfterDowntime(context, task);
-  const { stopped, ...run } = await updateValue<KeptTimes, TimerStop>(deps, workKeys.time(task.id), async (times) => {
+  const { stopped, ...entry } = await updateValue<KeptTimes, TimerStop>(deps, workKeys.time(task.id), async (times) => {
     const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
     const ownEntries = (times?.entries ?? []).filter(({ agent }) => agent === caller.name);
-    const runningEntry = claim && ownEntries.find((one) => isRunning(one, claim));
+    const runningEntry = claim && ownEntries.find((candidate) => isRunning(candidate, claim));
     const lastEntry = runningEntry ?? ownEntries.at(-1);
     const unchanged = { stopped: false, ...omitUndefined({ from: lastEntry?.from, to: lastEntry?.to }) };
     if (!times || !runningEntry) return { result: unchanged };
@@ -98,18 +97,18 @@ export async function stopTimer(context: CallContext, task: Task): Promise<Stopp
     };
   });
   await queueCardWrite(deps, task.id, correlation);
-  return { key: task.key, stopped, spent: await readOwnTime(context, task), ...run };
+  return { key: task.key, stopped, spent: await readOwnTime(context, task), ...entry };
 }
 
 /**
- * Whether an entry without an end runs under this claim, whose number changes when it goes on after Groundcrew was away.
- * One of an earlier claim ended with that, also when this has not been seen to yet.
+ * Whether an entry without an end runs under this claim, whose number changes when it goes on after Groundcrew was
+ * away. One of an earlier claim ended with that, also when this has not been seen to yet.
  */
 function isRunning({ agent, fence, from, to }: TimeEntry, claim: KeptClaim): boolean {
   return to === undefined && agent === claim.agent && (fence === claim.fence || from >= claim.since);
 }
 
-/** A claim that ran out because Groundcrew was away goes on, and its timer with it. */
+/** Continues a claim that expired while Groundcrew was down, and its timer with it. */
 async function reviveAfterDowntime({ deps, caller }: CallContext, task: Task): Promise<void> {
   const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
   if (claim?.agent === caller.name && claim.until <= now && (await hasBeenDown(deps, now)))

@@ -9,8 +9,8 @@ import { answerQuestion, isQuestionOpen, readTaskQuestions } from "./questions.t
 type ReplyJob = Extract<WorkJobBody, { do: "reply" }>;
 
 /**
- * A comment by people answers the latest question on the item that was there when they wrote it, by Plane's clock.
- * Once, however often the job is run; one that is seen late answers nothing that was asked after it.
+ * Takes a person's comment as the answer to the latest question on the item that was older than the comment, by Plane's
+ * clock. Repeating the job has no effect, and a comment that is observed late does not answer later questions.
  */
 export async function answerFromComment(deps: WorkDeps, { item, comment, by, correlation }: ReplyJob): Promise<void> {
   const questions = await readTaskQuestions(deps, item);

@@ -36,39 +36,38 @@ export interface KeptQuestion {
   urgency: Urgency;
   /** Store time. */
   asked: Ms;
-  /** How often it was asked again. */
+  /** Number of reminders sent. */
   reminded: number;
   answer?: {
     text: string;
     by: string;
     at: Ms;
-    /** Plane's id of the comment that was the answer. */
+    /** Plane's id of the comment, when the answer came as one. */
     comment?: string;
   };
-  /** Its task was over before anybody answered. */
+  /** Store time at which the task was closed before anybody answered. */
   closed?: Ms;
 }
 
-/** So long after it was asked, a question nobody has answered is asked again: twice at most. */
+/** Intervals from the question to its two reminders, by urgency. */
 const REMINDERS: Record<Urgency, readonly [Ms, Ms]> = {
   low: [4 * HOUR, DAY],
   normal: [HOUR, 6 * HOUR],
   high: [HOUR / 4, HOUR],
 };
 
-/** An answered question can still be looked at for so long. */
+/** Retention of an answered or closed question: 30 days, so that messages and details can still show it. */
 const ANSWERED_MS: Ms = 30 * DAY;
 
 /**
- * Asks the human: a comment on the item and a message; the same call within ten minutes, or while nobody has
- * answered, is the same question.
- * The answer comes as a comment and wakes the agent.
+ * Asks the human with a comment on the item and a message. Repeating the call within ten minutes, or while the question
+ * is open, returns the same question. The answer becomes a comment and wakes the agent.
  */
 export async function askHuman(context: CallContext, task: Task, newQuestion: NewQuestion): Promise<KeptQuestion> {
   const { deps, caller, correlation } = context;
   await requireOwner(context, task);
   if (!isOpen(task.item.snapshot.word))
-    throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}: there is nothing left to ask.`);
+    throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}. Ask only about open tasks.`);
   await throwIfClaimLost(context, task);
   await renewOwnClaim(context, task);
   const text = cleanText(newQuestion.text, 2_000);
@@ -76,8 +75,8 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const choices = [...new Set(cleanChoices)].filter((choice) => choice !== "");
   const urgency = newQuestion.urgency ?? "normal";
   const fingerprint = JSON.stringify([caller.name, text, choices]);
-  const isSame = (one: KeptQuestion) => JSON.stringify([one.agent, one.text, one.choices]) === fingerprint;
-  const openQuestion = (await readTaskQuestions(deps, task.id)).find((one) => isQuestionOpen(one) && isSame(one));
+  const isSame = (other: KeptQuestion) => JSON.stringify([other.agent, other.text, other.choices]) === fingerprint;
+  const openQuestion = (await readTaskQuestions(deps, task.id)).find((other) => isQuestionOpen(other) && isSame(other));
   if (openQuestion) return openQuestion;
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const choiceList =
@@ -103,7 +102,7 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   return (await findQuestion(deps, id))?.value ?? question;
 }
 
-/** The questions on an item, open and answered ones, the latest last. */
+/** Reads the open and answered questions on an item, oldest first. */
 export async function readTaskQuestions(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptQuestion[]> {
   const { rows } = await deps.store.scan<KeptQuestion>(workSets.questionsOf(item));
   return rows.map((row) => row.value).sort((a, b) => a.asked - b.asked);
@@ -118,8 +117,8 @@ export async function findQuestion(
 }
 
 /**
- * Takes the human's answer, once: it becomes a comment (unless it came as one: `comment`), and the agent is woken.
- * `already`: it was answered before; `unknown`: there is no such question any more, or its task is over.
+ * Records the human's answer once: it becomes a comment (unless it came as one: `comment`), and the agent is woken.
+ * `already`: the question was answered before; `unknown`: it no longer exists, or its task is closed.
  */
 export async function answerQuestion(
   deps: WorkDeps,
@@ -148,7 +147,7 @@ export async function answerQuestion(
     const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });
     const afterCommit = async () => {
       await update.afterCommit?.();
-      // From now on it is for the agent to call again.
+      // While the question was open its claim was kept alive; from now on the agent must call to renew it.
       const claim = await findClaim(deps, item);
       if (claim?.agent === agent) await renewClaim(deps, claim);
     };
@@ -156,7 +155,7 @@ export async function answerQuestion(
   });
 }
 
-/** The answer as a comment on the item, said by Groundcrew for whoever gave it. */
+/** Writes the answer as a comment on the item, on behalf of the person who gave it. */
 export async function postAnswer(deps: WorkDeps, id: string, correlation: string): Promise<void> {
   const record = await findQuestion(deps, id);
   const task = record && (await findKeptTask(deps, record.value.item));
@@ -168,20 +167,20 @@ export async function postAnswer(deps: WorkDeps, id: string, correlation: string
   await postComment(context, task, `answer:${id}`, html);
 }
 
-/** Asks again what nobody has answered while its task is still open; twice at most. `after` so many reminders. */
+/** Sends a reminder of an unanswered question while its task is open. `after` is the number of earlier reminders. */
 export async function remindQuestion(
   deps: WorkDeps,
   { question: id, after, correlation }: Extract<WorkJobBody, { do: "remind" }>,
 ): Promise<void> {
   const record = await findQuestion(deps, id);
   const task = record && (await findKeptTask(deps, record.value.item));
-  // A job that is run once more after its reminder was kept finds that there is one more of them.
+  // A job that is repeated after its reminder was stored finds a higher number of reminders and does nothing.
   if (!record || !task || !isQuestionOpen(record.value) || record.value.reminded !== after) return;
   if (!isTaskOpen(task)) return closeQuestions(deps, task.id);
   await publishQuestion(deps, task, { ...record.value, reminded: after + 1 }, record.rev, correlation);
 }
 
-/** The task is over: nobody needs an answer to its questions any more. */
+/** Closes the open questions of a closed task, whose answers are no longer needed. */
 export async function closeQuestions(deps: WorkDeps, item: string): Promise<void> {
   const openQuestions = (await readTaskQuestions(deps, item)).filter(isQuestionOpen);
   const task = openQuestions.length > 0 ? await findKeptTask(deps, item) : undefined;
@@ -197,12 +196,12 @@ export async function closeQuestions(deps: WorkDeps, item: string): Promise<void
       sets: [workSets.questionsOf(item)],
       expires: ANSWERED_MS,
     };
-    // Stale: it was answered in this moment.
+    // A stale commit means that the question was answered just now.
     await deps.store.commit({ expect: [[key, record.rev]], put: [put] });
   }
 }
 
-/** Somebody may still answer it. */
+/** Whether the question can still be answered. */
 export function isQuestionOpen({ answer, closed }: KeptQuestion): boolean {
   return answer === undefined && closed === undefined;
 }
@@ -211,7 +210,7 @@ function isTaskOpen({ item }: Task): boolean {
   return item.gone === undefined && isOpen(item.snapshot.word);
 }
 
-/** Keeps the question as it is now and tells of it, in one commit with the next reminder. */
+/** Stores the question and publishes it, in one commit with the job for its next reminder. */
 async function publishQuestion(
   deps: WorkDeps,
   task: Task,

@@ -12,7 +12,7 @@ import { readAllRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
 
-/** A work item as it is kept, with what it is called. */
+/** A stored work item with its key, project and URL. */
 export interface Task {
   id: string;
   /** `ONB-12` */
@@ -20,25 +20,28 @@ export interface Task {
   item: KeptItem;
   rev: Revision;
   project: KeptProject;
-  /** Where Plane shows it. */
+  /** URL of the item's page in Plane. */
   url: string;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** In capitals. Identifiers have not only ASCII's letters: Plane's page takes `ÖKO`, its API also `A_B`. */
+/** Matches a key in upper case. Identifiers are not only ASCII: Plane's page accepts `ÖKO`, its API also `A_B`. */
 const KEY = /^([\p{L}\p{N}_]{1,12})-([1-9]\d{0,9})$/u;
 
 type FindDeps = Pick<ObserveDeps, "store"> & { settings: { plane?: { url: string; workspace: string } } };
 
 /**
- * The work item with this key (`ONB-12`) or Plane id. One that is not kept yet (made a moment ago, say) is read from
- * Plane and observed. Throws `not_found` for one that is gone or was never there.
+ * Finds a work item by its key (`ONB-12`) or Plane id. One that is not stored yet, such as a new one, is read from
+ * Plane and observed. Throws `bad_request` for another reference, `not_found` for a removed or unknown item.
  */
 export async function findTask(context: CallContext, reference: string): Promise<Task> {
   const name = reference.trim();
   const key = KEY.exec(name.toUpperCase());
   if (!key && !UUID.test(name))
-    throw new GroundcrewError("bad_request", `"${name.slice(0, 60)}" names no task. Give its key, such as ONB-12.`);
+    throw new GroundcrewError(
+      "bad_request",
+      `"${name.slice(0, 60)}" is not a valid task key. Give a key such as ONB-12.`,
+    );
   const { deps } = context;
   const id = key ? await findTaskId(deps, key[1] ?? "", Number(key[2])) : name.toLowerCase();
   const existing = id === undefined ? undefined : await findKeptTask(deps, id);
@@ -49,7 +52,7 @@ export async function findTask(context: CallContext, reference: string): Promise
   return requirePresent(found);
 }
 
-/** The kept item with this id, also one that is gone; undefined when it or its project is not kept. */
+/** Finds the stored item with this id, also a removed one; undefined when it or its project is not stored. */
 export async function findKeptTask(deps: FindDeps, id: string): Promise<Task | undefined> {
   const [item] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
   if (!item) return undefined;
@@ -57,7 +60,7 @@ export async function findKeptTask(deps: FindDeps, id: string): Promise<Task | u
   return project && toTask(deps, item.value, item.rev, project.value);
 }
 
-/** Puts together what is kept of an item and what it is called. */
+/** Combines a stored item and its project to a task. */
 export function toTask(
   { settings }: Pick<FindDeps, "settings">,
   item: KeptItem,
@@ -69,13 +72,13 @@ export function toTask(
   return { id, key, item, rev, project, url: formatItemUrl(settings.plane, project.identifier, sequence) };
 }
 
-/** The agent's open tasks in projects that can be read, in no order. */
+/** Reads an agent's open tasks in readable projects, in no particular order. */
 export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Task[]> {
   const rows = await readAllRows<KeptItem>(deps, observedSets.tasks(agent));
   const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
   const kept = await deps.store.read<KeptProject>(ids.map(observedKeys.project));
   const projects = new Map(
-    kept.flatMap((one) => (one && isReadableProject(one.value) ? [[one.value.id, one.value]] : [])),
+    kept.flatMap((record) => (record && isReadableProject(record.value) ? [[record.value.id, record.value]] : [])),
   );
   return rows.flatMap(({ value, rev }) => {
     const project = projects.get(value.snapshot.project);
@@ -83,7 +86,7 @@ export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Tas
   });
 }
 
-/** The kept project with this identifier (`ONB`), name or Plane id; undefined when there is none. */
+/** Finds a stored project by its identifier (`ONB`), name or Plane id; undefined when there is none. */
 export async function findProject(deps: FindDeps, reference: string): Promise<KeptProject | undefined> {
   const wanted = reference.trim().toLowerCase();
   const projects = await listReadableProjects(deps);
@@ -99,11 +102,11 @@ async function findTaskId(deps: FindDeps, identifier: string, sequence: number):
     ({ value }) => value.identifier.toUpperCase() === identifier,
   );
   if (!project) return undefined;
-  const found = await deps.store.scan<KeptItem>(observedSets.numbered(project.value.id, sequence), undefined, 1);
-  return found.rows[0]?.value.snapshot.id;
+  const page = await deps.store.scan<KeptItem>(observedSets.numbered(project.value.id, sequence), undefined, 1);
+  return page.rows[0]?.value.snapshot.id;
 }
 
-/** Reads an item by its key with Plane's own search for it; its id when it is in a project we follow. */
+/** Reads an item by its key from Plane and observes it; returns its id when its project is readable. */
 async function readByKey(context: CallContext, key: string): Promise<string | undefined> {
   const { deps, plane } = context;
   try {
@@ -115,22 +118,22 @@ async function readByKey(context: CallContext, key: string): Promise<string | un
     return found.id;
   } catch (thrown) {
     const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
-    // Where there is no such project, or the caller is not in it, Plane says the same.
+    // Plane gives the same answer for an unknown project and for one of which the caller is no member.
     const isHidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (isGone || isHidden || thrown instanceof PlaneNotFoundError) return undefined;
     throw thrown;
   }
 }
 
-/** Something else is observed while Plane answers, now and then; not each time. */
-const READS = 3;
+/** Limit of reads when other observations overtake them, which happens rarely. */
+const MAX_READS = 3;
 
 /**
- * Reads an item from Plane as the caller and observes it: what is kept afterwards is what is true now. A read that was
- * overtaken by another observation is made again. Throws `not_found` when it is gone.
+ * Reads an item from Plane as the caller and observes it, so that the stored item is current. A read that was overtaken
+ * by another observation is repeated. Throws `not_found` when the item no longer exists.
  */
 export async function refreshTask(context: CallContext, task: Pick<Task, "id" | "project">): Promise<void> {
-  for (let reads = 1; (await refreshOnce(context, task)) === "overtaken" && reads < READS; reads += 1);
+  for (let reads = 1; (await refreshOnce(context, task)) === "overtaken" && reads < MAX_READS; reads += 1);
 }
 
 async function refreshOnce(
@@ -165,7 +168,7 @@ async function refreshOnce(
   return rereadIn === 0 ? "overtaken" : "read";
 }
 
-/** The same as `readNow`, and the task as it is then; throws `not_found` when it is gone. */
+/** Refreshes a task as `refreshTask` does and returns it. Throws `not_found` when it no longer exists. */
 export async function readFreshTask(context: CallContext, task: Task): Promise<Task> {
   await refreshTask(context, task);
   return requirePresent((await findKeptTask(context.deps, task.id)) ?? task);
@@ -175,15 +178,15 @@ function requirePresent(task: Task): Task {
   if (!isReadableProject(task.project))
     throw new GroundcrewError(
       "not_found",
-      `${task.key} is in a project that was archived, deleted or hidden from Groundcrew in Plane: nothing can be done on it.`,
+      `The project of ${task.key} was archived, deleted or hidden from Groundcrew in Plane. Take another task.`,
     );
   if (task.item.gone === undefined) return task;
-  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane: there is nothing to do on it.`);
+  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane. Take another task.`);
 }
 
 function createTaskNotFoundError(name: string): GroundcrewError {
   return new GroundcrewError(
     "not_found",
-    `There is no task ${name.slice(0, 60)} that Groundcrew can see. list_my_tasks shows the keys of yours.`,
+    `There is no task ${name.slice(0, 60)} that Groundcrew can see. List your tasks with list_my_tasks.`,
   );
 }

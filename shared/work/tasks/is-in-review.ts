@@ -1,7 +1,7 @@
 import { isOpen } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 
-/** Open, and finished but for a human's look at it. */
+/** Whether the task is open and waits for a human's review. */
 export function isInReview({ review, snapshot }: KeptItem): boolean {
   return review === true && isOpen(snapshot.word);
 }

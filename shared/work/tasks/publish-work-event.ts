@@ -7,7 +7,7 @@ import type { WorkDeps } from "../context/call-context.ts";
 import type { Task } from "./find-task.ts";
 
 interface EventRecord {
-  /** The record this event comes from and the revision it had: together they name the event once and for all. */
+  /** The record from which this event follows, and its previous revision: together they identify the event. */
   record: StoreKey;
   rev: Revision;
   put?: Put[];
@@ -15,8 +15,8 @@ interface EventRecord {
 }
 
 /**
- * Tells everyone whose rule asks for it what was done through the bridge, in one commit with what it comes from.
- * The same announcement made twice is `stale` the second time, when the record has moved on.
+ * Publishes what was done through Groundcrew to all rule sets, in one commit with the record it follows from.
+ * Publishing the same event again is `stale`, because the record's revision has changed.
  */
 export async function publishWorkEvent(
   deps: WorkDeps,
@@ -31,7 +31,7 @@ export async function publishWorkEvent(
   return outcome;
 }
 
-/** What tells everyone of an event, for a commit that expects its record to be at this revision. */
+/** Prepares the puts and jobs that publish an event, for a commit that expects its record to be at this revision. */
 export async function prepareWorkEvent(
   deps: WorkDeps,
   task: Task,

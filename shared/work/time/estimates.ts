@@ -5,19 +5,19 @@ import { computeMedian, readFinishedTasks } from "./finished-tasks.ts";
 import { roundAmount } from "./spending.ts";
 import type { TaskSize } from "./task-size.ts";
 
-/** What a task of this size will take, or that too few like it (`from`) were finished to tell. */
+/** The estimated time and cost of a task, or `too_little` history; `from` is the number of finished tasks used. */
 export type TaskEstimate =
   | { ms?: Ms; cost?: number; from: number; too_little?: never }
   | { too_little: true; from: number; ms?: never; cost?: never };
 
-/** Fewer say nothing: one that went wrong would be half of what is known. */
+/** Minimum number of samples for an estimate: with two, one exceptional task would be half of the data. */
 const MIN_SAMPLES = 3;
 
-/** The median of what the agent's own finished tasks of this size took; of time and cost each where 3 tell it. */
+/** Estimates a task by the medians of the agent's finished tasks of this size; time and cost need 3 samples each. */
 export async function estimateTask(deps: Pick<Deps, "store">, agent: string, size: TaskSize): Promise<TaskEstimate> {
-  const similar = (await readFinishedTasks(deps, agent)).filter((one) => one.size === size);
-  const times = similar.flatMap((one) => one.ms ?? []);
-  const costs = similar.flatMap((one) => one.cost ?? []);
+  const similar = (await readFinishedTasks(deps, agent)).filter((task) => task.size === size);
+  const times = similar.flatMap((task) => task.ms ?? []);
+  const costs = similar.flatMap((task) => task.cost ?? []);
   const ms = times.length < MIN_SAMPLES ? undefined : computeMedian(times);
   const cost = costs.length < MIN_SAMPLES ? undefined : computeMedian(costs);
   if (ms === undefined && cost === undefined) return { too_little: true, from: Math.max(times.length, costs.length) };

@@ -4,7 +4,7 @@ import type { Ms } from "../../time.ts";
 import { workSets } from "../context/work-keys.ts";
 import type { TaskSize } from "./task-size.ts";
 
-/** A task an agent has finished, as estimates learn from it. */
+/** The record of a finished task on which estimates are based. */
 export interface FinishedTask {
   /** `ONB-12` */
   task: string;
@@ -14,7 +14,7 @@ export interface FinishedTask {
   size: TaskSize;
   /** Store time. */
   at: Ms;
-  /** What the agent's timers say; absent when it took no time. */
+  /** Time by the agent's timers; absent when none ran. */
   ms?: Ms;
   /** As reported. */
   cost?: number;
@@ -22,33 +22,33 @@ export interface FinishedTask {
   confidence?: number;
 }
 
-/** So many tasks tell an agent's pace; a store that keeps more is read no further. */
+/** Limit of finished tasks read per agent; more would not change its pace noticeably. */
 const MAX_TASKS = 1000;
 
-/** The tasks an agent has finished in the last 400 days, in no order. */
+/** Reads the tasks an agent has finished in the last 400 days, in no particular order. */
 export async function readFinishedTasks({ store }: Pick<Deps, "store">, agent: string): Promise<FinishedTask[]> {
   return (await store.scan<FinishedTask>(workSets.finishedBy(agent), undefined, MAX_TASKS)).rows.map(
     (row) => row.value,
   );
 }
 
-/** An agent's pace: medians of the time and the cost of its finished tasks, and its mean confidence. */
+/** Reads an agent's pace: medians of time and cost of its finished tasks, and its mean confidence. */
 export async function readAgentPace(
   deps: Pick<Deps, "store">,
   agent: string,
 ): Promise<{ finished: number; ms?: Ms; cost?: number; confidence?: number }> {
   const finishedTasks = await readFinishedTasks(deps, agent);
-  const ms = computeMedian(finishedTasks.flatMap((one) => one.ms ?? []));
-  const cost = computeMedian(finishedTasks.flatMap((one) => one.cost ?? []));
-  const confidences = finishedTasks.flatMap((one) => one.confidence ?? []);
-  const confidence = confidences.reduce((sum, one) => sum + one, 0) / confidences.length;
+  const ms = computeMedian(finishedTasks.flatMap((task) => task.ms ?? []));
+  const cost = computeMedian(finishedTasks.flatMap((task) => task.cost ?? []));
+  const confidences = finishedTasks.flatMap((task) => task.confidence ?? []);
+  const confidence = confidences.reduce((sum, value) => sum + value, 0) / confidences.length;
   return {
     finished: finishedTasks.length,
     ...omitUndefined({ ms, cost, confidence: confidences.length > 0 ? Math.round(confidence * 100) / 100 : undefined }),
   };
 }
 
-/** The middle one, or half-way between the two in the middle; undefined of nothing. */
+/** The median of the values; undefined when there are none. */
 export function computeMedian(values: readonly number[]): number | undefined {
   const sorted = values.toSorted((a, b) => a - b);
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];

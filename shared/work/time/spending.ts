@@ -6,7 +6,7 @@ import { DAY, type Ms } from "../../time.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 
-/** What an agent has spent in a project since the store began; neither number ever gets smaller. */
+/** An agent's spending in a project since the store was created. Neither number ever decreases. */
 export interface KeptSpending {
   agent: string;
   /** `ONB` */
@@ -21,18 +21,18 @@ interface KeptMonth {
 }
 
 interface SpendingDelta {
-  /** Time of a timer that was stopped. */
+  /** Time of stopped timers. */
   ms?: Ms;
-  /** Cost never counted before. */
+  /** Cost that has not been counted before. */
   counted?: number;
-  /** By how much the cost reported of a task differs from what was reported before: less, when a report was mended. */
+  /** Difference to the cost reported before for the task; negative when a report was corrected downwards. */
   cost?: number;
 }
 
-/** A month's sum is of use for a comparison with the year before. */
+/** Retention of a month's total: 400 days, for a comparison with the previous year. */
 const MONTH_KEPT_MS: Ms = 400 * DAY;
 
-/** What keeps this, in the commit that keeps what it comes from: so it is counted once. */
+/** Prepares the records of a spending, for the same commit as the change that caused it, so that it is counted once. */
 export async function prepareSpending(
   deps: Pick<Deps, "store" | "settings">,
   { project }: Pick<Task, "project">,
@@ -64,8 +64,8 @@ export async function prepareSpending(
 }
 
 /**
- * What agents have reported as spent in this calendar month (store time, in the time zone of the settings), beside the
- * budget. A cost belongs to the month it was reported in.
+ * Reads the cost that agents have reported in this calendar month (store time, in the settings' time zone) and the
+ * budget. A cost belongs to the month in which it was reported.
  */
 export async function readMonthlySpending(deps: Pick<Deps, "store" | "settings">): Promise<{
   /** `2026-11` */
@@ -79,18 +79,18 @@ export async function readMonthlySpending(deps: Pick<Deps, "store" | "settings">
   return { month, cost: record?.value.cost ?? 0, ...omitUndefined({ budget }) };
 }
 
-/** Everything spent, by agent and project. */
+/** Reads all spending, by agent and project. */
 export async function readAllSpending(store: Pick<Store, "scan">): Promise<KeptSpending[]> {
   return (await readAllRows<KeptSpending>({ store }, workSets.spent)).map(({ value }) => value);
 }
 
-/** Sums of decimal fractions without what binary ones add to them; to a millionth. */
+/** Rounds an amount to a millionth, which removes the errors of binary fractions from sums. */
 export function roundAmount(amount: number): number {
   return Math.round(amount * 1e6) / 1e6;
 }
 
 function formatMonth(at: Ms, timeZone: string): string {
   const parts = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit" }).formatToParts(at);
-  const part = (type: "year" | "month") => parts.find((one) => one.type === type)?.value ?? "";
+  const part = (type: "year" | "month") => parts.find((candidate) => candidate.type === type)?.value ?? "";
   return `${part("year")}-${part("month")}`;
 }

@@ -7,10 +7,10 @@ import { workKeys, workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { prepareSpending } from "./spending.ts";
 
-/** One run of a timer; store times. Without `to` it still runs. */
+/** One run of a timer, in store time. Without `to` it is still running. */
 export interface TimeEntry {
   agent: string;
-  /** The claim it runs under, and ends with. */
+  /** The fencing number of the claim under which it runs and with which it ends. */
   fence: number;
   from: Ms;
   to?: Ms;
@@ -23,22 +23,24 @@ export interface KeptTimes {
   /** `ONB` */
   project: string;
   entries: TimeEntry[];
-  /** By agent, what has no entry here: read back from the agent card, or of entries too old to be kept. */
+  /** Time by agent that has no entry here: restored from the agent card, or of entries that were dropped as too old. */
   carried?: Record<string, Ms>;
 }
 
-/** An item keeps so many entries; what older ones amount to is carried. */
+/** Limit of entries per item; the sum of older ones is kept in `carried`. */
 const MAX_ENTRIES = 500;
 
 /**
- * Stops an agent's timers on an item at the end of its claim (store time): those of this claim and older ones when
- * `fence` is given, else those begun until then. Doing it twice is doing it once.
+ * Stops an agent's timers on an item at the end of its claim (store time): with `fence` those of this claim and of
+ * older ones, else those started until then. Idempotent.
  */
 export async function stopTimers(deps: WorkDeps, item: string, agent: string, at: Ms, fence?: number): Promise<void> {
   await updateValue<KeptTimes>(deps, workKeys.time(item), async (times) => {
     const ended = (times?.entries ?? []).filter(
-      (one) =>
-        one.agent === agent && one.to === undefined && (fence === undefined ? one.from <= at : one.fence <= fence),
+      (entry) =>
+        entry.agent === agent &&
+        entry.to === undefined &&
+        (fence === undefined ? entry.from <= at : entry.fence <= fence),
     );
     const task = await findKeptTask(deps, item);
     if (!times || !task || ended.length === 0) return undefined;
@@ -46,7 +48,7 @@ export async function stopTimers(deps: WorkDeps, item: string, agent: string, at
   });
 }
 
-/** These runs of one agent ended and counted, for one commit. */
+/** Prepares a commit that ends these entries of one agent and counts their time. */
 export async function prepareClosedEntries(
   deps: WorkDeps,
   task: Task,
@@ -56,13 +58,15 @@ export async function prepareClosedEntries(
 ): Promise<ValueUpdate> {
   const key = workKeys.time(task.id);
   const agent = ended[0]?.agent ?? "";
-  const entries = times.entries.map((one) => (ended.includes(one) ? { ...one, to: Math.max(one.from, at) } : one));
+  const entries = times.entries.map((entry) =>
+    ended.includes(entry) ? { ...entry, to: Math.max(entry.from, at) } : entry,
+  );
   const ms = ended.reduce((sum, { from }) => sum + Math.max(0, at - from), 0);
   const { expect, put } = await prepareSpending(deps, task, agent, { ms });
   return { expect, put: [{ key, value: { ...times, entries } satisfies KeptTimes, sets: [workSets.times] }, ...put] };
 }
 
-/** The time entries of an item and what they amount to for each agent, running ones until now. Store times. */
+/** Reads the time entries of an item and each agent's total, with running entries until now. Store times. */
 export async function readTaskTimes(
   deps: Pick<WorkDeps, "store">,
   item: string,
@@ -72,7 +76,7 @@ export async function readTaskTimes(
   return { entries, totals: record ? sumTimes(record.value, now) : {} };
 }
 
-/** What was spent by each agent; running timers count until `now`, and not at all without it. */
+/** Total time by agent. Running timers count until `now`, or not at all without it. */
 export function sumTimes({ entries, carried = {} }: KeptTimes, now?: Ms): Record<string, Ms> {
   const totals: Record<string, Ms> = { ...carried };
   for (const { agent, from, to } of entries) {
@@ -82,12 +86,12 @@ export function sumTimes({ entries, carried = {} }: KeptTimes, now?: Ms): Record
   return totals;
 }
 
-/** All items' time entries, a page of the store at a time. */
+/** Yields the time entries of all items, one page of the store at a time. */
 export async function* readAllTimes(deps: Pick<WorkDeps, "store">): AsyncGenerator<KeptTimes[]> {
   for await (const rows of scanPages<KeptTimes>(deps, workSets.times)) yield rows.map(({ value }) => value);
 }
 
-/** With what older entries than are kept amount to. */
+/** Drops the oldest finished entries above the limit and adds their time to `carried`. */
 export function trimTimeEntries(
   entries: TimeEntry[],
   carried: Record<string, Ms> | undefined,
@@ -95,5 +99,5 @@ export function trimTimeEntries(
   const oldEntries = entries.slice(0, Math.max(0, entries.length - MAX_ENTRIES)).filter(({ to }) => to !== undefined);
   if (oldEntries.length === 0) return { entries, ...omitUndefined({ carried }) };
   const oldTimes = { task: "", project: "", entries: oldEntries, ...omitUndefined({ carried }) };
-  return { entries: entries.filter((one) => !oldEntries.includes(one)), carried: sumTimes(oldTimes) };
+  return { entries: entries.filter((entry) => !oldEntries.includes(entry)), carried: sumTimes(oldTimes) };
 }

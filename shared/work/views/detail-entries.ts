@@ -9,18 +9,18 @@ import type { WorkDeps } from "../context/call-context.ts";
 import type { KeptQuestion } from "../questions/questions.ts";
 import type { TimeEntry } from "../time/time-entries.ts";
 
-/** The latest of a list, and how many before them were left out. */
+/** The latest entries of a list, and the number of earlier entries that were left out. */
 export interface Latest<T> {
   latest: T[];
   left_out?: number;
 }
 
-/** Longer texts are cut, and say so with "…". */
+/** Limits in characters, to keep the answer small for a model; longer texts are truncated with "…". */
 const MAX_COMMENT = 2_000;
 export const MAX_DETAIL_LINE = 300;
 const MAX_LATEST = 20;
 
-/** The last of the rows, which are in order. */
+/** Converts the latest rows of an ordered list. */
 export async function takeLatest<R, T>(rows: readonly R[], toEntry: (row: R) => T | Promise<T>): Promise<Latest<T>> {
   const leftOut = Math.max(0, rows.length - MAX_LATEST);
   return {
@@ -62,7 +62,7 @@ export type ActivityEntry = AuthorFields & { what: string; from?: string; to?: s
 
 export async function describeActivity(deps: WorkDeps, activity: PlaneActivity): Promise<ActivityEntry> {
   const { verb, field, old_value, new_value } = activity;
-  // A text's history is the text itself twice over.
+  // For a text both values are whole texts, the old one and the new one.
   const showsValues = field !== null && !["description", "comment"].includes(field);
   return {
     ...(await describeAuthor(deps, activity.created_at, activity.actor)),
@@ -93,7 +93,7 @@ export function describeTimeEntry({ agent, from, to }: Omit<TimeEntry, "fence">)
   };
 }
 
-/** Plane's HTML as Markdown, at most so many characters long. */
+/** Converts Plane's HTML to Markdown of at most `limit` characters. */
 export async function toShortMarkdown(deps: WorkDeps, html: string, limit: number): Promise<string> {
   if (html === "") return "";
   return cleanText(await toMarkdown(html, async (id) => (await findPlanePerson(deps, id))?.name), limit);

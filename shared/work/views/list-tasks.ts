@@ -14,18 +14,19 @@ import { type RankedTask, rankTasks, type TaskAnswer } from "./task-answer.ts";
 
 export interface TaskList {
   tasks: TaskAnswer[];
-  /** How long ago, in seconds, Plane was last read; webhooks bring what happens in between. */
+  /** Seconds since Plane was last read; webhooks bring changes in between. */
   age_s: number;
-  /** How many more there are. */
+  /** Number of further tasks. */
   left_out?: number;
 }
 
-/** What an agent can take in at once. */
+/** Limit of tasks in one answer, so that it stays readable for an agent. */
 const MAX_LISTED = 50;
 
 /**
- * The caller's open tasks, the one to go on with or to start first (OPENCLAW-02). From what is kept: no request to
- * Plane, unless `fresh`: then the projects of these tasks (all, when there are none) are read first.
+ * Lists the caller's open tasks, those to continue or to start first (OPENCLAW-02). Uses stored data, without a request
+ * to Plane; `fresh` first reads the projects of these tasks, or all projects when there are none. Throws `unavailable`
+ * before the first read of Plane.
  */
 export async function listTasks(
   context: CallContext,
@@ -39,7 +40,7 @@ export async function listTasks(
   if (!lastRead)
     throw new GroundcrewError(
       "unavailable",
-      "Groundcrew has not read Plane yet, so your tasks are not known: call again in a minute.",
+      "Groundcrew has not read Plane yet, so your tasks are not known. Call again in a minute.",
     );
   const now = await deps.store.now();
   const at = startedAt ?? lastRead.value.at;
@@ -50,19 +51,20 @@ export async function listTasks(
   };
 }
 
-/** What a reading that had to wait too long has read already, and since when. */
+/** The progress of a fresh read that was interrupted because it had to wait too long. */
 interface KeptRefresh {
   /** Store time. */
   began: Ms;
   projects: string[];
 }
 
-/** The same call within so long goes on with it. */
+/** Retention of an interrupted fresh read: 1 min, within which repeating the call continues it. */
 const RESUME_MS: Ms = MINUTE;
 
 /**
- * Each project costs the caller one of its turns at Plane: with more of them than one call waits for, it throws
- * PlaneRateLimitedError, and the same call goes on where it was. Answers since when it has been reading.
+ * Reads the caller's projects from Plane and returns the store time at which reading began. Each project costs one of
+ * the caller's requests per second: with more projects than one call waits for, throws PlaneRateLimitedError, and
+ * repeating the call continues where it stopped.
  */
 async function refreshProjects(context: CallContext): Promise<Ms> {
   const { deps, caller, correlation } = context;
@@ -90,12 +92,12 @@ async function refreshProjects(context: CallContext): Promise<Ms> {
 }
 
 function compareRankedTasks(a: RankedTask, b: RankedTask): number {
-  const [one, other] = [a.task.item.snapshot, b.task.item.snapshot];
+  const [first, second] = [a.task.item.snapshot, b.task.item.snapshot];
   return (
     a.rank - b.rank ||
-    comparePriorities(one, other) ||
-    compareText(one.due ?? "9", other.due ?? "9") ||
-    compareText(one.createdAt, other.createdAt)
+    comparePriorities(first, second) ||
+    compareText(first.due ?? "9", second.due ?? "9") ||
+    compareText(first.createdAt, second.createdAt)
   );
 }
 

@@ -1,18 +1,18 @@
 import type { TaskAnswer } from "./task-answer.ts";
 
-/** Ten tasks and what is around them are at most 4 KB (4,096 bytes), also as a text within MCP's JSON. */
+/** Limit of a task in bytes, so that a list of ten fits 4 KB (4,096 bytes), also as a text within MCP's JSON. */
 const MAX_BYTES = 400;
-/** Less of a title tells nobody which task it is: then rather fewer of the blockers are named. */
+/** Preferred minimum of a title in bytes, by which a reader can recognize the task; below it blockers are dropped. */
 const TITLE_BYTES = 40;
-/** And less of it is none. */
+/** Minimum of a title in bytes, also when no more blockers can be dropped. */
 const MIN_TITLE_BYTES = 16;
 
 const encoder = new TextEncoder();
 
 /**
- * The task in at most 400 bytes of JSON within JSON, for lists: its first line is cut first, then its title, ending in
- * "…". Of more blockers than fit the first ones are named and `why_not` counts all of them. What names the task stays
- * whole, so one with an uncommonly long address may be larger.
+ * Shortens a task to at most 400 bytes of JSON within JSON, for lists. The description is truncated first, then the
+ * title, both with "…". When the blockers do not fit, the first ones are listed and `why_not` gives their number. Id,
+ * key and URL are never shortened, so a task with an unusually long URL may exceed the limit.
  */
 export function shortenTaskAnswer(task: TaskAnswer): TaskAnswer {
   const shortened = fitTexts(task, MAX_BYTES - measureJson({ ...task, title: "", description: "" }));
@@ -30,14 +30,14 @@ export function shortenTaskAnswer(task: TaskAnswer): TaskAnswer {
   }
 }
 
-/** Undefined: there is no room for a title. */
+/** Truncates title and description to the bytes left; undefined when there is not enough room for a title. */
 function fitTexts(task: TaskAnswer, bytesLeft: number): TaskAnswer | undefined {
   if (bytesLeft < Math.min(TITLE_BYTES, measureText(task.title))) return undefined;
   const title = fitText(task.title, bytesLeft);
   return { ...task, title, description: fitText(task.description, bytesLeft - measureText(title)) };
 }
 
-/** As much of a text as fits into so many bytes of JSON. */
+/** Truncates a text to a number of bytes of JSON. */
 function fitText(text: string, bytes: number): string {
   if (measureText(text) <= bytes) return text;
   let bytesLeft = bytes - measureText("…");
@@ -50,12 +50,12 @@ function fitText(text: string, bytes: number): string {
   return prefix === "" ? "" : `${prefix.trimEnd()}…`;
 }
 
-/** Bytes of a text without the quotation marks around it. */
+/** Bytes of a text in JSON, without its quotation marks. */
 function measureText(text: string): number {
   return measureJson(text) - measureJson("");
 }
 
-/** Bytes of the value's JSON as a text in JSON, where each quotation mark takes two. */
+/** Bytes of a value's JSON as a string within JSON, where each quotation mark takes two bytes. */
 function measureJson(value: unknown): number {
   return encoder.encode(JSON.stringify(JSON.stringify(value))).length - 2;
 }

@@ -15,7 +15,7 @@ export interface TaskAnswer {
   /** `ONB-12` */
   key: string;
   title: string;
-  /** The first line of its text. */
+  /** First line of the description. */
   description: string;
   status: Status;
   priority: Priority;
@@ -26,25 +26,25 @@ export interface TaskAnswer {
   /** Open blockers. */
   blocked_by: { key: string; status: Status }[];
   url: string;
-  /** The caller holds it until then, unless a call renews it; ISO 8601. */
+  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
   held_until?: string;
-  /** False: the caller cannot start it now, for this reason. */
+  /** False when the caller cannot start the task now, with the reason in `why_not`. */
   startable?: false;
   why_not?: string;
 }
 
-/** A task with what tells where it stands for the caller. */
+/** A task with its rank in the caller's list. */
 export interface RankedTask {
   task: Task;
   answer: TaskAnswer;
-  /** Held by the caller, free to be started, not to be started, blocked: the order in which they are listed. */
+  /** 0: held by the caller, 1: startable, 2: not startable, 3: blocked. Lists are sorted by it. */
   rank: 0 | 1 | 2 | 3;
 }
 
-/** Longer titles and first lines are cut, so that a list stays small; the details have all of them. */
-const LINE = 120;
+/** Limit of titles and first lines in characters, so that a list stays small; the details show them in full. */
+const MAX_LINE_LENGTH = 120;
 
-/** What the caller sees of these tasks, from what is kept: no request to Plane. */
+/** Ranks tasks and renders them for the caller, from stored data without a request to Plane. */
 export async function rankTasks({ deps, caller }: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
   const items = tasks.map(({ item }) => item);
   const [blockers, claims] = await Promise.all([
@@ -57,7 +57,7 @@ export async function rankTasks({ deps, caller }: CallContext, tasks: readonly T
   return tasks.map((task, i) => rankTask(task, caller.name, blockers, claims[i]));
 }
 
-/** The same of one task. */
+/** Renders one task for the caller. */
 export async function readTaskAnswer({ deps, caller }: CallContext, task: Task): Promise<TaskAnswer> {
   const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
   return rankTask(task, caller.name, blockers, claim).answer;
@@ -88,8 +88,8 @@ function toTaskAnswer({ id, key, item, project, url }: Task, openBlockers: reado
   return {
     id,
     key,
-    title: cleanLine(name, LINE),
-    description: cleanLine(firstLine(description), LINE),
+    title: cleanLine(name, MAX_LINE_LENGTH),
+    description: cleanLine(getFirstLine(description), MAX_LINE_LENGTH),
     status: word,
     priority,
     due_date: due,
@@ -99,16 +99,16 @@ function toTaskAnswer({ id, key, item, project, url }: Task, openBlockers: reado
   };
 }
 
-/** Marks within a line: no blank stands for them. */
+/** Inline elements, which are removed without leaving a space. */
 const INLINE = /<\/?(?:a|b|code|del|em|i|mark|s|span|strong|sub|sup|u)\b[^<>]*>/gi;
 
-/** The first line that says something, of Plane's HTML. */
-function firstLine(html: string): string {
+/** Returns the first line of Plane's HTML that is not empty. */
+function getFirstLine(html: string): string {
   const lines = html
     .slice(0, 4_000)
     .replace(INLINE, "")
     .split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
-  return lines.map((line) => htmlToText(line, LINE + 1)).find((line) => line !== "") ?? "";
+  return lines.map((line) => htmlToText(line, MAX_LINE_LENGTH + 1)).find((line) => line !== "") ?? "";
 }
 
 function findStartObstacle(
@@ -116,7 +116,7 @@ function findStartObstacle(
   openBlockers: readonly Blocker[],
   claim: KeptClaim | undefined,
 ): string | undefined {
-  if (item.review) return "a human looks at it";
+  if (item.review) return "in review by a human";
   if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until)}`;
   if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
   return isBlocked(item) ? "marked as blocked" : undefined;

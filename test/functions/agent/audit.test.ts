@@ -151,7 +151,7 @@ describe("A call", () => {
       .poll(() => doors.logged.filter(({ message }) => message === "agent call"))
       .toMatchObject([
         { level: "info", agent: "Imhotep", tool: "claim_task", item: "ONB-1", outcome: "ok", via: "http" },
-        { level: "warn", agent: "Thot", outcome: "forbidden", reason: expect.stringContaining("is Imhotep's") },
+        { level: "warn", agent: "Thot", outcome: "forbidden", reason: expect.stringContaining("belongs to Imhotep") },
       ]);
   });
 });

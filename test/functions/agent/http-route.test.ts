@@ -31,7 +31,7 @@ describe("POST /agent/<tool>", () => {
     const { status, json } = await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
     expect(status).toBe(403);
     expect(json).toEqual({
-      error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 is Imhotep's, not Thot's/) },
+      error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 belongs to Imhotep; .*not Thot/) },
     });
   });
 
@@ -39,13 +39,13 @@ describe("POST /agent/<tool>", () => {
     ["a missing field", {}, "claim_task: task is missing."],
     ["a field of another type", { task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
     ["null for what is needed", { task: null }, "claim_task: task is missing."],
-    ["a mistyped field", { tsk: "ONB-1" }, 'claim_task does not know "tsk". Did you mean task? It takes task.'],
-    ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task does not know "why". It takes task.'],
-    ["__proto__", JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), /does not know "__proto__"/],
+    ["a mistyped field", { tsk: "ONB-1" }, 'claim_task has no field "tsk". Did you mean task? Its fields: task.'],
+    ["a field too many", { task: "ONB-1", why: "x" }, 'claim_task has no field "why". Its fields: task.'],
+    ["__proto__", JSON.parse('{"task": "ONB-1", "__proto__": {"a": 1}}'), /has no field "__proto__"/],
     ["a list", ["ONB-1"], /takes a JSON object/],
     ["a word", "ONB-1", /takes a JSON object/],
     ["nothing", undefined, "claim_task: task is missing."],
-    ["a task that is none", { task: "'; drop table" }, /names no task. Give its key/],
+    ["a task that is none", { task: "'; drop table" }, /is not a valid task key. Give a key/],
   ])("refuses %s with 400 and what to do", async (_, input, message) => {
     const doors = await createHttpTestApp();
     const { status, json } = await doors.callTool("Imhotep", "claim_task", input);
@@ -78,7 +78,7 @@ describe("POST /agent/<tool>", () => {
     const doors = await createHttpTestApp();
     const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
     const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
-    expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("does not know")]);
+    expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("has no field")]);
   });
 
   it("answers 404 for a tool that is not there, with those that are", async () => {

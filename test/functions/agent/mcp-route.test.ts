@@ -18,7 +18,7 @@ describe("MCP, by the SDK's own client", () => {
     const doors = await createHttpTestApp();
     const client = await doors.connectMcpClient("Imhotep");
     expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
-    expect(client.getInstructions()).toContain("a refused claim is not retried");
+    expect(client.getInstructions()).toContain("Do not retry a refused claim");
     const { tools } = await client.listTools();
     expect(tools.find(({ name }) => name === "claim_task")).toMatchObject({
       inputSchema: { type: "object", required: ["task"] },
@@ -44,7 +44,7 @@ describe("MCP, by the SDK's own client", () => {
     const result = await callTool(await doors.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
     expect(result.isError).toBe(true);
     expect(getResultText(result)).toBe(
-      "ONB-1 is Imhotep's, not Thot's: only its own agent may do this. list_my_tasks shows yours.",
+      "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
     );
     expect(result._meta).toEqual({ error: { code: "forbidden" } });
   });

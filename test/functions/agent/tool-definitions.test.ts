@@ -73,7 +73,7 @@ describe("A tool for the Concierge only (reliability 20)", () => {
     const { status, json } = await doors.callTool("Thot", "list_agents", {});
     expect([status, json]).toEqual([
       403,
-      { error: { code: "forbidden", message: "list_agents is for the Concierge; Thot may not call it." } },
+      { error: { code: "forbidden", message: "list_agents is for the Concierge only; Thot may not call it." } },
     ]);
     await expect
       .poll(() => doors.logged.find(({ message }) => message === "agent call"))

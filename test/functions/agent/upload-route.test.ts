@@ -123,7 +123,7 @@ describe("PUT /agent/upload_deliverable", () => {
     await storage.hasSome;
     asked.destroy();
     await broken;
-    await expect.poll(() => JSON.stringify(doors.logged)).toContain("broke off");
+    await expect.poll(() => JSON.stringify(doors.logged)).toContain("received incompletely");
     const answered = await putFile(doors, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
     expect(answered.status).toBe(200);
     expect(doors.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
@@ -154,8 +154,8 @@ describe("PUT /agent/upload_deliverable", () => {
   });
 
   it.each([
-    ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path parts"],
-    ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "bytes themselves"],
+    ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path separator"],
+    ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "URLs are not fetched"],
     ["a type Plane does not take", "task=ONB-1&name=x.exe", 415, "pdf"],
     ["no task", "name=x.md", 400, "task=ONB-12"],
     ["a SHA-256 that is none", "task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
@@ -240,7 +240,7 @@ describe("upload_deliverable", () => {
     const { doors } = await createAppWithTask();
     const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(answered.status).toBe(400);
-    expect(refusalSchema.parse(answered.json).error.message).toContain("nothing is fetched");
+    expect(refusalSchema.parse(answered.json).error.message).toContain("URLs are not fetched");
   });
 
   it.each(["./report.md", "not base64!", "abc==", "a"])("takes bytes only: %s is refused", async (file) => {

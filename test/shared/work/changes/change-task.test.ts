@@ -69,7 +69,7 @@ describe("a holder that is stopped past its lease", () => {
     const asked = await crew.recordRequests(() =>
       expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
         code: "conflict",
-        message: expect.stringContaining("then its claim ran out"),
+        message: expect.stringContaining(": the claim expired"),
       }),
     );
     expect(asked).toEqual([]);
@@ -84,7 +84,7 @@ describe("a holder that is stopped past its lease", () => {
       time = crew.time;
       await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
         code: "conflict",
-        message: expect.stringMatching(/its claim ran out.*ONB-1 is in_progress in Plane now/),
+        message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
       });
       expect((await findTask(crew.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
     },

@@ -111,7 +111,7 @@ test("in a plan the others are handed out all the same, and it is a warning", as
     answer = await crew.actAs("Concierge").plan({ project: "ONB", tasks });
     warnings.push(...answer.warnings);
   }
-  expect(warnings).toEqual([expect.stringContaining("1: Plane does not take gus as the assignee of ONB-2")]);
+  expect(warnings).toEqual([expect.stringContaining("1: Plane does not accept gus as the assignee of ONB-2")]);
   expect(readCreatedItems(crew).map(({ assignees }) => assignees)).toEqual([[], ["Thot"]]);
 });
 

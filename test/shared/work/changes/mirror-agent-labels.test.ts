@@ -80,7 +80,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     const asked = await crew.recordRequests(even);
     expect(asked.filter((request) => request.startsWith("PATCH"))).toEqual([]);
     expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: [] });
-    expect(crew.logged.filter(({ message }) => String(message).startsWith("agent cannot be assigned"))).toHaveLength(1);
+    expect(crew.logged.filter(({ message }) => String(message).startsWith("agent not assigned"))).toHaveLength(1);
   });
 
   test("a label that people deleted since it was listed is made anew", async () => {

@@ -50,7 +50,7 @@ test("the setting decides which state stands for a word, in its order", async ()
 
 test("a state that was missing is found as soon as people have added it", async () => {
   const { crew, stateIn } = await createStatesApp({ config: { states: { todo: ["Todo", "Cancelled"] } } });
-  await expect(stateIn("cancelled")).rejects.toThrow("has no state in Plane that means cancelled");
+  await expect(stateIn("cancelled")).rejects.toThrow("No state of Onboarding in Plane means cancelled");
   crew.plane.addState(crew.onb, { name: "Dropped", group: "cancelled" });
   expect(await stateIn("cancelled")).toBe("Dropped");
 });

@@ -132,7 +132,7 @@ describe("an agent that fell silent", () => {
         .catch((thrown: unknown) => refusals.push(thrown));
     };
     await minutes(3);
-    expect(refusals[0]).toMatchObject({ message: expect.stringContaining("just being put back to todo") });
+    expect(refusals[0]).toMatchObject({ message: expect.stringContaining("is being returned to todo") });
     expect(crew.readPlaneItem(item).state).toBe("Todo");
     await expect(crew.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
   });
@@ -171,7 +171,7 @@ describe("people take a task away", () => {
     await crew.deliverWebhooks();
     await minutes(1);
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ why: "moved" })]);
-    await expect(next()).rejects.toThrow("then it was moved away in Plane");
+    await expect(next()).rejects.toThrow("the status of the task was changed in Plane");
   });
 
   test("when they start it for its agent and put it back later, it is lost then", async () => {

@@ -97,7 +97,7 @@ test.skipIf(!hasRedisServer())(
     const other = await claimTask(createCallContext(deps, { name: "other", role: "worker" }), task);
     bridge.thaw();
 
-    expect(await bridge.next()).toMatch(/^refused You held ONB-1 .* its claim ran out/);
+    expect(await bridge.next()).toMatch(/^refused You lost ONB-1, which you held .* the claim expired/);
     for (let i = 0; i < 3; i++) {
       bridge.tell("write");
       expect(await bridge.next()).toMatch(/^refused ONB-1 is held by other/);

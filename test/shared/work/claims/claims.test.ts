@@ -30,7 +30,7 @@ describe("claiming a task", () => {
     const { claim } = await createAppWithTask();
     await expect(claim("Imhotep")).rejects.toMatchObject({
       code: "forbidden",
-      message: expect.stringContaining("ONB-1 is Thot's, not Imhotep's"),
+      message: expect.stringContaining("ONB-1 belongs to Thot; only its own agent may do this, not Imhotep"),
     });
   });
 
@@ -59,7 +59,7 @@ describe("claiming a task", () => {
     crew.plane.editItem(first, { state: "Done" });
     crew.plane.relate(third, second);
     await crew.runFirstPoll();
-    await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done: there is nothing left to claim.");
+    await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done. Closed tasks cannot be claimed.");
     await expect(crew.actAs("Thot").claim("ONB-3")).rejects.toThrow(
       "ONB-3 cannot be started: it waits for ONB-2 (todo)",
     );
@@ -70,7 +70,7 @@ describe("claiming a task", () => {
     await claim("Thot");
     crew.advance(CLAIM_MS);
     expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("its claim ran out");
+    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("the claim expired");
     await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
   });
 });
@@ -109,7 +109,7 @@ describe("holding on to a task", () => {
     await expect(ensureClaim(...(await hands("Thot")))).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(
-        `^You held ONB-1 from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}; then its claim ran out`,
+        `^You lost ONB-1, which you held from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}: the claim expired`,
       ),
     });
     const second = await ensureClaim(...(await hands("Thot")));
@@ -161,7 +161,7 @@ describe("right before a write", () => {
     const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
     const held = await claim();
     crew.advance(CLAIM_MS);
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("then its claim ran out");
+    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow(": the claim expired");
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
     expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
   });
@@ -171,7 +171,7 @@ describe("right before a write", () => {
     const held = await claim("Thot");
     crew.advance(CLAIM_MS);
     await claim("Imhotep");
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("its claim ran out");
+    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("the claim expired");
     await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
   });
 
@@ -180,7 +180,7 @@ describe("right before a write", () => {
     const old = await claim();
     crew.advance(CLAIM_MS);
     const now = await claim();
-    await expect(verifyClaim(...(await hands("Thot")), old)).rejects.toThrow("then its claim ran out");
+    await expect(verifyClaim(...(await hands("Thot")), old)).rejects.toThrow(": the claim expired");
     await expect(verifyClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
   });
 

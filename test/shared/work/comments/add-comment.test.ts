@@ -107,7 +107,7 @@ describe("OPENCLAW-05 comments", () => {
     await expireClaims(crew.deps, "test");
     await crew.runUntilIdle();
     const before = crew.readComments(item);
-    await expect(say("Thot", { text: "still at it" })).rejects.toThrow("its claim ran out");
+    await expect(say("Thot", { text: "still at it" })).rejects.toThrow("the claim expired");
     expect(crew.readComments(item)).toEqual(before);
     await say("Thot", { text: "still at it" });
     expect(crew.readComments(item)).toContain("Thot: <p>still at it</p>");

@@ -22,7 +22,7 @@ describe("a process that ended in the middle of making something, and the same c
     const { crew, retry: again } = await interruptCall((work) => work.create({ project: "ONB", title: "Tour" }), 2);
     const refused = await again().catch((thrown: unknown) => thrown);
     if (!(refused instanceof PlaneRateLimitedError)) throw refused;
-    expect(refused.message).toContain("nothing is made twice");
+    expect(refused.message).toContain("nothing is created twice");
     expect(refused.retryAfter).toBeLessThanOrEqual(60_000);
     crew.advance(refused.retryAfter);
     expect(await again()).toMatchObject({ key: "ONB-1" });

@@ -150,7 +150,7 @@ describe("what Plane says", () => {
     crew.advance(1_900_000);
     await crew.drain();
     expect(crew.plane.attachments(item)).toEqual([]);
-    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "a deliverable was never finished" }));
+    expect(crew.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
   });
 
   test("nobody came back for its comment: after half an hour it is linked all the same, once", async () => {
@@ -221,7 +221,7 @@ describe("what Plane says", () => {
     );
     const file = { size: 4, stream: () => slow };
     const late = crew.actAs("Imhotep").deliver({ task, name: "report.md", file });
-    await expect(late).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("You held ONB-1") });
+    await expect(late).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("You lost ONB-1") });
     expect(crew.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
     expect(getLinkComments(crew, item)).toEqual([]);
   });

@@ -47,8 +47,8 @@ test("OPENCLAW-18 done is refused with everything that is missing at once", asyn
   await expect(finish()).rejects.toMatchObject({
     code: "conflict",
     message:
-      "ONB-1 is not done yet: no deliverable report.pdf: upload_deliverable adds it; no summary: give it as text; " +
-      "no commit reported: give it as commit; no tests reported: give their outcome as tests. It stays in progress.",
+      "ONB-1 is not done yet: no deliverable report.pdf: add it with upload_deliverable; no summary: give it as text; " +
+      "no commit reported: give it as commit; no tests reported: give the results as tests. It stays in progress.",
   });
   expect(crew.readPlaneItem(item).state).toBe("In Progress");
 });
@@ -65,7 +65,7 @@ test("OPENCLAW-18 the settings say what every task must have", async () => {
   const done = { summary: false, deliverable: true, commit_and_tests: "never" };
   const { crew, finish } = await createStartedTask("<p>x</p>", { label: "code", config: { done } });
   await expect(finish()).rejects.toMatchObject({
-    message: "ONB-1 is not done yet: no deliverable: upload_deliverable adds one. It stays in progress.",
+    message: "ONB-1 is not done yet: no deliverable: add one with upload_deliverable. It stays in progress.",
   });
   await crew.actAs("Imhotep").deliver({ task: "ONB-1", name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
   const asked = await crew.recordRequests(async () => expect(await finish()).toMatchObject({ word: "done" }));

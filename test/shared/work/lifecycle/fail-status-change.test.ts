@@ -28,7 +28,7 @@ test.each([
     const { crew, item, finish, getFailedEvents: failed, getFailureComments: said } = await createRefusingApp(fault);
     await expect(finish()).rejects.toMatchObject({
       code,
-      message: expect.stringMatching(/It is blocked now.*Do not retry/),
+      message: expect.stringMatching(/The task is blocked now.*Do not retry/),
     });
     await crew.runUntilIdle();
     expect((await crew.readItem(item))?.snapshot.word).toBe("blocked");

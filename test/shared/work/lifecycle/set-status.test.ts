@@ -140,7 +140,7 @@ test("work is started before it is finished, and what is over stays over", async
   const { setStatus: set } = await createStatusTestApp();
   await expect(set({ status: "done", text: "x" })).rejects.toMatchObject({
     code: "conflict",
-    message: "ONB-1 is todo, so it cannot be done: set it to in_progress first.",
+    message: "ONB-1 is todo, so it cannot be set to done. Set it to in_progress first.",
   });
   await set({ status: "cancelled", text: "Nobody wants it." });
   await expect(set({ status: "in_progress" })).rejects.toMatchObject({ code: "conflict" });
@@ -151,7 +151,7 @@ test("reliability 20: another agent's task is refused with whose it is, and noth
   const asked = await crew.recordRequests(async () => {
     await expect(set({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
       code: "forbidden",
-      message: expect.stringContaining("is Imhotep's"),
+      message: expect.stringContaining("belongs to Imhotep"),
     });
   });
   expect(asked).toEqual([]);
@@ -194,7 +194,7 @@ test("who did not block a task does not unblock it", async () => {
   await crew.poll();
   await expect(set({ status: "in_progress" })).rejects.toMatchObject({
     code: "conflict",
-    message: expect.stringContaining("somebody else marked it so"),
+    message: expect.stringContaining("somebody else blocked it"),
   });
   expect(await set({ status: "in_progress" }, "Ada")).toMatchObject({ word: "in_progress" });
 });

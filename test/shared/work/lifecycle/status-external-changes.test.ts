@@ -26,7 +26,7 @@ test("a task that a person puts back to todo in Plane is lost to its agent, whic
   await expireClaims(crew.deps, "look");
   await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
     code: "conflict",
-    message: expect.stringContaining("moved away"),
+    message: expect.stringContaining("the status of the task was changed in Plane"),
   });
   expect(crew.readPlaneItem(item).state).toBe("Todo");
 });
@@ -40,7 +40,7 @@ test("the human moves any task without a claim, and its agent hears that it lost
   expect(crew.readPlaneItem(item).state).toBe("Todo");
   await expect(set({ status: "done", text: "Ready." })).rejects.toMatchObject({
     code: "conflict",
-    message: expect.stringContaining("moved away"),
+    message: expect.stringContaining("the status of the task was changed in Plane"),
   });
 });
 

@@ -12,7 +12,7 @@ async function createPlanApp() {
 
 test.each([
   [{ description: "x".repeat(100_001) }, "b: The text has 100,001 characters"],
-  [{ due_date: "0000-01-01" }, 'b: "0000-01-01" is no day'],
+  [{ due_date: "0000-01-01" }, 'b: "0000-01-01" is not a valid date'],
   [{ title: "\u001c\u0085" }, "b: the title is empty"],
   [{ title: "\u200b" }, "b: the title is empty"],
 ])("what Plane would refuse later is told before anything is made: %o", async (wrong, message) => {
@@ -36,5 +36,5 @@ test("characters that Plane cannot keep are left out of a title; all others stay
 test("a plan of tens of thousands of tasks is refused in a few words", async () => {
   const { plan } = await createPlanApp();
   const tasks = Array.from({ length: 40_000 }, () => ({ id: "a", title: "" }));
-  await expect(plan(tasks)).rejects.toThrow(/at most 200 tasks, this one has 40000\.$/);
+  await expect(plan(tasks)).rejects.toThrow(/at most 200 tasks; this one has 40000\.$/);
 });

@@ -49,7 +49,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
 test("a name that somebody else's project has is a conflict that says so", async () => {
   const { make } = await createProjectApp();
   await expect(make({ name: "Onboarding" })).rejects.toThrow(
-    'There is a project "Onboarding" (ONB) that was not made here',
+    'The project "Onboarding" (ONB) exists and was not created by Groundcrew',
   );
   await expect(make({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
 });
@@ -73,7 +73,7 @@ test("a project that people made by hand, after making it had failed here, is us
   await crew.poll();
   await crew.runUntilIdle();
   const plan = () => crew.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
-  await expect(plan()).rejects.toThrow("was not made here: use it as it is");
+  await expect(plan()).rejects.toThrow("was not created by Groundcrew. Use it as it is");
   crew.advance(20_000);
   expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
   expect(plane.items(id)).toHaveLength(1);
@@ -98,20 +98,20 @@ test.each(["1.3.1", "1.2.2"] as const)(
     const tasks = [{ id: "1", title: "Page" }];
     await crew.actAs("Concierge").plan({ project: given.name, tasks });
     expect(plane.items(id)).toHaveLength(1);
-    await expect(make({ name: "\u200b\u202e" })).rejects.toThrow("A project needs a name.");
+    await expect(make({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
   },
 );
 
 test("a name Plane does not take is refused before anything is sent, with one it takes", async () => {
   const { make, projects } = await createProjectApp();
-  await expect(make({ name: "R&D (2026)" })).rejects.toThrow('(& ( )): call it "R D 2026"');
-  await expect(make({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is no identifier');
+  await expect(make({ name: "R&D (2026)" })).rejects.toThrow('(& ( )). Use "R D 2026"');
+  await expect(make({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is not a valid identifier');
   expect(projects()).toEqual([]);
 });
 
 test("where only some projects are followed, another one is not made", async () => {
   const { make, projects } = await createProjectApp("1.3.1", { projects: ["ONB"] });
-  await expect(make({ name: "Web" })).rejects.toThrow("Groundcrew follows only ONB (PLANE_PROJECTS)");
+  await expect(make({ name: "Web" })).rejects.toThrow("Groundcrew uses only the projects ONB (PLANE_PROJECTS)");
   expect(projects()).toEqual([]);
 });
 
@@ -133,6 +133,6 @@ test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane takes th
 });
 
 test("a name of nothing but special characters has no better one", () => {
-  expect(findProjectNameProblem("!!!")).toContain("call it letters, digits and blanks");
+  expect(findProjectNameProblem("!!!")).toContain("Use letters, digits and spaces");
   expect(findProjectNameProblem("x".repeat(256))).toContain("at most 255");
 });

@@ -124,11 +124,14 @@ test("a person is found by e-mail address or by name", async () => {
 
 test.each([
   [{ title: "" }, "the title is empty"],
-  [{ title: "x".repeat(256) }, "the title has 256 characters, Plane takes 255"],
-  [{ due_date: "2026-02-30" }, '"2026-02-30" is no day'],
-  [{ due_date: "tomorrow" }, '"tomorrow" is no day'],
-  [{ assignee: "Nobody" }, 'Nobody is called "Nobody". Agents: Concierge, Imhotep, Thot'],
-  [{ project: "Nowhere" }, 'There is no project "Nowhere". create_project makes one. There are: ONB (Onboarding)'],
+  [{ title: "x".repeat(256) }, "the title has 256 characters; the limit is 255"],
+  [{ due_date: "2026-02-30" }, '"2026-02-30" is not a valid date'],
+  [{ due_date: "tomorrow" }, '"tomorrow" is not a valid date'],
+  [{ assignee: "Nobody" }, 'There is no user "Nobody". Agents: Concierge, Imhotep, Thot'],
+  [
+    { project: "Nowhere" },
+    'There is no project "Nowhere". Create it with create_project. Existing projects: ONB (Onboarding)',
+  ],
   [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
 ])("what cannot be made is refused with what is wrong: %o", async (wrong, message) => {
   const { crew, plane } = await createAppWithGuide();

@@ -161,10 +161,10 @@ test("everything that is wrong is told at once, and nothing is written", async (
   const wrong = [
     'two tasks have the id "c"',
     "a: the title is empty",
-    'c: "soon" is no day; write YYYY-MM-DD',
-    'Nobody is called "Nobody"',
-    'blocked_by "zzz" is neither an id of this plan nor the key of a task there is',
-    'call it "R D"',
+    'c: "soon" is not a valid date; write YYYY-MM-DD',
+    'There is no user "Nobody"',
+    'blocked_by "zzz" is neither an id of this plan nor the key of an existing task',
+    'Use "R D"',
   ];
   const refused = plan({ project: "R&D", tasks });
   for (const message of wrong) await expect(refused).rejects.toThrow(message);
@@ -181,7 +181,7 @@ test("OPENCLAW-14 a circle is refused with its path", async () => {
     { id: "b", title: "B", blocked_by: ["c"] },
     { id: "c", title: "C", blocked_by: ["a"] },
   ];
-  await expect(plan({ tasks })).rejects.toThrow("these wait for each other in a circle: a → b → c → a");
+  await expect(plan({ tasks })).rejects.toThrow("dependency cycle: a → b → c → a");
 });
 
 test("OPENCLAW-11 a plan over the budget is warned of, and so is too little history", async () => {
@@ -189,8 +189,8 @@ test("OPENCLAW-11 a plan over the budget is warned of, and so is too little hist
   const { warnings, cost } = await plan({ dry_run: true });
   expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, budget: 1, currency: "EUR" });
   expect(warnings).toEqual([
-    "over the budget: the plan costs about 2 EUR, and 0 of this month's 1 are spent",
-    "too little history to tell what these cost: page, text; give an estimate",
+    "over budget: the plan costs about 2 EUR, and 0 of this month's 1 are spent",
+    "not enough history to estimate the cost of page, text; give an estimate",
   ]);
 });
 

@@ -50,7 +50,7 @@ test("of an archived project nothing is found: its tasks are not listed and cann
   expect((await crew.actAs("Thot").list({})).tasks).toEqual([]);
   await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({
     code: "not_found",
-    message: expect.stringContaining("ONB-1 is in a project that was archived"),
+    message: expect.stringContaining("The project of ONB-1 was archived"),
   });
 });
 

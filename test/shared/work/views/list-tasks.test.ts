@@ -79,7 +79,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
       startable: false,
       why_not: expect.stringMatching(/^held by Imhotep until/),
     });
-    expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "a human looks at it" });
+    expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
   });
 
   test("says how old it is; fresh, it reads Plane first", async () => {
