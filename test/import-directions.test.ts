@@ -3,10 +3,7 @@ import { expect, test } from "vitest";
 import { readSourceFiles } from "./support/source-files.ts";
 
 /** Two folders that may import each other, `a <-> b` in alphabetical order, with the reason. */
-const EXCEPTIONS: Record<string, string> = {
-  "functions/dashboard <-> functions/dashboard/page": "the page's texts name the columns of the board",
-  "functions/dashboard/page <-> functions/dashboard/page/texts": "the languages are checked against the page's texts",
-};
+const EXCEPTIONS: Record<string, string> = {};
 
 const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g;
 

@@ -1,5 +1,6 @@
 import type { Deps } from "../../shared/app/deps.ts";
 import { CANARY_EXTERNAL_REF, type KeptCanary, readCanary } from "../../shared/canary/canary-record.ts";
+import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import {
@@ -27,10 +28,6 @@ type ExternalRef = Readonly<Record<keyof typeof CANARY_EXTERNAL_REF, string>>;
 
 /** How provision marks the first project it makes, which is ours. */
 const FIRST_PROJECT_ID = "provision:first-project";
-
-const ITEM_NAME = "Groundcrew checks Plane's webhooks here (please leave it)";
-const ITEM_DESCRIPTION =
-  "<p>Groundcrew edits the comment below every hour and looks whether Plane's webhook tells it. Nobody is notified, and no agent works on this.</p>";
 
 /** Where it sat last, when that is where it should; without a setting it stays, so an hour costs no request for it. */
 export async function readCanaryLocation(deps: CanaryLocationDeps): Promise<CanaryLocation | undefined> {
@@ -113,9 +110,10 @@ async function createCanaryLocation(
 async function createCanaryItem(deps: CanaryLocationDeps, project: string, externalRef: ExternalRef): Promise<string> {
   const state = await findClosedState(deps, project);
   const label = await getOrCreateLabel(deps, project, "groundcrew");
+  const { itemName, itemDescription } = getTexts(deps.settings.locale).canary;
   const json = {
-    name: ITEM_NAME,
-    description_html: ITEM_DESCRIPTION,
+    name: itemName,
+    description_html: itemDescription,
     labels: [label],
     ...omitUndefined({ state: state || undefined }),
     ...externalRef,

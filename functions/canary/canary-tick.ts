@@ -7,6 +7,8 @@ import {
   type KeptCanary,
   readCanary,
 } from "../../shared/canary/canary-record.ts";
+import { formatTemplate } from "../../shared/i18n/template.ts";
+import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
@@ -77,9 +79,7 @@ async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Pro
 }
 
 async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string): Promise<void> {
-  const json = {
-    comment_html: `<p>Groundcrew edits this comment every hour to see whether Plane tells it. <code>${nonce}</code></p>`,
-  };
+  const json = { comment_html: formatTemplate(getTexts(deps.settings.locale).canary.comment, { nonce }) };
   // Noted before it is sent: its webhook may be faster than the answer.
   const before = () => recordSentNonce(deps, { project, item, comment }, nonce);
   await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend: before });

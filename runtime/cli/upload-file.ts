@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { checkFileName, formatFileSize } from "../../shared/work/deliverables/check-file.ts";
+import { localizeFileSize } from "../../shared/i18n/localize.ts";
+import { checkFileName } from "../../shared/work/deliverables/check-file.ts";
 import type { ApiClient } from "./api-client.ts";
 import { CommandError, createUsageError, EXIT } from "./command-error.ts";
 import { openFileBelow } from "./open-file.ts";
@@ -39,7 +40,7 @@ export async function uploadLocalFile(
     if (size > max_bytes)
       throw new CommandError(
         EXIT.failed,
-        `${path} has ${size} bytes; at most ${max_bytes} (${formatFileSize(max_bytes)}) are allowed by Groundcrew and Plane ` +
+        `${path} has ${size} bytes; at most ${max_bytes} (${localizeFileSize("en", max_bytes)}) are allowed by Groundcrew and Plane ` +
           "(FILE_SIZE_LIMIT of Plane's server).",
         { code: "too_large" },
       );

@@ -1,4 +1,8 @@
 import type { Settings } from "../config/settings.ts";
+import { resolveLocale } from "../i18n/locale.ts";
+import { localizeNumber } from "../i18n/localize.ts";
+import { formatTemplate } from "../i18n/template.ts";
+import { getTexts } from "../i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
 import type { Job } from "../store/port.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
@@ -13,28 +17,15 @@ interface CanaryNotice {
   correlation: string;
 }
 
-const TEXTS = {
-  en: {
-    silent:
-      "⚠️ Plane's webhooks do not arrive: a test edit was not told within a minute. Changes are still found, by polling. `npm run doctor` looks for the reason.",
-    back: "✅ Plane's webhooks arrive again ({n} s).",
-  },
-  fr: {
-    silent:
-      "⚠️ Les webhooks de Plane n’arrivent plus : une modification d’essai n’a pas été annoncée en une minute. Les changements sont encore trouvés, par interrogation. `npm run doctor` en cherche la raison.",
-    back: "✅ Les webhooks de Plane arrivent de nouveau ({n} s).",
-  },
-} as const;
-
 /** The one message that says that webhooks have fallen silent, or are back; none where there is no chat. */
 export function createCanaryNoticeJobs(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
   notice: CanaryNotice,
 ): Job[] {
   if (!telegram) return [];
-  const language = locale === "fr" ? "fr" : "en";
-  const text = TEXTS[language][notice.what].replace("{n}", String(Math.round((notice.took ?? 0) / 1000)));
-  const rich = toPlainText(text.replaceAll("`", ""));
+  const language = resolveLocale(locale);
+  const seconds = localizeNumber(language, Math.round((notice.took ?? 0) / 1000));
+  const rich = toPlainText(formatTemplate(getTexts(language).canary[notice.what], { n: seconds }));
   const id = `canary:${notice.what}:${notice.since}`;
   return [createAnnouncementJob(id, telegram.chat, { rich, language }, notice.correlation)];
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { EVENT_KINDS } from "../task/events.ts";
+import { EVENT_KINDS, type EventKind } from "../task/events.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
@@ -9,12 +9,24 @@ export const chatIdSchema = z.union([
 ]);
 
 /**
+ * An event by its name, or by another name that the settings file may use for it. Everything that is stored has the
+ * event's own name.
+ */
+const eventNameSchema = z
+  .enum([...EVENT_KINDS, "dependency_blocked", "dependency_cycle"])
+  .transform((name): EventKind => {
+    if (name === "dependency_blocked") return "stuck";
+    if (name === "dependency_cycle") return "circle";
+    return name;
+  });
+
+/**
  * One entry of `notifications` in the settings file. Everything given must fit; what is left out does not matter.
  * Labels and priorities are those of a work item: an entry that names them never fits a project or a cycle.
  */
 export const notificationRuleSchema = z.strictObject({
   name: z.string().min(1).optional().meta({ meaning: "Name of the rule, for the log and the page." }),
-  events: z.array(z.enum(EVENT_KINDS)).min(1).meta({ meaning: "Events that the rule matches." }),
+  events: z.array(eventNameSchema).min(1).meta({ meaning: "Events that the rule matches." }),
   projects: z
     .array(z.string().min(1))
     .min(1)

@@ -18,23 +18,23 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     await page.press("#token", "Enter");
     await page.waitForSelector("#agents summary");
     await page.locator("#agents summary").press("Enter");
-    const renew = page.getByRole("button", { name: "New token Thot" });
+    const renew = page.getByRole("button", { name: "Create token Thot" });
     await renew.press("Enter");
     await expect.poll(() => asked.length).toBe(1);
     expect(asked[0]).toContain("for Thot?");
     expect(await page.isVisible("#agent-token")).toBe(false);
 
     await renew.press("Enter");
-    const field = page.getByLabel("New token of Thot");
+    const field = page.getByLabel("New token for Thot");
     await field.waitFor();
     const token = await field.inputValue();
     expect(await page.evaluate("String(getSelection())")).toBe(token);
     await expect.poll(() => crew.isTokenAccepted(token)).toBe(true);
-    const retire = page.getByRole("button", { name: "Retire the old one Thot" });
+    const retire = page.getByRole("button", { name: "Revoke old token Thot" });
     await retire.waitFor({ timeout: 15_000 });
     expect(await field.inputValue()).toBe(token);
     await page.selectOption("#language", "fr");
-    expect(await page.getByLabel("Nouveau jeton de Thot").inputValue()).toBe(token);
+    expect(await page.getByLabel("Nouveau jeton pour Thot").inputValue()).toBe(token);
     await page.selectOption("#language", "en");
     await retire.waitFor();
     await page.locator("#agent-close").press("Enter");
@@ -45,7 +45,7 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     await page.waitForSelector("#agent-told:has-text('Only the newest token of Thot')");
     await retire.waitFor({ state: "detached", timeout: 15_000 });
     await page.selectOption("#language", "fr");
-    await page.getByRole("button", { name: "Nouveau jeton Thot" }).waitFor();
+    await page.getByRole("button", { name: "Créer un jeton Thot" }).waitFor();
     expect(page.problems).toEqual([]);
   });
 
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     await page.fill("#token", RUNTIME_ADMIN_TOKEN);
     await page.press("#token", "Enter");
     await page.click("#agents summary");
-    await page.getByRole("button", { name: "New token Thot" }).click();
+    await page.getByRole("button", { name: "Create token Thot" }).click();
     await page.waitForSelector("#agent-problem:has-text('comes from the environment')");
     expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
   });

@@ -59,10 +59,10 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
     const page = await openSignedInPage(crew.url, { locale: "fr-FR" });
     await page.waitForSelector("#say:not([hidden])");
-    expect(await page.getByRole("textbox", { name: "Écrire à Groundcrew" }).count()).toBe(1);
+    expect(await page.getByRole("textbox", { name: "Message à Groundcrew" }).count()).toBe(1);
     expect(await page.getByRole("button", { name: "Envoyer" }).count()).toBe(1);
     await sendChatMessage(page, "/plane aide");
-    await page.waitForSelector(answerSelector("Ce que vous pouvez demander"), WAIT);
+    await page.waitForSelector(answerSelector("Commandes"), WAIT);
     expect(page.problems).toEqual([]);
   });
 

@@ -37,7 +37,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
       .toBe("drop");
     await page.dragAndDrop(card("todo", "Mine"), '[data-column="done"]');
     await page.waitForSelector(card("done", "Mine <i>1</i>"), wait);
-    await page.waitForSelector('tr:has-text("Mine"):has-text("completed"):has-text("reading")', wait);
+    await page.waitForSelector('tr:has-text("Mine"):has-text("completed"):has-text("poll")', wait);
 
     await page.fill('#console input[type="text"]', "Mine too");
     await page.click("#console form button");

@@ -140,7 +140,7 @@ describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60
       await page.waitForSelector(`tr:has-text("Task ${i}")`, WAIT);
     }
     await expectInPage(page, "said.length").toBe(2);
-    expect(await page.evaluate("said[1]")).toMatch(/^3 new events\. The latest: ONB-5 created/);
+    expect(await page.evaluate("said[1]")).toMatch(/^3 new events\. Latest: ONB-5 created/);
     expect(await page.getAttribute("#messages", "aria-live")).toBe("polite");
   });
 
@@ -163,7 +163,7 @@ describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60
     const page = await openPage(crew.url, { locale: "fr-FR" });
     await page.fill("#token", "not it");
     await page.press("#token", "Enter");
-    await page.waitForSelector("#sign-in-problem:has-text('Ce n’est pas l’ADMIN_TOKEN')");
+    await page.waitForSelector("#sign-in-problem:has-text('Le jeton ne correspond pas à ADMIN_TOKEN')");
     await page.route("**/api/session", (route) => route.abort());
     await page.press("#token", "Enter");
     await page.waitForSelector("#sign-in-problem:has-text('Groundcrew ne répond pas')");

@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     crew.plane.addItem(crew.project, { name: "Afterwards" });
     await page.waitForSelector('#live[data-is="on"]', { timeout: 30_000 });
     await page.waitForSelector('.card:has-text("Afterwards")', { timeout: 30_000 });
-    expect(await page.textContent("#news")).toMatch(/Connected again|ONB-1/);
+    expect(await page.textContent("#news")).toMatch(/Reconnected|ONB-1/);
   });
 
   test("with more pages open than a browser has connections: those nobody looks at let go of theirs", async () => {
@@ -72,13 +72,13 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     await page.waitForSelector('.card:has-text("Today") .due[data-late="no"]', WAIT);
   });
 
-  test("to the form, and says why, where a browser keeps no cookie", async () => {
+  test("to the form, and says why, where a browser did not store the session cookie", async () => {
     const crew = await startPageTestApp();
     const page = await openPage(crew.url);
     await page.route("**/api/session", (route) => route.fulfill({ json: { ok: true } }));
     await page.fill("#token", "right");
     await page.press("#token", "Enter");
-    await page.waitForSelector("#sign-in-problem:has-text('keeps no cookie')");
+    await page.waitForSelector("#sign-in-problem:has-text('did not store the session cookie')");
     expect(await page.isVisible("main")).toBe(false);
   });
 
@@ -129,7 +129,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(await page.evaluate(rows)).toBe(250);
     await page.route("**/api/why*", (route) => route.abort());
     await page.click("#trail .more");
-    await page.waitForSelector("#why .trouble:has-text('Groundcrew does not answer')");
+    await page.waitForSelector("#why .trouble:has-text('Groundcrew is not responding')");
     await page.unroute("**/api/why*");
     await page.click("#trail .more");
     await page.waitForSelector('tr:has-text("OLD-270")');

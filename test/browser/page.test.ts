@@ -26,7 +26,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(await page.isVisible("main")).toBe(false);
     await page.fill("#token", "not it");
     await page.press("#token", "Enter");
-    await page.waitForSelector("#sign-in-problem:has-text('not the ADMIN_TOKEN')");
+    await page.waitForSelector("#sign-in-problem:has-text('does not match ADMIN_TOKEN')");
     await signIn(page);
     await page.reload();
     await page.waitForSelector(".column");
@@ -60,8 +60,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(await one.getAttribute('.message a:has-text("ONB-1")', "href")).toBe(
       `${crew.plane.url}/${crew.plane.workspace.slug}/browse/ONB-1/`,
     );
-    expect(await one.textContent('tr:has-text("assigned to thot") .answer')).toContain("no rule asks for it");
-    expect(await two.textContent("#why-head")).toBe("Pourquoi");
+    expect(await one.textContent('tr:has-text("assigned to thot") .answer')).toContain("no notification rule matched");
+    expect(await two.textContent("#why-head")).toBe("Activité");
     await two.waitForSelector('tr:has-text("terminée")');
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
@@ -76,14 +76,14 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
     await createTaskOperations(crew.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
     await one.waitForSelector(`${cardSelector("todo", "Write the guide")} .held`, { timeout: 15_000 });
-    expect(await one.textContent(".held")).toMatch(/^held by Thot until \d\d:\d\d$/);
-    await two.waitForSelector(".held:has-text('tenue par Thot jusqu’à')", { timeout: 15_000 });
+    expect(await one.textContent(".held")).toMatch(/^claimed by Thot until \d\d:\d\d$/);
+    await two.waitForSelector(".held:has-text('réservée par Thot jusqu’à')", { timeout: 15_000 });
     const unsure = { status: "done", text: "Written.", confidence: 0.5 } as const;
     const thot = () => createTaskOperations(crew.deps(), { name: "Thot", role: "worker" });
     await thot().setStatus("ONB-1", { status: "in_progress" });
     await thot().setStatus("ONB-1", unsure);
-    await one.waitForSelector(".card .waits:has-text('Waits for your review')", { timeout: 15_000 });
-    await two.waitForSelector(".card .waits:has-text('Attend votre relecture')", { timeout: 15_000 });
+    await one.waitForSelector(".card .waits:has-text('Waiting for your review')", { timeout: 15_000 });
+    await two.waitForSelector(".card .waits:has-text('En attente de votre relecture')", { timeout: 15_000 });
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 

@@ -79,7 +79,7 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   const unsure = "One page. I was not sure about the office rules.";
   await rig.actAs("Thot").setStatus(guide, { status: "done", text: unsure, confidence: 0.55, cost: 0.25 });
   await rig.advanceAndDrain(20_000);
-  const review = captureBubbles(rig, rig.findMessage("Please review"));
+  const review = captureBubbles(rig, rig.findMessage("Review requested"));
   const access = await rig.startTask("Imhotep", "Set up the accounts");
   await workOnTask(rig, "Imhotep", access, 20, 30, "Two of five are made.");
   await rig.poll();
@@ -91,7 +91,7 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   rig.time.now = Date.parse("2026-11-22T08:00:00Z");
   await digestTick.run(rig.deps);
   await rig.advanceAndDrain(60_000);
-  const day = captureBubbles(rig, rig.findMessage("The day at a glance"));
+  const day = captureBubbles(rig, rig.findMessage("Daily digest"));
   return { completed, burst, progress, question, answered, review, status, which, word, digest: day };
 }
 

@@ -1,55 +1,9 @@
-import type { EventKind } from "../../../shared/task/events.ts";
-import type { Priority, Status } from "../../../shared/task/snapshot.ts";
-import type { BoardColumn } from "../board-cards.ts";
-import { pageTextsEn } from "./texts/en.ts";
-import { pageTextsFr } from "./texts/fr.ts";
+import type { Locale } from "../../../shared/i18n/locale.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import type { PageTexts } from "../../../shared/i18n/texts/page-texts.ts";
 
-type Prefixed<P extends string, K extends string> = `${P}.${K}`;
-
-/** Names of what the page says. `{…}` in a text is filled in. */
-export type PageTextName =
-  | Prefixed<"column", BoardColumn>
-  | Prefixed<"event", EventKind>
-  | Prefixed<"priority", Priority>
-  | Prefixed<"word", Status>
-  | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
-  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
-  | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
-  | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
-  | Prefixed<"live", "on" | "lost" | "wait" | "full" | "back">
-  | Prefixed<"sign", "in" | "out" | "token" | "why" | "go" | "wrong" | "often" | "cookie">
-  | Prefixed<"head", "when" | "seen" | "what" | "answer">
-  | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">
-  | Prefixed<
-      "card",
-      "agent" | "held" | "held.title" | "review" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody"
-    >
-  | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint" | "gone" | "reply" | "reply.not" | "replies">
-  | Prefixed<"news", "one" | "many">
-  | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
-  | Prefixed<"agents", "close" | "both" | "none">
-  | "agents"
-  | "board"
-  | "why"
-  | "chat"
-  | "why.hint"
-  | "why.of"
-  | "why.all"
-  | "more"
-  | "loading"
-  | "failed"
-  | "unreachable"
-  | "retry"
-  | "projects"
-  | "projects.all"
-  | "language"
-  | "someone"
-  | "agent"
-  | "beyond"
-  | "views"
-  | "skip";
-
-export type PageTexts = Record<PageTextName, string>;
-
-/** Everything the page says. A language that lacks a text does not type-check. */
-export const PAGE_TEXTS: Record<"en" | "fr", PageTexts> = { en: pageTextsEn, fr: pageTextsFr };
+/** Every text of the page in each language, by the language's code, as the page's script reads them. */
+export const PAGE_TEXTS: Record<Locale, PageTexts> = {
+  en: getTexts("en").page,
+  fr: getTexts("fr").page,
+};

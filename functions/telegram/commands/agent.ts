@@ -1,9 +1,11 @@
+import { localizeDuration } from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readAgentTasks, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readAgentPace } from "../../../shared/work/time/finished-tasks.ts";
-import { fillTemplate, localizeCount, localizeDuration } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { matchByName, type NameMatch } from "./match-name.ts";
 import { paginateReply } from "./paginate.ts";

@@ -1,6 +1,6 @@
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { assignTask } from "../../../shared/work/changes/assign-task.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createAgentOption, getAgentNames, matchAgent } from "./agent.ts";
 import { createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { stripQuotes } from "./parse-command.ts";

@@ -3,7 +3,7 @@ import { isOpen } from "../../../shared/task/diff.ts";
 import type { Status } from "../../../shared/task/snapshot.ts";
 import { setStatus } from "../../../shared/work/lifecycle/set-status.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
 import { renderTaskLink } from "./render-tasks.ts";
 

@@ -1,5 +1,5 @@
+import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
 import { joinRichText, toCode, toPlainText } from "../../../shared/telegram/rich-text.ts";
-import { COMMAND_NAMES } from "../locales/answer-texts.ts";
 import type { TelegramCommand } from "./command.ts";
 import { renderHeading } from "./render-tasks.ts";
 

@@ -1,11 +1,12 @@
+import { localizeMoment } from "../../../shared/i18n/localize.ts";
+import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { createMutePut } from "../delivery/mutes.ts";
-import type { CommandName } from "../locales/answer-texts.ts";
-import { fillTemplate, localizeMoment } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { splitFirstArgument } from "./parse-command.ts";

@@ -4,7 +4,7 @@ import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { DAY } from "../../../shared/time.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
 import { createTask } from "../../../shared/work/planning/create-task.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { matchByName, normalizeName } from "./match-name.ts";
 import { type CommandOption, offerChoices } from "./offer-choices.ts";

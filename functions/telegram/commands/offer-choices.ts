@@ -1,11 +1,12 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
+import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
-import type { CommandName } from "../locales/answer-texts.ts";
-import { fillTemplate, localizeCount } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
   type CommandContext,

@@ -2,7 +2,7 @@ import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../../shared/time.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
   type CommandContext,

@@ -1,3 +1,5 @@
+import { localizeNumber } from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import type { KeptCycle, KeptProject } from "../../../shared/observe/stored-records.ts";
 import { readAllRows } from "../../../shared/store/scan-set.ts";
@@ -6,7 +8,7 @@ import { joinRichText, type RichText, toPlainText } from "../../../shared/telegr
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
-import { fillTemplate, localizeCount, localizeNumber } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { stripQuotes } from "./parse-command.ts";

@@ -1,9 +1,10 @@
+import { localizeDuration } from "../../../shared/i18n/localize.ts";
 import { listReadableProjects } from "../../../shared/observe/projects.ts";
 import { observedKeys, observedSets } from "../../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead } from "../../../shared/observe/stored-records.ts";
 import { comparePriorities, type KeptItem } from "../../../shared/task/snapshot.ts";
 import { type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
-import { fillTemplate, localizeDuration } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Maximum number of open tasks in one reply: about as many as people would page through. */

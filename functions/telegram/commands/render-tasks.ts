@@ -1,3 +1,4 @@
+import { localizeMoment, localizeNumber, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
@@ -9,8 +10,8 @@ import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";
-import { fillTemplate, localizeMoment, localizeNumber } from "../locales/localize.ts";
 import { STATUS_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import type { CommandContext } from "./command.ts";
 
@@ -41,7 +42,7 @@ export function renderProjectProgress(
   const { locale, answers } = texts;
   const ratio = total === 0 ? 0 : closed / total;
   const fullBlocks = Math.floor(ratio * BAR_BLOCKS);
-  const percent = new Intl.NumberFormat(locale, { style: "percent" }).format(Math.floor(ratio * 100) / 100);
+  const percent = localizePercent(locale, Math.floor(ratio * 100) / 100);
   const counts = fillTemplate(answers.closed, {
     closed: localizeNumber(locale, closed),
     total: localizeNumber(locale, total),
@@ -109,7 +110,7 @@ export function renderSince(
 }
 
 export function formatTaskPercent({ presentation: { texts } }: CommandContext, percent: number): string {
-  return new Intl.NumberFormat(texts.locale, { style: "percent" }).format(percent / 100);
+  return localizePercent(texts.locale, percent / 100);
 }
 
 /** Renders a heading with its lines and a blank line before it; nothing if there are no lines. */

@@ -1,12 +1,12 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
+import type { CommandName, CommandSubject } from "../../../shared/i18n/texts/answer-texts.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { joinRichText, toCode } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findTask, type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
-import type { CommandName, CommandSubject } from "../locales/answer-texts.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
 import { matchByName, type NameMatch } from "./match-name.ts";
 import { type CommandOption, offerChoices } from "./offer-choices.ts";

@@ -1,3 +1,4 @@
+import { localizeDate, localizeDuration, localizeMoney, localizeNumber } from "../../../shared/i18n/localize.ts";
 import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
@@ -8,7 +9,6 @@ import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
-import { localizeDate, localizeDuration, localizeNumber } from "../locales/localize.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
@@ -83,5 +83,5 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
 function formatTaskCost({ deps: { settings }, presentation: { texts } }: CommandContext, cost: number): string {
   const { budget } = settings;
   if (!budget) return localizeNumber(texts.locale, cost);
-  return new Intl.NumberFormat(texts.locale, { style: "currency", currency: budget.currency }).format(cost);
+  return localizeMoney(texts.locale, cost, budget.currency);
 }

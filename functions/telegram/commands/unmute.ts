@@ -1,5 +1,5 @@
 import { createMutePut, muteKey } from "../delivery/mutes.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import type { TelegramCommand } from "./command.ts";
 import { withMuteSubject } from "./mute.ts";
 

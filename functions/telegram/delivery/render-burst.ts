@@ -1,3 +1,4 @@
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
 import {
   fitsEntityLimits,
@@ -10,7 +11,6 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { localizeCount } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import { renderNotificationDetails, renderProjectName } from "../presentation/notification-details.ts";
 import type { Presentation } from "../presentation/presentation.ts";

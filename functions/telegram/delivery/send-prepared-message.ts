@@ -1,3 +1,4 @@
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import type { PreparedMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Settlement } from "../../../shared/store/port.ts";
@@ -9,7 +10,6 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../../shared/time.ts";
-import { getTelegramTexts } from "../locales/localize.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { type SentMessage, sendMessage } from "./send-message.ts";
@@ -31,7 +31,7 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
     isReply: body.type === "reply",
     fields: { correlation },
     compose: (repeat) => ({
-      rich: repeat ? appendRepeatMark(message.rich, getTelegramTexts(message.language).repeat) : message.rich,
+      rich: repeat ? appendRepeatMark(message.rich, getTexts(message.language).telegram.repeat) : message.rich,
       extras: { ...extras, ...omitUndefined({ topic }) },
     }),
     onSent: (sentMessage) => recordPreparedMessage(context, body, sentMessage, at),

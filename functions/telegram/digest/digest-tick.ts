@@ -1,8 +1,8 @@
 import type { Deps, Tick } from "../../../shared/app/deps.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
-import { getTelegramTexts } from "../locales/localize.ts";
 import { getZonedHour, toZonedDate } from "./dates.ts";
 import { renderDigest } from "./render-digest.ts";
 import { splitIntoMessages } from "./split-messages.ts";
@@ -35,7 +35,7 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const key = digestKey(toZonedDate(settings.timezone, now));
   const [sent] = await store.read([key]);
   if (sent) return 0;
-  const texts = getTelegramTexts(settings.locale);
+  const texts = getTexts(settings.locale).telegram;
   const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
   const { chat } = settings.telegram;
   const correlation = `digest-${deps.newId()}`;

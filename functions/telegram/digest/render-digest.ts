@@ -1,3 +1,14 @@
+import type { LocaleSetting } from "../../../shared/i18n/locale.ts";
+import {
+  localizeDate,
+  localizeDuration,
+  localizeMoment,
+  localizeMoney,
+  localizeMonth,
+  localizeNumber,
+  localizePercent,
+} from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
@@ -5,7 +16,7 @@ import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
-import { fillTemplate, localizeCount, localizeDate, localizeDuration, localizeMoment } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation, type Presentation } from "../presentation/presentation.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
 import { getPreviousDate, toZonedDate } from "./dates.ts";
@@ -18,7 +29,7 @@ const LIST_LIMIT = 25;
 const NAME_LIMIT = 80;
 
 /** Renders the daily digest (NOTIF-08) as of this store time, line by line, without a request to Plane. */
-export async function renderDigest(deps: DigestDeps, locale: "en" | "fr" | "auto", now: Ms): Promise<RichText[]> {
+export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<RichText[]> {
   const { timezone } = deps.settings;
   const writer = createDigestWriter(deps, createPresentation({ ...deps.settings, locale }), now);
   const { texts, renderHead, renderList, formats, renderTask, renderSince } = writer;
@@ -95,14 +106,9 @@ type DigestWriter = ReturnType<typeof createDigestWriter>;
 function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presentation, now: Ms) {
   const { timezone, budget } = settings;
   const { locale, digest } = texts;
-  const moneyStyle = budget ? { style: "currency" as const, currency: budget.currency } : {};
   const formats = {
-    percent: (share: number) => new Intl.NumberFormat(locale, { style: "percent" }).format(share),
-    money: (amount: number) =>
-      new Intl.NumberFormat(locale, {
-        maximumFractionDigits: 2,
-        ...moneyStyle,
-      }).format(roundAmount(amount)),
+    percent: (share: number) => localizePercent(locale, share),
+    money: (amount: number) => localizeMoney(locale, roundAmount(amount), budget?.currency),
   };
   return {
     texts,
@@ -113,7 +119,7 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
         keepDefined([
           `${emoji} `,
           toBold(title),
-          count === undefined ? undefined : ` (${new Intl.NumberFormat(locale).format(count)})`,
+          count === undefined ? undefined : ` (${localizeNumber(locale, count)})`,
         ]),
       ),
     /** Returns nothing if there are no lines. */
@@ -197,7 +203,7 @@ async function renderCostLines(deps: DigestDeps, { texts, formats }: DigestWrite
   const { cost, budget } = await readMonthlySpending(deps);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
-  const month = new Intl.DateTimeFormat(locale, { timeZone: deps.settings.timezone, month: "long" }).format(now);
+  const month = localizeMonth(locale, deps.settings.timezone, now);
   const spent = budget
     ? fillTemplate(digest.ofBudget, {
         cost: formats.money(cost),

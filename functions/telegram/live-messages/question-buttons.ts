@@ -4,7 +4,7 @@ import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { answerQuestion, findQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
 import { handleReviewReply } from "./review-buttons.ts";
 

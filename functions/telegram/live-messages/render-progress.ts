@@ -1,3 +1,5 @@
+import { localizeDuration, localizeMoment, localizePercent } from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
@@ -8,9 +10,8 @@ import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/clai
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { fillTemplate, localizeDuration, localizeMoment } from "../locales/localize.ts";
-import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import type { MessageView } from "./live-message.ts";
 import { renderSubjectLine } from "./text-lines.ts";
 
@@ -83,7 +84,7 @@ function renderDetailLines({ claim, card, spent, now }: Details, { presentation,
     since === undefined ? undefined : fillTemplate(live.since, { when: since }),
   ]);
   return keepDefined([
-    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${formatPercent(locale, percent)}`),
+    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`),
     agentAndTime.length > 0 ? joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")]) : undefined,
     spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`) : undefined,
     text === undefined ? undefined : joinRichText(["💬 ", toSafeText(text, 300)]),
@@ -93,8 +94,4 @@ function renderDetailLines({ claim, card, spent, now }: Details, { presentation,
 function renderBar(percent: number): string {
   const fullParts = Math.round((Math.min(100, Math.max(0, percent)) / 100) * BAR_PARTS);
   return "▓".repeat(fullParts) + "░".repeat(BAR_PARTS - fullParts);
-}
-
-function formatPercent(locale: string, percent: number): string {
-  return new Intl.NumberFormat(locale, { style: "percent" }).format(percent / 100);
 }

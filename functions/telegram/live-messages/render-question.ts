@@ -9,8 +9,8 @@ import { joinRichText, type RichText, toBold } from "../../../shared/telegram/ri
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findQuestion } from "../../../shared/work/questions/questions.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { fillTemplate } from "../locales/localize.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { joinViewLines, type MessageSubject, type MessageView, type QuestionEvent } from "./live-message.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 

@@ -1,3 +1,5 @@
+import { localizePercent } from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import type { InlineButton } from "../../../shared/telegram/bot.ts";
@@ -7,9 +9,8 @@ import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview, KeptReviewVerdict } from "../../../shared/work/lifecycle/review-record.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { fillTemplate } from "../locales/localize.ts";
-import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { joinViewLines, type LiveMessage, type MessageView } from "./live-message.ts";
 import { hashReview } from "./review-fingerprint.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
@@ -26,7 +27,7 @@ export async function renderReview(context: DeliveryContext, liveMessage: LiveRe
     deps.store.read<KeptReviewVerdict>([workKeys.judged(review)]),
     deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
   ]);
-  const percent = new Intl.NumberFormat(texts.locale, { style: "percent" }).format(event.confidence);
+  const percent = localizePercent(texts.locale, event.confidence);
   const reviewLines = [
     joinRichText([
       EVENT_EMOJI.review,

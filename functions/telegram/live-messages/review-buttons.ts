@@ -14,7 +14,7 @@ import {
   type CommandResult,
   createCommandCallContext,
 } from "../commands/command.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
 import type { LiveReviewMessage } from "./render-review.ts";
 import { findChangedFields, hashReview, hashTaskFields } from "./review-fingerprint.ts";

@@ -1,9 +1,11 @@
+import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { formatTemplate } from "../../../shared/i18n/template.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { localizeCount, localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../locales/localize.ts";
-import type { TelegramTexts } from "../locales/telegram-texts.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
 import type { Presentation } from "./presentation.ts";
 
@@ -125,5 +127,5 @@ function renderCycleProgress(
   { locale, progress }: TelegramTexts,
   { done, total }: { done: number; total: number },
 ): string {
-  return progress.replace("{done}", localizeNumber(locale, done)).replace("{total}", localizeNumber(locale, total));
+  return formatTemplate(progress, { done: localizeNumber(locale, done), total: localizeNumber(locale, total) });
 }

@@ -1,5 +1,6 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
 import type { Settings, TelegramSettings } from "../../../shared/config/settings.ts";
+import { type Locale, resolveLocale } from "../../../shared/i18n/locale.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import type { TelegramCallback, TelegramMessage } from "../../../shared/telegram/updates.ts";
 
@@ -11,7 +12,7 @@ export interface AuthorizedUser {
   id: number;
   /** Ends in brackets, which distinguish it from every agent's name. */
   name: string;
-  language: "en" | "fr";
+  language: Locale;
 }
 
 /** The name of a user of the dashboard, who has authenticated with ADMIN_TOKEN. */
@@ -28,7 +29,7 @@ export function authorizeUser(
   if (!chat || !isConfiguredChat(telegram.chat, chat)) return { refused: "the chat is not TELEGRAM_CHAT_ID" };
   if (!user || !isAllowedUser(telegram, user.id)) return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
   const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "");
-  const language = locale !== "auto" ? locale : /^fr\b/i.test(user.language_code ?? "") ? "fr" : "en";
+  const language = resolveLocale(locale, user.language_code);
   const name = isFromPage ? PAGE_USER_NAME : `${firstName === "" ? user.id : firstName} (Telegram)`;
   return { id: user.id, name, language };
 }

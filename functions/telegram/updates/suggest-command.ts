@@ -5,7 +5,7 @@ import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { normalizeName } from "../commands/match-name.ts";
 import { offerChoices } from "../commands/offer-choices.ts";
 import type { ParsedCommand } from "../commands/parse-command.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { TELEGRAM_COMMANDS } from "./registry.ts";
 
 /** Replies to an unknown command with a button for the most similar command. */

@@ -11,7 +11,7 @@ import { MINUTE, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
-import { fillTemplate } from "../locales/localize.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation } from "../presentation/presentation.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";

@@ -1,4 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
@@ -67,7 +69,7 @@ async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Pro
     const current = (await findKeptTask(deps, task.id)) ?? task;
     if (current.item.snapshot.word !== "in_progress" || !needsAgent(current.item)) return current;
     const returned = await moveToStatus(context, current, "todo");
-    await postComment(context, returned, `expired:${task.id}:${claimEnd.fence}`, renderExpiredComment(claimEnd));
+    await postComment(context, returned, `expired:${task.id}:${claimEnd.fence}`, renderExpiredComment(deps, claimEnd));
     return returned;
   } catch (thrown) {
     const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
@@ -106,9 +108,15 @@ function guardCalls(context: CallContext, task: Task, lease: { fence: number; un
   };
 }
 
-function renderExpiredComment({ agent, since, at }: { agent: string } & Pick<KeptClaimLoss, "since" | "at">): string {
-  return (
-    `<p><strong>${escapeHtml(agent)}</strong> held this task from ${formatIsoTime(since)} to ${formatIsoTime(at)} and then fell silent for ` +
-    "15 minutes: its claim ran out. The task is back in todo.</p>"
-  );
+function renderExpiredComment(
+  { settings }: WorkDeps,
+  { agent, since, at }: { agent: string } & Pick<KeptClaimLoss, "since" | "at">,
+): string {
+  const { comments } = getTexts(settings.locale);
+  const values = {
+    agent: escapeHtml(agent),
+    from: formatIsoTime(since),
+    to: formatIsoTime(at),
+  };
+  return `<p>${formatTemplate(comments.expired, values)}</p>`;
 }

@@ -1,4 +1,7 @@
 import { cleanLine } from "../../clean-text.ts";
+import { localizeNumber } from "../../i18n/localize.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isOpen } from "../../task/diff.ts";
@@ -27,9 +30,6 @@ interface KeptNote {
   at: Ms;
 }
 
-/** What a comment begins with, by its kind. */
-const HEADINGS = { progress: "Progress", error: "Error", question: "Question", note: "" } as const;
-
 /** A note counts for as long as a task may reasonably take. */
 const NOTE_MS: Ms = 90 * DAY;
 /** A comment is announced once; a call repeated later than this is another comment anyway. */
@@ -49,10 +49,7 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   await requireOwnerOrConcierge(context, task);
   await throwIfClaimLost(context, task);
   await renewOwnClaim(context, task);
-  const heading = keepDefined([HEADINGS[kind], percent === undefined ? undefined : `${percent}%`])
-    .filter((part) => part !== "")
-    .join(": ");
-  const html = (heading === "" ? "" : `<p><strong>${heading}</strong></p>`) + (await toCommentHtml(text));
+  const html = renderCommentHeading(context, kind, percent) + (await toCommentHtml(text));
   const idempotencyKey = await getIdempotencyKey(context, "comment", task.id, kind, String(percent ?? ""), text);
   const comment = await postComment(context, task, `comment:${idempotencyKey}`, html);
   if (kind === "note") await recordNote(context, task);
@@ -68,6 +65,22 @@ export async function addComment(context: CallContext, task: Task, newComment: N
     await publishWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
   }
   return comment;
+}
+
+/** `Progress: 40%`; nothing for a note without a percentage. */
+function renderCommentHeading(
+  { deps }: CallContext,
+  kind: NonNullable<NewComment["kind"]>,
+  percent: number | undefined,
+): string {
+  const { comments } = getTexts(deps.settings.locale);
+  const parts = keepDefined([
+    kind === "note" ? undefined : comments.headings[kind],
+    percent === undefined
+      ? undefined
+      : formatTemplate(comments.percent, { n: localizeNumber(comments.locale, percent) }),
+  ]);
+  return parts.length === 0 ? "" : `<p><strong>${parts.join(comments.colon)}</strong></p>`;
 }
 
 /** Whether the agent has written a note on the item since its claim began: a summary of what it did. */

@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../../errors.ts";
+import { localizeFileSize } from "../../i18n/localize.ts";
 import { instanceApi } from "../../plane/instance.ts";
 import type { UploadSource } from "../../plane/upload.ts";
 import { MINUTE, type Ms } from "../../time.ts";
@@ -73,7 +74,7 @@ export function createTooLargeError(size: number, { bytes, plane }: FileSizeLimi
       : "the most that Groundcrew takes";
   return new GroundcrewError(
     "too_large",
-    `The file has ${size} bytes; at most ${bytes} (${formatFileSize(bytes)}) are allowed: ${limitOwner}.`,
+    `The file has ${size} bytes; at most ${bytes} (${localizeFileSize("en", bytes)}) are allowed: ${limitOwner}.`,
   );
 }
 
@@ -123,11 +124,4 @@ export async function checkFileSize(deps: WorkDeps, size: number): Promise<void>
 /** Whether this is meant to be fetched from somewhere: `http://…`, `file:…`, `data:…`, `//host/…`. */
 export function isUrl(text: string): boolean {
   return /^\s*(?:[a-z][a-z0-9+.-]*:\/\/|\/\/|(?:data|file|blob|mailto|javascript|about):)/i.test(text);
-}
-
-/** `1.5 MB`, `12 KB`, `300 bytes`. */
-export function formatFileSize(bytes: number): string {
-  const [value, unit] =
-    bytes >= 2 ** 20 ? [bytes / 2 ** 20, "MB"] : bytes >= 1024 ? [bytes / 1024, "KB"] : [bytes, "bytes"];
-  return `${Number(value.toFixed(1))} ${unit}`;
 }

@@ -1,3 +1,6 @@
+import { localizeFileSize } from "../../i18n/localize.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -7,7 +10,6 @@ import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
-import { formatFileSize } from "./check-file.ts";
 import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
 
 /** The deliverables of an item that were finished through the bridge. */
@@ -54,6 +56,11 @@ async function renderDeliverableComment(
   const { plane } = deps.settings;
   const path = `${encodeURIComponent(plane?.workspace ?? "")}/projects/${task.project.id}/issues/${task.id}`;
   const href = `${plane?.url ?? ""}/api/assets/v2/workspaces/${path}/attachments/${attachment}/`;
-  const line = `<p>Deliverable: <a href="${escapeHtml(href)}">${escapeHtml(name)}</a> (${formatFileSize(size)})</p>`;
-  return line + (text?.trim() ? await toHtml(text) : "");
+  const { comments } = getTexts(deps.settings.locale);
+  const line = formatTemplate(comments.deliverable, {
+    file: `<a href="${escapeHtml(href)}">${escapeHtml(name)}</a>`,
+    size: localizeFileSize(comments.locale, size),
+  });
+  const description = text?.trim() ? await toHtml(text) : "";
+  return `<p>${line}</p>${description}`;
 }

@@ -1,3 +1,6 @@
+import { formatTemplate } from "../../i18n/template.ts";
+import type { CommentTexts } from "../../i18n/texts/comment-texts.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { readDependantIds } from "../../observe/dependency-edges.ts";
@@ -155,7 +158,12 @@ async function blockTask(context: CallContext, state: BlockState, task: Task): P
   const first = Object.keys(causes).find((blocker) => stuck?.phase === "blocking" || !stuck?.for[blocker]);
   for (const [blocker, why] of Object.entries(causes)) {
     const blockerTask = await findKeptTask(deps, blocker);
-    await postComment(context, blocked, `stuck:${next.episode}:${blocker}`, renderBlockedComment(blockerTask, why));
+    await postComment(
+      context,
+      blocked,
+      `stuck:${next.episode}:${blocker}`,
+      renderBlockedComment(deps, blockerTask, why),
+    );
   }
   const firstBlocker = first === undefined ? undefined : await findKeptTask(deps, first);
   const event = { kind: "stuck", blocker: firstBlocker?.key ?? "?", why: causes[first ?? ""] ?? "blocked" } as const;
@@ -195,22 +203,22 @@ async function saveStuck(
   return kept?.rev ?? 0;
 }
 
-function renderBlockedComment(blocker: Task | undefined, cause: BlockCauses[string]): string {
-  const problem = cause === "cancelled" ? "was cancelled" : "is blocked itself";
-  return (
-    `<p>Blocked, because this task waits for ${formatTask(blocker)}, which ${problem}. It goes back to todo when that is over ` +
-    `or the dependency is removed; moving it out of Blocked by hand stands.</p>`
-  );
+function renderBlockedComment({ settings }: WorkDeps, blocker: Task | undefined, cause: BlockCauses[string]): string {
+  const { comments } = getTexts(settings.locale);
+  return `<p>${formatTemplate(comments.blockedByTask[cause], { blocker: renderTaskName(comments, blocker) })}</p>`;
 }
 
 async function renderReleasedComment(deps: WorkDeps, stuck: KeptStuck): Promise<string> {
+  const { comments } = getTexts(deps.settings.locale);
   const blockers = await Promise.all(Object.keys(stuck.for).map((id) => findKeptTask(deps, id)));
-  const lines = blockers.map(
-    (blocker) => `${formatTask(blocker)}${blocker?.item.snapshot.word === "done" ? " (done)" : ""}`,
-  );
-  return `<p>No longer blocked by ${lines.join(", ")}.</p>`;
+  const names = blockers.map((blocker) => {
+    const name = renderTaskName(comments, blocker);
+    return blocker?.item.snapshot.word === "done" ? formatTemplate(comments.doneTask, { task: name }) : name;
+  });
+  return `<p>${formatTemplate(comments.unblocked, { blockers: names.join(", ") })}</p>`;
 }
 
-function formatTask(task: Task | undefined): string {
-  return task ? `<strong>${escapeHtml(task.key)}</strong> ${escapeHtml(task.item.snapshot.name)}` : "a deleted task";
+function renderTaskName({ deletedTask }: Pick<CommentTexts, "deletedTask">, task: Task | undefined): string {
+  if (!task) return deletedTask;
+  return `<strong>${escapeHtml(task.key)}</strong> ${escapeHtml(task.item.snapshot.name)}`;
 }

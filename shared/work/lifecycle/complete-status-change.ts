@@ -29,7 +29,7 @@ export async function completeStatusChange(
   const { deps, correlation } = context;
   if (needsStatusComment(attempt)) {
     const kind = attempt.review === undefined ? COMMENT_IDS[attempt.status] : "review";
-    const html = await renderStatusComment(attempt, deps.settings.done.review_below);
+    const html = await renderStatusComment(deps, attempt);
     await postComment(context, task, `${kind}:${task.id}:${attempt.id}`, html);
   }
   if (attempt.review !== undefined) {

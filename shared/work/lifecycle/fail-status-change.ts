@@ -1,4 +1,6 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
 import { updateValue } from "../../store/update.ts";
@@ -100,7 +102,7 @@ async function blockTask(
       systemContext,
       task,
       `failed:${task.id}:${id}`,
-      `<p><strong>Blocked</strong>: ${escapeHtml(text)}</p>`,
+      `<p>${formatTemplate(getTexts(deps.settings.locale).comments.failed, { reason: escapeHtml(text) })}</p>`,
     );
     return isOpen(word);
   } catch (thrown) {

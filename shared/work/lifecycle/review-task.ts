@@ -1,4 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -76,7 +78,9 @@ async function applyVerdict(
   const { deps } = context;
   const approved = verdict.kind === "approved";
   const movedTask = await moveToStatus(context, task, approved ? "done" : "todo", { labels: { drop: [REVIEW_LABEL] } });
-  const title = `<p><strong>${approved ? "Approved" : "Sent back"}</strong> by ${escapeHtml(verdict.by)}</p>`;
+  const { comments } = getTexts(deps.settings.locale);
+  const titleTemplate = approved ? comments.approved : comments.sentBack;
+  const title = `<p>${formatTemplate(titleTemplate, { by: escapeHtml(verdict.by) })}</p>`;
   const reasonHtml = verdict.reason === null ? "" : `<p>${escapeHtml(verdict.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, movedTask, `${verdict.kind}:${task.id}:${review.id}`, title + reasonHtml);
   if (approved) await recordFinishedTask(deps, movedTask, review.agent);

@@ -1,29 +1,32 @@
+import { localizeNumber } from "../../i18n/localize.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
+import type { WorkDeps } from "../context/call-context.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
-const TITLES = {
-  todo: "Given back",
-  in_progress: "Started",
-  blocked: "Blocked",
-  done: "Done",
-  cancelled: "Cancelled",
-} as const;
-
 /** What a change of status says on the work item: what was done, in the agent's words, and what was reported with it. */
-export async function renderStatusComment(attempt: KeptStatusAttempt, reviewBelow: number): Promise<string> {
+export async function renderStatusComment(
+  { settings }: Pick<WorkDeps, "settings">,
+  attempt: KeptStatusAttempt,
+): Promise<string> {
+  const { comments } = getTexts(settings.locale);
   const { status, text = "", commit, tests, review, asked: requirements = [] } = attempt;
   const title =
     review === undefined
-      ? `<p><strong>${TITLES[status]}</strong></p>`
-      : `<p><strong>Finished, waiting for review</strong>: confidence ${review}, below ${reviewBelow}</p>`;
+      ? `<strong>${comments.statuses[status]}</strong>`
+      : formatTemplate(comments.review, {
+          confidence: localizeNumber(comments.locale, review),
+          threshold: localizeNumber(comments.locale, settings.done.review_below),
+        });
   return [
-    title,
+    `<p>${title}</p>`,
     text.trim() === "" ? "" : await toHtml(text),
-    commit ? `<p>Commit: <code>${escapeHtml(commit)}</code></p>` : "",
-    tests ? `<p>Tests: ${escapeHtml(tests)}</p>` : "",
+    commit ? `<p>${formatTemplate(comments.commit, { commit: `<code>${escapeHtml(commit)}</code>` })}</p>` : "",
+    tests ? `<p>${formatTemplate(comments.tests, { tests: escapeHtml(tests) })}</p>` : "",
     requirements.length > 0
-      ? `<p>Asked for:</p><ul>${requirements.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`
+      ? `<p>${comments.criteria}</p><ul>${requirements.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`
       : "",
   ].join("");
 }

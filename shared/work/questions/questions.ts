@@ -1,5 +1,7 @@
 import { cleanLine, cleanText } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
@@ -84,7 +86,7 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
     context,
     task,
     `ask:${id}`,
-    `<p><strong>Question</strong></p>${await toCommentHtml(text)}${choiceList}`,
+    `<p>${getTexts(deps.settings.locale).comments.question}</p>${await toCommentHtml(text)}${choiceList}`,
   );
   const askedAt = await deps.store.now();
   const question: KeptQuestion = {
@@ -161,7 +163,8 @@ export async function postAnswer(deps: WorkDeps, id: string, correlation: string
   if (!record?.value.answer || !task || task.item.gone !== undefined) return;
   const { text, by } = record.value.answer;
   const context = createCallContext(deps, { name: by, role: "human" }, correlation);
-  const html = `<p><strong>Answer</strong> (${escapeHtml(by)}):</p>${await toHtml(text)}`;
+  const title = formatTemplate(getTexts(deps.settings.locale).comments.answer, { by: escapeHtml(by) });
+  const html = `<p>${title}</p>${await toHtml(text)}`;
   await postComment(context, task, `answer:${id}`, html);
 }
 

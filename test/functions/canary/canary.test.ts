@@ -32,7 +32,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
       ),
     );
     expect([items, open, quiet]).toEqual([1, 1, 1]);
-    expect(item()?.name).toContain("please leave it");
+    expect(item()?.name).toContain("please do not delete");
   });
 
   it("starts no census: what Plane counts is what is kept", async () => {
@@ -64,14 +64,14 @@ describe("The canary", () => {
     crew.advance(3_600_000);
     expect(await unheard()).toEqual({ sent: 1, silent: 1 });
     expect(said).toHaveLength(1);
-    expect(said[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("do not arrive") });
+    expect(said[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("No webhooks from Plane") });
     expect(
       crew.logged.filter(({ level, message }) => level === "error" && String(message).includes("silent")),
     ).toHaveLength(2);
     crew.advance(3_600_000);
     await heard();
     expect(said).toHaveLength(2);
-    expect(said[1]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("arrive again") });
+    expect(said[1]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("work again") });
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 

@@ -19,6 +19,12 @@ test("a mistyped event, priority or name is a problem, not a rule that never fit
   expect(getProblemPaths({ events: ["blocked"], by: "robots" })).toEqual(["by"]);
 });
 
+test("dependency_blocked and dependency_cycle are other names of the events stuck and circle", () => {
+  const readEvents = (...events: string[]) => notificationRulesSchema.parse([{ events }])[0]?.events;
+  expect(readEvents("dependency_blocked", "dependency_cycle")).toEqual(["stuck", "circle"]);
+  expect(readEvents("stuck", "circle")).toEqual(["stuck", "circle"]);
+});
+
 test("a chat is a number or @name", () => {
   const chat = (value: unknown) => notificationRulesSchema.safeParse([{ events: ["completed"], chat: value }]).success;
   expect([-100123, "@crew_news"].map(chat)).toEqual([true, true]);

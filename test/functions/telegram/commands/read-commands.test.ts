@@ -17,9 +17,9 @@ describe("NOTIF-06 /plane status", () => {
     rig.advance(180_000);
     const text = await rig.sendAndGetReply("/plane status");
     expect(text).toMatch(/^📊 Status\nOnboarding \(ONB\)\n▓▓▓░░░░░░░ 33% · 1 of 3 closed\n/);
-    expect(text).toMatch(/At work\n🔵 ONB-1 Write the welcome mail \(Imhotep, since 08:00, 40%\)/);
-    expect(text).toMatch(/Blocked\n⛔ ONB-2 Make the form \(Thot, waits for ONB-1\)/);
-    expect(text).toMatch(/🕓 Plane was read 3 min ago/);
+    expect(text).toMatch(/In progress\n🔵 ONB-1 Write the welcome mail \(Imhotep, since 08:00, 40%\)/);
+    expect(text).toMatch(/Blocked\n⛔ ONB-2 Make the form \(Thot, depends on ONB-1\)/);
+    expect(text).toMatch(/🕓 Last poll of Plane: 3 min ago/);
   });
 
   test("costs Plane no request", async () => {
@@ -34,7 +34,7 @@ describe("NOTIF-06 /plane status", () => {
   test("says so when no project is observed yet", async () => {
     const rig = await createCommandsApp();
     expect(await rig.sendAndGetReply("/plane status")).toMatch(
-      /No project is followed yet.[\s\S]*Nobody is at work.[\s\S]*not been read/,
+      /No projects yet.[\s\S]*No agent is working.[\s\S]*not been polled/,
     );
   });
 
@@ -113,9 +113,9 @@ describe("NOTIF-06 names", () => {
     const [question] = await rig.sendMessage("/plane task mail");
     const before = { ...question, buttons: question?.buttons ?? [] } as NonNullable<typeof question>;
     await rig.pressButton(question, /Ada/);
-    expect(await rig.pressButton(before, /Bob/)).toEqual(["Ada (Telegram) has chosen already."]);
+    expect(await rig.pressButton(before, /Bob/)).toEqual(["Ada (Telegram) has already chosen."]);
     rig.advance(2 * 86_400_000);
-    expect(await rig.pressButton(before, /Bob/)).toEqual(["This button is no longer valid. Send the command again."]);
+    expect(await rig.pressButton(before, /Bob/)).toEqual(["This button has expired. Send the command again."]);
     expect(toPlainText(rig.getBotMessages()[0])).toContain("ONB-1");
   });
 
@@ -123,14 +123,14 @@ describe("NOTIF-06 names", () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     const [answer] = await rig.sendMessage("/plane agent Imotep");
-    expect(toPlainText(answer)).toBe("There is no agent “Imotep”.\nDid you mean this?");
+    expect(toPlainText(answer)).toBe("No agent “Imotep” found.\nDid you mean this?");
     await rig.pressButton(answer, "Imhotep");
     expect(toPlainText(rig.getBotMessages().at(-1))).toContain("👤 Imhotep");
     expect(await rig.sendAndGetReply("/plane agent Cleopatra")).toBe(
-      "There is no agent “Cleopatra”.\nAgents: Concierge, Imhotep, Thot",
+      "No agent “Cleopatra” found.\nAgents: Concierge, Imhotep, Thot",
     );
     expect(await rig.sendAndGetReply("/plane project zzzzzzzzzz")).toContain("Projects: Onboarding (ONB)");
-    expect(await rig.sendAndGetReply("/plane task ONB-99")).toMatch(/^There is no open task “ONB-99”/);
+    expect(await rig.sendAndGetReply("/plane task ONB-99")).toMatch(/^No open task “ONB-99” found/);
   });
 });
 
@@ -140,10 +140,10 @@ describe("NOTIF-06 commands", () => {
     rig.addTask("Mail");
     await rig.runFirstPoll();
     const [answer] = await rig.sendMessage("/plane tsak ONB-1");
-    expect(toPlainText(answer)).toBe("There is no command “tsak”.\nDid you mean this?");
+    expect(toPlainText(answer)).toBe("Unknown command “tsak”.\nDid you mean this?");
     await rig.pressButton(answer, "/plane task ONB-1");
     expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-1 Mail");
-    expect(await rig.sendAndGetReply("/plane abracadabra")).toBe("There is no command “abracadabra”. /plane help");
+    expect(await rig.sendAndGetReply("/plane abracadabra")).toBe("Unknown command “abracadabra”. /plane help");
   });
 
   test("a word that resembles no command gets no suggestion, a typing error of one does", async () => {
@@ -169,8 +169,8 @@ describe("NOTIF-06 commands", () => {
 
   test("without their arguments reply with their syntax", async () => {
     const rig = await createCommandsApp();
-    expect(await rig.sendAndGetReply("/plane task")).toBe("Write it like this: /plane task <key>");
-    expect(await rig.sendAndGetReply("/plane assign")).toBe("Write it like this: /plane assign <key> <agent>");
+    expect(await rig.sendAndGetReply("/plane task")).toBe("Usage: /plane task <key>");
+    expect(await rig.sendAndGetReply("/plane assign")).toBe("Usage: /plane assign <key> <agent>");
   });
 
   test("with a long reply page it with buttons, and nothing is truncated", async () => {
@@ -208,14 +208,14 @@ describe("NOTIF-06 commands", () => {
       "🔵 ONB-1 Write <b>the</b> mail",
       "Status: in progress",
       "Agent: Imhotep",
-      "At work: Imhotep since 08:00",
+      "In progress: Imhotep since 08:00",
       "Priority: high",
-      "Due: Dec 3, 2026",
+      "Due date: Dec 3, 2026",
       "Progress: 60%",
-      "Last word: half of it",
+      "Latest update: half of it",
       "Confidence: 90%",
       "Cost: €1.50",
-      "Text: Be **kind**",
+      "Description: Be **kind**",
     ])
       expect(text).toContain(line);
   });
@@ -225,7 +225,7 @@ test("with LOCALE auto users get replies in their own language", async () => {
   const rig = await createCommandsApp({ env: { LOCALE: "auto", TELEGRAM_ALLOWED_USERS: "4711,4712" } });
   rig.telegram.setLanguage(4712, "fr-CA");
   await rig.runFirstPoll();
-  expect(await rig.sendAndGetReply("/plane status", { from: 4712 })).toContain("📊 État");
+  expect(await rig.sendAndGetReply("/plane status", { from: 4712 })).toContain("📊 Situation");
   expect(await rig.sendAndGetReply("/plane statut", { from: 4711 })).toContain("📊 Status");
 });
 

@@ -9,9 +9,9 @@ describe("/plane new", () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     expect(await rig.sendAndGetReply("/plane new ONB Écrire le guide\nAvec *soin*")).toBe(
-      "🆕 Made: ONB-1 Écrire le guide",
+      "🆕 Created: ONB-1 Écrire le guide",
     );
-    expect(await rig.sendAndGetReply("/plane new onboarding Another one")).toBe("🆕 Made: ONB-2 Another one");
+    expect(await rig.sendAndGetReply("/plane new onboarding Another one")).toBe("🆕 Created: ONB-2 Another one");
     const [one, two] = rig.plane.items(rig.onb);
     expect(one).toMatchObject({ name: "Écrire le guide" });
     expect(one?.description_html).toContain("<em>soin</em>");
@@ -32,7 +32,7 @@ describe("/plane new", () => {
     const rig = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
     await rig.runFirstPoll();
     expect(await rig.sendAndGetReply("/plane new Organise the party; rm -rf /")).toBe(
-      "📨 Handed to Concierge, who plans it: Organise the party; rm -rf /",
+      "📨 Sent to Concierge for planning: Organise the party; rm -rf /",
     );
     const [kept] = await rig.store.read<KeptWake>(["wake:Concierge"]);
     expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
@@ -58,7 +58,7 @@ describe("/plane new", () => {
       "Let the Concierge plan it",
     ]);
     await rig.pressButton(question, /Onboarding/);
-    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("🆕 Made: ONB-1 the train");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("🆕 Created: ONB-1 the train");
   });
 });
 
@@ -69,7 +69,7 @@ describe("/plane assign", () => {
     await rig.runFirstPoll();
     const gone = "11111111-2222-4333-8444-555555555555";
     await rig.deps.cache.setItem(`labels-of:${rig.onb.id}`, { "agent:imhotep": gone });
-    expect(await rig.sendAndGetReply("/plane assign ONB-1 Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(await rig.sendAndGetReply("/plane assign ONB-1 Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
     expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
   });
 
@@ -77,10 +77,10 @@ describe("/plane assign", () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail", "Thot", { labels: [rig.plane.addLabel(rig.onb, "code").id] });
     await rig.runFirstPoll();
-    expect(await rig.sendAndGetReply("/plane assign ONB-1 imho")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(await rig.sendAndGetReply("/plane assign ONB-1 imho")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
     expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"] });
     expect(rig.readPlaneItem(item).labels.sort()).toEqual(["agent:Imhotep", "code"]);
-    expect(await rig.sendAndGetReply("/plane assign 1 to Imhotep")).toBe("👤 ONB-1 Mail is Imhotep’s now");
+    expect(await rig.sendAndGetReply("/plane assign 1 to Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
   });
 
   test("asks which agent is meant if several match", async () => {
@@ -90,7 +90,7 @@ describe("/plane assign", () => {
     const [question] = await rig.sendMessage("/plane assign ONB-1 ho");
     expect(question?.buttons.flat().map(({ text }) => text)).toEqual(["Imhotep", "Thot"]);
     await rig.pressButton(question, "Thot");
-    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("👤 ONB-1 Mail is Thot’s now");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe("👤 Assigned ONB-1 Mail to Thot");
   });
 });
 
@@ -102,13 +102,13 @@ describe("/plane block, unblock, cancel", () => {
     expect(await rig.sendAndGetReply("/plane block ONB-1 waits for <b>the</b> lawyer")).toBe("⛔ Blocked: ONB-1 Mail");
     expect(rig.readPlaneItem(item).labels).toContain("blocked");
     expect(rig.readComments(item).join()).toContain("&#x3C;b>the&#x3C;/b> lawyer");
-    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ It is so already: ONB-1 Mail");
-    expect(await rig.sendAndGetReply("/plane unblock ONB-1")).toBe("🟢 Goes on: ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ No change needed: ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane unblock ONB-1")).toBe("🟢 Unblocked: ONB-1 Mail");
     expect(rig.readPlaneItem(item).labels).not.toContain("blocked");
     expect(await rig.sendAndGetReply("/plane unblock ONB-1")).toBe("ℹ️ This task is not blocked: ONB-1 Mail");
     expect(await rig.sendAndGetReply("/plane annuler onb-1 plus besoin")).toBe("✖️ Cancelled: ONB-1 Mail");
     expect(rig.readPlaneItem(item).state).toBe("Cancelled");
-    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ This task is over: ONB-1 Mail");
+    expect(await rig.sendAndGetReply("/plane block ONB-1")).toBe("ℹ️ This task is already closed: ONB-1 Mail");
   });
 
   test("ask before they change a task named by part of its title", async () => {
@@ -116,7 +116,7 @@ describe("/plane block, unblock, cancel", () => {
     const item = rig.addTask("Send the welcome mail");
     await rig.runFirstPoll();
     const [question] = await rig.sendMessage("/plane cancel welcome");
-    expect(toPlainText(question)).toBe("Is it this one?");
+    expect(toPlainText(question)).toBe("Did you mean this task?");
     expect(rig.readPlaneItem(item).state).toBe("Backlog");
     await rig.pressButton(question, /ONB-1/);
     expect(toPlainText(rig.getBotMessages()[0])).toBe("✖️ Cancelled: ONB-1 Send the welcome mail");
@@ -137,7 +137,7 @@ describe("/plane block, unblock, cancel", () => {
     rig.addTask("Mail");
     await rig.runFirstPoll();
     await rig.plane.takeDown();
-    expect(await rig.sendAndGetReply("/plane cancel ONB-1")).toMatch(/^⚠️ Plane did not do it, or did not answer/);
+    expect(await rig.sendAndGetReply("/plane cancel ONB-1")).toMatch(/^⚠️ Plane refused the change or did not respond/);
     await rig.plane.bringUp();
     expect(await rig.sendAndGetReply("/plane cancel ONB-1")).toBe("✖️ Cancelled: ONB-1 Mail");
   });
@@ -194,8 +194,8 @@ describe("/plane mute", () => {
     await rig.runUntilIdle();
     expect(toPlainText(rig.getBotMessages().at(-1))).toContain("ONB-2");
     rig.advance(60_000);
-    expect(await rig.sendAndGetReply("/plane mute ONB-3")).toMatch(/^🔕 Muted until you unmute it: ONB-3 Three/);
-    expect(await rig.sendAndGetReply("/plane unmute ONB-3")).toBe("🔔 Notices again: ONB-3 Three");
+    expect(await rig.sendAndGetReply("/plane mute ONB-3")).toMatch(/^🔕 Muted until you unmute: ONB-3 Three/);
+    expect(await rig.sendAndGetReply("/plane unmute ONB-3")).toBe("🔔 Unmuted: ONB-3 Three");
     expect(await rig.sendAndGetReply("/plane unmute ONB-3")).toBe("ℹ️ This is not muted: ONB-3 Three");
     rig.plane.editItem(three ?? "", { state: "Done" });
     await rig.deliverWebhooks();
@@ -207,7 +207,7 @@ describe("/plane mute", () => {
     const rig = await createCommandsApp();
     await rig.runFirstPoll();
     expect(await rig.sendAndGetReply("/plane mute ONB soon")).toBe(
-      "⚠️ “soon” is no length of time. Write 30m, 2h or 3d.",
+      "⚠️ “soon” is not a valid duration. Use a format such as 30m, 2h or 3d.",
     );
   });
 });

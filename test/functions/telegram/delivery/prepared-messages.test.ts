@@ -82,7 +82,7 @@ describe("a reply is sent once (reliability 14)", () => {
     rig.telegram.injectFaults({ kind: "lost" });
     await enqueueAnswer(rig, "answer:1", createAnswerBody("Bonjour", { language: "fr" }));
     await rig.runUntilEmpty();
-    expect(getChatTexts(rig.telegram)).toEqual(["Bonjour", "Bonjour\n(peut-être une répétition)"]);
+    expect(getChatTexts(rig.telegram)).toEqual(["Bonjour", "Bonjour\n(doublon possible)"]);
   });
 
   test("a reply refused with 429 is sent after the wait", async () => {

@@ -58,7 +58,7 @@ describe("a single notification", () => {
       [
         "✅ Terminée : ONB-12 Write the welcome mail",
         "Projet : Onboarding (ONB)",
-        "État : ✅ terminée",
+        "Statut : ✅ terminée",
         "Agent : Builder",
         "Attribuée à : Ada, Builder",
         "Temps passé : 2 h 5 min",
@@ -75,9 +75,9 @@ describe("a single notification", () => {
   });
 
   test.each<[AnyEvent, string]>([
-    [{ kind: "due", from: null, to: "2026-12-03" }, "Due: none → Dec 3, 2026"],
+    [{ kind: "due", from: null, to: "2026-12-03" }, "Due date: none → Dec 3, 2026"],
     [{ kind: "priority", from: "low", to: "urgent" }, "Priority: low → urgent"],
-    [{ kind: "renamed", from: "Old name" }, "Before: Old name"],
+    [{ kind: "renamed", from: "Old name" }, "Previous title: Old name"],
   ])("tells what was before: %o", (event, line) => {
     expect(renderText([createNotice(1, {}, event)]).split("\n")).toContain(line);
   });
@@ -92,7 +92,7 @@ describe("a single notification", () => {
     expect(renderText([body])).toBe(
       "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
     );
-    expect(normalizeSpaces(renderText([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 faits");
+    expect(normalizeSpaces(renderText([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 terminées");
   });
 
   test("of a project names it", () => {

@@ -51,9 +51,9 @@ describe("the daily digest (NOTIF-08)", () => {
     await rig.advanceAndDrain(60_000);
     expect(getDigests(rig)).toHaveLength(1);
     expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
-      "📋 The day at a glance – Nov 22, 2026
+      "📋 Daily digest – Nov 22, 2026
 
-      ✅ Done yesterday (3): 3 hr, €3.75
+      ✅ Completed yesterday (3): 3 hr, €3.75
       • ONB-1 Write the mail – Imhotep, 1 hr, €1.25
       • ONB-2 Send the mail – Imhotep, 1 hr, €1.25
       • ONB-3 Read the answer – Imhotep, 1 hr, €1.25
@@ -68,14 +68,14 @@ describe("the daily digest (NOTIF-08)", () => {
       • ONB-5 Pay the bill – Nov 20, 2026, Thot
 
       🔍 Waiting for your review (1)
-      • ONB-8 Write the terms – Imhotep, 55% sure, since Nov 21, 2026 11:11
+      • ONB-8 Write the terms – Imhotep, confidence 55%, since Nov 21, 2026 11:11
 
-      ❓ Questions waiting for you (1)
+      ❓ Questions waiting for your answer (1)
       • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
 
-      🔮 Forecast, at each agent’s own pace
-      • Imhotep: 1 open task, about 1 hr, €1.25 (from 3 finished tasks)
-      • Thot: 2 open tasks, too little is known to tell (from 0 finished tasks)
+      🔮 Forecast from each agent’s history
+      • Imhotep: 1 open task, about 1 hr, €1.25 (based on 3 completed tasks)
+      • Thot: 2 open tasks, not enough data for an estimate (based on 0 completed tasks)
 
       💶 Cost in November: €5.00 of €50.00 (10%)"
     `);
@@ -86,9 +86,9 @@ describe("the daily digest (NOTIF-08)", () => {
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain(60_000);
     expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
-      "📋 La journée en un coup d’œil – 22 nov. 2026
+      "📋 Résumé quotidien – 22 nov. 2026
 
-      ✅ Terminé hier (3) : 3 h, 3,75 €
+      ✅ Terminées hier (3) : 3 h, 3,75 €
       • ONB-1 Write the mail – Imhotep, 1 h, 1,25 €
       • ONB-2 Send the mail – Imhotep, 1 h, 1,25 €
       • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
@@ -102,15 +102,15 @@ describe("the daily digest (NOTIF-08)", () => {
       ⏰ En retard (1)
       • ONB-5 Pay the bill – 20 nov. 2026, Thot
 
-      🔍 À relire (1)
-      • ONB-8 Write the terms – Imhotep, sûr à 55 %, depuis 21 nov. 2026 11:11
+      🔍 En attente de votre relecture (1)
+      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis 21 nov. 2026 11:11
 
-      ❓ Questions qui vous attendent (1)
+      ❓ Questions en attente de votre réponse (1)
       • ONB-5 Pay the bill – Thot, depuis 21 nov. 2026 11:00 : From which account?
 
-      🔮 Prévision, au rythme de chaque agent
+      🔮 Prévisions d’après l’historique de chaque agent
       • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
-      • Thot : 2 tâches ouvertes, trop peu de recul pour le dire (d’après 0 tâche terminée)
+      • Thot : 2 tâches ouvertes, données insuffisantes pour une estimation (d’après 0 tâche terminée)
 
       💶 Coût en novembre : 5,00 € sur 50,00 € (10 %)"
     `);
@@ -120,7 +120,7 @@ describe("the daily digest (NOTIF-08)", () => {
     const rig = await createLiveMessagesApp();
     await digestTick.run(rig.deps);
     await rig.advanceAndDrain();
-    expect(toPlainText(getDigests(rig)[0])).toBe("📋 The day at a glance – Nov 21, 2026\n\n✅ Done yesterday: nothing");
+    expect(toPlainText(getDigests(rig)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
   });
 
   test("names a project completed yesterday", async () => {

@@ -55,7 +55,7 @@ describe("live progress (NOTIF-07)", () => {
   test.each([
     ["done", "✅", "Status: done"],
     ["blocked", "⛔", "Status: blocked"],
-    ["todo", "⬜", "Status: to do, nobody is at it"],
+    ["todo", "⬜", "Status: to do, no agent active"],
   ] as const)("a task that becomes %s gets a last edit and no further ones", async (status, emoji, state) => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep");
@@ -141,7 +141,7 @@ describe("live progress (NOTIF-07)", () => {
     await rig.actAs("Imhotep").report(key, { percent: 5, text: "#tag /start http://evil.example" });
     await rig.advanceAndDrain(8_000);
     const [message] = rig.getBotMessages();
-    expect(toPlainText(message)).toContain("État : en cours");
+    expect(toPlainText(message)).toContain("Statut : en cours");
     expect(toPlainText(message)).toContain("depuis 08:00");
     expect(toPlainText(message)).toContain("💬 #tag /start http://evil.example");
     expect(message?.entities.map(({ type }) => type).sort()).toEqual(["bold", "text_link"]);

@@ -22,7 +22,7 @@ describe("a question", () => {
     const { key, message } = await askColour(rig);
     expect(toPlainText(message())).toBe(
       `❓ Question from Imhotep: ${key} Paint the door\nWhich colour?\nThe logo has both.\n` +
-        "Press a button, or reply to this message in your own words.",
+        "Choose a button, or reply to this message with your own answer.",
     );
     expect(rig.getButtonLabels(message())).toEqual(["Blue", "Red"]);
     expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
@@ -85,9 +85,9 @@ describe("a question", () => {
     const button = message()?.buttons[0]?.[0]?.callback_data ?? "";
     await rig.actAs("Ada").setStatus(key, { status: "cancelled" });
     await rig.advanceAndDrain();
-    expect(toPlainText(message())).toContain("The task is over: no answer is needed any more.");
+    expect(toPlainText(message())).toContain("The task is closed: no answer is needed.");
     expect(rig.getButtonLabels(message())).toEqual([]);
-    expect(await rig.tapButtonData(message()?.id ?? 0, button)).toBe("This is over: nothing is waited for any more.");
+    expect(await rig.tapButtonData(message()?.id ?? 0, button)).toBe("This request is closed.");
   });
 
   test("pressed fifty times, and one press delivered fifty times, has one answer and one edit (reliability 15)", async () => {
@@ -145,7 +145,7 @@ describe("a reminder", () => {
     const again = message();
     expect(again?.id).not.toBe(first?.id);
     expect(again?.replyTo).toBe(first?.id);
-    expect(toPlainText(again)).toContain("Asked again");
+    expect(toPlainText(again)).toContain("Question (reminder)");
     expect(again?.buttons).toEqual(first?.buttons);
     await rig.tapButton(again, "Blue");
     for (const one of rig.getBotMessages().filter((shown) => toPlainText(shown).includes("Which colour?"))) {

@@ -10,7 +10,7 @@ async function createReview(rig: LiveMessagesApp, title = "Write the terms") {
   await rig.advanceAndDrain(8_000);
   const [item] = rig.plane.items(rig.onb);
   if (!item) throw new Error("no item");
-  return { key, item, message: () => rig.findMessage("Please review") };
+  return { key, item, message: () => rig.findMessage("Review requested") };
 }
 
 const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: number) =>
@@ -21,8 +21,8 @@ describe("a review (OPENCLAW-12)", () => {
     const rig = await createLiveMessagesApp();
     const { key, message } = await createReview(rig);
     expect(toPlainText(message())).toBe(
-      `🔍 Please review: ${key} Write the terms\nImhotep is 55% sure\nTwo clauses are guesses.\n` +
-        "Approve it, or reply to this message with what is missing.",
+      `🔍 Review requested: ${key} Write the terms\nConfidence of Imhotep: 55%\nTwo clauses are guesses.\n` +
+        "Approve the task, or reply to this message with what is missing.",
     );
     expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
     expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
@@ -31,7 +31,7 @@ describe("a review (OPENCLAW-12)", () => {
   test("approved by a button completes the task, and the message shows who approved it", async () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
-    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} is approved.`);
+    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} was approved.`);
     expect(rig.readPlaneItem(item)).toMatchObject({ state: "Done", labels: ["agent:Imhotep"] });
     expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
     expect(rig.getButtonLabels(message())).toEqual([]);
@@ -63,7 +63,7 @@ describe("a review (OPENCLAW-12)", () => {
     rig.plane.editItem(item, { name: "Sign the terms" });
     for (let n = 0; n < 2; n += 1) {
       await rig.replyTo(message(), "ok");
-      expect(toPlainText(rig.getBotMessages().at(-1))).toBe(`${key} has changed since: please look at it again.`);
+      expect(toPlainText(rig.getBotMessages().at(-1))).toBe(`${key} has changed. Review it again.`);
       expect(rig.readPlaneItem(item).labels).toContain("review");
     }
     await rig.tapButton(message(), "✅ Approve");
@@ -73,7 +73,7 @@ describe("a review (OPENCLAW-12)", () => {
   test("asks for a reason after Send back, and a reply gives it", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
-    expect(await rig.tapButton(message(), "↩️ Send back")).toBe("Why? Reply to the message, or press again.");
+    expect(await rig.tapButton(message(), "↩️ Send back")).toBe("Reply with the reason, or press again.");
     expect(rig.readPlaneItem(item).labels).toContain("review");
     expect(rig.getButtonLabels(message())).toEqual(["↩️ Send back without a reason", "✅ Approve"]);
     await rig.restart();
@@ -86,7 +86,7 @@ describe("a review (OPENCLAW-12)", () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     await rig.tapButton(message(), "↩️ Send back");
-    expect(await rig.tapButton(message(), "↩️ Send back without a reason")).toBe(`${key} is sent back.`);
+    expect(await rig.tapButton(message(), "↩️ Send back without a reason")).toBe(`${key} was sent back.`);
     expect(rig.readPlaneItem(item).state).toBe("Todo");
     expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
   });
@@ -95,10 +95,10 @@ describe("a review (OPENCLAW-12)", () => {
     const rig = await createLiveMessagesApp();
     const { key, item, message } = await createReview(rig);
     rig.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });
-    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} has changed since: please look at it again.`);
+    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} has changed. Review it again.`);
     expect(rig.readPlaneItem(item).labels).toContain("review");
     expect(toPlainText(message())).toContain(
-      "Changed since it was shown: title, description. Please look at it again.",
+      "Changed since this message was sent: title, description. Review the task again before you approve it.",
     );
     expect(toPlainText(message())).toContain("Sign the terms");
     await rig.tapButton(message(), "✅ Approve");
@@ -124,7 +124,7 @@ describe("a review (OPENCLAW-12)", () => {
     await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
     await rig.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.6, text: "Still a guess." });
     await rig.advanceAndDrain(8_000);
-    expect(await rig.tapButtonData(first?.id ?? 0, old)).toBe(`${key} is sent back.`);
+    expect(await rig.tapButtonData(first?.id ?? 0, old)).toBe(`${key} was sent back.`);
     expect(rig.readPlaneItem(item).labels).toContain("review");
     expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
   });
@@ -137,9 +137,9 @@ describe("a review (OPENCLAW-12)", () => {
     rig.plane.editItem(item, { state: done?.id ?? "" });
     await rig.poll();
     await rig.advanceAndDrain(8_000);
-    expect(toPlainText(message())).toContain("No review is needed any more: the task is done.");
+    expect(toPlainText(message())).toContain("No review is needed: the task is done.");
     expect(rig.getButtonLabels(message())).toEqual([]);
-    expect(await rig.tapButtonData(id, old)).toBe("This is over: nothing is waited for any more.");
+    expect(await rig.tapButtonData(id, old)).toBe("This request is closed.");
   });
 
   test("approved with /plane approve shows so in the message", async () => {

@@ -35,27 +35,27 @@ describe("NOTIF-04: notifications of questions and reports of agents", () => {
     [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
     [
       { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
-      ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (still open)"],
+      ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (reminder)"],
     ],
     [
       { kind: "answered", question: "q1", agent: "Thot", text: "Red", by: "Ada" },
-      ["💡 Answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
+      ["💡 Question answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
     ],
     [
       { kind: "critical", comment: "c", agent: "Thot", text: "The disk is full" },
-      ["🚨 Critical from Thot: ONB-12 Write the mail", "The disk is full"],
+      ["🚨 Critical comment from Thot: ONB-12 Write the mail", "The disk is full"],
     ],
     [
       { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z" },
       [
         "💤 Claim lost (Thot): ONB-12 Write the mail",
-        "the agent has not been heard of for 15 minutes; the task is open again",
+        "no activity for 15 minutes; the task was released",
         "Held since: Nov 21, 2026 08:00 UTC",
       ],
     ],
     [
       { kind: "review", agent: "Thot", confidence: 0.55, text: "Done, I think" },
-      ["🔍 Please review (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
+      ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
     ],
     [
       { kind: "sent_back", agent: "Thot", by: "Ada", reason: "Too short" },
@@ -63,7 +63,7 @@ describe("NOTIF-04: notifications of questions and reports of agents", () => {
     ],
     [
       { kind: "failed", agent: "Thot", text: "Plane does not let Thot do it" },
-      ["⚠️ Could not be done (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
+      ["⚠️ Failed (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
     ],
   ])("%o", (event, lines) => {
     expect(renderLines(event)).toEqual([...lines, ...taskLines]);
@@ -72,11 +72,11 @@ describe("NOTIF-04: notifications of questions and reports of agents", () => {
   test.each<[WorkEvent, string[]]>([
     [
       { kind: "stuck", blocker: "ONB-3", why: "cancelled" },
-      ["🧱 Cannot go on: ONB-12 Write the mail", "Waits for: ONB-3 was cancelled"],
+      ["🧱 Blocked by a dependency: ONB-12 Write the mail", "Depends on: ONB-3 (cancelled)"],
     ],
     [
       { kind: "circle", path: ["ONB-1", "ONB-2", "ONB-1"] },
-      ["🔁 Tasks wait for each other: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
+      ["🔁 Dependency cycle: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
     ],
   ])("%o", (event, lines) => {
     expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
@@ -88,12 +88,12 @@ describe("NOTIF-04: notifications of questions and reports of agents", () => {
       "Which colour, or none?",
       "Choix : Red · Blue",
       "Projet : Onboarding (ONB)",
-      "État : 🔵 en cours",
+      "Statut : 🔵 en cours",
     ]);
     const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
     expect(renderLines(lost, fr).slice(1, 3)).toEqual([
-      "la tâche a été confiée à quelqu’un d’autre",
-      "Détenue depuis : 21 nov. 2026 08:00 UTC",
+      "la tâche a été réattribuée",
+      "Réservée depuis : 21 nov. 2026 08:00 UTC",
     ]);
   });
 

@@ -7,10 +7,10 @@ import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../command
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
 
 const COMMAND_SCENARIOS: { said: string; review?: true; answer: string; comments: (string | RegExp)[] }[] = [
-  { said: "/plane new ONB Another", answer: "🆕 Made: ONB-2 Another", comments: [] },
+  { said: "/plane new ONB Another", answer: "🆕 Created: ONB-2 Another", comments: [] },
   { said: "/plane cancel ONB-1 no need", answer: "✖️ Cancelled: ONB-1 Mail", comments: [/no need/] },
   { said: "/plane block ONB-1 the lawyer", answer: "⛔ Blocked: ONB-1 Mail", comments: [/the lawyer/] },
-  { said: "/plane assign ONB-1 Thot", answer: "👤 ONB-1 Mail is Thot’s now", comments: [] },
+  { said: "/plane assign ONB-1 Thot", answer: "👤 Assigned ONB-1 Mail to Thot", comments: [] },
   { said: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
   { said: "/plane reject ONB-1 too short", review: true, answer: "↩️ Sent back: ONB-1 Mail", comments: [/too short/] },
 ];

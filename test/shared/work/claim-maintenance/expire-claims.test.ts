@@ -49,12 +49,12 @@ describe("an agent that fell silent", () => {
       await minutes(4);
       expect(crew.readPlaneItem(item).state).toBe("Todo");
       expect(crew.readComments(item)).toContainEqual(
-        expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* its claim ran out/),
+        expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* The claim has expired/),
       );
       expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
       await expect(next()).rejects.toThrow("because no call renewed it for 15 minutes");
       await minutes(3);
-      expect(crew.readComments(item).filter((comment) => comment.includes("ran out"))).toHaveLength(1);
+      expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
       expect(getClaimLostEvents(crew)).toHaveLength(1);
     },
   );
@@ -161,7 +161,7 @@ describe("people take a task away", () => {
       await crew.runUntilIdle();
       expect(await findClaim(crew.deps, item.id)).toBeUndefined();
       expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why })]);
-      expect(crew.readComments(item).filter((comment) => comment.includes("ran out"))).toEqual([]);
+      expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toEqual([]);
     },
   );
 

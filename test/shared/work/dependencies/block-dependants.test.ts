@@ -40,9 +40,9 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
     expect([tour, fair].map(labels)).toEqual([["blocked"], ["blocked"]]);
     expect(crew.readComments(tour)).toEqual([
-      "Ada: <p>Blocked, because this task waits for <strong>ONB-1</strong> Guide, which was cancelled. It goes back to todo when that is over or the dependency is removed; moving it out of Blocked by hand stands.</p>",
+      "Ada: <p>Blocked by a dependency: this task depends on <strong>ONB-1</strong> Guide, which was cancelled. It returns to todo when that task is reopened or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.</p>",
     ]);
-    expect(crew.readComments(fair)[0]).toContain("<strong>ONB-2</strong> Tour, which is blocked itself");
+    expect(crew.readComments(fair)[0]).toContain("<strong>ONB-2</strong> Tour, which is itself blocked");
     const stuck = crew.actions.flatMap(({ event, facts }) =>
       event.kind === "stuck" ? [[facts.item?.key, event.blocker, event.why]] : [],
     );
@@ -74,7 +74,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     const label = plane.addLabel(crew.onb, "Blocked");
     plane.editItem(guide, { labels: [label] });
     await look();
-    expect(crew.readComments(tour)[0]).toContain("Guide, which is blocked itself");
+    expect(crew.readComments(tour)[0]).toContain("Guide, which is itself blocked");
     crew.takeEvents();
     plane.editItem(guide, { labels: [], state: "Done" });
     await look();

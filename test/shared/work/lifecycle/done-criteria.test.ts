@@ -112,5 +112,5 @@ test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "d
 test("what the task asks for in its own words stands in the closing comment", async () => {
   const { crew, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
   await finish({ text: "They do." });
-  expect(crew.readComments(item).join()).toContain("<p>Asked for:</p><ul><li>The team likes it</li></ul>");
+  expect(crew.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");
 });

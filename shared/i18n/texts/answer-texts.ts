@@ -1,4 +1,4 @@
-import type { PluralForms } from "./telegram-texts.ts";
+import type { PluralForms } from "../plural.ts";
 
 /** The commands, by the word that calls them. */
 export const COMMAND_NAMES = [
@@ -50,7 +50,7 @@ export interface AnswerTexts {
   headings: Record<"status" | "atWork" | "blocked" | "waiting" | "todo" | "cycles", string>;
   emptyLists: Record<"projects" | "open" | "work", string>;
   fields: Record<
-    "role" | "about" | "holds" | "past" | "dependants" | "progress" | "said" | "confidence" | "cost" | "time" | "text",
+    "role" | "about" | "past" | "dependants" | "progress" | "said" | "confidence" | "cost" | "time" | "text",
     string
   >;
   roles: Record<"concierge" | "worker", string>;

@@ -1,4 +1,4 @@
-import type { PluralForms } from "./telegram-texts.ts";
+import type { PluralForms } from "../plural.ts";
 
 /** What the daily digest says. */
 export interface DigestTexts {

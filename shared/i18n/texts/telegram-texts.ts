@@ -1,21 +1,19 @@
-import type { EventKind } from "../../../shared/task/events.ts";
-import type { Priority, Status } from "../../../shared/task/snapshot.ts";
+import type { EventKind } from "../../task/events.ts";
+import type { Priority, Status } from "../../task/snapshot.ts";
+import type { Locale } from "../locale.ts";
+import type { PluralForms } from "../plural.ts";
 import type { AnswerTexts } from "./answer-texts.ts";
 import type { DigestTexts } from "./digest-texts.ts";
 import type { LiveTexts } from "./live-texts.ts";
 
-/** A text that counts; `{n}` is the number. Languages with more forms than these two need more fields here. */
-export interface PluralForms {
-  one: string;
-  other: string;
-}
-
 /** Everything that is said in Telegram, in one language. A language that lacks a text does not type-check. */
 export interface TelegramTexts {
   /** For `Intl`. */
-  locale: "en" | "fr";
+  locale: Locale;
   /** Between a label and what it names. */
   colon: string;
+  /** What the bot's command menu says of `/plane`. */
+  commandMenu: string;
   /** What happened, at the head of a message or line. */
   events: Record<EventKind, string>;
   /** How often it happened, in a counted summary. */

@@ -1,0 +1,36 @@
+import type { CommentTexts } from "./comment-texts.ts";
+
+export const commentTextsEn: CommentTexts = {
+  locale: "en",
+  headings: { progress: "Progress", error: "Error", question: "Question" },
+  colon: ": ",
+  percent: "{n}%",
+  statuses: {
+    todo: "Returned to todo",
+    in_progress: "Started",
+    blocked: "Blocked",
+    done: "Done",
+    cancelled: "Cancelled",
+  },
+  review: "<strong>Finished, waiting for review</strong>: confidence {confidence}, below {threshold}",
+  commit: "Commit: {commit}",
+  tests: "Tests: {tests}",
+  criteria: "Acceptance criteria:",
+  deliverable: "Deliverable: {file} ({size})",
+  question: "<strong>Question</strong>",
+  answer: "<strong>Answer</strong> ({by}):",
+  approved: "<strong>Approved</strong> by {by}",
+  sentBack: "<strong>Sent back</strong> by {by}",
+  failed: "<strong>Blocked</strong>: {reason}",
+  expired:
+    "<strong>{agent}</strong> held this task from {from} to {to}, then showed no activity for 15 minutes. The claim has expired and the task is back in todo.",
+  blockedByTask: {
+    cancelled:
+      "Blocked by a dependency: this task depends on {blocker}, which was cancelled. It returns to todo when that task is reopened or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.",
+    blocked:
+      "Blocked by a dependency: this task depends on {blocker}, which is itself blocked. It returns to todo when that task is unblocked or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.",
+  },
+  unblocked: "No longer blocked by {blockers}.",
+  doneTask: "{task} (done)",
+  deletedTask: "a deleted task",
+};

@@ -1,0 +1,37 @@
+import type { CommentTexts } from "./comment-texts.ts";
+
+export const commentTextsFr: CommentTexts = {
+  locale: "fr",
+  headings: { progress: "Avancement", error: "Erreur", question: "Question" },
+  colon: "\u00a0: ",
+  percent: "{n}\u00a0%",
+  statuses: {
+    todo: "Remise à faire",
+    in_progress: "Commencée",
+    blocked: "Bloquée",
+    done: "Terminée",
+    cancelled: "Annulée",
+  },
+  review:
+    "<strong>Terminée, en attente de relecture</strong>\u00a0: confiance de {confidence}, inférieure à {threshold}",
+  commit: "Commit\u00a0: {commit}",
+  tests: "Tests\u00a0: {tests}",
+  criteria: "Critères d’acceptation\u00a0:",
+  deliverable: "Livrable\u00a0: {file} ({size})",
+  question: "<strong>Question</strong>",
+  answer: "<strong>Réponse</strong> ({by})\u00a0:",
+  approved: "<strong>Approuvée</strong> par {by}",
+  sentBack: "<strong>Renvoyée</strong> par {by}",
+  failed: "<strong>Bloquée</strong>\u00a0: {reason}",
+  expired:
+    "Cette tâche était réservée par <strong>{agent}</strong> du {from} au {to}, puis aucune activité pendant 15 minutes. La réservation a expiré et la tâche est de nouveau à faire.",
+  blockedByTask: {
+    cancelled:
+      "Bloquée par une dépendance\u00a0: cette tâche dépend de {blocker}, qui a été annulée. Elle sera de nouveau à faire dès que cette dernière sera rouverte ou que la dépendance sera supprimée. Si vous la débloquez vous-même, Groundcrew n’y touchera pas.",
+    blocked:
+      "Bloquée par une dépendance\u00a0: cette tâche dépend de {blocker}, elle-même bloquée. Elle sera de nouveau à faire dès que cette dernière sera débloquée ou que la dépendance sera supprimée. Si vous la débloquez vous-même, Groundcrew n’y touchera pas.",
+  },
+  unblocked: "N’est plus bloquée par {blockers}.",
+  doneTask: "{task} (terminée)",
+  deletedTask: "une tâche supprimée",
+};

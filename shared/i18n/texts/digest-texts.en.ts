@@ -1,0 +1,25 @@
+import type { DigestTexts } from "./digest-texts.ts";
+
+export const digestTextsEn: DigestTexts = {
+  title: "Daily digest",
+  done: "Completed yesterday",
+  nothing: "none",
+  projects: "Projects completed",
+  blocked: "Blocked",
+  since: "since {when}",
+  sinceBefore: "since before {when}",
+  waitsFor: "depends on {keys}",
+  due: "Due today",
+  overdue: "Overdue",
+  reviews: "Waiting for your review",
+  confidence: "confidence {percent}",
+  questions: "Questions waiting for your answer",
+  forecast: "Forecast from each agent’s history",
+  open: { one: "{n} open task", other: "{n} open tasks" },
+  estimate: "about {what}",
+  fromFinished: { one: "based on {n} completed task", other: "based on {n} completed tasks" },
+  tooLittleData: "not enough data for an estimate",
+  tooLittleDataFor: { one: "not enough data for {n} task", other: "not enough data for {n} tasks" },
+  cost: "Cost in {month}",
+  ofBudget: "{cost} of {budget} ({percent})",
+};

@@ -1,0 +1,47 @@
+import { type Locale, type LocaleSetting, resolveLocale } from "../locale.ts";
+import { canaryTextsEn } from "./canary-texts.en.ts";
+import { canaryTextsFr } from "./canary-texts.fr.ts";
+import type { CanaryTexts } from "./canary-texts.ts";
+import { commentTextsEn } from "./comment-texts.en.ts";
+import { commentTextsFr } from "./comment-texts.fr.ts";
+import type { CommentTexts } from "./comment-texts.ts";
+import { pageTextsEn } from "./page-texts.en.ts";
+import { pageTextsFr } from "./page-texts.fr.ts";
+import type { PageTexts } from "./page-texts.ts";
+import { sampleTaskTextsEn } from "./sample-task-texts.en.ts";
+import { sampleTaskTextsFr } from "./sample-task-texts.fr.ts";
+import type { SampleTaskTexts } from "./sample-task-texts.ts";
+import { telegramTextsEn } from "./telegram-texts.en.ts";
+import { telegramTextsFr } from "./telegram-texts.fr.ts";
+import type { TelegramTexts } from "./telegram-texts.ts";
+
+/** Every text that people read in Groundcrew, in one language. A language that lacks a text does not type-check. */
+interface Texts {
+  telegram: TelegramTexts;
+  page: PageTexts;
+  canary: CanaryTexts;
+  comments: CommentTexts;
+  sampleTasks: SampleTaskTexts;
+}
+
+const TEXTS: Record<Locale, Texts> = {
+  en: {
+    telegram: telegramTextsEn,
+    page: pageTextsEn,
+    canary: canaryTextsEn,
+    comments: commentTextsEn,
+    sampleTasks: sampleTaskTextsEn,
+  },
+  fr: {
+    telegram: telegramTextsFr,
+    page: pageTextsFr,
+    canary: canaryTextsFr,
+    comments: commentTextsFr,
+    sampleTasks: sampleTaskTextsFr,
+  },
+};
+
+/** The texts for a `LOCALE` setting; `languageCode` is the person's language, where the text is for one person. */
+export function getTexts(setting: LocaleSetting, languageCode?: string): Texts {
+  return TEXTS[resolveLocale(setting, languageCode)];
+}

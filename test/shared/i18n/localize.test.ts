@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { resolveLocale } from "../../../shared/i18n/locale.ts";
+import {
+  localizeDate,
+  localizeDuration,
+  localizeFileSize,
+  localizeMoment,
+  localizeMoney,
+  localizeMonth,
+  localizePercent,
+} from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { formatTemplate } from "../../../shared/i18n/template.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+
+/** `Intl` writes no-break spaces of two widths. */
+const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
+
+test("LOCALE decides the language; auto follows the person, and is English where there is no one person", () => {
+  expect(resolveLocale("fr", "en")).toBe("fr");
+  expect(resolveLocale("auto", "fr-CA")).toBe("fr");
+  expect(["de", "frr", "", null, undefined].map((code) => resolveLocale("auto", code))).toEqual(Array(5).fill("en"));
+  expect(getTexts("auto")).toBe(getTexts("en"));
+  expect(getTexts("auto", "fr")).toBe(getTexts("fr"));
+});
+
+test("a template keeps a placeholder without a value, and a value is never read as a template", () => {
+  expect(formatTemplate("{a} waits for {b}", { a: "{b} $& $1" })).toBe("{b} $& $1 waits for {b}");
+});
+
+test("counts use the plural forms of the language", () => {
+  const [english, french] = [getTexts("en").telegram, getTexts("fr").telegram];
+  expect(localizeCount(english, english.counted.completed, 1)).toBe("1 task completed");
+  expect(localizeCount(english, english.counted.completed, 0)).toBe("0 tasks completed");
+  expect(normalizeSpaces(localizeCount(french, french.counted.completed, 0))).toBe("0 tâche terminée");
+  expect(normalizeSpaces(localizeCount(french, french.counted.completed, 12_345))).toBe("12 345 tâches terminées");
+});
+
+test("numbers, durations, dates and sizes are written as people of the language write them", () => {
+  expect(localizeDuration("en", 59_000)).toBe("<1 min");
+  expect(normalizeSpaces(localizeDuration("fr", 26 * 3_600_000))).toBe("1 j 2 h");
+  expect(localizeDuration("en", 3 * 86_400_000 + 59_000)).toBe("3 days");
+  expect(localizeDate("fr", "2026-12-03")).toBe("3 déc. 2026");
+  expect(localizeDate("en", "soon")).toBe("soon");
+  expect(localizeMoment("fr", "Europe/Paris", Date.UTC(2026, 11, 3, 8), Date.UTC(2026, 11, 3, 9))).toBe("09:00");
+  expect(localizeMonth("fr", "UTC", Date.UTC(2026, 7, 1))).toBe("août");
+  expect(["en", "fr"].map((locale) => normalizeSpaces(localizePercent(resolveLocale("auto", locale), 0.4)))).toEqual([
+    "40%",
+    "40 %",
+  ]);
+  expect([localizeMoney("en", 4.1, "EUR"), localizeMoney("en", 4.123)]).toEqual(["€4.10", "4.12"]);
+  expect([localizeFileSize("en", 900), localizeFileSize("en", 1536)]).toEqual(["900 bytes", "1.5 KB"]);
+  expect(normalizeSpaces(localizeFileSize("fr", 5 * 2 ** 20 + 2 ** 19))).toBe("5,5 Mo");
+});
