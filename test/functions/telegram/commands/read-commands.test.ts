@@ -149,7 +149,7 @@ describe("NOTIF-06 commands", () => {
   test("a word that resembles no command gets no suggestion, a typing error of one does", async () => {
     const app = await createCommandsApp();
     for (const word of ["foo", "thanks"])
-      expect(await app.sendAndGetReply(`/plane ${word}`)).toBe(`There is no command “${word}”. /plane help`);
+      expect(await app.sendAndGetReply(`/plane ${word}`)).toBe(`Unknown command “${word}”. /plane help`);
     for (const [typed, command] of [
       ["aprove", "approve"],
       ["stauts", "status"],
