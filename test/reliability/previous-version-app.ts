@@ -41,7 +41,7 @@ interface SavedWorld {
 const STORE_FILE = "groundcrew.db";
 /** What the fixture holds none of: version 0.1 writes it as well, or it belongs to something new since. */
 const FORMS_NOT_IN_FIXTURE: readonly string[] = [
-  // Of an item's last read, for a minute.
+  // Of an item's last read; kept for an hour.
   "key read",
   // The event that a task in review was sent back.
   "job review",
