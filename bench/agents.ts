@@ -18,13 +18,16 @@ export interface AgentSizes {
   items: number;
 }
 
-/** What `list_my_tasks` may weigh for each ten tasks. */
+/** Target for the size of `list_my_tasks`: 4,096 bytes per ten tasks. */
 const TARGET_BYTES = 4_096;
-/** About as long as people write them. */
+/** Title and description, about as long as people write them. */
 const TITLE = "Write down what a new customer of ours has to know about";
 const TEXT = `<p>Say what it is for, and for whom, in words that a newcomer knows.</p><p>${"And more. ".repeat(200)}</p>`;
 
-/** "My open tasks with blockers", asked by every agent over MCP with the SDK's client: calls, requests to Plane, bytes. */
+/**
+ * Measures "my open tasks with blockers" for every agent over MCP with the SDK's client: calls, requests to Plane,
+ * bytes and time.
+ */
 export async function benchAgents(sizes: AgentSizes): Promise<BenchLine[]> {
   const simulators = await startSimulators();
   const { filled, config } = fillWorkspace(simulators, sizes);
@@ -67,9 +70,9 @@ export async function benchAgents(sizes: AgentSizes): Promise<BenchLine[]> {
 
 const createBridgeToken = (agent: string) => `bridge-token-of-${agent.toLowerCase()}-in-the-bench`;
 
-/** Real titles and texts, and every second open task waits for the one before it. */
+/** Gives every open task a realistic title and description, and makes every second one depend on the one before it. */
 function describeAndBlock({ plane }: BenchSimulators, items: readonly { id: string }[]) {
-  let before: { id: string } | undefined;
+  let blocker: { id: string } | undefined;
   for (const [i, item] of items.entries()) {
     if (i % 3 !== 0) continue;
     plane.editItem(item, {
@@ -78,8 +81,8 @@ function describeAndBlock({ plane }: BenchSimulators, items: readonly { id: stri
       target_date: "2027-01-31",
       priority: "high",
     });
-    if (before) plane.relate(item, before);
-    before = before ? undefined : item;
+    if (blocker) plane.relate(item, blocker);
+    blocker = blocker ? undefined : item;
   }
   plane.runWorker();
   plane.deliveries.dropAll();
@@ -87,8 +90,9 @@ function describeAndBlock({ plane }: BenchSimulators, items: readonly { id: stri
 
 const taskListSchema = z.object({ tasks: z.array(z.object({ blocked_by: z.array(z.unknown()) })) });
 
-/** What one agent's call cost. `size` is what its model sees, in bytes. */
+/** The cost of one agent's call. */
 interface ListCall {
+  /** Bytes that the agent's model sees. */
   size: number;
   tasks: number;
   blocked: number;
@@ -107,7 +111,7 @@ async function callListTasks(
     const client = new Client({ name: "bench", version: "1" });
     const headers = { authorization: `Bearer ${createBridgeToken(name)}` };
     const transport = new StreamableHTTPClientTransport(url, { requestInit: { headers } });
-    // The SDK's own types do not agree with exactOptionalPropertyTypes.
+    // The SDK's transport does not match its own interface with exactOptionalPropertyTypes.
     await client.connect(transport as Parameters<Client["connect"]>[0]);
     const before = plane.ledger.requests.length;
     const startedAt = performance.now();

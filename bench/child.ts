@@ -4,22 +4,23 @@ import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
-/** A process of the bench that does what it is asked. */
+/** A started process of the bench. */
 export interface BenchChild {
   pid: number;
-  ask(task: string, given?: unknown): Promise<unknown>;
-  /** Ends it in its own way; resolves when it is gone. */
+  /** Runs a task of the process and resolves with its answer. */
+  ask(task: string, input?: unknown): Promise<unknown>;
+  /** Ends the process in order; resolves when it has exited. */
   stop(): Promise<void>;
-  /** `kill -9`; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
 }
 
 interface ChildOptions {
   args?: readonly string[];
   env?: Record<string, string>;
-  /** A file for what it writes to its standard output; default: nowhere. */
+  /** File for its standard output. Default: the output is discarded. */
   output?: string;
-  /** Node's own flags, beside the one that silences node:sqlite's warning. */
+  /** Flags for Node, in addition to the one that silences the warning of node:sqlite. */
   flags?: readonly string[];
 }
 
@@ -28,7 +29,7 @@ const replySchema = z
   .object({ to: z.number(), answer: z.unknown() })
   .or(z.object({ to: z.number(), problem: z.string() }));
 const requestSchema = z.object({ number: z.number(), task: z.string(), given: z.unknown() });
-/** The number of what a child says by itself: that it is ready. */
+/** Number of the only message without a request: the child is ready. */
 const READY_NUMBER = 0;
 const runningChildren = new Set<ChildProcess>();
 
@@ -36,7 +37,7 @@ process.once("exit", () => {
   for (const child of runningChildren) child.kill("SIGKILL");
 });
 
-/** Starts one of the programs of this folder; it must call `answerParent`. Rejects when it ends before it is ready. */
+/** Starts a program of this folder, which must call `serveParent`. Rejects when it ends before it is ready. */
 export async function startChild(
   program: string,
   { args = [], env = {}, output, flags = [] }: ChildOptions = {},
@@ -92,9 +93,12 @@ export async function startChild(
   };
 }
 
-type BenchTasks = Record<string, (given: unknown) => unknown>;
+type BenchTasks = Record<string, (input: unknown) => unknown>;
 
-/** The other end, in the started process: says that it is ready and does what it is asked; `cpu` every process can tell. */
+/**
+ * Serves the parent from a started process: reports that it is ready and runs the requested tasks. Every process also
+ * has the task `cpu`.
+ */
 export function serveParent(tasks: BenchTasks): void {
   const sendToParent = (message: unknown) => process.send?.(message);
   const allTasks: BenchTasks = { ...tasks, cpu: () => process.cpuUsage() };
@@ -102,7 +106,7 @@ export function serveParent(tasks: BenchTasks): void {
     const { number: to, task, given: input } = requestSchema.parse(message);
     try {
       const run = allTasks[task];
-      if (!run) throw new Error(`There is no task ${task}`);
+      if (!run) throw new Error(`Unknown task ${task}`);
       sendToParent({ to, answer: await run(input) });
     } catch (error) {
       sendToParent({ to, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) });

@@ -1,5 +1,6 @@
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
+import { createAssetReader } from "../runtime/node/asset-reader.ts";
 import { nodeFiles } from "../runtime/node/settings-files.ts";
 import { openStore } from "../runtime/stores/open-store.ts";
 import type { Deps } from "../shared/app/deps.ts";
@@ -9,25 +10,26 @@ import { createTaskOperations } from "../shared/work/task-operations.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatRate, median } from "./figures.ts";
+import { measureRate } from "./measure-rate.ts";
 import { fillWorkspace, startSimulators } from "./simulators.ts";
 import type { BenchLine } from "./table.ts";
 
 export interface ClaimSizes {
   rounds: number;
-  /** Claims of a round, each of another task. */
+  /** Claims per round, each of another task. */
   count: number;
 }
 
-/** So many agents at once, each waiting for its claim before the next. */
+/** Number of concurrent agents; each makes its next claim after the answer to the last one. */
 const AGENTS = 10;
 const PROJECTS = 8;
-/** Of `fillWorkspace`: so many items are one open task. */
+/** `fillWorkspace` makes one open task per this many items. */
 const ITEMS_PER_TASK = 3;
 const TARGET_RATE = 1_000;
 
 /**
- * Claims of ten agents on Redis (AOF each second), as the tools make them: the task is found by its key, everything is
- * checked, the lease taken, and the claim kept with its jobs. The floor is the bare lease and the same commit.
+ * Measures claims of ten agents on Redis (AOF each second), as the tools make them: find the task by key, check it,
+ * take the lease, and commit the claim with its jobs. The floor is the bare lease and a commit of the same size.
  */
 export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchLine[]> {
   const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
@@ -47,6 +49,7 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     write: () => {},
     signal: new AbortController().signal,
     manifest,
+    readAsset: createAssetReader(),
   });
   try {
     await deps.ticks.runFresh("poll");
@@ -59,16 +62,18 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     );
     const rates: number[] = [];
     const floorRates: number[] = [];
-    // What follows from a claim is worked when it is measured no more.
+    // The jobs that follow from a claim run after the measurement.
     const pausedDeps: Deps = { ...deps, kick: () => {} };
     for (let round = 0; round <= rounds; round += 1) {
       const tasks = claimableTasks.slice(round * count, (round + 1) * count);
-      const claimRate = await measureRate(tasks.length, async (n) => {
+      const claimRate = await measureRate({ count: tasks.length, callers: AGENTS }, async (n) => {
         const task = tasks[n];
         if (task) await createTaskOperations(pausedDeps, { name: task.agent, role: "worker" }).claim(task.key);
       });
-      const floorRate = await measureRate(tasks.length, (n) => runBareClaim(deps, `${round}:${n}`));
-      // The first round warms up.
+      const floorRate = await measureRate({ count: tasks.length, callers: AGENTS }, (n) =>
+        runBareClaim(deps, `${round}:${n}`),
+      );
+      // The first round is a warm-up.
       if (round === 0) continue;
       rates.push(claimRate);
       floorRates.push(floorRate);
@@ -92,11 +97,11 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
   }
 }
 
-/** The least a claim is: the lease, and what is kept under it with two jobs. */
+/** The minimum of a claim: the lease, and one commit of a value with two jobs under its fence. */
 async function runBareClaim({ store }: Deps, id: string): Promise<void> {
   const key = `bare:${id}`;
   const lease = await store.lease(key, "bench", 60_000);
-  if (!("fence" in lease)) throw new Error("the lease is held");
+  if (!("fence" in lease)) throw new Error("The lease is already held.");
   const body = { do: "nothing", item: id, correlation: "c".repeat(36) };
   const outcome = await store.commit({
     expect: [[key, 0]],
@@ -107,15 +112,4 @@ async function runBareClaim({ store }: Deps, id: string): Promise<void> {
     jobs: ["mirror", "card"].map((name) => ({ id: `${name}:${key}`, queue: "work", lane: `${name}:${id}`, body })),
   });
   if (outcome !== "kept") throw new Error(outcome);
-}
-
-/** Runs so many operations, ten side by side, and answers how many a second. */
-async function measureRate(count: number, operation: (n: number) => Promise<void>): Promise<number> {
-  let next = 0;
-  const startedAt = performance.now();
-  const caller = async () => {
-    for (let n = next++; n < count; n = next++) await operation(n);
-  };
-  await Promise.all(Array.from({ length: AGENTS }, caller));
-  return (count * 1000) / (performance.now() - startedAt);
 }

@@ -4,14 +4,14 @@ const LINE = /^✅ Completed: /gm;
 const SUMMARY = /^✅ ([\d,]+) tasks? completed in /m;
 
 /**
- * How long each of a chat's changes took to be shown, in milliseconds: notices of a chat keep their order, so the nth
- * change is shown when the chat has shown n of them, in lines or in a summary's count.
+ * Returns for each change of a chat the milliseconds until the chat showed it. Notifications of a chat keep their
+ * order, so the nth change is shown when the chat has shown n of them, as lines or in the count of a summary.
  *
- * @param changes when each change was made, in order
+ * @param changes times of the changes, in order
  */
 export function measureDeliveryTimes(chat: SimulatedChat, changes: readonly number[]): number[] {
   const steps = chat.messages.flatMap((message) => {
-    // An edit's `text` is what the message said until then.
+    // `edits` holds the earlier versions: the text of an entry was shown until its time.
     const texts = [...message.edits.map(({ text }) => text), message.text];
     const times = [message.at, ...message.edits.map(({ at }) => at)];
     return texts.map((text, i) => ({ id: message.id, at: times[i] ?? 0, shown: countCompletions(text) }));

@@ -3,21 +3,22 @@ import type { LeasedJob, Store } from "../shared/store/port.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatCount, median } from "./figures.ts";
+import { measureRate } from "./measure-rate.ts";
 import type { BenchLine } from "./table.ts";
 
-/** So many callers at once, each waiting for its answer before it calls again. */
+/** Number of concurrent callers; each makes its next call after the answer to the last one. */
 const CALLERS = 10;
 const LANES = 100;
-/** About what a kept work item and a notice weigh. */
+/** About as large as a stored work item or a notification. */
 const VALUE = { text: "x".repeat(1000) };
 
 export interface EngineSizes {
   rounds: number;
-  /** Operations of a round, of each kind. */
+  /** Operations per round and kind. */
   count: number;
 }
 
-/** The engines side by side, in alternating rounds: a value kept with a job, a job taken and settled, a lease. */
+/** Compares the store engines in alternating rounds: commit a value with a job, take and settle a job, take a lease. */
 export async function benchEngines({ rounds, count }: EngineSizes): Promise<BenchLine[]> {
   const folder = createBenchFolder();
   const everysec = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
@@ -35,7 +36,7 @@ export async function benchEngines({ rounds, count }: EngineSizes): Promise<Benc
       for (const [name, store] of stores) {
         const measured = await measureRound(store, round, count);
         const engineRates = rates.get(name);
-        // The first round warms up.
+        // The first round is a warm-up.
         if (engineRates && round > 0) for (const kind of KINDS) engineRates[kind].push(measured[kind]);
       }
     }
@@ -59,7 +60,7 @@ async function measureRound(
   round: number,
   count: number,
 ): Promise<Record<(typeof KINDS)[number], number>> {
-  const commit = await measureOperations(count, async (n) => {
+  const commit = await measureRate({ count, callers: CALLERS }, async (n) => {
     const key = `item:${round}:${n}`;
     const job = { id: key, queue: "outbox", lane: `chat:${n % LANES}`, body: VALUE } as const;
     const outcome = await store.commit({
@@ -69,32 +70,21 @@ async function measureRound(
     });
     if (outcome !== "kept") throw new Error(outcome);
   });
-  const work = await measureOperations(count, async () => {
+  const work = await measureRate({ count, callers: CALLERS }, async () => {
     const job = await takeOne(store);
-    if (!(await store.settle(job, { done: true }))) throw new Error("a lease was lost");
+    if (!(await store.settle(job, { done: true }))) throw new Error("A lease was lost.");
   });
-  const lease = await measureOperations(count, async (n) => {
+  const lease = await measureRate({ count, callers: CALLERS }, async (n) => {
     const leased = await store.lease(`claim:${n % LANES}`, "bench", 60_000);
-    if (!("fence" in leased)) throw new Error("the lease is held");
+    if (!("fence" in leased)) throw new Error("The lease is already held.");
   });
   return { commit, work, lease };
 }
 
-/** At the end all that is left may be in lanes that others are at. */
+/** Takes one job. At the end of a round the remaining jobs may be in lanes that other callers hold, so it retries. */
 async function takeOne(store: Store): Promise<LeasedJob> {
   for (;;) {
     const [job] = await store.take("outbox", 60_000, 1);
     if (job) return job;
   }
-}
-
-/** Runs so many operations and answers how many a second. */
-async function measureOperations(count: number, operation: (n: number) => Promise<void>): Promise<number> {
-  let next = 0;
-  const startedAt = performance.now();
-  const caller = async () => {
-    for (let n = next++; n < count; n = next++) await operation(n);
-  };
-  await Promise.all(Array.from({ length: CALLERS }, caller));
-  return (count * 1000) / (performance.now() - startedAt);
 }

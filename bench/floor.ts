@@ -8,14 +8,14 @@ import { serveParent } from "./child.ts";
 
 /**
  * The floors of webhook intake: a bare server on node:http. It reads the body, checks the same HMAC-SHA256, and answers
- * 200 when the body is durable under its SHA-256, once. Arguments: `same` or `least`, where to keep it, the secret.
- * - `same`: the same durable write as the product's, a job in the product's own store;
- * - `least`: the least that is durable at all, one row in a table of its own (the same SQLite settings, one transaction
- *   for all that came in one turn) or one `SET … NX` in Redis.
+ * 200 when the body is durable, stored once under its SHA-256. Arguments: `same` or `least`, the store's URL, the secret.
+ * - `same`: the same durable write as the product's, a job in the product's store;
+ * - `least`: the smallest durable write, one row in a table of its own (the same SQLite settings, one transaction for
+ *   all requests of one turn of the event loop) or one `SET … NX` in Redis.
  */
 const [write = "", store = "", secret = ""] = process.argv.slice(2);
 
-/** The work item a delivery is about, which is its lane; without understanding the rest. */
+/** Finds the id of the work item, which is the lane of the job, without parsing the rest. */
 const ITEM = /"data": \{"id": "([^"]+)"/;
 const OK = JSON.stringify({ ok: true });
 
@@ -31,9 +31,10 @@ const server = createServer((request, response) => {
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", async () => {
     const body = Buffer.concat(chunks);
-    const given = Buffer.from(String(request.headers["x-plane-signature"]), "hex");
-    const wanted = createHmac("sha256", secret).update(body).digest();
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return response.writeHead(401).end();
+    const signature = Buffer.from(String(request.headers["x-plane-signature"]), "hex");
+    const expected = createHmac("sha256", secret).update(body).digest();
+    if (signature.length !== expected.length || !timingSafeEqual(signature, expected))
+      return response.writeHead(401).end();
     await storeDelivery(createHash("sha256").update(body).digest("hex"), body.toString("utf8"));
     return response.writeHead(200, { "content-type": "application/json", "content-length": OK.length }).end(OK);
   });
@@ -70,7 +71,7 @@ function openLeastFile(url: string): StoreDelivery {
     database.prepare("INSERT OR IGNORE INTO delivery (id, body) VALUES (?, ?)"),
     database.prepare("COMMIT"),
   ];
-  let waiting: { id: string; body: string; kept: () => void }[] = [];
+  let waiting: { id: string; body: string; onStored: () => void }[] = [];
 
   function flush() {
     const group = waiting;
@@ -78,12 +79,12 @@ function openLeastFile(url: string): StoreDelivery {
     begin.run();
     for (const { id, body } of group) insert.run(id, body);
     commit.run();
-    for (const { kept: onStored } of group) onStored();
+    for (const { onStored } of group) onStored();
   }
 
   return (id, body) =>
     new Promise<void>((onStored) => {
-      waiting.push({ id, body, kept: onStored });
+      waiting.push({ id, body, onStored });
       if (waiting.length === 1) setImmediate(flush);
     });
 }

@@ -12,10 +12,10 @@ import { countPendingJobs, sleep, waitUntilIdle } from "./wait.ts";
 import { createWebhookTemplate, type WebhookTemplate } from "./webhook-template.ts";
 
 const CONNECTIONS = 10;
-/** Bytes of a webhook's body. */
+/** Size of a webhook's body in bytes. */
 const SIZE = 3 * 1024;
 const ITEMS = 500;
-/** How long after the first webhook the kill comes. */
+/** Delay of the kill after the first stored webhook: 500 ms. */
 const KILL_AFTER_MS = 500;
 
 const resultSchema = z.object({
@@ -29,13 +29,13 @@ type LoadResult = z.infer<typeof resultSchema>;
 
 export interface IntakeSizes {
   rounds: number;
-  /** Webhooks of a round. */
+  /** Webhooks per round. */
   count: number;
-  /** Seconds at 200 webhooks a second. */
+  /** Duration of the measurement at 200 webhooks per second, in seconds. */
   steady: number;
 }
 
-/** Signed webhooks against the bare server, in alternating rounds, for both stores. */
+/** Compares the intake of signed webhooks with the bare server, in alternating rounds, for both stores. */
 export async function benchIntake(sizes: IntakeSizes): Promise<BenchLine[]> {
   const lines: BenchLine[] = [];
   const folder = createBenchFolder();
@@ -101,16 +101,17 @@ async function compareServers(
     for (const server of ["same", "idle", "least", "whole"] as const) {
       await waitUntilIdle(servers.whole);
       const result = await sendLoad(load, servers[server], { ...template, from, count: sizes.count });
-      if (result.kept.length !== sizes.count) throw new Error(`${server} took ${result.kept.length} of ${sizes.count}`);
-      // The first round warms up.
+      if (result.kept.length !== sizes.count)
+        throw new Error(`The server ${server} accepted ${result.kept.length} of ${sizes.count} webhooks.`);
+      // The first round is a warm-up.
       if (round > 0) rates[server].push(result.kept.length / result.seconds);
     }
     from += sizes.count;
   }
   const toLine = (what: string, ownRates: readonly number[], floor: "same" | "least", target?: number): BenchLine => {
     const rate = median(ownRates);
-    // Each round against the floor's round beside it: what else the machine did weighs on both.
-    const ratio = median(ownRates.map((one, i) => one / (rates[floor][i] ?? Number.NaN)));
+    // Each round is divided by the floor's neighbouring round, because other load on the machine affects both.
+    const ratio = median(ownRates.map((ownRate, i) => ownRate / (rates[floor][i] ?? Number.NaN)));
     return {
       what: `webhook intake, ${name}, ${what}`,
       ours: formatRate(rate),
@@ -129,7 +130,7 @@ async function compareServers(
   ];
 }
 
-/** 200 webhooks a second, all of them worked. */
+/** Measures the answer time at 200 webhooks per second, all of which the product works. */
 async function measureSteady(
   name: string,
   sizes: IntakeSizes,
@@ -149,7 +150,7 @@ async function measureSteady(
   };
 }
 
-/** `kill -9` in the middle of a round; what was answered 200 must be in the store. */
+/** Kills the product with SIGKILL during a round; every body answered with 200 must be in the store. */
 async function measureKill(
   name: string,
   store: string,
@@ -161,7 +162,7 @@ async function measureKill(
   await waitUntilIdle(product);
   const before = await countPendingJobs(product);
   const sending = sendLoad(load, product, { ...template, from: 20_000_000, count: sizes.count * 2 });
-  // Making the bodies takes a while: the kill comes a moment after the first have arrived.
+  // Preparing the bodies takes a while, so the delay of the kill begins when the first ones have arrived.
   while ((await countPendingJobs(product)) === before) await sleep(5);
   await sleep(KILL_AFTER_MS);
   await product.kill();

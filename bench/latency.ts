@@ -15,7 +15,7 @@ const FIRST_CHAT = 1001;
 const dueSchema = z.array(z.tuple([z.string(), z.number()]));
 
 export interface LatencySizes {
-  /** Changes a second. Telegram takes 30 calls a second, so more than that must share messages. */
+  /** Changes per second. Telegram accepts 30 calls per second, so at a higher rate changes must share messages. */
   rates: readonly number[];
   seconds: number;
 }
@@ -27,8 +27,8 @@ export async function benchLatency({ rates, seconds }: LatencySizes): Promise<Be
 }
 
 /**
- * So many tasks a second are completed, in 60 projects whose notices go to 60 chats: from the change in Plane to the notice
- * in the outbox, and to the message or edit that Telegram has taken.
+ * Completes `rate` tasks per second in 60 projects whose notifications go to 60 chats. Measures the time from the
+ * change in Plane to the notification in the outbox, and to the message or edit that Telegram has accepted.
  */
 async function measureAtRate(rate: number, seconds: number): Promise<BenchLine[]> {
   const chats = Array.from({ length: CHATS }, (_, i) => FIRST_CHAT + i);
@@ -37,7 +37,7 @@ async function measureAtRate(rate: number, seconds: number): Promise<BenchLine[]
   const count = rate * seconds;
   const projects = chats.map((chat, i) => {
     const identifier = `C${i + 1}`;
-    // One more than is completed, so that no project is.
+    // One task per project stays open, so that no project is completed.
     const filled = simulators.fillProject(identifier, Math.ceil(count / CHATS) + 1, () => ({ state: "In Progress" }));
     return { chat, identifier, items: filled.items };
   });
@@ -59,7 +59,7 @@ async function measureAtRate(rate: number, seconds: number): Promise<BenchLine[]
     for (let n = 0; n < count; n += 1) {
       const { chat, items } = projects[n % CHATS] ?? { chat: 0, items: [] };
       const item = items[Math.floor(n / CHATS)];
-      if (!item) throw new Error("too few items");
+      if (!item) throw new Error("The bench has too few items.");
       const msUntilDue = startedAt + (n * 1000) / rate - Date.now();
       if (msUntilDue > 0) await sleep(msUntilDue);
       changedAt.set(item.id, Date.now());

@@ -4,23 +4,22 @@ import { z } from "zod";
 import { serveParent } from "./child.ts";
 
 /**
- * Sends signed webhooks over keep-alive connections: as fast as they are answered, or so many a second whether they
- * are answered or not. It writes bytes made beforehand to plain sockets, so that it takes less of the machine than
- * what it measures.
+ * Sends signed webhooks over keep-alive connections, as fast as they are answered or at a fixed rate. It writes
+ * prepared bytes to plain sockets, so that it uses less of the machine than the server it measures.
  */
 
 const orderSchema = z.object({
   port: z.number(),
   secret: z.string(),
-  /** A body in which `{{id}}`, `{{priority}}` and `{{time}}` are filled in. */
+  /** A body with the placeholders `{{id}}`, `{{priority}}` and `{{time}}`. */
   template: z.string(),
-  /** The work items the bodies are about, in turn. */
+  /** Ids of the work items, which the bodies name in turn. */
   items: z.array(z.string()).min(1),
-  /** No two bodies with different numbers are the same: the first number. */
+  /** Number of the first body. Bodies with different numbers differ. */
   from: z.number(),
   count: z.number(),
   connections: z.number(),
-  /** Requests a second; absent: the next one goes when the last one is answered. */
+  /** Requests per second; absent: each connection sends the next request after the answer to the last one. */
   rate: z.number().optional(),
 });
 type Order = z.infer<typeof orderSchema>;
@@ -35,9 +34,9 @@ interface PreparedRequest {
 
 interface SendResult {
   seconds: number;
-  /** Milliseconds from when a request was due until its answer, of those answered 200. */
+  /** Milliseconds from the due time of a request until its answer, for requests answered with 200. */
   times: number[];
-  /** SHA-256 of the bodies answered 200. */
+  /** SHA-256 of the bodies answered with 200. */
   kept: string[];
   refused: number;
   unanswered: number;
@@ -111,7 +110,9 @@ function connectSocket(port: number): Promise<Socket> {
   });
 }
 
-/** Each call gives the status of the next answer on this connection; undefined when it broke. */
+/**
+ * Returns a function that resolves with the status of the next answer on this connection; undefined when it is broken.
+ */
 function createAnswerReader(socket: Socket): () => Promise<number | undefined> {
   let bytes: Buffer = Buffer.alloc(0);
   let resolveStatus: ((status: number | undefined) => void) | undefined;
@@ -145,4 +146,4 @@ function createAnswerReader(socket: Socket): () => Promise<number | undefined> {
     });
 }
 
-serveParent({ send: (given) => sendOrder(orderSchema.parse(given)) });
+serveParent({ send: (input) => sendOrder(orderSchema.parse(input)) });

@@ -11,21 +11,24 @@ import { createWebhookTemplate } from "./webhook-template.ts";
 const MIB = 1024 * 1024;
 const STEPS = 10;
 const CONNECTIONS = 10;
-/** As real settings say, unlike those of the other benches. */
+/** A realistic interval of polls; the other benches poll only on request. */
 const EVERY_FIVE_MINUTES = "*/5 * * * *";
 
 export interface MemorySizes {
   projects: number;
   /** Work items of each project. */
   items: number;
-  /** Seconds of idleness before it is measured. */
+  /** Idle time before the measurement, in seconds. */
   idle: number;
-  /** Webhooks sent and worked. */
+  /** Webhooks that are sent and worked. */
   events: number;
   starts: number;
 }
 
-/** The product as `npm start` runs it, with a large workspace kept: idle, after many events, and how fast it starts. */
+/**
+ * Measures the product as `npm start` runs it, with a large workspace: memory when idle, memory after many events,
+ * start time.
+ */
 export async function benchMemory(sizes: MemorySizes): Promise<BenchLine[]> {
   const simulators = await startSimulators();
   const { config } = fillWorkspace(simulators, { agents: 10, ...sizes });
@@ -35,7 +38,7 @@ export async function benchMemory(sizes: MemorySizes): Promise<BenchLine[]> {
   const folder = createBenchFolder(config);
   const env = { ...simulators.env, ...folder.env, POLL_CRON: EVERY_FIVE_MINUTES, PLANE_WEBHOOK_SECRET: secret };
   try {
-    // The first look at everything is over before anything is measured.
+    // The first poll reads the whole workspace; it is over before the measurement.
     const first = await startWithNpm(env);
     await first.poll();
     await waitForJobs(first);
@@ -75,7 +78,9 @@ export async function benchMemory(sizes: MemorySizes): Promise<BenchLine[]> {
   }
 }
 
-/** Flat: the second half of the events adds no more than a tenth. */
+/**
+ * Memory counts as flat when its median in the second half of the events is at most a tenth higher than in the first.
+ */
 function toGrowthLine(events: number, bytesAfterSteps: readonly number[]): BenchLine {
   const halves = [median(bytesAfterSteps.slice(0, STEPS / 2)), median(bytesAfterSteps.slice(STEPS / 2))] as const;
   const growth = halves[1] / halves[0] - 1;
@@ -89,7 +94,7 @@ function toGrowthLine(events: number, bytesAfterSteps: readonly number[]): Bench
 
 const loadResultSchema = z.object({ kept: z.array(z.string()) });
 
-/** Sends webhooks in equal steps and works each step; the memory after each. */
+/** Sends webhooks in equal steps, waits until each step is worked, and returns the memory in bytes after each. */
 async function measureDuringEvents(
   running: NpmProcess,
   order: { count: number; secret: string; template: string; items: string[] },
@@ -99,11 +104,11 @@ async function measureDuringEvents(
   const maxBatch = 5_000;
   let from = 0;
   for (let step = 0; step < STEPS; step += 1) {
-    for (let left = order.count; left > 0; left -= maxBatch) {
-      const count = Math.min(left, maxBatch);
+    for (let remaining = order.count; remaining > 0; remaining -= maxBatch) {
+      const count = Math.min(remaining, maxBatch);
       const loadOrder = { ...order, count, from, port: running.port, connections: CONNECTIONS };
       const { kept } = loadResultSchema.parse(await load.ask("send", loadOrder));
-      if (kept.length !== count) throw new Error(`${kept.length} of ${count} webhooks were kept`);
+      if (kept.length !== count) throw new Error(`The product stored ${kept.length} of ${count} webhooks.`);
       from += count;
       await waitForJobs(running);
     }
@@ -113,7 +118,7 @@ async function measureDuringEvents(
   return bytesAfterSteps;
 }
 
-/** Resolves when no job waits. */
+/** Resolves when no job is pending. */
 async function waitForJobs(running: NpmProcess): Promise<void> {
   while ((await running.pending()) > 0) await sleep(250);
 }

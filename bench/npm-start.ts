@@ -11,16 +11,16 @@ const READY_CHECK_MS = 5;
 const START_TIMEOUT_MS = 60_000;
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-/** The product as people start it. */
+/** The product, started with `npm start`. */
 export interface NpmProcess {
   port: number;
-  /** Milliseconds from `npm start` until `/ready` answered 200. */
+  /** Milliseconds from `npm start` until `/ready` answers 200. */
   readyAfter: number;
-  /** Resident bytes of the product's own process. */
+  /** Resident memory of the product's process, in bytes. */
   memory(): number;
-  /** Looks at all of Plane once; resolves when the look is over. */
+  /** Runs one poll of the whole workspace; resolves when it is over. */
   poll(): Promise<void>;
-  /** How many jobs wait or are at work. */
+  /** Number of jobs that wait or run. */
   pending(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -41,17 +41,17 @@ export async function startWithNpm(env: Record<string, string>): Promise<NpmProc
   const { pid = 0 } = npm;
   const killGroup = () => {
     try {
-      // Its whole group: npm and the product.
+      // The whole process group: npm and the product.
       process.kill(-pid, "SIGKILL");
     } catch {
-      // All of it is gone.
+      // All processes have exited.
     }
   };
   process.once("exit", killGroup);
   while (!(await isReady(url))) {
     if (performance.now() - startedAt > START_TIMEOUT_MS || npm.exitCode !== null) {
       killGroup();
-      throw new Error(`npm start was not ready within ${START_TIMEOUT_MS} ms`);
+      throw new Error(`npm start ended or was not ready within ${START_TIMEOUT_MS} ms.`);
     }
     await sleep(READY_CHECK_MS);
   }
@@ -63,7 +63,7 @@ export async function startWithNpm(env: Record<string, string>): Promise<NpmProc
     memory: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${productPid}/status`, "utf8"))?.[1]) * 1024,
     async poll() {
       const response = await fetch(`${url}/ticks/poll`, { method: "POST", headers });
-      if (!response.ok) throw new Error(`the poll was answered ${response.status}: ${await response.text()}`);
+      if (!response.ok) throw new Error(`The poll failed with ${response.status}: ${await response.text()}`);
     },
     async pending() {
       const { queues } = (await (await fetch(`${url}/health`)).json()) as {
@@ -72,7 +72,8 @@ export async function startWithNpm(env: Record<string, string>): Promise<NpmProc
       return Object.values(queues).reduce((sum, queue) => sum + queue.pending, 0);
     },
     async stop() {
-      // As a service manager does it: a product that is killed in a tick keeps the next one waiting for its lease.
+      // An orderly stop, as by a service manager: after a kill during a tick the next start would wait for the tick's
+      // lease.
       process.kill(productPid, "SIGTERM");
       await exited;
       process.off("exit", killGroup);
@@ -90,7 +91,7 @@ async function isReady(url: string): Promise<boolean> {
   );
 }
 
-/** The last of a chain of processes that each started one: npm starts a shell, which the product replaces (`exec`). */
+/** Finds the product: the last process of a chain. npm starts a shell, which the product replaces (`exec`). */
 function findDeepestChild(pid: number): number {
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
@@ -104,7 +105,7 @@ function findParentPid(pid: string): number | undefined {
   try {
     return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
   } catch {
-    // It ended meanwhile.
+    // The process has exited in the meantime.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { manifest as whole } from "../functions/index.ts";
+import { manifest as fullManifest } from "../functions/index.ts";
 import { createLineWriter } from "../runtime/node/line-writer.ts";
 import { nodeFiles, readEnvironment } from "../runtime/node/settings-files.ts";
 import { startRuntime } from "../runtime/start-runtime.ts";
@@ -8,8 +8,8 @@ import type { Store } from "../shared/store/port.ts";
 import { serveParent } from "./child.ts";
 
 /**
- * The product in a process of its own, with the settings its environment holds. `idle` as first argument: no queue is
- * worked, so that webhooks are kept and nothing else happens.
+ * Runs the product in its own process, with the settings of the environment. With `idle` as first argument no queue is
+ * worked: webhooks are stored and nothing else happens.
  */
 
 const parsed = parseSettings(readEnvironment(), nodeFiles);
@@ -17,12 +17,12 @@ if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
 const isIdle = process.argv[2] === "idle";
 
-/** When each item's notice came into the outbox: this clock's time by the item's id. */
+/** Times at which notifications came into the outbox, by the id of their work item. */
 const dueTimes: [item: string, at: number][] = [];
 
 const openedStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
 const runtime = await startRuntime(settings, {
-  manifest: isIdle ? { ...whole, jobHandlers: [], ticks: [] } : whole,
+  manifest: isIdle ? { ...fullManifest, jobHandlers: [], ticks: [] } : fullManifest,
   write: createLineWriter(process.stdout),
   ofProcess: true,
   overrides: { store: isIdle ? openedStore : watchOutbox(openedStore) },
@@ -36,7 +36,7 @@ serveParent({
   due: () => dueTimes.splice(0),
 });
 
-/** The same store; what a commit brings into the outbox is noted once it is kept. */
+/** Returns the store with a `commit` that records the notifications that it adds to the outbox. */
 function watchOutbox(store: Store): Store {
   return {
     ...store,

@@ -12,11 +12,11 @@ export interface RequestSizes {
   projects: number;
   /** Work items of each project. */
   items: number;
-  /** How many of them change between two ticks. */
+  /** Number of items that change between two ticks. */
   changed: number;
 }
 
-/** What Plane is asked for by one tick, by Plane's own ledger, with no webhook to help. */
+/** Counts the requests of one tick, without webhooks, in the ledger of the simulated Plane. */
 export async function benchRequests(sizes: RequestSizes): Promise<BenchLine[]> {
   const { agents, projects, items, changed } = sizes;
   const simulators = await startSimulators();
@@ -26,12 +26,12 @@ export async function benchRequests(sizes: RequestSizes): Promise<BenchLine[]> {
   const env = { ...simulators.env, ...folder.env };
   const product = await startChild("product.ts", { args: ["whole"], env, flags: START_FLAGS });
   try {
-    // The start begins by itself with the first pass over everything.
+    // The product begins with a poll of the whole workspace by itself.
     await product.ask("poll");
     await waitUntilIdle(product);
     const size = `${agents} agents × ${projects} projects × ${formatCount(items)} items`;
     const unchangedTick = await countTickRequests(simulators, product);
-    const allItems = filled.flatMap((one) => one.items);
+    const allItems = filled.flatMap((project) => project.items);
     const changedItems = allItems.filter((_, i) => i % Math.floor(allItems.length / changed) === 0).slice(0, changed);
     for (const [i, item] of changedItems.entries()) applyChange(simulators, item, i);
     simulators.plane.runWorker();
@@ -62,19 +62,19 @@ export async function benchRequests(sizes: RequestSizes): Promise<BenchLine[]> {
   }
 }
 
-/** The three changes that people make most. */
+/** Makes one of the three most common changes, in turn. */
 function applyChange({ plane }: BenchSimulators, item: Item, i: number) {
   if (i % 3 === 0) plane.editItem(item, { state: i % 2 === 0 ? "In Progress" : "Done" });
   else if (i % 3 === 1) plane.editItem(item, { name: `${item.name}, once more`, priority: "high" });
   else plane.addComment(item, "<p>Looks good.</p>");
 }
 
-/** What one poll and everything it leads to asked for. */
+/** Requests of one poll and its jobs. */
 interface RequestCounts {
   all: number;
-  /** Pages of a project's items. */
+  /** Reads of a page of a project's items. */
   lists: number;
-  /** About a single item. */
+  /** Requests about a single item. */
   items: number;
 }
 

@@ -12,8 +12,9 @@ import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
 
 /**
- * `npm run bench`: measures and prints one table. With names it runs only those; `--write` keeps the table in
- * docs/benchmarks.md; `--quick` is for trying the bench itself; FULL=1 sends a million events where memory is measured.
+ * `npm run bench`: runs all benches, or those that the arguments name, and prints one table. `--write` stores the table
+ * in docs/benchmarks.md, `--quick` uses small sizes to try the benches, FULL=1 sends a million events in the memory
+ * bench.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -39,7 +40,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
   engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };
 
-// What was started ends with this process, and only an orderly exit says so.
+// Started processes are killed on `exit`, which Node emits only for an orderly end, not for a signal.
 for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const])
   process.once(signal, () => process.exit(code));
 
@@ -47,7 +48,7 @@ const names = positionals.length > 0 ? positionals : Object.keys(benches);
 const lines: BenchLine[] = [];
 for (const name of names) {
   const bench = benches[name];
-  if (!bench) throw new Error(`There is no bench ${name}; there are ${Object.keys(benches).join(", ")}`);
+  if (!bench) throw new Error(`Unknown bench ${name}. Use one of: ${Object.keys(benches).join(", ")}.`);
   process.stderr.write(`${name} …\n`);
   lines.push(...(await bench()));
 }
@@ -62,7 +63,7 @@ const sizes = quick
 if (write) writeFigures(`${environmentLine}. ${sizes}.\n\n${renderTable(lines)}\n`);
 process.exit(0);
 
-/** Puts the figures under the last heading of the page. */
+/** Writes the figures under the last heading of the page. */
 function writeFigures(text: string) {
   const page = new URL("../docs/benchmarks.md", import.meta.url);
   const heading = "## Figures\n";

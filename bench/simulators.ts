@@ -3,19 +3,19 @@ import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 
-/** Requests a minute: so many that Plane's limit is in no figure. */
+/** The product's limit of requests per minute, so high that it affects no figure. */
 const UNLIMITED = 100_000;
 export const ADMIN_TOKEN = "admin-token-of-the-bench";
 
 interface BenchSimulatorsOptions {
   chats?: readonly number[];
-  /** Plane sends its webhooks by itself. */
+  /** Whether Plane sends webhooks automatically. Default: false. */
   autoDeliver?: boolean;
 }
 
 export type BenchSimulators = Awaited<ReturnType<typeof startSimulators>>;
 
-/** A Plane and a Telegram in memory, and the settings with which the product works with them. */
+/** Starts the simulated Plane and Telegram and returns them with the settings that connect the product to them. */
 export async function startSimulators({ chats = [4711], autoDeliver = false }: BenchSimulatorsOptions = {}) {
   let clockOffset = DAY;
   const plane = createPlaneSimulator({
@@ -41,14 +41,14 @@ export async function startSimulators({ chats = [4711], autoDeliver = false }: B
     TELEGRAM_CHAT_ID: String(chats[0]),
     TELEGRAM_API_ROOT: apiRoot,
     ADMIN_TOKEN,
-    // Once a year: the bench polls when it wants to.
+    // Once a year, because the benches request their polls.
     POLL_CRON: "0 0 1 1 *",
   };
   return {
     plane,
     telegram,
     env,
-    /** A project with its items; while the bench has not called `today`, they were made yesterday. */
+    /** Creates a project with items. Before `useCurrentTime` is called, they are created yesterday. */
     fillProject(
       identifier: string,
       count: number,
@@ -64,7 +64,7 @@ export async function startSimulators({ chats = [4711], autoDeliver = false }: B
       plane.deliveries.dropAll();
       return { project, items };
     },
-    /** Plane's clock is right from now on. */
+    /** Sets Plane's clock, which is a day late until then, to the current time. */
     useCurrentTime() {
       clockOffset = 0;
     },
@@ -75,8 +75,8 @@ export async function startSimulators({ chats = [4711], autoDeliver = false }: B
 }
 
 /**
- * A workspace as large as one of ours may become: every third task is open and belongs to an agent in turn, with the
- * agent's label, as it is once a team is at work.
+ * Fills a large workspace: every third task is open and assigned to an agent in turn, with the agent's label, as in a
+ * workspace that agents already use.
  */
 export function fillWorkspace(
   simulators: BenchSimulators,

@@ -7,5 +7,5 @@ const { scripts } = z
   .object({ scripts: z.object({ start: z.string() }) })
   .parse(JSON.parse(readFileSync(path, "utf8")));
 
-/** Node's flags as `npm start` gives them: what is measured runs as people run it. */
+/** The flags that `npm start` passes to Node, so that the measured product runs as in production. */
 export const START_FLAGS: readonly string[] = scripts.start.split(" ").filter((word) => word.startsWith("--"));

@@ -4,7 +4,10 @@ import { z } from "zod";
 
 const idRowSchema = z.object({ id: z.string() });
 
-/** The ids of all webhooks a store has ever kept, looked up beside the product's own code, once it is gone. */
+/**
+ * Reads the ids of all webhooks a store has received. It bypasses the product's code and runs when the product has
+ * ended.
+ */
 export async function readStoredWebhookIds(store: string): Promise<Set<string>> {
   return store.startsWith("file:") ? readFileIds(store.slice("file:".length)) : readRedisIds(store);
 }
@@ -15,7 +18,7 @@ function readFileIds(folder: string): Set<string> {
     const rows = ["job", "done", "dead"].flatMap((table) =>
       database.prepare(`SELECT id FROM ${table} WHERE queue = 'inbox'`).all(),
     );
-    return new Set(rows.map((one) => idRowSchema.parse(one).id));
+    return new Set(rows.map((row) => idRowSchema.parse(row).id));
   } finally {
     database.close();
   }

@@ -1,17 +1,17 @@
-/** One figure of the bench. */
+/** One row of the table: a measured figure. */
 export interface BenchLine {
   what: string;
   ours: string;
   floor?: string;
   ratio?: string;
   aim?: string;
-  /** Whether the aim is met; absent where there is none. */
+  /** Whether the aim is met; absent without an aim. */
   met?: boolean;
 }
 
 const HEAD = ["what", "ours", "floor", "ratio", "aim", "met"] as const;
 
-/** The lines as a Markdown table, which can be read as plain text, too. */
+/** Renders a Markdown table whose columns are aligned, so that it also reads well as plain text. */
 export function renderTable(lines: readonly BenchLine[]): string {
   const rows = lines.map(({ what, ours, floor = "", ratio = "", aim = "", met }) => [
     what,

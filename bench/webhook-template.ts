@@ -1,18 +1,18 @@
 import { z } from "zod";
 import type { BenchSimulators } from "./simulators.ts";
 
-/** What the load needs to know besides where it goes. */
+/** What the load needs to know besides the receiver's address. */
 export interface WebhookTemplate {
   secret: string;
-  /** A body with places for what tells one from another, see load.ts. */
+  /** A body with the placeholders that load.ts fills in. */
   template: string;
-  /** Ids of the work items the bodies are about. */
+  /** Ids of the work items that the bodies name. */
   items: string[];
 }
 
 const datedSchema = z.object({ data: z.object({ updated_at: z.string() }) });
 
-/** A delivery of the in-memory Plane, of so many bytes, about items that are there. */
+/** Creates a template of `size` bytes from a delivery of the simulated Plane, for `count` new work items. */
 export function createWebhookTemplate(
   { plane, fillProject }: BenchSimulators,
   secret: string,
@@ -21,7 +21,7 @@ export function createWebhookTemplate(
 ): WebhookTemplate {
   const { items } = fillProject("MAIL", count, () => ({ state: "Todo" }));
   const [item] = items;
-  if (!item) throw new Error("no item");
+  if (!item) throw new Error("The bench needs at least one item.");
   plane.editItem(item, { priority: "urgent", description_html: "<p>{{text}}</p>" });
   plane.runWorker();
   const body = plane.deliveries.pending.find(({ field }) => field === "priority")?.body ?? "";
@@ -32,7 +32,7 @@ export function createWebhookTemplate(
     .replaceAll('"urgent"', '"{{priority}}"')
     .replace(`"updated_at": "${time}"`, '"updated_at": "{{time}}"');
   if (!["{{id}}", "{{priority}}", "{{time}}", "{{text}}"].every((placeholder) => template.includes(placeholder)))
-    throw new Error("the delivery has another form than expected");
+    throw new Error("The webhook of the simulated Plane does not have the expected form.");
   const filled = template.replaceAll("{{id}}", item.id).replaceAll("{{priority}}", "high").replace("{{time}}", time);
   const parts = filled.split("{{text}}");
   const paddingLength = (size - parts.join("").length) / (parts.length - 1);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What the process with the product tells the one with everything outside it. */
+/** Messages from the product's process to the demo's process, which runs the simulators and the agents. */
 export const childMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("log"), line: z.string() }),
   z.object({ kind: z.literal("listening"), url: z.string() }),
@@ -10,7 +10,7 @@ export const childMessageSchema = z.discriminatedUnion("kind", [
 
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 
-/** And the other way: `settings` are the product's, parsed already. */
+/** Messages from the demo's process to the product's. `settings` are the parsed settings of the product. */
 export const parentMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("start"), settings: z.unknown() }),
   z.object({ kind: z.literal("stop") }),

@@ -5,7 +5,7 @@ import { getErrorMessage } from "../shared/errors.ts";
 import { createConsoleRoute } from "./console/route.ts";
 import { type ChildMessage, parentMessageSchema } from "./process-messages.ts";
 
-/** The product in a process of its own, so that it can be killed while Plane, Telegram and the people live on. */
+/** Runs the product in its own process, so that it can be killed while the simulators and agents continue. */
 let runtime: Runtime | undefined;
 let lastRequestId = 0;
 const pendingRequests = new Map<number, PromiseWithResolvers<unknown>>();
@@ -35,11 +35,11 @@ async function startProduct(settings: Settings) {
   }
 }
 
-process.on("message", (told) => {
-  const message = parentMessageSchema.parse(told);
+process.on("message", (received) => {
+  const message = parentMessageSchema.parse(received);
   switch (message.kind) {
     case "start":
-      // Parsed by the parent, which is the same program.
+      // The parent has parsed them with the same code.
       void startProduct(message.settings as Settings);
       break;
     case "stop":
@@ -55,7 +55,7 @@ process.on("message", (told) => {
       break;
   }
 });
-// Ctrl+C reaches both processes; the parent decides when this one ends, and this one never outlives it.
+// Ctrl+C signals both processes. The parent stops this one in order, and this one ends when the parent is gone.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit(0));

@@ -3,18 +3,18 @@ import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { childMessageSchema, type ParentMessage } from "./process-messages.ts";
 
-/** A service manager's usual patience before it starts again what has died. */
+/** Delay before a restart: 3 s, as service managers commonly wait. */
 const RESTART_MS = 3_000;
-/** Longer than the product takes to stop. */
+/** Timeout for an orderly stop: 12 s, longer than the product takes. */
 const STOP_MS = 12_000;
 
 export interface ProductProcess {
   url: string;
-  /** How often it was started again. */
+  /** Number of restarts. */
   readonly restarts: number;
-  /** Undefined while it is dead. */
+  /** Process id; undefined while the product is not running. */
   readonly pid: number | undefined;
-  /** `kill -9`. It is started again after three seconds, as a service manager would. */
+  /** Sends SIGKILL. The product is restarted after 3 s, as by a service manager. */
   kill(): void;
   stop(): Promise<void>;
 }
@@ -22,13 +22,13 @@ export interface ProductProcess {
 interface ProductProcessOptions {
   /** A line of the product's log. */
   log: (line: string) => void;
-  /** Does what the console asks for; a throw is told to whoever asked. */
+  /** Runs an action of the console. An error is sent back to the console. */
   runAction: (name: string, input: unknown) => Promise<unknown>;
-  /** Something happened to the process itself. */
+  /** Reports an event of the process itself. */
   narrate: (text: string) => void;
 }
 
-/** Runs the product in a process of its own and starts it again when it dies. Rejects when it cannot start at all. */
+/** Runs the product in its own process and restarts it when it ends. Rejects when the first start fails. */
 export async function startProductProcess(settings: Settings, options: ProductProcessOptions): Promise<ProductProcess> {
   let child: ChildProcess | undefined;
   let restarts = 0;
@@ -56,13 +56,13 @@ export async function startProductProcess(settings: Settings, options: ProductPr
     });
     started.on("exit", (code, signal) => {
       child = undefined;
-      listening.reject(new Error(`Groundcrew ended before it listened (${signal ?? code}).`));
+      listening.reject(new Error(`Groundcrew ended before it was ready (${signal ?? code}).`));
       if (isStopping) return;
-      options.narrate(`Groundcrew is gone (${signal ?? `exit ${code}`}); it is started again in 3 s.`);
+      options.narrate(`Groundcrew ended (${signal ?? `exit code ${code}`}); it restarts in 3 s.`);
       timer = setTimeout(() => {
         restarts += 1;
         startChild().then(
-          () => options.narrate("Groundcrew runs again."),
+          () => options.narrate("Groundcrew is running again."),
           (thrown: unknown) => options.narrate(getErrorMessage(thrown)),
         );
       }, RESTART_MS);

@@ -4,20 +4,20 @@ import type { Item, Project } from "../simulators/plane/types.ts";
 import type { TaskScript } from "./scripted-agent.ts";
 import type { DemoWorkspace } from "./seed.ts";
 
-/** Where the scenes play. */
+/** The simulated Plane and its data, which the scenes change. */
 export interface Stage extends DemoWorkspace {
   plane: PlaneSimulator;
-  /** All projects the agents look into, new ones included. */
+  /** All projects, including those that scenes create. */
   projects: Project[];
 }
 
 interface Scene {
-  /** What happens, said as it does. */
+  /** The line that the terminal shows when the scene plays. */
   title: string;
   play(stage: Stage): void;
 }
 
-/** What the agents need the human for, by the tasks' titles. */
+/** What agents ask the human, and how confident they are of their results, by task title. */
 export const TASK_SCRIPTS: Readonly<Record<string, TaskScript>> = {
   "Build the container image": {
     ask: { text: "Which tag shall the image get?", choices: ["1.0", "latest", "the commit"] },
@@ -25,16 +25,16 @@ export const TASK_SCRIPTS: Readonly<Record<string, TaskScript>> = {
   "Document the release steps": { confidence: 0.6 },
 };
 
-/** What the human does, one scene after the other, while the agents work. */
+/** What the human does while the agents work, one scene after the other. */
 export const SCENES: readonly Scene[] = [
   {
-    title: "Ada adds a task for Imhotep, with a title that is no markup and no command",
+    title: "Ada adds a task for Imhotep, with a title that looks like markup and a command",
     play: ({ plane, office, imhotep, human }) => {
       plane.addItem(office, { name: "Rotate the <b>access</b> keys; $(id)", assignees: [imhotep] }, { by: human });
     },
   },
   {
-    title: "Ada says that “Renew the certificate” waits for “Sign the contract” (Plane sends no webhook for this)",
+    title: "Ada makes “Renew the certificate” depend on “Sign the contract” (Plane sends no webhook for this)",
     play: (stage) => {
       const [blocked, blocker] = [
         getItemByTitle(stage, "Renew the certificate"),
@@ -44,13 +44,13 @@ export const SCENES: readonly Scene[] = [
     },
   },
   {
-    title: "Ada begins a sprint in Onboarding",
+    title: "Ada starts a sprint in Onboarding",
     play: ({ plane, office, human }) => {
       plane.addCycle(office, { name: "Welcome week", start_date: inDays(0), end_date: inDays(7) }, { by: human });
     },
   },
   {
-    title: "Ada finishes “Sign the contract”, and every webhook of it is lost on the way",
+    title: "Ada finishes “Sign the contract”, and all webhooks about it are lost",
     play: (stage) => {
       const { plane, human } = stage;
       const contract = getItemByTitle(stage, "Sign the contract");
@@ -60,7 +60,7 @@ export const SCENES: readonly Scene[] = [
     },
   },
   {
-    title: "Ada starts a project with two tasks for Thot",
+    title: "Ada creates a project with two tasks for Thot",
     play: (stage) => {
       const { plane, human, thot } = stage;
       const website = plane.addProject({ name: "Website", identifier: "WEB", by: human });
@@ -83,6 +83,6 @@ function inDays(days: number): string {
 
 function getItemByTitle({ plane, projects }: Stage, name: string): Item {
   const found = projects.flatMap((project) => plane.items(project)).find((item) => item.name === name);
-  if (!found) throw new Error(`there is no task called ${name}`);
+  if (!found) throw new Error(`The demo has no task “${name}”.`);
   return found;
 }

@@ -3,18 +3,18 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { z } from "zod";
 import { getErrorMessage } from "../shared/errors.ts";
 
-/** What a task brings besides the work itself. */
+/** How the script of a task differs from plain work. */
 export interface TaskScript {
-  /** The agent asks the human before it goes on. */
+  /** A question to the human; the agent waits for the answer. */
   ask?: { text: string; choices: string[] };
-  /** How sure it is of its first result, 0 to 1; default 0.9. */
+  /** Confidence of the first result, 0 to 1. Default: 0.9. */
   confidence?: number;
 }
 
-/** An agent as it works from outside: it knows Groundcrew's address and its own bridge token, nothing else. */
+/** A scripted agent. Like a real one, it knows only Groundcrew's address and its own bridge token. */
 export interface ScriptedAgent {
   name: string;
-  /** Takes the next task that can be started and works it to the end. False: there was none. */
+  /** Takes the next startable task and completes it. Returns false when there was none. */
   workNextTask(): Promise<boolean>;
 }
 
@@ -25,15 +25,15 @@ interface AgentOptions {
   token: string;
   narrate: (text: string) => void;
   wait: (ms: number) => Promise<void>;
-  /** The demo ends: nothing is tried again. */
+  /** Whether the demo is ending; then no call is repeated. */
   isOver: () => boolean;
-  /** How long a step of its work takes. */
+  /** Duration of one step of work, in milliseconds. */
   pace: number;
-  /** By the tasks' titles. */
+  /** The scripts by task title. */
   scripts: Readonly<Record<string, TaskScript>>;
 }
 
-/** So many steps it waits for an answer, then it goes on as it thinks best. */
+/** Limit of checks for an answer: 20, one per step. Then the agent continues without one. */
 const MAX_ANSWER_CHECKS = 20;
 
 const listSchema = z.object({
@@ -47,10 +47,10 @@ const detailsSchema = z.object({
 });
 const closedSchema = z.object({ in_review: z.boolean().default(false) });
 
-/** A tool's answer: what it says, or why it was refused. */
+/** A tool's result: its text, or the reason of the refusal. */
 type ToolResult = { ok: true; text: string } | { ok: false; text: string };
 
-/** Works through the bridge's tools over MCP, as any agent would. */
+/** Creates an agent that works with the bridge's tools over MCP, as a real one does. */
 export function createScriptedAgent({
   name,
   url,
@@ -68,7 +68,7 @@ export function createScriptedAgent({
     const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
     const client = new Client({ name: "scripted-agent", version: "1.0.0" });
     try {
-      // The SDK's own transport does not fit its own interface where optional properties are taken at their word.
+      // The SDK's transport does not match its own interface with exactOptionalPropertyTypes.
       await client.connect(transport as Parameters<Client["connect"]>[0]);
       const { content, isError } = await client.callTool({ name: tool, arguments: input });
       const [first] = z.array(z.looseObject({ text: z.string().optional() })).parse(content);
@@ -78,7 +78,7 @@ export function createScriptedAgent({
     }
   }
 
-  /** Also while Groundcrew is being restarted; undefined when the demo is over. */
+  /** Repeats a call while Groundcrew is not reachable, as during a restart. Undefined when the demo is ending. */
   async function callUntilReachable(tool: string, input: Record<string, unknown>): Promise<ToolResult | undefined> {
     let isReported = false;
     while (!isOver()) {
@@ -86,7 +86,7 @@ export function createScriptedAgent({
         return await callOnce(tool, input);
       } catch (error) {
         if (!isReported && !isOver())
-          narrate(`${name} cannot reach Groundcrew (${getErrorMessage(error)}) and tries again`);
+          narrate(`${name} cannot reach Groundcrew (${getErrorMessage(error)}) and retries`);
         isReported = true;
         await wait(pace);
       }
@@ -94,12 +94,12 @@ export function createScriptedAgent({
     return undefined;
   }
 
-  /** Calls a tool until it is not refused for a reason that passes; undefined when it is refused for good. */
+  /** Repeats a call whose refusal says to try again, at most 5 times. Undefined when it stays refused. */
   async function callWithRetry(tool: string, input: Record<string, unknown>): Promise<string | undefined> {
     for (let tries = 0; tries < 5; tries += 1) {
       const answer = await callUntilReachable(tool, input);
       if (!answer || answer.ok) return answer?.text;
-      narrate(`${name}: ${tool} is refused: ${answer.text}`);
+      narrate(`${name}: ${tool} was refused: ${answer.text}`);
       if (!/again/.test(answer.text)) return undefined;
       await wait(pace);
     }
@@ -114,10 +114,10 @@ export function createScriptedAgent({
       const details = await callUntilReachable("get_task_details", { task });
       if (!details?.ok) continue;
       const { latest } = detailsSchema.parse(JSON.parse(details.text)).questions;
-      const answer = latest.find((one) => one.text === text)?.answer;
-      if (answer !== undefined) return narrate(`${name} has an answer about ${task}: ${answer}`);
+      const answer = latest.find((question) => question.text === text)?.answer;
+      if (answer !== undefined) return narrate(`${name} received an answer about ${task}: ${answer}`);
     }
-    narrate(`${name} has no answer about ${task} and goes on`);
+    narrate(`${name} received no answer about ${task} and continues`);
   }
 
   async function findNextTask() {
@@ -138,14 +138,14 @@ export function createScriptedAgent({
       narrate(`${name} starts ${key} “${title}”`);
       await callWithRetry("start_timer", { task: key });
       await wait(pace);
-      const text = "Half of it works.";
+      const text = "More than half is done.";
       if (await callWithRetry("add_comment", { task: key, kind: "progress", percent: 60, text }))
         narrate(`${name} reports on ${key}: 60%`);
       if (question && !submitted.has(key)) await askHuman(key, question);
       await wait(pace);
-      const file = btoa(`# ${key}\n\nWhat ${name} has made.\n`);
+      const file = btoa(`# ${key}\n\nThe result of ${name}.\n`);
       if (await callWithRetry("upload_deliverable", { task: key, name: `${key}.md`, file }))
-        narrate(`${name} hands in ${key}.md`);
+        narrate(`${name} uploads ${key}.md`);
       const reportedConfidence = submitted.has(key) ? 0.9 : confidence;
       const closing = { text: "Done as asked; the result is attached.", confidence: reportedConfidence, cost: 0.12 };
       const closed = await callWithRetry("update_task_status", { task: key, status: "done", ...closing });
@@ -154,7 +154,7 @@ export function createScriptedAgent({
       const { in_review: inReview } = closedSchema.parse(JSON.parse(closed));
       narrate(
         inReview
-          ? `${name} is ${reportedConfidence * 100}% sure of ${key}: a human looks first`
+          ? `${name} is ${reportedConfidence * 100}% sure of ${key}: a human reviews it`
           : `${name} finishes ${key}`,
       );
       return true;

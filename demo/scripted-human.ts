@@ -3,22 +3,22 @@ import type { TaskScript } from "./scripted-agent.ts";
 
 interface HumanOptions {
   telegram: Pick<TelegramSimulator, "chat" | "press">;
-  /** A private chat: its number is the human's. */
+  /** Id of the human's private chat, which in Telegram is also the human's user id. */
   chat: number;
   scripts: Readonly<Record<string, TaskScript>>;
   narrate: (text: string) => void;
   clock: () => number;
-  /** Milliseconds the person watching has to answer first. */
+  /** Time that the person watching has to answer first, in milliseconds. */
   answerDelay: number;
 }
 
-/** The human of the script, who presses the first choice of a question that nobody has answered. */
+/** Creates the scripted human, who answers open questions with the first choice. */
 export function createScriptedHuman({ telegram, chat, scripts, narrate, clock, answerDelay }: HumanOptions) {
   const choices = new Set(Object.values(scripts).flatMap(({ ask }) => ask?.choices ?? []));
   const pressed = new Set<number>();
 
   return {
-    /** To be called again and again. */
+    /** Answers the questions that are older than `answerDelay`. Called repeatedly. */
     answerQuestions(): void {
       for (const { id, at, buttons } of telegram.chat(chat).messages) {
         const button = buttons.flat().find(({ text }) => choices.has(text));

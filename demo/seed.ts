@@ -2,7 +2,7 @@ import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 
-/** Who and what the demo begins with. */
+/** The people, projects and tasks with which the demo begins. */
 export interface DemoWorkspace {
   human: User;
   concierge: User;
@@ -12,12 +12,12 @@ export interface DemoWorkspace {
   keys: { human: string; concierge: string; imhotep: string; thot: string };
   office: Project;
   platform: Project;
-  /** `blocked` waits for `blocker`. */
+  /** `blocked` depends on `blocker`. */
   blocked: Item;
   blocker: Item;
 }
 
-/** A small workspace as a team would have it: three agents, one human, two projects, eight tasks, one dependency. */
+/** Fills the workspace of a small team: three agents, one human, two projects, eight tasks, one dependency. */
 export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
   const human = plane.addUser({ name: "Ada", lastName: "Moreau", email: "ada@javisi.local.test" });
   const concierge = plane.addUser({ name: "Concierge", lastName: "Agent" });

@@ -15,36 +15,37 @@ import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
 
-/** The chat of the demo's human: a private one, so it has their own number. */
+/** Id of the private chat of the demo's human, which in Telegram is also the human's user id. */
 const CHAT_ID = 4711;
-/** Requests a minute and key: enough for hours of work told in two minutes. */
+/** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
 const STORE_FOLDER = "data/demo";
-/** So many steps the script leaves a question to the person who watches. */
+/** Steps before the scripted human answers a question: 8, so that the person watching can answer first. */
 const ANSWER_DELAY_STEPS = 8;
 
 export interface DemoOptions {
-  /** Where the story is told; default standard output. */
+  /** Receives the story's text. Default: standard output. */
   write?: (text: string) => void;
   colour?: boolean;
-  /** Milliseconds a step takes; default 2,500. */
+  /** Duration of a step in milliseconds. Default: 2,500. */
   pace?: number;
-  /** The store's folder; made anew at each start. */
+  /** The store's folder, which is deleted at each start. */
   folder?: string;
 }
 
 export interface RunningDemo {
   url: string;
-  /** Resolves when the last scene is over and nobody has anything left to do. */
+  /** Resolves when the last scene is over and no agent has a task left. */
   finished: Promise<void>;
-  /** What the chat shows, oldest first. */
+  /** The texts of the chat's messages, oldest first. */
   chat(): readonly string[];
   stop(): Promise<void>;
 }
 
 /**
- * Runs the product against an in-memory Plane and an in-memory Telegram over real HTTP, with two scripted agents and
- * a human who follows a script, and tells what happens. Only what is outside is imitated.
+ * Runs the demo: the whole product against simulated Plane and Telegram servers over real HTTP, with two scripted
+ * agents and a scripted human, and a story in the terminal. Only the systems and people outside the product are
+ * simulated.
  */
 export async function startDemo(baseSettings: Settings, options: DemoOptions = {}): Promise<RunningDemo> {
   const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER } = options;
@@ -150,7 +151,9 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     }
   }
 
-  /** Resolves when there is nothing left to do for the script; what the person thinks of later is done as well. */
+  /**
+   * Resolves when the script is over and the agent has no task. The agent keeps working on tasks that are added later.
+   */
   function runAgent(agent: (typeof agents)[number], isOver: () => boolean) {
     return new Promise<void>((resolve, reject) => {
       async function loop() {
@@ -172,7 +175,8 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   });
   const finished = Promise.all([sceneRun, ...agents.map((agent) => runAgent(agent, () => isPlayed))]).then(
     () => {
-      if (!stopping.signal.aborted) story.narrate("demo", "The script is over; Groundcrew goes on until you stop it.");
+      if (!stopping.signal.aborted)
+        story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");
     },
     (error: unknown) => story.narrate("demo", `The script stopped: ${getErrorMessage(error)}`),
   );
@@ -191,7 +195,9 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   };
 }
 
-/** The product's settings for the demo, parsed like anyone's; what the person has set besides is kept. */
+/**
+ * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
+ */
 function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
   const agents = [
     { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge" },

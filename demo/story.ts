@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** One line of the product's log, as far as the story tells it. */
+/** The fields of the product's log lines that the story shows. */
 const logLineSchema = z.looseObject({
   message: z.string(),
   item: z.string().optional(),
@@ -20,23 +20,23 @@ const COLOURS: Record<Speaker, string> = {
   chat: "\u001b[32m",
   demo: "\u001b[2m",
 };
-/** Controls (a terminal would obey them) and marks that reorder what is around them. */
+/** Control characters, which a terminal would execute, and marks that change the direction of text. */
 const CONTROL_CHARACTERS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069]/gu;
 
 const RESET = "\u001b[0m";
 
 export interface Story {
-  /** What happened outside, in a sentence. */
+  /** Shows what happened outside the product. */
   narrate(who: Speaker, text: string): void;
-  /** A line of the product's own log. */
+  /** Shows a line of the product's log if it is part of the story. */
   log(json: string): void;
-  /** A message in the chat, as it reads now. */
+  /** Shows a chat message in its current version. */
   showChatMessage(text: string, edited: boolean): void;
 }
 
 /**
- * Tells what happens in the terminal: what changed in Plane, what Groundcrew saw and decided and by which rule, and
- * what the chat got. Titles are data: what could steer a terminal is taken out.
+ * Creates the terminal's story: the changes in Plane, what Groundcrew saw and decided by which rule, and the chat's
+ * messages. Titles are data from outside, so characters that control a terminal are removed.
  */
 export function createStory({ write, colour }: { write: (text: string) => void; colour: boolean }): Story {
   const label = (speaker: Speaker) => (colour ? `${COLOURS[speaker]}${speaker.padEnd(6)}${RESET}` : speaker.padEnd(6));
@@ -57,15 +57,22 @@ export function createStory({ write, colour }: { write: (text: string) => void; 
     },
     showChatMessage(text, isEdit) {
       const lines = text.split("\n").map((part) => `│ ${part}`);
-      narrate("chat", [isEdit ? "the message now reads" : "a new message", ...lines].join("\n"));
+      narrate("chat", [isEdit ? "edited message" : "new message", ...lines].join("\n"));
     },
   };
 }
 
+/** How Groundcrew noticed an event, by the log's `via`. */
+const SOURCES: Record<string, string> = {
+  read: "by poll",
+  absence: "not found on read",
+  relations: "by its relations",
+};
+
 function formatDecision({ item, event, via, actions }: z.infer<typeof logLineSchema>): string {
-  const source = via === "webhook" ? "by webhook" : via === "read" ? "by reading" : `by its ${via}`;
+  const source = SOURCES[via ?? ""] ?? `by ${via}`;
   const subject = `${item} ${(event ?? "").replaceAll("_", " ")} (${source})`;
-  // What Groundcrew does for itself (labels in step, dependants looked at) is no part of the story.
+  // Internal follow-ups, such as updating labels or checking dependent tasks, are not part of the story.
   const notifications = (actions ?? []).filter((action) => !action.startsWith("work."));
   return notifications.length === 0
     ? `${subject}: no notification rule matched`

@@ -10,7 +10,7 @@ import { chatRoute } from "./dashboard/chat-route.ts";
 import { chatWriteRoute } from "./dashboard/chat-write-route.ts";
 import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
-import { pageRoute } from "./dashboard/page-route.ts";
+import { pageRoute } from "./dashboard/page/page-route.ts";
 import { sessionRoute } from "./dashboard/session-route.ts";
 import { trimTick } from "./dashboard/trim-tick.ts";
 import { deadLettersRoute } from "./dead-letters.ts";

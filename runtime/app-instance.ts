@@ -29,6 +29,7 @@ interface AppInstanceOptions {
   scrape: NonNullable<Deps["scrape"]>;
   write: (line: string) => void;
   bridgeTokens?: BridgeTokens;
+  readAsset: Deps["readAsset"];
   overrides: RuntimeOverrides;
 }
 

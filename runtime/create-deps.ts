@@ -48,12 +48,13 @@ interface CreateDepsOptions {
   /** Keeps the host awake until this work is over; not needed where it stays awake by itself. */
   keep?: (work: Promise<unknown>) => void;
   bridgeTokens?: BridgeTokens;
+  readAsset: Deps["readAsset"];
   overrides?: RuntimeOverrides;
 }
 
 /** Puts together what every runtime gives to the handlers. Needs Plane's settings. */
 export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
-  const { settings, manifest, store, metrics, scrape, signal, keep, bridgeTokens, overrides = {} } = parts;
+  const { settings, manifest, store, metrics, scrape, signal, keep, bridgeTokens, readAsset, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Without Plane's settings there is only the demo to start.");
   const clock = overrides.clock ?? Date.now;
   const common = {
@@ -101,6 +102,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ruleSets: manifest.ruleSets(settings),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps),
+    readAsset,
     stopping: signal,
     kick: (due) => (due ? alarm?.(due) : keep ? keep(pump.drain()) : pump.kick()),
     drain: () => pump.drain(),

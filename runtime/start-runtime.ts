@@ -7,6 +7,7 @@ import type { Store } from "../shared/store/port.ts";
 import type { Ms } from "../shared/time.ts";
 import { createAppInstance } from "./app-instance.ts";
 import type { RuntimeOverrides } from "./create-deps.ts";
+import { createAssetReader } from "./node/asset-reader.ts";
 import { serveHttp } from "./node/serve-http.ts";
 import { createPrometheusMetrics } from "./prometheus.ts";
 import { openStore } from "./stores/open-store.ts";
@@ -49,7 +50,17 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
   const { metrics, scrape } = createPrometheusMetrics({ store: openedStore, ofProcess: options.ofProcess ?? false });
-  const parts = { manifest, store: openedStore, metrics, scrape, write, overrides, ...omitUndefined({ bridgeTokens }) };
+  const readAsset = createAssetReader();
+  const parts = {
+    manifest,
+    store: openedStore,
+    metrics,
+    scrape,
+    write,
+    readAsset,
+    overrides,
+    ...omitUndefined({ bridgeTokens }),
+  };
   const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
   try {
     let current = await createAppInstance(settings, parts);

@@ -10,6 +10,7 @@ import { noMetrics } from "../shared/metrics.ts";
 import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
 import type { Store } from "../shared/store/port.ts";
 import { MINUTE } from "../shared/time.ts";
+import { readBundledAsset } from "./bundled-assets.ts";
 import { createDeps } from "./create-deps.ts";
 
 type Env = Record<string, unknown>;
@@ -33,6 +34,7 @@ function createWorker() {
       metrics: noMetrics,
       write: console.log,
       signal: new AbortController().signal,
+      readAsset: readBundledAsset,
       keep: (work) => context.waitUntil(work),
       overrides: { poll: { collect: 0, again: 10_000 } },
     });

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32): 0 ≤ n < 1, the same row of numbers for the same seed. */
+/** Creates a seeded generator of numbers 0 ≤ n < 1 (mulberry32). The same seed yields the same sequence. */
 export function createSeededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

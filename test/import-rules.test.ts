@@ -36,6 +36,18 @@ const REFUSED: [string, string, string][] = [
   ["runtime", 'import "../demo/start.ts";', "noRestrictedImports"],
   ["runtime/stores", 'import "../../test/redis.ts";', "noRestrictedImports"],
   ["runtime", 'import "../bench/intake.ts";', "noRestrictedImports"],
+  ["shared/plane", 'import "../../simulators/plane/rows.ts";', "noRestrictedImports"],
+  ["functions/poll", 'import "../../simulators/plane/rows.ts";', "noRestrictedImports"],
+  ["runtime", 'import "../simulators/plane/rows.ts";', "noRestrictedImports"],
+  ["runtime", 'export const rows = await import("../simulators/plane/rows.ts");', "noRestrictedImports"],
+  ["simulators", 'import "../shared/plane/schemas.ts";', "noRestrictedImports"],
+  ["simulators/plane", 'import "../../shared/plane/schemas.ts";', "noRestrictedImports"],
+  ["simulators/plane", 'import "../../functions/health.ts";', "noRestrictedImports"],
+  ["simulators/plane", 'import "../../runtime/start-runtime.ts";', "noRestrictedImports"],
+  ["simulators/plane/api", 'import "../../../functions/poll/jobs.ts";', "noRestrictedImports"],
+  ["simulators/telegram", 'import "../../demo/seed.ts";', "noRestrictedImports"],
+  ["simulators/telegram", 'import "../../test/support/redis-server.ts";', "noRestrictedImports"],
+  ["simulators/telegram", 'import "../../bench/figures.ts";', "noRestrictedImports"],
   ["shared", "export const port = process.env;", "noRestrictedGlobals"],
   ["functions/poll", 'export const bytes = Buffer.from("x");', "noRestrictedGlobals"],
 ];
@@ -52,20 +64,52 @@ const ALLOWED: [string, string][] = [
   ["functions/telegram/commands", 'import "../../../shared/config.ts";'],
   ["runtime", 'import "../functions/index.ts";\nimport "../shared/config/settings.ts";\nimport "node:fs";'],
   ["runtime/stores", 'import "../../shared/store/port.ts";\nimport "ioredis";\nexport const env = process.env;'],
+  ["simulators", 'import "../shared/omit-undefined.ts";\nimport "node:http";\nimport "@hono/node-server";'],
+  ["simulators/plane", 'import "../../shared/time.ts";\nimport "../seeded-random.ts";\nimport "./test-controls.ts";'],
+  [
+    "simulators/plane/api",
+    'import "../../../shared/omit-undefined.ts";\nimport "../test-controls.ts";\nimport "hono";',
+  ],
   ["demo", 'import "../runtime/start-runtime.ts";\nimport "../functions/index.ts";\nimport "node:fs";'],
+  ["demo", 'import "../simulators/plane/rows.ts";'],
+  ["test/shared", 'import "../../simulators/plane/rows.ts";'],
   ["test/shared", 'import "../../demo/start.ts";\nimport "../../shared/config.ts";'],
+  ["bench", 'import "../simulators/plane/rows.ts";'],
   ["bench", 'import "./support/redis-server.ts";'],
 ];
 
+/** Statements in the one file of runtime/ that may start the demo. */
+const MAIN_FILE = "runtime/main.ts";
+const MAIN_REFUSED = [
+  'import "../simulators/plane/rows.ts";',
+  'export const telegram = await import("../simulators/telegram/telegram-simulator.ts");',
+  'import "../demo/seed.ts";',
+  'export const tally = await import("../demo/console/tally.ts");',
+  'import "../test/redis.ts";',
+  'import "../bench/intake.ts";',
+];
+const MAIN_ALLOWED = [
+  'export const demo = await import("../demo/start.ts");',
+  'import "./start-runtime.ts";',
+  'import "../functions/index.ts";',
+  'import "../shared/config/settings.ts";',
+];
+
 const reportSchema = z.object({
-  diagnostics: z.array(z.object({ category: z.string(), location: z.looseObject({ path: z.unknown() }) })),
+  diagnostics: z.array(
+    z.object({
+      category: z.string(),
+      location: z.looseObject({ path: z.unknown(), start: z.object({ line: z.number() }).optional() }),
+    }),
+  ),
 });
 
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-rules-"));
+/** The rules that refused something, by the name of the source; a line of `MAIN_FILE` is `line-<n>`. */
 const rules = new Map<string, string[]>();
 
-function toFilePath(room: string, name: string): string {
-  return `${room}/${name}.ts`;
+function toFilePath(sourceFolder: string, name: string): string {
+  return `${sourceFolder}/${name}.ts`;
 }
 
 function writeSource(path: string, text: string) {
@@ -75,27 +119,43 @@ function writeSource(path: string, text: string) {
 
 beforeAll(async () => {
   copyFileSync("biome.json", join(folder, "biome.json"));
-  for (const [i, [room, code]] of REFUSED.entries()) writeSource(toFilePath(room, `refused-${i}`), code);
-  for (const [i, [room, code]] of ALLOWED.entries()) writeSource(toFilePath(room, `allowed-${i}`), code);
+  for (const [i, [sourceFolder, code]] of REFUSED.entries())
+    writeSource(toFilePath(sourceFolder, `refused-${i}`), code);
+  for (const [i, [sourceFolder, code]] of ALLOWED.entries())
+    writeSource(toFilePath(sourceFolder, `allowed-${i}`), code);
+  writeSource(MAIN_FILE, [...MAIN_REFUSED, ...MAIN_ALLOWED].join("\n"));
   const biome = resolve("node_modules/.bin/biome");
-  const told = await new Promise<string>((done) => {
+  const report = await new Promise<string>((done) => {
     execFile(biome, ["lint", "--reporter=json", "--max-diagnostics=none"], { cwd: folder }, (_, out) => done(out));
   });
-  for (const { category, location } of reportSchema.parse(JSON.parse(told)).diagnostics) {
+  for (const { category, location } of reportSchema.parse(JSON.parse(report)).diagnostics) {
     const path = JSON.stringify(location.path);
-    const name = /(refused|allowed)-\d+/.exec(path)?.[0] ?? path;
+    const name = path.includes(MAIN_FILE)
+      ? `line-${location.start?.line}`
+      : (/(refused|allowed)-\d+/.exec(path)?.[0] ?? path);
     rules.set(name, [...(rules.get(name) ?? []), category.split("/").at(-1) ?? category]);
   }
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("The import rules of the house", () => {
-  it.each(REFUSED.map((one, i) => [...one, i] as const))("refuse in %s: %s", (_room, _code, rule, i) => {
+describe("The import rules", () => {
+  it.each(REFUSED.map((one, i) => [...one, i] as const))("refuse in %s: %s", (_folder, _code, rule, i) => {
     expect(rules.get(`refused-${i}`)).toContain(rule);
   });
 
-  it.each(ALLOWED.map((one, i) => [...one, i] as const))("allow in %s: %s", (_room, _code, i) => {
+  it.each(ALLOWED.map((one, i) => [...one, i] as const))("allow in %s: %s", (_folder, _code, i) => {
     expect(rules.get(`allowed-${i}`) ?? []).toEqual([]);
   });
+
+  it.each(MAIN_REFUSED.map((code, i) => [code, i + 1] as const))("refuse in runtime/main.ts: %s", (_code, line) => {
+    expect(rules.get(`line-${line}`)).toContain("noRestrictedImports");
+  });
+
+  it.each(MAIN_ALLOWED.map((code, i) => [code, MAIN_REFUSED.length + i + 1] as const))(
+    "allow in runtime/main.ts: %s",
+    (_code, line) => {
+      expect(rules.get(`line-${line}`) ?? []).toEqual([]);
+    },
+  );
 });

@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import type { Stage } from "../scenes.ts";
+import type { ConsoleState, WebhookFate } from "./console-state.ts";
 import type { Tally } from "./tally.ts";
 
-/** What happens to the webhooks of the next change made in the console. */
-const fateSchema = z.enum(["arrive", "drop", "double", "delay"]);
-type WebhookFate = z.infer<typeof fateSchema>;
+const fateSchema = z.enum(["arrive", "drop", "double", "delay"] satisfies WebhookFate[]);
 
 /** So late is late: a poll has been there before. */
 const WEBHOOK_DELAY_MS = 20_000;
@@ -58,7 +57,7 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
   }
 
   const actions: Record<string, (input: unknown) => unknown> = {
-    state: () => ({
+    state: (): ConsoleState => ({
       fate,
       outages: [...outages.keys()],
       restarts: restarts(),

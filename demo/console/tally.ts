@@ -1,22 +1,12 @@
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import type { Stage } from "../scenes.ts";
-
-/** Lost and doubled by the ledgers of Plane and Telegram alone; Groundcrew itself is not asked. */
-export interface TallyResult {
-  /** How often a task was completed in Plane since the beginning. */
-  completed: number;
-  /** Those the chat shows. */
-  told: number;
-  /** Those it does not show: on their way, or lost. */
-  missing: string[];
-  /** Shown more often than they happened, by messages that do not say that they may be a repeat. */
-  doubled: string[];
-  /** Messages that say so. */
-  marked: number;
-}
+import type { TallyResult } from "./console-state.ts";
 
 export interface Tally {
-  /** Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it either. */
+  /**
+   * Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it
+   * either.
+   */
   recordCompletions(): void;
   readTally(): TallyResult;
 }

@@ -1,5 +1,6 @@
 import { manifest } from "../../functions/index.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
+import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import type { Route } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { noMetrics } from "../../shared/metrics.ts";
@@ -27,6 +28,7 @@ export async function listMountedRoutes(): Promise<MountedRoute[]> {
     manifest,
     store: createMemoryStore({ clock: () => 0 }),
     metrics: noMetrics,
+    readAsset: createAssetReader(),
     write: () => {},
     signal: AbortSignal.abort(),
   });

@@ -2,7 +2,6 @@ import type { Deps } from "../../shared/app/deps.ts";
 import type { RequestedAction } from "../../shared/decision-log/decision-log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/forward-receipt.ts";
-import type { StoreKey } from "../../shared/store/port.ts";
 import {
   type ChatMessage,
   findShownAt,
@@ -10,20 +9,7 @@ import {
   type TelegramDelivery,
   telegramDeliveryKey,
 } from "../../shared/telegram/message-log.ts";
-import type { Ms } from "../../shared/time.ts";
-
-/** What became of an action. */
-export type ActionOutcome =
-  /** It waits for its turn, or for Telegram. */
-  | { is: "waiting" }
-  /** It will be in a message that is there already, with its next edit. */
-  | { is: "folded"; message: StoreKey }
-  | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
-  | { is: "set_aside"; reason: string }
-  /** Somebody has muted what it is about. */
-  | { is: "muted" }
-  /** It is Groundcrew's own work from here on: what comes of it is told where it happens. */
-  | { is: "passed_on" };
+import type { ActionOutcome } from "./api-answers.ts";
 
 /** What goes through these queues leaves no receipt. */
 const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];

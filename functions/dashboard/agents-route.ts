@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import type { AgentsAnswer } from "./api-answers.ts";
 
 /** The agents and their bridge tokens: how many count, a new one, the end of the old one. Never a token twice. */
 export const agentsRoute: Route = { path: "/api/agents", access: "page", app };
@@ -25,7 +26,7 @@ function app({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">
   return new Hono()
     .get("/", (c) => {
       const agentList = [...tokenCounts].map(([name, tokens]) => ({ name, tokens }));
-      return c.json({ agents: agentList, write: bridgeTokens !== undefined });
+      return c.json({ agents: agentList, write: bridgeTokens !== undefined } satisfies AgentsAnswer);
     })
     .post("/:name/token", async (c) => {
       const name = c.req.param("name");

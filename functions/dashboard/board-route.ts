@@ -3,6 +3,7 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { listReadableProjects } from "../../shared/observe/projects.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
+import type { BoardAnswer } from "./api-answers.ts";
 import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
 import { type CardDeps, readCards } from "./cards.ts";
@@ -54,6 +55,6 @@ function app(deps: BoardDeps): Hono {
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
-    });
+    } satisfies BoardAnswer);
   });
 }

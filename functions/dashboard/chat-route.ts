@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { type ChatMessage, chatMessageSet } from "../../shared/telegram/message-log.ts";
+import type { ChatAnswer } from "./api-answers.ts";
 import { canWriteToChat } from "./chat-write-route.ts";
 
 /** The chats as the people in them see them, the newest message first. */
@@ -27,6 +28,6 @@ function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
         ...omitUndefined({ reply: reply || undefined, editedAt: shown.length > 1 ? editedAt : undefined }),
       };
     });
-    return c.json({ messages: chatMessages, write, ...omitUndefined({ next }) });
+    return c.json({ messages: chatMessages, write, ...omitUndefined({ next }) } satisfies ChatAnswer);
   });
 }

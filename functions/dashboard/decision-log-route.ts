@@ -7,6 +7,7 @@ import type { PlanePerson } from "../../shared/observe/name-cache.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { ScanPage, SetName, StoredRow } from "../../shared/store/port.ts";
 import { createOutcomeReader } from "./action-outcome.ts";
+import type { DecisionLogAnswer } from "./api-answers.ts";
 
 /** For each thing that happened: what was seen, by which rule something was done about it or why nothing, and how that went. */
 export const decisionLogRoute: Route = { path: "/api/why", access: "page", app };
@@ -25,7 +26,7 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     const { rows, next } = await readNewestDecisions(deps.store, set, { before: before || undefined, size, project });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.asked));
     const rendered = await Promise.all(rows.map((row) => renderRow(row)));
-    return c.json({ rows: rendered, ...omitUndefined({ next }) });
+    return c.json({ rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
 
     async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
       const { asked, event, record: _, rev, ...rest } = value;

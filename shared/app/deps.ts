@@ -46,6 +46,8 @@ export interface Deps {
   kick: (due?: UpcomingJob) => void;
   /** Works all jobs that are due and answers how many were settled. */
   drain: () => Promise<number>;
+  /** The text of a file that is served as it is, by its path in the repository. Throws when it is not there. */
+  readAsset: (path: string) => string;
   /** Absent where the secrets are not kept in a file of this machine. */
   bridgeTokens?: BridgeTokens;
   /** Asks for a poll within a minute because something may have been missed. Asking twice is asking once. */

@@ -151,7 +151,7 @@ export const environmentSchema = z.object({
     .meta({ meaning: "When Plane is polled." }),
   LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto").meta({
     meaning:
-      "Language of messages. auto: replies in the language of each person's Telegram client, notifications in English.",
+      "Language of messages and of comments in Plane. auto: replies in the language of each person's Telegram client, the rest in English.",
   }),
   TIMEZONE: z
     .string()

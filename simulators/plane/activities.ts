@@ -4,7 +4,7 @@ import type { ActivityRow, ItemRow, JsonObject } from "./rows.ts";
 import type { Id } from "./types.ts";
 import type { ActivityTask, NewActivity, PlaneWorld } from "./world.ts";
 
-/** The columns of an item whose changes Plane writes down. */
+/** The columns of a work item whose changes Plane records in its history. */
 export type TrackedColumns = Pick<
   ItemRow,
   "name" | "description_html" | "priority" | "start_date" | "target_date" | "parent" | "state" | "assignees" | "labels"
@@ -18,7 +18,7 @@ const PLAIN_COLUMNS: { column: keyof TrackedColumns; field: string; comment: str
   { column: "target_date", field: "target_date", comment: "updated the target date to" },
 ];
 
-/** `ONB-2`. */
+/** Formats a work item's key, such as `ONB-2`. */
 export const formatItemKey = (world: PlaneWorld, item: ItemRow): string =>
   `${getProject(world, item.project).identifier}-${item.sequence_id}`;
 
@@ -27,7 +27,7 @@ const formatItemKeyById = (world: PlaneWorld, id: Id | null): string => {
   return item ? formatItemKey(world, item) : "";
 };
 
-/** What an edit's history says. */
+/** Returns the history entries of an edit, in Plane's order and wording. */
 export function diffActivities(world: PlaneWorld, before: TrackedColumns, after: TrackedColumns): NewActivity[] {
   const rows: NewActivity[] = [];
   for (const { column, field, comment } of PLAIN_COLUMNS) {
@@ -55,10 +55,10 @@ export function diffActivities(world: PlaneWorld, before: TrackedColumns, after:
       old_identifier: before.state,
       new_identifier: after.state,
     });
-  const user = (id: Id) => world.data.users.get(id)?.display_name ?? "";
-  const label = (id: Id) => world.data.labels.get(id)?.name ?? "";
-  rows.push(...listChanges("labels", "label", before.labels, after.labels, label));
-  rows.push(...listChanges("assignees", "assignee", before.assignees, after.assignees, user));
+  const getUserName = (id: Id) => world.data.users.get(id)?.display_name ?? "";
+  const getLabelName = (id: Id) => world.data.labels.get(id)?.name ?? "";
+  rows.push(...listChanges("labels", "label", before.labels, after.labels, getLabelName));
+  rows.push(...listChanges("assignees", "assignee", before.assignees, after.assignees, getUserName));
   return rows;
 }
 
@@ -67,7 +67,7 @@ function listChanges(
   word: string,
   before: readonly Id[],
   after: readonly Id[],
-  nameOf: (id: Id) => string,
+  getName: (id: Id) => string,
 ): NewActivity[] {
   const added = after.filter((id) => !before.includes(id));
   const removed = before.filter((id) => !after.includes(id));
@@ -77,21 +77,21 @@ function listChanges(
       field,
       comment: `added ${word} `,
       old_value: "",
-      new_value: nameOf(id),
+      new_value: getName(id),
       new_identifier: id,
     })),
     ...removed.map((id) => ({
       verb: "updated",
       field,
       comment: `removed ${word} `,
-      old_value: nameOf(id),
+      old_value: getName(id),
       new_value: "",
       old_identifier: id,
     })),
   ];
 }
 
-/** The worker's part: `updated_at` moves once more, and the history is written. */
+/** Runs the worker's task: writes the history, which changes `updated_at` of the work item once more. */
 export function writeActivities(world: PlaneWorld, task: ActivityTask): void {
   const item = world.data.items.get(task.item);
   if (!item) return;
@@ -119,7 +119,7 @@ export function writeActivities(world: PlaneWorld, task: ActivityTask): void {
   }
 }
 
-/** Oldest first. What comments did is left out, as in Plane. */
+/** Lists an item's history, oldest first. Plane leaves out the entries about comments. */
 export const listActivities = (world: PlaneWorld, item: Id): ActivityRow[] =>
   [...world.data.activities.values()]
     .filter((row) => row.issue === item && row.field !== "comment")

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { HOUR } from "../../shared/time.ts";
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
 import { getProject } from "./projects.ts";
+import { escapeUnicodeUnit } from "./python-json.ts";
 import { renderAuthorColumns, renderBaseColumns, renderExternalColumns, type TimeFormatter } from "./render-row.ts";
 import type { AttachmentRow, ItemRow, JsonObject } from "./rows.ts";
 import { formatAmzDate } from "./time.ts";
@@ -31,7 +32,7 @@ const ALLOWED_TYPES = new Set([
 const SECRET = "storage-secret";
 const sign = (text: string): string => createHmac("sha256", SECRET).update(text).digest("hex");
 
-/** A declared size over the limit is cut down to it: storage refuses the upload later. */
+/** Plane reduces a declared size above the limit to the limit; the storage then refuses the upload. */
 export function createAttachment(
   world: PlaneWorld,
   item: ItemRow,
@@ -44,7 +45,7 @@ export function createAttachment(
     (row) => row.issue === item.id && row.external_source === external_source && row.external_id === external_id,
   );
   if (external_source && external_id && existing) {
-    // The words are Plane's own, for attachments too.
+    // Plane uses this text for attachments as well.
     const error = "Issue with the same external id and external source already exists";
     throw new PlaneApiError(409, { error, id: existing.id });
   }
@@ -64,7 +65,7 @@ export function createAttachment(
   return row;
 }
 
-/** What the client posts to storage, file last. */
+/** Creates the form that the client posts to the storage, with the file as its last field. */
 export function createUploadForm(world: PlaneWorld, row: AttachmentRow): JsonObject {
   const now = world.clock();
   const signed = {
@@ -80,23 +81,18 @@ export function createUploadForm(world: PlaneWorld, row: AttachmentRow): JsonObj
     ...Object.entries(signed).map(([name, value]) => ({ [name]: value })),
   ];
   const expiration = `${new Date(now + HOUR).toISOString().slice(0, 19)}Z`;
-  const policy = btoa(escapeNonAscii(JSON.stringify({ expiration, conditions })));
+  const policy = btoa(JSON.stringify({ expiration, conditions }).replaceAll(/[^\0-\x7f]/g, escapeUnicodeUnit));
   return {
     url: `${world.baseUrl()}/uploads`,
     fields: { "Content-Type": row.type, key: row.asset, ...signed, policy, "x-amz-signature": sign(policy) },
   };
 }
 
-/** As Python writes JSON. */
-function escapeNonAscii(json: string): string {
-  return json.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
-
-/** Storage's side of it: checks the form against its policy and keeps the file. Answers a status. */
+/** Checks a posted form against its policy, as the storage does, and stores the file. Returns the HTTP status. */
 export function storeUpload(world: PlaneWorld, fields: Record<string, string>, file: Uint8Array): 204 | 400 | 403 {
   const policy = fields["policy"] ?? "";
   if (fields["x-amz-signature"] !== sign(policy)) return 403;
-  const row = [...world.data.attachments.values()].find((each) => each.asset === fields["key"]);
+  const row = [...world.data.attachments.values()].find(({ asset }) => asset === fields["key"]);
   if (!row || fields["Content-Type"] !== row.type) return 403;
   const { expiration }: { expiration: string } = JSON.parse(atob(policy));
   if (world.clock() > Date.parse(expiration)) return 403;
@@ -123,11 +119,11 @@ export function confirmUpload(world: PlaneWorld, row: AttachmentRow, by: Id): vo
 }
 
 const DOWNLOAD_EXPIRY_S = 3600;
-/** Every character that is not plainly safe, as Python quotes it. */
+/** Python's `quote` also escapes the characters that `encodeURIComponent` leaves. */
 const percentEncode = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** Where reading it leads to. */
+/** Creates the signed address to which Plane redirects a read. */
 export function createDownloadUrl(world: PlaneWorld, row: AttachmentRow): string {
   const date = formatAmzDate(world.clock());
   const query = {
@@ -143,7 +139,7 @@ export function createDownloadUrl(world: PlaneWorld, row: AttachmentRow): string
   return `${world.baseUrl()}/uploads/${row.asset.split("/").map(percentEncode).join("/")}?${pairs.join("&")}`;
 }
 
-/** True when this address was made by `downloadUrl` and its hour is not over. */
+/** Whether this address was created by `createDownloadUrl` and has not expired. */
 export function mayDownload(world: PlaneWorld, asset: string, query: URLSearchParams): boolean {
   const date = query.get("X-Amz-Date") ?? "";
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date) ?? [];
@@ -160,7 +156,7 @@ export function getAttachment(world: PlaneWorld, id: Id): AttachmentRow {
   return attachment;
 }
 
-/** Those whose upload was confirmed. */
+/** Lists the attachments whose upload was confirmed. */
 export const listAttachments = (world: PlaneWorld, item: Id): AttachmentRow[] =>
   sortNewestFirst([...world.data.attachments.values()].filter((row) => row.issue === item && row.is_uploaded));
 

@@ -1,16 +1,16 @@
 import type { Ms } from "../../shared/time.ts";
 
-/** A worker picks a task up within moments; the recorded one took about 30 ms. */
+/** Delay before the worker starts a queued task: 20 ms; the recorded worker took about 30 ms. */
 const PICKUP_DELAY_MS = 20;
 
 export interface AutoRunner {
-  /** There is something to do. */
+  /** Runs the work soon, because something was queued. */
   wake(): void;
-  /** Nothing is done before `wake` is called again. */
+  /** Runs nothing until the next `wake`. */
   pause(): void;
 }
 
-/** Runs `work` a moment after each `wake`, and again when `nextDue` says so; never twice at once. */
+/** Runs `runWork` shortly after each `wake` and again after `nextDue` milliseconds, never twice at the same time. */
 export function createAutoRunner(runWork: () => Promise<void>, nextDue: () => Ms | undefined): AutoRunner {
   let timer: NodeJS.Timeout | undefined;
   let isBusy = false;

@@ -45,7 +45,7 @@ const createCommentEvent = (
   actor,
 });
 
-/** A comment moves its item's `updated_at`: the worker does it. */
+/** A comment changes `updated_at` of its work item, but only when the worker runs. */
 function queueCommentActivity(
   world: PlaneWorld,
   row: CommentRow,
@@ -69,7 +69,7 @@ const findCommentByExternalId = (world: PlaneWorld, project: Id, source: string,
     (row) => row.project === project && row.external_source === source && row.external_id === id,
   );
 
-/** Stored as sent, whatever it is; empty is accepted. */
+/** Plane stores any HTML as sent, also an empty one. */
 export function createComment(world: PlaneWorld, item: ItemRow, comment: NewComment, actor: Id): CommentRow {
   const { external_source = null, external_id = null } = comment;
   const existing =
@@ -86,7 +86,7 @@ export function createComment(world: PlaneWorld, item: ItemRow, comment: NewComm
     external_source,
     external_id,
   };
-  // Saved a second time for `created_at` alone, which so is later than `updated_at`.
+  // Plane saves the row a second time only for `created_at`, which is therefore later than `updated_at`.
   row.created_at = world.stamp();
   world.data.comments.set(row.id, row);
   const event = createCommentEvent(world, row, "created", null, null, null, actor);
@@ -104,7 +104,7 @@ export function editComment(world: PlaneWorld, row: CommentRow, requested: JsonO
   const columns = ["comment_html", "external_source", "external_id"] as const;
   const events: WebhookTask[] = [];
   for (const field of Object.keys(requested)) {
-    const column = columns.find((each) => each === field);
+    const column = columns.find((name) => name === field);
     const value = requested[field];
     if (!column || typeof value !== "string" || row[column] === value) continue;
     events.push(createCommentEvent(world, row, "updated", column, row[column], value, actor));
@@ -116,7 +116,7 @@ export function editComment(world: PlaneWorld, row: CommentRow, requested: JsonO
   queueCommentActivity(world, row, "updated", "updated a comment", actor, events);
 }
 
-/** No webhook tells. */
+/** Plane sends no webhook when a comment is deleted. */
 export function deleteComment(world: PlaneWorld, row: CommentRow, actor: Id): void {
   world.data.comments.delete(row.id);
   queueCommentActivity(world, row, "deleted", "deleted the comment", actor, []);
@@ -147,7 +147,7 @@ export const renderComment = (world: PlaneWorld, row: CommentRow, formatTime: Ti
   parent: null,
 });
 
-/** In a list, Plane adds whether the reader is a member of the project. */
+/** In lists, Plane adds whether the reader is a member of the project. */
 export function renderListedComment(
   world: PlaneWorld,
   row: CommentRow,

@@ -15,10 +15,13 @@ import { createWebhookOutbox } from "./webhook-outbox.ts";
 import { runNextTask } from "./worker.ts";
 import { createPlaneWorld } from "./world.ts";
 
-/** How many deliveries are on their way at once when they run by themselves. */
+/** Limit of concurrent webhook deliveries with `autoDeliver`: 4. */
 const DELIVERY_CONCURRENCY = 4;
 
-/** A Plane in memory, behind a real HTTP server. It answers, limits and sends webhooks as the recorded one does. */
+/**
+ * Creates a simulated Plane: data in memory behind a real HTTP server. It answers, limits and sends webhooks like the
+ * recorded Plane (test/fixtures/plane-contract).
+ */
 export function createPlaneSimulator(options: PlaneSimulatorOptions = {}): PlaneSimulator {
   const world = createPlaneWorld({
     version: options.version ?? "1.3.1",

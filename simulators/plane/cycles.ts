@@ -23,7 +23,10 @@ export interface NewCycle {
   external_id?: string | null;
 }
 
-/** A cycle that begins today begins now; it ends a minute before midnight, in the project's zone (here UTC). */
+/**
+ * Plane starts a cycle whose start date is today at the current time, and ends a cycle one minute before midnight in
+ * the project's time zone (here UTC).
+ */
 function parseCycleStart(world: PlaneWorld, text: string | null | undefined): Micros | null {
   const at = text ? parseTime(text) : null;
   if (at === null || !text || !isDay(text)) return at;
@@ -76,7 +79,7 @@ export function editCycle(world: PlaneWorld, row: CycleRow, patch: JsonObject, b
   if (typeof end_date === "string") row.end_date = parseCycleEnd(end_date);
   touchRow(world, row, by);
   const changed = Object.keys(patch).flatMap((field) => {
-    const key = (["name", "description", "start_date", "end_date"] as const).find((each) => each === field);
+    const key = (["name", "description", "start_date", "end_date"] as const).find((column) => column === field);
     if (!key || before[key] === row[key]) return [];
     const old = before[key];
     return [

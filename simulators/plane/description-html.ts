@@ -1,8 +1,8 @@
 const VOID = new Set(["br", "hr", "img", "input"]);
 
 /**
- * Counts what stands side by side at the top: elements, and a text before the first.
- * Enough for what people and programs write into descriptions; no parser of broken HTML.
+ * Counts the top-level elements, and a text before the first one. This covers the descriptions that people and programs
+ * write; it does not parse broken HTML.
  */
 function countTopLevel(html: string): number {
   let depth = 0;
@@ -21,7 +21,7 @@ function countTopLevel(html: string): number {
   return count;
 }
 
-/** Plane keeps a description as one element: several are put into a `div`, bare text into a `p`. */
+/** Plane stores a description as one element: it wraps several elements in a `div` and plain text in a `p`. */
 export function normalizeDescription(html: string): string {
   const text = html.trim();
   const tops = countTopLevel(text);

@@ -19,42 +19,42 @@ import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, listLabels, listStates } from "./states.ts";
 import { isTimeZone } from "./time.ts";
-import type { ActionOptions, EditSource, Id, Item, ItemPatch, Ref } from "./types.ts";
+import { toId } from "./to-id.ts";
+import type { ActionOptions, EditSource, Id, Item, ItemPatch } from "./types.ts";
 import { createWebhook } from "./webhooks.ts";
 import { type PlaneWorld, touchRow } from "./world.ts";
 
-/** What a test may do without HTTP. */
+/** The part of the simulator that scripts and tests use without HTTP. */
 export type DirectAccess = Omit<
   PlaneSimulator,
   | ("url" | "version" | "start" | "stop" | "takeDown" | "bringUp" | "runWorkerTask" | "runWorker" | "deliverAll")
   | ("deliveries" | "ledger" | "faults" | "workspace")
 >;
 
-const toId = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
 const copyItem = (row: ItemRow): Item => ({ ...row, assignees: [...row.assignees], labels: [...row.labels] });
 
 export function getFirstWorkspace(world: PlaneWorld): WorkspaceRow {
   const [first] = world.data.workspaces.values();
-  if (!first) throw new Error("This Plane has no workspace yet.");
+  if (!first) throw new Error("The simulated Plane has no workspace yet.");
   return first;
 }
 
 export function createDirectAccess(world: PlaneWorld): DirectAccess {
   const { data } = world;
-  const workspace = () => getFirstWorkspace(world);
-  const firstSlug = () => [...data.workspaces.values()][0]?.slug ?? "example";
-  const firstHuman = (): Id => {
+  const getWorkspace = () => getFirstWorkspace(world);
+  const getFirstSlug = () => [...data.workspaces.values()][0]?.slug ?? "example";
+  const getFirstHuman = (): Id => {
     const human = [...data.users.values()].find((user) => !user.is_bot);
-    if (!human) throw new Error("Add a user first: somebody must have done it.");
+    if (!human) throw new Error("Add a user first: every action needs an actor.");
     return human.id;
   };
-  const actorOf = (doing: ActionOptions = {}): Id => (doing.by === undefined ? firstHuman() : toId(doing.by));
-  const authorOf = (doing: ActionOptions = {}): { actor: Id; via: EditSource } => ({
-    actor: actorOf(doing),
-    via: doing.via ?? "browser",
+  const getActor = ({ by }: ActionOptions = {}): Id => (by === undefined ? getFirstHuman() : toId(by));
+  const getAuthor = (options: ActionOptions = {}): { actor: Id; via: EditSource } => ({
+    actor: getActor(options),
+    via: options.via ?? "browser",
   });
 
-  /** Checks loudly what Plane would drop silently: a test that assigns a stranger is wrong. */
+  /** Throws where Plane would silently drop a value: a test that assigns a user who is not a member is wrong. */
   function toItemWrite(project: Id, patch: ItemPatch): ItemWrite {
     const { state, assignees, labels, parent, ...rest } = patch;
     const write: ItemWrite = { ...rest };
@@ -65,7 +65,8 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     return write;
   }
   const requireMember = (project: Id, user: Id): Id => {
-    if (!findProjectMember(world, project, user)) throw new Error(`User ${user} is no member of project ${project}.`);
+    if (!findProjectMember(world, project, user))
+      throw new Error(`User ${user} is not a member of project ${project}.`);
     return user;
   };
 
@@ -74,9 +75,9 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       return createWorkspace(world, { slug, name }, owner === undefined ? undefined : getUser(world, toId(owner)));
     },
     addUser({ name, role, timeZone = "UTC", ...options }) {
-      if (!isTimeZone(timeZone)) throw new Error(`No such time zone: ${timeZone}`);
+      if (!isTimeZone(timeZone)) throw new Error(`Unknown time zone: ${timeZone}`);
       const user = createUser(world, {
-        email: options.email ?? `${name.toLowerCase()}@${firstSlug()}.local.test`,
+        email: options.email ?? `${name.toLowerCase()}@${getFirstSlug()}.local.test`,
         password: options.password ?? "",
         first_name: name,
         last_name: options.lastName ?? "",
@@ -97,59 +98,59 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       getUser(world, toId(user)).password = password;
     },
     setTimeZone(user, zone) {
-      if (!isTimeZone(zone)) throw new Error(`No such time zone: ${zone}`);
+      if (!isTimeZone(zone)) throw new Error(`Unknown time zone: ${zone}`);
       getUser(world, toId(user)).user_timezone = zone;
     },
 
-    addProject({ name, identifier, members, ...doing }) {
-      const row = createProject(world, workspace(), { name, identifier }, actorOf(doing));
-      const rest = members?.map(toId) ?? listMembers(world, workspace().id).map((member) => member.member);
+    addProject({ name, identifier, members, ...options }) {
+      const row = createProject(world, getWorkspace(), { name, identifier }, getActor(options));
+      const rest = members?.map(toId) ?? listMembers(world, getWorkspace().id).map((member) => member.member);
       for (const member of rest) {
         if (member !== row.created_by && !getUser(world, member).is_bot) addProjectMember(world, row.id, member, 15);
       }
       return row;
     },
-    editProject(project, patch, doing) {
+    editProject(project, patch, options) {
       const row = getProject(world, toId(project));
-      editProject(world, row, { ...patch }, actorOf(doing));
+      editProject(world, row, { ...patch }, getActor(options));
       return { ...row };
     },
-    archiveProject(project, doing) {
+    archiveProject(project, options) {
       const row = getProject(world, toId(project));
       row.archived_at = world.stamp();
-      touchRow(world, row, actorOf(doing));
+      touchRow(world, row, getActor(options));
     },
-    restoreProject(project, doing) {
+    restoreProject(project, options) {
       const row = getProject(world, toId(project));
       row.archived_at = null;
-      touchRow(world, row, actorOf(doing));
+      touchRow(world, row, getActor(options));
     },
-    deleteProject: (project, doing) => deleteProject(world, getProject(world, toId(project)), actorOf(doing)),
+    deleteProject: (project, options) => deleteProject(world, getProject(world, toId(project)), getActor(options)),
     addProjectMember(project, user, role = 15) {
       addProjectMember(world, toId(project), toId(user), role);
     },
     states: (project) => listStates(world, toId(project)),
     addState: (project, { name, group, color = "#d94f4f" }) =>
-      createState(world, getProject(world, toId(project)), { name, group, color }, firstHuman()),
+      createState(world, getProject(world, toId(project)), { name, group, color }, getFirstHuman()),
     labels: (project) => listLabels(world, toId(project)),
     addLabel: (project, name, color = "#6b5bd2") =>
-      createLabel(world, getProject(world, toId(project)), { name, color }, firstHuman()),
+      createLabel(world, getProject(world, toId(project)), { name, color }, getFirstHuman()),
 
     items: (project) => listItems(world, toId(project)).map(copyItem),
     item(item) {
       const row = data.items.get(toId(item));
       return row && copyItem(row);
     },
-    addItem(project, { name, is_draft, external_source, external_id, ...patch }, doing) {
+    addItem(project, { name, is_draft, external_source, external_id, ...patch }, options) {
       const row = getProject(world, toId(project));
       const more = omitUndefined({ is_draft, external_source, external_id });
-      return copyItem(createItem(world, row, { ...toItemWrite(row.id, patch), ...more, name }, authorOf(doing)).row);
+      return copyItem(createItem(world, row, { ...toItemWrite(row.id, patch), ...more, name }, getAuthor(options)).row);
     },
-    editItem: (item, patch, doing) => access.beginEdit(item, patch, doing).finish(),
-    beginEdit(item, patch, doing) {
+    editItem: (item, patch, options) => access.beginEdit(item, patch, options).finish(),
+    beginEdit(item, patch, options) {
       const row = getItem(world, toId(item));
       const write = toItemWrite(row.project, patch);
-      const finish = beginEdit(world, row, write, { ...write }, authorOf(doing));
+      const finish = beginEdit(world, row, write, { ...write }, getAuthor(options));
       return {
         finish() {
           finish();
@@ -158,8 +159,8 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       };
     },
     deleteItem: (item) => deleteItem(world, getItem(world, toId(item))),
-    archiveItem: (item, doing) => setArchived(world, getItem(world, toId(item)), true, actorOf(doing)),
-    restoreItem: (item, doing) => setArchived(world, getItem(world, toId(item)), false, actorOf(doing)),
+    archiveItem: (item, options) => setArchived(world, getItem(world, toId(item)), true, getActor(options)),
+    restoreItem: (item, options) => setArchived(world, getItem(world, toId(item)), false, getActor(options)),
 
     attachments: (item) =>
       [...data.attachments.values()]
@@ -169,70 +170,70 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       data.attachments.delete(toId(attachment));
     },
     comments: (item) => listComments(world, toId(item)).map((row) => ({ ...row })),
-    addComment(item, html, doing) {
-      const external = doing?.external && {
-        external_source: doing.external.source,
-        external_id: doing.external.id,
+    addComment(item, html, options) {
+      const external = options?.external && {
+        external_source: options.external.source,
+        external_id: options.external.id,
       };
       return {
-        ...createComment(world, getItem(world, toId(item)), { comment_html: html, ...external }, actorOf(doing)),
+        ...createComment(world, getItem(world, toId(item)), { comment_html: html, ...external }, getActor(options)),
       };
     },
-    editComment(comment, html, doing) {
+    editComment(comment, html, options) {
       const row = getComment(world, toId(comment));
-      editComment(world, row, { comment_html: html }, actorOf(doing));
+      editComment(world, row, { comment_html: html }, getActor(options));
       return { ...row };
     },
-    deleteComment: (comment, doing) => deleteComment(world, getComment(world, toId(comment)), actorOf(doing)),
-    addLink(item, url, doing) {
-      createLink(world, getItem(world, toId(item)), url, doing?.title ?? null, actorOf(doing));
+    deleteComment: (comment, options) => deleteComment(world, getComment(world, toId(comment)), getActor(options)),
+    addLink(item, url, options) {
+      createLink(world, getItem(world, toId(item)), url, options?.title ?? null, getActor(options));
     },
 
-    relate(blocked, blocker, doing) {
+    relate(blocked, blocker, options) {
       const [blockedItem, blockerItem] = [getItem(world, toId(blocked)), getItem(world, toId(blocker))];
-      if (doing?.onto === "blocker") addRelation(world, blockerItem, "blocking", blockedItem, actorOf(doing));
-      else addRelation(world, blockedItem, "blocked_by", blockerItem, actorOf(doing));
+      if (options?.onto === "blocker") addRelation(world, blockerItem, "blocking", blockedItem, getActor(options));
+      else addRelation(world, blockedItem, "blocked_by", blockerItem, getActor(options));
     },
-    unrelate(blocked, blocker, doing) {
+    unrelate(blocked, blocker, options) {
       const [blockedItem, blockerItem] = [getItem(world, toId(blocked)), getItem(world, toId(blocker))];
-      if (doing?.onto === "blocker") removeRelation(world, blockerItem, "blocking", blockedItem, actorOf(doing));
-      else removeRelation(world, blockedItem, "blocked_by", blockerItem, actorOf(doing));
+      if (options?.onto === "blocker") removeRelation(world, blockerItem, "blocking", blockedItem, getActor(options));
+      else removeRelation(world, blockedItem, "blocked_by", blockerItem, getActor(options));
     },
     blockers: (item) => listRelations(world, toId(item)).blocked_by,
 
-    addCycle: (project, cycle, doing) => ({
-      ...createCycle(world, getProject(world, toId(project)), cycle, actorOf(doing)),
+    addCycle: (project, cycle, options) => ({
+      ...createCycle(world, getProject(world, toId(project)), cycle, getActor(options)),
     }),
-    editCycle(cycle, patch, doing) {
+    editCycle(cycle, patch, options) {
       const row = getCycle(world, toId(cycle));
-      editCycle(world, row, { ...patch }, actorOf(doing));
+      editCycle(world, row, { ...patch }, getActor(options));
       return { ...row };
     },
-    addToCycle(cycle, items, doing) {
+    addToCycle(cycle, items, options) {
       const rows = items.map((item) => getItem(world, toId(item)));
-      addToGroup(world, getCycle(world, toId(cycle)), rows, actorOf(doing));
+      addToGroup(world, getCycle(world, toId(cycle)), rows, getActor(options));
     },
-    addModule: (project, { name }, doing) =>
-      createModule(world, getProject(world, toId(project)), { name }, actorOf(doing)),
+    addModule: (project, { name }, options) =>
+      createModule(world, getProject(world, toId(project)), { name }, getActor(options)),
 
     addWebhook(url) {
       const all = { project: true, issue: true, module: true, cycle: true, issue_comment: true };
-      const row = createWebhook(world, workspace().id, { url, ...all }, null);
+      const row = createWebhook(world, getWorkspace().id, { url, ...all }, null);
       return { id: row.id, secret: row.secret_key };
     },
     isWebhookActive: (webhook) => data.webhooks.get(toId(webhook))?.is_active ?? false,
     setWebhookActive(webhook, active) {
       const row = data.webhooks.get(toId(webhook));
-      if (!row) throw new Error(`No webhook ${toId(webhook)}.`);
+      if (!row) throw new Error(`Unknown webhook ${toId(webhook)}.`);
       row.is_active = active;
     },
   };
   return access;
 }
 
-/** A state or label by its id or name. */
+/** Finds a state or label by its id or name. */
 function findByIdOrName(rows: readonly { id: Id; name: string }[], wanted: string, kind: string): Id {
   const found = rows.find((row) => row.id === wanted || row.name === wanted);
-  if (!found) throw new Error(`No ${kind} "${wanted}" in this project.`);
+  if (!found) throw new Error(`This project has no ${kind} "${wanted}".`);
   return found.id;
 }

@@ -1,20 +1,20 @@
 import type { IncomingMessage } from "node:http";
 import type { Context, Hono } from "hono";
-import { createPageNotFoundError, PlaneApiError } from "./api-error.ts";
+import { createPageNotFoundError, createUnauthenticatedError, PlaneApiError } from "./api-error.ts";
 import { RateLimitError, type RateLimiter } from "./rate-limiter.ts";
 import { createTimeFormatter, formatUtc, type TimeFormatter } from "./render-row.ts";
 import type { Json, JsonObject, UserRow } from "./rows.ts";
 import type { Id } from "./types.ts";
 import type { PlaneWorld } from "./world.ts";
 
-/** One request on its way to its answer. */
+/** One HTTP request, as endpoint handlers receive it. */
 export interface EndpointCall {
   world: PlaneWorld;
-  /** From the path; ids are lower-case UUIDs. */
+  /** Parameters of the path; ids are lower-case UUIDs. */
   params: Record<string, string>;
   query: URLSearchParams;
   headers: Headers;
-  /** Whose request it is; undefined where nobody must say. */
+  /** The user whose request it is; undefined for public endpoints. */
   reader: UserRow | undefined;
   formatTime: TimeFormatter;
   json(): Promise<JsonObject>;
@@ -35,16 +35,16 @@ export const respondCreated = (body: Json): EndpointResponse => ({ status: 201, 
 export const respondNoContent = (): EndpointResponse => ({ status: 204 });
 
 export interface AccessPolicy {
-  /** What `Allow` says, where it is not just the methods there are. */
+  /** The `Allow` header, where it differs from the methods that are mounted. */
   allow?: string;
-  /** Who asks; throws when nobody may be nobody here. */
+  /** Returns the user whose request it is. Throws when the endpoint requires authentication and there is none. */
   identify(call: EndpointCall): UserRow | undefined;
-  /** Throws when this reader may not do this here. */
+  /** Throws when this user must not use this method here. */
   checkPermission?: ((call: EndpointCall, method: string) => void) | undefined;
   limiter?: RateLimiter | undefined;
 }
 
-/** What the server knows of a request beside its answer. */
+/** What the ledger records of a request besides its answer. */
 export interface LedgerRequestInfo {
   owner: Id | null;
   api: boolean;
@@ -55,10 +55,19 @@ export interface PlaneAppEnv {
 }
 export type PlaneApp = Hono<PlaneAppEnv>;
 
+/** The user whose request it is, on an endpoint whose policy lets nobody in without one. */
+export function getReader(call: EndpointCall): UserRow {
+  if (!call.reader) throw createUnauthenticatedError();
+  return call.reader;
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const METHOD_ORDER: Method[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** Mounts one address the way Django REST framework serves one: who, may they, how often, which method, and then what. */
+/**
+ * Mounts one endpoint. It checks in the order of Django REST framework: authentication, permission, rate limit, method,
+ * and then the handler's own checks.
+ */
 export function mountEndpoint(
   app: PlaneApp,
   world: PlaneWorld,
@@ -86,7 +95,7 @@ export function mountEndpoint(
         headers["x-ratelimit-remaining"] = String(remaining);
         headers["x-ratelimit-reset"] = String(Math.floor(world.clock() / 1000) + 60);
       }
-      const method = METHOD_ORDER.find((each) => each === c.req.method);
+      const method = METHOD_ORDER.find((name) => name === c.req.method);
       const handler = method && methods[method];
       if (!handler) throw new PlaneApiError(405, { detail: `Method "${c.req.method}" not allowed.` });
       return toResponse(await handler(call), headers);
@@ -124,7 +133,7 @@ function parseJsonBody(text: string, type: string): JsonObject {
   throw new PlaneApiError(400, { non_field_errors: ["Invalid data. Expected a dictionary, but got something else."] });
 }
 
-/** Python's words for the commonest broken JSON. */
+/** Python's error text for the most common forms of broken JSON. */
 const formatJsonError = (text: string): string =>
   /^\{[^"}]/.test(text)
     ? "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"

@@ -1,7 +1,6 @@
 import type { FaultControl, PlaneFault, RequestMatch } from "./test-controls.ts";
-import type { Id, Ref } from "./types.ts";
-
-const toOwnerId = (ref: Ref): Id => (typeof ref === "string" ? ref : ref.id);
+import { toId } from "./to-id.ts";
+import type { Id } from "./types.ts";
 
 interface ActiveFault {
   match: RequestMatch;
@@ -14,21 +13,21 @@ interface IncomingRequest {
   owner: Id | null;
 }
 
-/** The faults that stand, and the hooks a test has put in. */
+/** The active faults and the hooks of a test. */
 export interface FaultInjector extends FaultControl {
-  /** The first that matches; it is used up by one. */
+  /** Returns the first active fault that matches and counts it as used once. */
   takeFault(request: IncomingRequest): PlaneFault | undefined;
   requestHook: ((request: { method: string; path: string }) => void | Promise<void>) | undefined;
 }
 
 function matchesRequest({ method, path, owner }: RequestMatch, request: IncomingRequest): boolean {
   if (method !== undefined && method.toUpperCase() !== request.method) return false;
-  if (owner !== undefined && toOwnerId(owner) !== request.owner) return false;
+  if (owner !== undefined && toId(owner) !== request.owner) return false;
   if (path === undefined) return true;
   return typeof path === "string" ? request.path.includes(path) : path.test(request.path);
 }
 
-/** `onEdit` takes the hook that edits wait for. */
+/** `onEdit` receives the hook that edits await. */
 export function createFaultInjector(
   onEdit: (hook: ((item: Id) => void | Promise<void>) | undefined) => void,
 ): FaultInjector {

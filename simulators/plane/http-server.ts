@@ -9,7 +9,7 @@ import type { LedgerRequest, PlaneFault } from "./test-controls.ts";
 import { formatHttpDate } from "./time.ts";
 import type { PlaneWorld } from "./world.ts";
 
-/** An application whose requests pass the faults and are written into the ledger. */
+/** Creates the HTTP application: it injects faults and records each request in the ledger. */
 export function createPlaneApp(world: PlaneWorld, faults: FaultInjector, ledger: LedgerRequest[]): PlaneApp {
   const app = new Hono<PlaneAppEnv>();
   app.use(async (c, next) => {
@@ -40,7 +40,7 @@ export function createPlaneApp(world: PlaneWorld, faults: FaultInjector, ledger:
   });
   app.notFound((c) => c.json({ error: "Page not found." }, 404));
   app.onError((error, c) => {
-    process.stderr.write(`the in-memory Plane failed at ${c.req.method} ${c.req.path}: ${error.stack}\n`);
+    process.stderr.write(`The simulated Plane failed at ${c.req.method} ${c.req.path}: ${error.stack}\n`);
     return c.json({ error: "Something went wrong please try again later" }, 500);
   });
   return app;
@@ -50,7 +50,7 @@ const BAD_GATEWAY_HTML =
   "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>";
 const waitForever = (): Promise<never> => new Promise(() => {});
 
-/** Makes the answer go wrong. Answers the status the client saw, 0 for none. */
+/** Answers with the fault. Returns the status the client receives, 0 for no answer. */
 async function injectFault(
   world: PlaneWorld,
   c: Context<PlaneAppEnv>,
@@ -98,7 +98,7 @@ async function injectFault(
   }
 }
 
-/** A listening application that can go down and come up again on the same port. */
+/** An HTTP server that can be stopped and started again on the same port. */
 export interface HttpListener {
   start(port: number): Promise<number>;
   stop(): Promise<void>;

@@ -36,7 +36,7 @@ export function createInvitation(
   return row;
 }
 
-/** The worker writes the mail down and saves the invitation as nobody. */
+/** Runs the worker's task: stores the mail's text and saves the invitation, which clears its author as Plane does. */
 export function writeInvitationMail(world: PlaneWorld, task: InviteTask): void {
   const row = world.data.invitations.get(task.invitation);
   const workspace = row && world.data.workspaces.get(row.workspace);
@@ -52,7 +52,7 @@ export function writeInvitationMail(world: PlaneWorld, task: InviteTask): void {
 const formatInvitationLink = (world: PlaneWorld, row: InvitationRow): string =>
   `/workspace-invitations/?invitation_id=${row.id}&slug=${world.data.workspaces.get(row.workspace)?.slug ?? ""}&token=${row.token}`;
 
-/** Joining uses the invitation up. */
+/** Adds the user to the workspace and deletes the invitation. */
 export function acceptInvitation(world: PlaneWorld, id: Id, user: UserRow): void {
   const row = world.data.invitations.get(id);
   if (!row || row.email !== user.email) throw createAppNotFoundError();

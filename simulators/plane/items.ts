@@ -11,7 +11,7 @@ import { formatDay } from "./time.ts";
 import type { EditSource, Id, Priority } from "./types.ts";
 import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow, type WebhookTask } from "./world.ts";
 
-/** Columns a caller may set, already checked. */
+/** The columns that a request may set, already validated. */
 export interface ItemWrite {
   name?: string;
   description_html?: string;
@@ -31,7 +31,7 @@ export interface Author {
   via: EditSource;
 }
 
-/** What the browser calls the columns that the API calls otherwise. */
+/** Names that the browser's API uses for columns with another name in the public API. */
 const BROWSER_FIELD_NAMES: Record<string, string> = {
   state: "state_id",
   assignees: "assignee_ids",
@@ -45,7 +45,7 @@ export const getItem = (world: PlaneWorld, id: Id): ItemRow => {
   return item;
 };
 
-/** Neither archived, nor a draft, nor waiting for triage, nor in an archived project. */
+/** Whether lists contain the item: not archived, no draft, not in triage, and not in an archived project. */
 export const isListed = (world: PlaneWorld, row: ItemRow): boolean =>
   row.archived_at === null &&
   !row.is_draft &&
@@ -55,11 +55,11 @@ export const isListed = (world: PlaneWorld, row: ItemRow): boolean =>
 export const listItems = (world: PlaneWorld, project: Id): ItemRow[] =>
   [...world.data.items.values()].filter((row) => row.project === project);
 
-/** The one that carries this pair, listed or not. */
+/** Finds the item with this external source and id, whether lists contain it or not. */
 export const findItemByExternalId = (world: PlaneWorld, project: Id, source: string, id: string): ItemRow | undefined =>
   listItems(world, project).find((row) => row.external_source === source && row.external_id === id);
 
-/** Whoever is not a member of the project, or only a guest, silently cannot be assigned; a foreign label neither. */
+/** Plane silently ignores assignees who are guests or not members of the project, and labels of other projects. */
 function dropUnassignable(world: PlaneWorld, project: Id, write: ItemWrite): ItemWrite {
   const { assignees, labels } = write;
   return {
@@ -74,7 +74,7 @@ function dropUnassignable(world: PlaneWorld, project: Id, write: ItemWrite): Ite
   };
 }
 
-/** Answers the row as it was first saved; what is read a moment later differs in its times. */
+/** Returns the row and its `first` version, whose times Plane's answer contains; a later read has other times. */
 export function createItem(
   world: PlaneWorld,
   project: ProjectRow,
@@ -85,11 +85,11 @@ export function createItem(
     const existing = findItemByExternalId(world, project.id, write.external_source, write.external_id);
     if (existing) throw createExternalIdConflict(existing.id);
   }
-  const state = write.state ?? listStates(world, project.id).find((each) => each.default)?.id;
+  const state = write.state ?? listStates(world, project.id).find((candidate) => candidate.default)?.id;
   if (!state) throw new PlaneApiError(400, { error: "The payload is not valid" });
   let sort_order = 65535;
-  for (const each of world.data.items.values())
-    if (each.state === state && each.sort_order >= sort_order) sort_order = each.sort_order + 10000;
+  for (const other of world.data.items.values())
+    if (other.state === state && other.sort_order >= sort_order) sort_order = other.sort_order + 10000;
   project.last_sequence += 1;
   const row: ItemRow = {
     ...createRow(world, author.actor),
@@ -117,7 +117,7 @@ export function createItem(
   if (getState(world, state).group === "completed") row.completed_at = world.stamp();
   world.data.items.set(row.id, row);
   const first = { ...row };
-  // The API saves a second time, for `created_at` alone, which then is later than `updated_at`.
+  // The API saves the row a second time only for `created_at`, which is therefore later than `updated_at`.
   if (author.via === "api") row.created_at = world.stamp();
   const activity = { verb: "created", field: null, comment: "created the issue" };
   enqueueInRandomOrder(
@@ -151,8 +151,10 @@ const createItemEvent = (
 });
 
 /**
- * Deletes the rows of the lists that the write names; `finish` inserts them again and does the rest.
- * `requested` is what was asked for, by column: it decides which events there are.
+ * Begins an edit: Plane deletes the assignee and label rows that the request names before it inserts the new ones, so a
+ * read in between sees none. The returned function finishes the edit.
+ *
+ * @param requested the request's values by column: they decide which webhooks are sent
  */
 export function beginEdit(
   world: PlaneWorld,
@@ -186,7 +188,7 @@ export function beginEdit(
   };
 }
 
-/** One event for each requested column that was different, in the order of the request. */
+/** Returns one event for each requested column whose value differs, in the order of the request. */
 function diffRequested(current: JsonObject, requested: JsonObject, via: EditSource): [string, Json, Json][] {
   return Object.entries(requested)
     .filter(([field, value]) => field in current && JSON.stringify(current[field]) !== JSON.stringify(value))
@@ -197,18 +199,21 @@ function diffRequested(current: JsonObject, requested: JsonObject, via: EditSour
     ]);
 }
 
-/** With its comments, links, relations, memberships, attachments. Sub-items lose their parent. No webhook tells. */
+/**
+ * Deletes an item with its comments, links, relations, memberships and attachments. Sub-items lose their parent. Plane
+ * sends no webhook.
+ */
 export function deleteItem(world: PlaneWorld, row: ItemRow): void {
   const { data } = world;
   data.items.delete(row.id);
   for (const map of [data.comments, data.links, data.memberships, data.activities, data.attachments])
-    for (const each of map.values()) if (each.issue === row.id) map.delete(each.id);
-  for (const each of data.relations.values())
-    if (each.issue === row.id || each.related_issue === row.id) data.relations.delete(each.id);
-  for (const each of data.items.values()) if (each.parent === row.id) each.parent = null;
+    for (const { id, issue } of map.values()) if (issue === row.id) map.delete(id);
+  for (const { id, issue, related_issue } of data.relations.values())
+    if (issue === row.id || related_issue === row.id) data.relations.delete(id);
+  for (const child of data.items.values()) if (child.parent === row.id) child.parent = null;
 }
 
-/** Archives or restores, as only the browser can. No webhook tells. */
+/** Archives or restores an item, which only the browser can do. Plane sends no webhook. */
 export function setArchived(world: PlaneWorld, row: ItemRow, archived: boolean, actor: Id): void {
   const old_value = row.archived_at;
   row.archived_at = archived ? formatDay(world.clock()) : null;

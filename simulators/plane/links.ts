@@ -27,7 +27,7 @@ export function createLink(world: PlaneWorld, item: ItemRow, url: string, title:
   return row;
 }
 
-/** The worker looked at the page: it saves the link as nobody, which is how its author is lost. */
+/** Runs the worker's task: stores the page's metadata. Plane saves the link without an author here. */
 export function writeLinkMetadata(world: PlaneWorld, id: Id): void {
   const row = world.data.links.get(id);
   if (!row) return;

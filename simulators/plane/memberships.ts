@@ -5,7 +5,7 @@ import type { CycleRow, ItemRow, Json, JsonObject, MembershipRow, ModuleRow } fr
 import type { Id } from "./types.ts";
 import { createRow, type PlaneWorld, type WebhookTask } from "./world.ts";
 
-/** An event of a cycle or module. */
+/** Creates the webhook task about a cycle or module. */
 export const createGroupEvent = (
   world: PlaneWorld,
   event: "cycle" | "module",
@@ -27,7 +27,10 @@ export const createGroupEvent = (
   actor,
 });
 
-/** Puts items into a cycle (each is in one at most) or a module. No webhook tells, no `updated_at` moves. */
+/**
+ * Adds items to a cycle or module. An item is in at most one cycle. Plane sends no webhook and does not change
+ * `updated_at`.
+ */
 export function addToGroup(
   world: PlaneWorld,
   row: CycleRow | ModuleRow,
@@ -36,12 +39,12 @@ export function addToGroup(
 ): MembershipRow[] {
   const isCycle = world.data.cycles.has(row.id);
   return items.map((item) => {
-    const memberships = [...world.data.memberships.values()].filter((each) => each.issue === item.id);
-    const existing = memberships.find((each) => each.in === row.id);
+    const memberships = [...world.data.memberships.values()].filter(({ issue }) => issue === item.id);
+    const existing = memberships.find((candidate) => candidate.in === row.id);
     if (existing) return existing;
     if (isCycle)
-      for (const each of memberships) if (world.data.cycles.has(each.in)) world.data.memberships.delete(each.id);
-    // Bulk-created cycle rows carry no author.
+      for (const other of memberships) if (world.data.cycles.has(other.in)) world.data.memberships.delete(other.id);
+    // Plane creates cycle memberships in bulk, without an author.
     const author = isCycle ? null : by;
     const membership: MembershipRow = {
       ...createRow(world, author),
@@ -58,12 +61,12 @@ export function addToGroup(
 export const listGroupItems = (world: PlaneWorld, id: Id): ItemRow[] =>
   [...world.data.memberships.values()].flatMap((row) => (row.in === id ? (world.data.items.get(row.issue) ?? []) : []));
 
-/** In lists Plane counts the items by group. */
+/** Adds the numbers of items by state group, as Plane does in lists. */
 export function addItemCounts(world: PlaneWorld, rendered: JsonObject, id: Id): JsonObject {
   const groups = listGroupItems(world, id)
     .filter((item) => isListed(world, item))
     .map((item) => world.data.states.get(item.state)?.group);
-  const count = (group: string) => groups.filter((each) => each === group).length;
+  const count = (group: string) => groups.filter((candidate) => candidate === group).length;
   const { id: rowId, ...rest } = rendered;
   return {
     id: rowId,
@@ -77,7 +80,7 @@ export function addItemCounts(world: PlaneWorld, rendered: JsonObject, id: Id): 
   };
 }
 
-/** The rows that say what is in it; `in` is named by its kind. */
+/** Renders a membership; the column `in` is called `cycle` or `module`. */
 export const renderMembership = (world: PlaneWorld, row: MembershipRow, formatTime: TimeFormatter): JsonObject => {
   const subItems = [...world.data.items.values()].filter((item) => item.parent === row.issue);
   const { id, ...times } = renderBaseColumns(row, formatTime);

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "./rows.ts";
 const MAX_PER_PAGE = 1000;
 const createPageError = (detail: string) => new PlaneApiError(400, { detail });
 
-/** Plane's page of a list: `cursor` is `<per_page>:<page>:<is it backwards>`. Shows only what is on the page. */
+/** Renders one page of a list as Plane does. The query's `cursor` is `<per_page>:<page>:<1 for backwards>`. */
 export function renderPage<T>(rows: readonly T[], query: URLSearchParams, render: (row: T) => JsonObject): JsonObject {
   const perPage = query.get("per_page");
   const limit = perPage === null ? MAX_PER_PAGE : Number(perPage);
@@ -34,9 +34,9 @@ export function renderPage<T>(rows: readonly T[], query: URLSearchParams, render
 }
 
 const parseList = (query: URLSearchParams, name: string): string[] =>
-  (query.get(name) ?? "").split(",").filter((each) => each !== "");
+  (query.get(name) ?? "").split(",").filter((part) => part !== "");
 
-/** Only the asked `fields`, in Plane's order. */
+/** Keeps only the fields that the query's `fields` names, in Plane's order. */
 export function pickFields(rendered: JsonObject, query: URLSearchParams): JsonObject {
   const fields = parseList(query, "fields");
   if (fields.length === 0) return rendered;
@@ -45,7 +45,7 @@ export function pickFields(rendered: JsonObject, query: URLSearchParams): JsonOb
 
 export const parseExpand = (query: URLSearchParams): string[] => parseList(query, "expand");
 
-/** Compares as the database does: null last, then by value. */
+/** Compares like the database: by value, null last. */
 export function compareNullsLast(a: Json, b: Json): number {
   if (a === b) return 0;
   if (a === null) return 1;

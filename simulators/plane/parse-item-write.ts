@@ -8,7 +8,7 @@ import type { PlaneWorld } from "./world.ts";
 const PRIORITIES: readonly Priority[] = ["urgent", "high", "medium", "low", "none"];
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
-/** Collects a problem instead of stopping at the first, as Django REST framework does. */
+/** Problems by field. Django REST framework reports all of them, not only the first. */
 type Problems = Record<string, Json>;
 type ParseResult<T> = { value: T } | { problem: string };
 
@@ -33,7 +33,7 @@ function parseId(value: Json, exists: (id: Id) => boolean): ParseResult<Id> {
   return exists(id) ? { value: id } : { problem: `Invalid pk "${value}" - object does not exist.` };
 }
 
-/** Reads what the API was asked to write into a work item; throws a 400 that names every field that is wrong. */
+/** Parses a request body into a write to a work item. Throws a 400 that names every invalid field. */
 export function parseItemWrite(world: PlaneWorld, project: Id, body: JsonObject): ItemWrite {
   const problems: Problems = {};
   const write: ItemWrite = {};
@@ -55,12 +55,12 @@ export function parseItemWrite(world: PlaneWorld, project: Id, body: JsonObject)
       problems[name] = [`Expected a list of items but got type "${typeof value === "string" ? "str" : "dict"}".`];
       return;
     }
-    const parsed = value.map((each) => parseId(each, exists));
-    const problemEntries = parsed.flatMap((each, index) =>
-      "problem" in each ? [[String(index), [each.problem]] satisfies [string, Json]] : [],
+    const parsed = value.map((id) => parseId(id, exists));
+    const problemEntries = parsed.flatMap((result, index) =>
+      "problem" in result ? [[String(index), [result.problem]] satisfies [string, Json]] : [],
     );
     if (problemEntries.length > 0) problems[name] = Object.fromEntries(problemEntries);
-    else write[name] = [...new Set(parsed.flatMap((each) => ("value" in each ? [each.value] : [])))];
+    else write[name] = [...new Set(parsed.flatMap((result) => ("value" in result ? [result.value] : [])))];
   };
 
   parseField(
@@ -80,7 +80,7 @@ export function parseItemWrite(world: PlaneWorld, project: Id, body: JsonObject)
   parseField(
     "priority",
     (value): ParseResult<Priority> => {
-      const priority = PRIORITIES.find((each) => each === value);
+      const priority = PRIORITIES.find((name) => name === value);
       return priority ? { value: priority } : { problem: `"${String(value)}" is not a valid choice.` };
     },
     (value) => {
@@ -137,7 +137,7 @@ export function parseItemWrite(world: PlaneWorld, project: Id, body: JsonObject)
 
 function checkCombinations(world: PlaneWorld, project: Id, write: ItemWrite): void {
   const createProblem = (message: string) => new PlaneApiError(400, { non_field_errors: [message] });
-  // Plane reads it into a tree first, and there is none in nothing.
+  // Plane parses the HTML first, which fails for an empty text.
   if (write.description_html?.trim() === "") throw createProblem("Invalid HTML passed");
   if (write.start_date && write.target_date && write.start_date > write.target_date)
     throw createProblem("Start date cannot exceed target date");

@@ -3,6 +3,9 @@ import type { JsonObject, MemberRow, TokenRow, UserRow, WorkspaceRow } from "./r
 import type { Id, MemberRole } from "./types.ts";
 import { createRow, type PlaneWorld, sortNewestFirst, toHex } from "./world.ts";
 
+/** Admin, member, guest. */
+export const MEMBER_ROLES: readonly MemberRole[] = [20, 15, 5];
+
 export interface NewUser {
   email: string;
   password?: string;
@@ -44,7 +47,7 @@ export function getUser(world: PlaneWorld, id: Id): UserRow {
   return user;
 }
 
-/** A user as Plane shows one inside other things. */
+/** Renders a user as Plane embeds one in other objects. */
 export const renderUserLite = (user: UserRow): JsonObject => ({
   id: user.id,
   first_name: user.first_name,
@@ -60,7 +63,7 @@ export const renderUserLiteById = (world: PlaneWorld, id: Id): JsonObject => ren
 export const findWorkspace = (world: PlaneWorld, slug: string): WorkspaceRow | undefined =>
   [...world.data.workspaces.values()].find((workspace) => workspace.slug === slug);
 
-/** A workspace with its owner and Plane's own account in it. */
+/** Creates a workspace whose members are its owner and the bot account that Plane adds to every workspace. */
 export function createWorkspace(
   world: PlaneWorld,
   workspace: { slug: string; name: string; organization_size?: string },
@@ -113,7 +116,7 @@ export const findMember = (world: PlaneWorld, workspace: Id, member: Id): Member
 export const listMembers = (world: PlaneWorld, workspace: Id): MemberRow[] =>
   sortNewestFirst([...world.data.members.values()].filter((row) => row.workspace === workspace));
 
-/** People only, without Plane's own account. */
+/** Counts the members without Plane's bot account. */
 export const countHumans = (world: PlaneWorld, workspace: Id): number =>
   listMembers(world, workspace).filter((row) => !getUser(world, row.member).is_bot).length;
 

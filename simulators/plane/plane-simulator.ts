@@ -22,28 +22,28 @@ import type {
 } from "./types.ts";
 
 /**
- * The back door of the in-memory Plane: what scripts and tests may do to it and read from it. Everything here is
- * synchronous unless it talks over HTTP.
+ * The simulated Plane as scripts and tests control it. They change and read its data here without HTTP; all of it is
+ * synchronous except what uses the network.
  */
 export interface PlaneSimulator {
-  /** The base URL, without a slash at the end; empty before `start`. */
+  /** The base URL without a trailing slash; empty before `start`. */
   readonly url: string;
   readonly version: PlaneVersion;
-  /** Starts on a free loopback port (or the given one) and answers its base URL. */
+  /** Listens on the loopback, on `port` or any free port, and returns the base URL. */
   start(port?: number): Promise<string>;
-  /** Stops for good: open sockets are broken, timers cleared. */
+  /** Stops the server: breaks open connections and clears timers. */
   stop(): Promise<void>;
-  /** Refuses connections and breaks open ones, as when Plane is down; what runs by itself rests. */
+  /** Simulates an outage: refuses connections, breaks open ones and pauses automatic work. */
   takeDown(): Promise<void>;
   /** Listens again on the same port. */
   bringUp(): Promise<void>;
 
-  /** The first workspace. Throws when there is none. */
+  /** The first workspace; throws when there is none. */
   readonly workspace: Workspace;
   addWorkspace(workspace: { slug: string; name?: string; owner?: Ref }): Workspace;
   /**
-   * A new account, a member of the first workspace (if there is one): the first person in it its admin, the others members.
-   * `name` is the first name and, in lower case, the display name.
+   * Creates an account and, if there is a workspace, adds it to the first one. The first person becomes admin, all
+   * others members. `name` is the first name and, in lower case, the display name.
    */
   addUser(user: {
     name: string;
@@ -54,25 +54,28 @@ export interface PlaneSimulator {
     timeZone?: string;
     password?: string;
   }): User;
-  /** A new API key of this user. */
+  /** Creates an API key of this user. */
   createApiKey(user: Ref, label?: string): string;
-  /** The key answers 403 from now on. */
+  /** Revokes an API key: requests with it are answered with 403. */
   revokeKey(key: string): void;
-  /** With it the user can sign in as the browser does. */
+  /** Sets the password with which the user signs in through the browser's API. */
   setPassword(user: Ref, password: string): void;
   setTimeZone(user: Ref, timeZone: string): void;
 
-  /** With Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). All workspace members join unless given. */
+  /**
+   * Creates a project with Plane's default states (Backlog, Todo, In Progress, Done, Cancelled). Its members are
+   * `members`, by default all people of the workspace.
+   */
   addProject(project: { name: string; identifier: string; members?: readonly Ref[] } & ActionOptions): Project;
   editProject(
     project: Ref,
     patch: { name?: string; description?: string; cycle_view?: boolean },
-    doing?: ActionOptions,
+    options?: ActionOptions,
   ): Project;
-  archiveProject(project: Ref, doing?: ActionOptions): void;
-  restoreProject(project: Ref, doing?: ActionOptions): void;
-  deleteProject(project: Ref, doing?: ActionOptions): void;
-  /** Adds or re-roles a project member. */
+  archiveProject(project: Ref, options?: ActionOptions): void;
+  restoreProject(project: Ref, options?: ActionOptions): void;
+  deleteProject(project: Ref, options?: ActionOptions): void;
+  /** Adds a project member or changes its role; default: 15, member. */
   addProjectMember(project: Ref, user: Ref, role?: MemberRole): void;
   states(project: Ref): State[];
   addState(project: Ref, state: { name: string; group: StateGroup; color?: string }): State;
@@ -80,46 +83,67 @@ export interface PlaneSimulator {
   addLabel(project: Ref, name: string, color?: string): Label;
 
   items(project: Ref): Item[];
-  /** Undefined when it is deleted. A snapshot: read again to see a change. */
+  /** A copy of the item as it is now; undefined when it was deleted. */
   item(item: Ref): Item | undefined;
-  addItem(project: Ref, item: NewItem, doing?: ActionOptions): Item;
-  editItem(item: Ref, patch: ItemPatch, doing?: ActionOptions): Item;
-  /** Stops between deleting and inserting the assignees and labels that the patch names: reads see none until `finish`. */
-  beginEdit(item: Ref, patch: ItemPatch, doing?: ActionOptions): { finish(): Item };
+  addItem(project: Ref, item: NewItem, options?: ActionOptions): Item;
+  editItem(item: Ref, patch: ItemPatch, options?: ActionOptions): Item;
+  /**
+   * Begins an edit and stops after Plane has deleted the assignees and labels that the patch names: reads see none of
+   * them until `finish`.
+   */
+  beginEdit(item: Ref, patch: ItemPatch, options?: ActionOptions): { finish(): Item };
   deleteItem(item: Ref): void;
-  archiveItem(item: Ref, doing?: ActionOptions): void;
-  restoreItem(item: Ref, doing?: ActionOptions): void;
+  archiveItem(item: Ref, options?: ActionOptions): void;
+  restoreItem(item: Ref, options?: ActionOptions): void;
 
   comments(item: Ref): Comment[];
-  /** All of them, also those whose upload was never confirmed; `bytes` is what the storage has. */
+  /** All attachments, also those whose upload was not confirmed. `bytes` is the stored file. */
   attachments(item: Ref): Attachment[];
   deleteAttachment(attachment: Ref): void;
-  addComment(item: Ref, html: string, doing?: ActionOptions & { external?: ExternalRef }): Comment;
-  editComment(comment: Ref, html: string, doing?: ActionOptions): Comment;
-  deleteComment(comment: Ref, doing?: ActionOptions): void;
-  addLink(item: Ref, url: string, doing?: ActionOptions & { title?: string }): void;
+  addComment(item: Ref, html: string, options?: ActionOptions & { external?: ExternalRef }): Comment;
+  editComment(comment: Ref, html: string, options?: ActionOptions): Comment;
+  deleteComment(comment: Ref, options?: ActionOptions): void;
+  addLink(item: Ref, url: string, options?: ActionOptions & { title?: string }): void;
 
-  /** `blocked` is blocked by `blocker`. `onto` says whose page it is done on, so whose `updated_at` moves (default the blocked one's). */
-  relate(blocked: Ref, blocker: Ref, doing?: ActionOptions & { onto?: "blocked" | "blocker" }): void;
-  unrelate(blocked: Ref, blocker: Ref, doing?: ActionOptions & { onto?: "blocked" | "blocker" }): void;
-  /** The ids of what blocks this item. */
+  /**
+   * Adds the relation: `blocked` is blocked by `blocker`. `onto` is the item on whose page it is added; Plane changes
+   * only that item's `updated_at`. Default: the blocked item.
+   */
+  relate(blocked: Ref, blocker: Ref, options?: ActionOptions & { onto?: "blocked" | "blocker" }): void;
+  unrelate(blocked: Ref, blocker: Ref, options?: ActionOptions & { onto?: "blocked" | "blocker" }): void;
+  /** The ids of the items that block this one. */
   blockers(item: Ref): Id[];
 
-  addCycle(project: Ref, cycle: { name: string; start_date?: string; end_date?: string }, doing?: ActionOptions): Cycle;
-  editCycle(cycle: Ref, patch: { name?: string; start_date?: string; end_date?: string }, doing?: ActionOptions): Cycle;
-  addToCycle(cycle: Ref, items: readonly Ref[], doing?: ActionOptions): void;
-  addModule(project: Ref, module: { name: string }, doing?: ActionOptions): { readonly id: Id; readonly name: string };
+  addCycle(
+    project: Ref,
+    cycle: { name: string; start_date?: string; end_date?: string },
+    options?: ActionOptions,
+  ): Cycle;
+  editCycle(
+    cycle: Ref,
+    patch: { name?: string; start_date?: string; end_date?: string },
+    options?: ActionOptions,
+  ): Cycle;
+  addToCycle(cycle: Ref, items: readonly Ref[], options?: ActionOptions): void;
+  addModule(
+    project: Ref,
+    module: { name: string },
+    options?: ActionOptions,
+  ): { readonly id: Id; readonly name: string };
 
-  /** A webhook for all events, active. */
+  /** Creates an active webhook for all events. */
   addWebhook(url: string): Webhook;
   isWebhookActive(webhook: Ref): boolean;
   setWebhookActive(webhook: Ref, active: boolean): void;
 
-  /** The worker takes one task (moves `updated_at` a moment later, writes activities, writes a delivery's body). False when it had none. */
+  /**
+   * Runs one task of Plane's worker: it writes history, changes `updated_at` once more, or writes the body of a webhook
+   * delivery. Returns false when no task was queued.
+   */
   runWorkerTask(): boolean;
-  /** The worker works until it has nothing left; sends no webhook. Answers how many tasks it did. */
+  /** Runs all queued tasks of the worker and returns their number. It sends no webhook. */
   runWorker(): number;
-  /** `settle`, then deliver what is due, until neither has anything left. */
+  /** Runs the worker and sends the due deliveries, until neither has anything left. */
   deliverAll(): Promise<DeliveryAttempt[]>;
 
   readonly deliveries: DeliveryControl;

@@ -1,17 +1,10 @@
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
-import {
-  formatOptionalTime,
-  renderAuthorColumns,
-  renderBaseColumns,
-  renderExternalColumns,
-  type TimeFormatter,
-} from "./render-row.ts";
-import type { Json, JsonObject, ProjectMemberRow, ProjectRow, UserRow, WorkspaceRow } from "./rows.ts";
+import type { Json, JsonObject, ProjectMemberRow, ProjectRow, WorkspaceRow } from "./rows.ts";
 import { createDefaultStates } from "./states.ts";
 import type { Id, MemberRole } from "./types.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
-/** Plane refuses these in a project's name; a work item's title takes anything. */
+/** Characters that Plane refuses in a project's name; a work item's title may contain any character. */
 const FORBIDDEN_NAME_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/;
 const ICONS = ["quiz", "mood", "star", "anchor", "build"];
 
@@ -90,7 +83,7 @@ function queueProjectEvent(
   });
 }
 
-/** Only these columns can be edited; one event for each that changed. */
+/** The columns that can be edited. Plane sends one event for each that changed. */
 const EDITABLE = [
   "name",
   "description",
@@ -115,7 +108,7 @@ export function editProject(world: PlaneWorld, row: ProjectRow, patch: JsonObjec
   const before = Object.fromEntries(changes.map((field) => [field, row[field]]));
   Object.assign(row, Object.fromEntries(changes.map((field) => [field, patch[field]])));
   touchRow(world, row, by);
-  // In the order in which the request names them.
+  // Events are sent in the order of the request's fields.
   for (const field of Object.keys(patch)) {
     if (field in before)
       queueProjectEvent(world, row, by, "updated", field, before[field] ?? null, patch[field] ?? null);
@@ -126,9 +119,9 @@ export function deleteProject(world: PlaneWorld, row: ProjectRow, by: Id): void 
   const { data } = world;
   data.projects.delete(row.id);
   const contentTables = [data.items, data.states, data.labels, data.cycles, data.modules, data.comments, data.links];
-  for (const map of contentTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  for (const map of contentTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
   const linkTables = [data.projectMembers, data.relations, data.memberships, data.activities, data.attachments];
-  for (const map of linkTables) for (const each of map.values()) if (each.project === row.id) map.delete(each.id);
+  for (const map of linkTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
   queueProjectEvent(world, row, by, "deleted", null, null, null);
 }
 
@@ -157,81 +150,3 @@ export const listProjectMembers = (world: PlaneWorld, project: Id): ProjectMembe
 
 export const findProjectMember = (world: PlaneWorld, project: Id, member: Id): ProjectMemberRow | undefined =>
   [...world.data.projectMembers.values()].find((row) => row.project === project && row.member === member);
-
-/** As the table keeps it: what a webhook says, and what every answer ends with. */
-export function renderProject(row: ProjectRow, formatTime: TimeFormatter): JsonObject {
-  const { id, ...times } = renderBaseColumns(row, formatTime);
-  return {
-    id,
-    cover_image_url: row.cover_image,
-    ...times,
-    name: row.name,
-    description: row.description,
-    description_text: null,
-    description_html: null,
-    network: row.network,
-    identifier: row.identifier,
-    emoji: null,
-    icon_prop: null,
-    module_view: row.module_view,
-    cycle_view: row.cycle_view,
-    issue_views_view: row.issue_views_view,
-    page_view: row.page_view,
-    intake_view: row.intake_view,
-    is_time_tracking_enabled: false,
-    is_issue_type_enabled: false,
-    guest_view_all_features: false,
-    cover_image: row.cover_image,
-    archive_in: 0,
-    close_in: 0,
-    logo_props: row.logo_props,
-    archived_at: formatOptionalTime(formatTime, row.archived_at),
-    timezone: row.timezone,
-    ...renderExternalColumns(row),
-    ...renderAuthorColumns(row),
-    workspace: row.workspace,
-    default_assignee: row.default_assignee,
-    project_lead: row.project_lead,
-    cover_image_asset: null,
-    estimate: null,
-    default_state: null,
-  };
-}
-
-/** With what the reader is to it. `listed` adds the reader's own sort order. */
-export function renderProjectForUser(
-  world: PlaneWorld,
-  row: ProjectRow,
-  reader: UserRow,
-  formatTime: TimeFormatter,
-  isListed: boolean,
-): JsonObject {
-  const { id, ...rest } = renderProject(row, formatTime);
-  const membership = findProjectMember(world, row.id, reader.id);
-  const people = listProjectMembers(world, row.id).filter((each) => !world.data.users.get(each.member)?.is_bot);
-  const count = (rows: Iterable<{ project: Id }>) => [...rows].filter((each) => each.project === row.id).length;
-  const listFields = isListed ? { sort_order: membership ? 65535 : null } : {};
-  return {
-    id,
-    total_members: people.length,
-    total_cycles: count(world.data.cycles.values()),
-    total_modules: count(world.data.modules.values()),
-    is_member: membership !== undefined,
-    ...listFields,
-    member_role: membership?.role ?? null,
-    is_deployed: false,
-    ...rest,
-  };
-}
-
-/** A project as Plane shows one inside a work item. */
-export const renderProjectLite = (row: ProjectRow): JsonObject => ({
-  id: row.id,
-  identifier: row.identifier,
-  name: row.name,
-  cover_image: row.cover_image,
-  icon_prop: null,
-  emoji: null,
-  description: row.description,
-  cover_image_url: row.cover_image,
-});

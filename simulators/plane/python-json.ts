@@ -1,6 +1,6 @@
 import type { Json } from "./rows.ts";
 
-/** Columns that Python keeps as floats: written with `.0` when whole. */
+/** Columns that are floats in Python, which writes whole numbers with `.0`. */
 const FLOATS = new Set(["sort_order"]);
 const ESCAPES: Record<string, string> = {
   '"': '\\"',
@@ -12,11 +12,14 @@ const ESCAPES: Record<string, string> = {
   "\b": "\\b",
 };
 
+/** One UTF-16 unit as Python escapes it in JSON. */
+export const escapeUnicodeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** A string as Python's `json.dumps` writes it: ASCII only. */
 const toPythonString = (text: string): string =>
-  `"${text.replace(/["\\]|[^ -~]/g, (c) => ESCAPES[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
+  `"${text.replace(/["\\]|[^ -~]/g, (c) => ESCAPES[c] ?? escapeUnicodeUnit(c))}"`;
 
-/** The bytes that Plane signs and sends: Python's `json.dumps` with its default separators. */
+/** Formats JSON as Plane signs and sends it: like Python's `json.dumps` with its default separators. */
 export function toPythonJson(value: Json, key = ""): string {
   if (value === null) return "null";
   if (typeof value === "string") return toPythonString(value);
@@ -27,7 +30,7 @@ export function toPythonJson(value: Json, key = ""): string {
   return `{${entries.map(([name, each]) => `${toPythonString(name)}: ${toPythonJson(each ?? null, name)}`).join(", ")}}`;
 }
 
-/** The same value as Python's `str()` shows it, which is what the webhook log keeps. */
+/** Formats a value like Python's `str()`, as Plane's webhook log stores it. */
 export function toPythonRepr(value: Json, key = ""): string {
   if (value === null) return "None";
   if (typeof value === "string")

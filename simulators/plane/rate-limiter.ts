@@ -1,14 +1,15 @@
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { PlaneApiError } from "./api-error.ts";
 
-/** Plane's own limiter: the last minute's requests of each key. A refused one does not count. */
+/** Plane's rate limiter: counts the accepted requests of each key in the last minute. */
 export interface RateLimiter {
-  /** What is left after this request. Throws the 429 with `retryAfter` when there was nothing left. */
+  /** Counts a request and returns how many remain. Throws a `RateLimitError` when none remained. */
   spend(key: string): number;
 }
 
-/** Carries how many whole seconds to wait. */
+/** The answer 429. */
 export class RateLimitError extends PlaneApiError {
+  /** Whole seconds to wait. */
   readonly retryAfter: number;
   constructor(retryAfter: number) {
     super(429, { error_code: 5900, error_message: "RATE_LIMIT_EXCEEDED" });
@@ -16,7 +17,7 @@ export class RateLimitError extends PlaneApiError {
   }
 }
 
-/** `limit` in requests a minute and key; Infinity answers a constant remainder. */
+/** `limit` is the number of requests per minute and key. With Infinity the remainder is constant. */
 export function createRateLimiter(clock: () => Ms, limit: number): RateLimiter {
   const history = new Map<string, Ms[]>();
   return {

@@ -4,28 +4,31 @@ import type { ItemRow, JsonObject, RelationRow, StoredRelation } from "./rows.ts
 import type { Id } from "./types.ts";
 import { createRow, enqueueTasks, getEpoch, type PlaneWorld } from "./world.ts";
 
-/** The eight names, in the order in which Plane lists them. The reversed ones are kept as their counterpart. */
+/** The eight relation names in Plane's order. Plane stores a reversed one as its counterpart. */
 const RELATIONS = {
-  blocking: { kept: "blocked_by", reversed: true },
-  blocked_by: { kept: "blocked_by", reversed: false },
-  duplicate: { kept: "duplicate", reversed: false },
-  relates_to: { kept: "relates_to", reversed: false },
-  start_after: { kept: "start_before", reversed: true },
-  start_before: { kept: "start_before", reversed: false },
-  finish_after: { kept: "finish_before", reversed: true },
-  finish_before: { kept: "finish_before", reversed: false },
-} as const satisfies Record<string, { kept: StoredRelation; reversed: boolean }>;
+  blocking: { storedAs: "blocked_by", reversed: true },
+  blocked_by: { storedAs: "blocked_by", reversed: false },
+  duplicate: { storedAs: "duplicate", reversed: false },
+  relates_to: { storedAs: "relates_to", reversed: false },
+  start_after: { storedAs: "start_before", reversed: true },
+  start_before: { storedAs: "start_before", reversed: false },
+  finish_after: { storedAs: "finish_before", reversed: true },
+  finish_before: { storedAs: "finish_before", reversed: false },
+} as const satisfies Record<string, { storedAs: StoredRelation; reversed: boolean }>;
 export type RelationName = keyof typeof RELATIONS;
 
 export const isRelationName = (name: unknown): name is RelationName => typeof name === "string" && name in RELATIONS;
 const SYMMETRIC: readonly StoredRelation[] = ["duplicate", "relates_to"];
 
-const findRelation = (world: PlaneWorld, kept: StoredRelation, issue: Id, related: Id): RelationRow | undefined =>
+const findRelation = (world: PlaneWorld, type: StoredRelation, issue: Id, related: Id): RelationRow | undefined =>
   [...world.data.relations.values()].find(
-    (row) => row.relation_type === kept && row.issue === issue && row.related_issue === related,
+    (row) => row.relation_type === type && row.issue === issue && row.related_issue === related,
   );
 
-/** Says `item <name> other` on the item's page: only its `updated_at` moves, a moment later. A known one is kept as it is. */
+/**
+ * Adds the relation `item <name> other`. Plane changes only the `updated_at` of `item`, when the worker runs. An
+ * existing relation stays as it is.
+ */
 export function addRelation(
   world: PlaneWorld,
   item: ItemRow,
@@ -33,15 +36,15 @@ export function addRelation(
   other: ItemRow,
   actor: Id,
 ): RelationRow {
-  const { kept, reversed } = RELATIONS[name];
+  const { storedAs, reversed } = RELATIONS[name];
   const [issue, related] = reversed ? [other, item] : [item, other];
-  const row: RelationRow = findRelation(world, kept, issue.id, related.id) ?? {
+  const row: RelationRow = findRelation(world, storedAs, issue.id, related.id) ?? {
     ...createRow(world, actor),
     updated_by: actor,
     project: item.project,
     issue: issue.id,
     related_issue: related.id,
-    relation_type: kept,
+    relation_type: storedAs,
   };
   world.data.relations.set(row.id, row);
   queueRelationActivity(world, item, name, other, actor, "added");
@@ -49,9 +52,9 @@ export function addRelation(
 }
 
 export function removeRelation(world: PlaneWorld, item: ItemRow, name: RelationName, other: ItemRow, actor: Id): void {
-  const { kept, reversed } = RELATIONS[name];
+  const { storedAs, reversed } = RELATIONS[name];
   const [issue, related] = reversed ? [other, item] : [item, other];
-  const row = findRelation(world, kept, issue.id, related.id);
+  const row = findRelation(world, storedAs, issue.id, related.id);
   if (!row) return;
   world.data.relations.delete(row.id);
   queueRelationActivity(world, item, name, other, actor, "deleted");
@@ -79,7 +82,7 @@ function queueRelationActivity(
   enqueueTasks(world, { kind: "activity", item: item.id, actor, epoch: getEpoch(world), rows });
 }
 
-/** What is related to this item, by name. */
+/** Lists the ids of the related items by relation name. */
 export function listRelations(world: PlaneWorld, item: Id): Record<RelationName, Id[]> {
   const related: Record<RelationName, Id[]> = {
     blocking: [],
@@ -101,9 +104,9 @@ export function listRelations(world: PlaneWorld, item: Id): Record<RelationName,
   return related;
 }
 
-function getCounterpart(kept: StoredRelation): RelationName {
-  if (SYMMETRIC.includes(kept)) return kept;
-  return kept === "blocked_by" ? "blocking" : kept === "start_before" ? "start_after" : "finish_after";
+function getCounterpart(type: StoredRelation): RelationName {
+  if (SYMMETRIC.includes(type)) return type;
+  return type === "blocked_by" ? "blocking" : type === "start_before" ? "start_after" : "finish_after";
 }
 
 export function renderRelations(world: PlaneWorld, item: Id): JsonObject {
@@ -113,7 +116,7 @@ export function renderRelations(world: PlaneWorld, item: Id): JsonObject {
   );
 }
 
-/** The answer to creating one: the other item, with the relation's own times. */
+/** Renders the answer to a new relation: the other item with the times of the relation. */
 export const renderRelatedItem = (row: RelationRow, other: ItemRow, formatTime: TimeFormatter): JsonObject => ({
   id: other.id,
   project_id: other.project,

@@ -1,5 +1,6 @@
 import { renderUserLiteById } from "./people.ts";
-import { getProject, listProjectMembers, renderProjectLite } from "./projects.ts";
+import { getProject, listProjectMembers } from "./projects.ts";
+import { renderProjectLite } from "./render-project.ts";
 import {
   formatOptionalTime,
   renderAuthorColumns,
@@ -12,7 +13,7 @@ import { getState, listLabels, renderLabel, renderStateLite } from "./states.ts"
 import type { Id } from "./types.ts";
 import type { PlaneWorld } from "./world.ts";
 
-/** Whoever joined the project first comes first: Plane keeps no order of its own. */
+/** Sorts assignees by when they joined the project, because Plane stores no order of assignees. */
 function sortAssignees(world: PlaneWorld, row: ItemRow): Id[] {
   if (row.assignees.length < 2) return row.assignees;
   const joined = listProjectMembers(world, row.project)
@@ -21,7 +22,7 @@ function sortAssignees(world: PlaneWorld, row: ItemRow): Id[] {
   return joined.filter((id) => row.assignees.includes(id));
 }
 
-/** Likewise the oldest label. */
+/** Sorts labels by their creation, oldest first. */
 function sortLabelIds(world: PlaneWorld, row: ItemRow): Id[] {
   if (row.labels.length < 2) return row.labels;
   const oldestFirst = listLabels(world, row.project).reverse();
@@ -31,7 +32,7 @@ function sortLabelIds(world: PlaneWorld, row: ItemRow): Id[] {
 const findLabels = (world: PlaneWorld, row: ItemRow) =>
   sortLabelIds(world, row).flatMap((id) => world.data.labels.get(id) ?? []);
 
-/** The public API's work item. */
+/** Renders a work item of the public API. `expand` names the columns that are rendered as objects instead of ids. */
 export function renderItem(
   world: PlaneWorld,
   row: ItemRow,
@@ -75,7 +76,7 @@ export function renderItem(
   };
 }
 
-/** What a webhook says of a work item. */
+/** Renders a work item as the data of a webhook. */
 export function renderWebhookItem(world: PlaneWorld, row: ItemRow, formatTime: TimeFormatter): JsonObject {
   const { id, ...times } = renderBaseColumns(row, formatTime);
   return {

@@ -2,7 +2,7 @@ import type { BaseRow, ExternalIdColumns, JsonObject } from "./rows.ts";
 import { formatTimestamp } from "./time.ts";
 import type { Micros } from "./types.ts";
 
-/** Renders a time for one reader. */
+/** Formats a time in the time zone of one reader. */
 export type TimeFormatter = (time: Micros) => string;
 
 export const createTimeFormatter =
@@ -10,13 +10,13 @@ export const createTimeFormatter =
   (time) =>
     formatTimestamp(time, zone);
 
-/** Webhooks are written by a worker, which knows no reader. */
+/** Webhooks have no reader, so Plane's worker writes their times in UTC. */
 export const formatUtc: TimeFormatter = createTimeFormatter("UTC");
 
 export const formatOptionalTime = (formatTime: TimeFormatter, time: Micros | null): string | null =>
   time === null ? null : formatTime(time);
 
-/** What most rows begin with. */
+/** The columns with which most rows begin. */
 export const renderBaseColumns = (row: BaseRow, formatTime: TimeFormatter): JsonObject => ({
   id: row.id,
   created_at: formatTime(row.created_at),

@@ -3,15 +3,15 @@ import type { PlaneWorld } from "./world.ts";
 
 type Rows = Omit<PlaneWorld["data"], "uploads" | "sessions" | "webhookLogs">;
 
-/** A Plane as it was, as plain JSON: all rows, by table, and what was uploaded. */
+/** The data of a simulated Plane as plain JSON: all rows by table, and the uploaded files. */
 export interface PlaneWorldSnapshot {
   instance: Omit<PlaneWorld["instance"], "admins"> & { admins: Id[] };
   rows: { [Table in keyof Rows]: Rows[Table] extends Map<Id, infer Row> ? Row[] : never };
-  /** The asset's key and its bytes in base64. */
+  /** The asset key and the content in base64 of each uploaded file. */
   uploads: [string, string][];
 }
 
-/** Fills an empty world with what was saved of another. */
+/** Fills an empty world with a saved snapshot. */
 export function restoreWorld(world: PlaneWorld, { instance, rows, uploads }: PlaneWorldSnapshot): void {
   Object.assign(world.instance, instance, { admins: new Set(instance.admins) });
   for (const [table, saved] of Object.entries(rows)) {

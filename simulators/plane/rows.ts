@@ -1,7 +1,7 @@
-/** What the in-memory Plane keeps. Names are Plane's own columns; times are microseconds. */
+/** The tables of the simulated Plane. Names are Plane's column names; times are in microseconds since the epoch. */
 import type { Id, MemberRole, Micros, Priority, StateGroup } from "./types.ts";
 
-/** What comes from and goes to JSON. */
+/** A value that JSON can represent. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
 export type JsonObject = { [key: string]: Json | undefined };
 
@@ -37,7 +37,7 @@ interface ProfileRow {
   id: Id;
   created_at: Micros;
   updated_at: Micros;
-  /** What the browser set; laid over the defaults. */
+  /** The values that the browser has set; they override the defaults. */
   set: JsonObject;
 }
 export interface WorkspaceRow extends BaseRow {
@@ -84,7 +84,7 @@ export interface ProjectRow extends BaseRow, ExternalIdColumns {
   timezone: string;
   default_assignee: Id | null;
   project_lead: Id | null;
-  /** Of the last work item created; never goes back. */
+  /** Sequence number of the last created work item; it never decreases. */
   last_sequence: number;
 }
 export interface ProjectMemberRow extends BaseRow {
@@ -121,7 +121,7 @@ export interface ItemRow extends BaseRow, ExternalIdColumns {
   sequence_id: number;
   sort_order: number;
   completed_at: Micros | null;
-  /** A day, as Plane keeps it. */
+  /** A day, `2026-11-21`: Plane stores no time here. */
   archived_at: string | null;
   is_draft: boolean;
   parent: Id | null;
@@ -147,7 +147,7 @@ export interface LinkRow extends BaseRow {
 export type StoredRelation = "blocked_by" | "duplicate" | "relates_to" | "start_before" | "finish_before";
 export interface RelationRow extends BaseRow {
   project: Id;
-  /** `issue` is blocked by `related_issue`, starts before it, and so on. */
+  /** `issue` is blocked by `related_issue`, or starts before it, and so on. */
   issue: Id;
   related_issue: Id;
   relation_type: StoredRelation;
@@ -171,7 +171,7 @@ export interface ModuleRow extends BaseRow, ExternalIdColumns {
   status: string;
   sort_order: number;
 }
-/** That a work item is in a cycle or module (`in`). */
+/** The membership of a work item in a cycle or module (`in`). */
 export interface MembershipRow extends BaseRow {
   project: Id;
   in: Id;

@@ -9,7 +9,9 @@ import type { PlaneWorld } from "./world.ts";
 
 const COVER = "https://images.unsplash.com/photo-1691230995681-480d86cbc135";
 
-/** The project Plane puts into every workspace made in the browser. It tells no webhook about it. */
+/**
+ * Adds the sample project that Plane creates in every workspace made in the browser. Plane sends no webhook about it.
+ */
 export function addSampleProject(world: PlaneWorld, workspace: WorkspaceRow, owner: UserRow): void {
   const queued = world.queue.length;
   const bot = [...world.data.users.values()].find((user) => user.email.startsWith(`bot_user_${workspace.id}`));

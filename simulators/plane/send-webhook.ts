@@ -4,7 +4,7 @@ import type { Id } from "./types.ts";
 import { signWebhook } from "./webhooks.ts";
 import { createRow, type PlaneWorld } from "./world.ts";
 
-/** What one attempt came to. Any HTTP answer counts as delivered. */
+/** The result of one delivery attempt. `status` is null without an answer; any HTTP answer counts as delivered. */
 export interface WebhookAttempt {
   delivery: Id;
   status: number | null;
@@ -12,7 +12,7 @@ export interface WebhookAttempt {
 
 const toHeaderCase = (name: string): string => name.replaceAll(/(^|-)([a-z])/g, (_, dash, c) => dash + c.toUpperCase());
 
-/** Plane forgets its log in time; so many are enough to look into. */
+/** Limit of stored webhook logs: 500, enough to inspect. Plane deletes old logs as well. */
 const MAX_LOGS = 500;
 
 function storeLog(world: PlaneWorld, log: WebhookLogRow): void {
@@ -22,7 +22,12 @@ function storeLog(world: PlaneWorld, log: WebhookLogRow): void {
   if (webhookLogs.size > MAX_LOGS && oldest !== undefined) webhookLogs.delete(oldest);
 }
 
-/** Posts a payload (`body` is its bytes) once, as Plane does, and writes the webhook log. `limit` is Plane's 30 s. */
+/**
+ * Posts a webhook once, as Plane does, and writes the webhook log.
+ *
+ * @param body the payload as it is signed and sent
+ * @param timeout milliseconds to wait for the answer; Plane waits 30 s
+ */
 export async function sendWebhook(
   world: PlaneWorld,
   webhook: WebhookRow,

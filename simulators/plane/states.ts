@@ -12,12 +12,12 @@ const DEFAULT_STATES: { name: string; group: StateGroup; color: string; sequence
   { name: "Cancelled", group: "cancelled", color: "#9AA4BC", sequence: 55000, default: false },
 ];
 
-/** The five states every project begins with. */
+/** Creates the five default states of a new project. */
 export function createDefaultStates(world: PlaneWorld, project: ProjectRow): void {
-  for (const each of DEFAULT_STATES) {
+  for (const state of DEFAULT_STATES) {
     const row: StateRow = {
       ...createRow(world, project.created_by),
-      ...each,
+      ...state,
       project: project.id,
       description: "",
       slug: "",
@@ -46,7 +46,7 @@ export function createState(world: PlaneWorld, project: ProjectRow, state: NewSt
     description: state.description ?? "",
     color: state.color,
     slug: state.name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-"),
-    sequence: Math.max(0, ...listStates(world, project.id).map((each) => each.sequence)) + 15000,
+    sequence: Math.max(0, ...listStates(world, project.id).map((other) => other.sequence)) + 15000,
     group: state.group ?? "backlog",
     default: false,
     external_source: null,
@@ -56,7 +56,7 @@ export function createState(world: PlaneWorld, project: ProjectRow, state: NewSt
   return row;
 }
 
-/** In the order of the board. */
+/** Lists the states in the order of the board. */
 export const listStates = (world: PlaneWorld, project: Id): StateRow[] =>
   [...world.data.states.values()].filter((row) => row.project === project).sort((a, b) => a.sequence - b.sequence);
 

@@ -1,34 +1,34 @@
-/** What a test reads from the in-memory Plane and how it makes it misbehave. */
+/** The ledger, webhook deliveries and faults of the simulated Plane, as tests read and control them. */
 
 import type { Ms } from "../../shared/time.ts";
 import type { Id, Ref } from "./types.ts";
 
-/** One HTTP request Plane received, in the order of the answers. */
+/** One received HTTP request. The ledger is in the order of the answers. */
 export interface LedgerRequest {
   at: Ms;
-  /** The user whose key or session it was; null when unknown. */
+  /** The user whose API key or session it was; null when unknown. */
   owner: Id | null;
   /** True for `/api/v1`, with a valid key. */
   api: boolean;
   method: string;
-  /** With the query. */
+  /** The path with the query. */
   path: string;
-  /** 0: no HTTP answer was given (dropped, half-open, Plane down). */
+  /** HTTP status of the answer; 0 when none was sent because of a fault. */
   status: number;
 }
 /** One attempt to deliver a webhook. */
 export interface LedgerDelivery {
   at: Ms;
   webhook: Id;
-  /** X-Plane-Delivery of this attempt. */
+  /** The X-Plane-Delivery header of this attempt. */
   delivery: Id;
   event: string;
   action: string;
   field: string | null;
   body: string;
-  /** 1 is the first. */
+  /** Number of the attempt, beginning with 1. */
   attempt: number;
-  /** `answered` counts as delivered whatever the status. */
+  /** Plane counts `answered` as delivered, whatever the status. */
   outcome: "answered" | "no answer" | "dropped by the test";
   status: number | null;
 }
@@ -39,19 +39,19 @@ export interface Ledger {
 }
 
 export interface PendingDelivery {
-  /** Names this pending delivery to the methods below; not the header. */
+  /** Identifies the pending delivery in the methods below; it is not the header. */
   readonly id: Id;
   readonly webhook: Id;
   readonly url: string;
   readonly event: string;
   readonly action: string;
   readonly field: string | null;
-  /** The item, comment, project or cycle it is about. */
+  /** Id of the item, comment, project, cycle or module that the event is about. */
   readonly about: Id;
   readonly body: string;
   /** Attempts made so far. */
   readonly attempts: number;
-  /** Not before this time: retries, and what a test delayed. */
+  /** Earliest time of the next attempt. It is later than now for retries and deliveries that a test delayed. */
   readonly due: Ms;
 }
 export interface DeliveryAttempt {
@@ -60,32 +60,32 @@ export interface DeliveryAttempt {
   status: number | null;
 }
 
-/** The deliveries the worker has written (their body is fixed) and not yet got rid of. */
+/** The webhook deliveries that the worker has written and Plane has not yet delivered. Their body is fixed. */
 export interface DeliveryControl {
-  /** In the order in which they would be sent. */
+  /** The pending deliveries, in the order in which they are sent. */
   readonly pending: readonly PendingDelivery[];
-  /** Sends the first that is due (or the named one, due or not). Undefined when none is. */
+  /** Sends the first due delivery, or the one with this id even if it is not due. Undefined when there is none. */
   sendNext(id?: Id): Promise<DeliveryAttempt | undefined>;
-  /** Sends all that are due, one after another, until none is due. Retries wait for their time. */
+  /** Sends all due deliveries, one after the other. Retries wait for their time. */
   sendAll(): Promise<DeliveryAttempt[]>;
-  /** Sends what is due now with so many in flight at once. */
+  /** Sends all due deliveries, `inFlight` at the same time. */
   sendConcurrently(inFlight: number): Promise<DeliveryAttempt[]>;
-  /** Forgets it: a lost webhook. */
+  /** Removes a delivery without sending it: a lost webhook. */
   drop(id: Id): void;
   dropAll(): void;
-  /** Puts the same body in again, right behind it; a further attempt has a fresh X-Plane-Delivery anyhow. */
+  /** Adds the same body again, right after the first one. As every attempt it has a new X-Plane-Delivery header. */
   duplicate(id: Id): PendingDelivery;
-  /** Makes it wait so long from now. */
+  /** Delays a delivery by `wait` from now. */
   delay(id: Id, wait: Ms): void;
-  /** The pending ids in the order wanted; those not named come after, in their order. */
+  /** Moves these deliveries to the front, in this order. The others follow in their order. */
   reorder(ids: readonly Id[]): void;
 }
 
 export interface RequestMatch {
   method?: string;
-  /** A string must be contained in the path (with query), an expression must match it. */
+  /** The path with its query must contain the string or match the expression. */
   path?: string | RegExp;
-  /** The user whose key it is. */
+  /** The user whose API key the request has. */
   owner?: Ref;
 }
 export type PlaneFault =
@@ -93,23 +93,29 @@ export type PlaneFault =
   | { kind: "rate limited"; retryAfter: number }
   /** Accepts the request and never answers; the socket stays open until the client or `stop()` ends it. */
   | { kind: "half-open" }
-  /** 200 with the real body cut in the middle. */
+  /** Answers 200 with the first half of the real body. */
   | { kind: "truncated" }
-  /** 200 with a page of HTML. */
+  /** Answers 200 with an HTML page. */
   | { kind: "html" }
-  /** Answers properly, but so many milliseconds of real time late. */
+  /** Answers correctly after `wait` milliseconds of real time. */
   | { kind: "slow"; wait: Ms }
-  /** Breaks the connection without an answer. */
+  /** Breaks the connection before the request is handled. */
   | { kind: "drop" }
-  /** Does what was asked, then breaks the connection: the client cannot know. */
+  /** Handles the request, then breaks the connection: the client cannot know whether it was handled. */
   | { kind: "drop after" };
 
 export interface FaultControl {
-  /** Applies to the next `times` matching requests (default: all) until undone. The first matching fault wins. */
+  /**
+   * Injects a fault into the next `times` matching requests (default: all). The first matching fault applies. Returns
+   * a function that removes the fault.
+   */
   add(match: RequestMatch, fault: PlaneFault, times?: number): () => void;
   clear(): void;
-  /** Awaited in an edit over HTTP while the named rows are deleted and not yet inserted again: a read in here sees none. */
+  /**
+   * Sets the hook that an edit over HTTP awaits while its assignee and label rows are deleted: a read in the hook sees
+   * none.
+   */
   duringEdit(hook: ((item: Id) => void | Promise<void>) | undefined): void;
-  /** Awaited before each API request is handled, for example to let something happen in between. */
+  /** Sets the hook that is awaited before each request is handled, for example to change data in between. */
   beforeRequest(hook: ((request: { method: string; path: string }) => void | Promise<void>) | undefined): void;
 }

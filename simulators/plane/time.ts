@@ -13,7 +13,7 @@ function getZoneFormat(zone: string): Intl.DateTimeFormat {
   return cached;
 }
 
-/** `+01:00`, or `Z` at Greenwich, as Django REST framework writes it. */
+/** Formats the zone's offset as Django REST framework does: `+01:00`, or `Z` for UTC. */
 function formatOffset(zone: string, at: Ms): string {
   if (zone === "UTC") return "Z";
   const name = getZoneFormat(zone)
@@ -23,7 +23,7 @@ function formatOffset(zone: string, at: Ms): string {
   return text === "" || text === "+00:00" ? "Z" : text;
 }
 
-/** Plane's timestamps: ISO 8601 in the reader's zone, six digits of a second, none when they are all zero. */
+/** Formats a timestamp as Plane does: ISO 8601 in the reader's zone, with six decimals unless all are zero. */
 export function formatTimestamp(at: Micros, zone: string): string {
   const seconds = Math.floor(at / MICROS_PER_SECOND);
   const micros = at - seconds * MICROS_PER_SECOND;
@@ -47,19 +47,19 @@ export const isTimeZone = (zone: string): boolean => {
   }
 };
 
-/** A `Date` header. */
+/** Formats the value of a `Date` header. */
 export const formatHttpDate = (at: Ms): string => new Date(at).toUTCString();
 
-/** `20261121T043311Z`, as S3 signs it. */
+/** Formats a time as S3 signatures contain it: `20261121T043311Z`. */
 export const formatAmzDate = (at: Ms): string => `${new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
 
 export const isDay = (text: string): boolean =>
   /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
 
-/** The day in Greenwich, `2026-11-21`. */
+/** Formats the day in UTC: `2026-11-21`. */
 export const formatDay = (at: Ms): string => new Date(at).toISOString().slice(0, 10);
 
-/** Reads a day or an ISO time; null when it is neither. */
+/** Parses a day or an ISO time; null for any other text. */
 export function parseTime(text: string): Micros | null {
   const at = Date.parse(isDay(text) ? `${text}T00:00:00Z` : text);
   return Number.isNaN(at) ? null : at * 1000;

@@ -1,15 +1,15 @@
 import type { Ms } from "../../shared/time.ts";
+import type { PlaneWorldSnapshot } from "./restore-world.ts";
 
 /**
- * What the in-memory Plane and its back door speak of: options, records, and how records are written.
- * Field names are Plane's own.
+ * The types of the simulated Plane's control interface: options, records, and the values that change them.
+ * Field names of records are Plane's own.
  */
-import type { PlaneWorldSnapshot } from "./restore-world.ts";
 
 /** Microseconds since the epoch: the resolution of Plane's timestamps. */
 export type Micros = number;
 export type Id = string;
-/** A record of this Plane or its id. */
+/** A record of the simulated Plane, or its id. */
 export type Ref = Id | { readonly id: Id };
 
 export type PlaneVersion = "1.3.1" | "1.2.2";
@@ -17,34 +17,40 @@ export type Priority = "urgent" | "high" | "medium" | "low" | "none";
 export type StateGroup = "backlog" | "unstarted" | "started" | "completed" | "cancelled" | "triage";
 /** 20 admin, 15 member, 5 guest. */
 export type MemberRole = 20 | 15 | 5;
-/** What the `activity.field` of a webhook is called depends on the door an edit came through. */
+/** The API an edit uses. A webhook's `activity.field` has another name for each. */
 export type EditSource = "api" | "browser";
 
 export interface PlaneSimulatorOptions {
-  /** Default `Date.now`. `Date` headers, timestamps, rate limits and retry waits follow it. */
+  /** Clock of `Date` headers, timestamps, rate limits and retry waits. Default: `Date.now`. */
   clock?: () => Ms;
-  /** Default random UUIDs (v4). */
+  /** Creates ids. Default: random UUIDs (v4). */
   newId?: () => Id;
   version?: PlaneVersion;
-  /** Requests per minute and API key; default 60, as Plane's. `Infinity` switches it off. */
+  /** Requests per minute and API key. Default: 60, as in Plane. `Infinity` switches the limit off. */
   rateLimit?: number;
-  /** Largest attachment in bytes; default 5 MiB, as Plane's. */
+  /** Largest attachment in bytes. Default: 5 MiB, as in Plane. */
   fileSizeLimit?: number;
-  /** 0 ≤ n < 1, for the waits between delivery attempts and which of two workers is first; default a fixed seed. */
+  /**
+   * Yields numbers 0 ≤ n < 1 for retry waits and for the order of racing workers. Default: a generator with a fixed
+   * seed.
+   */
   random?: () => number;
-  /** True: an instance nobody has set up yet (no user, no workspace), for provisioning. Default: one workspace. */
+  /** True: an instance before its setup, without user and workspace. Default: one workspace. */
   empty?: boolean;
-  /** A Plane as it was, in place of a new workspace. */
+  /** The data of a saved Plane, instead of a new workspace. */
   snapshot?: PlaneWorldSnapshot;
-  /** Slug and name of that workspace; default `javisi`. */
+  /** Slug and name of the workspace. Default: `javisi`. */
   workspace?: string;
-  /** True: worker and deliveries run by themselves, as in the demo. Default: a test drives them. */
+  /** True: the worker and webhook deliveries run automatically. Default: only when a test runs them. */
   autoDeliver?: boolean;
-  /** True: the worker runs by itself a moment after each change, deliveries stay pending. Default `autoDeliver`. */
+  /** True: the worker runs automatically after each change, deliveries stay pending. Default: `autoDeliver`. */
   autoWorker?: boolean;
-  /** Plane's `WEBHOOK_ALLOWED_HOSTS`: hosts (without port) a webhook made over HTTP may point at although private. Default none. */
+  /**
+   * Plane's `WEBHOOK_ALLOWED_HOSTS`: private hosts, without port, that webhooks created over HTTP may use. Default:
+   * none.
+   */
   webhookAllowedHosts?: string[];
-  /** How long a delivery waits for its answer, in milliseconds of real time; default 30,000, as Plane's. */
+  /** Timeout for a webhook's answer, in milliseconds of real time. Default: 30,000, as in Plane. */
   deliveryTimeout?: Ms;
 }
 
@@ -93,7 +99,7 @@ export interface Item {
   readonly created_at: Micros;
   readonly updated_at: Micros;
   readonly completed_at: Micros | null;
-  /** A day, as Plane keeps it. */
+  /** A day, `2026-11-21`: Plane stores no time here. */
   readonly archived_at: string | null;
   readonly is_draft: boolean;
   readonly external_source: string | null;
@@ -147,7 +153,7 @@ export interface NewItem extends ItemPatch {
   external_source?: string;
   external_id?: string;
 }
-/** Who does it, and through which door. Default: the first human, in the browser. */
+/** The actor and the API of an action. Default: the first person, in the browser. */
 export interface ActionOptions {
   by?: Ref;
   via?: EditSource;

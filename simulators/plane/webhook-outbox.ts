@@ -6,7 +6,7 @@ import type { DeliveryAttempt, DeliveryControl, LedgerDelivery, PendingDelivery 
 import type { Id } from "./types.ts";
 import type { PlaneWorld, WebhookTask } from "./world.ts";
 
-/** Plane tries again this often, with a random wait of up to this many seconds before each. */
+/** Plane tries a delivery again at most 5 times, after a random wait of up to 600 s each. */
 const RETRIES = 5;
 const MAX_RETRY_WAIT_S = 600;
 
@@ -18,16 +18,16 @@ interface QueuedDelivery extends PendingDelivery {
 
 export interface WebhookOutbox extends DeliveryControl {
   add(webhook: WebhookRow, task: WebhookTask, payload: JsonObject): void;
-  /** When the next one is due; undefined when nothing is pending. */
+  /** Time when the next delivery is due; undefined when nothing is pending. */
   nextDue(): Ms | undefined;
 }
 
-/** `limit` is how long an attempt waits for an answer, in milliseconds of real time. */
+/** Creates the queue of webhook deliveries. `timeout` is the wait for an answer, in milliseconds of real time. */
 export function createWebhookOutbox(world: PlaneWorld, ledger: LedgerDelivery[], timeout: Ms): WebhookOutbox {
   let pending: QueuedDelivery[] = [];
   const find = (id: Id): QueuedDelivery => {
     const found = pending.find((each) => each.id === id);
-    if (!found) throw new Error(`No pending delivery ${id}.`);
+    if (!found) throw new Error(`Delivery ${id} is not pending.`);
     return found;
   };
   const removePending = (each: QueuedDelivery) => {

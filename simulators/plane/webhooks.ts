@@ -3,8 +3,8 @@ import { renderComment } from "./comments.ts";
 import { renderCycle } from "./cycles.ts";
 import { renderModule } from "./modules.ts";
 import { renderUserLiteById } from "./people.ts";
-import { renderProject } from "./projects.ts";
 import { renderWebhookItem } from "./render-item.ts";
+import { renderProject } from "./render-project.ts";
 import { formatUtc } from "./render-row.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";
 import type { Id } from "./types.ts";
@@ -42,7 +42,7 @@ export function createWebhook(world: PlaneWorld, workspace: Id, webhook: NewWebh
 export const listWebhooks = (world: PlaneWorld, workspace: Id): WebhookRow[] =>
   [...world.data.webhooks.values()].filter((row) => row.workspace === workspace);
 
-/** What the event is about, as it is now; undefined when it is gone. */
+/** Renders the current data of the event's subject; undefined when it was deleted. */
 function renderSubject(world: PlaneWorld, task: WebhookTask): JsonObject | undefined {
   const { data } = world;
   const { about } = task;
@@ -67,7 +67,7 @@ function renderSubject(world: PlaneWorld, task: WebhookTask): JsonObject | undef
   return row && renderModule(world, row, formatUtc);
 }
 
-/** One payload per webhook that wants this event; none when its subject was deleted before the worker got to it. */
+/** Creates one payload per webhook with this event; none when the subject was deleted before the worker ran. */
 export function createWebhookPayloads(
   world: PlaneWorld,
   task: WebhookTask,
@@ -96,6 +96,6 @@ export function createWebhookPayloads(
   }));
 }
 
-/** Lower-case hex HMAC-SHA256 of the body. */
+/** Signs a body: HMAC-SHA256 in lower-case hex. */
 export const signWebhook = (secret: string, body: string): string =>
   createHmac("sha256", secret).update(body).digest("hex");

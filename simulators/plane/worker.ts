@@ -5,10 +5,10 @@ import type { JsonObject, WebhookRow } from "./rows.ts";
 import { createWebhookPayloads } from "./webhooks.ts";
 import type { PlaneWorld, WebhookTask } from "./world.ts";
 
-/** Takes what the worker wrote for one webhook. */
+/** Receives the payload that the worker has created for one webhook. */
 export type DeliverWebhook = (webhook: WebhookRow, task: WebhookTask, payload: JsonObject) => void;
 
-/** Does the oldest task. False when there was none. */
+/** Runs the oldest task. Returns false when there was none. */
 export function runNextTask(world: PlaneWorld, deliver: DeliverWebhook): boolean {
   const task = world.queue.shift();
   if (!task) return false;

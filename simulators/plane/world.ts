@@ -25,12 +25,12 @@ import type {
 } from "./rows.ts";
 import type { Id, Micros, PlaneVersion } from "./types.ts";
 
-/** A change of a work item the worker has yet to write down; it moves `updated_at` once more. */
+/** Task: write the history of a change of a work item, which changes its `updated_at` once more. */
 export interface ActivityTask {
   kind: "activity";
   item: Id;
   actor: Id;
-  /** Seconds at the time of the change. */
+  /** Time of the change in seconds since the epoch. */
   epoch: number;
   rows: NewActivity[];
 }
@@ -40,7 +40,7 @@ export type NewActivity = Partial<
   Pick<ActivityRow, "verb" | "field" | "comment">;
 
 type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
-/** An event the worker has yet to turn into a delivery per webhook; it reads the data only then. */
+/** Task: create the deliveries of an event. Plane reads the subject's data only when the worker runs it. */
 export interface WebhookTask {
   kind: "announce";
   workspace: Id;
@@ -52,12 +52,12 @@ export interface WebhookTask {
   new_value: Json;
   actor: Id;
 }
-/** The worker fetches the title of a linked page. */
+/** Task: fetch the title of a linked page. */
 interface CrawlTask {
   kind: "crawl";
   link: Id;
 }
-/** The worker "sends" the invitation, which writes its text down. */
+/** Task: send an invitation, which stores its text. */
 export interface InviteTask {
   kind: "invite";
   invitation: Id;
@@ -71,7 +71,7 @@ interface WorldData {
   members: Map<Id, MemberRow>;
   invitations: Map<Id, InvitationRow>;
   tokens: Map<Id, TokenRow>;
-  /** Session cookie → user; `admin:` sessions are those of the instance admin page. */
+  /** User ids by `<cookie name>:<session key>`; the instance admin page has a cookie of its own. */
   sessions: Map<string, Id>;
   projects: Map<Id, ProjectRow>;
   projectMembers: Map<Id, ProjectMemberRow>;
@@ -86,7 +86,7 @@ interface WorldData {
   memberships: Map<Id, MembershipRow>;
   activities: Map<Id, ActivityRow>;
   attachments: Map<Id, AttachmentRow>;
-  /** What was uploaded, by asset key. */
+  /** Uploaded files by asset key. */
   uploads: Map<string, Uint8Array>;
   webhooks: Map<Id, WebhookRow>;
   webhookLogs: Map<Id, WebhookLogRow>;
@@ -114,9 +114,9 @@ export interface PlaneWorld {
   clock(): Ms;
   random(): number;
   newId(): Id;
-  /** The time of a change: the clock's, but later than every one before. */
+  /** Returns the time of a change: the clock's time, but always later than the one before. */
   stamp(): Micros;
-  /** The base URL. */
+  /** Returns the base URL; empty before the server has started. */
   baseUrl(): string;
   /** Called after tasks were queued. */
   onTasksQueued(): void;
@@ -159,7 +159,7 @@ export function createPlaneWorld(options: PlaneWorldOptions): PlaneWorld {
   let count = 0;
   const stamp = (): Micros => {
     count += 1;
-    // Under a millisecond the clock tells nothing: spread as a real one would, and never go back.
+    // The clock has milliseconds: spread the microseconds as a real clock would, and never go back.
     last = Math.max(Math.floor(options.clock()) * 1000 + ((count * 137) % 1000), last + 7);
     return last;
   };
@@ -186,10 +186,12 @@ export function createPlaneWorld(options: PlaneWorldOptions): PlaneWorld {
   };
 }
 
-/** An id without its dashes. */
+/** Returns an id without its dashes. */
 export const toHex = (id: Id): string => id.replaceAll("-", "");
 
-/** The columns every row begins with. `updated_at` is a breath later, as Django's two clock reads make it. */
+/**
+ * Creates the base columns of a row. `updated_at` is a few microseconds later, because Django reads the clock twice.
+ */
 export function createRow(world: PlaneWorld, by: Id | null): BaseRow {
   const created_at = world.stamp();
   return { id: world.newId(), created_at, updated_at: created_at + 9, created_by: by, updated_by: null };
@@ -200,7 +202,7 @@ export function touchRow(world: PlaneWorld, row: BaseRow, by: Id | null): void {
   row.updated_by = by;
 }
 
-/** Several workers race: what an edit queues is not always done in the order in which it was queued. */
+/** Queues the tasks of an edit. Plane's workers race, so either the activity or the announcements run first. */
 export function enqueueInRandomOrder(
   world: PlaneWorld,
   activity: WorkerTask | undefined,
@@ -219,6 +221,6 @@ export const enqueueTasks = (world: PlaneWorld, ...tasks: WorkerTask[]): void =>
 
 export const getEpoch = (world: PlaneWorld): number => Math.floor(world.clock() / 1000);
 
-/** Newest first, as Plane lists nearly everything. */
+/** Sorts by creation, newest first, as Plane does in nearly all lists. */
 export const sortNewestFirst = <T extends BaseRow>(rows: Iterable<T>): T[] =>
   [...rows].sort((a, b) => b.created_at - a.created_at);

@@ -3,11 +3,11 @@ import type { SimulatedMessage } from "./chats.ts";
 
 export interface BotApiRefusal {
   status: number;
-  /** In the Bot API's words. */
+  /** The error text of the Bot API. */
   description: string;
-  /** With 429: when to ask again. */
+  /** With status 429: seconds until the next call is allowed. */
   retryAfter?: number;
-  /** The number that the group has as a supergroup. */
+  /** The chat id of the supergroup that the group became. */
   movedTo?: number;
 }
 

@@ -9,22 +9,22 @@ import {
 import type { SimulatedMessage } from "./chats.ts";
 import { createTelegramRateLimiter, type TelegramLimits } from "./rate-limits.ts";
 
-/** What happens to the next message or edit. */
+/** A fault injected into the next message or edit. */
 export type TelegramFault =
-  /** 429, and so is every call to this chat until the time is over. */
+  /** 429, for this call and every further call to the chat until the time is over. */
   | { kind: "too_many"; seconds: number }
-  /** It is done, and the answer never comes. */
+  /** The call takes effect, and no answer is ever sent. */
   | { kind: "silent" }
-  /** It is done, and the connection breaks before the answer. */
+  /** The call takes effect, and the connection breaks before the answer. */
   | { kind: "lost" }
-  /** The connection breaks before it is done. */
+  /** The connection breaks before the call takes effect. */
   | { kind: "dropped" }
-  /** It is not done: an error in the Bot API's words. */
+  /** The call has no effect and is answered with an error of the Bot API. */
   | { kind: "error"; status: number; description: string }
-  /** A page of something in between; `done` or not. */
+  /** The HTML error page of a proxy. `done` says whether the call takes effect. */
   | { kind: "gateway"; status: number; done: boolean };
 
-/** A call that was received: the ledger of what Telegram really got. */
+/** One received call: an entry of the ledger of what Telegram really received. */
 export interface BotApiCall {
   at: number;
   method: string;
@@ -33,7 +33,7 @@ export interface BotApiCall {
   text: string;
   /** `ok`, `silent`, `lost`, `dropped`, or the status of a refusal. */
   outcome: string;
-  /** Whether a message appeared or changed. */
+  /** Whether a message was created or changed. */
   done: boolean;
 }
 
@@ -41,11 +41,11 @@ interface IncomingCall {
   method: string;
   chat: number | string;
   text: string;
-  /** Does it, when nothing else stands in the way. */
+  /** Creates or changes the message. Called unless a limit, refusal or fault prevents it. */
   apply: () => SimulatedMessage | BotApiRefusal;
 }
 
-/** Every message and edit goes through here: limits, refusals and faults, and the ledger of it all. */
+/** Handles every message and edit: applies limits, refusals and faults, and records each call in the ledger. */
 export function createCallHandler(clock: () => number, limits: Partial<TelegramLimits> | undefined) {
   const rateLimiter = createTelegramRateLimiter(clock, limits);
   const refusedChats = new Map<string, BotApiRefusal>();
@@ -54,7 +54,7 @@ export function createCallHandler(clock: () => number, limits: Partial<TelegramL
 
   function handleCall(
     { incoming }: HttpBindings,
-    { method, chat, text, apply: act }: IncomingCall,
+    { method, chat, text, apply }: IncomingCall,
   ): Response | Promise<Response> {
     const name = String(chat);
     const call: BotApiCall = { at: clock(), method, chat: name, text, outcome: "ok", done: false };
@@ -64,10 +64,10 @@ export function createCallHandler(clock: () => number, limits: Partial<TelegramL
       return toRefusalResponse(refusal);
     };
     const applyCall = () => {
-      const done = act();
-      if ("description" in done) return recordRefusal(done);
-      Object.assign(call, { messageId: done.id, done: true });
-      return toMessageResponse(chat, done);
+      const result = apply();
+      if ("description" in result) return recordRefusal(result);
+      Object.assign(call, { messageId: result.id, done: true });
+      return toMessageResponse(chat, result);
     };
     const breakConnection = () => {
       incoming.socket.destroy();

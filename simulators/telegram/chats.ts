@@ -1,27 +1,27 @@
 import { addDetectedEntities } from "./detect-entities.ts";
 import type { SimulatedButton, SimulatedEntity } from "./message-payload.ts";
 
-/** A message as people see it now. */
+/** A message in its current version. */
 export interface SimulatedMessage {
   id: number;
   text: string;
-  /** Those that were sent and those Telegram found by itself. */
+  /** The entities that were sent and those that Telegram detected in the text. */
   entities: SimulatedEntity[];
-  /** Clock time of the sending. */
+  /** Time of sending, in milliseconds since the epoch. */
   at: number;
   /** Earlier versions, oldest first. */
   edits: { text: string; at: number }[];
   previews: boolean;
   buttons: SimulatedButton[][];
-  /** The message it answers. */
+  /** Id of the message that this one replies to. */
   replyTo?: number;
-  /** The topic of a forum it is in. */
+  /** Id of the forum topic that contains the message. */
   topic?: number;
-  /** What the person wrote it is; absent: the bot did. */
+  /** Id of the person who wrote it; absent for a message of the bot. */
   from?: number;
 }
 
-/** What is sent. */
+/** The content of a new message. */
 export type MessageContent = Pick<
   SimulatedMessage,
   "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "from"
@@ -59,7 +59,7 @@ export function createChats(clock: () => number) {
       getChat(id).messages.push(entry);
       return entry;
     },
-    /** Messages as they were; what is posted later gets higher numbers. */
+    /** Adds saved messages with their ids. Messages posted later get higher ids. */
     restore(id: number | string, messages: readonly SimulatedMessage[]) {
       getChat(id).messages.push(...messages);
       lastId = Math.max(lastId, ...messages.map((message) => message.id));
@@ -69,7 +69,7 @@ export function createChats(clock: () => number) {
       messageId: number,
       next: Pick<MessageContent, "text" | "entities" | "previews" | "buttons">,
     ): EditResult {
-      const message = getChat(id).messages.find((one) => one.id === messageId && one.from === undefined);
+      const message = getChat(id).messages.find(({ id: sentId, from }) => sentId === messageId && from === undefined);
       if (!message) return "not found";
       const entities = addDetectedEntities(next.text, next.entities);
       const before = JSON.stringify([message.text, message.entities, message.buttons]);
@@ -77,7 +77,7 @@ export function createChats(clock: () => number) {
       message.edits.push({ text: message.text, at: clock() });
       return Object.assign(message, { ...next, entities });
     },
-    /** What a person does who deletes a message. */
+    /** A person deletes the message; the bot receives no update about it. */
     remove(id: number | string, messageId: number) {
       const entry = getChat(id);
       entry.messages = entry.messages.filter((message) => message.id !== messageId);

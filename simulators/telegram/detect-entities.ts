@@ -1,6 +1,9 @@
 import type { SimulatedEntity } from "./message-payload.ts";
 
-/** What Telegram finds in plain text by itself, bots' messages included; roughly its own rules, on the greedy side. */
+/**
+ * Telegram detects these entities in plain text, also in messages of bots. The patterns approximate its rules and
+ * rather match too much than too little.
+ */
 const DETECTORS: [type: string, pattern: RegExp][] = [
   ["url", /\b(?:https?|tg|ton|ftp):\/\/[^\s\u2000-\u200b\u2060]+/giu],
   ["email", /[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu],
@@ -12,7 +15,7 @@ const DETECTORS: [type: string, pattern: RegExp][] = [
   ["bot_command", /(?<![\p{L}\p{N}_/<>])\/[A-Za-z0-9_]{1,64}/gu],
 ];
 
-/** The entities as shown: those that were sent and those found, as Telegram adds them outside links and code. */
+/** Returns the sent entities and those detected in the text. Like Telegram, it detects none inside links and code. */
 export function addDetectedEntities(text: string, sent: readonly SimulatedEntity[]): SimulatedEntity[] {
   const all = [...sent];
   const exclusive = sent.filter(({ type }) => type === "text_link" || type === "code" || type === "pre");

@@ -13,7 +13,7 @@ const countBytes = (text: string) => new TextEncoder().encode(text).length;
 
 const buttonSchema = z.strictObject({
   text: z.string().min(1).max(200),
-  /** BUTTON_DATA_INVALID in Telegram's words. */
+  /** Telegram counts bytes, not characters, and answers BUTTON_DATA_INVALID. */
   callback_data: z.string().refine((data) => countBytes(data) >= 1 && countBytes(data) <= 64, "BUTTON_DATA_INVALID"),
 });
 
@@ -28,7 +28,9 @@ const textFields = {
   reply_markup: z.strictObject({ inline_keyboard: z.array(z.array(buttonSchema)).max(100) }).optional(),
 };
 
-/** Options that are not imitated, `parse_mode` among them, are refused: better than taking them silently. */
+/**
+ * Options that are not simulated, such as `parse_mode`, are refused: ignoring them would hide a mistake of the product.
+ */
 export const sendMessageSchema = z.strictObject({
   ...textFields,
   reply_parameters: z
@@ -38,9 +40,9 @@ export const sendMessageSchema = z.strictObject({
 });
 export const editMessageSchema = z.strictObject({ ...textFields, message_id: z.number().int() });
 
-/** In UTF-16 units, as the Bot API counts. */
+/** Limit of a message's text: 4,096 UTF-16 units, as the Bot API counts. */
 const TEXT_LIMIT = 4_096;
-/** About as much of entities as Telegram takes (tdlib/telegram-bot-api#165). */
+/** Limit of the entities of one message: about 9,500 bytes (tdlib/telegram-bot-api#165). */
 const MAX_ENTITY_BYTES = 9_500;
 const ENTITY_TYPES = [
   "bold",
@@ -55,8 +57,8 @@ const ENTITY_TYPES = [
 ];
 
 /**
- * What is wrong with a message, in the Bot API's words where it has some; undefined when it would be taken.
- * Stricter than Telegram on entities: what Telegram would quietly mend is an error here.
+ * Returns why a message is refused, in the text of the Bot API where it has one; undefined when the message is
+ * accepted. Entities are checked more strictly than by Telegram: what Telegram would silently fix is an error here.
  */
 export function findMessageProblem(text: string, entities: readonly SimulatedEntity[]): string | undefined {
   if (!text.isWellFormed()) return "strings must be encoded in UTF-8";
@@ -75,18 +77,18 @@ export function findMessageProblem(text: string, entities: readonly SimulatedEnt
   return size > MAX_ENTITY_BYTES ? "ENTITIES_TOO_LONG" : undefined;
 }
 
-/** Telegram takes no link to a host without a dot. */
+/** Telegram accepts no link to a host name without a dot. */
 function isAcceptedUrl(url = ""): boolean {
   const host = /^https?:\/\/\S+$/.test(url) ? (URL.parse(url)?.hostname ?? "") : "";
   return host.includes(".") || host.startsWith("[");
 }
 
-function isInsideSurrogatePair(text: string, at: number): boolean {
-  const [before, after] = [text.charCodeAt(at - 1), text.charCodeAt(at)];
+function isInsideSurrogatePair(text: string, offset: number): boolean {
+  const [before, after] = [text.charCodeAt(offset - 1), text.charCodeAt(offset)];
   return before >= 0xd800 && before <= 0xdbff && after >= 0xdc00 && after <= 0xdfff;
 }
 
-/** Entities may stand apart or inside one another. */
+/** Entities may be disjoint or nested, but must not overlap partly. */
 function isCrossing(a: { offset: number; length: number }, b: { offset: number; length: number }): boolean {
   return a.offset < b.offset && b.offset < a.offset + a.length && a.offset + a.length < b.offset + b.length;
 }

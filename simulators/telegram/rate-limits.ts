@@ -1,9 +1,9 @@
 import { MINUTE } from "../../shared/time.ts";
 
-/** What Telegram lets a bot do; calls over it are answered 429. */
+/** Telegram's limits for a bot. Calls beyond them are answered with 429. */
 export interface TelegramLimits {
   perSecondInChat: number;
-  /** So many more in one second are let through now and then, as Telegram does; 0 is strict. */
+  /** Extra calls per second and chat that are accepted, because Telegram tolerates short bursts. 0 is strict. */
   tolerance: number;
   perMinuteInGroup: number;
   perSecond: number;
@@ -12,7 +12,7 @@ export interface TelegramLimits {
 /** The figures of core.telegram.org/bots/faq. */
 const DEFAULT_LIMITS: TelegramLimits = { perSecondInChat: 1, tolerance: 2, perMinuteInGroup: 20, perSecond: 30 };
 
-/** Counts the calls; `take` answers with the seconds to wait, 0 when the call is let through. */
+/** Counts accepted calls. `reserveCall` returns the seconds to wait, 0 when the call is accepted. */
 export function createTelegramRateLimiter(clock: () => number, limits: Partial<TelegramLimits> = {}) {
   const { perSecondInChat, tolerance, perMinuteInGroup, perSecond } = { ...DEFAULT_LIMITS, ...limits };
   const acceptedCalls: { chat: string; at: number }[] = [];
@@ -38,7 +38,7 @@ export function createTelegramRateLimiter(clock: () => number, limits: Partial<T
       if (seconds === 0) acceptedCalls.push({ chat, at: clock() });
       return seconds;
     },
-    /** No call to this chat is let through for so long. */
+    /** Refuses every call to this chat for this number of seconds. */
     block(chat: string, seconds: number) {
       blocked.set(chat, clock() + seconds * 1_000);
     },

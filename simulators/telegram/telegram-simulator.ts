@@ -1,42 +1,26 @@
-import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
-import { z } from "zod";
+import { createAdaptorServer } from "@hono/node-server";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createBadRequest, toRefusalResponse, toResultResponse } from "./bot-api-responses.ts";
+import { type ButtonPress, type CommandMenu, createBotApiApp } from "./bot-api-app.ts";
+import { createBadRequest } from "./bot-api-responses.ts";
 import { createCallHandler, type TelegramFault } from "./call-handler.ts";
 import { createChats } from "./chats.ts";
-import { editMessageSchema, findMessageProblem, sendMessageSchema } from "./message-payload.ts";
 import type { TelegramLimits } from "./rate-limits.ts";
-import { createUpdateQueue, type SimulatedUpdate } from "./update-queue.ts";
+import { createUpdateQueue } from "./update-queue.ts";
 
 interface TelegramSimulatorOptions {
   clock: () => number;
   token?: string;
-  /** The chats the bot is in; every other one is `chat not found`. */
+  /** The chats the bot is a member of; for every other chat the answer is `chat not found`. */
   chats: readonly (number | string)[];
   limits?: Partial<TelegramLimits>;
 }
 
-type CommandMenu = { command: string; description: string }[];
-
-/** A button that somebody pressed. */
-export interface ButtonPress {
-  answers: string[];
-  update: SimulatedUpdate;
-}
-
-const chatSchema = z.strictObject({ chat_id: z.union([z.number(), z.string()]) });
-const answerSchema = z.strictObject({ callback_query_id: z.string(), text: z.string().max(200).optional() });
-const commandsSchema = z.strictObject({
-  commands: z.array(
-    z.strictObject({ command: z.string().regex(/^[a-z0-9_]{1,32}$/), description: z.string().min(1).max(256) }),
-  ),
-  language_code: z.string().length(2).or(z.literal("")).default(""),
-});
-
 type MessagePlace = { replyTo?: number; topic?: number };
 
-/** In a topic it is the topic; else a supergroup's replies are a thread as well, in which nothing can be sent. */
+/**
+ * In a forum the thread is the topic. In other supergroups Telegram also reports a thread for replies, but a bot cannot
+ * send into it.
+ */
 function toThreadFields(chat: number, { topic, replyTo }: MessagePlace = {}) {
   if (topic !== undefined) return { message_thread_id: topic, is_topic_message: true };
   return chat < 0 && replyTo !== undefined ? { message_thread_id: replyTo } : {};
@@ -44,14 +28,9 @@ function toThreadFields(chat: number, { topic, replyTo }: MessagePlace = {}) {
 
 export type TelegramSimulator = ReturnType<typeof createTelegramSimulator>;
 
-/** Telegram's own words for an edit that changes nothing. */
-const NOT_MODIFIED =
-  "message is not modified: specified new message content and reply markup are exactly the same as a current " +
-  "content and reply markup of the message";
-
 /**
- * An in-memory Telegram behind the Bot API over real HTTP: messages, edits, buttons, updates, commands.
- * It checks what Telegram checks, keeps its limits, and can misbehave as networks do.
+ * Creates a simulated Telegram with the Bot API over real HTTP: messages, edits, buttons, updates, commands.
+ * It checks what Telegram checks, applies its limits, and can inject network faults.
  */
 export function createTelegramSimulator({
   clock,
@@ -69,98 +48,19 @@ export function createTelegramSimulator({
     void topics.set(`${chat}:${topic}`, state);
   const callHandler = createCallHandler(clock, limits);
 
-  const app = new Hono<{ Bindings: HttpBindings }>();
-  app.use("/:bot/*", (c, next) =>
-    c.req.param("bot") === `bot${token}`
-      ? next()
-      : Promise.resolve(toRefusalResponse({ status: 401, description: "Unauthorized" })),
-  );
-  app.all("/:bot/getMe", () => {
-    const id = Number(token.split(":")[0]);
-    return toResultResponse({ id, is_bot: true, first_name: "Groundcrew", username: "groundcrew_bot" });
+  const renderUser = (id: number) => ({
+    id,
+    is_bot: false,
+    first_name: "Ada",
+    language_code: languages.get(id) ?? "en",
   });
-  const findProblem = (chat: number | string, ...message: Parameters<typeof findMessageProblem>) =>
-    knownChats.map(String).includes(String(chat)) ? findMessageProblem(...message) : "chat not found";
-
-  app.post("/:bot/sendMessage", async (c) => {
-    const sent = sendMessageSchema.safeParse(await c.req.json().catch(() => ({})));
-    if (!sent.success) return toRefusalResponse(createBadRequest(z.prettifyError(sent.error)));
-    const { chat_id: chat, text, entities, link_preview_options: previews } = sent.data;
-    const { reply_markup: markup, reply_parameters: reply, message_thread_id: topic } = sent.data;
-    const apply = () => {
-      const problem = findProblem(chat, text, entities);
-      if (problem !== undefined) return createBadRequest(problem);
-      const topicState = topic === undefined ? "open" : topics.get(`${chat}:${topic}`);
-      if (topicState !== "open")
-        return createBadRequest(topicState === "closed" ? "TOPIC_CLOSED" : "message thread not found");
-      const isReplyTargetPresent = chats.getChat(chat).messages.some(({ id }) => id === reply?.message_id);
-      if (reply && !isReplyTargetPresent && !reply.allow_sending_without_reply)
-        return createBadRequest("message to be replied not found");
-      return chats.post(chat, {
-        text,
-        entities,
-        previews: previews?.is_disabled !== true,
-        buttons: markup?.inline_keyboard ?? [],
-        ...omitUndefined({ replyTo: reply && isReplyTargetPresent ? reply.message_id : undefined, topic }),
-      });
-    };
-    return callHandler.handleCall(c.env, { method: "sendMessage", chat, text, apply });
-  });
-  app.post("/:bot/editMessageText", async (c) => {
-    const sent = editMessageSchema.safeParse(await c.req.json().catch(() => ({})));
-    if (!sent.success) return toRefusalResponse(createBadRequest(z.prettifyError(sent.error)));
-    const { chat_id: chat, message_id, text, entities, link_preview_options: previews } = sent.data;
-    const buttons = sent.data.reply_markup?.inline_keyboard ?? [];
-    const apply = () => {
-      const problem = findProblem(chat, text, entities);
-      if (problem !== undefined) return createBadRequest(problem);
-      const content = { text, entities, previews: previews?.is_disabled !== true, buttons };
-      const edited = chats.edit(chat, message_id, content);
-      if (edited === "not found") return createBadRequest("message to edit not found");
-      return edited === "not modified" ? createBadRequest(NOT_MODIFIED) : edited;
-    };
-    return callHandler.handleCall(c.env, { method: "editMessageText", chat, text, apply });
-  });
-  const readBody = (c: Context) => c.req.json<unknown>().catch(() => ({}));
-  app.post("/:bot/getChat", async (c) => {
-    const request = chatSchema.safeParse(await readBody(c));
-    const chat = request.success ? request.data.chat_id : "";
-    if (!knownChats.map(String).includes(String(chat))) return toRefusalResponse(createBadRequest("chat not found"));
-    if (Number(chat) < 0) return toResultResponse({ id: Number(chat), type: "supergroup", title: "The crew" });
-    if (typeof chat === "string") return toResultResponse({ id: -1000000000001, type: "channel", title: chat });
-    return toResultResponse({ id: chat, type: "private", first_name: "Ada" });
-  });
-  app.post("/:bot/answerCallbackQuery", async (c) => {
-    const answer = answerSchema.safeParse(await readBody(c));
-    const pressed = answer.success ? presses.get(answer.data.callback_query_id) : undefined;
-    if (!answer.success || !pressed)
-      return toRefusalResponse(
-        createBadRequest("query is too old and response timeout expired or query ID is invalid"),
-      );
-    pressed.answers.push(answer.data.text ?? "");
-    return toResultResponse(true);
-  });
-  app.post("/:bot/getUpdates", async (c) => updates.getUpdates(await readBody(c)));
-  app.post("/:bot/setWebhook", async (c) => updates.setWebhook(await readBody(c)));
-  app.post("/:bot/deleteWebhook", () => updates.setWebhook({ url: "" }));
-  app.post("/:bot/getWebhookInfo", () => updates.getWebhookInfo());
-  app.post("/:bot/setMyCommands", async (c) => {
-    const parsedCommands = commandsSchema.safeParse(await readBody(c));
-    if (!parsedCommands.success) return toRefusalResponse(createBadRequest(z.prettifyError(parsedCommands.error)));
-    menus.set(parsedCommands.data.language_code, parsedCommands.data.commands);
-    return toResultResponse(true);
-  });
-  app.post("/:bot/getMyCommands", async (c) => {
-    const request = commandsSchema.partial({ commands: true }).safeParse(await readBody(c));
-    if (!request.success) return toRefusalResponse(createBadRequest(z.prettifyError(request.error)));
-    return toResultResponse(menus.get(request.data.language_code) ?? []);
-  });
-  app.notFound(() => toRefusalResponse({ status: 404, description: "Not Found" }));
+  const renderChat = (id: number) => ({ id, type: id < 0 ? "supergroup" : "private" });
+  const app = createBotApiApp({ token, knownChats, chats, topics, presses, menus, updates, callHandler });
 
   let server: ReturnType<typeof createAdaptorServer> | undefined;
   let port = 0;
 
-  /** Listens on `at`, or any free port; answers with the address for `TELEGRAM_API_ROOT`. */
+  /** Listens on `listenPort` (default: any free port) and returns the value for `TELEGRAM_API_ROOT`. */
   async function start(listenPort = port): Promise<string> {
     const starting = createAdaptorServer({ fetch: app.fetch });
     await new Promise<void>((resolve, reject) => {
@@ -173,7 +73,7 @@ export function createTelegramSimulator({
     return `http://127.0.0.1:${port}`;
   }
 
-  /** Connections are refused until it is started again, on the same port. */
+  /** Refuses connections until `start`, which listens on the same port again. */
   async function stop(): Promise<void> {
     const stopping = server;
     server = undefined;
@@ -188,24 +88,27 @@ export function createTelegramSimulator({
     token,
     start,
     stop,
-    /** Every message and edit that was received, in order. */
+    /** Every received message and edit, in order. */
     calls: callHandler.calls,
-    /** The messages of a chat as people see them now. */
+    /** A chat with its messages in their current version. */
     chat: chats.getChat,
-    /** Puts messages as they were into a chat. */
+    /** Adds saved messages to a chat, with their ids. */
     restoreMessages: chats.restore,
-    /** What a person does who deletes a message. */
+    /** A person deletes a message. */
     removeMessage: chats.remove,
-    /** A group is a forum and has this topic; in a closed one only its administrators write. */
+    /**
+     * Adds a topic to a group, which makes the group a forum, or changes its state. Only administrators write into a
+     * closed topic.
+     */
     setTopic,
-    /** Somebody writes into a chat; `more.as`: what else the update says, or says otherwise. */
+    /** A person writes into a chat. `as` holds fields that are added to the update's message or replace its fields. */
     async postAsUser(chat: number, from: number, text: string, { as, ...more }: MessagePlace & { as?: object } = {}) {
       const { id } = chats.post(chat, { text, entities: [], previews: true, buttons: [], from, ...more });
       if (more.topic !== undefined && !topics.has(`${chat}:${more.topic}`)) setTopic(chat, more.topic, "open");
       return updates.addUpdate("message", {
         message_id: id,
-        from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
-        chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
+        from: renderUser(from),
+        chat: renderChat(chat),
         date: Math.floor(clock() / 1000),
         text,
         ...toThreadFields(chat, more),
@@ -213,40 +116,43 @@ export function createTelegramSimulator({
         ...as,
       });
     },
-    /** Somebody presses a button; what they are shown for a moment is in `answers`, "" for nothing. */
+    /**
+     * A person presses a button. `answers` of the result receives the texts that the bot shows for a moment, "" for
+     * none.
+     */
     async press(chat: number, from: number, messageId: number, data: string): Promise<ButtonPress> {
       const id = String(presses.size + 1);
       const press: ButtonPress = { answers: [], update: { update_id: 0 } };
       presses.set(id, press);
-      const pressed = chats.getChat(chat).messages.find((one) => one.id === messageId);
+      const pressed = chats.getChat(chat).messages.find(({ id: sentId }) => sentId === messageId);
       press.update = await updates.addUpdate("callback_query", {
         id,
-        from: { id: from, is_bot: false, first_name: "Ada", language_code: languages.get(from) ?? "en" },
+        from: renderUser(from),
         chat_instance: "1",
         message: {
           message_id: messageId,
           date: 0,
-          chat: { id: chat, type: chat < 0 ? "supergroup" : "private" },
+          chat: renderChat(chat),
           ...toThreadFields(chat, pressed),
         },
         data,
       });
       return press;
     },
-    /** The language of a person's Telegram; English unless told. */
+    /** Sets the language of a person's Telegram; the default is English. */
     setLanguage: (person: number, language: string) => void languages.set(person, language),
-    /** An update comes once more. */
+    /** Delivers the same update again. */
     repeatUpdate: updates.repeatUpdate,
-    /** What waits is brought to the webhook once more. */
+    /** Sends all pending updates to the webhook again. */
     redeliverUpdates: updates.redeliver,
-    /** The command menu of a language; "" for everybody else. */
+    /** The command menu of a language; "" is the default menu for all other languages. */
     findMenu: (language: string) => menus.get(language),
-    /** The next messages and edits meet these faults, one each. */
+    /** Injects these faults into the next messages and edits, one into each. */
     injectFaults: (...faults: TelegramFault[]) => void callHandler.faults.push(...faults),
-    /** Every call to this chat is refused until `allow`. */
+    /** Refuses every call to this chat until `allowChat`. */
     refuseChat: (chat: number | string, status: number, description: string) =>
       void callHandler.refusedChats.set(String(chat), { status, description }),
-    /** The group becomes a supergroup with another number (one of `chats`). */
+    /** The group becomes a supergroup with the id `movedTo`, which must be one of `chats`. */
     upgradeToSupergroup: (chat: number, movedTo: number) =>
       void callHandler.refusedChats.set(String(chat), {
         ...createBadRequest("group chat was upgraded to a supergroup chat"),

@@ -33,8 +33,9 @@ const CONFLICT_TEXTS = {
 const createConflict = (description: string): BotApiRefusal => ({ status: 409, description });
 
 /**
- * What people do in chats, as the bot hears of it: by getUpdates (one caller at a time, kept until a later offset
- * confirms them) or by webhook (again after an answer that is not 2xx).
+ * Creates the queue of updates about what people do in chats. The bot receives them with getUpdates (one caller at a
+ * time; an update is kept until a later offset confirms it) or by webhook (an update stays pending until an answer
+ * 2xx).
  */
 export function createUpdateQueue() {
   const pending: SimulatedUpdate[] = [];
@@ -61,7 +62,7 @@ export function createUpdateQueue() {
     }
   }
 
-  /** Sends everything that waits to the webhook once more, one after the other; resolves when all were tried. */
+  /** Sends all pending updates to the webhook, one after the other. Resolves when each was tried once. */
   function redeliver(): Promise<void> {
     delivering = delivering.then(async () => {
       for (const update of [...pending]) await deliver(update);
@@ -106,7 +107,7 @@ export function createUpdateQueue() {
         pending_update_count: pending.length,
         ...omitUndefined({ allowed_updates: webhook?.allowed, last_error_message: lastError }),
       }),
-    /** Somebody did something: the bot hears of it. Resolves when a webhook has been tried; answers the update. */
+    /** Adds an update for the bot. Resolves with the update, after one delivery attempt when there is a webhook. */
     async addUpdate(kind: "message" | "callback_query", content: object): Promise<SimulatedUpdate> {
       const update: SimulatedUpdate = { update_id: nextId, [kind]: content };
       nextId += 1;
@@ -115,14 +116,14 @@ export function createUpdateQueue() {
       else resolvePoll?.([...pending]);
       return update;
     },
-    /** The same update once more, as after a lost answer. */
+    /** Delivers the same update again, as Telegram does after a lost answer. */
     async repeatUpdate(update: SimulatedUpdate): Promise<void> {
       if (!pending.includes(update)) pending.push(update);
       if (webhook) await redeliver();
       else resolvePoll?.([...pending]);
     },
     redeliver,
-    /** Whoever waits for updates gets none. */
+    /** Ends a waiting getUpdates call with an empty list. */
     releasePoll: () => resolvePoll?.([]),
   };
 }

@@ -47,12 +47,14 @@ test("npm start without settings tells the whole story, and the chat hears of ea
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by webhook\): rule completed tasks → telegram:4711/);
   // Nobody else has answered, so Ada does, once; what Thot was not sure of waits for a human.
   expect(told.filter((line) => line.startsWith("chat   Ada presses "))).toEqual(["chat   Ada presses “1.0”\n"]);
-  expect(story).toMatch(/agent {2}Imhotep has an answer about PLAT-1: 1\.0/);
+  expect(story).toMatch(/agent {2}Imhotep received an answer about PLAT-1: 1\.0/);
   expect(demo.chat().filter((text) => /^❓ .*PLAT-1 [\s\S]*Answered by Ada/.test(text))).toHaveLength(1);
-  expect(demo.chat().filter((text) => /^🔍 [\s\S]*PLAT-3 [\s\S]*Approve it, or reply/.test(text))).toHaveLength(1);
+  expect(demo.chat().filter((text) => /^🔍 [\s\S]*PLAT-3 [\s\S]*Approve the task, or reply/.test(text))).toHaveLength(
+    1,
+  );
   // Ada's own task is finished without a webhook: only the poll can have seen it.
-  expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by reading\)/);
-  expect(story).toContain("chat   a new message");
+  expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by poll\)/);
+  expect(story).toContain("chat   new message");
   expect(story).not.toContain("The script stopped");
   expect(story).toContain("The script is over");
 }, 120_000);

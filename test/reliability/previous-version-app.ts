@@ -6,6 +6,7 @@ import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
+import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
@@ -93,6 +94,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     store,
     metrics,
     scrape,
+    readAsset: createAssetReader(),
     signal: stopping.signal,
     write: () => {},
     overrides: { clock, wait, fetch: fetchFromWorld },

@@ -1,4 +1,5 @@
 import { createDeps } from "../../runtime/create-deps.ts";
+import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
@@ -51,7 +52,8 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     stopping = new AbortController();
     const { metrics, scrape } = createPrometheusMetrics({ store, ofProcess: false });
     const { clock, wait } = time;
-    const common = { settings, manifest, metrics, scrape, signal: stopping.signal };
+    const readAsset = createAssetReader();
+    const common = { settings, manifest, metrics, scrape, readAsset, signal: stopping.signal };
     const write = (line: string) => lines.push(JSON.parse(line));
     const overrides = { clock, wait, fetch: wrapFetch(time.fetch) };
     const newDeps = await createDeps({ ...common, store: wrapStore(store), write, overrides });

@@ -5,6 +5,7 @@ import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
+import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
 import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
@@ -118,6 +119,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
       metrics: noMetrics,
       write: (line) => logged.push(JSON.parse(line)),
       signal: new AbortController().signal,
+      readAsset: createAssetReader(),
       overrides: { clock, wait, ...omitUndefined({ fetch: options.fetch }) },
     });
   let deps: Deps = await start();

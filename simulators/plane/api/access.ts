@@ -1,15 +1,15 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createForbiddenError, createNotFoundError, createUnauthenticatedError, PlaneApiError } from "../api-error.ts";
-import type { AccessPolicy, EndpointCall } from "../endpoint.ts";
+import { type AccessPolicy, type EndpointCall, getReader } from "../endpoint.ts";
 import { findMember, findToken, findWorkspace, getUser } from "../people.ts";
 import { findProjectMember, getProject } from "../projects.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { ProjectRow, UserRow, WorkspaceRow } from "../rows.ts";
+import type { ProjectRow, WorkspaceRow } from "../rows.ts";
 import type { MemberRole } from "../types.ts";
 
 type PermissionCheck = (call: EndpointCall, method: string) => void;
 
-/** The door of `/api/v1`: an API key, so many requests a minute. */
+/** The access policy of `/api/v1`: an API key with a rate limit. */
 export const createApiKeyPolicy = (limiter: RateLimiter, checkPermission?: PermissionCheck): AccessPolicy => ({
   limiter,
   ...omitUndefined({ checkPermission }),
@@ -22,13 +22,7 @@ export const createApiKeyPolicy = (limiter: RateLimiter, checkPermission?: Permi
   },
 });
 
-/** Whoever asks; the door has let nobody in who is nobody. */
-export function getReader(call: EndpointCall): UserRow {
-  if (!call.reader) throw createUnauthenticatedError();
-  return call.reader;
-}
-
-/** An unknown workspace is refused, not missing: its members are looked for first. */
+/** Plane answers 403 for an unknown workspace, because it looks for the membership first. */
 export function getPathWorkspace(call: EndpointCall): WorkspaceRow {
   const workspace = findWorkspace(call.world, call.params["slug"] ?? "");
   if (!workspace) throw createForbiddenError();
@@ -49,13 +43,16 @@ const findProjectRole = (call: EndpointCall): MemberRole | undefined => {
   return findProjectMember(call.world, call.params["projectId"] ?? "", getReader(call).id)?.role;
 };
 
-/** Members of the workspace; more than guests to create. */
+/** Members of the workspace read; those who are more than guests also create. */
 export const requireWorkspaceMember: PermissionCheck = (call, method) => {
   const role = findWorkspaceRole(call);
   if (!role || (method !== "GET" && (method !== "POST" || role < 15))) throw createForbiddenError();
 };
 
-/** The project itself: members of the workspace read, its admins (or the workspace's, when they belong to it) change. */
+/**
+ * For a project itself: members of the workspace read; project admins, and workspace admins who are project members,
+ * edit.
+ */
 export const requireProjectAdmin: PermissionCheck = (call, method) => {
   const role = findWorkspaceRole(call);
   if (!role) throw createForbiddenError();
@@ -64,13 +61,13 @@ export const requireProjectAdmin: PermissionCheck = (call, method) => {
   if (ownRole !== 20 && !(ownRole && role === 20)) throw createForbiddenError();
 };
 
-/** What is in a project: members read, guests no more than that. */
+/** For the contents of a project: members read, those who are more than guests also write. */
 export const requireProjectMember: PermissionCheck = (call, method) => {
   const role = findProjectRole(call);
   if (!role || (method !== "GET" && role < 15)) throw createForbiddenError();
 };
 
-/** Comments and links: guests write, too. */
+/** For comments, links and attachments: every project member writes, guests included. */
 export const requireAnyProjectRole: PermissionCheck = (call) => {
   if (!findProjectRole(call)) throw createForbiddenError();
 };

@@ -10,12 +10,20 @@ import {
   renderAttachment,
   storeUpload,
 } from "../attachments.ts";
-import { type EndpointCall, mountEndpoint, type PlaneApp, respondNoContent, respondOk } from "../endpoint.ts";
+import {
+  type EndpointCall,
+  getReader,
+  mountEndpoint,
+  type PlaneApp,
+  respondNoContent,
+  respondOk,
+} from "../endpoint.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { AttachmentRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getPathWorkspace, getReader, requireAnyProjectRole } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, getPathWorkspace, requireAnyProjectRole } from "./access.ts";
 import { getPathItem } from "./items.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
 function getPathAttachment(call: EndpointCall): AttachmentRow {
   const row = getAttachment(call.world, call.params["attachmentId"] ?? "");
@@ -23,7 +31,7 @@ function getPathAttachment(call: EndpointCall): AttachmentRow {
   return row;
 }
 
-/** Since v1.3 Plane takes dots off a name's beginning and double ones out of it. */
+/** Since v1.3, Plane removes leading dots and double dots from file names. */
 function sanitizeFileName(name: string): string {
   const [base = ""] = name.replaceAll("\\", "/").split("/").slice(-1);
   return base.replaceAll("..", "").trim().replace(/^\.+/, "");
@@ -42,12 +50,11 @@ export function mountAttachmentRoutes(app: PlaneApp, world: PlaneWorld, limiter:
         const { name, type, size, external_source, external_id } = await call.json();
         if (typeof name !== "string" || name === "" || typeof size !== "number")
           throw new PlaneApiError(400, { error: "Invalid request.", status: false });
-        const text = (value: unknown) => (typeof value === "string" ? value : null);
-        const external = { external_source: text(external_source), external_id: text(external_id) };
+        const external = { external_source: toTextOrNull(external_source), external_id: toTextOrNull(external_id) };
         const file = {
           name: world.version === "1.2.2" ? name : sanitizeFileName(name),
           size,
-          type: text(type) ?? "",
+          type: toTextOrNull(type) ?? "",
           ...external,
         };
         const row = createAttachment(world, getPathItem(call), file, getReader(call).id);
@@ -80,7 +87,7 @@ export function mountAttachmentRoutes(app: PlaneApp, world: PlaneWorld, limiter:
   }
 }
 
-/** The storage beside Plane, S3's way: a form to post to, files to get by signed address. */
+/** Mounts Plane's storage, which works like S3: uploads by form, downloads by signed address. */
 export function mountStorageRoutes(app: PlaneApp, world: PlaneWorld): void {
   app.post("/uploads", async (c) => {
     const form = await c.req.formData();
@@ -99,7 +106,7 @@ export function mountStorageRoutes(app: PlaneApp, world: PlaneWorld): void {
     const asset = decodeURIComponent(url.pathname.slice("/uploads/".length));
     const bytes = mayDownload(world, asset, url.searchParams) ? world.data.uploads.get(asset) : undefined;
     if (!bytes) return new Response("<Error><Code>AccessDenied</Code></Error>", { status: 403 });
-    const row = [...world.data.attachments.values()].find((each) => each.asset === asset);
+    const row = [...world.data.attachments.values()].find((attachment) => attachment.asset === asset);
     return new Response(new Uint8Array(bytes), {
       headers: { "content-type": row?.type ?? "application/octet-stream" },
     });

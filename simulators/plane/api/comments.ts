@@ -11,6 +11,7 @@ import {
 } from "../comments.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -20,12 +21,13 @@ import {
 import { createLink, listLinks, renderLink } from "../links.ts";
 import { pickFields, renderPage } from "../pagination.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { CommentRow, ItemRow, Json } from "../rows.ts";
+import type { CommentRow, ItemRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireAnyProjectRole } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireAnyProjectRole } from "./access.ts";
 import { ITEM_PATH_SEGMENTS } from "./items.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
-/** The item a child is created for. Plane finds out from the database that there is none. */
+/** Returns the item for which something is created. For a missing item Plane answers 400, an error of its database. */
 export function getParentItem(call: EndpointCall): ItemRow {
   const item = call.world.data.items.get(call.params["itemId"] ?? "");
   if (item?.project !== getPathProject(call).id) throw new PlaneApiError(400, { error: "The payload is not valid" });
@@ -38,9 +40,7 @@ function getPathComment(call: EndpointCall): CommentRow {
   return row;
 }
 
-const toTextOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
-
-/** What hangs on a work item: comments, links, history. An archived project lists none of them. */
+/** Mounts comments, links and history of work items. All three are empty lists in an archived project. */
 export function mountCommentRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   const policy = createApiKeyPolicy(limiter, requireAnyProjectRole);
   const listUnlessArchived = <T>(call: EndpointCall, rows: (item: string) => T[]): T[] =>

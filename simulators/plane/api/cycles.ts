@@ -2,6 +2,7 @@ import { createFieldError, createNotFoundError, PlaneApiError } from "../api-err
 import { createCycle, editCycle, getCycle, listCycles, renderCycle } from "../cycles.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -14,15 +15,15 @@ import { createModule, getModule, listModules, renderModule } from "../modules.t
 import { parseExpand, pickFields, renderPage } from "../pagination.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { renderItem } from "../render-item.ts";
-import type { CycleRow, ItemRow, Json, JsonObject, ModuleRow } from "../rows.ts";
+import type { CycleRow, ItemRow, JsonObject, ModuleRow } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireProjectMember } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireProjectMember } from "./access.ts";
+import { toTextOrNull } from "./text-fields.ts";
 
 function requireInProject<T extends { project: string }>(call: EndpointCall, row: T): T {
   if (row.project !== getPathProject(call).id) throw createNotFoundError();
   return row;
 }
-const toTextOrNull = (value: Json | undefined): string | null => (typeof value === "string" ? value : null);
 const parseName = (body: JsonObject): string => {
   const name = toTextOrNull(body["name"])?.trim();
   if (name === undefined) throw createFieldError("name", "This field is required.");
@@ -30,7 +31,7 @@ const parseName = (body: JsonObject): string => {
   return name;
 };
 
-/** Which cycles `cycle_view` asks for; everything else asks for all. */
+/** Filters by `cycle_view`; any unknown value means all cycles. */
 function filterByView(world: PlaneWorld, rows: CycleRow[], view: string | null): CycleRow[] {
   const now = world.clock() * 1000;
   const hasBegun = (row: CycleRow) => row.start_date !== null && row.start_date <= now;
@@ -68,7 +69,7 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     },
     POST: async (call: EndpointCall) => {
       const rows = addToGroup(world, row(call), await parseItems(call), getReader(call).id);
-      return respondOk(rows.map((each) => renderMembership(world, each, call.formatTime)));
+      return respondOk(rows.map((membership) => renderMembership(world, membership, call.formatTime)));
     },
   });
 
@@ -76,7 +77,7 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     GET: (call) => {
       const view = call.query.get("cycle_view");
       const rows = filterByView(world, listCycles(world, getPathProject(call).id), view);
-      // Only this view comes without a page around it.
+      // Plane returns a plain list, without pagination, only for this view.
       if (view === "current") return respondOk(rows.map((row) => pickFields(renderWithCounts(call)(row), call.query)));
       return respondOk(renderPage(rows, call.query, renderWithCounts(call)));
     },
@@ -105,8 +106,8 @@ export function mountCycleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     DELETE: (call) => {
       const row = getPathCycle(call);
       world.data.cycles.delete(row.id);
-      for (const each of world.data.memberships.values())
-        if (each.in === row.id) world.data.memberships.delete(each.id);
+      for (const membership of world.data.memberships.values())
+        if (membership.in === row.id) world.data.memberships.delete(membership.id);
       return respondNoContent();
     },
   });

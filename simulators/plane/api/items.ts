@@ -1,6 +1,7 @@
 import { createFieldError, createForbiddenError, createNotFoundError, PlaneApiError } from "../api-error.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -28,13 +29,12 @@ import {
   createApiKeyPolicy,
   getPathProject,
   getPathWorkspace,
-  getReader,
   requireProjectMember,
   requireWorkspaceMember,
 } from "./access.ts";
 import { sortItems } from "./sort-items.ts";
 
-/** The item of the path, whether listed or not. */
+/** Returns the item of the path, whether lists contain it or not. */
 export function getPathItem(call: EndpointCall): ItemRow {
   const item = getItem(call.world, call.params["itemId"] ?? "");
   if (item.project !== getPathProject(call).id) throw createNotFoundError();
@@ -44,7 +44,7 @@ export function getPathItem(call: EndpointCall): ItemRow {
 const renderForCall = (call: EndpointCall, row: ItemRow) =>
   pickFields(renderItem(call.world, row, call.formatTime, parseExpand(call.query)), call.query);
 
-/** Both names Plane has for a work item in paths. */
+/** Both names of work items in Plane's paths. */
 export const ITEM_PATH_SEGMENTS = ["work-items", "issues"];
 
 export function mountItemRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
@@ -98,7 +98,7 @@ async function handleCreate(call: EndpointCall) {
   const { name } = write;
   if (name === undefined) throw createFieldError("name", "This field is required.");
   const { row, first } = createItem(call.world, project, { ...write, name }, { actor: getReader(call).id, via: "api" });
-  // What was saved first is what the answer tells; read again, its times are later.
+  // Plane's answer contains the times of the first save; a later read has other times.
   return respondCreated(
     renderItem(call.world, { ...row, created_at: first.created_at, updated_at: first.updated_at }, call.formatTime),
   );
@@ -110,9 +110,9 @@ async function handleEdit(call: EndpointCall) {
   const body = await call.json();
   const write = parseItemWrite(world, row.project, body);
   const source = write.external_source ?? row.external_source;
-  const changed = write.external_id && write.external_id !== row.external_id;
-  // Plane answers with the id of the one that was to be changed, not of the one that has the pair.
-  if (changed && source && findItemByExternalId(world, row.project, source, write.external_id ?? ""))
+  const isIdChanged = write.external_id && write.external_id !== row.external_id;
+  // Plane answers with the id of the edited item, not of the item that already has the pair.
+  if (isIdChanged && source && findItemByExternalId(world, row.project, source, write.external_id ?? ""))
     throw createExternalIdConflict(row.id);
   const finish = beginEdit(world, row, write, body, { actor: getReader(call).id, via: "api" });
   if (write.assignees || write.labels) await world.duringEdit?.(row.id);
@@ -120,13 +120,13 @@ async function handleEdit(call: EndpointCall) {
   return respondOk(renderItem(world, row, call.formatTime));
 }
 
-/** `ONB-2`, only for members of that project. */
+/** Handles a read by key, such as `ONB-2`, which Plane allows only to members of the project. */
 function handleGetByKey(call: EndpointCall) {
   const { world } = call;
   const [, identifier, sequence] = /^(.+)-([^-]+)$/.exec(call.params["key"] ?? "") ?? [];
   const project = listProjects(world, getPathWorkspace(call).id).find((row) => row.identifier === identifier);
   if (!project || !findProjectMember(world, project.id, getReader(call).id)) throw createForbiddenError();
-  const row = listItems(world, project.id).find((each) => String(each.sequence_id) === sequence);
+  const row = listItems(world, project.id).find((item) => String(item.sequence_id) === sequence);
   if (!row || !isListed(world, row)) throw createNotFoundError();
   return respondOk(renderForCall(call, row));
 }
@@ -146,7 +146,7 @@ function handleSearch(call: EndpointCall) {
     listItems(world, project.id)
       .filter((row) => isListed(world, row) && term !== "")
       .filter((row) =>
-        [row.name, String(row.sequence_id), project.identifier].some((each) => each.toLowerCase().includes(term)),
+        [row.name, String(row.sequence_id), project.identifier].some((text) => text.toLowerCase().includes(term)),
       )
       .map((row) => ({
         name: row.name,

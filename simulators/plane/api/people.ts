@@ -1,7 +1,7 @@
 import { createForbiddenError, PlaneApiError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
 import { renderInvitation } from "../invitations.ts";
-import { findMember, getUser, listMembers, renderUserLite, renderUserLiteById } from "../people.ts";
+import { findMember, getUser, listMembers, MEMBER_ROLES, renderUserLite, renderUserLiteById } from "../people.ts";
 import { addProjectMember, listProjectMembers } from "../projects.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { type PlaneWorld, sortNewestFirst } from "../world.ts";
@@ -9,12 +9,9 @@ import {
   createApiKeyPolicy,
   getPathProject,
   getPathWorkspace,
-  getReader,
   requireProjectMember,
   requireWorkspaceMember,
 } from "./access.ts";
-
-const ROLES = [20, 15, 5] as const;
 
 export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   mountEndpoint(app, world, createApiKeyPolicy(limiter), "/api/v1/users/me/", {
@@ -31,7 +28,7 @@ export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rat
       ),
   });
 
-  // The one address here that Plane serves without its limiter.
+  // Plane applies no rate limit to this endpoint.
   const unlimited = {
     ...createApiKeyPolicy(limiter, requireWorkspaceMember),
     limiter: undefined,
@@ -58,11 +55,11 @@ export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rat
           ),
         POST: async (call) => {
           const { member, role = 5 } = await call.json();
-          const known = ROLES.find((each) => each === role);
-          if (!known) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
+          const knownRole = MEMBER_ROLES.find((name) => name === role);
+          if (!knownRole) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
           if (typeof member !== "string" || !findMember(world, getPathWorkspace(call).id, member))
             throw new PlaneApiError(400, { member: ["Invalid member"] });
-          const row = addProjectMember(world, getPathProject(call).id, member, known);
+          const row = addProjectMember(world, getPathProject(call).id, member, knownRole);
           return respondCreated({ id: row.id, member: row.member, role: row.role });
         },
       },

@@ -1,6 +1,6 @@
-import { createFieldError, createNotFoundError, PlaneApiError } from "../api-error.ts";
+import { createNotFoundError, PlaneApiError } from "../api-error.ts";
 import { listCycles } from "../cycles.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondNoContent, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondNoContent, respondOk } from "../endpoint.ts";
 import { isListed, listItems } from "../items.ts";
 import { listModules } from "../modules.ts";
 import { compareNullsLast, pickFields, renderPage } from "../pagination.ts";
@@ -11,34 +11,19 @@ import {
   findProjectMember,
   listProjectMembers,
   listProjects,
-  renderProjectForUser,
 } from "../projects.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { JsonObject } from "../rows.ts";
+import { renderProjectForUser } from "../render-project.ts";
 import { listLabels, listStates } from "../states.ts";
 import { type PlaneWorld, touchRow } from "../world.ts";
 import {
   createApiKeyPolicy,
   getPathProject,
   getPathWorkspace,
-  getReader,
   requireProjectAdmin,
   requireWorkspaceMember,
 } from "./access.ts";
-
-const parseText = (body: JsonObject, name: string, maxLength: number): string => {
-  const value = body[name];
-  if (value === undefined) throw createFieldError(name, "This field is required.");
-  if (typeof value !== "string") throw createFieldError(name, "Not a valid string.");
-  if (value.trim() === "") throw createFieldError(name, "This field may not be blank.");
-  if ([...value].length > maxLength)
-    throw createFieldError(name, `Ensure this field has no more than ${maxLength} characters.`);
-  return value.trim();
-};
-const parseOptionalText = (body: JsonObject, name: string): string | null => {
-  const value = body[name];
-  return typeof value === "string" ? value : null;
-};
+import { parseRequiredText, toTextOrNull } from "./text-fields.ts";
 
 export function mountProjectRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   const root = "/api/v1/workspaces/:slug/projects/";
@@ -56,11 +41,11 @@ export function mountProjectRoutes(app: PlaneApp, world: PlaneWorld, limiter: Ra
     POST: async (call) => {
       const body = await call.json();
       const project = {
-        name: parseText(body, "name", 255),
-        identifier: parseText(body, "identifier", 12),
-        description: parseOptionalText(body, "description") ?? "",
-        external_source: parseOptionalText(body, "external_source"),
-        external_id: parseOptionalText(body, "external_id"),
+        name: parseRequiredText(body, "name", 255).trim(),
+        identifier: parseRequiredText(body, "identifier", 12).trim(),
+        description: toTextOrNull(body["description"]) ?? "",
+        external_source: toTextOrNull(body["external_source"]),
+        external_id: toTextOrNull(body["external_id"]),
       };
       const row = createProject(world, getPathWorkspace(call), project, getReader(call).id);
       return respondCreated(renderProjectForUser(world, row, getReader(call), call.formatTime, false));

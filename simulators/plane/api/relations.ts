@@ -1,13 +1,13 @@
 import { createFieldError, PlaneApiError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { addRelation, isRelationName, renderRelatedItem, renderRelations } from "../relations.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireProjectMember } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireProjectMember } from "./access.ts";
 import { getParentItem } from "./comments.ts";
 import { ITEM_PATH_SEGMENTS } from "./items.ts";
 
-/** v1.3.0 brought them; older ones have no such address. Removing one is for the browser alone. */
+/** Mounts relations, which exist since v1.3.0. Only the browser can remove one. */
 export function mountRelationRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   if (world.version === "1.2.2") return;
   for (const segment of ITEM_PATH_SEGMENTS) {

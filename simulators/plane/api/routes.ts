@@ -10,7 +10,7 @@ import { mountProjectRoutes } from "./projects.ts";
 import { mountRelationRoutes } from "./relations.ts";
 import { mountStateRoutes } from "./states.ts";
 
-/** The public API, and the storage its attachments go to. */
+/** Mounts the public API and the storage of its attachments. */
 export function mountApiRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   mountPeopleRoutes(app, world, limiter);
   mountProjectRoutes(app, world, limiter);

@@ -21,11 +21,11 @@ const COLUMNS: Record<string, (row: ItemRow, world: PlaneWorld) => Json> = {
   state__group: (row, world) => GROUP_ORDER.indexOf(world.data.states.get(row.state)?.group ?? ""),
 };
 
-/** By Plane's `order_by`: a column's name, with a minus for descending. What is equal stays newest first. */
+/** Sorts by Plane's `order_by`: a column's name, with a minus for descending. Equal items are sorted newest first. */
 export function sortItems(world: PlaneWorld, rows: readonly ItemRow[], by: string): ItemRow[] {
   const isDescending = by.startsWith("-");
   const column = COLUMNS[isDescending ? by.slice(1) : by];
-  // The database does not know it either, and Plane does not catch that.
+  // Plane does not catch the database error for an unknown column.
   if (!column) throw new PlaneApiError(500, { error: "Something went wrong please try again later" });
   return [...rows].sort((a, b) => {
     const order = compareNullsLast(column(a, world), column(b, world));

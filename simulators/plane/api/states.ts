@@ -1,26 +1,16 @@
 import { createFieldError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
 import { renderPage } from "../pagination.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import type { JsonObject } from "../rows.ts";
 import { createLabel, createState, listLabels, listStates, renderLabel, renderState } from "../states.ts";
 import type { StateGroup } from "../types.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createApiKeyPolicy, getPathProject, getReader, requireProjectMember } from "./access.ts";
+import { createApiKeyPolicy, getPathProject, requireProjectMember } from "./access.ts";
+import { parseRequiredText, toTextOrNull } from "./text-fields.ts";
 
 const GROUPS: readonly StateGroup[] = ["backlog", "unstarted", "started", "completed", "cancelled", "triage"];
 
-const parseRequiredText = (body: JsonObject, name: string): string => {
-  const value = body[name];
-  if (value === undefined) throw createFieldError(name, "This field is required.");
-  if (typeof value !== "string") throw createFieldError(name, "Not a valid string.");
-  if (value.trim() === "") throw createFieldError(name, "This field may not be blank.");
-  if ([...value].length > 255) throw createFieldError(name, "Ensure this field has no more than 255 characters.");
-  return value;
-};
-const toText = (value: unknown): string => (typeof value === "string" ? value : "");
-
-/** States and labels. An archived project lists neither. */
+/** Mounts states and labels. Both are empty lists in an archived project. */
 export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: RateLimiter): void {
   const root = "/api/v1/workspaces/:slug/projects/:projectId/";
   const policy = createApiKeyPolicy(limiter, requireProjectMember);
@@ -32,15 +22,15 @@ export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     },
     POST: async (call) => {
       const body = await call.json();
-      const group = GROUPS.find((each) => each === (body["group"] ?? "backlog"));
-      if (!group) throw createFieldError("group", `"${toText(body["group"])}" is not a valid choice.`);
+      const group = GROUPS.find((name) => name === (body["group"] ?? "backlog"));
+      if (!group) throw createFieldError("group", `"${toTextOrNull(body["group"]) ?? ""}" is not a valid choice.`);
       const state = {
-        name: parseRequiredText(body, "name"),
-        color: parseRequiredText(body, "color"),
+        name: parseRequiredText(body, "name", 255),
+        color: parseRequiredText(body, "color", 255),
         group,
-        description: toText(body["description"]),
+        description: toTextOrNull(body["description"]) ?? "",
       };
-      // 200, not 201: Plane forgot to say otherwise.
+      // Plane answers 200 here, not 201.
       return respondOk(
         renderState(world, createState(world, getPathProject(call), state, getReader(call).id), call.formatTime),
       );
@@ -55,9 +45,9 @@ export function mountStateRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rate
     POST: async (call) => {
       const body = await call.json();
       const label = {
-        name: parseRequiredText(body, "name"),
-        color: toText(body["color"]),
-        description: toText(body["description"]),
+        name: parseRequiredText(body, "name", 255),
+        color: toTextOrNull(body["color"]) ?? "",
+        description: toTextOrNull(body["description"]) ?? "",
       };
       return respondCreated(
         renderLabel(world, createLabel(world, getPathProject(call), label, getReader(call).id), call.formatTime),

@@ -1,5 +1,5 @@
 import { createAppNotFoundError, createUnauthenticatedError, PlaneApiError } from "../api-error.ts";
-import type { AccessPolicy, EndpointCall } from "../endpoint.ts";
+import { type AccessPolicy, type EndpointCall, getReader } from "../endpoint.ts";
 import { findMember, findWorkspace, getUser } from "../people.ts";
 import { findProjectMember } from "../projects.ts";
 import type { MemberRow, UserRow, WorkspaceRow } from "../rows.ts";
@@ -12,7 +12,7 @@ export const CSRF_COOKIE = "csrftoken";
 
 export function findCookie(headers: Headers, name: string): string | undefined {
   const pairs = (headers.get("cookie") ?? "").split("; ").map((pair) => pair.split("="));
-  return pairs.find(([each]) => each === name)?.[1];
+  return pairs.find(([cookie]) => cookie === name)?.[1];
 }
 
 export const formatSetCookie = (name: string, value: string): string =>
@@ -23,7 +23,7 @@ export const findSessionUser = (world: PlaneWorld, headers: Headers, cookie = SE
   return id === undefined ? undefined : getUser(world, id);
 };
 
-/** A new session of this user: the cookie to set. */
+/** Opens a session of this user and returns the `Set-Cookie` header. */
 export function openSession(world: PlaneWorld, user: UserRow, headers: Headers, cookie = SESSION_COOKIE): string {
   const key = world.newId().replaceAll("-", "");
   world.data.sessions.set(`${cookie}:${key}`, user.id);
@@ -32,7 +32,7 @@ export function openSession(world: PlaneWorld, user: UserRow, headers: Headers, 
   return formatSetCookie(cookie, key);
 }
 
-/** What the browser uses: a session cookie. `allow` as Plane sends it. */
+/** The access policy of the browser's API: a session cookie. `allow` is the `Allow` header as Plane sends it. */
 export const createSessionPolicy = (allow: string): AccessPolicy => ({
   allow,
   identify(call) {
@@ -44,23 +44,18 @@ export const createSessionPolicy = (allow: string): AccessPolicy => ({
 
 export const createPublicPolicy = (allow: string): AccessPolicy => ({ allow, identify: () => undefined });
 
-export function getSessionReader(call: EndpointCall): UserRow {
-  if (!call.reader) throw createUnauthenticatedError();
-  return call.reader;
-}
-
-/** The workspace of the path, for whoever has at least this role in it. */
+/** Returns the workspace of the path. Throws unless the reader has at least this role in it. */
 export function requireWorkspaceRole(call: EndpointCall, minimumRole: MemberRole): WorkspaceRow {
   const workspace = findWorkspace(call.world, call.params["slug"] ?? "");
-  const member: MemberRow | undefined = workspace && findMember(call.world, workspace.id, getSessionReader(call).id);
+  const member: MemberRow | undefined = workspace && findMember(call.world, workspace.id, getReader(call).id);
   if (!workspace || !member || member.role < minimumRole)
     throw new PlaneApiError(403, { error: "You don't have the required permissions." });
   return workspace;
 }
 
-/** Members of the project of the path who may edit. */
+/** Throws unless the reader is a member of the path's project with the right to edit. */
 export function requireProjectEditor(call: EndpointCall): void {
-  const member = findProjectMember(call.world, call.params["projectId"] ?? "", getSessionReader(call).id);
+  const member = findProjectMember(call.world, call.params["projectId"] ?? "", getReader(call).id);
   if (!member) throw createAppNotFoundError();
   if (member.role < 15) throw new PlaneApiError(403, { error: "You don't have the required permissions." });
 }

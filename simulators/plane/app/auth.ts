@@ -11,7 +11,7 @@ import {
   openSession,
 } from "./access.ts";
 
-/** Plane's numbers for what it tells in a redirect. */
+/** Plane's error codes in redirects. */
 const ERROR_CODES = {
   INSTANCE_NOT_CONFIGURED: 5000,
   SIGNUP_DISABLED: 5015,
@@ -27,7 +27,9 @@ const ERROR_CODES = {
   ADMIN_USER_DOES_NOT_EXIST: 5185,
 } as const;
 
-/** Long, and of several kinds of characters. Plane asks zxcvbn; this is what it comes to for what programs make. */
+/**
+ * Plane checks the strength with zxcvbn. For generated passwords, length and kinds of characters give the same result.
+ */
 const isStrong = (password: string): boolean =>
   password.length >= 8 && [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(password)).length >= 3;
 
@@ -41,7 +43,7 @@ function createRedirect(to: string, error?: keyof typeof ERROR_CODES, email?: st
   return { status: 302, headers: { location: error ? `${to}/?${query}` : to }, cookies };
 }
 
-/** A form of Plane's pages: without its token a page comes back, with status 200. */
+/** Handles a form of Plane's pages. Without its CSRF token Plane answers with an HTML page and status 200. */
 const createFormHandler =
   (handle: (call: EndpointCall, field: (name: string) => string) => ReturnType<EndpointHandler>): EndpointHandler =>
   async (call) => {
@@ -93,7 +95,7 @@ function handleSignIn(call: EndpointCall, field: ReadField) {
   return createRedirect(world.baseUrl(), undefined, undefined, [openSession(world, user, call.headers)]);
 }
 
-/** An invited address may sign up although sign-up is switched off. */
+/** An invited address may sign up even when sign-up is switched off. */
 function handleSignUp(call: EndpointCall, field: ReadField) {
   const { world } = call;
   const [email, password] = [field("email").trim().toLowerCase(), field("password")];
@@ -107,7 +109,7 @@ function handleSignUp(call: EndpointCall, field: ReadField) {
   return createRedirect(world.baseUrl(), undefined, undefined, [openSession(world, user, call.headers)]);
 }
 
-/** Sets the instance up; there is one first time. */
+/** Sets up the instance, which is possible only once. */
 function handleAdminSignUp(call: EndpointCall, field: ReadField) {
   const { world } = call;
   const { instance } = world;

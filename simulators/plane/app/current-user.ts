@@ -1,12 +1,12 @@
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondNoContent, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondNoContent, respondOk } from "../endpoint.ts";
 import { acceptInvitation, findInvitations, renderInvitation } from "../invitations.ts";
 import { countHumans, createToken, findMember } from "../people.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../render-row.ts";
 import type { JsonObject, TokenRow, UserRow } from "../rows.ts";
 import { isTimeZone } from "../time.ts";
 import { type PlaneWorld, sortNewestFirst, toHex, touchRow } from "../world.ts";
-import { createSessionPolicy, getSessionReader } from "./access.ts";
+import { createSessionPolicy } from "./access.ts";
 import { renderFullUser, renderProfile, renderUser } from "./render-user.ts";
 import { renderWorkspace } from "./workspaces.ts";
 
@@ -42,28 +42,28 @@ function editUser(world: PlaneWorld, user: UserRow, patch: JsonObject): void {
   user.token_updated_at = world.stamp();
 }
 
-/** The signed-in user's own affairs. */
+/** Mounts the endpoints of the signed-in user: profile, workspaces, invitations, API keys. */
 export function mountCurrentUserRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountEndpoint(app, world, createSessionPolicy("GET, PATCH, DELETE, HEAD, OPTIONS"), "/api/users/me/", {
-    GET: (call) => respondOk(renderUser(getSessionReader(call), call.formatTime)),
+    GET: (call) => respondOk(renderUser(getReader(call), call.formatTime)),
     PATCH: async (call) => {
-      editUser(world, getSessionReader(call), await call.json());
-      return respondOk(renderFullUser(getSessionReader(call), call.formatTime));
+      editUser(world, getReader(call), await call.json());
+      return respondOk(renderFullUser(getReader(call), call.formatTime));
     },
   });
   mountEndpoint(app, world, createSessionPolicy("GET, PATCH, HEAD, OPTIONS"), "/api/users/me/profile/", {
-    GET: (call) => respondOk(renderProfile(getSessionReader(call), call.formatTime)),
+    GET: (call) => respondOk(renderProfile(getReader(call), call.formatTime)),
     PATCH: async (call) => {
-      const { profile } = getSessionReader(call);
+      const { profile } = getReader(call);
       profile.set = { ...profile.set, ...(await call.json()) };
       profile.updated_at = world.stamp();
-      return respondOk(renderProfile(getSessionReader(call), call.formatTime));
+      return respondOk(renderProfile(getReader(call), call.formatTime));
     },
   });
   mountEndpoint(app, world, createSessionPolicy("GET, HEAD, OPTIONS"), "/api/users/me/workspaces/", {
     GET: (call) => {
       const mine = sortNewestFirst(world.data.workspaces.values()).flatMap((row) => {
-        const member = findMember(world, row.id, getSessionReader(call).id);
+        const member = findMember(world, row.id, getReader(call).id);
         return member ? [{ row, member }] : [];
       });
       return respondOk(
@@ -77,14 +77,12 @@ export function mountCurrentUserRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountEndpoint(app, world, createSessionPolicy("GET, POST, HEAD, OPTIONS"), "/api/users/me/workspaces/invitations/", {
     GET: (call) =>
       respondOk(
-        findInvitations(world, getSessionReader(call).email).map((row) =>
-          renderInvitation(world, row, call.formatTime),
-        ),
+        findInvitations(world, getReader(call).email).map((row) => renderInvitation(world, row, call.formatTime)),
       ),
     POST: async (call) => {
       const { invitations } = await call.json();
       if (!Array.isArray(invitations)) throw new PlaneApiError(400, { error: "The payload is not valid" });
-      for (const id of invitations) acceptInvitation(world, String(id), getSessionReader(call));
+      for (const id of invitations) acceptInvitation(world, String(id), getReader(call));
       return respondNoContent();
     },
   });
@@ -92,14 +90,14 @@ export function mountCurrentUserRoutes(app: PlaneApp, world: PlaneWorld): void {
   const tokenPolicy = createSessionPolicy("GET, POST, PATCH, DELETE, HEAD, OPTIONS");
   mountEndpoint(app, world, tokenPolicy, "/api/users/api-tokens/", {
     GET: (call) => {
-      const mine = [...world.data.tokens.values()].filter((row) => row.user === getSessionReader(call).id);
+      const mine = [...world.data.tokens.values()].filter((row) => row.user === getReader(call).id);
       return respondOk(sortNewestFirst(mine).map((row) => renderToken(row, call.formatTime)));
     },
     POST: async (call) => {
       const { label, description } = await call.json();
       const name = typeof label === "string" ? label : toHex(world.newId());
-      const row = createToken(world, getSessionReader(call), name, typeof description === "string" ? description : "");
-      // The only time the secret is told.
+      const row = createToken(world, getReader(call), name, typeof description === "string" ? description : "");
+      // Plane shows the key only in this answer.
       return respondCreated({ ...renderToken(row, call.formatTime), token: row.token });
     },
   });

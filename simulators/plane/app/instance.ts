@@ -9,7 +9,7 @@ import { ADMIN_SESSION_COOKIE, createPublicPolicy, findSessionUser } from "./acc
 function renderInstance(world: PlaneWorld): JsonObject {
   const { instance } = world;
   const isOldVersion = world.version === "1.2.2";
-  // The recorded 1.2.2 says 1.2.0 of itself.
+  // The recorded v1.2.2 reports the version 1.2.0.
   const version = isOldVersion ? "1.2.0" : "1.3.1";
   return {
     config: {

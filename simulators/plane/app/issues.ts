@@ -1,10 +1,10 @@
 import { createAppNotFoundError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondNoContent } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondNoContent } from "../endpoint.ts";
 import { beginEdit, deleteItem } from "../items.ts";
 import { parseItemWrite } from "../parse-item-write.ts";
 import type { JsonObject } from "../rows.ts";
 import type { PlaneWorld } from "../world.ts";
-import { createSessionPolicy, getSessionReader, requireProjectEditor, requireWorkspaceRole } from "./access.ts";
+import { createSessionPolicy, requireProjectEditor, requireWorkspaceRole } from "./access.ts";
 
 const COLUMN_NAMES: Record<string, string> = {
   state_id: "state",
@@ -13,7 +13,7 @@ const COLUMN_NAMES: Record<string, string> = {
   parent_id: "parent",
 };
 
-/** What the browser does with a work item. */
+/** Mounts the endpoints with which the browser edits and deletes work items. */
 export function mountIssueRoutes(app: PlaneApp, world: PlaneWorld): void {
   const policy = createSessionPolicy("GET, PUT, PATCH, DELETE, HEAD, OPTIONS");
   const getEditableItem = (call: Parameters<typeof requireWorkspaceRole>[0]) => {
@@ -31,7 +31,7 @@ export function mountIssueRoutes(app: PlaneApp, world: PlaneWorld): void {
         Object.entries(body).map(([name, value]) => [COLUMN_NAMES[name] ?? name, value]),
       );
       const write = parseItemWrite(world, row.project, requested);
-      const finish = beginEdit(world, row, write, requested, { actor: getSessionReader(call).id, via: "browser" });
+      const finish = beginEdit(world, row, write, requested, { actor: getReader(call).id, via: "browser" });
       if (write.assignees || write.labels) await world.duringEdit?.(row.id);
       finish();
       return respondNoContent();

@@ -1,13 +1,12 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondOk } from "../endpoint.ts";
 import { createInvitation, renderInvitation } from "../invitations.ts";
-import { findMember, findUserByEmail, getUser, listMembers } from "../people.ts";
+import { findMember, findUserByEmail, getUser, listMembers, MEMBER_ROLES } from "../people.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../render-row.ts";
 import type { JsonObject, MemberRow } from "../rows.ts";
-import type { MemberRole } from "../types.ts";
 import { type PlaneWorld, sortNewestFirst, touchRow } from "../world.ts";
-import { createSessionPolicy, getSessionReader, requireWorkspaceRole } from "./access.ts";
+import { createSessionPolicy, requireWorkspaceRole } from "./access.ts";
 
 const FILTERS = {
   state: null,
@@ -46,7 +45,7 @@ const PROPERTIES = {
 };
 const VIEW = { filters: FILTERS, display_filters: DISPLAY, display_properties: PROPERTIES };
 
-/** Lists tell addresses, the answer to an edit does not. */
+/** Renders a member. Lists contain the e-mail address, the answer to an edit does not. */
 function renderMember(world: PlaneWorld, row: MemberRow, formatTime: TimeFormatter, withAddress: boolean): JsonObject {
   const user = getUser(world, row.member);
   const { id, ...times } = renderBaseColumns(row, formatTime);
@@ -80,8 +79,6 @@ function renderMember(world: PlaneWorld, row: MemberRow, formatTime: TimeFormatt
   };
 }
 
-const ROLES: readonly MemberRole[] = [20, 15, 5];
-
 export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
   const root = "/api/workspaces/:slug/";
   mountEndpoint(app, world, createSessionPolicy("GET, HEAD, OPTIONS"), `${root}members/`, {
@@ -95,13 +92,12 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
       const workspace = requireWorkspaceRole(call, 20);
       const row = world.data.members.get(call.params["memberId"] ?? "");
       if (row?.workspace !== workspace.id) throw createAppNotFoundError();
-      if (row.member === getSessionReader(call).id)
-        throw new PlaneApiError(400, { error: "You cannot update your own role" });
+      if (row.member === getReader(call).id) throw new PlaneApiError(400, { error: "You cannot update your own role" });
       const { role } = await call.json();
-      const known = ROLES.find((each) => each === role);
-      if (!known) throw new PlaneApiError(400, { role: [`"${String(role)}" is not a valid choice.`] });
-      row.role = known;
-      touchRow(world, row, getSessionReader(call).id);
+      const knownRole = MEMBER_ROLES.find((name) => name === role);
+      if (!knownRole) throw new PlaneApiError(400, { role: [`"${String(role)}" is not a valid choice.`] });
+      row.role = knownRole;
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderMember(world, row, call.formatTime, false));
     },
   });
@@ -115,16 +111,17 @@ export function mountMemberRoutes(app: PlaneApp, world: PlaneWorld): void {
       const workspace = requireWorkspaceRole(call, 20);
       const { emails } = await call.json();
       if (!Array.isArray(emails) || emails.length === 0) throw new PlaneApiError(400, { error: "Emails are required" });
-      for (const each of emails) {
-        const invitation: JsonObject = typeof each === "object" && each !== null && !Array.isArray(each) ? each : {};
+      for (const entry of emails) {
+        const invitation: JsonObject =
+          typeof entry === "object" && entry !== null && !Array.isArray(entry) ? entry : {};
         const email = String(invitation["email"] ?? "")
           .trim()
           .toLowerCase();
-        const known = findUserByEmail(world, email);
-        if (known && findMember(world, workspace.id, known.id))
+        const user = findUserByEmail(world, email);
+        if (user && findMember(world, workspace.id, user.id))
           throw new PlaneApiError(400, { error: "Some users are already member of workspace", workspace_users: [] });
-        const role = ROLES.find((one) => one === invitation["role"]) ?? 5;
-        createInvitation(world, workspace, email, role, getSessionReader(call).id);
+        const role = MEMBER_ROLES.find((known) => known === invitation["role"]) ?? 5;
+        createInvitation(world, workspace, email, role, getReader(call).id);
       }
       return respondOk({ message: "Emails sent successfully" });
     },

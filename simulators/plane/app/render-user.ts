@@ -1,7 +1,7 @@
 import { formatOptionalTime, type TimeFormatter } from "../render-row.ts";
 import type { JsonObject, UserRow } from "../rows.ts";
 
-/** What the browser reads about whoever is signed in. */
+/** Renders the signed-in user as the browser reads it. */
 export const renderUser = (user: UserRow, formatTime: TimeFormatter): JsonObject => ({
   id: user.id,
   avatar: "",
@@ -23,7 +23,7 @@ export const renderUser = (user: UserRow, formatTime: TimeFormatter): JsonObject
   last_login_time: formatTime(user.last_login),
 });
 
-/** The whole row, which only an edit answers. */
+/** Renders all columns of a user. Plane returns them only after an edit. */
 export const renderFullUser = (user: UserRow, formatTime: TimeFormatter): JsonObject => ({
   last_login: formatTime(user.last_login),
   id: user.id,

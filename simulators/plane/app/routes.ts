@@ -8,7 +8,7 @@ import { mountMemberRoutes } from "./members.ts";
 import { mountWebhookRoutes } from "./webhooks.ts";
 import { mountWorkspaceRoutes } from "./workspaces.ts";
 
-/** The API the browser uses: a session instead of a key, and no limit. */
+/** Mounts the API of the browser: a session instead of an API key, and no rate limit. */
 export function mountAppRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountInstanceRoutes(app, world);
   mountAuthRoutes(app, world);

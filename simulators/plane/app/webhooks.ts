@@ -1,6 +1,7 @@
 import { createAppNotFoundError, PlaneApiError } from "../api-error.ts";
 import {
   type EndpointCall,
+  getReader,
   mountEndpoint,
   type PlaneApp,
   respondCreated,
@@ -12,7 +13,7 @@ import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../r
 import type { Json, JsonObject, WebhookLogRow, WebhookRow } from "../rows.ts";
 import { createWebhook, createWebhookSecret, listWebhooks } from "../webhooks.ts";
 import { type PlaneWorld, sortNewestFirst, touchRow } from "../world.ts";
-import { createSessionPolicy, getSessionReader, requireWorkspaceRole } from "./access.ts";
+import { createSessionPolicy, requireWorkspaceRole } from "./access.ts";
 
 const EVENTS = ["project", "issue", "module", "cycle", "issue_comment"] as const;
 
@@ -54,7 +55,7 @@ const renderWebhookLog = (world: PlaneWorld, row: WebhookLogRow, formatTime: Tim
 const PRIVATE_HOST = /^(10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|0\.|\[?::1|\[?f[cd])/;
 const LOOPBACK_HOST = /^(127\.|\[?::1|localhost$)/;
 
-/** Who the webhook may point at. Names are not looked up here; those without a dot are refused. */
+/** Checks the address of a webhook as Plane does. Names are not resolved here; those without a dot are refused. */
 function parseWebhookUrl(call: EndpointCall, value: Json | undefined): string {
   const { world } = call;
   const createUrlError = (reason: string) => new PlaneApiError(400, { url: reason });
@@ -63,7 +64,7 @@ function parseWebhookUrl(call: EndpointCall, value: Json | undefined): string {
   if (protocol !== "http:" && protocol !== "https:")
     throw createUrlError("Invalid schema. Only HTTP and HTTPS are allowed.");
   const isOldVersion = world.version === "1.2.2";
-  // Whatever may be allowed: the form of the address is looked at first.
+  // Plane checks the form of the address before the list of allowed hosts.
   if (!isOldVersion && !/[.:]/.test(hostname) && hostname !== "localhost")
     throw new PlaneApiError(400, { url: ["Enter a valid URL."] });
   if (!isOldVersion && world.webhookAllowedHosts.includes(hostname)) return value;
@@ -103,7 +104,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
       if (isTaken(workspace.id, url)) throw createUrlConflict();
       const events = Object.fromEntries(EVENTS.map((event) => [event, body[event] === true]));
       const is_active = body["is_active"] !== false;
-      const row = createWebhook(world, workspace.id, { url, is_active, ...events }, getSessionReader(call).id);
+      const row = createWebhook(world, workspace.id, { url, is_active, ...events }, getReader(call).id);
       return respondCreated(renderWebhook(row, call.formatTime));
     },
   });
@@ -121,7 +122,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
         const value = body[field];
         if (typeof value === "boolean") row[field] = value;
       }
-      touchRow(world, row, getSessionReader(call).id);
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderWebhook(row, call.formatTime));
     },
     DELETE: (call) => {
@@ -133,7 +134,7 @@ export function mountWebhookRoutes(app: PlaneApp, world: PlaneWorld): void {
     POST: (call) => {
       const row = getPathWebhook(call);
       row.secret_key = createWebhookSecret(world);
-      touchRow(world, row, getSessionReader(call).id);
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderWebhook(row, call.formatTime));
     },
   });

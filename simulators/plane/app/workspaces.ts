@@ -1,11 +1,11 @@
 import { createFieldError } from "../api-error.ts";
-import { mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
+import { getReader, mountEndpoint, type PlaneApp, respondCreated, respondOk } from "../endpoint.ts";
 import { countHumans, createWorkspace, findWorkspace } from "../people.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "../render-row.ts";
 import type { JsonObject, WorkspaceRow } from "../rows.ts";
 import { addSampleProject } from "../sample-project.ts";
 import { type PlaneWorld, touchRow } from "../world.ts";
-import { createSessionPolicy, getSessionReader, requireWorkspaceRole } from "./access.ts";
+import { createSessionPolicy, requireWorkspaceRole } from "./access.ts";
 
 export function renderWorkspace(row: WorkspaceRow, formatTime: TimeFormatter): JsonObject {
   const { id, ...times } = renderBaseColumns(row, formatTime);
@@ -40,8 +40,8 @@ export function mountWorkspaceRoutes(app: PlaneApp, world: PlaneWorld): void {
       if (typeof name !== "string" || name === "") throw createFieldError("name", "This field is required.");
       if (typeof slug !== "string" || slug === "") throw createFieldError("slug", "This field is required.");
       const size = typeof organization_size === "string" ? { organization_size } : {};
-      const row = createWorkspace(world, { name, slug, ...size }, getSessionReader(call));
-      addSampleProject(world, row, getSessionReader(call));
+      const row = createWorkspace(world, { name, slug, ...size }, getReader(call));
+      addSampleProject(world, row, getReader(call));
       return respondCreated({
         ...renderWorkspace(row, call.formatTime),
         total_members: countHumans(world, row.id),
@@ -56,7 +56,7 @@ export function mountWorkspaceRoutes(app: PlaneApp, world: PlaneWorld): void {
       const { name, timezone } = await call.json();
       if (typeof name === "string") row.name = name;
       if (typeof timezone === "string") row.timezone = timezone;
-      touchRow(world, row, getSessionReader(call).id);
+      touchRow(world, row, getReader(call).id);
       return respondOk(renderWorkspaceWithCount(world, row, call.formatTime));
     },
   });

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createConsoleActions } from "../../../demo/console/actions.ts";
-import { CONSOLE_SCRIPT } from "../../../demo/console/script.ts";
 import { createTally } from "../../../demo/console/tally.ts";
 import { CONSOLE_TEXTS } from "../../../demo/console/texts.ts";
 import { seedDemo } from "../../../demo/seed.ts";
+import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 
@@ -109,6 +109,7 @@ test("the tally tells what is missing in the chat, doubled, or marked as a possi
 
 test("the console says everything in English and in French", () => {
   expect(Object.keys(CONSOLE_TEXTS.fr)).toEqual(Object.keys(CONSOLE_TEXTS.en));
-  for (const [, name = ""] of CONSOLE_SCRIPT.matchAll(/\bt\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
-  expect(CONSOLE_SCRIPT).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
+  const script = createAssetReader()("demo/console/script/console.js");
+  for (const [, name = ""] of script.matchAll(/\btranslate\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
+  expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type ActionOutcome, createOutcomeReader } from "../../../functions/dashboard/action-outcome.ts";
+import { createOutcomeReader } from "../../../functions/dashboard/action-outcome.ts";
+import type { ActionOutcome } from "../../../functions/dashboard/api-answers.ts";
 import { trimSet } from "../../../functions/dashboard/trim-tick.ts";
 import { createMutePut } from "../../../functions/telegram/delivery/mutes.ts";
 import type { RequestedAction } from "../../../shared/decision-log/decision-log.ts";

@@ -9,23 +9,23 @@ const upload = async (data: { url: string; fields: Record<string, string> }, byt
 };
 const text = new Uint8Array(Buffer.from("# Report\n\nIt is up.\n"));
 
-test("a file goes to storage and comes back by a signed address", async () => {
+test("an uploaded attachment is listed once confirmed and can be downloaded from a signed address", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   const item = plane.addItem(project, { name: "x" });
-  const at = `${root}/work-items/${item.id}/attachments/`;
-  const { body } = await api("POST", at, { name: "my report.md", type: "text/markdown", size: text.length });
-  expect((await api("GET", at)).body).toEqual([]);
+  const path = `${root}/work-items/${item.id}/attachments/`;
+  const { body } = await api("POST", path, { name: "my report.md", type: "text/markdown", size: text.length });
+  expect((await api("GET", path)).body).toEqual([]);
   expect(await upload(body.upload_data, text)).toBe(204);
-  expect((await api("PATCH", `${at}${body.asset_id}/`, { is_uploaded: true })).status).toBe(204);
-  expect((await api("GET", at)).body).toHaveLength(1);
-  const { status, headers } = await api("GET", `${at}${body.asset_id}/`);
+  expect((await api("PATCH", `${path}${body.asset_id}/`, { is_uploaded: true })).status).toBe(204);
+  expect((await api("GET", path)).body).toHaveLength(1);
+  const { status, headers } = await api("GET", `${path}${body.asset_id}/`);
   expect(status).toBe(302);
   const location = headers.get("location") ?? "";
   expect(new Uint8Array(await (await fetch(location)).arrayBuffer())).toEqual(text);
   expect((await fetch(location.replace(/Signature=../, "Signature=00"))).status).toBe(403);
 });
 
-test("a size over the limit is accepted and cut down; storage then refuses the upload", async () => {
+test("a declared attachment size above the limit is reduced to it, and the storage then refuses the larger upload", async () => {
   const { plane, project, api, root } = await createPlaneFixture({ fileSizeLimit: 10 });
   const item = plane.addItem(project, { name: "x" });
   const { status, body } = await api("POST", `${root}/work-items/${item.id}/attachments/`, {

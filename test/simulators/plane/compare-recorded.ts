@@ -5,8 +5,8 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?(Z|[+-]\d{2}:\d{2})$/;
 
 /**
- * Made by chance, by a clock, by a secret or by a person's taste: only the type can be compared.
- * The sample project is Plane's own advertisement; ours is shorter.
+ * Values that differ from run to run (random, from a clock or a secret) or that are decoration: only their type is
+ * compared.
  */
 const OPAQUE = new Set([
   "token",
@@ -32,15 +32,16 @@ const OPAQUE = new Set([
   "background_color",
 ]);
 
+/** Begins the description of Plane's sample project, of which the simulator has a shorter version. */
 const SAMPLE = "Welcome to the Plane Demo Project!";
 
-/** Recorded ids and what they are here, filled as answers come in. */
+/** Maps recorded ids to the ids of the simulator, learnt from the answers. */
 export class IdMap {
   readonly known = new Map<string, string>();
   learn(recorded: string, live: string): void {
     if (!this.known.has(recorded)) this.known.set(recorded, live);
   }
-  /** A recorded text with the ids of here. */
+  /** Returns a recorded text with the simulator's ids. */
   translate(text: string): string {
     let result = text.replaceAll(UUID, (id) => this.known.get(id) ?? id);
     for (const [recorded, live] of this.known) if (!recorded.match(UUID)) result = result.replaceAll(recorded, live);
@@ -48,7 +49,7 @@ export class IdMap {
   }
 }
 
-/** What differs between a recorded and a live value, as sentences; ids are learnt on the way. */
+/** Returns the differences between a recorded and a live value as sentences, and learns the ids it meets. */
 export function findDifferences(recorded: Json, live: Json | undefined, names: IdMap, path = "", key = ""): string[] {
   const at = path || "the body";
   if (live === undefined) return [`${at} is missing`];
@@ -82,7 +83,7 @@ function compareTexts(recorded: string, live: string, names: IdMap, at: string, 
     if (["token", "secret_key", "csrf_token"].includes(key)) names.learn(recorded, live);
     return [];
   }
-  // A cycle ends at a time that was asked for; all others are the clock's.
+  // The end of a cycle comes from the request, so it is compared; all other times come from the clock.
   if (key !== "end_date" && TIME.test(recorded) && TIME.test(live)) return [];
   if (recorded.startsWith(SAMPLE) && live.startsWith(SAMPLE)) return [];
   const [ids, liveIds] = [recorded.match(UUID) ?? [], live.match(UUID) ?? []];
@@ -90,9 +91,9 @@ function compareTexts(recorded: string, live: string, names: IdMap, at: string, 
     const liveId = liveIds[index];
     if (liveId) names.learn(id, liveId);
   }
-  // What a file is called in storage begins with 32 digits of chance.
-  const plain = (text: string) => text.replaceAll(/\/[0-9a-f]{32}-/g, "/<32>-");
-  return plain(names.translate(recorded)) === plain(live)
+  // The name of a file in the storage begins with 32 random hex digits.
+  const removeRandomPart = (text: string) => text.replaceAll(/\/[0-9a-f]{32}-/g, "/<32>-");
+  return removeRandomPart(names.translate(recorded)) === removeRandomPart(live)
     ? []
     : [`${at}: recorded ${abbreviate(recorded)}, here ${abbreviate(live)}`];
 }

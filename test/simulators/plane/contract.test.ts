@@ -18,8 +18,8 @@ const FILES = [
   "absent-in-community-edition",
   "limits-and-errors",
 ];
-/** Recorded later than the rest of their files, after what the set-up below does. */
-const LATER = ["comment_patch", "comment_delete", "project_archived_items", "project_archived_create"];
+/** Exchanges that were recorded later than the rest of their files, after the changes that the test below makes. */
+const RECORDED_LATER = ["comment_patch", "comment_delete", "project_archived_items", "project_archived_create"];
 
 const planes: PlaneSimulator[] = [];
 afterEach(async () => {
@@ -32,78 +32,83 @@ const startPlane = async (...args: Parameters<typeof createPlaneSimulator>): Pro
   return plane;
 };
 
-test("it answers every recorded exchange of v1.3.1 with the same status, headers and shape", async () => {
+test("the simulated Plane answers every recorded exchange of v1.3.1 with the same status, headers and shape", async () => {
   const plane = await startPlane({ empty: true, rateLimit: Number.POSITIVE_INFINITY });
   const replay = createReplay(plane);
   const { names } = replay;
-  const live = (recorded: string): string => names.translate(recorded);
-  const found: string[] = [];
-  const done = new Set<string>();
-  const walk = async (
+  const toLiveId = (recorded: string): string => names.translate(recorded);
+  const differences: string[] = [];
+  const replayed = new Set<string>();
+  const replayAll = async (
     exchanges: readonly RecordedExchange[],
     before: Record<string, () => void | Promise<void>> = {},
   ) => {
     for (const exchange of exchanges) {
       await before[exchange.name]?.();
-      for (const line of await replay.replay(exchange)) found.push(`${exchange.file} ${exchange.name}: ${line}`);
-      done.add(`${exchange.file} ${exchange.name}`);
-      // What the worker does "a moment later" is done when the next exchange begins.
-      // An invitation was looked at before its mail had been written.
+      for (const line of await replay.replay(exchange)) differences.push(`${exchange.file} ${exchange.name}: ${line}`);
+      replayed.add(`${exchange.file} ${exchange.name}`);
+      // The recorded worker had finished when the next exchange began, except after an invitation, which was read before
+      // its mail was written.
       if (!exchange.name.startsWith("invite_")) plane.runWorker();
     }
   };
 
-  await walk(readExchanges("provisioning"));
-  const limited = (each: RecordedExchange) => each.name.startsWith("rate_limit_");
-  const side = FILES.map((file) => readExchanges(file).filter((each) => !LATER.includes(each.name) && !limited(each)));
-  await walk(mergeInRecordedOrder(side));
+  await replayAll(readExchanges("provisioning"));
+  const isRateLimitExchange = (each: RecordedExchange) => each.name.startsWith("rate_limit_");
+  const recordedTogether = FILES.map((file) =>
+    readExchanges(file).filter((each) => !RECORDED_LATER.includes(each.name) && !isRateLimitExchange(each)),
+  );
+  await replayAll(mergeInRecordedOrder(recordedTogether));
 
   const receiver = createServer((_, response) => response.writeHead(500).end("ok"));
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
-  const project = live("d8d562c1-052e-4994-bbe2-1e0d1be72c34");
-  const admin = { by: live("11c93d0f-6c67-435a-98b5-4a56b22af4f8") };
-  const later = ["projects-members", "comments-links-activities"].flatMap(readExchanges);
-  await walk([...readExchanges("app-api-and-health"), ...later.filter((each) => LATER.includes(each.name))], {
-    async webhook_logs() {
-      plane.deliveries.dropAll();
-      const webhook = plane.addWebhook(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
-      const item = plane.addItem(project, { name: "Delivery to a failing receiver" }, admin);
-      plane.runWorker();
-      const mine = plane.deliveries.pending.find((each) => each.webhook === webhook.id);
-      await plane.deliveries.sendNext(mine?.id);
-      plane.setWebhookActive(webhook, false);
-      plane.deleteItem(item);
-      names.learn("26315b29-4e0a-448e-b951-af8da680e179", webhook.id);
+  const project = toLiveId("d8d562c1-052e-4994-bbe2-1e0d1be72c34");
+  const admin = { by: toLiveId("11c93d0f-6c67-435a-98b5-4a56b22af4f8") };
+  const laterExchanges = ["projects-members", "comments-links-activities"].flatMap(readExchanges);
+  await replayAll(
+    [...readExchanges("app-api-and-health"), ...laterExchanges.filter((each) => RECORDED_LATER.includes(each.name))],
+    {
+      async webhook_logs() {
+        plane.deliveries.dropAll();
+        const webhook = plane.addWebhook(`http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
+        const item = plane.addItem(project, { name: "Delivery to a failing receiver" }, admin);
+        plane.runWorker();
+        const delivery = plane.deliveries.pending.find((each) => each.webhook === webhook.id);
+        await plane.deliveries.sendNext(delivery?.id);
+        plane.setWebhookActive(webhook, false);
+        plane.deleteItem(item);
+        names.learn("26315b29-4e0a-448e-b951-af8da680e179", webhook.id);
+      },
+      app_issue_patch() {
+        const item = plane.addItem(project, { name: "To comment" }, admin);
+        names.learn("b825a37c-a783-4a6e-b8fb-a7c1b3c04548", item.id);
+      },
+      comment_patch() {
+        const comment = plane.addComment(toLiveId("b825a37c-a783-4a6e-b8fb-a7c1b3c04548"), "<p>one</p>", admin);
+        names.learn("3b423cf8-3176-4e92-b1a0-597edc726f29", comment.id);
+      },
+      project_archived_items: () => plane.archiveProject(project, admin),
     },
-    app_issue_patch() {
-      const item = plane.addItem(project, { name: "To comment" }, admin);
-      names.learn("b825a37c-a783-4a6e-b8fb-a7c1b3c04548", item.id);
-    },
-    comment_patch() {
-      const comment = plane.addComment(live("b825a37c-a783-4a6e-b8fb-a7c1b3c04548"), "<p>one</p>", admin);
-      names.learn("3b423cf8-3176-4e92-b1a0-597edc726f29", comment.id);
-    },
-    project_archived_items: () => plane.archiveProject(project, admin),
-  });
+  );
   await new Promise((resolve) => receiver.close(resolve));
 
   replay.forgetSession("admin");
   const signIn = readExchanges("provisioning").filter((each) => each.name === "sign_in");
-  await walk(signIn);
-  const session = async (method: string, path: string) => {
+  await replayAll(signIn);
+  const callAsAdmin = async (method: string, path: string) => {
     await replay.call("admin", plane.url + path, { method }, true);
   };
-  const first = live("197ba05a-6197-4886-b3fc-3e61661a0a22");
-  await walk(readExchanges("provisioning-changes"), {
-    webhook_create_second: () => session("DELETE", `/api/workspaces/javisi/webhooks/${first}/`),
+  const firstWebhook = toLiveId("197ba05a-6197-4886-b3fc-3e61661a0a22");
+  await replayAll(readExchanges("provisioning-changes"), {
+    webhook_create_second: () => callAsAdmin("DELETE", `/api/workspaces/javisi/webhooks/${firstWebhook}/`),
   });
 
-  expect(found).toEqual([]);
+  expect(differences).toEqual([]);
   const all = [...FILES, "provisioning", "provisioning-changes", "app-api-and-health"].flatMap(readExchanges);
-  expect(all.filter((each) => !done.has(`${each.file} ${each.name}`) && !limited(each))).toEqual([]);
+  expect(all.filter((each) => !replayed.has(`${each.file} ${each.name}`) && !isRateLimitExchange(each))).toEqual([]);
 });
 
-test("it answers every recorded exchange of v1.2.2 with the same status, headers and shape", async () => {
+test("the simulated Plane answers every recorded exchange of v1.2.2 with the same status, headers and shape", async () => {
   const plane = await startPlane({ version: "1.2.2", rateLimit: Number.POSITIVE_INFINITY });
   const replay = createReplay(plane);
   const admin = plane.addUser({ name: "Ada", email: "admin@example.test" });
@@ -125,16 +130,16 @@ test("it answers every recorded exchange of v1.2.2 with the same status, headers
     "d1296fa8-bb0b-4514-8c46-f1bdf2afa8c8": started,
   };
   for (const [id, live] of Object.entries(recorded)) replay.names.learn(id, live?.id ?? "");
-  const found: string[] = [];
+  const differences: string[] = [];
   for (const exchange of readExchanges("v1.2.2-where-it-differs")) {
-    for (const line of await replay.replay(exchange)) found.push(`${exchange.name}: ${line}`);
+    for (const line of await replay.replay(exchange)) differences.push(`${exchange.name}: ${line}`);
     plane.runWorker();
   }
-  // Telemetry was switched off there when the instance was set up.
-  expect(found.filter((line) => !line.includes("is_telemetry_enabled"))).toEqual([]);
+  // The recorded v1.2.2 instance was set up with telemetry switched off.
+  expect(differences.filter((line) => !line.includes("is_telemetry_enabled"))).toEqual([]);
 });
 
-test("a key's 6th request in a minute is refused when 5 are allowed, as recorded", async () => {
+test("the simulated Plane with a limit of 5 requests per minute refuses a key's 6th request as recorded", async () => {
   const plane = await startPlane({ rateLimit: 5 });
   const replay = createReplay(plane);
   const admin = plane.addUser({ name: "Ada", email: "admin@example.test", displayName: "admin", lastName: "Admin" });
@@ -142,16 +147,23 @@ test("a key's 6th request in a minute is refused when 5 are allowed, as recorded
   const [first, fifth, sixth] = readExchanges("limits-and-errors").filter((each) =>
     each.name.startsWith("rate_limit_"),
   );
-  if (!first || !fifth || !sixth) throw new Error("the recording has changed");
-  const found: string[] = [];
-  for (const exchange of [first, first, first, first, fifth, sixth]) found.push(...(await replay.replay(exchange)));
-  expect(found).toEqual([]);
+  if (!first || !fifth || !sixth) throw new Error("The recording has changed.");
+  const differences: string[] = [];
+  for (const exchange of [first, first, first, first, fifth, sixth])
+    differences.push(...(await replay.replay(exchange)));
+  expect(differences).toEqual([]);
 });
 
-test("every recorded file is replayed here or compared in the test of the webhooks", () => {
+test("every recorded file is replayed in this test or compared in the webhook test", () => {
   const files = readdirSync(new URL("../../fixtures/plane-contract/", import.meta.url))
     .filter((name) => name.endsWith(".json"))
     .map((name) => name.replace(".json", ""));
-  const here = [...FILES, "provisioning", "provisioning-changes", "app-api-and-health", "v1.2.2-where-it-differs"];
-  expect(files.sort()).toEqual([...here, "webhook-deliveries"].sort());
+  const comparedHere = [
+    ...FILES,
+    "provisioning",
+    "provisioning-changes",
+    "app-api-and-health",
+    "v1.2.2-where-it-differs",
+  ];
+  expect(files.sort()).toEqual([...comparedHere, "webhook-deliveries"].sort());
 });

@@ -12,7 +12,7 @@ const cases: [PlaneFault, (call: () => Promise<Response>) => Promise<unknown>, u
   [{ kind: "slow", wait: 60_000 }, (call) => call().catch((error) => error.name), "TimeoutError"],
 ];
 
-test.each(cases)("a request meets the fault %o once, the next one is well", async (fault, see, expected) => {
+test.each(cases)("the fault %o affects one request, and the next one succeeds", async (fault, observe, expected) => {
   const { plane, api, key } = await createPlaneFixture();
   plane.faults.add({ method: "GET", path: /projects\/$/ }, fault, 1);
   const call = () =>
@@ -21,29 +21,29 @@ test.each(cases)("a request meets the fault %o once, the next one is well", asyn
       signal: AbortSignal.timeout(60),
     });
   expect((await api("GET", "/api/v1/users/me/")).status).toBe(200);
-  expect(await see(call)).toEqual(expected);
+  expect(await observe(call)).toEqual(expected);
   expect((await api("GET", "/projects/")).status).toBe(200);
-  const silent = fault.kind === "drop" || fault.kind === "half-open";
-  if (fault.kind !== "slow") expect(plane.ledger.requests[1]?.status === 0).toBe(silent);
+  const isUnanswered = fault.kind === "drop" || fault.kind === "half-open";
+  if (fault.kind !== "slow") expect(plane.ledger.requests[1]?.status === 0).toBe(isUnanswered);
 });
 
-test("a write whose connection breaks afterwards was done", async () => {
+test("a write whose connection breaks afterwards takes effect", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   plane.faults.add({ method: "POST" }, { kind: "drop after" }, 1);
   await expect(api("POST", `${root}/work-items/`, { name: "x" })).rejects.toThrow();
   expect(plane.items(project).map((item) => item.name)).toEqual(["x"]);
 });
 
-test("a fault can be meant for one key and be taken back", async () => {
+test("a fault can apply to one user's keys only and can be removed", async () => {
   const { plane, imhotep, api, imhotepKey } = await createPlaneFixture();
-  const undo = plane.faults.add({ owner: imhotep }, { kind: "status", status: 503 });
-  const me = async (key?: string) => (await api("GET", "/api/v1/users/me/", undefined, key)).status;
-  expect([await me(), await me(imhotepKey)]).toEqual([200, 503]);
-  undo();
-  expect(await me(imhotepKey)).toBe(200);
+  const removeFault = plane.faults.add({ owner: imhotep }, { kind: "status", status: 503 });
+  const getStatus = async (key?: string) => (await api("GET", "/api/v1/users/me/", undefined, key)).status;
+  expect([await getStatus(), await getStatus(imhotepKey)]).toEqual([200, 503]);
+  removeFault();
+  expect(await getStatus(imhotepKey)).toBe(200);
 });
 
-test("something can happen just before a request is handled", async () => {
+test("the hook beforeRequest can change data just before a request is handled", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   plane.faults.beforeRequest(() => {
     plane.faults.beforeRequest(undefined);
@@ -52,7 +52,7 @@ test("something can happen just before a request is handled", async () => {
   expect((await api("GET", `${root}/work-items/`)).body.total_count).toBe(1);
 });
 
-test("down, nobody answers; up, it is where it was with all it had", async () => {
+test("the simulated Plane refuses connections while it is down, and is back with its address and data afterwards", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   const { url } = plane;
   plane.addItem(project, { name: "x" });
@@ -63,21 +63,21 @@ test("down, nobody answers; up, it is where it was with all it had", async () =>
   expect((await api("GET", `${root}/work-items/`)).body.total_count).toBe(1);
 });
 
-test("by itself, worker and deliveries run a moment after a change", async () => {
+test("with autoDeliver, the worker and the webhook deliveries run shortly after a change", async () => {
   const { plane, project } = await createPlaneFixture({ autoDeliver: true, clock: Date.now });
   const receiver = await createWebhookReceiver();
   plane.addWebhook(receiver.url);
   const item = plane.addItem(project, { name: "x" });
-  await until(() => receiver.received.length === 1);
+  await waitUntil(() => receiver.received.length === 1);
   plane.editItem(item, { name: "y", priority: "high" });
-  await until(() => receiver.received.length === 3);
+  await waitUntil(() => receiver.received.length === 3);
   expect(plane.deliveries.pending).toEqual([]);
 });
 
-/** Waits for what real sockets and timers bring about. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5000; !isSo(); ) {
-    if (Date.now() > end) throw new Error("it did not come about in 5 s");
+/** Resolves when the condition holds, which depends on real sockets and timers. */
+async function waitUntil(isTrue: () => boolean): Promise<void> {
+  for (const end = Date.now() + 5000; !isTrue(); ) {
+    if (Date.now() > end) throw new Error("The condition did not hold within 5 s.");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

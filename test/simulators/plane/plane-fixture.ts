@@ -24,11 +24,11 @@ export interface PlaneFixture {
   ada: User;
   imhotep: User;
   project: Project;
-  /** Moves Plane's clock. */
+  /** Advances Plane's clock. */
   advanceClock(ms: number): void;
   /** Calls the public API, below `/api/v1/workspaces/javisi`, as Ada unless another key is given. */
   api(method: string, path: string, json?: JsonObject, key?: string): Promise<Reply>;
-  /** The project's address there. */
+  /** The project's path for `api`. */
   root: string;
   key: string;
   imhotepKey: string;
@@ -36,11 +36,11 @@ export interface PlaneFixture {
 interface Reply {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: what a test looks into is for the test to know
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of the answers it reads
   body: any;
 }
 
-/** A running Plane with a clock that stands still, an admin, an agent, a project. */
+/** Starts a simulated Plane with an admin, an agent and a project. Its clock moves only with `advanceClock`. */
 export async function createPlaneFixture(options: PlaneSimulatorOptions = {}): Promise<PlaneFixture> {
   let now = EPOCH;
   const plane = createPlaneSimulator({ clock: () => now, rateLimit: Number.POSITIVE_INFINITY, ...options });
@@ -82,7 +82,7 @@ export interface ReceivedWebhook {
   body: string;
 }
 
-/** Where a webhook can point: answers with `status`, or breaks the connection at 0. */
+/** Starts a receiver of webhooks. It answers with `status`, or breaks the connection when that is 0. */
 export async function createWebhookReceiver(
   status = 200,
 ): Promise<{ url: string; received: ReceivedWebhook[]; setStatus(status: number): void }> {

@@ -12,7 +12,7 @@ export interface RecordedExchange {
     path: string;
     query?: Record<string, string | number>;
     json?: Json;
-    /** A form, or a body as it stands. */
+    /** The fields of a form, or a body as it was sent. */
     form?: Record<string, string> | string;
   };
   response: { status: number; headers: Record<string, string>; body: Json };
@@ -24,15 +24,15 @@ const readRecording = (file: string): string => readFileSync(new URL(file, folde
 export const readExchanges = (file: string): RecordedExchange[] =>
   JSON.parse(readRecording(`${file}.json`)).map((each: RecordedExchange) => ({ ...each, file }));
 
-/** What is left of the key's limit tells the order in which the exchanges of one key were made. */
+/** The rest of the key's rate limit, which shows the order in which the exchanges of one key were made. */
 const getRemaining = (each: RecordedExchange): number | undefined => {
-  const left = each.response.headers["x-ratelimit-remaining"];
-  return left === undefined ? undefined : Number(left);
+  const remaining = each.response.headers["x-ratelimit-remaining"];
+  return remaining === undefined ? undefined : Number(remaining);
 };
 
 /**
- * Brings files that were recorded side by side into the order of the recording: each file's own order holds,
- * and so does the order in which one key's allowance went down.
+ * Merges files that were recorded at the same time into the order of the recording. It keeps the order within each file
+ * and the order in which a key's remaining requests decreased.
  */
 export function mergeInRecordedOrder(files: readonly (readonly RecordedExchange[])[]): RecordedExchange[] {
   const queues = files.map((each) => [...each]);
@@ -42,12 +42,12 @@ export function mergeInRecordedOrder(files: readonly (readonly RecordedExchange[
         (other) => other.as !== candidate.as || (getRemaining(other) ?? 0) <= (getRemaining(candidate) ?? Infinity),
       ),
     );
-  const done: RecordedExchange[] = [];
+  const merged: RecordedExchange[] = [];
   for (;;) {
     const queue = queues.find(([first]) => first && isNext(first)) ?? queues.find((each) => each.length > 0);
     const next = queue?.shift();
-    if (!next) return done;
-    done.push(next);
+    if (!next) return merged;
+    merged.push(next);
   }
 }
 

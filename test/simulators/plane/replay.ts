@@ -8,7 +8,7 @@ const SIMULATED_HOSTS: [string, (url: string) => string][] = [
   ["http://storage.test", (url) => url],
 ];
 
-/** Passwords were not recorded; these are as good or bad as theirs. */
+/** Passwords were not recorded; these are as valid, wrong or weak as the recorded ones. */
 const PASSWORDS: Record<string, string> = {
   sign_in_bad_password: "not the Password 1!",
   instance_admin_sign_in_bad: "not the Password 1!",
@@ -16,20 +16,20 @@ const PASSWORDS: Record<string, string> = {
 };
 const PASSWORD = "Groundcrew 4ever!";
 
-/** Replays recorded exchanges against a live Plane, learning its ids as they appear. */
+/** Replays recorded exchanges against a running Plane and learns its ids from the answers. */
 export function createReplay(plane: PlaneSimulator) {
   const names = new IdMap();
   const jars = new Map<string, Map<string, string>>();
   const keys = new Map<string, string>();
   for (const [host, live] of SIMULATED_HOSTS) names.learn(host, live(plane.url));
 
-  const jarOf = (as: string): Map<string, string> => {
+  const getCookieJar = (as: string): Map<string, string> => {
     const jar = jars.get(as) ?? new Map<string, string>();
     jars.set(as, jar);
     return jar;
   };
   const call = async (as: string, url: string, init: RequestInit, withCookies: boolean): Promise<Response> => {
-    const jar = jarOf(as);
+    const jar = getCookieJar(as);
     const headers = new Headers(init.headers);
     if (withCookies) headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "));
     const response = await fetch(url, { ...init, headers, redirect: "manual" });
@@ -39,15 +39,15 @@ export function createReplay(plane: PlaneSimulator) {
     }
     return response;
   };
-  const csrf = async (as: string): Promise<string> => {
-    const known = jarOf(as).get("csrftoken");
+  const getCsrfToken = async (as: string): Promise<string> => {
+    const known = getCookieJar(as).get("csrftoken");
     if (known) return known;
     const response = await call(as, `${plane.url}/auth/get-csrf-token/`, {}, true);
     await response.body?.cancel();
-    return jarOf(as).get("csrftoken") ?? "";
+    return getCookieJar(as).get("csrftoken") ?? "";
   };
 
-  async function bodyOf(exchange: RecordedExchange): Promise<RequestInit> {
+  async function createBody(exchange: RecordedExchange): Promise<RequestInit> {
     const { json, form } = exchange.request;
     const type = { "content-type": "application/json" };
     if (json !== undefined) return { body: names.translate(JSON.stringify(json)), headers: type };
@@ -61,7 +61,7 @@ export function createReplay(plane: PlaneSimulator) {
     };
     for (const [name, value] of Object.entries(form)) {
       if (value === "<password>") add(name, PASSWORDS[exchange.name] ?? PASSWORD);
-      else if (value === "<csrf token>") add(name, await csrf(exchange.as));
+      else if (value === "<csrf token>") add(name, await getCsrfToken(exchange.as));
       else add(name, names.translate(value));
     }
     if (!("policy" in form)) return { body: url };
@@ -73,37 +73,37 @@ export function createReplay(plane: PlaneSimulator) {
 
   return {
     names,
-    /** The browser is another one from here on. */
+    /** Continues as a new browser without cookies. */
     forgetSession: (as: string) => jars.delete(as),
     key: (as: string, key: string) => keys.set(as, key),
     call,
-    /** What differs from the recording, as sentences. */
+    /** Replays one exchange and returns the differences from the recording as sentences. */
     async replay(exchange: RecordedExchange): Promise<string[]> {
       const { method, path, query } = exchange.request;
-      const at = names.translate(path);
-      const url = new URL(at.startsWith("/") ? plane.url + at : at);
+      const livePath = names.translate(path);
+      const url = new URL(livePath.startsWith("/") ? plane.url + livePath : livePath);
       for (const [name, value] of Object.entries(query ?? {}))
         url.searchParams.set(name, names.translate(String(value)));
-      const init = { method, ...(await bodyOf(exchange)) };
+      const init = { method, ...(await createBody(exchange)) };
       const headers = new Headers(init.headers);
       const key = keys.get(exchange.as);
       if (exchange.auth === "api_key") headers.set("x-api-key", key ?? "plane_api_nobody_has_this");
       const response = await call(exchange.as, url.href, { ...init, headers }, exchange.auth !== "api_key");
       const text = await response.text();
-      const found: string[] = [];
+      const differences: string[] = [];
       if (response.status !== exchange.response.status)
-        found.push(`status: recorded ${exchange.response.status}, here ${response.status} ${text.slice(0, 300)}`);
-      found.push(...headerDifferences(exchange, response));
+        differences.push(`status: recorded ${exchange.response.status}, here ${response.status} ${text.slice(0, 300)}`);
+      differences.push(...findHeaderDifferences(exchange, response));
       let body: Json = null;
       try {
         body = text === "" ? null : JSON.parse(text);
       } catch {
-        found.push(`the body is no JSON: ${text.slice(0, 100)}`);
+        differences.push(`the body is not JSON: ${text.slice(0, 100)}`);
       }
-      if (found.length > 0) return found;
-      const different = findDifferences(exchange.response.body, body, names);
+      if (differences.length > 0) return differences;
+      const bodyDifferences = findDifferences(exchange.response.body, body, names);
       learnSecrets(exchange, body);
-      return different;
+      return bodyDifferences;
     },
   };
 
@@ -115,25 +115,24 @@ export function createReplay(plane: PlaneSimulator) {
     if (exchange.name === "attachment_create" && answer.upload_data) uploadFields = answer.upload_data.fields;
   }
 
-  function headerDifferences(exchange: RecordedExchange, response: Response): string[] {
+  function findHeaderDifferences(exchange: RecordedExchange, response: Response): string[] {
     const recorded = exchange.response.headers;
-    const found: string[] = [];
+    const differences: string[] = [];
     for (const name of ["allow", "content-type", "retry-after"]) {
       const live = response.headers.get(name) ?? undefined;
-      // A body without content has no type of its own in storage's answer.
-      if (live !== recorded[name]) found.push(`${name}: recorded ${recorded[name]}, here ${live}`);
+      if (live !== recorded[name]) differences.push(`${name}: recorded ${recorded[name]}, here ${live}`);
     }
     for (const name of ["x-ratelimit-remaining", "x-ratelimit-reset"])
-      if (name in recorded !== response.headers.has(name)) found.push(`${name}: only one has it`);
+      if (name in recorded !== response.headers.has(name)) differences.push(`${name}: only one has it`);
     const location = response.headers.get("location") ?? undefined;
-    const wanted = recorded["location"];
-    if (wanted === undefined || location === undefined) {
-      if (wanted !== location) found.push(`location: recorded ${wanted}, here ${location}`);
-    } else if (removeSignature(names.translate(wanted)) !== removeSignature(location)) {
-      found.push(`location: recorded ${wanted}, here ${location}`);
+    const recordedLocation = recorded["location"];
+    if (recordedLocation === undefined || location === undefined) {
+      if (recordedLocation !== location) differences.push(`location: recorded ${recordedLocation}, here ${location}`);
+    } else if (removeSignature(names.translate(recordedLocation)) !== removeSignature(location)) {
+      differences.push(`location: recorded ${recordedLocation}, here ${location}`);
     }
-    if (!response.headers.has("date")) found.push("date: missing");
-    return found;
+    if (!response.headers.has("date")) differences.push("date: missing");
+    return differences;
   }
 }
 

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { createPlaneFixture, createWebhookReceiver } from "./plane-fixture.ts";
 
-test("an answer 500 counts as delivered: the event is never sent again", async () => {
+test("a webhook answered with 500 counts as delivered and is never sent again", async () => {
   const { plane, project } = await createPlaneFixture();
   const receiver = await createWebhookReceiver(500);
   plane.addWebhook(receiver.url);
@@ -13,8 +13,8 @@ test("an answer 500 counts as delivered: the event is never sent again", async (
   expect(receiver.received).toHaveLength(1);
 });
 
-test("a broken connection is tried again five times within 600 s each, with a fresh delivery id and the same body; then the webhook is off", async () => {
-  const { plane, project, advanceClock: pass } = await createPlaneFixture();
+test("a webhook whose connection breaks is retried five times within 600 s each, with a new delivery id and the same body; then it is deactivated", async () => {
+  const { plane, project, advanceClock } = await createPlaneFixture();
   const receiver = await createWebhookReceiver(0);
   const webhook = plane.addWebhook(receiver.url);
   plane.addItem(project, { name: "x" });
@@ -26,7 +26,7 @@ test("a broken connection is tried again five times within 600 s each, with a fr
     const before = plane.ledger.deliveries.at(-1)?.at ?? 0;
     waits.push((pending?.due ?? 0) - before);
     expect(await plane.deliveries.sendAll()).toEqual([]);
-    pass(600_000);
+    advanceClock(600_000);
     await plane.deliverAll();
   }
   expect(receiver.received).toHaveLength(6);
@@ -41,21 +41,21 @@ test("a broken connection is tried again five times within 600 s each, with a fr
   expect(plane.deliveries.pending).toEqual([]);
 });
 
-test("no answer in time is no answer", async () => {
+test("a webhook without an answer within the timeout counts as not answered", async () => {
   const { plane, project } = await createPlaneFixture({ deliveryTimeout: 40 });
   const receiver = await createWebhookReceiver();
-  const silent = await createSilent();
-  plane.addWebhook(silent.url);
+  const silentServer = await createSilentServer();
+  plane.addWebhook(silentServer.url);
   plane.addWebhook(receiver.url);
   plane.addItem(project, { name: "x" });
   plane.runWorker();
   const attempts = await plane.deliveries.sendAll();
   expect(attempts.map((each) => each.outcome)).toEqual(["no answer", "answered"]);
-  silent.close();
+  silentServer.close();
 });
 
-test("a test can drop, double, delay and reorder deliveries, and sees each attempt in the ledger", async () => {
-  const { plane, project, advanceClock: pass } = await createPlaneFixture();
+test("a test can drop, duplicate, delay and reorder webhook deliveries, and the ledger shows each attempt", async () => {
+  const { plane, project, advanceClock } = await createPlaneFixture();
   const receiver = await createWebhookReceiver();
   plane.addWebhook(receiver.url);
   for (const name of ["a", "b", "c", "d"]) plane.addItem(project, { name });
@@ -71,7 +71,7 @@ test("a test can drop, double, delay and reorder deliveries, and sees each attem
   expect(names()).toEqual(["d", "b", "b"]);
   expect(receiver.received[1]?.body).toBe(receiver.received[2]?.body);
   expect(receiver.received[1]?.headers["x-plane-delivery"]).not.toBe(receiver.received[2]?.headers["x-plane-delivery"]);
-  pass(5000);
+  advanceClock(5000);
   await plane.deliveries.sendNext();
   expect(names()).toEqual(["d", "b", "b", "c"]);
   expect(plane.ledger.deliveries.map((each) => each.outcome)).toEqual([
@@ -80,7 +80,8 @@ test("a test can drop, double, delay and reorder deliveries, and sees each attem
   ]);
 });
 
-async function createSilent() {
+/** A server that accepts connections and never answers. */
+async function createSilentServer() {
   const sockets = new Set<{ destroy(): void }>();
   const server = createServer((socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -5,39 +5,41 @@ import type { Json } from "../../../simulators/plane/rows.ts";
 import { createPlaneFixture, createWebhookReceiver } from "./plane-fixture.ts";
 import { isObject, readRecordedDeliveries } from "./recording.ts";
 
-const hmac = (secret: string, body: string) => createHmac("sha256", secret).update(body).digest("hex");
+const signBody = (secret: string, body: string) => createHmac("sha256", secret).update(body).digest("hex");
 
-test("the 30 recorded bodies come out byte for byte when written again, and their signatures fit", () => {
+test("the 30 recorded webhook bodies are reproduced byte for byte, and their signatures match", () => {
   const { secret, deliveries } = readRecordedDeliveries();
   expect(deliveries).toHaveLength(30);
   for (const { raw_body, headers } of deliveries) {
     expect(toPythonJson(JSON.parse(raw_body))).toBe(raw_body);
-    expect(headers["x-plane-signature"]).toBe(hmac(secret, raw_body));
+    expect(headers["x-plane-signature"]).toBe(signBody(secret, raw_body));
   }
 });
 
-test("what is not ASCII is escaped as Python does it", () => {
+test("characters outside ASCII are escaped as in Python's JSON", () => {
   expect(toPythonJson({ a: 'é\u2019😀\u007f\n\u0001"\\' })).toBe(
     '{"a": "\\u00e9\\u2019\\ud83d\\ude00\\u007f\\n\\u0001\\"\\\\"}',
   );
 });
 
-/** Where two values differ in keys, their order, or types. What is null or empty on one side is not compared further. */
-function differs(recorded: Json, live: Json | undefined, path: string): string[] {
+/** Returns where two values differ in keys, their order, or types. A value that is null or empty on one side is skipped. */
+function findShapeDifferences(recorded: Json, live: Json | undefined, path: string): string[] {
   if (recorded === null || live === null) return [];
   if (Array.isArray(recorded) && Array.isArray(live)) {
-    const [one, other] = [recorded[0], live[0]];
-    return one === undefined || other === undefined ? [] : differs(one, other, `${path}[0]`);
+    const [first, liveFirst] = [recorded[0], live[0]];
+    return first === undefined || liveFirst === undefined ? [] : findShapeDifferences(first, liveFirst, `${path}[0]`);
   }
   if (isObject(recorded) && isObject(live)) {
-    const [keys, others] = [Object.keys(recorded).join(), Object.keys(live).join()];
-    if (keys !== others) return [`${path}: recorded ${keys}, here ${others}`];
-    return Object.entries(recorded).flatMap(([key, value]) => differs(value ?? null, live[key], `${path}.${key}`));
+    const [keys, liveKeys] = [Object.keys(recorded).join(), Object.keys(live).join()];
+    if (keys !== liveKeys) return [`${path}: recorded ${keys}, here ${liveKeys}`];
+    return Object.entries(recorded).flatMap(([key, value]) =>
+      findShapeDifferences(value ?? null, live[key], `${path}.${key}`),
+    );
   }
   return typeof recorded === typeof live ? [] : [`${path}: recorded a ${typeof recorded}, here a ${typeof live}`];
 }
 
-test("each recorded kind of event is sent with the same keys in the same order, types and headers", async () => {
+test("webhooks of each recorded kind have the recorded keys in the same order, with the same types and headers", async () => {
   const { plane, project, ada, imhotep, api, root, imhotepKey } = await createPlaneFixture();
   const receiver = await createWebhookReceiver();
   const { secret } = plane.addWebhook(receiver.url);
@@ -51,12 +53,12 @@ test("each recorded kind of event is sent with the same keys in the same order, 
     external_source: "bridge",
     external_id: "t-1",
   });
-  const at = `${root}/work-items/${item.id}`;
+  const itemPath = `${root}/work-items/${item.id}`;
   const started = plane.states(project)[2]?.id ?? "";
-  await api("POST", `${at}/comments/`, { comment_html: "<p>60 %</p>" }, imhotepKey);
-  await api("PATCH", `${at}/`, { state: started });
-  await api("PATCH", `${at}/`, { assignees: [imhotep.id], description_html: "<p>new</p>" });
-  await api("PATCH", `${at}/`, { priority: "urgent", name: "Deploy (renamed)", target_date: "2026-12-24" });
+  await api("POST", `${itemPath}/comments/`, { comment_html: "<p>60 %</p>" }, imhotepKey);
+  await api("PATCH", `${itemPath}/`, { state: started });
+  await api("PATCH", `${itemPath}/`, { assignees: [imhotep.id], description_html: "<p>new</p>" });
+  await api("PATCH", `${itemPath}/`, { priority: "urgent", name: "Deploy (renamed)", target_date: "2026-12-24" });
   plane.editItem(item.id, { state: "Backlog", assignees: [] }, { by: ada, via: "browser" });
   await api("POST", `${root}/cycles/`, { name: "Sprint 1", start_date: "2026-11-21", end_date: "2026-12-05" });
   const { body: cycles } = await api("GET", `${root}/cycles/`);
@@ -64,26 +66,26 @@ test("each recorded kind of event is sent with the same keys in the same order, 
   await api("POST", `${root}/modules/`, { name: "Infra", status: "in-progress" });
   await plane.deliverAll();
 
-  const kind = (body: Json) =>
+  const getKind = (body: Json) =>
     isObject(body) && isObject(body["activity"])
       ? [body["event"], body["action"], body["activity"]["field"]].join(".")
       : "";
-  const live = new Map(receiver.received.map(({ body }) => [kind(JSON.parse(body)), JSON.parse(body)] as const));
+  const live = new Map(receiver.received.map(({ body }) => [getKind(JSON.parse(body)), JSON.parse(body)] as const));
   for (const { name, raw_body } of readRecordedDeliveries().deliveries) {
     const recorded: Json = JSON.parse(raw_body);
-    const found = live.get(kind(recorded));
+    const found = live.get(getKind(recorded));
     expect(found, name).toBeDefined();
-    expect(differs(recorded, found, name)).toEqual([]);
+    expect(findShapeDifferences(recorded, found, name)).toEqual([]);
   }
   for (const { headers, body } of receiver.received) {
     expect(headers["user-agent"]).toBe("Autopilot");
     expect(headers["content-type"]).toBe("application/json");
     expect(headers["x-plane-event"]).toBe(JSON.parse(body).event);
-    expect(headers["x-plane-signature"]).toBe(hmac(secret, body));
+    expect(headers["x-plane-signature"]).toBe(signBody(secret, body));
   }
 });
 
-test("one edit of three fields sends three deliveries, a field set to what it was none", async () => {
+test("an edit sends one webhook for each field that changes, and none for a field set to its current value", async () => {
   const { plane, api, root, project } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
   const item = plane.addItem(project, { name: "x", priority: "low" });
@@ -100,7 +102,7 @@ test("one edit of three fields sends three deliveries, a field set to what it wa
   expect(plane.deliveries.pending.every((each) => each.action === "updated")).toBe(true);
 });
 
-test("an edit through the API names state, assignees, labels; the same edit in the browser state_id, assignee_ids, label_ids", async () => {
+test("webhooks of an edit through the API name state, assignees and labels; those of the browser state_id, assignee_ids and label_ids", async () => {
   const { plane, project, imhotep } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
   const label = plane.addLabel(project, "review");
@@ -117,7 +119,7 @@ test("an edit through the API names state, assignees, labels; the same edit in t
   expect(fields.slice(3).sort()).toEqual(["assignee_ids", "label_ids", "state_id"]);
 });
 
-test("data is read late: a second edit shows in the first one's delivery, what is deleted before sends nothing", async () => {
+test("a webhook contains the data at the time of the worker: a second edit shows in the first webhook, and a deleted item sends none", async () => {
   const { plane, project } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
   const item = plane.addItem(project, { name: "x" });
@@ -137,7 +139,7 @@ test("data is read late: a second edit shows in the first one's delivery, what i
   expect(plane.deliveries.pending).toEqual([]);
 });
 
-test("deleting an item or a comment, archiving, a relation, a link, filling a cycle or module send nothing", async () => {
+test("Plane sends no webhook for deleted items and comments, archiving, relations, links, and items added to a cycle or module", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
   const [a, b, c] = ["a", "b", "c"].map((name) => plane.addItem(project, { name }).id) as [string, string, string];
@@ -164,7 +166,7 @@ test("deleting an item or a comment, archiving, a relation, a link, filling a cy
   expect(plane.deliveries.pending.map((each) => [each.event, each.action])).toEqual([["project", "deleted"]]);
 });
 
-test("editing a comment sends issue_comment updated with field comment_html", async () => {
+test("an edited comment sends the webhook issue_comment updated with the field comment_html", async () => {
   const { plane, project } = await createPlaneFixture();
   plane.addWebhook("http://127.0.0.1:9/hook");
   const comment = plane.addComment(plane.addItem(project, { name: "x" }), "<p>one</p>");
@@ -177,7 +179,7 @@ test("editing a comment sends issue_comment updated with field comment_html", as
   expect(only).toMatchObject({ event: "issue_comment", action: "updated", field: "comment_html", about: comment.id });
 });
 
-test("v1.2.2 is silent about an item edited through the API, not about one edited in the browser, created or commented", async () => {
+test("Plane v1.2.2 sends no webhook for an item edited through the API, but sends those for browser edits, new items and comments", async () => {
   const { plane, project, api, root } = await createPlaneFixture({ version: "1.2.2" });
   plane.addWebhook("http://127.0.0.1:9/hook");
   const { body: item } = await api("POST", `${root}/work-items/`, { name: "x" });
@@ -190,7 +192,7 @@ test("v1.2.2 is silent about an item edited through the API, not about one edite
   expect(plane.items(project)).toHaveLength(1);
 });
 
-test("webhooks are in UTC whoever reads", async () => {
+test("times in webhooks are in UTC, whatever the users' time zones", async () => {
   const { plane, project, ada } = await createPlaneFixture();
   plane.setTimeZone(ada, "Europe/Paris");
   plane.addWebhook("http://127.0.0.1:9/hook");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createPlaneFixture, EPOCH } from "./plane-fixture.ts";
 
-test("a list's filters are ignored; fields, expand and order_by are not", async () => {
+test("lists of work items ignore filters but apply fields, expand and order_by", async () => {
   const { plane, project, api, root, imhotep } = await createPlaneFixture();
   plane.addItem(project, { name: "a", priority: "low", assignees: [imhotep] });
   plane.addItem(project, { name: "b", priority: "urgent" });
@@ -12,7 +12,7 @@ test("a list's filters are ignored; fields, expand and order_by are not", async 
   expect(body.results[0]).toMatchObject({ name: "a", assignees: [{ display_name: "imhotep" }] });
 });
 
-test("pages follow the cursor, per_page over 1,000 is refused", async () => {
+test("pages of a list follow the cursor, and per_page above 1,000 is refused", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   for (let n = 1; n <= 6; n += 1) plane.addItem(project, { name: `${n}` });
   const names: string[] = [];
@@ -30,7 +30,7 @@ test("pages follow the cursor, per_page over 1,000 is refused", async () => {
   expect(refused).toMatchObject({ status: 400, body: { detail: "Invalid per_page value. Cannot exceed 1000." } });
 });
 
-test("a creation answers other times than are read a moment later, and the worker moves updated_at again", async () => {
+test("a created item has later times when it is read again, and the worker changes updated_at once more", async () => {
   const { plane, api, root } = await createPlaneFixture();
   const { body: answer } = await api("POST", `${root}/work-items/`, { name: "x" });
   const { body: read } = await api("GET", `${root}/work-items/${answer.id}/`);
@@ -42,34 +42,37 @@ test("a creation answers other times than are read a moment later, and the worke
   expect(later.updated_at > read.updated_at).toBe(true);
 });
 
-test("updated_at moves when an item, its comments, links or relations change, a moment later; not when its blocker's state does", async () => {
-  const { plane, project, advanceClock: pass } = await createPlaneFixture();
+test("updated_at changes with the item at once, and with its comments, links and relations when the worker runs, but not with the state of its blocker", async () => {
+  const { plane, project, advanceClock } = await createPlaneFixture();
   const item = plane.addItem(project, { name: "x" });
   const blocker = plane.addItem(project, { name: "blocker" });
   plane.runWorker();
-  const at = () => plane.item(item)?.updated_at ?? 0;
-  const moves = (what: () => void): [boolean, boolean] => {
-    pass(1000);
-    const before = at();
-    what();
-    const atOnce = at();
+  const getUpdatedAt = () => plane.item(item)?.updated_at ?? 0;
+  const measureChanges = (change: () => void): [boolean, boolean] => {
+    advanceClock(1000);
+    const before = getUpdatedAt();
+    change();
+    const atOnce = getUpdatedAt();
     plane.runWorker();
-    return [atOnce > before, at() > atOnce];
+    return [atOnce > before, getUpdatedAt() > atOnce];
   };
-  expect(moves(() => plane.editItem(item, { name: "y" }))).toEqual([true, true]);
-  expect(moves(() => plane.relate(item, blocker))).toEqual([false, true]);
-  expect(moves(() => plane.addLink(item, "https://example.test/"))).toEqual([false, true]);
-  expect(moves(() => plane.unrelate(item, blocker))).toEqual([false, true]);
+  expect(measureChanges(() => plane.editItem(item, { name: "y" }))).toEqual([true, true]);
+  expect(measureChanges(() => plane.relate(item, blocker))).toEqual([false, true]);
+  expect(measureChanges(() => plane.addLink(item, "https://example.test/"))).toEqual([false, true]);
+  expect(measureChanges(() => plane.unrelate(item, blocker))).toEqual([false, true]);
   const comment = plane.addComment(item, "<p>x</p>");
-  expect(moves(() => plane.editComment(comment, "<p>y</p>"))).toEqual([false, true]);
-  expect(moves(() => plane.deleteComment(comment))).toEqual([false, true]);
+  expect(measureChanges(() => plane.editComment(comment, "<p>y</p>"))).toEqual([false, true]);
+  expect(measureChanges(() => plane.deleteComment(comment))).toEqual([false, true]);
   plane.relate(item, blocker);
   plane.runWorker();
-  expect(moves(() => plane.editItem(blocker, { state: "Done" }))).toEqual([false, false]);
-  expect(moves(() => plane.addToCycle(plane.addCycle(project, { name: "S" }), [item]))).toEqual([false, false]);
+  expect(measureChanges(() => plane.editItem(blocker, { state: "Done" }))).toEqual([false, false]);
+  expect(measureChanges(() => plane.addToCycle(plane.addCycle(project, { name: "S" }), [item]))).toEqual([
+    false,
+    false,
+  ]);
 });
 
-test("`A blocking B` moves only A's updated_at; deleting a blocker removes the relation", async () => {
+test("a relation `A blocking B` changes only A's updated_at, and deleting the blocker removes the relation", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   const a = plane.addItem(project, { name: "a" });
   const b = plane.addItem(project, { name: "b" });
@@ -79,14 +82,14 @@ test("`A blocking B` moves only A's updated_at; deleting a blocker removes the r
   plane.runWorker();
   expect(plane.item(a)?.updated_at).toBeGreaterThan(before[0] ?? 0);
   expect(plane.item(b)?.updated_at).toBe(before[1]);
-  const of = async (id: string) => (await api("GET", `${root}/work-items/${id}/relations/`)).body;
-  expect((await of(b.id)).blocked_by).toEqual([{ project_id: project.id, issue_id: a.id }]);
+  const getRelations = async (id: string) => (await api("GET", `${root}/work-items/${id}/relations/`)).body;
+  expect((await getRelations(b.id)).blocked_by).toEqual([{ project_id: project.id, issue_id: a.id }]);
   expect(plane.blockers(b)).toEqual([a.id]);
   plane.deleteItem(a);
-  expect((await of(b.id)).blocked_by).toEqual([]);
+  expect((await getRelations(b.id)).blocked_by).toEqual([]);
 });
 
-test("between deleting and inserting, a read sees no assignees and no labels", async () => {
+test("a read during an edit sees none of the assignees and labels that are being replaced", async () => {
   const { plane, project, imhotep, api, root } = await createPlaneFixture();
   const label = plane.addLabel(project, "review");
   const item = plane.addItem(project, { name: "x", assignees: [imhotep], labels: [label] });
@@ -110,7 +113,7 @@ test("between deleting and inserting, a read sees no assignees and no labels", a
   expect(await read()).toEqual(full);
 });
 
-test("a webhook's snapshot may fall between, too", async () => {
+test("a webhook written during an edit of assignees contains none", async () => {
   const { plane, project, imhotep } = await createPlaneFixture();
   const item = plane.addItem(project, { name: "x", assignees: [imhotep] });
   plane.runWorker();
@@ -122,7 +125,7 @@ test("a webhook's snapshot may fall between, too", async () => {
   expect(JSON.parse(plane.deliveries.pending[0]?.body ?? "{}").data.assignees).toEqual([]);
 });
 
-test("archived and draft items are not listed and answer 404; an archived project lists nothing with 200", async () => {
+test("archived and draft items are not listed and are answered with 404; lists of an archived project are empty", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
   const [kept, archived, draft] = [
     plane.addItem(project, { name: "kept" }),
@@ -130,22 +133,22 @@ test("archived and draft items are not listed and answer 404; an archived projec
     plane.addItem(project, { name: "draft", is_draft: true }),
   ];
   plane.archiveItem(archived);
-  const names = async () => {
+  const listNames = async () => {
     const { status, body } = await api("GET", `${root}/work-items/`);
     return [status, body.total_count, body.results.map((each: { name: string }) => each.name)];
   };
-  const statusOf = async (id: string) => (await api("GET", `${root}/work-items/${id}/`)).status;
-  expect(await names()).toEqual([200, 1, ["kept"]]);
-  expect(await Promise.all([kept, archived, draft].map((each) => statusOf(each.id)))).toEqual([200, 404, 404]);
+  const getStatus = async (id: string) => (await api("GET", `${root}/work-items/${id}/`)).status;
+  expect(await listNames()).toEqual([200, 1, ["kept"]]);
+  expect(await Promise.all([kept, archived, draft].map((each) => getStatus(each.id)))).toEqual([200, 404, 404]);
   plane.restoreItem(archived);
-  expect(await names()).toEqual([200, 2, ["archived", "kept"]]);
+  expect(await listNames()).toEqual([200, 2, ["archived", "kept"]]);
   plane.archiveProject(project);
-  expect(await names()).toEqual([200, 0, []]);
+  expect(await listNames()).toEqual([200, 0, []]);
   plane.restoreProject(project);
-  expect((await names())[1]).toBe(2);
+  expect((await listNames())[1]).toBe(2);
 });
 
-test("timestamps are in the key owner's time zone", async () => {
+test("timestamps in answers are in the time zone of the key's owner", async () => {
   const { plane, project, imhotep, api, root, imhotepKey } = await createPlaneFixture();
   const item = plane.addItem(project, { name: "x" });
   const path = `${root}/work-items/${item.id}/`;
@@ -161,14 +164,14 @@ test("timestamps are in the key owner's time zone", async () => {
   expect(Date.parse(there)).toBe(Date.parse(utc));
 });
 
-test("the Date header is Plane's clock", async () => {
-  const { api, advanceClock: pass, root } = await createPlaneFixture();
-  pass(60_000);
+test("the Date header shows Plane's clock", async () => {
+  const { api, advanceClock, root } = await createPlaneFixture();
+  advanceClock(60_000);
   const { headers } = await api("GET", `${root}/work-items/`);
   expect(headers.get("date")).toBe(new Date(EPOCH + 60_000).toUTCString());
 });
 
-test("the same external id twice answers 409 with the first one's id, for items and comments", async () => {
+test("a second item or comment with the same external id is refused with 409 and the first one's id", async () => {
   const { api, root } = await createPlaneFixture();
   const pair = { external_source: "bridge", external_id: "1" };
   const { body: item } = await api("POST", `${root}/work-items/`, { name: "x", ...pair });
@@ -185,7 +188,7 @@ test("the same external id twice answers 409 with the first one's id, for items 
   });
 });
 
-test("a title takes 255 characters of anything, a project's name no special ones", async () => {
+test("a work item's title may contain any 255 characters, a project's name no special ones", async () => {
   const { api, root } = await createPlaneFixture();
   const title = `<b>\u202e\u0007${"😀".repeat(250)}`;
   expect((await api("POST", `${root}/work-items/`, { name: title })).body.name).toBe(title);
@@ -196,19 +199,19 @@ test("a title takes 255 characters of anything, a project's name no special ones
   });
 });
 
-test("an edit's history tells who did what", async () => {
+test("the history of a work item shows who changed which field", async () => {
   const { plane, project, imhotep, api, root } = await createPlaneFixture();
   const item = plane.addItem(project, { name: "x" });
   plane.editItem(item, { state: "In Progress", priority: "high" }, { by: imhotep });
   plane.runWorker();
   const { body } = await api("GET", `${root}/work-items/${item.id}/activities/`);
-  const told = body.results.map((each: Record<string, unknown>) => [
+  const changes = body.results.map((each: Record<string, unknown>) => [
     each["field"],
     each["old_value"],
     each["new_value"],
     each["actor"],
   ]);
-  expect(told.slice(1)).toEqual([
+  expect(changes.slice(1)).toEqual([
     ["priority", "none", "high", imhotep.id],
     ["state", "Backlog", "In Progress", imhotep.id],
   ]);

@@ -11,7 +11,7 @@ const answerSchema = z.looseObject({
 const CHAT = 42;
 const GROUP = -7;
 
-async function createRig() {
+async function startTelegram() {
   const time = { now: 1_000_000 };
   const telegram = createTelegramSimulator({
     clock: () => time.now,
@@ -36,8 +36,8 @@ async function createRig() {
   return { time, telegram, call, send };
 }
 
-test("answers as the Bot API does: a bot, a message, an error in its own shape", async () => {
-  const { call, send } = await createRig();
+test("the simulated Telegram answers as the Bot API: with the bot, the sent message, and errors in its shape", async () => {
+  const { call, send } = await startTelegram();
   expect(await call("getMe", {})).toMatchObject({ ok: true, result: { id: 1, is_bot: true } });
   expect(await send("hi")).toMatchObject({ status: 200, ok: true, result: { message_id: 1, text: "hi" } });
   expect(await call("getMe", {}, "1:y")).toEqual({
@@ -49,17 +49,17 @@ test("answers as the Bot API does: a bot, a message, an error in its own shape",
   expect(await call("sendDice", {})).toMatchObject({ status: 404, error_code: 404 });
 });
 
-describe("refuses what Telegram refuses", () => {
+describe("the simulated Telegram refuses", () => {
   test.each([
     ["an empty text", " \n", []],
-    ["4,097 units", `${"😀".repeat(2_048)}a`, []],
+    ["a text of 4,097 UTF-16 units", `${"😀".repeat(2_048)}a`, []],
     ["half a surrogate pair", "\ud83d", []],
-    ["a mark beyond the end", "abc", [{ type: "bold", offset: 2, length: 2 }]],
-    ["an empty mark", "abc", [{ type: "bold", offset: 1, length: 0 }]],
-    ["a mark that begins inside a pair", "😀a", [{ type: "bold", offset: 1, length: 1 }]],
-    ["a mark that ends inside a pair", "a😀", [{ type: "bold", offset: 0, length: 2 }]],
+    ["an entity beyond the end", "abc", [{ type: "bold", offset: 2, length: 2 }]],
+    ["an empty entity", "abc", [{ type: "bold", offset: 1, length: 0 }]],
+    ["an entity that begins inside a surrogate pair", "😀a", [{ type: "bold", offset: 1, length: 1 }]],
+    ["an entity that ends inside a surrogate pair", "a😀", [{ type: "bold", offset: 0, length: 2 }]],
     [
-      "marks that cross",
+      "entities that overlap partly",
       "abc",
       [
         { type: "bold", offset: 0, length: 2 },
@@ -67,33 +67,33 @@ describe("refuses what Telegram refuses", () => {
       ],
     ],
     ["a link without an address", "abc", [{ type: "text_link", offset: 0, length: 1 }]],
-    ["an unknown mark", "abc", [{ type: "blink", offset: 0, length: 1 }]],
+    ["an unknown entity type", "abc", [{ type: "blink", offset: 0, length: 1 }]],
   ])("%s", async (_, text, entities) => {
-    const { send, telegram } = await createRig();
+    const { send, telegram } = await startTelegram();
     expect(await send(text, entities)).toMatchObject({ status: 400, ok: false });
     expect(telegram.chat(CHAT).messages).toEqual([]);
   });
 
-  test("an unknown chat, and an option that is not imitated", async () => {
-    const { send, call } = await createRig();
+  test("an unknown chat, and an option that is not simulated", async () => {
+    const { send, call } = await startTelegram();
     expect(await send("x", [], 99)).toMatchObject({ description: "Bad Request: chat not found" });
     expect(await call("sendMessage", { chat_id: CHAT, text: "x", parse_mode: "HTML" })).toMatchObject({ status: 400 });
   });
 
-  test("an edit of nothing, and one that changes nothing", async () => {
-    const { send, call, time } = await createRig();
+  test("an edit of a missing message, and an edit that changes nothing", async () => {
+    const { send, call, time } = await startTelegram();
     await send("x");
     time.now += 1_000;
     const same = await call("editMessageText", { chat_id: CHAT, message_id: 1, text: "x" });
     expect(same.description).toContain("message is not modified");
     time.now += 1_000;
-    const gone = await call("editMessageText", { chat_id: CHAT, message_id: 2, text: "x" });
-    expect(gone.description).toBe("Bad Request: message to edit not found");
+    const missing = await call("editMessageText", { chat_id: CHAT, message_id: 2, text: "x" });
+    expect(missing.description).toBe("Bad Request: message to edit not found");
   });
 });
 
-test("refuses links that Telegram refuses, and more bytes of entities than it takes", async () => {
-  const { send } = await createRig();
+test("the simulated Telegram refuses links to host names without a dot, and too many bytes of entities", async () => {
+  const { send } = await startTelegram();
   const link = (url: string, offset = 0) => ({ type: "text_link", offset, length: 1, url });
   for (const url of ["http://localhost:8080/x", "http://plane/x"])
     expect(await send("a", [link(url)])).toMatchObject({ status: 400, description: expect.stringMatching(/HTTP URL/) });
@@ -103,9 +103,9 @@ test("refuses links that Telegram refuses, and more bytes of entities than it ta
   expect(await send("a".repeat(90), many)).toMatchObject({ description: "Bad Request: ENTITIES_TOO_LONG" });
 });
 
-test("sends into a topic of a forum only, not into the replies of another group", async () => {
-  const { call, telegram, time } = await createRig();
-  const into = (topic: number) => {
+test("a message with a thread id is accepted for a topic of a forum, not for replies in another group", async () => {
+  const { call, telegram, time } = await startTelegram();
+  const sendIntoTopic = (topic: number) => {
     time.now += 1_000;
     return call("sendMessage", { chat_id: GROUP, text: "x", message_thread_id: topic });
   };
@@ -113,14 +113,14 @@ test("sends into a topic of a forum only, not into the replies of another group"
   expect(await telegram.postAsUser(GROUP, 7, "two", { replyTo: 1 })).toMatchObject({
     message: { message_thread_id: 1 },
   });
-  expect(await into(1)).toMatchObject({ description: "Bad Request: message thread not found" });
+  expect(await sendIntoTopic(1)).toMatchObject({ description: "Bad Request: message thread not found" });
   const inTopic = { message: { message_thread_id: 9, is_topic_message: true } };
   expect(await telegram.postAsUser(GROUP, 7, "three", { topic: 9 })).toMatchObject(inTopic);
-  expect(await into(9)).toMatchObject({ ok: true });
+  expect(await sendIntoTopic(9)).toMatchObject({ ok: true });
 });
 
-test("takes 4,096 units, and marks inside marks", async () => {
-  const { send } = await createRig();
+test("the simulated Telegram accepts 4,096 UTF-16 units and nested entities", async () => {
+  const { send } = await startTelegram();
   expect(await send("😀".repeat(2_048))).toMatchObject({ ok: true });
   const nested = [
     { type: "bold", offset: 0, length: 3 },
@@ -129,24 +129,24 @@ test("takes 4,096 units, and marks inside marks", async () => {
   expect(await send("abc", nested)).toMatchObject({ ok: true });
 });
 
-describe("keeps Telegram's limits", () => {
-  test("one a second in a chat", async () => {
-    const { send, time } = await createRig();
+describe("the simulated Telegram limits the bot", () => {
+  test("to one message per second in a chat", async () => {
+    const { send, time } = await startTelegram();
     expect(await send("a")).toMatchObject({ ok: true });
     time.now -= 1;
     expect(await send("b")).toMatchObject({ status: 429, parameters: { retry_after: 1 } });
   });
 
-  test("twenty a minute in a group", async () => {
-    const { send } = await createRig();
+  test("to twenty messages per minute in a group", async () => {
+    const { send } = await startTelegram();
     const answers = [];
     for (let n = 0; n < 21; n += 1) answers.push(await send(`${n}`, [], GROUP));
     expect(answers.map(({ status }) => status).indexOf(429)).toBe(20);
     expect(answers.at(-1)).toMatchObject({ parameters: { retry_after: 40 } });
   });
 
-  test("who calls early after a 429 gets another", async () => {
-    const { send, telegram } = await createRig();
+  test("with another 429 when it calls too early after a 429", async () => {
+    const { send, telegram } = await startTelegram();
     telegram.injectFaults({ kind: "too_many", seconds: 3 });
     expect(await send("a")).toMatchObject({ parameters: { retry_after: 3 } });
     expect(await send("a")).toMatchObject({ parameters: { retry_after: 2 } });
@@ -155,15 +155,15 @@ describe("keeps Telegram's limits", () => {
   });
 });
 
-test("finds addresses, names, tags and commands in plain text, but not inside links", async () => {
-  const { send, telegram } = await createRig();
+test("the simulated Telegram detects links, mentions, hashtags and commands in plain text, but not inside links", async () => {
+  const { send, telegram } = await startTelegram();
   await send("see evil.com @durov #x /go", [{ type: "text_link", offset: 0, length: 12, url: "https://a.example/" }]);
   const [message] = telegram.chat(CHAT).messages;
   expect(message?.entities.map(({ type }) => type)).toEqual(["text_link", "mention", "hashtag", "bot_command"]);
 });
 
-test("the ledger tells every call with its time and what became of it", async () => {
-  const { send, telegram } = await createRig();
+test("the ledger of the simulated Telegram records every call with its time and outcome", async () => {
+  const { send, telegram } = await startTelegram();
   telegram.injectFaults({ kind: "lost" });
   await expect(send("a")).rejects.toThrow();
   await send("");
@@ -173,50 +173,50 @@ test("the ledger tells every call with its time and what became of it", async ()
   ]);
 });
 
-test("is back on the same port after a stop", async () => {
-  const { send, telegram } = await createRig();
+test("the simulated Telegram listens on the same port again after a stop", async () => {
+  const { send, telegram } = await startTelegram();
   await telegram.stop();
   await expect(send("a")).rejects.toThrow();
   await telegram.start();
   expect(await send("a")).toMatchObject({ ok: true });
 });
 
-describe("people's updates", () => {
-  async function polled(offset: number) {
-    const rig = await createRig();
-    const ask = (body: object) => rig.call("getUpdates", body);
-    return { ...rig, ask, first: await ask({ offset, timeout: 0 }) };
+describe("updates of the simulated Telegram", () => {
+  async function startPolling() {
+    const started = await startTelegram();
+    const poll = (body: object) => started.call("getUpdates", body);
+    return { ...started, poll, first: await poll({ offset: 0, timeout: 0 }) };
   }
 
   test("are kept until a later offset confirms them", async () => {
-    const { telegram, ask, first } = await polled(0);
+    const { telegram, poll, first } = await startPolling();
     expect(first).toMatchObject({ ok: true, result: [] });
     await telegram.postAsUser(CHAT, 7, "one");
     await telegram.postAsUser(CHAT, 7, "two");
-    const ids = async (offset: number) =>
+    const pollIds = async (offset: number) =>
       z
         .array(z.object({ update_id: z.number() }))
-        .parse((await ask({ offset, timeout: 0 })).result)
-        .map((one) => one.update_id);
-    expect(await ids(0)).toEqual([1, 2]);
-    expect(await ids(0)).toEqual([1, 2]);
-    expect(await ids(2)).toEqual([2]);
-    expect(await ids(0)).toEqual([2]);
+        .parse((await poll({ offset, timeout: 0 })).result)
+        .map(({ update_id }) => update_id);
+    expect(await pollIds(0)).toEqual([1, 2]);
+    expect(await pollIds(0)).toEqual([1, 2]);
+    expect(await pollIds(2)).toEqual([2]);
+    expect(await pollIds(0)).toEqual([2]);
   });
 
-  test("are refused to a poller while a webhook is set, and to the first of two pollers (409)", async () => {
-    const { call, telegram, ask } = await polled(0);
-    const waiting = ask({ offset: 0, timeout: 20 });
+  test("are refused with 409 to a poll while a webhook is set, and to the first of two concurrent polls", async () => {
+    const { call, telegram, poll } = await startPolling();
+    const waiting = poll({ offset: 0, timeout: 20 });
     await new Promise((resolve) => setImmediate(resolve));
-    await expect.poll(async () => (await Promise.race([waiting, ask({ offset: 0, timeout: 0 })])).status).toBe(409);
+    await expect.poll(async () => (await Promise.race([waiting, poll({ offset: 0, timeout: 0 })])).status).toBe(409);
     await call("setWebhook", { url: "http://127.0.0.1:1/" });
-    expect(await ask({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
+    expect(await poll({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
     await telegram.redeliverUpdates();
     expect(await call("getWebhookInfo", {})).toMatchObject({ result: { url: "http://127.0.0.1:1/" } });
   });
 
-  test("a press is answered once it is known, and what is shown for a moment is kept", async () => {
-    const { call, send, telegram } = await polled(0);
+  test("include a pressed button, which the bot answers by its id; the shown text is recorded", async () => {
+    const { call, send, telegram } = await startPolling();
     await send("question");
     const press = await telegram.press(CHAT, 7, 1, "yes");
     expect(press.update).toMatchObject({
@@ -226,28 +226,28 @@ describe("people's updates", () => {
     expect(press.answers).toEqual(["thanks"]);
     expect(await call("answerCallbackQuery", { callback_query_id: "2" })).toMatchObject({ status: 400 });
   });
+});
 
-  test("a button's data has 1 to 64 bytes, not characters", async () => {
-    const { call, time } = await polled(0);
-    const withData = (data: string) =>
-      call("sendMessage", {
-        chat_id: CHAT,
-        text: "x",
-        reply_markup: { inline_keyboard: [[{ text: "b", callback_data: data }]] },
-      });
-    expect(await withData("é".repeat(32))).toMatchObject({ ok: true });
-    time.now += 2_000;
-    expect(await withData("é".repeat(33))).toMatchObject({ status: 400 });
-    expect(await withData("")).toMatchObject({ status: 400 });
-  });
-
-  test("a command menu has a list for each language", async () => {
-    const { call, telegram } = await polled(0);
-    await call("setMyCommands", { language_code: "fr", commands: [{ command: "plane", description: "tout" }] });
-    expect(telegram.findMenu("fr")).toEqual([{ command: "plane", description: "tout" }]);
-    expect(await call("getMyCommands", { language_code: "en" })).toMatchObject({ result: [] });
-    expect(await call("setMyCommands", { commands: [{ command: "/Plane", description: "x" }] })).toMatchObject({
-      status: 400,
+test("the data of a button must have 1 to 64 bytes, not characters", async () => {
+  const { call, time } = await startTelegram();
+  const sendWithData = (data: string) =>
+    call("sendMessage", {
+      chat_id: CHAT,
+      text: "x",
+      reply_markup: { inline_keyboard: [[{ text: "b", callback_data: data }]] },
     });
+  expect(await sendWithData("é".repeat(32))).toMatchObject({ ok: true });
+  time.now += 2_000;
+  expect(await sendWithData("é".repeat(33))).toMatchObject({ status: 400 });
+  expect(await sendWithData("")).toMatchObject({ status: 400 });
+});
+
+test("the simulated Telegram keeps a command menu for each language", async () => {
+  const { call, telegram } = await startTelegram();
+  await call("setMyCommands", { language_code: "fr", commands: [{ command: "plane", description: "tout" }] });
+  expect(telegram.findMenu("fr")).toEqual([{ command: "plane", description: "tout" }]);
+  expect(await call("getMyCommands", { language_code: "en" })).toMatchObject({ result: [] });
+  expect(await call("setMyCommands", { commands: [{ command: "/Plane", description: "x" }] })).toMatchObject({
+    status: 400,
   });
 });

@@ -1,4 +1,5 @@
 import { createDeps } from "../../../../runtime/create-deps.ts";
+import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
 import type { Deps } from "../../../../shared/app/deps.ts";
 import { parseSettings } from "../../../../shared/config/settings.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
@@ -20,7 +21,16 @@ const settings = parseValidSettings({
 export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
   const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
   const { signal } = new AbortController();
-  return createDeps({ settings, manifest, store, metrics: noMetrics, write: () => {}, signal, overrides: { clock } });
+  return createDeps({
+    settings,
+    manifest,
+    store,
+    metrics: noMetrics,
+    write: () => {},
+    signal,
+    readAsset: createAssetReader(),
+    overrides: { clock },
+  });
 }
 
 /** Keeps an open task that is these agents'. */

@@ -1,0 +1,37 @@
+/** The modules of the page's script; `page.js` is the one that starts it. */
+export const PAGE_SCRIPTS = [
+  "agents.js",
+  "api.js",
+  "board.js",
+  "card.js",
+  "chat.js",
+  "decision-log.js",
+  "decision-row.js",
+  "dom.js",
+  "header.js",
+  "language.js",
+  "live.js",
+  "message.js",
+  "page.js",
+  "preferences.js",
+  "refresh.js",
+  "selection.js",
+  "sign-in.js",
+  "views.js",
+] as const;
+
+/** The page's style sheets in the order in which they count. */
+export const PAGE_STYLES = [
+  "base.css",
+  "frame.css",
+  "sign-in.css",
+  "board.css",
+  "agents.css",
+  "decision-log.css",
+  "chat.css",
+] as const;
+
+/** A file of the page, by its path in the repository. */
+export type PageFile =
+  | `functions/dashboard/page/script/${(typeof PAGE_SCRIPTS)[number]}`
+  | `functions/dashboard/page/style/${(typeof PAGE_STYLES)[number]}`;

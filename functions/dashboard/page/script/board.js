@@ -1,0 +1,133 @@
+import { drawCard } from "./card.js";
+import { createElement, findElement, findElements, findTarget, getElement, updateList } from "./dom.js";
+import { translate } from "./language.js";
+import { getChosenTask } from "./selection.js";
+
+/** @import { BoardAnswer } from "../../api-answers.ts" */
+/** @import { BoardColumn } from "../../board-cards.ts" */
+
+/** @type {((board: BoardAnswer) => void)[]} */
+const listeners = [];
+/** @type {BoardAnswer | undefined} */
+let lastBoard;
+
+/** @param {(board: BoardAnswer) => void} listener is called with each board */
+export function onBoard(listener) {
+  listeners.push(listener);
+  if (lastBoard) listener(lastBoard);
+}
+
+/** A column per state, a card per task. @param {BoardAnswer} board */
+export function showBoard(board) {
+  lastBoard = board;
+  drawBoard(board);
+  for (const listener of listeners) listener(board);
+}
+
+/** @param {BoardAnswer} board */
+function drawBoard(board) {
+  const root = getElement("columns");
+  const focusedCard = findFocusedCard();
+  root.setAttribute("aria-busy", "false");
+  if (board.projects.length === 0) {
+    root.replaceChildren(createElement("p", { class: "empty" }, translate("empty.board")));
+    return;
+  }
+  if (!root.querySelector(".column")) root.replaceChildren(...board.columns.map(({ name }) => createColumn(name)));
+  for (const column of board.columns) drawColumn(column);
+  root.querySelector(".beyond")?.remove();
+  if (board.beyond > 0) {
+    root.append(createElement("p", { class: "beyond" }, translate("beyond", { n: board.beyond })));
+  }
+  const buttons = findElements(root, ".card > button");
+  const tabStop = buttons.find((button) => focusedCard && getCardKey(button) === focusedCard) ?? buttons[0];
+  setTabStop(tabStop);
+  if (focusedCard && document.activeElement === document.body) tabStop?.focus({ preventScroll: true });
+  markChosenCard();
+}
+
+function findFocusedCard() {
+  const card = document.activeElement?.closest(".card");
+  return card instanceof HTMLElement ? card.dataset["key"] : undefined;
+}
+
+/** @param {HTMLElement} button */
+function getCardKey(button) {
+  return button.parentElement?.dataset["key"];
+}
+
+/** @param {BoardColumn} name */
+function createColumn(name) {
+  const id = `column-${name}`;
+  const heading = createElement(
+    "h3",
+    { id },
+    createElement("i", {}),
+    createElement("span", {}),
+    createElement("b", {}),
+  );
+  const list = createElement("ul", { "aria-labelledby": id });
+  return createElement("div", { class: "column", "data-column": name }, heading, list);
+}
+
+/** @param {BoardAnswer["columns"][number]} column */
+function drawColumn({ name, total, cards }) {
+  const column = findElement(getElement("columns"), `[data-column="${name}"]`);
+  findElement(column, "h3 span").textContent = translate(`column.${name}`);
+  findElement(column, "h3 b").textContent = String(total);
+  const list = findElement(column, "ul");
+  if (cards.length === 0) {
+    updateList(
+      list,
+      ["none"],
+      (key) => key,
+      () => createElement("li", { class: "none" }, translate("empty.column")),
+    );
+    return;
+  }
+  // Plane moves a task's time without anything that is shown: that is no news.
+  const shown = cards.map((card) => ({ ...card, at: "" }));
+  updateList(list, shown, ({ id }) => id, drawCard);
+}
+
+export function markChosenCard() {
+  for (const card of findElements(document, ".card")) {
+    const isChosen = card.dataset["key"] === getChosenTask()?.id;
+    card.classList.toggle("chosen", isChosen);
+    card.querySelector("button")?.setAttribute("aria-pressed", String(isChosen));
+  }
+}
+
+/** Tab leads to one card and to its link, arrows to the others. @param {HTMLElement | undefined} button */
+function setTabStop(button) {
+  for (const el of findElements(getElement("columns"), ".card > *"))
+    el.tabIndex = el.parentElement === button?.parentElement ? 0 : -1;
+}
+
+/** Columns and cards that an arrow key leads on. @type {Record<string, [columns: number, cards: number]>} */
+const ARROW_STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+
+/**
+ * Arrows: up and down in a column, left and right to the next one that has a card.
+ * @param {KeyboardEvent} event
+ */
+function moveFocus(event) {
+  const card = findTarget(event, ".card");
+  const step = ARROW_STEPS[event.key];
+  if (!card || !step) return;
+  event.preventDefault();
+  const columns = findElements(getElement("columns"), ".column").map((column) => findElements(column, ".card"));
+  let x = columns.findIndex((cards) => cards.includes(card));
+  const y = (columns[x]?.indexOf(card) ?? 0) + step[1];
+  do x += step[0];
+  while (step[0] && columns[x]?.length === 0);
+  const cards = columns[x];
+  const target = cards?.[Math.max(0, Math.min(y, cards.length - 1))];
+  if (!target) return;
+  const button = findElement(target, "button");
+  setTabStop(button);
+  button.focus();
+  button.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+getElement("columns").addEventListener("keydown", moveFocus);

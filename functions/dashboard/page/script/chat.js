@@ -1,0 +1,144 @@
+import { fetchJson, getProblemCode, getProblemText, sendJson } from "./api.js";
+import {
+  createChip,
+  createElement,
+  findElement,
+  findElements,
+  focusFirstVisible,
+  getElement,
+  makeFocusable,
+  updateList,
+} from "./dom.js";
+import { getLanguage, translate } from "./language.js";
+import { drawMessage } from "./message.js";
+import { refreshPage } from "./refresh.js";
+import { getChatScroller, scrollToLatestMessage, showView } from "./views.js";
+
+/** @import { ChatAnswer, ChatMessageAnswer } from "../../api-answers.ts" */
+
+/** The message that what is written next answers, as a reply does in Telegram. @type {ChatMessageAnswer | undefined} */
+let replyTo;
+
+export async function loadChat() {
+  /** @type {ChatAnswer} */
+  const { messages, write } = await fetchJson("/api/chat");
+  getElement("say").hidden = !write;
+  drawMessages(messages);
+}
+
+/** @param {ChatMessageAnswer[]} messages */
+function drawMessages(messages) {
+  const root = getElement("messages");
+  root.setAttribute("aria-busy", "false");
+  silenceHistory(root);
+  if (messages.length === 0) {
+    root.replaceChildren(createElement("p", { class: "empty" }, translate("empty.chat")));
+    return;
+  }
+  if (!root.querySelector("ol")) root.replaceChildren(createElement("ol", {}));
+  const scroller = getChatScroller();
+  const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+  const oldestFirst = messages.toSorted((a, b) => a.at - b.at);
+  updateList(
+    findElement(root, "ol"),
+    oldestFirst,
+    ({ id }) => id,
+    (message) => drawMessage(message, { press: pressButton, reply: setReply }),
+  );
+  drawReply();
+  if (isAtEnd && root.checkVisibility()) scrollToLatestMessage();
+}
+
+/**
+ * Whoever listens hears what comes, not all that was there before, and not all of it again in another language.
+ * @param {HTMLElement} root
+ */
+function silenceHistory(root) {
+  if (root.dataset["lang"] === getLanguage()) return;
+  root.dataset["lang"] = getLanguage();
+  root.setAttribute("aria-live", "off");
+  setTimeout(() => root.setAttribute("aria-live", "polite"), 1_000);
+}
+
+/** @param {ChatMessageAnswer} [message] */
+function setReply(message) {
+  replyTo = message;
+  drawReply();
+  getElement("say-text").focus();
+}
+
+function drawReply() {
+  getElement("say-to").hidden = !replyTo;
+  updateList(
+    getElement("say-to"),
+    replyTo ? [replyTo] : [],
+    ({ id }) => id,
+    (message) => {
+      const [line = ""] = message.text.split("\n", 1);
+      const text = translate("chat.replies", { text: line.slice(0, 60).toWellFormed() });
+      return createChip(text, translate("chat.reply.not"), () => setReply());
+    },
+  );
+}
+
+/** Says to Groundcrew what is written under the chat; the answer comes as a message. @param {Event} event */
+async function sendText(event) {
+  event.preventDefault();
+  const field = getElement("say-text");
+  const text = field.value.trim();
+  if (!text) return;
+  const button = findElement(getElement("say"), ":scope > button");
+  button.toggleAttribute("disabled", true);
+  showProblem("");
+  try {
+    await sendJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
+    field.value = "";
+    setReply();
+    scrollToLatestMessage();
+  } catch (thrown) {
+    showProblem(explainRefusal(thrown));
+  }
+  button.toggleAttribute("disabled", false);
+  field.focus();
+}
+
+/** @param {HTMLElement} button @param {string} message @param {string} data */
+async function pressButton(button, message, data) {
+  // What is disabled loses the focus.
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  showProblem("");
+  try {
+    await sendJson("/api/chat/press", { message, data, language: getLanguage() });
+  } catch (thrown) {
+    showProblem(explainRefusal(thrown));
+    refreshPage();
+  }
+  setTimeout(() => button.setAttribute("aria-disabled", "false"), 2_000);
+}
+
+/** @param {string} text */
+function showProblem(text) {
+  getElement("say-problem").textContent = text;
+}
+
+/** @param {unknown} thrown */
+function explainRefusal(thrown) {
+  return getProblemCode(thrown) === "conflict" ? translate("chat.gone") : getProblemText(thrown);
+}
+
+/** @param {string} id */
+export function showMessage(id) {
+  showView("chat");
+  const message = findElements(document, ".message").find((el) => el.dataset["key"] === id);
+  if (!message) return focusFirstVisible(getElement("chat"));
+  focusFirstVisible(makeFocusable(message));
+  message.scrollIntoView({ block: "nearest" });
+  message.classList.remove("found");
+  requestAnimationFrame(() => requestAnimationFrame(() => message.classList.add("found")));
+}
+
+getElement("say").addEventListener("submit", sendText);
+getElement("say").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && replyTo) setReply();
+});

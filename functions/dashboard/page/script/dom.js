@@ -1,0 +1,136 @@
+import { getLanguage } from "./language.js";
+
+/** @import { ElementChild, ElementOf, ElementProps } from "./page-types.ts" */
+
+/**
+ * An element. What is text stays text, never markup; names that begin with "on" are listeners.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {ElementProps} props @param {ElementChild[]} children
+ */
+export function createElement(tag, props, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === false) continue;
+    if (typeof value === "function") el.addEventListener(name.slice(2), value);
+    else el.setAttribute(name, value === true ? "" : String(value));
+  }
+  el.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
+  return el;
+}
+
+/**
+ * An element of the page's frame.
+ * @template {string} Id @param {Id} id
+ */
+export function getElement(id) {
+  return /** @type {ElementOf<Id>} */ (/** @type {unknown} */ (document.getElementById(id)));
+}
+
+/**
+ * The first element that matches; there is one.
+ * @param {ParentNode} root @param {string} selector
+ */
+export function findElement(root, selector) {
+  return /** @type {HTMLElement} */ (root.querySelector(selector));
+}
+
+/** @param {ParentNode} root @param {string} selector @returns {HTMLElement[]} */
+export function findElements(root, selector) {
+  return [...root.querySelectorAll(selector)].filter((el) => el instanceof HTMLElement);
+}
+
+/**
+ * The element an event began at, or the nearest one around it that matches.
+ * @param {Event} event @param {string} selector
+ */
+export function findTarget(event, selector) {
+  const el = event.target instanceof Element ? event.target.closest(selector) : undefined;
+  return el instanceof HTMLElement ? el : undefined;
+}
+
+/**
+ * What people wrote: in its own direction, and no longer than can be read.
+ * @param {"b" | "span"} tag @param {string} text
+ */
+export function createUserText(tag, text, maxLength = 300) {
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength - 1).toWellFormed()}…` : text;
+  const title = text.length > 80 && text.slice(0, 1000).toWellFormed();
+  return createElement(tag, { class: "written", dir: "auto", title }, shown);
+}
+
+/**
+ * A link to another page; an address that is none is left out.
+ * @param {string} url @param {ElementProps} props @param {ElementChild[]} children
+ */
+export function createExternalLink(url, props, ...children) {
+  const target = URL.parse(url);
+  if (!target || !/^https?:$/.test(target.protocol)) return undefined;
+  return createElement("a", { ...props, href: target.href, target: "_blank", rel: "noopener noreferrer" }, ...children);
+}
+
+/**
+ * A button that takes back what it names.
+ * @param {string} text @param {string} title @param {() => void} onclick
+ */
+export function createChip(text, title, onclick) {
+  const cross = createElement("span", { "aria-hidden": "true" }, " ✕");
+  return createElement("button", { type: "button", class: "chip", title, onclick }, text, cross);
+}
+
+/**
+ * Gives the focus to the first of these that is shown; what is not shown cannot have it.
+ * @param {(HTMLElement | null | undefined)[]} elements
+ */
+export function focusFirstVisible(...elements) {
+  elements.find((el) => el?.checkVisibility())?.focus({ preventScroll: true });
+}
+
+/** It may have the focus, but Tab does not lead there. @param {HTMLElement} el */
+export function makeFocusable(el) {
+  el.tabIndex = -1;
+  return el;
+}
+
+/** What each element was drawn from. @type {WeakMap<Element, string>} */
+const sources = new WeakMap();
+
+/**
+ * Draws what is new or has changed, moves the rest, and keeps the focus where it was.
+ * @template Row
+ * @param {HTMLElement} parent @param {Row[]} rows @param {(row: Row) => string} getKey @param {(row: Row) => HTMLElement} draw
+ */
+export function updateList(parent, rows, getKey, draw) {
+  const old = new Map(findElements(parent, ":scope > *").map((el) => [el.dataset["key"], el]));
+  const wasDrawn = parent.dataset["drawn"] === "yes";
+  parent.dataset["drawn"] = "yes";
+  const focused = document.activeElement;
+  rows.forEach((row, i) => {
+    const key = getKey(row);
+    const source = getLanguage() + JSON.stringify(row);
+    let el = old.get(key);
+    old.delete(key);
+    if (!el || sources.get(el) !== source) {
+      const fresh = draw(row);
+      fresh.dataset["key"] = key;
+      sources.set(fresh, source);
+      if (wasDrawn) fresh.classList.add("fresh");
+      if (el) replaceElement(el, fresh, focused);
+      el = fresh;
+    }
+    if (parent.children[i] !== el) parent.insertBefore(el, parent.children[i] ?? null);
+  });
+  for (const el of old.values()) el.remove();
+  if (focused instanceof HTMLElement && focused !== document.activeElement && parent.contains(focused))
+    focused.focus({ preventScroll: true });
+}
+
+/**
+ * The same link or button in the new element has the focus if it was in the old one.
+ * @param {HTMLElement} old @param {HTMLElement} fresh @param {Element | null} focused
+ */
+function replaceElement(old, fresh, focused) {
+  const hadFocus = old.contains(focused);
+  const focusedAt = [...old.querySelectorAll("a,button")].indexOf(/** @type {Element} */ (focused));
+  old.replaceWith(fresh);
+  if (hadFocus) focusFirstVisible(findElements(fresh, "a,button")[Math.max(focusedAt, 0)], makeFocusable(fresh));
+}

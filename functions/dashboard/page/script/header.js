@@ -1,0 +1,42 @@
+import { createElement, getElement, updateList } from "./dom.js";
+import { translate } from "./language.js";
+import { getProject } from "./selection.js";
+
+/** @import { BoardAnswer } from "../../api-answers.ts" */
+
+/** The choice of projects, and how Groundcrew itself is. @param {BoardAnswer} board */
+export function showHeader(board) {
+  const choices = [
+    { value: "", text: translate("projects.all") },
+    ...board.projects.map(({ identifier, name }) => ({ value: identifier, text: `${name} (${identifier})` })),
+  ];
+  updateList(
+    getElement("projects"),
+    choices,
+    ({ value }) => `p:${value}`,
+    ({ value, text }) => createElement("option", { value }, text.slice(0, 60)),
+  );
+  getElement("projects").value = getProject();
+  const { plane, telegram } = board.health;
+  const dots = [drawHealth("Plane", plane)];
+  if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
+  if (board.set_aside > 0) {
+    const text = translate("health.set_aside", { n: board.set_aside });
+    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
+  }
+  getElement("health").replaceChildren(...dots);
+  getElement("sign-out").hidden = board.demo;
+}
+
+/** @param {string} name @param {BoardAnswer["health"]["plane"]} health */
+function drawHealth(name, { ok, error }, waiting = 0) {
+  const is = ok ? "good" : ok === null ? "unknown" : "bad";
+  const text = translate(`health.${is}`, { part: name, reason: error ?? "" });
+  const count = waiting > 0 && ` · ${translate("health.waiting", { n: waiting })}`;
+  return createElement(
+    "span",
+    { class: "dot", "data-is": is, title: text },
+    createElement("span", { "aria-hidden": "true" }, name, count),
+    createElement("span", { class: "sr" }, text),
+  );
+}

@@ -1,0 +1,85 @@
+import { TEXTS } from "./page-texts.js";
+import { readPreference, savePreference } from "./preferences.js";
+
+/** @import { PageLanguage, TextName, TextValues } from "./page-types.ts" */
+
+/** @type {(() => void)[]} */
+const listeners = [];
+let language = parseLanguage(readPreference("language") ?? (navigator.language || "en").slice(0, 2));
+
+/** @param {string} text @returns {PageLanguage} */
+function parseLanguage(text) {
+  return text in TEXTS ? /** @type {PageLanguage} */ (text) : "en";
+}
+
+export function getLanguage() {
+  return language;
+}
+
+/** @param {string} text */
+export function setLanguage(text) {
+  language = parseLanguage(text);
+  savePreference("language", language);
+  translatePage();
+  for (const listener of listeners) listener();
+}
+
+/** @param {() => void} listener is called when the language has changed */
+export function onLanguageChange(listener) {
+  listeners.push(listener);
+}
+
+/** @param {TextName} name @param {TextValues} [values] */
+export function translate(name, values) {
+  return fillText(TEXTS[language][name] ?? name, values);
+}
+
+/** Fills the places `{…}` of a text. @param {string} text @param {TextValues} [values] */
+export function fillText(text, values) {
+  return text.replace(/\{(\w+)\}/g, (place, key) => (values && key in values ? String(values[key]) : place));
+}
+
+export function translatePage() {
+  document.documentElement.lang = language;
+  translateElements("data-text", (el, text) => {
+    el.textContent = text;
+  });
+  translateElements("data-label", (el, text) => el.setAttribute("aria-label", text));
+  translateElements("data-hint", (el, text) => el.setAttribute("placeholder", text));
+}
+
+/** @param {string} attribute names the text @param {(el: Element, text: string) => void} show */
+function translateElements(attribute, show) {
+  for (const el of document.querySelectorAll(`[${attribute}]`)) {
+    show(el, translate(/** @type {TextName} */ (el.getAttribute(attribute))));
+  }
+}
+
+/** @type {Intl.DateTimeFormatOptions} */
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+/** @type {Intl.DateTimeFormatOptions} */
+const DAY = { day: "numeric", month: "short" };
+
+/** The time of day; with the day when it is another one than today. @param {number} at */
+export function formatTime(at) {
+  const date = new Date(at);
+  const isToday = new Date().toDateString() === date.toDateString();
+  return date.toLocaleString(language, { ...CLOCK, ...(isToday ? { second: "2-digit" } : DAY) });
+}
+
+/** The time of day, to the minute. @param {number} at */
+export function formatClock(at) {
+  return new Date(at).toLocaleTimeString(language, CLOCK);
+}
+
+/** The day it is here, as Plane writes it. */
+export function getToday() {
+  return new Date().toLocaleDateString("sv-SE");
+}
+
+/** A day as Plane writes it, YYYY-MM-DD. @param {string | null} text */
+export function formatDay(text) {
+  if (!text) return "–";
+  const date = new Date(`${text}T12:00:00Z`);
+  return Number.isNaN(date.getTime()) ? text : date.toLocaleDateString(language, { ...DAY, timeZone: "UTC" });
+}

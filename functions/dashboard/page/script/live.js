@@ -1,0 +1,112 @@
+import { isSignInShown, requestSignIn } from "./api.js";
+import { getElement } from "./dom.js";
+import { translate } from "./language.js";
+import { refreshPage } from "./refresh.js";
+
+/** Interval until the first new try: 0.5 s. Each that fails doubles it. */
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 10_000;
+/** Timeout for silence on the stream: 40 s, because the server says something every 15 s. */
+const SILENCE_MS = 40_000;
+/** Timeout for the question whether the server is there: 5 s. A line that is cut off answers nothing at all. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** @type {EventSource | undefined} */
+let source;
+let retryMs = FIRST_RETRY_MS;
+/** @type {number | undefined} */
+let watchdog;
+/** @type {number | undefined} */
+let countdown;
+
+export function startUpdates() {
+  connect();
+  refreshPage();
+}
+
+/** Listens for changes, and finds the way back when the line is broken. */
+function connect() {
+  disconnect();
+  if (document.hidden || isSignInShown()) return;
+  source = new EventSource("/api/events");
+  source.addEventListener("change", () => {
+    restartWatchdog();
+    retryMs = FIRST_RETRY_MS;
+    showConnected();
+    refreshPage();
+  });
+  source.addEventListener("beat", restartWatchdog);
+  source.addEventListener("again", connect);
+  source.onerror = handleConnectionLoss;
+  restartWatchdog();
+}
+
+function restartWatchdog() {
+  clearTimeout(watchdog);
+  watchdog = setTimeout(handleConnectionLoss, SILENCE_MS);
+}
+
+/** A browser opens six connections to one place, over all its pages: one that nobody looks at gives its own back. */
+export function disconnect() {
+  source?.close();
+  clearTimeout(watchdog);
+  clearTimeout(countdown);
+}
+
+export function isConnected() {
+  return source?.readyState === EventSource.OPEN;
+}
+
+export function showConnected() {
+  if (!getElement("lost").hidden) getElement("news").textContent = translate("live.back");
+  getElement("live").dataset["is"] = "on";
+  getElement("live").textContent = translate("live.on");
+  getElement("lost").hidden = true;
+  getElement("lost-what").textContent = "";
+  document.body.classList.remove("offline");
+}
+
+export async function handleConnectionLoss() {
+  disconnect();
+  if (isSignInShown()) return;
+  getElement("live").dataset["is"] = "off";
+  getElement("live").textContent = "";
+  const status = await probeServer();
+  if (status === 401) return requestSignIn();
+  if (document.hidden) return;
+  const wait = Math.round(retryMs * (0.75 + Math.random() / 2));
+  retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+  // The page is served and only the stream is not: all streams are taken.
+  const isFull = status === 200 && retryMs > 4 * FIRST_RETRY_MS;
+  document.body.classList.toggle("offline", status === 0);
+  countDown(isFull, Date.now() + wait);
+  if (isFull) refreshPage();
+}
+
+/** The status of an answer; 0 when there is none. */
+async function probeServer() {
+  try {
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    return (await fetch("/api/chat", { cache: "no-store", signal })).status;
+  } catch {
+    return 0;
+  }
+}
+
+/** @param {boolean} isFull @param {number} until */
+function countDown(isFull, until) {
+  clearTimeout(countdown);
+  const left = until - Date.now();
+  if (left <= 0) return connect();
+  getElement("lost").hidden = false;
+  // Said once, not each second, to those who hear it.
+  const what = translate(isFull ? "live.full" : "live.lost");
+  if (getElement("lost-what").textContent !== what) getElement("lost-what").textContent = what;
+  getElement("lost-wait").textContent = isFull ? "" : translate("live.wait", { n: Math.ceil(left / 1000) });
+  countdown = setTimeout(() => countDown(isFull, until), Math.min(left, 1000));
+}
+
+addEventListener("online", connect);
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+addEventListener("pagehide", () => source?.close());
+addEventListener("pageshow", (event) => event.persisted && connect());

@@ -1,0 +1,80 @@
+import { loadAgents } from "./agents.js";
+import { fetchJson } from "./api.js";
+import { markChosenCard, showBoard } from "./board.js";
+import { loadChat } from "./chat.js";
+import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
+import { createElement, findTarget, focusFirstVisible, getElement } from "./dom.js";
+import { showHeader } from "./header.js";
+import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
+import { isConnected, showConnected, startUpdates } from "./live.js";
+import { refreshPage, setParts } from "./refresh.js";
+import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
+import "./sign-in.js";
+import { showView } from "./views.js";
+
+/** @import { BoardAnswer } from "../../api-answers.ts" */
+/** @import { ChosenTask } from "./page-types.ts" */
+
+async function loadBoard() {
+  const project = getProject();
+  /** @type {BoardAnswer} */
+  const board = await fetchJson(`/api/board${project && `?project=${encodeURIComponent(project)}`}`);
+  const { projects } = board;
+  // Remembered from another time: it is not there any more, or not here.
+  if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
+    showProject("");
+  showHeader(board);
+  showBoard(board);
+}
+
+/** @param {string} identifier */
+function showProject(identifier) {
+  setProject(identifier);
+  resetDecisions();
+  resetNews();
+  refreshPage();
+}
+
+/** Shows the decisions about one task, or about everything. @param {ChosenTask | undefined} previous */
+function showChoice(previous) {
+  const task = getChosenTask();
+  markChosenCard();
+  resetDecisions();
+  if (task) showView("why");
+  refreshPage();
+  if (task && !document.activeElement?.checkVisibility()) focusFirstVisible(getElement("why"));
+  if (!task && previous) {
+    const card = document.querySelector(`.card[data-key="${CSS.escape(previous.id)}"] button`);
+    focusFirstVisible(card instanceof HTMLElement ? card : undefined, getElement("why"));
+  }
+}
+
+function changeLanguage() {
+  setLanguage(getElement("language").value);
+  if (isConnected()) showConnected();
+  refreshPage();
+}
+
+onTaskChoice(showChoice);
+getElement("projects").addEventListener("change", () => showProject(getElement("projects").value));
+getElement("language").addEventListener("change", changeLanguage);
+getElement("views").addEventListener("click", (event) => {
+  const view = findTarget(event, "button")?.dataset["view"];
+  if (view) showView(view);
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select")) chooseTask();
+});
+
+translatePage();
+getElement("language").value = getLanguage();
+for (const id of ["columns", "trail", "messages"])
+  getElement(id).append(createElement("p", { class: "empty" }, translate("loading")));
+showView("board");
+setParts([
+  { id: "board", load: loadBoard },
+  { id: "why", load: loadDecisions },
+  { id: "chat", load: loadChat },
+  { id: "agents", load: loadAgents },
+]);
+startUpdates();

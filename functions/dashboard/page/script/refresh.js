@@ -1,0 +1,51 @@
+import { getProblemText, isSignInShown } from "./api.js";
+import { createElement, findElement, focusFirstVisible, getElement } from "./dom.js";
+import { translate } from "./language.js";
+
+/** @import { PagePart } from "./page-types.ts" */
+
+/** @type {PagePart[]} */
+let parts = [];
+let isRefreshing = false;
+let isWanted = false;
+
+/** @param {PagePart[]} all */
+export function setParts(all) {
+  parts = all;
+}
+
+/** Fetches everything anew; asked while it does, once more afterwards. */
+export async function refreshPage() {
+  isWanted = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isWanted) {
+    isWanted = false;
+    await Promise.all(parts.map(refreshPart));
+  }
+  isRefreshing = false;
+}
+
+/** @param {PagePart} part */
+async function refreshPart({ id, load }) {
+  const trouble = findElement(getElement(id), ".trouble");
+  try {
+    await load();
+    const hadFocus = trouble.contains(document.activeElement);
+    trouble.replaceChildren();
+    if (hadFocus) focusFirstVisible(getElement(id));
+  } catch (thrown) {
+    showTrouble(id, thrown);
+  }
+}
+
+/** @param {string} id the part's @param {unknown} thrown */
+export function showTrouble(id, thrown) {
+  if (isSignInShown() || !getElement("lost").hidden) return;
+  const trouble = findElement(getElement(id), ".trouble");
+  const text = translate("failed", { reason: getProblemText(thrown) });
+  // Said once, not with each try.
+  if (trouble.firstChild?.textContent === text) return;
+  const retry = createElement("button", { type: "button", onclick: refreshPage }, translate("retry"));
+  trouble.replaceChildren(createElement("p", {}, text), retry);
+}

@@ -1,0 +1,58 @@
+import { forgetToken } from "./agents.js";
+import { ANSWER_TIMEOUT_MS, fetchJson, getProblemCode, getProblemText, onSignInNeeded, sendJson } from "./api.js";
+import { focusFirstVisible, getElement } from "./dom.js";
+import { translate } from "./language.js";
+import { disconnect, handleConnectionLoss, startUpdates } from "./live.js";
+
+/** @type {number | undefined} */
+let signedInAt;
+
+function showSignIn() {
+  // Over http, browsers do not keep what was given for https.
+  if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showProblem(translate("sign.cookie"));
+  signedInAt = undefined;
+  disconnect();
+  forgetToken();
+  getElement("sign-in").hidden = false;
+  getElement("lost").hidden = true;
+  document.body.classList.add("signed-out");
+  getElement("token").focus();
+}
+
+/** @param {Event} event */
+async function signIn(event) {
+  event.preventDefault();
+  showProblem("");
+  try {
+    await sendJson("/api/session", { token: getElement("token").value });
+    getElement("token").value = "";
+    signedInAt = Date.now();
+    getElement("sign-in").hidden = true;
+    document.body.classList.remove("signed-out");
+    focusFirstVisible(getElement("board"), getElement("why"), getElement("chat"));
+    startUpdates();
+  } catch (thrown) {
+    showProblem(explainRefusal(thrown));
+    getElement("token").select();
+  }
+}
+
+/** @param {unknown} thrown */
+function explainRefusal(thrown) {
+  const code = getProblemCode(thrown);
+  if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
+  return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
+}
+
+/** @param {string} text */
+function showProblem(text) {
+  getElement("sign-in-problem").textContent = text;
+}
+
+function signOut() {
+  fetchJson("/api/session", { method: "DELETE" }).then(() => location.reload(), handleConnectionLoss);
+}
+
+onSignInNeeded(showSignIn);
+getElement("sign-in").addEventListener("submit", signIn);
+getElement("sign-out").addEventListener("click", signOut);

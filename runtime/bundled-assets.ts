@@ -1,0 +1,63 @@
+import type { PageFile } from "../functions/dashboard/page/page-files.ts";
+import agentsScript from "../functions/dashboard/page/script/agents.js";
+import apiScript from "../functions/dashboard/page/script/api.js";
+import boardScript from "../functions/dashboard/page/script/board.js";
+import cardScript from "../functions/dashboard/page/script/card.js";
+import chatScript from "../functions/dashboard/page/script/chat.js";
+import decisionLogScript from "../functions/dashboard/page/script/decision-log.js";
+import decisionRowScript from "../functions/dashboard/page/script/decision-row.js";
+import domScript from "../functions/dashboard/page/script/dom.js";
+import headerScript from "../functions/dashboard/page/script/header.js";
+import languageScript from "../functions/dashboard/page/script/language.js";
+import liveScript from "../functions/dashboard/page/script/live.js";
+import messageScript from "../functions/dashboard/page/script/message.js";
+import pageScript from "../functions/dashboard/page/script/page.js";
+import preferencesScript from "../functions/dashboard/page/script/preferences.js";
+import refreshScript from "../functions/dashboard/page/script/refresh.js";
+import selectionScript from "../functions/dashboard/page/script/selection.js";
+import signInScript from "../functions/dashboard/page/script/sign-in.js";
+import viewsScript from "../functions/dashboard/page/script/views.js";
+import agentsStyle from "../functions/dashboard/page/style/agents.css";
+import baseStyle from "../functions/dashboard/page/style/base.css";
+import boardStyle from "../functions/dashboard/page/style/board.css";
+import chatStyle from "../functions/dashboard/page/style/chat.css";
+import decisionLogStyle from "../functions/dashboard/page/style/decision-log.css";
+import frameStyle from "../functions/dashboard/page/style/frame.css";
+import signInStyle from "../functions/dashboard/page/style/sign-in.css";
+
+/** A Worker has no disk: Wrangler puts the files' texts into its bundle, by the rule in wrangler.jsonc. */
+const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
+  "functions/dashboard/page/script/agents.js": agentsScript,
+  "functions/dashboard/page/script/api.js": apiScript,
+  "functions/dashboard/page/script/board.js": boardScript,
+  "functions/dashboard/page/script/card.js": cardScript,
+  "functions/dashboard/page/script/chat.js": chatScript,
+  "functions/dashboard/page/script/decision-log.js": decisionLogScript,
+  "functions/dashboard/page/script/decision-row.js": decisionRowScript,
+  "functions/dashboard/page/script/dom.js": domScript,
+  "functions/dashboard/page/script/header.js": headerScript,
+  "functions/dashboard/page/script/language.js": languageScript,
+  "functions/dashboard/page/script/live.js": liveScript,
+  "functions/dashboard/page/script/message.js": messageScript,
+  "functions/dashboard/page/script/page.js": pageScript,
+  "functions/dashboard/page/script/preferences.js": preferencesScript,
+  "functions/dashboard/page/script/refresh.js": refreshScript,
+  "functions/dashboard/page/script/selection.js": selectionScript,
+  "functions/dashboard/page/script/sign-in.js": signInScript,
+  "functions/dashboard/page/script/views.js": viewsScript,
+  "functions/dashboard/page/style/base.css": baseStyle,
+  "functions/dashboard/page/style/frame.css": frameStyle,
+  "functions/dashboard/page/style/sign-in.css": signInStyle,
+  "functions/dashboard/page/style/board.css": boardStyle,
+  "functions/dashboard/page/style/agents.css": agentsStyle,
+  "functions/dashboard/page/style/decision-log.css": decisionLogStyle,
+  "functions/dashboard/page/style/chat.css": chatStyle,
+};
+
+const assets = new Map<string, string>(Object.entries(BUNDLED_ASSETS));
+
+export function readBundledAsset(path: string): string {
+  const text = assets.get(path);
+  if (text === undefined) throw new Error(`${path} is not in the Worker's bundle.`);
+  return text;
+}

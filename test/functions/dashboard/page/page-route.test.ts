@@ -1,0 +1,113 @@
+import { Script } from "node:vm";
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { renderPage } from "../../../../functions/dashboard/page/html.ts";
+import { PAGE_SCRIPTS, PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
+import { stripComments } from "../../../../functions/dashboard/page/strip-comments.ts";
+import { PAGE_TEXTS } from "../../../../functions/dashboard/page/texts.ts";
+import { TEXTS_SCRIPT } from "../../../../functions/dashboard/page/texts-script.ts";
+import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
+import { startTestRuntime } from "../../../support/test-runtime.ts";
+
+/** Texts the page has and does not show. */
+const NOT_SHOWN = new Set(["word.todo", "word.in_progress", "word.blocked", "word.done", "card.nobody"]);
+
+const readAsset = createAssetReader();
+const modules = PAGE_SCRIPTS.map((name) => stripComments(readAsset(`functions/dashboard/page/script/${name}`)));
+const pageScript = modules.join("\n");
+const pageStyle = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`)).join("\n");
+const pageMarkup = String(await renderPage({ demo: true }));
+
+describe("the page", () => {
+  test("is for everybody, holds nothing of anybody, and may run and load only what is its own", async () => {
+    const { url } = await startTestRuntime();
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+    const text = await response.text();
+    expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
+  });
+
+  test("is under 100 KB in all, and comes again only when it is another one", async () => {
+    const { url } = await startTestRuntime();
+    let size = 0;
+    const scripts = ["page-texts.js", ...PAGE_SCRIPTS].map((name) => `/assets/${name}`);
+    for (const path of ["/", ...scripts, "/assets/page.css", "/assets/icon.svg"]) {
+      const response = await fetch(url + path);
+      size += (await response.arrayBuffer()).byteLength;
+      const tag = response.headers.get("etag");
+      if (path === "/") continue;
+      const again = await fetch(url + path, { headers: { "if-none-match": tag ?? "" } });
+      expect([path, again.status]).toEqual([path, 304]);
+    }
+    expect(size).toBeGreaterThan(10_000);
+    expect(size).toBeLessThan(100_000);
+    expect(gzipSync(TEXTS_SCRIPT + pageScript + pageStyle + pageMarkup).length).toBeLessThan(22_000);
+  });
+
+  test("leaves every other address to nobody", async () => {
+    const { url } = await startTestRuntime();
+    expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
+    expect((await fetch(`${url}/nothing`)).status).toBe(404);
+    expect((await fetch(url, { method: "POST" })).status).toBe(405);
+  });
+
+  test("has a script of modules that are all served, and fetched at once", () => {
+    for (const text of modules) {
+      const statements = text.replaceAll(/^import [^;]*;$/gm, "").replaceAll(/^export /gm, "");
+      expect(() => new Script(statements)).not.toThrow();
+    }
+    const imported = [...pageScript.matchAll(/^(?:import|\}) .*?"\.\/([\w.-]+)";$/gm)].map(([, name]) => name);
+    const preloaded = [...pageMarkup.matchAll(/rel="modulepreload" href="\/assets\/([\w.-]+)"/g)].map(
+      ([, name]) => name,
+    );
+    expect(new Set([...imported, "sign-in.js"])).toEqual(new Set(preloaded));
+    expect(new Set([...preloaded, "page.js"])).toEqual(new Set(["page-texts.js", ...PAGE_SCRIPTS]));
+  });
+
+  test("sends its script without comments, and leaves everything else in it", () => {
+    const script =
+      '/** @type {X} */\nlet a = /** @type {Y} */ (b); // c\n  /**\n   * d\n   */\n  // e\n  f("/** g */");\n';
+    expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
+  });
+
+  test("never makes markup of text", () => {
+    expect(pageScript).not.toMatch(
+      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
+    );
+  });
+});
+
+describe("what the page says", () => {
+  const named = [
+    ...`${pageScript} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?:text|label|hint)=)"([\w.-]+)"/g),
+  ].map(([, name]) => name ?? "");
+  const prefixes = [...pageScript.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
+
+  test("is there in English and in French, with the same places to fill", () => {
+    const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+    for (const [name, text] of Object.entries(PAGE_TEXTS.en)) {
+      const other = Object.entries(PAGE_TEXTS.fr).find(([key]) => key === name)?.[1];
+      expect([name, other?.trim().length]).not.toEqual([name, 0]);
+      expect([name, places(other ?? "")]).toEqual([name, places(text)]);
+    }
+    expect(Object.keys(PAGE_TEXTS.fr).sort()).toEqual(Object.keys(PAGE_TEXTS.en).sort());
+  });
+
+  test("is all there: each text the script or the frame asks for exists", () => {
+    expect(named.length).toBeGreaterThan(30);
+    expect(named.filter((name) => !(name in PAGE_TEXTS.en))).toEqual([]);
+  });
+
+  test("is all used: no text is there that nobody asks for", () => {
+    const isAsked = (name: string) =>
+      named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageScript.includes(`"${name}"`);
+    const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));
+    expect(unused.filter((name) => !NOT_SHOWN.has(name))).toEqual([]);
+  });
+});
