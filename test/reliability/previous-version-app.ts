@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
@@ -38,6 +39,14 @@ interface SavedWorld {
   details: Record<string, unknown>;
 }
 
+const STORE_FILE = "groundcrew.db";
+/** What the fixture holds none of: version 0.1 writes it as well, or it belongs to something new since. */
+const FORMS_NOT_IN_FIXTURE: readonly string[] = [
+  // Of an item's last read; kept for an hour.
+  "key read",
+  // The event that a task in review was sent back.
+  "job review",
+];
 const FOLDER = new URL("../fixtures/store-0.1/", import.meta.url);
 /** Systems that are told of events, and agents that are woken. */
 const RECEIVERS = ["http://n8n.example.test/", "http://openclaw.example.test/", "http://gone.example.test/"];
@@ -53,7 +62,7 @@ const readFixture = (name: string) => gunzipSync(readFileSync(new URL(name, FOLD
 export async function createPreviousVersionApp(downtime = 5_000) {
   const world = JSON.parse(readFixture("world.json.gz").toString("utf8")) as SavedWorld;
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-previous-"));
-  writeFileSync(join(folder, "groundcrew.db"), readFixture("store.sqlite.gz"), { mode: 0o600 });
+  writeFileSync(join(folder, STORE_FILE), readFixture("store.sqlite.gz"), { mode: 0o600 });
   const time = createVirtualTime(world.now + downtime);
   const { clock, wait } = time;
   const plane = createPlaneSimulator({ clock, rateLimit: UNLIMITED, snapshot: world.plane });
@@ -74,6 +83,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     return Response.json({ ok: true, runId: "run" });
   }
 
+  const oldForms = new Set(listStoredForms(join(folder, STORE_FILE)));
   const settings = createTestSettings(world.env, { "config.json": JSON.stringify(world.config) });
   const store = createSqliteStore({ folder, clock });
   const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
@@ -94,7 +104,10 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     stopping.abort();
     await Promise.all([plane.stop(), telegram.stop()]);
     await store.close();
+    const newForms = listStoredForms(join(folder, STORE_FILE)).filter((form) => !oldForms.has(form));
     rmSync(folder, { recursive: true, force: true });
+    // Under another name nothing of version 0.1 is found again.
+    expect(newForms.filter((form) => !FORMS_NOT_IN_FIXTURE.includes(form))).toEqual([]);
   });
 
   /** As the administrator; `headers` may say otherwise. */
@@ -187,6 +200,30 @@ export async function createPreviousVersionApp(downtime = 5_000) {
         .sort();
     },
   };
+}
+
+/**
+ * The names in a store that has been closed, each without what follows its first colon: of keys, sets, leases and jobs.
+ * One that version 0.1 did not know is a renamed one, unless it belongs to something new.
+ */
+function listStoredForms(path: string): string[] {
+  const database = new DatabaseSync(path);
+  const select = (kind: string, column: string, table: string) =>
+    database
+      .prepare(`SELECT DISTINCT substr(${column}, 1, instr(${column} || ':', ':') - 1) AS name FROM ${table}`)
+      .all()
+      // A webhook's job is named by the hash of its body.
+      .map(({ name }) => `${kind} ${String(name).replace(/^[0-9a-f]{64}$/, "<hash>")}`);
+  const forms = [
+    ...select("key", "key", "kept"),
+    ...select("set", "name", "member"),
+    ...select("lease", "key", "lease"),
+    ...select("job", "id", "job"),
+    ...select("job", "id", "done"),
+    ...select("job", "id", "dead"),
+  ];
+  database.close();
+  return [...new Set(forms)];
 }
 
 /** A post to another system or to an agent's gateway. */
