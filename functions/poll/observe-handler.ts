@@ -3,7 +3,8 @@ import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-j
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
-import { readDependantIds } from "../../shared/observe/dependency-edges.ts";
+import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
+import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObservationSource } from "../../shared/observe/observe-item.ts";
 import {
   checkProjectCompletion,
@@ -12,7 +13,7 @@ import {
   readProjects,
 } from "../../shared/observe/projects.ts";
 import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
-import { dropItemEdges, evaluateBlockers, readRelations } from "../../shared/observe/relations.ts";
+import { readRelations } from "../../shared/observe/relations.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";

@@ -1,12 +1,12 @@
 import type { Tick } from "../../shared/app/deps.ts";
 import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { advanceCycles } from "../../shared/observe/cycles.ts";
+import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
 import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
 import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
 import { readItemSince } from "../../shared/observe/read-item.ts";
 import { reconcileIds } from "../../shared/observe/reconcile-ids.ts";
-import { evaluateAllBlockers } from "../../shared/observe/relations.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import type { StoreKey } from "../../shared/store/port.ts";

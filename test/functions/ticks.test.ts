@@ -51,7 +51,7 @@ describe("POST /ticks/:name", () => {
     const response = await requestTick(url, "pol");
     expect([response.status, await response.json()]).toEqual([
       404,
-      { error: { code: "not_found", message: "There is no such tick. There are: poll, jobs." } },
+      { error: { code: "not_found", message: "Unknown tick. Available ticks: poll, jobs." } },
     ]);
   });
 

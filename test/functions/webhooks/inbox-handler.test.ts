@@ -39,7 +39,7 @@ test("5: a body of ours that misses what we need says what is missing", async ()
   await crew.enqueueWebhook(JSON.stringify(body));
   await crew.drain();
   const [dead] = await crew.store.listDeadJobs("inbox");
-  expect(dead?.reason).toMatch(/^not a webhook as Plane sends them \(data\.\w+: .*; data\.\w+: /);
+  expect(dead?.reason).toMatch(/^not a valid Plane webhook \(data\.\w+: .*; data\.\w+: /);
 });
 
 test("5: what is set aside asks for a poll, for it may have told of a change", async () => {
