@@ -24,13 +24,13 @@ import { MINUTE } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
 import { pollProjects } from "./poll-tick.ts";
 
-/** What an archived project's items ask for waits so long each time: it may come out of the archive. */
+/** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
 const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
-/** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
+/** Handles the queue `observe`: reads of single items and their details, and evaluations of stored records. */
 export const observeHandler: JobHandler = {
   queue: "observe",
-  // As with webhooks, twice is once; but a call of Plane may wait 90 s for its turn.
+  // Handling a job twice is harmless, so the lease only has to cover a call that waits 90 s for Plane's rate limit.
   leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
@@ -101,7 +101,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Prom
   }
 }
 
-/** New projects are read at once; the others wait for the poll. */
+/** Reads the items of new projects at once; known projects wait for the poll. */
 async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "projects" }>): Promise<void> {
   const [last] = await deps.store.read<{ at: number }>([observedKeys.projectsRead]);
   if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);

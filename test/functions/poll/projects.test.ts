@@ -77,7 +77,7 @@ test("an answer that cannot be understood costs its own project a pass, not the 
   crew.dropWebhooks();
   await crew.poll();
   expect(crew.takeEvents()).toEqual(["SEC-1 renamed"]);
-  expect(crew.logged.filter(({ message }) => message === "project cannot be read")).toHaveLength(1);
+  expect(crew.logged.filter(({ message }) => message === "project poll failed")).toHaveLength(1);
   undo();
   await crew.poll();
   expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);

@@ -48,7 +48,7 @@ test("5: what is set aside asks for a poll, for it may have told of a change", a
   crew.deps.requestPoll = (reason) => asked.push(reason);
   await crew.enqueueWebhook("{}");
   await crew.drain();
-  expect(asked).toEqual(["a webhook was not understood"]);
+  expect(asked).toEqual(["a webhook could not be parsed"]);
 });
 
 test.each([

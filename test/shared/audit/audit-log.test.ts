@@ -40,7 +40,7 @@ describe("The audit", () => {
     isDown = false;
     await audit(createCall(2));
     expect(logged).toMatchObject([
-      { level: "error", message: "call not kept in the audit", tool: "tool-1", error: "the store is down" },
+      { level: "error", message: "audit entry not stored", tool: "tool-1", error: "the store is down" },
     ]);
     expect((await store.scan<AuditEntry>(auditSets.all)).rows).toHaveLength(1);
   });
@@ -50,7 +50,7 @@ describe("The audit", () => {
     const { logged, audit } = createAuditSetup(() => () => answer.promise);
     const kept = Array.from({ length: 5_003 }, (_, n) => audit(createCall(n)));
     await kept.at(-1);
-    expect(logged).toMatchObject([{ tool: "tool-5001" }, { tool: "tool-5002", error: "the store is behind" }]);
+    expect(logged).toMatchObject([{ tool: "tool-5001" }, { tool: "tool-5002", error: "too many entries waiting for the store" }]);
     answer.resolve("kept");
     await Promise.all(kept);
   });
