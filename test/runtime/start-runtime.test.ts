@@ -138,10 +138,10 @@ describe("A start", () => {
     const { stop } = await startRuntime(settings, { manifest: ROUTES_ONLY, write: (line) => lines.push(line) });
     onTestFinished(stop);
     await redis.kill();
-    await expect.poll(() => lines.join("\n")).toContain("lost the connection to redis");
+    await expect.poll(() => lines.join("\n")).toContain("redis connection lost");
     const before = lines.length;
     await redis.start();
-    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("connected to redis");
+    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("redis connected");
   });
 
   it("works what was left in the queues", async () => {

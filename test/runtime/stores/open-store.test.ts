@@ -62,6 +62,6 @@ describe("STORE_URL", () => {
   });
 
   test("file: without a folder is refused", async () => {
-    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("names no folder");
+    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("does not contain a folder");
   });
 });
