@@ -7,7 +7,10 @@ import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "clock" | "wait">;
 
-/** Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any rate. */
+/**
+ * Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any
+ * rate.
+ */
 const STATS_FRESH_MS: Ms = 1_000;
 /** Timeout for reading the store's statistics: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;

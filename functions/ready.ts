@@ -28,7 +28,8 @@ function app(deps: ReadyDeps): Hono {
         telegram: settings.telegram ? health.get("telegram") : undefined,
       }),
     };
-    // A component that was not called yet is not ready: the first poll and the first bot call follow right after startup.
+    // A component that was not called yet is not ready: the first poll and the first bot call follow right after
+    // startup.
     const isReady = Object.values(parts).every((part) => part.ok === true);
     const webhooks =
       parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;

@@ -51,7 +51,9 @@ export function isLoopbackAddress(text: string): boolean {
   return address.bits === 32 ? address.value >> 24n === 127n : address.value === 1n;
 }
 
-/** Key for rate limits: an IPv4 address, or an IPv6 /64 network, because providers assign a whole /64 to one customer. */
+/**
+ * Key for rate limits: an IPv4 address, or an IPv6 /64 network, because providers assign a whole /64 to one customer.
+ */
 export function toRateLimitSource(text: string): string {
   const address = parseIpAddress(text);
   if (!address) return "unknown";

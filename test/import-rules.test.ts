@@ -64,8 +64,8 @@ const reportSchema = z.object({
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-rules-"));
 const rules = new Map<string, string[]>();
 
-function toFilePath(room: string, name: string): string {
-  return `${room}/${name}.ts`;
+function toFilePath(folderName: string, name: string): string {
+  return `${folderName}/${name}.ts`;
 }
 
 function writeSource(path: string, text: string) {
@@ -75,13 +75,13 @@ function writeSource(path: string, text: string) {
 
 beforeAll(async () => {
   copyFileSync("biome.json", join(folder, "biome.json"));
-  for (const [i, [room, code]] of REFUSED.entries()) writeSource(toFilePath(room, `refused-${i}`), code);
-  for (const [i, [room, code]] of ALLOWED.entries()) writeSource(toFilePath(room, `allowed-${i}`), code);
+  for (const [i, [folderName, code]] of REFUSED.entries()) writeSource(toFilePath(folderName, `refused-${i}`), code);
+  for (const [i, [folderName, code]] of ALLOWED.entries()) writeSource(toFilePath(folderName, `allowed-${i}`), code);
   const biome = resolve("node_modules/.bin/biome");
-  const told = await new Promise<string>((done) => {
+  const output = await new Promise<string>((done) => {
     execFile(biome, ["lint", "--reporter=json", "--max-diagnostics=none"], { cwd: folder }, (_, out) => done(out));
   });
-  for (const { category, location } of reportSchema.parse(JSON.parse(told)).diagnostics) {
+  for (const { category, location } of reportSchema.parse(JSON.parse(output)).diagnostics) {
     const path = JSON.stringify(location.path);
     const name = /(refused|allowed)-\d+/.exec(path)?.[0] ?? path;
     rules.set(name, [...(rules.get(name) ?? []), category.split("/").at(-1) ?? category]);
@@ -90,12 +90,12 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("The import rules of the house", () => {
-  it.each(REFUSED.map((one, i) => [...one, i] as const))("refuse in %s: %s", (_room, _code, rule, i) => {
+describe("The import rules", () => {
+  it.each(REFUSED.map((entry, i) => [...entry, i] as const))("refuse in %s: %s", (_folder, _code, rule, i) => {
     expect(rules.get(`refused-${i}`)).toContain(rule);
   });
 
-  it.each(ALLOWED.map((one, i) => [...one, i] as const))("allow in %s: %s", (_room, _code, i) => {
+  it.each(ALLOWED.map((entry, i) => [...entry, i] as const))("allow in %s: %s", (_folder, _code, i) => {
     expect(rules.get(`allowed-${i}`) ?? []).toEqual([]);
   });
 });

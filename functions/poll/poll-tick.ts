@@ -16,8 +16,8 @@ import { reportDependencyCycles } from "../../shared/work/dependencies/report-cy
 import { updateAgentTasks } from "./update-agent-tasks.ts";
 
 /**
- * Polls Plane: reads the projects and the changed items of each, confirms losses, and evaluates blockers and agents' tasks
- * from the stored state. It does not depend on webhooks, so it finds the changes that they miss.
+ * Polls Plane: reads the projects and the changed items of each, confirms losses, and evaluates blockers and agents'
+ * tasks from the stored state. It does not depend on webhooks, so it finds the changes that they miss.
  */
 export const pollTick: Tick = {
   name: "poll",
@@ -92,7 +92,9 @@ async function pollProjectWithLock(
   }
 }
 
-/** Waits for another process's pass but does not replace this one by it: it may have begun too early, or never finish. */
+/**
+ * Waits for another process's pass but does not replace this one by it: it may have begun too early, or never finish.
+ */
 async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<number> {
   const owner = deps.newId();
   for (;;) {

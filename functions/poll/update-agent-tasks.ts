@@ -21,9 +21,9 @@ export interface KeptAgent {
 const MIRROR_LIMIT = 20;
 
 /**
- * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a lost
- * store are repaired (observation rule 10). Sends no request to Plane, so an idle workspace costs nothing. Only the ids
- * are kept in memory, because the items of a large workspace do not fit into the heap.
+ * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a
+ * lost store are repaired (observation rule 10). Sends no request to Plane, so an idle workspace costs nothing. Only
+ * the ids are kept in memory, because the items of a large workspace do not fit into the heap.
  */
 export async function updateAgentTasks(
   deps: WorkDeps,

@@ -83,9 +83,9 @@ function getProjectId(delivery: Exclude<WebhookDelivery, { event: "other" | "pro
 }
 
 /**
- * Holds a webhook until the first complete read of its project (observation rule 9). When a read since then did not list
- * the project, it is not followed: this webhook and those of the next ten minutes are dropped, so that a busy project
- * which is not followed does not cost a read for each webhook.
+ * Holds a webhook until the first complete read of its project (observation rule 9). When a read since then did not
+ * list the project, it is not followed: this webhook and those of the next ten minutes are dropped, so that a busy
+ * project which is not followed does not cost a read for each webhook.
  */
 async function holdWebhook(
   deps: Deps,

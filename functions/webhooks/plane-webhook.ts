@@ -9,16 +9,19 @@ import { createDeliveryReceiver, type ReceivedDelivery } from "./receive-deliver
 const OK_BODY = JSON.stringify({ ok: true });
 const OK_RESPONSE = { headers: { "Content-Type": "application/json" } };
 
-/** Interval between polls requested by unverified webhooks: 45 s. Anyone can forge Plane's headers, so their cost is limited. */
+/**
+ * Interval between polls requested by unverified webhooks: 45 s. Anyone can forge Plane's headers, so their cost is
+ * limited.
+ */
 const UNVERIFIED_POLL_MS = 45_000;
 
 type PollRequestDeps = Pick<Deps, "clock" | "wait" | "stopping" | "requestPoll">;
 type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "hashing" | "kick"> & PollRequestDeps;
 
 /**
- * NOTIF-02: verifies a webhook, stores it and responds 200. Plane counts every HTTP response as delivered and repeats only
- * after a broken connection, so the connection is broken when a webhook could not be stored. A poll finds the changes of
- * refused and lost webhooks.
+ * NOTIF-02: verifies a webhook, stores it and responds 200. Plane counts every HTTP response as delivered and repeats
+ * only after a broken connection, so the connection is broken when a webhook could not be stored. A poll finds the
+ * changes of refused and lost webhooks.
  */
 export const planeWebhookRoute: Route = { path: "/webhooks/plane", access: "public", app: createPlaneWebhookApp };
 
@@ -31,7 +34,9 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
     return deps.store.commit({ jobs: [createInboxJob(hash, lane, raw, correlation)] });
   }
 
-  /** Returns the error for the request: a refusal, or a broken connection, because Plane counts even a 500 as delivered. */
+  /**
+   * Returns the error for the request: a refusal, or a broken connection, because Plane counts even a 500 as delivered.
+   */
   function reportFailure(c: Context, thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {
     const error = toRequestError(thrown, isReceived);
     const outcome = error instanceof GroundcrewError ? error.code : "broken";
@@ -61,7 +66,9 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
   });
 }
 
-/** Requests a poll at once, or as soon as the interval allows, so that a real delivery leads to a poll within a minute. */
+/**
+ * Requests a poll at once, or as soon as the interval allows, so that a real delivery leads to a poll within a minute.
+ */
 function createUnverifiedPollRequester({
   clock,
   wait,

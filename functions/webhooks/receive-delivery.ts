@@ -47,7 +47,10 @@ const DELIVERY_HEAD =
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Creates the function that verifies a request of Plane's webhook; it throws a `GroundcrewError` with the reason of a refusal. */
+/**
+ * Creates the function that verifies a request of Plane's webhook; it throws a `GroundcrewError` with the reason of a
+ * refusal.
+ */
 export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);

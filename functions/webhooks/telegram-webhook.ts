@@ -10,7 +10,10 @@ import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
 import { MINUTE } from "../../shared/time.ts";
 
-/** Limit of an update: 256 KiB, enough for a message of 4,096 characters with its entities and the message it replies to. */
+/**
+ * Limit of an update: 256 KiB, enough for a message of 4,096 characters with its entities and the message it replies
+ * to.
+ */
 const MAX_BODY_BYTES = 256 * 1024;
 /** Limit of requests without the secret: 100 per minute and source (INFRA-04). */
 const UNVERIFIED_LIMIT = 100;
@@ -18,8 +21,8 @@ const UNVERIFIED_LIMIT = 100;
 type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "kick">;
 
 /**
- * Verifies an update from Telegram by its secret header, stores it and responds 200. The connection is broken when it could
- * not be stored, because Telegram then sends it again.
+ * Verifies an update from Telegram by its secret header, stores it and responds 200. The connection is broken when it
+ * could not be stored, because Telegram then sends it again.
  */
 export const telegramWebhookRoute: Route = { path: "/webhooks/telegram", access: "public", app };
 

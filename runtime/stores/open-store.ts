@@ -38,7 +38,9 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
   throw new Error(`STORE_URL must be file:<folder>, redis://…, rediss://… or memory:, not ${describeScheme(url)}.`);
 }
 
-/** Returns the folder of a `file:` URL. `file:./data` and `file:data` are relative, which standard URLs do not support. */
+/**
+ * Returns the folder of a `file:` URL. `file:./data` and `file:data` are relative, which standard URLs do not support.
+ */
 export function parseStoreFolder(url: string): string {
   const folder = url.startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);
   if (folder === "") throw new Error("STORE_URL does not contain a folder. Use for example file:./data.");

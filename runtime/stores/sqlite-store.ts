@@ -80,7 +80,8 @@ function createSqliteDriver(path: string): SqlDriver {
   }
 
   try {
-    // The order matters: with an exclusive lock before the log is opened, SQLite keeps the log's index out of a shared file.
+    // The order matters: with an exclusive lock before the log is opened, SQLite keeps the log's index out of a shared
+    // file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");

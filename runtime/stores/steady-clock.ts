@@ -5,9 +5,9 @@ import type { Ms } from "../../shared/time.ts";
 const UPTIME_STEP: Ms = 10;
 
 /**
- * Creates a clock that starts at the wall clock's time and then follows the machine's uptime. The uptime includes sleep but
- * no corrections of the wall clock, so setting the clock an hour forward ends no leases. It advances in steps of 10 to
- * 20 ms.
+ * Creates a clock that starts at the wall clock's time and then follows the machine's uptime. The uptime includes sleep
+ * but no corrections of the wall clock, so setting the clock an hour forward ends no leases. It advances in steps of 10
+ * to 20 ms.
  */
 export function createSteadyClock(): () => Ms {
   let readAt = performance.now();

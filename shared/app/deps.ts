@@ -17,7 +17,10 @@ export interface Deps {
   settings: Settings;
   store: Store;
   plane: PlaneClient;
-  /** Returns a Plane client with this agent's own key; without one, with the key of the Concierge or of Groundcrew itself. */
+  /**
+   * Returns a Plane client with this agent's own key; without one, with the key of the Concierge or of Groundcrew
+   * itself.
+   */
   getAgentPlane: (agent: string) => { plane: PlaneClient; usesOwnKey: boolean };
   /** Absent when Telegram is not configured; then no outbox jobs are created. */
   telegram?: TelegramBot;
@@ -38,7 +41,10 @@ export interface Deps {
   clock: () => Ms;
   newId: () => string;
   fetch: typeof fetch;
-  /** Resolves after `ms` milliseconds, or as soon as the signal is aborted. All waiting goes through it, so that tests can replace it. */
+  /**
+   * Resolves after `ms` milliseconds, or as soon as the signal is aborted. All waiting goes through it, so that tests
+   * can replace it.
+   */
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
   /** Aborted when the runtime stops, to end services, event streams and waits. */
   stopping: AbortSignal;
@@ -54,7 +60,10 @@ export interface Deps {
 
 /** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do when a token cannot be replaced. */
 export interface BridgeTokens {
-  /** Returns a new token, which cannot be read again and is valid within seconds. The previous token stays valid, older ones do not. */
+  /**
+   * Returns a new token, which cannot be read again and is valid within seconds. The previous token stays valid, older
+   * ones do not.
+   */
   renew(agent: string): Promise<string>;
   /** Revokes all tokens but the newest; false when there was no older one. */
   retire(agent: string): Promise<boolean>;
@@ -81,7 +90,10 @@ export interface Tick {
   name: string;
   /** The schedule as a cron expression (croner); from the settings where it is configurable. */
   cron: (settings: Settings) => string;
-  /** Several processes may run it at once, because the store's job leases separate their work: it takes no lease of its own. */
+  /**
+   * Several processes may run it at once, because the store's job leases separate their work: it takes no lease of its
+   * own.
+   */
   sideBySide?: true;
   /** Returns counts for the log and the caller. */
   run(deps: Deps): Promise<Record<string, number>>;

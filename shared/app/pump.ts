@@ -36,9 +36,9 @@ export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
 }
 
 /**
- * Creates the function that runs one queue: it takes as many due jobs as the concurrency allows, handles them, and takes
- * more whenever one has ended. When it is called while it is taking jobs, it takes once more. It resolves with the number
- * of settled jobs when no job is due or running.
+ * Creates the function that runs one queue: it takes as many due jobs as the concurrency allows, handles them, and
+ * takes more whenever one has ended. When it is called while it is taking jobs, it takes once more. It resolves with
+ * the number of settled jobs when no job is due or running.
  */
 function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<number> {
   const { queue, leaseMs, concurrency } = handler;
@@ -127,7 +127,10 @@ async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promi
   return { retryAt: (await deps.store.now()) + delay, failed: isPermanent };
 }
 
-/** Failures that pass or that a person must fix (Plane unavailable, rate limit, credentials): such a job is retried without limit. */
+/**
+ * Failures that pass or that a person must fix (Plane unavailable, rate limit, credentials): such a job is retried
+ * without limit.
+ */
 function isTransient(thrown: unknown): boolean {
   return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
 }

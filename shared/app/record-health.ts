@@ -19,7 +19,8 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
 
   function recordError(thrown: unknown) {
     if (thrown instanceof PlaneRateLimitedError) return;
-    // After a success, a 403 concerns one resource only. Before any success it is a failure, for example of a mistyped workspace.
+    // After a success, a 403 concerns one resource only. Before any success it is a failure, for example of a mistyped
+    // workspace.
     const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (isForbidden && health.get("plane").ok) return;
     if (isPlaneAnswer(thrown)) health.recordSuccess("plane");

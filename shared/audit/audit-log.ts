@@ -35,14 +35,17 @@ export const auditSets = {
   about: (item: string): SetName => `audit:item:${encodeURIComponent(item)}`,
 } as const;
 
-/** Number of entries of this process, over all audit logs, so that keys of the same millisecond differ and stay in order. */
+/**
+ * Number of entries of this process, over all audit logs, so that keys of the same millisecond differ and stay in
+ * order.
+ */
 let entryNumber = 0;
 
 type AuditLogDeps = Pick<Deps, "log" | "newId"> & { store: Pick<Store, "commit"> };
 
 /**
- * Creates a function that stores audit entries. Entries that arrive during a commit are written together in the next one.
- * The returned promise resolves when the entry is stored, or is written to the log because it could not be stored.
+ * Creates a function that stores audit entries. Entries that arrive during a commit are written together in the next
+ * one. The returned promise resolves when the entry is stored, or is written to the log because it could not be stored.
  */
 export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: AuditEntry) => Promise<void> {
   let waiting: AuditEntry[] = [];

@@ -3,7 +3,10 @@ import type { Json, LeasedJob } from "../store/port.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
-/** Bodies of the queue `forward`: an event for another system. Unknown fields are kept, because the event is forwarded unchanged. */
+/**
+ * Bodies of the queue `forward`: an event for another system. Unknown fields are kept, because the event is forwarded
+ * unchanged.
+ */
 export const forwardBodySchema = z.object({
   type: z.literal("event"),
   /** Normalized by `normalizeForwardUrl`. */
@@ -13,7 +16,10 @@ export const forwardBodySchema = z.object({
   correlation: z.string(),
 });
 
-/** Creates the action that forwards an event. One lane per address and work item, so that an item's events stay in order. */
+/**
+ * Creates the action that forwards an event. One lane per address and work item, so that an item's events stay in
+ * order.
+ */
 export function createForwardAction(url: string, { event, facts, correlation }: ActionBody): Omit<RuleAction, "rule"> {
   const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
   const target = formatForwardTarget(url);
@@ -31,7 +37,10 @@ export function parseForwardTarget(target: string): string | undefined {
   return target.startsWith(prefix) ? target.slice(prefix.length) : undefined;
 }
 
-/** Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type` and stored the address only in the lane. */
+/**
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type` and stored the address only in
+ * the lane.
+ */
 export function upgradeForwardBody({ lane, body }: Pick<LeasedJob, "lane" | "body">): Json {
   const fields = getUntypedFields(body);
   if (!fields) return body;

@@ -39,7 +39,9 @@ export function createItemReadJob(project: string, item: string, { correlation, 
   );
 }
 
-/** Reads an item's comments and relations, unless they were read since its last change. Their lane delays no other jobs. */
+/**
+ * Reads an item's comments and relations, unless they were read since its last change. Their lane delays no other jobs.
+ */
 export function createDetailsJobs({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
   if (gone !== undefined || snapshot.quiet || detailsAt === snapshot.updatedAt) return [];
   const { id: item, project, updatedAt } = snapshot;
@@ -81,7 +83,9 @@ export function createProjectCheckJob(project: string, cause: string): Job {
   return createObserveJob(id, `project:${project}`, { do: "project_check", project, correlation: id });
 }
 
-/** Reads the list of projects, and the items of new ones. `queued`: store time, so that several queued reads become one. */
+/**
+ * Reads the list of projects, and the items of new ones. `queued`: store time, so that several queued reads become one.
+ */
 export function createReadProjectsJob({ correlation, cause }: JobCause, queued: Ms): Job {
   return createObserveJob(`projects:${cause}`, "projects", { do: "projects", queued, correlation });
 }

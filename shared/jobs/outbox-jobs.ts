@@ -95,8 +95,8 @@ function createLiveRefreshBody(chat: ChatId, item: string, correlation: string):
 }
 
 /**
- * Creates the job that updates a task's progress message (NOTIF-07), for the commit that stores the progress. Empty when
- * progress messages are turned off.
+ * Creates the job that updates a task's progress message (NOTIF-07), for the commit that stores the progress. Empty
+ * when progress messages are turned off.
  */
 export function createProgressJobs(
   { telegram, progress }: Pick<Settings, "telegram" | "progress">,
@@ -108,8 +108,8 @@ export function createProgressJobs(
 }
 
 /**
- * Creates the job that edits a burst's message. Its lane is separate, so that notifications that arrive while it waits are
- * merged into the message as well.
+ * Creates the job that edits a burst's message. Its lane is separate, so that notifications that arrive while it waits
+ * are merged into the message as well.
  * @param discriminator distinguishes this refresh from others of the same message
  */
 export function createBurstRefreshJob(
@@ -158,8 +158,8 @@ export function createReplacementJob(
 }
 
 /**
- * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the fields
- * that are present, and stored the chat only in the lane.
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the
+ * fields that are present, and stored the chat only in the lane.
  */
 export function upgradeOutboxBody({ lane, body }: Pick<LeasedJob, "lane" | "body">): Json {
   const fields = getUntypedFields(body);
@@ -173,7 +173,10 @@ export function upgradeOutboxBody({ lane, body }: Pick<LeasedJob, "lane" | "body
   return { type: isReply ? "reply" : "announcement", chat, ...fields };
 }
 
-/** Returns the chat of a lane `telegram:<chat>`, optionally with `:refresh`, `:answers` or `:live:<item>`; else undefined. */
+/**
+ * Returns the chat of a lane `telegram:<chat>`, optionally with `:refresh`, `:answers` or `:live:<item>`; else
+ * undefined.
+ */
 function parseLaneChat(lane: string): ChatId | undefined {
   const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))(?::refresh|:answers|:live:.+)?$/.exec(lane) ?? [];
   return number === undefined ? name : Number(number);

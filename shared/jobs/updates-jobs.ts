@@ -57,7 +57,10 @@ function toReplyTarget(messageId: number | undefined) {
   return messageId === undefined ? {} : { reply_to_message: { message_id: messageId } };
 }
 
-/** Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, and only `atPage` marked dashboard input. */
+/**
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, and only `atPage` marked
+ * dashboard input.
+ */
 export function upgradeUpdateBody({ body }: Pick<LeasedJob, "body">): Json {
   const fields = getUntypedFields(body);
   if (!fields) return body;

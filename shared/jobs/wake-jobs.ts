@@ -52,8 +52,8 @@ export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
 }
 
 /**
- * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the fields
- * that are present; they stored an event's agent only in the lane and the item's revision only in the job's id.
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the
+ * fields that are present; they stored an event's agent only in the lane and the item's revision only in the job's id.
  */
 export function upgradeWakeBody({ id, lane, body }: Pick<LeasedJob, "id" | "lane" | "body">): Json {
   const fields = getUntypedFields(body);

@@ -14,8 +14,8 @@ import { observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
 /**
- * Queues the reads of dependencies and returns the jobs that must be written together with the end of the baseline. Called
- * before the baseline is marked complete: an interrupted baseline starts again and queues all of them again.
+ * Queues the reads of dependencies and returns the jobs that must be written together with the end of the baseline.
+ * Called before the baseline is marked complete: an interrupted baseline starts again and queues all of them again.
  */
 export async function prepareBaselineJobs(
   deps: Pick<ObserveDeps, "store">,
@@ -30,8 +30,8 @@ export async function prepareBaselineJobs(
 }
 
 /**
- * Queues one read of the dependencies of every existing open item, with low priority. Jobs for relations or "Blocked by"
- * lines that this version of Plane does not use end without a request.
+ * Queues one read of the dependencies of every existing open item, with low priority. Jobs for relations or "Blocked
+ * by" lines that this version of Plane does not use end without a request.
  */
 async function queueBackfill(deps: Pick<ObserveDeps, "store">, project: string, correlation: string): Promise<void> {
   for await (const page of scanPages<KeptItem>(deps, observedSets.open(project))) {

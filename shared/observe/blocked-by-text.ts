@@ -37,8 +37,8 @@ export function parseBlockedByText(html: string): string[] {
 }
 
 /**
- * Stores the dependencies that an item's description names: Plane before v1.3 has no relations. Keys of unknown items are
- * ignored until the item is observed. Sends no request to Plane.
+ * Stores the dependencies that an item's description names: Plane before v1.3 has no relations. Keys of unknown items
+ * are ignored until the item is observed. Sends no request to Plane.
  */
 export async function observeBlockedByText(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   if ((await deps.plane.capabilities()).relations) return;
@@ -82,7 +82,10 @@ export async function observeAllBlockedByText(deps: ObserveDeps, correlation: st
   for (const id of ids) await observeBlockedByText(deps, id, correlation);
 }
 
-/** Whether the item has not changed since the observation of its project began: its dependencies are then stored silently. */
+/**
+ * Whether the item has not changed since the observation of its project began: its dependencies are then stored
+ * silently.
+ */
 async function isUntouchedSinceStart(deps: ObserveDeps, { snapshot }: KeptItem): Promise<boolean> {
   const [project] = await deps.store.read<KeptProject>([observedKeys.project(snapshot.project)]);
   const since = project?.value.began ? getNewSince(project.value) : "";

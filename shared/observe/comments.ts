@@ -12,7 +12,10 @@ import { getNewSince } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptComments } from "./stored-records.ts";
 
-/** The `external_source` of everything that Groundcrew writes to Plane; such comments cause no events (observation rule 8). */
+/**
+ * The `external_source` of everything that Groundcrew writes to Plane; such comments cause no events (observation rule
+ * 8).
+ */
 export const GROUNDCREW_SOURCE = "groundcrew";
 
 /** The fields of a comment that both lists and webhooks contain. */

@@ -11,10 +11,9 @@ import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject } from "./stored-records.ts";
 
 /**
- * Computes an item's open blockers from the stored relations and snapshots. An unknown blocker is read once if its project
- * can be read; otherwise no request is sent to Plane.
- * Changes that come only from relations that existed before the observation began cause no events: until such a blocker
- * has been observed, nobody knows whether it was open.
+ * Computes an item's open blockers from the stored relations and snapshots. An unknown blocker is read once if its
+ * project can be read; otherwise no request is sent to Plane. Changes that come only from relations that existed before
+ * the observation began cause no events: until such a blocker has been observed, nobody knows whether it was open.
  */
 export async function evaluateBlockers(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {
@@ -70,7 +69,10 @@ export async function evaluateBlockers(deps: ObserveDeps, id: string, correlatio
   });
 }
 
-/** Reads unknown blockers of projects that have a baseline, for example archived items, which no list contains. True when it read any. */
+/**
+ * Reads unknown blockers of projects that have a baseline, for example archived items, which no list contains. True
+ * when it read any.
+ */
 async function readUnknownBlockers(
   deps: ObserveDeps,
   unknown: StoredRow<KeptEdge>[],
@@ -93,7 +95,10 @@ async function readUnknownBlockers(
   return hasRead;
 }
 
-/** Evaluates the blockers of all items with dependencies: repairs what a lost job left out of date (observation rule 10). */
+/**
+ * Evaluates the blockers of all items with dependencies: repairs what a lost job left out of date (observation rule
+ * 10).
+ */
 export async function evaluateAllBlockers(deps: ObserveDeps, correlation: string): Promise<void> {
   const ids = new Set((await readAllRows<KeptEdge>(deps, observedSets.edges)).map(({ value }) => value.blocked));
   for await (const { value } of scanRows<KeptItem>(deps, observedSets.waiting)) ids.add(value.snapshot.id);

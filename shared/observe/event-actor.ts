@@ -7,7 +7,10 @@ import { findPlanePerson, type PlanePerson } from "./name-cache.ts";
 
 type ActorDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "ruleSets">;
 
-/** A webhook's statement of who changed which field; it counts only when the diff found the same change (observation rule 6). */
+/**
+ * A webhook's statement of who changed which field; it counts only when the diff found the same change (observation
+ * rule 6).
+ */
 export interface ActorHint {
   /** Plane's field name, for example `state` (API) or `state_id` (browser); null for a creation. */
   field: string | null;
@@ -20,7 +23,10 @@ export function findAgentByEmail({ settings }: Pick<Deps, "settings">, { email }
   return settings.agents.find((agent) => agent.email.toLowerCase() === email?.toLowerCase());
 }
 
-/** Finds who caused an event: from the comment, the webhook's hint, or, when a rule needs it, the item's activities in Plane. */
+/**
+ * Finds who caused an event: from the comment, the webhook's hint, or, when a rule needs it, the item's activities in
+ * Plane.
+ */
 export async function findActor(
   deps: ActorDeps,
   snapshot: Snapshot,

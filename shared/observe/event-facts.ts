@@ -68,7 +68,10 @@ export function toCycleFacts(
   return { ...toProjectFacts(deps, project, at), cycle: { id, name, start, end, done, total } };
 }
 
-/** Returns the agents a task belongs to: assignees with an agent's account, else the agents named by labels `agent:<name>`. */
+/**
+ * Returns the agents a task belongs to: assignees with an agent's account, else the agents named by labels
+ * `agent:<name>`.
+ */
 export function findTaskAgents(
   agents: readonly { name: string; email: string }[],
   assignees: readonly { name: string; email?: string }[],
@@ -83,7 +86,10 @@ export function findTaskAgents(
   return findNames(({ name }) => labels.some((label) => label.toLowerCase() === `agent:${name.toLowerCase()}`));
 }
 
-/** Returns an agent's name from the settings, because its display name in Plane is often derived from the mailbox; else Plane's. */
+/**
+ * Returns an agent's name from the settings, because its display name in Plane is often derived from the mailbox; else
+ * Plane's.
+ */
 export function getPersonName(deps: Pick<Deps, "settings">, person: PlanePerson): string {
   return findAgentByEmail(deps, person)?.name ?? person.name;
 }

@@ -22,7 +22,9 @@ export function toPlanePerson(user: { display_name: string; email: string | null
 
 type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock">;
 
-/** Interval between reads of a list: at least 10 minutes, so that an id Plane does not list costs no request each time. */
+/**
+ * Interval between reads of a list: at least 10 minutes, so that an id Plane does not list costs no request each time.
+ */
 const REFETCH_AFTER_MS = 10 * MINUTE;
 
 export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person: PlanePerson): Promise<void> {

@@ -9,7 +9,9 @@ import type { Snapshot } from "../task/snapshot.ts";
 import { type NamedState, toStatus } from "../task/status.ts";
 import { cacheLabelName, cachePerson, cacheState, findLabelName, findNamedState, toPlanePerson } from "./name-cache.ts";
 
-/** The fields of a work item that a snapshot needs; list rows, single reads, PATCH responses and webhooks all have them. */
+/**
+ * The fields of a work item that a snapshot needs; list rows, single reads, PATCH responses and webhooks all have them.
+ */
 export const observedItemSchema = workItemSchema
   .pick({
     id: true,

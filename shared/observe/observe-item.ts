@@ -31,7 +31,10 @@ export interface ObservationSource {
   /** Identifies the observation, so that repeating it queues no second read. */
   cause: string;
   hint?: ActorHint | undefined;
-  /** Plane's time: an unknown item created since then is new, an older one existed before. Default: the project's `began`. */
+  /**
+   * Plane's time: an unknown item created since then is new, an older one existed before. Default: the project's
+   * `began`.
+   */
   newSince?: string;
 }
 

@@ -11,8 +11,8 @@ export const REVIEW_LABEL = "review";
 
 /**
  * Sets the agents an item belongs to (OPENCLAW-10) and whether it is in review. Computed only when its assignees or
- * labels have changed. Names are cached with every observation, so this rarely sends a request to Plane, and never when no
- * agents are configured.
+ * labels have changed. Names are cached with every observation, so this rarely sends a request to Plane, and never when
+ * no agents are configured.
  */
 export async function resolveOwnership(
   deps: FactsDeps,

@@ -27,7 +27,10 @@ export interface ProjectPollResult {
   hasCountMismatch: boolean;
 }
 
-/** Overlap with the previous pass: 10 minutes before the cursor, because Plane may list a change later than its `updated_at`. */
+/**
+ * Overlap with the previous pass: 10 minutes before the cursor, because Plane may list a change later than its
+ * `updated_at`.
+ */
 const LOOK_BACK_MS = 10 * MINUTE;
 const SMALLEST_PAGE = 100;
 /** Plane's maximum page size. */
@@ -37,8 +40,8 @@ const COMMIT_SIZE = 200;
 
 /**
  * Reads a project's work items, newest first, down to the cursor (observation rule 3) and observes each. The first
- * complete pass is the baseline: its items existed before, except those created since it began (observation rule 9).
- * A list whose length changed between pages may have skipped a row, so the cursor stays and the next pass reads it again.
+ * complete pass is the baseline: its items existed before, except those created since it began (observation rule 9). A
+ * list whose length changed between pages may have skipped a row, so the cursor stays and the next pass reads it again.
  */
 export async function pollProject(
   deps: ObserveDeps,
@@ -85,7 +88,9 @@ export async function pollProject(
   return result;
 }
 
-/** Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it. */
+/**
+ * Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it.
+ */
 async function recordProjectStart(deps: ObserveDeps, project: KeptProject, date: string): Promise<KeptProject> {
   const key = observedKeys.project(project.id);
   return updateValue<KeptProject, KeptProject>(deps, key, (kept) => {

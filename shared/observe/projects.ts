@@ -19,13 +19,16 @@ export interface ProjectsReadResult {
   projects: KeptProject[];
 }
 
-/** Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our key. */
+/**
+ * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
+ * key.
+ */
 const HIDDEN_AFTER_MS = 10 * MINUTE;
 
 /**
- * Reads all projects, before any items (observation rule 5), and stores which are new, archived, renamed or missing. The
- * first read of a workspace is its baseline and causes no events. Neither does a project that was created before the
- * previous read and appears only now: the key was given access, or the settings were changed.
+ * Reads all projects, before any items (observation rule 5), and stores which are new, archived, renamed or missing.
+ * The first read of a workspace is its baseline and causes no events. Neither does a project that was created before
+ * the previous read and appears only now: the key was given access, or the settings were changed.
  */
 export async function readProjects(deps: ObserveDeps, correlation: string): Promise<ProjectsReadResult> {
   const startedAt = await deps.store.now();
@@ -52,7 +55,10 @@ export async function readProjects(deps: ObserveDeps, correlation: string): Prom
   return { date, projects };
 }
 
-/** Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation began. */
+/**
+ * Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation
+ * began.
+ */
 async function observeWorkspace(
   deps: ObserveDeps,
   id: string,
@@ -94,7 +100,9 @@ function isFollowed(deps: Pick<ObserveDeps, "settings">, identifier: string): bo
   return wanted.length === 0 || wanted.some((other) => other.toUpperCase() === identifier.toUpperCase());
 }
 
-/** How an unknown project is stored. `since`: Plane's time since which its items are new; "" is set by its first pass. */
+/**
+ * How an unknown project is stored. `since`: Plane's time since which its items are new; "" is set by its first pass.
+ */
 interface FirstSighting {
   isNew: boolean;
   since: string;
@@ -136,7 +144,9 @@ async function observeProject(
   });
 }
 
-/** Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5). */
+/**
+ * Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5).
+ */
 export function isReadableProject(project: KeptProject): boolean {
   return project.member && !project.archived && !project.gone;
 }
@@ -202,8 +212,8 @@ async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Prom
 }
 
 /**
- * Creates `project_completed` when a project's last open item is done or cancelled, and again after new items were added
- * and closed. Counts the stored items; sends no request to Plane.
+ * Creates `project_completed` when a project's last open item is done or cancelled, and again after new items were
+ * added and closed. Counts the stored items; sends no request to Plane.
  */
 export async function checkProjectCompletion(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   await updateValue<KeptProject>(deps, observedKeys.project(id), async (kept, rev) => {

@@ -43,5 +43,8 @@ export const observedSets = {
   cycles: (project: string): SetName => `cycles:${project}`,
 } as const;
 
-/** Retention of a removed item's tombstone: 30 days (observation rule 4), so that a late webhook does not restore the item. */
+/**
+ * Retention of a removed item's tombstone: 30 days (observation rule 4), so that a late webhook does not restore the
+ * item.
+ */
 export const TOMBSTONE_RETENTION_MS = 30 * DAY;

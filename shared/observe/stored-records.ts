@@ -1,7 +1,12 @@
-/** Stored records of the workspace, its projects, cycles, comments and relations. For items see shared/task/snapshot.ts. */
+/**
+ * Stored records of the workspace, its projects, cycles, comments and relations. For items see shared/task/snapshot.ts.
+ */
 
 export interface KeptWorkspace {
-  /** Plane's id; webhooks with another id are ignored (observation rule 11). "" until Plane lists a project, which contains it. */
+  /**
+   * Plane's id; webhooks with another id are ignored (observation rule 11). "" until Plane lists a project, which
+   * contains it.
+   */
   id: string;
   /** Plane's time when the first read of the projects began: projects created since then are new. */
   began: string;
@@ -32,7 +37,10 @@ export interface KeptProject {
   baseline: boolean;
   /** Newest `updated_at` of the last complete pass; moved by passes only (observation rule 2). */
   cursor: string;
-  /** Equal to `cursor` when a pass at least 10 minutes after it has read its overlap, so that the overlap need not be read again. */
+  /**
+   * Equal to `cursor` when a pass at least 10 minutes after it has read its overlap, so that the overlap need not be
+   * read again.
+   */
   settled?: string;
   /** Number of items that the last pass had to read; it determines the next page size. */
   window: number;

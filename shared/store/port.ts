@@ -11,8 +11,9 @@ import type { Ms } from "../time.ts";
 export type StoreKey = string;
 
 /**
- * Assigned to a value by its commit, from one increasing sequence for the whole store: a value that was stored later has
- * a greater revision, whatever its key, and no revision is used again, not even after a delete. 0: nothing is stored.
+ * Assigned to a value by its commit, from one increasing sequence for the whole store: a value that was stored later
+ * has a greater revision, whatever its key, and no revision is used again, not even after a delete. 0: nothing is
+ * stored.
  */
 export type Revision = number;
 
@@ -144,8 +145,8 @@ export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
 }
 
 /**
- * Every call settles within 5 s and rejects when the engine does not respond. Plane repeats a webhook after 30 s without a
- * response, so callers need no time limits of their own.
+ * Every call settles within 5 s and rejects when the engine does not respond. Plane repeats a webhook after 30 s
+ * without a response, so callers need no time limits of their own.
  */
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
@@ -162,8 +163,8 @@ export interface Store {
    */
   commit(commit: Commit): Promise<"kept" | "stale" | "fenced">;
   /**
-   * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key, also after the
-   * store was lost (it is max(previous + 1, milliseconds)); a renewal keeps its token.
+   * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key, also after
+   * the store was lost (it is max(previous + 1, milliseconds)); a renewal keeps its token.
    */
   lease(key: StoreKey, owner: string, ttl: Ms): Promise<{ fence: number; until: Ms } | { heldBy: string; until: Ms }>;
   /** Releases a lease; true when this token held it. */

@@ -74,7 +74,10 @@ function diffProgress(before: KeptItem, after: KeptItem): TaskEvent[] {
   return events;
 }
 
-/** Returns the item as it would have been right after its creation, so that its present state can be diffed against that. */
+/**
+ * Returns the item as it would have been right after its creation, so that its present state can be diffed against
+ * that.
+ */
 function toNewItem(item: KeptItem): KeptItem {
   return { snapshot: { ...item.snapshot, assignees: [], word: "todo" }, blockers: [] };
 }

@@ -129,7 +129,10 @@ export interface EventFacts {
     url: string;
     /** Display names. */
     assignees: string[];
-    /** The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by ", ". */
+    /**
+     * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
+     * ", ".
+     */
     agent?: string;
     /** The same agents as a list. It is not part of the forwarded payload. */
     agents?: string[];
@@ -173,8 +176,8 @@ export interface ActionBody {
 export interface SkipReason {
   consumer: string;
   /**
-   * `no_rule`: no rule matched. `muted`: a rule suppresses the event. `not_set_up`: a rule matched, but its recipient is
-   * not configured. `polls`: the agent concerned polls for its tasks and is not woken.
+   * `no_rule`: no rule matched. `muted`: a rule suppresses the event. `not_set_up`: a rule matched, but its recipient
+   * is not configured. `polls`: the agent concerned polls for its tasks and is not woken.
    */
   why: "no_rule" | "muted" | "not_set_up" | "polls";
   /** The rule that suppresses the event, or the rule whose recipient is not configured. */

@@ -161,14 +161,17 @@ function restoreClearedFields(kept: Snapshot, observed: Snapshot): { snapshot: S
   return { snapshot, losses };
 }
 
-/** A label can make an item blocked, so the status stays while the loss of labels is unconfirmed and the state is the same. */
+/**
+ * A label can make an item blocked, so the status stays while the loss of labels is unconfirmed and the state is the
+ * same.
+ */
 function getStatusDespiteLabelLoss(kept: Snapshot, observed: Snapshot): Snapshot["word"] {
   return kept.state === observed.state ? kept.word : observed.word;
 }
 
 /**
- * Drops the pending losses of lists that a webhook shows filled. A pending removal stays: the webhook only shows that the
- * item existed when it was sent.
+ * Drops the pending losses of lists that a webhook shows filled. A pending removal stays: the webhook only shows that
+ * the item existed when it was sent.
  */
 function dropRefutedLosses(kept: KeptItem, observed: Snapshot): KeptItem {
   const { doubt: before, ...rest } = kept;

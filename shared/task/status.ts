@@ -1,6 +1,9 @@
 import type { Status } from "./snapshot.ts";
 
-/** The parts of a Plane state that determine the status. Plane's groups are backlog, unstarted, started, completed, cancelled. */
+/**
+ * The parts of a Plane state that determine the status. Plane's groups are backlog, unstarted, started, completed,
+ * cancelled.
+ */
 export interface NamedState {
   name: string;
   group: string;

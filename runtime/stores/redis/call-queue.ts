@@ -27,9 +27,10 @@ interface CommitGroup {
 }
 
 /**
- * Creates a queue of calls. Calls of one turn of the event loop, and those that arrive before the server has answered, are
- * sent with one write, in order. Successive commits are combined into one call (group commit), each with its own result
- * based on the state after the previous one. When a call fails, all its commits fail: each may or may not have been stored.
+ * Creates a queue of calls. Calls of one turn of the event loop, and those that arrive before the server has answered,
+ * are sent with one write, in order. Successive commits are combined into one call (group commit), each with its own
+ * result based on the state after the previous one. When a call fails, all its commits fail: each may or may not have
+ * been stored.
  */
 export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<readonly RedisReply[]>) {
   let waiting: WaitingCall[] = [];

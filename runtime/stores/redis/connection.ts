@@ -11,7 +11,9 @@ const OPEN_TIMEOUT: Ms = 10_000;
 
 export interface RedisConnection {
   redis: Redis;
-  /** Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection. */
+  /**
+   * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
+   */
   runCommand<T>(command: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -28,8 +30,9 @@ export interface RedisConnectOptions {
 }
 
 /**
- * Opens a connection that reconnects by itself. While it is lost, every command rejects at once. A command that was running
- * when it was lost rejects too and may or may not have been executed. Rejects when the server cannot be reached at first.
+ * Opens a connection that reconnects by itself. While it is lost, every command rejects at once. A command that was
+ * running when it was lost rejects too and may or may not have been executed. Rejects when the server cannot be reached
+ * at first.
  */
 export async function connectRedis({
   url,
@@ -42,7 +45,8 @@ export async function connectRedis({
     autoResendUnfulfilledCommands: false,
     // With 0, running commands are rejected as soon as the connection is lost.
     maxRetriesPerRequest: 0,
-    // Replies arrive in order, so one timeout for the connection limits every command; a timer for each would cost more.
+    // Replies arrive in order, so one timeout for the connection limits every command; a timer for each would cost
+    // more.
     socketTimeout: ANSWER_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
     keepAlive: 10_000,
@@ -107,8 +111,8 @@ export async function connectRedis({
 }
 
 /**
- * ioredis clears the timer of its `socketTimeout` only when data arrives. A timer that outlives its connection would close
- * the next one and fail its running commands.
+ * ioredis clears the timer of its `socketTimeout` only when data arrives. A timer that outlives its connection would
+ * close the next one and fail its running commands.
  */
 function endSocketTimer(redis: Redis) {
   clearTimeout(Reflect.get(redis, "socketTimeoutTimer"));

@@ -34,9 +34,9 @@ interface RedisStoreOptions extends RedisConnectOptions {
 }
 
 /**
- * Opens the store in Redis 7.0 or newer, on one server (no cluster). Atomic operations are Lua scripts, and the server's
- * clock is used. Rejects when the server cannot be reached. A lost connection is restored by itself; until then every call
- * rejects at once.
+ * Opens the store in Redis 7.0 or newer, on one server (no cluster). Atomic operations are Lua scripts, and the
+ * server's clock is used. Rejects when the server cannot be reached. A lost connection is restored by itself; until
+ * then every call rejects at once.
  */
 export async function connectRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = RETENTION, clock } = options;

@@ -36,9 +36,9 @@ interface ScriptOptions {
 }
 
 /**
- * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their texts
- * when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script had no
- * effect, so repeating it is safe.
+ * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
+ * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
+ * had no effect, so repeating it is safe.
  */
 export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
   const common = readScript("common");
@@ -53,8 +53,8 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
   async function send(calls: readonly RedisCall[], isKnown: boolean): Promise<RedisReply[]> {
     const now = clock?.() ?? "";
     const { stream } = redis;
-    // Corking the stream sends all commands with one write. A pipeline does that too, but creating one is expensive: it is an
-    // object with a method for every command of Redis.
+    // Corking the stream sends all commands with one write. A pipeline does that too, but creating one is expensive: it
+    // is an object with a method for every command of Redis.
     stream.cork();
     const answers = calls.map(({ name, args }) => {
       const { sha = "", text = "" } = scripts.get(name) ?? {};
@@ -66,9 +66,9 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
   }
 
   /**
-   * Sends a command and drops its arguments once it is answered. ioredis assigns a closure to each command, and V8 allocates
-   * a closure that is assigned to a property in the old generation, so the command with its arguments, for example the body
-   * of a webhook, would stay in memory until a full garbage collection.
+   * Sends a command and drops its arguments once it is answered. ioredis assigns a closure to each command, and V8
+   * allocates a closure that is assigned to a property in the old generation, so the command with its arguments, for
+   * example the body of a webhook, would stay in memory until a full garbage collection.
    */
   function sendCommand(command: Command): Promise<RedisReply> {
     redis.sendCommand(command);

@@ -18,7 +18,10 @@ interface WaitingJob {
   at: Ms;
   tries: number;
   failures: number;
-  /** Undefined: not taken. It stays after the lease has expired, so that a late settle counts until the job is taken again. */
+  /**
+   * Undefined: not taken. It stays after the lease has expired, so that a late settle counts until the job is taken
+   * again.
+   */
   token: string | undefined;
   until: Ms;
 }

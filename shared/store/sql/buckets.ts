@@ -18,7 +18,10 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     );
   }
 
-  /** After the clock was set back, a future entry counts as spent now; else it would count until the clock has caught up. */
+  /**
+   * After the clock was set back, a future entry counts as spent now; else it would count until the clock has caught
+   * up.
+   */
   function moveFutureEntriesToNow(bucket: string, now: Ms) {
     driver.exec("UPDATE spent SET at = ?, gone = gone - at + ? WHERE bucket = ? AND at > ?", now, now, bucket, now);
   }

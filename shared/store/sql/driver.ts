@@ -1,11 +1,14 @@
-/** The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide them. */
+/**
+ * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
+ * them.
+ */
 export interface SqlDriver {
   /** Runs one statement; each `?` stands for a parameter, in order. */
   exec(sql: string, ...params: SqlValue[]): SqlRow[];
   /**
-   * Runs `run` in a transaction, which is rolled back when it throws. Returns when the transaction is durable. With `isLax`
-   * it may return as soon as the transaction survives the end of the process: a failure of the machine may lose it, but
-   * then all later transactions are lost as well.
+   * Runs `run` in a transaction, which is rolled back when it throws. Returns when the transaction is durable. With
+   * `isLax` it may return as soon as the transaction survives the end of the process: a failure of the machine may lose
+   * it, but then all later transactions are lost as well.
    */
   transaction(run: () => void, isLax?: boolean): void;
   /** Calls `run` soon, after all work of the present turn of the event loop has been queued. */

@@ -10,10 +10,10 @@ interface QueuedWork {
 }
 
 /**
- * Creates a group commit: work queued in the same turn of the event loop runs in one transaction, in order, each with its
- * own result. A promise resolves only when the transaction is durable; when it fails, all its promises reject. A group
- * that contains only lax work need not survive a failure of the machine.
- * Work must throw only when the database fails, because an error rolls back the whole group.
+ * Creates a group commit: work queued in the same turn of the event loop runs in one transaction, in order, each with
+ * its own result. A promise resolves only when the transaction is durable; when it fails, all its promises reject. A
+ * group that contains only lax work need not survive a failure of the machine. Work must throw only when the database
+ * fails, because an error rolls back the whole group.
  */
 export function createGroupCommit(driver: SqlDriver) {
   const waiting: QueuedWork[] = [];

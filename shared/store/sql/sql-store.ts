@@ -20,8 +20,8 @@ interface SqlStoreOptions {
   /** Retention of the ids of done jobs and of the last fencing token of a lease; default 2 days. */
   remember?: Ms;
   /**
-   * True when no other process can be using the database: taken jobs can then be taken again at once. Leases stay, because
-   * agents that hold a claim may still be working.
+   * True when no other process can be using the database: taken jobs can then be taken again at once. Leases stay,
+   * because agents that hold a claim may still be working.
    */
   alone?: boolean;
 }
@@ -56,9 +56,9 @@ export function createSqlStore(
   }
 
   /**
-   * Queues a change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure just
-   * before it: a job is not taken yet, a handled job is not settled yet, or the spending of a quota is forgotten, whose
-   * window is over when the machine has restarted.
+   * Queues a change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure
+   * just before it: a job is not taken yet, a handled job is not settled yet, or the spending of a quota is forgotten,
+   * whose window is over when the machine has restarted.
    */
   function queueLaxChange<T>(work: () => T): Promise<T> {
     assertOpen();
