@@ -5,13 +5,19 @@ import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
-/** The jobs set aside with their reasons, and the way back. Their bodies are not shown: they hold people's texts. */
+/**
+ * Lists jobs that failed permanently with their reasons, and requeues them. Bodies are omitted: they contain texts of
+ * people.
+ */
 export const deadLettersRoute: Route = { path: "/dead-letters", access: "admin", app };
 
 const deadLetterParamsSchema = z.object({ queue: z.enum(QUEUES), id: z.string() });
 
 function createNotFoundError() {
-  return new GroundcrewError("not_found", "There is no such dead letter (any more).");
+  return new GroundcrewError(
+    "not_found",
+    "There is no dead letter with this queue and id. It may have been requeued already.",
+  );
 }
 
 function throwUnlessValid(result: { success: boolean }) {

@@ -7,12 +7,15 @@ import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "clock" | "wait">;
 
-/** Anyone may ask, so the store is asked at most this often. */
+/**
+ * Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any
+ * rate.
+ */
 const STATS_FRESH_MS: Ms = 1_000;
-/** A store that takes longer does not work. */
+/** Timeout for reading the store's statistics: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
 
-/** MONITOR-01: alive, and able to keep things. Public: says ok and counts, nothing else. */
+/** MONITOR-01: the process runs and its store answers. The route is public, so it returns a status and counts only. */
 export const healthRoute: Route = { path: "/health", access: "public", app };
 
 function app({ store, clock, wait }: HealthDeps): Hono {
@@ -33,7 +36,7 @@ function app({ store, clock, wait }: HealthDeps): Hono {
   return new Hono().get("/", async (c) => {
     if (!lastCheck || clock() - lastCheck.at >= STATS_FRESH_MS) lastCheck = { at: clock(), stats: readStats() };
     const stats = await lastCheck.stats;
-    if (!stats) throw new GroundcrewError("unavailable", "The store does not answer.");
+    if (!stats) throw new GroundcrewError("unavailable", "The store does not respond.");
     const queues = Object.entries(stats.queues).map(
       ([queue, { pending, dead }]) => [queue, { pending, dead }] as const,
     );

@@ -41,7 +41,7 @@ import { claimsTick } from "./work/claims-tick.ts";
 import { workHandler } from "./work/work-handler.ts";
 import { createWorkRules } from "./work/work-rules.ts";
 
-/** Everything the world can call, everything that happens by the clock, everything that works a queue. */
+/** All routes, scheduled ticks, job handlers, services and rule sets of the product. */
 export const manifest: Manifest = {
   routes: [
     healthRoute,

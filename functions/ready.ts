@@ -9,11 +9,12 @@ import { MINUTE, type Ms } from "../shared/time.ts";
 
 type ReadyDeps = Pick<Deps, "settings" | "store" | "health" | "wait">;
 
+/** Timeout for a read of the store: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
 
 /**
- * MONITOR-01: the store, Plane and Telegram, each with how long ago it last worked and why it does not now. Silent
- * webhooks are told too, but make nothing unready: the poll still sees every change.
+ * MONITOR-01: the state of the store, Plane and Telegram: time since the last success, and the reason of a failure.
+ * Missing webhooks are reported but do not make the service unready, because the poll still finds every change.
  */
 export const readyRoute: Route = { path: "/ready", access: "admin", app };
 
@@ -27,7 +28,8 @@ function app(deps: ReadyDeps): Hono {
         telegram: settings.telegram ? health.get("telegram") : undefined,
       }),
     };
-    // Not asked yet is not ready: the first poll and the bot's own name come right after the start.
+    // A component that was not called yet is not ready: the first poll and the first bot call follow right after
+    // startup.
     const isReady = Object.values(parts).every((part) => part.ok === true);
     const webhooks =
       parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
@@ -36,7 +38,10 @@ function app(deps: ReadyDeps): Hono {
   });
 }
 
-/** How the last canary went; undefined before the first one. `seconds`: how long the last one that came took. */
+/**
+ * Result of the latest canary edit; undefined before the first one. `seconds`: the time from the latest successful
+ * canary edit to its webhook.
+ */
 async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { seconds: number | null }) | undefined> {
   const { store } = deps;
   try {
@@ -46,10 +51,10 @@ async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { 
     const age_s = back ? Math.max(0, Math.round((now - back.at) / 1000)) : null;
     const seconds = back ? back.took / 1000 : null;
     if (silentSince === undefined) return { ok: back ? true : null, age_s, seconds };
-    const error = `silent for ${Math.round((now - silentSince) / MINUTE)} min: an edit of the canary was not told`;
+    const error = `silent for ${Math.round((now - silentSince) / MINUTE)} min: no webhook arrived for an edit of the canary`;
     return { ok: false, age_s, seconds, error };
   } catch {
-    // The store's own part tells what is wrong.
+    // The failure is already reported by the store's own entry.
     return undefined;
   }
 }
@@ -63,13 +68,13 @@ async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth> {
   }
 }
 
-/** The store's answer; throws when there is none in time. */
+/** Returns the store's answer; throws when it does not arrive in time. */
 async function withTimeout<T>({ wait }: ReadyDeps, read: () => Promise<T>): Promise<T> {
   const abort = new AbortController();
   const timeout = wait(STORE_TIMEOUT_MS, abort.signal).then(() => {
     throw new Error(`no answer within ${STORE_TIMEOUT_MS} ms`);
   });
-  // Also when nobody waits for it any more.
+  // The rejection must be handled even when the read has won the race.
   timeout.catch(() => {});
   try {
     return await Promise.race([read(), timeout]);

@@ -3,7 +3,7 @@ import type { Deps, Route } from "../shared/app/deps.ts";
 import type { Ms } from "../shared/time.ts";
 import { type KeptTimes, readAllTimes } from "../shared/work/time/time-entries.ts";
 
-/** MONITOR-03: every time entry, for a spreadsheet; read and sent a page of the store at a time. */
+/** MONITOR-03: all time entries as CSV. Streamed one store page at a time, so that memory use stays bounded. */
 export const timeCsvRoute: Route = { path: "/time.csv", access: "admin", app };
 
 const HEADER = ["agent", "project", "task", "from", "to", "seconds"];
@@ -29,7 +29,7 @@ function app({ store }: Pick<Deps, "store">): Hono {
   });
 }
 
-/** A running timer has no end and counts until now; what is carried without its entries has neither. */
+/** A running timer has no end time and counts until now; totals carried over without their entries have no times. */
 function formatTimes({ task, project, entries, carried = {} }: KeptTimes, now: Ms): string[] {
   const seconds = (ms: Ms) => String(Math.max(0, Math.round(ms / 1000)));
   return [
@@ -47,12 +47,12 @@ function formatTimes({ task, project, entries, carried = {} }: KeptTimes, now: M
   ];
 }
 
-/** One line as RFC 4180 has it. */
+/** Formats one row as RFC 4180 requires: comma-separated, ended by CRLF. */
 function formatRow(cells: readonly string[]): string {
   return `${cells.map(formatCell).join(",")}\r\n`;
 }
 
-/** A spreadsheet takes what begins like a formula for one, unless a quote mark comes first. */
+/** A leading quote mark keeps spreadsheets from evaluating a cell that begins like a formula. */
 function formatCell(text: string): string {
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

@@ -1,24 +1,23 @@
-/** C0 and C1 controls, line and paragraph separators, and whatever counts as a blank: each run becomes one space. */
+/** Runs of white space, control characters (C0 and C1) and line or paragraph separators; each run becomes one space. */
 const BLANKS = /[\p{Cc}\u2028\u2029\s]+/gu;
 
-/** Marks that reorder or hide what is around them: bidirectional controls, zero-width blanks, tags, and private noise. */
+/** Characters that reorder or hide the text around them: bidirectional controls, zero-width spaces, tag characters. */
 const INVISIBLE = /[\u061c\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
-/** Every way to end a line. */
 const LINE_ENDS = /\r\n|[\r\u0085\u2028\u2029]/gu;
 
-/** Controls, line ends and tabs aside. */
+/** Control characters other than line feed and tab. */
 const CONTROLS = /[^\P{Cc}\n\t]/gu;
 
 /**
- * One line without control or bidirectional characters and half surrogate pairs; at most `limit` UTF-16 units,
- * ending in "…" when something was left off.
+ * Cleans a text to one line without control characters, bidirectional characters or lone surrogates. The result has at
+ * most `limit` UTF-16 units and ends in "…" when it was truncated.
  */
 export function cleanLine(text: string, limit: number): string {
   return truncate(text.toWellFormed().replace(INVISIBLE, "").replace(BLANKS, " ").trim(), limit);
 }
 
-/** The same for a text of several lines, which stay: for agents and terminals. */
+/** Same as `cleanLine`, but keeps line breaks and tabs: for texts that agents and terminals show. */
 export function cleanText(text: string, limit: number): string {
   const plain = text.toWellFormed().replace(INVISIBLE, "").replace(LINE_ENDS, "\n").replace(CONTROLS, "");
   return truncate(plain.trim(), limit);

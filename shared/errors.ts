@@ -1,4 +1,4 @@
-/** What went wrong, for programs; the message is for people: what happened, to what, and what to do. */
+/** Machine-readable reason of an error. The message is for people: what happened, to what, and what to do. */
 export type ErrorCode =
   | "bad_request"
   | "unauthorized"
@@ -26,7 +26,7 @@ const HTTP_STATUS = {
   unavailable: 503,
 } as const satisfies Record<ErrorCode, number>;
 
-/** An error that may be shown to the caller as `{error: {code, message}}`; its message never holds a secret. */
+/** An error that is returned to HTTP callers as `{error: {code, message}}`, so its message must not contain a secret. */
 export class GroundcrewError extends Error {
   readonly code: ErrorCode;
 
@@ -41,7 +41,7 @@ export class GroundcrewError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** Returns the message of a thrown value, which need not be an `Error`. */
 export function getErrorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,26 +1,26 @@
 import { omitUndefined } from "./omit-undefined.ts";
 import type { Ms } from "./time.ts";
 
-/** What we depend on and do not own. */
+/** External systems whose health is reported. */
 export type HealthComponent = "plane" | "telegram";
 
 export interface ComponentHealth {
-  /** How the last use went; null before the first one. */
+  /** Whether the last call succeeded; null before the first call. */
   ok: boolean | null;
-  /** Seconds since it last worked; null when it has not yet. */
+  /** Seconds since the last successful call; null if there was none. */
   age_s: number | null;
-  /** Why it does not work now. */
+  /** Reason of the last failure; absent when the last call succeeded. */
   error?: string;
 }
 
-/** How the last uses of Plane and Telegram went, kept in memory. */
+/** Results of the latest calls to Plane and Telegram, in memory only. */
 export interface Health {
   recordSuccess(part: HealthComponent): void;
   recordFailure(part: HealthComponent, reason: string): void;
   get(part: HealthComponent): ComponentHealth;
 }
 
-/** `redact` keeps secrets out of the reasons, which are shown. */
+/** `redact` removes secrets from failure reasons, because `/ready` returns them. */
 export function createHealth(clock: () => Ms, redact: (text: string) => string): Health {
   const lastSuccess = new Map<HealthComponent, Ms>();
   const errors = new Map<HealthComponent, string>();

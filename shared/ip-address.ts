@@ -5,7 +5,7 @@ import {
   isIPv4MappedIPv6,
 } from "hono/utils/ipaddr";
 
-/** An IP address as a number; an IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is the IPv4 one. */
+/** An IP address as a number. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) is represented as IPv4. */
 export interface IpAddress {
   bits: 32 | 128;
   value: bigint;
@@ -16,7 +16,7 @@ export interface IpRange extends IpAddress {
   prefix: number;
 }
 
-/** Undefined when the text is no IP address; ports and brackets are not part of one. */
+/** Parses an IP address; undefined when the text is not one. Ports and brackets are not accepted. */
 export function parseIpAddress(text: string): IpAddress | undefined {
   try {
     if (!text.includes(":")) return { bits: 32, value: convertIPv4ToBinary(text) };
@@ -28,7 +28,7 @@ export function parseIpAddress(text: string): IpAddress | undefined {
   }
 }
 
-/** Reads `10.8.0.0/16`, `fd00::/8` or a single address. */
+/** Parses `10.8.0.0/16`, `fd00::/8` or a single address; undefined when the text is none of these. */
 export function parseIpRange(text: string): IpRange | undefined {
   const [base = "", prefixText, ...rest] = text.split("/");
   const address = parseIpAddress(base);
@@ -51,7 +51,9 @@ export function isLoopbackAddress(text: string): boolean {
   return address.bits === 32 ? address.value >> 24n === 127n : address.value === 1n;
 }
 
-/** What one sender is counted under: an IPv4 address, or the /64 network that one IPv6 customer gets. */
+/**
+ * Key for rate limits: an IPv4 address, or an IPv6 /64 network, because providers assign a whole /64 to one customer.
+ */
 export function toRateLimitSource(text: string): string {
   const address = parseIpAddress(text);
   if (!address) return "unknown";
@@ -59,8 +61,8 @@ export function toRateLimitSource(text: string): string {
 }
 
 /**
- * The client's address: the connection's own, or, when that is a trusted proxy, the last address in
- * `X-Forwarded-For` that is not one. What a stranger writes into the header counts for nothing.
+ * Resolves the client's address: the connection's address, or, when that is a trusted proxy, the last address in
+ * `X-Forwarded-For` that is not a trusted proxy. Earlier entries are ignored because clients can forge them.
  */
 export function resolveClientAddress(
   connection: string,

@@ -1,4 +1,4 @@
-/** The values that are not undefined, in their order: for lists of which some entries may be missing. */
+/** Returns the values that are not undefined, in the same order: for lists with optional entries. */
 export function keepDefined<T>(values: readonly (T | undefined)[]): T[] {
   return values.filter((value) => value !== undefined);
 }

@@ -3,7 +3,7 @@ import { createRedactor } from "./redact.ts";
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
-/** What may stand in a line: names, ids, counts, durations. Never a secret, never the text of a message. */
+/** Fields of a log line: names, ids, counts, durations. They must not contain secrets or message texts. */
 export type LogFields = Record<string, string | number | boolean | null | undefined | readonly string[]>;
 
 export interface Log {
@@ -11,22 +11,22 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A log whose every line also carries these fields, for example `{ correlation }`. */
+  /** Returns a log that adds these fields to every line, for example `{ correlation }`. */
   with(fields: LogFields): Log;
 }
 
 interface LogOptions {
   level: LogLevel;
-  /** Takes one finished JSON line, without a line end. */
+  /** Receives one complete JSON line, without a line end. */
   write: (line: string) => void;
   clock: () => number;
-  /** Every occurrence of one of these is replaced by `[secret]` in what is written. */
+  /** Every occurrence of these strings is replaced by `[secret]`. */
   secrets?: readonly string[];
 }
 
 /**
- * One JSON line per event: `{time (ISO 8601), level, message, …fields}`.
- * The redaction of `secrets` is a second fence: no caller should hand one in.
+ * Creates a log that writes one JSON line per event: `{time (ISO 8601), level, message, …fields}`.
+ * Callers must not log secrets; the redaction of `secrets` is an additional safeguard.
  */
 export function createLog(options: LogOptions): Log {
   const { write, clock } = options;
@@ -50,7 +50,7 @@ export function createLog(options: LogOptions): Log {
   return bindFields({});
 }
 
-/** ISO 8601 of a time; lines of the same millisecond, of which a busy runtime writes many, share the text. */
+/** Formats times as ISO 8601. The last result is cached, because a busy runtime writes many lines per millisecond. */
 function createTimeFormatter(): (ms: number) => string {
   let last = Number.NaN;
   let text = "";

@@ -1,6 +1,6 @@
-/** The metrics the product keeps; a runtime decides how they are exposed. Names and labels as in the requirements. */
+/** Records metrics; each runtime decides how they are exposed. Names and labels are part of the public interface. */
 export interface Metrics {
-  /** Adds to a counter. Labels are few and bounded: operations, routes, outcomes; never ids. */
+  /** Adds to a counter. Label values must be bounded (operations, routes, outcomes), never ids. */
   count(name: CounterName, labels?: Record<string, string>, by?: number): void;
   /** Records a duration in seconds. */
   observe(name: HistogramName, seconds: number, labels?: Record<string, string>): void;
@@ -16,23 +16,23 @@ interface MetricDefinition {
 
 export const COUNTERS = {
   plane_api_calls_total: { help: "Requests sent to Plane.", labels: ["operation", "status"] },
-  plane_api_retry_total: { help: "Requests to Plane sent again.", labels: ["operation"] },
+  plane_api_retry_total: { help: "Retried requests to Plane.", labels: ["operation"] },
   groundcrew_webhooks_total: { help: "Webhook deliveries by outcome.", labels: ["source", "outcome"] },
   groundcrew_events_total: { help: "Task events found by comparing snapshots.", labels: ["event"] },
-  groundcrew_actions_total: { help: "Jobs decided on, by target.", labels: ["target"] },
-  groundcrew_jobs_total: { help: "Jobs worked, by outcome.", labels: ["queue", "outcome"] },
+  groundcrew_actions_total: { help: "Jobs created by rules, by target.", labels: ["target"] },
+  groundcrew_jobs_total: { help: "Jobs handled, by outcome.", labels: ["queue", "outcome"] },
   groundcrew_ticks_total: { help: "Ticks by outcome.", labels: ["tick", "outcome"] },
-  groundcrew_wakes_total: { help: "Wakes posted to agents, by outcome.", labels: ["agent", "outcome"] },
+  groundcrew_wakes_total: { help: "Wake calls to agents, by outcome.", labels: ["agent", "outcome"] },
   groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
-  groundcrew_agent_calls_total: { help: "Calls of agents' tools by outcome.", labels: ["tool", "outcome"] },
+  groundcrew_agent_calls_total: { help: "Calls of agent tools by outcome.", labels: ["tool", "outcome"] },
 } as const satisfies Record<string, MetricDefinition>;
 
 export const HISTOGRAMS = {
-  plane_api_request_duration_seconds: { help: "Time of a request to Plane.", labels: ["method", "endpoint"] },
-  groundcrew_request_duration_seconds: { help: "Time of a request to Groundcrew.", labels: ["method", "route"] },
-  groundcrew_agent_call_duration_seconds: { help: "Time of a call of an agent's tool.", labels: ["tool"] },
-  groundcrew_tick_duration_seconds: { help: "Time of a tick.", labels: ["tick"] },
+  plane_api_request_duration_seconds: { help: "Duration of requests to Plane.", labels: ["method", "endpoint"] },
+  groundcrew_request_duration_seconds: { help: "Duration of requests to Groundcrew.", labels: ["method", "route"] },
+  groundcrew_agent_call_duration_seconds: { help: "Duration of agent tool calls.", labels: ["tool"] },
+  groundcrew_tick_duration_seconds: { help: "Duration of ticks.", labels: ["tick"] },
 } as const satisfies Record<string, MetricDefinition>;
 
-/** Keeps nothing: for tests and for hosts without a scrape. */
+/** Discards all metrics: for tests and for hosts that nothing scrapes. */
 export const noMetrics: Metrics = { count() {}, observe() {} };

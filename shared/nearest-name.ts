@@ -1,18 +1,18 @@
-/** Largest share of a name that may be mistyped: with a third, "thanks" would mean "tasks" and "start" "statut". */
+/** Largest share of a name that may be mistyped: with one third, "thanks" would match "tasks" and "start" "statut". */
 const TYPO_SHARE = 0.3;
-/** Shorter words have nothing left to be known by when one letter is wrong: "foo" and "oh" are not "ok". */
+/** Minimum length of a name that may contain a typo: a shorter one ("ok") would match unrelated words ("oh"). */
 const SHORTEST_NAME = 3;
-/** Shorter names stand at the beginning of too many words. */
+/** Minimum length of a name that matches as a prefix: too many words begin with a shorter one. */
 const SHORTEST_PREFIX = 4;
 
 /**
- * The known name that a mistyped one most likely means: the one with the fewest typing errors, else the longest that it
- * begins with (`task_id` means `task`). Undefined when none is close.
+ * Finds the known name that a mistyped one most likely means: the name with the fewest typing errors, else the longest
+ * name that is a prefix of the input (`task_id` means `task`). Undefined when no name is close.
  */
 export function findNearestName(input: string, known: readonly string[]): string | undefined {
   const word = input.toLowerCase();
   const [nearest] = known
-    // Each letter more or less is a typing error, so most names need no closer look.
+    // Every missing or extra letter is a typing error, so the length alone excludes most names.
     .filter((name) => Math.abs(word.length - name.length) <= getTypoLimit(word, name))
     .map((name) => ({ name, typos: countTypos(word, name.toLowerCase()) }))
     .filter(({ name, typos }) => typos <= getTypoLimit(word, name))
@@ -28,7 +28,7 @@ function getTypoLimit(a: string, b: string): number {
   return length < SHORTEST_NAME ? 0 : Math.max(1, Math.floor(length * TYPO_SHARE));
 }
 
-/** How many letters are missing, too many, wrong, or in each other's place (optimal string alignment distance). */
+/** Counts missing, extra, wrong and transposed letters (optimal string alignment distance). */
 function countTypos(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? 0;

@@ -1,11 +1,12 @@
 /**
- * Takes every occurrence of a secret out of a text. A second fence: no caller should put one in.
- * Secrets of fewer than 6 characters are left alone, or ordinary words would vanish.
+ * Creates a function that replaces every occurrence of a secret in a text by `[secret]`. It is an additional safeguard:
+ * callers must not put secrets into texts. Secrets of fewer than 6 characters are not replaced, because they may be
+ * ordinary words.
  */
 export function createRedactor(secrets: readonly string[]): (text: string) => string {
   const redactable = secrets.filter((secret) => secret.length >= 6).sort((a, b) => b.length - a.length);
   if (redactable.length === 0) return (text) => text;
-  // One search for all of them: it is made for each line of the log.
+  // One pattern for all secrets, because it is applied to every log line.
   const pattern = new RegExp(
     redactable.map((secret) => secret.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"),
     "g",

@@ -1,2 +1,2 @@
-/** The version of package.json, for hosts that cannot read it. */
+/** The version in package.json, repeated here for hosts that cannot read that file. */
 export const VERSION = "0.2.0";

@@ -1,6 +1,9 @@
 import type { Ms } from "./time.ts";
 
-/** Resolves after so many milliseconds, or at once when the signal is aborted. Code with `Deps` calls `deps.wait`, which tests replace. */
+/**
+ * Resolves after `ms` milliseconds, or as soon as the signal is aborted. Code that has `Deps` calls `deps.wait`, which
+ * tests replace.
+ */
 export function wait(ms: Ms, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();

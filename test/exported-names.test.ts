@@ -72,12 +72,12 @@ test("no exported function's name ends in a preposition", () => {
   expect(findBadFunctionNames((name) => FINAL_PREPOSITION.test(name))).toEqual([]);
 });
 
-test("every exception from the rules on names is still needed", () => {
+test("every exception to the rules on names is still needed", () => {
   const names = new Set(exportedNames.map(({ name }) => name));
   const exceptions = [...Object.keys(EXPORTED_TWICE), ...Object.keys(NAMED_OTHERWISE)];
   expect(exceptions.filter((name) => !names.has(name))).toEqual([]);
 });
 
-test.each(["told", "blocked", "textOf", "roomIn"])("the rules on names would find %s", (name) => {
+test.each(["told", "blocked", "textOf", "roomIn"])("the rules on names reject %s", (name) => {
   expect(isPastParticiple(name) || FINAL_PREPOSITION.test(name)).toBe(true);
 });

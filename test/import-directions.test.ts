@@ -40,11 +40,11 @@ test("no two folders of the product import each other", () => {
   expect(problems).toEqual([]);
 });
 
-test("every exception from the rule on imports is still needed", () => {
+test("every exception to the rule on imports is still needed", () => {
   const pairs = findTwoWayImports();
   expect(Object.keys(EXCEPTIONS).filter((pair) => !pairs.has(pair))).toEqual([]);
 });
 
-test("imports between folders are found at all", () => {
+test("the check finds imports between folders", () => {
   expect(readFolderImports().get("functions/telegram/delivery")?.has("shared/telegram")).toBe(true);
 });

@@ -2,7 +2,7 @@ import type { Tick } from "../../shared/app/deps.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
 
-/** The cycles of every project, once an hour: their dates start and end them, and Plane sends nothing then. */
+/** Reads the cycles of every project once an hour: Plane sends no webhook when a cycle starts or ends by its dates. */
 export const cyclesTick: Tick = {
   name: "cycles",
   cron: () => "7 * * * *",

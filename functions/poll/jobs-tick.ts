@@ -1,8 +1,8 @@
 import type { Tick } from "../../shared/app/deps.ts";
 
 /**
- * Works every job that is due until none is left: each minute, and on demand for hosts with a cron of their own.
- * In between kicks do the same without waiting for it. The queues' leases keep several processes apart.
+ * Handles all due jobs until none is left: every minute, and on demand for hosts with their own cron. Between ticks,
+ * `deps.kick` starts the same work at once. Job leases separate the work of several processes.
  */
 export const jobsTick: Tick = {
   name: "jobs",

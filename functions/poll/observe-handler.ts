@@ -3,7 +3,8 @@ import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-j
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
-import { readDependantIds } from "../../shared/observe/dependency-edges.ts";
+import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
+import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObservationSource } from "../../shared/observe/observe-item.ts";
 import {
   checkProjectCompletion,
@@ -12,7 +13,7 @@ import {
   readProjects,
 } from "../../shared/observe/projects.ts";
 import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
-import { dropItemEdges, evaluateBlockers, readRelations } from "../../shared/observe/relations.ts";
+import { readRelations } from "../../shared/observe/relations.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
@@ -23,13 +24,13 @@ import { MINUTE } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
 import { pollProjects } from "./poll-tick.ts";
 
-/** What an archived project's items ask for waits so long each time: it may come out of the archive. */
+/** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
 const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
-/** Works what is to be looked at again: reads of single items, their details, and reckonings in the store. */
+/** Handles the queue `observe`: reads of single items and their details, and evaluations of stored records. */
 export const observeHandler: JobHandler = {
   queue: "observe",
-  // As with webhooks, twice is once; but a call of Plane may wait 90 s for its turn.
+  // Handling a job twice is harmless, so the lease only has to cover a call that waits 90 s for Plane's rate limit.
   leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
@@ -100,7 +101,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Prom
   }
 }
 
-/** New projects are read at once; the others wait for the poll. */
+/** Reads the items of new projects at once; known projects wait for the poll. */
 async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "projects" }>): Promise<void> {
   const [last] = await deps.store.read<{ at: number }>([observedKeys.projectsRead]);
   if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);

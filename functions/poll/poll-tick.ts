@@ -1,12 +1,12 @@
 import type { Tick } from "../../shared/app/deps.ts";
 import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { advanceCycles } from "../../shared/observe/cycles.ts";
+import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
 import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
 import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
 import { readItemSince } from "../../shared/observe/read-item.ts";
 import { reconcileIds } from "../../shared/observe/reconcile-ids.ts";
-import { evaluateAllBlockers } from "../../shared/observe/relations.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
@@ -16,8 +16,8 @@ import { reportDependencyCycles } from "../../shared/work/dependencies/report-cy
 import { updateAgentTasks } from "./update-agent-tasks.ts";
 
 /**
- * The poll: reads the projects, passes over each, confirms what looked lost, and looks at blocks and agents from
- * state. It shares nothing with webhooks but the door, so what they lose it finds.
+ * Polls Plane: reads the projects and the changed items of each, confirms losses, and evaluates blockers and agents'
+ * tasks from the stored state. It does not depend on webhooks, so it finds the changes that they miss.
  */
 export const pollTick: Tick = {
   name: "poll",
@@ -38,12 +38,15 @@ export const pollTick: Tick = {
   },
 };
 
-/** A process that dies in a pass keeps the others waiting so long; overlapping passes cost requests and nothing else. */
+/**
+ * Duration of a pass's lease: 20 s, so that a crash delays other processes only briefly. It is not renewed, because
+ * overlapping passes only cost requests.
+ */
 const PASS_LEASE_MS = 20_000;
-/** How often another's pass is looked at while waiting for its end. */
+/** Interval between checks whether another process's pass has ended: 250 ms. */
 const LEASE_CHECK_MS = 250;
 
-/** A pass over every project that can be read. One that Plane refuses is told to the log and does not stop the others. */
+/** Runs a pass over every readable project. A project that Plane refuses is logged and does not stop the others. */
 export async function pollProjects(
   deps: ObserveDeps,
   projects: readonly KeptProject[],
@@ -62,7 +65,7 @@ export async function pollProjects(
   }
   if (unconfirmed.length > 0) {
     const requestedAt = await deps.store.now();
-    // A read counts as later than what asked for it only from the next millisecond on.
+    // A read counts as later than its request only from the next millisecond on.
     await deps.wait(CONFIRM_LOSS_AFTER_MS + 1);
     for (const { project, item } of unconfirmed) await readItemSince(deps, item, { project, correlation }, requestedAt);
   }
@@ -82,14 +85,16 @@ async function pollProjectWithLock(
     return { ...pass, removed: reconciled.removed };
   } catch (thrown) {
     if (!isProjectError(thrown)) throw thrown;
-    deps.log.warn("project cannot be read", { correlation, project: project.identifier, error: thrown.message });
+    deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });
     return undefined;
   } finally {
     await deps.store.release(lease, fence);
   }
 }
 
-/** Another's pass is waited for, not counted as ours: it may have begun before what this one must find, or never end. */
+/**
+ * Waits for another process's pass but does not replace this one by it: it may have begun too early, or never finish.
+ */
 async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<number> {
   const owner = deps.newId();
   for (;;) {
@@ -99,7 +104,7 @@ async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<numbe
   }
 }
 
-/** Plane answered, and the answer is about this project: the others may be read. */
+/** Whether the error concerns this project only, so that other projects can still be read. */
 function isProjectError(thrown: unknown): thrown is PlaneError {
   return thrown instanceof PlaneError && ["auth", "not_found", "invalid", "unexpected"].includes(thrown.code);
 }

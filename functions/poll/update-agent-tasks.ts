@@ -12,18 +12,18 @@ import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/m
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
 
-/** What an agent has to do, as of the last tick: item id to the store time since which it is theirs. */
+/** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
 export interface KeptAgent {
   tasks: Record<string, number>;
 }
 
-/** So many items are asked to be brought in step with their agents at one tick; more come with the next. */
+/** Limit of jobs that synchronize labels with assignees at one tick: 20; further items follow with the next ticks. */
 const MIRROR_LIMIT = 20;
 
 /**
- * The per-agent tick: who has which open tasks, and since when, reckoned from the kept snapshots alone, so that a
- * lost job or a lost store heals (rule 10). No request to Plane, no language model: nothing new costs nothing. Of an
- * item only its id outlives the look at it: a large workspace does not fit into the heap.
+ * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a
+ * lost store are repaired (observation rule 10). Sends no request to Plane, so an idle workspace costs nothing. Only
+ * the ids are kept in memory, because the items of a large workspace do not fit into the heap.
  */
 export async function updateAgentTasks(
   deps: WorkDeps,

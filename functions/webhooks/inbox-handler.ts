@@ -22,33 +22,33 @@ import { MINUTE, type Ms } from "../../shared/time.ts";
 
 const DONE: Settlement = { done: true };
 
-/** A held webhook asks again so much later whether its project's baseline is over, and each time a second later. */
+/** Delay before a held webhook checks again for its project's baseline: 1 s, growing by 1 s with each try. */
 const HOLD_STEP_MS = 1000;
-/** At most so many seconds: many that wait for a project that cannot be read must not keep us busy. */
+/** Limit of that growth: 30 steps (30 s), because many webhooks may wait for a project that cannot be read. */
 const MAX_HOLD_STEPS = 30;
 
-/** So long nobody asks Plane again about a project that it did not list to us. */
+/** Retention of the note that Plane does not list a project: 10 minutes, during which its webhooks cause no reads. */
 const UNFOLLOWED_RETENTION_MS = 10 * MINUTE;
 
-/** Works the kept webhooks: each is an observation of what it names, and nothing more. */
+/** Handles stored webhooks. A webhook only counts as an observation of the object it contains. */
 export const inboxHandler: JobHandler = {
   queue: "inbox",
-  // Worked twice is worked once (the same ids, the same commits): short, so that a dead process delays nothing for long.
+  // Handling a webhook twice is harmless (same job ids, same commits), so a short lease limits the delay after a crash.
   leaseMs: 30_000,
   concurrency: 8,
   async handle(deps, job) {
     const body = inboxBodySchema.parse(upgradeInboxBody(job));
     const parsed = parseWebhookDelivery(body.raw);
     if ("problem" in parsed) {
-      // Plane signed it, so something has changed: as with one that was not kept, the poll finds what.
-      deps.requestPoll("a webhook was not understood");
+      // Plane signed the webhook, so something has changed; the poll finds what.
+      deps.requestPoll("a webhook could not be parsed");
       return { dead: parsed.problem };
     }
     const delivery = parsed.delivery;
     const [workspace] = await deps.store.read<KeptWorkspace>([observedKeys.workspace]);
     if (!workspace?.value.id) return holdWebhook(deps, job, body, "workspace");
     if (workspace.value.id !== delivery.workspace_id) {
-      deps.log.warn("webhook of another workspace", {
+      deps.log.warn("webhook ignored: other workspace", {
         correlation: body.correlation,
         workspace: delivery.workspace_id,
       });
@@ -83,9 +83,9 @@ function getProjectId(delivery: Exclude<WebhookDelivery, { event: "other" | "pro
 }
 
 /**
- * Until a project's first complete read its webhooks wait (rule 9). One whose project Plane did not list to us in a
- * reading since the webhook was first held is not ours to follow, nor are those of the next ten minutes: a busy project
- * beside ours must not cost a reading each.
+ * Holds a webhook until the first complete read of its project (observation rule 9). When a read since then did not
+ * list the project, it is not followed: this webhook and those of the next ten minutes are dropped, so that a busy
+ * project which is not followed does not cost a read for each webhook.
  */
 async function holdWebhook(
   deps: Deps,
@@ -103,7 +103,7 @@ async function holdWebhook(
   ]);
   const since = held?.value.since ?? now;
   if (!project && lastRead && lastRead.value.at >= since) {
-    deps.log.info("webhook of a project that is not followed", { correlation, project: projectId });
+    deps.log.info("webhook ignored: project not followed", { correlation, project: projectId });
     await store.commit({
       put: [{ key: observedKeys.unfollowed(projectId), value: true, expires: UNFOLLOWED_RETENTION_MS }],
     });
@@ -152,12 +152,12 @@ async function observeDelivery(
   }
 }
 
-/** Like archived items and drafts, those that wait for triage are not listed (rule 4). */
+/** Plane does not list items in triage, nor archived items and drafts (observation rule 4). */
 function isInTriage(state: Extract<WebhookDelivery, { event: "issue" }>["data"]["state"]): boolean {
   return typeof state === "object" && state?.group === "triage";
 }
 
-/** A comment may come before its item's own webhook; then the item is read first. */
+/** Returns the stored item; reads it from Plane first when a comment's webhook arrives before that of its item. */
 async function findOrReadItem(deps: Deps, id: string, source: ObservationSource): Promise<KeptItem | undefined> {
   const readKept = async () => (await deps.store.read<KeptItem>([observedKeys.item(id)]))[0]?.value;
   const found = await readKept();

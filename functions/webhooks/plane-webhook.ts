@@ -5,19 +5,23 @@ import { BreakConnection } from "../../shared/http/context.ts";
 import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
 import { createDeliveryReceiver, type ReceivedDelivery } from "./receive-delivery.ts";
 
-/** The same for each, so made once. */
+/** Serialized once, because it is the same for every webhook. */
 const OK_BODY = JSON.stringify({ ok: true });
 const OK_RESPONSE = { headers: { "Content-Type": "application/json" } };
 
-/** Strangers can write Plane's headers, too: however many requests they send, they cost no more than a poll in so long. */
+/**
+ * Interval between polls requested by unverified webhooks: 45 s. Anyone can forge Plane's headers, so their cost is
+ * limited.
+ */
 const UNVERIFIED_POLL_MS = 45_000;
 
 type PollRequestDeps = Pick<Deps, "clock" | "wait" | "stopping" | "requestPoll">;
 type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "hashing" | "kick"> & PollRequestDeps;
 
 /**
- * NOTIF-02: verify, keep, 200. Plane counts every HTTP answer as delivered and repeats only a broken connection,
- * so what could not be kept gets none. What was refused or not kept is looked for by a poll.
+ * NOTIF-02: verifies a webhook, stores it and responds 200. Plane counts every HTTP response as delivered and repeats
+ * only after a broken connection, so the connection is broken when a webhook could not be stored. A poll finds the
+ * changes of refused and lost webhooks.
  */
 export const planeWebhookRoute: Route = { path: "/webhooks/plane", access: "public", app: createPlaneWebhookApp };
 
@@ -25,19 +29,21 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
   const receiveDelivery = createDeliveryReceiver(deps);
   const requestUnverifiedPoll = createUnverifiedPollRequester(deps);
 
-  /** Resolves with `kept` when the delivery is in the store, also when it was there before. */
+  /** Resolves with `kept` when the delivery is stored, also when it had been stored before. */
   function storeDelivery({ hash, lane, raw }: ReceivedDelivery, correlation: string) {
     return deps.store.commit({ jobs: [createInboxJob(hash, lane, raw, correlation)] });
   }
 
-  /** Gives what the request ends with: a refusal, or no answer. Plane would count a 500 as delivered, too. */
+  /**
+   * Returns the error for the request: a refusal, or a broken connection, because Plane counts even a 500 as delivered.
+   */
   function reportFailure(c: Context, thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {
     const error = toRequestError(thrown, isReceived);
     const outcome = error instanceof GroundcrewError ? error.code : "broken";
     deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
     if (!hasPlaneHeaders(c)) return error;
-    deps.log.warn("webhook not kept", { correlation: c.get("correlation"), outcome, error: getErrorMessage(error) });
-    const reason = "a webhook was not kept";
+    deps.log.warn("webhook not stored", { correlation: c.get("correlation"), outcome, error: getErrorMessage(error) });
+    const reason = "a webhook was not stored";
     if (isReceived) deps.requestPoll(reason);
     else void requestUnverifiedPoll(reason);
     return error;
@@ -60,7 +66,9 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
   });
 }
 
-/** Asks for a poll at once, and again when the last time is long enough ago: a real delivery is polled for within a minute. */
+/**
+ * Requests a poll at once, or as soon as the interval allows, so that a real delivery leads to a poll within a minute.
+ */
 function createUnverifiedPollRequester({
   clock,
   wait,
@@ -85,11 +93,11 @@ function createUnverifiedPollRequester({
 
 function toRequestError(thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {
   if (!isReceived && (thrown instanceof GroundcrewError || thrown instanceof BreakConnection)) return thrown;
-  const what = isReceived ? "The store did not take a webhook" : "A webhook could not be received";
-  return new BreakConnection(`${what}: ${getErrorMessage(thrown)}`, { cause: thrown });
+  const message = isReceived ? "Storing a webhook failed" : "Receiving a webhook failed";
+  return new BreakConnection(`${message}: ${getErrorMessage(thrown)}`, { cause: thrown });
 }
 
-/** It carries the headers Plane sends, so a real change may be lost with it. */
+/** Whether the request has Plane's headers, so that a real change may be lost with it. */
 function hasPlaneHeaders(c: Context): boolean {
   return ["x-plane-delivery", "x-plane-event", "x-plane-signature"].every((name) => c.req.header(name) !== undefined);
 }

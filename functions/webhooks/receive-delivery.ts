@@ -8,22 +8,22 @@ import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
 import { MINUTE } from "../../shared/time.ts";
 
-/** A delivery that is Plane's own, not yet understood. */
+/** A delivery with a valid signature, not yet parsed completely. */
 export interface ReceivedDelivery {
-  /** The body, byte for byte what was signed. */
+  /** The signed body, unchanged. */
   raw: string;
-  /** SHA-256 of the body: the same on each of Plane's attempts, unlike its delivery id. */
+  /** SHA-256 of the body: the same for all of Plane's attempts, unlike its delivery id. */
   hash: string;
-  /** The work item it is about, as far as can be told. */
+  /** The id of the work item concerned; the hash when it is unknown. */
   lane: string;
   event: string | undefined;
   action: string | undefined;
 }
 
-/** Requests a minute and source that may be unsigned or badly signed (INFRA-04). */
+/** Limit of requests without a valid signature: 100 per minute and source (INFRA-04). */
 const UNVERIFIED_LIMIT = 100;
 
-/** What can name a lane; Plane's ids are UUIDs. */
+/** Ids that are safe as names of lanes. Plane's ids are UUIDs. */
 const idSchema = z
   .string()
   .regex(/^[\w-]{1,64}$/)
@@ -31,7 +31,7 @@ const idSchema = z
   .catch(undefined);
 const shortTextSchema = z.string().max(64).optional().catch(undefined);
 
-/** As much as must be understood to keep it; the rest is for the one who works it. */
+/** The fields that are needed to store a delivery; the job handler parses the rest. */
 const deliverySchema = z.object({
   event: shortTextSchema,
   action: shortTextSchema,
@@ -39,22 +39,25 @@ const deliverySchema = z.object({
 });
 
 /**
- * How Plane begins a delivery, as recorded. What it says is enough to keep one about anything but a comment, whose item
- * stands deeper; reading it costs a tenth of parsing 3 KB. Bodies that begin in another way are parsed whole.
+ * The beginning of Plane's deliveries, as recorded. It suffices to store a delivery, except of a comment, whose item id
+ * comes later; matching it takes a tenth of the time of parsing 3 KB. Other bodies are parsed completely.
  */
 const DELIVERY_HEAD =
   /^\{"event": "(?!issue_comment")([a-z_]{1,64})", "action": "([a-z_]{1,64})", "webhook_id": "[\w-]{1,64}", "workspace_id": "[\w-]{1,64}", "data": \{"id": "([\w-]{1,64})"/;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Verifies a request of Plane's webhook; throws `GroundcrewError` with what it is refused for. */
+/**
+ * Creates the function that verifies a request of Plane's webhook; it throws a `GroundcrewError` with the reason of a
+ * refusal.
+ */
 export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
   const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
   const isOverLimit = createSourceLimiter({ limit: UNVERIFIED_LIMIT, window: MINUTE, sources: 10_000, clock });
 
-  /** What is refused before it has proved itself counts, whatever it is refused for. */
+  /** Every refusal before the signature is verified counts towards the limit, whatever its reason. */
   function countRefusal(c: Context, refusal: GroundcrewError): GroundcrewError {
     if (!isOverLimit(toRateLimitSource(c.get("client")))) return refusal;
     c.header("Retry-After", "60");
@@ -63,7 +66,7 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
 
   function refuseUnsigned(c: Context): GroundcrewError {
     const secretName = secrets.length > 0 ? "the webhook's secret" : "PLANE_WEBHOOK_SECRET, which is not set";
-    const refusal = `X-Plane-Signature is not the body's HMAC-SHA256 under ${secretName}.`;
+    const refusal = `X-Plane-Signature must be the HMAC-SHA256 of the body with ${secretName}.`;
     return countRefusal(c, new GroundcrewError("unauthorized", refusal));
   }
 
@@ -92,10 +95,10 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
 function checkContentType(c: Context) {
   const type = c.req.header("content-type") ?? "";
   if (type !== "application/json" && !/^\s*application\/json\s*(;|$)/i.test(type))
-    throw new GroundcrewError("unsupported_type", "Only application/json is taken here.");
+    throw new GroundcrewError("unsupported_type", "Content-Type must be application/json.");
   const encoding = c.req.header("content-encoding");
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity")
-    throw new GroundcrewError("unsupported_type", "Only bodies without Content-Encoding are taken here.");
+    throw new GroundcrewError("unsupported_type", "Content-Encoding is not supported: send the body uncompressed.");
 }
 
 function decodeText(bytes: Uint8Array): string {
@@ -106,7 +109,7 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** The event, and the work item it is about, as far as can be told. */
+/** Parses the event and the id of the work item concerned; undefined where the body does not contain them. */
 function parseSubject(raw: string): {
   event: string | undefined;
   action: string | undefined;

@@ -10,14 +10,20 @@ import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
 import { MINUTE } from "../../shared/time.ts";
 
-/** The longest update: a message of 4,096 characters with its entities and what it replies to. */
+/**
+ * Limit of an update: 256 KiB, enough for a message of 4,096 characters with its entities and the message it replies
+ * to.
+ */
 const MAX_BODY_BYTES = 256 * 1024;
-/** Requests a minute and source that may come without the secret (INFRA-04). */
+/** Limit of requests without the secret: 100 per minute and source (INFRA-04). */
 const UNVERIFIED_LIMIT = 100;
 
 type WebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "kick">;
 
-/** Updates that Telegram sends: proved by the secret header, kept, 200. What is not kept Telegram sends again. */
+/**
+ * Verifies an update from Telegram by its secret header, stores it and responds 200. The connection is broken when it
+ * could not be stored, because Telegram then sends it again.
+ */
 export const telegramWebhookRoute: Route = { path: "/webhooks/telegram", access: "public", app };
 
 function app(deps: WebhookDeps): Hono {
@@ -40,12 +46,15 @@ function app(deps: WebhookDeps): Hono {
         c.header("Retry-After", "60");
         throw new GroundcrewError("rate_limited", "Too many requests without the secret. Try again in a minute.");
       }
-      throw new GroundcrewError("unauthorized", "X-Telegram-Bot-Api-Secret-Token is not the one that was registered.");
+      throw new GroundcrewError(
+        "unauthorized",
+        "X-Telegram-Bot-Api-Secret-Token does not match the registered secret.",
+      );
     }
     const job = createUpdateJob(parseJson(await readBody(c.req.raw)), c.get("correlation"));
-    if (!job) throw new GroundcrewError("bad_request", "The body is no update.");
+    if (!job) throw new GroundcrewError("bad_request", "The body is not a Telegram update.");
     await deps.store.commit({ jobs: [job] }).catch((cause: unknown) => {
-      throw new BreakConnection(`The store did not take an update: ${getErrorMessage(cause)}`, { cause });
+      throw new BreakConnection(`Storing an update failed: ${getErrorMessage(cause)}`, { cause });
     });
     deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "kept" });
     deps.kick();

@@ -7,17 +7,17 @@ import type { SqlDriver } from "../../shared/store/sql/driver.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
 import type { Ms } from "../../shared/time.ts";
 
-/** https://www.sqlite.org/rescode.html: another connection has the lock. */
+/** Result code of SQLite when another connection holds the lock (https://www.sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
 
 interface SqliteStoreOptions {
-  /** The file is `groundcrew.db` in this folder, which is made if need be. */
+  /** The folder of the file `groundcrew.db`; it is created if it does not exist. */
   folder: string;
   clock: () => Ms;
   remember?: Ms;
 }
 
-/** The embedded store, for one process. Throws when it is open elsewhere or cannot be written. */
+/** Opens the embedded store, for one process. Throws when another process has it open or it cannot be written. */
 export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): Store {
   const path = join(folder, "groundcrew.db");
   let driver: SqlDriver | undefined;
@@ -32,7 +32,7 @@ export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): S
   }
 }
 
-/** A database on one file, locked until it is closed or the process ends, however it ends. */
+/** Opens a database file and locks it until it is closed or the process ends, even by a crash. */
 function createSqliteDriver(path: string): SqlDriver {
   const database = new DatabaseSync(path);
   const opened = statSync(path);
@@ -44,26 +44,26 @@ function createSqliteDriver(path: string): SqlDriver {
       statements.set(sql, statement);
       return statement.all(...params);
     } catch (error) {
-      throw new GroundcrewError("unavailable", `The store ${path} cannot do this: ${getErrorMessage(error)}`, {
+      throw new GroundcrewError("unavailable", `The store ${path} failed: ${getErrorMessage(error)}`, {
         cause: error,
       });
     }
   }
 
-  /** A file that was deleted or replaced takes everything it is given, and keeps it for nobody. */
+  /** Writes to a file that was deleted or replaced succeed, but their data is lost. */
   function checkFileUnchanged() {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found?.ino === opened.ino && found.dev === opened.dev) return;
     throw new GroundcrewError(
       "unavailable",
-      `The store ${path} was deleted or replaced while it was open: start Groundcrew again.`,
+      `The store ${path} was deleted or replaced while it was open. Restart Groundcrew.`,
     );
   }
 
   let isSyncing = true;
   function transaction(run: () => void, isLax = false) {
     if (!isLax) checkFileUnchanged();
-    // Without the sync a commit still comes after all before it: the log is read up to where it breaks off.
+    // Commits without a sync keep their order: after a crash the log is read up to its first incomplete entry.
     if (isSyncing === isLax) {
       exec(`PRAGMA synchronous = ${isLax ? "NORMAL" : "FULL"}`);
       isSyncing = !isLax;
@@ -73,20 +73,21 @@ function createSqliteDriver(path: string): SqlDriver {
       run();
       exec("COMMIT");
     } catch (error) {
-      // A full disk has rolled it back already.
+      // When the disk is full, SQLite has rolled the transaction back already.
       if (database.isTransaction) exec("ROLLBACK");
       throw error;
     }
   }
 
   try {
-    // In this order: a lock that is exclusive before the log is opened keeps the log's index out of a shared file.
+    // The order matters: with an exclusive lock before the log is opened, SQLite keeps the log's index out of a shared
+    // file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
-    // On macOS an ordinary sync stops at the disk's own cache.
+    // On macOS an ordinary sync does not flush the disk's own cache.
     database.exec("PRAGMA fullfsync = ON");
-    // The log is cut back to 16 MiB after a burst.
+    // After a burst of writes the log is truncated to 16 MiB.
     database.exec("PRAGMA journal_size_limit = 16777216");
     transaction(() => {});
   } catch (error) {
@@ -96,10 +97,10 @@ function createSqliteDriver(path: string): SqlDriver {
   return { exec, transaction, soon: setImmediate, close: () => database.close() };
 }
 
-/** Readable by this account only; SQLite gives its log the same mode. */
+/** Makes the file readable by this account only; SQLite gives its log the same mode. */
 function makePrivate(path: string) {
   try {
-    // Never opened when it is there: closing it again would end this process's own lock on it.
+    // An existing file must not be opened here, because closing it would release this process's lock on it.
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
@@ -109,7 +110,7 @@ function makePrivate(path: string) {
 
 function describeOpenError(path: string, error: unknown): string {
   if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) {
-    return `The store ${path} is already open in a running Groundcrew. It is for one process only: stop the other one, or use Redis (STORE_URL=redis://…).`;
+    return `The store ${path} is already open in a running Groundcrew. Only one process can use it: stop the other one, or use Redis (STORE_URL=redis://…).`;
   }
   return `The store ${path} cannot be opened: ${getErrorMessage(error)}`;
 }

@@ -1,12 +1,13 @@
 import { uptime } from "node:os";
 import type { Ms } from "../../shared/time.ts";
 
-/** Linux counts its uptime in steps of 10 ms, and asking for it costs a file read. */
+/** Interval between reads of the uptime: 10 ms, because Linux counts it in steps of 10 ms and each read opens a file. */
 const UPTIME_STEP: Ms = 10;
 
 /**
- * A clock that starts with the wall clock and then follows the machine's uptime, which counts sleep but not the
- * corrections of the wall clock: a clock set an hour forward ends no lease. It goes in steps of 10 to 20 ms.
+ * Creates a clock that starts at the wall clock's time and then follows the machine's uptime. The uptime includes sleep
+ * but no corrections of the wall clock, so setting the clock an hour forward ends no leases. It advances in steps of 10
+ * to 20 ms.
  */
 export function createSteadyClock(): () => Ms {
   let readAt = performance.now();

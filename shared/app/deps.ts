@@ -12,107 +12,119 @@ import type { TelegramBot } from "../telegram/bot.ts";
 import type { Ms } from "../time.ts";
 import type { TickRunner } from "./ticks.ts";
 
-/** What a runtime gives to the handlers. A handler asks for the part it touches: `Pick<Deps, "store" | "log">`. */
+/** Dependencies that a runtime provides. A function declares only those it uses: `Pick<Deps, "store" | "log">`. */
 export interface Deps {
   settings: Settings;
   store: Store;
   plane: PlaneClient;
-  /** Plane with this agent's own key, or, without one, with the key of the Concierge or of Groundcrew itself. */
+  /**
+   * Returns a Plane client with this agent's own key; without one, with the key of the Concierge or of Groundcrew
+   * itself.
+   */
   getAgentPlane: (agent: string) => { plane: PlaneClient; usesOwnKey: boolean };
-  /** Absent when Telegram is not set up: then nothing is put in its outbox. */
+  /** Absent when Telegram is not configured; then no outbox jobs are created. */
   telegram?: TelegramBot;
-  /** What Plane can tell again: states, labels, members. */
+  /** Cache of data that can be read from Plane again: states, labels, members. */
   cache: Storage;
-  /** The rule lists of the manifest, made for these settings. */
+  /** The manifest's rule sets for the present settings. */
   ruleSets: readonly RuleSet[];
   log: Log;
   metrics: Metrics;
-  /** All metrics as Prometheus text; absent where nothing scrapes. */
+  /** Returns all metrics in the Prometheus text format; absent on hosts that do not expose metrics. */
   scrape?: () => Promise<{ type: string; text: string }>;
-  /** How the last uses of Plane and Telegram went. */
+  /** Results of the latest calls to Plane and Telegram. */
   health: Health;
-  /** Runs the manifest's ticks, never one twice at once. */
+  /** Runs the manifest's ticks; two runs of one tick never overlap. */
   ticks: TickRunner;
-  /** Signatures and ids of what comes in. */
+  /** Signatures and hashes of received webhooks. */
   hashing: Hashing;
   clock: () => Ms;
   newId: () => string;
   fetch: typeof fetch;
-  /** Resolves after so many milliseconds, or at once when the signal is aborted: the only way to wait. */
+  /**
+   * Resolves after `ms` milliseconds, or as soon as the signal is aborted. All waiting goes through it, so that tests
+   * can replace it.
+   */
   wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
-  /** Aborted when the runtime stops: what would go on, a page's event stream for one, ends. */
+  /** Aborted when the runtime stops, to end services, event streams and waits. */
   stopping: AbortSignal;
-  /** Says that jobs may be waiting, or that one of this queue will be due in so long: they are worked soon, or then. */
+  /** Requests handling of due jobs, or schedules it for the time when a job of one queue becomes due. */
   kick: (due?: UpcomingJob) => void;
-  /** Works all jobs that are due and answers how many were settled. */
+  /** Handles all due jobs and returns how many were settled. */
   drain: () => Promise<number>;
   /** The text of a file that is served as it is, by its path in the repository. Throws when it is not there. */
   readAsset: (path: string) => string;
-  /** Absent where the secrets are not kept in a file of this machine. */
+  /** Absent on hosts that do not store the secrets in a local file. */
   bridgeTokens?: BridgeTokens;
-  /** Asks for a poll within a minute because something may have been missed. Asking twice is asking once. */
+  /** Requests a poll within a minute, because a change may have been missed. Repeated requests cause one poll. */
   requestPoll: (reason: string) => void;
 }
 
-/** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do where a token cannot be replaced. */
+/** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do when a token cannot be replaced. */
 export interface BridgeTokens {
-  /** A new token, which nobody can read again, counts within seconds; of those before it only the last still does. */
+  /**
+   * Returns a new token, which cannot be read again and is valid within seconds. The previous token stays valid, older
+   * ones do not.
+   */
   renew(agent: string): Promise<string>;
-  /** Only the newest counts from now on; answers false when there was no older one. */
+  /** Revokes all tokens but the newest; false when there was no older one. */
   retire(agent: string): Promise<boolean>;
 }
 
-/** A job that waits for its time. */
+/** A job that will be due `after` milliseconds from now. */
 export interface UpcomingJob {
   queue: Queue;
   after: Ms;
 }
 
-/** One queue's work: what is done with a taken job and how it is settled. A throw is a retry with a growing delay. */
+/** Handles the jobs of one queue. When `handle` throws, the job is retried with increasing delays. */
 export interface JobHandler {
   queue: Queue;
-  /** The lease: longer than the work can take. */
+  /** Duration of a job's lease; longer than the handler can take. */
   leaseMs: Ms;
-  /** How many jobs are worked side by side. */
+  /** Number of jobs handled concurrently. */
   concurrency: number;
   handle(deps: Deps, job: LeasedJob): Promise<Settlement>;
 }
 
-/** Something that happens by the clock. One job per kind, never twice at once, also across processes. */
+/** A scheduled task. Two runs of one tick never overlap, also across processes. */
 export interface Tick {
   name: string;
-  /** When it runs, for croner; from the settings where people may choose. */
+  /** The schedule as a cron expression (croner); from the settings where it is configurable. */
   cron: (settings: Settings) => string;
-  /** The store itself keeps its work apart, so several processes may be at it at once: it takes no lease. */
+  /**
+   * Several processes may run it at once, because the store's job leases separate their work: it takes no lease of its
+   * own.
+   */
   sideBySide?: true;
-  /** Answers with counts for the log and the caller. */
+  /** Returns counts for the log and the caller. */
   run(deps: Deps): Promise<Record<string, number>>;
 }
 
 export interface Route {
   path: string;
   /**
-   * `public` needs no token (health, signed webhooks); `tick` takes TICK_TOKEN or ADMIN_TOKEN; `admin` only the latter;
-   * `page` takes ADMIN_TOKEN or the cookie of a page that has signed in with it; `agent` takes a bridge token.
+   * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN; `admin` requires
+   * ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token.
    */
   access: "public" | "tick" | "admin" | "page" | "agent";
-  /** Large bodies pass through here as slowly as they come: it has time limits of its own. */
+  /** The route streams large bodies at the client's speed, so it has its own time limits. */
   streams?: true;
   app: (deps: Deps) => Hono;
 }
 
-/** Something that goes on as long as the runtime lives, until `deps.stopping`. It never throws. */
+/** A background task that runs until `deps.stopping` is aborted. It never throws. */
 export interface Service {
   name: string;
   run(deps: Deps): Promise<void>;
 }
 
-/** Everything the product mounts; `functions/index.ts` is the only one. */
+/** All parts of the product that a runtime starts; `functions/index.ts` is the only manifest. */
 export interface Manifest {
   routes: readonly Route[];
   ticks: readonly Tick[];
   jobHandlers: readonly JobHandler[];
-  /** Only where a process lives on: a Worker has none. */
+  /** Started only by long-running processes, not by Cloudflare Workers. */
   services?: readonly Service[];
   ruleSets: (settings: Settings) => RuleSet[];
 }

@@ -7,14 +7,14 @@ import type { Deps, JobHandler } from "./deps.ts";
 /** Delays before a failed job is tried again; the last one repeats. */
 const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE];
 
-/** A job that fails so often for a reason that does not pass is set aside. */
+/** Limit of permanent failures of one job: 10, then it becomes a dead letter. */
 const MAX_FAILURES = 10;
 
-/** Works the queues, each for itself, so that a slow one keeps none of the others waiting. */
+/** Handles the jobs of all queues. Each queue runs independently, so that a slow one does not delay the others. */
 export interface Pump {
-  /** Looks for due jobs in every queue (or this one) that has a place free; what is full looks when a job is over. */
+  /** Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. */
   kick(queue?: Queue): void;
-  /** Works everything that is due; resolves with the number of jobs settled when nothing is left. */
+  /** Handles all due jobs; resolves with the number of settled jobs when none is left. */
   drain(): Promise<number>;
 }
 
@@ -36,57 +36,57 @@ export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
 }
 
 /**
- * One queue's taker: takes as many due jobs as it has places free, works them side by side, and looks again whenever
- * one is over. Called while it looks, it looks once more. Resolves, with the number of jobs settled, when no job is
- * due or at work.
+ * Creates the function that runs one queue: it takes as many due jobs as the concurrency allows, handles them, and
+ * takes more whenever one has ended. When it is called while it is taking jobs, it takes once more. It resolves with
+ * the number of settled jobs when no job is due or running.
  */
 function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<number> {
-  const { queue, leaseMs: ttl, concurrency: parallel } = handler;
+  const { queue, leaseMs, concurrency } = handler;
   let idle: PromiseWithResolvers<number> | undefined;
   let settled = 0;
-  let working = 0;
-  let looking = false;
-  let again = false;
+  let running = 0;
+  let isTaking = false;
+  let takeAgain = false;
 
   async function takeDueJobs() {
-    again = true;
-    if (looking) return;
-    looking = true;
+    takeAgain = true;
+    if (isTaking) return;
+    isTaking = true;
     try {
-      while (again && working < parallel) {
-        again = false;
-        const jobs = await deps.store.take(queue, ttl, parallel - working);
+      while (takeAgain && running < concurrency) {
+        takeAgain = false;
+        const jobs = await deps.store.take(queue, leaseMs, concurrency - running);
         const takenAt = deps.clock();
         for (const job of jobs) void runJob(job, takenAt);
       }
     } catch (thrown) {
       logQueueError(thrown);
     }
-    looking = false;
-    if (working > 0) return;
-    // In the same breath as the last look at `again`: a call in between would find a taker that no longer looks.
+    isTaking = false;
+    if (running > 0) return;
+    // No await between the last check of `takeAgain` and here: a call in between would not be noticed.
     idle?.resolve(settled);
     idle = undefined;
     settled = 0;
   }
 
   async function runJob(job: LeasedJob, takenAt: Ms) {
-    working += 1;
+    running += 1;
     try {
       const settlement = await handleJob(deps, handler, job);
-      // The store's time when it was taken, and what has passed since by our clock.
+      // The delay is computed from the store's time of the take and the time that has passed since by the local clock.
       if ("retryAt" in settlement)
-        deps.kick({ queue, after: settlement.retryAt - (job.until - ttl) - (deps.clock() - takenAt) });
+        deps.kick({ queue, after: settlement.retryAt - (job.until - leaseMs) - (deps.clock() - takenAt) });
       settled += 1;
     } catch (thrown) {
       logQueueError(thrown);
     }
-    working -= 1;
+    running -= 1;
     void takeDueJobs();
   }
 
   function logQueueError(thrown: unknown) {
-    deps.log.error("queue stopped", { queue, error: getErrorMessage(thrown) });
+    deps.log.error("queue failed", { queue, error: getErrorMessage(thrown) });
   }
 
   return () => {
@@ -103,7 +103,7 @@ async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promi
     settlement = await handler.handle(deps, job);
   } catch (thrown) {
     settlement = await settleFailure(deps, job, thrown);
-    // A job that only waits for its turn at Plane is no trouble.
+    // A job that waits for Plane's rate limit is normal operation.
     deps.log[thrown instanceof PlaneRateLimitedError ? "debug" : "warn"]("job failed", {
       queue: job.queue,
       job: job.id,
@@ -114,8 +114,9 @@ async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promi
   }
   const outcome = "done" in settlement ? "done" : "dead" in settlement ? "dead" : "retry";
   deps.metrics.count("groundcrew_jobs_total", { queue: job.queue, outcome });
-  if ("dead" in settlement) deps.log.error("job set aside", { queue: job.queue, job: job.id, reason: settlement.dead });
-  if (!(await deps.store.settle(job, settlement))) deps.log.warn("lease lost", { queue: job.queue, job: job.id });
+  if ("dead" in settlement)
+    deps.log.error("job moved to dead letters", { queue: job.queue, job: job.id, reason: settlement.dead });
+  if (!(await deps.store.settle(job, settlement))) deps.log.warn("job lease lost", { queue: job.queue, job: job.id });
   return settlement;
 }
 
@@ -126,7 +127,10 @@ async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promi
   return { retryAt: (await deps.store.now()) + delay, failed: isPermanent };
 }
 
-/** Reasons that pass, or that a person must mend: such a job waits and is never given up. */
+/**
+ * Failures that pass or that a person must fix (Plane unavailable, rate limit, credentials): such a job is retried
+ * without limit.
+ */
 function isTransient(thrown: unknown): boolean {
   return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
 }

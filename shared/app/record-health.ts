@@ -4,7 +4,7 @@ import type { PlaneClient } from "../plane/client.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
 import type { TelegramBot } from "../telegram/bot.ts";
 
-/** A Plane client whose every call tells the health record how it went. */
+/** Wraps a Plane client so that the result of every call is recorded for the health report. */
 export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneClient {
   async function withRecording<T>(call: () => Promise<T>): Promise<T> {
     try {
@@ -19,7 +19,8 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
 
   function recordError(thrown: unknown) {
     if (thrown instanceof PlaneRateLimitedError) return;
-    // 403 to one thing says little when others worked, but everything when nothing ever did: a mistyped workspace.
+    // After a success, a 403 concerns one resource only. Before any success it is a failure, for example of a mistyped
+    // workspace.
     const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
     if (isForbidden && health.get("plane").ok) return;
     if (isPlaneAnswer(thrown)) health.recordSuccess("plane");
@@ -44,13 +45,13 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
   };
 }
 
-/** Plane said no to one request, which shows that it works and knows us. */
+/** Whether the error is a regular refusal of one request, which shows that Plane works and accepts our key. */
 function isPlaneAnswer(thrown: unknown): boolean {
   if (!(thrown instanceof PlaneError)) return false;
   return thrown.code === "not_found" || thrown.code === "conflict" || thrown.code === "invalid";
 }
 
-/** A bot whose every call tells the health record how it went. */
+/** Wraps a Telegram bot so that the result of every call is recorded for the health report. */
 export function recordTelegramHealth(bot: TelegramBot, health: Health): TelegramBot {
   async function withRecording<T extends Awaited<ReturnType<TelegramBot[keyof TelegramBot]>>>(call: Promise<T>) {
     const outcome = await call;

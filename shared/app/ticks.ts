@@ -3,34 +3,36 @@ import type { StoreKey } from "../store/port.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { Deps, Tick } from "./deps.ts";
 
-/** A pass that is over. */
+/** Result of a finished tick. */
 export interface TickReport {
   name: string;
   ms: Ms;
   counts: Record<string, number>;
 }
 
-/** Runs ticks, never one of a kind twice at once, neither here nor in another process on the same store. */
+/** Runs ticks. Two runs of one tick never overlap, neither in this process nor in another one with the same store. */
 export interface TickRunner {
   names: readonly string[];
-  /** By the clock: undefined when another process is at it, which is as good. */
+  /** Runs a scheduled tick; undefined when another process is running it, which is sufficient. */
   runIfDue(name: string): Promise<TickReport | undefined>;
-  /** On demand: when one is running, here or elsewhere, waits for it and answers with its report. */
+  /**
+   * Runs a tick on demand; when it is running already, here or in another process, waits for it and returns its report.
+   */
   runNow(name: string): Promise<TickReport>;
-  /** A pass that begins after this call: what happened before it is seen. */
+  /** Runs a tick that begins after this call, so that it sees everything that happened before. */
   runFresh(name: string): Promise<TickReport>;
-  /** Resolves when no tick is running here. */
+  /** Resolves when no tick is running in this process. */
   waitUntilIdle(): Promise<void>;
 }
 
 /**
- * A process that dies in a tick keeps the others waiting so long: short enough that what it missed is polled for
- * within a minute. A living one renews three times as often.
+ * Duration of a tick's lease: 20 s, so that after a crash another process runs the tick within a minute. A running tick
+ * renews it three times as often.
  */
 const LEASE_MS = 20_000;
-/** How often another process's tick is looked at while waiting for its end. */
+/** Interval between checks whether another process's tick has ended: 250 ms. */
 const LEASE_CHECK_MS = 250;
-/** How long a report is kept for those who waited elsewhere. */
+/** Retention of a tick's report: 1 day, for callers in other processes that waited for the tick. */
 const REPORT_RETENTION_MS = DAY;
 
 type StoredReport = Omit<TickReport, "name">;
@@ -40,8 +42,8 @@ export function createTickRunner(ticks: readonly Tick[], deps: () => Deps): Tick
   const running = new Map<string, Promise<TickReport | undefined>>();
 
   async function run(name: string, trigger: TickTrigger): Promise<TickReport | undefined> {
-    const tick = ticks.find((one) => one.name === name);
-    if (!tick) throw new RangeError(`There is no tick "${name}"`);
+    const tick = ticks.find((candidate) => candidate.name === name);
+    if (!tick) throw new RangeError(`Unknown tick "${name}".`);
     for (let shared = running.get(name); shared; shared = running.get(name)) {
       if (trigger === "due") return shared;
       if (trigger === "fresh") await shared.catch(() => undefined);
@@ -75,7 +77,7 @@ export function createTickRunner(ticks: readonly Tick[], deps: () => Deps): Tick
   };
 }
 
-/** Runs under a lease. Undefined only for `due`, when the lease is held elsewhere. */
+/** Runs a tick under a lease; undefined only for `due`, when another process holds the lease. */
 async function runWithLease(tick: Tick, deps: Deps, trigger: TickTrigger): Promise<TickReport | undefined> {
   const { store } = deps;
   const key = `tick:${tick.name}`;
@@ -136,7 +138,7 @@ async function renewLease(
   }
 }
 
-/** The work itself, with its log line and its metrics. */
+/** Runs a tick and records its log line and metrics. */
 async function runTick(tick: Tick, deps: Deps): Promise<TickReport> {
   const { log, metrics, clock } = deps;
   const startedAt = clock();
@@ -157,12 +159,12 @@ async function runTick(tick: Tick, deps: Deps): Promise<TickReport> {
   }
 }
 
-/** A lease that cannot be told of ends by itself, so a finished tick does not fail for it. */
-async function ignoreLeaseErrors(deps: Deps, tick: Tick, act: () => Promise<unknown>): Promise<void> {
+/** A tick does not fail when its lease cannot be renewed or released, because the lease expires by itself. */
+async function ignoreLeaseErrors(deps: Deps, tick: Tick, changeLease: () => Promise<unknown>): Promise<void> {
   try {
-    await act();
+    await changeLease();
   } catch (thrown) {
-    deps.log.warn("tick lease", { tick: tick.name, error: getErrorMessage(thrown) });
+    deps.log.warn("tick lease failed", { tick: tick.name, error: getErrorMessage(thrown) });
   }
 }
 

@@ -6,9 +6,9 @@ import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, SetName, Store } from "../store/port.ts";
 import { DAY, type Ms } from "../time.ts";
 
-/** Who did what with which task, how it ended and how long it took. It holds names, never texts. */
+/** A call of an agent tool: who, which tool, which task, outcome and duration. It contains names, never texts. */
 export interface AuditEntry {
-  /** When it began, by our clock. */
+  /** Start of the call by the local clock. */
   at: Ms;
   agent: string;
   tool: string;
@@ -18,16 +18,16 @@ export interface AuditEntry {
   outcome: string;
   ms: Ms;
   via: "mcp" | "http";
-  /** Under which the log tells more. */
+  /** Correlation id of the call's log lines. */
   correlation: string;
 }
 
-/** A call can be looked up for so long. */
+/** Retention of audit entries: 30 days. */
 export const AUDIT_RETENTION_MS: Ms = 30 * DAY;
 
-/** So many lines go into one commit at most. */
+/** Limit of entries in one commit: 200. */
 const BATCH_SIZE = 200;
-/** So many wait for a store that does not answer; each further one is in the log only. */
+/** Limit of entries that wait for a slow store: 5,000; further entries are written to the log only. */
 const MAX_WAITING = 5_000;
 
 export const auditSets = {
@@ -35,20 +35,23 @@ export const auditSets = {
   about: (item: string): SetName => `audit:item:${encodeURIComponent(item)}`,
 } as const;
 
-/** Counts the lines of this process, whichever door they come from. */
+/**
+ * Number of entries of this process, over all audit logs, so that keys of the same millisecond differ and stay in
+ * order.
+ */
 let entryNumber = 0;
 
 type AuditLogDeps = Pick<Deps, "log" | "newId"> & { store: Pick<Store, "commit"> };
 
 /**
- * Keeps calls without making them wait: lines that come while a commit is under way go into the next one together.
- * The returned promise resolves when this line is kept, or is in the log as one that could not be.
+ * Creates a function that stores audit entries. Entries that arrive during a commit are written together in the next
+ * one. The returned promise resolves when the entry is stored, or is written to the log because it could not be stored.
  */
 export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: AuditEntry) => Promise<void> {
   let waiting: AuditEntry[] = [];
   let writing: Promise<void> | undefined;
 
-  /** Newest first where keys are listed in order, also within one millisecond. */
+  /** The key sorts the newest entries first, also within one millisecond. */
   function toPut(entry: AuditEntry): Put {
     entryNumber += 1;
     return {
@@ -73,7 +76,7 @@ export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: Aud
   }
 
   return async (entry) => {
-    if (waiting.length >= MAX_WAITING) return logUnwrittenEntry(log, entry, "the store is behind");
+    if (waiting.length >= MAX_WAITING) return logUnwrittenEntry(log, entry, "too many entries waiting for the store");
     waiting.push(entry);
     writing ??= writeBatches();
     await writing;
@@ -82,5 +85,5 @@ export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: Aud
 
 function logUnwrittenEntry(log: Log, { at, ...entry }: AuditEntry, error: string) {
   const fields: LogFields = { ...entry, at: new Date(at).toISOString(), error };
-  log.error("call not kept in the audit", fields);
+  log.error("audit entry not stored", fields);
 }

@@ -7,7 +7,7 @@ const prioritySchema = z.enum(PRIORITIES);
 const statusSchema = z.enum(STATUSES);
 const dateSchema = z.string().nullable();
 
-/** What says all by its kind. A kind that says more and is not left out here does not type-check. */
+/** Events without fields besides `kind`. The type check fails when a kind with more fields is not excluded here. */
 const bareKindSchema = z
   .enum(EVENT_KINDS)
   .exclude([
@@ -21,7 +21,7 @@ const bareKindSchema = z
     ...WORK_EVENT_KINDS,
   ]);
 
-/** An event as it is written into a job. */
+/** An event as stored in a job body. */
 export const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: bareKindSchema }),
   z.object({ kind: z.enum(["assigned", "unassigned"]), who: nameSchema }),
@@ -58,7 +58,7 @@ export const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
 ]) satisfies z.ZodType<AnyEvent>;
 
-/** The facts of an event as they are written into a job. */
+/** The facts of an event as stored in a job body. */
 export const factsSchema = z.object({
   item: z
     .object({

@@ -3,17 +3,23 @@ import type { Json, LeasedJob } from "../store/port.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
-/** The bodies of the queue `forward`: an event for another system. What it says is passed on as it is, whatever it holds. */
+/**
+ * Bodies of the queue `forward`: an event for another system. Unknown fields are kept, because the event is forwarded
+ * unchanged.
+ */
 export const forwardBodySchema = z.object({
   type: z.literal("event"),
-  /** In the form of `normalizeForwardUrl`. */
+  /** Normalized by `normalizeForwardUrl`. */
   url: z.string(),
   event: z.looseObject({ kind: z.enum(EVENT_KINDS) }),
   facts: z.looseObject({ at: z.string() }),
   correlation: z.string(),
 });
 
-/** One lane per address and work item, so that the order within an item is kept. */
+/**
+ * Creates the action that forwards an event. One lane per address and work item, so that an item's events stay in
+ * order.
+ */
 export function createForwardAction(url: string, { event, facts, correlation }: ActionBody): Omit<RuleAction, "rule"> {
   const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
   const target = formatForwardTarget(url);
@@ -25,13 +31,16 @@ function formatForwardTarget(url: string): string {
   return `forward:${url}`;
 }
 
-/** The address in a target of the decision log; undefined when the target is of another queue. */
+/** Returns the address in a decision log target; undefined when the target belongs to another queue. */
 export function parseForwardTarget(target: string): string | undefined {
   const prefix = formatForwardTarget("");
   return target.startsWith(prefix) ? target.slice(prefix.length) : undefined;
 }
 
-/** The body in today's form; versions before 0.2.0 wrote no `type` and kept the address in the lane alone. */
+/**
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type` and stored the address only in
+ * the lane.
+ */
 export function upgradeForwardBody({ lane, body }: Pick<LeasedJob, "lane" | "body">): Json {
   const fields = getUntypedFields(body);
   if (!fields) return body;

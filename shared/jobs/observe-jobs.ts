@@ -4,7 +4,7 @@ import type { Job } from "../store/port.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";
 
-/** The bodies of the queue `observe`: what is to be looked at again. Their type is `do`. */
+/** Bodies of the queue `observe`: reads from Plane and evaluations of stored records. `do` is their type. */
 export const observeBodySchema = z.discriminatedUnion("do", [
   z.object({
     do: z.literal("read"),
@@ -29,7 +29,7 @@ interface JobCause {
   cause: string;
 }
 
-/** Read an item again at `at` (store time). */
+/** Reads an item again at `at` (store time). */
 export function createItemReadJob(project: string, item: string, { correlation, cause }: JobCause, at: Ms): Job {
   return createObserveJob(
     `read:${item}:${cause}:${at}`,
@@ -39,7 +39,9 @@ export function createItemReadJob(project: string, item: string, { correlation, 
   );
 }
 
-/** Comments and relations are read when a read has seen the item change since they were last read; nothing else waits for it. */
+/**
+ * Reads an item's comments and relations, unless they were read since its last change. Their lane delays no other jobs.
+ */
 export function createDetailsJobs({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
   if (gone !== undefined || snapshot.quiet || detailsAt === snapshot.updatedAt) return [];
   const { id: item, project, updatedAt } = snapshot;
@@ -48,12 +50,12 @@ export function createDetailsJobs({ snapshot, detailsAt, gone }: KeptItem, corre
   ];
 }
 
-/** What a webhook said of a comment differs from what is kept: all of them are read. */
+/** Reads an item's comments because a webhook's comment differs from the stored one. */
 export function createCommentsJob(project: string, item: string, { correlation, cause }: JobCause): Job {
   return createObserveJob(`details:${item}:${cause}`, `details:${item}`, { do: "details", project, item, correlation });
 }
 
-/** The relations of an item that was there before us, read once, when there is quota to spare. */
+/** Reads the relations of an item that existed before its project was observed: once, with low priority. */
 export function createBackfillRelationsJob({ id: item, project }: Snapshot, correlation: string): Job {
   return createObserveJob(`fill:${item}`, `fill:${project}`, { do: "fill", project, item, correlation });
 }
@@ -62,7 +64,7 @@ export function createEvaluateBlockersJob(item: string, cause: string, correlati
   return createObserveJob(`evaluate:${item}:${cause}`, `item:${item}`, { do: "evaluate", item, correlation });
 }
 
-/** A description that may name blockers has changed. */
+/** Evaluates the "Blocked by" lines of a changed description. */
 export function createBlockedByTextJob({ id: item }: Snapshot, rev: number): Job {
   return createObserveJob(`lines:${item}:${rev}`, `item:${item}`, {
     do: "lines",
@@ -71,7 +73,7 @@ export function createBlockedByTextJob({ id: item }: Snapshot, rev: number): Job
   });
 }
 
-/** Those who wait for this item are looked at again, after the commit that changed it. */
+/** Evaluates the dependants of an item after the commit that changed it. */
 export function createReevaluateDependantsJob({ id: item }: Snapshot, rev: number): Job {
   return createObserveJob(`fan:${item}:${rev}`, `fan:${item}`, { do: "fan", item, correlation: `fan:${item}:${rev}` });
 }
@@ -81,7 +83,9 @@ export function createProjectCheckJob(project: string, cause: string): Job {
   return createObserveJob(id, `project:${project}`, { do: "project_check", project, correlation: id });
 }
 
-/** Look at the projects, and read those that are new. `queued`: store time; several queued looks become one. */
+/**
+ * Reads the list of projects, and the items of new ones. `queued`: store time, so that several queued reads become one.
+ */
 export function createReadProjectsJob({ correlation, cause }: JobCause, queued: Ms): Job {
   return createObserveJob(`projects:${cause}`, "projects", { do: "projects", queued, correlation });
 }

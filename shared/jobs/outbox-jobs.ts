@@ -31,21 +31,21 @@ const editedMessageSchema = messageSchema.extend({ messageId: z.number() });
 const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };
 
 /**
- * The bodies of the queue `outbox`: what is sent to a chat. A job of an earlier version that no longer fits is set
- * aside, not guessed at.
+ * Bodies of the queue `outbox`: messages to a chat. A job of an earlier version that matches no schema becomes a dead
+ * letter instead of a wrong message.
  */
 export const outboxBodySchema = z.discriminatedUnion("type", [
-  /** An event with its facts, to be told in words. */
+  /** A notification about an event; its text is rendered when the job is handled. */
   z.object({ type: z.literal("notification"), ...commonFields, event: eventSchema, facts: factsSchema }),
-  /** A burst's message does not show all its notifications yet. */
+  /** Edits the message of a burst so that it shows all its notifications. */
   z.object({ type: z.literal("burst_refresh"), ...commonFields, refresh: z.object({ messageId: z.number() }) }),
-  /** What somebody is told who asked. */
+  /** A reply to a person's command or question. */
   z.object({ type: z.literal("reply"), ...commonFields, answer: newMessageSchema }),
-  /** What everybody in the chat is told, in words that are ready: the digest, say. */
+  /** A prepared message to the whole chat, for example the digest. */
   z.object({ type: z.literal("announcement"), ...commonFields, answer: newMessageSchema }),
-  /** A message says something else from now on; one that is gone is sent anew. */
+  /** Replaces the text of a message; a deleted message is sent again. */
   z.object({ type: z.literal("replacement"), ...commonFields, show: editedMessageSchema }),
-  /** What messages say of a task is brought up to date. `do` was its type before all bodies had one. */
+  /** Updates the live messages about a task. `do` was its type before all bodies had `type`. */
   z.object({ type: z.literal("live_refresh"), ...commonFields, do: z.literal("look"), item: z.string() }),
 ]);
 export type OutboxBody = z.infer<typeof outboxBodySchema>;
@@ -59,17 +59,17 @@ function notificationLane(chat: ChatId): string {
   return `telegram:${chat}`;
 }
 
-/** A lane of its own, so that no notification keeps whoever asked waiting. */
+/** A separate lane, so that notifications do not delay replies. */
 export function replyLane(chat: ChatId): string {
   return `telegram:${chat}:answers`;
 }
 
-/** Looks at one task's messages in one chat follow each other and hold up no others. */
+/** One lane per chat and task, so that updates of one task's messages stay in order and delay no others. */
 function liveRefreshLane(chat: ChatId, item: string): string {
   return `telegram:${chat}:live:${item}`;
 }
 
-/** The notifications of a chat follow each other. */
+/** Creates the action that sends a notification. One lane per chat, so that its notifications stay in order. */
 export function createNotificationAction(
   chat: ChatId,
   { event, facts, correlation }: ActionBody,
@@ -78,13 +78,13 @@ export function createNotificationAction(
   return { target: `telegram:${chat}`, queue: "outbox", lane: notificationLane(chat), body };
 }
 
-/** Brings what messages say of a task up to date: questions, reviews, its progress. */
+/** Creates the action that updates the live messages about a task: questions, reviews, progress. */
 export function createLiveRefreshAction(chat: ChatId, item: string, correlation: string): Omit<RuleAction, "rule"> {
   const body = createLiveRefreshBody(chat, item, correlation);
   return { target: `telegram:${chat}:live`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
 }
 
-/** @param cause names what happened, once and for all */
+/** @param cause identifies what happened, so that repeating it creates no second job */
 export function createLiveRefreshJob(chat: ChatId, item: string, cause: string, correlation: string): Job {
   const body = createLiveRefreshBody(chat, item, correlation);
   return { id: `look:${chat}:${item}:${cause}`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
@@ -95,8 +95,8 @@ function createLiveRefreshBody(chat: ChatId, item: string, correlation: string):
 }
 
 /**
- * The job that shows how a task is getting on (NOTIF-07), for the commit that keeps what there is to show; none where
- * nobody wants to see it.
+ * Creates the job that updates a task's progress message (NOTIF-07), for the commit that stores the progress. Empty
+ * when progress messages are turned off.
  */
 export function createProgressJobs(
   { telegram, progress }: Pick<Settings, "telegram" | "progress">,
@@ -108,9 +108,9 @@ export function createProgressJobs(
 }
 
 /**
- * The job that shows what was folded into a message: in a lane of its own, so that what comes while it waits is folded
- * in as well.
- * @param discriminator tells this refresh from the message's others
+ * Creates the job that edits a burst's message. Its lane is separate, so that notifications that arrive while it waits
+ * are merged into the message as well.
+ * @param discriminator distinguishes this refresh from others of the same message
  */
 export function createBurstRefreshJob(
   chat: ChatId,
@@ -124,7 +124,7 @@ export function createBurstRefreshJob(
   return { id, queue: "outbox", lane: `telegram:${chat}:refresh`, at, body };
 }
 
-/** @param id names the message once and for all */
+/** @param id identifies the message, so that it is sent only once */
 export function createAnnouncementJob(
   id: string,
   chat: ChatId,
@@ -135,7 +135,7 @@ export function createAnnouncementJob(
   return { id, queue: "outbox", lane: notificationLane(chat), body };
 }
 
-/** @param cause names what is answered, once and for all */
+/** @param cause identifies what is answered, so that it is answered only once */
 export function createReplyJob(
   chat: ChatId,
   answer: PreparedMessageBody["answer"],
@@ -146,7 +146,7 @@ export function createReplyJob(
   return { id: `answer:${cause}`, queue: "outbox", lane: replyLane(chat), body };
 }
 
-/** @param cause names why the message changes, once and for all */
+/** @param cause identifies the reason of the change, so that repeating it creates no second job */
 export function createReplacementJob(
   chat: ChatId,
   show: ReplaceMessageBody["show"],
@@ -158,8 +158,8 @@ export function createReplacementJob(
 }
 
 /**
- * The body in today's form. Versions before 0.2.0 wrote no `type`; what was to be done showed in which field was there,
- * and the chat stood in the lane alone.
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the
+ * fields that are present, and stored the chat only in the lane.
  */
 export function upgradeOutboxBody({ lane, body }: Pick<LeasedJob, "lane" | "body">): Json {
   const fields = getUntypedFields(body);
@@ -173,7 +173,10 @@ export function upgradeOutboxBody({ lane, body }: Pick<LeasedJob, "lane" | "body
   return { type: isReply ? "reply" : "announcement", chat, ...fields };
 }
 
-/** The chat of a lane `telegram:<chat>`, with `:refresh`, `:answers` or `:live:<item>` or not; undefined for any other lane. */
+/**
+ * Returns the chat of a lane `telegram:<chat>`, optionally with `:refresh`, `:answers` or `:live:<item>`; else
+ * undefined.
+ */
 function parseLaneChat(lane: string): ChatId | undefined {
   const [, number, name] = /^telegram:(?:(-?\d+)|(@\w+))(?::refresh|:answers|:live:.+)?$/.exec(lane) ?? [];
   return number === undefined ? name : Number(number);

@@ -7,10 +7,10 @@ import { getUntypedFields } from "./untyped-fields.ts";
 
 const commonFields = { update: updateSchema, correlation: z.string() };
 
-/** The bodies of the queue `updates`: what people say and press. */
+/** Bodies of the queue `updates`: messages and button presses of people. */
 export const updateBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("telegram_update"), ...commonFields }),
-  /** Said at the page: Telegram knows nothing of it. */
+  /** Input at the dashboard, which has no message in Telegram. */
   z.object({ type: z.literal("page_input"), ...commonFields, atPage: z.literal(true) }),
 ]);
 export type UpdateBody = z.infer<typeof updateBodySchema>;
@@ -28,7 +28,7 @@ export function createUpdateJob(raw: unknown, correlation: string): Job | undefi
   return { id: `update:${id}`, queue: "updates", lane: `chat:${chat}`, body: JSON.parse(JSON.stringify(body)) };
 }
 
-/** A message that a user of the dashboard writes (`replyTo`: Telegram's number of a message), or a press there. */
+/** A message from a user of the dashboard (`replyTo`: Telegram's message id), or a button press there. */
 export type PageInput = { text: string; replyTo?: number | undefined } | { messageId: number; data: string };
 
 /**
@@ -57,7 +57,10 @@ function toReplyTarget(messageId: number | undefined) {
   return messageId === undefined ? {} : { reply_to_message: { message_id: messageId } };
 }
 
-/** The body in today's form; versions before 0.2.0 wrote no `type`, and `atPage` alone told what was said at the page. */
+/**
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, and only `atPage` marked
+ * dashboard input.
+ */
 export function upgradeUpdateBody({ body }: Pick<LeasedJob, "body">): Json {
   const fields = getUntypedFields(body);
   if (!fields) return body;

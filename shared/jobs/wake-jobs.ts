@@ -8,27 +8,27 @@ import { getUntypedFields } from "./untyped-fields.ts";
 const eventSchema = z.object({ kind: z.enum(EVENT_KINDS) });
 const factsSchema = z.object({ project: z.object({}) });
 
-/** The bodies of the queue `wake`. */
+/** Bodies of the queue `wake`. */
 export const wakeBodySchema = z.discriminatedUnion("type", [
-  /** Something happened that the agent is to be woken for. */
+  /** An event for which the agent is woken. */
   z.object({
     type: z.literal("event"),
     agent: z.string(),
-    /** The item's revision from which the event led on; absent when the event comes from another record. */
+    /** The item's revision before the change; absent when the event comes from another record. */
     itemRev: z.number().optional(),
     event: z.custom<ActionBody["event"]>((event) => eventSchema.safeParse(event).success),
     facts: z.custom<ActionBody["facts"]>((facts) => factsSchema.safeParse(facts).success),
   }),
-  /** The agent's gathered wake is due. `go` is the agent's name. */
+  /** The agent's collected wake is due. `go` is the agent's name. */
   z.object({ type: z.literal("deliver"), go: z.string() }),
-  /** Has the agent called since the wake `sent`? `watch` is the agent's name. */
+  /** Checks whether the agent has called since the wake `sent`. `watch` is the agent's name. */
   z.object({ type: z.literal("check"), watch: z.string(), sent: z.string() }),
 ]);
 export type WakeBody = z.infer<typeof wakeBodySchema>;
 
 const WAKE_LANE_PREFIX = "wake:";
 
-/** Events for one agent follow each other. */
+/** Creates the action that adds an event to an agent's wake. One lane per agent, so that its events stay in order. */
 export function createWakeEventAction(
   agent: string,
   { event, facts, correlation }: ActionBody,
@@ -39,21 +39,21 @@ export function createWakeEventAction(
   return { target, queue: "wake", lane: target, body };
 }
 
-/** Posts the agent's wake at `at` (store time). */
+/** Sends the agent's wake at `at` (store time). */
 export function createWakeJob(agent: string, at: Ms): Job {
   const body: WakeBody = { type: "deliver", go: agent };
   return { id: `go:${agent}:${at}`, queue: "wake", lane: `go:${agent}`, at, body };
 }
 
-/** Looks at `at` whether the agent has done anything since the wake `sent`. */
+/** Checks at `at` (store time) whether the agent has called since the wake `sent`. */
 export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
   const body: WakeBody = { type: "check", watch: agent, sent };
   return { id: `watch:${sent}`, queue: "wake", lane: `watch:${sent}`, at, body };
 }
 
 /**
- * The body in today's form. Versions before 0.2.0 wrote no `type`; what was to be done showed in which field was there,
- * and an event's agent stood in the lane alone, the item's revision in the job's id.
+ * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the
+ * fields that are present; they stored an event's agent only in the lane and the item's revision only in the job's id.
  */
 export function upgradeWakeBody({ id, lane, body }: Pick<LeasedJob, "id" | "lane" | "body">): Json {
   const fields = getUntypedFields(body);

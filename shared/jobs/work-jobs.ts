@@ -5,9 +5,9 @@ import type { Ms } from "../time.ts";
 
 const commonFields = { item: z.string(), correlation: z.string() };
 
-/** The bodies of the queue `work`: what follows from what was done, and what is done later. Their type is `do`. */
+/** Bodies of the queue `work`: follow-up work of changes, and delayed work. `do` is their type. */
 export const workJobBodySchema = z.discriminatedUnion("do", [
-  /** A claim is over: timers stop, the card says so; one that was lost is told. */
+  /** A claim has ended: stops its timers and updates the card; a lost claim causes an event. */
   z.object({
     do: z.literal("ended"),
     ...commonFields,
@@ -18,36 +18,36 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
     at: z.number(),
     why: z.enum(["expired", "reassigned", "moved"]).optional(),
   }),
-  /** Something happened to the item: whoever holds it may have lost it. */
+  /** The item has changed: checks whether its claim is still valid. */
   z.object({ do: z.literal("check"), ...commonFields }),
-  /** Found in progress after the store was lost: its card may tell who holds it. */
+  /** The item is in progress without a claim, as after the loss of the store: restores the claim from its agent card. */
   z.object({ do: z.literal("adopt"), ...commonFields }),
-  /** A task in review is over, or its label was taken off: its agent may have to go on. */
+  /** A task left review: it was closed or its label was removed, and its agent may have to continue. */
   z.object({ do: z.literal("reviewed"), ...commonFields }),
-  /** A change of status was cut off: what is left of it is done. */
+  /** A change of status was interrupted: completes its remaining steps. */
   z.object({ do: z.literal("cut"), ...commonFields }),
-  /** Labels `agent:<name>` and assignees are brought in step. */
+  /** Synchronizes labels `agent:<name>` and assignees. */
   z.object({ do: z.literal("mirror"), ...commonFields }),
-  /** The agent card of the item is written, or brought up to date. */
+  /** Writes or updates the item's agent card. */
   z.object({ do: z.literal("card"), ...commonFields, agent: z.string().optional() }),
-  /** This item was cancelled or blocked: those who wait for it are blocked. */
+  /** The item was cancelled or blocked: blocks its dependants. */
   z.object({ do: z.literal("stick"), ...commonFields, why: z.enum(["cancelled", "blocked"]) }),
-  /** This item goes on or is done: those who were blocked for it are released. */
+  /** The item continues or is done: unblocks the dependants that were blocked because of it. */
   z.object({ do: z.literal("unstick"), ...commonFields }),
-  /** What this item waits for was cancelled, is blocked, or goes on: the item is blocked for it, or released. */
+  /** A blocker of the item has changed: blocks or unblocks the item. */
   z.object({ do: z.literal("settle"), ...commonFields }),
-  /** A question nobody has answered is asked again. */
+  /** Reminds people of an unanswered question. */
   z.object({ do: z.literal("remind"), ...commonFields, question: z.string(), after: z.number() }),
-  /** A deliverable that was begun: what is left half of it is taken away. */
+  /** Checks an upload that was started and removes it if it was not completed. */
   z.object({ do: z.literal("half"), ...commonFields, upload: z.string() }),
-  /** People wrote a comment on an item that has an open question. */
+  /** A person commented on an item that has an open question. */
   z.object({ do: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
-  /** The answer to a question becomes a comment. */
+  /** Posts the answer to a question as a comment. */
   z.object({ do: z.literal("answer"), ...commonFields, question: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
-/** A job of the queue `work`. Jobs of one lane follow each other; `at` is store time. */
+/** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
 }

@@ -11,19 +11,19 @@ import { getNewSince, listReadableProjects } from "./projects.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject } from "./stored-records.ts";
 
-/** Where a line ends; white space of the source is none. */
+/** Tags that end a line. Line breaks in the HTML source do not. */
 const BLOCK_TAGS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
 const BLOCKED_BY_LINE = /^blocked by\s*:\s*(.+)$/i;
 const TASK_KEY = /^[\s,;]*(?:and\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
-/** So much of a line is looked at, in characters: more than a hundred keys. */
+/** Limit of a parsed line: 2,000 characters, enough for more than a hundred keys. */
 const MAX_LINE_LENGTH = 2_000;
 
-/** Whether a description may have such a line: for everything that passes, so cheap. */
+/** Whether a description may contain a "Blocked by" line. Cheap, because it runs for every observed item. */
 export function mayContainBlockedByText(item: KeptItem | undefined): boolean {
   return item !== undefined && /blocked(?:\s|&nbsp;)+by/i.test(item.snapshot.description);
 }
 
-/** The keys in the lines `Blocked by: ONB-3, ONB-4` of a description, in capitals, each once. */
+/** Returns the task keys in the lines `Blocked by: ONB-3, ONB-4` of a description, in upper case, without duplicates. */
 export function parseBlockedByText(html: string): string[] {
   const keys = new Set<string>();
   for (const line of html.replace(/\s+/g, " ").replace(BLOCK_TAGS, "\n").split("\n")) {
@@ -37,8 +37,8 @@ export function parseBlockedByText(html: string): string[] {
 }
 
 /**
- * Before v1.3 Plane has no relations: who waits for whom stands in the descriptions, and is taken from the kept ones.
- * A key of something nobody has seen is left out until it is seen. No request to Plane.
+ * Stores the dependencies that an item's description names: Plane before v1.3 has no relations. Keys of unknown items
+ * are ignored until the item is observed. Sends no request to Plane.
  */
 export async function observeBlockedByText(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   if ((await deps.plane.capabilities()).relations) return;
@@ -68,7 +68,10 @@ export async function observeBlockedByText(deps: ObserveDeps, id: string, correl
   });
 }
 
-/** Looks at the lines of all open items, and of all that wait: finds what is seen only now, heals what was lost (rule 10). */
+/**
+ * Evaluates the "Blocked by" lines of all open items and all items with dependencies: finds keys of items that became
+ * known since, and repairs what a lost job left out of date (observation rule 10).
+ */
 export async function observeAllBlockedByText(deps: ObserveDeps, correlation: string): Promise<void> {
   if ((await deps.plane.capabilities()).relations) return;
   const ids = new Set((await readAllRows<KeptEdge>(deps, observedSets.edges)).map(({ value }) => value.blocked));
@@ -79,14 +82,17 @@ export async function observeAllBlockedByText(deps: ObserveDeps, correlation: st
   for (const id of ids) await observeBlockedByText(deps, id, correlation);
 }
 
-/** Not touched since we look at its project: who it waits for is taken over without telling anyone. */
+/**
+ * Whether the item has not changed since the observation of its project began: its dependencies are then stored
+ * silently.
+ */
 async function isUntouchedSinceStart(deps: ObserveDeps, { snapshot }: KeptItem): Promise<boolean> {
   const [project] = await deps.store.read<KeptProject>([observedKeys.project(snapshot.project)]);
   const since = project?.value.began ? getNewSince(project.value) : "";
   return snapshot.createdAt < since && snapshot.updatedAt < since;
 }
 
-/** Items and their projects by these keys; those that are kept. */
+/** Returns the ids of the stored items with these keys, each with its project's id. */
 async function findItemsByKey(deps: ObserveDeps, keys: string[]): Promise<Map<string, string>> {
   const projectsByItem = new Map<string, string>();
   if (keys.length === 0) return projectsByItem;

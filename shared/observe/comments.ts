@@ -12,15 +12,18 @@ import { getNewSince } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptComments } from "./stored-records.ts";
 
-/** What we write into Plane carries this as `external_source`; it is known and says nothing to anyone (rule 8). */
+/**
+ * The `external_source` of everything that Groundcrew writes to Plane; such comments cause no events (observation rule
+ * 8).
+ */
 export const GROUNDCREW_SOURCE = "groundcrew";
 
-/** A comment as lists and webhooks tell it. */
+/** The fields of a comment that both lists and webhooks contain. */
 export type ObservedComment = Pick<PlaneComment, "id" | "comment_html" | "actor" | "external_source" | "created_at">;
 
 const NO_COMMENTS: KeptComments = { known: {} };
 
-/** Reads all comments of an item and takes them over: added, edited and gone ones. */
+/** Reads all comments of an item and stores which were added, edited and deleted. */
 export async function readComments(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
   await updateValue<KeptComments>(deps, observedKeys.comments(item.snapshot.id), async (kept = NO_COMMENTS, rev) => {
     const listed: ObservedComment[] = [];
@@ -32,8 +35,9 @@ export async function readComments(deps: ObserveDeps, item: KeptItem, source: Ob
 }
 
 /**
- * Takes one comment over from a webhook. Comments' times are not compared, so only an unknown one is taken as it is,
- * and only when it is younger than the last complete read of the comments; true when the comments are to be read.
+ * Stores a comment from a webhook. Plane's times of comments do not order their edits, so only an unknown comment is
+ * stored as it is, and only when it is newer than the last complete read of the comments. `read` is true when all
+ * comments must be read instead.
  */
 export async function observeComment(
   deps: ObserveDeps,
@@ -44,10 +48,10 @@ export async function observeComment(
   const key = observedKeys.comments(item.snapshot.id);
   return updateValue<KeptComments, { read: boolean }>(deps, key, async (kept = NO_COMMENTS, rev) => {
     const known = kept.known[comment.id];
-    // Ours say nothing to anyone, so an agent card's next edit is not worth a read.
+    // Groundcrew's own comments cause no events, so an edit of the agent card needs no read.
     const isOurs = comment.external_source === GROUNDCREW_SOURCE;
     if (known !== undefined) return { result: { read: !isOurs && known !== (await hashContent(comment)) } };
-    // The last complete read would have seen it: it was deleted before, and its webhook comes late.
+    // The last complete read would have seen this comment, so it was deleted before and its webhook is late.
     if (comment.created_at <= (kept.readAt ?? "")) return { result: { read: true } };
     const observation = { listed: [comment], isComplete: false };
     const update = await prepareComments(deps, item, kept, rev, observation, source, "webhook");
@@ -57,11 +61,11 @@ export async function observeComment(
 
 interface CommentsObservation {
   listed: ObservedComment[];
-  /** The complete list: what it lacks is gone. */
+  /** Whether the list is complete, so that missing comments count as deleted. */
   isComplete: boolean;
 }
 
-/** The comments with what was observed of them, and what follows from it; undefined when nothing is new. */
+/** Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. */
 async function prepareComments(
   deps: ObserveDeps,
   item: KeptItem,
@@ -112,7 +116,7 @@ async function prepareComments(
   return { put, jobs: decision.jobs, afterCommit: decision.publish };
 }
 
-/** Half of a SHA-256 tells two contents of one comment apart. */
+/** Half of a SHA-256 is enough to distinguish versions of one comment, and keeps the stored records small. */
 async function hashContent(comment: ObservedComment): Promise<string> {
   return (await sha256Hex(comment.comment_html)).slice(0, 32);
 }

@@ -7,22 +7,22 @@ import type { CycleEvent } from "../task/events.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toCycleFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
-import { takeRevisionMark } from "./poll-project.ts";
 import { getNewSince, toPlaneTime, toProjectPut } from "./projects.ts";
+import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { CyclePhase, KeptCycle, KeptProject } from "./stored-records.ts";
 
-/** In the order in which time passes. */
+/** Phases in chronological order. */
 const PHASES: readonly CyclePhase[] = ["draft", "upcoming", "current", "completed"];
 
-/** Where a cycle is at Plane's time `date`. A cycle without dates is a draft. */
+/** Returns the phase of a cycle at Plane's time `date`. A cycle without dates is a draft. */
 export function getCyclePhase(cycle: { start: string | null; end: string | null }, date: string): CyclePhase {
   if (cycle.start === null || cycle.end === null) return "draft";
   if (date < cycle.start) return "upcoming";
   return date < cycle.end ? "current" : "completed";
 }
 
-/** What became of a cycle between two phases. Pure. */
+/** Returns the events of a change of phase. Pure. */
 export function diffCyclePhases(before: CyclePhase | undefined, after: CyclePhase): CycleEvent[] {
   if (before === after) return [];
   if (after === "current") return [{ kind: "cycle_started" }];
@@ -31,8 +31,8 @@ export function diffCyclePhases(before: CyclePhase | undefined, after: CyclePhas
 }
 
 /**
- * Reads a project's cycles; the first reading is its baseline and silent. What was kept since the request began is
- * newer than what the request tells (rule 1): then they are read again.
+ * Reads a project's cycles. The first read is the baseline and causes no events. Values that were stored since the
+ * request began are newer than its response (observation rule 1), so a new read is queued in that case.
  */
 export async function readCycles(deps: ObserveDeps, project: KeptProject, correlation: string): Promise<void> {
   const mark = await takeRevisionMark(deps, project.id);
@@ -54,8 +54,8 @@ export async function readCycles(deps: ObserveDeps, project: KeptProject, correl
 }
 
 /**
- * Looks at the kept cycles again: time passed, and Plane's clock says how much. No request. With the same days a phase
- * only goes on: a `date` from before the cycle was last read turns nothing back.
+ * Updates the phases of the stored cycles to Plane's time `date`, without a request. Phases only advance: a `date` from
+ * before the last read of a cycle changes nothing.
  */
 export async function advanceCycles(
   deps: ObserveDeps,
@@ -82,7 +82,7 @@ interface CycleObservation {
   date: string;
   /** A revision from before the observation began. */
   mark: Revision;
-  /** An unseen one was made since we began. */
+  /** A cycle that is not stored yet was created after the observation of its project began. */
   isNew: boolean;
 }
 
@@ -105,7 +105,7 @@ async function observeCycle(
   });
 }
 
-/** A deleted cycle says nothing; should it come back, it is known by its age. */
+/** A deleted cycle causes no events. If it appears again, its creation time shows that it is not new. */
 async function forgetUnlistedCycles(
   deps: ObserveDeps,
   project: string,

@@ -4,16 +4,17 @@ import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
 import { observedKeys } from "./store-keys.ts";
 
-/** What was found and decided in one commit; told to the log once the commit is kept. */
+/** The jobs and decision log entries of one change. */
 export interface ActionDecision {
   jobs: Job[];
-  /** The trail: for each event what was decided about it, and why. */
+  /** Decision log entries: for each event the actions taken or skipped, with the reasons. */
   put: Put[];
+  /** Writes log lines and metrics; called once the commit has succeeded. */
   publish: () => void;
 }
 
 interface RecordChange {
-  /** The record that changed and the revision this change replaces: together they name it once and for all. */
+  /** The record that changed and the revision that the change replaces; together they identify the change. */
   key: StoreKey;
   rev: Revision;
   events: readonly AnyEvent[];
@@ -23,8 +24,8 @@ interface RecordChange {
 }
 
 /**
- * Asks every consumer what to do about the events and makes jobs of it, to be written in the same commit as the
- * change itself. A job's id is `key:rev:event:target`, so the same change decided twice is one job.
+ * Runs every rule set on the events of a change and creates the jobs, which must be written in the same commit as the
+ * change. A job's id is `key:rev:event:target`, so deciding the same change twice gives the same jobs.
  */
 export async function decideActions(
   deps: Pick<Deps, "ruleSets" | "log" | "metrics" | "clock">,
@@ -46,7 +47,7 @@ export async function decideActions(
     for (const { target, queue, lane, body, rule, isInternal } of actions) {
       const job = `${record}:${rev}:${toEventId(event)}:${target}`;
       jobs.push({ id: job, queue, lane, body: toJson(body) });
-      // Internal jobs are how, not what: the decision log tells what was decided for people and agents.
+      // The decision log shows decisions that concern people and agents; internal jobs only synchronize state.
       if (!isInternal) requested.push({ rule, target, queue, job });
     }
     const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
@@ -76,7 +77,7 @@ export async function decideActions(
   return { jobs, put, publish };
 }
 
-/** Bodies hold only strings, numbers, booleans, nulls, arrays and plain objects; the type cannot say so of an interface. */
+/** Bodies contain JSON values only, but TypeScript cannot check that for types declared as interfaces. */
 function toJson(body: RuleAction["body"]): Json {
   return body as unknown as Json;
 }

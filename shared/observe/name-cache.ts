@@ -5,21 +5,26 @@ import { membersApi as memberCalls } from "../plane/users-members.ts";
 import type { NamedState } from "../task/status.ts";
 import { MINUTE } from "../time.ts";
 
-/** Names of what snapshots hold ids of. Cached, learned from what passes the door, asked of Plane when unknown. */
+/**
+ * Names for the ids in snapshots: people, labels, states. They are cached from every observed item and read from Plane
+ * when they are unknown.
+ */
 
 export interface PlanePerson {
   name: string;
   email?: string;
 }
 
-/** A Plane user as webhooks, members and expanded assignees tell one. */
+/** Converts a Plane user from a webhook, the member list or an expanded assignee. */
 export function toPlanePerson(user: { display_name: string; email: string | null }): PlanePerson {
   return { name: user.display_name, ...omitUndefined({ email: user.email || undefined }) };
 }
 
 type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock">;
 
-/** A list is asked for again at the earliest so much later: an id Plane does not tell must not cost a request each time. */
+/**
+ * Interval between reads of a list: at least 10 minutes, so that an id Plane does not list costs no request each time.
+ */
 const REFETCH_AFTER_MS = 10 * MINUTE;
 
 export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person: PlanePerson): Promise<void> {
@@ -35,7 +40,7 @@ export async function cacheState(deps: Pick<Deps, "cache">, id: string, state: N
   await deps.cache.setItem(`state:${id}`, { name: state.name, group: state.group });
 }
 
-/** The person with this Plane id; undefined when Plane does not list them among the workspace's members. */
+/** Finds a person by Plane id; undefined when Plane does not list them as a member of the workspace. */
 export async function findPlanePerson(deps: NameCacheDeps, id: string): Promise<PlanePerson | undefined> {
   return findCached<PlanePerson>(deps, `person:${id}`, "members", () => cacheMembers(deps));
 }
@@ -45,7 +50,7 @@ async function cacheMembers(deps: NameCacheDeps): Promise<void> {
   for (const member of data) await cachePerson(deps, member.id, toPlanePerson(member));
 }
 
-/** Plane's id of the person with this e-mail address; undefined when they are not a member of the workspace. */
+/** Finds the Plane id of the person with this e-mail address; undefined when they are not a member of the workspace. */
 export async function findPersonIdByEmail(deps: NameCacheDeps, email: string): Promise<string | undefined> {
   const found = await findCached<{ id: string }>(deps, `email:${email.toLowerCase()}`, "members", () =>
     cacheMembers(deps),

@@ -9,7 +9,9 @@ import type { Snapshot } from "../task/snapshot.ts";
 import { type NamedState, toStatus } from "../task/status.ts";
 import { cacheLabelName, cachePerson, cacheState, findLabelName, findNamedState, toPlanePerson } from "./name-cache.ts";
 
-/** The part of a work item that a snapshot is made of; every way Plane tells an item has it. */
+/**
+ * The fields of a work item that a snapshot needs; list rows, single reads, PATCH responses and webhooks all have them.
+ */
 export const observedItemSchema = workItemSchema
   .pick({
     id: true,
@@ -28,7 +30,7 @@ export const observedItemSchema = workItemSchema
     created_by: true,
   })
   .extend({
-    /** Null when the state was deleted under the item. */
+    /** Null when the item's state was deleted. */
     state: workItemSchema.shape.state.nullable(),
     description_html: workItemSchema.shape.description_html.nullable(),
     external_source: workItemSchema.shape.external_source.optional(),
@@ -36,7 +38,7 @@ export const observedItemSchema = workItemSchema
   });
 export type ObservedItem = z.infer<typeof observedItemSchema>;
 
-/** Everything in one request: names come with the rows, what no snapshot holds is left out. */
+/** Reads names together with the rows, to save requests, and omits fields that a snapshot does not need. */
 const EXPANDED_QUERY = { expand: "state,labels,assignees", fields: Object.keys(observedItemSchema.shape).join(",") };
 
 export const itemRowsEndpoint = {
@@ -50,8 +52,8 @@ export const singleItemQuery = EXPANDED_QUERY;
 type NormalizeDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
 
 /**
- * Brings a work item as Plane tells it (list row, single read, PATCH answer, webhook; ids or expanded objects)
- * to the one shape, and learns the names that came with it.
+ * Converts a work item from Plane (list row, single read, PATCH response, webhook; with ids or expanded objects) to a
+ * snapshot, and caches the names it contains.
  */
 export async function normalizeItem(deps: NormalizeDeps, item: ObservedItem): Promise<Snapshot> {
   const project = typeof item.project === "string" ? item.project : item.project.id;

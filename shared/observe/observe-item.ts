@@ -16,35 +16,53 @@ import { mergeObservation, type Observation } from "../task/merge-observation.ts
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
-import { type ActorHint, type FactsDeps, readItemFacts } from "./event-facts.ts";
+import type { ActorHint } from "./event-actor.ts";
+import { type FactsDeps, readItemFacts } from "./event-facts.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
 export type ObserveDeps = FactsDeps & Pick<Deps, "log" | "metrics" | "newId" | "wait">;
 
-/** Where an observation comes from. */
+/** The context of an observation. */
 export interface ObservationSource {
   project: KeptProject;
   correlation: string;
-  /** Names this observation once and for all: a repeated one queues no second read. */
+  /** Identifies the observation, so that repeating it queues no second read. */
   cause: string;
   hint?: ActorHint | undefined;
-  /** Plane's time: an unseen item created since is new, an older one was there before us. Default: the project's baseline. */
+  /**
+   * Plane's time: an unknown item created since then is new, an older one existed before. Default: the project's
+   * `began`.
+   */
   newSince?: string;
 }
 
 export interface ObservedOutcome {
   events: TaskEvent[];
-  /** The observation could not be taken as it is: the item is to be read again, so many milliseconds from now. */
+  /** The observation was not sufficient: the item must be read again after this many milliseconds. */
   rereadIn?: number;
 }
 
 /**
- * The one door for every observation of a work item, be it a webhook, a read, a PATCH answer or an absence:
- * compares it with what is kept, keeps the result with everything decided on it in one commit, and starts over
- * when something else was kept meanwhile. A read that turns out necessary is queued unless `rereads` is false
- * (then the caller reads by itself).
+ * Handles every observation of a work item (webhook, read, PATCH response, absence): merges it with the stored state,
+ * writes the result and the jobs of all decisions in one commit, and starts over when the item was changed meanwhile.
+ * When the item must be read again, that read is queued unless `rereads` is false (then the caller reads it).
+ *
+ * The observation rules that comments and tests refer to by number:
+ *  1. A webhook replaces only a strictly older state, a read only a state that nothing replaced since its request began.
+ *  2. Cursors and the time of the last read of comments and relations are moved by reads only, never by webhooks.
+ *  3. A pass reads the newest items first, to ten minutes past the cursor; only a complete pass moves the cursor.
+ *  4. Removed or unassigned items need two reads at least 2 s apart. Archived, draft and triage items count as removed.
+ *     A tombstone stays for 30 days, and only a read restores the item.
+ *  5. Projects are read first. Plane lists no items of an archived project; they are not removed and cause no events.
+ *  6. A webhook's actor counts only when the diff found the same change; else the item's activities are read.
+ *  7. A relation belongs to both items, and the latest read of either one decides.
+ *  8. Comments are compared by a hash of their content; Groundcrew's own are recognized by `external_source`.
+ *  9. Webhooks wait for the first complete read of their project. Of the items it finds, only those created since it
+ *     began are new; the others cause no events.
+ * 10. Blockers, claims and wakes are also derived from the stored state at every tick, which repairs lost jobs.
+ * 11. Only webhooks of the configured workspace count, and items are identified by UUID, never by their key.
  */
 export async function observeItem(
   deps: ObserveDeps,
@@ -68,7 +86,7 @@ export async function observeItem(
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
-    // At the baseline the details of everything would be too many reads; later they are read like any other's.
+    // At the baseline, reading the details of all items would be too many requests; later changes cause that read.
     const next =
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
@@ -95,11 +113,11 @@ interface ItemChange {
   source: ObservationSource;
   via: string;
   jobs: Job[];
-  /** What else belongs into the commit. */
+  /** Further writes of the same commit. */
   extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
 }
 
-/** An item's next state, the jobs its events call for, and what others must hear of it: all for one commit. */
+/** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
   const next = await resolveOwnership(deps, change.before, change.next);
@@ -121,7 +139,7 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
   };
 }
 
-/** A kept item in its sets; a removed one is in none and forgotten after 30 days. */
+/** Converts an item to its stored record with its sets. A removed item is in no set and expires after 30 days. */
 export function toItemPut(item: KeptItem) {
   const { id, project, sequence, word } = item.snapshot;
   const key = observedKeys.item(id);
@@ -138,7 +156,10 @@ export function toItemPut(item: KeptItem) {
   };
 }
 
-/** A blocker's new state moves nothing on its dependants, and a project's end nothing on the project: we look. */
+/**
+ * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
+ * closed item does not change its project.
+ */
 function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
   if (next.snapshot.quiet) return [];
   const jobs: Job[] = [];
@@ -160,7 +181,7 @@ function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { befo
   return jobs;
 }
 
-/** Those who wait for it wait in vain for now: by its own state, not because of what it waits for. */
+/** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */
 function isBlockedOrCancelled(item: KeptItem | undefined): boolean {
   const status = item?.gone === undefined ? item?.snapshot.word : undefined;
   return status === "blocked" || status === "cancelled";
@@ -170,19 +191,19 @@ function hasNewDescription(before: KeptItem | undefined, next: KeptItem): boolea
   return before?.snapshot.description !== next.snapshot.description;
 }
 
-/** It was in review, and is over or goes on. */
+/** Whether the item was in review before and is no longer. */
 function hasLeftReview(before: KeptItem | undefined, next: KeptItem): boolean {
   const isInReview = ({ review, snapshot }: KeptItem) => review === true && isOpen(snapshot.word);
   return before !== undefined && isInReview(before) && !isInReview(next);
 }
 
-/** Remembers Plane's time of the change that started the work. */
+/** Stores Plane's time of the change that started the work. */
 function recordStart(item: KeptItem, events: readonly TaskEvent[]): KeptItem {
   if (!events.some((event) => event.kind === "started")) return item;
   return { ...item, startedAt: item.snapshot.updatedAt };
 }
 
-/** A snapshot's row that says nothing new: nothing to observe but perhaps details to read. */
+/** Whether an observed row equals the stored item, so that it need not be observed. */
 export function isUnchanged(kept: KeptItem | undefined, isSame: (kept: Snapshot) => boolean): kept is KeptItem {
   return kept !== undefined && kept.gone === undefined && kept.doubt === undefined && isSame(kept.snapshot);
 }

@@ -3,16 +3,16 @@ import type { KeptItem } from "../task/snapshot.ts";
 import { type FactsDeps, findTaskAgents } from "./event-facts.ts";
 import { findLabelName, findPlanePerson } from "./name-cache.ts";
 
-/** What an item's assignees and labels say of who goes on with it. */
+/** The agents an item belongs to and whether it is in review, as its assignees and labels say. */
 type Ownership = Pick<KeptItem, "owners" | "review">;
 
-/** The label of a task that is finished but for a human's look at it. */
+/** The label of a task that an agent has finished and a human must review. */
 export const REVIEW_LABEL = "review";
 
 /**
- * The item with the agents it belongs to (OPENCLAW-10), and whether it is in review. Reckoned when its assignees or
- * labels have changed: names come with what passes the door, so this rarely asks Plane, and never when there are no
- * agents.
+ * Sets the agents an item belongs to (OPENCLAW-10) and whether it is in review. Computed only when its assignees or
+ * labels have changed. Names are cached with every observation, so this rarely sends a request to Plane, and never when
+ * no agents are configured.
  */
 export async function resolveOwnership(
   deps: FactsDeps,
@@ -24,7 +24,7 @@ export async function resolveOwnership(
   return applyOwnership(next, isUpToDate ? previous : await readOwnership(deps, next));
 }
 
-/** Whose the item is now, and whether it is in review. */
+/** Computes the owners and review state from an item's present assignees and labels. */
 export async function readOwnership(deps: FactsDeps, { snapshot }: KeptItem): Promise<Ownership> {
   if (deps.settings.agents.length === 0) return { owners: [] };
   const [people, labels] = await Promise.all([
@@ -34,7 +34,7 @@ export async function readOwnership(deps: FactsDeps, { snapshot }: KeptItem): Pr
   const labelNames = labels.filter((label) => label !== undefined);
   const owners = findTaskAgents(
     deps.settings.agents,
-    people.filter((who) => who !== undefined),
+    people.filter((person) => person !== undefined),
     labelNames,
   );
   return {
@@ -45,7 +45,7 @@ export async function readOwnership(deps: FactsDeps, { snapshot }: KeptItem): Pr
   };
 }
 
-/** The item with these hands instead of those it had. */
+/** Returns the item with this ownership instead of its previous one. */
 export function applyOwnership(
   { owners: _owners, review: _review, ...item }: KeptItem,
   { owners, review }: Ownership,

@@ -1,51 +1,47 @@
-import {
-  createBackfillRelationsJob,
-  createBlockedByTextJob,
-  createDetailsJobs,
-  createProjectCheckJob,
-  createReadCyclesJob,
-} from "../jobs/observe-jobs.ts";
-import { keepDefined } from "../keep-defined.ts";
+import { createDetailsJobs } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
-import { scanPages } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
-import { mayContainBlockedByText } from "./blocked-by-text.ts";
+import { prepareBaselineJobs } from "./baseline-jobs.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { getNewSince, isNewProject, shiftPlaneTime, toPlaneTime, toProjectPut } from "./projects.ts";
+import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
-/** What a pass over one project found. */
+/** Result of a pass over one project. */
 export interface ProjectPollResult {
-  /** The project with the times this pass gave it. */
+  /** The project with `began` set by this pass, if it was unset. */
   project: KeptProject;
-  /** Items that were not as they are kept. */
+  /** Number of items that differed from the stored state. */
   changed: number;
-  /** Items that one read saw lose something: to be read again 2 s later, in the same tick (and queued, should it end early). */
+  /** Items with an unconfirmed loss. The same tick reads them again 2 s later; queued jobs do so if it ends early. */
   unconfirmed: { project: KeptProject; item: string }[];
   pages: number;
-  /** Plane's count and ours differ: a full id pass must find out why. */
+  /** Plane's count differs from the number of stored items, so all ids must be compared. */
   hasCountMismatch: boolean;
 }
 
-/** A pass reads so far past the cursor: Plane may show a change later than its `updated_at` says. */
+/**
+ * Overlap with the previous pass: 10 minutes before the cursor, because Plane may list a change later than its
+ * `updated_at`.
+ */
 const LOOK_BACK_MS = 10 * MINUTE;
 const SMALLEST_PAGE = 100;
-/** Plane's own maximum. */
+/** Plane's maximum page size. */
 const LARGEST_PAGE = 1000;
-/** How many kept snapshots are put in one commit at a baseline. */
+/** Limit of snapshots in one commit at a baseline: 200. */
 const COMMIT_SIZE = 200;
 
 /**
- * Reads a project's work items newest first down to the cursor (rule 3) and observes each. The first complete pass
- * is the baseline: what it finds was there before us, except what was created since it began (rule 9).
- * A list whose length changed from page to page may have skipped a row: the cursor stays, and the next pass reads it again.
+ * Reads a project's work items, newest first, down to the cursor (observation rule 3) and observes each. The first
+ * complete pass is the baseline: its items existed before, except those created since it began (observation rule 9). A
+ * list whose length changed between pages may have skipped a row, so the cursor stays and the next pass reads it again.
  */
 export async function pollProject(
   deps: ObserveDeps,
@@ -69,7 +65,7 @@ export async function pollProject(
       if (current.began === "") current = await recordProjectStart(deps, current, date);
     }
     const snapshots = await Promise.all(answer.data.results.map((row) => normalizeItem(deps, row)));
-    // Plane lists the newest first; people are told in the order in which it happened.
+    // Plane lists the newest first; events are created in chronological order.
     const recent = snapshots.filter((snapshot) => snapshot.updatedAt >= depth).reverse();
     const readTimes = { since: mark, began, ended: await deps.store.now() };
     await observePage(deps, current, recent, readTimes, correlation, result);
@@ -87,32 +83,20 @@ export async function pollProject(
     (await store.count(observedSets.items(project.id))) + (await store.count(observedSets.quiet(project.id)));
   result.hasCountMismatch = !isConsistent || !totals.has(keptCount);
   if (!isConsistent && project.baseline) newest = project.cursor;
-  const jobs: Job[] = [];
-  if (!project.baseline) {
-    // Before the baseline is over: one that ends here is begun again, with all it asks for.
-    await queueBackfill(deps, project.id, correlation);
-    jobs.push(createProjectCheckJob(project.id, "baseline"));
-    if (project.cycles) jobs.push(createReadCyclesJob(project.id, "baseline", correlation));
-  }
+  const jobs = project.baseline ? [] : await prepareBaselineJobs(deps, project, correlation);
   await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window }, jobs);
   return result;
 }
 
-/** From when on a project's items are new, kept before the first of them is: a restart must not move it. */
+/**
+ * Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it.
+ */
 async function recordProjectStart(deps: ObserveDeps, project: KeptProject, date: string): Promise<KeptProject> {
   const key = observedKeys.project(project.id);
   return updateValue<KeptProject, KeptProject>(deps, key, (kept) => {
     const next = { ...(kept ?? project), began: kept?.began || date };
     return { put: [toProjectPut(next)], result: next };
   });
-}
-
-/** A revision that everything kept from now on exceeds: what has a greater one was kept after the pass began. */
-export async function takeRevisionMark(deps: Pick<ObserveDeps, "store" | "newId">, project: string): Promise<number> {
-  const key = observedKeys.mark(project);
-  await deps.store.commit({ put: [{ key, value: deps.newId() }] });
-  const [mark] = await deps.store.read([key]);
-  return mark?.rev ?? 0;
 }
 
 function getReadDepth(project: KeptProject): string {
@@ -156,7 +140,7 @@ async function observePage(
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
 }
 
-/** Keeps many items that were there before us in one commit; when one was kept meanwhile, each goes through the door. */
+/** Stores many existing items in one commit; when one of them was stored meanwhile, observes each item instead. */
 async function commitExistingItems(
   deps: ObserveDeps,
   project: KeptProject,
@@ -197,7 +181,8 @@ async function moveCursor(deps: ObserveDeps, project: KeptProject, update: Curso
       began: kept.began || project.began,
       baseline: true,
       cursor: update.cursor,
-      window: update.window, // Of a project that is new to everyone, the end is news too, also when its first pass already finds it.
+      window: update.window,
+      // A new project's completion is an event, even when its first pass already finds it complete.
       completed: kept.baseline || isNewProject(kept) ? kept.completed : await hasOnlyClosedItems(deps, project.id),
       ...omitUndefined({ settled: isQuiet ? update.cursor : undefined }),
     };
@@ -212,20 +197,4 @@ async function hasOnlyClosedItems(deps: ObserveDeps, project: string): Promise<b
     deps.store.count(observedSets.items(project)),
   ]);
   return open === 0 && total > 0;
-}
-
-/**
- * Who waits for whom among the open items that were there before us: read once, when there is quota to spare. What this
- * Plane does not have, relations or lines, is left alone by the one who works it: nothing is asked for here.
- */
-async function queueBackfill(deps: ObserveDeps, project: string, correlation: string): Promise<void> {
-  for await (const page of scanPages<KeptItem>(deps, observedSets.open(project))) {
-    const jobs = page.flatMap(({ value, rev }) =>
-      keepDefined([
-        value.detailsAt === undefined ? undefined : createBackfillRelationsJob(value.snapshot, correlation),
-        mayContainBlockedByText(value) ? createBlockedByTextJob(value.snapshot, rev) : undefined,
-      ]),
-    );
-    await deps.store.commit({ jobs });
-  }
 }

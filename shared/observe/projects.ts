@@ -12,20 +12,23 @@ import type { ObserveDeps } from "./observe-item.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "./stored-records.ts";
 
-/** One reading of all projects: Plane's own time and those we follow, with what is kept of each. */
+/** Result of one read of all projects: the followed projects in their stored form. */
 export interface ProjectsReadResult {
   /** Plane's `Date`, as `YYYY-MM-DDTHH:MM:SS.000000Z`. */
   date: string;
   projects: KeptProject[];
 }
 
-/** A project that shows itself so much later than it was created was hidden from our key: it is not new. */
+/**
+ * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
+ * key.
+ */
 const HIDDEN_AFTER_MS = 10 * MINUTE;
 
 /**
- * Reads the projects (they come first, rule 5) and takes them over: new ones, archived ones, renamed ones and those
- * that are gone. The first reading of a workspace is its baseline and silent, and so is what was created before the
- * reading before this one and shows itself only now: we were let into it, or it was added to the settings.
+ * Reads all projects, before any items (observation rule 5), and stores which are new, archived, renamed or missing.
+ * The first read of a workspace is its baseline and causes no events. Neither does a project that was created before
+ * the previous read and appears only now: the key was given access, or the settings were changed.
  */
 export async function readProjects(deps: ObserveDeps, correlation: string): Promise<ProjectsReadResult> {
   const startedAt = await deps.store.now();
@@ -52,7 +55,10 @@ export async function readProjects(deps: ObserveDeps, correlation: string): Prom
   return { date, projects };
 }
 
-/** Whether this is the first look at the workspace `id` ("" when Plane lists no project), and since when we look. */
+/**
+ * Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation
+ * began.
+ */
 async function observeWorkspace(
   deps: ObserveDeps,
   id: string,
@@ -70,8 +76,8 @@ async function observeWorkspace(
 }
 
 /**
- * Whether Plane still lists this project's items to us. Asked before what is absent is taken for removed: when the
- * project was archived or deleted since it was last read, its items are silent (rule 5).
+ * Reads from Plane whether this project's items are listed. Called before missing items count as removed: items of a
+ * project that was archived or deleted since its last read cause no events (observation rule 5).
  */
 export async function isProjectListed(deps: ObserveDeps, id: string): Promise<boolean> {
   try {
@@ -84,7 +90,7 @@ export async function isProjectListed(deps: ObserveDeps, id: string): Promise<bo
   }
 }
 
-/** Plane's `Date` header in the form of Plane's other times, so that they compare. */
+/** Converts Plane's `Date` header to the format of Plane's other times, so that they compare as strings. */
 export function toPlaneTime(date: string): string {
   return `${date.slice(0, 19)}.000000Z`;
 }
@@ -94,7 +100,9 @@ function isFollowed(deps: Pick<ObserveDeps, "settings">, identifier: string): bo
   return wanted.length === 0 || wanted.some((other) => other.toUpperCase() === identifier.toUpperCase());
 }
 
-/** Of a project created since we began, everything is new; `since` "" is set by its first pass. */
+/**
+ * How an unknown project is stored. `since`: Plane's time since which its items are new; "" is set by its first pass.
+ */
 interface FirstSighting {
   isNew: boolean;
   since: string;
@@ -136,12 +144,14 @@ async function observeProject(
   });
 }
 
-/** Whether Plane lists this project's items to us; an archived one answers 200 and none (rule 5). */
+/**
+ * Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5).
+ */
 export function isReadableProject(project: KeptProject): boolean {
   return project.member && !project.archived && !project.gone;
 }
 
-/** A project's next state with what its events call for, for one commit. */
+/** Prepares one commit of a project's next state and the jobs for its events. */
 async function prepareProjectUpdate(
   deps: ObserveDeps,
   project: KeptProject,
@@ -163,25 +173,25 @@ async function prepareProjectUpdate(
 }
 
 /**
- * From when on what a first reading finds is new. In the second in which we began nobody can say which was first:
- * it was there before us; but before a project's own creation nothing was.
+ * Returns Plane's time since which items of a first read are new. Plane's `Date` header has whole seconds, so items
+ * created in the second in which observation began count as existing. In a new project nothing can have existed before.
  */
 export function getNewSince(project: KeptProject): string {
   return isNewProject(project) ? project.began : shiftPlaneTime(project.began, 1000);
 }
 
-/** Created since we began: everything in it is news. */
+/** Whether the project was created since the observation of the workspace began, so that everything in it is new. */
 export function isNewProject(project: KeptProject): boolean {
   return project.began === project.createdAt;
 }
 
-/** Plane's time, so many milliseconds later; microseconds are kept. */
+/** Adds `ms` milliseconds to a time of Plane; its microseconds stay. */
 export function shiftPlaneTime(time: string, ms: number): string {
   const micros = time.slice(23, 26);
   return `${new Date(Date.parse(`${time.slice(0, 23)}Z`) + ms).toISOString().slice(0, 23)}${micros}Z`;
 }
 
-/** The projects that are followed and can be read. */
+/** Returns the stored projects whose items Plane lists. */
 export async function listReadableProjects(deps: Pick<ObserveDeps, "store">): Promise<KeptProject[]> {
   return (await readAllRows<KeptProject>(deps, observedSets.projects))
     .map(({ value }) => value)
@@ -192,7 +202,7 @@ export function toProjectPut(project: KeptProject): Put {
   return { key: observedKeys.project(project.id), value: project, sets: project.gone ? [] : [observedSets.projects] };
 }
 
-/** Projects Plane lists no more: gone after two readings, silent with all their items. */
+/** Marks projects that Plane no longer lists: gone after two reads. Their items cause no events. */
 async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Promise<void> {
   for (const { key, value, rev } of await readAllRows<KeptProject>(deps, observedSets.projects)) {
     if (listed.has(value.id)) continue;
@@ -202,8 +212,8 @@ async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Prom
 }
 
 /**
- * Whether a project's work is all done: told once when the last open item is done or cancelled, and again after
- * new work came and was done. Counted in the store; no request to Plane.
+ * Creates `project_completed` when a project's last open item is done or cancelled, and again after new items were
+ * added and closed. Counts the stored items; sends no request to Plane.
  */
 export async function checkProjectCompletion(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   await updateValue<KeptProject>(deps, observedKeys.project(id), async (kept, rev) => {

@@ -13,10 +13,10 @@ import {
 import { isProjectListed } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 
-/** How long it is remembered that an item was read, so that several asked reads become one. */
+/** Retention of an item's last read time: 1 hour, so that several requested reads become one. */
 const LAST_READ_RETENTION_MS = HOUR;
 
-/** Reads an item unless a read of it began after `asked` (store time). */
+/** Reads an item unless a read of it began after `requestedAt` (store time). */
 export async function readItemSince(
   deps: ObserveDeps,
   id: string,
@@ -26,13 +26,13 @@ export async function readItemSince(
   const key = observedKeys.lastRead(id);
   const [last] = await deps.store.read<{ began: number }>([key]);
   const began = await deps.store.now();
-  // One from times to come was before the store's clock was set back.
+  // A time in the future was stored before the store's clock was set back, so it does not count.
   if (last && last.value.began > requestedAt && last.value.began <= began) return;
   await readItem(deps, id, source);
   await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_RETENTION_MS }] });
 }
 
-/** Reads one work item and observes what came: its snapshot, or that it is not there (404: deleted, archived, a draft). */
+/** Reads one work item and observes its snapshot, or its absence (404: deleted, archived or a draft). */
 export async function readItem(
   deps: ObserveDeps,
   id: string,
@@ -61,7 +61,7 @@ async function readSnapshot(deps: ObserveDeps, project: string, item: string): P
   }
 }
 
-/** Comments and relations were read completely, at least as new as this snapshot of the item (rule 2). */
+/** Stores that comments and relations were read completely, at least as new as this snapshot (observation rule 2). */
 export async function markDetailsRead(deps: Pick<ObserveDeps, "store">, read: KeptItem): Promise<void> {
   const key = observedKeys.item(read.snapshot.id);
   await updateValue<KeptItem>(deps, key, (kept) => {

@@ -3,20 +3,20 @@ import { scanRows } from "../store/scan-set.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../task/merge-observation.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { type ObservationSource, type ObserveDeps, observeItem } from "./observe-item.ts";
-import { takeRevisionMark } from "./poll-project.ts";
 import { getNewSince, isProjectListed } from "./projects.ts";
 import { readItem } from "./read-item.ts";
+import { takeRevisionMark } from "./revision-mark.ts";
 import { observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
-/** So few missing items are each read again; more are looked for in a second list. */
+/** Limit of missing items that are read one by one: 5; more are confirmed with a second list. */
 const SINGLE_READ_LIMIT = 5;
-/** A list that changes while it is paged tells nothing; so often it is begun again. */
+/** Limit of attempts to read the list: 3. A list that changes between its pages is incomplete and is read again. */
 const LIST_ATTEMPTS = 3;
 
 /**
- * The full id pass: which items does Plane list, and which do we keep? Items unknown to us are read; kept ones that
- * two looks at least 2 s apart do not find are removed (rule 4). Answers how many of each.
+ * Compares the ids of all items that Plane lists with the stored ones. Unknown items are read; stored items that two
+ * reads at least 2 s apart do not find are removed (observation rule 4). Returns the number of each.
  */
 export async function reconcileIds(
   deps: ObserveDeps,
@@ -25,14 +25,14 @@ export async function reconcileIds(
 ): Promise<{ found: number; removed: number }> {
   const first = await listIds(deps, project);
   if (!first) return { found: 0, removed: 0 };
-  const { kept, doubted: pendingRemoval } = await readKeptIds(deps, project.id);
+  const { kept, pendingRemoval } = await readKeptIds(deps, project.id);
   const source = { project, correlation, newSince: project.baseline ? project.began : getNewSince(project) };
   const unknown = [...first.ids].filter((id) => !kept.has(id));
   for (const id of unknown) await readItem(deps, id, source, { rereads: false });
 
   const missing = [...kept].filter((id) => !first.ids.has(id));
   if (missing.length === 0) return { found: unknown.length, removed: 0 };
-  // For those this look is the second one; an archived project lists none at all, however often (rule 5).
+  // For items pending removal this is the second read. An archived project lists no items at all (observation rule 5).
   if (missing.some((id) => pendingRemoval.has(id)) && !(await isProjectListed(deps, project.id)))
     return { found: unknown.length, removed: 0 };
   await observeAbsences(deps, missing, first, source);
@@ -90,7 +90,7 @@ async function observeAbsences(
   return removed;
 }
 
-/** All ids Plane lists, oldest first so that new items come last; undefined when the list would not hold still. */
+/** Reads all ids, oldest first so that new items come last; undefined when the list changed during every attempt. */
 async function listIds(deps: ObserveDeps, project: KeptProject): Promise<ListedIds | undefined> {
   for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt += 1) {
     const since = await takeRevisionMark(deps, project.id);
@@ -104,12 +104,15 @@ async function listIds(deps: ObserveDeps, project: KeptProject): Promise<ListedI
     }
     if (totals.size === 1 && totals.has(ids.size)) return { ids, since, began, ended: await deps.store.now() };
   }
-  deps.log.warn("census gave up: the list kept changing", { project: project.identifier });
+  deps.log.warn("id comparison skipped: the list kept changing", { project: project.identifier });
   return undefined;
 }
 
-/** The ids of all items kept, and of those that an earlier look has missed. */
-async function readKeptIds(deps: ObserveDeps, project: string): Promise<{ kept: Set<string>; doubted: Set<string> }> {
+/** Returns the ids of all stored items, and of those that an earlier read did not find. */
+async function readKeptIds(
+  deps: ObserveDeps,
+  project: string,
+): Promise<{ kept: Set<string>; pendingRemoval: Set<string> }> {
   const kept = new Set<string>();
   const pendingRemoval = new Set<string>();
   for (const set of [observedSets.items(project), observedSets.quiet(project)]) {
@@ -118,5 +121,5 @@ async function readKeptIds(deps: ObserveDeps, project: string): Promise<{ kept: 
       if (value.doubt?.gone !== undefined) pendingRemoval.add(value.snapshot.id);
     }
   }
-  return { kept, doubted: pendingRemoval };
+  return { kept, pendingRemoval };
 }

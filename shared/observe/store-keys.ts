@@ -1,47 +1,50 @@
 import type { SetName, StoreKey } from "../store/port.ts";
 import { DAY } from "../time.ts";
 
-/** Where everything observed is kept. Ids are Plane's UUIDs. */
+/** Store keys of all observed records. Ids are Plane's UUIDs. */
 export const observedKeys = {
   workspace: "workspace",
   projectsRead: "projects-read",
-  /** A project whose webhooks come although it is not listed or not followed. */
+  /** A project that sends webhooks but is not listed by Plane or not followed. */
   unfollowed: (project: string): StoreKey => `unfollowed:${project}`,
   project: (id: string): StoreKey => `project:${id}`,
   item: (id: string): StoreKey => `item:${id}`,
   comments: (item: string): StoreKey => `comments:${item}`,
   relations: (item: string): StoreKey => `relations:${item}`,
-  /** `blocked` waits for `blocker`. */
+  /** A dependency: `blocked` depends on `blocker`. */
   edge: (blocked: string, blocker: string): StoreKey => `edge:${blocked}:${blocker}`,
   cycle: (id: string): StoreKey => `cycle:${id}`,
-  /** The last read of an item: several queued reads become one. */
+  /** Time of an item's last read, so that several queued reads become one. */
   lastRead: (item: string): StoreKey => `read:${item}`,
-  /** A mark in the store's sequence, taken before a pass begins. */
+  /** Written before a pass begins, for its revision (see `takeRevisionMark`). */
   mark: (project: string): StoreKey => `mark:${project}`,
   agent: (name: string): StoreKey => `agent:${name}`,
 } as const;
 
-/** The sets that can be listed and counted. */
+/** Names of the sets, whose members can be listed and counted. */
 export const observedSets = {
   projects: "projects",
-  /** A project's items that Plane lists. */
+  /** The items of a project that Plane lists. */
   items: (project: string): SetName => `items:${project}`,
-  /** Those that Plane lists as well, but that are kept for checks of our own and count as nobody's work. */
+  /** Items that Plane lists but that belong to Groundcrew's own checks (the canary) and are nobody's work. */
   quiet: (project: string): SetName => `quiet:${project}`,
-  /** A project's items that are neither done nor cancelled. */
+  /** The items of a project that are neither done nor cancelled. */
   open: (project: string): SetName => `open:${project}`,
-  /** The item with this number in a project: `ONB-12` by the project's id and 12. */
+  /** The item with this number in a project: for `ONB-12`, the project's id and 12. */
   numbered: (project: string, sequence: number): SetName => `number:${project}:${sequence}`,
-  /** An agent's open tasks, by its name in the settings. */
+  /** The open tasks of an agent, by its name in the settings. */
   tasks: (agent: string): SetName => `tasks:${encodeURIComponent(agent)}`,
-  /** All relations that make an item wait. */
+  /** All dependencies. */
   edges: "edges",
-  /** All items that wait for an open blocker. */
+  /** All items that have an open blocker. */
   waiting: "waiting",
   blockers: (blocked: string): SetName => `blockers:${blocked}`,
   dependants: (blocker: string): SetName => `dependants:${blocker}`,
   cycles: (project: string): SetName => `cycles:${project}`,
 } as const;
 
-/** A removed item's tombstone stays so long (rule 4). */
+/**
+ * Retention of a removed item's tombstone: 30 days (observation rule 4), so that a late webhook does not restore the
+ * item.
+ */
 export const TOMBSTONE_RETENTION_MS = 30 * DAY;

@@ -1,17 +1,22 @@
-/** What is kept of the workspace, its projects and cycles, beside the items (see shared/task/snapshot.ts). */
+/**
+ * Stored records of the workspace, its projects, cycles, comments and relations. For items see shared/task/snapshot.ts.
+ */
 
 export interface KeptWorkspace {
-  /** Plane's id; only webhooks that carry it are ours (rule 11). Projects tell it: "" while there is none. */
+  /**
+   * Plane's id; webhooks with another id are ignored (observation rule 11). "" until Plane lists a project, which
+   * contains it.
+   */
   id: string;
-  /** Plane's time when the first look at the projects began: projects created since are new. */
+  /** Plane's time when the first read of the projects began: projects created since then are new. */
   began: string;
 }
 
-/** The last reading of the projects. */
+/** The last read of the projects. */
 export interface KeptProjectsRead {
-  /** Store time when it began. */
+  /** Store time when the read began. */
   at: number;
-  /** Plane's time of its answer. */
+  /** Plane's time of the response. */
   date: string;
 }
 
@@ -20,27 +25,32 @@ export interface KeptProject {
   identifier: string;
   name: string;
   createdAt: string;
-  /** An archived project lists nothing: its items are silent, not removed (rule 5). */
+  /** Plane lists no items of an archived project; they are not removed and cause no events (observation rule 5). */
   archived: boolean;
-  /** Whether Plane lets our key read its items. */
+  /** Whether our key's user is a member of the project, so that Plane lists its items. */
   member: boolean;
-  /** All its items are done or cancelled, and it has some. */
+  /** The project has items, and all of them are done or cancelled. */
   completed: boolean;
-  /** Plane's time: what is unseen and was created since is new, everything else is known and silent (rule 9). */
+  /** Plane's time: an unknown item created since then is new, older ones cause no events (observation rule 9). */
   began: string;
-  /** The first complete read is over; until then its webhooks are held. */
+  /** The first complete read has finished; until then webhooks of the project are held. */
   baseline: boolean;
-  /** Plane's newest `updated_at` of the last complete pass; moved by passes only (rule 2). */
+  /** Newest `updated_at` of the last complete pass; moved by passes only (observation rule 2). */
   cursor: string;
-  /** The cursor up to which the time before it has been read again after ten quiet minutes. */
+  /**
+   * Equal to `cursor` when a pass at least 10 minutes after it has read its overlap, so that the overlap need not be
+   * read again.
+   */
   settled?: string;
-  /** How many items the last pass found above its depth: how large a page to ask for. */
+  /** Number of items that the last pass had to read; it determines the next page size. */
   window: number;
-  /** Whether it uses cycles, and whether they have been read once. */
+  /** Whether the project uses cycles. */
   cycles: boolean;
+  /** The cycles have been read once. */
   cyclesRead?: boolean;
-  /** Not listed any more by two reads: deleted, or hidden from our key. Its items are silent. */
+  /** Two reads did not list the project: it was deleted, or our key lost access. Its items cause no events. */
   gone?: boolean;
+  /** The last read did not list the project. */
   missing?: boolean;
 }
 
@@ -58,14 +68,14 @@ export interface KeptCycle {
 }
 
 export interface KeptComments {
-  /** Comment id to the hash of its content; "" for one that is gone. */
+  /** Comment id to the hash of its content; "" for a deleted comment. */
   known: Record<string, string>;
-  /** Plane's `updated_at` of the item when its whole list was last asked for; absent: only webhooks were seen. */
+  /** Plane's `updated_at` of the item at the last complete read of its comments; absent: only webhooks were seen. */
   readAt?: string;
 }
 
 export interface KeptRelations {
-  /** Store time when the latest reading of this end began. */
+  /** Store time when the latest read of this item's relations began. */
   at: number;
 }
 
@@ -73,8 +83,8 @@ export interface KeptEdge {
   blocked: string;
   blocker: string;
   blockerProject: string;
-  /** It was there before us, and whether its blocker holds it up has not been reckoned yet: reckoning it tells nobody. */
+  /** The dependency existed before the observation began and was not evaluated yet; its evaluation causes no events. */
   unsaid?: boolean;
-  /** Nobody has seen the blocker, and a read did not find it: archived before us, perhaps. It holds nobody up. */
+  /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */
   absent?: boolean;
 }

@@ -2,12 +2,12 @@ import { z } from "zod";
 import { getErrorMessage } from "../errors.ts";
 import { planeIdSchema } from "../plane/schema.ts";
 import { planeTimeSchema } from "../plane/time.ts";
-import type { ActorHint } from "./event-facts.ts";
+import type { ActorHint } from "./event-actor.ts";
 import { observedItemSchema } from "./normalize.ts";
 
 const actorSchema = z.object({ id: planeIdSchema, display_name: z.string() });
 
-/** Only a hint at who did it: one of another form is none, and no reason to leave the rest alone. */
+/** Only a hint about the actor: when its form is unknown, it is dropped and the rest of the webhook still counts. */
 const activitySchema = z
   .object({ field: z.string().nullable(), new_value: z.unknown().optional(), actor: actorSchema.nullish() })
   .nullish()
@@ -41,30 +41,30 @@ const knownDeliverySchema = z.discriminatedUnion("event", [
   }),
 ]);
 
-/** Every event of Plane has these. */
+/** Fields that all of Plane's webhooks have. */
 const anyDeliverySchema = z.object({ event: z.string(), action: z.string().optional(), workspace_id: planeIdSchema });
 
 const KNOWN_EVENTS = new Set(["project", "issue", "issue_comment", "cycle"]);
 
-/** A webhook's body, as recorded; what Plane may send besides is `other` and says nothing to us. */
+/** A parsed webhook body. Events that Groundcrew does not use are `other`. */
 export type WebhookDelivery = z.infer<typeof knownDeliverySchema> | { event: "other"; workspace_id: string };
 
-/** Understands a webhook's body; `problem` says for people why it is not one. */
+/** Parses a webhook body; `problem` is a readable reason when it is not a webhook of Plane. */
 export function parseWebhookDelivery(raw: string): { delivery: WebhookDelivery } | { problem: string } {
   try {
     const json: unknown = JSON.parse(raw);
     const { event, action, workspace_id } = anyDeliverySchema.parse(json);
-    // Only projects are told of when they are deleted, as of now; another Plane that tells more says just an id.
+    // Plane sends deletion webhooks for projects only; a version that sends more includes no more than an id.
     const isOther = !KNOWN_EVENTS.has(event) || (action === "deleted" && event !== "project");
     return { delivery: isOther ? { event: "other", workspace_id } : knownDeliverySchema.parse(json) };
   } catch (thrown) {
     if (!(thrown instanceof z.ZodError)) return { problem: `not JSON: ${getErrorMessage(thrown)}` };
-    const places = thrown.issues.slice(0, 3).map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`);
-    return { problem: `not a webhook as Plane sends them (${places.join("; ")})` };
+    const details = thrown.issues.slice(0, 3).map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`);
+    return { problem: `not a valid Plane webhook (${details.join("; ")})` };
   }
 }
 
-/** Who did what, by the webhook's own account. */
+/** Returns the actor and the changed field that the webhook names; undefined when it names no actor. */
 export function toActorHint({ activity }: Extract<WebhookDelivery, { event: "issue" }>): ActorHint | undefined {
   if (!activity?.actor) return undefined;
   const { id: actor, display_name: name } = activity.actor;

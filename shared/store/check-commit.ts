@@ -1,7 +1,7 @@
 import type { Ms } from "../time.ts";
 import type { BucketSpend, Commit, Json, Queue, Revision, SetName, StoreKey } from "./port.ts";
 
-/** A commit whose names are checked and whose values are JSON text, so that an engine can no longer fail half-way. */
+/** A commit with checked names and serialized values, so that invalid input cannot make an engine fail half-way. */
 export interface CheckedCommit {
   expect: [StoreKey, Revision][];
   fence: [StoreKey, number] | undefined;
@@ -11,7 +11,7 @@ export interface CheckedCommit {
 
 export interface CheckedPut {
   key: StoreKey;
-  /** Absent: forget the key. */
+  /** The value as JSON text; absent: delete the key. */
   text: string | undefined;
   sets: SetName[];
   expires: Ms | undefined;
@@ -28,7 +28,7 @@ export interface CheckedJob {
 const INVALID_IN_KEY = /[\s\p{Cc}\p{Cs}]/u;
 const INVALID_IN_NAME = /[\p{Cc}\p{Cs}]/u;
 
-/** The same refusals for every engine; throws a TypeError that names what is wrong. */
+/** Checks a commit in the same way for every engine; throws a TypeError that names the invalid part. */
 export function checkCommit(commit: Commit): CheckedCommit {
   return {
     expect: (commit.expect ?? []).map(([key, rev]) => [checkKey(key), rev]),
@@ -49,15 +49,15 @@ export function checkCommit(commit: Commit): CheckedCommit {
   };
 }
 
-/** A key or set name: printable, without blanks. */
+/** Checks a key or set name: printable, without white space. Returns it. */
 export function checkKey(key: StoreKey): StoreKey {
   if (key === "" || INVALID_IN_KEY.test(key)) {
-    throw new TypeError(`A store key must be printable and without blanks, not ${JSON.stringify(key)}.`);
+    throw new TypeError(`A store key must be printable and without white space, not ${JSON.stringify(key)}.`);
   }
   return key;
 }
 
-/** A job id, lane, owner or bucket: not empty, no control characters. */
+/** Checks a job id, lane, owner or bucket: not empty, no control characters. Returns it. */
 export function checkName(label: string, name: string): string {
   if (name === "" || INVALID_IN_NAME.test(name)) {
     throw new TypeError(`A ${label} must not be empty or hold control characters, not ${JSON.stringify(name)}.`);
@@ -65,7 +65,7 @@ export function checkName(label: string, name: string): string {
   return name;
 }
 
-/** Whole milliseconds, rounded up so that nothing comes early. */
+/** Rounds to whole milliseconds, upwards so that nothing happens too early. */
 export function checkMs(label: string, ms: Ms): Ms {
   if (!Number.isFinite(ms)) throw new TypeError(`${label} must be a number of milliseconds, not ${ms}.`);
   return Math.ceil(ms);
@@ -75,14 +75,14 @@ export function checkSpend({ bucket, window, ...rest }: BucketSpend): BucketSpen
   return { ...rest, bucket: checkName("bucket", bucket), window: checkMs("window", window) };
 }
 
-/** JSON text as `JSON.stringify` makes it: NaN becomes null, -0 becomes 0, lone surrogates are escaped. */
+/** Serializes with `JSON.stringify`: NaN becomes null, -0 becomes 0, lone surrogates are escaped. */
 function toJsonText(label: string, value: unknown): string {
   const text: string | undefined = JSON.stringify(value);
   if (text === undefined) throw new TypeError(`${label} is not JSON.`);
   return text;
 }
 
-/** Text that an engine kept, as the plain JSON it was. */
+/** Parses JSON text that an engine has stored. */
 export function parseJson(text: string): Json {
   return JSON.parse(text);
 }

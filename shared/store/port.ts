@@ -1,27 +1,28 @@
 import type { Ms } from "../time.ts";
 
 /**
- * The store's port: the one narrow door for everything that must be atomic.
+ * The store's interface: everything that must be atomic goes through it.
  *
- * Three engines stand behind it (memory, SQL, Redis) and one contract suite holds them
- * to these sentences. What can be read again from Plane does not belong here; it is cached.
+ * Three engines implement it (memory, SQL, Redis), and one contract test suite checks them against these comments. Data
+ * that can be read from Plane again belongs into the cache, not here.
  */
 
-/** A kept value's address, for example `item:525a36c6-…`. Printable, without blanks. */
+/** The key of a stored value, for example `item:525a36c6-…`. Printable, without white space. */
 export type StoreKey = string;
 
 /**
- * Given to a key by each commit, from one sequence for the whole store that only grows: a value kept after
- * another has the greater one, whatever their keys, and none comes back, not even after a delete. 0 = nothing is kept.
+ * Assigned to a value by its commit, from one increasing sequence for the whole store: a value that was stored later
+ * has a greater revision, whatever its key, and no revision is used again, not even after a delete. 0: nothing is
+ * stored.
  */
 export type Revision = number;
 
-/** A named group of keys that can be listed and counted, for example `items:<project>`. */
+/** The name of a group of keys that can be listed and counted, for example `items:<project>`. */
 export type SetName = string;
 
 export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake" | "updates";
 
-/** Plain JSON: what every engine gives back exactly as it was put in. */
+/** Plain JSON, which every engine returns exactly as it was stored. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
 
 export interface StoredValue<T> {
@@ -35,27 +36,27 @@ export interface StoredRow<T> extends StoredValue<T> {
 
 export interface ScanPage<T> {
   rows: StoredRow<T>[];
-  /** Hand this to the next `scan`; absent on the last page. */
+  /** Argument `after` of the next `scan`; absent on the last page. */
   next?: string;
 }
 
-/** Keeps `value` under `key`, or forgets the key when `value` is undefined. */
+/** Stores `value` under `key`, or deletes the key when `value` is undefined. */
 export interface Put {
   key: StoreKey;
   value: unknown;
-  /** The sets this key is in from now on; it leaves all others. */
+  /** The sets that contain this key from now on; it is removed from all others. */
   sets?: SetName[];
-  /** Forget the key so many milliseconds from now. Absent: keep it. */
+  /** The key is deleted after this many milliseconds; absent: never. */
   expires?: Ms;
 }
 
 export interface Job {
-  /** Unique in its queue, also after the job is done (for `remember` of the engine, default 2 days). */
+  /** Unique in its queue, also after the job is done (for the engine's `remember` time, default 2 days). */
   id: string;
   queue: Queue;
-  /** Jobs of one lane are taken one at a time, in the order they were put in; a job that waits makes its lane wait. */
+  /** Jobs of one lane are taken one at a time, in the order they were added; a waiting job delays its lane. */
   lane: string;
-  /** Not before this store time; absent = at once. */
+  /** Store time before which the job is not taken; absent: it is due at once. */
   at?: Ms;
   body: Json;
 }
@@ -65,17 +66,17 @@ export interface LeasedJob {
   queue: Queue;
   lane: string;
   body: Json;
-  /** How often this job has been taken, this time included (1 = the first time). */
+  /** Number of times the job has been taken, including this one. */
   tries: number;
-  /** How often it has been put back as `failed`. */
+  /** Number of times it was settled as `failed`. */
   failures: number;
-  /** When the lease runs out, store time. */
+  /** Store time when the lease expires. */
   until: Ms;
-  /** Proof of this lease; another taker's differs. */
+  /** Identifies this lease; every take has a different token. */
   token: string;
 }
 
-/** What is asked of one bucket. */
+/** A request to spend `n` from a bucket of which at most `limit` may be spent in any `window` milliseconds. */
 export interface BucketSpend {
   bucket: string;
   n: number;
@@ -84,18 +85,18 @@ export interface BucketSpend {
 }
 
 export interface Commit {
-  /** Each key must still have this revision (0 = must not be kept). */
+  /** Each key must still have this revision (0: it must not exist). */
   expect?: [StoreKey, Revision][];
-  /** The lease under this key must still carry this fencing token and not have run out. */
+  /** The lease of this key must still have this fencing token and must not have expired. */
   fence?: [StoreKey, number];
   put?: Put[];
-  /** Added unless their id was seen before. */
+  /** Added unless a job with the same id exists or is remembered. */
   jobs?: Job[];
 }
 
 /**
- * `done` forgets the body and remembers the id; `retryAt` keeps the place in the lane, because the job waits for
- * something or has `failed`; `dead` sets it aside with its reason.
+ * `done` deletes the body and remembers the id; `retryAt` keeps the job's place in its lane, because it waits for
+ * something or has `failed`; `dead` moves it to the dead letters with the reason.
  */
 export type Settlement = { done: true } | { retryAt: Ms; failed?: boolean } | { dead: string };
 
@@ -109,10 +110,10 @@ export interface DeadJob {
 }
 
 export interface QueueStats {
-  /** Waiting or taken. */
+  /** Number of waiting and taken jobs. */
   pending: number;
   dead: number;
-  /** Store time since which the longest-waiting due job has been due; absent when none is. */
+  /** Store time since which the longest-waiting due job has been due; absent when no job is due. */
   oldest?: Ms;
 }
 
@@ -130,7 +131,7 @@ export const QUEUES = [
   "updates",
 ] as const satisfies readonly Queue[];
 
-/** Something for each queue. */
+/** Creates a record with one value for each queue. */
 export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
   return {
     inbox: toValue("inbox"),
@@ -144,46 +145,46 @@ export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
 }
 
 /**
- * Every call settles within 5 s: one that cannot be answered rejects. (Plane repeats a webhook after 30 s without an
- * answer, so whoever waits for a store needs no time limit of its own.)
+ * Every call settles within 5 s and rejects when the engine does not respond. Plane repeats a webhook after 30 s
+ * without a response, so callers need no time limits of their own.
  */
 export interface Store {
   /** The store's clock. Leases and due times use it, never the caller's own. */
   now(): Promise<Ms>;
-  /** One entry per key, in order; undefined where nothing is kept. */
+  /** Returns one entry per key, in order; undefined where nothing is stored. */
   read<T>(keys: StoreKey[]): Promise<(StoredValue<T> | undefined)[]>;
-  /** The members of a set in key order, at most `limit` (default 200) a page. */
+  /** Returns the members of a set in key order, at most `limit` (default 200) per page. */
   scan<T>(set: SetName, after?: string, limit?: number): Promise<ScanPage<T>>;
-  /** How many keys the set has. */
+  /** Returns the number of keys in the set. */
   count(set: SetName): Promise<number>;
   /**
-   * All of it or nothing. `stale`: an expected revision has moved; `fenced`: the lease is lost.
-   * Resolves only when it is durable; rejects when it may not be.
+   * Writes everything or nothing. `stale`: an expected revision differs; `fenced`: the lease is lost.
+   * Resolves only when the commit is durable; when it rejects, the commit may or may not have been written.
    */
   commit(commit: Commit): Promise<"kept" | "stale" | "fenced">;
   /**
-   * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key
-   * (max(previous + 1, milliseconds), so also after the store was lost); a renewal keeps its own.
+   * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key, also after
+   * the store was lost (it is max(previous + 1, milliseconds)); a renewal keeps its token.
    */
   lease(key: StoreKey, owner: string, ttl: Ms): Promise<{ fence: number; until: Ms } | { heldBy: string; until: Ms }>;
-  /** True when this token held the lease. */
+  /** Releases a lease; true when this token held it. */
   release(key: StoreKey, fence: number): Promise<boolean>;
-  /** Leases up to `max` due jobs for `ttl`, at most one per lane, longest due first. */
+  /** Leases up to `max` due jobs for `ttl` milliseconds, at most one per lane, the longest due first. */
   take(queue: Queue, ttl: Ms, max: number): Promise<LeasedJob[]>;
-  /** False when the lease was lost in the meantime; then nothing is changed. */
-  settle(job: LeasedJob, how: Settlement): Promise<boolean>;
-  /** The jobs set aside, oldest first. */
+  /** Ends a job's lease. False when the lease was lost in the meantime; then nothing is changed. */
+  settle(job: LeasedJob, settlement: Settlement): Promise<boolean>;
+  /** Returns the dead letters of a queue, oldest first; `limit` defaults to 200. */
   listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
-  /** Puts a dead job back at the end of its lane. False when it is not (or no longer) dead. */
+  /** Puts a dead job back at the end of its lane. False when there is no such dead job. */
   replay(queue: Queue, id: string): Promise<boolean>;
   /**
-   * Sliding window: 0 when `n` fit under `limit` in the last `window` and are now spent,
-   * else how long to wait before asking again (nothing is spent).
+   * Spends from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else spends
+   * nothing and returns the milliseconds to wait before trying again.
    */
   spend(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
-  /** As `spend`, from several buckets at once: 0 when each had room, else the longest wait (then none is spent from). */
+  /** Spends from several buckets at once: 0 when all spends fit, else the longest wait, and nothing is spent. */
   spendAll(spends: BucketSpend[]): Promise<Ms>;
-  /** Nothing is spent from this bucket before so many milliseconds from now (a `Retry-After`). The later of two wins. */
+  /** Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two holds, the later end counts. */
   hold(bucket: string, wait: Ms): Promise<void>;
   stats(): Promise<StoreStats>;
   close(): Promise<void>;

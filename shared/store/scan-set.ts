@@ -4,7 +4,7 @@ interface ScanDeps {
   store: Pick<Store, "scan">;
 }
 
-/** The pages of a set in key order, each read when it is wanted: of a large set only one is in the heap at a time. */
+/** Reads a set page by page, in key order, so that only one page of a large set is in memory at a time. */
 export async function* scanPages<T>(
   { store }: ScanDeps,
   set: SetName,
@@ -18,14 +18,14 @@ export async function* scanPages<T>(
   } while (after !== undefined);
 }
 
-/** The rows of a set, one after another, read a page at a time. */
+/** Reads the rows of a set one by one, loading one page at a time. */
 export async function* scanRows<T>(deps: ScanDeps, set: SetName): AsyncGenerator<StoredRow<T>, void> {
   for await (const rows of scanPages<T>(deps, set)) yield* rows;
 }
 
-/** All of a set at once: for what is few. Work items are many, they are for `walk`. */
+/** Reads all rows of a set at once. For small sets only: sets of work items must be read with `scanRows`. */
 export async function readAllRows<T>(deps: ScanDeps, set: SetName): Promise<StoredRow<T>[]> {
-  const collected: StoredRow<T>[] = [];
-  for await (const rows of scanPages<T>(deps, set, 1000)) collected.push(...rows);
-  return collected;
+  const all: StoredRow<T>[] = [];
+  for await (const rows of scanPages<T>(deps, set, 1000)) all.push(...rows);
+  return all;
 }

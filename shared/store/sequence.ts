@@ -1,14 +1,14 @@
 import { DAY, type Ms } from "../time.ts";
 
-/** How long the id of a done job and the last fence of a lease are remembered: 2 days. */
+/** Retention of the ids of done jobs and of the last fencing token of a lease: 2 days. */
 export const RETENTION: Ms = 2 * DAY;
 
-/** How many members `scan`, and how many dead jobs `dead`, give when nothing else is asked. */
+/** Default limit of `scan` and `listDeadJobs`: 200. */
 export const DEFAULT_PAGE_SIZE = 200;
 
 /**
- * The number after `last`, for revisions, fences, lease tokens and places in a lane. It is at least the time,
- * so numbers do not come back when the store was lost and began again.
+ * Returns the number after `last`, for revisions, fencing tokens, job tokens and positions in a lane. It is at least
+ * the time in milliseconds, so numbers are not used again after the store was lost.
  */
 export function nextSequenceNumber(last: number, now: Ms): number {
   return Math.max(last + 1, now);

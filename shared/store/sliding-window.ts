@@ -6,8 +6,8 @@ export interface SpentEntry {
 }
 
 /**
- * How long until `n` fit under `limit`, given what was spent after `now - window`, oldest first; 0 = they fit now.
- * What can never fit waits a whole window.
+ * Computes the milliseconds until `n` fit under `limit`, given the entries spent after `now - window`, oldest first. 0:
+ * they fit now. When `n` exceeds `limit`, the result is a whole window.
  */
 export function computeWindowWait(spent: readonly SpentEntry[], n: number, limit: number, window: Ms, now: Ms): Ms {
   if (n > limit) return window;

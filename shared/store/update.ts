@@ -5,24 +5,24 @@ interface UpdateDeps {
   store: Pick<Store, "read" | "commit">;
 }
 
-/** What to commit if the value has not changed since it was read. Without `put` nothing is committed. */
+/** The commit to write if the value has not changed since it was read. Without `put` nothing is written. */
 export interface ValueUpdate extends Pick<Commit, "expect" | "put" | "jobs"> {
-  /** Runs once the commit is kept: logs, metrics and kicks, which a stale attempt must not leave behind. */
+  /** Runs after the commit has succeeded: logs, metrics and kicks, which a stale attempt must not cause. */
   afterCommit?: () => void | Promise<void>;
 }
 
-/** The same with an answer for the caller, which is also given when nothing is committed. */
+/** An update with a result for the caller, which is returned even when nothing is written. */
 export type ValueUpdateWithResult<Result> = ValueUpdate & { result: Result } & Fence<Result>;
 
-/** A commit under a lease also says what to answer when the lease is lost, because no retry brings it back. */
+/** A commit under a lease also needs a result for the case that the lease is lost, because a retry cannot regain it. */
 type Fence<Result> = { fence?: never } | { fence: [StoreKey, number]; resultIfFenced: Result };
 
 type Compute<Value, Update> = (value: Value | undefined, rev: Revision) => Update | Promise<Update>;
 
 /**
- * Reads the value under a key and commits what `compute` makes of it. When something else was kept meanwhile, under
- * this key or one in `expect`, it starts over from the new value, so `compute` may run several times. `rev` is 0 when
- * nothing is kept. `undefined` means no change.
+ * Reads the value of a key and commits the update that `compute` returns. When the value or one in `expect` was changed
+ * meanwhile, it starts over from the new value, so `compute` may run several times. `rev` is 0 when nothing is stored.
+ * `undefined` means no change.
  */
 export async function updateValue<Value>(
   deps: UpdateDeps,

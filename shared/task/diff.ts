@@ -2,8 +2,8 @@ import type { TaskEvent } from "./events.ts";
 import type { KeptItem, Snapshot, Status } from "./snapshot.ts";
 
 /**
- * What happened to a work item between two kept states. Pure; the same state twice gives nothing.
- * Without a `before` the item is new: it was created, and what it already is has happened since.
+ * Computes the events between two stored states of a work item. Pure; equal states give no events.
+ * Without a `before` the item is new: the result is `created` and the events that lead to its present state.
  */
 export function diff(before: KeptItem | undefined, after: KeptItem): TaskEvent[] {
   if (!before) return after.gone === undefined ? [{ kind: "created" }, ...collectChanges(toNewItem(after), after)] : [];
@@ -12,12 +12,12 @@ export function diff(before: KeptItem | undefined, after: KeptItem): TaskEvent[]
   return [...restored, ...collectChanges(before, after)];
 }
 
-/** Neither done nor cancelled. */
+/** Whether the status is neither done nor cancelled. */
 export function isOpen(status: Status): boolean {
   return status !== "done" && status !== "cancelled";
 }
 
-/** `task.blocked`: an open item with an open blocker, or in a state (or under a label) that says so. */
+/** Whether an open item has an open blocker, or is blocked by its state or label. */
 export function isBlocked(item: KeptItem): boolean {
   return isOpenItem(item) && (item.blockers.length > 0 || item.snapshot.word === "blocked");
 }
@@ -27,8 +27,8 @@ function isOpenItem(item: KeptItem): boolean {
 }
 
 /**
- * Whether others who wait for this item still have to: it is there and neither done nor cancelled. One that is finished
- * but for its review holds them up where the settings say so (OPENCLAW-18).
+ * Whether this item still blocks its dependants: it is unknown, or it exists and is neither done nor cancelled. Whether
+ * an item in review blocks them is a setting (OPENCLAW-18).
  */
 export function isBlockingOthers(item: KeptItem | undefined, includeInReview = true): boolean {
   return item === undefined || (isOpenItem(item) && (includeInReview || !item.review));
@@ -74,7 +74,10 @@ function diffProgress(before: KeptItem, after: KeptItem): TaskEvent[] {
   return events;
 }
 
-/** The item as it would have been before anything was done to it. */
+/**
+ * Returns the item as it would have been right after its creation, so that its present state can be diffed against
+ * that.
+ */
 function toNewItem(item: KeptItem): KeptItem {
   return { snapshot: { ...item.snapshot, assignees: [], word: "todo" }, blockers: [] };
 }

@@ -1,6 +1,6 @@
 import type { Priority, Status } from "./snapshot.ts";
 
-/** What can have happened to a work item between two snapshots. */
+/** Events found by comparing two snapshots of a work item. */
 export type TaskEvent =
   | { kind: "created" }
   | { kind: "assigned"; who: string }
@@ -24,11 +24,11 @@ export type ProjectEvent = { kind: "project_created" } | { kind: "project_comple
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
 
 /**
- * What no snapshot can show: what is done through the bridge and addressed to somebody. `agent` is the settings' name
- * of the agent it is about.
+ * Events that no snapshot can show, because they happen in Groundcrew: questions, answers, claims, reviews, failures.
+ * `agent` is the name of the agent concerned, as in the settings.
  */
 export type WorkEvent =
-  /** An agent's question to the human; `reminder` 0 is the question itself, 1 and 2 are its repetitions. */
+  /** An agent's question to the human. `reminder` is 0 for the question itself, 1 and 2 for its reminders. */
   | {
       kind: "asked";
       question: string;
@@ -39,19 +39,19 @@ export type WorkEvent =
       reminder: number;
     }
   | { kind: "answered"; question: string; agent: string; text: string; by: string }
-  /** A comment the agent marked critical. */
+  /** A comment that the agent marked as critical. */
   | { kind: "critical"; comment: string; agent: string; text: string }
-  /** The agent lost its claim: it ran out, or the task was given to somebody else or moved by people. */
+  /** The agent lost its claim: it expired, the task was reassigned, or people changed its status. */
   | { kind: "claim_lost"; agent: string; why: "expired" | "reassigned" | "moved"; since: string }
-  /** Finished with less confidence than asked for: a human looks at it (OPENCLAW-12). */
+  /** The agent finished with less confidence than required, so a human reviews the task (OPENCLAW-12). */
   | { kind: "review"; agent: string; confidence: number; text: string }
-  /** A review found it wanting: the agent goes on with it. */
+  /** The reviewer sent the task back: the agent continues it. */
   | { kind: "sent_back"; agent: string; by: string | null; reason: string | null }
-  /** The task waits for one that was cancelled or blocked, and was blocked for it (OPENCLAW-14). */
+  /** The task was blocked because a task it depends on was cancelled or blocked (OPENCLAW-14). */
   | { kind: "stuck"; blocker: string; why: "cancelled" | "blocked" }
-  /** People made tasks wait for each other in a circle; keys, the first one once more at the end. */
+  /** A dependency cycle. `path` holds the task keys; the first key is repeated at the end. */
   | { kind: "circle"; path: string[] }
-  /** A permanent error kept the bridge from doing what an agent asked for (OPENCLAW-15). */
+  /** A permanent error prevented an operation that an agent requested (OPENCLAW-15). */
   | { kind: "failed"; agent: string; text: string };
 
 export type Urgency = "low" | "normal" | "high";
@@ -96,7 +96,7 @@ export const EVENT_KINDS = [
   ...WORK_EVENT_KINDS,
 ] as const satisfies readonly EventKind[];
 
-/** The part of an action's id that names the event: one per event of one commit. */
+/** Returns the part of a job's id that identifies the event, unique among the events of one commit. */
 export function toEventId(event: AnyEvent): string {
   switch (event.kind) {
     case "assigned":
@@ -115,9 +115,9 @@ export function toEventId(event: AnyEvent): string {
   }
 }
 
-/** What a rule may know besides the event, in names people read; gathered before the decision. */
+/** Data about an event, with names instead of ids. It is read before the rules run, because rules are pure. */
 export interface EventFacts {
-  /** `task` events carry the item; project and cycle events only the project (and the cycle). */
+  /** Present for task and work events; project and cycle events have no item. */
   item?: {
     id: string;
     /** `ONB-12` */
@@ -129,63 +129,70 @@ export interface EventFacts {
     url: string;
     /** Display names. */
     assignees: string[];
-    /** The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`. Several are one text. */
+    /**
+     * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
+     * ", ".
+     */
     agent?: string;
-    /** The same, one by one. Other systems are not sent it. */
+    /** The same agents as a list. It is not part of the forwarded payload. */
     agents?: string[];
     labels: string[];
     /** Open blockers. */
     blockers: { key: string; title: string }[];
-    /** From started to completed, by Plane's clock; absent when the start was not seen. */
+    /** Milliseconds from start to completion by Plane's clock; absent when the start was not observed. */
     timeSpentMs?: number;
-    /** How many items wait for this one. */
+    /** Number of items that depend on this one. */
     dependants: number;
   };
   project: { id: string; identifier: string; name: string; url: string };
   cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
   comment?: { id: string /** Plain text, at most 300 characters. */; text: string };
-  /** Who did it, when it is known: `someone` is said by leaving it out. */
+  /** The actor of the change; absent when it is unknown. */
   actor?: { id: string; name: string; isAgent: boolean };
   /** Plane's time of the change. */
   at: string;
 }
 
-/** What to do about an event: becomes the job `key:rev:event:target` in the same commit as the snapshot. */
+/** A rule's reaction to an event. It becomes the job `key:rev:event:target` in the same commit as the snapshot. */
 export interface RuleAction {
-  /** Where it goes, for example `telegram:-100123` or `forward:0`. Part of the job's id. */
+  /** The recipient, for example `telegram:-100123` or `forward:https://example.com/hook`. Part of the job's id. */
   target: string;
   queue: "outbox" | "forward" | "work" | "wake";
   lane: string;
-  /** JSON in the form of its queue; `shared/jobs` has a builder for each. */
+  /** The job's body in the schema of its queue; `shared/jobs` has a function for each. */
   body: object;
-  /** The rule that decided, for the log and the page. */
+  /** The rule that matched, for the log and the page. */
   rule: string;
 }
 
-/** What an action is about: the event with its facts, still data, not text. */
+/** An event with its facts. Texts are rendered later, when the job is handled. */
 export interface ActionBody {
   event: AnyEvent;
   facts: EventFacts;
   correlation: string;
 }
 
-/** Why a consumer does nothing about an event, or nothing in one place. */
+/** The reason why a rule set does nothing about an event, or does nothing for one recipient. */
 export interface SkipReason {
   consumer: string;
-  /** No rule asks for it; a rule silences it; a rule asks for it, and where it would go is not set up; whom it concerns polls. */
+  /**
+   * `no_rule`: no rule matched. `muted`: a rule suppresses the event. `not_set_up`: a rule matched, but its recipient
+   * is not configured. `polls`: the agent concerned polls for its tasks and is not woken.
+   */
   why: "no_rule" | "muted" | "not_set_up" | "polls";
-  /** The rule that silences it, or the one that asks in vain. */
+  /** The rule that suppresses the event, or the rule whose recipient is not configured. */
   rule?: string;
 }
 
-/** A consumer's rule list: pure. `needsActor` says whether `facts.actor` must be read when the hint does not tell. */
+/** The rules of one part of the product. All its functions are pure. */
 export interface RuleSet {
   name: string;
-  /** Its actions keep things in step and tell nobody anything: the decision log leaves them out. */
+  /** Its actions only synchronize state and notify nobody, so the decision log omits them. */
   isInternal?: true;
+  /** Whether `facts.actor` is needed, so that it is read from Plane when the webhook does not contain it. */
   needsActor(event: AnyEvent): boolean;
-  /** @param itemRev the item's revision from which the event led on; undefined when the event comes from another record */
+  /** @param itemRev the item's revision before the change; undefined when the event comes from another record */
   decide(event: AnyEvent, facts: EventFacts, correlation: string, itemRev?: number): RuleAction[];
-  /** What `decide` leaves out, and why: for the trail. Absent: it has nothing to say about that. */
+  /** Returns the reasons for actions that `decide` did not take, for the decision log. */
   explainSkips?(event: AnyEvent, facts: EventFacts): SkipReason[];
 }

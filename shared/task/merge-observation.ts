@@ -2,31 +2,34 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { type Ms, SECOND } from "../time.ts";
 import type { KeptItem, Snapshot } from "./snapshot.ts";
 
-/** A revision of the store: one sequence for all that is kept, and it only grows. 0: nothing is kept. */
+/** A revision of the store: one increasing sequence for all values; 0 means that nothing is stored. */
 type Rev = number;
 
-/** Two reads that confirm a loss are at least so far apart: Plane deletes and re-inserts assignees and labels on an edit. */
+/**
+ * Interval between two reads that confirm a loss: 2 s, because Plane deletes and re-inserts assignees and labels on an
+ * edit, and a read in between sees none.
+ */
 export const CONFIRM_LOSS_AFTER_MS: Ms = 2 * SECOND;
 
-/** What one observation saw of a work item. */
+/** One observation of a work item and where it came from. */
 export type Observation =
-  /** `covered`: Plane's time up to which a complete pass has seen every item there is. */
+  /** `covered`: Plane's time up to which a complete pass has seen every existing item. */
   | { via: "webhook"; snapshot: Snapshot; covered: string }
   /**
    * `since`: a revision taken before the request began; `began` and `ended`: store time around the request. `emptied`:
-   * the request itself took everything out of these, so that they are empty is no half-done edit.
+   * fields that the request itself cleared, so an empty list is not an edit in progress.
    */
   | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number; emptied?: readonly ClearableField[] }
-  /** Plane answered, and the item was not there. */
+  /** Plane answered, and the item was not found. */
   | { via: "absence"; since: Rev; began: number; ended: number };
 
-/** What an edit of Plane takes out and puts back. */
+/** Fields that Plane clears and fills again during an edit. */
 type ClearableField = "assignees" | "labels";
 
 export interface MergeResult {
-  /** What is kept from now on; absent: nothing changes. */
+  /** The new stored state; absent: no change. */
   next?: KeptItem;
-  /** Read the item again, so many milliseconds from now. */
+  /** The item must be read again after this many milliseconds. */
   rereadIn?: Ms;
 }
 
@@ -34,13 +37,13 @@ const REREAD_NOW: MergeResult = { rereadIn: 0 };
 const NO_CHANGE: MergeResult = {};
 
 /**
- * The rules of observe for one work item: what an observation does to what is kept. Pure.
+ * Computes how an observation changes the stored state of a work item. Pure.
  *
- * A webhook replaces only what is strictly older by Plane's own `updated_at`; of an item nobody has seen it counts
- * only when it is newer than the last complete pass, which would have seen it (an old body of a deleted item does not).
- * A read replaces whatever is kept when nothing was kept since the request began. What is neither, and differs, is a
- * reason to read.
- * Losses (no assignees, no labels, not there) count only when two reads at least 2 s apart saw them.
+ * A webhook replaces only a state that is strictly older by Plane's `updated_at`. A webhook of an unknown item counts
+ * only when it is newer than the last complete pass, because that pass would have seen the item: an older one is the
+ * late webhook of a deleted item. A read replaces the stored state when nothing was stored since the request began.
+ * Any other observation that differs from the stored state causes a new read.
+ * Losses (no assignees, no labels, item not found) count only when two reads at least 2 s apart saw them.
  */
 export function mergeObservation(kept: KeptItem | undefined, rev: Rev, observation: Observation): MergeResult {
   switch (observation.via) {
@@ -53,7 +56,7 @@ export function mergeObservation(kept: KeptItem | undefined, rev: Rev, observati
   }
 }
 
-/** Whether two snapshots say the same of the item, `updated_at` included. */
+/** Whether two snapshots of an item are equal, including `updated_at`. */
 export function isSameSnapshot(a: Snapshot, b: Snapshot): boolean {
   return FIELDS.every((field) => isSameValue(a[field], b[field]));
 }
@@ -139,14 +142,14 @@ function mergeAbsence(
   return { next: { ...rest, blockers: [], gone: observation.ended } };
 }
 
-/** A doubt from times to come, because the store's clock was set back, begins anew. */
+/** A pending loss with a future time, which occurs after the store's clock was set back, starts again now. */
 function getPendingSince(pendingSince: number | undefined, { ended }: { ended: number }): number {
   return pendingSince === undefined ? ended : Math.min(pendingSince, ended);
 }
 
 /**
- * Plane removes all assignees (or labels) of an item in one statement and inserts the new ones in the next, so only
- * an empty list can be a half-done edit; a list with someone in it is whole.
+ * Restores lists that an edit in progress may have emptied. Plane deletes all assignees (or labels) of an item in one
+ * statement and inserts the new ones in the next, so only an empty list can be incomplete.
  */
 function restoreClearedFields(kept: Snapshot, observed: Snapshot): { snapshot: Snapshot; losses: ClearableField[] } {
   const losses = (["assignees", "labels"] as const).filter(
@@ -158,27 +161,33 @@ function restoreClearedFields(kept: Snapshot, observed: Snapshot): { snapshot: S
   return { snapshot, losses };
 }
 
-/** A label can be what makes an item blocked: while its loss is doubted and the state stands, so does the word. */
+/**
+ * A label can make an item blocked, so the status stays while the loss of labels is unconfirmed and the state is the
+ * same.
+ */
 function getStatusDespiteLabelLoss(kept: Snapshot, observed: Snapshot): Snapshot["word"] {
   return kept.state === observed.state ? kept.word : observed.word;
 }
 
-/** A webhook that shows someone refutes the doubt; that the item was there when it was written does not say it still is. */
+/**
+ * Drops the pending losses of lists that a webhook shows filled. A pending removal stays: the webhook only shows that
+ * the item existed when it was sent.
+ */
 function dropRefutedLosses(kept: KeptItem, observed: Snapshot): KeptItem {
   const { doubt: before, ...rest } = kept;
   const pending = { ...before };
   if (observed.assignees.length > 0) delete pending.assignees;
   if (observed.labels.length > 0) delete pending.labels;
-  return { ...rest, ...omitUndefined({ doubt: toDoubt(pending) }) };
+  return { ...rest, ...omitUndefined({ doubt: toPendingLosses(pending) }) };
 }
 
 function reviveItem(kept: KeptItem, snapshot: Snapshot, pending: NonNullable<KeptItem["doubt"]> = {}): KeptItem {
   const { gone: _gone, doubt: _doubt, ...rest } = kept;
-  return { ...rest, snapshot, ...omitUndefined({ doubt: toDoubt(pending) }) };
+  return { ...rest, snapshot, ...omitUndefined({ doubt: toPendingLosses(pending) }) };
 }
 
 /** Undefined when no loss is pending. */
-function toDoubt(pending: NonNullable<KeptItem["doubt"]>): KeptItem["doubt"] {
+function toPendingLosses(pending: NonNullable<KeptItem["doubt"]>): KeptItem["doubt"] {
   return Object.keys(pending).length > 0 ? pending : undefined;
 }
 

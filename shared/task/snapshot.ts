@@ -1,27 +1,27 @@
-/** Our five words for the state of a task. */
+/** The five statuses that Plane's states are mapped to. */
 export const STATUSES = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
 export type Status = (typeof STATUSES)[number];
 
-/** Plane's, the most urgent first. */
+/** Plane's priorities, the most urgent first. */
 export const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
-/** For sorting: the most urgent first. */
-export function comparePriorities(one: { priority: Priority }, other: { priority: Priority }): number {
-  return PRIORITIES.indexOf(one.priority) - PRIORITIES.indexOf(other.priority);
+/** Compares for sorting: the most urgent first. */
+export function comparePriorities(a: { priority: Priority }, b: { priority: Priority }): number {
+  return PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority);
 }
 
 /**
- * A work item as one observation saw it, in the one shape that list rows, single reads, PATCH answers
- * and webhooks are brought to at the door. Times are Plane's, `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+ * A work item at one moment, normalized from a list row, a single read, a PATCH response or a webhook
+ * (`shared/observe/normalize.ts`). Times are Plane's, `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
  */
 export interface Snapshot {
   id: string;
   project: string;
-  /** The number in the key, 12 in `ONB-12`. */
+  /** The number in the key: 12 in `ONB-12`. */
   sequence: number;
   name: string;
-  /** As Plane stores it: HTML that may hold anything. */
+  /** HTML as Plane stores it; untrusted. */
   description: string;
   state: string;
   word: Status;
@@ -38,25 +38,25 @@ export interface Snapshot {
   createdAt: string;
   updatedAt: string;
   completedAt: string | null;
-  /** Kept for Groundcrew's own checks: nothing about it is an event, and it is nobody's work. */
+  /** An item for Groundcrew's own checks (the canary): it causes no events and belongs to nobody. */
   quiet?: true;
 }
 
-/** What is kept of a work item: the last accepted snapshot and what only the bridge knows of it. */
+/** The stored state of a work item: the last accepted snapshot, and data that only Groundcrew has. */
 export interface KeptItem {
   snapshot: Snapshot;
-  /** Names of the agents the task belongs to, as the settings call them; absent: not reckoned yet. */
+  /** Names of the agents the task belongs to, as in the settings; absent: not computed yet. */
   owners?: string[];
-  /** Under the label `review`: while it is open, nobody goes on with it before a human has looked at it. */
+  /** The item has the label `review`: while it is open, no agent continues it before a human has reviewed it. */
   review?: true;
-  /** Open blockers, ids sorted; the bridge's own reckoning from relations and the blockers' snapshots. */
+  /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
   /** Plane's `updated_at` at the last complete read of comments and relations; absent: never read. */
   detailsAt?: string;
-  /** Plane's time of the change that started the work, for the time spent. */
+  /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
-  /** A loss one read has seen and a second must confirm: store time of that read. */
+  /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   doubt?: { assignees?: number; labels?: number; gone?: number };
-  /** A tombstone: no longer listed by Plane since this store time. Only a read revives it. */
+  /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
   gone?: number;
 }

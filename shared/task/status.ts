@@ -1,12 +1,15 @@
 import type { Status } from "./snapshot.ts";
 
-/** A Plane state as far as it matters: Plane's groups are backlog, unstarted, started, completed, cancelled. */
+/**
+ * The parts of a Plane state that determine the status. Plane's groups are backlog, unstarted, started, completed,
+ * cancelled.
+ */
 export interface NamedState {
   name: string;
   group: string;
 }
 
-/** Which state names stand for which of our words, where Plane's groups do not tell (the `states` setting). */
+/** State names for each status, which override Plane's groups (the `states` setting). */
 export type StatusOverrides = Partial<Record<Status, readonly string[]>>;
 
 const STATUS_BY_GROUP: Record<string, Status> = {
@@ -19,8 +22,8 @@ const STATUS_BY_GROUP: Record<string, Status> = {
 };
 
 /**
- * Our word for a work item: what the setting says of its state's name, else `blocked` for an open state called
- * Blocked, else by the state's group; the label `blocked` makes an open one blocked.
+ * Maps a Plane state and the item's labels to a status: the override for the state's name, else `blocked` for an open
+ * state named "Blocked", else the status of the state's group. The label `blocked` makes an open item blocked.
  */
 export function toStatus(state: NamedState, labels: readonly string[], overrides: StatusOverrides): Status {
   const name = normalizeName(state.name);

@@ -5,7 +5,7 @@ import { VERSION } from "../../shared/version.ts";
 import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
 
 describe("GET /health (MONITOR-01)", () => {
-  it("says healthy, the version, the uptime and counts, to anyone", async () => {
+  it("returns the status, version, uptime and counts to anyone", async () => {
     let now = 1_700_000_000_000;
     const { url } = await startTestRuntime({ overrides: { clock: () => now } });
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
@@ -31,13 +31,13 @@ describe("GET /health (MONITOR-01)", () => {
     ]);
   });
 
-  it("answers HEAD too, for the simplest of checks", async () => {
+  it("responds to HEAD as well, for simple health checks", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/health`, { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
   });
 
-  it("answers 503 when the store does not answer, without saying why", async () => {
+  it("responds 503 without a reason when the store does not respond", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({
       store: { ...store, stats: () => Promise.reject(new Error("marked reason")) },
@@ -47,26 +47,26 @@ describe("GET /health (MONITOR-01)", () => {
     expect(await response.text()).not.toContain("marked");
   });
 
-  it("asks the store once a second at most, however often it is asked itself", async () => {
-    let asked = 0;
+  it("reads the store at most once a second, however often it is called", async () => {
+    let reads = 0;
     const real = createMemoryStore({ clock: Date.now });
     const store = {
       ...real,
       stats: () => {
-        asked += 1;
+        reads += 1;
         return real.stats();
       },
     };
     let now = 0;
     const { url } = await startTestRuntime({ store, overrides: { clock: () => now } });
     for (let i = 0; i < 5; i++) await fetch(`${url}/health`);
-    expect(asked).toBe(1);
+    expect(reads).toBe(1);
     now += 1000;
     await fetch(`${url}/health`);
-    expect(asked).toBe(2);
+    expect(reads).toBe(2);
   });
 
-  it("tells the version of package.json", () => {
+  it("returns the version of package.json", () => {
     expect(VERSION).toBe(packageJson.version);
   });
 });

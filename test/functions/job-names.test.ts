@@ -107,7 +107,7 @@ function listBuiltJobs(): (Job | undefined)[] {
   const message = { rich: RICH, language: "en" } as const;
   const buttons = [[{ text: "Yes", data: "pick:abc:0" }]];
   const from = { id: 7, first_name: "Ada" };
-  const said = { message_id: 40, from, chat: { id: CHAT, type: "supergroup" }, text: "/plane status" };
+  const chatMessage = { message_id: 40, from, chat: { id: CHAT, type: "supergroup" }, text: "/plane status" };
   return [
     createReplyJob(CHAT, { ...message, buttons, topic: 5, replyTo: 40 }, "update:41", "update-41"),
     createReplacementJob(CHAT, { ...message, messageId: 12 }, "update:42", "update-41"),
@@ -116,14 +116,14 @@ function listBuiltJobs(): (Job | undefined)[] {
     createLiveRefreshJob(CHAT, ITEM, "heard.update:41", "update-41"),
     createWakeJob("Thot", 1_795_000_002_000),
     createWakeCheckJob("Thot", "wake-1", 1_795_000_600_000),
-    createUpdateJob({ update_id: 41, message: said }, "update-41"),
+    createUpdateJob({ update_id: 41, message: chatMessage }, "update-41"),
     createPageUpdateJob("a1", { text: "/plane status" }, { user: 7, chat: CHAT, language: "en" }, "page-1"),
     createPageUpdateJob("a2", { messageId: 12, data: "pick:abc:0" }, { user: 7, chat: "@crew" }, "page-2"),
     createInboxJob("c0ffee", ITEM, JSON.parse(JSON.stringify(findRecordedJob("c0ffee").body)).raw, "webhook-c0ff"),
   ];
 }
 
-test("the rules ask for the jobs of the version before: the same ids and lanes, and no field of a body is gone", () => {
+test("the rules create the same job ids and lanes as the previous version, and every field of the bodies", () => {
   const decided = listDecidedJobs();
   const recorded = RECORDED_JOBS.filter(({ id }) =>
     CHANGES.some(([record, rev]) => id.startsWith(`${record}:${rev}:`)),
@@ -132,12 +132,12 @@ test("the rules ask for the jobs of the version before: the same ids and lanes, 
   expect(decided).toHaveLength(recorded.length);
 });
 
-test("what other systems are sent has the fields it had", () => {
+test("the payload sent to other systems has all fields of the previous version", () => {
   const forwarded = listDecidedJobs().filter(({ queue }) => queue === "forward");
   expect(forwarded.length).toBeGreaterThan(0);
   for (const { body } of forwarded) expect(body).not.toHaveProperty("facts.item.agents");
 });
 
-test("each builder's job has the id, the lane and the fields that the version before gave it", () => {
+test("each job function creates the same id, lane and fields as the previous version", () => {
   for (const job of listBuiltJobs()) expect(job).toMatchObject(findRecordedJob(job?.id ?? ""));
 });

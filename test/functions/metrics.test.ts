@@ -8,7 +8,7 @@ async function readMetrics(url: string) {
 }
 
 describe("GET /metrics (MONITOR-03)", () => {
-  it("is Prometheus text with the requests, the ticks and the depth of each queue", async () => {
+  it("returns Prometheus text with the requests, the ticks and the depth of each queue", async () => {
     const { url, store } = await startTestRuntime();
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
@@ -26,7 +26,7 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).toContain('groundcrew_request_duration_seconds_count{method="POST",route="/webhooks/plane"} 2');
   });
 
-  it("still answers when the store is down, and says so", async () => {
+  it("responds and reports it when the store is down", async () => {
     const real = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({ store: { ...real, stats: () => Promise.reject(new Error("down")) } });
     const { status, text } = await readMetrics(url);
@@ -35,7 +35,7 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).not.toContain("groundcrew_queue_depth{");
   });
 
-  it("tells how long the last canary took and whether webhooks are silent", async () => {
+  it("contains the duration of the last canary and whether webhooks are missing", async () => {
     const { url, store } = await startTestRuntime();
     expect((await readMetrics(url)).text).not.toContain("groundcrew_canary_seconds{");
     const value = {
@@ -52,14 +52,14 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).toContain('groundcrew_webhooks_silent{source="plane"} 1');
   });
 
-  it("has no label that a stranger can choose", async () => {
+  it("contains no label value that an unauthenticated caller can choose", async () => {
     const { url } = await startTestRuntime();
     await fetch(`${url}/marked-one?x=marked-two`);
     await fetch(`${url}/ticks/marked-three`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
     expect((await readMetrics(url)).text).not.toContain("marked");
   });
 
-  it("has a port of its own where no token is needed, with /ready and /health and nothing else", async () => {
+  it("is also served without a token on a separate port, with /ready and /health and nothing else", async () => {
     const { url, metricsUrl = "" } = await startTestRuntime({ env: { METRICS_PORT: "0" } });
     expect(metricsUrl).not.toBe(url);
     const statuses = ["/metrics", "/ready", "/health", "/dead-letters", "/webhooks/plane"].map(

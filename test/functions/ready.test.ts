@@ -15,7 +15,7 @@ async function requestReady(url: string) {
 }
 
 describe("GET /ready (MONITOR-01)", () => {
-  it("is 503 until Plane was reached once, then 200 with the age of what worked", async () => {
+  it("responds 503 until Plane was reached once, then 200 with the age of each success", async () => {
     let now = 1_700_000_000_000;
     const { url, deps } = await startTestRuntime({ overrides: { clock: () => now } });
     expect(await requestReady(url)).toEqual({
@@ -30,7 +30,7 @@ describe("GET /ready (MONITOR-01)", () => {
     });
   });
 
-  it("tells what does not work, since when it did and why, without a secret", async () => {
+  it("reports which component fails, since when and why, without a secret", async () => {
     let now = 1_700_000_000_000;
     const { url, deps } = await startTestRuntime({ env: TELEGRAM, overrides: { clock: () => now } });
     deps.health.recordSuccess("plane");
@@ -46,7 +46,7 @@ describe("GET /ready (MONITOR-01)", () => {
     expect(JSON.stringify(body)).not.toContain("marked-bot-token");
   });
 
-  it("tells that the store is down", async () => {
+  it("reports that the store is down", async () => {
     const real = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({
       store: { ...real, now: () => Promise.reject(new Error("ECONNREFUSED")) },
@@ -54,7 +54,7 @@ describe("GET /ready (MONITOR-01)", () => {
     expect((await requestReady(url)).body).toMatchObject({ store: { ok: false, error: "ECONNREFUSED" } });
   });
 
-  it("tells that the store does not answer within 2 s", async () => {
+  it("reports that the store does not answer within 2 s", async () => {
     const real = createMemoryStore({ clock: Date.now });
     let hangs = false;
     const { url } = await startTestRuntime({
@@ -71,13 +71,13 @@ describe("GET /ready (MONITOR-01)", () => {
     hangs = false;
   });
 
-  it("tells how the last canary went, and stays ready while webhooks are silent", async () => {
+  it("reports the last canary, and stays ready while webhooks are missing", async () => {
     const store = createMemoryStore({ clock: () => 1_000_000 });
     const { url, deps } = await startTestRuntime({ store });
     deps.health.recordSuccess("plane");
-    const place = { project: "p", item: "i", comment: "c" };
+    const location = { project: "p", item: "i", comment: "c" };
     const keep = (value: Partial<KeptCanary>) =>
-      store.commit({ put: [{ key: canaryKey, value: { ...place, ...value } }] });
+      store.commit({ put: [{ key: canaryKey, value: { ...location, ...value } }] });
     await keep({ sent: { nonce: "1", at: 990_000 }, back: { nonce: "1", at: 992_500, took: 2_500 } });
     expect(await requestReady(url)).toMatchObject({
       status: 200,

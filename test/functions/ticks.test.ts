@@ -14,7 +14,7 @@ function requestTick(url: string, name: string) {
 }
 
 describe("POST /ticks/:name", () => {
-  it("answers when the pass is over, with its name, its time and its counts", async () => {
+  it("responds with the name, duration and counts of the tick", async () => {
     const { url } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) }]);
     const response = await requestTick(url, "cycles");
     expect([response.status, await response.json()]).toEqual([
@@ -23,7 +23,7 @@ describe("POST /ticks/:name", () => {
     ]);
   });
 
-  it("answers only when the pass is over", async () => {
+  it("responds only after the tick has finished", async () => {
     const order: string[] = [];
     let finish = () => {};
     const over = new Promise<void>((resolve) => {
@@ -43,7 +43,7 @@ describe("POST /ticks/:name", () => {
     expect(order).toEqual(["begun", "over", "answered"]);
   });
 
-  it("that there is not answers 404 with the names there are", async () => {
+  it("responds 404 with the known names when the tick is unknown", async () => {
     const { url } = await startWithTicks([
       { name: "poll", cron: () => NEVER, run: async () => ({}) },
       { name: "jobs", cron: () => NEVER, run: async () => ({}) },
@@ -51,11 +51,11 @@ describe("POST /ticks/:name", () => {
     const response = await requestTick(url, "pol");
     expect([response.status, await response.json()]).toEqual([
       404,
-      { error: { code: "not_found", message: "There is no such tick. There are: poll, jobs." } },
+      { error: { code: "not_found", message: "Unknown tick. Available ticks: poll, jobs." } },
     ]);
   });
 
-  it("that fails answers 503 with the reason", async () => {
+  it("responds 503 with the reason when the tick fails", async () => {
     const run = () => Promise.reject(new Error("Plane did not answer"));
     const { url, lines } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run }]);
     const response = await requestTick(url, "cycles");

@@ -138,10 +138,10 @@ describe("Starting the runtime", () => {
     const { stop } = await startRuntime(settings, { manifest: ROUTES_ONLY, write: (line) => lines.push(line) });
     onTestFinished(stop);
     await redis.kill();
-    await expect.poll(() => lines.join("\n")).toContain("lost the connection to redis");
+    await expect.poll(() => lines.join("\n")).toContain("redis connection lost");
     const before = lines.length;
     await redis.start();
-    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("connected to redis");
+    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("redis connected");
   });
 
   it("works the jobs that remained in the queues", async () => {

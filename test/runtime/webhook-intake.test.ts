@@ -47,7 +47,7 @@ describe("While the store is down (reliability 4)", () => {
       expect(await raw.ended).toEqual({ text: "" });
     }
     expect(
-      runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not kept"),
+      runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not stored"),
     ).toHaveLength(10);
     await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
     be("works");

@@ -26,7 +26,7 @@ describe("A CIDR block", () => {
     ["10.8.0.1", "::/0", false],
     ["::ffff:10.8.0.1", "10.8.0.0/16", true],
     ["255.255.255.255", "255.255.255.254/31", true],
-  ])("holds %s in %s: %s", (address, range, expected) => {
+  ])("decides whether it contains an address: %s in %s: %s", (address, range, expected) => {
     expect(isWithin(address, range)).toBe(expected);
   });
 
@@ -63,7 +63,12 @@ describe("Loopback", () => {
 describe("The client's address (reliability 27)", () => {
   const proxies = ["10.8.0.0/16", "fd00::/8"].flatMap((text) => parseIpRange(text) ?? []);
   it.each([
-    ["of a stranger is the connection's, whatever it forges", "203.0.113.7", "127.0.0.1, 10.8.0.1", "203.0.113.7"],
+    [
+      "of an untrusted client is the connection's, whatever it forges",
+      "203.0.113.7",
+      "127.0.0.1, 10.8.0.1",
+      "203.0.113.7",
+    ],
     ["behind a trusted proxy is what the proxy adds", "10.8.0.2", "203.0.113.7", "203.0.113.7"],
     ["behind two trusted proxies is what the first one adds", "10.8.0.2", "203.0.113.7, 10.8.0.9", "203.0.113.7"],
     [
@@ -80,18 +85,18 @@ describe("The client's address (reliability 27)", () => {
     expect(resolveClientAddress(connection, header, proxies)).toBe(expected);
   });
 
-  it("is nothing but the connection's while no proxy is trusted", () => {
+  it("is the connection's while no proxy is trusted", () => {
     expect(resolveClientAddress("127.0.0.1", "203.0.113.7", [])).toBe("127.0.0.1");
   });
 });
 
-describe("A source that is counted", () => {
+describe("A source for rate limits", () => {
   it("is one IPv4 address, however it is written", () => {
     expect(toRateLimitSource("::ffff:203.0.113.7")).toBe(toRateLimitSource("203.0.113.7"));
     expect(toRateLimitSource("203.0.113.7")).not.toBe(toRateLimitSource("203.0.113.8"));
   });
 
-  it("is a whole /64 of IPv6, which one customer has", () => {
+  it("is a whole /64 of IPv6, which one customer gets", () => {
     expect(toRateLimitSource("2001:db8::1")).toBe(toRateLimitSource("2001:db8::ffff:1"));
     expect(toRateLimitSource("2001:db8::1")).not.toBe(toRateLimitSource("2001:db8:0:1::1"));
   });

@@ -47,7 +47,7 @@ test("the name with the fewest typing errors is nearest, and the first of equal 
   expect(findNearestName("xotes", ["notes", "votes"])).toBe("notes");
 });
 
-test("a name with something after it means the longest name it begins with", () => {
+test("a name with a suffix means the longest name that is its prefix", () => {
   expect(findNearestName("task_id", ["task", "title"])).toBe("task");
   expect(findNearestName("project_name_long", ["project", "project_name"])).toBe("project_name");
   expect(findNearestName("newspaper", ["new"])).toBeUndefined();

@@ -2,8 +2,9 @@ import type { CheckedCommit } from "../../../shared/store/check-commit.ts";
 import { countCommitCharacters, toCommitArguments } from "./commit-arguments.ts";
 import type { ScriptArguments, ScriptName } from "./scripts.ts";
 
-/** At most so many commits, with at most so many characters of text, are one call: meanwhile the server does nothing else. */
+/** Limit of commits in one call: 100, because the server does nothing else during a call. */
 const MAX_GROUP_COMMITS = 100;
+/** Limit of the text in one call of several commits: 1 Mi characters, for the same reason. */
 const MAX_GROUP_CHARACTERS = 1024 * 1024;
 
 export interface RedisCall {
@@ -11,11 +12,11 @@ export interface RedisCall {
   args: ScriptArguments;
 }
 
-/** One for each call, in order. */
+/** The result of one call. */
 export type RedisReply = { value: unknown } | { error: unknown };
 
 interface WaitingCall {
-  callOf(): RedisCall;
+  toCall(): RedisCall;
   settle(answer: RedisReply): void;
 }
 
@@ -26,13 +27,14 @@ interface CommitGroup {
 }
 
 /**
- * Sends what comes in one turn of the event loop, or while the server has not answered yet, with one write, in order.
- * Commits that follow one another there are one call (group commit), each judged for itself on what those before it
- * have left. A call that fails fails all of its commits: each may or may not have been kept.
+ * Creates a queue of calls. Calls of one turn of the event loop, and those that arrive before the server has answered,
+ * are sent with one write, in order. Successive commits are combined into one call (group commit), each with its own
+ * result based on the state after the previous one. When a call fails, all its commits fail: each may or may not have
+ * been stored.
  */
 export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<readonly RedisReply[]>) {
   let waiting: WaitingCall[] = [];
-  /** The last that waits, when it is a group that may take one more commit. */
+  /** The last waiting call, if it is a group to which a commit can be added. */
   let openGroup: CommitGroup | undefined;
   let isBusy = false;
   let idle: PromiseWithResolvers<void> | undefined;
@@ -42,7 +44,8 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
     waiting = [];
     openGroup = undefined;
     const answers = await sendCalls(batch);
-    for (const [i, one] of batch.entries()) one.settle(answers[i] ?? { error: new Error("The server said nothing.") });
+    for (const [i, call] of batch.entries())
+      call.settle(answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
     isBusy = waiting.length > 0;
     if (isBusy) void flush();
     else idle?.resolve();
@@ -50,14 +53,14 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
 
   async function sendCalls(batch: readonly WaitingCall[]): Promise<readonly RedisReply[]> {
     try {
-      return await send(batch.map((one) => one.callOf()));
+      return await send(batch.map((call) => call.toCall()));
     } catch (error) {
       return batch.map(() => ({ error }));
     }
   }
 
-  function enqueue(one: WaitingCall) {
-    waiting.push(one);
+  function enqueue(call: WaitingCall) {
+    waiting.push(call);
     if (isBusy) return;
     isBusy = true;
     idle = undefined;
@@ -69,7 +72,7 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
       return openGroup;
     const group: CommitGroup = { commits: [], length: 0, callbacks: [] };
     enqueue({
-      callOf: () => ({ name: "commit", args: toCommitArguments(group.commits) }),
+      toCall: () => ({ name: "commit", args: toCommitArguments(group.commits) }),
       settle(answer) {
         for (const callback of group.callbacks) callback(answer);
       },
@@ -81,7 +84,7 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
   return {
     call(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
       return new Promise((resolve, reject) => {
-        enqueue({ callOf: () => ({ name, args }), settle: (answer) => settlePromise(answer, resolve, reject) });
+        enqueue({ toCall: () => ({ name, args }), settle: (answer) => settlePromise(answer, resolve, reject) });
         openGroup = undefined;
       });
     },
@@ -99,7 +102,7 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
       });
     },
 
-    /** Resolves when everything that was asked is answered. */
+    /** Resolves when all calls are answered. */
     async idle(): Promise<void> {
       if (!isBusy) return;
       idle ??= Promise.withResolvers();

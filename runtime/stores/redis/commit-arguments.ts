@@ -1,6 +1,6 @@
 import type { CheckedCommit } from "../../../shared/store/check-commit.ts";
 
-/** What `commit.lua` takes, in the shape it describes. */
+/** Converts commits to the arguments that `commit.lua` describes. */
 export function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
   const texts: string[] = [];
   const heads = commits.map(({ expect, fence, puts, jobs }) => {
@@ -15,7 +15,7 @@ export function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
   return [JSON.stringify(heads), ...texts];
 }
 
-/** Characters of its texts. */
+/** Returns the number of characters of a commit's values and job bodies. */
 export function countCommitCharacters({ puts, jobs }: CheckedCommit): number {
   let length = 0;
   for (const { text } of puts) length += text?.length ?? 0;

@@ -2,33 +2,37 @@ import { Redis } from "ioredis";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 
-/** How long an answer may take. The connection is then given up, so what waits behind it fails as well. */
+/** Timeout for a reply: 2 s. The connection is then closed, so commands that wait behind it fail as well. */
 const ANSWER_TIMEOUT: Ms = 2_000;
+/** Timeout for one attempt to connect: 3 s. */
 const CONNECT_TIMEOUT: Ms = 3_000;
-/** How long opening waits for a server that is starting or loading its data. */
+/** Timeout for opening the store: 10 s, because the server may be starting or loading its data. */
 const OPEN_TIMEOUT: Ms = 10_000;
 
 export interface RedisConnection {
   redis: Redis;
-  /** The answer of `ask`, or a rejection with `unavailable`: at once when there is no connection. */
-  runCommand<T>(ask: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
+   */
+  runCommand<T>(command: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Called when the connection is lost (with the last error) and when it is there again; never twice with the same. */
+/** Called when the connection is lost (with the last error) and when it is restored (with undefined), alternately. */
 type OnConnection = (lost: string | undefined) => void;
 
 export interface RedisConnectOptions {
   /** `redis://` or `rediss://`. */
   url: string;
-  /** How long opening waits for the server; default 10 s. */
+  /** Timeout for opening; default 10 s. */
   patience?: Ms;
   onConnection?: OnConnection;
 }
 
 /**
- * A connection that comes back by itself. While it is down every command rejects at once, and one that was under way
- * when it broke rejects too: it may or may not have been done. Rejects when the server is not there to begin with.
+ * Opens a connection that reconnects by itself. While it is lost, every command rejects at once. A command that was
+ * running when it was lost rejects too and may or may not have been executed. Rejects when the server cannot be reached
+ * at first.
  */
 export async function connectRedis({
   url,
@@ -39,23 +43,24 @@ export async function connectRedis({
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    // With 0, what was under way is rejected as soon as the connection breaks.
+    // With 0, running commands are rejected as soon as the connection is lost.
     maxRetriesPerRequest: 0,
-    // Answers come in order, so one limit for the connection is one for each command; a timer for each costs more.
+    // Replies arrive in order, so one timeout for the connection limits every command; a timer for each would cost
+    // more.
     socketTimeout: ANSWER_TIMEOUT,
     connectTimeout: CONNECT_TIMEOUT,
     keepAlive: 10_000,
     retryStrategy: (attempt) => Math.min(attempt * 50, 1_000),
-    // A primary that became a replica: the address may lead to the new primary by now.
+    // The primary has become a replica: after reconnecting, the address may lead to the new primary.
     reconnectOnError: (error) => error.message.startsWith("READONLY"),
   });
 
-  const closedByServer = "it closed the connection";
+  const closedByServer = "the server closed the connection";
   let lastError = closedByServer;
   let isUp = false;
   let isClosing = false;
   const address = `Redis at ${redis.options.host}:${redis.options.port}`;
-  // Without a listener an error on the connection would end the process.
+  // Without a listener, an error of the connection would end the process.
   redis.on("error", (error) => {
     lastError = getErrorMessage(error) || String(error);
   });
@@ -82,19 +87,19 @@ export async function connectRedis({
       clearTimeout(timer);
       resolve();
     });
-    // Its failures are told by the error event, and it goes on trying.
+    // Failures are reported by the error event, and ioredis keeps trying.
     redis.connect().catch(() => {});
   });
 
   return {
     redis,
-    async runCommand(ask) {
+    async runCommand(command) {
       if (!isUp) throw new GroundcrewError("unavailable", `${address} is not connected: ${lastError}.`);
       try {
-        return await ask();
+        return await command();
       } catch (error) {
-        // Without the cause: ioredis hangs the command on it, so the text of messages would come into the log.
-        throw new GroundcrewError("unavailable", `${address} did not do what was asked: ${getErrorMessage(error)}`);
+        // Without the cause: ioredis attaches the command to the error, which would write message texts to the log.
+        throw new GroundcrewError("unavailable", `${address} failed: ${getErrorMessage(error)}`);
       }
     },
     async close() {
@@ -106,8 +111,8 @@ export async function connectRedis({
 }
 
 /**
- * ioredis ends the timer of its `socketTimeout` only when data comes. One that outlives its connection would break the
- * next one, and what is under way on that.
+ * ioredis clears the timer of its `socketTimeout` only when data arrives. A timer that outlives its connection would
+ * close the next one and fail its running commands.
  */
 function endSocketTimer(redis: Redis) {
   clearTimeout(Reflect.get(redis, "socketTimeoutTimer"));

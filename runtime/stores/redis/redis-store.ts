@@ -25,17 +25,18 @@ import * as answers from "./reply-schemas.ts";
 import { loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
 
 interface RedisStoreOptions extends RedisConnectOptions {
-  /** Stands, with a colon, before every key. */
+  /** Prefix of every key; a colon is added. */
   prefix: string;
-  /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
+  /** Retention of the ids of done jobs and of the last fencing token of a lease; default 2 days. */
   remember?: Ms;
-  /** Instead of the server's clock, for tests. */
+  /** Replaces the server's clock in tests. */
   clock?: () => Ms;
 }
 
 /**
- * The store in Redis 7.0 or newer, one server (no cluster). Everything atomic is a Lua script, the clock is the server's.
- * Rejects when the server cannot be reached; later it reconnects by itself, and until then every call rejects at once.
+ * Opens the store in Redis 7.0 or newer, on one server (no cluster). Atomic operations are Lua scripts, and the
+ * server's clock is used. Rejects when the server cannot be reached. A lost connection is restored by itself; until
+ * then every call rejects at once.
  */
 export async function connectRedisStore(options: RedisStoreOptions): Promise<Store> {
   const { prefix, remember = RETENTION, clock } = options;
@@ -49,33 +50,33 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
   const queue = createCallQueue(send);
   let closed = false;
 
-  async function run(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
+  async function runScript(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
     return runUnlessClosed(() => queue.call(name, ...args));
   }
 
-  function runUnlessClosed(ask: () => Promise<unknown>): Promise<unknown> {
+  function runUnlessClosed(command: () => Promise<unknown>): Promise<unknown> {
     if (closed) throw new Error("The store is closed.");
-    return connection.runCommand(ask);
+    return connection.runCommand(command);
   }
 
   return {
-    now: async () => answers.integerReplySchema.parse(await run("now")),
+    now: async () => answers.integerReplySchema.parse(await runScript("now")),
 
     async read<T>(keys: StoreKey[]) {
-      const rows = answers.readReplySchema.parse(await run("read", ...keys));
+      const rows = answers.readReplySchema.parse(await runScript("read", ...keys));
       return rows.map(([text, rev]) =>
         text === undefined || rev === undefined ? undefined : toStoredValue<T>(text, rev),
       );
     },
 
     async scan<T>(set: string, after?: string, limit: number = DEFAULT_PAGE_SIZE) {
-      const scanned = answers.scanReplySchema.parse(await run("scan", set, after ?? "", limit));
+      const scanned = answers.scanReplySchema.parse(await runScript("scan", set, after ?? "", limit));
       const rows = scanned.slice(0, limit).map(([key, text, rev]) => ({ key, ...toStoredValue<T>(text, rev) }));
       const last = rows.at(-1);
       return scanned.length > limit && last ? { rows, next: last.key } : { rows };
     },
 
-    count: async (set) => answers.integerReplySchema.parse(await run("count", set)),
+    count: async (set) => answers.integerReplySchema.parse(await runScript("count", set)),
 
     async commit(commit) {
       const checked = checkCommit(commit);
@@ -84,49 +85,51 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
 
     async lease(key, owner, ttl) {
       const args = [checkKey(key), checkName("lease owner", owner), checkMs("ttl", ttl), remember];
-      return answers.leaseReplySchema.parse(await run("lease", ...args));
+      return answers.leaseReplySchema.parse(await runScript("lease", ...args));
     },
 
-    release: async (key, fence) => answers.booleanReplySchema.parse(await run("release", key, fence)),
+    release: async (key, fence) => answers.booleanReplySchema.parse(await runScript("release", key, fence)),
 
     async take(queue, ttl, max) {
-      const [until, ...taken] = answers.takeReplySchema.parse(await run("take", queue, checkMs("ttl", ttl), max));
+      const [until, ...taken] = answers.takeReplySchema.parse(await runScript("take", queue, checkMs("ttl", ttl), max));
       return taken.map(([id, lane, text, tries, failures, token]) => {
         return { id, queue, lane, body: parseJson(text), tries, failures, until, token };
       });
     },
 
-    async settle({ queue, id, token }, how) {
+    async settle({ queue, id, token }, settlement) {
       return answers.booleanReplySchema.parse(
-        await run("settle", queue, id, token, ...toSettleArguments(how, remember)),
+        await runScript("settle", queue, id, token, ...toSettleArguments(settlement, remember)),
       );
     },
 
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
-      const jobs = answers.deadReplySchema.parse(await run("dead", queue, limit));
+      const jobs = answers.deadReplySchema.parse(await runScript("dead", queue, limit));
       return jobs.map(([id, lane, text, reason, at]) => {
         return { id, queue, lane, body: parseJson(text), reason: String(parseJson(reason)), at };
       });
     },
 
-    replay: async (queue, id) => answers.booleanReplySchema.parse(await run("replay", queue, id)),
+    replay: async (queue, id) => answers.booleanReplySchema.parse(await runScript("replay", queue, id)),
 
     async spend(bucket, n, limit, window) {
-      return answers.integerReplySchema.parse(await run("spend", ...toSpendArguments({ bucket, n, limit, window })));
+      return answers.integerReplySchema.parse(
+        await runScript("spend", ...toSpendArguments({ bucket, n, limit, window })),
+      );
     },
 
     async spendAll(spends) {
-      return answers.integerReplySchema.parse(await run("spend", ...spends.flatMap(toSpendArguments)));
+      return answers.integerReplySchema.parse(await runScript("spend", ...spends.flatMap(toSpendArguments)));
     },
 
     async hold(bucket, wait) {
-      await run("hold", checkName("bucket", bucket), checkMs("wait", wait));
+      await runScript("hold", checkName("bucket", bucket), checkMs("wait", wait));
     },
 
     async stats() {
-      const nothing: QueueStats = { pending: 0, dead: 0 };
-      const figures = answers.statsReplySchema.parse(await run("stats", ...QUEUES));
-      const getQueueStats = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? nothing;
+      const empty: QueueStats = { pending: 0, dead: 0 };
+      const figures = answers.statsReplySchema.parse(await runScript("stats", ...QUEUES));
+      const getQueueStats = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? empty;
       return { queues: mapQueues(getQueueStats) };
     },
 
@@ -148,7 +151,7 @@ function toSpendArguments(spend: BucketSpend): (string | number)[] {
   return [bucket, n, limit, window];
 }
 
-function toSettleArguments(how: Settlement, remember: Ms): (string | number)[] {
-  if ("retryAt" in how) return ["retry", checkMs("retryAt", how.retryAt), how.failed ? 1 : 0];
-  return "dead" in how ? ["dead", JSON.stringify(how.dead)] : ["done", remember];
+function toSettleArguments(settlement: Settlement, remember: Ms): (string | number)[] {
+  if ("retryAt" in settlement) return ["retry", checkMs("retryAt", settlement.retryAt), settlement.failed ? 1 : 0];
+  return "dead" in settlement ? ["dead", JSON.stringify(settlement.dead)] : ["done", remember];
 }

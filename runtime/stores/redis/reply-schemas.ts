@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 
-/** What the scripts answer. Numbers that were kept as text come back as text. */
+/** A number in a script's reply. Redis stores numbers as text and returns them as text. */
 const numberSchema = z.coerce.number();
 
 export const integerReplySchema = numberSchema;

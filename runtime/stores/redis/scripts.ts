@@ -25,20 +25,20 @@ export type ScriptName = (typeof SCRIPT_NAMES)[number];
 
 const readScript = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 
-/** What a script is given, after the prefix and the time. */
+/** Arguments of a script after the prefix and the time. */
 export type ScriptArguments = (string | number)[];
 
 interface ScriptOptions {
-  /** With its colon. */
+  /** Prefix of all keys, including the colon. */
   prefix: string;
-  /** Instead of the server's clock. */
+  /** Replaces the server's clock in tests. */
   clock?: () => Ms;
 }
 
 /**
- * Loads the scripts and gives the function that runs some with one write, by their hashes, or by their texts when the
- * server no longer knows them (after `SCRIPT FLUSH` or a restart): a script that is not known has done nothing, so
- * running it again is safe.
+ * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
+ * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
+ * had no effect, so repeating it is safe.
  */
 export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
   const common = readScript("common");
@@ -53,23 +53,24 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
   async function send(calls: readonly RedisCall[], isKnown: boolean): Promise<RedisReply[]> {
     const now = clock?.() ?? "";
     const { stream } = redis;
-    // One write for all. A pipeline does that too, but each is an object with every command Redis has, made anew.
+    // Corking the stream sends all commands with one write. A pipeline does that too, but creating one is expensive: it
+    // is an object with a method for every command of Redis.
     stream.cork();
     const answers = calls.map(({ name, args }) => {
       const { sha = "", text = "" } = scripts.get(name) ?? {};
       const [verb, script] = isKnown ? ["evalsha", sha] : ["eval", text];
-      return sendOne(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
+      return sendCommand(new Command(verb, [script, 0, prefix, now, ...args], { replyEncoding: "utf8" }));
     });
     stream.uncork();
     return Promise.all(answers);
   }
 
   /**
-   * Sends a command and lets go of its arguments once it is answered. ioredis assigns a closure to each command, and V8
-   * makes a closure that is assigned to a property in the old generation: so the command, webhook's body and all, would
-   * stay until the whole heap is collected.
+   * Sends a command and drops its arguments once it is answered. ioredis assigns a closure to each command, and V8
+   * allocates a closure that is assigned to a property in the old generation, so the command with its arguments, for
+   * example the body of a webhook, would stay in memory until a full garbage collection.
    */
-  function sendOne(command: Command): Promise<RedisReply> {
+  function sendCommand(command: Command): Promise<RedisReply> {
     redis.sendCommand(command);
     return command.promise.then(
       (value: unknown) => {
@@ -85,7 +86,7 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
 
   return async (calls: readonly RedisCall[]): Promise<RedisReply[]> => {
     const answers = await send(calls, true);
-    const unknownIndexes = answers.flatMap((answer, i) => (isUnknown(answer) ? [i] : []));
+    const unknownIndexes = answers.flatMap((answer, i) => (isUnknownScript(answer) ? [i] : []));
     if (unknownIndexes.length === 0) return answers;
     const repeated = await send(
       calls.filter((_, i) => unknownIndexes.includes(i)),
@@ -95,6 +96,6 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
   };
 }
 
-function isUnknown(answer: RedisReply): boolean {
+function isUnknownScript(answer: RedisReply): boolean {
   return "error" in answer && answer.error instanceof Error && answer.error.message.startsWith("NOSCRIPT");
 }

@@ -1,6 +1,6 @@
 /**
- * Runs `sweep` once in as many calls as there are entries, so that walking over all of them
- * costs each call a constant on average and what has run out does not pile up.
+ * Returns a function that runs `sweep` once in as many calls as there are entries, so that visiting all entries has a
+ * constant average cost per call and expired entries do not accumulate.
  */
 export function amortizeSweep(entries: { readonly size: number }, sweep: () => void): () => void {
   let calls = 0;

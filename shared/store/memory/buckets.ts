@@ -25,7 +25,8 @@ export function createMemoryBuckets({ clock }: { clock: () => Ms }) {
     const now = clock();
     const bucket = getBucket(name);
     bucket.spent = bucket.spent.filter((entry) => entry.gone > now);
-    // The clock was set back: as if spent now, or it would count until the clock is there again.
+    // After the clock was set back, a future entry counts as spent now; else it would count until the clock has caught
+    // up.
     for (const entry of bucket.spent) {
       if (entry.at > now) Object.assign(entry, { at: now, gone: now + entry.gone - entry.at });
     }

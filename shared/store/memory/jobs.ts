@@ -18,7 +18,10 @@ interface WaitingJob {
   at: Ms;
   tries: number;
   failures: number;
-  /** Undefined: not taken. Kept after the lease ran out, so that a late settle counts while nobody else took it. */
+  /**
+   * Undefined: not taken. It stays after the lease has expired, so that a late settle counts until the job is taken
+   * again.
+   */
   token: string | undefined;
   until: Ms;
 }
@@ -32,7 +35,7 @@ interface MemoryJobsOptions {
 export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
   const queues = mapQueues(createQueue);
 
-  /** When the head of a lane may be taken, so the lane. */
+  /** Returns when the first job of a lane may be taken: its due time, or the end of its lease. */
   const getDueTime = (head: WaitingJob) => (head.token === undefined ? head.at : head.until);
 
   function append(queue: Queue, added: Pick<WaitingJob, "id" | "lane" | "text" | "at">) {
@@ -53,7 +56,7 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
   }
 
   function removeExpiredDone({ done }: ReturnType<typeof createQueue>) {
-    // In the order they were done, so the first that is still remembered ends it.
+    // The map is in the order of completion, so the first entry that has not expired ends the loop.
     for (const [id, forget] of done) {
       if (forget > clock()) return;
       done.delete(id);
@@ -89,17 +92,17 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
         });
     },
 
-    settle({ queue, id, token }: LeasedJob, how: Settlement): boolean {
+    settle({ queue, id, token }: LeasedJob, settlement: Settlement): boolean {
       const { waiting, dead, done } = queues[queue];
       const job = waiting.get(id);
       if (!job || job.token !== token) return false;
-      if ("retryAt" in how) {
-        const failures = job.failures + (how.failed ? 1 : 0);
-        Object.assign(job, { token: undefined, at: checkMs("retryAt", how.retryAt), failures });
+      if ("retryAt" in settlement) {
+        const failures = job.failures + (settlement.failed ? 1 : 0);
+        Object.assign(job, { token: undefined, at: checkMs("retryAt", settlement.retryAt), failures });
         return true;
       }
       remove(queue, job);
-      if ("dead" in how) dead.set(id, { lane: job.lane, text: job.text, reason: how.dead, at: clock() });
+      if ("dead" in settlement) dead.set(id, { lane: job.lane, text: job.text, reason: settlement.dead, at: clock() });
       else done.set(id, clock() + remember);
       return true;
     },
@@ -138,7 +141,7 @@ function createQueue() {
     waiting: new Map<string, WaitingJob>(),
     lanes: new Map<string, WaitingJob[]>(),
     dead: new Map<string, { lane: string; text: string; reason: string; at: Ms }>(),
-    /** Job id → when it is forgotten. */
+    /** Job id to the time when it is forgotten. */
     done: new Map<string, Ms>(),
   };
 }

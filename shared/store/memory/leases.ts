@@ -8,7 +8,7 @@ interface Lease {
   fence: number;
   /** 0 after a release. */
   until: Ms;
-  /** The last fence is remembered until then. */
+  /** Time until which the last fencing token is remembered. */
   forget: Ms;
 }
 

@@ -9,11 +9,11 @@ import { createMemoryValues } from "./values.ts";
 
 interface MemoryStoreOptions {
   clock: () => Ms;
-  /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
+  /** Retention of the ids of done jobs and of the last fencing token of a lease; default 2 days. */
   remember?: Ms;
 }
 
-/** The store as Maps: for tests, and for hosts where losing everything with the process is fine. */
+/** Creates a store in memory: for tests, and for hosts where losing all data with the process is acceptable. */
 export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOptions): Store {
   let last = 0;
   const next = () => {
@@ -68,9 +68,9 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.take(queue, checkMs("ttl", ttl), max);
     },
-    async settle(job, how) {
+    async settle(job, settlement) {
       assertOpen();
-      return jobs.settle(job, how);
+      return jobs.settle(job, settlement);
     },
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
       assertOpen();

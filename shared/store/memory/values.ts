@@ -10,7 +10,7 @@ interface Entry {
   expires: Ms;
 }
 
-/** Kept values as JSON text, so that what is read is never the object that was put. */
+/** Stores values as JSON text, so that reads never return the object that was stored. */
 export function createMemoryValues({ clock, next }: { clock: () => Ms; next: () => number }) {
   const entries = new Map<StoreKey, Entry>();
   const sets = new Map<SetName, Set<StoreKey>>();
@@ -77,7 +77,7 @@ export function createMemoryValues({ clock, next }: { clock: () => Ms; next: () 
   };
 }
 
-/** The order of UTF-8 bytes, which SQLite and Redis sort by; UTF-16 units differ where surrogates come in. */
+/** Compares in the order of UTF-8 bytes, as SQLite and Redis do; the order of UTF-16 units differs for surrogates. */
 function compareCodePoints(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];

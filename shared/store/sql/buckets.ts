@@ -18,7 +18,10 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     );
   }
 
-  /** The clock was set back: as if spent now, or it would count until the clock is there again. */
+  /**
+   * After the clock was set back, a future entry counts as spent now; else it would count until the clock has caught
+   * up.
+   */
   function moveFutureEntriesToNow(bucket: string, now: Ms) {
     driver.exec("UPDATE spent SET at = ?, gone = gone - at + ? WHERE bucket = ? AND at > ?", now, now, bucket, now);
   }
@@ -44,11 +47,11 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
       );
     },
 
-    /** Forgets at most `most` of what no longer counts. */
-    sweep(most: number) {
+    /** Deletes at most `limit` expired rows of each table. */
+    sweep(limit: number) {
       const now = clock();
-      driver.exec("DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE gone <= ? LIMIT ?)", now, most);
-      driver.exec("DELETE FROM held WHERE bucket IN (SELECT bucket FROM held WHERE until <= ? LIMIT ?)", now, most);
+      driver.exec("DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE gone <= ? LIMIT ?)", now, limit);
+      driver.exec("DELETE FROM held WHERE bucket IN (SELECT bucket FROM held WHERE until <= ? LIMIT ?)", now, limit);
     },
   };
 }

@@ -11,7 +11,7 @@ interface SqlDeadJobsOptions {
   jobs: Pick<ReturnType<typeof createSqlJobs>, "append">;
 }
 
-/** The jobs set aside, and the figures of all. */
+/** Dead letters, and the statistics of all queues. */
 export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
   function readNumber(sql: string, ...params: (string | number)[]): number | undefined {
     const value = driver.exec(sql, ...params)[0]?.["n"];

@@ -1,13 +1,17 @@
-/** What the SQL engine needs of a database; node:sqlite and a Durable Object's SQLite both offer it. Synchronous. */
+/**
+ * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
+ * them.
+ */
 export interface SqlDriver {
-  /** Runs one statement; `?` stand for the parameters, in order. */
+  /** Runs one statement; each `?` stands for a parameter, in order. */
   exec(sql: string, ...params: SqlValue[]): SqlRow[];
   /**
-   * All that `run` does or, when it throws, nothing; returns when it is durable, else throws. With `isLax` it may return
-   * as soon as it outlives the process: when the machine itself fails it may be lost, but then all after it is, too.
+   * Runs `run` in a transaction, which is rolled back when it throws. Returns when the transaction is durable. With
+   * `isLax` it may return as soon as the transaction survives the end of the process: a failure of the machine may lose
+   * it, but then all later transactions are lost as well.
    */
   transaction(run: () => void, isLax?: boolean): void;
-  /** Calls `run` once soon, when what else arrived in this turn has been queued. */
+  /** Calls `run` soon, after all work of the present turn of the event loop has been queued. */
   soon(run: () => void): void;
   close(): void;
 }
@@ -17,12 +21,12 @@ export type SqlRow = Record<string, unknown>;
 
 export function getTextColumn(row: SqlRow, column: string): string {
   const value = row[column];
-  if (typeof value !== "string") throw new TypeError(`Column ${column} of the store holds no text.`);
+  if (typeof value !== "string") throw new TypeError(`Column ${column} of the store does not contain text.`);
   return value;
 }
 
 export function getNumberColumn(row: SqlRow, column: string): number {
   const value = row[column];
-  if (typeof value !== "number") throw new TypeError(`Column ${column} of the store holds no number.`);
+  if (typeof value !== "number") throw new TypeError(`Column ${column} of the store does not contain a number.`);
   return value;
 }

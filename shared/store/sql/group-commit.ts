@@ -1,6 +1,6 @@
 import type { SqlDriver } from "./driver.ts";
 
-/** At most so many pieces of work in one transaction, so that one flush does not hold the process for long. */
+/** Limit of work items in one transaction: 500, so that one flush does not block the process for long. */
 const MAX_GROUP_SIZE = 500;
 
 interface QueuedWork {
@@ -10,10 +10,10 @@ interface QueuedWork {
 }
 
 /**
- * Group commit: work that is queued in the same turn is done in one transaction, in order, each judged on its own.
- * A promise resolves only when that transaction is durable; when it fails, all of its promises reject. A group of lax
- * work alone need not outlive the machine.
- * A piece of work must throw only when the database fails, because it takes its whole group with it.
+ * Creates a group commit: work queued in the same turn of the event loop runs in one transaction, in order, each with
+ * its own result. A promise resolves only when the transaction is durable; when it fails, all its promises reject. A
+ * group that contains only lax work need not survive a failure of the machine. Work must throw only when the database
+ * fails, because an error rolls back the whole group.
  */
 export function createGroupCommit(driver: SqlDriver) {
   const waiting: QueuedWork[] = [];
@@ -52,7 +52,7 @@ export function createGroupCommit(driver: SqlDriver) {
       });
     },
 
-    /** Does now what is queued. */
+    /** Runs all queued work now. */
     flushAll() {
       while (waiting.length > 0) flush();
     },

@@ -10,7 +10,7 @@ interface SqlJobsOptions {
   remember: Ms;
 }
 
-/** Waiting and taken jobs. A lane's row always points at its first job, so `take` looks at no other. */
+/** Waiting and taken jobs. The row of a lane always points at its first job, so `take` reads no others. */
 export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions) {
   const isKnownJob = (queue: Queue, id: string) =>
     driver.exec(
@@ -31,7 +31,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       at,
       text,
     );
-    // A lane that is there has an earlier head, which stays.
+    // An existing lane has an earlier first job, which stays its head.
     driver.exec("INSERT OR IGNORE INTO lane (queue, lane, head, due) VALUES (?, ?, ?, ?)", queue, lane, seq, at);
   }
 
@@ -85,8 +85,8 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       });
     },
 
-    /** A late settle still counts while nobody else has taken the job: its token is then still there. */
-    settle({ queue, id, token }: LeasedJob, how: Settlement): boolean {
+    /** A late settle still counts until the job is taken again, because the token stays until then. */
+    settle({ queue, id, token }: LeasedJob, settlement: Settlement): boolean {
       const [row] = driver.exec(
         "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?",
         queue,
@@ -96,18 +96,18 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       if (!row) return false;
       const lane = getTextColumn(row, "lane");
       const seq = getNumberColumn(row, "seq");
-      if ("retryAt" in how) {
+      if ("retryAt" in settlement) {
         driver.exec(
           "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?",
-          how.retryAt,
-          how.failed ? 1 : 0,
+          settlement.retryAt,
+          settlement.failed ? 1 : 0,
           seq,
         );
-        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", how.retryAt, queue, lane);
+        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", settlement.retryAt, queue, lane);
         return true;
       }
       remove(queue, lane, seq);
-      if ("dead" in how) {
+      if ("dead" in settlement) {
         driver.exec(
           "INSERT INTO dead (seq, queue, id, lane, body, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
           next(),
@@ -115,7 +115,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
           id,
           lane,
           getTextColumn(row, "body"),
-          JSON.stringify(how.dead),
+          JSON.stringify(settlement.dead),
           clock(),
         );
       } else {
@@ -124,7 +124,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       return true;
     },
 
-    /** Makes every lease void: the jobs can be taken again at once, and who had them cannot settle them. */
+    /** Ends every lease: the jobs can be taken again at once, and their previous takers cannot settle them. */
     voidLeases() {
       driver.exec(
         "UPDATE lane SET due = (SELECT at FROM job WHERE seq = head) WHERE head IN (SELECT seq FROM job WHERE token IS NOT NULL)",
@@ -132,12 +132,12 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       driver.exec("UPDATE job SET token = NULL WHERE token IS NOT NULL");
     },
 
-    /** Forgets at most `most` ids of done jobs. */
-    sweep(most: number) {
+    /** Deletes at most `limit` expired ids of done jobs. */
+    sweep(limit: number) {
       driver.exec(
         "DELETE FROM done WHERE (queue, id) IN (SELECT queue, id FROM done WHERE forget <= ? LIMIT ?)",
         clock(),
-        most,
+        limit,
       );
     },
   };

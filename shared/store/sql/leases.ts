@@ -43,9 +43,9 @@ export function createSqlLeases({ driver, clock, remember }: SqlLeasesOptions) {
       return true;
     },
 
-    /** Forgets at most `most` fences that need no longer be remembered. */
-    sweep(most: number) {
-      driver.exec("DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?)", clock(), most);
+    /** Deletes at most `limit` leases whose fencing token need not be remembered any longer. */
+    sweep(limit: number) {
+      driver.exec("DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?)", clock(), limit);
     },
   };
 }

@@ -1,20 +1,20 @@
 import type { SqlDriver } from "./driver.ts";
 
-/** Plain SQLite: no PRAGMA and no BEGIN, which a Durable Object does not allow. Times are store time in milliseconds. */
+/** Plain SQLite without PRAGMA and BEGIN, which Durable Objects do not allow. Times are store times in milliseconds. */
 const TABLES = [
-  // The last number given out, so that none comes back.
+  // The last used number of the sequence, so that no number is used again.
   "CREATE TABLE IF NOT EXISTS counter (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL)",
   "INSERT OR IGNORE INTO counter (one, last) VALUES (1, 0)",
 
   "CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, rev INTEGER NOT NULL, expires INTEGER)",
   "CREATE INDEX IF NOT EXISTS kept_expires ON kept (expires) WHERE expires IS NOT NULL",
 
-  // `expires` is the key's own, so that counting needs no look at the values.
+  // `expires` repeats that of the key, so that counting does not read the values.
   `CREATE TABLE IF NOT EXISTS member (name TEXT NOT NULL, key TEXT NOT NULL, expires INTEGER,
      PRIMARY KEY (name, key)) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS member_key ON member (key)",
 
-  // A released lease stays with `until` 0, for its fence, and is forgotten in the end.
+  // A released lease stays with `until` 0, because its fencing token must be remembered until `forget`.
   `CREATE TABLE IF NOT EXISTS lease (key TEXT PRIMARY KEY, owner TEXT NOT NULL, fence INTEGER NOT NULL,
      until INTEGER NOT NULL, forget INTEGER NOT NULL) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS lease_forget ON lease (forget)",
@@ -25,7 +25,7 @@ const TABLES = [
   "CREATE UNIQUE INDEX IF NOT EXISTS job_id ON job (queue, id)",
   "CREATE INDEX IF NOT EXISTS job_lane ON job (queue, lane, seq)",
 
-  // One row per lane that has jobs; `head` is its first job, `due` when that may be taken.
+  // One row per lane that has jobs; `head` is its first job, `due` the time when that job may be taken.
   `CREATE TABLE IF NOT EXISTS lane (queue TEXT NOT NULL, lane TEXT NOT NULL, head INTEGER NOT NULL, due INTEGER NOT NULL,
      PRIMARY KEY (queue, lane)) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS lane_due ON lane (queue, due, head)",
@@ -34,7 +34,7 @@ const TABLES = [
      PRIMARY KEY (queue, id)) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS done_forget ON done (forget)",
 
-  // `reason` is JSON text: it may hold anything.
+  // `reason` is JSON text, because an error message may contain characters that SQLite text cannot store.
   `CREATE TABLE IF NOT EXISTS dead (seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, lane TEXT NOT NULL,
      body TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL)`,
   "CREATE UNIQUE INDEX IF NOT EXISTS dead_id ON dead (queue, id)",
@@ -48,7 +48,7 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS held_until ON held (until)",
 ];
 
-/** Columns that came after the first tables: a file that is older gets them. */
+/** Columns that were added later; they are added to the tables of older files. */
 const ADDED_COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
 
 export function createSqlTables(driver: SqlDriver) {

@@ -2,7 +2,7 @@ import type { Ms } from "../../time.ts";
 import { nextSequenceNumber } from "../sequence.ts";
 import { getNumberColumn, type SqlDriver } from "./driver.ts";
 
-/** The store's one sequence. Within a transaction it is read and written once, however many numbers are given out. */
+/** The store's sequence of numbers. A transaction reads and writes it once, however many numbers it uses. */
 export function createSqlSequence(driver: SqlDriver, clock: () => Ms) {
   let last: number | undefined;
   let saved: number | undefined;
@@ -17,13 +17,13 @@ export function createSqlSequence(driver: SqlDriver, clock: () => Ms) {
       return last;
     },
 
-    /** To be called at the end of a transaction. */
+    /** Writes the last used number; called at the end of a transaction. */
     save() {
       if (last !== saved && last !== undefined) driver.exec("UPDATE counter SET last = ?", last);
       saved = last;
     },
 
-    /** The transaction was undone: what was given out in it was not. */
+    /** Discards the cached number after a rollback, so that it is read from the table again. */
     forget() {
       last = saved = undefined;
     },

@@ -12,21 +12,21 @@ import { createSqlTables } from "./schema.ts";
 import { createSqlSequence } from "./sequence.ts";
 import { createSqlValues } from "./values.ts";
 
-/** So many rows of each kind that have run out are forgotten for each change: more than one change can add. */
+/** Limit of expired rows deleted per table and change: 50, more than one change usually adds. */
 const SWEEP_BATCH = 50;
 
 interface SqlStoreOptions {
   clock: () => Ms;
-  /** How long the id of a done job and the last fence of a lease are remembered; default 2 days. */
+  /** Retention of the ids of done jobs and of the last fencing token of a lease; default 2 days. */
   remember?: Ms;
   /**
-   * True when whoever had the database before is gone for certain: its taken jobs can be taken again at once.
-   * Claim leases stay, because their owners may still be at work.
+   * True when no other process can be using the database: taken jobs can then be taken again at once. Leases stay,
+   * because agents that hold a claim may still be working.
    */
   alone?: boolean;
 }
 
-/** The store in portable SQL. Throws when the tables cannot be made; the driver is then still open. */
+/** Creates the store in portable SQL. Throws when the tables cannot be created; the driver then stays open. */
 export function createSqlStore(
   driver: SqlDriver,
   { clock, remember = RETENTION, alone = false }: SqlStoreOptions,
@@ -56,15 +56,16 @@ export function createSqlStore(
   }
 
   /**
-   * What need not wait for the disk, because losing it together with the machine is what an end just before it would
-   * have been: jobs taken by nobody, a job worked but not settled, a quota that a start of the machine outlasts.
+   * Queues a change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure
+   * just before it: a job is not taken yet, a handled job is not settled yet, or the spending of a quota is forgotten,
+   * whose window is over when the machine has restarted.
    */
   function queueLaxChange<T>(work: () => T): Promise<T> {
     assertOpen();
     return group.queue(work, true);
   }
 
-  /** What each change of a group would do for itself is done once for all of them. */
+  /** Sweeps and saves the sequence once for a whole group instead of once per change. */
   function transaction(run: () => void, isLax?: boolean) {
     changes = 0;
     try {
@@ -125,8 +126,9 @@ export function createSqlStore(
         return jobs.take(queue, length, max);
       });
     },
-    async settle(job, how) {
-      const checked = "retryAt" in how ? { ...how, retryAt: checkMs("retryAt", how.retryAt) } : how;
+    async settle(job, settlement) {
+      const checked =
+        "retryAt" in settlement ? { ...settlement, retryAt: checkMs("retryAt", settlement.retryAt) } : settlement;
       return queueLaxChange(() => jobs.settle(job, checked));
     },
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {

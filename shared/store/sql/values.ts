@@ -68,9 +68,9 @@ export function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
       }
     },
 
-    /** Forgets at most `most` keys that have run out. */
-    sweep(most: number) {
-      for (const row of driver.exec("SELECT key FROM kept WHERE expires <= ? LIMIT ?", clock(), most)) {
+    /** Deletes at most `limit` expired keys. */
+    sweep(limit: number) {
+      for (const row of driver.exec("SELECT key FROM kept WHERE expires <= ? LIMIT ?", clock(), limit)) {
         deleteKey(getTextColumn(row, "key"));
       }
     },

@@ -1,6 +1,7 @@
 import { GroundcrewError } from "../../errors.ts";
 import { observeBlockedByText } from "../../observe/blocked-by-text.ts";
-import { evaluateBlockers, readRelations } from "../../observe/relations.ts";
+import { evaluateBlockers } from "../../observe/evaluate-blockers.ts";
+import { readRelations } from "../../observe/relations.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";

@@ -3,7 +3,7 @@ import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts"
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-/** Two known items, beside a store whose clock can be set while Plane's goes on. */
+/** Two stored items, and a store whose clock can be set independently of Plane's. */
 async function createKnownItems() {
   let ahead = 0;
   const crew = await createTestApp({ store: (clock) => createMemoryStore({ clock: () => clock() + ahead }) });
@@ -34,8 +34,8 @@ describe.each([
   ["an hour back", -HOUR],
   ["five seconds back", -5_000],
   ["an hour on", HOUR],
-])("9: the store's clock set %s", (_, by) => {
-  test("between two reads that see somebody unassigned: it is told, once", async () => {
+])("9: when the store's clock is set %s", (_, by) => {
+  test("between two reads that see an unassignment, one unassignment event is created", async () => {
     const { crew, plane, item, set } = await createKnownItems();
     plane.editItem(item, { assignees: [] });
     crew.dropWebhooks();
@@ -44,7 +44,7 @@ describe.each([
     expect(crew.takeEvents()).toEqual(["ONB-1 unassigned ada"]);
   });
 
-  test("between two reads that miss an item: its removal is told, once", async () => {
+  test("between two reads that do not find an item, one removal event is created", async () => {
     const { crew, plane, item, set } = await createKnownItems();
     plane.deleteItem(item);
     crew.dropWebhooks();
@@ -53,7 +53,7 @@ describe.each([
     expect(crew.takeEvents()).toEqual(["ONB-1 removed"]);
   });
 
-  test("between two readings of an item's relations: the second counts", async () => {
+  test("between two reads of an item's relations, the second read counts", async () => {
     const { crew, plane, item, other, set } = await createKnownItems();
     plane.relate(item, other);
     crew.dropWebhooks();

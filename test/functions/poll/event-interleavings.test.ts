@@ -51,7 +51,7 @@ async function expectTruth({ crew, plane }: HistorySetup, project: Project) {
   }
 }
 
-/** What somebody who hears only the events believes of each item must be what is kept. */
+/** The state of each item according to the events alone must equal the stored state. */
 async function expectBelief(crew: TestApp) {
   const beliefs = new Map<string, { there?: boolean; assigned: Set<string>; comments: Set<string> }>();
   for (const { event, facts } of crew.actions) {
@@ -81,7 +81,7 @@ async function expectBelief(crew: TestApp) {
   }
 }
 
-test("a history of two projects, told by webhooks in any order, doubled and lost, and by polls, ends in Plane's truth", async () => {
+test("after any history of two projects, with reordered, repeated and lost webhooks and with polls, the stored state equals Plane's", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(historyStep, { minLength: 10, maxLength: 60, size: "max" }), async (steps) => {
       const begun = await createHistorySetup();
@@ -97,9 +97,9 @@ test("a history of two projects, told by webhooks in any order, doubled and lost
         const jobs = crew.actions.map(({ job }) => job);
         expect(new Set(jobs).size).toBe(jobs.length);
         expect((await crew.store.stats()).queues.inbox.dead).toBe(0);
-        const heard = crew.actions.length;
+        const actionCount = crew.actions.length;
         await runUntilQuiet(crew);
-        expect(crew.actions.slice(heard)).toEqual([]);
+        expect(crew.actions.slice(actionCount)).toEqual([]);
       } finally {
         await plane.stop();
       }

@@ -3,7 +3,7 @@ import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-/** A workspace with a past: everything Groundcrew tells of has happened in it already. */
+/** A workspace with a history: everything that can cause a notification has already happened in it. */
 async function createExistingWorkspace() {
   const crew = await createTestApp();
   const { plane } = crew;
@@ -31,7 +31,7 @@ async function createExistingWorkspace() {
   return { crew, plane, thot, project, other, done, open, waiting, free, archived, comment, cycle };
 }
 
-test("started against an existing workspace, nothing old is announced: items, relations, comments, cycles, projects", async () => {
+test("a start against an existing workspace causes no notifications for existing items, relations, comments, cycles or projects", async () => {
   const { crew, waiting, free, open } = await createExistingWorkspace();
   await crew.runFirstPoll();
   for (let i = 0; i < 3; i += 1) {
@@ -45,7 +45,7 @@ test("started against an existing workspace, nothing old is announced: items, re
   expect((await crew.readItem(free))?.blockers).toEqual([]);
 });
 
-test("nor after a restart, nor after losing the store", async () => {
+test("a restart or the loss of the store causes no notifications for existing items", async () => {
   const { crew } = await createExistingWorkspace();
   await crew.runFirstPoll();
   await crew.restart();
@@ -60,7 +60,7 @@ test("nor after a restart, nor after losing the store", async () => {
   expect(crew.takeEvents()).toEqual([]);
 });
 
-test("nor when old items are touched for the first time, only what is new about them", async () => {
+test("the first change of an existing item causes notifications for that change only", async () => {
   const { crew, plane, waiting, free, done, open, comment, archived, thot } = await createExistingWorkspace();
   await crew.runFirstPoll();
   plane.addComment(waiting, "<p>New words</p>", { by: thot });
@@ -81,7 +81,7 @@ test("nor when old items are touched for the first time, only what is new about 
   expect(crew.takeEvents().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-2 completed"]);
 });
 
-test("nor when the first look was broken off in the middle, whatever changed meanwhile", async () => {
+test("an interrupted baseline causes no notifications for existing items, whatever changed meanwhile", async () => {
   const { crew, plane, other, waiting, done } = await createExistingWorkspace();
   const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
   await expect(crew.poll()).rejects.toThrow("Plane could not answer");
@@ -97,11 +97,11 @@ test("nor when the first look was broken off in the middle, whatever changed mea
   expect(crew.takeEvents()).toEqual(["ONB-1 renamed", "SEC-3 created"]);
 });
 
-test("a blocker in a project that is read later blocks silently, and its old end unblocks silently", async () => {
+test("a blocker in a project that is read later blocks without an event, and its earlier completion unblocks without an event", async () => {
   const { crew, plane, other, free, done } = await createExistingWorkspace();
   const undo = plane.faults.add({ path: `${other.id}/work-items` }, { kind: "status", status: 503 });
   await expect(crew.poll()).rejects.toThrow("Plane could not answer");
-  // Meanwhile the relations of the first project are read: nobody has seen the blocker yet.
+  // Meanwhile the relations of the first project are read, while the blocker is still unknown.
   for (let i = 0; i < 10; i += 1) {
     crew.advance(2_000);
     await crew.drain();
@@ -114,7 +114,7 @@ test("a blocker in a project that is read later blocks silently, and its old end
   expect(crew.takeEvents()).toEqual([]);
 });
 
-test("nor an item that slipped through the pages of the first look at a project that came out of the archive", async () => {
+test("an existing item that the baseline of a restored project skipped causes no notifications", async () => {
   const crew = await createTestApp();
   const { plane } = crew;
   crew.addProject();
@@ -138,7 +138,7 @@ test("nor an item that slipped through the pages of the first look at a project 
   expect(crew.takeEvents().filter((event) => !event.endsWith("removed"))).toEqual([]);
 });
 
-test("an archived blocker, which no list shows, blocks nobody; its return from the archive does", async () => {
+test("an archived blocker, which no list contains, blocks nothing until it is restored", async () => {
   const crew = await createTestApp();
   const { plane } = crew;
   const project = crew.addProject();
@@ -157,7 +157,7 @@ test("an archived blocker, which no list shows, blocks nobody; its return from t
   expect(crew.takeEvents()).toEqual(["ONB-1 blocked"]);
 });
 
-test("a project we are let into later, follow later or that comes out of the archive brings nothing old", async () => {
+test("a project that becomes readable, followed or unarchived later causes no notifications for existing items", async () => {
   const crew = await createTestApp({ projects: ["ONB", "HID", "ARC"] });
   const { plane } = crew;
   const thot = crew.addPerson("Thot");
@@ -175,7 +175,7 @@ test("a project we are let into later, follow later or that comes out of the arc
     crew.advance(5 * MINUTE);
     await crew.poll();
   }
-  // It is in the list, so it is told that it was made; what is in it nobody could see.
+  // The project is listed, so its creation causes an event; its items could not be read.
   expect(crew.takeEvents()).toEqual(["HID project_created"]);
   plane.addProjectMember(hidden, crew.human);
   plane.restoreProject(kept);
@@ -191,7 +191,7 @@ test("a project we are let into later, follow later or that comes out of the arc
   expect(crew.takeEvents().sort()).toEqual(["ARC-2 created", "HID-4 created", "LAT-4 created"]);
 });
 
-test("cycles: those to come start and end once, by Plane's clock", async () => {
+test("an upcoming cycle starts and ends once, by Plane's clock", async () => {
   const { crew, plane, project } = await createExistingWorkspace();
   await crew.runFirstPoll();
   const hour = 60 * MINUTE;

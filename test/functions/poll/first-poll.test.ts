@@ -4,7 +4,7 @@ import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-/** A workspace nobody has looked at, with a cycle and an item that waits for another. */
+/** A workspace that has not been observed yet, with a cycle and an item that depends on another. */
 async function createUnseenWorkspace() {
   const crew = await createTestApp();
   const { plane } = crew;
@@ -24,7 +24,7 @@ async function createUnseenWorkspace() {
   return { crew, plane, expected: { blockers: [blocker.id], cycles: 1, events: [] }, readObserved };
 }
 
-test("a first look at which Plane does not tell its version leaves no relation out", async () => {
+test("a baseline reads all relations even if Plane does not report its version", async () => {
   const { crew, plane, expected: whole, readObserved: seen } = await createUnseenWorkspace();
   const undo = plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 503 });
   await expect(crew.poll()).rejects.toThrow("Plane could not answer");
@@ -34,15 +34,15 @@ test("a first look at which Plane does not tell its version leaves no relation o
   expect(await seen()).toEqual(whole);
 });
 
-test("2: a process that ends in any commit of the first look leaves nothing out, and the next tells nothing old", async () => {
+test("2: after a crash in any commit of the baseline, the next process reads everything and creates no events for existing items", async () => {
   for (let nth = 0, ended = true; ended; nth += 1) {
     const { crew, expected: whole, readObserved: seen } = await createUnseenWorkspace();
     ended = false;
     const { commit } = crew.store;
-    let left = nth;
+    let remaining = nth;
     crew.store.commit = (change) => {
-      ended ||= left === 0;
-      left -= 1;
+      ended ||= remaining === 0;
+      remaining -= 1;
       return ended ? Promise.reject(new Error("ended")) : commit(change);
     };
     await pollTick.run(crew.deps).catch(() => undefined);

@@ -12,7 +12,7 @@ async function createOldPlaneApp() {
   return { crew, plane: crew.plane, project, item, thot };
 }
 
-test("on Plane 1.2.2 an edit by API, which sends no webhook, is found by the poll, and nobody asks for relations", async () => {
+test("on Plane 1.2.2 the poll finds an edit by API, which sends no webhook, and no relations are requested", async () => {
   const { crew, plane, item, thot } = await createOldPlaneApp();
   plane.editItem(item, { state: "In Progress", assignees: [thot] }, { via: "api" });
   plane.runWorker();
@@ -25,7 +25,7 @@ test("on Plane 1.2.2 an edit by API, which sends no webhook, is found by the pol
   expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items/:id/comments"]);
 });
 
-test("on Plane 1.2.2 creations, comments and edits in the browser are told by webhook", async () => {
+test("on Plane 1.2.2 webhooks report creations, comments and edits in the browser", async () => {
   const { crew, plane, project, item } = await createOldPlaneApp();
   plane.addItem(project, { name: "New" }, { via: "api" });
   plane.addComment(item, "<p>Words</p>");

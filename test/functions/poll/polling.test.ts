@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-test("3: with all webhooks dropped the next tick finds every net change and deletion, up to 100 items", async () => {
+test("3: when all webhooks are lost, the next tick finds every net change and deletion, up to 100 items", async () => {
   const crew = await createTestApp();
   const { plane } = crew;
   const thot = crew.addPerson("Thot");
@@ -61,7 +61,7 @@ test("3: with all webhooks dropped the next tick finds every net change and dele
   expect(crew.takeEvents()).toEqual([]);
 });
 
-test("a tick during which Plane breaks leaves everything for the next one", async () => {
+test("a tick that fails because of Plane leaves all changes for the next one", async () => {
   const crew = await createTestApp();
   const { plane } = crew;
   const project = crew.addProject();

@@ -17,7 +17,7 @@ async function createTwoProjects() {
   return { crew, plane, project, other, item, blocker };
 }
 
-test("a deleted project is silent, with all its items; the others go on", async () => {
+test("a deleted project and its items cause no events, and other projects are still observed", async () => {
   const { crew, plane, other, item } = await createTwoProjects();
   plane.deleteProject(other);
   await crew.deliverWebhooks();
@@ -32,7 +32,7 @@ test("a deleted project is silent, with all its items; the others go on", async 
   expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
 });
 
-test("a project our key is no longer in is silent; what changed meanwhile is told when we are back", async () => {
+test("a project that the key cannot read causes no events; once it is readable again, the changes do", async () => {
   const { crew, plane, other, item, blocker } = await createTwoProjects();
   const refused = {
     kind: "status",
@@ -52,7 +52,7 @@ test("a project our key is no longer in is silent; what changed meanwhile is tol
   expect(crew.takeEvents()).toEqual(["SEC-1 assigned ada", "SEC-1 renamed"]);
 });
 
-test("what a project's items were to be asked waits while it is archived", async () => {
+test("jobs for the items of an archived project wait until it is restored", async () => {
   const { crew, plane, project, item } = await createTwoProjects();
   plane.addComment(item, "<p>Words</p>");
   crew.dropWebhooks();
@@ -68,7 +68,7 @@ test("what a project's items were to be asked waits while it is archived", async
   expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "Words"']);
 });
 
-test("an answer that cannot be understood costs its own project a pass, not the others", async () => {
+test("a response that cannot be parsed fails the pass of its own project only", async () => {
   const { crew, plane, project, item, blocker } = await createTwoProjects();
   const odd = { kind: "status", status: 200, body: '{"results": "tomorrow"}' } as const;
   const undo = plane.faults.add({ path: `${project.id}/work-items` }, odd);
@@ -77,7 +77,7 @@ test("an answer that cannot be understood costs its own project a pass, not the 
   crew.dropWebhooks();
   await crew.poll();
   expect(crew.takeEvents()).toEqual(["SEC-1 renamed"]);
-  expect(crew.logged.filter(({ message }) => message === "project cannot be read")).toHaveLength(1);
+  expect(crew.logged.filter(({ message }) => message === "project poll failed")).toHaveLength(1);
   undo();
   await crew.poll();
   expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
@@ -94,7 +94,7 @@ test("a revoked key ends the tick with an error, and the next tick with a key fi
   expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
 });
 
-test("a blocker in an archived project neither blocks anew nor unblocks until the project is back", async () => {
+test("a blocker in an archived project neither blocks nor unblocks until the project is restored", async () => {
   const { crew, plane, other, item, blocker } = await createTwoProjects();
   plane.archiveProject(other);
   await crew.poll();
@@ -109,7 +109,7 @@ test("a blocker in an archived project neither blocks anew nor unblocks until th
   expect(crew.takeEvents().sort()).toEqual(["ONB-1 unblocked", "SEC project_completed", "SEC-1 completed"]);
 });
 
-test("who waits in an archived project is silent until the project is back, also when the blocker is deleted", async () => {
+test("a blocked item in an archived project causes no events until the project is restored, even if its blocker is deleted", async () => {
   const { crew, plane, project, item, blocker } = await createTwoProjects();
   plane.archiveProject(project);
   await crew.poll();
@@ -123,7 +123,7 @@ test("who waits in an archived project is silent until the project is back, also
   expect((await crew.readItem(item))?.blockers).toEqual([]);
 });
 
-test("another workspace on the same store is begun anew: nothing in it is announced", async () => {
+test("another workspace with the same store starts with a baseline: its existing items cause no notifications", async () => {
   const { crew, plane } = await createTwoProjects();
   crew.advance(60 * MINUTE);
   const other = plane.addWorkspace({ slug: "other", owner: crew.human });
@@ -148,7 +148,7 @@ test("another workspace on the same store is begun anew: nothing in it is announ
   expect(crew.takeEvents()).toEqual(["THE-2 created"]);
 });
 
-test("a project is completed once when its last open item ends, and again after new work", async () => {
+test("a project is completed once when its last open item is closed, and again after new work", async () => {
   const { crew, plane, project, item } = await createTwoProjects();
   const next = plane.addItem(project, { name: "Next" });
   await crew.poll();
@@ -166,7 +166,7 @@ test("a project is completed once when its last open item ends, and again after 
   expect(crew.takeEvents()).toEqual(["ONB-3 created", "ONB-3 removed", "ONB project_completed"]);
 });
 
-test("a project that was created and finished between two polls is told as both", async () => {
+test("a project that was created and completed between two polls causes both events", async () => {
   const { crew, plane } = await createTwoProjects();
   const quick = plane.addProject({ name: "Quick", identifier: "QUI" });
   plane.addItem(quick, { name: "At once", state: "Done" });

@@ -19,7 +19,7 @@ async function createProjectsWithItems(
   return { crew, plane: crew.plane, projects: all, items: createdItems };
 }
 
-test("23: a tick without changes costs projects + 1 requests, also right after a first look at 1,000 items per project", async () => {
+test("23: a tick without changes costs projects + 1 requests, also right after a baseline of 1,000 items per project", async () => {
   const { crew } = await createProjectsWithItems(3, 1_000);
   for (let tick = 0; tick < 5; tick += 1) {
     const requests = await crew.recordRequests(() => crew.poll());
@@ -28,7 +28,7 @@ test("23: a tick without changes costs projects + 1 requests, also right after a
   }
 });
 
-test("23: the first look costs a page per 1,000 items", async () => {
+test("23: the baseline costs one page per 1,000 items", async () => {
   const crew = await createTestApp();
   const project = crew.addProject();
   for (let n = 0; n < 2_500; n += 1) crew.plane.addItem(project, { name: `Item ${n}`, state: "Done" });
@@ -37,7 +37,7 @@ test("23: the first look costs a page per 1,000 items", async () => {
   expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items", "GET work-items"]);
 });
 
-test("23: relations of open items that were there before us are read once each, after everything else", async () => {
+test("23: relations of existing open items are read once each, after everything else", async () => {
   const crew = await createTestApp();
   const project = crew.addProject();
   for (let n = 0; n < 20; n += 1) crew.plane.addItem(project, { name: `Item ${n}` });
@@ -48,7 +48,7 @@ test("23: relations of open items that were there before us are read once each, 
   expect(await crew.recordRequests(() => crew.poll())).toHaveLength(2);
 });
 
-test("23: each changed item costs its comments and its relations, once, however often the tick comes", async () => {
+test("23: each changed item costs one read of its comments and one of its relations, however often the tick runs", async () => {
   const { crew, plane, items } = await createProjectsWithItems(2, 30);
   const [first = [], second = []] = items;
   for (const item of [...first.slice(0, 7), ...second.slice(0, 3)])
@@ -67,7 +67,7 @@ test("23: each changed item costs its comments and its relations, once, however 
   expect(await crew.recordRequests(() => crew.poll())).toHaveLength(3);
 });
 
-test("23: an item that webhooks told of costs the same when the poll comes by", async () => {
+test("23: an item reported by webhooks costs the same requests at the next poll", async () => {
   const { crew, plane, items } = await createProjectsWithItems(1, 5);
   const [other, item] = items[0] ?? [];
   if (!other || !item) throw new Error("no item");
@@ -93,7 +93,7 @@ test("23: an item that webhooks told of costs the same when the poll comes by", 
   ]);
 });
 
-test("23: 100 deletions cost two lists of ids and one look at the project", async () => {
+test("23: 100 deletions cost two lists of ids and one read of the project", async () => {
   const { crew, plane, items } = await createProjectsWithItems(1, 120);
   for (const item of items[0]?.slice(0, 100) ?? []) plane.deleteItem(item);
   const requests = await crew.recordRequests(() => crew.poll());
@@ -101,7 +101,7 @@ test("23: 100 deletions cost two lists of ids and one look at the project", asyn
   expect(crew.takeEvents()).toHaveLength(100);
 });
 
-test("23: who lost all assignees costs one more read", async () => {
+test("23: an item that lost all assignees costs one more read", async () => {
   const crew = await createTestApp();
   const project = crew.addProject();
   const item = crew.plane.addItem(project, { name: "Guide", assignees: [crew.human] });
@@ -116,7 +116,7 @@ test("23: who lost all assignees costs one more read", async () => {
   expect(requests).toHaveLength(5);
 });
 
-test("webhooks of a busy project that is not followed cost no reading each", async () => {
+test("webhooks of a busy project that is not followed do not cost one read each", async () => {
   const crew = await createTestApp({ projects: ["ONB"] });
   const { plane } = crew;
   crew.addProject();

@@ -20,7 +20,7 @@ async function createAppWithAgents() {
   return { crew, plane, project, thot, imhotep, tasksOf };
 }
 
-test("an agent has the open tasks assigned to its account, since the tick that first saw them", async () => {
+test("an agent has the open tasks assigned to its account, since the tick that found them", async () => {
   const { crew, plane, project, thot, tasksOf } = await createAppWithAgents();
   const old = plane.addItem(project, { name: "Old", assignees: [thot] });
   crew.advance(MINUTE);
@@ -48,17 +48,17 @@ test("without an agent among the assignees a label agent:<name> counts; with one
   expect(Object.keys((await tasksOf("thot")) ?? {}).sort()).toEqual([assigned.id, shared.id].sort());
 });
 
-test("tasks in an archived or removed place are nobody's; nothing new costs no request beyond the pass", async () => {
+test("tasks of archived or removed projects belong to nobody, and a tick without changes sends no request beyond the pass", async () => {
   const { crew, plane, project, thot, tasksOf } = await createAppWithAgents();
   const other = crew.addProject("Second", "SEC");
   plane.addItem(other, { name: "Put away", assignees: [thot] });
-  const gone = plane.addItem(project, { name: "Removed", assignees: [thot] });
+  const removedItem = plane.addItem(project, { name: "Removed", assignees: [thot] });
   await crew.poll();
   await crew.runUntilIdle();
   expect(Object.keys((await tasksOf("thot")) ?? {})).toHaveLength(2);
   expect(await crew.recordRequests(() => crew.poll())).toHaveLength(3);
   plane.archiveProject(other);
-  plane.deleteItem(gone);
+  plane.deleteItem(removedItem);
   await crew.poll();
   expect(await tasksOf("thot")).toEqual({});
 });

@@ -18,18 +18,21 @@ test.each([
   ['{"event":"issue","action":"updated"}', "workspace_id: "],
   ["not JSON at all", "not JSON: "],
   ["[".repeat(10_000), "not JSON: "],
-])("5: a poison body %j is set aside at once with its reason, and the others flow", async (poison, reason) => {
-  const { crew, plane, item } = await createKnownItems();
-  for (let i = 0; i < 10; i += 1) await crew.enqueueWebhook(poison + " ".repeat(i));
-  plane.editItem(item, { state: "Done" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
-  const dead = await crew.store.listDeadJobs("inbox");
-  expect(dead).toHaveLength(10);
-  for (const one of dead) expect(one.reason).toContain(reason);
-});
+])(
+  "5: an invalid body %j becomes a dead letter at once with its reason, and other webhooks are handled",
+  async (poison, reason) => {
+    const { crew, plane, item } = await createKnownItems();
+    for (let i = 0; i < 10; i += 1) await crew.enqueueWebhook(poison + " ".repeat(i));
+    plane.editItem(item, { state: "Done" });
+    await crew.deliverWebhooks();
+    expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
+    const dead = await crew.store.listDeadJobs("inbox");
+    expect(dead).toHaveLength(10);
+    for (const one of dead) expect(one.reason).toContain(reason);
+  },
+);
 
-test("5: a body of ours that misses what we need says what is missing", async () => {
+test("5: the reason of a dead letter names the fields that its body lacks", async () => {
   const { crew, plane, item } = await createKnownItems();
   plane.editItem(item, { state: "Done" });
   plane.runWorker();
@@ -39,16 +42,16 @@ test("5: a body of ours that misses what we need says what is missing", async ()
   await crew.enqueueWebhook(JSON.stringify(body));
   await crew.drain();
   const [dead] = await crew.store.listDeadJobs("inbox");
-  expect(dead?.reason).toMatch(/^not a webhook as Plane sends them \(data\.\w+: .*; data\.\w+: /);
+  expect(dead?.reason).toMatch(/^not a valid Plane webhook \(data\.\w+: .*; data\.\w+: /);
 });
 
-test("5: what is set aside asks for a poll, for it may have told of a change", async () => {
+test("5: a webhook that becomes a dead letter requests a poll, because it may have reported a change", async () => {
   const { crew } = await createKnownItems();
-  const asked: string[] = [];
-  crew.deps.requestPoll = (reason) => asked.push(reason);
+  const pollReasons: string[] = [];
+  crew.deps.requestPoll = (reason) => pollReasons.push(reason);
   await crew.enqueueWebhook("{}");
   await crew.drain();
-  expect(asked).toEqual(["a webhook was not understood"]);
+  expect(pollReasons).toEqual(["a webhook could not be parsed"]);
 });
 
 test.each([
@@ -58,7 +61,7 @@ test.each([
   ["empty", {}],
   ["without values", { field: "state", actor: null }],
   ["by an actor of another form", { field: "state", new_value: "x", actor: { id: 7 } }],
-])("a delivery whose activity is %s is told all the same", async (_, activity) => {
+])("a delivery whose activity is %s still causes an event", async (_, activity) => {
   const { crew, plane, item } = await createKnownItems();
   plane.editItem(item, { state: "Done" });
   plane.runWorker();
@@ -68,9 +71,9 @@ test.each([
   expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
 });
 
-test("5: an event that fails again and again is set aside; once the cause is mended, replay works once", async () => {
+test("5: a job that keeps failing becomes a dead letter and can be requeued once when the cause is fixed", async () => {
   const { crew, plane, item } = await createKnownItems();
-  const whole = crew.deps.ruleSets;
+  const ruleSets = crew.deps.ruleSets;
   crew.deps.ruleSets = [
     {
       name: "broken",
@@ -85,7 +88,7 @@ test("5: an event that fails again and again is set aside; once the cause is men
   await crew.runUntilIdle();
   const [dead] = await crew.store.listDeadJobs("inbox");
   expect(dead?.reason).toBe("a rule that cannot decide");
-  crew.deps.ruleSets = whole;
+  crew.deps.ruleSets = ruleSets;
   expect(await crew.store.replay("inbox", dead?.id ?? "")).toBe(true);
   await crew.runUntilIdle();
   expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
@@ -94,18 +97,18 @@ test("5: an event that fails again and again is set aside; once the cause is men
   expect(crew.takeEvents()).toEqual([]);
 });
 
-test("6: an old body replayed has no effect: not at once, not when its id is forgotten, not after a restart", async () => {
+test("6: a repeated old body has no effect: not at once, not after its id is forgotten, not after a restart", async () => {
   const { crew, plane, project, item } = await createKnownItems();
   const bodies: string[] = [];
   for (const state of ["In Progress", "Done", "Todo"]) {
     plane.editItem(item, { state });
     bodies.push(...(await crew.deliverWebhooks()));
   }
-  const gone = plane.addItem(project, { name: "Deleted soon" });
-  const comment = plane.addComment(gone, "<p>Words</p>");
+  const deletedItem = plane.addItem(project, { name: "Deleted soon" });
+  const comment = plane.addComment(deletedItem, "<p>Words</p>");
   bodies.push(...(await crew.deliverWebhooks()));
   plane.deleteComment(comment);
-  plane.deleteItem(gone);
+  plane.deleteItem(deletedItem);
   await crew.poll();
   await crew.runUntilIdle();
   crew.takeEvents();
@@ -126,7 +129,7 @@ test("6: an old body replayed has no effect: not at once, not when its id is for
   expect(await replayAll()).toEqual([]);
 });
 
-test("a delivery doubled, and n deliveries of one edit, are one event", async () => {
+test("a repeated delivery, and several deliveries of one edit, cause one event", async () => {
   const { crew, plane, item } = await createKnownItems();
   plane.editItem(item, { name: "Manual", state: "Done", priority: "high", target_date: "2026-12-24" });
   plane.runWorker();
@@ -136,7 +139,7 @@ test("a delivery doubled, and n deliveries of one edit, are one event", async ()
   expect(crew.takeEvents()).toEqual(["ONB-1 renamed", "ONB-1 due", "ONB-1 priority", "ONB-1 completed"]);
 });
 
-test("a comment that comes before its item's own webhook brings the item with it", async () => {
+test("a comment whose webhook arrives before that of its item causes a read of the item", async () => {
   const { crew, plane, project } = await createKnownItems();
   const item = plane.addItem(project, { name: "New" });
   plane.addComment(item, "<p>Words</p>");
@@ -147,7 +150,7 @@ test("a comment that comes before its item's own webhook brings the item with it
   expect(crew.takeEvents()).toEqual(["ONB-3 created", 'ONB-3 comment_added "Words"']);
 });
 
-test("webhooks that come before the first look wait for it, and tell nothing old", async () => {
+test("webhooks that arrive before the baseline wait for it and cause no events for existing items", async () => {
   const crew = await createTestApp();
   const project = crew.addProject();
   const item = crew.plane.addItem(project, { name: "Guide" });
@@ -162,7 +165,7 @@ test("webhooks that come before the first look wait for it, and tell nothing old
   expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
 });
 
-test("a new project's first webhooks are followed by its items", async () => {
+test("the first webhooks of a new project cause a read of its items", async () => {
   const { crew, plane } = await createKnownItems();
   const born = crew.addProject("Born", "BORN");
   plane.addItem(born, { name: "First" });
@@ -171,7 +174,7 @@ test("a new project's first webhooks are followed by its items", async () => {
   expect(crew.takeEvents().sort()).toEqual(["BORN project_created", "BORN-1 created"]);
 });
 
-test("what Plane may say besides is nothing to us", async () => {
+test("webhooks of unused events are ignored", async () => {
   const { crew, plane, item } = await createKnownItems();
   plane.editItem(item, { state: "Done" });
   plane.runWorker();

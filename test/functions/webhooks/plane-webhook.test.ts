@@ -25,7 +25,7 @@ function getItemId(body: string): string {
 const aboutSchema = z.object({ event: z.string(), data: z.object({ id: z.string(), issue: z.string().optional() }) });
 
 describe("A delivery that Plane signed (NOTIF-02)", () => {
-  it("is kept too where people typed a slash behind the address", async () => {
+  it("is stored also when the configured address ends in a slash", async () => {
     const { url, store } = await startTestRuntime();
     const answer = await fetch(`${url}/webhooks/plane/`, {
       method: "POST",
@@ -36,7 +36,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(await store.take("inbox", 1000, 10)).toHaveLength(1);
   });
 
-  it("is kept once, whole, with a correlation id, and answered 200", async () => {
+  it("is stored once, unchanged, with a correlation id, and answered with 200", async () => {
     const { url, store } = await startTestRuntime();
     const first = await postWebhook(url, SHORT_DELIVERY);
     expect([first.status, await first.json()]).toEqual([200, { ok: true }]);
@@ -51,7 +51,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(inboxBodySchema.safeParse(jobs[0]?.body).success).toBe(true);
   });
 
-  it("of a comment waits in its work item's lane", async () => {
+  it("of a comment is stored in the lane of its work item", async () => {
     const { url, store } = await startTestRuntime();
     await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
     expect((await store.take("inbox", 1000, 10))[0]?.lane).toBe("item-1");
@@ -62,14 +62,14 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     ["with an id that is no text", { data: { id: 7 } }],
     ["with an id that is too long", { data: { id: "x".repeat(65) } }],
     ["with an id of control characters", { data: { id: "\u0000\n" } }],
-  ])("%s has a lane of its own", async (_, body) => {
+  ])("%s has its own lane", async (_, body) => {
     const { url, store } = await startTestRuntime();
     expect((await postWebhook(url, JSON.stringify(body))).status).toBe(200);
     const [job] = await store.take("inbox", 1000, 10);
     expect(job?.lane).toBe(job?.id);
   });
 
-  it("of a kind nobody knows is kept all the same", async () => {
+  it("of an unknown kind is stored as well", async () => {
     const { url, store } = await startTestRuntime();
     const body = JSON.stringify({ event: "intake", data: { id: "1" } });
     expect((await postWebhook(url, body, { ...createWebhookHeaders(body), "x-plane-event": "intake" })).status).toBe(
@@ -78,7 +78,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(1);
   });
 
-  it("is accepted for every recorded one, byte for byte with its real signature", async () => {
+  it("is accepted for every recorded body with its real signature", async () => {
     const { url, store } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: recordedDeliveries.secret } });
     expect(recordedDeliveries.deliveries).toHaveLength(30);
     for (const { headers, raw_body } of recordedDeliveries.deliveries)
@@ -109,7 +109,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(lanes).toEqual(new Map(bodies.map((body) => [body, getItemId(body)])));
   });
 
-  it("that begins as Plane's do is kept whatever follows, for the one who works it to say what is wrong", async () => {
+  it("with the usual beginning is stored whatever follows, so that its job reports the error", async () => {
     const { url, store } = await startTestRuntime();
     const [begun = ""] = recordedDeliveries.deliveries
       .filter(({ name }) => name.startsWith("issue."))
@@ -119,7 +119,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect((await store.take("inbox", 1000, 10))[0]).toMatchObject({ lane: getItemId(begun), body: { raw: broken } });
   });
 
-  it("needs no allowed Host and no own Origin: its signature is its proof", async () => {
+  it("needs no allowed Host or Origin, because its signature is verified", async () => {
     const { url } = await startTestRuntime();
     const sent = await openConnection(url);
     const headers = {
@@ -143,8 +143,8 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
   });
 });
 
-describe("What is told of webhooks", () => {
-  it("is counted by outcome and logged with the correlation id of the job", async () => {
+describe("A report on webhooks", () => {
+  it("counts them by outcome and logs them with the correlation id of the job", async () => {
     const { url, deps, lines, store } = await startTestRuntime();
     await postWebhook(url, SHORT_DELIVERY);
     await postWebhook(url, SHORT_DELIVERY, {});

@@ -20,7 +20,7 @@ const rowSchema = z.looseObject({
 type Row = z.infer<typeof rowSchema>;
 const deliverySchema = z.object({ event: z.string(), data: rowSchema });
 
-/** A Plane that knows what the deliveries so far have told, and answers reads with it. */
+/** A simulated Plane that answers reads with the state that the deliveries so far have reported. */
 function createToldPlane() {
   const known = new Map<string, Map<string, Row>>();
   const of = (event: string) => [...(known.get(event)?.values() ?? [])];
@@ -99,7 +99,7 @@ const EVENTS = [
   "ONB-4 created",
   "ONB-5 created",
   'ONB-5 comment_added "two"',
-  // Plane's worker read the item late: the first of these four deliveries tells all three.
+  // Plane's worker read the item late, so the first of these four deliveries contains all three changes.
   "ONB-5 renamed",
   "ONB-5 due",
   "ONB-5 priority",
@@ -108,7 +108,7 @@ const EVENTS = [
   "ONB-6 created",
 ];
 
-test("each recorded delivery is understood, and together they tell what happened", async () => {
+test("each recorded delivery is parsed, and together they cause the expected events", async () => {
   const { crew, told } = await createRecordedSetup();
   for (const body of bodies) {
     told.learn(body);
@@ -119,7 +119,7 @@ test("each recorded delivery is understood, and together they tell what happened
   expect(crew.takeEvents()).toEqual(EVENTS);
 });
 
-test("each recorded delivery replayed with a new delivery id changes nothing, also when its hash is forgotten", async () => {
+test("each recorded delivery repeated with a new delivery id changes nothing, even after its hash is forgotten", async () => {
   const { crew, told } = await createRecordedSetup();
   for (const body of bodies) {
     told.learn(body);
@@ -139,7 +139,7 @@ test("each recorded delivery replayed with a new delivery id changes nothing, al
   }
 });
 
-test("the recorded deliveries all at once and backwards end in the same place", async () => {
+test("the recorded deliveries sent at once and in reverse order end in the same state", async () => {
   const { crew, told } = await createRecordedSetup();
   for (const body of bodies.toReversed()) {
     told.learn(body);
@@ -148,7 +148,7 @@ test("the recorded deliveries all at once and backwards end in the same place", 
   await crew.runUntilIdle();
   await crew.poll();
   await crew.runUntilIdle();
-  // What came and went between the deliveries cannot be seen backwards; what stayed is told once.
+  // In reverse order, states that were only temporary are not seen; lasting changes cause one event each.
   const events = crew.takeEvents();
   const stayed = EVENTS.filter(
     (event) => event !== `ONB-2 unassigned ${IMHOTEP}` && event !== `ONB-2 assigned ${IMHOTEP}`,

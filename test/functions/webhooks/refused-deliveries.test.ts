@@ -21,7 +21,7 @@ describe("A signature (reliability 17)", () => {
     ["under an old secret after the overlap", signBody(SHORT_DELIVERY, "the-old-secret")],
     ["of an empty body", signBody("")],
     ["of zeros", "0".repeat(64)],
-  ])("%s is refused with 401 and nothing is kept", async (_, signature) => {
+  ])("%s is refused with 401 and nothing is stored", async (_, signature) => {
     const { url, store } = await startTestRuntime();
     const { "x-plane-signature": __, ...headers } = createWebhookHeaders(SHORT_DELIVERY);
     const response = await postWebhook(
@@ -33,12 +33,12 @@ describe("A signature (reliability 17)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("is refused whatever it is while no secret is set", async () => {
+  it("is always refused while no secret is set", async () => {
     const { url } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: "" } });
     expect((await postWebhook(url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, ""))).status).toBe(401);
   });
 
-  it("refused on a request with Plane's headers asks for a poll, for it may be a real one under a new secret", async () => {
+  it("refused on a request with Plane's headers requests a poll, because it may be genuine with a new secret", async () => {
     const runtime = await startTestRuntime();
     await expect.poll(() => runtime.asked.length).toBe(1);
     await postWebhook(runtime.url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, "a-secret-we-do-not-know"));
@@ -49,17 +49,17 @@ describe("A signature (reliability 17)", () => {
   });
 });
 
-describe("Requests with Plane's headers and without its signature", () => {
-  it("cost one poll at once, then one in 45 s, however many they are", async () => {
+describe("Requests with Plane's headers but without a valid signature", () => {
+  it("cause one poll at once and then one per 45 s, however many there are", async () => {
     const { deps } = await startTestRuntime();
-    const asked: number[] = [];
+    const polls: number[] = [];
     const waiting: { ms: number; over: () => void }[] = [];
     let now = 1_700_000_000_000;
     const app = planeWebhookRoute.app({
       ...deps,
       clock: () => now,
       wait: (ms) => new Promise((resolve) => waiting.push({ ms, over: resolve })),
-      requestPoll: () => asked.push(now),
+      requestPoll: () => polls.push(now),
     });
     app.onError(() => new Response(null, { status: 401 }));
     const knock = () =>
@@ -69,17 +69,17 @@ describe("Requests with Plane's headers and without its signature", () => {
         headers: createWebhookHeaders(SHORT_DELIVERY, "not the secret"),
       });
     await knock();
-    expect(asked).toEqual([now]);
+    expect(polls).toEqual([now]);
     now += 10_000;
     for (let i = 0; i < 20; i += 1) await knock();
-    expect(asked).toHaveLength(1);
+    expect(polls).toHaveLength(1);
     expect(waiting.map(({ ms }) => ms)).toEqual([35_000]);
     now += 35_000;
     waiting[0]?.over();
-    await expect.poll(() => asked.length).toBe(2);
+    await expect.poll(() => polls.length).toBe(2);
     now += 60_000;
     await knock();
-    expect(asked).toHaveLength(3);
+    expect(polls).toHaveLength(3);
   });
 });
 
@@ -97,7 +97,7 @@ describe("A body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("of bad UTF-8 is refused with 400", async () => {
+  it("with invalid UTF-8 is refused with 400", async () => {
     const { url } = await startTestRuntime();
     const body = Uint8Array.from([...Buffer.from('{"event":"'), 0xff, 0xfe, 0xc0, ...Buffer.from('"}')]);
     expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 400, code: "bad_request" });
@@ -122,20 +122,20 @@ describe("A body (reliability 16)", () => {
     },
   );
 
-  it("of JSON with a charset is taken", async () => {
+  it("of JSON with a charset is accepted", async () => {
     const { url } = await startTestRuntime();
     const headers = { ...createWebhookHeaders(SHORT_DELIVERY), "content-type": "Application/JSON; charset=utf-8" };
     expect((await postWebhook(url, SHORT_DELIVERY, headers)).status).toBe(200);
   });
 
-  it("of 10,000 levels is kept as the text it is", async () => {
+  it("with 10,000 levels of nesting is stored as text", async () => {
     const { url, store } = await startTestRuntime();
     const body = `{"event":"issue","data":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
     expect((await postWebhook(url, body)).status).toBe(200);
     expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
   });
 
-  it("with __proto__ changes nothing but itself", async () => {
+  it("with __proto__ does not change any prototype", async () => {
     const { url, store } = await startTestRuntime();
     const body = '{"event":"issue","__proto__":{"polluted":true},"data":{"id":"1","__proto__":{"polluted":true}}}';
     expect((await postWebhook(url, body)).status).toBe(200);
@@ -143,13 +143,13 @@ describe("A body (reliability 16)", () => {
     expect(Reflect.get({}, "polluted")).toBeUndefined();
   });
 
-  it("announced as larger than the cap is refused with 413 before it is read", async () => {
+  it("announced as larger than the limit is refused with 413 before it is read", async () => {
     const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
     const body = JSON.stringify({ text: "x".repeat(3000) });
     expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 413, code: "too_large" });
   });
 
-  it("exactly as large as the cap is taken", async () => {
+  it("exactly as large as the limit is accepted", async () => {
     const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
     const body = JSON.stringify({ text: "x".repeat(2048 - '{"text":""}'.length) });
     expect(body).toHaveLength(2048);
@@ -158,14 +158,14 @@ describe("A body (reliability 16)", () => {
 });
 
 describe("The address of the webhook", () => {
-  it("takes POST only", async () => {
+  it("accepts POST only", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/webhooks/plane`);
     expect(response.headers.get("allow")).toBe("POST");
     expect(await readRefusal(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
   });
 
-  it("with something behind it does not exist", async () => {
+  it("does not exist with a longer path", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/webhooks/plane/x`, {
       method: "POST",
@@ -177,7 +177,7 @@ describe("The address of the webhook", () => {
 });
 
 describe("A source that sends badly signed requests", () => {
-  it("is told to wait after 100 in a minute, while signed deliveries from it are always kept", async () => {
+  it("is refused with 429 after 100 in a minute, while its signed deliveries are still stored", async () => {
     let now = 1_700_000_000_000;
     const { url, store } = await startTestRuntime({ overrides: { clock: () => now } });
     const statuses: number[] = [];
@@ -199,7 +199,7 @@ describe("A source that sends badly signed requests", () => {
     ["of another type", { "content-type": "text/plain" }, SHORT_DELIVERY],
     ["that is compressed", { "content-encoding": "gzip" }, SHORT_DELIVERY],
     ["over the cap", {}, "x".repeat(3000)],
-  ])("is told to wait also when it sends what is refused unread: a body %s", async (_, headers, body) => {
+  ])("is refused with 429 also for bodies that are refused without being read: a body %s", async (_, headers, body) => {
     const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
     const forged = { ...createWebhookHeaders(body, "not the secret"), ...headers };
     for (let i = 0; i < 100; i++) expect((await postWebhook(url, body, forged)).status).not.toBe(429);
@@ -207,7 +207,7 @@ describe("A source that sends badly signed requests", () => {
     expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
   });
 
-  it("is known by the address a trusted proxy tells, and by no other", async () => {
+  it("is identified by the address that a trusted proxy reports, and by no other", async () => {
     const proxied = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
     const open = await startTestRuntime();
     for (let i = 0; i < 101; i++) {

@@ -7,7 +7,7 @@ export const SHORT_DELIVERY = JSON.stringify({
   data: { id: "525a36c6-0000-4000-8000-000000000001" },
 });
 
-/** What a refused request is told. */
+/** The error response to a refused request. */
 export async function readRefusal(response: Response) {
   return {
     status: response.status,

@@ -31,19 +31,19 @@ const countPendingUpdates = async ({ store }: Pick<TestRuntime, "store">) =>
   (await store.stats()).queues.updates.pending;
 
 describe("An update that Telegram sends", () => {
-  it("is kept once, however often it comes (reliability 15)", async () => {
+  it("is stored once, however often it is delivered (reliability 15)", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     for (let n = 0; n < 50; n += 1) expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
     expect(await countPendingUpdates(runtime)).toBe(1);
   });
 
-  it("is kept also when it is of a kind nobody looks at", async () => {
+  it("is stored even if its kind is not used", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     expect((await postUpdate(runtime.url, { update_id: 3, poll: { id: "1" } })).status).toBe(200);
     expect(await countPendingUpdates(runtime)).toBe(1);
   });
 
-  it("is proved by a secret made of the token when none is set", async () => {
+  it("is verified by a secret derived from the token when none is set", async () => {
     const { TELEGRAM_WEBHOOK_SECRET: _, ...env } = ENV;
     const runtime = await startTestRuntime({ env });
     const [secret = ""] = await getWebhookSecrets({ token: TOKEN, webhookSecrets: [] });
@@ -52,7 +52,7 @@ describe("An update that Telegram sends", () => {
     expect((await postUpdate(runtime.url, UPDATE, secret)).status).toBe(200);
   });
 
-  it("that the store does not take gets no answer, so Telegram sends it again", async () => {
+  it("that the store refuses gets no response, so that Telegram sends it again", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const broken = {
       ...store,
@@ -76,7 +76,7 @@ describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
     ["in upper case", SECRET.toUpperCase()],
     ["the bot's token", TOKEN],
     ["10,000 characters long", "x".repeat(10_000)],
-  ])("%s is refused with 401, and nothing is kept", async (_, secret) => {
+  ])("%s is refused with 401, and nothing is stored", async (_, secret) => {
     const runtime = await startTestRuntime({ env: ENV });
     const headers = secret === undefined ? {} : { "x-telegram-bot-api-secret-token": secret };
     const response = await fetch(`${runtime.url}/webhooks/telegram`, {
@@ -88,12 +88,12 @@ describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
     expect(await countPendingUpdates(runtime)).toBe(0);
   });
 
-  it("is refused whatever it is while Telegram is not set up", async () => {
+  it("is always refused while Telegram is not configured", async () => {
     const runtime = await startTestRuntime();
     expect(await readRefusal(await postUpdate(runtime.url, UPDATE))).toMatchObject({ status: 401 });
   });
 
-  it("guessed more than a hundred times a minute is answered with 429", async () => {
+  it("guessed more than a hundred times a minute is refused with 429", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     const statuses = new Set<number>();
     for (let n = 0; n < 110; n += 1) statuses.add((await postUpdate(runtime.url, UPDATE, "wrong")).status);

@@ -21,14 +21,14 @@ describe("STORE_URL", () => {
     ["file:./data", "data"],
     ["file:data", "data"],
     ["file:a b/c", "a b/c"],
-  ])("%s is a folder below the current one", async (url, path) => {
+  ])("%s is a folder below the current folder", async (url, path) => {
     const store = await openStore(url, { prefix: "t" });
     expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
     await store.close();
     expect(existsSync(join(folder, path, "groundcrew.db"))).toBe(true);
   });
 
-  test("file:/… and file:///… are absolute", async () => {
+  test("file:/… and file:///… are absolute folders", async () => {
     for (const url of [`file:${folder}/one`, pathToFileURL(`${folder}/two é`).href]) {
       await (await openStore(url, { prefix: "t" })).close();
     }
@@ -37,12 +37,12 @@ describe("STORE_URL", () => {
     );
   });
 
-  test("memory: is a store that ends with the process, on the clock it is given", async () => {
+  test("memory: opens a store in memory with the given clock", async () => {
     const store = await openStore("memory:", { prefix: "t", clock: () => 42 });
     expect(await store.now()).toBe(42);
   });
 
-  test("the clock of a store without one of its own is now", async () => {
+  test("memory: uses the present time without a given clock", async () => {
     const store = await openStore("memory:", { prefix: "t" });
     expect(Math.abs((await store.now()) - Date.now())).toBeLessThan(1000);
   });
@@ -53,7 +53,7 @@ describe("STORE_URL", () => {
     ["./hunter2", "a URL without a scheme"],
     ["", "a URL without a scheme"],
     ["memory", "a URL without a scheme"],
-  ])("%s is refused with what is accepted, and nothing of it is shown but its kind", async (url, shown) => {
+  ])("%s is refused with the accepted forms, and the message shows only its scheme", async (url, shown) => {
     const refusal = await openStore(url, { prefix: "t" }).then(
       () => "opened",
       (error: Error) => error.message,
@@ -62,6 +62,6 @@ describe("STORE_URL", () => {
   });
 
   test("file: without a folder is refused", async () => {
-    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("names no folder");
+    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("does not contain a folder");
   });
 });

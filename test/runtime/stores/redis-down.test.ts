@@ -7,17 +7,21 @@ import type { Store } from "../../../shared/store/port.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
 const FULL = process.env["FULL"] !== undefined;
-/** The longest a caller may be kept waiting for a no. */
+/** Maximum time until a call rejects. */
 const PROMPT_MS = 5_000;
 
 describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   let redis: TestRedis;
   let store: Store;
-  const heard: (string | undefined)[] = [];
+  const connectionChanges: (string | undefined)[] = [];
   beforeEach(async () => {
-    heard.length = 0;
+    connectionChanges.length = 0;
     redis = await startRedis({ appendonly: "yes", appendfsync: "always" });
-    store = await connectRedisStore({ url: redis.url, prefix: "t", onConnection: (lost) => heard.push(lost) });
+    store = await connectRedisStore({
+      url: redis.url,
+      prefix: "t",
+      onConnection: (lost) => connectionChanges.push(lost),
+    });
   });
   afterEach(async () => {
     await store.close();
@@ -72,12 +76,12 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     FULL ? 200_000 : 40_000,
   );
 
-  test("refuses at once what comes while it is down, also what was under way, and works again when it is back", async () => {
+  test("rejects running and new calls at once while it is down, and works again when it is back", async () => {
     await put("before");
     const underWay = Promise.allSettled(Array.from({ length: 50 }, (_, i) => put(`k${i}`)));
     await redis.kill();
     for (const outcome of await underWay) {
-      // Neither the reason nor anything on it holds the text of what was to be kept.
+      // Neither the error nor its properties contain the text of the value.
       if (outcome.status === "rejected") expect(inspect(outcome.reason, { depth: 9 })).not.toContain("xxxx");
     }
     for (const call of [
@@ -91,10 +95,10 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await redis.start();
     await works();
     expect((await store.read(["before", "a"])).map((one) => one !== undefined)).toEqual([true, false]);
-    expect(heard).toEqual([undefined, expect.any(String), undefined]);
+    expect(connectionChanges).toEqual([undefined, expect.any(String), undefined]);
   });
 
-  test("that answers no more refuses within 5 s, also what waits behind, and works again when it does", async () => {
+  test("that stops responding rejects all calls within 5 s, and works again when it responds", async () => {
     await put("before");
     redis.freeze();
     const first = refused(() => put("frozen"));
@@ -103,14 +107,14 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     expect(await first).toBeLessThan(PROMPT_MS);
     // The connection is given up with the first, so nothing waits for a time limit of its own after that.
     expect(await behind).toBeLessThan(3_000);
-    await vi.waitFor(() => expect(heard).toEqual([undefined, expect.stringContaining("Socket timeout")]));
+    await vi.waitFor(() => expect(connectionChanges).toEqual([undefined, expect.stringContaining("Socket timeout")]));
     expect(await refused(() => put("later"))).toBeLessThan(PROMPT_MS);
     redis.thaw();
     await works();
     expect((await store.read(["before"]))[0]).toBeDefined();
   });
 
-  test("that breaks the connection in the middle of a call breaks it once", async () => {
+  test("that breaks the connection during a call reports one loss", async () => {
     redis.freeze();
     const underWay = refused(() => put("under-way"));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -120,7 +124,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await works();
     const until = performance.now() + 2_500;
     while (performance.now() < until) expect(await put("later")).toBe("kept");
-    expect(heard).toEqual([undefined, expect.any(String), undefined]);
+    expect(connectionChanges).toEqual([undefined, expect.any(String), undefined]);
   });
 
   test("can be closed while it is down", async () => {
@@ -131,7 +135,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
 });
 
 describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
-  test("that is not there is refused with its address and the reason, not its password", async () => {
+  test("that cannot be reached fails with its address and the reason, without its password", async () => {
     const port = await findFreePort();
     const message = await connectRedisStore({
       url: `redis://u:hunter2@127.0.0.1:${port}`,
@@ -145,7 +149,7 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
     expect(message).not.toContain("hunter2");
   });
 
-  test("with a wrong password is refused, with the right one and a database number it works", async () => {
+  test("with a wrong password fails; with the right one and a database number it works", async () => {
     const redis = await startRedis({ requirepass: "hunter2" }, "hunter2");
     try {
       for (const wrong of ["redis://:hunter3@127.0.0.1", "redis://127.0.0.1"]) {
@@ -164,7 +168,7 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
     }
   });
 
-  test("by its URL tells the log when the connection is lost and back, once each", async () => {
+  test("by its URL logs once when the connection is lost and once when it is restored", async () => {
     const redis = await startRedis();
     const lines: string[] = [];
     const log = createLog({ level: "debug", clock: Date.now, write: (line) => lines.push(line) });

@@ -39,7 +39,7 @@ const passTurns = async () => {
 };
 
 describe("Calls to Redis", () => {
-  test("of one turn go with one write, and commits that follow one another as one call", async () => {
+  test("of one turn are sent with one write, and successive commits as one call", async () => {
     const { queue, written, answer } = createManualServer();
     const all = [
       queue.commit(createCommit("a")),
@@ -54,7 +54,7 @@ describe("Calls to Redis", () => {
     expect(await Promise.all(all)).toEqual(["a", "b", "take", "c", "now"]);
   });
 
-  test("that come before the answer are collected and go together after it", async () => {
+  test("that arrive before the reply are collected and sent together after it", async () => {
     const { queue, written, answer } = createManualServer();
     const first = queue.commit(createCommit("a"));
     await nextTurn();
@@ -74,7 +74,7 @@ describe("Calls to Redis", () => {
     expect(written().at(-1)).toEqual(["now"]);
   });
 
-  test("hold at most 100 commits and a million characters each, but one commit of any size", async () => {
+  test("contain at most 100 commits and a million characters each, or one commit of any size", async () => {
     const many = createManualServer();
     for (let i = 0; i < 205; i++) void many.queue.commit(createCommit(`k${i}`));
     await nextTurn();
@@ -86,7 +86,7 @@ describe("Calls to Redis", () => {
     expect(large.written()).toEqual([[["a"], ["b", "c"], ["d"]]]);
   });
 
-  test("that fail fail all of their commits and none of another call", async () => {
+  test("that fail reject all their commits and none of another call", async () => {
     const { queue, answer } = createManualServer();
     const all = Promise.allSettled([
       queue.commit(createCommit("a")),
@@ -99,7 +99,7 @@ describe("Calls to Redis", () => {
     expect((await all).map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled", "fulfilled"]);
   });
 
-  test("all fail when the connection breaks, and the next ones go all the same", async () => {
+  test("all fail when the connection breaks, and later ones are sent", async () => {
     const { queue, written, answer, breakOff } = createManualServer();
     const lost = Promise.allSettled([queue.commit(createCommit("a")), queue.call("now")]);
     await nextTurn();
@@ -112,7 +112,7 @@ describe("Calls to Redis", () => {
     expect(await next).toBe("b");
   });
 
-  test("are over when everything that was asked is answered", async () => {
+  test("are idle when all calls are answered", async () => {
     const { queue, answer } = createManualServer();
     await queue.idle();
     const heard: unknown[] = [];

@@ -61,7 +61,7 @@ describe("the embedded file", () => {
     FULL ? 300_000 : 20_000,
   );
 
-  test("after kill -9 opens at once; jobs that were taken can be taken again, claims stay", async () => {
+  test("opens at once after kill -9; taken jobs can be taken again, claims stay", async () => {
     await new Promise<void>((resolve, reject) => {
       const child = startStoreProcess("hold", url, (line) => {
         if (line === "held") child.kill().then(resolve, reject);
@@ -72,7 +72,7 @@ describe("the embedded file", () => {
     expect(await store.lease("claim:held", "other", 1000)).toMatchObject({ heldBy: "child" });
   });
 
-  test("of a version that did not count failures goes on with all it holds", async () => {
+  test("of a version that did not count failures is opened with all its data", async () => {
     const before = await open();
     await before.commit({ jobs: [{ id: "old", queue: "outbox", lane: "l", body: 1 }] });
     await before.close();
@@ -83,7 +83,7 @@ describe("the embedded file", () => {
     expect(old).toMatchObject({ id: "old", body: 1, tries: 1, failures: 0 });
   });
 
-  test("refuses another process while it is open, saying why and what to do, and lets it in afterwards", async () => {
+  test("refuses a second process while it is open, with the reason and what to do, and admits it afterwards", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });
     const [refusal] = await runStoreProcess("open", url);
@@ -92,14 +92,14 @@ describe("the embedded file", () => {
     expect(await runStoreProcess("open", url)).toEqual(["open"]);
   });
 
-  test("refuses to be opened twice in one process, and stays locked against others after that", async () => {
+  test("refuses to be opened twice in one process, and stays locked for other processes", async () => {
     const store = await open();
     await expect(open()).rejects.toThrow("already open in a running Groundcrew");
     expect((await runStoreProcess("open", url))[0]).toMatch(/^refused .*already open/);
     expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
   });
 
-  test("is private: folder 0700, files 0600, also where the file was readable by all", async () => {
+  test("is private: folder 0700, files 0600, even if the file was readable by everyone", async () => {
     const before = process.umask(0);
     try {
       const store = await open();
@@ -116,7 +116,7 @@ describe("the embedded file", () => {
     }
   });
 
-  test("that can grow no more refuses writes, still reads, and keeps all that was acknowledged", async () => {
+  test("that cannot grow rejects writes, still reads, and keeps all acknowledged data", async () => {
     const lines = await runStoreProcess("write", url, { fileLimit: 2_000 });
     const kept = lines.filter((line) => line.startsWith("kept ")).map((line) => Number(line.slice(5)));
     expect(kept.length).toBeGreaterThan(100);
@@ -131,7 +131,7 @@ describe("the embedded file", () => {
   test.each([
     ["deleted", () => rmSync(folder, { recursive: true })],
     ["replaced", () => renameSync(folder, `${folder}.old`)],
-  ])("that is %s while it is open keeps nothing more, and says so", async (_, lose) => {
+  ])("that is %s while it is open rejects further writes with the reason", async (_, lose) => {
     const store = await open();
     expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
     lose();
@@ -143,7 +143,7 @@ describe("the embedded file", () => {
     await expect(store.lease("c", "ann", 1000)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("that cannot be made or is no database is refused with its path", async () => {
+  test("that cannot be created or is not a database is refused with its path", async () => {
     writeFileSync(join(folder, "..", "file"), "");
     await expect(openStore(`file:${join(folder, "..", "file", "data")}`, { prefix: "t" })).rejects.toThrow(
       /groundcrew\.db cannot be opened: .*ENOTDIR/,
@@ -153,7 +153,7 @@ describe("the embedded file", () => {
     await expect(open()).rejects.toThrow(/groundcrew\.db cannot be opened: .*not a database/);
   });
 
-  test("keeps what it kept when it is closed in the middle of commits", async () => {
+  test("keeps its data when it is closed during commits", async () => {
     const store = await open();
     const commits = Array.from({ length: 1200 }, (_, i) =>
       store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
@@ -165,7 +165,7 @@ describe("the embedded file", () => {
     expect(await (await open()).count("s")).toBe(1200);
   });
 
-  test("holds nothing that has run out: values, done jobs, fences and budgets are swept away", async () => {
+  test("deletes expired values, done jobs, fences and budgets", async () => {
     const time = { now: 1_000_000 };
     const store = createSqliteStore({ folder, clock: () => time.now, remember: 1000 });
     stores.push(store);

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("REL-9 the clock of the embedded file begins with the wall clock and does not follow when that is set anew", async () => {
+test("REL-9 the clock of the embedded file starts with the wall clock and does not follow its corrections", async () => {
   const clock = createSteadyClock();
   const before = clock();
   expect(Math.abs(before - Date.now())).toBeLessThan(1000);
@@ -17,7 +17,7 @@ test("REL-9 the clock of the embedded file begins with the wall clock and does n
   }
 });
 
-test("the clock of the embedded file goes on", async () => {
+test("the clock of the embedded file advances", async () => {
   const clock = createSteadyClock();
   const before = clock();
   await vi.waitFor(() => expect(clock()).toBeGreaterThan(before), { interval: 5 });

@@ -28,7 +28,7 @@ export function startStoreProcess(
   lines.on("line", onLine);
   const ended = Promise.all([once(child, "exit"), once(lines, "close")]);
   return {
-    /** `kill -9`; resolves when it is gone and all it said was heard. */
+    /** `kill -9`; resolves when the process has ended and all its output was read. */
     async kill() {
       child.kill("SIGKILL");
       await ended;

@@ -11,7 +11,7 @@ import { MINUTE } from "../../../shared/time.ts";
 const START = Date.UTC(2026, 0, 5, 8);
 const PLANE = { operation: "work_items_get" };
 
-/** One job of a queue whose worker does what it is told, and the moments at which it was worked. */
+/** One job of a queue with the given handler, and the times at which it was handled. */
 async function createPumpSetup(act: (nth: number) => Settlement) {
   const time = { now: START };
   const store = createMemoryStore({ clock: () => time.now });
@@ -46,47 +46,47 @@ function throwError(thrown: () => Error): never {
 }
 
 describe("A job that fails", () => {
-  test("is tried again after 1, 5, 15, 60 and then each 300 seconds, and set aside at the tenth failure", async () => {
-    const one = await createPumpSetup(() => throwError(() => new Error("a mistake of ours")));
-    await one.runFor(60 * MINUTE);
-    expect(one.moments).toEqual([0, 1, 6, 21, 81, 381, 681, 981, 1281, 1581]);
-    expect(await one.reasons()).toEqual(["a mistake of ours"]);
+  test("is retried after 1, 5, 15, 60 and then every 300 seconds, and becomes a dead letter at the tenth failure", async () => {
+    const setup = await createPumpSetup(() => throwError(() => new Error("a mistake of ours")));
+    await setup.runFor(60 * MINUTE);
+    expect(setup.moments).toEqual([0, 1, 6, 21, 81, 381, 681, 981, 1281, 1581]);
+    expect(await setup.reasons()).toEqual(["a mistake of ours"]);
   });
 
-  test("is not set aside for its first mistakes because it has waited before", async () => {
+  test("does not become a dead letter early because it has waited before", async () => {
     let now = START;
-    const one = await createPumpSetup((nth) => {
+    const setup = await createPumpSetup((nth) => {
       now += 1000;
       if (nth <= 40) return { retryAt: now };
       return nth < 50 ? throwError(() => new Error("a mistake of ours")) : { done: true };
     });
-    await one.runFor(120 * MINUTE);
-    expect(one.moments).toHaveLength(50);
-    expect([await one.isDone(), await one.reasons()]).toEqual([true, []]);
+    await setup.runFor(120 * MINUTE);
+    expect(setup.moments).toHaveLength(50);
+    expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
   });
 
-  test("is not set aside for its first mistake because Plane was away, and waits as long as it is", async () => {
+  test("is retried without limit while Plane is unavailable, which does not count as a failure", async () => {
     const away = [
       () => new PlaneUnavailableError(PLANE, "Plane cannot be reached."),
       () => new PlaneAuthError({ ...PLANE, status: 401, reason: "key" }, "Plane does not know the key."),
       () => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 2_000 }, "Plane wants a pause."),
     ];
-    const one = await createPumpSetup((nth) => {
+    const setup = await createPumpSetup((nth) => {
       if (nth <= 30) return throwError(away[nth % 3] ?? (() => new Error("none")));
       return nth === 31 ? throwError(() => new Error("a mistake of ours")) : { done: true };
     });
-    await one.runFor(24 * 60 * MINUTE);
-    expect(one.moments).toHaveLength(32);
-    expect([await one.isDone(), await one.reasons()]).toEqual([true, []]);
+    await setup.runFor(24 * 60 * MINUTE);
+    expect(setup.moments).toHaveLength(32);
+    expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
   });
 
-  test("waits for as long as Plane asks", async () => {
-    const one = await createPumpSetup((nth) =>
+  test("waits for the time that Plane requests", async () => {
+    const setup = await createPumpSetup((nth) =>
       nth === 1
         ? throwError(() => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 42_000 }, "A pause."))
         : { done: true },
     );
-    await one.runFor(MINUTE);
-    expect(one.moments).toEqual([0, 42]);
+    await setup.runFor(MINUTE);
+    expect(setup.moments).toEqual([0, 42]);
   });
 });

@@ -51,14 +51,14 @@ describe("Plane's health", () => {
     ["a thing that is there already", new PlaneConflictError({ ...operation, id: undefined }, "409"), true],
     ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
     ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],
-  ])("after %s", async (_, thrown, ok) => {
+  ])("has the expected state after %s", async (_, thrown, ok) => {
     const kept = createTestHealth();
     const client = recordPlaneHealth(createFailingPlane(thrown), kept);
     await expect(client.call(endpoint)).rejects.toBe(thrown);
     expect(kept.get("plane").ok).toBe(ok);
   });
 
-  it("stays good when one thing may not be done", async () => {
+  it("stays good when one request is forbidden", async () => {
     const kept = createTestHealth();
     kept.recordSuccess("plane");
     const client = recordPlaneHealth(
@@ -69,7 +69,7 @@ describe("Plane's health", () => {
     expect(kept.get("plane").ok).toBe(true);
   });
 
-  it("is learned from each page of a list, and a list that is left early is ended", async () => {
+  it("is recorded for each page of a list, and a list that is left early is closed", async () => {
     const kept = createTestHealth();
     let ended = false;
     const client: PlaneClient = {
@@ -89,7 +89,7 @@ describe("Plane's health", () => {
     expect([kept.get("plane").ok, ended]).toEqual([true, true]);
   });
 
-  it("is bad after a page that failed", async () => {
+  it("is bad after a failed page", async () => {
     const kept = createTestHealth();
     const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), kept).pages(list);
     await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
@@ -120,7 +120,7 @@ describe("Telegram's health", () => {
     ["no connection", { kind: "not_sent", reason: "ECONNREFUSED" }, false],
     ["no answer", { kind: "unknown", reason: "no answer" }, false],
     ["too many messages", { kind: "wait", ms: 1000 }, null],
-  ])("after %s", async (_, outcome, ok) => {
+  ])("has the expected state after %s", async (_, outcome, ok) => {
     const kept = createTestHealth();
     expect(await recordTelegramHealth(bot(outcome), kept).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
     expect(kept.get("telegram").ok).toBe(ok);

@@ -8,18 +8,18 @@ import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts"
 import type { Store } from "../../../shared/store/port.ts";
 import { wait } from "../../../shared/wait.ts";
 
-/** A tick whose passes a test begins and ends by hand, and how often it was at work at once. */
+/** A tick whose runs a test starts and ends, and the number of its concurrent runs. */
 function createManualTick(sideBySide?: true) {
   const passes: { end(): void; fail(reason: string): void }[] = [];
   let atOnce = 0;
-  let most = 0;
+  let maxRunning = 0;
   const tick: Tick = {
     name: "poll",
     cron: () => "* * * * *",
     ...omitUndefined({ sideBySide }),
     run() {
       atOnce += 1;
-      most = Math.max(most, atOnce);
+      maxRunning = Math.max(maxRunning, atOnce);
       return new Promise<Record<string, number>>((resolve, reject) => {
         const nth = passes.length + 1;
         passes.push({
@@ -31,7 +31,7 @@ function createManualTick(sideBySide?: true) {
       });
     },
   };
-  return { tick, passes, most: () => most };
+  return { tick, passes, maxRunning: () => maxRunning };
 }
 
 /** One process's ticks on a store; its waits end at once unless the test holds them. */
@@ -62,18 +62,18 @@ function createStore() {
 }
 
 describe("A tick in one process", () => {
-  it("is never at work twice at once: who asks meanwhile gets the same report", async () => {
+  it("never runs twice at once: callers meanwhile get the same report", async () => {
     const { tick, passes } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
-    const asked = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
+    const tickRuns = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
     await waitForPasses(passes, 1);
     passes[0]?.end();
-    expect((await Promise.all(asked)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
+    expect((await Promise.all(tickRuns)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
     expect(passes).toHaveLength(1);
   });
 
-  it("is begun anew for who must see what happened before the asking", async () => {
-    const { tick, passes, most } = createManualTick();
+  it("is started again for a caller that needs a run that began after its call", async () => {
+    const { tick, passes, maxRunning } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
     const first = ticks.runNow("poll");
     await waitForPasses(passes, 1);
@@ -83,16 +83,16 @@ describe("A tick in one process", () => {
     passes[1]?.end();
     expect((await first).counts).toEqual({ nth: 1 });
     expect((await fresh).counts).toEqual({ nth: 2 });
-    expect(most()).toBe(1);
+    expect(maxRunning()).toBe(1);
   });
 
-  it("that failed fails for all who wait, is logged, and works the next time", async () => {
+  it("that failed rejects for all callers, is logged, and works the next time", async () => {
     const { tick, passes } = createManualTick();
     const { ticks, lines } = createProcess(createStore(), tick);
-    const asked = [ticks.runNow("poll"), ticks.runNow("poll")];
+    const tickRuns = [ticks.runNow("poll"), ticks.runNow("poll")];
     await waitForPasses(passes, 1);
     passes[0]?.fail("Plane is down");
-    expect((await Promise.allSettled(asked)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
+    expect((await Promise.allSettled(tickRuns)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
     expect(lines.join()).toContain("Plane is down");
     const again = ticks.runNow("poll");
     await waitForPasses(passes, 2);
@@ -100,7 +100,7 @@ describe("A tick in one process", () => {
     expect((await again).counts).toEqual({ nth: 2 });
   });
 
-  it("ends before idle does", async () => {
+  it("ends before waitUntilIdle resolves", async () => {
     const { tick, passes } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
     void ticks.runNow("poll");
@@ -132,7 +132,7 @@ describe("A tick in two processes on one store", () => {
     return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
   }
 
-  it("is left out by the clock of the one while the other is at it", async () => {
+  it("is skipped by the schedule of one process while the other runs it", async () => {
     const { b, passes, first } = await two();
     expect(await b.runIfDue("poll")).toBeUndefined();
     passes[0]?.end();
@@ -140,7 +140,7 @@ describe("A tick in two processes on one store", () => {
     expect(passes).toHaveLength(1);
   });
 
-  it("is waited for on demand, and its report is told", async () => {
+  it("is waited for on demand, and its report is returned", async () => {
     const { b, passes, first, looks } = await two();
     const second = b.runNow("poll");
     let over = false;
@@ -154,17 +154,17 @@ describe("A tick in two processes on one store", () => {
     expect(passes).toHaveLength(1);
   });
 
-  it("is run anew after the other's for who must see what happened before the asking", async () => {
-    const { b, passes, most } = await two();
+  it("is run after the other's for a caller that needs a run that began after its call", async () => {
+    const { b, passes, maxRunning } = await two();
     const fresh = b.runFresh("poll");
     passes[0]?.end();
     await waitForPasses(passes, 2);
     passes[1]?.end();
     expect((await fresh).counts).toEqual({ nth: 2 });
-    expect(most()).toBe(1);
+    expect(maxRunning()).toBe(1);
   });
 
-  it("that failed in the one is run by the other that waited", async () => {
+  it("that failed in one process is run by the other, which waited", async () => {
     const { b, passes, first } = await two();
     const second = b.runNow("poll");
     passes[0]?.fail("killed");
@@ -174,7 +174,7 @@ describe("A tick in two processes on one store", () => {
     expect((await second).counts).toEqual({ nth: 2 });
   });
 
-  it("that failed in the one is run by the other even when an earlier pass has left its report", async () => {
+  it("that failed in one process is run by the other even if there is a report of an earlier run", async () => {
     const { a, b, passes, first } = await two();
     passes[0]?.end();
     await first;
@@ -188,7 +188,7 @@ describe("A tick in two processes on one store", () => {
     expect((await second).counts).toEqual({ nth: 3 });
   });
 
-  it("of a process that died is taken over when its lease has run out", async () => {
+  it("of a crashed process is taken over when its lease has expired", async () => {
     let now = 1_700_000_000_000;
     const store = createMemoryStore({ clock: () => now });
     await store.lease("tick:poll", "the dead one", 60_000);
@@ -204,7 +204,7 @@ describe("A tick in two processes on one store", () => {
     expect(now).toBe(1_700_000_060_000);
   });
 
-  it("keeps its lease however long it takes, and gives it back", async () => {
+  it("keeps its lease however long it takes, and releases it", async () => {
     let now = 1_700_000_000_000;
     let renewals = 0;
     const store = createMemoryStore({ clock: () => now });
@@ -224,15 +224,15 @@ describe("A tick in two processes on one store", () => {
   });
 });
 
-describe("A tick whose work the store keeps apart", () => {
-  it("may be at work in two processes, but not twice in one", async () => {
-    const { tick, passes, most } = createManualTick(true);
+describe("A tick whose work is separated by job leases", () => {
+  it("may run in two processes at once, but not twice in one", async () => {
+    const { tick, passes, maxRunning } = createManualTick(true);
     const store = createStore();
     const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
-    const asked = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
+    const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
     await waitForPasses(passes, 2);
     for (const pass of passes) pass.end();
-    await Promise.all(asked);
-    expect([passes.length, most()]).toEqual([2, 2]);
+    await Promise.all(tickRuns);
+    expect([passes.length, maxRunning()]).toEqual([2, 2]);
   });
 });

@@ -21,8 +21,8 @@ function createAuditSetup(wrap: (commit: Store["commit"]) => Store["commit"] = (
   return { store, commits, logged, audit };
 }
 
-describe("The audit", () => {
-  it("keeps calls that end while a commit is under way in the next one together, newest first", async () => {
+describe("The audit log", () => {
+  it("stores calls that end during a commit together in the next one, newest first", async () => {
     const { store, commits, audit } = createAuditSetup();
     await Promise.all([1, 2, 3, 4, 5].map((n) => audit(createCall(n))));
     expect(commits).toEqual([1, 4]);
@@ -30,28 +30,31 @@ describe("The audit", () => {
     expect(rows.map(({ value }) => value.tool)).toEqual(["tool-5", "tool-4", "tool-3", "tool-2", "tool-1"]);
   });
 
-  it("writes into the log what could not be kept, and goes on", async () => {
+  it("logs entries that could not be stored, and continues", async () => {
     let isDown = true;
-    const { store, logged, audit } = createAuditSetup((commit) => async (given) => {
+    const { store, logged, audit } = createAuditSetup((commit) => async (commitArgument) => {
       if (isDown) throw new Error("the store is down");
-      return commit(given);
+      return commit(commitArgument);
     });
     await audit(createCall(1));
     isDown = false;
     await audit(createCall(2));
     expect(logged).toMatchObject([
-      { level: "error", message: "call not kept in the audit", tool: "tool-1", error: "the store is down" },
+      { level: "error", message: "audit entry not stored", tool: "tool-1", error: "the store is down" },
     ]);
     expect((await store.scan<AuditEntry>(auditSets.all)).rows).toHaveLength(1);
   });
 
-  it("does not fill the memory behind a store that does not answer: what is too much is in the log only", async () => {
+  it("limits the entries that wait for a slow store: further entries are only logged", async () => {
     const answer = Promise.withResolvers<"kept">();
     const { logged, audit } = createAuditSetup(() => () => answer.promise);
-    const kept = Array.from({ length: 5_003 }, (_, n) => audit(createCall(n)));
-    await kept.at(-1);
-    expect(logged).toMatchObject([{ tool: "tool-5001" }, { tool: "tool-5002", error: "the store is behind" }]);
+    const writes = Array.from({ length: 5_003 }, (_, n) => audit(createCall(n)));
+    await writes.at(-1);
+    expect(logged).toMatchObject([
+      { tool: "tool-5001" },
+      { tool: "tool-5002", error: "too many entries waiting for the store" },
+    ]);
     answer.resolve("kept");
-    await Promise.all(kept);
+    await Promise.all(writes);
   });
 });

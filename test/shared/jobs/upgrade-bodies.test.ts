@@ -26,8 +26,8 @@ const READERS: Record<Queue, (job: ReceivedJob) => unknown> = {
 const ITEM = "5f1c2a52-0000-4000-8000-000000000012";
 const ASSIGNED = `item:${ITEM}:7:assigned.77aa2c10-0000-4000-8000-000000000003`;
 
-describe("a job of the version before", () => {
-  test.each(RECORDED_JOBS.map((job) => [`${job.queue} ${job.id}`, job] as const))("is read: %s", (_, job) => {
+describe("a job of the previous version", () => {
+  test.each(RECORDED_JOBS.map((job) => [`${job.queue} ${job.id}`, job] as const))("is parsed: %s", (_, job) => {
     const body = READERS[job.queue](job);
     const { correlation: _correlation, ...fields } = { ...(job.body as object), correlation: "" };
     expect(body).toMatchObject(fields);
@@ -54,17 +54,17 @@ describe("a job of the version before", () => {
     ["page:a1", { type: "page_input" }],
     ["page:a2", { type: "page_input" }],
     ["c0ffee", { type: "plane_webhook" }],
-  ])("has its type and its facts, which its lane or id told alone: %s", (id, expected) => {
+  ])("gets its type and the fields that only its lane or id contained: %s", (id, expected) => {
     const job = findRecordedJob(id);
     expect(READERS[job.queue](job)).toMatchObject(expected);
   });
 
-  test("that wakes for what no item's record told has no item's revision", () => {
+  test("that wakes for an event of another record has no item revision", () => {
     const job = findRecordedJob("question:q1:4:answered.q1:wake:Thot");
     expect(READERS.wake(job)).not.toHaveProperty("itemRev");
   });
 
-  test("is read in the same way when it was set aside and is put back", async () => {
+  test("is parsed in the same way when it is requeued from the dead letters", async () => {
     const store = createMemoryStore({ clock: () => Date.parse("2027-01-01T00:00:00Z") });
     await store.commit({ jobs: [...RECORDED_JOBS] });
     let replayedCount = 0;
@@ -88,7 +88,7 @@ describe("a job of the version before", () => {
 });
 
 test.each([null, "text", 7, [], {}, { type: "unheard_of" }, { event: { kind: "exploded" } }])(
-  "what is of no form is refused by every queue: %j",
+  "a body without a known schema is refused by every queue: %j",
   (body) => {
     for (const queue of QUEUES) expect(() => READERS[queue]({ id: "odd", lane: "odd", body })).toThrow();
   },

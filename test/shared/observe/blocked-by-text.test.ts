@@ -15,7 +15,7 @@ test.each([
   ["<p>Blocked by: ONB-0, ONB-03</p>", []],
   ["<script>Blocked by: ONB-3</script>", []],
   [`<p>Blocked by: ${"A".repeat(100_000)}</p>`, []],
-])("the keys a description names as blockers: %.60s", (html, keys) => {
+])("the blockers that a description names are parsed: %.60s", (html, keys) => {
   expect(parseBlockedByText(html)).toEqual(keys);
 });
 
@@ -30,7 +30,7 @@ async function createOldPlaneApp(version: "1.2.2" | "1.3.1" = "1.2.2") {
   return { crew, plane, project, guide, tour };
 }
 
-test("OPENCLAW-14 on Plane 1.2.2 a line in the description makes a task wait; what was there before us is silent", async () => {
+test("OPENCLAW-14 on Plane 1.2.2 a line in the description blocks a task; existing lines cause no events", async () => {
   const { crew, plane, guide, tour } = await createOldPlaneApp();
   expect((await crew.readItem(tour))?.blockers).toEqual([guide.id]);
   expect(crew.takeEvents()).toEqual([]);
@@ -40,7 +40,7 @@ test("OPENCLAW-14 on Plane 1.2.2 a line in the description makes a task wait; wh
   expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
 });
 
-test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond what the poll asks", async () => {
+test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond the poll", async () => {
   const { crew, plane, project, guide } = await createOldPlaneApp();
   const map = plane.addItem(project, { name: "Map" });
   await crew.poll();
@@ -60,7 +60,7 @@ test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request b
   expect(crew.takeEvents()).toEqual(["ONB-3 unblocked"]);
 });
 
-test("OPENCLAW-14 on Plane 1.2.2 a key that is nobody's yet counts from when it is seen, and one that is gone no longer", async () => {
+test("OPENCLAW-14 on Plane 1.2.2 a key counts from when its item is observed until its item is removed", async () => {
   const { crew, plane, project } = await createOldPlaneApp();
   const early = plane.addItem(project, { name: "Early", description_html: "<p>Blocked by: ONB-4, XYZ-1</p>" });
   await crew.deliverWebhooks();
@@ -76,14 +76,14 @@ test("OPENCLAW-14 on Plane 1.2.2 a key that is nobody's yet counts from when it 
   expect((await crew.readItem(early))?.blockers).toEqual([]);
 });
 
-test("on Plane 1.2.2 a task that names itself waits for nobody", async () => {
+test("on Plane 1.2.2 a task that names itself as blocker is not blocked", async () => {
   const { crew, plane, project } = await createOldPlaneApp();
   const self = plane.addItem(project, { name: "Self", description_html: "<p>Blocked by: ONB-3</p>" });
   await crew.deliverWebhooks();
   expect((await crew.readItem(self))?.blockers).toEqual([]);
 });
 
-test("on Plane 1.2.2 a lost store finds the same again, and tells nobody", async () => {
+test("on Plane 1.2.2 the same blockers are found after the loss of the store, without events", async () => {
   const { crew, guide, tour } = await createOldPlaneApp();
   await crew.restart({ store: "lost" });
   await crew.poll();
@@ -92,7 +92,7 @@ test("on Plane 1.2.2 a lost store finds the same again, and tells nobody", async
   expect(crew.takeEvents()).toEqual([]);
 });
 
-test("on Plane 1.3.1 the line is words: only relations count", async () => {
+test("on Plane 1.3.1 the line has no effect: only relations count", async () => {
   const { crew, tour } = await createOldPlaneApp("1.3.1");
   await crew.poll();
   await crew.runUntilIdle();

@@ -12,7 +12,7 @@ test.each([
   [START, "current"],
   ["2026-11-28T23:58:59.999999Z", "current"],
   [END, "completed"],
-])("at %s a cycle of that week is %s", (date, phase) => {
+])("at %s a cycle of that week has the phase %s", (date, phase) => {
   expect(getCyclePhase({ start: START, end: END }, date)).toBe(phase);
 });
 
@@ -20,7 +20,7 @@ test("a cycle without dates is a draft", () => {
   expect(getCyclePhase({ start: null, end: null }, START)).toBe("draft");
 });
 
-test("a cycle starts once and is completed once; a new one that is over already says nothing", () => {
+test("a cycle starts once and is completed once; a new one that is over already causes no event", () => {
   expect(diffCyclePhases("upcoming", "current")).toEqual([{ kind: "cycle_started" }]);
   expect(diffCyclePhases(undefined, "current")).toEqual([{ kind: "cycle_started" }]);
   expect(diffCyclePhases("current", "completed")).toEqual([{ kind: "cycle_completed" }]);
@@ -31,7 +31,7 @@ test("a cycle starts once and is completed once; a new one that is over already 
   expect(diffCyclePhases("current", "draft")).toEqual([]);
 });
 
-test("a cycle that another reading saw start is not told again by a slow poll that began before its start", async () => {
+test("a slow poll that began before a cycle's start does not repeat the start event of another read", async () => {
   const { crew, plane, project } = await createObservedProject();
   plane.editProject(project, { name: project.name, cycle_view: true });
   await crew.pollCycles();

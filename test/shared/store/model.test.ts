@@ -55,7 +55,7 @@ function defineModelTests(open: OpenStore, { runs, voids }: Sizes) {
   );
 
   test(
-    "any history of jobs loses none, gives none to two at once and keeps the order of each lane",
+    "any history of jobs loses none, never leases one twice at once and keeps the order of each lane",
     async () => {
       const property = fc.asyncProperty(jobHistory, (history) =>
         onStore(5_000, async (one) => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { readAllRows, scanPages, scanRows } from "../../../shared/store/scan-set.ts";
 
-/** A store with a set of so many numbers, and the sizes that were asked of it. */
+/** A store with a set of `count` numbers, and the page sizes that were requested. */
 async function createNumberedStore(count: number) {
   const kept = createMemoryStore({ clock: Date.now });
   const put = Array.from({ length: count }, (_, n) => ({
@@ -11,17 +11,17 @@ async function createNumberedStore(count: number) {
     sets: ["n"],
   }));
   await kept.commit({ put });
-  const asked: (number | undefined)[] = [];
+  const requestedSizes: (number | undefined)[] = [];
   const store = {
     scan<T>(set: string, after?: string, limit?: number) {
-      asked.push(limit);
+      requestedSizes.push(limit);
       return kept.scan<T>(set, after, limit);
     },
   };
-  return { store, asked };
+  return { store, requestedSizes };
 }
 
-test.each([0, 1, 199, 200, 201, 1000, 2345])("each of %i rows comes once and in order", async (count) => {
+test.each([0, 1, 199, 200, 201, 1000, 2345])("each of %i rows is read once and in order", async (count) => {
   const { store } = await createNumberedStore(count);
   const wanted = Array.from({ length: count }, (_, n) => n);
   const walked: number[] = [];
@@ -30,10 +30,10 @@ test.each([0, 1, 199, 200, 201, 1000, 2345])("each of %i rows comes once and in 
   expect((await readAllRows<number>({ store }, "n")).map(({ value }) => value)).toEqual(wanted);
 });
 
-test("a page is read when it is wanted, and none after the last that is", async () => {
-  const { store, asked } = await createNumberedStore(1000);
+test("a page is read only when it is needed, and none after the last one needed", async () => {
+  const { store, requestedSizes } = await createNumberedStore(1000);
   for await (const { value } of scanRows<number>({ store }, "n")) if (value === 250) break;
-  expect(asked).toEqual([200, 200]);
+  expect(requestedSizes).toEqual([200, 200]);
   for await (const rows of scanPages<number>({ store }, "n", 400)) if (rows.length < 400) break;
-  expect(asked.slice(2)).toEqual([400, 400, 400]);
+  expect(requestedSizes.slice(2)).toEqual([400, 400, 400]);
 });

@@ -8,13 +8,13 @@ import type { Store } from "../../../shared/store/port.ts";
 import type { Ms } from "../../../shared/time.ts";
 import type { TestRedis } from "../../support/redis-server.ts";
 
-/** A store on a clock that stands still until it is told. */
+/** A store with a clock that only the test advances. */
 export interface OpenedStore {
   store: Store;
   time: TestTime;
-  /** Ends this process's part and begins anew on what is kept; absent where nothing outlives the process. */
+  /** Closes and opens the store again with its stored data; absent for the memory store. */
   restart?(): Promise<void>;
-  /** Closes the store and removes what it kept. */
+  /** Closes the store and deletes its data. */
   end(): Promise<void>;
 }
 

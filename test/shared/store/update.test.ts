@@ -6,7 +6,7 @@ import { updateValue } from "../../../shared/store/update.ts";
 
 const KEY = "counter";
 
-/** A memory store, what was committed to it, and what somebody else does between a read and its commit. */
+/** A memory store, its commits, and a hook for concurrent changes between a read and its commit. */
 function createObservedStore() {
   const kept = createMemoryStore({ clock: Date.now });
   const commits: Commit[] = [];
@@ -28,7 +28,7 @@ async function readValue(store: Pick<Store, "read">, key = KEY) {
   return row?.value;
 }
 
-test("an update commits puts and jobs under the revision that was read, and then runs what follows it", async () => {
+test("an update commits puts and jobs with the revision that was read, and then runs afterCommit", async () => {
   const { kept, store, commits } = createObservedStore();
   const job = { id: "job", queue: "work", lane: "lane", body: null } as const;
   const afterCommit = vi.fn(async () => expect(await readValue(kept)).toBe(1));
@@ -40,7 +40,7 @@ test("an update commits puts and jobs under the revision that was read, and then
   expect(afterCommit).toHaveBeenCalledTimes(1);
 });
 
-test("a stale commit is computed again from the new value, and only the attempt that is kept has effects", async () => {
+test("a stale commit is computed again from the new value, and only the successful attempt has effects", async () => {
   const { kept, store, others, put } = createObservedStore();
   await put(KEY, 1);
   others.push(
@@ -57,7 +57,7 @@ test("a stale commit is computed again from the new value, and only the attempt 
   expect(await readValue(kept)).toBe(101);
 });
 
-test("a change of another key that the update expects makes it start over, too", async () => {
+test("a change of another key that the update expects also makes it start over", async () => {
   const { kept, store, others, put } = createObservedStore();
   await put("price", 2);
   others.push(() => put("price", 3));
@@ -68,7 +68,7 @@ test("a change of another key that the update expects makes it start over, too",
   expect(await readValue(kept)).toBe(3);
 });
 
-test("no change commits nothing, with or without a result, also when it turns out at the second attempt", async () => {
+test("no change commits nothing, with or without a result, also at the second attempt", async () => {
   const { kept, store, commits, others, put } = createObservedStore();
   const afterCommit = vi.fn();
   await updateValue<number>({ store }, KEY, () => undefined);
@@ -86,7 +86,7 @@ test("no change commits nothing, with or without a result, also when it turns ou
   expect(afterCommit).not.toHaveBeenCalled();
 });
 
-test("a lost lease is not retried: nothing is kept and the caller gets the result for that", async () => {
+test("a lost lease is not retried: nothing is stored and the caller gets resultIfFenced", async () => {
   const { kept, store, commits, others } = createObservedStore();
   const lease = await kept.lease("lease", "me", 60_000);
   if (!("fence" in lease)) throw new Error("nobody else holds the lease");
@@ -116,7 +116,7 @@ test("an error of the computation or of the store reaches the caller and is not 
   expect(commits).toHaveLength(1);
 });
 
-test("updates side by side, in any order of their reads and commits, lose nothing and are each done once", async () => {
+test("concurrent updates, in any order of their reads and commits, lose nothing and are each applied once", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 5 }),

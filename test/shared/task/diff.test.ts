@@ -7,12 +7,12 @@ const diffKinds = (before: KeptItem | undefined, after: KeptItem) => diff(before
 const diffStatus = (from: Status, to: Status) =>
   diffKinds(createKeptItem({ word: from }), createKeptItem({ word: to }));
 
-test("the same state twice gives nothing", () => {
+test("equal states give no events", () => {
   const item = createKeptItem({ assignees: ["ada"], word: "in_progress" }, { blockers: ["b"] });
   expect(diff(item, item)).toEqual([]);
 });
 
-test("a new item is created, and what it already is has happened since", () => {
+test("a new item gives the created event and the events of its present state", () => {
   expect(diff(undefined, createKeptItem())).toEqual([{ kind: "created" }]);
   expect(
     diff(undefined, createKeptItem({ assignees: ["ada"], word: "in_progress", priority: "high", due: "2026-12-24" })),
@@ -21,11 +21,11 @@ test("a new item is created, and what it already is has happened since", () => {
   expect(diffKinds(undefined, createKeptItem({}, { blockers: ["b"] }))).toEqual(["created", "blocked"]);
 });
 
-test("an item that is first seen removed says nothing", () => {
+test("an item that is first seen as removed gives no events", () => {
   expect(diff(undefined, createKeptItem({}, { gone: 5 }))).toEqual([]);
 });
 
-test("removed and restored are one event each, and a restored one tells what changed", () => {
+test("removal and restoration give one event each, and a restoration also gives the changes", () => {
   const gone = createKeptItem({ assignees: ["ada"] }, { gone: 5 });
   expect(diffKinds(createKeptItem({ assignees: ["ada"] }), gone)).toEqual(["removed"]);
   expect(diffKinds(gone, gone)).toEqual([]);
@@ -37,7 +37,7 @@ test("removed and restored are one event each, and a restored one tells what cha
   ]);
 });
 
-test("each person who came and each who left is one event", () => {
+test("each added and each removed assignee gives one event", () => {
   expect(
     diff(createKeptItem({ assignees: ["ada", "imhotep"] }), createKeptItem({ assignees: ["imhotep", "thot"] })),
   ).toEqual([
@@ -46,7 +46,7 @@ test("each person who came and each who left is one event", () => {
   ]);
 });
 
-test("a new title, date and priority tell what they were", () => {
+test("changes of title, date and priority give events with the previous value", () => {
   const after: Partial<Snapshot> = { name: "New", due: "2026-12-24", priority: "urgent" };
   expect(diff(createKeptItem(), createKeptItem(after))).toEqual([
     { kind: "renamed", from: "Write the guide" },
@@ -55,13 +55,13 @@ test("a new title, date and priority tell what they were", () => {
   ]);
 });
 
-test("description, labels, parent and start date change nothing that is told", () => {
+test("changes of description, labels, parent and start date give no events", () => {
   expect(
     diff(createKeptItem(), createKeptItem({ description: "d", labels: ["l"], parent: "p", start: "2026-12-24" })),
   ).toEqual([]);
 });
 
-test("every turn of the state", () => {
+test("every change of status gives its events", () => {
   const words: Status[] = ["todo", "in_progress", "blocked", "done", "cancelled"];
   const table = words.map((from) => [from, ...words.map((to) => diffStatus(from, to).join("+") || "-")]);
   expect(table).toEqual([
@@ -73,7 +73,7 @@ test("every turn of the state", () => {
   ]);
 });
 
-test("a blocker blocks only what is open, and only the first and the last one tell", () => {
+test("blockers block open items only, and only the first and the last one give events", () => {
   const open = (...blockers: string[]) => createKeptItem({ word: "in_progress" }, { blockers });
   expect(diffKinds(open(), open("b"))).toEqual(["blocked"]);
   expect(diffKinds(open("b"), open("b", "c"))).toEqual([]);
@@ -85,14 +85,14 @@ test("a blocker blocks only what is open, and only the first and the last one te
   expect(diffKinds(open("b"), createKeptItem({ word: "done" }, { blockers: ["b"] }))).toEqual(["completed"]);
 });
 
-test("blocked is an open blocker or the state, never a removed or finished item", () => {
+test("an item is blocked by an open blocker or its state, but never when removed or closed", () => {
   expect(isBlocked(createKeptItem({ word: "blocked" }))).toBe(true);
   expect(isBlocked(createKeptItem({}, { blockers: ["b"] }))).toBe(true);
   expect(isBlocked(createKeptItem({ word: "cancelled" }, { blockers: ["b"] }))).toBe(false);
   expect(isBlocked(createKeptItem({ word: "blocked" }, { gone: 5 }))).toBe(false);
 });
 
-test("an item holds others up while it is open, there, or unknown", () => {
+test("an item blocks others while it is open or unknown", () => {
   expect(isBlockingOthers(undefined)).toBe(true);
   expect(isBlockingOthers(createKeptItem())).toBe(true);
   expect(isBlockingOthers(createKeptItem({ word: "done" }))).toBe(false);
@@ -100,7 +100,7 @@ test("an item holds others up while it is open, there, or unknown", () => {
   expect(isBlockingOthers(createKeptItem({}, { gone: 5 }))).toBe(false);
 });
 
-test("OPENCLAW-18 one that waits for its review holds others up where the settings say so", () => {
+test("OPENCLAW-18 an item in review blocks others if the settings say so", () => {
   expect(isBlockingOthers(createKeptItem({}, { review: true }))).toBe(true);
   expect(isBlockingOthers(createKeptItem({}, { review: true }), false)).toBe(false);
   expect(isBlockingOthers(createKeptItem(), false)).toBe(true);

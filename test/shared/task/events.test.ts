@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type AnyEvent, EVENT_KINDS, toEventId } from "../../../shared/task/events.ts";
 
-test("events that can happen several times in one commit are told apart by whom or what they are about", () => {
+test("events that can occur several times in one commit have different ids", () => {
   const events: AnyEvent[] = [
     { kind: "assigned", who: "ada" },
     { kind: "assigned", who: "thot" },

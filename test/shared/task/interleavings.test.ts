@@ -43,7 +43,7 @@ function playSteps(steps: ItemStep[]) {
   return item;
 }
 
-/** What somebody who heard only the events would believe. */
+/** The state of the item according to the events alone. */
 function toBelief(events: TaskEvent[]) {
   const belief = { there: false, assignees: new Set<string>(), open: true };
   for (const event of events) {
@@ -77,7 +77,7 @@ function toBelief(events: TaskEvent[]) {
   return belief;
 }
 
-test("any interleaving of edits, webhooks (lost, doubled, late, in any order) and reads ends, with the next read, in what Plane shows", () => {
+test("after any interleaving of edits, webhooks (lost, repeated, late, in any order) and reads, the next read leads to Plane's state", () => {
   fc.assert(
     fc.property(everything, (steps) => {
       const item = playSteps(steps);
@@ -92,7 +92,7 @@ test("any interleaving of edits, webhooks (lost, doubled, late, in any order) an
   );
 });
 
-test("who hears only the events believes what is so, and hears nothing twice", () => {
+test("the events alone lead to the stored state, and none is repeated", () => {
   fc.assert(
     fc.property(everything, (steps) => {
       const item = playSteps(steps);
@@ -109,7 +109,7 @@ test("who hears only the events believes what is so, and hears nothing twice", (
   );
 });
 
-test("nothing is told that never was so, also when somebody looks in the middle of an edit", () => {
+test("no event describes a state that never existed, even with reads in the middle of an edit", () => {
   const oneTornEdit = everything.filter((steps) => steps.filter((step) => step.do === "begin assigning").length <= 1);
   fc.assert(
     fc.property(oneTornEdit, (steps) => {
@@ -129,8 +129,8 @@ test("nothing is told that never was so, also when somebody looks in the middle 
   );
 });
 
-test("without any read of our own, all webhooks in any order end in what Plane shows, once the reads they ask for are made", () => {
-  // The worker writes after each edit; what is archived or deleted sends nothing and is left out.
+test("all webhooks in any order lead to Plane's state with only the reads that they request", () => {
+  // The worker writes after each edit; archiving and deletion send no webhook and are left out.
   fc.assert(
     fc.property(createHistory(...edits, ...webhooks, time), fc.nat(), (steps, seed) => {
       const item = createSingleItemModel();
@@ -146,7 +146,7 @@ test("without any read of our own, all webhooks in any order end in what Plane s
   );
 });
 
-test("once an item is known and Plane is quiet, webhooks that come late tell nothing more", () => {
+test("late webhooks of a known item cause no events when nothing changes in Plane", () => {
   fc.assert(
     fc.property(everything, (steps) => {
       const item = playSteps(steps);
@@ -164,7 +164,7 @@ test("once an item is known and Plane is quiet, webhooks that come late tell not
   );
 });
 
-test("a history that no webhook told ends, with two passes, in the same place", () => {
+test("a history without webhooks leads to Plane's state with two passes", () => {
   fc.assert(
     fc.property(everything, (steps) => {
       const item = playSteps(steps.filter((step) => step.do !== "deliver" && !step.do.startsWith("read")));

@@ -26,27 +26,27 @@ const createAbsenceObservation = (when = 1_000, since = REV): Observation => ({
 const assignedToAda = { assignees: ["ada"] };
 
 describe("a webhook", () => {
-  test("of an item nobody has seen is taken", () => {
+  test("of an unknown item is stored", () => {
     expect(mergeObservation(undefined, 0, createWebhookObservation(assignedToAda))).toEqual({
       next: createKeptItem(assignedToAda),
     });
   });
-  test("of an item the last complete pass did not find is a reason to read", () => {
+  test("of an item that the last complete pass did not find requests a read", () => {
     expect(
       mergeObservation(undefined, 0, createWebhookObservation({ updatedAt: toTimestamp(4) }, toTimestamp(4))),
     ).toEqual({ rereadIn: 0 });
   });
-  test("that is strictly newer replaces what is kept and moves nothing else", () => {
+  test("that is strictly newer replaces the stored snapshot and changes nothing else", () => {
     const before = createKeptItem({}, { blockers: ["b"], detailsAt: toTimestamp(0), startedAt: toTimestamp(0) });
     const verdict = mergeObservation(before, REV, createWebhookObservation({ updatedAt: toTimestamp(1), name: "New" }));
     expect(verdict).toEqual({
       next: { ...before, snapshot: createSnapshot({ updatedAt: toTimestamp(1), name: "New" }) },
     });
   });
-  test("that says what is kept changes nothing", () => {
+  test("that equals the stored snapshot changes nothing", () => {
     expect(mergeObservation(createKeptItem(), REV, createWebhookObservation({}))).toEqual({});
   });
-  test.each([0, 1])("with an older or equal time and another content is a reason to read (%i s)", (second) => {
+  test.each([0, 1])("with an older or equal time and different content requests a read (%i s)", (second) => {
     const verdict = mergeObservation(
       createKeptItem({ updatedAt: toTimestamp(1) }),
       REV,
@@ -54,12 +54,12 @@ describe("a webhook", () => {
     );
     expect(verdict).toEqual({ rereadIn: 0 });
   });
-  test("of a removed item is only a reason to read", () => {
+  test("of a removed item only requests a read", () => {
     expect(
       mergeObservation(createKeptItem({}, { gone: 5 }), REV, createWebhookObservation({ updatedAt: toTimestamp(9) })),
     ).toEqual({ rereadIn: 0 });
   });
-  test.each(["assignees", "labels"] as const)("never takes the last %s away by itself", (field) => {
+  test.each(["assignees", "labels"] as const)("never removes the last %s by itself", (field) => {
     const verdict = mergeObservation(
       createKeptItem({ [field]: ["x"] }),
       REV,
@@ -70,7 +70,7 @@ describe("a webhook", () => {
       rereadIn: 0,
     });
   });
-  test("that sees no labels does not unblock what a label blocks", () => {
+  test("without labels does not unblock an item that a label blocks", () => {
     const verdict = mergeObservation(
       createKeptItem({ labels: ["blocked"], word: "blocked" }),
       REV,
@@ -78,7 +78,7 @@ describe("a webhook", () => {
     );
     expect(verdict.next?.snapshot).toMatchObject({ labels: ["blocked"], word: "blocked" });
   });
-  test("that shows somebody ends the doubt about the assignees, not the one about the item", () => {
+  test("with assignees ends the pending loss of assignees, but not the pending removal", () => {
     const before = createKeptItem(assignedToAda, { doubt: { assignees: 5, gone: 7 } });
     const verdict = mergeObservation(
       before,
@@ -87,7 +87,7 @@ describe("a webhook", () => {
     );
     expect(verdict.next?.doubt).toEqual({ gone: 7 });
   });
-  test("that shows labels ends the doubt about them", () => {
+  test("with labels ends the pending loss of labels", () => {
     const verdict = mergeObservation(
       createKeptItem({ labels: ["x"] }, { doubt: { labels: 5 } }),
       REV,
@@ -95,7 +95,7 @@ describe("a webhook", () => {
     );
     expect(verdict.next).toEqual(createKeptItem({ updatedAt: toTimestamp(1), labels: ["y"] }));
   });
-  test("that shows nobody keeps the doubt", () => {
+  test("without assignees keeps the pending loss", () => {
     const verdict = mergeObservation(
       createKeptItem(assignedToAda, { doubt: { assignees: 5 } }),
       REV,
@@ -109,12 +109,12 @@ describe("a webhook", () => {
 });
 
 describe("a read", () => {
-  test("of an item nobody has seen is taken", () => {
+  test("of an unknown item is stored", () => {
     expect(mergeObservation(undefined, 0, createReadObservation(assignedToAda, 1_000, 0))).toEqual({
       next: createKeptItem(assignedToAda),
     });
   });
-  test("replaces what is kept whatever the times say, when nothing was kept since it began", () => {
+  test("replaces the stored snapshot whatever the times, when nothing was stored since it began", () => {
     const verdict = mergeObservation(
       createKeptItem({ updatedAt: toTimestamp(9), name: "Newer?" }),
       REV,
@@ -122,25 +122,25 @@ describe("a read", () => {
     );
     expect(verdict).toEqual({ next: createKeptItem({ updatedAt: toTimestamp(1) }) });
   });
-  test("that says what is kept changes nothing", () => {
+  test("that equals the stored snapshot changes nothing", () => {
     expect(mergeObservation(createKeptItem(assignedToAda), REV, createReadObservation(assignedToAda))).toEqual({});
   });
-  test("that something else overtook is read again", () => {
+  test("that was overtaken is repeated", () => {
     expect(
       mergeObservation(createKeptItem(), REV, createReadObservation({ updatedAt: toTimestamp(9) }, 1_000, REV - 1)),
     ).toEqual({ rereadIn: 0 });
   });
-  test("that something else overtook and that says the same is good", () => {
+  test("that was overtaken but equals the stored snapshot is sufficient", () => {
     expect(
       mergeObservation(createKeptItem(assignedToAda), REV, createReadObservation(assignedToAda, 1_000, REV - 1)),
     ).toEqual({});
   });
-  test("that a removal overtook is read again", () => {
+  test("that a removal overtook is repeated", () => {
     expect(mergeObservation(createKeptItem({}, { gone: 5 }), REV, createReadObservation({}, 1_000, REV - 1))).toEqual({
       rereadIn: 0,
     });
   });
-  test("brings a removed item back, with what the bridge knows of it", () => {
+  test("restores a removed item with its other stored data", () => {
     const verdict = mergeObservation(
       createKeptItem({}, { gone: 5, detailsAt: toTimestamp(0) }),
       REV,
@@ -148,41 +148,44 @@ describe("a read", () => {
     );
     expect(verdict).toEqual({ next: createKeptItem(assignedToAda, { detailsAt: toTimestamp(0) }) });
   });
-  test.each(["assignees", "labels"] as const)("that sees no %s any more is doubted and repeated in 2 s", (field) => {
-    const verdict = mergeObservation(
-      createKeptItem({ [field]: ["x"] }),
-      REV,
-      createReadObservation({ updatedAt: toTimestamp(1) }),
-    );
-    const next = createKeptItem({ [field]: ["x"], updatedAt: toTimestamp(1) }, { doubt: { [field]: 1_010 } });
-    expect(verdict).toEqual({ next, rereadIn: 2_000 });
-  });
-  test.each(["assignees", "labels"] as const)("that took the %s away itself is believed at once", (field) => {
+  test.each(["assignees", "labels"] as const)(
+    "that sees the %s lost makes the loss pending and is repeated in 2 s",
+    (field) => {
+      const verdict = mergeObservation(
+        createKeptItem({ [field]: ["x"] }),
+        REV,
+        createReadObservation({ updatedAt: toTimestamp(1) }),
+      );
+      const next = createKeptItem({ [field]: ["x"], updatedAt: toTimestamp(1) }, { doubt: { [field]: 1_010 } });
+      expect(verdict).toEqual({ next, rereadIn: 2_000 });
+    },
+  );
+  test.each(["assignees", "labels"] as const)("that removed the %s itself counts at once", (field) => {
     const seen = { ...createReadObservation({ updatedAt: toTimestamp(1) }), emptied: [field] };
     expect(mergeObservation(createKeptItem({ [field]: ["x"] }), REV, seen)).toEqual({
       next: createKeptItem({ updatedAt: toTimestamp(1) }),
     });
   });
-  test("that sees it again too early waits for the rest of the 2 s", () => {
+  test("that sees the loss again too early waits for the rest of the 2 s", () => {
     const before = createKeptItem(assignedToAda, { doubt: { assignees: 1_010 } });
     expect(mergeObservation(before, REV, createReadObservation({}, 1_500))).toEqual({ rereadIn: 1_510 });
   });
-  test("that sees it again 2 s after the end of the first confirms it", () => {
+  test("that sees the loss again 2 s after the end of the first read confirms it", () => {
     const before = createKeptItem(assignedToAda, { doubt: { assignees: 1_010 } });
     expect(mergeObservation(before, REV, createReadObservation({}, 3_010))).toEqual({ next: createKeptItem() });
   });
-  test("that sees somebody again ends the doubt", () => {
+  test("that sees assignees again ends the pending loss", () => {
     const before = createKeptItem(assignedToAda, { doubt: { assignees: 1_010, gone: 1_010 } });
     expect(mergeObservation(before, REV, createReadObservation(assignedToAda, 3_010))).toEqual({
       next: createKeptItem(assignedToAda),
     });
   });
-  test("confirms one loss while it begins to doubt another", () => {
+  test("confirms one loss while another becomes pending", () => {
     const before = createKeptItem({ ...assignedToAda, labels: ["x"] }, { doubt: { assignees: 1_010 } });
     const verdict = mergeObservation(before, REV, createReadObservation({}, 3_010));
     expect(verdict).toEqual({ next: createKeptItem({ labels: ["x"] }, { doubt: { labels: 3_020 } }), rereadIn: 2_000 });
   });
-  test("takes one of several away at once: a list with someone in it is whole", () => {
+  test("removes one of several assignees at once, because a list that is not empty is complete", () => {
     const verdict = mergeObservation(
       createKeptItem({ assignees: ["ada", "thot"] }),
       REV,
@@ -193,14 +196,14 @@ describe("a read", () => {
 });
 
 describe("an absence", () => {
-  test("of an unknown or removed item is nothing", () => {
+  test("of an unknown or removed item changes nothing", () => {
     expect(mergeObservation(undefined, 0, createAbsenceObservation())).toEqual({});
     expect(mergeObservation(createKeptItem({}, { gone: 5 }), REV, createAbsenceObservation())).toEqual({});
   });
-  test("that something else overtook is read again", () => {
+  test("that was overtaken is repeated", () => {
     expect(mergeObservation(createKeptItem(), REV, createAbsenceObservation(1_000, REV - 1))).toEqual({ rereadIn: 0 });
   });
-  test("is doubted and repeated in 2 s", () => {
+  test("makes the removal pending and is repeated in 2 s", () => {
     const before = createKeptItem(assignedToAda, { doubt: { assignees: 900 } });
     const next = createKeptItem(assignedToAda, { doubt: { assignees: 900, gone: 1_010 } });
     expect(mergeObservation(before, REV, createAbsenceObservation())).toEqual({ next, rereadIn: 2_000 });
@@ -210,7 +213,7 @@ describe("an absence", () => {
       mergeObservation(createKeptItem({}, { doubt: { gone: 1_010 } }), REV, createAbsenceObservation(2_000)),
     ).toEqual({ rereadIn: 1_010 });
   });
-  test("seen again after 2 s leaves a tombstone without blockers and doubts", () => {
+  test("seen again after 2 s leaves a tombstone without blockers and pending losses", () => {
     const before: KeptItem = createKeptItem(assignedToAda, {
       blockers: ["b"],
       detailsAt: toTimestamp(0),
@@ -222,7 +225,7 @@ describe("an absence", () => {
   });
 });
 
-test("two snapshots are the same when everything but the item's identity is", () => {
+test("two snapshots are equal when everything but the item's identity is equal", () => {
   expect(isSameSnapshot(createSnapshot(), createSnapshot())).toBe(true);
   expect(isSameSnapshot(createSnapshot(), createSnapshot({ createdAt: toTimestamp(9), createdBy: "thot" }))).toBe(true);
   const changes: Partial<Snapshot>[] = [
@@ -245,7 +248,7 @@ test("two snapshots are the same when everything but the item's identity is", ()
     expect(isSameSnapshot(createSnapshot(), createSnapshot(change)), JSON.stringify(change)).toBe(false);
 });
 
-test("one read that sees no labels does not unblock what a label blocks; a second one does", () => {
+test("one read without labels does not unblock an item that a label blocks; a second one does", () => {
   const before = createKeptItem({ labels: ["blocked"], word: "blocked" });
   const first = mergeObservation(before, REV, createReadObservation({ word: "todo" }));
   expect(first.next?.snapshot).toMatchObject({ labels: ["blocked"], word: "blocked" });

@@ -3,7 +3,7 @@ import type { KeptItem, Snapshot } from "../../../shared/task/snapshot.ts";
 /** `2026-11-21T08:00:<seconds>.000000Z` */
 export const toTimestamp = (seconds: number) => `2026-11-21T08:00:${String(seconds).padStart(2, "0")}.000000Z`;
 
-/** A work item nobody has touched since second 0. */
+/** A work item without changes since second 0. */
 export function createSnapshot(change: Partial<Snapshot> = {}): Snapshot {
   return {
     id: "525a36c6-0000-4000-8000-000000000001",

@@ -18,7 +18,7 @@ export type ItemStep =
   | { do: "deliver"; which: number; again: boolean }
   | { do: "read begins" }
   | { do: "plane answers" | "read ends"; which: number }
-  /** Something else is kept about the item: details read, a blocker counted. */
+  /** Stores other data of the item: details were read, or a blocker was counted. */
   | { do: "other commit" }
   | { do: "time"; ms: number };
 
@@ -167,7 +167,7 @@ export function createSingleItemModel() {
     readOnce() {
       endRead({ since: rev, began: now });
     },
-    /** Reads that were asked for are made, and those they ask for. Answers how many there were. */
+    /** Performs all requested reads and those that they request. Returns their number. */
     runRequestedReads(): number {
       let readCount = 0;
       while (rereadAt !== undefined) {

@@ -1,6 +1,6 @@
 -- [{e: [[key, rev]], f?: [key, fence], p: [{k, v?: true, x?, s?}], j: [{q, i, l, a?}]}] → the outcome of each commit,
--- which is judged for itself on what those before it have left. Behind them, for one commit after another, the text of
--- each put that has one and of each job: values never pass through cjson, which would change numbers and empty arrays.
+-- each based on the state after the previous one. The further arguments are, commit by commit, the text of each put that
+-- has one and of each job: values never pass through cjson, because it would change numbers and empty arrays.
 local commits = cjson.decode(ARGV[3])
 local text = 3
 local rev
@@ -10,28 +10,28 @@ local function nextText()
   return ARGV[text]
 end
 
--- What each would do for itself is done once for all of them, if any is kept.
+-- Sweeps and reserves numbers once for all commits, before the first one that is stored.
 local function begin()
   if rev then return end
   sweep()
-  local most = 0
-  for _, commit in ipairs(commits) do most = most + 1 + #commit.j end
-  rev = newNumbers(most)
+  local count = 0
+  for _, commit in ipairs(commits) do count = count + 1 + #commit.j end
+  rev = newNumbers(count)
 end
 
-local function refusalOf(commit)
+local function findRefusal(commit)
   if commit.f and not holds(commit.f[1], commit.f[2]) then return 'fenced' end
   for _, expected in ipairs(commit.e) do
     if liveRev(expected[1]) ~= expected[2] then return 'stale' end
   end
 end
 
-local function skip(commit)
+local function skipTexts(commit)
   for _, put in ipairs(commit.p) do text = text + (put.v and 1 or 0) end
   text = text + #commit.j
 end
 
-local function keep(commit)
+local function store(commit)
   begin()
   for _, put in ipairs(commit.p) do
     forget(put.k)
@@ -64,8 +64,8 @@ end
 
 local outcomes = {}
 for i, commit in ipairs(commits) do
-  local refusal = refusalOf(commit)
-  if refusal then skip(commit) else keep(commit) end
+  local refusal = findRefusal(commit)
+  if refusal then skipTexts(commit) else store(commit) end
   outcomes[i] = refusal or 'kept'
 end
 return outcomes

@@ -1,17 +1,17 @@
--- Stands before every script. ARGV[1] is the prefix of all keys, ARGV[2] the time in milliseconds or '' for the
--- server's own. What an engine keeps, by key after the prefix:
---   n                  the last number given out
+-- Prepended to every script. ARGV[1] is the prefix of all keys, ARGV[2] the time in milliseconds or '' for the server's
+-- clock. The stored keys, after the prefix:
+--   n                  the last used number of the sequence
 --   k:<key>            hash: v value (JSON text), r revision, x expires, s its sets (JSON)
---   s:<set> e:<set>    zset of members; zset of those that expire, by when
---   x                  zset of keys that expire, by when
---   l:<key>  lx        hash: o owner, f fence, u until; zset of leases by when their fence is forgotten
---   q:<queue>          zset of lanes that have jobs, by when their head may be taken
---   w:<queue>:<lane>   zset of waiting and taken job ids, by their place
---   j:<queue>:<id>     hash: l lane, a at, b body, t tries, k token; of a dead job also r reason, z when
+--   s:<set> e:<set>    zset of members; zset of members that expire, by expiry time
+--   x                  zset of keys that expire, by expiry time
+--   l:<key>  lx        hash: o owner, f fence, u until; zset of leases by the time when their fence is forgotten
+--   q:<queue>          zset of lanes that have jobs, by the time when their first job may be taken
+--   w:<queue>:<lane>   zset of waiting and taken job ids, by their position
+--   j:<queue>:<id>     hash: l lane, a at, b body, t tries, f failures, k token; of a dead job also r reason, z time
 --   c  z:<queue>       hash of pending counts; zset of dead job ids, oldest first
---   d                  zset of <queue>:<id> of done jobs, by when they are forgotten
---   sw                 when what has run out was last swept
---   b:<bucket> h:<bucket> bx   zset of what was spent, by when; held until; zset of buckets by when both are over
+--   d                  zset of <queue>:<id> of done jobs, by the time when they are forgotten
+--   sw                 time of the last sweep of expired data
+--   b:<bucket> h:<bucket> bx   zset of spent entries, by time; end of the hold; zset of buckets by the time when both are over
 local P = ARGV[1]
 local call = redis.call
 
@@ -21,7 +21,8 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The first of so many in a row. At least the time, so that numbers do not come back when everything was lost.
+-- Reserves `count` consecutive numbers and returns the first. It is at least the time, so that numbers are not used again
+-- after all data was lost.
 local function newNumbers(count)
   local first = math.max(tonumber(call('GET', P .. 'n') or 0) + 1, now)
   call('SET', P .. 'n', string.format('%.0f', first + count - 1))
@@ -54,28 +55,28 @@ end
 local function append(queue, id, lane, at, body, place)
   call('HSET', P .. 'j:' .. queue .. ':' .. id, 'l', lane, 'a', at, 'b', body, 't', 0)
   call('ZADD', P .. 'w:' .. queue .. ':' .. lane, place, id)
-  -- A lane that is there has an earlier head, which stays.
+  -- An existing lane has an earlier first job, which stays its head.
   call('ZADD', P .. 'q:' .. queue, 'NX', at, lane)
   call('HINCRBY', P .. 'c', queue, 1)
 end
 
--- At most ten times a second, so that a change need not look through every index: more at once than a tenth of a second
--- of changes can add.
+-- Deletes expired data, at most ten times a second, so that not every change has to search every index. It deletes more
+-- entries at once than are added in a tenth of a second.
 local function sweep()
   if now < tonumber(call('GET', P .. 'sw') or 0) + 100 then return end
   call('SET', P .. 'sw', string.format('%.0f', now))
-  local function over(index)
+  local function findExpired(index)
     return call('ZRANGEBYSCORE', P .. index, '-inf', now, 'LIMIT', 0, 1000)
   end
-  for _, key in ipairs(over('x')) do forget(key) end
-  for _, key in ipairs(over('lx')) do
+  for _, key in ipairs(findExpired('x')) do forget(key) end
+  for _, key in ipairs(findExpired('lx')) do
     call('DEL', P .. 'l:' .. key)
     call('ZREM', P .. 'lx', key)
   end
-  for _, bucket in ipairs(over('bx')) do
+  for _, bucket in ipairs(findExpired('bx')) do
     call('DEL', P .. 'b:' .. bucket, P .. 'h:' .. bucket)
     call('ZREM', P .. 'bx', bucket)
   end
-  local done = over('d')
+  local done = findExpired('d')
   if #done > 0 then call('ZREM', P .. 'd', unpack(done)) end
 end

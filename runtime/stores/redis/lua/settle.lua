@@ -1,5 +1,5 @@
 -- queue, id, token, 'done' | 'retry' | 'dead', remember | at, failures to add | reason → 1 unless the lease was lost
--- A late settle still counts while nobody else has taken the job: its token is then still there.
+-- A late settle still counts until the job is taken again, because its token stays until then.
 local queue, id, token, how = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local job = P .. 'j:' .. queue .. ':' .. id
 local kept = call('HMGET', job, 'k', 'l')

@@ -1,7 +1,7 @@
--- bucket, n, limit, window for each → 0 or how long to wait
-local function waitOf(bucket, n, limit, window)
+-- bucket, n, limit, window for each → 0, or the milliseconds to wait
+local function computeWait(bucket, n, limit, window)
   local spent = P .. 'b:' .. bucket
-  -- A member is <when it no longer counts>:<number>:<n>.
+  -- A member is <time when it no longer counts>:<number>:<n>.
   for _, member in ipairs(call('ZRANGEBYSCORE', spent, '-inf', now - window, 'LIMIT', 0, 100)) do
     if tonumber(string.match(member, '^(%d+):')) <= now then call('ZREM', spent, member) end
   end
@@ -11,7 +11,7 @@ local function waitOf(bucket, n, limit, window)
   local over = n - limit
   for i = 1, #entries, 2 do
     over = over + tonumber(string.match(entries[i], ':(%d+)$'))
-    -- The clock was set back: as if spent now, or it would count until the clock is there again.
+    -- After the clock was set back, a future entry counts as spent now; else it would count until the clock has caught up.
     if tonumber(entries[i + 1]) > now then
       entries[i + 1] = now
       call('ZADD', spent, now, entries[i])
@@ -28,7 +28,7 @@ end
 
 local wait = 0
 for i = 3, #ARGV, 4 do
-  wait = math.max(wait, waitOf(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])))
+  wait = math.max(wait, computeWait(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])))
 end
 if wait > 0 then return wait end
 for i = 3, #ARGV, 4 do

@@ -24,7 +24,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     return store;
   }
 
-  test("goes by the server's clock", async () => {
+  test("uses the server's clock", async () => {
     const store = await open();
     const [before, now, after] = [Date.now(), await store.now(), Date.now()];
     expect(now).toBeGreaterThanOrEqual(before);
@@ -50,7 +50,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     },
   );
 
-  test("leases run out by that clock", async () => {
+  test("expires leases by the server's clock", async () => {
     const store = await open();
     await store.commit({ jobs: [{ id: "a", queue: "inbox", lane: "l", body: 1 }] });
     const [first] = await store.take("inbox", 20, 1);
@@ -62,7 +62,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect(await store.lease("claim:a", "bob", 1000)).toHaveProperty("fence");
   });
 
-  test("keeps to its prefix: two on one server know nothing of each other", async () => {
+  test("uses only keys with its prefix: two stores on one server do not affect each other", async () => {
     const [one, other] = [await open({ prefix: "one" }), await open({ prefix: "other" })];
     const everything = async (store: Store) => {
       await store.commit({
@@ -86,7 +86,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect(keys.filter((key) => !/^(one|other|t\d+|rel9-?\d):/.test(key))).toEqual([]);
   });
 
-  test("works on after SCRIPT FLUSH", async () => {
+  test("works after SCRIPT FLUSH", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });
     const probe = new Redis(redis.port, "127.0.0.1");
@@ -99,7 +99,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect((await store.read(["a"]))[0]?.value).toBe(2);
   });
 
-  test("commits made at once go as one call, in which each is judged for itself on what those before it have left", async () => {
+  test("sends simultaneous commits as one call, in which each sees the state after the previous one", async () => {
     const store = await open();
     const lease = await store.lease("claim:a", "ann", 60_000);
     if (!("fence" in lease)) throw new Error("not leased");
@@ -132,7 +132,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect(bodies).toEqual(["body of 1", "body of 2", "body of 3"]);
   });
 
-  test("closing it waits for the commits that were made", async () => {
+  test("waits for its commits when it is closed", async () => {
     const store = await open({ prefix: "closing" });
     const kept = Array.from({ length: 250 }, (_, i) =>
       store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
@@ -143,7 +143,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     await expect(store.commit({})).rejects.toThrow("The store is closed.");
   });
 
-  test("holds nothing that has run out: values, done jobs, fences and budgets are swept away", async () => {
+  test("deletes expired values, done jobs, fences and budgets", async () => {
     const time = { now: 1_000_000 };
     const store = await open({ prefix: "flat", clock: () => time.now, remember: 1000 });
     for (let i = 0; i < 300; i++) {
@@ -167,7 +167,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     expect(keys.sort()).toEqual(["flat:c", "flat:n", "flat:sw"]);
   });
 
-  test("out of memory refuses what grows and keeps what it has", async () => {
+  test("without free memory rejects writes and keeps its data", async () => {
     const small = await startRedis({ maxmemory: "3mb", "maxmemory-policy": "noeviction" });
     try {
       const store = await connectRedisStore({ url: small.url, prefix: "t" });

@@ -3,12 +3,12 @@ import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 6: who did it", () => {
-  test("a webhook names who did what it says, and the activities name who did the rest", async () => {
+describe("rule 6: the actor of a change", () => {
+  test("is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
     const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
     plane.editItem(item, { name: "Manual" });
     plane.editItem(item, { state: "Done" }, { by: thot });
-    // Plane's worker comes late: the webhook of the new title tells of the new state, too.
+    // Plane's worker reads the item late, so the webhook of the new title also contains the new state.
     await crew.deliverWebhooks(1);
     const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
     expect(actors).toEqual([
@@ -17,7 +17,7 @@ describe("rule 6: who did it", () => {
     ]);
   });
 
-  test("whoever assigned somebody else is not who assigned this one", async () => {
+  test("is not the actor of another assignment", async () => {
     const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
     plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
     plane.editItem(item, { assignees: [thot] }, { by: thot });
@@ -30,7 +30,7 @@ describe("rule 6: who did it", () => {
     ]);
   });
 
-  test("of what is deleted, or blocked by another, it is someone", async () => {
+  test("is unknown for a deleted item and for an item blocked by another", async () => {
     const { crew, plane, project, item, thot } = await createObservedProject({ needsActor: true });
     const blocker = plane.addItem(project, { name: "First" }, { by: thot });
     await crew.poll();
@@ -38,8 +38,12 @@ describe("rule 6: who did it", () => {
     plane.relate(item, blocker);
     await crew.poll();
     plane.deleteItem(blocker);
-    const gone = { kind: "status", status: 404, body: '{"error":"The requested resource does not exist."}' } as const;
-    plane.faults.add({ path: `${blocker.id}/activities/` }, gone);
+    const notFound = {
+      kind: "status",
+      status: 404,
+      body: '{"error":"The requested resource does not exist."}',
+    } as const;
+    plane.faults.add({ path: `${blocker.id}/activities/` }, notFound);
     await crew.poll();
     const actors = crew.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
     expect(actors).toEqual([

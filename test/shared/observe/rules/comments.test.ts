@@ -4,7 +4,7 @@ import { createObservedProject } from "./observed-project.ts";
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 describe("rule 8: comments are known by a hash of their content", () => {
-  test("an old webhook of an edited comment tells no edit", async () => {
+  test("an old webhook of an edited comment causes no event", async () => {
     const { crew, plane, item } = await createObservedProject();
     const comment = plane.addComment(item, "<p>One</p>");
     const [first = ""] = await crew.deliverWebhooks();
@@ -18,7 +18,7 @@ describe("rule 8: comments are known by a hash of their content", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("what the bridge wrote itself is known and silent, also when it edits it", async () => {
+  test("comments that Groundcrew writes or edits cause no events", async () => {
     const { crew, plane, item } = await createObservedProject();
     const card = plane.addComment(item, "<p>Card</p>", { external: { source: "groundcrew", id: "card" } });
     await crew.deliverWebhooks();
@@ -29,7 +29,7 @@ describe("rule 8: comments are known by a hash of their content", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("a deleted comment says nothing, and its late webhook does not bring it back", async () => {
+  test("a deleted comment causes no event, and its late webhook does not restore it", async () => {
     const { crew, plane, item } = await createObservedProject();
     const comment = plane.addComment(item, "<p>One</p>");
     const [body = ""] = await crew.deliverWebhooks();
@@ -43,7 +43,7 @@ describe("rule 8: comments are known by a hash of their content", () => {
   });
 });
 
-test("rule 8: the late webhook of a comment that came and went between two reads tells nothing", async () => {
+test("rule 8: the late webhook of a comment that was added and deleted between two reads causes no event", async () => {
   const { crew, plane, item } = await createObservedProject();
   plane.editItem(item, { name: "Manual" });
   crew.dropWebhooks();

@@ -5,7 +5,7 @@ import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 9: what was there before us is known and silent", () => {
+describe("rule 9: existing items cause no events", () => {
   test("webhooks are held until a project's first complete read", async () => {
     const { crew, plane } = await createObservedProject();
     const hidden = crew.addProject("Second", "SEC");
@@ -29,7 +29,7 @@ describe("rule 9: what was there before us is known and silent", () => {
     expect(crew.takeEvents()).toEqual(["SEC-1 completed", "SEC project_completed"]);
   });
 
-  test("what is made while the first read is on its way is new", async () => {
+  test("an item created during the first read is new", async () => {
     const crew = await createTestApp();
     const project = crew.addProject();
     crew.plane.addItem(project, { name: "Old" });
@@ -44,7 +44,7 @@ describe("rule 9: what was there before us is known and silent", () => {
     expect(crew.takeEvents()).toEqual(["ONB-2 created"]);
   });
 
-  test("a project made since we began is told, with everything in it; one we are let into later is not", async () => {
+  test("a project created since the start causes events, with all its items; one that becomes readable later does not", async () => {
     const { crew, plane } = await createObservedProject();
     const born = crew.addProject("Born", "BORN");
     plane.addItem(born, { name: "First" });

@@ -5,8 +5,8 @@ import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 10: blocks and tasks also come from state, every tick", () => {
-  test("a lost job is made good: who waited for a finished item is unblocked at the next tick", async () => {
+describe("rule 10: every tick derives blockers and tasks from the stored state", () => {
+  test("a lost job is repaired: an item whose blocker is done is unblocked at the next tick", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     const blocker = plane.addItem(project, { name: "First" });
     plane.relate(item, blocker);
@@ -31,7 +31,7 @@ describe("rule 10: blocks and tasks also come from state, every tick", () => {
     expect(crew.takeEvents()).toEqual(["ONB-1 unblocked"]);
   });
 
-  test("after losing the store the agents' tasks are known again, and nothing is announced", async () => {
+  test("after the loss of the store the agents' tasks are known again, without notifications", async () => {
     const { crew, plane, item, thot } = await createObservedProject({
       agents: [{ name: "thot", email: "thot@javisi.local.test" }],
     });
@@ -59,7 +59,7 @@ describe("rule 11: only the configured workspace, and ids instead of keys", () =
     expect((await crew.readItem(item))?.snapshot.word).toBe("todo");
   });
 
-  test("a project that gets another identifier keeps its items", async () => {
+  test("a project whose identifier changes keeps its items", async () => {
     const { crew, project, item } = await createObservedProject();
     const answer = await fetch(`${crew.plane.url}/api/v1/workspaces/javisi/projects/${project.id}/`, {
       method: "PATCH",

@@ -5,7 +5,7 @@ import { createObservedProject } from "./observed-project.ts";
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 describe("rule 3: a pass reads ten minutes past the cursor, and the cursor moves after a complete pass only", () => {
-  test("a change that Plane shows later than its time says is found", async () => {
+  test("a change that Plane lists later than its time is found", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     const other = plane.addItem(project, { name: "Other" });
     await crew.poll();
@@ -16,16 +16,19 @@ describe("rule 3: a pass reads ten minutes past the cursor, and the cursor moves
     plane.editItem(other, { name: "Another" });
     crew.dropWebhooks();
     // Its transaction is not over yet: the first pass does not see the row.
-    const whole = crew.deps.plane;
-    crew.deps.plane = { ...whole, pages: (endpoint, options) => dropRow(item.id, whole.pages(endpoint, options)) };
+    const originalPlane = crew.deps.plane;
+    crew.deps.plane = {
+      ...originalPlane,
+      pages: (endpoint, options) => dropRow(item.id, originalPlane.pages(endpoint, options)),
+    };
     await crew.poll();
     expect(crew.takeEvents()).toEqual(["ONB-2 renamed"]);
-    crew.deps.plane = whole;
+    crew.deps.plane = originalPlane;
     await crew.poll();
     expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
   });
 
-  test("what a pass did not come to is found by the next one", async () => {
+  test("changes that a pass did not reach are found by the next one", async () => {
     const { crew, plane, project } = await createObservedProject();
     const items = Array.from({ length: 130 }, (_, i) => plane.addItem(project, { name: `Item ${i}` }));
     await crew.poll();
@@ -46,7 +49,7 @@ describe("rule 3: a pass reads ten minutes past the cursor, and the cursor moves
     expect(crew.takeEvents().filter((event) => event.endsWith("completed"))).toHaveLength(130);
   });
 
-  test("a row that slipped from one page to the page before is found", async () => {
+  test("a row that moved from one page to the previous one is found", async () => {
     const { crew, plane, project } = await createObservedProject();
     const items = Array.from({ length: 220 }, (_, i) => plane.addItem(project, { name: `Item ${i}` }));
     await crew.poll();
@@ -76,7 +79,7 @@ describe("rule 3: a pass reads ten minutes past the cursor, and the cursor moves
     expect(crew.takeEvents().filter((event) => event.endsWith("completed"))).toHaveLength(160);
   });
 
-  test("one deleted and one created between two ticks are both told, although the count is the same", async () => {
+  test("a deletion and a creation between two ticks both cause events, although the count is the same", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     plane.deleteItem(item);
     plane.addItem(project, { name: "Next" });

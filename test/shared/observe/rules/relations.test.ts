@@ -5,7 +5,7 @@ import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./ob
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 7: a relation belongs to the pair", () => {
+describe("rule 7: a relation belongs to both items", () => {
   async function pair() {
     const { crew, plane, project, item } = await createObservedProject();
     const blocker = plane.addItem(project, { name: "First" });
@@ -16,14 +16,14 @@ describe("rule 7: a relation belongs to the pair", () => {
     return { crew, plane, project, item, blocker };
   }
 
-  test("one that was made on the blocker's page, which moves only the blocker, blocks the other", async () => {
+  test("a relation that was added to the blocker, which changes only the blocker, blocks the other item", async () => {
     const { crew, plane, item, blocker } = await pair();
     plane.relate(item, blocker, { onto: "blocker" });
     await crew.poll();
     expect(crew.takeEvents()).toEqual(["ONB-1 blocked"]);
   });
 
-  test("one that was ended on the blocker's page does not come back with an older reading of the other", async () => {
+  test("a relation that was removed from the blocker is not restored by an older read of the other item", async () => {
     const { crew, plane, project, item, blocker } = await pair();
     plane.relate(item, blocker);
     await crew.poll();
@@ -40,7 +40,7 @@ describe("rule 7: a relation belongs to the pair", () => {
     expect(crew.takeEvents()).toEqual(["ONB-1 unblocked"]);
   });
 
-  test("a blocker's end, which moves nothing on those who wait, unblocks them at once", async () => {
+  test("closing a blocker, which does not change its dependants in Plane, unblocks them at once", async () => {
     const { crew, plane, item, blocker } = await pair();
     plane.relate(item, blocker);
     await crew.poll();
@@ -53,7 +53,7 @@ describe("rule 7: a relation belongs to the pair", () => {
     expect(crew.takeEvents()).toEqual(["ONB-2 reopened", "ONB-1 blocked"]);
   });
 
-  test("removing an item drops its edges", async () => {
+  test("removing an item deletes its dependencies", async () => {
     const { crew, plane, item, blocker } = await pair();
     plane.relate(item, blocker);
     await crew.poll();

@@ -5,8 +5,8 @@ import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 4: removed or unassigned only on two reads at least 2 s apart", () => {
-  test("a poll in the middle of an edit unassigns nobody", async () => {
+describe("rule 4: removals and unassignments need two reads at least 2 s apart", () => {
+  test("a poll during an edit unassigns nobody", async () => {
     const { crew, plane, item, thot } = await createObservedProject();
     const edit = plane.beginEdit(item, { assignees: [crew.human, thot] });
     plane.addComment(item, "<p>moves updated_at</p>");
@@ -16,7 +16,7 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents().filter((event) => event.includes("assigned"))).toEqual(["ONB-1 assigned thot"]);
   });
 
-  test("a webhook written in the middle of an edit unassigns nobody", async () => {
+  test("a webhook sent during an edit unassigns nobody", async () => {
     const { crew, plane, item, thot } = await createObservedProject();
     plane.editItem(item, { name: "Manual" });
     const edit = plane.beginEdit(item, { assignees: [thot] });
@@ -27,7 +27,7 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents()).toEqual(["ONB-1 renamed", "ONB-1 assigned thot", "ONB-1 unassigned ada"]);
   });
 
-  test("who was unassigned is told in the same tick", async () => {
+  test("an unassignment causes its event in the same tick", async () => {
     const { crew, plane, item } = await createObservedProject();
     plane.editItem(item, { assignees: [] });
     crew.dropWebhooks();
@@ -37,7 +37,7 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents()).toEqual(["ONB-1 unassigned ada"]);
   });
 
-  test("and also when the process dies between the two reads and the cursor has gone on", async () => {
+  test("an unassignment causes its event even if the process crashes between the two reads after the cursor has moved", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     const other = plane.addItem(project, { name: "Other" });
     await crew.poll();
@@ -56,7 +56,7 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents()).toEqual(["ONB-2 renamed", "ONB-1 unassigned ada"]);
   });
 
-  test("an item that one look missed is not removed", async () => {
+  test("an item that one read did not find is not removed", async () => {
     const { crew, plane, item } = await createObservedProject();
     plane.archiveItem(item);
     crew.onNextWait(() => plane.restoreItem(item));
@@ -65,7 +65,7 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("an archived item is removed, its return restored; a deleted one stays removed whatever webhook comes late", async () => {
+  test("an archived item is removed and restored with its return; a deleted one stays removed despite late webhooks", async () => {
     const { crew, plane, item } = await createObservedProject();
     plane.archiveItem(item);
     await crew.poll();
@@ -86,17 +86,17 @@ describe("rule 4: removed or unassigned only on two reads at least 2 s apart", (
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("an item that waits for triage is not there yet; accepted, it is new", async () => {
+  test("an item in triage does not exist yet; once accepted, it is new", async () => {
     const { crew, plane, project } = await createObservedProject();
     plane.addState(project, { name: "Triage", group: "triage" });
-    const asked = plane.addItem(project, { name: "A wish", state: "Triage" });
+    const triageItem = plane.addItem(project, { name: "A wish", state: "Triage" });
     const draft = plane.addItem(project, { name: "A draft", is_draft: true });
     await crew.deliverWebhooks();
     await crew.poll();
     await crew.runUntilIdle();
     expect(crew.takeEvents()).toEqual([]);
     expect(await crew.readItem(draft)).toBeUndefined();
-    plane.editItem(asked, { state: "Todo" });
+    plane.editItem(triageItem, { state: "Todo" });
     await crew.deliverWebhooks();
     expect(crew.takeEvents()).toEqual(["ONB-2 created"]);
   });

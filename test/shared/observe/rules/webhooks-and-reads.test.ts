@@ -9,8 +9,8 @@ import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./ob
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 1: a webhook replaces only what is older, a read what nothing overtook", () => {
-  test("a webhook that comes after a newer one reopens nothing", async () => {
+describe("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile", () => {
+  test("a webhook that arrives after a newer one reopens nothing", async () => {
     const { crew, plane, item } = await createObservedProject();
     plane.editItem(item, { state: "In Progress" });
     plane.runWorker();
@@ -25,7 +25,7 @@ describe("rule 1: a webhook replaces only what is older, a read what nothing ove
     expect((await crew.readItem(item))?.snapshot.word).toBe("done");
   });
 
-  test("a read that a webhook overtook reopens nothing, and is made again", async () => {
+  test("a read that a webhook overtook reopens nothing and is repeated", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     const deps = delayPlaneAnswers(crew.deps, async () => {
       plane.editItem(item, { state: "Done" });
@@ -37,7 +37,7 @@ describe("rule 1: a webhook replaces only what is older, a read what nothing ove
     expect(requests).toContain("GET work-items/:id");
   });
 
-  test("a read counts whatever its updated_at says: a label got another name and no item moved", async () => {
+  test("a read counts whatever its updated_at: renaming a label changes no item's updated_at", async () => {
     const { crew, project, item } = await createObservedProject();
     const [kept] = await crew.store.read<KeptItem>([observedKeys.item(item.id)]);
     if (!kept) throw new Error("not kept");
@@ -48,14 +48,14 @@ describe("rule 1: a webhook replaces only what is older, a read what nothing ove
     ] as const) {
       const [{ rev: since = 0 } = {}] = await crew.store.read([observedKeys.item(item.id)]);
       const snapshot = { ...kept.value.snapshot, word, updatedAt };
-      const seen = { via: "read", snapshot, since, began: now, ended: now } as const;
-      await observeItem(crew.deps, item.id, seen, await readChangeSource(crew, project));
+      const observation = { via: "read", snapshot, since, began: now, ended: now } as const;
+      await observeItem(crew.deps, item.id, observation, await readChangeSource(crew, project));
     }
     await crew.drain();
     expect(crew.takeEvents()).toEqual(["ONB-1 blocked", "ONB-1 completed", "ONB project_completed"]);
   });
 
-  test("a reading of the cycles that another overtook starts no cycle twice", async () => {
+  test("a read of the cycles that another one overtook starts no cycle twice", async () => {
     const { crew, plane, project } = await createObservedProject();
     plane.editProject(project, { name: project.name, cycle_view: true });
     await crew.poll();
@@ -72,7 +72,7 @@ describe("rule 1: a webhook replaces only what is older, a read what nothing ove
   });
 });
 
-test("rule 1: a cycle made while the cycles were read is not forgotten and started again", async () => {
+test("rule 1: a cycle created while the cycles were read is not forgotten and started again", async () => {
   const { crew, plane, project } = await createObservedProject();
   const deps = delayPlaneAnswers(crew.deps, async () => {
     plane.addCycle(project, { name: "Sprint", start_date: "2026-11-20", end_date: "2026-11-30" });
@@ -86,8 +86,8 @@ test("rule 1: a cycle made while the cycles were read is not forgotten and start
   expect(crew.takeEvents()).toEqual(["Sprint cycle_started"]);
 });
 
-describe("rule 2: cursors and details move only by reads", () => {
-  test("a lost comment does not hide behind a newer edit that a webhook told", async () => {
+describe("rule 2: only reads move cursors and details", () => {
+  test("a comment with a lost webhook is found despite a newer edit reported by webhook", async () => {
     const { crew, plane, item } = await createObservedProject({ random: () => 0 });
     plane.addComment(item, "<p>Look here</p>");
     crew.dropWebhooks();
@@ -100,7 +100,7 @@ describe("rule 2: cursors and details move only by reads", () => {
     expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
   });
 
-  test("nor behind the first webhook of an item that came back from the archive", async () => {
+  test("a comment with a lost webhook is found despite the first webhook of an item restored from the archive", async () => {
     const { crew, plane, project } = await createObservedProject();
     const old = plane.addItem(project, { name: "Archived before us" });
     plane.archiveItem(old);
@@ -116,7 +116,7 @@ describe("rule 2: cursors and details move only by reads", () => {
     expect(crew.takeEvents()).toEqual(['ONB-2 comment_added "Back again"']);
   });
 
-  test("a lost change of one item does not hide behind a later webhook of another", async () => {
+  test("a change with a lost webhook is found despite a later webhook of another item", async () => {
     const { crew, plane, project, item } = await createObservedProject();
     const other = plane.addItem(project, { name: "Other" });
     await crew.deliverWebhooks();

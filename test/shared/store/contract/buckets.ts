@@ -4,7 +4,7 @@ import type { OpenStore } from "../test-stores.ts";
 
 export function defineBucketContract(open: OpenStore) {
   describe("a bucket", () => {
-    test("gives up to the limit and then says how long to wait, spending nothing", async () => {
+    test("grants up to the limit and then returns the time to wait, spending nothing", async () => {
       const { store, time } = await open();
       expect(await store.spend("plane:key", 2, 3, MINUTE)).toBe(0);
       time.now += 10_000;
@@ -19,7 +19,7 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("other", 3, 3, MINUTE)).toBe(0);
     });
 
-    test("is a sliding window: in no window of that length is more than the limit spent", async () => {
+    test("is a sliding window: no window of that length exceeds the limit", async () => {
       const { store, time } = await open();
       const spent: { at: number; n: number }[] = [];
       for (let i = 0; i < 300; i++) {
@@ -37,7 +37,7 @@ export function defineBucketContract(open: OpenStore) {
       expect(spent.length).toBeGreaterThan(50);
     });
 
-    test("can be spent as soon as the wait it gave is over", async () => {
+    test("can be spent as soon as the returned wait is over", async () => {
       const { store, time } = await open();
       for (let i = 0; i < 5; i++) {
         time.now += 17 * i;
@@ -55,7 +55,7 @@ export function defineBucketContract(open: OpenStore) {
       }
     });
 
-    test("waits one window at most when the clock was set back, and still gives no more than the limit", async () => {
+    test("waits at most one window after the clock was set back, and still grants no more than the limit", async () => {
       const { store, time } = await open();
       expect(await store.spend("b", 3, 3, MINUTE)).toBe(0);
       time.now -= 60 * MINUTE;
@@ -66,7 +66,7 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("b", 3, 3, MINUTE)).toBe(0);
     });
 
-    test("takes different limits, so that some room can be kept for those in a hurry", async () => {
+    test("accepts different limits, so that a reserve can be kept for urgent requests", async () => {
       const { store } = await open();
       for (let i = 0; i < 50; i++) expect(await store.spend("b", 1, 50, MINUTE)).toBe(0);
       expect(await store.spend("b", 1, 50, MINUTE)).toBe(MINUTE);
@@ -74,20 +74,20 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("b", 1, 60, MINUTE)).toBe(MINUTE);
     });
 
-    test("makes what can never fit wait, a window at a time", async () => {
+    test("returns a whole window for an amount above the limit", async () => {
       const { store } = await open();
       expect(await store.spend("b", 4, 3, 1000)).toBe(1000);
       expect(await store.spend("b", 3, 3, 1000)).toBe(0);
     });
 
-    test("gives no more than the limit to many who ask at once", async () => {
+    test("grants no more than the limit to many simultaneous callers", async () => {
       const { store } = await open();
       const waits = await Promise.all(Array.from({ length: 40 }, () => store.spend("b", 1, 7, 1000)));
       expect(waits.filter((wait) => wait === 0)).toHaveLength(7);
       expect(waits.filter((wait) => wait === 1000)).toHaveLength(33);
     });
 
-    test("that is on hold gives nothing until then", async () => {
+    test("that is on hold grants nothing until the hold ends", async () => {
       const { store, time } = await open();
       await store.hold("b", 30_000);
       expect(await store.spend("b", 1, 60, MINUTE)).toBe(30_000);
@@ -98,7 +98,7 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("b", 60, 60, MINUTE)).toBe(0);
     });
 
-    test("keeps the later of two holds", async () => {
+    test("keeps the hold that ends later", async () => {
       const { store, time } = await open();
       await store.hold("b", 30_000);
       await store.hold("b", 10_000);
@@ -120,18 +120,18 @@ export function defineBucketContract(open: OpenStore) {
     });
   });
 
-  describe("several buckets at once", () => {
+  describe("several buckets spent at once", () => {
     const chat = { bucket: "chat", n: 1, limit: 1, window: 1_000 };
     const all = { bucket: "all", n: 1, limit: 2, window: 5_000 };
 
-    test("are spent from when each has room", async () => {
+    test("are spent when the amount fits in each", async () => {
       const { store } = await open();
       expect(await store.spendAll([chat, all])).toBe(0);
       expect(await store.spend("chat", 1, 1, 1_000)).toBe(1_000);
       expect(await store.spend("all", 2, 2, 5_000)).toBe(5_000);
     });
 
-    test("are not spent from when one has none: the longest wait is told", async () => {
+    test("are not spent when one is exhausted: the longest wait is returned", async () => {
       const { store, time } = await open();
       await store.spend("all", 2, 2, 5_000);
       await store.spend("chat", 1, 1, 1_000);
@@ -148,7 +148,7 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("all", 2, 2, 5_000)).toBe(0);
     });
 
-    test("give no more than the scarcest has to many who ask at once", async () => {
+    test("grant no more than the smallest limit to many simultaneous callers", async () => {
       const { store } = await open();
       const spends = [
         { ...chat, limit: 30 },

@@ -3,12 +3,12 @@ import type { OpenStore } from "../test-stores.ts";
 
 export function defineCommitContract(open: OpenStore) {
   describe("a commit", () => {
-    test("with nothing in it is kept", async () => {
+    test("that is empty succeeds", async () => {
       const { store } = await open();
       expect(await store.commit({})).toBe("kept");
     });
 
-    test("is kept when every expected revision is still there, 0 meaning nothing is kept", async () => {
+    test("succeeds when every expected revision is unchanged, 0 meaning that nothing is stored", async () => {
       const { store, time } = await open();
       expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1, expires: 10 }] })).toBe("kept");
       const rev = (await store.read(["a"]))[0]?.rev ?? 0;
@@ -26,7 +26,7 @@ export function defineCommitContract(open: OpenStore) {
       expect(await store.commit({ expect: [["a", 0]] })).toBe("kept");
     });
 
-    test("that is stale changes nothing at all: no value, no set, no delete, no job", async () => {
+    test("that is stale changes nothing: no value, no set, no delete, no job", async () => {
       const { store } = await open();
       await store.commit({
         put: [
@@ -62,7 +62,7 @@ export function defineCommitContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 9)).toHaveLength(1);
     });
 
-    test("of two that expect the same revision at the same moment, one is kept", async () => {
+    test("is the only one to succeed of two that expect the same revision at the same time", async () => {
       const { store } = await open();
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, i) => store.commit({ expect: [["a", 0]], put: [{ key: "a", value: i }] })),
@@ -72,7 +72,7 @@ export function defineCommitContract(open: OpenStore) {
       expect((await store.read(["a"]))[0]?.value).toBe(outcomes.indexOf("kept"));
     });
 
-    test("that names a key twice keeps the later", async () => {
+    test("that contains a key twice stores the later value", async () => {
       const { store } = await open();
       await store.commit({
         put: [
@@ -84,7 +84,7 @@ export function defineCommitContract(open: OpenStore) {
       expect([await store.count("s"), await store.count("t")]).toEqual([0, 1]);
     });
 
-    test("under a fence is kept while the lease is held, and afterwards changes nothing", async () => {
+    test("under a fence succeeds while the lease is held, and afterwards changes nothing", async () => {
       const { store, time } = await open();
       const lease = await store.lease("claim:a", "ann", 1000);
       if (!("fence" in lease)) throw new Error("not leased");
@@ -104,12 +104,12 @@ export function defineCommitContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
     });
 
-    test("that is both fenced and stale is fenced: reading again would not help", async () => {
+    test("that is both fenced and stale reports fenced, because reading again would not help", async () => {
       const { store } = await open();
       expect(await store.commit({ fence: ["claim:a", 1], expect: [["a", 9]] })).toBe("fenced");
     });
 
-    test("many at once are each judged on their own", async () => {
+    test("has its own outcome among many simultaneous ones", async () => {
       const { store } = await open();
       const outcomes = await Promise.allSettled([
         store.commit({ put: [{ key: "a", value: 1 }] }),
@@ -129,7 +129,7 @@ export function defineCommitContract(open: OpenStore) {
     });
   });
 
-  test("a closed store refuses everything", async () => {
+  test("a closed store rejects every call", async () => {
     const { store } = await open();
     await store.close();
     const job = { id: "j", queue: "inbox" as const, lane: "l", body: 1, tries: 1, failures: 0, until: 0, token: "t" };

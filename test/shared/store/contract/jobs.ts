@@ -7,7 +7,7 @@ import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineJobContract(open: OpenStore) {
   describe("a job", () => {
-    test("is taken with its body, its try and the end of its lease", async () => {
+    test("is taken with its body, its number of tries and the end of its lease", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l", { body: { n: [1] } }));
       expect(await store.take("outbox", 1000, 5)).toEqual([
@@ -25,7 +25,7 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 5)).toEqual([]);
     });
 
-    test("is in its own queue and no other", async () => {
+    test("is in its own queue only", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("a", "l", { queue: "inbox" }));
       expect(await store.take("observe", 1000, 5)).toEqual([]);
@@ -33,7 +33,7 @@ export function defineJobContract(open: OpenStore) {
       expect((await store.take("outbox", 1000, 5)).map(({ queue }) => queue)).toEqual(["outbox"]);
     });
 
-    test("is not taken before its time", async () => {
+    test("is not taken before its due time", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l", { at: START_TIME + 500 }));
       time.now += 499;
@@ -42,7 +42,7 @@ export function defineJobContract(open: OpenStore) {
       expect(toIds(await store.take("outbox", 1000, 5))).toEqual(["a"]);
     });
 
-    test("whose id was seen before is not added again: while waiting, taken, dead, and 2 days after it was done", async () => {
+    test("with a known id is not added again: while waiting, taken or dead, and for 2 days after it was done", async () => {
       const { store, time } = await open();
       const again = () => addJobs(store, createJob("a", "other", { body: "again" }));
       await addJobs(store, createJob("a", "l"), createJob("a", "l2"));
@@ -63,7 +63,7 @@ export function defineJobContract(open: OpenStore) {
       expect((await store.take("outbox", 1000, 9)).map(({ body }) => body)).toEqual(["again"]);
     });
 
-    test("is remembered for as long as the engine was told", async () => {
+    test("is remembered for the configured time", async () => {
       const { store, time } = await open({ remember: 100 });
       await addJobs(store, createJob("a", "l"));
       await store.settle(await takeJob(store), { done: true });
@@ -75,7 +75,7 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 9)).toHaveLength(1);
     });
 
-    test("whose lease ran out is taken by another, and the first one's settling is refused and changes nothing", async () => {
+    test("whose lease expired is taken by another, and the first taker's settlement is refused and changes nothing", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));
       const first = await takeJob(store);
@@ -94,7 +94,7 @@ export function defineJobContract(open: OpenStore) {
       expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
-    test("settled late, but before anybody else took it, is settled", async () => {
+    test("is settled by a late settlement that comes before another take", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l"));
       const late = await takeJob(store);
@@ -112,7 +112,7 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.settle({ ...taken, id: "never" }, { done: true })).toBe(false);
     });
 
-    test("tried again later keeps count of its tries, and its old lease is worth nothing", async () => {
+    test("that is retried keeps its number of tries, and its old lease is invalid", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l"));
       const first = await takeJob(store);
@@ -124,7 +124,7 @@ export function defineJobContract(open: OpenStore) {
       expect(await takeJob(store)).toMatchObject({ id: "a", tries: 2, body: { id: "a" } });
     });
 
-    test("that only waited has not failed; its failures are counted apart from its tries, and end with it", async () => {
+    test("that only waited has not failed; its failures are counted separately from its tries and are reset by a requeue", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"));
       const counts = [];
@@ -147,7 +147,7 @@ export function defineJobContract(open: OpenStore) {
     });
   });
 
-  test("the figures count what waits, what is taken and what is dead, and since when the longest due has been due", async () => {
+  test("the statistics count waiting, taken and dead jobs, and contain the due time of the longest-waiting job", async () => {
     const { store, time } = await open();
     const none = { pending: 0, dead: 0 };
     expect(await store.stats()).toEqual({ queues: Object.fromEntries(QUEUES.map((queue) => [queue, none])) });

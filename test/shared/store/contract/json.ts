@@ -25,7 +25,7 @@ const VALUES: [string, Json][] = [
 export function defineJsonContract(open: OpenStore) {
   describe("JSON", () => {
     test.each(VALUES)(
-      "%s comes back exactly as it was put in: as a value, a job's body and a dead job's",
+      "%s is returned exactly as it was stored: as a value, as a job's body and as a dead job's body",
       async (_, value) => {
         const { store } = await open();
         const id = "job";
@@ -44,7 +44,7 @@ export function defineJsonContract(open: OpenStore) {
       },
     );
 
-    test("what is not JSON is refused whole: a function, a BigInt, a circle", async () => {
+    test("is required for the whole commit: functions, BigInts and circular values are refused", async () => {
       const { store } = await open();
       const circle: unknown[] = [];
       circle.push(circle);
@@ -61,7 +61,7 @@ export function defineJsonContract(open: OpenStore) {
       expect(await store.read(["a", "b"])).toEqual([undefined, undefined]);
     });
 
-    test("what JSON cannot say becomes what JSON.stringify makes of it: NaN null, -0 zero, undefined nothing", async () => {
+    test("is created as JSON.stringify does: NaN becomes null, -0 becomes 0, undefined is omitted", async () => {
       const { store } = await open();
       await store.commit({
         put: [{ key: "a", value: { nan: Number.NaN, zero: -0, none: undefined, date: new Date(0) } }],

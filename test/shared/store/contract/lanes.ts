@@ -4,7 +4,7 @@ import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineLaneContract(open: OpenStore) {
   describe("a lane", () => {
-    test("gives its jobs one at a time, in the order they were put in", async () => {
+    test("returns its jobs one at a time, in the order they were added", async () => {
       const { store } = await open();
       await addJobs(store, createJob("3", "l"), createJob("1", "l"));
       await addJobs(store, createJob("2", "l", { at: 1 }));
@@ -18,7 +18,7 @@ export function defineLaneContract(open: OpenStore) {
       expect(order).toEqual(["3", "1", "2"]);
     });
 
-    test("waits for a job of its that waits, whether for its first time or to be tried again", async () => {
+    test("waits while its first job waits, for its due time or for a retry", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l", { at: START_TIME + 100 }), createJob("b", "l"), createJob("x", "other"));
       expect(toIds(await store.take("outbox", 9000, 9))).toEqual(["x"]);
@@ -32,14 +32,14 @@ export function defineLaneContract(open: OpenStore) {
       expect(await takeJob(store)).toMatchObject({ id: "a", tries: 2 });
     });
 
-    test("goes on behind a job that is dead", async () => {
+    test("continues after a dead job", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));
       await store.settle(await takeJob(store), { dead: "poison" });
       expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
-    test("is no hindrance to other lanes: up to max of them are taken, longest due first", async () => {
+    test("does not delay other lanes: up to max of them are taken, longest due first", async () => {
       const { store, time } = await open();
       await addJobs(
         store,
@@ -59,14 +59,14 @@ export function defineLaneContract(open: OpenStore) {
       expect((await store.take("outbox", 1000, 9)).map(({ tries }) => tries)).toEqual([2, 2, 2]);
     });
 
-    test("of the same name in another queue is another lane", async () => {
+    test("with the same name in another queue is a different lane", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l", { queue: "forward" }));
       await takeJob(store);
       expect(toIds(await store.take("forward", 1000, 9))).toEqual(["b"]);
     });
 
-    test("is never taken by two at once, however many ask", async () => {
+    test("is never taken by two at once, however many take jobs", async () => {
       const { store } = await open();
       await addJobs(store, ...Array.from({ length: 40 }, (_, i) => createJob(`j${i}`, `lane ${i % 4}`)));
       const done: string[] = [];
@@ -102,7 +102,7 @@ export function defineLaneContract(open: OpenStore) {
       expect(await store.listDeadJobs("inbox")).toEqual([]);
     });
 
-    test("are replayed once, at the end of their lane, with their tries counted anew", async () => {
+    test("are requeued once, at the end of their lane, with their tries reset", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));
       await store.settle(await takeJob(store), { dead: "no" });

@@ -3,7 +3,7 @@ import { DAY } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../test-stores.ts";
 
 export function defineLeaseContract(open: OpenStore) {
-  test("the store's clock is what leases and due times go by", async () => {
+  test("leases and due times follow the store's clock", async () => {
     const { store, time } = await open();
     expect(await store.now()).toBe(START_TIME);
     time.now += 5;
@@ -11,7 +11,7 @@ export function defineLeaseContract(open: OpenStore) {
   });
 
   describe("a lease", () => {
-    test("belongs to the first who asks; others are told who has it and until when", async () => {
+    test("belongs to the first owner that requests it; others learn the owner and the end", async () => {
       const { store } = await open();
       const lease = await store.lease("claim:a", "ann", 1000);
       expect(lease).toEqual({ fence: START_TIME, until: START_TIME + 1000 });
@@ -22,7 +22,7 @@ export function defineLeaseContract(open: OpenStore) {
       });
     });
 
-    test("has one winner when many ask at once", async () => {
+    test("has one owner when many request it at once", async () => {
       const { store } = await open();
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, i) => store.lease("claim:a", `agent-${i}`, 1000)),
@@ -42,7 +42,7 @@ export function defineLeaseContract(open: OpenStore) {
       expect(await store.lease("claim:a", "bob", 1000)).toMatchObject({ heldBy: "ann" });
     });
 
-    test("that ran out is anyone's, and its old owner comes back under a new token", async () => {
+    test("that expired can be taken by anyone, and its old owner gets a new token", async () => {
       const { store, time } = await open();
       const ann = await store.lease("claim:a", "ann", 1000);
       time.now += 1000;
@@ -54,7 +54,7 @@ export function defineLeaseContract(open: OpenStore) {
       expect(bob.fence).toBeGreaterThan(again.fence);
     });
 
-    test("gives only growing tokens, after a release, an expiry and with a clock set back", async () => {
+    test("has only increasing tokens, after a release, after an expiry and after the clock was set back", async () => {
       const { store, time } = await open();
       const fences: number[] = [];
       for (let i = 0; i < 9; i++) {
@@ -68,7 +68,7 @@ export function defineLeaseContract(open: OpenStore) {
       for (const [i, fence] of fences.entries()) expect(fence).toBeGreaterThan(fences[i - 1] ?? 0);
     });
 
-    test("has a token of at least the milliseconds, so also a store that was lost begins above the old ones", async () => {
+    test("has a token of at least the time in milliseconds, so that a new store starts above the tokens of a lost one", async () => {
       const before = await open();
       const old = await before.store.lease("claim:a", "ann", 1000);
       const after = await open();
@@ -78,7 +78,7 @@ export function defineLeaseContract(open: OpenStore) {
       expect(young.fence).toBeGreaterThan(old.fence);
     });
 
-    test("still has greater tokens long after the last one was forgotten", async () => {
+    test("has greater tokens long after the last one was forgotten", async () => {
       const { store, time } = await open();
       const old = await store.lease("claim:a", "ann", 1000);
       time.now += 30 * DAY;
@@ -88,7 +88,7 @@ export function defineLeaseContract(open: OpenStore) {
       expect(young.fence).toBeGreaterThan(old.fence);
     });
 
-    test("is released by its token only, once, and not after it ran out", async () => {
+    test("is released by its token only, once, and not after it expired", async () => {
       const { store, time } = await open();
       const lease = await store.lease("claim:a", "ann", 1000);
       if (!("fence" in lease)) throw new Error("not leased");
@@ -104,7 +104,7 @@ export function defineLeaseContract(open: OpenStore) {
       expect(await store.release("claim:a", bob.fence)).toBe(false);
     });
 
-    test("is no kept value: the key of the same name is another thing", async () => {
+    test("does not share its key with a stored value of the same name", async () => {
       const { store } = await open();
       await store.lease("a", "ann", 1000);
       expect(await store.read(["a"])).toEqual([undefined]);

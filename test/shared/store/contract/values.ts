@@ -6,8 +6,8 @@ import type { OpenStore } from "../test-stores.ts";
 const readSetKeys = async (store: Store, set: string) => (await store.scan(set)).rows.map((row) => row.key);
 
 export function defineValueContract(open: OpenStore) {
-  describe("kept values", () => {
-    test("are read in the order asked, with undefined where nothing is kept", async () => {
+  describe("stored values", () => {
+    test("are read in the requested order, with undefined where nothing is stored", async () => {
       const { store } = await open();
       await store.commit({
         put: [
@@ -23,7 +23,7 @@ export function defineValueContract(open: OpenStore) {
       expect(await store.read([])).toEqual([]);
     });
 
-    test("are copies: changing what was put or read changes nothing that is kept", async () => {
+    test("are copies: changing an object that was written or read does not change the stored value", async () => {
       const { store } = await open();
       const value = { list: [1] };
       const kept = store.commit({ put: [{ key: "a", value }] });
@@ -34,7 +34,7 @@ export function defineValueContract(open: OpenStore) {
       expect((await store.read(["a"]))[0]?.value).toEqual({ list: [1] });
     });
 
-    test("get a greater revision with every commit, also with an equal value", async () => {
+    test("get a greater revision with every commit, even with an equal value", async () => {
       const { store } = await open();
       const revs: number[] = [];
       for (let i = 0; i < 5; i++) {
@@ -45,7 +45,7 @@ export function defineValueContract(open: OpenStore) {
       expect(revs[0]).toBeGreaterThan(0);
     });
 
-    test("never get an earlier revision back, not after a delete, an expiry or a clock set back", async () => {
+    test("never get an earlier revision again, not after a delete, an expiry or a clock set back", async () => {
       const { store, time } = await open();
       const seen = new Set<number>();
       for (const end of ["delete", "expire", "clock"] as const) {
@@ -61,7 +61,7 @@ export function defineValueContract(open: OpenStore) {
       expect(Math.min(...seen)).toBeGreaterThan(0);
     });
 
-    test("are forgotten when put as undefined", async () => {
+    test("are deleted when undefined is put", async () => {
       const { store } = await open();
       await store.commit({ put: [{ key: "a", value: 1 }] });
       await store.commit({
@@ -73,7 +73,7 @@ export function defineValueContract(open: OpenStore) {
       expect(await store.read(["a", "never"])).toEqual([undefined, undefined]);
     });
 
-    test("are forgotten when their time is over, not earlier, and a later put without one keeps them", async () => {
+    test("are deleted when they expire, not earlier, and a later put without an expiry keeps them", async () => {
       const { store, time } = await open();
       await store.commit({
         put: [
@@ -89,7 +89,7 @@ export function defineValueContract(open: OpenStore) {
       expect((await store.read(["b"]))[0]?.value).toBe(2);
     });
 
-    test("have keys without blanks or control characters; others are refused and nothing is kept", async () => {
+    test("have keys without white space or control characters; other keys are refused and nothing is stored", async () => {
       const { store } = await open();
       for (const key of ["", "a b", "a\n", "a\0", "\ud800"]) {
         await expect(
@@ -106,7 +106,7 @@ export function defineValueContract(open: OpenStore) {
   });
 
   describe("a set", () => {
-    test("lists its members in key order, a page at a time, and only the last page has no next", async () => {
+    test("lists its members in key order, page by page, and only the last page has no next", async () => {
       const { store } = await open();
       const names = ["k:10", "k:2", "k:é", "k:\u{1F600}", "k:\uFFFD", "k:1", "k:A", "k:a", "k:_"];
       await store.commit({ put: names.map((key) => ({ key, value: key, sets: ["s"] })) });
@@ -125,7 +125,7 @@ export function defineValueContract(open: OpenStore) {
       expect(sizes).toEqual([3, 3, 3]);
     });
 
-    test("gives 200 members a page unless asked otherwise", async () => {
+    test("returns 200 members per page by default", async () => {
       const { store } = await open();
       const put = Array.from({ length: 201 }, (_, i) => ({
         key: `k${String(i).padStart(3, "0")}`,
@@ -140,13 +140,13 @@ export function defineValueContract(open: OpenStore) {
       expect(second.next).toBeUndefined();
     });
 
-    test("that nobody is in is empty", async () => {
+    test("without members is empty", async () => {
       const { store } = await open();
       expect(await store.scan("none")).toEqual({ rows: [] });
       expect(await store.count("none")).toBe(0);
     });
 
-    test("is scanned whole while members come and go between the pages", async () => {
+    test("is scanned completely while members are added and removed between the pages", async () => {
       const { store } = await open();
       const put = (key: string) => ({ key, value: 1, sets: ["s"] });
       await store.commit({ put: ["b", "d", "f", "h"].map(put) });
@@ -159,7 +159,7 @@ export function defineValueContract(open: OpenStore) {
       expect(second.next).toBeUndefined();
     });
 
-    test("is what the key's last put says, and no other", async () => {
+    test("contains a key as its last put says", async () => {
       const { store } = await open();
       await store.commit({
         put: [
@@ -177,7 +177,7 @@ export function defineValueContract(open: OpenStore) {
       expect(await store.count("three")).toBe(0);
     });
 
-    test("loses a key that is forgotten or has run out, and counts right at once", async () => {
+    test("loses a key that is deleted or has expired, and its count is right at once", async () => {
       const { store, time } = await open();
       await store.commit({
         put: [
@@ -195,7 +195,7 @@ export function defineValueContract(open: OpenStore) {
       expect([await store.count("s"), await store.count("other")]).toEqual([1, 1]);
     });
 
-    test("fills its pages although members between have run out", async () => {
+    test("fills its pages although members between have expired", async () => {
       const { store, time } = await open();
       const put = Array.from({ length: 40 }, (_, i) => ({
         key: `k${String(i).padStart(2, "0")}`,

@@ -177,7 +177,7 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
     expect((await opened.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual([...dead.keys()].sort());
   }
 
-  // Everybody crashed; whoever comes next finds all that is left, each lane in its order.
+  // All takers have crashed; the next one finds all remaining jobs, each lane in its order.
   opened.time.now += 100;
   for (let left = [...lanes.values()].flat().length; left > 0; left--) {
     const [one] = await take(10, 1);

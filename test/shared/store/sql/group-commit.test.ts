@@ -23,7 +23,7 @@ function createCountingDriver() {
 }
 
 describe("group commit", () => {
-  test("what is queued in one turn is one transaction, in order, and nothing resolves before it is over", async () => {
+  test("runs work of one turn in one transaction, in order, and resolves nothing before it has ended", async () => {
     const { driver, state, log, turn } = createCountingDriver();
     const group = createGroupCommit(driver);
     const seen: number[] = [];
@@ -35,7 +35,7 @@ describe("group commit", () => {
     expect([state.sizes, seen]).toEqual([[3], [1, 2, 3]]);
   });
 
-  test("a failed transaction rejects all of its promises and the next one works", async () => {
+  test("rejects all promises of a failed transaction, and the next one works", async () => {
     const { driver, state, turn } = createCountingDriver();
     const group = createGroupCommit(driver);
     state.fails = true;
@@ -50,7 +50,7 @@ describe("group commit", () => {
     expect(await kept).toBe(4);
   });
 
-  test("a group waits for the disk as soon as one of its pieces must", async () => {
+  test("waits for the disk when one work item of the group requires it", async () => {
     const { driver, state, turn } = createCountingDriver();
     const group = createGroupCommit(driver);
     const groups = [[true, true], [true, false], [false]];
@@ -62,7 +62,7 @@ describe("group commit", () => {
     expect(state.lax).toEqual([true, false, false]);
   });
 
-  test("a great heap is done 500 at a time", async () => {
+  test("runs at most 500 work items per transaction", async () => {
     const { driver, state, log, turn } = createCountingDriver();
     const group = createGroupCommit(driver);
     const all = Promise.all(Array.from({ length: 1200 }, (_, n) => group.queue(() => log.push(n))));

@@ -22,8 +22,8 @@ function createNumberDriver(kept: number) {
   return { driver, state };
 }
 
-describe("the store's one sequence", () => {
-  test("is read once and written once for all numbers of a transaction", () => {
+describe("the store's sequence", () => {
+  test("is read and written once for all numbers of a transaction", () => {
     const { driver, state } = createNumberDriver(7);
     const counter = createSqlSequence(driver, () => 0);
     expect([counter.next(), counter.next(), counter.next()]).toEqual([8, 9, 10]);
@@ -32,7 +32,7 @@ describe("the store's one sequence", () => {
     expect(state).toEqual({ kept: 10, reads: 1, writes: 1 });
   });
 
-  test("goes on from what is kept when a transaction was undone", () => {
+  test("continues from the stored number after a rollback", () => {
     const { driver, state } = createNumberDriver(7);
     const counter = createSqlSequence(driver, () => 0);
     counter.next();
