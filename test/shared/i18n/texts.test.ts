@@ -64,3 +64,8 @@ test.each(["en", "fr"] as const)("every event and command has its texts in %s", 
   expect(Object.keys(counted)).toEqual([...EVENT_KINDS]);
   expect(Object.keys(answers.commands)).toEqual([...COMMAND_NAMES]);
 });
+
+test.each(["en", "fr"] as const)("the headline of each event begins with a capital letter in %s", (locale) => {
+  const { events } = getTexts(locale).telegram;
+  expect(Object.entries(events).filter(([, headline]) => !/^\p{Lu}/u.test(headline))).toEqual([]);
+});
