@@ -15,10 +15,10 @@ describe("parsing a message", () => {
     ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
     ["/plane", { word: "help", args: "" }],
     ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
-  ])("in a group: %j", (text, asked) => expect(parseCommand(text, false)).toEqual(asked));
+  ])("in a group, %j is a command", (text, command) => expect(parseCommand(text, false)).toEqual(command));
 
   test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
-    "a message in a group that is not for the bot: %j",
+    "in a group, %j is not for the bot",
     (text) => expect(parseCommand(text, false)).toBeUndefined(),
   );
 
@@ -26,7 +26,7 @@ describe("parsing a message", () => {
     ["status", { word: "status", args: "" }],
     ["plane task ONB-1", { word: "task", args: "ONB-1" }],
     ["/start", { word: "help", args: "" }],
-  ])("alone with it: %j", (text, asked) => expect(parseCommand(text, true)).toEqual(asked));
+  ])("in a private chat, %j is a command", (text, command) => expect(parseCommand(text, true)).toEqual(command));
 
   test("other commands are not for the bot, even in a private chat", () => {
     expect(parseCommand("/weather", true)).toBeUndefined();
