@@ -49,7 +49,7 @@ export function createNotificationRules(
       const targetChat = entry.chat ?? chat;
       if (decisions.has(targetChat) || !matchesEntry(entry, event, facts, "people")) continue;
       const mute = mutes.find(
-        (one) => (one.chat ?? targetChat) === targetChat && matchesEntry(one, event, facts, "nobody"),
+        (entry) => (entry.chat ?? targetChat) === targetChat && matchesEntry(entry, event, facts, "nobody"),
       );
       const rule = getRuleName(entry, index);
       decisions.set(targetChat, {

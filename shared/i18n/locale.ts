@@ -1,12 +1,16 @@
 export const LOCALES = ["en", "fr"] as const;
 
-/** A language Groundcrew writes in; also a locale of `Intl`. */
+/** A language of Groundcrew's texts; also a locale of `Intl`. */
 export type Locale = (typeof LOCALES)[number];
 
-/** The setting `LOCALE`. `auto` follows the language of the person who is answered. */
+/** Value of the setting `LOCALE`. With `auto`, replies are in the language of the user they are for. */
 export type LocaleSetting = Locale | "auto";
 
-/** The language for a setting. `auto` without a person, as in a notification or a comment, is English. */
+/**
+ * Returns the language for a setting. With `auto`, a text that is for no single user (a notification, a comment) is
+ * English.
+ * @param languageCode the user's language as an IETF tag, such as `fr-CA`
+ */
 export function resolveLocale(setting: LocaleSetting, languageCode?: string | null): Locale {
   if (setting !== "auto") return setting;
   return /^fr\b/i.test(languageCode ?? "") ? "fr" : "en";

@@ -1,21 +1,21 @@
 import { DAY, HOUR, MINUTE, type Ms } from "../time.ts";
 import type { Locale } from "./locale.ts";
 
-/** A moment in milliseconds, as people of this time zone write it: the time of day, with the day when that is another one than now. */
+/** Formats a time in this time zone: the time of day, preceded by the date unless it is the date of `now`. */
 export function localizeMoment(locale: Locale, timeZone: string, at: Ms, now: Ms): string {
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone, hourCycle: "h23" });
   return day.format(at) === day.format(now) ? time.format(at) : `${day.format(at)} ${time.format(at)}`;
 }
 
-/** A calendar day `YYYY-MM-DD` (or the day a time `YYYY-MM-DDT…` begins with), as people write it. */
+/** Formats the date of `YYYY-MM-DD` or `YYYY-MM-DDT…`. A text that is not a date is returned unchanged. */
 export function localizeDate(locale: Locale, date: string): string {
   const at = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
   if (Number.isNaN(at)) return date;
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" }).format(at);
 }
 
-/** The name of the month that it is at a moment in a time zone. */
+/** Returns the name of the month at this time in a time zone. */
 export function localizeMonth(locale: Locale, timeZone: string, at: Ms): string {
   return new Intl.DateTimeFormat(locale, { timeZone, month: "long" }).format(at);
 }
@@ -24,12 +24,12 @@ export function localizeNumber(locale: Locale, n: number): string {
   return new Intl.NumberFormat(locale).format(n);
 }
 
-/** `0.4` as `40%`, rounded to whole percent. */
+/** Formats `0.4` as `40%`, rounded to whole percent. */
 export function localizePercent(locale: Locale, ratio: number): string {
   return new Intl.NumberFormat(locale, { style: "percent" }).format(ratio);
 }
 
-/** An amount in a currency (ISO 4217), or as a plain number without one. */
+/** Formats an amount with its currency (ISO 4217 code), or as a plain number without one. */
 export function localizeMoney(locale: Locale, amount: number, currency?: string): string {
   const style = currency === undefined ? {} : ({ style: "currency", currency } as const);
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...style }).format(amount);
@@ -41,17 +41,17 @@ const DURATION_UNITS = [
   ["minute", MINUTE],
 ] as const;
 
-/** A duration in milliseconds, in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
+/** Formats a duration in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
 export function localizeDuration(locale: Locale, ms: Ms): string {
-  let left = Math.max(0, ms);
+  let remaining = Math.max(0, ms);
   const parts = DURATION_UNITS.map(([unit, length]) => {
-    const n = Math.floor(left / length);
-    left -= n * length;
+    const n = Math.floor(remaining / length);
+    remaining -= n * length;
     return { unit, n };
   });
   const first = parts.findIndex(({ n }) => n > 0);
-  const shown = first === -1 ? [{ unit: "minute", n: 1 }] : parts.slice(first, first + 2).filter(({ n }) => n > 0);
-  const text = shown
+  const shownParts = first === -1 ? [{ unit: "minute", n: 1 }] : parts.slice(first, first + 2).filter(({ n }) => n > 0);
+  const text = shownParts
     .map(({ unit, n }) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(n))
     .join(" ");
   return first === -1 ? `<${text}` : text;
@@ -62,7 +62,7 @@ const FILE_SIZE_UNITS: Record<Locale, [bytes: string, kilobytes: string, megabyt
   fr: ["octets", "Ko", "Mo"],
 };
 
-/** A file's size with one decimal at most, for example `1.5 KB` (1 KB is 1,024 bytes). */
+/** Formats a file size with at most one decimal, for example `1.5 KB` (1 KB is 1,024 bytes). */
 export function localizeFileSize(locale: Locale, bytes: number): string {
   const [byteUnit, kilobyteUnit, megabyteUnit] = FILE_SIZE_UNITS[locale];
   const [value, unit] =

@@ -1,7 +1,7 @@
-/** A part of a template: text as it is written, or the name of a placeholder. */
+/** A part of a template: literal text, or the name of a placeholder. */
 export type TemplatePart = { literal: string } | { placeholder: string };
 
-/** The parts of `Waits for {keys}`, in order; for callers that fill in more than plain text. */
+/** Splits `Waits for {keys}` into its parts, for callers that fill in formatted text. */
 export function splitTemplate(template: string): TemplatePart[] {
   return template
     .split(/(\{\w+\})/)
@@ -12,7 +12,7 @@ export function splitTemplate(template: string): TemplatePart[] {
     });
 }
 
-/** A template with its placeholders filled in. One without a value stays as it is written. */
+/** Fills in the placeholders of a template. A placeholder without a value stays in the text. */
 export function formatTemplate(template: string, values: Readonly<Record<string, string>>): string {
   return splitTemplate(template)
     .map((part) => ("literal" in part ? part.literal : (values[part.placeholder] ?? `{${part.placeholder}}`)))

@@ -80,7 +80,9 @@ export function truncateRichText(rich: RichText, limit = MESSAGE_LIMIT): RichTex
 /** Whether Telegram accepts the entities of all parts in one message. */
 export function fitsEntityLimits(parts: readonly RichText[]): boolean {
   const all = parts.flatMap(({ entities }) => entities);
-  const bytes = all.map((one) => 24 + (one.type === "text_link" ? new TextEncoder().encode(one.url).length : 0));
+  const bytes = all.map(
+    (entity) => 24 + (entity.type === "text_link" ? new TextEncoder().encode(entity.url).length : 0),
+  );
   return all.length <= ENTITY_LIMIT && bytes.reduce((sum, n) => sum + n, 0) <= ENTITY_BYTE_LIMIT;
 }
 

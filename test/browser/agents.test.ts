@@ -6,7 +6,7 @@ import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 afterAll(closeSharedBrowser);
 
 describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
-  test("AUTH-04 with the keyboard alone: a new token is shown once, then the old one is retired", async () => {
+  test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
     const crew = await startAgentsPageApp();
     const page = await openPage(crew.url);
     const asked: string[] = [];
@@ -49,7 +49,7 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     expect(page.problems).toEqual([]);
   });
 
-  test("what is refused is said beside the agents", async () => {
+  test("show the reason for a refused change beside the agents", async () => {
     const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
     const page = await openPage(crew.url, { width: 390, height: 800 });
     page.on("dialog", (dialog) => void dialog.accept());

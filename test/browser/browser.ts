@@ -5,7 +5,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
-/** Headless, and quiet: no browser of ours asks anybody else for anything. */
+/** Headless, and without requests of the browser itself (updates, say) to other servers. */
 const ARGS = [
   "--headless",
   "--no-sandbox",
@@ -28,14 +28,14 @@ export function launchBrowser(): Promise<Browser> {
 
 let sharedBrowser: Promise<Browser> | undefined;
 
-/** Ends the browser that pages of this file share. */
+/** Closes the browser that the pages of a test file share. */
 export async function closeSharedBrowser(): Promise<void> {
   await (await sharedBrowser)?.close();
   sharedBrowser = undefined;
 }
 
 interface PageOptions {
-  /** A browser process of its own, not the shared one. */
+  /** Opens the page in a new browser process instead of the shared one. */
   ownBrowser?: boolean;
   locale?: string;
   width?: number;
@@ -45,11 +45,11 @@ interface PageOptions {
 }
 
 export interface TestPage extends Page {
-  /** What went wrong in it: errors, refusals of its policy, requests to anybody else. */
+  /** Errors, violations of the content security policy, and requests to other origins. */
   problems: string[];
 }
 
-/** A page with cookies and storage of its own, closed with the test. */
+/** Opens a page with its own cookies and storage; it is closed when the test ends. */
 export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
   const { locale = "en-GB", width = 1440, height = 900, dark = false, ownBrowser = false, timezone } = options;
   if (!ownBrowser) sharedBrowser ??= launchBrowser();
@@ -65,11 +65,11 @@ export async function openPage(url: string, options: PageOptions = {}): Promise<
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
-    // A request that is refused or fails is what some tests want.
+    // Some tests cause refused or failed requests on purpose.
     if (message.type() === "error" && !/Failed to load resource/.test(message.text())) problems.push(message.text());
   });
   page.on("request", (request) => {
-    if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`asked ${request.url()}`);
+    if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`request to ${request.url()}`);
   });
   await page.goto(url);
   return Object.assign(page, { problems });

@@ -1,15 +1,15 @@
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 
-/** A message to draw, as it was when it was taken. */
+/** A message to draw: a copy, which later edits do not change. */
 export interface ChatBubble {
   message: SimulatedMessage;
-  /** The first line of the message it answers. */
+  /** The first line of the message that this one replies to. */
   quoted?: string | undefined;
 }
 
 const TAGS: Record<string, string> = { bold: "b", code: "code", text_link: "u", italic: "i" };
 
-/** Messages of a chat as Telegram draws them, roughly: text with what stands out in it, buttons, what is answered. */
+/** Renders messages roughly as Telegram shows them: formatted text, buttons, and the message replied to. */
 export function renderBubbles(bubbles: readonly ChatBubble[]): string {
   return `<!doctype html><meta charset="utf-8"><style>${STYLE}</style><main>${bubbles.map(renderBubble).join("")}</main>`;
 }
@@ -17,7 +17,9 @@ export function renderBubbles(bubbles: readonly ChatBubble[]): string {
 function renderBubble({ message, quoted }: ChatBubble): string {
   const { text, entities, buttons, from, at, edits } = message;
   const time = new Date(at).toISOString().slice(11, 16);
-  const rows = buttons.map((row) => `<div>${row.map((one) => `<span>${escapeHtml(one.text)}</span>`).join("")}</div>`);
+  const rows = buttons.map(
+    (row) => `<div>${row.map((button) => `<span>${escapeHtml(button.text)}</span>`).join("")}</div>`,
+  );
   return (
     `<article class="${from === undefined ? "bot" : "me"}"><section>` +
     (quoted === undefined ? "" : `<blockquote>${escapeHtml(quoted)}</blockquote>`) +
@@ -26,13 +28,14 @@ function renderBubble({ message, quoted }: ChatBubble): string {
   );
 }
 
-/** Entities stand apart or inside one another; a place opens the longest first. */
+/** Entities are disjoint or nested, so of those that begin at the same offset the longest is opened first. */
 function renderEntities(text: string, entities: SimulatedMessage["entities"]): string {
-  const known = entities.filter(({ type }) => type in TAGS).sort((a, b) => b.length - a.length);
+  const rendered = entities.filter(({ type }) => type in TAGS).sort((a, b) => b.length - a.length);
   let html = "";
   for (let i = 0; i <= text.length; i += 1) {
-    for (const { type } of known.filter((one) => one.offset + one.length === i).reverse()) html += `</${TAGS[type]}>`;
-    for (const { type } of known.filter((one) => one.offset === i)) html += `<${TAGS[type]}>`;
+    for (const { type } of rendered.filter(({ offset, length }) => offset + length === i).reverse())
+      html += `</${TAGS[type]}>`;
+    for (const { type } of rendered.filter(({ offset }) => offset === i)) html += `<${TAGS[type]}>`;
     html += escapeHtml(text.charAt(i));
   }
   return html;

@@ -19,7 +19,7 @@ async function sendChatMessage(page: TestPage, text: string) {
 const answerSelector = (text: string) => `.message:not(.mine):has-text("${text}")`;
 
 describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000 }, () => {
-  test("sends a command by keyboard and shows it with its answer, within two seconds, in Telegram too", async () => {
+  test("sends a command by keyboard and shows it with its reply within two seconds, in Telegram too", async () => {
     const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
     const page = await openSignedInPage(crew.url);
     await page.waitForSelector("#say:not([hidden])");
@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     expect(page.problems).toEqual([]);
   });
 
-  test("presses buttons: a question's answer takes the place of the question", async () => {
+  test("replaces a question with its answer when a button is pressed", async () => {
     const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
     const page = await openSignedInPage(crew.url);
     for (const name of ["Mail to <b>Ada</b>", "Mail to Bob"]) crew.plane.addItem(crew.project, { name });
@@ -55,7 +55,7 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     expect(page.problems).toEqual([]);
   });
 
-  test("speaks French with LOCALE auto and a French page, and its parts have names", async () => {
+  test("is in French with LOCALE auto and a French page, and its controls have names", async () => {
     const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
     const page = await openSignedInPage(crew.url, { locale: "fr-FR" });
     await page.waitForSelector("#say:not([hidden])");
@@ -66,13 +66,13 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     expect(page.problems).toEqual([]);
   });
 
-  test("cannot be written into while nobody may steer", async () => {
+  test("has no input field if no user is allowed to give commands", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     expect(await page.isVisible("#say")).toBe(false);
   });
 
-  test("on a phone the field fits the screen", async () => {
+  test("has an input field that fits the screen of a phone", async () => {
     const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
     const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
     await page.click('#views [data-view="chat"]');
@@ -81,7 +81,7 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
   });
 
-  test("works in the demo, which has no settings", async () => {
+  test("works in the demo without settings", async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-chat-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const demo = await startDemo(createTestSettings({ PORT: "0" }), {

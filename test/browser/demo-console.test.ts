@@ -9,7 +9,7 @@ import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 afterAll(closeSharedBrowser);
 
 describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
-  test("a person drags, loses and doubles webhooks and kills Groundcrew, and nothing is lost or doubled", {
+  test("moves cards, drops and duplicates webhooks and kills Groundcrew, and no event is lost or duplicated", {
     timeout: 240_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));

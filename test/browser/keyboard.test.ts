@@ -22,8 +22,8 @@ async function askQuestion(crew: PageTestApp, title: string, choices: string[]) 
   await thot().ask("ONB-1", { text: "Formal or friendly?", choices });
 }
 
-describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, () => {
-  test("the focus goes to the board after signing in, and stays on what is redrawn", async () => {
+describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeout: 60_000 }, () => {
+  test("moves the focus to the board after signing in, and keeps it when elements are redrawn", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     expect(await page.evaluate(`${FOCUSED}.id`)).toBe("board");
@@ -39,7 +39,7 @@ describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, 
     expect(await page.evaluate(`${FOCUSED}.ariaLabel`)).toBe("Open ONB-1 in Plane");
   });
 
-  test("trying again that helps leaves the focus in its part", async () => {
+  test("keeps the focus in its section after a successful retry", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, 
     await expectInPage(page, `${FOCUSED}.id`).toBe("why");
   });
 
-  test("a question is answered by its button, and the focus stays with its message", async () => {
+  test("answers a question with a button and keeps the focus on its message", async () => {
     const crew = await startPageTestApp(ALLOWED_USERS);
     const page = await openSignedInPage(crew.url);
     await askQuestion(crew, "Mail", ["Formal", "Friendly"]);
@@ -59,7 +59,7 @@ describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, 
     expect(await page.evaluate(`${FOCUSED}.closest(".message")?.textContent`)).toContain("Answered by Admin");
   });
 
-  test("a question is answered in one's own words, by a reply", async () => {
+  test("answers a question with a reply in the user's own words", async () => {
     const crew = await startPageTestApp(ALLOWED_USERS);
     const page = await openSignedInPage(crew.url);
     await askQuestion(crew, "Mail", []);
@@ -78,7 +78,7 @@ describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, 
     expect(page.problems).toEqual([]);
   });
 
-  test("on a phone a card's trail and a message take the focus along, and the chat opens at its end", async () => {
+  test("moves the focus to a card's activity and to a message on a phone, and opens the chat at its end", async () => {
     const crew = await startPageTestApp(ALLOWED_USERS);
     const page = await openSignedInPage(crew.url, { width: 375, height: 420 });
     for (let i = 0; i < 4; i += 1) crew.plane.addItem(crew.project, { name: `Task ${i}`, state: "Todo" });
@@ -103,12 +103,12 @@ describe.skipIf(!hasChromium())("With the keyboard alone", { timeout: 60_000 }, 
   });
 });
 
-describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_000 }, () => {
   test.each([
     { width: 1440, dark: false },
     { width: 1440, dark: true },
     { width: 320, dark: false },
-  ])("nothing is too small or too pale, also offline: %j", async ({ width, dark }) => {
+  ])("controls are large enough and texts have enough contrast, also offline: %j", async ({ width, dark }) => {
     const crew = await startPageTestApp(ALLOWED_USERS);
     const page = await openSignedInPage(crew.url, { width, height: 900, dark });
     await askQuestion(crew, "Mail", ["Formal"]);
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
   });
 
-  test("what was there before is not read out, and news come no faster than they are heard", async () => {
+  test("a screen reader announces only new events, and groups those that arrive in quick succession", async () => {
     const crew = await startPageTestApp();
     crew.plane.addItem(crew.project, { name: "Before" });
     const page = await openPage(crew.url);
@@ -144,7 +144,7 @@ describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60
     expect(await page.getAttribute("#messages", "aria-live")).toBe("polite");
   });
 
-  test("what is wrong is said once while it stays so", async () => {
+  test("an error is announced once while it lasts", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
@@ -158,7 +158,7 @@ describe.skipIf(!hasChromium())("What can be seen, hit and heard", { timeout: 60
     expect(await page.evaluate("said")).toBe(0);
   });
 
-  test("a French page says in French that the token is another one", async () => {
+  test("a French page reports a wrong token in French", async () => {
     const crew = await startPageTestApp();
     const page = await openPage(crew.url, { locale: "fr-FR" });
     await page.fill("#token", "not it");

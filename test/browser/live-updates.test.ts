@@ -11,7 +11,7 @@ type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
 
 const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
 
-/** A line of the trail as it was so many minutes ago. */
+/** Creates an entry of the decision log that is this many minutes old. */
 const createDecisionLogEntry = (crew: PageTestApp, minutes: number) =>
   createDecisionPut({
     at: Date.now() - minutes * 60_000,
@@ -26,12 +26,12 @@ const createDecisionLogEntry = (crew: PageTestApp, minutes: number) =>
     item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: crew.plane.url },
   } satisfies DecisionRecord);
 
-describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
-  test("a line that is cut without a word is shown as lost", async () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+  test("shows a lost connection even if it breaks without an error, and reconnects", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     await page.waitForSelector('#live[data-is="on"]');
-    // Asked, and never answered.
+    // Requests of the page get no answer.
     await page.route("**/api/*", () => {});
     await crew.stop();
     await page.waitForSelector("#lost:not([hidden])", { timeout: 12_000 });
@@ -43,7 +43,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(await page.textContent("#news")).toMatch(/Reconnected|ONB-1/);
   });
 
-  test("with more pages open than a browser has connections: those nobody looks at let go of theirs", async () => {
+  test("works in more tabs than a browser has connections: hidden tabs close theirs", async () => {
     const crew = await startPageTestApp();
     const first = await openSignedInPage(crew.url);
     const away = `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`;
@@ -61,7 +61,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(first.problems).toEqual([]);
   });
 
-  test("with the reader's own day: what is due today is not overdue where it is today", async () => {
+  test("uses the user's time zone: a task due today is not overdue", async () => {
     const crew = await startPageTestApp();
     crew.plane.addItem(crew.project, { name: "Today", target_date: "2026-03-10" });
     crew.plane.addItem(crew.project, { name: "Yesterday", target_date: "2026-03-09" });
@@ -72,7 +72,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     await page.waitForSelector('.card:has-text("Today") .due[data-late="no"]', WAIT);
   });
 
-  test("to the form, and says why, where a browser did not store the session cookie", async () => {
+  test("returns to the sign-in form with the reason if the browser did not store the session cookie", async () => {
     const crew = await startPageTestApp();
     const page = await openPage(crew.url);
     await page.route("**/api/session", (route) => route.fulfill({ json: { ok: true } }));
@@ -82,14 +82,14 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(await page.isVisible("main")).toBe(false);
   });
 
-  test("over http on this machine also where PUBLIC_URL is https", async () => {
+  test("keeps the session over http on this machine even if PUBLIC_URL is https", async () => {
     const crew = await startPageTestApp({ PUBLIC_URL: "https://crew.example.com" });
     const page = await openSignedInPage(crew.url);
     await page.reload();
     await page.waitForSelector(".column");
   });
 
-  test("with each text in its own direction, whatever it holds", async () => {
+  test("isolates the direction of each text, also of one with bidirectional marks", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     const item = crew.plane.addItem(crew.project, { name: "\u202eknil a ton si siht" });
@@ -103,7 +103,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(Number(await edge("b", "right"))).toBeLessThanOrEqual(Number(await edge(".written", "left")));
   });
 
-  test("with all projects when the remembered one is not there", async () => {
+  test("shows all projects if the stored project no longer exists", async () => {
     const crew = await startPageTestApp();
     crew.plane.addItem(crew.project, { name: "Here" });
     const page = await openSignedInPage(crew.url);
@@ -114,7 +114,7 @@ describe.skipIf(!hasChromium())("The page goes on", { timeout: 90_000 }, () => {
     expect(await page.evaluate(`localStorage.getItem("project")`)).toBe("");
   });
 
-  test("what was asked for of the trail stays when something new comes, and a page that cannot be had is told", async () => {
+  test("keeps the loaded pages of the activity list when an event arrives, and reports a page that fails to load", async () => {
     const crew = await startPageTestApp();
     for (let i = 1; i <= 270; i += 30)
       await crew.store.commit({ put: Array.from({ length: 30 }, (_, n) => createDecisionLogEntry(crew, i + n)) });

@@ -9,7 +9,7 @@ import { openPage, type TestPage } from "./browser.ts";
 export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
 const PAGE_CHAT = 4711;
 
-/** The product as it is with real settings, in front of an in-memory Plane and Telegram, on a fixed free port. */
+/** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
 export async function startPageTestApp(env: Record<string, string> = {}) {
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
@@ -47,7 +47,7 @@ export async function startPageTestApp(env: Record<string, string> = {}) {
     await runtime.stop();
     await Promise.all([plane.stop(), telegram.stop()]);
   });
-  // The first look at Plane is over; what comes in its second counts as there before.
+  // After the first poll. Items created in the same second as it count as existing items, so it waits for the next one.
   await runtime.deps.ticks.runNow("poll").catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   return {
@@ -66,7 +66,7 @@ export async function startPageTestApp(env: Record<string, string> = {}) {
   };
 }
 
-/** Signs this page in, with the keyboard. */
+/** Signs in with the keyboard. */
 export async function signIn(page: TestPage): Promise<TestPage> {
   await page.fill("#token", PAGE_ADMIN_TOKEN);
   await page.press("#token", "Enter");
@@ -74,7 +74,6 @@ export async function signIn(page: TestPage): Promise<TestPage> {
   return page;
 }
 
-/** A page that has signed in. */
 export async function openSignedInPage(url: string, options?: Parameters<typeof openPage>[1]): Promise<TestPage> {
   return signIn(await openPage(url, options));
 }

@@ -10,7 +10,7 @@ const HOSTILE_TITLES = [
   '"><svg/onload=window.hacked=1>; --flag',
 ];
 
-/** Asks the page until the answer is this one. */
+/** Polls an expression in the page for its expected value. */
 const expectInPage = (page: TestPage, expression: string, timeout = 15_000) =>
   expect.poll(() => page.evaluate(expression), { timeout, interval: 100 });
 
@@ -19,7 +19,7 @@ afterAll(closeSharedBrowser);
 const cardSelector = (name: string, text: string) => `[data-column="${name}"] .card:has-text("${text}")`;
 
 describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () => {
-  test("asks for ADMIN_TOKEN, says when it is another, and shows nothing before", async () => {
+  test("asks for ADMIN_TOKEN, reports a wrong one, and shows nothing before signing in", async () => {
     const crew = await startPageTestApp();
     const page = await openPage(crew.url);
     await page.waitForSelector("#sign-in:not([hidden])");
@@ -35,7 +35,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
-  test("two browsers see the same change move across the board, its why and its message, without a reload", async () => {
+  test("shows a change in two browsers without a reload: on the board, in the activity list and in the chat", async () => {
     const crew = await startPageTestApp();
     const [one, two] = await Promise.all([
       openSignedInPage(crew.url),
@@ -66,7 +66,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
-  test("who holds a task, and that it waits for a review, is seen on its card", async () => {
+  test("shows on a card who holds the task and that it waits for a review", async () => {
     const crew = await startPageTestApp();
     const [one, two] = await Promise.all([
       openSignedInPage(crew.url),
@@ -87,7 +87,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
-  test("a card shows its own trail, by click and by keyboard, and Esc goes back", async () => {
+  test("shows a card's own activity by click and by keyboard, and Esc goes back", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     crew.plane.addItem(crew.project, { name: "First" });
@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
-  test("hostile titles are text: in cards, in the trail and in the chat (reliability 18)", async () => {
+  test("shows hostile titles as text: in cards, in the activity list and in the chat (reliability 18)", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     for (const name of HOSTILE_TITLES) {
@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
-  test("a lost connection is shown and heals, and nothing is missing afterwards", async () => {
+  test("shows a lost connection, reconnects, and misses no change", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     await page.waitForSelector('#live[data-is="on"]');
@@ -148,7 +148,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
-  test("on a phone one part is shown at a time and nothing is wider than the screen", async () => {
+  test("shows one section at a time on a phone, and nothing is wider than the screen", async () => {
     const crew = await startPageTestApp();
     crew.plane.addItem(crew.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
     const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
@@ -164,7 +164,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
-  test("says what it cannot load, and loads it on request", async () => {
+  test("reports what it cannot load, and loads it on request", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     await page.route("**/api/why*", (route) =>
@@ -177,7 +177,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await expectInPage(page, "document.querySelector('#why .trouble').childElementCount").toBe(0);
   });
 
-  test("is read by a screen reader: names, roles, what is new", async () => {
+  test("has names, roles and live regions for screen readers", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     crew.plane.addItem(crew.project, { name: "Seed" });
@@ -195,7 +195,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await page.waitForSelector("h3:has-text('À faire')");
   });
 
-  test("is painted in under 200 ms on loopback, once its browser is warm", async () => {
+  test("is painted in under 200 ms on loopback once the browser is warm", async () => {
     const crew = await startPageTestApp();
     const page = await openSignedInPage(crew.url);
     const paints: number[] = [];

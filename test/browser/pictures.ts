@@ -22,7 +22,7 @@ mkdirSync(OUTPUT_FOLDER, { recursive: true });
 
 async function takePicture(page: Page, name: string) {
   const path = `${OUTPUT_FOLDER}/${name}.png`;
-  // What has just come is still highlighted.
+  // New rows are highlighted for a moment.
   await page.waitForTimeout(1_800);
   await page.waitForSelector("#console .tally b.good", { timeout: 60_000 });
   await page.screenshot({ path });
@@ -34,7 +34,7 @@ async function takePicture(page: Page, name: string) {
 try {
   const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 850 } });
   await page.goto(demo.url);
-  // A question waits for its answer, and something is done already.
+  // The picture shows a question that waits for its answer and a completed task.
   await page.waitForSelector("#messages .row button", { timeout: 60_000 });
   await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
   await page.waitForSelector('[data-column="blocked"] .card:has-text("Renew the certificate")', { timeout: 60_000 });

@@ -9,16 +9,16 @@ import { createLiveMessagesApp, type LiveMessagesApp } from "../functions/telegr
 import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 import { type ChatBubble, renderBubbles } from "./chat-bubbles.ts";
 
-/** Where `PICTURES=1` keeps what docs/telegram.md shows. */
+/** With `PICTURES=1` the pictures of docs/telegram.md are saved here. */
 const OUTPUT_FOLDER = "docs/pictures";
 const MAX_BYTES = 120_000;
 
 afterAll(closeSharedBrowser);
 
-/** The messages as they are now: what is edited later stays as it was here. */
+/** Copies messages, so that later edits do not change their picture. */
 function captureBubbles(rig: LiveMessagesApp, ...messages: (SimulatedMessage | undefined)[]): ChatBubble[] {
   return messages.map((message) => {
-    if (!message) throw new Error("There is no such message.");
+    if (!message) throw new Error("No message to capture.");
     const answered = rig.telegram.chat(GROUP_CHAT).messages.find(({ id }) => id === message.replyTo);
     const isNext = messages.includes(answered);
     return {
@@ -28,7 +28,7 @@ function captureBubbles(rig: LiveMessagesApp, ...messages: (SimulatedMessage | u
   });
 }
 
-/** A command and what comes back. */
+/** Sends a command; returns it and its replies. */
 async function sendAndCapture(rig: LiveMessagesApp, text: string): Promise<ChatBubble[]> {
   await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, text);
   const command = rig.telegram.chat(GROUP_CHAT).messages.at(-1);
@@ -36,7 +36,7 @@ async function sendAndCapture(rig: LiveMessagesApp, text: string): Promise<ChatB
   return captureBubbles(rig, command, ...rig.getBotMessages().filter(({ replyTo }) => replyTo === command?.id));
 }
 
-/** So long an agent works on it, and says so now and then. */
+/** Lets an agent work on a task for this long, with a report every ten minutes. */
 async function workOnTask(
   rig: LiveMessagesApp,
   agent: string,
@@ -46,14 +46,14 @@ async function workOnTask(
   text: string,
 ) {
   await rig.actAs(agent).startTimer(key);
-  for (let left = minutes; left > 0; left -= 10) {
-    rig.time.now += Math.min(left, 10) * MINUTE;
+  for (let remaining = minutes; remaining > 0; remaining -= 10) {
+    rig.time.now += Math.min(remaining, 10) * MINUTE;
     await rig.actAs(agent).report(key, { percent, text });
   }
   await rig.advanceAndDrain(8_000);
 }
 
-/** A morning's work and the digest of the next day: ten typical messages. */
+/** Simulates a morning of work and the next day's digest; returns ten typical messages. */
 async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
   const titles = ["Order the laptop", "Book the meeting room", "Print the badge"];
@@ -96,11 +96,11 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
 }
 
 describe.skipIf(!hasChromium())("Ten typical messages", { timeout: 60_000 }, () => {
-  test("are drawn from what was sent, and nothing is wider than a phone", async () => {
-    const ten = await playTenMessages();
-    expect(Object.keys(ten)).toHaveLength(10);
+  test("are rendered, and none is wider than a phone", async () => {
+    const messages = await playTenMessages();
+    expect(Object.keys(messages)).toHaveLength(10);
     const page = await openPage("about:blank", { width: 420, height: 300 });
-    for (const [name, bubbles] of Object.entries(ten)) {
+    for (const [name, bubbles] of Object.entries(messages)) {
       await page.setContent(renderBubbles(bubbles));
       expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBe(420);
       if (process.env["PICTURES"] !== "1") continue;

@@ -26,7 +26,7 @@ const callMcp = (method: string, params: object) =>
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
 
-it("serves the tools over MCP in workerd, and keeps each call although the answer has gone", async () => {
+it("Groundcrew in workerd serves the tools over MCP and records each call even after its response was sent", async () => {
   expect((await worker.fetch(`${ORIGIN}/mcp`, { method: "POST" })).status).toBe(401);
   const list = await callMcp("tools/list", {});
   expect([list.status, await list.text()]).toEqual([200, expect.stringContaining('"name":"claim_task"')]);

@@ -17,17 +17,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
-it("shows its page in workerd, to those who sign in", async () => {
-  const at = "https://crew.example.com";
-  const page = await worker.fetch(at);
+it("Groundcrew in workerd serves its page, and data only after signing in", async () => {
+  const origin = "https://crew.example.com";
+  const page = await worker.fetch(origin);
   expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);
-  expect(await (await worker.fetch(`${at}/assets/page.js`)).text()).toContain(`from "./live.js"`);
-  expect(await (await worker.fetch(`${at}/assets/live.js`)).text()).toContain("EventSource");
-  expect((await worker.fetch(`${at}/api/board`)).status).toBe(401);
+  expect(await (await worker.fetch(`${origin}/assets/page.js`)).text()).toContain(`from "./live.js"`);
+  expect(await (await worker.fetch(`${origin}/assets/live.js`)).text()).toContain("EventSource");
+  expect((await worker.fetch(`${origin}/api/board`)).status).toBe(401);
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ token: ADMIN });
-  const signedIn = await worker.fetch(`${at}/api/session`, { method: "POST", headers, body });
+  const signedIn = await worker.fetch(`${origin}/api/session`, { method: "POST", headers, body });
   const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const board = await worker.fetch(`${at}/api/board`, { headers: { cookie } });
+  const board = await worker.fetch(`${origin}/api/board`, { headers: { cookie } });
   expect([board.status, await board.json()]).toMatchObject([200, { projects: [], demo: false }]);
 });

@@ -9,7 +9,7 @@ import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signatu
 
 const BODY = JSON.stringify({ event: "issue", action: "updated", data: { id: "525a36c6" } });
 
-/** A Plane that lets nobody in and remembers what it was asked. */
+/** Paths that were requested from the Plane server below, which refuses each request. */
 const requestedPaths: string[] = [];
 const plane = createServer((request, response) => {
   requestedPaths.push(request.url ?? "");
@@ -49,44 +49,45 @@ afterAll(async () => {
 });
 
 describe("Groundcrew in workerd", () => {
-  it("is healthy", async () => {
+  it("reports that it is healthy", async () => {
     const response = await worker.fetch("https://crew.example.com/health");
     expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
     const { headers } = response;
     expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
   });
 
-  it("accepts a signed delivery", async () => {
+  it("accepts a signed webhook", async () => {
     const response = await postWebhook(createWebhookHeaders(BODY));
     expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
   });
 
-  it("refuses a forged one", async () => {
+  it("refuses a forged webhook", async () => {
     const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
     const response = await postWebhook(headers);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
   });
 
-  it("refuses another host, and keeps people's routes for the holder of a token", async () => {
+  it("refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
     expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
     expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
     const headers = { authorization: "Bearer admin-token-of-tests" };
     expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
   });
 
-  it("runs its ticks by Cloudflare's clock", async () => {
+  it("runs its ticks by Cloudflare's cron triggers", async () => {
     requestedPaths.length = 0;
-    const at = (time: string) => worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
-    expect((await at("08:04:00")).outcome).toBe("ok");
+    const runTicksAt = (time: string) =>
+      worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
+    expect((await runTicksAt("08:04:00")).outcome).toBe("ok");
     expect(requestedPaths).toEqual([]);
-    expect((await at("08:05:00")).outcome).toBe("ok");
+    expect((await runTicksAt("08:05:00")).outcome).toBe("ok");
     expect(requestedPaths).toContainEqual(expect.stringContaining("/api/v1/workspaces/javisi/projects/"));
   });
 });
 
 describe("wrangler deploy --dry-run", () => {
-  it("bundles the worker without anything of Node", { timeout: 60_000 }, async () => {
+  it("bundles the worker without Node modules", { timeout: 60_000 }, async () => {
     const args = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--config", "runtime/wrangler.jsonc"];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env } });
     expect(stdout).toContain("--dry-run: exiting now");

@@ -24,7 +24,7 @@ export const agentCommand: TelegramCommand = {
     if (args === "") return replyUsage(context, "agent");
     const name = stripQuotes(args);
     const match = matchAgent(context, name);
-    if (match.kind === "one") return replyAgent(context, match.one);
+    if (match.kind === "one") return replyAgent(context, match.candidate);
     return replyAmbiguous(context, "agent", name, match, createAgentOption("agent", ""), getAgentNames(context));
   },
 };

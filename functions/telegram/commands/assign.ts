@@ -25,8 +25,8 @@ export const assignCommand: TelegramCommand = {
           createAgentOption("assign", `${task.key} `),
           getAgentNames(context),
         );
-      const assigned = await assignTask(createCommandCallContext(context), task, match.one.name);
-      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(match.one.name, 80) };
+      const assigned = await assignTask(createCommandCallContext(context), task, match.candidate.name);
+      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(match.candidate.name, 80) };
       return {
         reply: { rich: fillTemplate(`👤 ${context.presentation.texts.answers.confirmations.assigned}`, values) },
       };

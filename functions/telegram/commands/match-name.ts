@@ -3,8 +3,8 @@ import { omitUndefined } from "../../../shared/omit-undefined.ts";
 
 /** The result of looking up a name. */
 export type NameMatch<T> =
-  | { kind: "one"; one: T; exact: boolean }
-  | { kind: "several"; some: T[] }
+  | { kind: "one"; candidate: T; isExact: boolean }
+  | { kind: "several"; candidates: T[] }
   | { kind: "none"; nearest?: T };
 
 /** Removes accents, upper case and extra blanks, so that `equipe` finds `Équipe`. */
@@ -19,27 +19,27 @@ export function normalizeName(text: string): string {
 export function matchByName<T>(
   input: string,
   candidates: readonly T[],
-  getNames: (one: T) => readonly string[],
+  getNames: (candidate: T) => readonly string[],
 ): NameMatch<T> {
-  const wanted = normalizeName(input);
-  if (wanted === "") return { kind: "none" };
-  const withNames = candidates.map((one) => ({ one, names: getNames(one).map(normalizeName) }));
-  const exactMatches = withNames.filter(({ names }) => names.includes(wanted));
+  const searchedName = normalizeName(input);
+  if (searchedName === "") return { kind: "none" };
+  const withNames = candidates.map((candidate) => ({ candidate, names: getNames(candidate).map(normalizeName) }));
+  const exactMatches = withNames.filter(({ names }) => names.includes(searchedName));
   if (exactMatches.length > 0) return toMatch(exactMatches, true);
-  const prefixMatches = withNames.filter(({ names }) => names.some((name) => ` ${name}`.includes(` ${wanted}`)));
+  const prefixMatches = withNames.filter(({ names }) => names.some((name) => ` ${name}`.includes(` ${searchedName}`)));
   if (prefixMatches.length > 0) return toMatch(prefixMatches, false);
-  const partialMatches = withNames.filter(({ names }) => names.some((name) => name.includes(wanted)));
+  const partialMatches = withNames.filter(({ names }) => names.some((name) => name.includes(searchedName)));
   if (partialMatches.length > 0) return toMatch(partialMatches, false);
   const name = findNearestName(
-    wanted,
+    searchedName,
     withNames.flatMap(({ names }) => names),
   );
   const nearest = withNames.find(({ names }) => name !== undefined && names.includes(name));
-  return { kind: "none", ...omitUndefined({ nearest: nearest?.one }) };
+  return { kind: "none", ...omitUndefined({ nearest: nearest?.candidate }) };
 }
 
-function toMatch<T>(some: readonly { one: T }[], exact: boolean): NameMatch<T> {
-  const [first] = some;
-  if (first && some.length === 1) return { kind: "one", one: first.one, exact };
-  return { kind: "several", some: some.map(({ one }) => one) };
+function toMatch<T>(matches: readonly { candidate: T }[], isExact: boolean): NameMatch<T> {
+  const [first] = matches;
+  if (first && matches.length === 1) return { kind: "one", candidate: first.candidate, isExact };
+  return { kind: "several", candidates: matches.map(({ candidate }) => candidate) };
 }

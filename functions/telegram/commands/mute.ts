@@ -53,14 +53,15 @@ export async function withMuteSubject(
   const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
   const [firstMatch] = quoted || restAfterFirst === "" ? [undefined] : await matchProject(context, first);
-  const isFirst = quoted || TASK_KEY_PATTERN.test(first) || (firstMatch?.kind === "one" && firstMatch.exact);
+  const isFirst = quoted || TASK_KEY_PATTERN.test(first) || (firstMatch?.kind === "one" && firstMatch.isExact);
   const [, beforeDuration = "", duration = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
   const isTimed = !isFirst && parseMuteDuration(duration) !== undefined;
   const [name, rest] = isFirst ? [first, restAfterFirst] : isTimed ? [beforeDuration, duration] : [args, ""];
   const [project, projects] = await matchProject(context, name);
-  if (project.kind === "one") return run({ id: project.one.id, label: renderProjectName(project.one) }, rest);
+  if (project.kind === "one")
+    return run({ id: project.candidate.id, label: renderProjectName(project.candidate) }, rest);
   const task = await matchTask(context, name);
-  if (task.kind === "one") return run({ id: task.one.id, label: renderTaskLink(context, task.one) }, rest);
+  if (task.kind === "one") return run({ id: task.candidate.id, label: renderTaskLink(context, task.candidate) }, rest);
   const withRest = (target: string) => (rest === "" ? target : `${target} ${rest}`);
   if (task.kind === "several" || (project.kind === "none" && task.nearest && !project.nearest))
     return replyAmbiguous(context, "task", name, task, ({ key, item }) => ({

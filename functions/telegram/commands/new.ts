@@ -37,7 +37,7 @@ export const newCommand: TelegramCommand = {
     const match = rest === "" ? undefined : matchByName(first, projects, ({ identifier, name }) => [identifier, name]);
     if (match === undefined || match.kind === "none") return handOverToConcierge(context, args);
     // A word that matches only part of a project's name may also be the first word of the request, so the user decides.
-    const candidates = match.kind === "one" ? [match.one] : match.some;
+    const candidates = match.kind === "one" ? [match.candidate] : match.candidates;
     const options: CommandOption[] = candidates.map(({ identifier, name }) => ({
       label: fillTemplate(context.presentation.texts.answers.inProject, { project: `${name} (${identifier})` }).text,
       command: "new",
@@ -106,8 +106,9 @@ async function handOverToConcierge(context: CommandContext, text: string): Promi
   if (text.length > REQUEST_LIMIT)
     return { reply: { rich: fillTemplate(`⚠️ ${refusals.tooLong}`, { n: String(REQUEST_LIMIT) }) } };
   const key = `asked-for:${id}`;
-  const [kept] = await deps.store.read([key]);
+  const [stored] = await deps.store.read([key]);
   const additions = { expect: [[key, 0] as [string, number]], put: [{ key, value: true, expires: REQUEST_RETENTION }] };
-  if (!kept) await addWakeTasks(deps, concierge.name, [{ id: key, key: "new", reason: "asked_for", text }], additions);
+  if (!stored)
+    await addWakeTasks(deps, concierge.name, [{ id: key, key: "new", reason: "asked_for", text }], additions);
   return { reply: { rich: fillTemplate(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) }) } };
 }

@@ -66,18 +66,18 @@ export function offerChoices(
 export function createChoiceHandler(getCommand: (name: CommandName) => TelegramCommand | undefined): ButtonHandler {
   return async (context, { messageId, id, arg }) => {
     const { answers } = context.presentation.texts;
-    const [kept] = await context.deps.store.read<KeptChoice>([choiceKey(id)]);
-    const option = kept?.value.options[Number(arg)];
+    const [stored] = await context.deps.store.read<KeptChoice>([choiceKey(id)]);
+    const option = stored?.value.options[Number(arg)];
     const command = option && getCommand(option.command);
-    if (!kept || !option || !command) return { toast: answers.expiredButton };
-    if (kept.value.chosen !== undefined)
-      return { toast: fillTemplate(answers.alreadyChosen, { who: toSafeText(kept.value.chosen, 60) }).text };
+    if (!stored || !option || !command) return { toast: answers.expiredButton };
+    if (stored.value.chosen !== undefined)
+      return { toast: fillTemplate(answers.alreadyChosen, { who: toSafeText(stored.value.chosen, 60) }).text };
     const { reply, ...result } = await command.run(context, option.args);
-    const chosen: KeptChoice = { ...kept.value, chosen: context.from.name };
+    const chosen: KeptChoice = { ...stored.value, chosen: context.from.name };
     return {
       ...result,
       ...omitUndefined({ replaceMessage: reply ? { ...reply, messageId } : undefined }),
-      expect: [...(result.expect ?? []), [choiceKey(id), kept.rev]],
+      expect: [...(result.expect ?? []), [choiceKey(id), stored.rev]],
       put: [...(result.put ?? []), { key: choiceKey(id), value: chosen, expires: CHOICE_RETENTION }],
     };
   };

@@ -37,10 +37,10 @@ export function paginateReply(context: CommandContext, lines: readonly RichText[
 }
 
 export const pageButtonHandler: ButtonHandler = async (context, { messageId, id, arg }) => {
-  const [kept] = await context.deps.store.read<KeptPages>([pagesKey(id)]);
+  const [stored] = await context.deps.store.read<KeptPages>([pagesKey(id)]);
   const n = Number(arg);
-  if (!kept?.value.pages[n]) return { toast: context.presentation.texts.answers.expiredButton };
-  return { replaceMessage: { messageId, ...renderPage(context, id, kept.value.pages, n) } };
+  if (!stored?.value.pages[n]) return { toast: context.presentation.texts.answers.expiredButton };
+  return { replaceMessage: { messageId, ...renderPage(context, id, stored.value.pages, n) } };
 };
 
 function renderPage({ presentation }: CommandContext, id: string, pages: readonly RichText[], n: number): ReplyMessage {
@@ -59,7 +59,7 @@ function renderPage({ presentation }: CommandContext, id: string, pages: readonl
 function splitIntoPages(lines: readonly RichText[]): RichText[] {
   const pages: RichText[][] = [];
   let units = 0;
-  for (const line of lines.map((one) => truncateRichText(one, PAGE_UNITS))) {
+  for (const line of lines.map((untruncated) => truncateRichText(untruncated, PAGE_UNITS))) {
     const page = pages.at(-1);
     units += line.text.length + 1;
     if (page && page.length < PAGE_LINES && units <= PAGE_UNITS) page.push(line);

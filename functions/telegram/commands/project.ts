@@ -23,7 +23,7 @@ export const projectCommand: TelegramCommand = {
   async run(context, args) {
     if (args === "") return replyUsage(context, "project");
     const [match, projects] = await matchProject(context, stripQuotes(args));
-    if (match.kind === "one") return replyProject(context, match.one);
+    if (match.kind === "one") return replyProject(context, match.candidate);
     const toOption = ({ identifier, name }: KeptProject) => ({
       label: `${identifier} ${name}`,
       command: "project" as const,
@@ -43,8 +43,8 @@ async function replyProject(context: CommandContext, project: KeptProject): Prom
   const isWaiting = (task: Task) => isBlocked(task.item) && !isReview(task);
   const isInProgress = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isWaiting(task);
   const isNext = (task: Task) => !isReview(task) && !isWaiting(task) && !isInProgress(task);
-  const kept = await readAllRows<KeptCycle>(context.deps, observedSets.cycles(project.id));
-  const cycles = kept.map(({ value }) => value).filter(({ phase }) => phase === "current");
+  const stored = await readAllRows<KeptCycle>(context.deps, observedSets.cycles(project.id));
+  const cycles = stored.map(({ value }) => value).filter(({ phase }) => phase === "current");
   return paginateReply(context, [
     joinRichText([
       renderHeading("📁", ""),

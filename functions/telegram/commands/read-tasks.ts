@@ -17,12 +17,12 @@ export async function readFollowedProjects({ deps }: CommandContext): Promise<Ke
 
 /** Sorts by priority, then by due date, then by key. */
 export function compareByUrgency(a: Task, b: Task): number {
-  const [one, other] = [a.item.snapshot, b.item.snapshot];
+  const [left, right] = [a.item.snapshot, b.item.snapshot];
   return (
-    comparePriorities(one, other) ||
-    (one.due ?? "9").localeCompare(other.due ?? "9", "en") ||
+    comparePriorities(left, right) ||
+    (left.due ?? "9").localeCompare(right.due ?? "9", "en") ||
     a.project.identifier.localeCompare(b.project.identifier, "en") ||
-    one.sequence - other.sequence
+    left.sequence - right.sequence
   );
 }
 

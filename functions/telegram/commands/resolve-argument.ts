@@ -34,11 +34,12 @@ export function replyAmbiguous<T>(
   subject: CommandSubject,
   input: string,
   match: Exclude<NameMatch<T>, { kind: "one" }>,
-  toOption: (one: T) => CommandOption,
+  toOption: (candidate: T) => CommandOption,
   names: readonly string[] = [],
 ): CommandResult {
   const { answers } = context.presentation.texts;
-  if (match.kind === "several") return offerChoices(context, answers.chooseMatch[subject], match.some.map(toOption));
+  if (match.kind === "several")
+    return offerChoices(context, answers.chooseMatch[subject], match.candidates.map(toOption));
   const notFound = fillTemplate(answers.notFound[subject], { name: toSafeText(input, 80) });
   if (match.nearest !== undefined)
     return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), [toOption(match.nearest)]);
@@ -63,14 +64,16 @@ export async function matchTask(context: CommandContext, input: string): Promise
   const projects = await readFollowedProjects(context);
   if (TASK_KEY_PATTERN.test(name)) {
     const task = await findTaskByKey(context, name);
-    if (task) return { kind: "one", one: task, exact: true };
+    if (task) return { kind: "one", candidate: task, isExact: true };
   }
   const numbered = TASK_NUMBER_PATTERN.exec(name)?.[1];
   if (numbered !== undefined) {
     const candidates = await findTasksByNumber(context, projects, Number(numbered));
     const [first] = candidates;
     if (first)
-      return candidates.length === 1 ? { kind: "one", one: first, exact: true } : { kind: "several", some: candidates };
+      return candidates.length === 1
+        ? { kind: "one", candidate: first, isExact: true }
+        : { kind: "several", candidates };
   }
   return matchByName(name, await readOpenTasks(context, projects), ({ key, item }) => [key, item.snapshot.name]);
 }
@@ -89,13 +92,13 @@ async function findTasksByNumber(
   projects: readonly KeptProject[],
   sequence: number,
 ): Promise<Task[]> {
-  const found = await Promise.all(
+  const tasks = await Promise.all(
     projects.map(async (project) => {
       const { rows } = await deps.store.scan<KeptItem>(observedSets.numbered(project.id, sequence), undefined, 1);
       return rows.map(({ value, rev }) => toTask(deps, value, rev, project));
     }),
   );
-  return found.flat().filter(({ item }) => item.gone === undefined);
+  return tasks.flat().filter(({ item }) => item.gone === undefined);
 }
 
 /**
@@ -116,13 +119,13 @@ export async function withTask(
   const [match, remainingArgs, name] = isWholeMatch
     ? [wholeMatch, "", args]
     : [await matchTask(context, first), rest, first];
-  if (match.kind === "one" && match.exact) return run(match.one, remainingArgs);
+  if (match.kind === "one" && match.isExact) return run(match.candidate, remainingArgs);
   const toOption = (task: Task): CommandOption => ({
     label: `${task.key} ${task.item.snapshot.name}`,
     command,
     args: remainingArgs === "" ? task.key : `${task.key} ${remainingArgs}`,
   });
   if (match.kind === "one")
-    return offerChoices(context, context.presentation.texts.answers.confirmMatch, [toOption(match.one)]);
+    return offerChoices(context, context.presentation.texts.answers.confirmMatch, [toOption(match.candidate)]);
   return replyAmbiguous(context, "task", name, match, toOption);
 }

@@ -32,7 +32,7 @@ export const statusCommand: TelegramCommand = {
     const isAtWork = ({ item }: Task, i: number) =>
       !isBlocked(item) && !isInReview(item) && (claims[i] !== undefined || item.snapshot.word === "in_progress");
     const bars = await Promise.all(
-      projects.map(async (one) => renderProjectProgress(context, one, await countTasks(context, one))),
+      projects.map(async (project) => renderProjectProgress(context, project, await countTasks(context, project))),
     );
     const renderLines = async (tasks: readonly Task[]) => renderTaskLines(context, tasks);
     const atWork = await renderLines(open.filter(isAtWork));

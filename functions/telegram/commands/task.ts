@@ -26,7 +26,7 @@ export const taskCommand: TelegramCommand = {
   async run(context, args) {
     if (args === "") return replyUsage(context, "task");
     const match = await matchTask(context, stripQuotes(args));
-    if (match.kind === "one") return replyTask(context, match.one);
+    if (match.kind === "one") return replyTask(context, match.candidate);
     return replyAmbiguous(context, "task", stripQuotes(args), match, ({ key, item }) => ({
       label: `${key} ${item.snapshot.name}`,
       command: "task" as const,

@@ -10,8 +10,8 @@ export const unmuteCommand: TelegramCommand = {
   run: (context, args) =>
     withMuteSubject(context, "unmute", args, async ({ id, label }) => {
       const { confirmations, refusals } = context.presentation.texts.answers;
-      const [kept] = await context.deps.store.read([muteKey(id)]);
-      if (!kept) return { reply: { rich: fillTemplate(`ℹ️ ${refusals.notMuted}`, { what: label }) } };
+      const [stored] = await context.deps.store.read([muteKey(id)]);
+      if (!stored) return { reply: { rich: fillTemplate(`ℹ️ ${refusals.notMuted}`, { what: label }) } };
       return {
         reply: { rich: fillTemplate(`🔔 ${confirmations.unmuted}`, { what: label }) },
         put: [createMutePut(id, undefined)],

@@ -25,8 +25,8 @@ const canMigrate = (chat: ChatId) => typeof chat === "number" && chat < 0 && cha
 
 async function getCurrentChat({ store }: Pick<Deps, "store">, chat: ChatId): Promise<ChatId> {
   if (!canMigrate(chat)) return chat;
-  const [kept] = await store.read<KeptMigration>([migrationKey(chat)]);
-  return kept?.value.to ?? chat;
+  const [stored] = await store.read<KeptMigration>([migrationKey(chat)]);
+  return stored?.value.to ?? chat;
 }
 
 /**
@@ -50,8 +50,8 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
       const outcome = await bot.editMessage(chat, messageId, ...editArguments);
       return (await recordMigration(chat, outcome)) ? editMessage(chat, messageId, ...editArguments) : outcome;
     }
-    const [kept] = await store.read([migratedMessageKey(chat, messageId)]);
-    if (!kept) return { kind: "gone", reason: "it was sent before the group became a supergroup" };
+    const [stored] = await store.read([migratedMessageKey(chat, messageId)]);
+    if (!stored) return { kind: "gone", reason: "it was sent before the group became a supergroup" };
     return bot.editMessage(currentChat, messageId, ...editArguments);
   }
   /** A failure here is only logged: without the record the message cannot be edited, but it was sent. */

@@ -29,16 +29,16 @@ export async function deliverNotification(context: DeliveryContext, notification
   if (delivered) return SETTLED;
   const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
   if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context, notification);
-  const [kept] = await store.read<OpenBurst>([burstKey(context.chat)]);
+  const [stored] = await store.read<OpenBurst>([burstKey(context.chat)]);
   const now = await store.now();
   // A send that was started is finished as a send: its message may already be in the chat.
-  if (!attempt && kept && isBurstOpen(kept.value, now, context.burstWindow))
-    return mergeIntoBurst(context, notification, kept, now);
+  if (!attempt && stored && isBurstOpen(stored.value, now, context.burstWindow))
+    return mergeIntoBurst(context, notification, stored, now);
   return sendBurst(context, {
     content: addNotification(EMPTY_BURST, notification),
     correlations: [notification.correlation],
     attempt,
-    burst: kept,
+    burst: stored,
     since: now,
   });
 }

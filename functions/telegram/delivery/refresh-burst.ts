@@ -21,11 +21,11 @@ export async function refreshBurst(
 ): Promise<Settlement> {
   const { deps, job, chat, presentation } = context;
   const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  const [kept] = await deps.store.read<OpenBurst>([burstKey(chat)]);
-  const burst = kept?.value;
+  const [stored] = await deps.store.read<OpenBurst>([burstKey(chat)]);
+  const burst = stored?.value;
   if (delivered || !burst || burst.messageId !== messageId || burst.shown >= burst.told.count) return SETTLED;
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  if (attempt?.value.anew) return resendBurst(context, kept, attempt, correlation);
+  if (attempt?.value.anew) return resendBurst(context, stored, attempt, correlation);
 
   const shownHistory = await readShownHistory(context, burst);
   const rich = renderBurst(burst.told, presentation, burst.repeat);
@@ -39,7 +39,7 @@ export async function refreshBurst(
     onEdited: () =>
       recordRefreshedBurst(
         context,
-        kept,
+        stored,
         (now) => createBurstMessagePut(context, now, rich, appendMessageHistory(shownHistory, count, deps.clock())),
         correlation,
       ),
@@ -52,17 +52,17 @@ export async function refreshBurst(
  */
 async function recordRefreshedBurst(
   context: DeliveryContext,
-  kept: StoredValue<OpenBurst>,
+  stored: StoredValue<OpenBurst>,
   createMessagePut: (burst: OpenBurst) => Put,
   correlation: string,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
   const key = burstKey(chat);
-  const shownCount = kept.value.told.count;
-  for (let latest = kept; ; ) {
+  const shownCount = stored.value.told.count;
+  for (let latest = stored; ; ) {
     const { refreshAt: _, ...before } = latest.value;
     const edits = (before.edits ?? 0) + 1;
-    const isLate = before.edits !== kept.value.edits;
+    const isLate = before.edits !== stored.value.edits;
     const wait = isLate ? 0 : before.told.count > shownCount ? context.editDelay : undefined;
     const refreshAt = wait === undefined ? undefined : (await deps.store.now()) + wait;
     const next: OpenBurst = isLate
@@ -71,7 +71,7 @@ async function recordRefreshedBurst(
           ...before,
           edits,
           shown: shownCount,
-          correlations: excludeValues(before.correlations, kept.value.correlations),
+          correlations: excludeValues(before.correlations, stored.value.correlations),
         };
     const messagePuts = isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }];
     const outcome = await commitWithRetry(context, {
@@ -103,40 +103,40 @@ const excludeValues = (all: readonly string[], excluded: readonly string[]) =>
 
 async function resendBurst(
   context: DeliveryContext,
-  kept: StoredValue<OpenBurst>,
+  stored: StoredValue<OpenBurst>,
   attempt: StoredValue<SendAttempt> | undefined,
   correlation: string,
 ): Promise<Settlement> {
-  const { told: content, since, correlations, record } = kept.value;
-  const shownHistory = await readShownHistory(context, kept.value);
+  const { told: content, since, correlations, record } = stored.value;
+  const shownHistory = await readShownHistory(context, stored.value);
   const settlement = await sendBurst(context, {
     content,
     correlations,
     attempt,
-    burst: kept,
+    burst: stored,
     since,
     replaces: { record, shownHistory },
   });
-  if ("dead" in settlement) await dropFailedRefresh(context, kept, correlation);
+  if ("dead" in settlement) await dropFailedRefresh(context, stored, correlation);
   return settlement;
 }
 
 async function readShownHistory({ deps }: DeliveryContext, { record }: OpenBurst): Promise<ChatMessage["shown"]> {
-  const [kept] = await deps.store.read<ChatMessage>([record]);
-  return kept?.value.shown ?? [];
+  const [stored] = await deps.store.read<ChatMessage>([record]);
+  return stored?.value.shown ?? [];
 }
 
 /** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
 async function dropFailedRefresh(
   context: DeliveryContext,
-  kept: StoredValue<OpenBurst>,
+  stored: StoredValue<OpenBurst>,
   correlation: string,
 ): Promise<void> {
   const { deps, job, chat } = context;
   const key = burstKey(chat);
-  for (let latest: StoredValue<OpenBurst> | undefined = kept; latest?.value.messageId === kept.value.messageId; ) {
+  for (let latest: StoredValue<OpenBurst> | undefined = stored; latest?.value.messageId === stored.value.messageId; ) {
     const { refreshAt: _, ...burst } = latest.value;
-    const hasMore = burst.told.count > kept.value.told.count;
+    const hasMore = burst.told.count > stored.value.told.count;
     const refreshAt = (await deps.store.now()) + context.editDelay;
     const outcome = await deps.store.commit({
       expect: [[key, latest.rev]],

@@ -47,12 +47,12 @@ async function recordReplacement(
   const { deps, job, chat } = context;
   const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
   const record = sentRecord?.value.record ?? sentMessageKey(chat, messageId);
-  const [kept] = await deps.store.read<ChatMessage>([record]);
+  const [stored] = await deps.store.read<ChatMessage>([record]);
   const put = [
     createDeliveryPut(job, { in: messageId, record, notice: 1 }),
     { key: sendAttemptKey(job), value: undefined },
   ];
-  const updated = sentRecord && kept && updateChatMessage(kept.value, rich, buttons, deps.clock());
+  const updated = sentRecord && stored && updateChatMessage(stored.value, rich, buttons, deps.clock());
   await commitWithRetry(context, {
     expect: [[jobDeliveryKey(job), 0]],
     put: updated ? [...put, createChatMessagePut(record, updated)] : put,
@@ -66,6 +66,11 @@ function updateChatMessage(
   buttons: InlineButton[][] | undefined,
   at: Ms,
 ): ChatMessage {
-  const [notices = 1] = before.shown.at(-1) ?? [];
-  return { ...before, ...rich, ...omitUndefined({ buttons }), shown: appendMessageHistory(before.shown, notices, at) };
+  const [notificationCount = 1] = before.shown.at(-1) ?? [];
+  return {
+    ...before,
+    ...rich,
+    ...omitUndefined({ buttons }),
+    shown: appendMessageHistory(before.shown, notificationCount, at),
+  };
 }

@@ -83,13 +83,13 @@ async function recordSentBurst(
       if (at !== undefined) deps.kick({ queue: job.queue, after: context.editDelay });
       return SETTLED;
     }
-    const [delivered, kept] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat)]);
+    const [delivered, stored] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat)]);
     if (delivered) return SETTLED;
-    rev = kept?.rev ?? 0;
+    rev = stored?.rev ?? 0;
     // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
-    if (replaces && kept && kept.value.messageId === request.burst?.value.messageId) {
-      const unshown = kept.value.correlations.filter((one) => !correlations.includes(one));
-      burst = { ...burst, told: kept.value.told, correlations: unshown };
+    if (replaces && stored && stored.value.messageId === request.burst?.value.messageId) {
+      const unshown = stored.value.correlations.filter((id) => !correlations.includes(id));
+      burst = { ...burst, told: stored.value.told, correlations: unshown };
     }
   }
 }

@@ -96,10 +96,10 @@ async function releaseAttempt(
 ): Promise<Settlement> {
   const { store } = context.deps;
   const key = sendAttemptKey(context.job);
-  const [kept] = await store.read<SendAttempt>([key]);
-  if (kept?.value.by === context.job.token) {
+  const [stored] = await store.read<SendAttempt>([key]);
+  if (stored?.value.by === context.job.token) {
     const value = remaining.doubtful || remaining.failures > 0 || remaining.anew ? remaining : undefined;
-    await store.commit({ expect: [[key, kept.rev]], put: [{ key, value, expires: SEND_ATTEMPT_RETENTION }] });
+    await store.commit({ expect: [[key, stored.rev]], put: [{ key, value, expires: SEND_ATTEMPT_RETENTION }] });
   }
   return retryAfter(context, wait);
 }

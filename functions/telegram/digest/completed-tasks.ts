@@ -50,8 +50,8 @@ export async function readCompletions(deps: DigestDeps, date: string, now: Ms): 
     if (task?.item.gone !== undefined || task?.item.snapshot.word !== "done" || !completedAt) continue;
     if (isOnDay(Date.parse(completedAt))) tasks.push(await measureTask(deps, task));
   }
-  const kept = await deps.store.read<KeptProject>([...projects]);
-  const completedProjects = kept.flatMap((one) => (one?.value.completed ? [one.value] : []));
+  const stored = await deps.store.read<KeptProject>([...projects]);
+  const completedProjects = stored.flatMap((project) => (project?.value.completed ? [project.value] : []));
   return { tasks: tasks.sort(compareCompletion), projects: completedProjects.reverse() };
 }
 
@@ -66,7 +66,7 @@ async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<D
 async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask> {
   const [card, { totals }] = await Promise.all([readCard(deps, task.id), readTaskTimes(deps, task.id)]);
   const { startedAt, owners, snapshot } = task.item;
-  const timerMs = Object.values(totals).reduce((sum, one) => sum + one, 0);
+  const timerMs = Object.values(totals).reduce((sum, ms) => sum + ms, 0);
   const elapsedMs = startedAt && snapshot.completedAt ? Date.parse(snapshot.completedAt) - Date.parse(startedAt) : 0;
   const ms = timerMs > 0 ? timerMs : elapsedMs;
   const agent = card?.agent ?? owners?.[0];

@@ -17,6 +17,6 @@ export function getPreviousDate(date: string): string {
 }
 
 function getZonedParts(timeZone: string, at: Ms, parts: Intl.DateTimeFormatOptions): Record<string, string> {
-  const found = new Intl.DateTimeFormat("en", { timeZone, ...parts }).formatToParts(at);
-  return Object.fromEntries(found.map(({ type, value }) => [type, value]));
+  const dateParts = new Intl.DateTimeFormat("en", { timeZone, ...parts }).formatToParts(at);
+  return Object.fromEntries(dateParts.map(({ type, value }) => [type, value]));
 }

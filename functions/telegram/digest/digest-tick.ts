@@ -33,8 +33,8 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
   const now = await store.now();
   if (getZonedHour(settings.timezone, now) !== DIGEST_HOUR) return 0;
   const key = digestKey(toZonedDate(settings.timezone, now));
-  const [sent] = await store.read([key]);
-  if (sent) return 0;
+  const [sentDigest] = await store.read([key]);
+  if (sentDigest) return 0;
   const texts = getTexts(settings.locale).telegram;
   const pages = splitIntoMessages(await renderDigest(deps, settings.locale, now), texts.repeat.length + 1);
   const { chat } = settings.telegram;

@@ -18,25 +18,25 @@ export interface PendingRequest {
 
 /** Reads the reviews that nobody has decided yet, oldest first. */
 export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequest & { confidence?: number })[]> {
-  const found: (PendingRequest & { confidence?: number })[] = [];
+  const requests: (PendingRequest & { confidence?: number })[] = [];
   for (const { value } of await readAllRows<KeptReview>(deps, workSets.reviews)) {
     const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
     if (!task) continue;
     const confidence = (await readCard(deps, value.item))?.review?.confidence;
-    found.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
+    requests.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
   }
-  return found.sort((a, b) => a.at - b.at);
+  return requests.sort((a, b) => a.at - b.at);
 }
 
 /** Reads the unanswered questions about open tasks, oldest first. */
 export async function readPendingQuestions(deps: DigestDeps): Promise<(PendingRequest & { text: string })[]> {
-  const found: (PendingRequest & { text: string })[] = [];
+  const requests: (PendingRequest & { text: string })[] = [];
   for (const { value } of await readAllRows<KeptQuestion>(deps, workSets.questions)) {
     const { item, agent, text, asked: askedAt, answer, closed: closedAt } = value;
     const task = answer || closedAt !== undefined ? undefined : await findOpenTask(deps, item);
-    if (task) found.push({ task, agent, text, at: askedAt });
+    if (task) requests.push({ task, agent, text, at: askedAt });
   }
-  return found.sort((a, b) => a.at - b.at);
+  return requests.sort((a, b) => a.at - b.at);
 }
 
 async function findOpenTask(deps: DigestDeps, item: string): Promise<Task | undefined> {

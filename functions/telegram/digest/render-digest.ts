@@ -153,10 +153,10 @@ function renderCompletedLines(
   const { digest, locale } = texts;
   const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) =>
     keepDefined([ms ? localizeDuration(locale, ms) : undefined, cost === undefined ? undefined : formats.money(cost)]);
-  const sum = (values: (number | undefined)[]) => values.reduce<number>((all, one) => all + (one ?? 0), 0);
-  const cost = sum(tasks.map((one) => one.cost));
+  const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const cost = sum(tasks.map((task) => task.cost));
   const totals = formatEffort({
-    ms: sum(tasks.map((one) => one.ms)),
+    ms: sum(tasks.map((task) => task.ms)),
     ...omitUndefined({ cost: cost > 0 ? cost : undefined }),
   });
   const title = renderHead("✅", digest.done, tasks.length);

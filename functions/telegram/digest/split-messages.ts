@@ -16,7 +16,7 @@ export function splitIntoMessages(lines: readonly RichText[], reservedLength = 0
   const pages: RichText[] = [];
   let page: RichText[] = [];
   let length = 0;
-  for (const line of lines.map((one) => truncateRichText(one, limit))) {
+  for (const line of lines.map((untruncated) => truncateRichText(untruncated, limit))) {
     const fits = length + 1 + line.text.length <= limit && fitsEntityLimits([...page, line]);
     if (page.length > 0 && !fits) {
       pages.push(joinRichText(page, "\n"));

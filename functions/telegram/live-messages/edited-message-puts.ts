@@ -16,9 +16,9 @@ export async function createEditedMessagePuts(
   view: MessageView,
 ): Promise<Put[]> {
   const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
-  const [kept] = sentRecord ? await deps.store.read<ChatMessage>([sentRecord.value.record]) : [];
-  if (!sentRecord || !kept) return [];
-  const { buttons: _, ...before } = kept.value;
+  const [stored] = sentRecord ? await deps.store.read<ChatMessage>([sentRecord.value.record]) : [];
+  if (!sentRecord || !stored) return [];
+  const { buttons: _, ...before } = stored.value;
   const shownHistory = appendMessageHistory(before.shown, 1, deps.clock());
   return [
     createChatMessagePut(sentRecord.value.record, {

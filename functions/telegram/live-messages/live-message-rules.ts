@@ -14,7 +14,9 @@ const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
  * every chat that may have one. Only tasks of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
-  const configured = [chat, ...entries.map((entry) => entry.chat)].filter((one) => one !== undefined);
+  const configured = [chat, ...entries.map((entry) => entry.chat)].filter(
+    (configuredChat) => configuredChat !== undefined,
+  );
   const chats = [...new Set(configured)];
   return {
     name: "telegram-live",
@@ -24,7 +26,7 @@ export function createLiveMessageRules(entries: readonly NotificationRule[], cha
       if (!item || !REFRESH_EVENTS.includes(event.kind)) return [];
       if (item.agent === undefined && !("agent" in event)) return [];
       return chats.map(
-        (one): RuleAction => ({ ...createLiveRefreshAction(one, item.id, correlation), rule: "work.look" }),
+        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, item.id, correlation), rule: "work.look" }),
       );
     },
   };

@@ -45,11 +45,11 @@ export async function updateProgressMessage(
 ): Promise<Settlement> {
   const { deps, chat, job } = context;
   if (!deps.settings.progress || !acceptsInputInChat(context)) return SETTLED;
-  const [kept] = await deps.store.read<KeptProgress>([progressKey(chat, item)]);
-  if (kept?.value.quiet) return SETTLED;
+  const [stored] = await deps.store.read<KeptProgress>([progressKey(chat, item)]);
+  if (stored?.value.quiet) return SETTLED;
   const view = await renderProgress(context, item);
   if (!view || (await isMuted(context, item, view.project))) return SETTLED;
-  if (kept) return editProgressMessage(context, { item, kept, view, correlation });
+  if (stored) return editProgressMessage(context, { item, stored, view, correlation });
   if (view.isClosed || !view.isStarted) return SETTLED;
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   const thread = await readThread(context, item);
@@ -88,25 +88,25 @@ async function isMuted({ deps }: DeliveryContext, ...subjectIds: string[]): Prom
 
 interface ProgressEdit {
   item: string;
-  kept: StoredValue<KeptProgress>;
+  stored: StoredValue<KeptProgress>;
   view: MessageView;
   correlation: string;
 }
 
 async function editProgressMessage(
   context: DeliveryContext,
-  { item, kept, view, correlation }: ProgressEdit,
+  { item, stored, view, correlation }: ProgressEdit,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
-  const { messageId, repeat } = kept.value;
+  const { messageId, repeat } = stored.value;
   const markedView = { ...view, rich: markIfRepeated(context, view, repeat) };
   const viewHash = await hashView(markedView);
-  if (viewHash === kept.value.shown) return SETTLED;
-  const untilNextEdit = kept.value.at + EDIT_INTERVAL - (await deps.store.now());
+  if (viewHash === stored.value.shown) return SETTLED;
+  const untilNextEdit = stored.value.at + EDIT_INTERVAL - (await deps.store.now());
   if (untilNextEdit > 0) return retryAfter(context, untilNextEdit);
   const record = async (value: KeptProgress, messagePuts: Put[]): Promise<Settlement> => {
     await commitWithRetry(context, {
-      expect: [[progressKey(chat, item), kept.rev]],
+      expect: [[progressKey(chat, item), stored.rev]],
       put: [
         { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
         ...messagePuts,
@@ -123,9 +123,9 @@ async function editProgressMessage(
     fields: { correlation },
     successLog: { level: "debug", message: "telegram progress edited" },
     onEdited: async () => {
-      const value = { ...kept.value, shown: viewHash, at: await deps.store.now() };
+      const value = { ...stored.value, shown: viewHash, at: await deps.store.now() };
       return record(value, await createEditedMessagePuts(context, messageId, markedView));
     },
-    onPermanentFailure: () => record({ ...kept.value, quiet: true }, []),
+    onPermanentFailure: () => record({ ...stored.value, quiet: true }, []),
   });
 }

@@ -62,8 +62,8 @@ async function adoptMessage(
   question: KeptQuestion,
 ): Promise<CommandResult> {
   const key = liveMessageKey(chat, messageId);
-  const [kept] = await deps.store.read<LiveMessage>([key]);
-  const task = kept ? undefined : await findKeptTask(deps, question.item);
+  const [stored] = await deps.store.read<LiveMessage>([key]);
+  const task = stored ? undefined : await findKeptTask(deps, question.item);
   if (!task) return {};
   const { id, agent, text, choices, urgency } = question;
   const event = { kind: "asked", question: id, agent, text, choices, urgency, reminder: 0 } as const;

@@ -28,13 +28,14 @@ export async function renderQuestion(
 ): Promise<MessageView> {
   const { presentation, deps } = context;
   const { live, events, colon } = presentation.texts;
-  const [kept, [item]] = await Promise.all([
+  const [stored, [item]] = await Promise.all([
     findQuestion(deps, event.question),
     deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
   ]);
-  const answer = kept?.value.answer;
+  const answer = stored?.value.answer;
   const isOver =
-    kept?.value.closed !== undefined || (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
+    stored?.value.closed !== undefined ||
+    (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
   // The agent's name is in the headline, where no text of an agent can appear, so nobody can ask in another's name.
   const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
   const head = [

@@ -22,7 +22,7 @@ export async function renderReview(context: DeliveryContext, liveMessage: LiveRe
   const { presentation, deps } = context;
   const { texts } = presentation;
   const { event, subject, review, seen: fingerprint, changed = [], asking: awaitsReason = false } = liveMessage;
-  const [[kept], [verdict], [item]] = await Promise.all([
+  const [[stored], [verdict], [item]] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(subject.id)]),
     deps.store.read<KeptReviewVerdict>([workKeys.judged(review)]),
     deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
@@ -41,7 +41,7 @@ export async function renderReview(context: DeliveryContext, liveMessage: LiveRe
   ];
   if (verdict)
     return { rich: joinViewLines([...reviewLines, ...renderVerdictLines(verdict.value, texts)]), isClosed: true };
-  const isWaiting = kept?.value.id === review && (item === undefined || isInReview(item.value));
+  const isWaiting = stored?.value.id === review && (item === undefined || isInReview(item.value));
   if (!isWaiting) {
     const word = texts.statuses[item?.value.snapshot.word ?? "done"];
     return { rich: joinViewLines([...reviewLines, fillTemplate(texts.live.reviewClosed, { word })]), isClosed: true };

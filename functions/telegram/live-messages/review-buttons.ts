@@ -96,13 +96,13 @@ async function sendBackWithReason(
 /** Returns the task as Plane has it now if this review waits for a verdict; otherwise a text that says why not. */
 async function readPendingReviewTask(context: CommandContext, liveMessage: LiveReviewMessage): Promise<Task | string> {
   const { deps, presentation, from } = context;
-  const [[kept], [verdict], task] = await Promise.all([
+  const [[stored], [verdict], task] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(liveMessage.subject.id)]),
     deps.store.read<KeptReviewVerdict>([workKeys.judged(liveMessage.review)]),
     findKeptTask(deps, liveMessage.subject.id),
   ]);
   const { over } = presentation.texts.live.toast;
-  const isWaiting = task !== undefined && kept?.value.id === liveMessage.review;
+  const isWaiting = task !== undefined && stored?.value.id === liveMessage.review;
   if (verdict) {
     const { kind, by, reason } = verdict.value;
     // A crash may have interrupted this verdict: it is resumed and confirmed like the first time.

@@ -58,14 +58,14 @@ async function createLiveMessage(
 ): Promise<LiveMessage> {
   const common = { subject, shown: "", repeat: false };
   if (event.kind === "asked") return { ...common, event };
-  const [[kept], [item]] = await Promise.all([
+  const [[stored], [item]] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(subject.id)]),
     deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
   ]);
   return {
     ...common,
     event,
-    review: kept?.value.id ?? "",
+    review: stored?.value.id ?? "",
     seen: item ? await hashTaskFields(item.value.snapshot) : {},
   };
 }

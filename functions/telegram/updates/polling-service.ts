@@ -40,13 +40,13 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
   if (!telegram) return PAUSE;
   const lease = await store.lease(LEASE_NAME, owner, LEASE_MS);
   if (!("fence" in lease)) return PAUSE;
-  const [kept] = await store.read<{ next: number }>([OFFSET_KEY]);
+  const [stored] = await store.read<{ next: number }>([OFFSET_KEY]);
   const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
   const stop = () => resolve(undefined);
   stopping.addEventListener("abort", stop);
   if (stopping.aborted) stop();
   // A call that is still open when we stop confirms nothing: its updates will be delivered again.
-  const pendingUpdates = telegram.getUpdates(kept?.value.next ?? 0, LONG_POLL_S);
+  const pendingUpdates = telegram.getUpdates(stored?.value.next ?? 0, LONG_POLL_S);
   const outcome = await Promise.race([pendingUpdates, stopped]).finally(() =>
     stopping.removeEventListener("abort", stop),
   );
@@ -60,7 +60,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
       if (!last) return 0;
       const jobs = outcome.updates.flatMap((raw) => createUpdateJob(raw, `update-${raw.update_id}`) ?? []);
       const result = await store.commit({
-        expect: [[OFFSET_KEY, kept?.rev ?? 0]],
+        expect: [[OFFSET_KEY, stored?.rev ?? 0]],
         fence: [LEASE_NAME, lease.fence],
         put: [{ key: OFFSET_KEY, value: { next: last.update_id + 1 } }],
         jobs,

@@ -27,8 +27,8 @@ const UPDATE_RETENTION: Ms = 3 * DAY;
 const updateKey = (id: string): StoreKey => `heard:${id}`;
 
 export async function isUpdateRecorded({ store }: Pick<Deps, "store">, id: string): Promise<boolean> {
-  const [known] = await store.read([updateKey(id)]);
-  return known !== undefined;
+  const [record] = await store.read([updateKey(id)]);
+  return record !== undefined;
 }
 
 /** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */

@@ -1,6 +1,6 @@
 import type { PluralForms } from "../plural.ts";
 
-/** The commands, by the word that calls them. */
+/** The commands after `/plane`. */
 export const COMMAND_NAMES = [
   "status",
   "project",
@@ -23,10 +23,10 @@ export type CommandName = (typeof COMMAND_NAMES)[number];
 
 export type CommandSubject = "project" | "agent" | "task";
 
-/** What is answered to people. `{name}` is filled in. */
+/** Replies to commands. `{name}` and the like are placeholders. */
 export interface AnswerTexts {
   help: string;
-  /** What is written after the word, and what comes of it. */
+  /** For the help: a command's arguments and its effect. */
   commands: Record<CommandName, { usage?: string; what: string }>;
   usage: string;
   unknown: string;
@@ -36,7 +36,7 @@ export interface AnswerTexts {
   notFound: Record<CommandSubject, string>;
   available: Record<"project" | "agent", string>;
   moreMatches: PluralForms;
-  /** Under a button that does nothing any more. */
+  /** Toast after the press of a button whose record has expired. */
   expiredButton: string;
   alreadyChosen: string;
   back: string;

@@ -1,4 +1,4 @@
-/** What people read of the webhook check: the alert in Telegram, and the item and comment it edits in Plane. */
+/** Texts of the webhook check: its alerts in Telegram, and the work item and comment it edits in Plane. */
 export interface CanaryTexts {
   silent: string;
   /** `{n}` is the number of seconds the webhook took. */
@@ -6,6 +6,6 @@ export interface CanaryTexts {
   itemName: string;
   /** HTML. */
   itemDescription: string;
-  /** HTML. `{nonce}` is what the webhook is recognised by. */
+  /** HTML. The webhook of the edit is recognized by `{nonce}`. */
   comment: string;
 }

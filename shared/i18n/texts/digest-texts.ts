@@ -1,22 +1,22 @@
 import type { PluralForms } from "../plural.ts";
 
-/** What the daily digest says. */
+/** Texts of the daily digest. */
 export interface DigestTexts {
   title: string;
   done: string;
-  /** Where there is nothing to list. */
+  /** Replaces the list in an empty section. */
   nothing: string;
   projects: string;
   blocked: string;
-  /** `{when}` is a moment, or a day in `longer`. */
+  /** `{when}` is a time. */
   since: string;
   sinceBefore: string;
-  /** `{keys}` are tasks. */
+  /** `{keys}` are the keys of the open blockers. */
   waitsFor: string;
   due: string;
   overdue: string;
   reviews: string;
-  /** `{percent}` with its sign. */
+  /** `{percent}` includes the percent sign. */
   confidence: string;
   questions: string;
   forecast: string;
@@ -26,8 +26,8 @@ export interface DigestTexts {
   fromFinished: PluralForms;
   tooLittleData: string;
   tooLittleDataFor: PluralForms;
-  /** `{month}`, as people write it. */
+  /** `{month}` is the name of the current month. */
   cost: string;
-  /** `{cost}`, `{budget}` and `{percent}`. */
+  /** `{cost}` and `{budget}` include the currency, `{percent}` its sign. */
   ofBudget: string;
 }

@@ -15,7 +15,7 @@ import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
 
-/** Every text that people read in Groundcrew, in one language. A language that lacks a text does not type-check. */
+/** All texts of one language. A language that lacks a text fails type checking. */
 interface Texts {
   telegram: TelegramTexts;
   page: PageTexts;
@@ -41,7 +41,7 @@ const TEXTS: Record<Locale, Texts> = {
   },
 };
 
-/** The texts for a `LOCALE` setting; `languageCode` is the person's language, where the text is for one person. */
+/** Returns the texts for a `LOCALE` setting. @param languageCode the user's language, for a text for a single user */
 export function getTexts(setting: LocaleSetting, languageCode?: string): Texts {
   return TEXTS[resolveLocale(setting, languageCode)];
 }

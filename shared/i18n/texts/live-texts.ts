@@ -1,13 +1,13 @@
-/** What is said in messages that wait for the human, and that follow a running task. `{name}` is filled in. */
+/** Texts of live messages: questions, reviews and the progress of a task. */
 export interface LiveTexts {
-  /** Under a question: how to answer it. */
+  /** How to answer a question or review: the last line of its message. */
   hint: Record<"press" | "reply" | "review" | "reason", string>;
-  /** Of a question: asked again, of urgency high. */
+  /** Questions: the headline of a reminder. */
   askedAgain: string;
   urgent: string;
   answered: string;
   notNeeded: string;
-  /** Of a review. */
+  /** Reviews. */
   confidence: string;
   approve: string;
   sendBack: string;
@@ -18,9 +18,9 @@ export interface LiveTexts {
   changed: string;
   title: string;
   text: string;
-  /** Shown for a moment, or said, to whoever pressed or replied. */
+  /** The toast after a press, or the reply to a reply. */
   toast: Record<"answered" | "already" | "over" | "approved" | "sentBack" | "reason" | "changed", string>;
-  /** Of a running task. */
+  /** Progress of a task. */
   since: string;
   unattended: string;
   inReview: string;

@@ -3,7 +3,7 @@ import type { Priority, Status } from "../../task/snapshot.ts";
 
 type Prefixed<P extends string, K extends string> = `${P}.${K}`;
 
-/** Names of what the page says. `{…}` in a text is filled in. */
+/** Names of the page's texts. */
 export type PageTextName =
   | Prefixed<"column", "todo" | "in_progress" | "blocked" | "done">
   | Prefixed<"event", EventKind>

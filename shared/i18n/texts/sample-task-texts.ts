@@ -1,2 +1,2 @@
-/** The title and description of each sample task that provisioning creates. */
+/** Title and description of each sample task that provisioning creates. */
 export type SampleTaskTexts = Record<"hello" | "report" | "look", { title: string; text: string }>;

@@ -17,7 +17,7 @@ export const telegramTextsEn: TelegramTexts = {
     completed: "Completed",
     cancelled: "Cancelled",
     reopened: "Reopened",
-    removed: "the task was changed or removed in Plane",
+    removed: "Removed",
     restored: "Restored",
     renamed: "Renamed",
     due: "Due date changed",

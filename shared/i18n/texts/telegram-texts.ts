@@ -6,23 +6,23 @@ import type { AnswerTexts } from "./answer-texts.ts";
 import type { DigestTexts } from "./digest-texts.ts";
 import type { LiveTexts } from "./live-texts.ts";
 
-/** Everything that is said in Telegram, in one language. A language that lacks a text does not type-check. */
+/** Texts of the messages in Telegram. */
 export interface TelegramTexts {
   /** For `Intl`. */
   locale: Locale;
-  /** Between a label and what it names. */
+  /** Between a label and its value. */
   colon: string;
-  /** What the bot's command menu says of `/plane`. */
+  /** Description of `/plane` in the bot's command menu. */
   commandMenu: string;
-  /** What happened, at the head of a message or line. */
+  /** Headline of a notification, or beginning of its line. */
   events: Record<EventKind, string>;
-  /** How often it happened, in a counted summary. */
+  /** Number of events of a kind, in a message that shows counts. */
   counted: Record<EventKind, PluralForms>;
-  /** Between a count and its project. */
+  /** Between a count and the name of its project. */
   inProject: string;
-  /** After the first few of many. */
+  /** Ends a list that shows its first values only. */
   more: PluralForms;
-  /** After as many groups of a summary as fit. */
+  /** Ends a message that shows counts but has no space for all of them. */
   moreChanges: PluralForms;
   /** The progress of a cycle: `{done}` of `{total}`. */
   progress: string;
@@ -48,21 +48,20 @@ export interface TelegramTexts {
     | "heldSince",
     string
   >;
-  /** Before an agent's name in the head of what it asks or tells. */
+  /** Before the agent's name in the headline of its question or report. */
   fromAgent: string;
-  /** Why an agent lost its task. */
+  /** Why an agent's claim of a task ended. */
   losses: Record<"expired" | "reassigned" | "moved", string>;
-  /** Why a task cannot go on: its blocker was … */
+  /** After the key of a blocker: its status, which is why the task is blocked by a dependency. */
   stuck: Record<"cancelled" | "blocked", string>;
-  /** On a question that is asked again. */
+  /** After the headline of a question that is asked again. */
   reminder: string;
-  /** Where there is no date. */
+  /** Replaces a missing date. */
   noDate: string;
   statuses: Record<Status, string>;
   priorities: Record<Priority, string>;
-  /** Under a message whose first sending never had an answer. */
+  /** Ends a message that may be in the chat twice, because an earlier send got no answer. */
   repeat: string;
-  /** To what people ask for. */
   answers: AnswerTexts;
   digest: DigestTexts;
   live: LiveTexts;

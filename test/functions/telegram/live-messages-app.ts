@@ -9,8 +9,8 @@ import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands
 export type LiveMessagesApp = Awaited<ReturnType<typeof createLiveMessagesApp>>;
 
 /**
- * Agents, a human in Telegram and Plane, all over HTTP. What is due later (a reminder, say) waits: time moves only as
- * far as a test lets it.
+ * Creates a commands app that also sends live messages. Jobs due later (a reminder, say) wait: time passes only when a
+ * test advances it.
  */
 export async function createLiveMessagesApp(options: NonNullable<Parameters<typeof createCommandsApp>[0]> = {}) {
   const rig = await createCommandsApp({
@@ -24,7 +24,7 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
   });
   await rig.runFirstPoll();
 
-  /** So long passes, in half seconds, and what becomes due is worked. */
+  /** Advances time in steps of half a second and handles the jobs that become due. */
   async function advanceAndDrain(ms = 5_000) {
     for (let passed = 0; passed < ms; passed += 500) {
       await rig.drain();
@@ -40,7 +40,7 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
   return Object.assign(rig, {
     advanceAndDrain,
     pollUpdates,
-    /** A task of an agent that is in progress; its key. */
+    /** Creates a task of an agent that is in progress; returns its key. */
     async startTask(agent: string, title = "Write the mail"): Promise<string> {
       const key = rig.toTaskKey(rig.addTask(title, agent));
       await rig.poll();
@@ -49,25 +49,24 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
       return key;
     },
     async askQuestion(agent: string, key: string, question: NewQuestion) {
-      const acting = rig.createContext(agent);
-      const newQuestion = await askHuman(acting, await findTask(acting, key), question);
+      const context = rig.createContext(agent);
+      const newQuestion = await askHuman(context, await findTask(context, key), question);
       await advanceAndDrain();
       return newQuestion;
     },
-    /** Presses the button with this text; what is shown for a moment. */
+    /** Presses the button with this label and returns the toast. */
     async tapButton(message: SimulatedMessage | undefined, label: string, from = ADA_USER): Promise<string> {
       const button = message?.buttons.flat().find(({ text }) => text === label);
       if (!message || !button) throw new Error(`no button ${label} in ${JSON.stringify(message?.buttons)}`);
       return tapButtonData(message.id, button.callback_data, from);
     },
     tapButtonData,
-    /** Replies to a message. */
     async replyTo(message: SimulatedMessage | undefined, text: string, from = ADA_USER): Promise<void> {
       await rig.telegram.postAsUser(GROUP_CHAT, from, text, { replyTo: message?.id ?? 0 });
       await pollUpdates();
     },
-    /** The last of the bot's messages whose text holds this. */
-    findMessage: (part: string) => rig.getBotMessages().findLast((one) => toPlainText(one).includes(part)),
+    /** Returns the bot's last message that contains this text. */
+    findMessage: (part: string) => rig.getBotMessages().findLast((message) => toPlainText(message).includes(part)),
     getButtonLabels: (message: SimulatedMessage | undefined) => message?.buttons.flat().map(({ text }) => text),
   });
 

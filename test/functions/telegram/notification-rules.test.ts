@@ -44,7 +44,7 @@ function createEvent(kind: EventKind): AnyEvent {
   }
 }
 
-/** The targets a change would go to under these settings. */
+/** Returns the targets that an event would be sent to with these rules. */
 function getTargets(
   entries: unknown,
   kind: EventKind,
@@ -59,8 +59,8 @@ function getTargets(
 const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
 
 test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, failures", () => {
-  const told = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
-  expect(told).toEqual([
+  const sentKinds = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
+  expect(sentKinds).toEqual([
     "blocked",
     "completed",
     "project_created",
@@ -143,7 +143,7 @@ describe("a rule", () => {
 });
 
 describe("the actor of an event", () => {
-  const by = (who: string) => [{ events: ["completed"], by: who }];
+  const createRulesBy = (by: string) => [{ events: ["completed"], by }];
   test.each([
     ["people", PERSON, true],
     ["people", AGENT, false],
@@ -151,8 +151,8 @@ describe("the actor of an event", () => {
     ["agents", AGENT, true],
     ["agents", PERSON, false],
     ["agents", undefined, false],
-  ] as const)("for a rule by %s, an event by %o: sent is %s", (who, actor, told) => {
-    expect(getTargets(by(who), "completed", {}, actor)).toEqual(told ? CHAT_TARGETS : []);
+  ] as const)("for a rule by %s, an event by %o is sent: %s", (group, actor, isSent) => {
+    expect(getTargets(createRulesBy(group), "completed", {}, actor)).toEqual(isSent ? CHAT_TARGETS : []);
   });
 
   test("is looked up only when a rule about the event needs it", () => {
@@ -176,9 +176,9 @@ describe("a mute rule", () => {
 
   test("applies at any position in the list", () => {
     const mute = { events: ["completed"], labels: ["chore"], mute: true };
-    const tell = { events: ["completed"] };
-    expect(getTargets([mute, tell], "completed", { labels: ["chore"] })).toEqual([]);
-    expect(getTargets([tell, mute], "completed", { labels: ["chore"] })).toEqual([]);
+    const send = { events: ["completed"] };
+    expect(getTargets([mute, send], "completed", { labels: ["chore"] })).toEqual([]);
+    expect(getTargets([send, mute], "completed", { labels: ["chore"] })).toEqual([]);
   });
 
   test("with a chat mutes only that chat", () => {

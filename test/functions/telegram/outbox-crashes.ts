@@ -5,11 +5,11 @@ export const REPEAT_MARK = "(may be a repeat)";
 
 interface OutboxSteps {
   deps: Partial<OutboxDeps>;
-  /** What was reached, in order: `read`, `commit`, …, `telegram`. */
+  /** Names of the steps that were started, in order: `read`, `commit`, …, `telegram`. */
   reached: string[];
 }
 
-/** Everything the outbox does to the world goes through `step`, by number. */
+/** Routes each call of the outbox to the store and to Telegram through `step`, with its number. */
 function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>) => Promise<T>): OutboxSteps {
   const reached: string[] = [];
   const through =
@@ -25,12 +25,12 @@ function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>)
     commit: through("commit", store.commit),
     spendAll: through("spend", store.spendAll),
     hold: through("hold", store.hold),
-    read: <T>(wanted: string[]) => through("read", () => store.read<T>(wanted))(),
+    read: <T>(keys: string[]) => through("read", () => store.read<T>(keys))(),
   };
   return { deps: { store: steps, telegram: wrapBot(bot, (call) => through("telegram", call)()) }, reached };
 }
 
-/** A process that is killed at step `at`, before or after the step took effect: from then on it does nothing. */
+/** Simulates a process that is killed at step `at`, before or after the step takes effect. Later steps fail. */
 export function crashOutboxAt(
   rig: OutboxSetup,
   at: number,
@@ -49,7 +49,7 @@ export function crashOutboxAt(
   return { ...steps, dead: () => dead };
 }
 
-/** A process that sleeps before or after step `at` took effect, until it is woken. */
+/** Simulates a process that is frozen before or after step `at` takes effect, until `wake` is called. */
 export function freezeOutboxAt(
   rig: OutboxSetup,
   at: number,
@@ -80,7 +80,10 @@ export async function takeOutboxJob(rig: OutboxSetup) {
   return job;
 }
 
-/** Brings a rig to the moment before the job in question, and says what must be shown in the end. */
+/**
+ * Jobs to interrupt. `prepare` handles the jobs before the interrupted one; `shown` are the task keys in the final
+ * message; `sends` is whether the interrupted job sends a message.
+ */
 export const OUTBOX_SCENARIOS: {
   name: string;
   prepare: (rig: OutboxSetup) => Promise<void>;
@@ -89,7 +92,7 @@ export const OUTBOX_SCENARIOS: {
 }[] = [
   { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
   {
-    name: "folding a notice",
+    name: "merging a notification into a burst",
     prepare: async (rig) => {
       await rig.handleJob(await takeOutboxJob(rig));
     },
@@ -106,7 +109,7 @@ export const OUTBOX_SCENARIOS: {
     sends: false,
   },
   {
-    name: "sending anew what was deleted",
+    name: "sending a deleted message again",
     prepare: async (rig) => {
       await rig.handleDueJobs();
       rig.telegram.removeMessage(OUTBOX_CHAT, 1);

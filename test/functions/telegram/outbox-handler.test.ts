@@ -204,11 +204,11 @@ test("jobs wait while Telegram is not configured", async () => {
 
 test("the log contains the ids and the correlation id of a message, never its text", async () => {
   const rig = await createOutboxSetup();
-  const told = createNotice(1, { title: "Marzipan", assignees: ["Nougat"] });
-  await enqueueNotices(rig.store, [told, createNotice(2, { title: "Krokant" })]);
+  const notice = createNotice(1, { title: "Marzipan", assignees: ["Nougat"] });
+  await enqueueNotices(rig.store, [notice, createNotice(2, { title: "Krokant" })]);
   await rig.runUntilEmpty();
   const log = rig.lines.join("\n");
-  expect(log).toContain(told.correlation);
+  expect(log).toContain(notice.correlation);
   expect(log).toContain('"messageId":1');
   expect(log).not.toMatch(/Marzipan|Nougat|Krokant|secret-token/);
 });

@@ -17,11 +17,11 @@ interface OutboxSetupOptions {
   burst?: number;
   locale?: "en" | "fr" | "auto";
   chats?: number[];
-  /** In real milliseconds: how long a call waits for an answer that never comes. */
+  /** Timeout for a call to Telegram, in real milliseconds. */
   timeout?: number;
 }
 
-/** The outbox against the in-memory Telegram over HTTP; time moves only when the rig moves it. */
+/** Creates an outbox with a simulated Telegram server over HTTP. Time passes only when a test advances it. */
 export async function createOutboxSetup({
   burst,
   locale = "en",
@@ -44,16 +44,16 @@ export async function createOutboxSetup({
   const handleJob = async (job: LeasedJob, changedDeps: Partial<OutboxDeps> = {}) =>
     jobHandler.handle({ ...deps, ...changedDeps }, job).then((settlement) => store.settle(job, settlement));
 
-  /** Works what is due now, lanes side by side, until nothing is. */
+  /** Handles the jobs that are due now, lanes in parallel, until no job is due. */
   async function handleDueJobs(): Promise<void> {
     for (let jobs = await takeJobs(); jobs.length > 0; jobs = await takeJobs())
       await Promise.all(jobs.map((job) => handleJob(job)));
   }
   const takeJobs = () => store.take("outbox", jobHandler.leaseMs, jobHandler.concurrency);
 
-  /** Moves time in steps until the outbox is empty (dead letters aside) or `within` is over. */
-  async function runUntilEmpty(within = 600_000, step = 100): Promise<void> {
-    const end = time.now + within;
+  /** Advances time in steps until the outbox is empty (except for dead letters), at most by `maxMs`. */
+  async function runUntilEmpty(maxMs = 600_000, step = 100): Promise<void> {
+    const end = time.now + maxMs;
     await handleDueJobs();
     while (time.now < end && (await store.stats()).queues.outbox.pending > 0) {
       time.now += step;
@@ -80,7 +80,7 @@ export async function createOutboxSetup({
 
 export type OutboxSetup = Awaited<ReturnType<typeof createOutboxSetup>>;
 
-/** Puts notices into the outbox, in order, as observe does. */
+/** Puts notifications into the outbox, in order, with the same job ids as the product. */
 export async function enqueueNotices(
   store: Store,
   notices: ActionBody[],
@@ -99,7 +99,7 @@ export async function enqueueNotices(
 
 let correlations = 0;
 
-/** What happened to task ONB-n. */
+/** Creates the notification of an event of task ONB-n, by default its completion. */
 export function createNotice(
   n: number,
   change: Partial<EventFacts["item"] & object> = {},
@@ -134,17 +134,17 @@ export const PROJECT = {
   url: `${PLANE_BASE_URL}/javisi/projects/project-1/issues/`,
 };
 
-export const createNotices = (from: number, to: number): ActionBody[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => createNotice(from + index));
+export const createNotices = (first: number, last: number): ActionBody[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => createNotice(first + index));
 
-/** The texts a chat shows now, oldest first. */
+/** Returns the texts that a chat shows now, oldest first. */
 export const getChatTexts = (telegram: TelegramSimulator, chat: number | string = OUTBOX_CHAT) =>
   telegram.chat(chat).messages.map((message) => message.text);
 
-/** The keys a text names, in order. */
+/** Returns the task keys in a text, in order. */
 export const parseTaskKeys = (text: string | undefined): string[] => text?.match(/ONB-\d+/g) ?? [];
 
-/** A bot whose every call goes through `around`. */
+/** Wraps each call of a bot in `around`. */
 export function wrapBot(bot: TelegramBot, around: <T>(call: () => Promise<T>) => Promise<T>): TelegramBot {
   return {
     ...bot,

@@ -13,10 +13,10 @@ import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 
-/** `Intl` writes no-break spaces of two widths. */
+/** Replaces the two kinds of no-break spaces that `Intl` uses. */
 const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
 
-test("LOCALE decides the language; auto follows the person, and is English where there is no one person", () => {
+test("LOCALE sets the language; auto follows the user, and is English without a single user", () => {
   expect(resolveLocale("fr", "en")).toBe("fr");
   expect(resolveLocale("auto", "fr-CA")).toBe("fr");
   expect(["de", "frr", "", null, undefined].map((code) => resolveLocale("auto", code))).toEqual(Array(5).fill("en"));
@@ -24,7 +24,7 @@ test("LOCALE decides the language; auto follows the person, and is English where
   expect(getTexts("auto", "fr")).toBe(getTexts("fr"));
 });
 
-test("a template keeps a placeholder without a value, and a value is never read as a template", () => {
+test("a template keeps a placeholder without a value, and placeholders in values are not filled in", () => {
   expect(formatTemplate("{a} waits for {b}", { a: "{b} $& $1" })).toBe("{b} $& $1 waits for {b}");
 });
 
@@ -36,7 +36,7 @@ test("counts use the plural forms of the language", () => {
   expect(normalizeSpaces(localizeCount(french, french.counted.completed, 12_345))).toBe("12 345 tâches terminées");
 });
 
-test("numbers, durations, dates and sizes are written as people of the language write them", () => {
+test("durations, dates, percentages, amounts and file sizes are formatted for the language", () => {
   expect(localizeDuration("en", 59_000)).toBe("<1 min");
   expect(normalizeSpaces(localizeDuration("fr", 26 * 3_600_000))).toBe("1 j 2 h");
   expect(localizeDuration("en", 3 * 86_400_000 + 59_000)).toBe("3 days");

@@ -13,15 +13,15 @@ async function createBotSetup({ token = TOKEN, timeout = 2_000 } = {}) {
   const telegram = createTelegramSimulator({ clock: () => time.now, token: TOKEN, chats: [CHAT] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
-  const counted: string[] = [];
+  const countedCalls: string[] = [];
   const metrics: Metrics = {
-    count: (name, labels) => counted.push(`${name} ${labels?.["method"]} ${labels?.["outcome"]}`),
+    count: (name, labels) => countedCalls.push(`${name} ${labels?.["method"]} ${labels?.["outcome"]}`),
     observe: () => {},
   };
-  return { time, telegram, counted, bot: createTelegramBot({ token, apiRoot, fetch, metrics, timeout }) };
+  return { time, telegram, countedCalls, bot: createTelegramBot({ token, apiRoot, fetch, metrics, timeout }) };
 }
 
-/** A bot whose every call is answered like this. */
+/** Creates a bot with a server that always responds with this status and body. */
 async function createFixedAnswerBot(status: number, body: string) {
   const server = createServer((_, response) => response.writeHead(status, { location: "/elsewhere" }).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -32,70 +32,70 @@ async function createFixedAnswerBot(status: number, body: string) {
   return createTelegramBot({ token: TOKEN, apiRoot, fetch, metrics: { count() {}, observe() {} } });
 }
 
-test("says who it is", async () => {
+test("getMe returns the bot's id and username", async () => {
   const { bot } = await createBotSetup();
   expect(await bot.getMe()).toEqual({ kind: "me", id: 1000, username: "groundcrew_bot" });
 });
 
-test("sees its chat, and is refused another", async () => {
-  const { bot, counted } = await createBotSetup();
+test("getChat returns the bot's chat; another chat is refused", async () => {
+  const { bot, countedCalls } = await createBotSetup();
   expect(await bot.getChat(CHAT)).toEqual({ kind: "chat", id: CHAT, type: "private", title: "" });
   expect(await bot.getChat(-100123)).toEqual({
     kind: "refused",
     reason: "400 Bad Request: chat not found",
     lasting: false,
   });
-  expect(counted).toEqual([
+  expect(countedCalls).toEqual([
     "groundcrew_telegram_calls_total getChat chat",
     "groundcrew_telegram_calls_total getChat refused",
   ]);
 });
 
-test("a message arrives with its marks and without a preview, and can be edited", async () => {
-  const { bot, telegram, counted } = await createBotSetup();
+test("a message is sent with its formatting and without a link preview, and can be edited", async () => {
+  const { bot, telegram, countedCalls } = await createBotSetup();
   expect(await bot.sendMessage(CHAT, joinRichText([toBold("one"), " two"]))).toEqual({ kind: "sent", messageId: 1 });
   expect(await bot.editMessage(CHAT, 1, toPlainText("three"))).toEqual({ kind: "edited" });
   expect(telegram.chat(CHAT).messages).toMatchObject([
     { text: "three", edits: [{ text: "one two" }], previews: false },
   ]);
-  expect(counted).toEqual([
+  expect(countedCalls).toEqual([
     "groundcrew_telegram_calls_total sendMessage sent",
     "groundcrew_telegram_calls_total editMessageText edited",
   ]);
 });
 
-test("an edit that changes nothing counts as done", async () => {
+test("an edit that changes nothing counts as an edit", async () => {
   const { bot } = await createBotSetup();
   await bot.sendMessage(CHAT, toBold("same"));
   expect(await bot.editMessage(CHAT, 1, toBold("same"))).toEqual({ kind: "edited" });
 });
 
-test("an edit of a message that is not there is told apart", async () => {
+test("an edit of a message that does not exist has an outcome of its own", async () => {
   const { bot } = await createBotSetup();
   expect(await bot.editMessage(CHAT, 9, toPlainText("x"))).toMatchObject({ kind: "gone" });
 });
 
-test("what is shown for a moment is cut to what Telegram takes", async () => {
+test("a toast is truncated to the length that Telegram accepts", async () => {
   const { bot, telegram } = await createBotSetup();
   const press = await telegram.press(CHAT, 7, 1, "x");
   expect(await bot.answerCallback("1", "é".repeat(300))).toEqual({ kind: "done" });
   expect(press.answers).toEqual([`${"é".repeat(199)}…`]);
 });
 
-describe("refusals", () => {
-  test("429 says how long to wait", async () => {
+describe("a refused call", () => {
+  test("with 429 returns how long to wait", async () => {
     const { bot, telegram } = await createBotSetup();
     telegram.injectFaults({ kind: "too_many", seconds: 30 });
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({ kind: "wait", ms: 30_000 });
   });
 
-  test("an unknown chat waits for a human to mend TELEGRAM_CHAT_ID", async () => {
+  test("to an unknown chat is not lasting: a human can fix TELEGRAM_CHAT_ID", async () => {
     const { bot } = await createBotSetup();
     const outcome = await bot.sendMessage(7, toPlainText("x"));
     expect(outcome).toEqual({ kind: "refused", reason: "400 Bad Request: chat not found", lasting: false });
   });
 
-  test("a group that became a supergroup waits for its new number", async () => {
+  test("to a group that became a supergroup is not lasting: a human can set its new id", async () => {
     const { bot, telegram } = await createBotSetup();
     const description = "Bad Request: group chat was upgraded to a supergroup chat";
     telegram.injectFaults({ kind: "error", status: 400, description });
@@ -108,13 +108,13 @@ describe("refusals", () => {
     "CHANNEL_PRIVATE",
     "USER_BANNED_IN_CHANNEL",
     "TOPIC_CLOSED",
-  ])("%s is about the chat: a human can mend it", async (description) => {
+  ])("with %s is not lasting: a human can fix the chat", async (description) => {
     const { bot, telegram } = await createBotSetup();
     telegram.injectFaults({ kind: "error", status: 400, description: `Bad Request: ${description}` });
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
-  test("a topic that is closed keeps nothing from the rest of the chat", async () => {
+  test("to a closed topic is lasting, so other messages of the chat do not wait for it", async () => {
     const { bot, telegram } = await createBotSetup();
     telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: TOPIC_CLOSED" });
     expect(await bot.sendMessage(CHAT, toPlainText("x"), { topic: 3 })).toMatchObject({
@@ -123,7 +123,7 @@ describe("refusals", () => {
     });
   });
 
-  test("a message that is too long is refused for good", async () => {
+  test("is lasting if the message is too long", async () => {
     const { bot } = await createBotSetup();
     expect(await bot.sendMessage(CHAT, toPlainText("x".repeat(4_097)))).toMatchObject({
       kind: "refused",
@@ -131,7 +131,7 @@ describe("refusals", () => {
     });
   });
 
-  test("a wrong token is for a human to mend", async () => {
+  test("is not lasting if the token is wrong: a human can fix it", async () => {
     const { bot } = await createBotSetup({ token: "1000:wrong" });
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
       kind: "refused",
@@ -140,13 +140,13 @@ describe("refusals", () => {
     });
   });
 
-  test.each([403, 404])("%i is for a human to mend", async (status) => {
+  test.each([403, 404])("with %i is not lasting: a human can fix it", async (status) => {
     const { bot, telegram } = await createBotSetup();
     telegram.refuseChat(CHAT, status, "Forbidden: bot was blocked by the user");
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "refused", lasting: false });
   });
 
-  test("a chat that has moved says where to", async () => {
+  test("to a group that became a supergroup returns its new id", async () => {
     const parameters = { migrate_to_chat_id: -1001 };
     const bot = await createFixedAnswerBot(
       400,
@@ -158,8 +158,8 @@ describe("refusals", () => {
   });
 });
 
-describe("no answer", () => {
-  test("a connection that is refused: nothing was sent", async () => {
+describe("a call without an answer", () => {
+  test("was not sent if the connection is refused", async () => {
     const { bot, telegram } = await createBotSetup();
     await telegram.stop();
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
@@ -168,17 +168,22 @@ describe("no answer", () => {
     });
   });
 
-  test("a host without an address: nothing was sent", async () => {
-    const away: typeof fetch = async () => {
+  test("was not sent if the host name cannot be resolved", async () => {
+    const unresolvedFetch: typeof fetch = async () => {
       const cause = Object.assign(new Error("getaddrinfo ENOTFOUND telegram.invalid"), { code: "ENOTFOUND" });
       throw new TypeError("fetch failed", { cause });
     };
     const metrics = { count() {}, observe() {} };
-    const bot = createTelegramBot({ token: TOKEN, apiRoot: "http://telegram.invalid", fetch: away, metrics });
+    const bot = createTelegramBot({
+      token: TOKEN,
+      apiRoot: "http://telegram.invalid",
+      fetch: unresolvedFetch,
+      metrics,
+    });
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "not_sent" });
   });
 
-  test("an error in the Bot API's words: nothing was sent", async () => {
+  test("was not sent if the Bot API reports an internal error", async () => {
     const { bot, telegram } = await createBotSetup();
     telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toEqual({
@@ -192,7 +197,7 @@ describe("no answer", () => {
     { kind: "lost" },
     { kind: "dropped" },
     { kind: "gateway", status: 502, done: true },
-  ] as const)("$kind: it may have arrived", async (fault) => {
+  ] as const)("may have arrived after the fault $kind", async (fault) => {
     const { bot, telegram } = await createBotSetup({ timeout: 100 });
     telegram.injectFaults(fault);
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind: "unknown" });
@@ -204,19 +209,19 @@ describe("no answer", () => {
     [200, "<html>sign in</html>", "unknown"],
     [302, "", "not_sent"],
     [403, "<html>blocked by the proxy</html>", "not_sent"],
-  ])("status %i with %j: %s", async (status, body, kind) => {
+  ])("with status %i and body %j has the outcome %s", async (status, body, kind) => {
     const bot = await createFixedAnswerBot(status, body);
     expect(await bot.sendMessage(CHAT, toPlainText("x"))).toMatchObject({ kind });
   });
 });
 
-test("the token is in no outcome, whatever the failure quotes (reliability 21)", async () => {
-  const quoting: typeof fetch = async (url) => {
+test("no outcome contains the token, even if the failure quotes it (reliability 21)", async () => {
+  const quotingFetch: typeof fetch = async (url) => {
     throw Object.assign(new TypeError(`Failed to parse URL from ${url}`), { code: `ERR_INVALID_URL ${url}` });
   };
   const metrics = { count() {}, observe() {} };
   const bots = [
-    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quoting, metrics }),
+    createTelegramBot({ token: TOKEN, apiRoot: "http://127.0.0.1:1", fetch: quotingFetch, metrics }),
     createTelegramBot({ token: TOKEN, apiRoot: "no url", fetch, metrics }),
     await createFixedAnswerBot(
       403,

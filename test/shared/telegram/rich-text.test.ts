@@ -14,7 +14,7 @@ const ORIGINS = ["https://plane.example.com", "http://127.0.0.1:8787"];
 const toEntityTexts = ({ text, entities }: RichText) =>
   entities.map(({ type, offset, length }) => [type, text.slice(offset, offset + length)]);
 
-test("joined parts keep their marks, counted in UTF-16 units", () => {
+test("joined parts keep their entities, counted in UTF-16 units", () => {
   const joined = joinRichText(
     ["✅ 👩‍👩‍👧‍👦 ", toBold("héllo"), " ", toCode("x"), toLink("ONB-1", `${ORIGINS[0]}/x`, ORIGINS)],
     "|",
@@ -26,7 +26,7 @@ test("joined parts keep their marks, counted in UTF-16 units", () => {
   ]);
 });
 
-test("nothing becomes an empty mark", () => {
+test("an empty text has no entity", () => {
   expect(toBold("").entities).toEqual([]);
   expect(toLink("", `${ORIGINS[0]}/`, ORIGINS).entities).toEqual([]);
 });
@@ -44,7 +44,7 @@ test.each([
   expect(toLink("x", url, ORIGINS)).toEqual(toPlainText("x"));
 });
 
-test("a link to Plane or our own page is one", () => {
+test("a link to Plane or to our own page stays a link", () => {
   expect(toLink("x", "http://127.0.0.1:8787/tasks?a=1#b", ORIGINS).entities).toEqual([
     { type: "text_link", offset: 0, length: 1, url: "http://127.0.0.1:8787/tasks?a=1#b" },
   ]);
@@ -57,13 +57,13 @@ test.each(["http://localhost:8080", "http://plane"])(
   },
 );
 
-test("a link to an address is one", () => {
+test("a link to an IP address stays a link", () => {
   for (const origin of ["http://192.168.1.4:8080", "http://[::1]:8080"])
     expect(toLink("x", `${origin}/`, [origin]).entities).toMatchObject([{ url: `${origin}/` }]);
 });
 
-describe("cutting", () => {
-  test("leaves alone what fits, to the unit", () => {
+describe("truncating a text", () => {
+  test("leaves a text at the limit unchanged", () => {
     const text = toPlainText("a".repeat(4_096));
     expect(truncateRichText(text)).toBe(text);
     expect(truncateRichText(toPlainText("a".repeat(4_097))).text).toBe(`${"a".repeat(4_095)}…`);
@@ -74,22 +74,23 @@ describe("cutting", () => {
     expect(truncateRichText(toPlainText("😀😀😀"), 5).text).toBe("😀😀…");
   });
 
-  test("leaves out a mark that would be split, and keeps those before", () => {
+  test("removes an entity that would be split, and keeps those before it", () => {
     const rich = joinRichText([toBold("one"), " ", toBold("two and more")]);
     expect(truncateRichText(rich, 8)).toEqual({ text: "one…", entities: [{ type: "bold", offset: 0, length: 3 }] });
   });
 
-  test("keeps every mark in bounds and every character whole, whatever the text", () => {
+  test("keeps all entities in bounds and all characters whole, for any text", () => {
     const part = fc
       .tuple(fc.string({ unit: "grapheme", maxLength: 20 }), fc.boolean())
-      .map(([text, marked]) => (marked ? toBold(text) : toPlainText(text)));
+      .map(([text, isBold]) => (isBold ? toBold(text) : toPlainText(text)));
     fc.assert(
-      fc.property(fc.array(part), fc.integer({ min: 1, max: 120 }), (all, limit) => {
-        const whole = joinRichText(all);
-        const short = truncateRichText(whole, limit);
-        expect(short.text.length).toBeLessThanOrEqual(limit);
-        expect(short.text.isWellFormed()).toBe(true);
-        for (const [index, part] of toEntityTexts(short).entries()) expect(part).toEqual(toEntityTexts(whole)[index]);
+      fc.property(fc.array(part), fc.integer({ min: 1, max: 120 }), (parts, limit) => {
+        const untruncated = joinRichText(parts);
+        const truncated = truncateRichText(untruncated, limit);
+        expect(truncated.text.length).toBeLessThanOrEqual(limit);
+        expect(truncated.text.isWellFormed()).toBe(true);
+        for (const [index, part] of toEntityTexts(truncated).entries())
+          expect(part).toEqual(toEntityTexts(untruncated)[index]);
       }),
     );
   });

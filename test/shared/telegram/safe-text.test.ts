@@ -16,11 +16,11 @@ test.each([
   ["\ud83d half \udc00", "\ufffd half \ufffd"],
   ["<b>x</b> _*[`$(id)`", "<b>x</b> _*[`$(id)`"],
   ["👩‍👩‍👧‍👦 é", "👩‍👩‍👧‍👦 é"],
-])("%j is shown as %j", (given, expected) => {
-  expect(renderData(given)).toBe(expected);
+])("the text %j is shown as %j", (text, expected) => {
+  expect(renderData(text)).toBe(expected);
 });
 
-test("a text over the limit ends in an ellipsis, and no pair is split", () => {
+test("a text over the limit ends in an ellipsis, and no surrogate pair is split", () => {
   expect(cleanLine("abcdef", 4)).toBe("abc…");
   expect(cleanLine("ab😀cd", 4)).toBe("ab…");
   expect(cleanLine("abcd", 4)).toBe("abcd");
@@ -38,13 +38,13 @@ test.each([
   "a@b.example",
   "1.2.3.4",
   "tg://x",
-])("Telegram finds nothing in %s", (text) => {
+])("Telegram detects no entity in %s", (text) => {
   expect(addDetectedEntities(text, [])).not.toEqual([]);
   expect(addDetectedEntities(toSafeText(text).text, [])).toEqual([]);
   expect(renderData(text)).toBe(text);
 });
 
-test("cleaning is done once: cleaning again changes nothing", () => {
+test("cleaning a clean text changes nothing", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       const once = cleanLine(text, 200);

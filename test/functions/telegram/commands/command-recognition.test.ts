@@ -15,10 +15,10 @@ describe("parsing a message", () => {
     ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
     ["/plane", { word: "help", args: "" }],
     ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
-  ])("in a group: %j", (text, asked) => expect(parseCommand(text, false)).toEqual(asked));
+  ])("in a group, %j is a command", (text, command) => expect(parseCommand(text, false)).toEqual(command));
 
   test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
-    "a message in a group that is not for the bot: %j",
+    "in a group, %j is not for the bot",
     (text) => expect(parseCommand(text, false)).toBeUndefined(),
   );
 
@@ -26,7 +26,7 @@ describe("parsing a message", () => {
     ["status", { word: "status", args: "" }],
     ["plane task ONB-1", { word: "task", args: "ONB-1" }],
     ["/start", { word: "help", args: "" }],
-  ])("alone with it: %j", (text, asked) => expect(parseCommand(text, true)).toEqual(asked));
+  ])("in a private chat, %j is a command", (text, command) => expect(parseCommand(text, true)).toEqual(command));
 
   test("other commands are not for the bot, even in a private chat", () => {
     expect(parseCommand("/weather", true)).toBeUndefined();
@@ -48,21 +48,25 @@ test("quotation marks around a whole text are removed", () => {
 });
 
 describe("matching a name", () => {
-  const find = (given: string, all: string[]) => matchByName(given, all, (one) => [one]);
+  const find = (input: string, names: string[]) => matchByName(input, names, (name) => [name]);
 
   test("ignores accents, case and extra blanks", () => {
     expect(normalizeName("  Équipe\n PRODUIT ")).toBe("equipe produit");
-    expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({ kind: "one", one: "Équipe Produit", exact: true });
+    expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({
+      kind: "one",
+      candidate: "Équipe Produit",
+      isExact: true,
+    });
   });
 
   test("prefers whole names to beginnings of words, and these to parts", () => {
-    expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ one: "Mail", exact: true });
-    expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Mail to Ada", exact: false });
-    expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ one: "Canada", exact: false });
+    expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ candidate: "Mail", isExact: true });
+    expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Mail to Ada", isExact: false });
+    expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Canada", isExact: false });
   });
 
   test("returns all of several matches; without a match, the most similar name", () => {
-    expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", some: ["Mail 1", "Mail 2"] });
+    expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", candidates: ["Mail 1", "Mail 2"] });
     expect(find("Imotep", ["Imhotep", "Thot"])).toEqual({ kind: "none", nearest: "Imhotep" });
     expect(find("Cleopatra", ["Imhotep", "Thot"])).toEqual({ kind: "none" });
     expect(find("", ["Imhotep"])).toEqual({ kind: "none" });
@@ -80,4 +84,4 @@ test.each([
   ["soon", undefined],
   ["2", undefined],
   ["-2h", undefined],
-])("%s is a length of time", (text, ms) => expect(parseMuteDuration(text)).toBe(ms));
+])("the mute duration %j is parsed", (text, ms) => expect(parseMuteDuration(text)).toBe(ms));

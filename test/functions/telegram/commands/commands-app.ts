@@ -18,8 +18,8 @@ type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]> & {
 };
 
 /**
- * The product with agents in front of the in-memory Plane and Telegram, both over HTTP: what people write and press is
- * polled, worked and answered by the product's own parts. Time moves only when the rig moves it.
+ * Creates Groundcrew with agents and simulated Plane and Telegram servers, both over HTTP. Messages and presses are
+ * polled and handled by the product's own code. Time passes only when a test advances it.
  */
 export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...options }: Options = {}) {
   let clock = () => 0;
@@ -48,22 +48,22 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
   });
   clock = () => crew.time.now;
 
-  /** What waits at Telegram is taken, worked and answered. */
+  /** Polls the pending updates, handles them and sends the replies. */
   async function pollUpdates() {
-    // A second between two things: Telegram takes one message a second in a chat.
+    // Telegram accepts one message per second in a chat.
     crew.advance(1_100);
     await pollTelegramOnce(crew.deps, "rig");
     await waitUntilAnswered();
   }
-  /** Time passes until all is heard and said; what is for later, a reminder say, stays. */
+  /** Advances time until both queues are empty; jobs due later (a reminder, say) stay. */
   async function waitUntilAnswered() {
     for (let tries = 0; tries < 400; tries += 1) {
       await crew.drain();
-      const { updates, outbox: out } = (await crew.store.stats()).queues;
-      if (updates.pending + out.pending === 0) return;
+      const { updates, outbox } = (await crew.store.stats()).queues;
+      if (updates.pending + outbox.pending === 0) return;
       crew.advance(500);
     }
-    throw new Error(`still waiting: ${JSON.stringify(await crew.store.stats())}`);
+    throw new Error(`jobs are still pending: ${JSON.stringify(await crew.store.stats())}`);
   }
   const getBotMessages = (chat: number | string = GROUP_CHAT) =>
     telegram.chat(chat).messages.filter(({ from }) => from === undefined);
@@ -72,8 +72,8 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
     text: string,
     more: { from?: number; chat?: number; replyTo?: number; topic?: number } = {},
   ) {
-    const { from = ADA_USER, chat = GROUP_CHAT, ...place } = more;
-    await telegram.postAsUser(chat, from, text, place);
+    const { from = ADA_USER, chat = GROUP_CHAT, ...target } = more;
+    await telegram.postAsUser(chat, from, text, target);
     const sentId = telegram.chat(chat).messages.at(-1)?.id;
     await pollUpdates();
     return getBotMessages(chat).filter((message) => message.replyTo === sentId);
@@ -84,15 +84,15 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
     pollUpdates,
     /** The bot's messages in a chat. */
     getBotMessages,
-    /** Says it; the bot's messages that answer it. */
+    /** Sends a message as a user and returns the bot's replies to it. */
     sendMessage,
-    /** Says it and answers the text of the one message that comes back. */
+    /** Sends a message as a user and returns the text of the only reply. */
     async sendAndGetReply(text: string, more: Parameters<typeof sendMessage>[1] = {}): Promise<string> {
-      const answers = await sendMessage(text, more);
-      expect(answers, text).toHaveLength(1);
-      return toPlainText(answers[0]);
+      const replies = await sendMessage(text, more);
+      expect(replies, text).toHaveLength(1);
+      return toPlainText(replies[0]);
     },
-    /** Presses a button of a message by its text; what the person is shown for a moment. */
+    /** Presses the button with this label and returns the toasts that the user is shown. */
     async pressButton(
       message: SimulatedMessage | undefined,
       label: string | RegExp,
@@ -109,7 +109,7 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
   });
 }
 
-/** A message's text without what only keeps Telegram from finding links. */
+/** Returns a message's text without word joiners, which only keep Telegram from detecting links. */
 export function toPlainText(message: SimulatedMessage | undefined): string {
   return (message?.text ?? "").replaceAll("\u2060", "").replaceAll(/[\u00a0\u202f]/g, " ");
 }

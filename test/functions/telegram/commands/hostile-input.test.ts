@@ -53,7 +53,7 @@ async function tryCommands(titles: string[], word: string) {
   ];
   for (const text of commandTexts) expect((await rig.sendMessage(text)).length, text).toBe(1);
   expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok" && outcome !== "429")).toEqual([]);
-  // No line but our own, nothing that reorders, hides or steers a terminal.
+  // No line break of others, no bidirectional mark and no control character of a terminal.
   for (const { text } of rig.getBotMessages())
     expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]|[^\P{Cc}\n]/u);
   const types = rig.getBotMessages().flatMap(({ entities }) => entities.map(({ type }) => type));

@@ -178,17 +178,17 @@ describe("NOTIF-06 commands", () => {
     for (let n = 1; n <= 70; n += 1) rig.addTask(`Task number ${n}`, "Imhotep");
     await rig.runFirstPoll();
     const [first] = await rig.sendMessage("/plane agent Imhotep");
-    const seen = [toPlainText(first)];
+    const pages = [toPlainText(first)];
     for (let page = 2; ; page += 1) {
       const message = rig.getBotMessages().at(-1);
       if (!message?.buttons.flat().some(({ text }) => text.endsWith("▶"))) break;
       await rig.pressButton(message, /▶$/);
-      seen.push(toPlainText(rig.getBotMessages().at(-1)));
+      pages.push(toPlainText(rig.getBotMessages().at(-1)));
       expect(page).toBeLessThan(10);
     }
-    for (let n = 1; n <= 70; n += 1) expect(seen.join("\n")).toMatch(new RegExp(`Task number ${n}\\b`));
+    for (let n = 1; n <= 70; n += 1) expect(pages.join("\n")).toMatch(new RegExp(`Task number ${n}\\b`));
     await rig.pressButton(rig.getBotMessages().at(-1), /^◀/);
-    expect(toPlainText(rig.getBotMessages().at(-1))).toBe(seen.at(-2));
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe(pages.at(-2));
     expect(rig.getBotMessages()).toHaveLength(1);
   });
 

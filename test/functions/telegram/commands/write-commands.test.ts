@@ -67,8 +67,8 @@ describe("/plane assign", () => {
     const rig = await createCommandsApp();
     const item = rig.addTask("Mail", "Thot");
     await rig.runFirstPoll();
-    const gone = "11111111-2222-4333-8444-555555555555";
-    await rig.deps.cache.setItem(`labels-of:${rig.onb.id}`, { "agent:imhotep": gone });
+    const deletedLabel = "11111111-2222-4333-8444-555555555555";
+    await rig.deps.cache.setItem(`labels-of:${rig.onb.id}`, { "agent:imhotep": deletedLabel });
     expect(await rig.sendAndGetReply("/plane assign ONB-1 Imhotep")).toBe("👤 Assigned ONB-1 Mail to Imhotep");
     expect(rig.readPlaneItem(item)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
   });

@@ -34,7 +34,7 @@ describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepar
       expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
       await rig.telegram.stop();
     }
-    // Doubled only when killed between Telegram's doing it and the commit that follows.
+    // The message is only sent twice after a crash between the send and the commit that follows it.
     expect(marked).toBe(sends ? 1 : 0);
   });
 });
@@ -43,17 +43,17 @@ test("a short outage of the store after a send does not duplicate the message", 
   const rig = await createOutboxSetup({ burst: 600_000 });
   await enqueueNotices(rig.store, createNotices(1, 1));
   let failures = 2;
-  let sent = false;
+  let isSent = false;
   const telegram = wrapBot(rig.bot, (call) => {
-    sent = true;
+    isSent = true;
     return call();
   });
-  const commit: typeof rig.store.commit = async (what) => {
-    if (sent && failures > 0) {
+  const commit: typeof rig.store.commit = async (commitRequest) => {
+    if (isSent && failures > 0) {
       failures -= 1;
-      throw new Error("the store is away");
+      throw new Error("the store is unavailable");
     }
-    return rig.store.commit(what);
+    return rig.store.commit(commitRequest);
   };
   await rig.handleJob(await takeOutboxJob(rig), { telegram, store: { ...rig.store, commit } });
   await rig.runUntilEmpty();

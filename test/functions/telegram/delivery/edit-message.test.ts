@@ -11,7 +11,7 @@ import { createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from ".
 
 type EditRequest = Parameters<typeof editMessage>[1];
 
-/** One edit of a message whose caller has not read the attempt; Telegram gives this outcome. */
+/** Runs one edit that has this outcome. By default its caller has not read the attempt. */
 async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {}, isLeaseValid = true) {
   const rig = await createOutboxSetup();
   await enqueueNotices(rig.store, createNotices(1, 1));

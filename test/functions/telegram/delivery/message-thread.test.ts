@@ -15,7 +15,7 @@ describe("the thread of a task", () => {
     await rig.actAs("Imhotep").setStatus(key, { status: "done", text: "Painted", confidence: 1 });
     await rig.advanceAndDrain(10_000);
     const others = rig.getBotMessages().filter(({ id }) => id !== first?.id);
-    expect(others.map((one) => toPlainText(one).split(":")[0])).toEqual(["❓ Question from Imhotep", "✅ Completed"]);
+    expect(others.map((text) => toPlainText(text).split(":")[0])).toEqual(["❓ Question from Imhotep", "✅ Completed"]);
     expect(others.map(({ replyTo }) => replyTo)).toEqual([first?.id, first?.id]);
   });
 
@@ -40,9 +40,9 @@ describe("the thread of a task", () => {
     rig.time.now += 30_000;
     await enqueueNotices(rig.store, [createNotice(1)]);
     await rig.runUntilEmpty();
-    const [left] = rig.telegram.chat(OUTBOX_CHAT).messages;
-    expect(left?.text).toContain("ONB-1");
-    expect(left?.replyTo).toBeUndefined();
+    const [message] = rig.telegram.chat(OUTBOX_CHAT).messages;
+    expect(message?.text).toContain("ONB-1");
+    expect(message?.replyTo).toBeUndefined();
   });
 
   test("a new thread begins after seven days", async () => {

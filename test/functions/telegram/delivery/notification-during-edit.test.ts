@@ -11,7 +11,7 @@ import {
   wrapBot,
 } from "../outbox-setup.ts";
 
-/** Works the job that is due, and before or after Telegram acts on its call `meanwhile` happens. */
+/** Handles the due job and runs `meanwhile` before or after Telegram handles its call. */
 async function handleJobDuring(rig: OutboxSetup, when: "before" | "after", meanwhile: () => Promise<void>) {
   const telegram = wrapBot(rig.bot, async (call) => {
     if (when === "before") await meanwhile();
@@ -66,8 +66,8 @@ describe("a notification that arrives during an edit", () => {
   test("is not lost with an edit that Telegram will never accept", async () => {
     const rig = await createOutboxSetup();
     await deliverNotices(rig, 1, 2);
-    const no = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
-    rig.telegram.injectFaults(no, no);
+    const rejection = { kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" } as const;
+    rig.telegram.injectFaults(rejection, rejection);
     rig.time.now += 1_500;
     await rig.handleJob(await takeOutboxJob(rig));
     rig.time.now += 1_500;

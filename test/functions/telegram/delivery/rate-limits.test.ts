@@ -6,7 +6,7 @@ import {
 } from "../../../../functions/telegram/delivery/rate-limits.ts";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 
-/** Reserves as many calls as are allowed, two seconds apart; the chat's minute is not over before the last. */
+/** Counts the calls allowed within one minute, made two seconds apart; 30 means that there is no limit. */
 async function countReservations(chat: number, priority: SendPriority): Promise<number> {
   const time = { now: 0 };
   const store = createMemoryStore({ clock: () => time.now });

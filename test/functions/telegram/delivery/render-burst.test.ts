@@ -45,8 +45,8 @@ describe("a single notification", () => {
         "By: Ada",
       ].join("\n"),
     );
-    const shown = entities.map(({ offset, length, type }) => [type, text.slice(offset, offset + length)]);
-    expect(shown).toEqual([
+    const formattedTexts = entities.map(({ offset, length, type }) => [type, text.slice(offset, offset + length)]);
+    expect(formattedTexts).toEqual([
       ["bold", "Completed"],
       ["text_link", "ONB-12 Write the welcome mail"],
       ["text_link", "Onboarding (ONB)"],

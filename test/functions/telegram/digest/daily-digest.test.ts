@@ -6,7 +6,7 @@ import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const toTime = (time: string) => Date.parse(time);
-const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter((one) => /^📋/.test(one.text));
+const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter(({ text }) => /^📋/.test(text));
 
 async function finishTask(
   rig: LiveMessagesApp,
@@ -17,8 +17,8 @@ async function finishTask(
 ): Promise<string> {
   const key = await rig.startTask(agent, title);
   await rig.actAs(agent).startTimer(key);
-  for (let left = ms; left > 0; left -= 600_000) {
-    rig.time.now += Math.min(left, 600_000);
+  for (let remaining = ms; remaining > 0; remaining -= 600_000) {
+    rig.time.now += Math.min(remaining, 600_000);
     await rig.actAs(agent).report(key, {});
   }
   await rig.actAs(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
@@ -26,7 +26,7 @@ async function finishTask(
   return key;
 }
 
-/** A day of work on Saturday, 21 November 2026, and the digest of the next morning. */
+/** Simulates the work of Saturday, 21 November 2026, and stops at the time of the next morning's digest. */
 async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[0] = {}) {
   const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
   for (const title of ["Write the mail", "Send the mail", "Read the answer"])
@@ -162,27 +162,27 @@ describe("the daily digest (NOTIF-08)", () => {
 });
 
 describe("the digest is sent once a day", () => {
-  const days = async (env: Record<string, string>, from: string, to: string) => {
+  const listSendTimes = async (env: Record<string, string>, from: string, to: string) => {
     const rig = await createLiveMessagesApp({ env });
-    const told: string[] = [];
+    const times: string[] = [];
     for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
       const { told: pages } = await digestTick.run(rig.deps);
-      if (pages) told.push(new Date(rig.time.now).toISOString());
+      if (pages) times.push(new Date(rig.time.now).toISOString());
     }
-    return told;
+    return times;
   };
 
   test("at 08:00 of the time zone, also when summer time begins or ends", async () => {
-    expect(await days({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
+    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
       "2026-11-22T07:00:00.000Z",
       "2026-11-23T07:00:00.000Z",
     ]);
-    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
+    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
       "2027-03-27T07:00:00.000Z",
       "2027-03-28T06:00:00.000Z",
       "2027-03-29T06:00:00.000Z",
     ]);
-    expect(await days({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
+    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
       "2027-10-30T06:00:00.000Z",
       "2027-10-31T07:00:00.000Z",
     ]);
@@ -197,7 +197,7 @@ describe("the digest is sent once a day", () => {
     expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
   });
 
-  test("over all runtimes: two ticks at the same moment send one digest", async () => {
+  test("over all runtimes: ticks at the same time send one digest", async () => {
     const rig = await createLiveMessagesApp();
     const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
     await rig.advanceAndDrain();
@@ -233,7 +233,7 @@ describe("the digest is sent once a day", () => {
     await digestTick.run(rig.deps);
     await rig.restart();
     await rig.advanceAndDrain(20_000);
-    expect(getDigests(rig).map((one) => one.text.includes("(may be a repeat)"))).toEqual([false, true]);
+    expect(getDigests(rig).map(({ text }) => text.includes("(may be a repeat)"))).toEqual([false, true]);
   });
 
   test("the digest goes to TELEGRAM_CHAT_ID", async () => {

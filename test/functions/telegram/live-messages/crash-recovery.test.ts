@@ -56,7 +56,7 @@ describe.each(["before", "after"] as const)("a crash %s each step (reliability 2
       expect(now.length, `step ${at}`).toBeLessThanOrEqual(2);
       await rig.telegram.stop();
     }
-    // Only when killed between Telegram's doing it and the commit that follows, two steps later.
+    // The message is only sent twice after a crash between the send and the commit that follows it, two steps later.
     expect(doubled).toBe(2);
   });
 

@@ -2,9 +2,8 @@ import { describe, expect, test } from "vitest";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
-/** The message that follows a task. */
 const findProgressMessage = (rig: LiveMessagesApp) =>
-  rig.getBotMessages().find((one) => toPlainText(one).includes("Status: "));
+  rig.getBotMessages().find((message) => toPlainText(message).includes("Status: "));
 const getEdits = (rig: LiveMessagesApp) => rig.telegram.calls.filter(({ method }) => method === "editMessageText");
 const toGaps = (times: number[]) => times.slice(1).map((at, i) => at - (times[i] ?? 0));
 
@@ -76,7 +75,7 @@ describe("live progress (NOTIF-07)", () => {
     await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
     await rig.advanceAndDrain(10_000);
     expect(toPlainText(findProgressMessage(rig))).toContain("Status: in progress");
-    expect(rig.getBotMessages().filter((one) => toPlainText(one).includes("Status: "))).toHaveLength(1);
+    expect(rig.getBotMessages().filter((message) => toPlainText(message).includes("Status: "))).toHaveLength(1);
   });
 
   test("progress continues after a restart, and a deleted message is not sent again", async () => {
@@ -98,7 +97,10 @@ describe("live progress (NOTIF-07)", () => {
     const key = await rig.startTask("Imhotep");
     await rig.actAs("Imhotep").report(key, { percent: 20 });
     await rig.advanceAndDrain(10_000);
-    expect(rig.getBotMessages().map((one) => toPlainText(one).includes("(may be a repeat)"))).toEqual([false, true]);
+    expect(rig.getBotMessages().map((message) => toPlainText(message).includes("(may be a repeat)"))).toEqual([
+      false,
+      true,
+    ]);
     expect(toPlainText(rig.getBotMessages()[1])).toContain("20%");
   });
 

@@ -148,14 +148,14 @@ describe("a reminder", () => {
     expect(toPlainText(again)).toContain("Question (reminder)");
     expect(again?.buttons).toEqual(first?.buttons);
     await rig.tapButton(again, "Blue");
-    for (const one of rig.getBotMessages().filter((shown) => toPlainText(shown).includes("Which colour?"))) {
-      expect(toPlainText(one)).toContain("Answered by Ada (Telegram)");
-      expect(rig.getButtonLabels(one)).toEqual([]);
+    for (const copy of rig.getBotMessages().filter((message) => toPlainText(message).includes("Which colour?"))) {
+      expect(toPlainText(copy)).toContain("Answered by Ada (Telegram)");
+      expect(rig.getButtonLabels(copy)).toEqual([]);
     }
   });
 });
 
-describe("a restart loses no question", () => {
+describe("a question is not lost by a restart", () => {
   test("between the question and its message", async () => {
     const rig = await createLiveMessagesApp();
     const key = await rig.startTask("Imhotep", "Paint the door");
@@ -196,13 +196,13 @@ describe("a restart loses no question", () => {
     await rig.askQuestion("Imhotep", key, QUESTION);
     await rig.restart();
     await rig.advanceAndDrain();
-    const both = () => rig.getBotMessages().filter((one) => toPlainText(one).includes("Which colour?"));
+    const both = () => rig.getBotMessages().filter((message) => toPlainText(message).includes("Which colour?"));
     expect(both()).toHaveLength(2);
     expect(toPlainText(both()[1])).toContain("(may be a repeat)");
     expect(await rig.tapButton(both()[0], "Red")).toBe("Your answer: Red");
-    for (const one of both()) {
-      expect(toPlainText(one)).toContain("Answered by Ada");
-      expect(rig.getButtonLabels(one)).toEqual([]);
+    for (const copy of both()) {
+      expect(toPlainText(copy)).toContain("Answered by Ada");
+      expect(rig.getButtonLabels(copy)).toEqual([]);
     }
   });
 });

@@ -3,7 +3,7 @@ import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
-/** A task that its agent has finished with little confidence. */
+/** Creates a task that its agent has finished with low confidence. */
 async function createReview(rig: LiveMessagesApp, title = "Write the terms") {
   const key = await rig.startTask("Imhotep", title);
   await rig.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.55, text: "Two clauses are guesses." });
@@ -161,12 +161,12 @@ describe("a review (OPENCLAW-12)", () => {
   test("loses neither the approval nor the message when a restart interrupts the approval", async () => {
     const rig = await createLiveMessagesApp();
     const { item, message } = await createReview(rig);
-    let cut = true;
+    let isFirstVerdict = true;
     const commit = rig.store.commit;
-    rig.store.commit = async (what) => {
-      const outcome = await commit(what);
-      if (cut && what.put?.some(({ key }) => key === workKeys.review(item.id))) {
-        cut = false;
+    rig.store.commit = async (request) => {
+      const outcome = await commit(request);
+      if (isFirstVerdict && request.put?.some(({ key }) => key === workKeys.review(item.id))) {
+        isFirstVerdict = false;
         throw new Error("killed");
       }
       return outcome;

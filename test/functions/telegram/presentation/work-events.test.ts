@@ -99,18 +99,18 @@ describe("NOTIF-04: notifications of questions and reports of agents", () => {
 
   test("are one line with the agent among other notifications", () => {
     const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
-    const told = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
-    expect(normalizeSpaces(renderBurst(told, en).text).split("\n")[0]).toBe(
+    const burst = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
+    expect(normalizeSpaces(renderBurst(burst, en).text).split("\n")[0]).toBe(
       "❓ Question from Thot: ONB-12 Write the mail",
     );
   });
 
   test("NOTIF-05: by default people are notified of what waits for them, not of what they did", () => {
     const { decide } = createNotificationRules(undefined, 42);
-    const told = WORK_EVENT_KINDS.filter(
+    const sentKinds = WORK_EVENT_KINDS.filter(
       (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
     );
-    expect(told).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
+    expect(sentKinds).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
   });
 });
 
@@ -150,8 +150,8 @@ describe("reliability 18: texts of agents", () => {
 
   test("stay text, on lines of their own below our headline", () => {
     fc.assert(
-      fc.property(event, (one) => {
-        const body = createNotice(1, { agent: "Thot" }, one);
+      fc.property(event, (hostileEvent) => {
+        const body = createNotice(1, { agent: "Thot" }, hostileEvent);
         const written = JSON.parse(JSON.stringify(createNotificationAction(42, body).body));
         expect(outboxBodySchema.safeParse(written).success).toBe(true);
         const { text, entities } = renderRich(body);

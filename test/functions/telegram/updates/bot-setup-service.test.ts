@@ -7,7 +7,7 @@ const CHANGING_METHODS = ["setWebhook", "deleteWebhook", "setMyCommands"];
 const WEBHOOK_ENV = { PUBLIC_URL: "https://crew.example.com", TELEGRAM_WEBHOOK_SECRET: "a-secret-of-these-tests_1" };
 
 test("the setup sets the webhook and the menus in English and French, and changes nothing the second time", async () => {
-  const { telegram, deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
+  const { telegram, deps, calledMethods } = await createPollingSetup(WEBHOOK_ENV);
   expect(await setUpBot(deps)).toBeUndefined();
   expect(await deps.telegram.getWebhook()).toMatchObject({
     url: "https://crew.example.com/webhooks/telegram",
@@ -15,28 +15,28 @@ test("the setup sets the webhook and the menus in English and French, and change
   });
   for (const language of ["", "en", "fr"]) expect(telegram.findMenu(language)).toHaveLength(1);
   expect(telegram.findMenu("fr")?.[0]?.description).toMatch(/tâches/);
-  asked.length = 0;
+  calledMethods.length = 0;
   expect(await setUpBot(deps)).toBeUndefined();
-  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
+  expect(calledMethods.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
 });
 
 test("the setup registers the webhook again when the secret has changed", async () => {
-  const { deps, calledMethods: asked } = await createPollingSetup(WEBHOOK_ENV);
+  const { deps, calledMethods } = await createPollingSetup(WEBHOOK_ENV);
   await setUpBot(deps);
-  asked.length = 0;
+  calledMethods.length = 0;
   const telegram = deps.settings.telegram && { ...deps.settings.telegram, webhookSecrets: ["another-secret_2"] };
   await setUpBot({ ...deps, settings: { ...deps.settings, ...omitUndefined({ telegram }) } });
-  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual(["setWebhook"]);
+  expect(calledMethods.filter((method) => CHANGING_METHODS.includes(method))).toEqual(["setWebhook"]);
 });
 
 test("the setup removes the webhook if updates are polled", async () => {
-  const { deps, calledMethods: asked } = await createPollingSetup();
+  const { deps, calledMethods } = await createPollingSetup();
   await deps.telegram.setWebhook("https://old.example.com/webhooks/telegram", "old");
   expect(await setUpBot(deps)).toBeUndefined();
   expect(await deps.telegram.getWebhook()).toMatchObject({ url: "" });
-  asked.length = 0;
+  calledMethods.length = 0;
   await setUpBot(deps);
-  expect(asked.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
+  expect(calledMethods.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
 });
 
 test("the setup returns why it failed, and succeeds when Telegram is back", async () => {

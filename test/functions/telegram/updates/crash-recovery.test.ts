@@ -6,16 +6,21 @@ import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../command
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
 
-const COMMAND_SCENARIOS: { said: string; review?: true; answer: string; comments: (string | RegExp)[] }[] = [
-  { said: "/plane new ONB Another", answer: "🆕 Created: ONB-2 Another", comments: [] },
-  { said: "/plane cancel ONB-1 no need", answer: "✖️ Cancelled: ONB-1 Mail", comments: [/no need/] },
-  { said: "/plane block ONB-1 the lawyer", answer: "⛔ Blocked: ONB-1 Mail", comments: [/the lawyer/] },
-  { said: "/plane assign ONB-1 Thot", answer: "👤 Assigned ONB-1 Mail to Thot", comments: [] },
-  { said: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
-  { said: "/plane reject ONB-1 too short", review: true, answer: "↩️ Sent back: ONB-1 Mail", comments: [/too short/] },
+const COMMAND_SCENARIOS: { command: string; review?: true; answer: string; comments: (string | RegExp)[] }[] = [
+  { command: "/plane new ONB Another", answer: "🆕 Created: ONB-2 Another", comments: [] },
+  { command: "/plane cancel ONB-1 no need", answer: "✖️ Cancelled: ONB-1 Mail", comments: [/no need/] },
+  { command: "/plane block ONB-1 the lawyer", answer: "⛔ Blocked: ONB-1 Mail", comments: [/the lawyer/] },
+  { command: "/plane assign ONB-1 Thot", answer: "👤 Assigned ONB-1 Mail to Thot", comments: [] },
+  { command: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
+  {
+    command: "/plane reject ONB-1 too short",
+    review: true,
+    answer: "↩️ Sent back: ONB-1 Mail",
+    comments: [/too short/],
+  },
 ];
 
-/** The store of a process that ends before or after its commit number `at`. */
+/** Simulates the store of a process that is killed before or after its commit number `at`. */
 function crashAtCommit(store: Store, at: number, when: "before" | "after"): Store {
   let commits = -1;
   return {
@@ -41,36 +46,42 @@ async function createPrepared(review: boolean): Promise<CommandsApp> {
   return rig;
 }
 
-describe.each(COMMAND_SCENARIOS)("the command $said (reliability 2)", ({ said, review = false, answer, comments }) => {
-  test.each(["before", "after"] as const)("interrupted %s each commit and resumed, takes effect once", async (when) => {
-    for (let at = 0; at < 60; at += 1) {
-      const rig = await createPrepared(review);
-      const items = rig.plane.items(rig.onb).length;
-      const [item] = rig.plane.items(rig.onb);
-      if (!item) throw new Error("no item");
-      const job = createUpdateJob(await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, said), "c1");
-      if (job) await rig.store.commit({ jobs: [job] });
-      const [taken] = await rig.store.take("updates", updatesHandler.leaseMs, 1);
-      if (!taken) throw new Error("no job");
-      const work = updatesHandler.handle({ ...rig.deps, store: crashAtCommit(rig.store, at, when) }, taken);
-      const ended = await work.then(
-        () => true,
-        () => false,
-      );
-      rig.advance(updatesHandler.leaseMs + 1_000);
-      await rig.runUntilIdle();
-      const id = rig.telegram.chat(GROUP_CHAT).messages.find(({ from }) => from === ADA_USER)?.id;
-      const answers = rig.getBotMessages().filter(({ replyTo }) => replyTo === id);
-      expect(answers.map(toPlainText), `commit ${at}`).toEqual([answer]);
-      expect(rig.plane.items(rig.onb), `commit ${at}`).toHaveLength(items + (said.includes("new") ? 1 : 0));
-      const written = rig.readComments(item);
-      for (const comment of comments)
-        expect(
-          written.filter((text) => text.match(comment)),
-          `commit ${at}`,
-        ).toHaveLength(1);
-      if (ended) return;
-    }
-    throw new Error("it never came to its end");
-  });
-});
+describe.each(COMMAND_SCENARIOS)(
+  "the command $command (reliability 2)",
+  ({ command, review = false, answer, comments }) => {
+    test.each(["before", "after"] as const)(
+      "interrupted %s each commit and resumed, takes effect once",
+      async (when) => {
+        for (let at = 0; at < 60; at += 1) {
+          const rig = await createPrepared(review);
+          const items = rig.plane.items(rig.onb).length;
+          const [item] = rig.plane.items(rig.onb);
+          if (!item) throw new Error("no item");
+          const job = createUpdateJob(await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, command), "c1");
+          if (job) await rig.store.commit({ jobs: [job] });
+          const [taken] = await rig.store.take("updates", updatesHandler.leaseMs, 1);
+          if (!taken) throw new Error("no job");
+          const handled = updatesHandler.handle({ ...rig.deps, store: crashAtCommit(rig.store, at, when) }, taken);
+          const isFinished = await handled.then(
+            () => true,
+            () => false,
+          );
+          rig.advance(updatesHandler.leaseMs + 1_000);
+          await rig.runUntilIdle();
+          const id = rig.telegram.chat(GROUP_CHAT).messages.find(({ from }) => from === ADA_USER)?.id;
+          const answers = rig.getBotMessages().filter(({ replyTo }) => replyTo === id);
+          expect(answers.map(toPlainText), `commit ${at}`).toEqual([answer]);
+          expect(rig.plane.items(rig.onb), `commit ${at}`).toHaveLength(items + (command.includes("new") ? 1 : 0));
+          const written = rig.readComments(item);
+          for (const comment of comments)
+            expect(
+              written.filter((text) => text.match(comment)),
+              `commit ${at}`,
+            ).toHaveLength(1);
+          if (isFinished) return;
+        }
+        throw new Error("the update was never handled without a crash");
+      },
+    );
+  },
+);

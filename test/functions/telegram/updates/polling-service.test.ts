@@ -17,11 +17,11 @@ test("updates are stored once and confirmed to Telegram with the next call", asy
 });
 
 test("one runtime polls at a time; another takes over when its lease has expired", async () => {
-  const { telegram, deps, time, calledMethods: asked } = await createPollingSetup();
+  const { telegram, deps, time, calledMethods } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   await pollTelegramOnce(deps, "first");
   expect(await pollTelegramOnce(deps, "second")).toBe(5_000);
-  expect(asked.filter((method) => method === "getUpdates")).toHaveLength(1);
+  expect(calledMethods.filter((method) => method === "getUpdates")).toHaveLength(1);
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "two");
   time.now += 46_000;
   expect(await pollTelegramOnce(deps, "second")).toBe(0);

@@ -9,7 +9,7 @@ import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../../support/se
 export const POLLING_CHAT = 42;
 export const POLLING_USER = 7;
 
-/** What polling and the set-up touch, against the in-memory Telegram over HTTP; time is a number. */
+/** Creates the dependencies of polling and of the bot setup, with a simulated Telegram server over HTTP. */
 export async function createPollingSetup(env: Record<string, string> = {}) {
   const time = { now: Date.parse("2026-11-21T08:00:00Z") };
   const clock = () => time.now;
