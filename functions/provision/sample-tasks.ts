@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
-/** A sample task: whose it is, and which one must be done first. */
+/** A sample task with its owner; `after` is the id of the task that blocks it. */
 export interface SampleTask {
   id: string;
   title: string;
@@ -43,7 +43,7 @@ const TEXTS = {
   },
 } as const;
 
-/** Three tasks to begin with, the second blocked by the first; in French, else in English. */
+/** Three sample tasks, the second blocked by the first; in French for `fr`, otherwise in English. */
 export function getSampleTasks(language: string): SampleTask[] {
   const texts = TEXTS[language === "fr" ? "fr" : "en"];
   return (["hello", "report", "look"] as const).map((id) => ({

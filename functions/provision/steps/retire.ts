@@ -5,10 +5,10 @@ import { createStep, type ProvisionStep } from "../step.ts";
 const NOTHING_TO_RETIRE = "nothing to retire";
 const toRetireAction = (name: string) => ({
   is: "changed" as const,
-  detail: `only the newest ${name} counts from now on`,
+  detail: `only the newest ${name} stays valid`,
 });
 
-/** Ends the overlap of an API key: the older ones are deleted in Plane, too. */
+/** Revokes all but the newest value of an API key, in Plane as well. */
 export function createRetireKeyStep(key: ApiKeySpec): ProvisionStep {
   return createStep({
     name: `retire ${key.label}'s API key`,
@@ -18,14 +18,14 @@ export function createRetireKeyStep(key: ApiKeySpec): ProvisionStep {
     decide: (hasOld) => (hasOld ? { actions: [toRetireAction(key.name)] } : { actions: [], note: NOTHING_TO_RETIRE }),
     async act(context) {
       const newest = context.vault.all(key.name).slice(0, 1);
-      // First out of use, then out of Plane.
+      // Removed from SECRETS_FILE first, so that the runtime never uses a deleted key.
       await context.vault.keep(key.name, newest);
-      await deleteOldTokens(context, await context.sessions.as(key.email), key, newest);
+      await deleteOldTokens(context, await context.sessions.signIn(key.email), key, newest);
     },
   });
 }
 
-/** Ends the overlap of a bridge token: what counts is the one in the agent's own file. */
+/** Revokes all bridge tokens of an agent but the one in the agent's own file. */
 export function createRetireBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({
@@ -41,7 +41,7 @@ export function createRetireBridgeTokenStep(agent: string): ProvisionStep {
   });
 }
 
-/** Ends the overlap of the webhook's secret. */
+/** Removes all but the newest value of the webhook's secret. */
 export function createRetireSecretStep(name: string): ProvisionStep {
   return createStep({
     name: `retire ${name}`,

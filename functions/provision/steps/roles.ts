@@ -7,7 +7,7 @@ import { findOwnWorkspace, readWorkspacePeople, requireFound } from "./plane-sta
 
 const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
-/** The agents' roles in the workspace: the Concierge its admin, the others members. People's own are theirs to choose. */
+/** Sets the agents' roles in the workspace: the Concierge is an admin, the others are members. Never changes the roles of people. */
 export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
   return createStep({
     name: "roles",
@@ -26,7 +26,9 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
         membership,
         role: wanted,
       })),
-      ...omitUndefined({ note: wrongRoles.length === 0 ? "the Concierge admin, the others members" : undefined }),
+      ...omitUndefined({
+        note: wrongRoles.length === 0 ? "the Concierge is an admin, the others are members" : undefined,
+      }),
     }),
     async act(context, { membership, role }) {
       const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
