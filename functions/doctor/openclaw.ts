@@ -70,7 +70,8 @@ async function checkGateway(
   }
   const checks = [check];
   for (const { name, id } of agents) {
-    // A persistent session needs a session key that the gateway allows. It checks the agent first and then refuses this key.
+    // A persistent session needs a session key that the gateway allows. It checks the agent first and then refuses this
+    // key.
     const answer = await sendProbe({
       message: "groundcrew doctor",
       agentId: id,

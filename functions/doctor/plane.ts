@@ -18,7 +18,10 @@ const MAX_CLOCK_SKEW_MS: Ms = 30_000;
 /** Part of the minute's quota that should be left in normal operation. */
 const MIN_QUOTA_PART = 0.2;
 
-/** Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other check. */
+/**
+ * Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other
+ * check.
+ */
 export async function checkPlane(
   queryPlane: PlaneQuery,
   plane: PlaneSettings,

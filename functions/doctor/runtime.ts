@@ -8,7 +8,10 @@ import type { QueryDeps } from "./plane-query.ts";
 
 /** Timeout for one request to the runtime: 5 s, because it answers from memory. */
 const TIMEOUT_MS: Ms = 5_000;
-/** Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no successor. */
+/**
+ * Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no
+ * successor.
+ */
 const STALE_S = 2 * 3_600;
 
 const healthSchema = z.object({
@@ -141,7 +144,10 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
   );
 }
 
-/** Checks the address that Plane and people use. Some networks cannot reach it from inside, so a failure is only a warning. */
+/**
+ * Checks the address that Plane and people use. Some networks cannot reach it from inside, so a failure is only a
+ * warning.
+ */
 export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): DoctorCheck {
   const name = "public address";
   if (probe.alive && "health" in probe) return reportOk(name, `${publicUrl} leads to Groundcrew`);

@@ -42,7 +42,10 @@ const skillInfoSchema = z.object({
   }),
 });
 
-/** 2026.2 prints `{error: "not found", skill}` and exits with 0; 2026.9 prints `{ok: false, error: {message}, skill}` and exits with 1. */
+/**
+ * 2026.2 prints `{error: "not found", skill}` and exits with 0; 2026.9 prints `{ok: false, error: {message}, skill}`
+ * and exits with 1.
+ */
 const refusalSchema = z.object({
   error: z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)]),
   skill: z.string().optional(),
@@ -83,7 +86,9 @@ function toSkillVerdict(entry: z.infer<typeof skillInfoSchema>): SkillVerdict {
   return { kind: "loaded", path: entry.filePath };
 }
 
-/** The JSON objects in a text, each on one line or indented as by `JSON.stringify`. Tries at most `MAX_ATTEMPTS` lines. */
+/**
+ * The JSON objects in a text, each on one line or indented as by `JSON.stringify`. Tries at most `MAX_ATTEMPTS` lines.
+ */
 export function extractJsonObjects(text: string): unknown[] {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const starts = lines.flatMap((line, at) => (line.startsWith("{") ? [at] : [])).slice(0, MAX_ATTEMPTS);

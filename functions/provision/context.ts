@@ -47,7 +47,9 @@ export interface ProvisionContext extends ProvisionDeps {
   /** Caches a read until `forgetReads`, which follows every change. A failed read is not cached. */
   readOnce<T>(subject: string, load: () => Promise<T>): Promise<T>;
   forgetReads(): void;
-  /** Cached information about the Plane instance. Cleared when the instance is set up, the only event that changes it. */
+  /**
+   * Cached information about the Plane instance. Cleared when the instance is set up, the only event that changes it.
+   */
   instance: { info?: Promise<InstanceInfo> | undefined };
   /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
   refusedKeys: Set<string>;
@@ -89,7 +91,8 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
       fetch: deps.fetch,
       maxWait: { interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
     });
-    // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive requests.
+    // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive
+    // requests.
     const priority = "interactive";
     const prioritized: PlaneClient = {
       ...plainClient,

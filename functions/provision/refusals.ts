@@ -56,7 +56,10 @@ function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: Refus
   return `Plane refused ${email} (${reason}). Check its settings (God mode, Authentication), or ${manualHint}.`;
 }
 
-/** The error for a form that was answered with a page: Plane accepts a form only with its cookie and from its own address. */
+/**
+ * The error for a form that was answered with a page: Plane accepts a form only with its cookie and from its own
+ * address.
+ */
 export function toLostFormError(thrown: unknown, url: string): unknown {
   const isPage = thrown instanceof PlaneUnavailableError && thrown.status === 200;
   if (!isPage && !(thrown instanceof PlaneAuthError)) return thrown;

@@ -16,8 +16,8 @@ const secretsFileSchema = z.record(z.string(), z.union([z.string(), z.array(z.st
 export type SecretsFile = Awaited<ReturnType<typeof openSecretsFile>>;
 
 /**
- * Opens SECRETS_FILE and the agents' bridge token files next to it. Throws a GroundcrewError when SECRETS_FILE cannot be
- * parsed, so that it is never overwritten.
+ * Opens SECRETS_FILE and the agents' bridge token files next to it. Throws a GroundcrewError when SECRETS_FILE cannot
+ * be parsed, so that it is never overwritten.
  */
 export async function openSecretsFile(
   { secretsFile, given }: Pick<ProvisionSettings, "secretsFile" | "given">,
@@ -42,7 +42,9 @@ export async function openSecretsFile(
     first: (name: string): string | undefined => secrets.all(name)[0],
     /** All entries of SECRETS_FILE. */
     entries: (): [string, readonly string[]][] => [...stored],
-    /** Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too. */
+    /**
+     * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
+     */
     async keep(name: string, values: readonly string[]) {
       stored = await readStored();
       stored.set(name, [...values]);
@@ -65,7 +67,9 @@ export async function openSecretsFile(
   return secrets;
 }
 
-/** Reads a JSON file with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed. */
+/**
+ * Reads a JSON file with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
+ */
 export async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
   const text = (await disk.read(path)) ?? "{}";
   try {

@@ -10,7 +10,9 @@ const accountSchema = z.strictObject({
   made: z.boolean().default(false),
 });
 
-/** Content of provision-secrets.json, which only provision reads. Accounts are keyed by e-mail address in lower case. */
+/**
+ * Content of provision-secrets.json, which only provision reads. Accounts are keyed by e-mail address in lower case.
+ */
 const notesSchema = z.strictObject({
   accounts: z.record(z.string(), accountSchema).default({}),
   /** Tokens in Plane by the name of their setting; `hash` is the first half of the token's SHA-256. */

@@ -16,7 +16,9 @@ const MAX_OUTPUT_BYTES = 256 * 1024;
 /** Limit of a skill's file in bytes: 1 MB, where the shipped one has 3 KB. */
 const MAX_SKILL_BYTES = 1024 * 1024;
 
-/** The variables that OpenClaw needs to find itself and its settings. It receives no others, so no secret of Groundcrew. */
+/**
+ * The variables that OpenClaw needs to find itself and its settings. It receives no others, so no secret of Groundcrew.
+ */
 const PASSED_VARIABLES = [
   "PATH",
   "HOME",

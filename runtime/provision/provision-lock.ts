@@ -27,8 +27,8 @@ const WRITE_GRACE_MS = 10_000;
 const LEFTOVER_AGE_MS = MINUTE;
 
 /**
- * Acquires the lock that allows only one provision run at a time to write next to SECRETS_FILE. Takes over the lock of a
- * process that has ended. Throws a GroundcrewError when another process holds it or the folder cannot be written.
+ * Acquires the lock that allows only one provision run at a time to write next to SECRETS_FILE. Takes over the lock of
+ * a process that has ended. Throws a GroundcrewError when another process holds it or the folder cannot be written.
  */
 export async function acquireProvisionLock(
   path: string,
@@ -49,7 +49,8 @@ export async function acquireProvisionLock(
     }
     const lockFile = readLockFile(path);
     if (lockFile && !isAbandoned(lockFile, pid, clock())) throw createHeldError(path, lockFile.holder);
-    // If several processes find an abandoned lock, only the one with this second lock removes it. No other can then remove its successor.
+    // If several processes find an abandoned lock, only the one with this second lock removes it. No other can then
+    // remove its successor.
     const turnPath = `${path}.turn`;
     if (createLockFile(turnPath, "")) {
       try {
@@ -87,7 +88,10 @@ function createLockFile(path: string, text: string): boolean {
   }
 }
 
-/** Creates the folders one by one: Node's recursive mkdir never returns where no folder can be created, such as in /proc. */
+/**
+ * Creates the folders one by one: Node's recursive mkdir never returns where no folder can be created, such as in
+ * /proc.
+ */
 function makeFolder(path: string) {
   if (existsSync(path)) return;
   const parent = dirname(path);
@@ -126,7 +130,10 @@ function parseHolder(text: string): LockHolder | undefined {
   }
 }
 
-/** Whether the lock's process has ended. This cannot be determined for another machine or container, so it counts as running. */
+/**
+ * Whether the lock's process has ended. This cannot be determined for another machine or container, so it counts as
+ * running.
+ */
 function isAbandoned({ holder, modifiedAt }: LockFile, ownPid: number, now: number): boolean {
   if (!holder) return now - modifiedAt > WRITE_GRACE_MS;
   if (holder.host !== hostname()) return false;
@@ -141,7 +148,10 @@ function isAbandoned({ holder, modifiedAt }: LockFile, ownPid: number, now: numb
   return born !== holder.born;
 }
 
-/** The start time of a process, known on Linux only. `ended` stands for a zombie: it has ended, but its parent has not collected it. */
+/**
+ * The start time of a process, known on Linux only. `ended` stands for a zombie: it has ended, but its parent has not
+ * collected it.
+ */
 function readProcessStart(pid: number): string | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")

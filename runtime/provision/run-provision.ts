@@ -26,7 +26,9 @@ export interface ProvisionEnvironment
   extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram"> {
   env: Record<string, string | undefined>;
   files: SettingsFiles;
-  /** Acquires the lock at this path, which excludes other provision runs. Throws a GroundcrewError when one is running. */
+  /**
+   * Acquires the lock at this path, which excludes other provision runs. Throws a GroundcrewError when one is running.
+   */
   lock: (path: string) => Promise<{ release(): void }>;
   out: (text: string) => void;
   err: (text: string) => void;
@@ -111,7 +113,10 @@ async function planAndApply(
   return getExitCode(report);
 }
 
-/** Creates the function that reports why nothing was done: to people, and with --json as JSON as well. `help` is printed for people only. */
+/**
+ * Creates the function that reports why nothing was done: to people, and with --json as JSON as well. `help` is printed
+ * for people only.
+ */
 function createRefuse(
   { json }: Pick<ProvisionOptions, "json">,
   { out, err }: Pick<ProvisionEnvironment, "out" | "err">,

@@ -69,7 +69,10 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
   });
 }
 
-/** Accepts the invitation. There is none when the person accepted it through the link in the e-mail: then signing in was enough. */
+/**
+ * Accepts the invitation. There is none when the person accepted it through the link in the e-mail: then signing in was
+ * enough.
+ */
 async function joinWorkspace(session: PlaneSession, workspace: string, email: string) {
   const { data: allInvitations } = await session.call(workspaceInvitationsApi.mine);
   const invitations = allInvitations

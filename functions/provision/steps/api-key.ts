@@ -5,7 +5,10 @@ import { type ApiKeySpec, createApiToken, deleteOldTokens } from "../api-tokens.
 import type { ProvisionContext } from "../context.ts";
 import { createStep, type ProvisionStep, type StepDecision } from "../step.ts";
 
-/** Creates an API key of the right account that does not expire. A key from the environment is only tested, never replaced. */
+/**
+ * Creates an API key of the right account that does not expire. A key from the environment is only tested, never
+ * replaced.
+ */
 export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name: string): ProvisionStep {
   return createStep({
     name,

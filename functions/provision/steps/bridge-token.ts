@@ -1,7 +1,9 @@
 import { getBridgeTokenSetting, hashBridgeToken } from "../bridge-tokens.ts";
 import { createStep, type ProvisionStep, type StepDecision } from "../step.ts";
 
-/** Creates an agent's bridge token. The token itself is only in the agent's own file; the runtime needs just its hash. */
+/**
+ * Creates an agent's bridge token. The token itself is only in the agent's own file; the runtime needs just its hash.
+ */
 export function createBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({

@@ -51,7 +51,9 @@ export function readAdminWorkspaces(context: ProvisionContext, session: PlaneSes
   return context.readOnce("workspaces", async () => (await session.call(workspacesApi.mine)).data);
 }
 
-/** The workspace and the administrator's session; undefined when it does not exist or the administrator is not a member. */
+/**
+ * The workspace and the administrator's session; undefined when it does not exist or the administrator is not a member.
+ */
 export async function findOwnWorkspace(context: ProvisionContext) {
   const session = await findAdminSession(context);
   if (!session) return undefined;

@@ -11,7 +11,10 @@ import { readInstance } from "./plane-state.ts";
 const RETRY_MS: Ms = 2_000;
 /** Interval between progress lines: 10 s. */
 const PROGRESS_MS: Ms = 10_000;
-/** Timeout while a page is served instead of Plane's API: 30 s. A proxy shows one briefly; a wrong address shows it permanently. */
+/**
+ * Timeout while a page is served instead of Plane's API: 30 s. A proxy shows one briefly; a wrong address shows it
+ * permanently.
+ */
 const PAGE_TIMEOUT_MS: Ms = 30_000;
 
 /** Waits until Plane answers, and checks that its edition is supported. */
@@ -66,7 +69,8 @@ async function probePlane(
     return info ? { info } : { why: "Plane's api has not finished its startup.", isPage: false };
   } catch (thrown) {
     if (thrown instanceof PlaneUnavailableError)
-      // A page with 404 may come from a proxy that does not reach Plane yet; a page with 200 is probably a wrong address.
+      // A page with 404 may come from a proxy that does not reach Plane yet; a page with 200 is probably a wrong
+      // address.
       return { why: thrown.message, isPage: thrown.status === 200 };
     if (thrown instanceof PlaneAuthError)
       throw new GroundcrewError(

@@ -47,7 +47,9 @@ function readProjectList(context: ProvisionContext) {
   });
 }
 
-/** Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create. */
+/**
+ * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
+ */
 export const projectStep = createStep({
   name: "project",
   needs: ["groundcrew's API key"],
@@ -104,7 +106,8 @@ async function createFirstProject(
     context.forgetReads();
     const { project: existing } = await readProjectList(context);
     if (existing) return existing;
-    // Other people's secret projects are in no list that we can read, and a deleted project keeps its identifier for a while.
+    // Other people's secret projects are in no list that we can read, and a deleted project keeps its identifier for a
+    // while.
     throw createForeignProjectError(
       `${json.name} or with the identifier ${json.identifier} (it may be secret or deleted)`,
     );

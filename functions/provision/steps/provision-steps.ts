@@ -23,7 +23,9 @@ import { workspaceStep } from "./workspace.ts";
 const ADMIN_ROLE = 20;
 const MEMBER_ROLE = 15;
 
-/** The command's task: provision everything, rotate the secrets of `target`, or revoke the old values after a rotation. */
+/**
+ * The command's task: provision everything, rotate the secrets of `target`, or revoke the old values after a rotation.
+ */
 export type ProvisionTask = { kind: "provision" } | { kind: "rotate"; target: string } | { kind: "retire" };
 
 /** The steps for this task, in their order; undefined when the target of a rotation is unknown. */
@@ -119,7 +121,10 @@ function toAgentKey({ name, email }: Agent): ApiKeySpec {
   return { name: `${OWN_KEY_SETTING}_${toSettingName(name)}`, email, label: `groundcrew ${name}` };
 }
 
-/** Groundcrew uses the Concierge's account, with its own key, so that its changes appear as the team's and not as a human's. */
+/**
+ * Groundcrew uses the Concierge's account, with its own key, so that its changes appear as the team's and not as a
+ * human's.
+ */
 function toOwnKey({ agents, admin: { email } }: ProvisionSettings): ApiKeySpec {
   const concierge = agents.find(({ role }) => role === "concierge");
   return { name: OWN_KEY_SETTING, email: concierge?.email ?? email, label: "groundcrew" };

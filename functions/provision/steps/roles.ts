@@ -7,7 +7,10 @@ import { findOwnWorkspace, readWorkspacePeople, requireFound } from "./plane-sta
 
 const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
-/** Sets the agents' roles in the workspace: the Concierge is an admin, the others are members. Never changes the roles of people. */
+/**
+ * Sets the agents' roles in the workspace: the Concierge is an admin, the others are members. Never changes the roles
+ * of people.
+ */
 export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
   return createStep({
     name: "roles",

@@ -71,7 +71,10 @@ export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
   });
 }
 
-/** Creates a secret for the webhook. Plane signs with it at once, but deliveries under way are signed with the previous one. */
+/**
+ * Creates a secret for the webhook. Plane signs with it at once, but deliveries under way are signed with the previous
+ * one.
+ */
 export const rotateWebhookStep = createStep({
   name: "rotate webhook",
   needs: REQUIRED_STEPS,

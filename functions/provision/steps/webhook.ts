@@ -13,7 +13,10 @@ export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 /** The events that Groundcrew uses. */
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
-/** Provision's webhook: the one with the configured address, or the one that an earlier run created with another address. */
+/**
+ * Provision's webhook: the one with the configured address, or the one that an earlier run created with another
+ * address.
+ */
 export async function findWebhook(context: ProvisionContext) {
   const workspace = await findOwnWorkspace(context);
   if (!workspace) return undefined;

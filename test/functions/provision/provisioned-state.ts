@@ -20,7 +20,9 @@ export async function createSignedInSession(crew: ProvisionSetup, email: string)
   return session;
 }
 
-/** Everything that provision created, without ids, times and secrets, so that the results of two runs can be compared. */
+/**
+ * Everything that provision created, without ids, times and secrets, so that the results of two runs can be compared.
+ */
 export async function readProvisionedState(crew: ProvisionSetup) {
   const session = await createSignedInSession(crew, ADMIN_EMAIL);
   const members = (await session.call(workspaceMembersApi.list, { params })).data.filter(

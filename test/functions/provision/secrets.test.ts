@@ -17,7 +17,10 @@ const MARKED_SECRETS = {
   AGENT_TOKEN_THOT: "marked-secret-five-of-thot",
 };
 
-/** The real command in its own process and an empty folder; `ps` is the process's line in the process list while it runs. */
+/**
+ * The real command in its own process and an empty folder; `ps` is the process's line in the process list while it
+ * runs.
+ */
 async function createCommandProcess(crew: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));

@@ -3,7 +3,10 @@ import { createSeededRandom } from "../../../simulators/seeded-random.ts";
 import { createProvisionSetup, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-/** A fetch that loses, truncates, refuses or replaces about one answer in ten. In half of these cases Plane still carried out the request. */
+/**
+ * A fetch that loses, truncates, refuses or replaces about one answer in ten. In half of these cases Plane still
+ * carried out the request.
+ */
 function createUnreliableFetch(random: () => number): typeof globalThis.fetch {
   return async (input, init) => {
     const draw = random();

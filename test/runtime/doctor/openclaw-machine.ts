@@ -37,7 +37,10 @@ export function readRecordedMcp(change: Record<string, unknown> = {}): Record<st
   return { ...status, servers: [{ ...entry, name: "groundcrew", launch: "http://127.0.0.1:8787/mcp", ...change }] };
 }
 
-/** A machine with its own home folder and, if `script` is given, a shell script with that body as `openclaw` on its PATH. */
+/**
+ * A machine with its own home folder and, if `script` is given, a shell script with that body as `openclaw` on its
+ * PATH.
+ */
 export function createOpenClawMachine(script?: string) {
   const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
