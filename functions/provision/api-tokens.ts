@@ -36,7 +36,7 @@ export async function createApiToken(
 ): Promise<string> {
   const { data: token } = await session.call(apiTokensApi.create, { json: { label, description: TOKEN_DESCRIPTION } });
   const entry = { id: token.id, hash: await hashTokenMark(token.token) };
-  await vault.note(({ tokens }) => ({ tokens: { ...tokens, [name]: [entry, ...(tokens[name] ?? [])] } }));
+  await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: [entry, ...(tokens[name] ?? [])] } }));
   return token.token;
 }
 
@@ -50,7 +50,7 @@ export async function deleteOldTokens(
   { name, label }: ApiKeySpec,
   keptValues: readonly string[],
 ) {
-  const entries = vault.notes().tokens[name] ?? [];
+  const entries = vault.getNotes().tokens[name] ?? [];
   const marks = await Promise.all(keptValues.map(hashTokenMark));
   if (!marks.every((mark) => entries.some(({ hash }) => hash === mark))) return;
   const keptEntries = entries.filter(({ hash }) => marks.includes(hash));
@@ -61,5 +61,5 @@ export async function deleteOldTokens(
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     });
   if (keptEntries.length < entries.length)
-    await vault.note(({ tokens }) => ({ tokens: { ...tokens, [name]: keptEntries } }));
+    await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: keptEntries } }));
 }

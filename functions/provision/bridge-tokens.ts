@@ -19,16 +19,16 @@ export async function renewBridgeToken(
 ): Promise<string> {
   const token = newSecret();
   const setting = getBridgeTokenSetting(agent);
-  const previousHashes = secrets.all(setting);
+  const previousHashes = secrets.getValues(setting);
   const currentHash = await findHashInUse(secrets, agent);
   // The hash is stored first, because the agent must not have a token that the runtime does not know yet.
-  await secrets.keep(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
+  await secrets.storeValues(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
   try {
     await waitUntilKnown();
-    await secrets.keepBridgeToken(agent, token);
+    await secrets.storeBridgeToken(agent, token);
   } catch (thrown) {
     // Otherwise the next run would treat the new token, which the agent never received, as the one in use.
-    if (previousHashes.length > 0) await secrets.keep(setting, previousHashes).catch(() => {});
+    if (previousHashes.length > 0) await secrets.storeValues(setting, previousHashes).catch(() => {});
     throw thrown;
   }
   return token;
@@ -38,15 +38,15 @@ export async function renewBridgeToken(
 export async function retireBridgeTokens(secrets: SecretsFile, agent: string): Promise<boolean> {
   const setting = getBridgeTokenSetting(agent);
   const currentHash = await findHashInUse(secrets, agent);
-  if (currentHash === undefined || secrets.all(setting).length < 2) return false;
-  await secrets.keep(setting, [currentHash]);
+  if (currentHash === undefined || secrets.getValues(setting).length < 2) return false;
+  await secrets.storeValues(setting, [currentHash]);
   return true;
 }
 
 /** The hash of the token in the agent's own file, or the first stored hash when that token is missing or unknown. */
 async function findHashInUse(secrets: SecretsFile, agent: string): Promise<string | undefined> {
-  const hashes = secrets.all(getBridgeTokenSetting(agent));
-  const token = await secrets.bridgeToken(agent);
+  const hashes = secrets.getValues(getBridgeTokenSetting(agent));
+  const token = await secrets.readBridgeToken(agent);
   const hash = token && (await hashBridgeToken(token));
   return hash && (hashes.length === 0 || hashes.includes(hash)) ? hash : hashes[0];
 }

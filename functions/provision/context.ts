@@ -43,7 +43,7 @@ export interface ProvisionContext extends ProvisionDeps {
   vault: Vault;
   sessions: PlaneSessions;
   /** A client of Plane's public API with this key. */
-  client(apiKey: string): Promise<PlaneClient>;
+  getClient(apiKey: string): Promise<PlaneClient>;
   /** Caches a read until `forgetReads`, which follows every change. A failed read is not cached. */
   readOnce<T>(subject: string, load: () => Promise<T>): Promise<T>;
   forgetReads(): void;
@@ -75,7 +75,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
   const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
 
-  async function client(apiKey: string): Promise<PlaneClient> {
+  async function getClient(apiKey: string): Promise<PlaneClient> {
     const keyName = (await sha256Hex(apiKey)).slice(0, 16);
     const cached = clients.get(keyName);
     if (cached) return cached;
@@ -108,7 +108,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
     progress,
     vault,
     sessions: createPlaneSessions({ ...deps, wait, vault }),
-    client,
+    getClient,
     readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
       const cached = reads.get(subject) as Promise<T> | undefined;
       if (cached) return cached;

@@ -62,7 +62,7 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
   }
 
   /** Posts a form of Plane's pages. Returns Plane's reason when it was refused, otherwise undefined. */
-  async function post(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
+  async function postForm(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
     const { csrf_token } = (await session.call(authApi.csrf)).data;
     try {
       const { refused } = (await session.call(form, { form: { ...fields, csrfmiddlewaretoken: csrf_token } })).data;
@@ -74,7 +74,7 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
 
   /** The configured or stored password of this account. */
   function getPassword(email: string): string | undefined {
-    const stored = vault.account(email)?.password;
+    const stored = vault.findAccount(email)?.password;
     return isAdmin(email) ? (settings.admin.password ?? stored) : stored;
   }
 
@@ -95,7 +95,7 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
 
   return {
     createSession,
-    post,
+    postForm,
     getPassword,
     /** The error to throw when Plane refused a form for this account. */
     createRefusal,
@@ -107,7 +107,7 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
       const password = getPassword(email);
       if (password === undefined) throw createRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
       const session = createSession();
-      const refused = await post(session, authApi.signIn, { email, password });
+      const refused = await postForm(session, authApi.signIn, { email, password });
       if (refused !== undefined) throw createRefusal(refused, email);
       return storeSession(email, session);
     },

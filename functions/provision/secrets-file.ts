@@ -36,16 +36,16 @@ export async function openSecretsFile(
 
   const secrets = {
     /** Whether the environment provides this secret; provision cannot change it then. */
-    isGiven: (name: string) => given.has(name),
+    isFromEnvironment: (name: string) => given.has(name),
     /** The valid values, the one to use first. */
-    all: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
-    first: (name: string): string | undefined => secrets.all(name)[0],
+    getValues: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
+    getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
     /** All entries of SECRETS_FILE. */
-    entries: (): [string, readonly string[]][] => [...stored],
+    listEntries: (): [string, readonly string[]][] => [...stored],
     /**
      * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
      */
-    async keep(name: string, values: readonly string[]) {
+    async storeValues(name: string, values: readonly string[]) {
       stored = await readStored();
       stored.set(name, [...values]);
       for (const value of values) registerSecret(value);
@@ -53,15 +53,15 @@ export async function openSecretsFile(
       await disk.write(secretsFile, formatJsonFile(Object.fromEntries(entries)), 0o600);
     },
     /** Path of the file with an agent's own bridge token. */
-    tokenFile: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
-    async bridgeToken(agent: string): Promise<string | undefined> {
-      const token = (await disk.read(secrets.tokenFile(agent)))?.trim() || undefined;
+    getTokenPath: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
+    async readBridgeToken(agent: string): Promise<string | undefined> {
+      const token = (await disk.read(secrets.getTokenPath(agent)))?.trim() || undefined;
       if (token) registerSecret(token);
       return token;
     },
-    async keepBridgeToken(agent: string, token: string) {
+    async storeBridgeToken(agent: string, token: string) {
       registerSecret(token);
-      await disk.write(secrets.tokenFile(agent), `${token}\n`, 0o600);
+      await disk.write(secrets.getTokenPath(agent), `${token}\n`, 0o600);
     },
   };
   return secrets;

@@ -38,21 +38,21 @@ export function createStep<F, A extends StepAction>(parts: {
   name: string;
   needs?: readonly string[];
   /** Reads the state and never writes. In a plan (`apply` false) the results of earlier steps do not exist yet. */
-  look(context: ProvisionContext, apply: boolean): Promise<F>;
-  decide(found: F, wanted: ProvisionSettings): StepDecision<A>;
-  act(context: ProvisionContext, action: A, found: F): Promise<void>;
+  readState(context: ProvisionContext, apply: boolean): Promise<F>;
+  decide(state: F, wanted: ProvisionSettings): StepDecision<A>;
+  applyAction(context: ProvisionContext, action: A, state: F): Promise<void>;
 }): ProvisionStep {
-  const { name, needs = [], look, decide, act } = parts;
+  const { name, needs = [], readState, decide, applyAction } = parts;
   return {
     name,
     needs,
     async run(context, apply) {
-      const found = await look(context, apply);
-      const { actions, note } = decide(found, context.settings);
+      const state = await readState(context, apply);
+      const { actions, note } = decide(state, context.settings);
       if (apply) {
         for (const action of actions) {
           context.progress(`${name}: ${action.detail}`);
-          await act(context, action, found).finally(context.forgetReads);
+          await applyAction(context, action, state).finally(context.forgetReads);
         }
       }
       const created = actions.some(({ is }) => is === "created");

@@ -47,15 +47,15 @@ export async function openVault(
   const vault = {
     ...secrets,
     notesFile,
-    notes: (): ProvisionNotes => notes,
-    async note(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
+    getNotes: (): ProvisionNotes => notes,
+    async updateNotes(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
       notes = { ...notes, ...change(notes) };
       await disk.write(notesFile, formatJsonFile(notes), 0o600);
     },
-    account: (email: string) => notes.accounts[email.toLowerCase()],
-    async noteAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
+    findAccount: (email: string) => notes.accounts[email.toLowerCase()],
+    async storeAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
       if (entry.password) registerSecret(entry.password);
-      await vault.note(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
+      await vault.updateNotes(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
     },
   };
   return vault;

@@ -109,7 +109,7 @@ async function planAndApply(
   const report = isNothingToDo ? planned : await applyProvision(context, steps);
   if (options.json) world.out(formatJsonLine({ steps: report.steps, changed: report.changed }));
   else if (!isNothingToDo) writeText(renderResult(report, context.settings));
-  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.entries()));
+  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.listEntries()));
   return getExitCode(report);
 }
 

@@ -33,7 +33,7 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
   return createStep({
     name: person.step,
     needs: ["workspace"],
-    async look(context) {
+    async readState(context) {
       const { members, invited } = await readWorkspacePeople(context);
       const member = members.find((candidate) => candidate.email === email);
       const isInvited = invited.includes(email);
@@ -41,7 +41,7 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
       const exists = member !== undefined || (isSetUp && (await hasAccount(context, email)));
       if (exists && !member && context.sessions.getPassword(email) === undefined)
         throw context.sessions.createRefusal("USER_ALREADY_EXIST", email);
-      return { member, isInvited, exists, isOurs: context.vault.account(email)?.made ?? false };
+      return { member, isInvited, exists, isOurs: context.vault.findAccount(email)?.made ?? false };
     },
     decide({ member, exists, isOurs }): StepDecision {
       if (!member) {
@@ -51,7 +51,7 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
       if (person.isHuman || !isOurs || member.displayName === person.name) return { actions: [], note: email };
       return { actions: [{ is: "changed", detail: `rename ${email} to ${person.name}` }] };
     },
-    async act(context, action, { isInvited, exists }) {
+    async applyAction(context, action, { isInvited, exists }) {
       if (action.is === "changed") return renameAccount(await context.sessions.signIn(email), person);
       const workspace = requireFound(await findOwnWorkspace(context), "The workspace");
       const { params } = workspace;
@@ -60,7 +60,7 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
         await workspace.session.call(ignoreResponse(workspaceInvitationsApi.create), { params, json });
       }
       const session = exists ? await context.sessions.signIn(email) : await signUpAccount(context, email);
-      if (context.vault.account(email)?.made) {
+      if (context.vault.findAccount(email)?.made) {
         await renameAccount(session, person);
         if (person.isHuman) await setAccountProfile(session, context.settings);
       }
@@ -99,9 +99,9 @@ async function hasAccount({ sessions }: ProvisionContext, email: string): Promis
 async function signUpAccount({ sessions, vault, newSecret }: ProvisionContext, email: string): Promise<PlaneSession> {
   const password = sessions.getPassword(email) ?? newSecret();
   // Stored before it is used, because an account whose password is lost cannot be used any more.
-  await vault.noteAccount(email, { made: true, password });
+  await vault.storeAccount(email, { made: true, password });
   const session = sessions.createSession();
-  const refused = await sessions.post(session, authApi.signUp, { email, password });
+  const refused = await sessions.postForm(session, authApi.signUp, { email, password });
   if (refused === "USER_ALREADY_EXIST") return sessions.signIn(email);
   if (refused !== undefined) throw sessions.createRefusal(refused, email);
   return sessions.storeSession(email, session);

@@ -8,7 +8,7 @@ import { findAdminSession, getInstanceInfo } from "./plane-state.ts";
 export const adminStep = createStep({
   name: "administrator",
   needs: ["plane"],
-  async look(context) {
+  async readState(context) {
     const { is_setup_done } = (await getInstanceInfo(context)).instance;
     await findAdminSession(context);
     return { isSetUp: is_setup_done };
@@ -17,7 +17,7 @@ export const adminStep = createStep({
     if (isSetUp) return { actions: [], note: `signed in as ${email}` };
     return { actions: [{ is: "created" as const, detail: `set Plane up with the account ${email}` }] };
   },
-  act: signUpAdmin,
+  applyAction: signUpAdmin,
 });
 
 async function signUpAdmin(context: ProvisionContext) {
@@ -25,11 +25,11 @@ async function signUpAdmin(context: ProvisionContext) {
   const { email, name } = settings.admin;
   const password = sessions.getPassword(email) ?? newSecret();
   // Stored before it is used, because an account whose password is lost cannot be used any more.
-  await vault.noteAccount(email, {
+  await vault.storeAccount(email, {
     made: true,
     ...omitUndefined({ password: password !== settings.admin.password ? password : undefined }),
   });
-  const refused = await sessions.post(sessions.createSession(), instanceAdminApi.signUp, {
+  const refused = await sessions.postForm(sessions.createSession(), instanceAdminApi.signUp, {
     email,
     password,
     first_name: name,

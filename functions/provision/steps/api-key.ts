@@ -13,9 +13,9 @@ export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name
   return createStep({
     name,
     needs,
-    async look(context) {
-      const value = context.vault.first(key.name);
-      const isGiven = context.vault.isGiven(key.name);
+    async readState(context) {
+      const value = context.vault.getFirstValue(key.name);
+      const isGiven = context.vault.isFromEnvironment(key.name);
       if (value === undefined) return "absent";
       const owner = await findKeyOwner(context, value);
       if (isGiven && owner === undefined)
@@ -40,10 +40,10 @@ export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name
       const is = found === "absent" ? ("created" as const) : ("changed" as const);
       return { actions: [{ is, detail: `${key.name}, for ${key.email}${reason}` }] };
     },
-    async act(context) {
+    async applyAction(context) {
       const session = await context.sessions.signIn(key.email);
       await deleteOldTokens(context, session, key, []);
-      await context.vault.keep(key.name, [await createApiToken(context, session, key)]);
+      await context.vault.storeValues(key.name, [await createApiToken(context, session, key)]);
     },
   });
 }
@@ -51,7 +51,7 @@ export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name
 /** The e-mail address of the key's account; undefined when Plane does not know the key. */
 async function findKeyOwner(context: ProvisionContext, key: string): Promise<string | undefined> {
   try {
-    const client = await context.client(key);
+    const client = await context.getClient(key);
     return (await client.call(usersApi.me)).data.email ?? "";
   } catch (thrown) {
     if (!(thrown instanceof PlaneAuthError && thrown.reason === "key")) throw thrown;

@@ -21,7 +21,7 @@ const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancell
 export const statesStep = createStep({
   name: "states",
   needs: REQUIRED_STEPS,
-  async look(context) {
+  async readState(context) {
     const project = await findFirstProject(context);
     if (project.kind !== "existing") return { project, found: DEFAULT_STATES };
     const found: { name: string; group: string }[] = [];
@@ -34,7 +34,7 @@ export const statesStep = createStep({
     const missing = findMissingStates(found, named);
     return { actions: missing.map((json) => ({ is: "created" as const, detail: json.name, json })) };
   },
-  async act(_, { json }, { project }) {
+  async applyAction(_, { json }, { project }) {
     const { client, params } = requireProject(project);
     await ignoreConflict(client.call(ignoreResponse(statesApi.create), { params, json: { ...json } }));
   },
@@ -44,7 +44,7 @@ export const statesStep = createStep({
 export const labelsStep = createStep({
   name: "labels",
   needs: REQUIRED_STEPS,
-  async look(context) {
+  async readState(context) {
     const project = await findFirstProject(context);
     const found: string[] = [];
     if (project.kind !== "existing") return { project, found };
@@ -58,7 +58,7 @@ export const labelsStep = createStep({
     const missing = wanted.filter((name) => !found.includes(name.toLowerCase()));
     return { actions: missing.map((name) => ({ is: "created" as const, detail: name, name })) };
   },
-  async act(_, { name }, { project }) {
+  async applyAction(_, { name }, { project }) {
     const { client, params } = requireProject(project);
     await ignoreConflict(
       client.call(ignoreResponse(labelsApi.create), { params, json: { name, color: getLabelColor(name) } }),
@@ -73,7 +73,7 @@ export function createProjectMembersStep(
   return createStep({
     name: "project members",
     needs: REQUIRED_STEPS,
-    async look(context, apply) {
+    async readState(context, apply) {
       const project = await findFirstProject(context);
       const members =
         project.kind === "existing"
@@ -98,7 +98,7 @@ export function createProjectMembersStep(
       const note = absent.length > 0 ? `not in the workspace: ${absent.map(({ name }) => name).join(", ")}` : undefined;
       return { actions: joining.map((person) => ({ is: "created" as const, detail: person.name, ...person })), note };
     },
-    async act(_, { id: member, role }, { project }) {
+    async applyAction(_, { id: member, role }, { project }) {
       const { client, params } = requireProject(project);
       await client.call(ignoreResponse(projectMembersApi.add), { params, json: { member, role } });
     },

@@ -8,15 +8,15 @@ export function createBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({
     name: `bridge token ${agent}`,
-    async look({ vault }) {
-      if (vault.isGiven(setting)) return { kind: "given" as const };
-      const token = await vault.bridgeToken(agent);
+    async readState({ vault }) {
+      if (vault.isFromEnvironment(setting)) return { kind: "given" as const };
+      const token = await vault.readBridgeToken(agent);
       const hash = token && (await hashBridgeToken(token));
       return {
         kind: "ours" as const,
         hash,
-        isKnown: hash !== undefined && vault.all(setting).includes(hash),
-        file: vault.tokenFile(agent),
+        isKnown: hash !== undefined && vault.getValues(setting).includes(hash),
+        file: vault.getTokenPath(agent),
       };
     },
     decide(found): StepDecision {
@@ -26,11 +26,11 @@ export function createBridgeTokenStep(agent: string): ProvisionStep {
       if (hash) return { actions: [{ is: "changed", detail: `store the hash of ${file} as ${setting}` }] };
       return { actions: [{ is: "created", detail: `${file}, its hash as ${setting}` }] };
     },
-    async act({ vault, newSecret }, _, found) {
-      const token = (found.kind === "ours" && found.hash && (await vault.bridgeToken(agent))) || newSecret();
+    async applyAction({ vault, newSecret }, _, found) {
+      const token = (found.kind === "ours" && found.hash && (await vault.readBridgeToken(agent))) || newSecret();
       // The file is written first, because a hash without its token would be useless.
-      await vault.keepBridgeToken(agent, token);
-      await vault.keep(setting, [await hashBridgeToken(token)]);
+      await vault.storeBridgeToken(agent, token);
+      await vault.storeValues(setting, [await hashBridgeToken(token)]);
     },
   });
 }

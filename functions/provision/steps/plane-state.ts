@@ -89,8 +89,8 @@ const isActive = ({ is_active }: { is_active: boolean }) => is_active;
 
 /** A client with Groundcrew's own API key; undefined until there is one that Plane accepts. */
 export async function findOwnClient(context: ProvisionContext): Promise<PlaneClient | undefined> {
-  const key = context.vault.first(OWN_KEY_SETTING);
-  return key === undefined || context.refusedKeys.has(key) ? undefined : context.client(key);
+  const key = context.vault.getFirstValue(OWN_KEY_SETTING);
+  return key === undefined || context.refusedKeys.has(key) ? undefined : context.getClient(key);
 }
 
 /** Returns the result of an earlier step. Throws when it is missing. */

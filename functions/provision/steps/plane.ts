@@ -20,7 +20,7 @@ const PAGE_TIMEOUT_MS: Ms = 30_000;
 /** Waits until Plane answers, and checks that its edition is supported. */
 export const planeStep = createStep({
   name: "plane",
-  async look(context) {
+  async readState(context) {
     const info = await waitForPlane(context);
     context.instance.info = Promise.resolve(info);
     refuseOtherEditions(context.settings.plane.url, info.instance.edition);
@@ -32,7 +32,7 @@ export const planeStep = createStep({
     return info.instance.current_version;
   },
   decide: (version) => ({ actions: [], note: `running, community edition ${version}` }),
-  act: async () => {},
+  applyAction: async () => {},
 });
 
 async function waitForPlane(context: ProvisionContext): Promise<InstanceInfo> {

@@ -16,9 +16,9 @@ const ONBOARDING_STEPS = {
 export const adminProfileStep = createStep({
   name: "administrator's profile",
   needs: ["administrator"],
-  async look(context) {
+  async readState(context) {
     const { admin } = context.settings;
-    const isOurs = context.vault.account(admin.email)?.made ?? false;
+    const isOurs = context.vault.findAccount(admin.email)?.made ?? false;
     const { is_setup_done: isSetUp } = (await getInstanceInfo(context)).instance;
     const session = isOurs ? await findAdminSession(context) : undefined;
     // A new Plane has no account, so its first one will be created by provision.
@@ -35,7 +35,7 @@ export const adminProfileStep = createStep({
     if (!isOurs) return { actions: [], note: "not created by provision: left unchanged" };
     return { actions: [{ is: "changed" as const, detail }] };
   },
-  async act(context) {
+  async applyAction(context) {
     await setAccountProfile(requireFound(await findAdminSession(context), "The administrator"), context.settings);
   },
 });

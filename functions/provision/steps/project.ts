@@ -53,7 +53,7 @@ function readProjectList(context: ProvisionContext) {
 export const projectStep = createStep({
   name: "project",
   needs: ["groundcrew's API key"],
-  async look(context) {
+  async readState(context) {
     const { project: wanted } = context.settings;
     if (wanted === false) return { kind: "not wanted" as const };
     const { all, project: found } = await readProjectList(context);
@@ -80,7 +80,7 @@ export const projectStep = createStep({
     );
     return { actions: [{ is: "changed", detail: `${label}: ${changes.join(", ")}` }] };
   },
-  async act(context, action, state) {
+  async applyAction(context, action, state) {
     const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
     const { project: wanted } = context.settings;
     if (wanted === false || state.kind === "not wanted") return;

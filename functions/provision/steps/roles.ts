@@ -15,7 +15,7 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
   return createStep({
     name: "roles",
     needs: ["workspace"],
-    async look(context) {
+    async readState(context) {
       const { members } = await readWorkspacePeople(context);
       return agents.flatMap((agent) => {
         const member = members.find(({ email }) => email === agent.email.toLowerCase());
@@ -33,7 +33,7 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
         note: wrongRoles.length === 0 ? "the Concierge is an admin, the others are members" : undefined,
       }),
     }),
-    async act(context, { membership, role }) {
+    async applyAction(context, { membership, role }) {
       const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
       await session.call(ignoreResponse(workspaceMembersApi.update), {
         params: { ...params, membership },

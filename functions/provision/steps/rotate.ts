@@ -14,7 +14,7 @@ const REQUIRED_STEPS = ["administrator"];
 const RELOAD_MS: Ms = 4_000;
 
 function refuseEnvironmentSecret({ vault }: ProvisionContext, setting: string) {
-  if (vault.isGiven(setting))
+  if (vault.isFromEnvironment(setting))
     throw new GroundcrewError(
       "conflict",
       `${setting} comes from the environment, where provision cannot change it: replace it there, or remove it and run the same command again.`,
@@ -26,9 +26,9 @@ export function createRotateKeyStep(key: ApiKeySpec): ProvisionStep {
   return createStep({
     name: `rotate ${key.label}'s API key`,
     needs: REQUIRED_STEPS,
-    async look(context) {
+    async readState(context) {
       refuseEnvironmentSecret(context, key.name);
-      const currentKey = context.vault.first(key.name);
+      const currentKey = context.vault.getFirstValue(key.name);
       await context.sessions.signIn(key.email);
       return currentKey;
     },
@@ -40,11 +40,11 @@ export function createRotateKeyStep(key: ApiKeySpec): ProvisionStep {
         },
       ],
     }),
-    async act(context, _, currentKey) {
+    async applyAction(context, _, currentKey) {
       const session = await context.sessions.signIn(key.email);
       const keptKeys = currentKey === undefined ? [] : [currentKey];
       await deleteOldTokens(context, session, key, keptKeys);
-      await context.vault.keep(key.name, [await createApiToken(context, session, key), ...keptKeys]);
+      await context.vault.storeValues(key.name, [await createApiToken(context, session, key), ...keptKeys]);
     },
   });
 }
@@ -54,7 +54,7 @@ export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({
     name: `rotate bridge token ${agent}`,
-    async look(context) {
+    async readState(context) {
       refuseEnvironmentSecret(context, setting);
     },
     decide: () => ({
@@ -65,7 +65,7 @@ export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
         },
       ],
     }),
-    async act({ vault, newSecret, wait }) {
+    async applyAction({ vault, newSecret, wait }) {
       await renewBridgeToken(vault, agent, newSecret, () => wait(RELOAD_MS));
     },
   });
@@ -78,7 +78,7 @@ export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
 export const rotateWebhookStep = createStep({
   name: "rotate webhook",
   needs: REQUIRED_STEPS,
-  async look(context) {
+  async readState(context) {
     refuseEnvironmentSecret(context, WEBHOOK_SECRET);
     const found = await findWebhook(context);
     if (!found)
@@ -96,10 +96,10 @@ export const rotateWebhookStep = createStep({
       },
     ],
   }),
-  async act(context, _, found) {
+  async applyAction(context, _, found) {
     const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
     const rotated = (await session.call(webhooksApi.regenerate, { params: { ...params, webhook: found.id }, json: {} }))
       .data;
-    await context.vault.keep(WEBHOOK_SECRET, [rotated.secret_key, found.secret_key]);
+    await context.vault.storeValues(WEBHOOK_SECRET, [rotated.secret_key, found.secret_key]);
   },
 });

@@ -46,14 +46,14 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
   return createStep({
     name: "sample tasks",
     needs: ["project", "project members", ...owners],
-    async look(context): Promise<SampleState> {
+    async readState(context): Promise<SampleState> {
       const project = await findFirstProject(context);
       const found = new Map<string, string>();
       if (project.kind === "unused") return { kind: "no project" };
       if (project.kind === "pending")
         return { kind: "open", project, found, isRelated: false, hasRelations: !(await isBeforeRelations(context)) };
       const { client, params } = project;
-      if (context.vault.notes().samples === params.project) return { kind: "complete" };
+      if (context.vault.getNotes().samples === params.project) return { kind: "complete" };
       const samples = getSampleTasks(context.settings.language);
       for (const sample of samples) {
         const id = await findSampleId(client, params, sample);
@@ -96,10 +96,10 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
         ...omitUndefined({ note: !state.hasRelations ? note : undefined }),
       };
     },
-    async act(context, action, state) {
+    async applyAction(context, action, state) {
       if (state.kind !== "open") return;
       const { client, params } = requireProject(state.project);
-      if (action.do === "note") return context.vault.note(() => ({ samples: params.project }));
+      if (action.do === "note") return context.vault.updateNotes(() => ({ samples: params.project }));
       const { sample } = action;
       if (action.do === "task") {
         state.found.set(sample.id, await createSampleTask(context, client, params, sample));

@@ -21,7 +21,7 @@ export async function findWebhook(context: ProvisionContext) {
   const workspace = await findOwnWorkspace(context);
   if (!workspace) return undefined;
   const { data: all } = await workspace.session.call(webhooksApi.list, { params: workspace.params });
-  const { webhook: id } = context.vault.notes();
+  const { webhook: id } = context.vault.getNotes();
   return all.find(({ url }) => url === context.settings.webhookTarget) ?? all.find((webhook) => webhook.id === id);
 }
 
@@ -31,11 +31,11 @@ type WebhookAction = { is: "created" | "changed"; detail: string; json?: Record<
 export const webhookStep = createStep({
   name: "webhook",
   needs: ["workspace"],
-  async look(context) {
+  async readState(context) {
     if (context.settings.webhookTarget === undefined) return { kind: "no target" as const };
     const found = await findWebhook(context);
-    const secrets = context.vault.all(WEBHOOK_SECRET);
-    const isGiven = context.vault.isGiven(WEBHOOK_SECRET);
+    const secrets = context.vault.getValues(WEBHOOK_SECRET);
+    const isGiven = context.vault.isFromEnvironment(WEBHOOK_SECRET);
     if (isGiven && (!found || !secrets.includes(found.secret_key)))
       throw new GroundcrewError(
         "conflict",
@@ -67,7 +67,7 @@ export const webhookStep = createStep({
     ]).map((action) => ({ is: "changed" as const, ...action }));
     return { actions, ...omitUndefined({ note: actions.length === 0 ? `${found.url}, enabled` : undefined }) };
   },
-  async act(context, { is, json }, state) {
+  async applyAction(context, { is, json }, state) {
     const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
     const id = state.kind === "target" ? state.found?.id : undefined;
     try {
@@ -77,13 +77,13 @@ export const webhookStep = createStep({
           : json
             ? (await session.call(webhooksApi.update, { params: { ...params, webhook: id ?? "" }, json })).data
             : requireFound(await findWebhook(context), "The webhook");
-      await context.vault.note(() => ({ webhook: registered.id }));
-      const storedSecrets = context.vault.all(WEBHOOK_SECRET);
-      if (storedSecrets[0] === registered.secret_key || context.vault.isGiven(WEBHOOK_SECRET)) return;
+      await context.vault.updateNotes(() => ({ webhook: registered.id }));
+      const storedSecrets = context.vault.getValues(WEBHOOK_SECRET);
+      if (storedSecrets[0] === registered.secret_key || context.vault.isFromEnvironment(WEBHOOK_SECRET)) return;
       // Deliveries under way may still be signed with the previous secret.
       const keptSecrets =
         is === "created" ? [] : storedSecrets.filter((secret) => secret !== registered.secret_key).slice(0, 1);
-      await context.vault.keep(WEBHOOK_SECRET, [registered.secret_key, ...keptSecrets]);
+      await context.vault.storeValues(WEBHOOK_SECRET, [registered.secret_key, ...keptSecrets]);
     } catch (thrown) {
       throw await toWebhookFailure(context, thrown);
     }

@@ -13,10 +13,10 @@ const ADMIN_ROLE = 20;
 export const workspaceStep = createStep({
   name: "workspace",
   needs: ["administrator"],
-  async look(context) {
+  async readState(context) {
     const { workspace: slug } = context.settings.plane;
     const { email } = context.settings.admin;
-    const isOurs = context.vault.notes().workspace === slug;
+    const isOurs = context.vault.getNotes().workspace === slug;
     const existing = await findOwnWorkspace(context);
     if (existing && existing.row.role !== ADMIN_ROLE)
       throw new GroundcrewError(
@@ -60,12 +60,12 @@ export const workspaceStep = createStep({
       };
     return { actions: [{ is: "changed", detail: differences.join(", ") }] };
   },
-  async act(context, action, { row }) {
+  async applyAction(context, action, { row }) {
     const { settings, vault } = context;
     const { workspace: slug, workspaceName: name } = settings.plane;
     const session = requireFound(await findAdminSession(context), "The administrator");
     if (action.is === "created") {
-      await vault.note(() => ({ workspace: slug }));
+      await vault.updateNotes(() => ({ workspace: slug }));
       await session
         .call(ignoreResponse(workspacesApi.create), { json: { name, slug, organization_size: "2-10" } })
         .catch((thrown: unknown) => {

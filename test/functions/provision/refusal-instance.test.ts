@@ -55,7 +55,9 @@ test("a page in place of Plane's API is reported while provision waits, and awai
   expect(exit).toBe(1);
   expect(crew.waits.reduce((sum, ms) => sum + ms, 0)).toBe(30_000);
   expect(err).toContain("s of 300 s): Plane answered instance_info with a page instead of JSON (200)");
-  expect(detail("plane")).toContain("a page instead of JSON (200); if this persists, check that its address is correct");
+  expect(detail("plane")).toContain(
+    "a page instead of JSON (200); if this persists, check that its address is correct",
+  );
 });
 
 test("the output names the failed step, and summarizes the steps that were skipped because of it", async () => {

@@ -198,7 +198,10 @@ describe("reliability 18 the conversion of hostile HTML from Plane", () => {
   const formats = Array.from({ length: 800 }, (_, n) => n.toString(36));
   test.each([
     ["unclosed formats", `<p>${formats.map((n) => `<b a=${n}>`).join("")}</p>${"<p>x".repeat(1_000)}`],
-    ["unclosed formats with a quoted bracket", `<p>${formats.map((n) => `<b a="'" b='>${n}'>`).join("")}</p>${"<p>x".repeat(1_000)}`],
+    [
+      "unclosed formats with a quoted bracket",
+      `<p>${formats.map((n) => `<b a="'" b='>${n}'>`).join("")}</p>${"<p>x".repeat(1_000)}`,
+    ],
     ["a table with one long row before many", `<table><tr>${"<td>x".repeat(2_000)}${"<tr><td>x".repeat(1_000)}`],
     ["a table with one long cell above many", `<table><tr><td>${"x".repeat(50_000)}${"<tr><td>x".repeat(4_000)}`],
     ["many tables with one long row", `<table><tr>${"<td>x".repeat(100)}${"<tr><td>x".repeat(100)}</table>`.repeat(60)],
