@@ -5,7 +5,7 @@ import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./chec
 import { explainKeyError } from "./plane.ts";
 import type { PlaneQuery } from "./plane-query.ts";
 
-/** Each agent's Plane account and own key. Asks one request and two per key. */
+/** Checks each agent's Plane account and API key. Costs one request, and two more per key. */
 export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): Promise<DoctorCheck[]> {
   const { plane, agents } = settings;
   if (!plane || agents.length === 0) return [];
@@ -17,8 +17,8 @@ export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): P
       checks.push(
         reportFailure(
           checkName,
-          `${email} is no member of ${plane.workspace}: no task can be given to it`,
-          "`npm run provision`, or invite it.",
+          `${email} is not a member of ${plane.workspace}: no task can be assigned to it`,
+          "Run `npm run provision`, or invite it.",
         ),
       );
       continue;
@@ -28,8 +28,8 @@ export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): P
       checks.push(
         reportWarning(
           checkName,
-          "has no API key of its own: what it does stands in Plane under another account",
-          "`npm run provision` makes one (PLANE_API_KEY_<AGENT>).",
+          "has no API key of its own: Plane shows its actions under another account",
+          "Run `npm run provision`, or set PLANE_API_KEY_<AGENT>.",
         ),
       );
       continue;
@@ -42,7 +42,7 @@ export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): P
   return checks;
 }
 
-/** What is wrong with an agent's key, or with what it opens; undefined when nothing is. */
+/** The problem with an agent's key or with its access; undefined when there is none. */
 async function findKeyFault(
   queryPlane: PlaneQuery,
   key: string,
@@ -55,34 +55,34 @@ async function findKeyFault(
     return reportFailure(
       checkName,
       `its API key belongs to ${me.data.email ?? me.data.display_name}, not to ${email}`,
-      "Give each agent its own key.",
+      "Give each agent its own key (PLANE_API_KEY_<AGENT>).",
     );
-  // The list of members goes on naming those who were removed.
+  // Plane's list of members still contains accounts that were removed; only a request with their key fails.
   const projectList = await queryPlane(projectsApi.list, key);
   if (!projectList.ok && projectList.error.code === "auth")
     return reportFailure(
       checkName,
-      `${email} was removed from ${workspace}: its key opens nothing there`,
-      "`npm run provision`, or invite it again; then add it to its projects (Plane: project settings, Members).",
+      `${email} was removed from ${workspace}: its key has no access there`,
+      "Run `npm run provision`, or invite it again; then add it to its projects (Plane: project settings, Members).",
     );
   if (!projectList.ok) return explainKeyError(checkName, projectList.error);
   if (projectList.data.results.some(({ is_member, archived_at }) => is_member && archived_at === null))
     return undefined;
   return reportWarning(
     checkName,
-    "is in none of the projects: it can work on no task",
-    "Add it to those it is to work in (Plane: project settings, Members).",
+    "is not a member of any project: it cannot work on tasks",
+    "Add it to its projects (Plane: project settings, Members).",
   );
 }
 
 function checkAgentToken(name: string, { agentTokens }: Settings): DoctorCheck {
   const checkName = `agent ${name}`;
   if (agentTokens.some(({ agent, tokens }) => agent === name && tokens.length > 0))
-    return reportOk(checkName, "its account, API key and bridge token are there");
+    return reportOk(checkName, "its account, API key and bridge token are set up");
   return reportWarning(
     checkName,
-    "its account and key are well, but it has no bridge token",
-    "`npm run provision` makes one (AGENT_TOKEN_<AGENT>).",
+    "its account and API key work, but it has no bridge token",
+    "Run `npm run provision`, or set AGENT_TOKEN_<AGENT>.",
   );
 }
 

@@ -1,11 +1,11 @@
-/** What the doctor found about one thing. */
+/** One finding of the doctor. */
 export interface DoctorCheck {
-  /** What was looked at, for example `plane webhook`. */
+  /** The part that was checked, for example `plane webhook`. */
   name: string;
   status: "ok" | "warning" | "failed";
-  /** What was found, for people; never a secret. */
+  /** The finding, for people; never contains a secret. */
   detail: string;
-  /** What to do about it. */
+  /** How to fix it. */
   todo?: string;
 }
 
@@ -13,12 +13,12 @@ export function reportOk(name: string, detail: string): DoctorCheck {
   return { name, status: "ok", detail };
 }
 
-/** It works, but not as it could. */
+/** The part works, but not fully. */
 export function reportWarning(name: string, detail: string, todo: string): DoctorCheck {
   return { name, status: "warning", detail, todo };
 }
 
-/** It does not work. */
+/** The part does not work. */
 export function reportFailure(name: string, detail: string, todo: string): DoctorCheck {
   return { name, status: "failed", detail, todo };
 }

@@ -7,25 +7,26 @@ import { findMcpEntries } from "./openclaw-mcp.ts";
 import { findSkillFault, isShippedSkill, type SkillFile } from "./skill-file.ts";
 import { type OpenclawOutput, parseSkillVerdict, SKILL_NAME, type SkillVerdict } from "./skill-verdict.ts";
 
-/** How the skill can be looked for on this machine. */
+/** Access to OpenClaw's command and files on this machine. */
 export interface SkillReader {
-  /** `openclaw skills info` (2026.9: of this agent); undefined when there is no `openclaw` to run. */
+  /** Output of `openclaw skills info` (since 2026.9 for this agent); undefined without an `openclaw` command. */
   readInfo: (agent: string | undefined) => Promise<OpenclawOutput | undefined>;
-  /** `openclaw mcp status`; undefined when there is no `openclaw` to run. */
+  /** Output of `openclaw mcp status`; undefined without an `openclaw` command. */
   readMcpStatus: () => Promise<OpenclawOutput | undefined>;
-  /** The file at this path; without one, where OpenClaw keeps skills for all agents. */
+  /** The skill's file at this path; by default where OpenClaw stores the skills of all agents. */
   readFile: (path?: string) => SkillFile;
-  /** The skill as it is shipped. */
+  /** Text of the shipped skill. */
   shippedText: string;
 }
 
 const CHECK_NAME = "openclaw skill";
 const COMMAND = `openclaw skills info ${SKILL_NAME} --json`;
-const ASK_HINT = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
+const COMMAND_HINT = `\`${COMMAND}\` (2026.9: also with \`--agent <id>\`; where agents use MCP instead, \`openclaw mcp status\`)`;
 
 /**
- * Whether OpenClaw has loaded the skill, which its gateway does not tell: asked with its own command where that is on
- * this machine (2026.9 for each agent, 2026.2 for the default one), else by its file, and else said how to ask.
+ * Checks whether OpenClaw has loaded the skill. The gateway does not report this, so OpenClaw's own command is run
+ * if this machine has it (2026.9 for each agent, 2026.2 for the default agent only). Otherwise the skill's file is
+ * checked, or the finding explains which command to run.
  */
 export async function checkSkill(reader: SkillReader, settings: Settings): Promise<DoctorCheck[]> {
   const openclawAgents = listOpenclawAgents(settings);
@@ -41,14 +42,14 @@ export async function checkSkill(reader: SkillReader, settings: Settings): Promi
     const output = await reader.readInfo(agent?.id);
     if (output === undefined) return [checkSkillFile(reader, settings, agent)];
     const verdict = parseSkillVerdict(output);
-    if (verdict.kind === "no agents") return [await checkDefaultAgent(reader, settings, agent)];
+    if (verdict.kind === "no agent option") return [await checkDefaultAgent(reader, settings, agent)];
     const check = qualifyRemoteGateway(toSkillCheck(verdict, reader, settings), agent, settings);
     results.push({
       agent,
       check: check.status === "failed" ? applyMcpEntries(check, verdict, await readEntries()) : check,
     });
-    // Who does not answer in time for one does not for the next, and each costs the whole limit.
-    if (output.kind !== "said") break;
+    // A command that timed out or did not start would do so for the next agent, too, at the cost of the whole timeout.
+    if (output.kind !== "exited") break;
   }
   return groupEqualChecks(results);
 }
@@ -63,13 +64,13 @@ async function checkDefaultAgent(
   const check = toSkillCheck(parseSkillVerdict(output), reader, settings);
   const { detail } = check;
   return qualifyRemoteGateway(
-    { ...check, detail: `${detail} (asked of the default agent: this version tells no other)` },
+    { ...check, detail: `${detail} (for the default agent: this version cannot report on others)` },
     agent,
     settings,
   );
 }
 
-/** Agents of whom the same is to be said share a line. */
+/** Agents with the same finding share a line. */
 function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; check: DoctorCheck }[]): DoctorCheck[] {
   const groups = new Map<string, { names: string[]; check: DoctorCheck }>();
   for (const { agent, check } of results) {
@@ -82,7 +83,7 @@ function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; 
   );
 }
 
-/** What is found here need not be true of a gateway elsewhere. */
+/** A finding on this machine need not hold for a gateway on another one. */
 function qualifyRemoteGateway(
   check: DoctorCheck,
   agent: OpenclawAgent | undefined,
@@ -91,8 +92,8 @@ function qualifyRemoteGateway(
   const url = agent?.url ?? openclaw?.url;
   if (url === undefined || isLocalUrl(url)) return check;
   const { host } = new URL(url);
-  const todo = `On the machine or in the container of ${host}: ${ASK_HINT}.`;
-  return reportWarning(CHECK_NAME, `${check.detail} (on this machine, and the gateway is at ${host})`, todo);
+  const todo = `Run on the machine or in the container of ${host}: ${COMMAND_HINT}.`;
+  return reportWarning(CHECK_NAME, `${check.detail} (on this machine, but the gateway is at ${host})`, todo);
 }
 
 function isLocalUrl(url: string): boolean {
@@ -106,47 +107,43 @@ function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Sett
     case "not found":
       return reportFailure(
         CHECK_NAME,
-        `OpenClaw knows no skill ${SKILL_NAME}`,
+        `OpenClaw does not find the skill ${SKILL_NAME}`,
         formatCopyHint(reader.readFile().path, settings),
       );
     case "disabled":
       return reportFailure(
         CHECK_NAME,
-        "it is switched off",
+        "the skill is disabled",
         `Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`,
       );
     case "not allowed":
       return reportFailure(
         CHECK_NAME,
-        "OpenClaw's list of allowed skills leaves it out",
+        "the skill is missing from OpenClaw's list of allowed skills",
         `Add ${SKILL_NAME} to that list.`,
       );
     case "not the agent's":
       return reportFailure(
         CHECK_NAME,
-        "the agent's list of skills leaves it out",
-        `Add ${SKILL_NAME} to its skills in OpenClaw's settings.`,
+        "the skill is missing from the agent's list of skills",
+        `Add ${SKILL_NAME} to the agent's skills in OpenClaw's settings.`,
       );
     case "not shown":
       return reportFailure(
         CHECK_NAME,
-        "it is there, but not shown to the model",
+        "the skill is installed, but not shown to the model",
         formatCopyHint(reader.readFile().path, settings),
       );
-    case "unmet":
+    case "not eligible":
       return reportFailure(
         CHECK_NAME,
-        `it is there, but not eligible; missing: ${verdict.missing.join(", ") || "not said"}`,
-        "bins must be on OpenClaw's PATH, env in its own environment or in skills.entries. As shipped it needs curl alone.",
+        `the skill is installed, but not eligible; missing: ${verdict.missing.join(", ") || "unknown"}`,
+        "Put bins on OpenClaw's PATH, and set env in its environment or in skills.entries. The shipped skill needs only curl.",
       );
-    case "no agents":
-      return reportWarning(CHECK_NAME, "OpenClaw does not tell", `Ask it: \`${COMMAND}\`.`);
-    case "unclear":
-      return reportWarning(
-        CHECK_NAME,
-        `OpenClaw's command does not tell: ${verdict.why}`,
-        `Try it by hand: \`${COMMAND}\`.`,
-      );
+    case "no agent option":
+      return reportWarning(CHECK_NAME, "OpenClaw does not report its state", `Run \`${COMMAND}\`.`);
+    case "unknown":
+      return reportWarning(CHECK_NAME, `OpenClaw's command failed: ${verdict.why}`, `Run it by hand: \`${COMMAND}\`.`);
   }
 }
 
@@ -156,35 +153,38 @@ function checkLoadedSkill(path: string | undefined, reader: SkillReader, setting
     return reportOk(CHECK_NAME, "loaded and eligible");
   return reportWarning(
     CHECK_NAME,
-    `loaded and eligible, but not the one of this version: ${path}`,
+    `loaded and eligible, but ${path} differs from the skill of this version`,
     formatCopyHint(path, settings),
   );
 }
 
-/** 2026.9 hands out the tools over MCP, too: then the skill helps and is no condition. 2026.2 has nothing else. */
+/** 2026.9 also offers the tools over MCP; the skill then helps but is not required. 2026.2 does not support MCP. */
 function applyMcpEntries(check: DoctorCheck, verdict: SkillVerdict, entries: string[] | undefined): DoctorCheck {
   if (entries === undefined) return check;
-  const { detail, todo = ASK_HINT } = check;
+  const { detail, todo = COMMAND_HINT } = check;
   const [entry] = entries;
   if (entry === undefined) {
-    const mcpHint =
-      "Or give it an MCP entry that leads to Groundcrew's /mcp; `openclaw mcp status` tells of those it has.";
+    const mcpHint = "Or add an MCP entry for Groundcrew's /mcp to OpenClaw; `openclaw mcp status` lists its entries.";
     return reportFailure(CHECK_NAME, detail, `${todo} ${mcpHint}`);
   }
   const name = cleanLine(entry, 60);
   if (verdict.kind === "not found")
-    return reportOk(CHECK_NAME, `${detail}, and needs none: its MCP entry ${name} leads to Groundcrew`);
-  return reportWarning(CHECK_NAME, `${detail}; the tools come over MCP all the same (entry ${name})`, todo);
+    return reportOk(CHECK_NAME, `${detail}, but does not need it: its MCP entry ${name} leads to Groundcrew`);
+  return reportWarning(CHECK_NAME, `${detail}; the tools are available over MCP (entry ${name})`, todo);
 }
 
-/** Without OpenClaw's command: what its file tells. That it is in order does not mean that it is loaded. */
+/** Checks the skill's file where there is no OpenClaw command. A valid file is not proof that it is loaded. */
 function checkSkillFile(reader: SkillReader, settings: Settings, agent: OpenclawAgent | undefined): DoctorCheck {
   const { path, hasHome, text } = reader.readFile();
-  const hint = `Where OpenClaw runs: ${ASK_HINT}.`;
+  const hint = `Run where OpenClaw runs: ${COMMAND_HINT}.`;
   if (!hasHome)
-    return reportWarning(CHECK_NAME, "not seen from here: no `openclaw` to ask, and none of its folders", hint);
+    return reportWarning(
+      CHECK_NAME,
+      "not checked: this machine has neither the `openclaw` command nor its folders",
+      hint,
+    );
   return qualifyRemoteGateway(
-    checkSkillText(path, text, reader.shippedText, { ask: hint, copy: formatCopyHint(path, settings) }),
+    checkSkillText(path, text, reader.shippedText, { command: hint, copy: formatCopyHint(path, settings) }),
     agent,
     settings,
   );
@@ -194,19 +194,20 @@ function checkSkillText(
   path: string,
   text: string | undefined,
   shippedText: string,
-  todo: { ask: string; copy: string },
+  todo: { command: string; copy: string },
 ): DoctorCheck {
-  const caveat = "and no `openclaw` to ask whether it is loaded";
-  // It may lie in the agent's workspace.
-  if (text === undefined) return reportWarning(CHECK_NAME, `not at ${path}, ${caveat}`, `${todo.copy} ${todo.ask}`);
+  const caveat = "and there is no `openclaw` command to tell whether it is loaded";
+  // Only a warning, because the skill may be in the agent's workspace.
+  if (text === undefined)
+    return reportWarning(CHECK_NAME, `${path} does not exist, ${caveat}`, `${todo.copy} ${todo.command}`);
   const fault = findSkillFault(text);
-  if (fault !== undefined) return reportFailure(CHECK_NAME, `OpenClaw leaves ${path} out: ${fault}`, todo.copy);
+  if (fault !== undefined) return reportFailure(CHECK_NAME, `OpenClaw ignores ${path}: ${fault}`, todo.copy);
   if (!isShippedSkill(text, shippedText))
-    return reportWarning(CHECK_NAME, `${path} is not the one of this version, ${caveat}`, todo.copy);
-  return reportWarning(CHECK_NAME, `${path} is in order, ${caveat}`, todo.ask);
+    return reportWarning(CHECK_NAME, `${path} differs from the skill of this version, ${caveat}`, todo.copy);
+  return reportWarning(CHECK_NAME, `${path} is valid, ${caveat}`, todo.command);
 }
 
 function formatCopyHint(path: string, { secretsFile }: Settings): string {
   const preparedPath = toPathBesideSecrets(secretsFile, `skill/${SKILL_NAME}/SKILL.md`);
-  return `Copy skills/${SKILL_NAME}/SKILL.md (from provision: ${preparedPath}, with the address in it) to ${path}.`;
+  return `Copy skills/${SKILL_NAME}/SKILL.md (from provision: ${preparedPath}, with the address filled in) to ${path}.`;
 }

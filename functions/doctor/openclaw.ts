@@ -4,23 +4,24 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { QueryDeps } from "./plane-query.ts";
 
+/** Timeout for one request to a gateway: 10 s. */
 const TIMEOUT_MS = 10_000;
 
-/** What the gateway said to one probe. */
+/** Answer of the gateway to one probe. */
 export interface GatewayReply {
   status: number;
-  /** Its `error`, or the text it answered with. */
+  /** The answer's `error` field, or its whole text. */
   text: string;
 }
 
 const refusalSchema = z.object({ error: z.string() });
 
-/** What 2026.9 says to a `waitForCompletion` that is no truth value, before it looks at anything else. */
+/** Answer of 2026.9 to a `waitForCompletion` that is not a boolean; it validates this field first. */
 const WAITING_SUPPORTED = /waitForCompletion must be boolean/;
 
 /**
- * The gateways that agents are woken through: reachable, the token taken, and where the gateway tells without running
- * anything, whether it knows the agents. No probe wakes anybody: each lacks something that a run needs.
+ * Checks the gateways that wake agents: whether each is reachable, accepts the token and, where the gateway reports it
+ * without starting a run, knows the agents. No probe wakes an agent, because each lacks something that a run needs.
  */
 export async function checkOpenclaw(deps: QueryDeps, settings: Settings): Promise<DoctorCheck[]> {
   const token = settings.openclaw?.token;
@@ -36,7 +37,7 @@ export async function checkOpenclaw(deps: QueryDeps, settings: Settings): Promis
   return checks;
 }
 
-/** An agent that is woken through OpenClaw: its id there, and its gateway where one is set. */
+/** An agent that OpenClaw wakes: `id` is its id there, `url` its gateway if one is set. */
 export interface OpenclawAgent {
   name: string;
   id: string;
@@ -58,18 +59,19 @@ async function checkGateway(
   agents: readonly OpenclawAgent[],
 ): Promise<DoctorCheck[]> {
   const sendProbe = (body: object) => postProbe(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, token, body);
-  // Without a message nothing can be run.
-  const first = await sendProbe({ waitForCompletion: "groundcrew doctor" });
-  const check = toGatewayCheck(url, first);
-  if (check.status !== "ok" || "unreachable" in first) return [check];
+  // A request without a message cannot start a run.
+  const gatewayReply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
+  const check = toGatewayCheck(url, gatewayReply);
+  if (check.status !== "ok" || "unreachable" in gatewayReply) return [check];
   if (agents.length === 0) return [check];
-  if (!WAITING_SUPPORTED.test(first.text)) {
-    const hint = "`openclaw agents list` on its machine tells; what it does not know goes to its default agent.";
-    return [check, reportWarning("openclaw agents", "this version does not tell whether it knows an agent", hint)];
+  if (!WAITING_SUPPORTED.test(gatewayReply.text)) {
+    const hint = "Run `openclaw agents list` on its machine; wakes of unknown agents go to its default agent.";
+    return [check, reportWarning("openclaw agents", "this version does not report whether it knows an agent", hint)];
   }
   const checks = [check];
   for (const { name, id } of agents) {
-    // A run that is to be kept needs a session key that the gateway allows: this one is refused after the agent is found.
+    // A persistent session needs a session key that the gateway allows. It checks the agent first and then refuses this
+    // key.
     const answer = await sendProbe({
       message: "groundcrew doctor",
       agentId: id,
@@ -109,48 +111,57 @@ function toGatewayCheck(url: string, reply: GatewayReply | { unreachable: string
     return reportFailure(
       name,
       `${url} cannot be reached: ${reply.unreachable}`,
-      "Start the gateway, or mend OPENCLAW_URL.",
+      "Start the gateway, or fix OPENCLAW_URL.",
     );
   const { status, text } = reply;
-  // So it answers to a request without a message, when the token is right.
-  if (status === 400) return reportOk(name, `${url} takes the hook token`);
+  // This is its answer to a request without a message but with the right token.
+  if (status === 400) return reportOk(name, `${url} accepts the hook token`);
   if (status === 401 || status === 403)
     return reportFailure(
       name,
       `${url} refuses the hook token (${status})`,
-      "OPENCLAW_HOOK_TOKEN must be the gateway's hooks.token.",
+      "Set OPENCLAW_HOOK_TOKEN to the gateway's hooks.token.",
     );
   if (status === 429)
     return reportFailure(
       name,
-      `${url} has seen too many wrong tokens (429)`,
-      "Mend OPENCLAW_HOOK_TOKEN and wait a minute.",
+      `${url} has received too many wrong tokens (429)`,
+      "Fix OPENCLAW_HOOK_TOKEN and wait a minute.",
     );
   if (status === 404)
     return reportFailure(
       name,
       `${url} has no /hooks/agent`,
-      "Set hooks.enabled in OpenClaw; is it its gateway (port 18789)?",
+      "Set hooks.enabled in OpenClaw, and check that OPENCLAW_URL is its gateway (port 18789).",
     );
-  return reportFailure(name, `${url} answers ${status} ${text.slice(0, 100)}`, "Is this OpenClaw's gateway?");
+  return reportFailure(
+    name,
+    `${url} answers ${status} ${text.slice(0, 100)}`,
+    "Check that OPENCLAW_URL is OpenClaw's gateway.",
+  );
 }
 
 function toAgentCheck(name: string, id: string, reply: GatewayReply | { unreachable: string }): DoctorCheck {
   const checkName = `openclaw agent ${name}`;
-  if ("unreachable" in reply) return reportFailure(checkName, reply.unreachable, "Look at the gateway.");
+  if ("unreachable" in reply)
+    return reportFailure(checkName, `the gateway cannot be reached: ${reply.unreachable}`, "Check the gateway's log.");
   if (/unknown agentId/.test(reply.text))
     return reportFailure(
       checkName,
-      `the gateway knows no agent "${id}"`,
+      `the gateway does not know the agent "${id}"`,
       "Add it to OpenClaw, or set wake.agent to its id there.",
     );
   if (/allowedAgentIds/.test(reply.text))
-    return reportFailure(checkName, `hooks may not wake "${id}"`, `Add "${id}" to hooks.allowedAgentIds in OpenClaw.`);
-  if (/^(sessionKey|hooks\.allowed)/.test(reply.text)) return reportOk(checkName, `known as "${id}"; nobody was woken`);
+    return reportFailure(
+      checkName,
+      `hooks are not allowed to wake "${id}"`,
+      `Add "${id}" to hooks.allowedAgentIds in OpenClaw.`,
+    );
+  if (/^(sessionKey|hooks\.allowed)/.test(reply.text)) return reportOk(checkName, `known as "${id}"; it was not woken`);
   return reportWarning(
     checkName,
-    `the gateway said ${reply.status} ${reply.text.slice(0, 100)}`,
-    "Look at the gateway's log.",
+    `the gateway answered ${reply.status} ${reply.text.slice(0, 100)}`,
+    "Check the gateway's log.",
   );
 }
 

@@ -7,12 +7,12 @@ import { createRequestSender } from "../../shared/plane/request.ts";
 import { fillRoute, normalizeBaseUrl } from "../../shared/plane/route.ts";
 import type { Ms } from "../../shared/time.ts";
 
-/** A doctor does not wait long: a Plane that takes longer is ill. */
+/** Timeout for one request to Plane: 10 s. A healthy Plane answers much faster. */
 const TIMEOUT_MS: Ms = 10_000;
 
 export type QueryDeps = Pick<Deps, "fetch" | "clock">;
 
-/** How one question to Plane went. */
+/** Result of one request to Plane. */
 export type PlaneQueryResult<A> =
   | { ok: true; data: A; remaining: number | undefined; ahead: Ms }
   | { ok: false; error: PlaneError };
@@ -20,9 +20,10 @@ export type PlaneQueryResult<A> =
 export type PlaneQuery = <A>(endpoint: Endpoint<A>, key?: string) => Promise<PlaneQueryResult<A>>;
 
 /**
- * Asks Plane once, without the runtime's count of the quota, which lies in its store: a doctor's visit costs few
- * requests. `remaining`: what Plane says is left of the key's minute. `ahead`: how far Plane's clock is ahead of ours,
- * known to half a second and half the time the answer took.
+ * Sends single requests to Plane, without retries. They are not counted in the runtime's quota, which is in its store:
+ * the doctor needs only a few. `remaining` is the number of requests that Plane still allows the key in this minute.
+ * `ahead` is the time by which Plane's clock is ahead of this machine's, accurate to half a second plus half the
+ * duration of the request.
  */
 export function createPlaneQuery({ fetch, clock }: QueryDeps, plane: { url: string; workspace: string }): PlaneQuery {
   const request = createRequestSender({ fetch, clock, metrics: noMetrics, timeout: TIMEOUT_MS });
@@ -37,7 +38,7 @@ export function createPlaneQuery({ fetch, clock }: QueryDeps, plane: { url: stri
       if (key) reply.body = reply.body.replaceAll(key, "[secret]");
       const remainingHeader = reply.headers.get("x-ratelimit-remaining");
       const { data } = parseReply(endpoint, reply);
-      // The header has whole seconds, cut off.
+      // The Date header is truncated to whole seconds, so on average the true time is half a second later.
       const clockAhead = reply.headers.has("date") ? Date.parse(reply.date) + 500 - (startedAt + endedAt) / 2 : 0;
       return {
         ok: true,

@@ -7,22 +7,22 @@ import { webhooksApi } from "../../shared/plane/app/webhooks.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { QueryDeps } from "./plane-query.ts";
 
-/** An account that may read the workspace's webhooks: no API key can. */
+/** An account that may read the workspace's webhooks. An API key cannot. */
 export interface PlaneLogin {
   email: string;
   password: string;
 }
 
-/** What came of reading Plane's list of webhooks. */
+/** Result of reading Plane's list of webhooks. `failed` and `recent` count its latest deliveries. */
 export type WebhookProbe =
   | { kind: "not read"; why: string }
   | { kind: "none"; others: number }
-  | { kind: "found"; active: boolean; ours: boolean; missing: string[]; refused: number; recent: number };
+  | { kind: "found"; active: boolean; hasOurSecret: boolean; missing: string[]; failed: number; recent: number };
 
-/** The events Groundcrew makes use of. */
+/** The events that Groundcrew uses. */
 const EVENTS = ["issue", "issue_comment", "project", "cycle"] as const;
 
-/** Reads, with a person's account, what Plane has registered for `target`. */
+/** Signs in as `account` and reads the webhook that Plane has registered for `target`. */
 export async function probePlaneWebhook(
   { fetch, clock }: QueryDeps,
   plane: PlaneSettings,
@@ -35,11 +35,11 @@ export async function probePlaneWebhook(
     const { csrf_token } = (await session.call(authApi.csrf)).data;
     const form = { ...account, csrfmiddlewaretoken: csrf_token };
     const { refused } = (await session.call(authApi.signIn, { form })).data;
-    if (refused) return { kind: "not read", why: `Plane does not sign in ${account.email}: ${refused.reason}` };
+    if (refused) return { kind: "not read", why: `Plane refused to sign in ${account.email} (${refused.reason})` };
     const { data: all } = await session.call(webhooksApi.list, { params });
     const webhook = all.find(({ url }) => url === target);
     if (!webhook) return { kind: "none", others: all.length };
-    // Plane sends all of it, with every body: where that is too much, the rest is known all the same.
+    // Plane answers with its whole log, bodies included. If that is too large, the other findings still hold.
     const log = await session
       .call(webhooksApi.log, { params: { ...params, webhook: webhook.id } })
       .catch(() => undefined);
@@ -47,9 +47,9 @@ export async function probePlaneWebhook(
     return {
       kind: "found",
       active: webhook.is_active,
-      ours: plane.webhookSecrets.includes(webhook.secret_key),
+      hasOurSecret: plane.webhookSecrets.includes(webhook.secret_key),
       missing: EVENTS.filter((event) => !webhook[event]),
-      refused: recent.filter(({ response_status: status }) => !/^2\d\d$/.test(status ?? "")).length,
+      failed: recent.filter(({ response_status: status }) => !/^2\d\d$/.test(status ?? "")).length,
       recent: recent.length,
     };
   } catch (thrown) {
@@ -57,7 +57,7 @@ export async function probePlaneWebhook(
   }
 }
 
-/** `comesBack`: the runtime has seen its canary's webhook come back lately, which no list of Plane's can tell. */
+/** `hasCanary`: the runtime has recently received its canary's webhook, which proves more than Plane's list does. */
 export function checkPlaneWebhook(
   plane: Pick<PlaneSettings, "webhookSecrets">,
   target: string | undefined,
@@ -68,26 +68,29 @@ export function checkPlaneWebhook(
   if (plane.webhookSecrets.length === 0)
     return reportWarning(
       name,
-      "none is expected: changes are seen only by polling",
-      "Set PLANE_WEBHOOK_SECRET, or `npm run provision`.",
+      "PLANE_WEBHOOK_SECRET is not set: changes are detected only by polling",
+      "Set PLANE_WEBHOOK_SECRET, or run `npm run provision`.",
     );
   if (target === undefined)
-    return reportWarning(name, "where Plane should send to is not known", "Set PUBLIC_URL or PLANE_WEBHOOK_TARGET.");
+    return reportWarning(
+      name,
+      "the address to which Plane should send is unknown",
+      "Set PUBLIC_URL or PLANE_WEBHOOK_TARGET.",
+    );
   switch (probe.kind) {
     case "not read": {
-      if (hasCanary) return reportOk(name, `${target} is called by Plane: the last canary came back`);
-      const reason = "no API key can read it";
+      if (hasCanary) return reportOk(name, `${target} receives webhooks: the last canary arrived`);
       return reportWarning(
         name,
-        `${probe.why}: ${reason}`,
-        `Look in Plane under Workspace settings, Webhooks: ${target} must be there and switched on. Or give PLANE_ADMIN_EMAIL and PLANE_ADMIN_PASSWORD for this command alone.`,
+        `not checked: ${probe.why}; API keys cannot read webhooks`,
+        `Check in Plane (Workspace settings, Webhooks) that ${target} is registered and enabled, or set PLANE_ADMIN_EMAIL and PLANE_ADMIN_PASSWORD for this command.`,
       );
     }
     case "none":
       return reportFailure(
         name,
-        `Plane has none for ${target} (${probe.others} for other addresses)`,
-        "`npm run provision`, or add it in Plane.",
+        `Plane has no webhook for ${target} (${probe.others} for other addresses)`,
+        "Run `npm run provision`, or add it in Plane.",
       );
     case "found":
       return checkFoundWebhook(name, target, probe);
@@ -98,29 +101,29 @@ function checkFoundWebhook(name: string, target: string, probe: Extract<WebhookP
   if (!probe.active)
     return reportFailure(
       name,
-      `${target} is switched off: Plane does so when nobody answered its calls`,
-      "Make the address reachable, then `npm run provision`, or switch it on in Plane.",
+      `${target} is disabled: Plane disables a webhook when its deliveries keep failing`,
+      "Make the address reachable from Plane, then run `npm run provision` or enable the webhook in Plane.",
     );
-  if (!probe.ours)
+  if (!probe.hasOurSecret)
     return reportFailure(
       name,
-      `${target} has another secret than PLANE_WEBHOOK_SECRET`,
-      "`npm run provision -- --rotate webhook`, or copy it from Plane.",
+      `the secret of ${target} in Plane differs from PLANE_WEBHOOK_SECRET`,
+      "Run `npm run provision -- --rotate webhook`, or copy the secret from Plane.",
     );
   if (probe.missing.length > 0)
     return reportFailure(
       name,
-      `${target} is not told of ${probe.missing.join(", ")}`,
-      "`npm run provision`, or tick them in Plane.",
+      `${target} does not receive these events: ${probe.missing.join(", ")}`,
+      "Run `npm run provision`, or select them in Plane.",
     );
-  if (probe.refused > 0)
+  if (probe.failed > 0)
     return reportWarning(
       name,
-      `${probe.refused} of Plane's last ${probe.recent} calls of ${target} were refused or not answered`,
-      "The runtime's log tells why (webhook not kept); a proxy in front of it may, too.",
+      `${probe.failed} of Plane's last ${probe.recent} deliveries to ${target} were refused or not answered`,
+      'Check the log of Groundcrew ("webhook not kept") and of any proxy in front of it.',
     );
   return reportOk(
     name,
-    `${target} is switched on${probe.recent > 0 ? `, its last ${probe.recent} calls were taken` : ""}`,
+    `${target} is enabled${probe.recent > 0 ? `, its last ${probe.recent} deliveries succeeded` : ""}`,
   );
 }

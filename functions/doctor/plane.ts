@@ -2,20 +2,26 @@ import type { PlaneSettings } from "../../shared/config/settings.ts";
 import { createCapabilityCache } from "../../shared/plane/capabilities.ts";
 import type { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi } from "../../shared/plane/instance.ts";
-import { projectsApi as projectCalls } from "../../shared/plane/projects.ts";
+import { projectsApi } from "../../shared/plane/projects.ts";
 import { usersApi } from "../../shared/plane/users-members.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { PlaneQuery } from "./plane-query.ts";
 
-/** The edition everything here was tried with. */
+/** The only edition that Groundcrew is tested with. */
 const COMMUNITY_EDITION = "PLANE_COMMUNITY";
-/** Signed events to other systems and people's reading of times suffer from more; nothing else compares the clocks. */
+/**
+ * Limit of the difference between the clocks: 30 s. A larger one breaks signed events to other systems and confuses
+ * people who read times; nothing else compares the clocks.
+ */
 const MAX_CLOCK_SKEW_MS: Ms = 30_000;
-/** So much of the minute's quota should be left when nothing much goes on. */
+/** Part of the minute's quota that should be left in normal operation. */
 const MIN_QUOTA_PART = 0.2;
 
-/** Plane itself, the key, the workspace, the quota and the clock; `reachable` false: nothing else can be asked of it. */
+/**
+ * Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other
+ * check.
+ */
 export async function checkPlane(
   queryPlane: PlaneQuery,
   plane: PlaneSettings,
@@ -25,7 +31,7 @@ export async function checkPlane(
   if (!instanceReply.ok)
     return {
       reachable: false,
-      checks: [reportFailure("plane", instanceReply.error.message, `Start Plane, or mend PLANE_URL (${plane.url}).`)],
+      checks: [reportFailure("plane", instanceReply.error.message, `Start Plane, or fix PLANE_URL (${plane.url}).`)],
     };
   const { current_version: version, edition } = instanceReply.data.instance;
   const { relations } = await createCapabilityCache(async () => version, clock).get();
@@ -33,14 +39,14 @@ export async function checkPlane(
     checkPlaneVersion(version, edition, relations),
     reportOk(
       "plane uploads",
-      `files up to ${formatMebibytes(instanceReply.data.config.file_size_limit)} (FILE_SIZE_LIMIT of Plane)`,
+      `files up to ${formatMebibytes(instanceReply.data.config.file_size_limit)} (Plane's FILE_SIZE_LIMIT)`,
     ),
     checkPlaneClock(instanceReply.ahead),
   ];
   const userReply = await queryPlane(usersApi.me, plane.apiKey);
   if (!userReply.ok) return { reachable: true, checks: [...checks, explainKeyError("plane key", userReply.error)] };
-  checks.push(reportOk("plane key", `valid, of ${userReply.data.display_name}`));
-  const projectList = await queryPlane(projectCalls.list, plane.apiKey);
+  checks.push(reportOk("plane key", `valid, belongs to ${userReply.data.display_name}`));
+  const projectList = await queryPlane(projectsApi.list, plane.apiKey);
   checks.push(
     projectList.ok
       ? checkPlaneWorkspace(plane, projectList.data.results)
@@ -56,45 +62,45 @@ function checkPlaneVersion(version: string, edition: string, relations: boolean)
   if (edition !== COMMUNITY_EDITION)
     return reportWarning(
       "plane",
-      `${description}: tried with the community edition only`,
-      "Look whether everything is as expected.",
+      `${description}: Groundcrew is tested with the community edition only`,
+      "Check that tasks and changes appear as expected.",
     );
   if (!relations)
     return reportWarning(
       "plane",
-      `${description}: no relations (lines "Blocked by: …" stand for them), and edits by API send no webhook`,
-      "Nothing is lost, the poll finds them; Plane 1.3.1 brings both.",
+      `${description}: no relations (lines "Blocked by: …" replace them), and edits through the API send no webhook`,
+      "No change is lost, because polling detects it. Upgrade to Plane 1.3.1 for both.",
     );
-  return reportOk("plane", `${description}, relations and webhooks of edits by API`);
+  return reportOk("plane", `${description}, with relations and with webhooks for edits through the API`);
 }
 
 function checkPlaneClock(ahead: Ms): DoctorCheck {
   const seconds = Math.round(Math.abs(ahead) / 1000);
   if (Math.abs(ahead) <= MAX_CLOCK_SKEW_MS)
-    return reportOk("plane clock", `within ${Math.max(1, seconds)} s of this machine's`);
+    return reportOk("plane clock", `within ${Math.max(1, seconds)} s of this machine's clock`);
   const direction = ahead > 0 ? "ahead of" : "behind";
   return reportWarning(
     "plane clock",
-    `${seconds} s ${direction} this machine's`,
-    "Let both machines keep time (for example with chrony or systemd-timesyncd).",
+    `${seconds} s ${direction} this machine's clock`,
+    "Synchronize the clocks of both machines, for example with chrony or systemd-timesyncd.",
   );
 }
 
-/** What a call with a key says about the key, when it fails. */
+/** The finding about a key whose request failed. */
 export function explainKeyError(name: string, error: PlaneError): DoctorCheck {
   if (error.code === "rate_limited")
     return reportWarning(
       name,
       error.message,
-      "Ask again in a minute; raise API_KEY_RATE_LIMIT on Plane when it stays so.",
+      "Run the doctor again in a minute; if this persists, raise API_KEY_RATE_LIMIT of Plane.",
     );
   if (error.code === "auth")
     return reportFailure(
       name,
       error.message,
-      "Make a new key (Plane: Settings, Personal access tokens), or `npm run provision`.",
+      "Create a new key (Plane: Settings, Personal access tokens), or run `npm run provision`.",
     );
-  return reportFailure(name, error.message, "Look at Plane's log.");
+  return reportFailure(name, error.message, "Check Plane's log.");
 }
 
 interface ProjectRow {
@@ -109,7 +115,7 @@ function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows
     (wanted) => !projectRows.some(({ identifier }) => identifier.toUpperCase() === wanted),
   );
   if (missing.length > 0)
-    return reportFailure(name, `${workspace} has no project ${missing.join(", ")}`, "Mend PLANE_PROJECTS.");
+    return reportFailure(name, `${workspace} has no project ${missing.join(", ")}`, "Fix PLANE_PROJECTS.");
   const wanted = projectRows.filter(
     ({ identifier }) => projects.length === 0 || projects.includes(identifier.toUpperCase()),
   );
@@ -118,12 +124,12 @@ function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows
   if (inaccessible.length > 0)
     return reportWarning(
       name,
-      `${workspace} is known, but the key's account is no member of ${inaccessible.join(", ")}`,
-      "Add it to these projects, or name the others in PLANE_PROJECTS.",
+      `the key's account is not a member of these projects of ${workspace}: ${inaccessible.join(", ")}`,
+      "Add it to them in Plane, or list only the other projects in PLANE_PROJECTS.",
     );
   if (open.length === 0)
-    return reportWarning(name, `${workspace} is known and has no project yet`, "Make one, or `npm run provision`.");
-  return reportOk(name, `${workspace}, following ${open.map(({ identifier }) => identifier).join(", ")}`);
+    return reportWarning(name, `${workspace} has no project yet`, "Create one, or run `npm run provision`.");
+  return reportOk(name, `${workspace}, projects ${open.map(({ identifier }) => identifier).join(", ")}`);
 }
 
 function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): DoctorCheck {
@@ -131,7 +137,7 @@ function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError):
   return reportFailure(
     "plane workspace",
     `${workspace}: ${error.message}`,
-    "Mend PLANE_WORKSPACE (the slug in Plane's address), or let the key's account into that workspace.",
+    "Fix PLANE_WORKSPACE (the slug in Plane's URL), or add the key's account to that workspace.",
   );
 }
 
@@ -140,16 +146,16 @@ function checkPlaneQuota(remaining: number, limit: number): DoctorCheck {
   if (remaining > limit)
     return reportWarning(
       name,
-      `${remaining} requests are left of this minute, more than PLANE_RATE_LIMIT (${limit}) makes use of`,
-      "Set PLANE_RATE_LIMIT to the server's API_KEY_RATE_LIMIT.",
+      `${remaining} requests are left this minute, more than PLANE_RATE_LIMIT (${limit}) uses`,
+      "Set PLANE_RATE_LIMIT to Plane's API_KEY_RATE_LIMIT.",
     );
   if (remaining < limit * MIN_QUOTA_PART)
     return reportWarning(
       name,
-      `only ${remaining} of ${limit} requests are left of this minute`,
-      "Does something else use this key? Give it one of its own, or raise API_KEY_RATE_LIMIT on Plane.",
+      `only ${remaining} of ${limit} requests are left this minute`,
+      "If another program uses this key, give it its own; otherwise raise API_KEY_RATE_LIMIT of Plane.",
     );
-  return reportOk(name, `${remaining} of ${limit} requests are left of this minute`);
+  return reportOk(name, `${remaining} of ${limit} requests are left this minute`);
 }
 
 function formatMebibytes(bytes: number): string {

@@ -3,7 +3,7 @@ import type { DoctorFindings } from "./run-checks.ts";
 
 const MAX_DETAIL_LENGTH = 2_000;
 
-/** The findings for a terminal: one line each, and what to do under those that need it. */
+/** The findings for a terminal: one line each, followed by a line that says what to do where needed. */
 export function renderFindings({ checks }: DoctorFindings): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, status, detail, todo }) => {
@@ -15,7 +15,7 @@ export function renderFindings({ checks }: DoctorFindings): string {
   return `${[...lines, "", summary].join("\n")}\n`;
 }
 
-/** `{checks: [{name, status, detail, todo?}], ok}` in one line. */
+/** The findings as `{checks: [{name, status, detail, todo?}], ok}` in one line. */
 export function renderFindingsJson({ checks, ok }: DoctorFindings): string {
   return `${JSON.stringify({ checks, ok })}\n`;
 }

@@ -18,27 +18,27 @@ import { checkTelegram } from "./telegram.ts";
 
 export interface DoctorDeps extends QueryDeps {
   parsed: ParsedSettings;
-  /** Looks at the store without opening it; asked only where it may be. */
+  /** Inspects the store without opening it. */
   probeStore: (settings: Settings) => Promise<StoreProbe>;
-  /** Looks for the skill on this machine; asked only where agents are woken through OpenClaw. */
+  /** Reads the skill on this machine; used only where OpenClaw wakes agents. */
   skill: SkillReader;
-  /** Files that should be their owner's alone. */
+  /** Files that only their owner should be able to read. */
   files: readonly PrivateFile[];
-  /** A person's account in Plane, for what no API key can read. */
+  /** A person's account in Plane, for data that API keys cannot read. */
   account?: PlaneLogin | undefined;
-  /** Where Plane's webhook should lead; default `/webhooks/plane` at PUBLIC_URL. */
+  /** Address to which Plane should send webhooks; default `/webhooks/plane` at PUBLIC_URL. */
   webhookTarget?: string | undefined;
 }
 
 export interface DoctorFindings {
   checks: DoctorCheck[];
-  /** Nothing failed; warnings do not count. */
+  /** True when nothing failed; warnings do not count. */
   ok: boolean;
-  /** The settings cannot be used, so nothing else was looked at. */
+  /** True when the settings are invalid, so that nothing else was checked. */
   settingsFailed: boolean;
 }
 
-/** Looks at everything the settings name and changes nothing. No finding holds a secret. */
+/** Checks everything that is configured and changes nothing. No finding contains a secret. */
 export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings> {
   const { parsed, files } = deps;
   const localChecks = [...checkSettings(parsed), ...checkSecretFiles(files)];
@@ -51,7 +51,7 @@ export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings>
 }
 
 async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<DoctorCheck[]> {
-  // With 0 it chooses its port itself.
+  // With port 0 the operating system chooses the port, so the address is unknown.
   const url = settings.port === 0 ? undefined : toLocalUrl(settings);
   const runtimeProbe: RuntimeProbe | undefined = url
     ? await probeRuntime(deps, url, settings.adminTokens[0])
@@ -60,7 +60,7 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
   const runtime =
     url && runtimeProbe
       ? checkRuntime(url, runtimeProbe, settings)
-      : [reportOk("runtime", "not asked: PORT is 0, any free one")];
+      : [reportOk("runtime", "not checked: PORT is 0 (any free port)")];
   const { publicUrl } = settings;
   const publicAddress = publicUrl
     ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))]
@@ -86,7 +86,7 @@ async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: 
   const webhookProbe =
     deps.account && target && plane.webhookSecrets.length > 0
       ? await probePlaneWebhook(deps, plane, target, deps.account)
-      : ({ kind: "not read", why: "not looked at" } as const);
+      : ({ kind: "not read", why: "no Plane account is configured" } as const);
   return [
     ...checks,
     checkPlaneWebhook(plane, target, webhookProbe, hasCanary),

@@ -6,8 +6,12 @@ import { VERSION } from "../../shared/version.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { QueryDeps } from "./plane-query.ts";
 
+/** Timeout for one request to the runtime: 5 s, because it answers from memory. */
 const TIMEOUT_MS: Ms = 5_000;
-/** A canary is sent every hour, and waited for at most a minute: one that is older was followed by none. */
+/**
+ * Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no
+ * successor.
+ */
 const STALE_S = 2 * 3_600;
 
 const healthSchema = z.object({
@@ -30,14 +34,14 @@ const readySchema = z.object({
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
 });
 
-/** What a runtime at an address answered. */
+/** Answer of the runtime at an address. */
 export type RuntimeProbe =
   | { alive: false; why: string }
-  /** Something answered, but refused or in another form: `why`. */
+  /** Something answered, but refused the request or is not Groundcrew; `why` says which. */
   | { alive: true; why: string }
   | { alive: true; health: z.infer<typeof healthSchema>; ready?: z.infer<typeof readySchema>; readyRefused?: string };
 
-/** Asks `/health`, and `/ready` with an ADMIN_TOKEN. */
+/** Requests `/health`, and with an ADMIN_TOKEN also `/ready`. */
 export async function probeRuntime(
   deps: QueryDeps,
   url: string,
@@ -47,7 +51,7 @@ export async function probeRuntime(
   if ("why" in healthReply) return { alive: false, why: healthReply.why };
   const parsed = healthSchema.safeParse(healthReply.json);
   if (!parsed.success)
-    return { alive: true, why: `answers /health with ${healthReply.status}, not as Groundcrew does` };
+    return { alive: true, why: `answers /health with ${healthReply.status}, but not like Groundcrew` };
   if (adminToken === undefined) return { alive: true, health: parsed.data };
   const readyReply = await fetchJson(deps, `${url}/ready`, adminToken);
   if ("why" in readyReply) return { alive: true, health: parsed.data, readyRefused: readyReply.why };
@@ -56,7 +60,7 @@ export async function probeRuntime(
   return { alive: true, health: parsed.data, ready: state.data };
 }
 
-/** Whether the runtime says that its canary's webhook came back, and not too long ago. */
+/** Whether the runtime reports that its canary's webhook arrived within the last two hours. */
 export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
   const webhooks = probe && "health" in probe ? probe.ready?.webhooks : undefined;
   return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_S;
@@ -64,44 +68,52 @@ export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
 
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
   const name = "runtime";
-  if (!probe.alive) return [reportWarning(name, `does not run at ${url}: ${probe.why}`, "Start it with `npm start`.")];
+  if (!probe.alive) return [reportWarning(name, `not running at ${url}: ${probe.why}`, "Start it with `npm start`.")];
   if (!("health" in probe))
     return [
-      reportFailure(name, `${url} ${probe.why}`, "Is another program there, or is 127.0.0.1 missing in ALLOWED_HOSTS?"),
+      reportFailure(
+        name,
+        `${url} ${probe.why}`,
+        "Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.",
+      ),
     ];
   const checks: DoctorCheck[] = [];
   const { version, queues } = probe.health;
   if (version === VERSION) checks.push(reportOk(name, `${version} runs at ${url}`));
-  else checks.push(reportWarning(name, `${version} runs at ${url}, and this is ${VERSION}`, "Start it again."));
+  else checks.push(reportWarning(name, `${version} runs at ${url}, but this is ${VERSION}`, "Restart it."));
   const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
   if (dead.length > 0) {
     const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
     checks.push(
       reportWarning(
         "dead letters",
-        `${counts} were set aside`,
-        "GET /dead-letters tells why; POST …/replay tries again.",
+        `jobs failed: ${counts}`,
+        "GET /dead-letters lists the reasons; POST …/replay requeues a job.",
       ),
     );
   }
   if (adminTokens.length === 0)
-    return [...checks, reportWarning("runtime parts", "not asked: there is no ADMIN_TOKEN", "Set ADMIN_TOKEN.")];
+    return [...checks, reportWarning("runtime parts", "not checked: ADMIN_TOKEN is not set", "Set ADMIN_TOKEN.")];
   if (!probe.ready) {
     const why = probe.readyRefused ?? "no answer";
     return [
       ...checks,
-      reportFailure("runtime parts", `/ready: ${why}`, "Was it started with another ADMIN_TOKEN? Start it again."),
+      reportFailure(
+        "runtime parts",
+        `/ready: ${why}`,
+        "Restart it: it may have been started with another ADMIN_TOKEN.",
+      ),
     ];
   }
   const { store, plane: planePart, telegram, webhooks } = probe.ready;
-  for (const [what, state] of Object.entries({ store, plane: planePart, telegram }))
+  for (const [part, state] of Object.entries({ store, plane: planePart, telegram }))
     if (state && state.ok !== true) {
       const why = state.error ?? "not used yet";
       checks.push(
         reportWarning(
           "runtime parts",
-          `the runtime's last use of ${what} failed: ${why}`,
-          "See what is said of it here.",
+          `the runtime's last use of ${part} failed: ${why}`,
+          `See the findings about ${part} in this report.`,
         ),
       );
     }
@@ -116,30 +128,33 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
     return reportWarning(
       name,
       "no canary has been sent yet",
-      "POST /ticks/canary with TICK_TOKEN sends one now; else it comes within the hour.",
+      "Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.",
     );
   if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_S)
     return reportWarning(
       name,
-      `the last canary came back${age}, and none has since`,
-      'The runtime\'s log says why ("canary not sent"), or it does not run its ticks.',
+      `the last canary arrived${age}; none has been sent since`,
+      'Check the log of Groundcrew ("canary not sent") and that its ticks run.',
     );
-  if (webhooks.ok) return reportOk(name, `the last canary came back in ${webhooks.seconds ?? "?"} s${age}`);
+  if (webhooks.ok) return reportOk(name, `the last canary arrived in ${webhooks.seconds ?? "?"} s${age}`);
   return reportFailure(
     name,
-    webhooks.error ?? "the last canary did not come back",
-    "Is PUBLIC_URL reachable from Plane, and is the webhook switched on (Plane: Workspace settings, Webhooks)? Until then the poll sees changes.",
+    webhooks.error ?? "the last canary did not arrive",
+    "Check that PUBLIC_URL is reachable from Plane and that the webhook is enabled (Plane: Workspace settings, Webhooks). Until then changes are detected by polling.",
   );
 }
 
-/** The address that Plane and people use. From its own machine it may lead nowhere, so this is no more than a warning. */
+/**
+ * Checks the address that Plane and people use. Some networks cannot reach it from inside, so a failure is only a
+ * warning.
+ */
 export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): DoctorCheck {
   const name = "public address";
   if (probe.alive && "health" in probe) return reportOk(name, `${publicUrl} leads to Groundcrew`);
   return reportWarning(
     name,
-    `${publicUrl} ${probe.alive ? probe.why : `does not answer here: ${probe.why}`}`,
-    "Does its name lead to this machine, and does the proxy pass requests on? Some networks do not reach themselves by it.",
+    `${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}`,
+    "Check DNS and the proxy. Some networks cannot reach their own public address from inside; then ignore this.",
   );
 }
 

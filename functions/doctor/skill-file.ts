@@ -1,18 +1,18 @@
 import { SKILL_NAME } from "./skill-verdict.ts";
 
-/** The skill's file as far as it can be seen from here. */
+/** The skill's file as this machine can read it. */
 export interface SkillFile {
   path: string;
-  /** Whether OpenClaw's own folder is there. */
+  /** Whether OpenClaw's state folder exists. */
   hasHome: boolean;
-  /** Undefined: not there, or not ours to read. */
+  /** Undefined when the file is missing or cannot be read. */
   text: string | undefined;
 }
 
-/** Why OpenClaw would leave this file out; undefined when it would take it. */
+/** The reason why OpenClaw would ignore this file; undefined when it would load it. */
 export function findSkillFault(text: string): string | undefined {
   const [, frontMatter] = /^---\r?\n(.*?)\r?\n---\r?(?:\n|$)/s.exec(text) ?? [];
-  if (frontMatter === undefined) return "it does not begin with front matter between two lines ---";
+  if (frontMatter === undefined) return "it does not begin with front matter between two `---` lines";
   const fields = new Map(
     frontMatter.split(/\r?\n/).flatMap((line) => {
       const [, name, value = ""] = /^([\w-]+):(?:\s+(.*))?$/.exec(line) ?? [];
@@ -25,11 +25,11 @@ export function findSkillFault(text: string): string | undefined {
   const description = fields.get("description") ?? "";
   if (unquote(description) === "") return "it has no description";
   if (unquote(description) === description && /:(?:\s|$)/.test(description))
-    return "its description holds a colon and a blank without quotes around it, which OpenClaw 2026.2 does not read";
+    return "its description contains an unquoted colon followed by a space, which OpenClaw 2026.2 cannot parse";
   return undefined;
 }
 
-/** Whether this is the skill as it is shipped, with whatever address provision has filled in. */
+/** Whether this is the shipped skill; the address that provision fills in may differ. */
 export function isShippedSkill(text: string, shipped: string): boolean {
   return normalizeSkill(text) === normalizeSkill(shipped);
 }

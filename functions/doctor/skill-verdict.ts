@@ -4,27 +4,27 @@ import type { Ms } from "../../shared/time.ts";
 
 export const SKILL_NAME = "plane-bridge";
 
-/** What came of running `openclaw …`; the texts may be cut off. */
+/** Result of running `openclaw …`. `out` and `err` may be truncated. */
 export type OpenclawOutput =
-  | { kind: "said"; code: number | null; out: string; err: string }
-  | { kind: "late"; ms: Ms }
+  | { kind: "exited"; code: number | null; out: string; err: string }
+  | { kind: "timeout"; ms: Ms }
   | { kind: "not started"; why: string };
 
-/** What OpenClaw thinks of the skill. `path`: the file it took it from. */
+/** State of the skill in OpenClaw. `path` is the file from which it was loaded. */
 export type SkillVerdict =
   | { kind: "loaded"; path: string | undefined }
   | { kind: "not found" }
-  /** Switched off, not on a list of allowed ones, not on the agent's list, or not shown to the model. */
+  /** Disabled, not in the list of allowed skills, not in the agent's list, or not shown to the model. */
   | { kind: "disabled" | "not allowed" | "not the agent's" | "not shown" }
-  /** What it asks for is not there; each with its kind, as `curl (bins)`. */
-  | { kind: "unmet"; missing: string[] }
-  /** This version knows no `--agent`. */
-  | { kind: "no agents" }
-  | { kind: "unclear"; why: string };
+  /** Requirements of the skill that are missing, each with its kind: `curl (bins)`. */
+  | { kind: "not eligible"; missing: string[] }
+  /** This version of OpenClaw does not support `--agent`. */
+  | { kind: "no agent option" }
+  | { kind: "unknown"; why: string };
 
 const namesSchema = z.array(z.string()).default([]);
 
-/** An entry of `skills info --json`: 2026.2 has the first few, 2026.9 all of these. */
+/** Answer of `skills info --json`. 2026.2 lacks the fields that have a default here. */
 const skillInfoSchema = z.object({
   name: z.string(),
   eligible: z.boolean(),
@@ -42,7 +42,10 @@ const skillInfoSchema = z.object({
   }),
 });
 
-/** 2026.2: `{error: "not found", skill}` and exit code 0; 2026.9: `{ok: false, error: {message}, skill}` and 1. */
+/**
+ * 2026.2 prints `{error: "not found", skill}` and exits with 0; 2026.9 prints `{ok: false, error: {message}, skill}`
+ * and exits with 1.
+ */
 const refusalSchema = z.object({
   error: z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)]),
   skill: z.string().optional(),
@@ -50,15 +53,15 @@ const refusalSchema = z.object({
 
 const skillAnswerSchema = z.union([skillInfoSchema, refusalSchema]);
 
-/** So many lines that begin like JSON are tried: a program that says nothing else would keep us busy. */
+/** Limit of lines parsed as the beginning of JSON: 50, so that endless output of braces costs little time. */
 const MAX_ATTEMPTS = 50;
 
 const NO_AGENT_OPTION = /unknown option.{0,5}--agent/i;
 
-/** Reads OpenClaw's answer, with whatever log lines are around it. */
+/** Parses OpenClaw's answer, which may have log lines before and after it. */
 export function parseSkillVerdict(output: OpenclawOutput): SkillVerdict {
-  if (output.kind === "late") return { kind: "unclear", why: `no answer within ${output.ms / 1000} s` };
-  if (output.kind === "not started") return { kind: "unclear", why: output.why };
+  if (output.kind === "timeout") return { kind: "unknown", why: `no answer within ${output.ms / 1000} s` };
+  if (output.kind === "not started") return { kind: "unknown", why: output.why };
   for (const json of extractJsonObjects(output.out)) {
     const parsed = skillAnswerSchema.safeParse(json);
     if (!parsed.success) continue;
@@ -66,24 +69,26 @@ export function parseSkillVerdict(output: OpenclawOutput): SkillVerdict {
     const { error, skill } = parsed.data;
     return skill !== undefined && /not found/i.test(error)
       ? { kind: "not found" }
-      : { kind: "unclear", why: cleanLine(error, 200) };
+      : { kind: "unknown", why: cleanLine(error, 200) };
   }
-  if (NO_AGENT_OPTION.test(output.err) || NO_AGENT_OPTION.test(output.out)) return { kind: "no agents" };
-  const line = cleanLine(findFirstLine(output.err) ?? findFirstLine(output.out) ?? "nothing", 200);
-  return { kind: "unclear", why: `exit code ${output.code ?? "none"}: ${line}` };
+  if (NO_AGENT_OPTION.test(output.err) || NO_AGENT_OPTION.test(output.out)) return { kind: "no agent option" };
+  const line = cleanLine(findFirstLine(output.err) ?? findFirstLine(output.out) ?? "no output", 200);
+  return { kind: "unknown", why: `exit code ${output.code ?? "none"}: ${line}` };
 }
 
 function toSkillVerdict(entry: z.infer<typeof skillInfoSchema>): SkillVerdict {
   if (entry.disabled) return { kind: "disabled" };
   if (entry.blockedByAllowlist) return { kind: "not allowed" };
-  const missing = Object.entries(entry.missing).flatMap(([kind, those]) => those.map((one) => `${one} (${kind})`));
-  if (!entry.eligible) return { kind: "unmet", missing };
+  const missing = Object.entries(entry.missing).flatMap(([kind, names]) => names.map((name) => `${name} (${kind})`));
+  if (!entry.eligible) return { kind: "not eligible", missing };
   if (entry.blockedByAgentFilter) return { kind: "not the agent's" };
   if (!entry.modelVisible) return { kind: "not shown" };
   return { kind: "loaded", path: entry.filePath };
 }
 
-/** The objects in a text, each on one line or as `JSON.stringify` indents it; no more than the first few attempts. */
+/**
+ * The JSON objects in a text, each on one line or indented as by `JSON.stringify`. Tries at most `MAX_ATTEMPTS` lines.
+ */
 export function extractJsonObjects(text: string): unknown[] {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const starts = lines.flatMap((line, at) => (line.startsWith("{") ? [at] : [])).slice(0, MAX_ATTEMPTS);

@@ -1,26 +1,32 @@
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
-/** What was seen of the store, without opening it as the runtime does. */
+/** State of the store, read without opening it as the runtime does. */
 export type StoreProbe =
   | { kind: "memory" }
-  /** `mode` undefined: there is no such folder yet. */
+  /** `mode` is undefined when the folder does not exist yet. */
   | { kind: "file"; folder: string; mode: number | undefined; file: boolean; writable: boolean }
   | { kind: "redis"; info: Record<string, string> }
   | { kind: "redis"; unreachable: string };
 
-/** The oldest Redis whose Lua the store is written for. */
+/** The store's Lua scripts need Redis 7. */
 const MIN_REDIS_MAJOR = 7;
 
 export function checkStore(probe: StoreProbe, isRuntimeAlive: boolean): DoctorCheck[] {
   switch (probe.kind) {
     case "memory":
-      return [reportWarning("store", "memory only: what is kept is lost with every restart", "Set STORE_URL.")];
+      return [
+        reportWarning(
+          "store",
+          "memory only: all data is lost with every restart",
+          "Set STORE_URL to a file or a Redis.",
+        ),
+      ];
     case "file":
       return [checkStoreFile(probe, isRuntimeAlive)];
     case "redis":
       if ("unreachable" in probe)
         return [
-          reportFailure("store", probe.unreachable, "Start Redis, or mend STORE_URL (address, user, password, TLS)."),
+          reportFailure("store", probe.unreachable, "Start Redis, or fix STORE_URL (address, user, password, TLS)."),
         ];
       return checkRedis(probe.info);
   }
@@ -28,20 +34,19 @@ export function checkStore(probe: StoreProbe, isRuntimeAlive: boolean): DoctorCh
 
 function checkStoreFile(probe: Extract<StoreProbe, { kind: "file" }>, isRuntimeAlive: boolean): DoctorCheck {
   const { folder, mode, file, writable } = probe;
-  if (isRuntimeAlive)
-    return reportOk("store", `the embedded file in ${folder}, which the runtime has open and answers from`);
-  if (mode === undefined) return reportOk("store", `${folder} is not there yet; the runtime makes it when it starts`);
+  if (isRuntimeAlive) return reportOk("store", `the embedded file in ${folder}, opened by the running Groundcrew`);
+  if (mode === undefined) return reportOk("store", `${folder} does not exist yet; Groundcrew creates it at startup`);
   if (!writable)
     return reportFailure(
       "store",
-      `${folder} cannot be written by this user`,
-      `Give ${folder} to the user the runtime runs as.`,
+      `this user cannot write to ${folder}`,
+      `Change the owner of ${folder} to the user that runs Groundcrew.`,
     );
   if (mode & 0o077)
-    return reportWarning("store", `${folder} can be entered by others on this machine`, `chmod 700 ${folder}`);
+    return reportWarning("store", `other users of this machine can enter ${folder}`, `Run \`chmod 700 ${folder}\`.`);
   return reportOk(
     "store",
-    `${folder} ${file ? "holds the embedded file, which nobody has open" : "is there and empty"}`,
+    `${folder} ${file ? "contains the embedded file, which no process has open" : "exists and is empty"}`,
   );
 }
 
@@ -57,28 +62,30 @@ function checkRedis(info: Record<string, string>): DoctorCheck[] {
     checks.push(
       reportFailure(
         "store",
-        `this Redis is a ${info["role"]}, which takes no writes`,
-        "Name the primary in STORE_URL.",
+        `this Redis is a ${info["role"]} and does not accept writes`,
+        "Set STORE_URL to the primary.",
       ),
     );
   if (info["cluster_enabled"] === "1")
-    checks.push(reportFailure("store", "this Redis is a cluster", "Name a single server in STORE_URL."));
+    checks.push(
+      reportFailure("store", "this Redis is a cluster, which is not supported", "Set STORE_URL to a single server."),
+    );
   if (info["aof_enabled"] !== "1")
     checks.push(
       reportWarning(
         "store",
-        "Redis keeps no append-only file: what it acknowledged in the last minutes is lost when it dies",
+        "Redis has no append-only file: a crash loses the writes of the last minutes",
         "Set `appendonly yes` (and `appendfsync everysec` or `always`) in redis.conf.",
       ),
     );
   else if (info["aof_last_write_status"] === "err")
-    checks.push(reportFailure("store", "Redis cannot write its append-only file", "Look at its disk and its log."));
+    checks.push(reportFailure("store", "Redis cannot write its append-only file", "Check its disk and its log."));
   const policy = info["maxmemory_policy"];
   if (policy !== "noeviction")
     checks.push(
       reportWarning(
         "store",
-        `Redis forgets what is kept when its memory is full (maxmemory-policy ${policy ?? "unknown"})`,
+        `Redis evicts data when its memory is full (maxmemory-policy ${policy ?? "unknown"})`,
         "Set `maxmemory-policy noeviction` in redis.conf.",
       ),
     );

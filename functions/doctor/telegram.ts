@@ -3,9 +3,9 @@ import type { Settings } from "../../shared/config/settings.ts";
 import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/bot.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
-const OWN_BOT_HINT = "Give Groundcrew a bot of its own (BotFather, /newbot): OpenClaw's cannot be shared.";
+const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot): it cannot share OpenClaw's.";
 
-/** The bot's token, its chat, and whether its updates come the way the settings say. */
+/** Checks the bot's token, its chat, and whether updates arrive in the configured way (webhook or polling). */
 export async function checkTelegram(
   bot: TelegramBot & TelegramBotChecks,
   { telegram, publicUrl }: Settings,
@@ -28,14 +28,14 @@ export async function checkTelegram(
     checks.push(
       reportWarning(
         "telegram users",
-        "the bot listens to nobody",
-        "Set TELEGRAM_ALLOWED_USERS to the numbers of those who may.",
+        "the bot accepts no user",
+        "Set TELEGRAM_ALLOWED_USERS to the Telegram user ids that may give commands.",
       ),
     );
   return checks;
 }
 
-/** What is to be told goes there: a bot that does not see it can tell nobody. */
+/** All notifications go to this chat, so a bot that cannot see it can send none. */
 async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat: ChatId): Promise<DoctorCheck> {
   const name = "telegram chat";
   const chatReply = await bot.getChat(chat);
@@ -47,45 +47,45 @@ async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat:
   if (chatReply.kind !== "refused") return explainTelegramFailure(chatReply, name);
   return reportFailure(
     name,
-    `@${username} does not see TELEGRAM_CHAT_ID ${chat}: ${chatReply.reason}`,
+    `@${username} cannot see the chat TELEGRAM_CHAT_ID=${chat}: ${chatReply.reason}`,
     typeof chat === "number" && chat > 0
-      ? `That person must write to @${username} first (/start): a bot cannot begin. Is ${chat} their number?`
-      : `Add @${username} to the group or channel, or mend TELEGRAM_CHAT_ID; a group's number begins with "-".`,
+      ? `Check that ${chat} is the person's Telegram user id. They must write /start to @${username} first: a bot cannot begin a chat.`
+      : `Add @${username} to the group or channel, or fix TELEGRAM_CHAT_ID; the id of a group begins with "-".`,
   );
 }
 
 function checkTelegramWebhook(
   hook: { url: string; lastError?: string },
   mode: "webhook" | "polling",
-  wanted: string,
+  expectedUrl: string,
 ): DoctorCheck {
   const name = "telegram webhook";
   if (mode === "polling" && hook.url !== "")
     return reportWarning(
       name,
-      `the bot is to be polled, but has a webhook at ${formatOrigin(hook.url)}: while it is there nobody can poll`,
-      `The runtime takes it away when it starts. When it comes back, another program uses this bot. ${OWN_BOT_HINT}`,
+      `updates are to be polled, but the bot has a webhook at ${formatOrigin(hook.url)}, which prevents polling`,
+      `Groundcrew removes it at startup. If it returns, another program uses this bot. ${OWN_BOT_HINT}`,
     );
-  if (mode === "polling") return reportOk(name, "none, updates are polled");
+  if (mode === "polling") return reportOk(name, "none: updates are polled");
   if (hook.url === "")
     return reportWarning(
       name,
-      "the bot has none, so Telegram tells nobody what people say",
-      `The runtime sets it when it starts. When it is gone again, another program polls this bot. ${OWN_BOT_HINT}`,
+      "the bot has no webhook, so Telegram delivers no updates",
+      `Groundcrew registers it at startup. If it disappears again, another program polls this bot. ${OWN_BOT_HINT}`,
     );
-  if (hook.url !== wanted)
+  if (hook.url !== expectedUrl)
     return reportWarning(
       name,
-      `it is at ${formatOrigin(hook.url)}, not at ${wanted}`,
-      `The runtime sets it when it starts. When it is changed again, another program uses this bot. ${OWN_BOT_HINT}`,
+      `the webhook leads to ${formatOrigin(hook.url)}, not to ${expectedUrl}`,
+      `Groundcrew registers it at startup. If it changes again, another program uses this bot. ${OWN_BOT_HINT}`,
     );
   if (hook.lastError !== undefined)
     return reportWarning(
       name,
-      `${wanted} is set; Telegram's last trouble with it: ${hook.lastError}`,
-      "When messages are not heard: is PUBLIC_URL reachable from the internet, with a valid certificate?",
+      `${expectedUrl} is registered; Telegram's last error: ${hook.lastError}`,
+      "If commands get no reply, check that PUBLIC_URL is reachable from the internet with a valid certificate.",
     );
-  return reportOk(name, `${wanted} is set and in order`);
+  return reportOk(name, `${expectedUrl} is registered, without errors`);
 }
 
 function explainTelegramFailure(failure: BotFailure, name = "telegram"): DoctorCheck {
@@ -93,17 +93,17 @@ function explainTelegramFailure(failure: BotFailure, name = "telegram"): DoctorC
     case "wait":
       return reportWarning(
         name,
-        `too many calls: Telegram asks to wait ${Math.ceil(failure.ms / 1000)} s`,
-        "Ask again later.",
+        `Telegram's rate limit is reached: it asks to wait ${Math.ceil(failure.ms / 1000)} s`,
+        "Run the doctor again later.",
       );
     case "refused":
-      return reportFailure(name, failure.reason, "Mend TELEGRAM_BOT_TOKEN: BotFather shows it with /token.");
+      return reportFailure(name, failure.reason, "Fix TELEGRAM_BOT_TOKEN: BotFather shows it with /token.");
     default:
-      return reportFailure(name, failure.reason, "Can this machine reach TELEGRAM_API_ROOT?");
+      return reportFailure(name, failure.reason, "Check that this machine can reach TELEGRAM_API_ROOT.");
   }
 }
 
-/** Another program's address may hold its secret in the path. */
+/** Shows only the origin, because the path of another program's webhook may contain its secret. */
 function formatOrigin(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : "another address";
 }

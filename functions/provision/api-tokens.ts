@@ -6,28 +6,28 @@ import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import type { ProvisionContext } from "./context.ts";
 import { ignoreResponse } from "./ignore-response.ts";
 
-/** An API key that provision makes: the name of the secret, whose account, and what Plane calls it. */
+/** An API key that provision creates: the setting's name, the e-mail address of its account, and its label in Plane. */
 export interface ApiKeySpec {
   name: string;
   email: string;
   label: string;
 }
 
-/** Tells ours from those that people have given the same label. */
+/** Distinguishes provision's tokens from tokens to which people gave the same label. */
 const TOKEN_DESCRIPTION = "made by provision";
 const tokenListEndpoint = {
   ...apiTokensApi.list,
   answer: z.array(z.object({ id: z.string(), label: z.string(), description: z.string() })),
 };
 
-/** What tells tokens in provision's own file apart without being one. */
+/** Hash by which provision's own file identifies a token without storing the token itself. */
 export async function hashTokenMark(token: string): Promise<string> {
   return (await sha256Hex(token)).slice(0, 32);
 }
 
 /**
- * A new token that does not expire, noted before it is kept. Ones under our label that no run has kept (it was cut off
- * in between) go first.
+ * Creates a token that does not expire and records its id, before the caller stores the token itself. The record of a
+ * token that an interrupted run never stored lets `deleteOldTokens` delete it later.
  */
 export async function createApiToken(
   { vault }: ProvisionContext,
@@ -36,13 +36,13 @@ export async function createApiToken(
 ): Promise<string> {
   const { data: token } = await session.call(apiTokensApi.create, { json: { label, description: TOKEN_DESCRIPTION } });
   const entry = { id: token.id, hash: await hashTokenMark(token.token) };
-  await vault.note(({ tokens }) => ({ tokens: { ...tokens, [name]: [entry, ...(tokens[name] ?? [])] } }));
+  await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: [entry, ...(tokens[name] ?? [])] } }));
   return token.token;
 }
 
 /**
- * Deletes this key's tokens in Plane but those that are these values. Nothing is deleted when it is not known which of
- * them a value is: then somebody else's might go.
+ * Deletes this key's tokens in Plane, except those with these values. Deletes nothing when the record does not tell
+ * which token has one of the values, because a token that is in use could be deleted.
  */
 export async function deleteOldTokens(
   { vault }: ProvisionContext,
@@ -50,7 +50,7 @@ export async function deleteOldTokens(
   { name, label }: ApiKeySpec,
   keptValues: readonly string[],
 ) {
-  const entries = vault.notes().tokens[name] ?? [];
+  const entries = vault.getNotes().tokens[name] ?? [];
   const marks = await Promise.all(keptValues.map(hashTokenMark));
   if (!marks.every((mark) => entries.some(({ hash }) => hash === mark))) return;
   const keptEntries = entries.filter(({ hash }) => marks.includes(hash));
@@ -61,5 +61,5 @@ export async function deleteOldTokens(
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     });
   if (keptEntries.length < entries.length)
-    await vault.note(({ tokens }) => ({ tokens: { ...tokens, [name]: keptEntries } }));
+    await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: keptEntries } }));
 }

@@ -8,8 +8,8 @@ export const hashBridgeToken = async (token: string) => `sha256:${await sha256He
 export const getBridgeTokenSetting = (agent: string) => `AGENT_TOKEN_${toSettingName(agent)}`;
 
 /**
- * A new bridge token beside the one in use; those before that do not count any more. Answers the token. `known` waits
- * until whoever is asked with it has read its hash: before that the agent would be refused with it.
+ * Creates a bridge token that is valid alongside the one in use; older ones become invalid. Returns the new token.
+ * `waitUntilKnown` resolves when the runtime has read the new hash, because it would refuse the new token before that.
  */
 export async function renewBridgeToken(
   secrets: SecretsFile,
@@ -19,34 +19,34 @@ export async function renewBridgeToken(
 ): Promise<string> {
   const token = newSecret();
   const setting = getBridgeTokenSetting(agent);
-  const previousHashes = secrets.all(setting);
+  const previousHashes = secrets.getValues(setting);
   const currentHash = await findHashInUse(secrets, agent);
-  // First the hash: the agent must not hold a token that is not known yet.
-  await secrets.keep(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
+  // The hash is stored first, because the agent must not have a token that the runtime does not know yet.
+  await secrets.storeValues(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
   try {
     await waitUntilKnown();
-    await secrets.keepBridgeToken(agent, token);
+    await secrets.storeBridgeToken(agent, token);
   } catch (thrown) {
-    // Else the next try would take the token that nobody has for the one in use.
-    if (previousHashes.length > 0) await secrets.keep(setting, previousHashes).catch(() => {});
+    // Otherwise the next run would treat the new token, which the agent never received, as the one in use.
+    if (previousHashes.length > 0) await secrets.storeValues(setting, previousHashes).catch(() => {});
     throw thrown;
   }
   return token;
 }
 
-/** Only the newest bridge token counts from now on; answers false when there was no older one. */
+/** Makes all bridge tokens but the newest invalid. Returns false when there was no older one. */
 export async function retireBridgeTokens(secrets: SecretsFile, agent: string): Promise<boolean> {
   const setting = getBridgeTokenSetting(agent);
   const currentHash = await findHashInUse(secrets, agent);
-  if (currentHash === undefined || secrets.all(setting).length < 2) return false;
-  await secrets.keep(setting, [currentHash]);
+  if (currentHash === undefined || secrets.getValues(setting).length < 2) return false;
+  await secrets.storeValues(setting, [currentHash]);
   return true;
 }
 
-/** As it is kept: the token in the agent's own file, or the first where that one is unknown or elsewhere. */
+/** The hash of the token in the agent's own file, or the first stored hash when that token is missing or unknown. */
 async function findHashInUse(secrets: SecretsFile, agent: string): Promise<string | undefined> {
-  const hashes = secrets.all(getBridgeTokenSetting(agent));
-  const token = await secrets.bridgeToken(agent);
+  const hashes = secrets.getValues(getBridgeTokenSetting(agent));
+  const token = await secrets.readBridgeToken(agent);
   const hash = token && (await hashBridgeToken(token));
   return hash && (hashes.length === 0 || hashes.includes(hash)) ? hash : hashes[0];
 }

@@ -12,7 +12,10 @@ import { createPlaneSessions, type PlaneSessions } from "./plane-sessions.ts";
 import type { Disk } from "./secrets-file.ts";
 import { openVault, type Vault } from "./vault.ts";
 
-/** Brings Telegram's webhook and menu in line; answers what differs or differed, and the hash of what was told. */
+/**
+ * Compares Telegram's webhook and command menu with the settings, and with `apply` updates them. `changes` lists the
+ * differences; `mark` is the hash of the registration that Telegram has.
+ */
 export type SetUpTelegram = (
   apply: boolean,
   mark: string | undefined,
@@ -24,37 +27,39 @@ export interface ProvisionDeps {
   fetch: typeof fetch;
   clock: () => Ms;
   wait: (ms: Ms) => Promise<void>;
-  /** At least 128 random bits, of letters, digits, `-` and `_`. */
+  /** Returns a secret of at least 128 random bits, made of letters, digits, `-` and `_`. */
   newSecret: () => string;
-  /** Takes a line for people who wait; never holds a secret. */
+  /** Prints a progress line for people; it never contains a secret. */
   progress: (line: string) => void;
-  /** How long Plane may take to come up. */
+  /** Timeout for Plane's startup. */
   startupTimeout: Ms;
-  /** The skill's file, for every agent. */
+  /** Text of the shipped skill file. */
   skill: string;
   telegram?: SetUpTelegram;
 }
 
-/** What every step is given. */
+/** Dependencies and shared state of all steps in one run. */
 export interface ProvisionContext extends ProvisionDeps {
   vault: Vault;
   sessions: PlaneSessions;
-  /** The public API with this key. */
-  client(apiKey: string): Promise<PlaneClient>;
-  /** What was read once and holds until something is done; a reading that failed is tried again. */
-  readOnce<T>(what: string, read: () => Promise<T>): Promise<T>;
+  /** A client of Plane's public API with this key. */
+  getClient(apiKey: string): Promise<PlaneClient>;
+  /** Caches a read until `forgetReads`, which follows every change. A failed read is not cached. */
+  readOnce<T>(subject: string, load: () => Promise<T>): Promise<T>;
   forgetReads(): void;
-  /** Plane as it tells of itself, until `asked` is undefined again: only setting it up changes that. */
-  instance: { asked?: Promise<InstanceInfo> | undefined };
-  /** API keys that Plane does not take any more: a plan has only these. */
+  /**
+   * Cached information about the Plane instance. Cleared when the instance is set up, the only event that changes it.
+   */
+  instance: { info?: Promise<InstanceInfo> | undefined };
+  /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
   refusedKeys: Set<string>;
   redact(text: string): string;
 }
 
-/** Longer than Plane's window of a minute. */
+/** Timeout for a request's turn in the rate limit: 2 min, longer than Plane's window of a minute. */
 const MAX_TURN_MS: Ms = 2 * MINUTE;
 
-/** Throws a GroundcrewError when one of provision's files cannot be understood. */
+/** Throws a GroundcrewError when one of provision's files cannot be parsed. */
 export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {
   const { settings, clock } = deps;
   const secrets = new Set([...settings.given.values()].flat());
@@ -63,14 +68,14 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
   const vault = await openVault(settings, deps.disk, (secret) => void secrets.add(secret));
   const progress = (line: string) => deps.progress(redact(line));
   const wait = (ms: Ms) => {
-    if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before Plane is asked again`);
+    if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before the next request to Plane`);
     return deps.wait(ms);
   };
   const store = createMemoryStore({ clock });
   const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
 
-  async function client(apiKey: string): Promise<PlaneClient> {
+  async function getClient(apiKey: string): Promise<PlaneClient> {
     const keyName = (await sha256Hex(apiKey)).slice(0, 16);
     const cached = clients.get(keyName);
     if (cached) return cached;
@@ -86,7 +91,8 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
       fetch: deps.fetch,
       maxWait: { interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
     });
-    // Somebody waits for it, and the runtime that shares the key leaves a part of its quota for that.
+    // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive
+    // requests.
     const priority = "interactive";
     const prioritized: PlaneClient = {
       ...plainClient,
@@ -102,7 +108,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
     progress,
     vault,
     sessions: createPlaneSessions({ ...deps, wait, vault }),
-    client,
+    getClient,
     readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
       const cached = reads.get(subject) as Promise<T> | undefined;
       if (cached) return cached;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Endpoint } from "../../shared/plane/client.ts";
 import { instanceApi } from "../../shared/plane/instance.ts";
 
-/** What provision needs to know of a Plane, and no more: other versions may tell less. */
+/** Only the fields that provision needs, because other versions of Plane may omit the rest. */
 const instanceInfoSchema = z.object({
   instance: z.object({
     /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
@@ -19,10 +19,10 @@ const instanceInfoSchema = z.object({
 });
 export type InstanceInfo = z.output<typeof instanceInfoSchema>;
 
-/** What Plane's api says until its start has entered it into its own database. */
+/** Answer of Plane's api until its startup has registered the instance in its database. */
 const notReadySchema = z.object({ is_activated: z.literal(false) }).transform(() => undefined);
 
-/** Undefined as long as this Plane is not ready. */
+/** Answers undefined until Plane is ready. */
 export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
   ...instanceApi.info,
   answer: z.union([instanceInfoSchema, notReadySchema]),

@@ -18,21 +18,24 @@ interface PlaneSessionsDeps extends Pick<ProvisionDeps, "settings" | "fetch" | "
 
 export type PlaneSessions = ReturnType<typeof createPlaneSessions>;
 
-/** A 429 that asks for more is told, not waited for. */
+/** Limit of the wait that a 429 may ask for: 2 min. A longer one fails the call. */
 const MAX_WAIT_MS: Ms = 2 * MINUTE;
 const MAX_TRIES = 3;
-/** Before a read that got no answer is tried again. */
+/** Pauses before a read without an answer is repeated. */
 const RETRY_PAUSES: readonly Ms[] = [1_000, 3_000];
 
 const accountEndpoint = { ...accountsApi.me, answer: z.object({ email: z.string() }) };
 
-/** Browsers' worth of Plane, one for each account that provision works as. */
+/** Creates the sessions with Plane's web API, one for each account that provision signs in as. */
 export function createPlaneSessions({ settings, fetch, clock, wait, vault }: PlaneSessionsDeps) {
   const sessionsByEmail = new Map<string, PlaneSession>();
   const isAdmin = (email: string) => email.toLowerCase() === settings.admin.email.toLowerCase();
 
-  /** Nobody's session yet. What Plane refuses for its rate limit it has not done, so it is asked again. */
-  function fresh(pauses: readonly Ms[] = RETRY_PAUSES): PlaneSession {
+  /**
+   * A session that is not signed in yet. A request that Plane refused because of its rate limit was not carried out, so
+   * it is repeated.
+   */
+  function createSession(pauses: readonly Ms[] = RETRY_PAUSES): PlaneSession {
     const session = createPlaneSession({ url: settings.plane.url, fetch, clock, metrics: noMetrics });
     return {
       async call(endpoint, options) {
@@ -58,8 +61,8 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
     };
   }
 
-  /** Posts a form of Plane's pages; answers why it was refused, undefined when it was not. */
-  async function post(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
+  /** Posts a form of Plane's pages. Returns Plane's reason when it was refused, otherwise undefined. */
+  async function postForm(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
     const { csrf_token } = (await session.call(authApi.csrf)).data;
     try {
       const { refused } = (await session.call(form, { form: { ...fields, csrfmiddlewaretoken: csrf_token } })).data;
@@ -69,44 +72,44 @@ export function createPlaneSessions({ settings, fetch, clock, wait, vault }: Pla
     }
   }
 
-  /** The password this account has as far as we know. */
-  function passwordOf(email: string): string | undefined {
-    const kept = vault.account(email)?.password;
-    return isAdmin(email) ? (settings.admin.password ?? kept) : kept;
+  /** The configured or stored password of this account. */
+  function getPassword(email: string): string | undefined {
+    const stored = vault.findAccount(email)?.password;
+    return isAdmin(email) ? (settings.admin.password ?? stored) : stored;
   }
 
-  const refusal = (reason: string, email: string) =>
+  const createRefusal = (reason: string, email: string) =>
     toFormError(reason, { email, isAdmin: isAdmin(email), notesFile: vault.notesFile });
 
-  /** This session is this account's from now on. Throws when Plane does not know it for that. */
-  async function keep(email: string, session: PlaneSession): Promise<PlaneSession> {
-    const known = await session.call(accountEndpoint).catch((thrown: unknown) => {
+  /** Stores the session of this account. Throws when Plane does not recognize it as signed in. */
+  async function storeSession(email: string, session: PlaneSession): Promise<PlaneSession> {
+    const account = await session.call(accountEndpoint).catch((thrown: unknown) => {
       if (thrown instanceof PlaneAuthError) return undefined;
       throw thrown;
     });
-    if (known?.data.email.toLowerCase() !== email.toLowerCase())
+    if (account?.data.email.toLowerCase() !== email.toLowerCase())
       throw createLostSessionError(email, settings.plane.url);
     sessionsByEmail.set(email.toLowerCase(), session);
     return session;
   }
 
   return {
-    fresh,
-    post,
-    passwordOf,
-    /** What to throw when a form was refused for this account. */
-    refusal,
-    keep,
-    /** Signed in with the password that is known; one session for each account. Throws when Plane does not let it in. */
-    async as(email: string): Promise<PlaneSession> {
-      const known = sessionsByEmail.get(email.toLowerCase());
-      if (known) return known;
-      const password = passwordOf(email);
-      if (password === undefined) throw refusal("AUTHENTICATION_FAILED_SIGN_IN", email);
-      const session = fresh();
-      const refused = await post(session, authApi.signIn, { email, password });
-      if (refused !== undefined) throw refusal(refused, email);
-      return keep(email, session);
+    createSession,
+    postForm,
+    getPassword,
+    /** The error to throw when Plane refused a form for this account. */
+    createRefusal,
+    storeSession,
+    /** Signs in with the known password, once per account. Throws when Plane refuses the sign-in. */
+    async signIn(email: string): Promise<PlaneSession> {
+      const existing = sessionsByEmail.get(email.toLowerCase());
+      if (existing) return existing;
+      const password = getPassword(email);
+      if (password === undefined) throw createRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
+      const session = createSession();
+      const refused = await postForm(session, authApi.signIn, { email, password });
+      if (refused !== undefined) throw createRefusal(refused, email);
+      return storeSession(email, session);
     },
   };
 }

@@ -1,15 +1,15 @@
 import type { ProvisionContext } from "./context.ts";
 import { type ProvisionStep, runSteps, type StepResult } from "./step.ts";
 
-/** What came of a run, or of planning one. */
+/** Result of a run or of a plan. */
 export interface ProvisionReport {
   steps: StepResult[];
-  /** How many steps made or changed something, or would. */
+  /** Number of steps that created or changed something, or would. */
   changed: number;
   failed: number;
 }
 
-/** What would be done: looks, and writes nothing. */
+/** Plans all steps: reads the current state and writes nothing. */
 export async function planProvision(
   context: ProvisionContext,
   steps: readonly ProvisionStep[],
@@ -17,13 +17,13 @@ export async function planProvision(
   return toProvisionReport(await runSteps(context, steps, false));
 }
 
-/** Does what is missing, step by step, looking again before each. Safe to repeat, also after having been cut off. */
+/** Runs all steps, each of which reads the state again. Safe to repeat, also after an interruption. */
 export async function applyProvision(
   context: ProvisionContext,
   steps: readonly ProvisionStep[],
 ): Promise<ProvisionReport> {
   context.forgetReads();
-  context.instance.asked = undefined;
+  context.instance.info = undefined;
   return toProvisionReport(await runSteps(context, steps, true));
 }
 

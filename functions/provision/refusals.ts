@@ -1,7 +1,7 @@
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
 
-/** Whom Plane refused, and where provision keeps passwords. */
+/** The account that Plane refused, and the file in which provision stores passwords. */
 interface RefusedAccount {
   email: string;
   /** The instance's administrator, whose password is a setting. */
@@ -13,7 +13,7 @@ const EMAIL_CODE_REASON = /MAGIC|LOGIN_DISABLED|EMAIL_PASSWORD_AUTHENTICATION_DI
 const WRONG_PASSWORD_REASON =
   /^(AUTHENTICATION_FAILED(_SIGN_IN|_SIGN_UP)?|ADMIN_AUTHENTICATION_FAILED|USER_ALREADY_EXIST)$/;
 
-/** What a form of Plane's that was refused with this word means, and what to do. */
+/** The error for a form that Plane refused with this reason; its message says what to do. */
 export function toFormError(reason: string, account: RefusedAccount): GroundcrewError {
   return new GroundcrewError(
     reason === "RATE_LIMIT_EXCEEDED" ? "rate_limited" : "forbidden",
@@ -22,130 +22,134 @@ export function toFormError(reason: string, account: RefusedAccount): Groundcrew
 }
 
 function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: RefusedAccount): string {
-  const manualHint = `make the account by hand and put its API key into PLANE_API_KEY_<AGENT>, or its password into ${notesFile}`;
+  const manualHint = `create the account by hand and set PLANE_API_KEY_<AGENT> to its API key, or add its password to ${notesFile}`;
   if (reason === "SIGNUP_DISABLED")
     return (
-      `Plane does not let ${email} sign up: sign-up is switched off. Switch it on while provision runs (God mode, ` +
+      `Plane refused to sign up ${email}: sign-up is disabled. Enable it while provision runs (God mode, ` +
       `Authentication, "Allow anyone to sign up"; ENABLE_SIGNUP=1), or ${manualHint}; then run the same command again.`
     );
   if (reason === "PASSWORD_TOO_WEAK" || reason === "INVALID_PASSWORD" || reason === "INVALID_ADMIN_PASSWORD")
     return (
-      `Plane finds the password of ${email} too weak. ` +
+      `Plane refused the password of ${email} as too weak. ` +
       (isAdmin
-        ? "Give PLANE_ADMIN_PASSWORD 12 characters or more of several kinds, or leave it out and one is made."
-        : `Put a stronger one into ${notesFile}, or take it out there and one is made.`)
+        ? "Set PLANE_ADMIN_PASSWORD to 12 or more characters of several kinds, or remove it to have one generated."
+        : `Set a stronger one in ${notesFile}, or remove it there to have one generated.`)
     );
   if (EMAIL_CODE_REASON.test(reason)) return explainEmailCode(email, reason);
   if (reason === "INSTANCE_NOT_CONFIGURED")
-    return "Plane says that nobody has set it up yet: run the same command again; if it stays so, set it up by hand (God mode).";
+    return "Plane reports that it has not been set up: run the same command again. If this persists, set it up by hand (God mode).";
   if (reason === "ADMIN_USER_ALREADY_EXIST")
-    return `Nobody has set this Plane up, and yet it has an account ${email}: set PLANE_ADMIN_EMAIL to another address, or set it up by hand (God mode).`;
+    return `Plane has not been set up, but already has an account ${email}: set PLANE_ADMIN_EMAIL to another address, or set Plane up by hand (God mode).`;
   if (WRONG_PASSWORD_REASON.test(reason))
     return isAdmin
-      ? `Plane does not take the password of ${email}: set PLANE_ADMIN_PASSWORD to the one this account has in Plane.`
-      : `Plane has an account ${email} already, and its password is not the one known here. Put the right one into ` +
-          `${notesFile} (accounts), or its API key into PLANE_API_KEY_<AGENT>, or give the agent another address.`;
+      ? `Plane refused the password of ${email}: set PLANE_ADMIN_PASSWORD to the password of this account in Plane.`
+      : `Plane already has an account ${email} with another password than the one stored here. Add the right one to ` +
+          `${notesFile} (accounts), set PLANE_API_KEY_<AGENT> to its API key, or give the agent another address.`;
   if (reason === "USER_DOES_NOT_EXIST" || reason === "ADMIN_USER_DOES_NOT_EXIST")
     return isAdmin
-      ? `Plane knows no account ${email}: set PLANE_ADMIN_EMAIL to the address of an admin of the workspace.`
-      : `Plane knows no account ${email} any more: take it out of ${notesFile}, and it is made anew.`;
-  if (/DEACTIVATED/.test(reason))
-    return `Plane has deactivated the account ${email}: activate it again, or use another.`;
-  if (/INVALID_(ADMIN_)?EMAIL/.test(reason))
-    return `Plane does not take ${email} as an e-mail address: choose another.`;
+      ? `Plane has no account ${email}: set PLANE_ADMIN_EMAIL to the address of an admin of the workspace.`
+      : `Plane no longer has the account ${email}: remove it from ${notesFile} to have it created again.`;
+  if (/DEACTIVATED/.test(reason)) return `The account ${email} is deactivated in Plane: activate it, or use another.`;
+  if (/INVALID_(ADMIN_)?EMAIL/.test(reason)) return `Plane refused ${email} as an e-mail address: choose another.`;
   if (reason === "RATE_LIMIT_EXCEEDED")
-    return "Plane allows no more sign-ins for now: run the same command again in a few minutes; what is done stays done.";
-  return `Plane refused ${email} (${reason}). Look at its settings under God mode, Authentication; else ${manualHint}.`;
+    return "Plane's rate limit for sign-ins is reached: run the same command again in a few minutes. Completed steps are not repeated.";
+  return `Plane refused ${email} (${reason}). Check its settings (God mode, Authentication), or ${manualHint}.`;
 }
 
-/** What a form that came back as a page means: Plane takes one only with its cookie and from its own address. */
+/**
+ * The error for a form that was answered with a page: Plane accepts a form only with its cookie and from its own
+ * address.
+ */
 export function toLostFormError(thrown: unknown, url: string): unknown {
   const isPage = thrown instanceof PlaneUnavailableError && thrown.status === 200;
   if (!isPage && !(thrown instanceof PlaneAuthError)) return thrown;
   return new GroundcrewError(
     "forbidden",
-    `Plane did not take a form (${thrown.operation}), because its cookie or the page it came from was lost on the way: ` +
-      `${url} must be the address at which people open Plane (its WEB_URL, with https if that has it), and what stands in ` +
-      "front of it must let cookies and the Referer header through. Set PLANE_URL to that address.",
+    `Plane refused a form (${thrown.operation}) because its cookie or Referer header was lost. Set PLANE_URL to the ` +
+      `address at which people open Plane (its WEB_URL, with https if it has that; now ${url}), and let any proxy in ` +
+      "front of it pass cookies and the Referer header.",
     { cause: thrown },
   );
 }
 
-/** Plane let this account in, and then did not know it. */
+/** The error for a session that Plane does not recognize right after its sign-in. */
 export function createLostSessionError(email: string, url: string): GroundcrewError {
   return new GroundcrewError(
     "forbidden",
-    `Plane let ${email} in and did not know it at the next request: its session cookie does not come back, or something in front of ${url} answers in its place. Set PLANE_URL to the address at which people open Plane.`,
+    `Plane signed ${email} in but did not recognize it at the next request: the session cookie was lost, or a proxy in front of ${url} answered instead. Set PLANE_URL to the address at which people open Plane.`,
   );
 }
 
-/** Accounts cannot be made or used by a program when Plane wants a code from an e-mail. */
+/** The message when Plane requires a code from an e-mail, so that a program can neither create nor use accounts. */
 export function explainEmailCode(email: string, reason: string): string {
   return (
-    `Plane wants ${email} to prove the address by e-mail (${reason}), which no program can do. Switch passwords on (God ` +
-    "mode, Authentication, Password based login) while provision runs, or make accounts and API keys by hand and put " +
-    "them into PLANE_API_KEY and PLANE_API_KEY_<AGENT>."
+    `Plane requires a code by e-mail for ${email} (${reason}), which provision cannot read. Enable password login (God ` +
+    "mode, Authentication, Password based login) while provision runs, or create accounts and API keys by hand and set " +
+    "PLANE_API_KEY and PLANE_API_KEY_<AGENT>."
   );
 }
 
 const OWN_HOST_MESSAGE = /domain or its subdomain/i;
 
-/** Why Plane, at its own address, did not take the webhook's; `words` are its own. */
+/**
+ * The error for a webhook address that Plane refused. `plane` is Plane's own address; `canAllow` tells whether this
+ * version has variables that allow addresses.
+ */
 export function toWebhookError(
   planeMessage: string,
   { target, plane, canAllow }: { target: string; plane: string; canAllow: boolean },
 ): GroundcrewError {
   const { hostname } = new URL(target);
   const isAddress = /^[\d.]+$|:/.test(hostname);
-  // Where it is Plane's own address, too, allowing it as an address is not enough.
+  // For Plane's own host, allowing the IP address is not enough: the host itself must be allowed.
   const isOwn = hostname === new URL(plane).hostname || OWN_HOST_MESSAGE.test(planeMessage);
   const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
   const value = hostname.replace(/^\[|\]$/g, "");
-  const pollingHint = "Until then changes are found by polling.";
+  const pollingHint = "Until then changes are detected by polling.";
   const allowHint = canAllow
-    ? `Set ${variable}=${value} in the environment of Plane's api and worker, start them again, and run the same command; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
-    : "This version of Plane has no variable to allow it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew.";
+    ? `Set ${variable}=${value} in the environment of Plane's api and worker, restart them, and run the same command again; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
+    : "This version of Plane has no variable that allows it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew.";
   const { why: reason, todo = allowHint } = explainWebhookRefusal(planeMessage, hostname, { isAddress, canAllow });
   return new GroundcrewError(
     "forbidden",
-    `Plane refuses the webhook's address ${target}: ${reason} ("${planeMessage}"). ${todo} ${pollingHint}`,
+    `Plane refused the webhook address ${target}: ${reason} ("${planeMessage}"). ${todo} ${pollingHint}`,
   );
 }
 
-/** Plane looks at the form of the name before anything else: one without a dot no variable allows. */
+/** Plane checks the form of the host name first: no variable allows a name without a dot. */
 function explainWebhookRefusal(
   planeMessage: string,
   hostname: string,
   { isAddress, canAllow }: { isAddress: boolean; canAllow: boolean },
 ): { why: string; todo?: string } {
-  if (OWN_HOST_MESSAGE.test(planeMessage)) return { why: "it is on Plane's own host or below it" };
+  if (OWN_HOST_MESSAGE.test(planeMessage)) return { why: "it is Plane's own host or a subdomain of it" };
   if (!isAddress && !hostname.includes(".") && hostname !== "localhost")
     return {
-      why: "its host's name has no dot",
+      why: "its host name has no dot",
       todo:
-        `Give Groundcrew a name with one where Plane looks it up (in Docker a network alias such as ${hostname}.internal) and ` +
-        `set PLANE_WEBHOOK_TARGET to that${canAllow ? `, and WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.` : "."}`,
+        `Give Groundcrew a name with a dot that Plane can resolve (in Docker a network alias such as ${hostname}.internal) and ` +
+        `set PLANE_WEBHOOK_TARGET to it${canAllow ? `, and set WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.` : "."}`,
     };
   if (/could not be resolved|No IP addresses/i.test(planeMessage))
     return {
-      why: `the name ${hostname} is not known where Plane runs`,
-      todo: "Make it known there, or set PLANE_WEBHOOK_TARGET to an address that is.",
+      why: `Plane cannot resolve the name ${hostname}`,
+      todo: "Make it resolvable from Plane, or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.",
     };
   return {
-    why: `it is a private address, or leads to one${isAddress ? "" : ", or its name is not known where Plane runs"}`,
+    why: `it is or resolves to a private address${isAddress ? "" : ", or Plane cannot resolve its name"}`,
   };
 }
 
-/** What a failed step says. */
+/** The message of a failed step. */
 export function explainFailure(thrown: unknown): string {
   if (thrown instanceof PlaneRateLimitedError)
     return (
       `Plane's rate limit is reached: it asks to wait ${Math.ceil(thrown.retryAfter / 1000)} s. Run the same command ` +
-      "again then, or raise API_KEY_RATE_LIMIT in Plane's environment; what is done stays done."
+      "again after that, or raise API_KEY_RATE_LIMIT in Plane's environment. Completed steps are not repeated."
     );
   if (thrown instanceof PlaneUnavailableError)
-    return `${thrown.message} Run the same command again: what is done stays done.`;
+    return `${thrown.message} Run the same command again: completed steps are not repeated.`;
   if (thrown instanceof PlaneAuthError && thrown.reason === "permission")
-    return `${thrown.message} PLANE_ADMIN_EMAIL must be an admin of the workspace, and the Concierge one of its project.`;
+    return `${thrown.message} PLANE_ADMIN_EMAIL must be an admin of the workspace, and the Concierge an admin of the project.`;
   return getErrorMessage(thrown);
 }

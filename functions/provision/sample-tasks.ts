@@ -1,7 +1,7 @@
 import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
-/** A sample task: whose it is, and which one must be done first. */
+/** A sample task with its owner; `after` is the id of the task that blocks it. */
 export interface SampleTask {
   id: string;
   title: string;
@@ -13,7 +13,7 @@ export interface SampleTask {
 
 const OWNERS = { hello: "first worker", report: "second worker", look: "human" } as const;
 
-/** Three tasks to begin with, the second blocked by the first; in French, else in English. */
+/** Three sample tasks, the second blocked by the first; in French for `fr`, otherwise in English. */
 export function getSampleTasks(language: string): SampleTask[] {
   const texts = getTexts("auto", language).sampleTasks;
   return (["hello", "report", "look"] as const).map((id) => ({

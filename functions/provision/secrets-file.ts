@@ -5,9 +5,9 @@ import { GroundcrewError } from "../../shared/errors.ts";
 
 /** Files on this machine. */
 export interface Disk {
-  /** Undefined when there is none. */
+  /** The text of the file; undefined when it does not exist. */
   read(path: string): Promise<string | undefined>;
-  /** In one go, so that it is there whole or not at all, even after a loss of power; makes its folder (0700). */
+  /** Writes atomically, also with regard to a power failure, and creates the folder with mode 0700. */
   write(path: string, text: string, mode: number): Promise<void>;
 }
 
@@ -16,8 +16,8 @@ const secretsFileSchema = z.record(z.string(), z.union([z.string(), z.array(z.st
 export type SecretsFile = Awaited<ReturnType<typeof openSecretsFile>>;
 
 /**
- * SECRETS_FILE and the agents' bridge tokens beside it. Throws a GroundcrewError for a file that cannot be understood:
- * nothing is written over it.
+ * Opens SECRETS_FILE and the agents' bridge token files next to it. Throws a GroundcrewError when SECRETS_FILE cannot
+ * be parsed, so that it is never overwritten.
  */
 export async function openSecretsFile(
   { secretsFile, given }: Pick<ProvisionSettings, "secretsFile" | "given">,
@@ -35,43 +35,47 @@ export async function openSecretsFile(
   }
 
   const secrets = {
-    /** Whether it comes from the environment: then it is not ours to change. */
-    isGiven: (name: string) => given.has(name),
-    /** The values that count, the one to use first. */
-    all: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
-    first: (name: string): string | undefined => secrets.all(name)[0],
-    /** Everything in SECRETS_FILE. */
-    entries: (): [string, readonly string[]][] => [...stored],
-    /** Writes a secret's values into SECRETS_FILE, over what is there now: others write there, too. */
-    async keep(name: string, values: readonly string[]) {
+    /** Whether the environment provides this secret; provision cannot change it then. */
+    isFromEnvironment: (name: string) => given.has(name),
+    /** The valid values, the one to use first. */
+    getValues: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
+    getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
+    /** All entries of SECRETS_FILE. */
+    listEntries: (): [string, readonly string[]][] => [...stored],
+    /**
+     * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
+     */
+    async storeValues(name: string, values: readonly string[]) {
       stored = await readStored();
       stored.set(name, [...values]);
       for (const value of values) registerSecret(value);
-      const all = [...stored].map(([key, some]) => [key, some.length === 1 ? some[0] : some]);
-      await disk.write(secretsFile, formatJsonFile(Object.fromEntries(all)), 0o600);
+      const entries = [...stored].map(([key, list]) => [key, list.length === 1 ? list[0] : list]);
+      await disk.write(secretsFile, formatJsonFile(Object.fromEntries(entries)), 0o600);
     },
-    /** Where an agent's own bridge token lies. */
-    tokenFile: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
-    async bridgeToken(agent: string): Promise<string | undefined> {
-      const token = (await disk.read(secrets.tokenFile(agent)))?.trim() || undefined;
+    /** Path of the file with an agent's own bridge token. */
+    getTokenPath: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
+    async readBridgeToken(agent: string): Promise<string | undefined> {
+      const token = (await disk.read(secrets.getTokenPath(agent)))?.trim() || undefined;
       if (token) registerSecret(token);
       return token;
     },
-    async keepBridgeToken(agent: string, token: string) {
+    async storeBridgeToken(agent: string, token: string) {
       registerSecret(token);
-      await disk.write(secrets.tokenFile(agent), `${token}\n`, 0o600);
+      await disk.write(secrets.getTokenPath(agent), `${token}\n`, 0o600);
     },
   };
   return secrets;
 }
 
-/** A JSON file in this form, or `{}` where there is none. Throws a GroundcrewError when it is in another. */
+/**
+ * Reads a JSON file with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
+ */
 export async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
   const text = (await disk.read(path)) ?? "{}";
   try {
     return schema.parse(JSON.parse(text));
   } catch {
-    throw new GroundcrewError("bad_request", `${path} is not in the known form: mend it, or move it away.`);
+    throw new GroundcrewError("bad_request", `${path} has an unknown format: fix it, or move it away.`);
   }
 }
 

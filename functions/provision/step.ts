@@ -3,15 +3,15 @@ import { keepDefined } from "../../shared/keep-defined.ts";
 import type { ProvisionContext } from "./context.ts";
 import { explainFailure } from "./refusals.ts";
 
-/** What became of a step; in a plan, what would. */
+/** Result of a step; in a plan, the expected result. */
 export interface StepResult {
   name: string;
   status: "created" | "changed" | "unchanged" | "failed";
-  /** For people; never a secret. */
+  /** For people; never contains a secret. */
   detail: string;
 }
 
-/** Something to be done, as people read it before they agree. */
+/** A change that a step will make; `detail` describes it to people before they confirm. */
 export interface StepAction {
   is: "created" | "changed";
   detail: string;
@@ -19,51 +19,51 @@ export interface StepAction {
 
 export interface StepDecision<A extends StepAction = StepAction> {
   actions: A[];
-  /** What holds already, or why nothing is done. */
+  /** The current state, or the reason why nothing is done. */
   note?: string | undefined;
 }
 
 export interface ProvisionStep {
   name: string;
-  /** Steps that must not have failed. */
+  /** Names of steps that must not have failed. */
   needs: readonly string[];
   run(context: ProvisionContext, apply: boolean): Promise<StepResult>;
 }
 
 /**
- * One step: look at what is, decide by comparing it with what is wanted, do what is missing. `decide` is pure, so the
- * plan and the run cannot differ but by what has happened between them.
+ * Creates a step that reads the current state, compares it with the settings and makes the missing changes. `decide` is
+ * pure, so a plan and its run differ only when the state has changed between them.
  */
 export function createStep<F, A extends StepAction>(parts: {
   name: string;
   needs?: readonly string[];
-  /** Reads, and never writes. In a plan (`apply` false) what the steps before will make is not there yet. */
-  look(context: ProvisionContext, apply: boolean): Promise<F>;
-  decide(found: F, wanted: ProvisionSettings): StepDecision<A>;
-  act(context: ProvisionContext, action: A, found: F): Promise<void>;
+  /** Reads the state and never writes. In a plan (`apply` false) the results of earlier steps do not exist yet. */
+  readState(context: ProvisionContext, apply: boolean): Promise<F>;
+  decide(state: F, wanted: ProvisionSettings): StepDecision<A>;
+  applyAction(context: ProvisionContext, action: A, state: F): Promise<void>;
 }): ProvisionStep {
-  const { name, needs = [], look, decide, act } = parts;
+  const { name, needs = [], readState, decide, applyAction } = parts;
   return {
     name,
     needs,
     async run(context, apply) {
-      const found = await look(context, apply);
-      const { actions, note } = decide(found, context.settings);
+      const state = await readState(context, apply);
+      const { actions, note } = decide(state, context.settings);
       if (apply) {
         for (const action of actions) {
           context.progress(`${name}: ${action.detail}`);
-          await act(context, action, found).finally(context.forgetReads);
+          await applyAction(context, action, state).finally(context.forgetReads);
         }
       }
       const created = actions.some(({ is }) => is === "created");
       const status = actions.length === 0 ? "unchanged" : created ? "created" : "changed";
       const details = keepDefined([...actions.map(({ detail }) => detail), note || undefined]);
-      return { name, status, detail: details.join("; ") || "as it should be" };
+      return { name, status, detail: details.join("; ") || "up to date" };
     },
   };
 }
 
-/** Runs the steps one after the other; one that fails stops those that need it, and no other. */
+/** Runs the steps in order. A failed step prevents only the steps that need it. */
 export async function runSteps(
   context: ProvisionContext,
   steps: readonly ProvisionStep[],
@@ -72,11 +72,15 @@ export async function runSteps(
   const results: StepResult[] = [];
   const failed = new Set<string>();
   for (const current of steps) {
-    // Without Plane nothing is tried: what can be done here alone would wait for it all the same.
+    // Without Plane no step runs: local results alone would be of no use.
     const failedNeeds = [...new Set(["plane", ...current.needs])].filter((name) => failed.has(name));
     const result =
       failedNeeds.length > 0
-        ? { name: current.name, status: "failed" as const, detail: `not tried, because of: ${failedNeeds.join(", ")}` }
+        ? {
+            name: current.name,
+            status: "failed" as const,
+            detail: `skipped because these steps failed: ${failedNeeds.join(", ")}`,
+          }
         : await current.run(context, apply).catch((thrown: unknown) => {
             return { name: current.name, status: "failed" as const, detail: explainFailure(thrown) };
           });

@@ -4,24 +4,26 @@ import type { ProvisionSettings } from "../../shared/config/provision-settings.t
 import { type Disk, formatJsonFile, openSecretsFile, readJsonFile } from "./secrets-file.ts";
 
 const accountSchema = z.strictObject({
-  /** Absent where it was given to us from outside. */
+  /** Absent when the password comes from the settings. */
   password: z.string().optional(),
-  /** Provision made this account, so its name and language are provision's to set. */
+  /** Whether provision created this account; only then it sets the account's name and language. */
   made: z.boolean().default(false),
 });
 
-/** What only provision needs, in provision-secrets.json. Accounts by e-mail address, in lower case. */
+/**
+ * Content of provision-secrets.json, which only provision reads. Accounts are keyed by e-mail address in lower case.
+ */
 const notesSchema = z.strictObject({
   accounts: z.record(z.string(), accountSchema).default({}),
-  /** Plane's tokens by the name of the secret they are, with the first half of their SHA-256. */
+  /** Tokens in Plane by the name of their setting; `hash` is the first half of the token's SHA-256. */
   tokens: z.record(z.string(), z.array(z.strictObject({ id: z.string(), hash: z.string() }))).default({}),
-  /** The slug of the workspace that provision made. */
+  /** Slug of the workspace that provision created. */
   workspace: z.string().optional(),
-  /** Our webhook's id in Plane. */
+  /** Id of provision's webhook in Plane. */
   webhook: z.string().optional(),
-  /** The project whose sample tasks are done with: people may remove them. */
+  /** Project whose sample tasks were all created; they are never created again, so people may delete them. */
   samples: z.string().optional(),
-  /** Hash of the address and secret Telegram was told last. */
+  /** Hash of the address and secret that were last registered with Telegram. */
   telegram: z.string().optional(),
 });
 export type ProvisionNotes = z.output<typeof notesSchema>;
@@ -29,8 +31,8 @@ export type ProvisionNotes = z.output<typeof notesSchema>;
 export type Vault = Awaited<ReturnType<typeof openVault>>;
 
 /**
- * Everything secret that provision reads and makes. Throws a GroundcrewError for a file that cannot be understood:
- * nothing is written over it.
+ * Opens all secrets that provision reads and creates. Throws a GroundcrewError when a file cannot be parsed, so that it
+ * is never overwritten.
  */
 export async function openVault(
   settings: Pick<ProvisionSettings, "secretsFile" | "given">,
@@ -45,15 +47,15 @@ export async function openVault(
   const vault = {
     ...secrets,
     notesFile,
-    notes: (): ProvisionNotes => notes,
-    async note(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
+    getNotes: (): ProvisionNotes => notes,
+    async updateNotes(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
       notes = { ...notes, ...change(notes) };
       await disk.write(notesFile, formatJsonFile(notes), 0o600);
     },
-    account: (email: string) => notes.accounts[email.toLowerCase()],
-    async noteAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
+    findAccount: (email: string) => notes.accounts[email.toLowerCase()],
+    async storeAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
       if (entry.password) registerSecret(entry.password);
-      await vault.note(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
+      await vault.updateNotes(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
     },
   };
   return vault;

@@ -6,10 +6,10 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { parseStoreFolder } from "../stores/open-store.ts";
 
-/** A doctor does not wait for a server that is still starting. */
+/** Timeout for connecting to Redis: 2 s. The doctor does not wait for a server that is still starting. */
 const CONNECT_PATIENCE: Ms = 2_000;
 
-/** Looks at the store the settings name. The embedded file is for one process, so it is not opened. */
+/** Inspects the configured store. The embedded file serves only one process, so it is not opened. */
 export async function inspectStore({ store: { url } }: Pick<Settings, "store">): Promise<StoreProbe> {
   if (url === "memory:") return { kind: "memory" };
   if (url.startsWith("file:")) return inspectFileStore(parseStoreFolder(url));
@@ -31,9 +31,9 @@ function isWritable(path: string): boolean {
 }
 
 async function inspectRedisStore(url: string): Promise<StoreProbe> {
-  const { connectRedis: connect } = await import("../stores/redis/connection.ts");
+  const { connectRedis } = await import("../stores/redis/connection.ts");
   try {
-    const connection = await connect({ url, patience: CONNECT_PATIENCE });
+    const connection = await connectRedis({ url, patience: CONNECT_PATIENCE });
     try {
       return { kind: "redis", info: parseRedisInfo(await connection.runCommand(() => connection.redis.info())) };
     } finally {

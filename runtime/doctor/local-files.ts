@@ -6,7 +6,7 @@ import type { PrivateFile } from "../../functions/doctor/settings.ts";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { nodeFiles } from "../node/settings-files.ts";
 
-/** What provisioning keeps beside SECRETS_FILE; the runtime never reads it. */
+/** The file in which provision stores passwords, next to SECRETS_FILE. The runtime never reads it. */
 const PROVISIONED_FILE = "provision-secrets.json";
 
 const provisionedSchema = z.looseObject({
@@ -14,7 +14,7 @@ const provisionedSchema = z.looseObject({
   accounts: z.record(z.string(), z.looseObject({ password: z.string().optional() })),
 });
 
-/** SECRETS_FILE, what lies beside it and is nobody else's, and the agents' tokens. */
+/** SECRETS_FILE, provision's own file next to it, and the agents' token files. */
 export function listPrivateFiles(secretsFile: string): PrivateFile[] {
   const folder = dirname(secretsFile);
   const agents = join(folder, "agents");
@@ -23,21 +23,21 @@ export function listPrivateFiles(secretsFile: string): PrivateFile[] {
 }
 
 /**
- * The account that may read webhooks in Plane: PLANE_ADMIN_EMAIL, with its password from the environment, from the file
- * that names, or as provisioning has kept it.
+ * The account that may read webhooks in Plane: PLANE_ADMIN_EMAIL. Its password comes from PLANE_ADMIN_PASSWORD, from
+ * the file named by PLANE_ADMIN_PASSWORD_FILE, or from provision's own file.
  */
 export function findAdminAccount(env: Record<string, string | undefined>, secretsFile: string): PlaneLogin | undefined {
   const email = env["PLANE_ADMIN_EMAIL"]?.trim();
   if (!email) return undefined;
-  const givenPassword = env["PLANE_ADMIN_PASSWORD"]?.trim() || readText(env["PLANE_ADMIN_PASSWORD_FILE"]?.trim());
-  const password = givenPassword || findProvisionedPassword(email.toLowerCase(), secretsFile);
+  const configuredPassword = env["PLANE_ADMIN_PASSWORD"]?.trim() || readText(env["PLANE_ADMIN_PASSWORD_FILE"]?.trim());
+  const password = configuredPassword || findProvisionedPassword(email.toLowerCase(), secretsFile);
   return password ? { email, password } : undefined;
 }
 
-/** PLANE_WEBHOOK_TARGET in the form in which provisioning has told it to Plane. */
+/** PLANE_WEBHOOK_TARGET, normalized as provision registers it in Plane. */
 export function readWebhookTarget(env: Record<string, string | undefined>): string | undefined {
-  const given = env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined;
-  return environmentSchema.shape.PLANE_WEBHOOK_TARGET.safeParse(given).data ?? given;
+  const target = env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined;
+  return environmentSchema.shape.PLANE_WEBHOOK_TARGET.safeParse(target).data ?? target;
 }
 
 function readText(path: string | undefined): string | undefined {
@@ -53,7 +53,7 @@ function findProvisionedPassword(email: string, secretsFile: string): string | u
     const text = readText(join(dirname(secretsFile), PROVISIONED_FILE)) ?? "";
     return provisionedSchema.parse(JSON.parse(text)).accounts[email]?.password;
   } catch {
-    // Not there, not ours to read, or of another form: then a person looks.
+    // The file is missing, unreadable or in another format. The check then asks a person to look in Plane.
     return undefined;
   }
 }

@@ -7,8 +7,8 @@ import { inspectStore } from "./inspect-store.ts";
 import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
 import { createSkillProbe } from "./skill-probe.ts";
 
-/** `EX_CONFIG` and `EX_USAGE` of sysexits.h, and what every command says with 0 and 1. */
-const EXIT = { well: 0, failed: 1, usage: 64, settings: 78 } as const;
+/** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
+const EXIT = { ok: 0, failed: 1, usage: 64, settings: 78 } as const;
 
 interface DoctorEnvironment {
   env: Record<string, string | undefined>;
@@ -23,7 +23,7 @@ running Groundcrew. Changes nothing and shows no secret.
 
 Exit codes: 0 success, 1 a check failed, 64 wrong command, 78 invalid settings.`;
 
-/** Runs `npm run doctor` with these arguments; answers its exit code. */
+/** Runs `npm run doctor` with these arguments and returns its exit code. */
 export async function runDoctor(args: readonly string[], { env, out, err }: DoctorEnvironment): Promise<number> {
   const unknown = args.find((arg) => arg !== "--json");
   if (unknown !== undefined) {
@@ -51,5 +51,5 @@ export async function runDoctor(args: readonly string[], { env, out, err }: Doct
 
 function getExitCode({ ok, settingsFailed }: DoctorFindings): number {
   if (settingsFailed) return EXIT.settings;
-  return ok ? EXIT.well : EXIT.failed;
+  return ok ? EXIT.ok : EXIT.failed;
 }

@@ -9,14 +9,16 @@ import type { Ms } from "../../shared/time.ts";
 
 type Env = Record<string, string | undefined>;
 
-/** OpenClaw's command loads all of it before it answers: seconds on a small machine. */
+/** Timeout for one OpenClaw command: 20 s. It loads all of OpenClaw first, which takes seconds on a small machine. */
 const PROGRAM_TIMEOUT_MS: Ms = 20_000;
-/** An answer has 2 KB; what is longer is no answer. Bytes, of each of its two outputs. */
+/** Limit of each output stream in bytes: 256 KB, where a normal answer has 2 KB. */
 const MAX_OUTPUT_BYTES = 256 * 1024;
-/** Ours has 3 KB. */
+/** Limit of a skill's file in bytes: 1 MB, where the shipped one has 3 KB. */
 const MAX_SKILL_BYTES = 1024 * 1024;
 
-/** All that it needs to find itself and its settings. Groundcrew's secrets are none of its business. */
+/**
+ * The variables that OpenClaw needs to find itself and its settings. It receives no others, so no secret of Groundcrew.
+ */
 const PASSED_VARIABLES = [
   "PATH",
   "HOME",
@@ -28,22 +30,23 @@ const PASSED_VARIABLES = [
   "OPENCLAW_CONFIG_PATH",
 ];
 
-/** Looks for the skill with the `openclaw` on this environment's PATH, and in its folders. */
+/** Reads the skill with the `openclaw` command on the PATH of `env`, and from OpenClaw's folders. */
 export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { limit?: Ms } = {}): SkillReader {
   const home = findOpenClawHome(env);
-  async function askOpenClaw(args: readonly string[]): Promise<OpenclawOutput | undefined> {
+  async function runOpenClaw(args: readonly string[]): Promise<OpenclawOutput | undefined> {
     const program = findProgram("openclaw", env["PATH"]);
     if (program === undefined) return undefined;
-    const started = runProgram(program, args, env, limit);
-    return started.catch((thrown: unknown): OpenclawOutput => ({ kind: "not started", why: getErrorMessage(thrown) }));
+    return runProgram(program, args, env, limit).catch(
+      (thrown: unknown): OpenclawOutput => ({ kind: "not started", why: getErrorMessage(thrown) }),
+    );
   }
   return {
     readInfo(agent) {
-      // An id that looks like an option would be taken for one.
+      // OpenClaw would parse an id that begins with a dash as an option.
       const agentArguments = agent === undefined || agent.startsWith("-") ? [] : ["--agent", agent];
-      return askOpenClaw(["skills", "info", SKILL_NAME, "--json", ...agentArguments]);
+      return runOpenClaw(["skills", "info", SKILL_NAME, "--json", ...agentArguments]);
     },
-    readMcpStatus: () => askOpenClaw(["mcp", "status", "--json"]),
+    readMcpStatus: () => runOpenClaw(["mcp", "status", "--json"]),
     readFile: (path = join(home ?? "~/.openclaw", "skills", SKILL_NAME, "SKILL.md")) => ({
       path,
       hasHome: home !== undefined && existsSync(home),
@@ -54,8 +57,8 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
 }
 
 /**
- * Runs it without a shell, in a process group of its own (OpenClaw starts itself anew, and with it what could hang), and
- * not in our folder, whose `.env` OpenClaw would read.
+ * Runs a program without a shell. It gets its own process group, because OpenClaw starts child processes that could
+ * hang and must be ended with it, and another working directory, because OpenClaw would read the `.env` in ours.
  */
 function runProgram(program: string, args: readonly string[], env: Env, limit: Ms): Promise<OpenclawOutput> {
   return new Promise((resolve) => {
@@ -85,13 +88,13 @@ function runProgram(program: string, args: readonly string[], env: Env, limit: M
     };
     const timer = setTimeout(() => {
       killGroup(child.pid);
-      // It may have answered, and left somebody behind who holds its outputs open.
-      finish(code === undefined ? { kind: "late", ms: limit } : { kind: "said", code, ...output });
+      // The program may have exited and left a child process that keeps its output streams open.
+      finish(code === undefined ? { kind: "timeout", ms: limit } : { kind: "exited", code, ...output });
     }, limit);
     child.on("exit", (exitCode) => {
       code = exitCode;
     });
-    child.on("close", (exitCode) => finish({ kind: "said", code: exitCode, ...output }));
+    child.on("close", (exitCode) => finish({ kind: "exited", code: exitCode, ...output }));
     child.on("error", (thrown) => finish({ kind: "not started", why: getErrorMessage(thrown) }));
   });
 }
@@ -100,11 +103,11 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // Nobody of it is left.
+    // The process group has already ended.
   }
 }
 
-/** Only absolute folders: what lies in the working directory is nobody's OpenClaw. */
+/** Searches only absolute folders, so that a program in the working directory is never run. */
 function findProgram(name: string, path = ""): string | undefined {
   const folders = path.split(delimiter).filter((folder) => isAbsolute(folder));
   return folders.map((folder) => join(folder, name)).find(isProgram);
@@ -119,7 +122,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** OpenClaw's state folder. */
+/** The state folder of OpenClaw, found by the same rules as OpenClaw's own. */
 function findOpenClawHome(env: Env): string | undefined {
   const home = env["OPENCLAW_HOME"] || env["HOME"];
   const stateFolder = env["OPENCLAW_STATE_DIR"]?.trim();
@@ -128,15 +131,15 @@ function findOpenClawHome(env: Env): string | undefined {
   return stateFolder ? join(home, stateFolder.slice(1)) : join(home, ".openclaw");
 }
 
-/** A path may come from OpenClaw's answer: nothing but a skill's file is read for it. */
+/** The path may come from OpenClaw's answer, so it must be a file of this skill. */
 function isSkillPath(path: string): boolean {
   return isAbsolute(path) && path.endsWith(`/${SKILL_NAME}/SKILL.md`);
 }
 
 function readSkillFile(path: string): string | undefined {
   try {
-    const found = statSync(path);
-    return found.isFile() && found.size <= MAX_SKILL_BYTES ? readFileSync(path, "utf8") : undefined;
+    const stats = statSync(path);
+    return stats.isFile() && stats.size <= MAX_SKILL_BYTES ? readFileSync(path, "utf8") : undefined;
   } catch {
     return undefined;
   }

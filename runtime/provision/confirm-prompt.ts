@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 
-/** Asks at a terminal; what ends the input, or Ctrl-C, is no. */
+/** Creates a yes/no prompt for a terminal. The end of the input and Ctrl-C count as no. */
 export function createConfirmPrompt(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
   return (question: string): Promise<boolean> =>
     new Promise((resolve) => {

@@ -12,8 +12,8 @@ const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true
 
 for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const, ["SIGHUP", 129] as const])
   process.once(signal, () => {
-    process.stderr.write("provision: stopped. Run the same command again: it goes on where it was.\n");
-    // Whoever holds something lets go of it when the process ends.
+    process.stderr.write("provision: stopped. Run the same command again: it continues where it stopped.\n");
+    // The lock is released by its own listener for the end of the process.
     process.exit(code);
   });
 

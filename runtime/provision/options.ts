@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-/** What was asked for on the command line. */
+/** The parsed command line. */
 export interface ProvisionOptions {
   dryRun: boolean;
   yes: boolean;
@@ -10,8 +10,8 @@ export interface ProvisionOptions {
   /** An agent's name, `groundcrew`, `webhook` or `all`. */
   rotate: string | undefined;
   retire: boolean;
-  /** Milliseconds that Plane may take to come up. */
-  patience: number;
+  /** Timeout for Plane's startup, in milliseconds. */
+  startupTimeout: number;
 }
 
 export const PROVISION_USAGE = `npm run provision -- [options]
@@ -33,8 +33,8 @@ With --json and --print-env use \`npm run --silent provision -- …\`, or npm's 
 Exit codes: 0 success, 1 a step failed or the plan was not confirmed, 2 wrong command, 78 invalid settings.
 `;
 
-/** The options, or what is wrong with them; values are not repeated. */
-export function parseProvisionOptions(args: readonly string[]): ProvisionOptions | { wrong: string } {
+/** The options, or the error in them. The error never repeats a value, which may be a secret. */
+export function parseProvisionOptions(args: readonly string[]): ProvisionOptions | { error: string } {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -51,19 +51,28 @@ export function parseProvisionOptions(args: readonly string[]): ProvisionOptions
         wait: { type: "string", default: "300" },
       },
     });
-    if (!/^\d{1,5}$/.test(values.wait)) return { wrong: "--wait takes a number of seconds." };
-    if (values.rotate !== undefined && values.retire) return { wrong: "--rotate and --retire are two commands." };
+    if (!/^\d{1,5}$/.test(values.wait)) return { error: "--wait requires a number of seconds." };
+    if (values.rotate !== undefined && values.retire) return { error: "--rotate and --retire cannot be combined." };
     if (values.json && values["print-env"])
-      return { wrong: "--json and --print-env both print to standard output: ask for one." };
+      return { error: "--json and --print-env cannot be combined: both print to standard output." };
     const { yes, json, help, rotate, retire } = values;
-    const patience = Number(values.wait) * 1000;
-    return { dryRun: values["dry-run"], printEnv: values["print-env"], yes, json, help, rotate, retire, patience };
+    const startupTimeout = Number(values.wait) * 1000;
+    return {
+      dryRun: values["dry-run"],
+      printEnv: values["print-env"],
+      yes,
+      json,
+      help,
+      rotate,
+      retire,
+      startupTimeout,
+    };
   } catch {
     const knownOption = /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|wait)(?:=|$)/;
-    const unknownOption = args.find((arg) => !knownOption.test(arg))?.split("=", 1)[0] ?? "an option";
-    const displayed = unknownOption.startsWith("-") ? unknownOption.slice(0, 40) : "what does not begin with --";
+    const unknownOption = args.find((arg) => !knownOption.test(arg))?.split("=", 1)[0] ?? "An option";
+    const displayed = unknownOption.startsWith("-") ? unknownOption.slice(0, 40) : "An argument without --";
     return {
-      wrong: `${displayed} is not known, or its value is missing. Never pass secrets on the command line.`,
+      error: `${displayed} is unknown, or its value is missing. Never pass secrets on the command line.`,
     };
   }
 }

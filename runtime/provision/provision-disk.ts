@@ -3,7 +3,7 @@ import { mkdir, open, readFile, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Disk } from "../../functions/provision/secrets-file.ts";
 
-/** Files as provision reads and writes them. */
+/** The local disk, as provision reads and writes it. */
 export const provisionDisk: Disk = {
   async read(path) {
     return readFile(path, "utf8").catch((thrown: unknown) => {
@@ -13,27 +13,27 @@ export const provisionDisk: Disk = {
   },
   async write(path, text, mode) {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // A link stays a link: what it leads to is replaced.
+    // Replaces the target of a symbolic link, not the link itself.
     const real = await realpath(path).catch(() => path);
     const folder = dirname(real);
-    const beside = join(folder, `.${basename(real)}.${randomBytes(6).toString("hex")}`);
+    const temporaryPath = join(folder, `.${basename(real)}.${randomBytes(6).toString("hex")}`);
     try {
-      const file = await open(beside, "wx", mode);
+      const file = await open(temporaryPath, "wx", mode);
       try {
-        // Whatever the umask has taken away.
+        // Restores the permissions that the umask removed.
         await file.chmod(mode);
         await file.writeFile(text);
         await file.sync();
       } finally {
         await file.close();
       }
-      await rename(beside, real);
+      await rename(temporaryPath, real);
     } catch (thrown) {
-      await rm(beside, { force: true });
+      await rm(temporaryPath, { force: true });
       throw thrown;
     }
-    // The new name, too, must outlive a loss of power.
-    const names = await open(folder, "r");
-    await names.sync().finally(() => names.close());
+    // Syncs the folder, so that the rename survives a power failure.
+    const folderHandle = await open(folder, "r");
+    await folderHandle.sync().finally(() => folderHandle.close());
   },
 };

@@ -7,7 +7,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { wait } from "../../shared/wait.ts";
 
-/** What keeps others out until it is released; also released when this process ends in order. */
+/** Excludes other provision runs until it is released. Also released when this process exits normally. */
 export interface ProvisionLock {
   release(): void;
 }
@@ -16,19 +16,19 @@ const holderSchema = z.object({
   pid: z.int().positive(),
   host: z.string(),
   started: z.string(),
-  /** When the process began, in the kernel's ticks: numbers of processes come again. */
+  /** Start time of the process in the kernel's ticks, because process ids are reused. */
   born: z.string().optional(),
 });
 type LockHolder = z.output<typeof holderSchema>;
 
-/** A file without a holder is one that is just being written, for so long (ms). */
+/** Timeout for a lock file without content (ms): until then another process may still be writing it. */
 const WRITE_GRACE_MS = 10_000;
-/** So old (ms) is what a write that was cut off has left. */
+/** Age after which a temporary file counts as left behind by an interrupted write (ms). */
 const LEFTOVER_AGE_MS = MINUTE;
 
 /**
- * One provision at a time writes beside SECRETS_FILE. The lock of a process that is no more is taken over; throws a
- * GroundcrewError when another one holds it, or when nothing can be written there.
+ * Acquires the lock that allows only one provision run at a time to write next to SECRETS_FILE. Takes over the lock of
+ * a process that has ended. Throws a GroundcrewError when another process holds it or the folder cannot be written.
  */
 export async function acquireProvisionLock(
   path: string,
@@ -49,18 +49,19 @@ export async function acquireProvisionLock(
     }
     const lockFile = readLockFile(path);
     if (lockFile && !isAbandoned(lockFile, pid, clock())) throw createHeldError(path, lockFile.holder);
-    // Of several that find a dead one's lock, one removes it, and none the lock that follows.
+    // If several processes find an abandoned lock, only the one with this second lock removes it. No other can then
+    // remove its successor.
     const turnPath = `${path}.turn`;
     if (createLockFile(turnPath, "")) {
       try {
-        const now = readLockFile(path);
-        if (now && isAbandoned(now, pid, clock())) rmSync(path, { force: true });
+        const current = readLockFile(path);
+        if (current && isAbandoned(current, pid, clock())) rmSync(path, { force: true });
       } finally {
         rmSync(turnPath, { force: true });
       }
     } else {
-      const other = readLockFile(turnPath);
-      if (other && clock() - other.at > WRITE_GRACE_MS) rmSync(turnPath, { force: true });
+      const turnFile = readLockFile(turnPath);
+      if (turnFile && clock() - turnFile.modifiedAt > WRITE_GRACE_MS) rmSync(turnPath, { force: true });
       await wait(20);
     }
   }
@@ -70,7 +71,7 @@ export async function acquireProvisionLock(
 function createHeldLock(path: string, text: string): ProvisionLock {
   const release = () => {
     process.off("exit", release);
-    // Somebody may have removed ours by hand and begun another run.
+    // A person may have removed our lock by hand and started another run.
     if (readLockFile(path)?.text === text) rmSync(path, { force: true });
   };
   process.once("exit", release);
@@ -87,11 +88,14 @@ function createLockFile(path: string, text: string): boolean {
   }
 }
 
-/** One folder after the other: Node's own way of making them all never ends where none can be made, as in /proc. */
+/**
+ * Creates the folders one by one: Node's recursive mkdir never returns where no folder can be created, such as in
+ * /proc.
+ */
 function makeFolder(path: string) {
   if (existsSync(path)) return;
-  const above = dirname(path);
-  if (above !== path) makeFolder(above);
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (thrown) {
@@ -106,13 +110,13 @@ const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFi
 interface LockFile {
   text: string;
   holder: LockHolder | undefined;
-  at: number;
+  modifiedAt: number;
 }
 
 function readLockFile(path: string): LockFile | undefined {
   try {
     const text = readFileSync(path, "utf8");
-    return { text, holder: parseHolder(text), at: statSync(path).mtimeMs };
+    return { text, holder: parseHolder(text), modifiedAt: statSync(path).mtimeMs };
   } catch {
     return undefined;
   }
@@ -126,28 +130,34 @@ function parseHolder(text: string): LockHolder | undefined {
   }
 }
 
-/** Whether nobody holds it any more. Of another machine or container that cannot be known. */
-function isAbandoned({ holder: by, at }: LockFile, self: number, now: number): boolean {
-  if (!by) return now - at > WRITE_GRACE_MS;
-  if (by.host !== hostname()) return false;
+/**
+ * Whether the lock's process has ended. This cannot be determined for another machine or container, so it counts as
+ * running.
+ */
+function isAbandoned({ holder, modifiedAt }: LockFile, ownPid: number, now: number): boolean {
+  if (!holder) return now - modifiedAt > WRITE_GRACE_MS;
+  if (holder.host !== hostname()) return false;
   try {
-    process.kill(by.pid, 0);
+    process.kill(holder.pid, 0);
   } catch (thrown) {
     return getErrorCode(thrown) === "ESRCH";
   }
-  // Numbers come again, in a container each time: this one may belong to somebody else by now, or to us.
-  const born = readProcessStart(by.pid);
-  if (born === undefined || by.born === undefined) return by.pid === self;
-  return born !== by.born;
+  // Process ids are reused, in containers at every start: this one may now belong to another process, or to us.
+  const born = readProcessStart(holder.pid);
+  if (born === undefined || holder.born === undefined) return holder.pid === ownPid;
+  return born !== holder.born;
 }
 
-/** Linux alone tells; `gone` is a process that has ended and that nobody has asked about yet. */
+/**
+ * The start time of a process, known on Linux only. `ended` stands for a zombie: it has ended, but its parent has not
+ * collected it.
+ */
 function readProcessStart(pid: number): string | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
       .replace(/^.*\) /s, "")
       .split(" ");
-    return fields[0] === "Z" ? "gone" : fields[19];
+    return fields[0] === "Z" ? "ended" : fields[19];
   } catch {
     return undefined;
   }
@@ -159,23 +169,23 @@ function createHeldError(path: string, lockHolder: LockHolder | undefined): Grou
     : "";
   return new GroundcrewError(
     "conflict",
-    `Another provision is at work here${holderText}, and nothing was done. Wait until it is over and run the same command again; if it runs no more, remove ${path} first.`,
+    `Another provision is running${holderText}; nothing was done. Wait until it has ended and run the same command again. If it is no longer running, remove ${path} first.`,
   );
 }
 
 function createUnwritableError(cause: unknown): GroundcrewError {
   return new GroundcrewError(
     "bad_request",
-    `provision keeps its files in the folder of SECRETS_FILE and cannot write there (${getErrorMessage(cause)}): let this user write in it, or set SECRETS_FILE to another place.`,
+    `provision cannot write to the folder of SECRETS_FILE (${getErrorMessage(cause)}): give this user write permission, or set SECRETS_FILE to another path.`,
     { cause },
   );
 }
 
-/** Removes what writes that were cut off have left beside their files: secrets may be in it. */
+/** Removes the temporary files of interrupted writes, because they may contain secrets. */
 function removeLeftovers(folder: string, now: number) {
   const agents = join(folder, "agents");
   for (const subfolder of [folder, agents, ...listNames(agents).map((name) => join(agents, name))]) {
-    for (const name of listNames(subfolder).filter((one) => /^\..+\.[0-9a-f]{12}$/.test(one))) {
+    for (const name of listNames(subfolder).filter((fileName) => /^\..+\.[0-9a-f]{12}$/.test(fileName))) {
       const path = join(subfolder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (stats?.isFile() && now - stats.mtimeMs > LEFTOVER_AGE_MS) rmSync(path, { force: true });

@@ -20,36 +20,38 @@ import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from ".
 import { formatEnvironmentFile, formatProvisionProblems, renderPlan, renderResult } from "./render-report.ts";
 import { createTelegramSetUp } from "./telegram-set-up.ts";
 
-const EXIT = { done: 0, failed: 1, usage: 2, settings: 78 } as const;
+const EXIT = { ok: 0, failed: 1, usage: 2, settings: 78 } as const;
 
 export interface ProvisionEnvironment
   extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram"> {
   env: Record<string, string | undefined>;
   files: SettingsFiles;
-  /** Keeps other provisions away from the files beside this path. Throws a GroundcrewError when one is at work. */
+  /**
+   * Acquires the lock at this path, which excludes other provision runs. Throws a GroundcrewError when one is running.
+   */
   lock: (path: string) => Promise<{ release(): void }>;
   out: (text: string) => void;
   err: (text: string) => void;
-  /** Absent without a terminal. */
+  /** Asks a person to confirm; absent without a terminal. */
   confirm?: (question: string) => Promise<boolean>;
 }
 
-/** Runs `provision` with these arguments; answers its exit code. */
+/** Runs `provision` with these arguments and returns its exit code. */
 export async function runProvision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
   const { out } = world;
   const options = parseProvisionOptions(args);
-  if ("wrong" in options) {
-    // What cannot be understood may have asked for JSON all the same.
+  if ("error" in options) {
+    // A command line that cannot be parsed may still ask for JSON.
     createRefuse({ json: args.includes("--json") }, world)(
       "usage",
-      `provision: ${options.wrong}\n`,
+      `provision: ${options.error}\n`,
       `\n${PROVISION_USAGE}`,
     );
     return EXIT.usage;
   }
   if (options.help) {
     out(PROVISION_USAGE);
-    return EXIT.done;
+    return EXIT.ok;
   }
   const refuse = createRefuse(options, world);
   const parsed = parseProvisionSettings(world.env, world.files);
@@ -60,7 +62,7 @@ export async function runProvision(args: readonly string[], world: ProvisionEnvi
   const { settings } = parsed;
   const steps = createProvisionSteps(toProvisionTask(options), settings);
   if (!steps) {
-    refuse("usage", `provision: --rotate takes ${listRotationTargets(settings).join(", ")}.\n`);
+    refuse("usage", `provision: --rotate requires one of ${listRotationTargets(settings).join(", ")}.\n`);
     return EXIT.usage;
   }
   try {
@@ -85,7 +87,7 @@ async function planAndApply(
   options: ProvisionOptions,
   world: ProvisionEnvironment,
 ): Promise<number> {
-  // What is meant for programs is alone on standard output.
+  // With --json and --print-env standard output is for programs, so texts for people go to standard error.
   const writeText = (text: string) =>
     (options.json || options.printEnv ? world.err : world.out)(formatForTerminal(text));
   const refuse = createRefuse(options, { ...world, err: writeText });
@@ -95,23 +97,26 @@ async function planAndApply(
   if (!options.json || needsConfirmation) writeText(renderPlan(planned, context.settings));
   if (needsConfirmation) {
     if (!world.confirm) {
-      const hint = "Look at the plan with --dry-run, then add --yes.";
-      refuse("unconfirmed", `Nothing was done: there is no terminal to ask at. ${hint}`);
+      const hint = "Review the plan with --dry-run, then add --yes.";
+      refuse("unconfirmed", `Nothing was done: confirmation requires a terminal. ${hint}`);
       return EXIT.failed;
     }
-    if (!(await world.confirm(`Do this in ${context.settings.plane.url}?`))) {
-      refuse("unconfirmed", "Nothing was done.");
+    if (!(await world.confirm(`Apply this plan to ${context.settings.plane.url}?`))) {
+      refuse("unconfirmed", "Nothing was done: the plan was not confirmed.");
       return EXIT.failed;
     }
   }
   const report = isNothingToDo ? planned : await applyProvision(context, steps);
   if (options.json) world.out(formatJsonLine({ steps: report.steps, changed: report.changed }));
   else if (!isNothingToDo) writeText(renderResult(report, context.settings));
-  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.entries()));
+  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.listEntries()));
   return getExitCode(report);
 }
 
-/** Tells people why nothing was done, and a program that asked for JSON as well; `help` is for people alone. */
+/**
+ * Creates the function that reports why nothing was done: to people, and with --json as JSON as well. `help` is printed
+ * for people only.
+ */
 function createRefuse(
   { json }: Pick<ProvisionOptions, "json">,
   { out, err }: Pick<ProvisionEnvironment, "out" | "err">,
@@ -123,24 +128,24 @@ function createRefuse(
 }
 
 function getExitCode({ failed }: ProvisionReport): number {
-  return failed > 0 ? EXIT.failed : EXIT.done;
+  return failed > 0 ? EXIT.failed : EXIT.ok;
 }
 
 function toProvisionTask({ rotate, retire }: ProvisionOptions): ProvisionTask {
-  if (rotate !== undefined) return { kind: "rotate", what: rotate };
+  if (rotate !== undefined) return { kind: "rotate", target: rotate };
   return { kind: retire ? "retire" : "provision" };
 }
 
 async function createRunContext(
   settings: ProvisionSettings,
-  { patience }: ProvisionOptions,
+  { startupTimeout }: ProvisionOptions,
   world: ProvisionEnvironment,
 ): Promise<ProvisionContext> {
   const telegram = settings.telegram && createTelegramSetUp(settings.telegram, world);
   return createProvisionContext({
     ...world,
     settings,
-    startupTimeout: patience,
+    startupTimeout,
     progress: (line) => world.err(formatForTerminal(line)),
     ...omitUndefined({ telegram }),
   });

@@ -14,8 +14,8 @@ interface OutsideDeps {
 }
 
 /**
- * What the runtime does when it starts, with a bot that counts its changes and, for a plan, makes none. What Telegram
- * was told last is remembered by provision itself: the runtime's store is not opened.
+ * Runs the runtime's set-up of the bot, with a bot that records its changes and in a plan makes none. The hash of the
+ * last registration comes from provision's own file, because the runtime's store is not opened.
  */
 export function createTelegramSetUp(
   settings: Settings,
@@ -33,7 +33,7 @@ export function createTelegramSetUp(
         return apply ? bot.setCommands(language, commands) : { kind: "done" };
       },
       async setWebhook(url, secret) {
-        changes.push(url === "" ? "take the webhook away (updates are polled)" : `webhook ${url}`);
+        changes.push(url === "" ? "remove the webhook (updates are polled)" : `webhook ${url}`);
         return apply ? bot.setWebhook(url, secret) : { kind: "done" };
       },
     };

@@ -9,14 +9,14 @@ import {
 } from "./tree.ts";
 
 /**
- * So many characters of addresses are written: one that is given once can be named thousands of times. What would
- * lead further is only said.
+ * Limit of all addresses in the output, in characters: 500,000, because Markdown can reference one address thousands of
+ * times. Links beyond the limit become plain text.
  */
 const MAX_ADDRESS_CHARACTERS = 500_000;
 
 /**
- * HTML made of Markdown as Plane's editor takes it: task lists in its own form, images as links (nothing is loaded
- * from elsewhere when somebody looks at it), addresses only of the allowed kinds.
+ * Adapts HTML from Markdown to Plane's editor: task lists in the editor's form, images as links (so that viewing loads
+ * nothing from other servers), and only addresses of the allowed kinds.
  */
 export function adaptForPlane(root: HtmlRoot): HtmlRoot {
   let characterBudget = MAX_ADDRESS_CHARACTERS;
@@ -28,7 +28,7 @@ export function adaptForPlane(root: HtmlRoot): HtmlRoot {
   return transformTree(root, (node, ancestors) => {
     switch (node.tagName) {
       case "a":
-        // Plane keeps no names for a note's way back to lead to.
+        // Plane removes the ids to which a footnote's back link would lead.
         if (node.properties["dataFootnoteBackref"] !== undefined) return [];
         return toLinkElements(takeAddress(node.properties["href"]), node.children);
       case "img":
@@ -50,7 +50,7 @@ export function toLinkElements(href: string | undefined, children: HtmlChild[]):
   return href === undefined ? children : [createHtmlElement("a", { href }, children)];
 }
 
-/** An image as a link to where it is; inside another link only what it shows. */
+/** Replaces an image by a link to it; inside another link only by its alternative text. */
 export function toImageElements(
   { properties: { alt } }: HtmlElement,
   href: string | undefined,
@@ -60,7 +60,7 @@ export function toImageElements(
   return label === "" ? [] : toLinkElements(inLink ? undefined : href, [createHtmlText(label)]);
 }
 
-/** A list all of whose items have a box is a task list; boxes elsewhere are said in text. */
+/** A list is a task list if every item has a checkbox. Checkboxes in other lists become text. */
 function markTaskItems(list: HtmlElement): HtmlElement {
   const boxes = list.children.flatMap((child) => (child.type === "element" ? [findCheckbox(child)] : []));
   if (boxes.every((box) => box === undefined)) return list;
@@ -77,11 +77,11 @@ function markTaskItems(list: HtmlElement): HtmlElement {
 
 interface Checkbox {
   checked: boolean;
-  /** What the item holds, with something else where the box is. */
-  replaceBox: (instead: HtmlChild[]) => HtmlChild[];
+  /** The item's content with `replacement` in place of the checkbox. */
+  replaceBox: (replacement: HtmlChild[]) => HtmlChild[];
 }
 
-/** The box an item begins with, in it or in its first paragraph. */
+/** The checkbox at the beginning of an item or of its first paragraph. */
 function findCheckbox(item: HtmlElement): Checkbox | undefined {
   const at = item.children.findIndex((child) => child.type === "element");
   const head = item.children[at];

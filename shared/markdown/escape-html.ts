@@ -1,4 +1,4 @@
-/** Text as it may stand in HTML. */
+/** Escapes text for use in HTML, including attribute values. */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`);
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

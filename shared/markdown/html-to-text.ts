@@ -1,12 +1,13 @@
 const NAMED_ENTITIES: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " " };
 
 /**
- * HTML from Plane as one line of plain text for a message: tags and what scripts and styles hold are left out,
- * entities are read, blanks collapse, at most `limit` characters. The result is text and never markup again.
+ * Converts HTML from Plane to one line of plain text for a message, of at most `limit` characters. Removes tags,
+ * scripts and styles, decodes entities and collapses whitespace. The result is text: escape it before using it as
+ * markup.
  */
 export function htmlToText(html: string, limit = 300): string {
   const text = html
-    // A tag ends at the next `<` at the latest: else a text full of them takes time that grows with its square.
+    // A tag ends at the next `<` at the latest. Otherwise the time for many unclosed tags would grow with their square.
     .replace(/<(script|style)\b[^<>]*>[\s\S]*?(<\/\1\s*>|$)/gi, " ")
     .replace(/<[^<>]*>/g, " ")
     .replace(/&(#x?[0-9a-f]+|[a-z]+);/gi, (match, name: string) => decodeEntity(name) ?? match)

@@ -1,36 +1,36 @@
 import type {} from "remark-parse";
 import type { Data, Processor } from "unified";
 
-/** The longest Markdown or HTML that is read, in UTF-16 units: more than Plane's editor is comfortable with. */
+/** Limit of Markdown or HTML in UTF-16 units: 100,000, more than Plane's editor can handle well. */
 export const MAX_MARKUP_LENGTH = 100_000;
 
-/** So many lines of Markdown are read: each can be an element of its own. */
+/** Limit of Markdown in lines: 5,000, because each line can become an element. */
 export const MAX_MARKDOWN_LINES = 5_000;
 
-/** So many quotes and lists begin on one line; what would begin one more is text. */
+/** Limit of quotes and lists that begin on one line: 20. Further marks are text. */
 const MAX_CONTAINER_MARKS = 20;
 
-/** A line is indented by at most so many columns: each two can continue one more list. */
+/** Limit of a line's indentation in columns: 80, because every two columns can continue one more list. */
 const MAX_INDENT_COLUMNS = 80;
 
-/** So many lines without a mark of their own go on with the quote or list before them. */
+/** Limit of lines without a mark that continue the preceding quote or list: 500. */
 const MAX_LAZY_LINES = 500;
 
-/** So many elements may come of formats that were left open: they take 300 MB and two seconds. */
+/** Limit of the elements that unclosed formats may create: 50,000, which take 300 MB and two seconds. */
 const MAX_REOPENED_ELEMENTS = 50_000;
 
-/** What HTML calls formatting elements, links aside: of those one at most is open. */
+/** The formatting elements of HTML, except links, of which at most one can be open. */
 const FORMAT_TAG = /<(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])([^>]*)>/gi;
 
-/** Attributes of which it is plain where they end. */
+/** Attributes whose end is unambiguous. */
 const PLAIN_ATTRIBUTES = /^(?:\s+[\w:-]+(?:=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*\s*\/?$/;
 
 /**
- * Whether reading the HTML could make far more elements than were written: a format that is left open begins again
- * in each block, three times at most for the same one.
+ * Whether parsing the HTML could create far more elements than it contains: the parser repeats an unclosed format in
+ * each block, up to three times for identical ones.
  */
 export function hasTooManyOpenFormats(html: string): boolean {
-  // Behind the last `>` no tag ends, and each that begins there would be looked for to the end.
+  // No tag ends after the last `>`, and the search for each beginning there would run to the end of the text.
   const tags = html.slice(0, html.lastIndexOf(">") + 1);
   const occurrences = new Map<string, number>();
   let open = 0;
@@ -42,17 +42,17 @@ export function hasTooManyOpenFormats(html: string): boolean {
   return open * (tags.match(/<[a-z]/gi)?.length ?? 0) > MAX_REOPENED_ELEMENTS;
 }
 
-/** One container's mark with the blanks before it. */
+/** The mark of a quote or list item, with the spaces before it. */
 const CONTAINER_MARK = /[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))/y;
-const BLANKS = /[ \t]*/y;
+const SPACES = /[ \t]*/y;
 
 /**
- * The Markdown, line by line, with quotes and lists only so deep: reading takes time that grows with depth times
- * lines. Within the bounds (which nobody who writes for readers meets) nothing is changed.
+ * Limits the nesting of quotes and lists, because the time of parsing grows with depth times lines. Does not change
+ * Markdown within the limits, which normal texts never reach.
  */
 export function limitNesting(lines: readonly string[]): string {
   let lazyLines = 0;
-  const bounded = lines.map((line) => {
+  const limitedLines = lines.map((line) => {
     const { marks, indent, rest } = splitMarks(line);
     lazyLines = marks > 0 || rest === "" ? 0 : lazyLines + 1;
     const separator = lazyLines > 0 && lazyLines % MAX_LAZY_LINES === 0 ? "\n" : "";
@@ -60,10 +60,10 @@ export function limitNesting(lines: readonly string[]): string {
     if (countColumns(indent) <= MAX_INDENT_COLUMNS) return `${separator}${line}`;
     return `${separator}${indent.trimEnd().slice(0, MAX_INDENT_COLUMNS)}${" ".repeat(MAX_INDENT_COLUMNS / 2)}${rest}`;
   });
-  return bounded.join("\n");
+  return limitedLines.join("\n");
 }
 
-/** What a line begins with (marks and blanks) and the rest; of more marks than are read, one is counted. */
+/** Splits a line into its leading marks and spaces and the rest. Counts at most one mark beyond the limit. */
 function splitMarks(line: string): { marks: number; indent: string; rest: string } {
   let at = 0;
   for (let marks = 0; ; marks += 1) {
@@ -74,9 +74,9 @@ function splitMarks(line: string): { marks: number; indent: string; rest: string
       at = CONTAINER_MARK.lastIndex;
       continue;
     }
-    BLANKS.lastIndex = at;
-    BLANKS.test(line);
-    at = BLANKS.lastIndex;
+    SPACES.lastIndex = at;
+    SPACES.test(line);
+    at = SPACES.lastIndex;
     return { marks, indent: line.slice(0, at), rest: line.slice(at) };
   }
 }
@@ -85,18 +85,18 @@ function countColumns(indent: string): number {
   return indent.length + 3 * (indent.split("\t").length - 1);
 }
 
-/** So many marks of emphasis, links and strikes are read in one paragraph; more are text. */
+/** Limit of the marks for emphasis, links and strikethrough in one paragraph: 1,000. Further marks are text. */
 const MAX_INLINE_MARKS = 1_000;
 
 /**
- * HTML is text. Addresses that stand in the text become links in the tree: reading them here looks back, at each
- * word, as far as the last bracket.
+ * Raw HTML is parsed as text. Bare addresses become links later, in the tree, because the parser would look back to the
+ * last bracket at each word.
  */
 const DISABLED_CONSTRUCTS = ["htmlFlow", "htmlText", "emailAutolink", "wwwAutolink", "protocolAutolink"] as const;
 
 /**
- * For the Markdown parser: raw HTML is text like any other, and a paragraph's marks are counted, because matching
- * them takes time that grows with the square of their number.
+ * Plugin for the Markdown parser: parses raw HTML as text, and limits the marks in a paragraph, because the time of
+ * matching them grows with the square of their number.
  */
 export function restrictParser(this: Processor): void {
   const data = this.data();

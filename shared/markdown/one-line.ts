@@ -7,7 +7,7 @@ import {
   type MarkdownRoot,
 } from "./tree.ts";
 
-/** What begins on a line of its own. */
+/** The elements that begin on a new line. */
 const BLOCK_TAGS = new Set([
   ...[
     "p",
@@ -37,8 +37,8 @@ export function hasBlock(children: readonly HtmlChild[]): boolean {
 }
 
 /**
- * What stands in a heading or a cell of a table, which Markdown ends with the line: each block in it is words with
- * blanks around them, code too. Else what is said in its second line would be markup of its own.
+ * Flattens the content of a heading or table cell, which ends with the line in Markdown. Each block in it, code
+ * included, becomes inline text with spaces around it; otherwise its second line would be parsed as markup.
  */
 export function flattenToLine(children: readonly HtmlChild[]): HtmlChild[] {
   return children.flatMap((child): HtmlChild[] => {
@@ -53,7 +53,7 @@ export function flattenToLine(children: readonly HtmlChild[]): HtmlChild[] {
   });
 }
 
-/** Code within a line: of several lines it would be read as markup from the second on. */
+/** Inline code in one line, because its second line would be parsed as markup. */
 export function createInlineCode(properties: HtmlElement["properties"], children: readonly HtmlChild[]): HtmlElement {
   return createHtmlElement("code", properties, [createHtmlText(collectLineText(children).replace(/\s+/g, " "))]);
 }
@@ -68,7 +68,7 @@ function collectLineText(children: readonly HtmlChild[]): string {
     .join("");
 }
 
-/** Makes one of pieces of code that follow each other: their marks would run into one another. */
+/** Merges adjacent pieces of inline code, because their backticks would run into each other. */
 export function mergeInlineCode(root: MarkdownRoot): void {
   const pending: MarkdownNode[] = [root];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {

@@ -1,14 +1,16 @@
 import type { Options } from "rehype-sanitize";
 
-/** Addresses people and agents may be sent to. Relative ones would lead to wherever the text is shown. */
+/**
+ * The allowed kinds of links. Relative ones are not allowed, because their target depends on where the text is shown.
+ */
 const SAFE_LINK = /^(https?:\/\/|mailto:)[^\s]/i;
 
-/** The address as it may stand in a link; undefined when it may not. */
+/** The address if it is allowed in a link, otherwise undefined. */
 export function toSafeLink(href: unknown): string | undefined {
   return typeof href === "string" && SAFE_LINK.test(href) ? href : undefined;
 }
 
-/** What may stand in HTML of ours: no images, no styles, no names, nothing that does anything. */
+/** The allowed HTML: no images, no styles, no ids or names, nothing active. */
 export const SANITIZE_SCHEMA: Options = {
   tagNames: [
     ...["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "li", "hr", "br"],
@@ -19,7 +21,7 @@ export const SANITIZE_SCHEMA: Options = {
     a: ["href"],
     code: [["className", /^language-[\w+#.-]{1,30}$/]],
     ol: ["start"],
-    // Plane's editor knows task lists by these.
+    // Plane's editor recognizes task lists by these attributes.
     ul: [["dataType", "taskList"]],
     li: [
       ["dataType", "taskItem"],

@@ -11,7 +11,7 @@ import {
   transformTree,
 } from "./tree.ts";
 
-/** What Plane's editor embeds and Markdown has no words for. */
+/** Texts for the embedded elements of Plane's editor that Markdown cannot express. */
 const EMBED_TEXTS: Record<string, string> = {
   "image-component": "(image)",
   "attachment-component": "(attachment)",
@@ -19,7 +19,10 @@ const EMBED_TEXTS: Record<string, string> = {
   "page-embed-component": "(embedded page)",
 };
 
-/** Under the names that Markdown's writer has rules for; texts right in the others it would take for markup. */
+/**
+ * Equivalent elements that the converter to Markdown supports. It would take text directly inside the others for
+ * markup.
+ */
 const TAG_ALIASES: Record<string, string> = {
   s: "del",
   strike: "del",
@@ -37,8 +40,8 @@ const TAG_ALIASES: Record<string, string> = {
 const EMPHASIS_TAGS = new Set(["strong", "em", "del"]);
 
 /**
- * HTML of Plane's editor in plain elements that Markdown has words for: mentions by name (`names`, by Plane's id),
- * task items with a box, what is embedded said in words.
+ * Reduces the HTML of Plane's editor to elements that Markdown can express: mentions become names (`names` by Plane's
+ * id), task items get a checkbox, embedded elements become text.
  */
 export function simplifyPlaneHtml(root: HtmlRoot, names: ReadonlyMap<string, string>): HtmlRoot {
   const convertTable = createTableConverter();
@@ -86,7 +89,7 @@ export function simplifyPlaneHtml(root: HtmlRoot, names: ReadonlyMap<string, str
     }
 
     function toAliasedElement(name: string): HtmlChild[] {
-      // Emphasis is within a paragraph, and not in itself.
+      // Markdown's emphasis cannot contain blocks or emphasis of the same kind.
       const isNested = ancestors.some((ancestor) => (TAG_ALIASES[ancestor] ?? ancestor) === name);
       if (EMPHASIS_TAGS.has(name) && (isNested || hasBlock(children))) return children;
       return [createHtmlElement(name, properties, children)];
@@ -102,20 +105,20 @@ function getMentionName(properties: HtmlElement["properties"], names: ReadonlyMa
   );
 }
 
-/** The editor keeps whether it is done beside its box, which is drawn in a label. */
+/** The editor stores the state of a task item in an attribute of the item, not in its checkbox. */
 function toTaskItem({ properties, children }: HtmlElement): HtmlChild {
   const checked = properties["dataChecked"] === "true" || properties["dataChecked"] === true;
   const rest = children.filter((child) => child.type !== "element" || child.tagName !== "input");
   return createHtmlElement("li", {}, [createHtmlElement("input", { type: "checkbox", checked }, []), ...rest]);
 }
 
-/** A link is within a paragraph: where it leads comes after blocks. */
+/** A Markdown link cannot contain blocks, so for blocks the link follows after them. */
 function toBlockLink(href: string | undefined, children: HtmlChild[]): HtmlChild[] {
   if (href === undefined || !hasBlock(children)) return toLinkElements(href, children);
   return [...children, createHtmlElement("p", {}, toLinkElements(href, [createHtmlText(href)]))];
 }
 
-/** What stands in a list and in no item of it, in items. */
+/** Wraps the content of a list that is outside its items in items. */
 function wrapInItems(children: readonly HtmlChild[]): HtmlChild[] {
   const items: HtmlChild[] = [];
   let stray: HtmlChild[] = [];

@@ -8,19 +8,19 @@ import {
 } from "./tree.ts";
 
 /**
- * So many cells that nobody wrote are filled in: both ways make every row of a table as long as its longest, and a
- * short text could ask for a hundred million.
+ * Limit of the empty cells that are added to tables: 20,000. Both converters make every row as long as the longest, so
+ * a short text could create a hundred million cells.
  */
 const MAX_FILLED_CELLS = 20_000;
 
-/** For padding, a cell counts as wide as this at the most: else one long cell makes its whole column as wide. */
+/** Limit of the width to which cells are padded: 40, because one long cell would widen its whole column. */
 const MAX_CELL_WIDTH = 40;
 
 export function getCellWidth(cell: string): number {
   return Math.min(cell.length, MAX_CELL_WIDTH);
 }
 
-/** On the way to HTML: tables that would be filled with too much keep the cells they have, without their alignment. */
+/** For the conversion to HTML: a table that would need too many empty cells gets none and loses its alignment. */
 export function limitTableCells(root: MarkdownRoot): void {
   let cellBudget = MAX_FILLED_CELLS;
   visit(root);
@@ -35,7 +35,10 @@ export function limitTableCells(root: MarkdownRoot): void {
   }
 }
 
-/** On the way to Markdown, one for each text: the table, or its rows as paragraphs where it would be filled too much. */
+/**
+ * For the conversion to Markdown, one converter for each text: turns a table that would need too many empty cells into
+ * paragraphs, one for each row.
+ */
 export function createTableConverter(): (table: HtmlElement) => HtmlChild[] {
   let cellBudget = MAX_FILLED_CELLS;
   return (table) => {
@@ -50,7 +53,7 @@ export function createTableConverter(): (table: HtmlElement) => HtmlChild[] {
   };
 }
 
-/** Captions, which Markdown's tables have no place for, and the rest. */
+/** Separates the captions, which Markdown's tables cannot contain, from the rest of a table. */
 function splitCaptions(children: readonly HtmlChild[]): [captions: HtmlChild[], rest: HtmlChild[]] {
   const isCaption = (child: HtmlChild) => child.type === "element" && child.tagName === "caption";
   const captions = children.filter(isCaption).flatMap((child) => (child.type === "element" ? child.children : []));
@@ -71,7 +74,7 @@ function collectRows({ children }: HtmlElement): HtmlElement[] {
   });
 }
 
-/** What the cells hold, with a blank between them. */
+/** The content of the cells, separated by spaces. */
 function joinCells(cells: readonly HtmlChild[]): HtmlChild[] {
   return cells.flatMap((cell) => {
     const content = cell.type === "element" ? cell.children : [cell];

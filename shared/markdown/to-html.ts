@@ -6,8 +6,8 @@ import { limitTableCells } from "./tables.ts";
 import type { HtmlRoot } from "./tree.ts";
 
 /**
- * Markdown (GitHub's, as agents write it) as HTML that is safe to keep in Plane, which stores what it is sent: only
- * tags and attributes of a short list, links only to http, https and mailto. HTML in the Markdown is shown as text.
+ * Converts GitHub-flavored Markdown to HTML that is safe to store in Plane, which does not sanitize it: only tags and
+ * attributes of a short list, links only to http, https and mailto. Raw HTML in the Markdown is shown as text.
  * Throws `bad_request` for more than 100,000 characters or 5,000 lines.
  */
 export async function toHtml(markdown: string): Promise<string> {
@@ -20,7 +20,7 @@ export async function toHtml(markdown: string): Promise<string> {
 
 let loading: ReturnType<typeof loadProcessor> | undefined;
 
-/** Loaded when first needed: most of what the product does needs no Markdown, and an idle process stays small. */
+/** Loaded at the first use, because most parts need no Markdown and an idle process should stay small. */
 async function loadProcessor() {
   const [{ unified }, parse, gfm, rehype, sanitize, stringify] = await Promise.all([
     import("unified"),
@@ -46,6 +46,6 @@ function createTooLongError(length: number, units: string, max: number): Groundc
   const [actual, allowed] = [length, max].map((n) => n.toLocaleString("en"));
   return new GroundcrewError(
     "bad_request",
-    `The text has ${actual} ${units}; at most ${allowed} fit. Shorten it, or upload it with upload_deliverable.`,
+    `The text has ${actual} ${units}; the limit is ${allowed}. Shorten it, or upload it with upload_deliverable.`,
   );
 }

@@ -6,13 +6,12 @@ import { simplifyPlaneHtml } from "./simplify-plane-html.ts";
 import { getCellWidth } from "./tables.ts";
 import type { HtmlRoot } from "./tree.ts";
 
-/** Who a mention is of, by Plane's id; undefined when that is not known. */
+/** Finds the name for a mention by Plane's id; undefined when it is unknown. */
 export type FindMentionName = (id: string) => Promise<string | undefined>;
 
 /**
- * HTML from Plane, whatever it holds, as Markdown to be read: mentions, task lists and tables as text, scripts and
- * styles left out. Of more than 100,000 characters the rest is left off. What cannot be read as a tree (thousands of
- * elements inside each other, or left open) comes back as its text alone.
+ * Converts any HTML from Plane to readable Markdown, without scripts and styles. Truncates HTML of more than 100,000
+ * characters. HTML that cannot be parsed as a tree (thousands of nested or unclosed elements) becomes plain text.
  */
 export async function toMarkdown(html: string, findName?: FindMentionName): Promise<string> {
   const input = html.length > MAX_MARKUP_LENGTH ? html.slice(0, MAX_MARKUP_LENGTH) : html;
@@ -27,7 +26,7 @@ export async function toMarkdown(html: string, findName?: FindMentionName): Prom
     try {
       return write(read(input.toWellFormed(), names)).trimEnd();
     } catch (thrown) {
-      // The parser goes down the tree by recursion.
+      // The recursive parser overflows the stack for very deep trees.
       if (!(thrown instanceof RangeError)) throw thrown;
       return renderTextOnly();
     }
@@ -38,7 +37,7 @@ export async function toMarkdown(html: string, findName?: FindMentionName): Prom
   }
 }
 
-/** The names of everybody mentioned. */
+/** The names of all mentioned people, by id. */
 async function readMentionNames(html: string, findName: FindMentionName | undefined): Promise<Map<string, string>> {
   if (!findName) return new Map();
   const ids = [...html.matchAll(/entity_identifier="([^"<>]{1,100})"/g)].flatMap(([, id]) => id ?? []);
@@ -75,7 +74,7 @@ async function loadProcessors() {
   };
 }
 
-/** For reading: what sets texts apart, and boxes of task lists as the writer of Markdown knows them. */
+/** The schema for reading also allows elements that separate blocks, and the checkboxes of task lists. */
 const READ_SCHEMA = {
   ...SANITIZE_SCHEMA,
   tagNames: [

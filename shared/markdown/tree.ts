@@ -1,23 +1,23 @@
 import type rehypeSanitize from "rehype-sanitize";
 import type remarkRehype from "remark-rehype";
 
-/** The tree of HTML that the parser, the sanitiser and the writers share. */
+/** The HTML tree that the parser, the sanitizer and the writers share. */
 export type HtmlRoot = Parameters<ReturnType<typeof rehypeSanitize>>[0];
 export type HtmlNode = HtmlRoot["children"][number];
 export type HtmlElement = Extract<HtmlNode, { type: "element" }>;
 export type HtmlChild = HtmlElement["children"][number];
 
-/** The tree of Markdown that its reader and its writer share. */
+/** The Markdown tree that the parser and the writer share. */
 export type MarkdownRoot = Parameters<ReturnType<typeof remarkRehype>>[0];
 export type MarkdownNode = MarkdownRoot | MarkdownRoot["children"][number];
 
-/** Deeper elements are left out and what they say is kept: writers go down such a tree by recursion. */
+/** Limit of a tree's depth: 40, because the writers are recursive. Deeper elements are reduced to their text. */
 export const MAX_TREE_DEPTH = 40;
 
-/** An element nobody would see anything of, unless it is one of these. */
+/** Elements that are kept although they are empty. */
 const VISIBLE_EMPTY_TAGS = new Set(["br", "hr", "input", "td", "th", "tr", "li"]);
 
-/** What holds no text for readers. */
+/** Elements without text for readers. */
 const HIDDEN_TAGS = new Set(["script", "style", "template", "title", "noscript", "svg", "math", "iframe", "object"]);
 
 export function createHtmlElement(
@@ -32,12 +32,12 @@ export function createHtmlText(value: string): HtmlChild {
   return { type: "text", value };
 }
 
-/** The element's place: inside which others, the innermost last. */
+/** The tags of the elements around an element, the innermost last. */
 export type AncestorTags = readonly string[];
 
 /**
- * The tree anew, from the leaves up, each element as `change` answers it (several, or none, in its place). Elements
- * deeper than `DEPTH` are replaced by what they hold and those that show nothing are left out.
+ * Rebuilds the tree from the leaves up. `change` returns the nodes that replace an element, none to remove it. Elements
+ * deeper than `MAX_TREE_DEPTH` are replaced by their text, and elements that show nothing are removed.
  */
 export function transformTree(
   root: HtmlRoot,
@@ -58,7 +58,7 @@ export function transformTree(
   }
 }
 
-/** All text in an element, however deep: without recursion. */
+/** All text in an element. Not recursive, because the element may be very deep. */
 function collectTexts(start: HtmlElement): HtmlChild[] {
   const found: HtmlChild[] = [];
   const pending: HtmlChild[] = [start];

@@ -7,7 +7,10 @@ const activitySchema = z.object({
   id: planeIdSchema,
   issue: planeIdSchema.nullable(),
   verb: z.string(),
-  /** `state`, `assignees`, `labels`, … from the API; `state_id`, `assignee_ids`, `label_ids` from the browser; null for the creation. */
+  /**
+   * `state`, `assignees`, `labels`, … for changes by the API; `state_id`, `assignee_ids`, `label_ids` by the browser;
+   * null for the creation.
+   */
   field: z.string().nullable(),
   old_value: z.string().nullable(),
   new_value: z.string().nullable(),
@@ -29,7 +32,7 @@ const linkSchema = z.object({
 
 const itemPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/";
 
-/** Oldest first. */
+/** The activities of a work item, oldest first. */
 export const activitiesApi = {
   list: {
     operation: "activities_list",
@@ -41,6 +44,6 @@ export const activitiesApi = {
 
 export const linksApi = {
   list: { operation: "links_list", method: "GET", path: `${itemPath}links/`, answer: createPageSchema(linkSchema) },
-  /** An address the item has already answers 400. */
+  /** Answers 400 for an address that the item already has. */
   create: { operation: "links_create", method: "POST", path: `${itemPath}links/`, answer: linkSchema },
 } satisfies Record<string, Endpoint<unknown>>;

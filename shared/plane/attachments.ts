@@ -5,7 +5,7 @@ import { planeTimeSchema } from "./time.ts";
 
 const attachmentSchema = z.object({
   id: planeIdSchema,
-  /** What was declared; the size is cut to the server's limit. Older versions of Plane kept no type. */
+  /** As declared at creation; Plane lowers the size to the server's limit. Older versions of Plane store no type. */
   attributes: z.object({ name: z.string(), type: z.string().default(""), size: z.number() }),
   is_uploaded: z.boolean(),
   created_by: planeIdSchema.nullable(),
@@ -27,15 +27,15 @@ const attachmentPath = `${attachmentsPath}:attachment/`;
 
 /**
  * Create with `{ name, type, size }`, upload the bytes, then confirm with `{ is_uploaded: true }`. A create with the
- * `external_source` and `external_id` of another one of the item answers 409 with its id, whether or not that was
- * uploaded (read in the source of v1.2.2 and v1.3.1). What is never confirmed is in no list, and Plane's own worker
- * removes it after 7 days (`UNUPLOADED_ASSET_DELETE_DAYS`).
+ * `external_source` and `external_id` of an existing attachment of the item answers 409 with its id, uploaded or not
+ * (according to the source of v1.2.2 and v1.3.1). Lists do not contain unconfirmed attachments, and Plane's own worker
+ * removes them after 7 days (`UNUPLOADED_ASSET_DELETE_DAYS`).
  */
 export const attachmentsApi = {
   list: { operation: "attachments_list", method: "GET", path: attachmentsPath, answer: z.array(attachmentSchema) },
   create: { operation: "attachments_create", method: "POST", path: attachmentsPath, answer: uploadTicketSchema },
   confirm: { operation: "attachments_confirm", method: "PATCH", path: attachmentPath, answer: noContentSchema },
   remove: { operation: "attachments_remove", method: "DELETE", path: attachmentPath, answer: noContentSchema },
-  /** Answers the address in the storage, good for an hour; it is a secret while it is good. */
+  /** Answers the address in the storage. It is valid for an hour and a secret for that time. */
   get: { operation: "attachments_get", method: "GET", path: attachmentPath, answer: redirectSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -2,13 +2,14 @@ import { DAY } from "../time.ts";
 import type { PlaneCapabilities } from "./client.ts";
 import { PlaneError, type PlaneErrorCode } from "./errors.ts";
 
-/** What is answered where Plane's version is not told: by a proxy that lets only its API through, for one. */
+/** The version of a Plane that does not report one, for example behind a proxy that passes only its API. */
 const UNKNOWN_VERSION = "unknown";
 const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
 
 /**
- * Remembers for a day what the server can do: by its version, and by a 404 for a route it should have. A server that
- * answers, but not with its version, stops nothing; one that does not answer rejects and is asked again.
+ * Caches for a day what the server supports, according to its version and to a 404 for a route that the version should
+ * have. If the server answers without a version, everything counts as supported. If it does not answer, `get` rejects
+ * and the next call tries again.
  */
 export function createCapabilityCache(readVersion: () => Promise<string>, clock: () => number) {
   let cached: { version: Promise<string>; until: number } | undefined;
@@ -40,7 +41,7 @@ function toUnknownVersion(thrown: unknown): string {
   throw thrown;
 }
 
-/** Relations came with v1.3.0. A version that cannot be read is taken to have them until a 404 tells otherwise. */
+/** Relations exist since v1.3.0. An unknown version counts as supporting them until a 404 shows otherwise. */
 function hasRelations(version: string): boolean {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   if (major === undefined) return true;

@@ -2,7 +2,7 @@ import type { ZodType } from "zod";
 import type { Ms } from "../time.ts";
 import type { CallPriority } from "./quota.ts";
 
-/** One call of Plane's API: where it goes and what comes back. */
+/** One call of Plane's API: its route and the schema of its answer. */
 export interface Endpoint<A> {
   /** The name of the call in metrics and errors, for example `work_items_list`. */
   operation: string;
@@ -17,19 +17,19 @@ export interface PlaneCallOptions {
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
   /**
-   * Background calls leave a part of the quota to interactive ones, and wait for their turn; calls from the spare part
-   * leave half of it to all others and do not wait. Default: background.
+   * Background calls leave part of the quota to interactive ones and wait when their part is used up. Spare calls leave
+   * half of the quota to all others and never wait. Default: background.
    */
   priority?: CallPriority;
-  /** How long these calls may wait for their turns, all together: what is left is written back into it. */
+  /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */
   waitBudget?: { left: Ms };
-  /** Runs right before each sending of the request, also a repeated one; what it throws ends the call. */
+  /** Runs right before each attempt to send the request. An error that it throws ends the call. */
   beforeSend?: () => Promise<void>;
 }
 
 export interface PlaneAnswer<A> {
   data: A;
-  /** Plane's own clock when it answered: its `Date` header as ISO 8601 (whole seconds). */
+  /** Plane's clock at the time of the answer: its `Date` header as ISO 8601 (whole seconds). */
   date: string;
 }
 
@@ -47,13 +47,13 @@ export interface PlaneCapabilities {
 }
 
 /**
- * The thin Plane client. Each call is one request with its quota, its 30 s limit and its retries;
- * it throws a `PlaneError` (see errors.ts) of one class per way to go on.
+ * A thin client of Plane's public API. Each call is one request with a quota, a timeout of 30 s and retries. It throws
+ * a `PlaneError` (see errors.ts), with one class for each way to handle it.
  */
 export interface PlaneClient {
   call<A>(endpoint: Endpoint<A>, options?: PlaneCallOptions): Promise<PlaneAnswer<A>>;
-  /** The pages of a list, one request each, as they are asked for; stop iterating to stop asking. */
+  /** The pages of a list. Each page is requested only when the iteration reaches it. */
   pages<R>(endpoint: Endpoint<PlanePage<R>>, options?: PlaneCallOptions): AsyncIterable<PlaneAnswer<PlanePage<R>>>;
-  /** Found out once and remembered; asked again after a day. */
+  /** What the server supports; cached for a day. */
   capabilities(): Promise<PlaneCapabilities>;
 }

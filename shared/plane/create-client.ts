@@ -15,14 +15,14 @@ import { isRepeatable, withRetries } from "./retry.ts";
 import { fillRoute, normalizeBaseUrl } from "./route.ts";
 
 export interface PlaneClientOptions {
-  /** Plane's address without `/api/v1`; it may have a path and a slash at its end. */
+  /** Plane's address without `/api/v1`; it may have a path and a trailing slash. */
   url: string;
   apiKey: string;
-  /** The workspace's slug: fills `:workspace` in every route. */
+  /** The workspace's slug, which replaces `:workspace` in every route. */
   workspace: string;
-  /** Names the key's quota in the store, for example the beginning of its SHA-256; never the key itself. */
+  /** Name of the key's quota in the store, for example a prefix of the key's SHA-256; never the key itself. */
   keyName: string;
-  /** Requests a minute that Plane allows this key (60 unless its server says otherwise). */
+  /** Requests a minute that Plane allows this key (by default 60). */
   rateLimit: number;
   store: Pick<Store, "spend" | "hold">;
   metrics: Metrics;
@@ -30,24 +30,30 @@ export interface PlaneClientOptions {
   clock: () => Ms;
   wait: (ms: Ms) => Promise<void>;
   fetch: typeof fetch;
-  /** The limit of one request, its answer's body included. Default 30 s. */
+  /** Timeout for one request, including the body of its answer. Default 30 s. */
   timeout?: Ms;
-  /** The pauses before the repetitions of one call. Default 1, 5, 15 s. */
+  /** Pauses before the retries of one call. Default 1, 5, 15 s. */
   retryDelays?: readonly Ms[];
-  /** How long one call may wait for its turn in all before it fails. Default 10 s interactive, 90 s background, spare not at all. */
+  /**
+   * Limit of the total time that one call may wait for the quota. Default 10 s for interactive, 90 s for background, 0
+   * for spare calls.
+   */
   maxWait?: Record<CallPriority, Ms>;
-  /** Bytes of the largest answer taken. Default 64 MiB. */
+  /** Limit of the answer's size in bytes. Default 64 MiB. */
   answerLimit?: number;
 }
 
-/** Routes that take the API key and count against its quota; the others are what Plane tells anyone. */
+/** Prefix of the routes that require the API key and count against its quota; all others are public. */
 const API_KEY_PATH_PREFIX = "/api/v1/";
 
-/** Throws a RangeError when the address or the key can be in no request. A store that fails, fails the call. */
+/**
+ * Throws a RangeError when the address or the key is invalid. Calls fail when the store fails, because an uncounted
+ * request could exceed the quota.
+ */
 export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
   const { apiKey, workspace, clock, metrics, retryDelays = [1_000, 5_000, 15_000] } = options;
   const { maxWait = { interactive: 10_000, background: 90_000, spare: 0 } } = options;
-  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or has characters no key has");
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or contains invalid characters");
   const base = normalizeBaseUrl(options.url);
   const request = createRequestSender(options);
   const quota = createQuota({ ...options, limit: options.rateLimit, maxWait });
@@ -82,7 +88,7 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
       await beforeSend?.();
       if (attempt > 0) metrics.count("plane_api_retry_total", { operation });
       const reply = await request(httpRequest);
-      // An error repeats Plane's words; a server that repeats the key must not bring it into a message.
+      // Error messages contain Plane's answer, which must not reveal the key if the server repeats it.
       if (reply.status >= 400) reply.body = reply.body.replaceAll(apiKey, "[secret]");
       try {
         return parseReply(endpoint, reply);

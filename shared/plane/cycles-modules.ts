@@ -8,7 +8,7 @@ const cycleSchema = z.object({
   id: planeIdSchema,
   project: planeIdSchema,
   name: z.string(),
-  /** Both or neither are set: a cycle without dates is a draft. */
+  /** Either both dates are set or neither: a cycle without dates is a draft. */
   start_date: planeTimeSchema.nullable(),
   end_date: planeTimeSchema.nullable(),
   archived_at: planeTimeSchema.nullable(),
@@ -19,7 +19,7 @@ const cycleSchema = z.object({
   updated_at: planeTimeSchema,
 });
 
-/** Lists also count the items by the group of their state. */
+/** Additional fields in lists: the numbers of items by the group of their state. */
 const itemCountFields = {
   total_issues: z.int(),
   completed_issues: z.int(),

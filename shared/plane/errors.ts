@@ -1,4 +1,4 @@
-/** One word per way to go on. */
+/** One code for each way to handle an error. */
 export type PlaneErrorCode =
   | "auth"
   | "not_found"
@@ -17,7 +17,7 @@ interface PlaneErrorContext {
 
 /**
  * What every failed call to Plane throws. The message says what happened, to what, and what to do;
- * it holds Plane's own words where there are any, and never a key.
+ * it contains Plane's own message if there is one, and never a key.
  */
 export abstract class PlaneError extends Error {
   abstract readonly code: PlaneErrorCode;
@@ -43,11 +43,11 @@ export class PlaneAuthError extends PlaneError {
   }
 }
 
-/** 404 from Plane itself; what it answers for archived, draft and triage items too. */
+/** 404 from Plane itself. Plane also answers it for archived, draft and triage items. */
 export class PlaneNotFoundError extends PlaneError {
   override readonly name = "PlaneNotFoundError";
   readonly code = "not_found";
-  /** True when this version of Plane has no such route, false when the thing is not there. */
+  /** True when this version of Plane has no such route, false when the object does not exist. */
   readonly noRoute: boolean;
 
   constructor(context: PlaneErrorContext & { noRoute: boolean }, message: string) {
@@ -56,7 +56,7 @@ export class PlaneNotFoundError extends PlaneError {
   }
 }
 
-/** 409: it is there already; with the id of the first where Plane tells it. */
+/** 409: the object already exists; `id` is its id if Plane reports it. */
 export class PlaneConflictError extends PlaneError {
   override readonly name = "PlaneConflictError";
   readonly code = "conflict";
@@ -72,7 +72,7 @@ export class PlaneConflictError extends PlaneError {
 export class PlaneInvalidError extends PlaneError {
   override readonly name = "PlaneInvalidError";
   readonly code = "invalid";
-  /** Plane's messages by field (`name`, `non_field_errors`, …); empty when it spoke of none. */
+  /** Plane's messages by field (`name`, `non_field_errors`, …); empty when it has none. */
   readonly fields: Record<string, string[]>;
 
   constructor(context: PlaneErrorContext & { fields: Record<string, string[]> }, message: string) {
@@ -81,11 +81,11 @@ export class PlaneInvalidError extends PlaneError {
   }
 }
 
-/** The quota of this key is used up, by Plane's 429 or by our own count before asking. */
+/** The quota of this key is used up, according to Plane's 429 or to our own count before the request. */
 export class PlaneRateLimitedError extends PlaneError {
   override readonly name = "PlaneRateLimitedError";
   readonly code = "rate_limited";
-  /** Milliseconds to wait before asking again. */
+  /** Milliseconds to wait before the next request. */
   readonly retryAfter: number;
 
   constructor(context: PlaneErrorContext & { retryAfter: number }, message: string) {
@@ -94,11 +94,14 @@ export class PlaneRateLimitedError extends PlaneError {
   }
 }
 
-/** No usable answer: network, time limit, 5xx, a cut-off body, a page instead of JSON. What was asked may have been done. */
+/**
+ * No usable answer: network error, timeout, 5xx, truncated body, or a page instead of JSON. Plane may have carried out
+ * the request.
+ */
 export class PlaneUnavailableError extends PlaneError {
   override readonly name = "PlaneUnavailableError";
   readonly code = "unavailable";
-  /** Milliseconds, where the answer carried a `Retry-After`. */
+  /** Milliseconds; set when the answer had a `Retry-After`. */
   readonly retryAfter: number | undefined;
 
   constructor(context: PlaneErrorContext & { retryAfter?: number | undefined }, message: string) {
@@ -107,7 +110,7 @@ export class PlaneUnavailableError extends PlaneError {
   }
 }
 
-/** A whole answer that is not what this call is known to answer: another version, another server, a redirect. */
+/** A complete answer of an unknown form: from another version or another server, or a redirect. */
 export class PlaneUnexpectedError extends PlaneError {
   override readonly name = "PlaneUnexpectedError";
   readonly code = "unexpected";

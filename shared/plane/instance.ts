@@ -17,7 +17,7 @@ const instanceInfoSchema = z.object({
   }),
 });
 
-/** What Plane tells anyone, without a key. */
+/** Plane's public information about itself, which requires no key. */
 export const instanceApi = {
   info: { operation: "instance_info", method: "GET", path: "/api/instances/", answer: instanceInfoSchema },
   health: { operation: "instance_health", method: "GET", path: "/", answer: z.object({ status: z.literal("OK") }) },

@@ -1,6 +1,8 @@
 const encoder = new TextEncoder();
 
-/** A form with one file at its end, as multipart/form-data (RFC 7578), whose length is known before the file is read. */
+/**
+ * A form with one file at its end, as multipart/form-data (RFC 7578), whose length is known before the file is read.
+ */
 export interface Multipart {
   contentType: string;
   /** Bytes of the whole body. */
@@ -9,9 +11,9 @@ export interface Multipart {
   after: Uint8Array<ArrayBuffer>;
 }
 
-/** `size` is the file's, in bytes; `boundary` must not occur in it: 128 random bits do. */
+/** `size` is the file's size in bytes. `boundary` must not occur in the file, so it needs 128 random bits. */
 export function createMultipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
-  // S3 ignores every field after the file, and takes its type from the field `Content-Type`.
+  // S3 ignores every field after the file, and reads its type from the field `Content-Type`.
   const parts = Object.entries(fields).map(
     ([name, value]) => `${formatPartHead(boundary, `name="${escapeFieldName(name)}"`)}${value}\r\n`,
   );

@@ -1,7 +1,7 @@
 import type { Endpoint, PlaneAnswer, PlaneCallOptions, PlaneClient, PlanePage } from "./client.ts";
 import { PlaneUnexpectedError } from "./errors.ts";
 
-/** Asks for a list page by page, each only when it is wanted. */
+/** Requests a list page by page, each page only when the iteration reaches it. */
 export async function* fetchPages<R>(
   call: PlaneClient["call"],
   endpoint: Endpoint<PlanePage<R>>,
@@ -21,5 +21,5 @@ export async function* fetchPages<R>(
 }
 
 function createCursorLoopError(operation: string) {
-  return new PlaneUnexpectedError({ operation }, `Plane's list ${operation} leads back to a page already read.`);
+  return new PlaneUnexpectedError({ operation }, `Plane's list ${operation} repeats a page that was already read.`);
 }

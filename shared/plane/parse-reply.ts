@@ -5,8 +5,8 @@ import type { PlaneReply } from "./request.ts";
 import { toPlaneError } from "./to-plane-error.ts";
 
 /**
- * What the endpoint's schema makes of a reply. The schema sees the JSON of the body, undefined for an empty one,
- * and `{ location }` for a redirect. Throws the PlaneError that the reply is.
+ * Parses a reply with the endpoint's schema. The schema receives the JSON of the body, undefined for an empty body, and
+ * `{ location }` for a redirect. Throws a PlaneError for an error status and for an answer that the schema refuses.
  */
 export function parseReply<A>(endpoint: Pick<Endpoint<A>, "operation" | "answer">, reply: PlaneReply): PlaneAnswer<A> {
   const { operation, answer } = endpoint;
@@ -22,10 +22,10 @@ function parseBody(operation: string, reply: PlaneReply): unknown {
   try {
     return JSON.parse(reply.body);
   } catch {
-    const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or cut off";
+    const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or truncated";
     throw new PlaneUnavailableError(
       { operation, status: reply.status },
-      `Plane answered ${operation} with ${problem} (${reply.status}); if it stays so, check that its address is right.`,
+      `Plane answered ${operation} with ${problem} (${reply.status}); if this persists, check that its address is correct.`,
     );
   }
 }
@@ -36,17 +36,17 @@ function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodE
     const target = formatOrigin(reply.headers.get("location"));
     return new PlaneUnexpectedError(
       context,
-      `Plane redirects ${operation} to ${target} (${reply.status}); set its address to where it really is.`,
+      `Plane redirects ${operation} to ${target} (${reply.status}); set its address to the final one.`,
     );
   }
   if (reply.body === "" && reply.status !== 204)
-    return new PlaneUnavailableError(context, `Plane answered ${operation} with nothing (${reply.status}).`);
+    return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${reply.status}).`);
   const issueTexts = error.issues
     .slice(0, 3)
     .map((issue) => `${issue.path.join(".") || "the answer"}: ${issue.message}`);
   return new PlaneUnexpectedError(
     context,
-    `Plane's answer to ${operation} is not in the known form (${issueTexts.join("; ")}); this version of Plane may not be supported.`,
+    `Plane's answer to ${operation} has an unknown form (${issueTexts.join("; ")}); this version of Plane may not be supported.`,
   );
 }
 
@@ -54,7 +54,7 @@ function isRedirect(reply: PlaneReply): boolean {
   return reply.status >= 300 && reply.status < 400;
 }
 
-/** Without the path and the query, which may hold a signature. */
+/** Omits the path and the query, which may contain a signature. */
 function formatOrigin(location: string | null): string {
   return location && URL.canParse(location) ? new URL(location).origin : "another path";
 }

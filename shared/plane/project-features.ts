@@ -20,7 +20,7 @@ const projectFeaturesSchema = z.object({
 });
 export type ProjectFeatures = z.infer<typeof projectFeaturesSchema>;
 
-/** Projects with what is switched on in them; the same routes as `projects`. */
+/** Projects with their enabled features; uses the routes of `projectsApi`. */
 export const projectFeaturesApi = {
   list: { ...projectsApi.list, answer: createPageSchema(projectFeaturesSchema) },
   create: { ...projectsApi.create, answer: projectFeaturesSchema },

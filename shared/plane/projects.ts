@@ -10,9 +10,9 @@ const projectSchema = z.object({
   name: z.string(),
   identifier: z.string(),
   description: z.string(),
-  /** Set: the project is archived and lists no items, with status 200. */
+  /** Set when the project is archived; its list of items is then empty, with status 200. */
   archived_at: planeTimeSchema.nullable(),
-  /** Whether the key's owner is a member; of other projects Plane shows this row and nothing else. */
+  /** Whether the key's owner is a member. Plane reveals nothing but this row about other projects. */
   is_member: z.boolean(),
   member_role: planeRoleSchema.nullable(),
   module_view: z.boolean(),
@@ -46,10 +46,10 @@ const projectPath = `${projectsPath}:project/`;
 export const projectsApi = {
   list: { operation: "projects_list", method: "GET", path: projectsPath, answer: createPageSchema(projectSchema) },
   get: { operation: "projects_get", method: "GET", path: projectPath, answer: projectSchema },
-  /** A name or identifier that is taken answers 409, without an id. */
+  /** Answers 409 without an id for a name or identifier that is already taken. */
   create: { operation: "projects_create", method: "POST", path: projectsPath, answer: projectSchema },
   update: { operation: "projects_update", method: "PATCH", path: projectPath, answer: projectSchema },
-  /** Not on v1.2.x. */
+  /** Does not exist on v1.2.x. */
   summary: {
     operation: "projects_summary",
     method: "GET",

@@ -2,12 +2,12 @@ import type { Store } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
-/** Plane counts over 60 s; a second more, because a request reaches Plane later than it is counted here. */
+/** Window of the quota: 61 s. Plane's own is 60 s, but a request reaches Plane later than it is counted here. */
 const WINDOW_MS = 61_000;
 
 /**
- * The part of the limit that calls leave to more urgent ones, at least one request: background calls to interactive
- * ones, and calls from the spare part (details, which are many and can wait) to everything else.
+ * Part of the limit that calls leave to more urgent ones, at least one request. Background calls leave it to
+ * interactive ones; spare calls, which read details that are many and not urgent, leave it to all others.
  */
 const RESERVED_PARTS = { interactive: 0, background: 0.2, spare: 0.5 } as const;
 
@@ -15,19 +15,22 @@ export type CallPriority = keyof typeof RESERVED_PARTS;
 
 export interface QuotaOptions {
   store: Pick<Store, "spend" | "hold">;
-  /** Names the key in the store; never the key itself. */
+  /** Name of the key in the store; never the key itself. */
   keyName: string;
   /** Requests a minute. */
   limit: number;
   wait: (ms: Ms) => Promise<void>;
-  /** How long one call may wait for its turn in all. */
+  /** Limit of the total time that one call may wait. */
   maxWait: Record<CallPriority, Ms>;
 }
 
 export interface Quota {
-  /** The turns of one call: each resolves when one more request may go, or throws PlaneRateLimitedError. */
-  createTurnWaiter(operation: string, priority: CallPriority, patience?: { left: Ms }): () => Promise<void>;
-  /** After a 429: nobody who shares the store asks with this key for so long. */
+  /**
+   * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
+   * PlaneRateLimitedError when that would take longer than the call may still wait.
+   */
+  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<void>;
+  /** After a 429: stops all requests with this key for `ms`, in every process that shares the store. */
   hold(ms: Ms): Promise<void>;
 }
 
@@ -62,6 +65,6 @@ function createQuotaError(operation: string, retryAfter: Ms) {
   const seconds = Math.ceil(retryAfter / 1000);
   return new PlaneRateLimitedError(
     { operation, retryAfter },
-    `The quota of this API key is used up: ${operation} was not sent and would have to wait ${seconds} s more.`,
+    `The quota of this API key is used up: ${operation} was not sent. Try again in ${seconds} s.`,
   );
 }

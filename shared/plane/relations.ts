@@ -4,7 +4,7 @@ import { planeIdSchema } from "./schema.ts";
 
 const relationEndsSchema = z.array(z.object({ project_id: planeIdSchema, issue_id: planeIdSchema }));
 
-/** The other ends by kind, seen from the item that was asked for. */
+/** The related items by kind, seen from the requested item. */
 const relationsSchema = z.object({
   blocking: relationEndsSchema,
   blocked_by: relationEndsSchema,
@@ -29,9 +29,9 @@ const createdRelationsSchema = z.array(
 
 export const RELATIONS_PATH = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/relations/";
 
-/** Not on v1.2.x: see `capabilities().relations`. */
+/** Does not exist on v1.2.x: see `capabilities().relations`. */
 export const relationsApi = {
   list: { operation: "relations_list", method: "GET", path: RELATIONS_PATH, answer: relationsSchema },
-  /** Takes `{ relation_type, issues }`; answers the items at the other ends. */
+  /** Takes `{ relation_type, issues }`; answers the related items. */
   create: { operation: "relations_create", method: "POST", path: RELATIONS_PATH, answer: createdRelationsSchema },
 } satisfies Record<string, Endpoint<unknown>>;

@@ -10,13 +10,13 @@ export interface PlaneRequest {
   url: string;
   headers?: Record<string, string>;
   query?: Record<string, string | number | undefined> | undefined;
-  /** An object is sent as JSON, a string as it is. */
+  /** An object is sent as JSON, a string unchanged. */
   body?: Record<string, unknown> | string | URLSearchParams | FormData | ReadableStream<Uint8Array> | undefined;
-  /** Ends the request, in place of the time limit. */
+  /** Ends the request, in place of the default timeout. */
   signal?: AbortSignal;
 }
 
-/** A whole answer, not yet looked into. */
+/** A complete answer, not parsed yet. */
 export interface PlaneReply {
   status: number;
   headers: Headers;
@@ -29,15 +29,15 @@ export interface PlaneRequestOptions {
   fetch: typeof fetch;
   metrics: Metrics;
   clock: () => number;
-  /** Milliseconds until the answer must be there, its body included. Default 30,000. */
+  /** Timeout for the answer including its body, in milliseconds. Default 30,000. */
   timeout?: number;
-  /** Bytes of the largest answer taken. Default 64 MiB: a full page of 1,000 work items has a few. */
+  /** Limit of the answer's size in bytes. Default 64 MiB, where a full page of 1,000 work items has a few. */
   answerLimit?: number;
 }
 
 /**
- * The one function that asks Plane something, once, without following redirects.
- * Throws PlaneUnavailableError when no whole answer came, PlaneUnexpectedError when it was too large.
+ * Creates the function that sends one request to Plane, without retries and without following redirects.
+ * It throws PlaneUnavailableError when no complete answer arrived, PlaneUnexpectedError when it was too large.
  */
 export function createRequestSender(options: PlaneRequestOptions): (request: PlaneRequest) => Promise<PlaneReply> {
   const { metrics, clock, timeout = 30_000, answerLimit = 64 * 2 ** 20 } = options;
@@ -63,8 +63,8 @@ export function createRequestSender(options: PlaneRequestOptions): (request: Pla
     } catch (thrown) {
       if (thrown instanceof PlaneUnexpectedError) throw thrown;
       const timeoutReason = request.signal
-        ? "nothing moved for too long"
-        : `no whole answer within ${timeout / 1000} s`;
+        ? "no data was transferred for too long"
+        : `no complete answer within ${timeout / 1000} s`;
       const reason = signal.aborted ? timeoutReason : describeNetworkError(thrown);
       throw new PlaneUnavailableError(request, `Plane could not be reached for ${request.operation}: ${reason}.`);
     }
@@ -101,7 +101,7 @@ function createTooLargeError(request: PlaneRequest, status: number, limit: numbe
   const context = { operation: request.operation, status };
   return new PlaneUnexpectedError(
     context,
-    `Plane's answer to ${request.operation} is larger than ${limit} bytes; ask for smaller pages.`,
+    `Plane's answer to ${request.operation} is larger than ${limit} bytes; request smaller pages.`,
   );
 }
 
@@ -110,7 +110,7 @@ function readReplyDate(headers: Headers, clock: () => number): string {
   return new Date(Number.isNaN(date) ? clock() : date).toISOString();
 }
 
-/** Only the code of the network's own error: the messages around it may repeat the address or a header. */
+/** Returns only the code of the network error, because the messages may contain the address or a header. */
 function describeNetworkError(thrown: unknown): string {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
     if ("code" in error && typeof error.code === "string") return error.code;

@@ -1,17 +1,20 @@
 /**
  * Fills a route pattern: each `:name` becomes `params.name`, encoded as one segment.
- * Throws a RangeError for a name that is missing and for a value that would lead to another route.
+ * Throws a RangeError for a missing parameter and for a value that would lead to another route.
  */
 export function fillRoute(pattern: string, params: Record<string, string>): string {
   return pattern.replaceAll(/:(\w+)/g, (_, name: string) => {
     const value = params[name];
     if (value === undefined || value === "" || value === "." || value === "..")
-      throw new RangeError(`The route ${pattern} cannot be asked for: its part :${name} is missing or not a name`);
+      throw new RangeError(`Cannot fill the route ${pattern}: the parameter :${name} is missing or invalid`);
     return encodeURIComponent(value);
   });
 }
 
-/** Plane's address without a slash at its end. Throws a RangeError, without repeating it, for what no request can go to. */
+/**
+ * Plane's address without trailing slashes. Throws a RangeError for an invalid address, without repeating it, because
+ * it may contain a password.
+ */
 export function normalizeBaseUrl(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import type { PlanePage } from "./client.ts";
 
-/** Plane's ids are UUIDs; versions and variants are its own business. */
+/** Plane's ids are UUIDs of any version and variant. */
 export const planeIdSchema = z.guid();
 
 /** A day, `YYYY-MM-DD`. */
 export const planeDaySchema = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
 
-/** The answer of a call that answers with nothing (204). */
+/** The empty answer of a call (204). */
 export const noContentSchema = z.undefined();
 
-/** One page of a list, with what is needed to go on to the next. */
+/** One page of a list, with the cursor of the next one. */
 export function createPageSchema<R>(row: z.ZodType<R>): z.ZodType<PlanePage<R>> {
   return z.object({
     results: z.array(row),
@@ -20,5 +20,5 @@ export function createPageSchema<R>(row: z.ZodType<R>): z.ZodType<PlanePage<R>> 
   });
 }
 
-/** Where a redirect leads: what a call that answers 302 is parsed from. */
+/** The answer of a call that redirects (302): the target of the redirect. */
 export const redirectSchema = z.object({ location: z.string().min(1) });

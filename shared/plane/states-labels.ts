@@ -25,7 +25,7 @@ const labelSchema = z.object({
 const statesPath = "/api/v1/workspaces/:workspace/projects/:project/states/";
 const labelsPath = "/api/v1/workspaces/:workspace/projects/:project/labels/";
 
-/** A state or label whose name is taken answers 409 with the id of the first. */
+/** A create answers 409 with the id of the existing state or label if the name is already taken. */
 export const statesApi = {
   list: { operation: "states_list", method: "GET", path: statesPath, answer: createPageSchema(stateSchema) },
   create: { operation: "states_create", method: "POST", path: statesPath, answer: stateSchema },

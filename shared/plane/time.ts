@@ -4,9 +4,9 @@ import { MINUTE } from "../time.ts";
 const PLANE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/;
 
 /**
- * Brings a time of Plane to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that the order of strings is the order of times.
- * Plane prints microseconds, leaves them out when they are zero, and prints the time zone of the key's owner.
- * Throws a RangeError for anything else.
+ * Normalizes a time from Plane to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that times sort as strings. Plane prints
+ * microseconds, omits them when they are zero, and uses the time zone of the key's owner.
+ * Throws a RangeError for any other format.
  */
 export function normalizePlaneTime(text: string): string {
   const time = parseTime(text);
@@ -15,7 +15,7 @@ export function normalizePlaneTime(text: string): string {
   return time;
 }
 
-/** A time in an answer of Plane, normalised as by `planeTime`. */
+/** A time in an answer of Plane, normalized like `normalizePlaneTime`. */
 export const planeTimeSchema = z.string().transform((text, context) => {
   const time = parseTime(text);
   if (time !== undefined) return time;

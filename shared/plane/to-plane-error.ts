@@ -12,13 +12,13 @@ import {
 import type { PlaneReply } from "./request.ts";
 import { planeIdSchema } from "./schema.ts";
 
-/** Plane's window: what a 429 without a `Retry-After` is taken to ask for. */
+/** Wait after a 429 without a `Retry-After`: one minute, the window of Plane's rate limit. */
 const DEFAULT_RETRY_MS = MINUTE;
 
-/** The longest wait that is believed: a slip of something in between must not hold a key for years. */
+/** Limit of a `Retry-After`: one day, so that a faulty proxy cannot block a key for years. */
 const MAX_RETRY_MS = DAY;
 
-/** The error that an answer of 400 or more is. */
+/** Converts an answer with a status of 400 or more to an error. */
 export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
   const { status } = reply;
   const context = { operation, status };
@@ -38,37 +38,37 @@ export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
   if (status === 401 || (status === 403 && /api token is not valid/i.test(summary)))
     return new PlaneAuthError(
       { ...context, reason: "key" },
-      `Plane does not know who asks for ${operation} (${summary}): the API key or the session is not valid.`,
+      `Plane refused the authentication of ${operation} (${summary}): the API key or the session is not valid.`,
     );
   if (status === 403)
     return new PlaneAuthError(
       { ...context, reason: "permission" },
       `Plane does not allow ${operation} (${summary}): check the workspace's name and the role of the account.`,
     );
-  // A proxy in front of a Plane that is down answers 404 too, in its own words; nothing is gone then.
+  // A proxy answers 404 in another format when Plane is down. That does not mean that the object is deleted.
   if (status === 404 && !errorBody)
     return new PlaneUnavailableError(
       context,
-      `Something in front of Plane answered ${operation} (404, not in Plane's form); check that Plane is up and its address is right.`,
+      `A proxy in front of Plane answered ${operation} (404, not in Plane's format); check that Plane is running and its address is correct.`,
     );
   if (status === 404 || status === 410) {
     const noRoute = errorBody?.text === "Page not found.";
     return new PlaneNotFoundError(
       { ...context, noRoute },
       noRoute
-        ? `This Plane has no route for ${operation} (${summary}).`
-        : `What ${operation} asks for is not in Plane (${summary}).`,
+        ? `This version of Plane has no route for ${operation} (${summary}).`
+        : `Plane did not find the object of ${operation} (${summary}).`,
     );
   }
   if (!errorBody)
     return new PlaneUnexpectedError(
       context,
-      `Plane refused ${operation} (${status}) without saying why in JSON; check its address and what stands in front of it.`,
+      `Plane refused ${operation} (${status}) without a reason in JSON; check its address and any proxy in front of it.`,
     );
   if (status === 409)
     return new PlaneConflictError(
       { ...context, id: errorBody.id },
-      `Plane has what ${operation} would make already (${summary}).`,
+      `Plane already has the object that ${operation} would create (${summary}).`,
     );
   return new PlaneInvalidError({ ...context, fields: errorBody.fields }, `Plane refused ${operation} (${summary}).`);
 }
@@ -80,7 +80,7 @@ interface ErrorBody {
   id: string | undefined;
 }
 
-/** What Plane says in an error's body; undefined when it is not an object of JSON, so not Plane's. */
+/** Parses the body of an error. Undefined when it is not a JSON object and therefore not from Plane. */
 function parseErrorBody(body: string): ErrorBody | undefined {
   const value = tryParseJson(body);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
@@ -91,9 +91,9 @@ function parseErrorBody(body: string): ErrorBody | undefined {
     if (["error", "detail", "error_message", "message"].includes(key)) general.push(...texts);
     else if (key !== "id" && texts.length > 0) fields.push([key, texts]);
   }
-  const words = [...general, ...fields.map(([field, texts]) => `${field}: ${texts.join(" ")}`)].join("; ");
+  const text = [...general, ...fields.map(([field, texts]) => `${field}: ${texts.join(" ")}`)].join("; ");
   return {
-    text: words.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").slice(0, 300),
+    text: text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").slice(0, 300),
     fields: Object.fromEntries(fields),
     id: "id" in value ? planeIdSchema.safeParse(value.id).data : undefined,
   };

@@ -6,12 +6,12 @@ import { createRequestSender, type PlaneRequestOptions } from "./request.ts";
 
 const OPERATION = "attachments_upload";
 
-/** After so long without a byte in either direction an upload is given up: Plane's own limit for a request. */
+/** Timeout for an upload without a byte in either direction: 30 s, Plane's own limit for a request. */
 const STALL_MS: Ms = 30_000;
-/** The whole upload may take so long: 50 MB at 90 KB/s, and less than a claim lasts. */
+/** Timeout for the whole upload: 10 min, enough for 50 MB at 90 KB/s and shorter than a claim. */
 const TOTAL_MS: Ms = 10 * MINUTE;
 
-/** A Blob, or what comes in pieces and whose size is known. */
+/** A Blob, or a stream of known size. */
 export interface UploadSource {
   /** Bytes. */
   size: number;
@@ -24,10 +24,10 @@ interface UploadOptions extends PlaneRequestOptions {
 }
 
 /**
- * Sends a file's bytes to the storage, as the ticket of `attachments.create` allows; confirm it afterwards. They pass
- * through as they come, at the slower side's pace. Without the API key: the storage is another server.
- * Throws PlaneInvalidError when the storage refuses the file (an outdated ticket, too large), PlaneUnavailableError
- * when it did not answer or nothing moved any more, and what reading the file threw.
+ * Uploads a file to the storage with the ticket of `attachmentsApi.create`; confirm it afterwards. Streams the bytes at
+ * the pace of the slower side. Does not send the API key, because the storage is another server.
+ * Throws PlaneInvalidError when the storage refuses the file (expired ticket, too large), PlaneUnavailableError when it
+ * does not answer or the transfer stalls, and the error of reading the file.
  */
 export async function uploadFile(
   options: UploadOptions,
@@ -58,7 +58,7 @@ export async function uploadFile(
     if (status < 200 || status >= 300) throw createStorageError(status, replyBody);
   } catch (thrown) {
     if (pieces.failed) throw pieces.failed.why;
-    if (signal.aborted && pieces.waiting) throw createStalledError(stall);
+    if (signal.aborted && pieces.isWaiting) throw createStalledError(stall);
     throw thrown;
   } finally {
     clearTimeout(timer);
@@ -68,21 +68,21 @@ export async function uploadFile(
 interface PieceReader {
   /** The next piece of the file, undefined after the last. */
   next: () => Promise<Uint8Array | undefined>;
-  /** Whether a piece is being waited for. */
-  waiting: boolean;
-  /** What reading threw: the storage's side of it says less. */
+  /** Whether the next piece of the file is pending. */
+  isWaiting: boolean;
+  /** The error of reading the file, which explains more than the storage's error that follows. */
   failed?: { why: unknown };
 }
 
-/** Reads the file's pieces and holds it to its size. */
+/** Reads the file piece by piece and checks that it has the declared size. */
 function createPieceReader(file: UploadSource, restartTimer: () => void): PieceReader {
   const reader = file.stream().getReader();
   let sent = 0;
-  const pieces: PieceReader = { next, waiting: false };
+  const pieces: PieceReader = { next, isWaiting: false };
 
   async function next() {
     restartTimer();
-    pieces.waiting = true;
+    pieces.isWaiting = true;
     try {
       const { done, value } = await reader.read();
       sent += value?.length ?? 0;
@@ -92,7 +92,7 @@ function createPieceReader(file: UploadSource, restartTimer: () => void): PieceR
       pieces.failed = { why: thrown };
       throw thrown;
     } finally {
-      pieces.waiting = false;
+      pieces.isWaiting = false;
       restartTimer();
     }
   }
@@ -100,7 +100,7 @@ function createPieceReader(file: UploadSource, restartTimer: () => void): PieceR
   return pieces;
 }
 
-/** The form's pieces one after another, each read only when the one before it was taken. */
+/** Streams the form piece by piece; reads each piece only after the previous one was sent. */
 function createFormStream(
   before: Uint8Array,
   next: PieceReader["next"],
@@ -117,16 +117,16 @@ function createFormStream(
 }
 
 function createSizeError(size: number, sent: number, done: boolean): PlaneInvalidError {
-  const received = done ? `only ${sent} came` : "more came";
+  const received = done ? `only ${sent} arrived` : "more arrived";
   return new PlaneInvalidError({ operation: OPERATION, fields: {} }, `The file has ${size} bytes, but ${received}.`);
 }
 
 function createStalledError(stall: Ms): PlaneUnavailableError {
-  const message = `The file stopped coming: nothing for ${stall / 1000} s. Send it again.`;
+  const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
   return new PlaneUnavailableError({ operation: OPERATION }, message);
 }
 
-/** A stream that is sent with its length, which S3 asks for. Node goes by the header; Workers have a stream for it. */
+/** Declares the length of a stream, which S3 requires. Node uses the header; Workers need a FixedLengthStream. */
 function withFixedLength(length: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const host = globalThis as typeof globalThis & {
     FixedLengthStream?: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
@@ -138,6 +138,6 @@ function createStorageError(status: number, replyBody: string): PlaneInvalidErro
   const context = { operation: OPERATION, status };
   const code = /<Code>(\w{1,60})<\/Code>/.exec(replyBody)?.[1] ?? "no reason given";
   return status >= 500
-    ? new PlaneUnavailableError(context, `The storage could not take the file (${status}: ${code}).`)
+    ? new PlaneUnavailableError(context, `The storage could not store the file (${status}: ${code}).`)
     : new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
 }

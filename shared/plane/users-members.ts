@@ -28,7 +28,7 @@ export const usersApi = {
   me: { operation: "users_me", method: "GET", path: "/api/v1/users/me/", answer: planeUserSchema },
 } satisfies Record<string, Endpoint<unknown>>;
 
-/** The workspace's members, bots included, in one answer without pages. */
+/** The workspace's members including bots, in one answer without pages. */
 export const membersApi = {
   list: {
     operation: "members_list",

@@ -7,7 +7,7 @@ import { planeUserSchema } from "./users-members.ts";
 
 const prioritySchema = z.enum(["urgent", "high", "medium", "low", "none"]);
 
-/** Ids, or what `expand` makes of them. */
+/** Ids, or the objects that `expand` puts in their place. */
 const stateFieldSchema = z.union([
   planeIdSchema,
   z.object({ id: planeIdSchema, name: z.string(), color: z.string(), group: stateGroupSchema }),
@@ -19,13 +19,15 @@ const projectFieldSchema = z.union([
   z.object({ id: planeIdSchema, identifier: z.string(), name: z.string() }),
 ]);
 
-/** A work item as lists, single reads, creates and PATCHes answer it. `pick` from it what `fields=` asks for. */
+/**
+ * A work item in the answers of lists, single reads, creates and PATCHes. With `fields=`, `pick` the requested fields.
+ */
 export const workItemSchema = z.object({
   id: planeIdSchema,
   project: projectFieldSchema,
   sequence_id: z.int(),
   name: z.string(),
-  /** As Plane stores it: HTML that may hold anything. */
+  /** Unsanitized HTML, as Plane stores it. */
   description_html: z.string(),
   state: stateFieldSchema,
   priority: prioritySchema,
@@ -35,7 +37,10 @@ export const workItemSchema = z.object({
   start_date: planeDaySchema.nullable(),
   target_date: planeDaySchema.nullable(),
   completed_at: planeTimeSchema.nullable(),
-  /** A day here, a time everywhere else; the item is in no list then, but found by its external id. */
+  /**
+   * A day, unlike in all other objects, which have a time. No list contains an archived item, but a read by its
+   * external id finds it.
+   */
   archived_at: planeDaySchema.nullable(),
   is_draft: z.boolean(),
   external_source: z.string().nullable(),
@@ -63,7 +68,7 @@ const workItemPath = `${workItemsPath}:item/`;
 
 export const workItemsApi = {
   list: { operation: "work_items_list", method: "GET", path: workItemsPath, answer: createPageSchema(workItemSchema) },
-  /** The full id pass: ask it with `query: { fields: "id" }`. */
+  /** All ids of a project; use with `query: { fields: "id" }`. */
   ids: {
     operation: "work_items_ids",
     method: "GET",
@@ -71,14 +76,14 @@ export const workItemsApi = {
     answer: createPageSchema(workItemSchema.pick({ id: true })),
   },
   get: { operation: "work_items_get", method: "GET", path: workItemPath, answer: workItemSchema },
-  /** `key` is what people see, for example `ONB-12`. */
+  /** `key` is the task key that people see, for example `ONB-12`. */
   byKey: {
     operation: "work_items_by_key",
     method: "GET",
     path: "/api/v1/workspaces/:workspace/work-items/:key/",
     answer: workItemSchema,
   },
-  /** Asked with `query: { external_source, external_id }` the list route answers with that one item, or 404. */
+  /** With `query: { external_source, external_id }` the list route answers that single item, or 404. */
   byExternalId: { operation: "work_items_by_external_id", method: "GET", path: workItemsPath, answer: workItemSchema },
   search: {
     operation: "work_items_search",
@@ -86,7 +91,7 @@ export const workItemsApi = {
     path: "/api/v1/workspaces/:workspace/work-items/search/",
     answer: searchResultSchema,
   },
-  /** The same `external_source` and `external_id` twice answers 409 with the id of the first. */
+  /** Answers 409 with the id of the existing item for the same `external_source` and `external_id`. */
   create: { operation: "work_items_create", method: "POST", path: workItemsPath, answer: workItemSchema },
   update: { operation: "work_items_update", method: "PATCH", path: workItemPath, answer: workItemSchema },
   remove: { operation: "work_items_remove", method: "DELETE", path: workItemPath, answer: noContentSchema },

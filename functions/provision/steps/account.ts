@@ -11,56 +11,56 @@ import { createStep, type ProvisionStep, type StepDecision } from "../step.ts";
 import { findOwnWorkspace, getInstanceInfo, readWorkspacePeople, requireFound } from "./plane-state.ts";
 import { setAccountProfile } from "./profile.ts";
 
-/** Somebody who is to be in the workspace. */
+/** A person or agent that needs an account in the workspace. */
 export interface AccountSpec {
-  /** The step's, for example `account Imhotep`. */
+  /** The step's name, for example `account Imhotep`. */
   step: string;
   email: string;
   name: string;
   lastName: string;
-  /** Plane's: 20 admin, 15 member. */
+  /** Plane's role: 20 admin, 15 member. */
   role: number;
-  /** A human looks at Plane's pages and sees its language. */
+  /** Whether a human uses the account, who sees Plane's pages and their language. */
   isHuman: boolean;
 }
 
 /**
- * An account in the workspace, by invitation and sign-up. Joining comes last: who is a member has everything else, so
- * a run that was cut off is seen. An account that was there before keeps its name.
+ * Creates an account in the workspace by invitation and sign-up. Joining comes last: a member has completed all other
+ * parts, so a later run detects an interrupted one. An account that existed before keeps its name.
  */
 export function createAccountStep(person: AccountSpec): ProvisionStep {
   const email = person.email.toLowerCase();
   return createStep({
     name: person.step,
     needs: ["workspace"],
-    async look(context) {
+    async readState(context) {
       const { members, invited } = await readWorkspacePeople(context);
-      const member = members.find((one) => one.email === email);
+      const member = members.find((candidate) => candidate.email === email);
       const isInvited = invited.includes(email);
       const isSetUp = (await getInstanceInfo(context)).instance.is_setup_done;
       const exists = member !== undefined || (isSetUp && (await hasAccount(context, email)));
-      if (exists && !member && context.sessions.passwordOf(email) === undefined)
-        throw context.sessions.refusal("USER_ALREADY_EXIST", email);
-      return { member, isInvited, exists, isOurs: context.vault.account(email)?.made ?? false };
+      if (exists && !member && context.sessions.getPassword(email) === undefined)
+        throw context.sessions.createRefusal("USER_ALREADY_EXIST", email);
+      return { member, isInvited, exists, isOurs: context.vault.findAccount(email)?.made ?? false };
     },
     decide({ member, exists, isOurs }): StepDecision {
       if (!member) {
-        const detail = exists ? `let ${email} join the workspace` : `make ${email} and let it join the workspace`;
+        const detail = exists ? `add ${email} to the workspace` : `create ${email} and add it to the workspace`;
         return { actions: [{ is: "created", detail }] };
       }
       if (person.isHuman || !isOurs || member.displayName === person.name) return { actions: [], note: email };
-      return { actions: [{ is: "changed", detail: `call ${email} ${person.name}` }] };
+      return { actions: [{ is: "changed", detail: `rename ${email} to ${person.name}` }] };
     },
-    async act(context, action, { isInvited, exists }) {
-      if (action.is === "changed") return renameAccount(await context.sessions.as(email), person);
+    async applyAction(context, action, { isInvited, exists }) {
+      if (action.is === "changed") return renameAccount(await context.sessions.signIn(email), person);
       const workspace = requireFound(await findOwnWorkspace(context), "The workspace");
       const { params } = workspace;
       if (!isInvited) {
         const json = { emails: [{ email, role: person.role }] };
         await workspace.session.call(ignoreResponse(workspaceInvitationsApi.create), { params, json });
       }
-      const session = exists ? await context.sessions.as(email) : await signUpAccount(context, email);
-      if (context.vault.account(email)?.made) {
+      const session = exists ? await context.sessions.signIn(email) : await signUpAccount(context, email);
+      if (context.vault.findAccount(email)?.made) {
         await renameAccount(session, person);
         if (person.isHuman) await setAccountProfile(session, context.settings);
       }
@@ -69,40 +69,45 @@ export function createAccountStep(person: AccountSpec): ProvisionStep {
   });
 }
 
-/** Who has accepted already, by the link in the letter, is let in by signing in, and has no invitation any more. */
+/**
+ * Accepts the invitation. There is none when the person accepted it through the link in the e-mail: then signing in was
+ * enough.
+ */
 async function joinWorkspace(session: PlaneSession, workspace: string, email: string) {
-  const { data: mine } = await session.call(workspaceInvitationsApi.mine);
-  const invitations = mine.filter((one) => one.workspace.slug === workspace).map(({ id }) => id);
+  const { data: allInvitations } = await session.call(workspaceInvitationsApi.mine);
+  const invitations = allInvitations
+    .filter((invitation) => invitation.workspace.slug === workspace)
+    .map(({ id }) => id);
   if (invitations.length > 0) {
     await session.call(ignoreResponse(workspaceInvitationsApi.accept), { json: { invitations } });
     return;
   }
-  const { data: joined } = await session.call(workspacesApi.mine);
-  if (joined.some(({ slug }) => slug === workspace)) return;
+  const { data: workspaces } = await session.call(workspacesApi.mine);
+  if (workspaces.some(({ slug }) => slug === workspace)) return;
   throw new GroundcrewError(
     "unavailable",
-    `Plane shows ${email} no invitation to ${workspace}: run the same command again; if it stays so, take the invitation back (Workspace settings, Members) and run it once more.`,
+    `Plane shows ${email} no invitation to ${workspace}: run the same command again. If this persists, revoke the invitation (Workspace settings, Members) and run the command again.`,
   );
 }
 
-/** Asked as nobody: of somebody who is signed in Plane wants a form's token for this, and for nothing else in JSON. */
+/** Sent without a sign-in, because for this JSON request Plane requires a form token from signed-in accounts. */
 async function hasAccount({ sessions }: ProvisionContext, email: string): Promise<boolean> {
   const answer = z.object({ existing: z.boolean() });
-  return (await sessions.fresh().call({ ...authApi.emailCheck, answer }, { json: { email } })).data.existing;
+  return (await sessions.createSession().call({ ...authApi.emailCheck, answer }, { json: { email } })).data.existing;
 }
 
 async function signUpAccount({ sessions, vault, newSecret }: ProvisionContext, email: string): Promise<PlaneSession> {
-  const password = sessions.passwordOf(email) ?? newSecret();
-  // Kept before it is used: an account whose password is lost is lost, too.
-  await vault.noteAccount(email, { made: true, password });
-  const session = sessions.fresh();
-  const refused = await sessions.post(session, authApi.signUp, { email, password });
-  if (refused === "USER_ALREADY_EXIST") return sessions.as(email);
-  if (refused !== undefined) throw sessions.refusal(refused, email);
-  return sessions.keep(email, session);
+  const password = sessions.getPassword(email) ?? newSecret();
+  // Stored before it is used, because an account whose password is lost cannot be used any more.
+  await vault.storeAccount(email, { made: true, password });
+  const session = sessions.createSession();
+  const refused = await sessions.postForm(session, authApi.signUp, { email, password });
+  if (refused === "USER_ALREADY_EXIST") return sessions.signIn(email);
+  if (refused !== undefined) throw sessions.createRefusal(refused, email);
+  return sessions.storeSession(email, session);
 }
 
-/** Plane takes no first name that could be an address, such as `Dr.No`; of the name it shows it takes any. */
+/** Plane refuses first names that look like a web address, such as `Dr.No`, but accepts any display name. */
 async function renameAccount(session: PlaneSession, { name, lastName }: AccountSpec) {
   const update = ignoreResponse(accountsApi.update);
   try {

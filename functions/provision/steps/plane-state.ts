@@ -6,52 +6,54 @@ import type { Ms } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";
 import { type InstanceInfo, instanceStateEndpoint } from "../instance.ts";
 
-/** The secret that is Groundcrew's own API key. */
+/** Name of the setting with Groundcrew's own API key. */
 export const OWN_KEY_SETTING = "PLANE_API_KEY";
 
 /**
- * What Plane says of itself to anyone; undefined as long as it is not ready. Plane keeps what it says for two hours by
- * its whole address, and may have kept it a moment before somebody set it up: an address of our own is asked.
+ * Reads Plane's public information about itself; undefined until Plane is ready. Plane caches the answer for two hours
+ * per URL, possibly from before it was set up, so each read has a URL of its own.
  */
 export async function readInstance(
   { sessions, clock }: ProvisionContext,
   pauses?: readonly Ms[],
 ): Promise<InstanceInfo | undefined> {
-  return (await sessions.fresh(pauses).call(instanceStateEndpoint, { query: { at: clock() } })).data;
+  return (await sessions.createSession(pauses).call(instanceStateEndpoint, { query: { at: clock() } })).data;
 }
 
-/** Asked for seldom: Plane allows those who are not signed in 30 requests a minute, all together. */
+/** Cached, because Plane allows only 30 requests a minute in total without a sign-in. */
 export function getInstanceInfo(context: ProvisionContext): Promise<InstanceInfo> {
   const { instance } = context;
-  instance.asked ??= readInstance(context).then((info) => requireFound(info, "Plane"));
-  instance.asked.catch(() => {
-    instance.asked = undefined;
+  instance.info ??= readInstance(context).then((info) => requireFound(info, "Plane"));
+  instance.info.catch(() => {
+    instance.info = undefined;
   });
-  return instance.asked;
+  return instance.info;
 }
 
-/** v1.2 and older have no relations. */
+/** Whether this version has no relations: v1.2 and older. */
 export async function isBeforeRelations(context: ProvisionContext): Promise<boolean> {
   return /^v?(?:0|1\.[0-2])(?:\.|$)/.test((await getInstanceInfo(context)).instance.current_version);
 }
 
-/** v1.3.0 and older have no variable that allows webhook addresses. */
+/** Whether this version has variables that allow webhook addresses: newer than v1.3.0. */
 export async function canAllowWebhookHosts(context: ProvisionContext): Promise<boolean> {
   return !/^v?(?:0|1\.[0-2]|1\.3\.0)(?:[.-]|$)/.test((await getInstanceInfo(context)).instance.current_version);
 }
 
-/** The administrator's session; undefined as long as nobody has set this Plane up. */
+/** The administrator's session; undefined until Plane has been set up. */
 export async function findAdminSession(context: ProvisionContext): Promise<PlaneSession | undefined> {
   const info = await getInstanceInfo(context);
-  return info.instance.is_setup_done ? context.sessions.as(context.settings.admin.email) : undefined;
+  return info.instance.is_setup_done ? context.sessions.signIn(context.settings.admin.email) : undefined;
 }
 
-/** The workspaces of the administrator, whose session this is. */
+/** The administrator's workspaces; `session` is the administrator's. */
 export function readAdminWorkspaces(context: ProvisionContext, session: PlaneSession) {
   return context.readOnce("workspaces", async () => (await session.call(workspacesApi.mine)).data);
 }
 
-/** The workspace as its admin sees it; undefined when it is not there or not the admin's. */
+/**
+ * The workspace and the administrator's session; undefined when it does not exist or the administrator is not a member.
+ */
 export async function findOwnWorkspace(context: ProvisionContext) {
   const session = await findAdminSession(context);
   if (!session) return undefined;
@@ -61,7 +63,7 @@ export async function findOwnWorkspace(context: ProvisionContext) {
   return row && { session, row, params: { workspace: row.slug } };
 }
 
-/** Who is in the workspace and who is invited; nobody as long as there is none. */
+/** The workspace's active members and open invitations; empty lists until it exists. */
 export function readWorkspacePeople(context: ProvisionContext) {
   return context.readOnce("people", async () => {
     const workspace = await findOwnWorkspace(context);
@@ -70,7 +72,7 @@ export function readWorkspacePeople(context: ProvisionContext) {
     const members = (await session.call(workspaceMembersApi.list, { params })).data;
     const invited = (await session.call(workspaceInvitationsApi.list, { params })).data;
     return {
-      // Who was removed stays in the list; an invitation brings them back.
+      // Plane's list still contains removed accounts; a new invitation brings them back.
       members: members.filter(isActive).map(({ id, role, member }) => ({
         membership: id,
         role,
@@ -85,15 +87,15 @@ export function readWorkspacePeople(context: ProvisionContext) {
 
 const isActive = ({ is_active }: { is_active: boolean }) => is_active;
 
-/** The public API as Groundcrew itself; undefined as long as it has no key that Plane takes. */
+/** A client with Groundcrew's own API key; undefined until there is one that Plane accepts. */
 export async function findOwnClient(context: ProvisionContext): Promise<PlaneClient | undefined> {
-  const key = context.vault.first(OWN_KEY_SETTING);
-  return key === undefined || context.refusedKeys.has(key) ? undefined : context.client(key);
+  const key = context.vault.getFirstValue(OWN_KEY_SETTING);
+  return key === undefined || context.refusedKeys.has(key) ? undefined : context.getClient(key);
 }
 
-/** What an earlier step has seen to. */
+/** Returns the result of an earlier step. Throws when it is missing. */
 export function requireFound<T>(found: T | undefined, subject: string): T {
   if (found === undefined)
-    throw new GroundcrewError("unavailable", `${subject} is not there: run the same command again.`);
+    throw new GroundcrewError("unavailable", `${subject} was not found: run the same command again.`);
   return found;
 }

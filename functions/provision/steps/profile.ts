@@ -12,16 +12,16 @@ const ONBOARDING_STEPS = {
   workspace_invite: true,
 };
 
-/** The language and time zone in which Plane speaks to the administrator, when provision has made that account. */
+/** Sets the administrator's language and time zone in Plane, if provision created that account. */
 export const adminProfileStep = createStep({
   name: "administrator's profile",
   needs: ["administrator"],
-  async look(context) {
+  async readState(context) {
     const { admin } = context.settings;
-    const isOurs = context.vault.account(admin.email)?.made ?? false;
+    const isOurs = context.vault.findAccount(admin.email)?.made ?? false;
     const { is_setup_done: isSetUp } = (await getInstanceInfo(context)).instance;
     const session = isOurs ? await findAdminSession(context) : undefined;
-    // Nobody has signed in to a new Plane, so its first account will be ours.
+    // A new Plane has no account, so its first one will be created by provision.
     if (!session) return { isOurs: isOurs || !isSetUp, profile: undefined };
     const { language, is_onboarded } = (await session.call(accountsApi.profile)).data;
     const { user_timezone: timezone } = (await session.call(accountsApi.me)).data;
@@ -32,15 +32,15 @@ export const adminProfileStep = createStep({
     const isUpToDate =
       profile?.language === wanted.language && profile.is_onboarded && profile.timezone === wanted.timezone;
     if (isUpToDate) return { actions: [], note: detail };
-    if (!isOurs) return { actions: [], note: "not made by provision: left as it is" };
+    if (!isOurs) return { actions: [], note: "not created by provision: left unchanged" };
     return { actions: [{ is: "changed" as const, detail }] };
   },
-  async act(context) {
+  async applyAction(context) {
     await setAccountProfile(requireFound(await findAdminSession(context), "The administrator"), context.settings);
   },
 });
 
-/** Also tells Plane that this account needs no introduction, which would stand before its first page. */
+/** Also marks Plane's onboarding as completed, because it would block the account's first page. */
 export async function setAccountProfile(
   session: PlaneSession,
   wanted: Pick<ProvisionSettings, "language" | "timezone">,

@@ -8,10 +8,10 @@ import { ignoreResponse } from "../ignore-response.ts";
 import { createStep, type StepDecision } from "../step.ts";
 import { findOwnClient, requireFound } from "./plane-state.ts";
 
-/** By this a later run knows the project again, whatever people call it by then. */
+/** Marks the project, so that a later run finds it even if people have renamed it. */
 const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provision:first-project" } as const;
 
-/** Work items are always on; besides them, only cycles and modules. */
+/** The project's features: only cycles and modules, besides work items, which cannot be disabled. */
 const FEATURES = {
   cycle_view: true,
   module_view: true,
@@ -21,19 +21,19 @@ const FEATURES = {
 } as const;
 const featureNames = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
 
-/** The first project: `idle` when nothing is to be put into it, `coming` as long as it is not made. */
+/** The first project: `unused` when it is not wanted or archived, `pending` until it has been created. */
 export async function findFirstProject(context: ProvisionContext) {
-  if (context.settings.project === false) return { kind: "idle" as const };
+  if (context.settings.project === false) return { kind: "unused" as const };
   const client = await findOwnClient(context);
   const { project } = await readProjectList(context);
-  if (!client || !project) return { kind: "coming" as const };
-  if (project.archived_at) return { kind: "idle" as const };
-  return { kind: "there" as const, client, params: { project: project.id } };
+  if (!client || !project) return { kind: "pending" as const };
+  if (project.archived_at) return { kind: "unused" as const };
+  return { kind: "existing" as const, client, params: { project: project.id } };
 }
 
-/** For what is done to the project, which the steps before have made. */
+/** The project for changes to it. Throws when an earlier step has not created it. */
 export function requireProject(found: Awaited<ReturnType<typeof findFirstProject>>) {
-  return requireFound(found.kind === "there" ? found : undefined, "The project");
+  return requireFound(found.kind === "existing" ? found : undefined, "The project");
 }
 
 function readProjectList(context: ProvisionContext) {
@@ -41,17 +41,19 @@ function readProjectList(context: ProvisionContext) {
     const client = await findOwnClient(context);
     const all: ProjectFeatures[] = [];
     for await (const { data } of client?.pages(projectFeaturesApi.list) ?? []) all.push(...data.results);
-    const isOurs = (one: ProjectFeatures) =>
-      one.external_source === EXTERNAL_MARK.external_source && one.external_id === EXTERNAL_MARK.external_id;
+    const isOurs = ({ external_source, external_id }: ProjectFeatures) =>
+      external_source === EXTERNAL_MARK.external_source && external_id === EXTERNAL_MARK.external_id;
     return { all, project: all.find(isOurs) };
   });
 }
 
-/** The first project, with only cycles and modules switched on. What others have made is left alone. */
+/**
+ * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
+ */
 export const projectStep = createStep({
   name: "project",
   needs: ["groundcrew's API key"],
-  async look(context) {
+  async readState(context) {
     const { project: wanted } = context.settings;
     if (wanted === false) return { kind: "not wanted" as const };
     const { all, project: found } = await readProjectList(context);
@@ -63,14 +65,14 @@ export const projectStep = createStep({
     return { kind: "wanted" as const, found };
   },
   decide(state, { project: wanted }): StepDecision {
-    if (state.kind === "not wanted" || wanted === false) return { actions: [], note: "none is wanted" };
+    if (state.kind === "not wanted" || wanted === false) return { actions: [], note: "disabled in the settings" };
     const { found } = state;
     if (!found)
       return {
         actions: [{ is: "created", detail: `${wanted.name} (${wanted.identifier}), with cycles and modules only` }],
       };
     const label = `${found.name} (${found.identifier})`;
-    if (found.archived_at) return { actions: [], note: `${label} is archived: left as it is` };
+    if (found.archived_at) return { actions: [], note: `${label} is archived: left unchanged` };
     const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
     if (wrongFeatures.length === 0) return { actions: [], note: label };
     const changes = wrongFeatures.map(
@@ -78,7 +80,7 @@ export const projectStep = createStep({
     );
     return { actions: [{ is: "changed", detail: `${label}: ${changes.join(", ")}` }] };
   },
-  async act(context, action, state) {
+  async applyAction(context, action, state) {
     const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
     const { project: wanted } = context.settings;
     if (wanted === false || state.kind === "not wanted") return;
@@ -86,7 +88,7 @@ export const projectStep = createStep({
       action.is === "created"
         ? await createFirstProject(context, client, { ...wanted, ...EXTERNAL_MARK })
         : requireFound(state.found, "The project");
-    // Plane switches pages on by itself, whatever a create says.
+    // Plane enables pages in a new project, whatever the create request says.
     await client.call(ignoreResponse(projectFeaturesApi.update), { params: { project: created.id }, json: FEATURES });
   },
 });
@@ -100,13 +102,14 @@ async function createFirstProject(
     return (await client.call(projectFeaturesApi.create, { json })).data;
   } catch (thrown) {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
-    // The first try may have been done and not answered.
+    // The first attempt may have succeeded without an answer.
     context.forgetReads();
     const { project: existing } = await readProjectList(context);
     if (existing) return existing;
-    // A secret project of others is in no list of ours, and a deleted one keeps its identifier for a while.
+    // Other people's secret projects are in no list that we can read, and a deleted project keeps its identifier for a
+    // while.
     throw createForeignProjectError(
-      `${json.name} or with the identifier ${json.identifier}, perhaps a secret or a deleted one,`,
+      `${json.name} or with the identifier ${json.identifier} (it may be secret or deleted)`,
     );
   }
 }
@@ -114,6 +117,6 @@ async function createFirstProject(
 function createForeignProjectError(label: string): GroundcrewError {
   return new GroundcrewError(
     "conflict",
-    `There is a project ${label} that provision did not make: it is left alone. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
+    `Plane already has a project ${label} that provision did not create; it was not changed. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
   );
 }

@@ -23,10 +23,12 @@ import { workspaceStep } from "./workspace.ts";
 const ADMIN_ROLE = 20;
 const MEMBER_ROLE = 15;
 
-/** What is asked for: everything brought in line, or secrets replaced, or the end of the overlap after that. */
-export type ProvisionTask = { kind: "provision" } | { kind: "rotate"; what: string } | { kind: "retire" };
+/**
+ * The command's task: provision everything, rotate the secrets of `target`, or revoke the old values after a rotation.
+ */
+export type ProvisionTask = { kind: "provision" } | { kind: "rotate"; target: string } | { kind: "retire" };
 
-/** The steps for this task, in their order; undefined for a rotation of something that is not known. */
+/** The steps for this task, in their order; undefined when the target of a rotation is unknown. */
 export function createProvisionSteps(task: ProvisionTask, settings: ProvisionSettings): ProvisionStep[] | undefined {
   if (task.kind === "provision") return createAllSteps(settings);
   const keys = [toOwnKey(settings), ...settings.agents.map(toAgentKey)];
@@ -38,17 +40,17 @@ export function createProvisionSteps(task: ProvisionTask, settings: ProvisionSet
       ...settings.agents.map(({ name }) => createRetireBridgeTokenStep(name)),
       createRetireSecretStep(WEBHOOK_SECRET),
     ];
-  const all = task.what === "all";
-  const agents = settings.agents.filter(({ name }) => all || name.toLowerCase() === task.what.toLowerCase());
+  const all = task.target === "all";
+  const agents = settings.agents.filter(({ name }) => all || name.toLowerCase() === task.target.toLowerCase());
   const steps = keepDefined([
-    all || task.what === "groundcrew" ? createRotateKeyStep(toOwnKey(settings)) : undefined,
+    all || task.target === "groundcrew" ? createRotateKeyStep(toOwnKey(settings)) : undefined,
     ...agents.flatMap((agent) => [createRotateKeyStep(toAgentKey(agent)), createRotateBridgeTokenStep(agent.name)]),
-    all || task.what === "webhook" ? rotateWebhookStep : undefined,
+    all || task.target === "webhook" ? rotateWebhookStep : undefined,
   ]);
   return steps.length > 0 ? [...start, ...steps] : undefined;
 }
 
-/** What `--rotate` takes. */
+/** The targets that `--rotate` accepts. */
 export function listRotationTargets({ agents }: ProvisionSettings): string[] {
   return [...agents.map(({ name }) => name), "groundcrew", "webhook", "all"];
 }
@@ -119,7 +121,10 @@ function toAgentKey({ name, email }: Agent): ApiKeySpec {
   return { name: `${OWN_KEY_SETTING}_${toSettingName(name)}`, email, label: `groundcrew ${name}` };
 }
 
-/** Groundcrew works as the Concierge, with a key of its own: what it writes is the team's, not the human's. */
+/**
+ * Groundcrew uses the Concierge's account, with its own key, so that its changes appear as the team's and not as a
+ * human's.
+ */
 function toOwnKey({ agents, admin: { email } }: ProvisionSettings): ApiKeySpec {
   const concierge = agents.find(({ role }) => role === "concierge");
   return { name: OWN_KEY_SETTING, email: concierge?.email ?? email, label: "groundcrew" };

@@ -5,48 +5,49 @@ import { createStep, type ProvisionStep } from "../step.ts";
 const NOTHING_TO_RETIRE = "nothing to retire";
 const toRetireAction = (name: string) => ({
   is: "changed" as const,
-  detail: `only the newest ${name} counts from now on`,
+  detail: `only the newest ${name} stays valid`,
 });
 
-/** Ends the overlap of an API key: the older ones are deleted in Plane, too. */
+/** Revokes all but the newest value of an API key, in Plane as well. */
 export function createRetireKeyStep(key: ApiKeySpec): ProvisionStep {
   return createStep({
     name: `retire ${key.label}'s API key`,
     needs: ["administrator"],
-    look: async ({ vault }) =>
-      !vault.isGiven(key.name) && Math.max(vault.all(key.name).length, vault.notes().tokens[key.name]?.length ?? 0) > 1,
+    readState: async ({ vault }) =>
+      !vault.isFromEnvironment(key.name) &&
+      Math.max(vault.getValues(key.name).length, vault.getNotes().tokens[key.name]?.length ?? 0) > 1,
     decide: (hasOld) => (hasOld ? { actions: [toRetireAction(key.name)] } : { actions: [], note: NOTHING_TO_RETIRE }),
-    async act(context) {
-      const newest = context.vault.all(key.name).slice(0, 1);
-      // First out of use, then out of Plane.
-      await context.vault.keep(key.name, newest);
-      await deleteOldTokens(context, await context.sessions.as(key.email), key, newest);
+    async applyAction(context) {
+      const newest = context.vault.getValues(key.name).slice(0, 1);
+      // Removed from SECRETS_FILE first, so that the runtime never uses a deleted key.
+      await context.vault.storeValues(key.name, newest);
+      await deleteOldTokens(context, await context.sessions.signIn(key.email), key, newest);
     },
   });
 }
 
-/** Ends the overlap of a bridge token: what counts is the one in the agent's own file. */
+/** Revokes all bridge tokens of an agent but the one in the agent's own file. */
 export function createRetireBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({
     name: `retire bridge token ${agent}`,
-    async look({ vault }) {
-      const token = await vault.bridgeToken(agent);
+    async readState({ vault }) {
+      const token = await vault.readBridgeToken(agent);
       const hash = token && (await hashBridgeToken(token));
-      const hashes = vault.isGiven(setting) ? [] : vault.all(setting);
+      const hashes = vault.isFromEnvironment(setting) ? [] : vault.getValues(setting);
       return hash && hashes.length > 1 && hashes.includes(hash) ? hash : undefined;
     },
     decide: (hash) => (hash ? { actions: [toRetireAction(setting)] } : { actions: [], note: NOTHING_TO_RETIRE }),
-    act: async ({ vault }, _, hash) => vault.keep(setting, hash ? [hash] : []),
+    applyAction: async ({ vault }, _, hash) => vault.storeValues(setting, hash ? [hash] : []),
   });
 }
 
-/** Ends the overlap of the webhook's secret. */
+/** Removes all but the newest value of the webhook's secret. */
 export function createRetireSecretStep(name: string): ProvisionStep {
   return createStep({
     name: `retire ${name}`,
-    look: async ({ vault }) => !vault.isGiven(name) && vault.all(name).length > 1,
+    readState: async ({ vault }) => !vault.isFromEnvironment(name) && vault.getValues(name).length > 1,
     decide: (hasOld) => (hasOld ? { actions: [toRetireAction(name)] } : { actions: [], note: NOTHING_TO_RETIRE }),
-    act: async ({ vault }) => vault.keep(name, vault.all(name).slice(0, 1)),
+    applyAction: async ({ vault }) => vault.storeValues(name, vault.getValues(name).slice(0, 1)),
   });
 }

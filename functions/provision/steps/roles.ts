@@ -7,12 +7,15 @@ import { findOwnWorkspace, readWorkspacePeople, requireFound } from "./plane-sta
 
 const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
-/** The agents' roles in the workspace: the Concierge its admin, the others members. People's own are theirs to choose. */
+/**
+ * Sets the agents' roles in the workspace: the Concierge is an admin, the others are members. Never changes the roles
+ * of people.
+ */
 export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
   return createStep({
     name: "roles",
     needs: ["workspace"],
-    async look(context) {
+    async readState(context) {
       const { members } = await readWorkspacePeople(context);
       return agents.flatMap((agent) => {
         const member = members.find(({ email }) => email === agent.email.toLowerCase());
@@ -26,9 +29,11 @@ export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
         membership,
         role: wanted,
       })),
-      ...omitUndefined({ note: wrongRoles.length === 0 ? "the Concierge admin, the others members" : undefined }),
+      ...omitUndefined({
+        note: wrongRoles.length === 0 ? "the Concierge is an admin, the others are members" : undefined,
+      }),
     }),
-    async act(context, { membership, role }) {
+    async applyAction(context, { membership, role }) {
       const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
       await session.call(ignoreResponse(workspaceMembersApi.update), {
         params: { ...params, membership },

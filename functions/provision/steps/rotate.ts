@@ -10,87 +10,96 @@ import { findWebhook, WEBHOOK_SECRET } from "./webhook.ts";
 
 const REQUIRED_STEPS = ["administrator"];
 
-/** Within this the runtime has read SECRETS_FILE again: it looks every two seconds. */
+/** Wait for the runtime to reload SECRETS_FILE: 4 s, because it checks the file every two seconds. */
 const RELOAD_MS: Ms = 4_000;
 
 function refuseEnvironmentSecret({ vault }: ProvisionContext, setting: string) {
-  if (vault.isGiven(setting))
+  if (vault.isFromEnvironment(setting))
     throw new GroundcrewError(
       "conflict",
-      `${setting} comes from the environment, where provision cannot change it: replace it there, or take it out and run the same command again.`,
+      `${setting} comes from the environment, where provision cannot change it: replace it there, or remove it and run the same command again.`,
     );
 }
 
-/** A new API key beside the one in use, which goes when this is done again or with `--retire`. */
+/** Creates an API key alongside the one in use, which the next rotation or `--retire` revokes. */
 export function createRotateKeyStep(key: ApiKeySpec): ProvisionStep {
   return createStep({
     name: `rotate ${key.label}'s API key`,
     needs: REQUIRED_STEPS,
-    async look(context) {
+    async readState(context) {
       refuseEnvironmentSecret(context, key.name);
-      const currentKey = context.vault.first(key.name);
-      await context.sessions.as(key.email);
+      const currentKey = context.vault.getFirstValue(key.name);
+      await context.sessions.signIn(key.email);
       return currentKey;
     },
     decide: (currentKey) => ({
       actions: [
         {
           is: "changed" as const,
-          detail: `a new ${key.name}${currentKey ? "; the one before is valid until the next rotation or --retire" : ""}`,
+          detail: `a new ${key.name}${currentKey ? "; the previous one stays valid until the next rotation or --retire" : ""}`,
         },
       ],
     }),
-    async act(context, _, currentKey) {
-      const session = await context.sessions.as(key.email);
+    async applyAction(context, _, currentKey) {
+      const session = await context.sessions.signIn(key.email);
       const keptKeys = currentKey === undefined ? [] : [currentKey];
       await deleteOldTokens(context, session, key, keptKeys);
-      await context.vault.keep(key.name, [await createApiToken(context, session, key), ...keptKeys]);
+      await context.vault.storeValues(key.name, [await createApiToken(context, session, key), ...keptKeys]);
     },
   });
 }
 
-/** A new bridge token beside the one in use. */
+/** Creates a bridge token alongside the one in use. */
 export function createRotateBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
   return createStep({
     name: `rotate bridge token ${agent}`,
-    async look(context) {
+    async readState(context) {
       refuseEnvironmentSecret(context, setting);
     },
     decide: () => ({
       actions: [
-        { is: "changed" as const, detail: "a new one; the one before is valid until the next rotation or --retire" },
+        {
+          is: "changed" as const,
+          detail: "a new token; the previous one stays valid until the next rotation or --retire",
+        },
       ],
     }),
-    async act({ vault, newSecret, wait }) {
+    async applyAction({ vault, newSecret, wait }) {
       await renewBridgeToken(vault, agent, newSecret, () => wait(RELOAD_MS));
     },
   });
 }
 
-/** A new secret for the webhook. Plane signs with it at once; what is on its way is still signed with the one before. */
+/**
+ * Creates a secret for the webhook. Plane signs with it at once, but deliveries under way are signed with the previous
+ * one.
+ */
 export const rotateWebhookStep = createStep({
   name: "rotate webhook",
   needs: REQUIRED_STEPS,
-  async look(context) {
+  async readState(context) {
     refuseEnvironmentSecret(context, WEBHOOK_SECRET);
     const found = await findWebhook(context);
     if (!found)
       throw new GroundcrewError(
         "not_found",
-        "There is no webhook of ours to rotate: run provision without --rotate first.",
+        "Plane has no webhook for Groundcrew, so there is no secret to rotate: run provision without --rotate first.",
       );
     return found;
   },
   decide: () => ({
     actions: [
-      { is: "changed" as const, detail: "a new secret; the one before is valid until the next rotation or --retire" },
+      {
+        is: "changed" as const,
+        detail: "a new secret; the previous one stays valid until the next rotation or --retire",
+      },
     ],
   }),
-  async act(context, _, found) {
+  async applyAction(context, _, found) {
     const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
     const rotated = (await session.call(webhooksApi.regenerate, { params: { ...params, webhook: found.id }, json: {} }))
       .data;
-    await context.vault.keep(WEBHOOK_SECRET, [rotated.secret_key, found.secret_key]);
+    await context.vault.storeValues(WEBHOOK_SECRET, [rotated.secret_key, found.secret_key]);
   },
 });

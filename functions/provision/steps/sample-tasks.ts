@@ -13,17 +13,19 @@ import { findFirstProject, requireProject } from "./project.ts";
 
 type ProjectParams = { project: string };
 type SampleState =
-  /** No project to put tasks into, or all was done before. */
-  | { kind: "idle" }
-  | { kind: "over" }
+  /** There is no project for the tasks. */
+  | { kind: "no project" }
+  /** An earlier run created them all. */
+  | { kind: "complete" }
   | {
       kind: "open";
-      there: Awaited<ReturnType<typeof findFirstProject>>;
-      /** Tasks by the sample's id. */
+      project: Awaited<ReturnType<typeof findFirstProject>>;
+      /** Ids of the existing tasks in Plane, by the id of the sample. */
       found: Map<string, string>;
-      related: boolean;
-      /** Whether this Plane has relations. */
-      relations: boolean;
+      /** Whether the second task is already blocked by the first. */
+      isRelated: boolean;
+      /** Whether this version of Plane supports relations. */
+      hasRelations: boolean;
     };
 type SampleAction =
   | { is: "created"; detail: string; do: "task"; sample: SampleTask }
@@ -36,21 +38,22 @@ const toExternalId = ({ id }: SampleTask) => ({
 });
 
 /**
- * Three sample tasks, once: people may change and delete them, so they are made when those they are for are there
- * (`owners`: their steps). Without relations (v1.2.x) the second waits for nothing.
+ * Creates three sample tasks, only once, because people may change and delete them. For the same reason the step waits
+ * for the accounts of their owners (`owners` are the names of those steps). On v1.2.x, which has no relations, the
+ * second task is not blocked.
  */
 export function createSampleTasksStep(owners: readonly string[]): ProvisionStep {
   return createStep({
     name: "sample tasks",
     needs: ["project", "project members", ...owners],
-    async look(context): Promise<SampleState> {
-      const there = await findFirstProject(context);
+    async readState(context): Promise<SampleState> {
+      const project = await findFirstProject(context);
       const found = new Map<string, string>();
-      if (there.kind === "idle") return { kind: "idle" };
-      if (there.kind === "coming")
-        return { kind: "open", there, found, related: false, relations: !(await isBeforeRelations(context)) };
-      const { client, params } = there;
-      if (context.vault.notes().samples === params.project) return { kind: "over" };
+      if (project.kind === "unused") return { kind: "no project" };
+      if (project.kind === "pending")
+        return { kind: "open", project, found, isRelated: false, hasRelations: !(await isBeforeRelations(context)) };
+      const { client, params } = project;
+      if (context.vault.getNotes().samples === params.project) return { kind: "complete" };
       const samples = getSampleTasks(context.settings.language);
       for (const sample of samples) {
         const id = await findSampleId(client, params, sample);
@@ -60,34 +63,43 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       const item = blockedSample && found.get(blockedSample.id);
       const isCapable = !(await isBeforeRelations(context));
       const related =
-        isCapable && item ? await isRelated(client, { ...params, item }, found.get(blockedSample.after ?? "")) : false;
-      return { kind: "open", there, found, related: related === true, relations: isCapable && related !== undefined };
+        isCapable && item
+          ? await isBlockedBy(client, { ...params, item }, found.get(blockedSample.after ?? ""))
+          : false;
+      return {
+        kind: "open",
+        project,
+        found,
+        isRelated: related === true,
+        hasRelations: isCapable && related !== undefined,
+      };
     },
     decide(state, { language }): { actions: SampleAction[]; note?: string } {
-      if (state.kind === "idle") return { actions: [], note: "no project to put any into" };
-      if (state.kind === "over") return { actions: [], note: "made before; people may change and delete them" };
+      if (state.kind === "no project") return { actions: [], note: "no project to create them in" };
+      if (state.kind === "complete")
+        return { actions: [], note: "created by an earlier run; people may change and delete them" };
       const samples = getSampleTasks(language);
       const taskActions = samples
         .filter(({ id }) => !state.found.has(id))
         .map((sample) => ({ is: "created" as const, detail: sample.title, do: "task" as const, sample }));
       const blockedSamples = samples.flatMap((sample) =>
-        state.relations && sample.after && !state.related ? [{ sample, blocker: sample.after }] : [],
+        state.hasRelations && sample.after && !state.isRelated ? [{ sample, blocker: sample.after }] : [],
       );
-      const related = blockedSamples.map(({ sample, blocker }) => {
-        const titles = `${sample.title} waits for ${samples.find(({ id }) => id === blocker)?.title}`;
-        return { is: "created" as const, detail: titles, do: "relation" as const, sample, blocker };
+      const relationActions = blockedSamples.map(({ sample, blocker }) => {
+        const detail = `${sample.title} is blocked by ${samples.find(({ id }) => id === blocker)?.title}`;
+        return { is: "created" as const, detail, do: "relation" as const, sample, blocker };
       });
-      const noteAction = { is: "changed" as const, detail: "remember that they were made", do: "note" as const };
-      const note = "without the dependency: this version of Plane has no relations (v1.3.0 brought them)";
+      const noteAction = { is: "changed" as const, detail: "record that they were created", do: "note" as const };
+      const note = "without the dependency: this version of Plane has no relations (v1.3.0 introduced them)";
       return {
-        actions: [...taskActions, ...related, noteAction],
-        ...omitUndefined({ note: !state.relations ? note : undefined }),
+        actions: [...taskActions, ...relationActions, noteAction],
+        ...omitUndefined({ note: !state.hasRelations ? note : undefined }),
       };
     },
-    async act(context, action, state) {
+    async applyAction(context, action, state) {
       if (state.kind !== "open") return;
-      const { client, params } = requireProject(state.there);
-      if (action.do === "note") return context.vault.note(() => ({ samples: params.project }));
+      const { client, params } = requireProject(state.project);
+      if (action.do === "note") return context.vault.updateNotes(() => ({ samples: params.project }));
       const { sample } = action;
       if (action.do === "task") {
         state.found.set(sample.id, await createSampleTask(context, client, params, sample));
@@ -96,7 +108,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       const item = requireFound(state.found.get(sample.id), sample.title);
       const json = {
         relation_type: "blocked_by",
-        issues: [requireFound(state.found.get(action.blocker), "Its blocker")],
+        issues: [requireFound(state.found.get(action.blocker), "The blocking sample task")],
       };
       await client
         .call(ignoreResponse(relationsApi.create), { params: { ...params, item }, json })
@@ -105,7 +117,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
   });
 }
 
-/** Answers the new task's id, or that of the one an earlier run has made. */
+/** Returns the new task's id, or the id of the task that an earlier run created. */
 async function createSampleTask(
   context: ProvisionContext,
   client: PlaneClient,
@@ -147,10 +159,10 @@ async function findSampleId(
   }
 }
 
-/** Undefined where this Plane has no relations, whatever its version says. */
-async function isRelated(client: PlaneClient, params: ProjectParams & { item: string }, blocker: string | undefined) {
-  const listed = await client.call(relationsApi.list, { params }).catch(ignoreMissingRoute);
-  return listed?.data.blocked_by.some(({ issue_id }) => issue_id === blocker);
+/** Whether `blocker` blocks the item; undefined when Plane has no route for relations, whatever version it reports. */
+async function isBlockedBy(client: PlaneClient, params: ProjectParams & { item: string }, blocker: string | undefined) {
+  const relations = await client.call(relationsApi.list, { params }).catch(ignoreMissingRoute);
+  return relations?.data.blocked_by.some(({ issue_id }) => issue_id === blocker);
 }
 
 function ignoreMissingRoute(thrown: unknown): undefined {

@@ -10,63 +10,66 @@ import { canAllowWebhookHosts, findOwnWorkspace, requireFound } from "./plane-st
 
 export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 
-/** The events that are made use of. */
+/** The events that Groundcrew uses. */
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
-/** The workspace's webhooks; ours is the one with our address, else the one we made under another. */
+/**
+ * Provision's webhook: the one with the configured address, or the one that an earlier run created with another
+ * address.
+ */
 export async function findWebhook(context: ProvisionContext) {
   const workspace = await findOwnWorkspace(context);
   if (!workspace) return undefined;
   const { data: all } = await workspace.session.call(webhooksApi.list, { params: workspace.params });
-  const { webhook: id } = context.vault.notes();
-  return all.find(({ url }) => url === context.settings.webhookTarget) ?? all.find((one) => one.id === id);
+  const { webhook: id } = context.vault.getNotes();
+  return all.find(({ url }) => url === context.settings.webhookTarget) ?? all.find((webhook) => webhook.id === id);
 }
 
 type WebhookAction = { is: "created" | "changed"; detail: string; json?: Record<string, unknown> };
 
-/** The webhook with the events we use: switched on, its secret kept. Other webhooks of the workspace are left alone. */
+/** Creates the webhook, keeps it enabled and stores its secret. Never changes other webhooks of the workspace. */
 export const webhookStep = createStep({
   name: "webhook",
   needs: ["workspace"],
-  async look(context) {
-    if (context.settings.webhookTarget === undefined) return { kind: "nowhere" as const };
+  async readState(context) {
+    if (context.settings.webhookTarget === undefined) return { kind: "no target" as const };
     const found = await findWebhook(context);
-    const secrets = context.vault.all(WEBHOOK_SECRET);
-    const isGiven = context.vault.isGiven(WEBHOOK_SECRET);
+    const secrets = context.vault.getValues(WEBHOOK_SECRET);
+    const isGiven = context.vault.isFromEnvironment(WEBHOOK_SECRET);
     if (isGiven && (!found || !secrets.includes(found.secret_key)))
       throw new GroundcrewError(
         "conflict",
-        `${WEBHOOK_SECRET} of the environment is not the secret Plane has for the webhook: take it out of the environment, and it is kept in SECRETS_FILE.`,
+        `${WEBHOOK_SECRET} in the environment differs from the webhook's secret in Plane: remove it from the environment, and provision stores the right one in SECRETS_FILE.`,
       );
     return {
-      kind: "somewhere" as const,
+      kind: "target" as const,
       found,
-      isKept: found !== undefined && (isGiven || secrets[0] === found.secret_key),
+      isStored: found !== undefined && (isGiven || secrets[0] === found.secret_key),
     };
   },
   decide(state, { webhookTarget: url }): { actions: WebhookAction[]; note?: string } {
-    if (state.kind === "nowhere")
+    if (state.kind === "no target")
       return {
         actions: [],
-        note: "none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET, until then changes are found by polling",
+        note: "none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET; until then changes are detected by polling",
       };
-    const { found, isKept } = state;
+    const { found, isStored } = state;
     if (!found)
       return {
         actions: [{ is: "created", detail: `${url}`, json: { url, ...EVENTS, module: false, is_active: true } }],
       };
     const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
     const actions: WebhookAction[] = keepDefined([
-      found.url !== url ? { detail: `point it at ${url}`, json: { url } } : undefined,
-      missing.length > 0 ? { detail: `add ${missing.join(", ")}`, json: EVENTS } : undefined,
-      found.is_active ? undefined : { detail: "switch it on again", json: { is_active: true } },
-      isKept ? undefined : { detail: `keep its secret in ${WEBHOOK_SECRET}` },
+      found.url !== url ? { detail: `change its address to ${url}`, json: { url } } : undefined,
+      missing.length > 0 ? { detail: `add the events ${missing.join(", ")}`, json: EVENTS } : undefined,
+      found.is_active ? undefined : { detail: "enable it again", json: { is_active: true } },
+      isStored ? undefined : { detail: `store its secret as ${WEBHOOK_SECRET}` },
     ]).map((action) => ({ is: "changed" as const, ...action }));
-    return { actions, ...omitUndefined({ note: actions.length === 0 ? `${found.url}, switched on` : undefined }) };
+    return { actions, ...omitUndefined({ note: actions.length === 0 ? `${found.url}, enabled` : undefined }) };
   },
-  async act(context, { is, json }, state) {
+  async applyAction(context, { is, json }, state) {
     const { session, params } = requireFound(await findOwnWorkspace(context), "The workspace");
-    const id = state.kind === "somewhere" ? state.found?.id : undefined;
+    const id = state.kind === "target" ? state.found?.id : undefined;
     try {
       const registered =
         is === "created"
@@ -74,13 +77,13 @@ export const webhookStep = createStep({
           : json
             ? (await session.call(webhooksApi.update, { params: { ...params, webhook: id ?? "" }, json })).data
             : requireFound(await findWebhook(context), "The webhook");
-      await context.vault.note(() => ({ webhook: registered.id }));
-      const storedSecrets = context.vault.all(WEBHOOK_SECRET);
-      if (storedSecrets[0] === registered.secret_key || context.vault.isGiven(WEBHOOK_SECRET)) return;
-      // Deliveries on their way may still be signed with what was kept before.
+      await context.vault.updateNotes(() => ({ webhook: registered.id }));
+      const storedSecrets = context.vault.getValues(WEBHOOK_SECRET);
+      if (storedSecrets[0] === registered.secret_key || context.vault.isFromEnvironment(WEBHOOK_SECRET)) return;
+      // Deliveries under way may still be signed with the previous secret.
       const keptSecrets =
-        is === "created" ? [] : storedSecrets.filter((one) => one !== registered.secret_key).slice(0, 1);
-      await context.vault.keep(WEBHOOK_SECRET, [registered.secret_key, ...keptSecrets]);
+        is === "created" ? [] : storedSecrets.filter((secret) => secret !== registered.secret_key).slice(0, 1);
+      await context.vault.storeValues(WEBHOOK_SECRET, [registered.secret_key, ...keptSecrets]);
     } catch (thrown) {
       throw await toWebhookFailure(context, thrown);
     }
@@ -92,7 +95,7 @@ async function toWebhookFailure(context: ProvisionContext, thrown: unknown): Pro
   if (thrown instanceof PlaneConflictError)
     return new GroundcrewError(
       "conflict",
-      `Somebody else makes the webhook to ${webhookTarget} just now: run the same command again.`,
+      `Another program is creating the webhook to ${webhookTarget} at the same time: run the same command again.`,
     );
   const planeMessage = thrown instanceof PlaneInvalidError ? thrown.fields["url"]?.join(" ") : undefined;
   if (planeMessage === undefined) return thrown;

@@ -9,23 +9,23 @@ import { findAdminSession, findOwnWorkspace, readAdminWorkspaces, requireFound }
 
 const ADMIN_ROLE = 20;
 
-/** The workspace. One that provision has not made keeps its name and its time zone. */
+/** Creates the workspace. One that provision did not create keeps its name and time zone. */
 export const workspaceStep = createStep({
   name: "workspace",
   needs: ["administrator"],
-  async look(context) {
+  async readState(context) {
     const { workspace: slug } = context.settings.plane;
     const { email } = context.settings.admin;
-    const isOurs = context.vault.notes().workspace === slug;
-    const there = await findOwnWorkspace(context);
-    if (there && there.row.role !== ADMIN_ROLE)
+    const isOurs = context.vault.getNotes().workspace === slug;
+    const existing = await findOwnWorkspace(context);
+    if (existing && existing.row.role !== ADMIN_ROLE)
       throw new GroundcrewError(
         "forbidden",
-        `${email} is no admin of the workspace ${slug}: let one of its admins make it one (Workspace settings, Members), or set PLANE_ADMIN_EMAIL to theirs.`,
+        `${email} is not an admin of the workspace ${slug}: ask one of its admins to change its role (Workspace settings, Members), or set PLANE_ADMIN_EMAIL to an admin's address.`,
       );
-    const session = there?.session ?? (await findAdminSession(context));
-    if (session && !there) {
-      // Plane tells capital letters apart: a second workspace would come of it.
+    const session = existing?.session ?? (await findAdminSession(context));
+    if (session && !existing) {
+      // Plane's slugs are case-sensitive, so a second workspace would be created.
       const similar = (await readAdminWorkspaces(context, session)).find(
         (row) => row.slug.toLowerCase() === slug.toLowerCase(),
       );
@@ -38,10 +38,10 @@ export const workspaceStep = createStep({
       if (!isFree)
         throw new GroundcrewError(
           "forbidden",
-          `Plane does not give the name ${slug} away: there is a workspace ${slug} that ${email} does not belong to, or Plane keeps the name for its own pages (as admin, api, settings and others). Choose another PLANE_WORKSPACE, or have its admins make ${email} an admin of it. Nothing of it was touched.`,
+          `The workspace name ${slug} is already taken: ${email} is not a member of that workspace, or Plane reserves the name for its own pages (such as admin, api and settings). Choose another PLANE_WORKSPACE, or ask the workspace's admins to make ${email} an admin. Nothing was changed.`,
         );
     }
-    return { row: there?.row, isOurs };
+    return { row: existing?.row, isOurs };
   },
   decide({ row, isOurs }, { plane, timezone }): StepDecision {
     if (!row)
@@ -54,15 +54,18 @@ export const workspaceStep = createStep({
     ]);
     if (differences.length === 0) return { actions: [], note: `${row.name} (${row.slug}), ${row.timezone}` };
     if (!isOurs)
-      return { actions: [], note: `${row.slug} was there before: left as it is (wanted: ${differences.join(", ")})` };
+      return {
+        actions: [],
+        note: `${row.slug} existed before: left unchanged (the settings differ: ${differences.join(", ")})`,
+      };
     return { actions: [{ is: "changed", detail: differences.join(", ") }] };
   },
-  async act(context, action, { row }) {
+  async applyAction(context, action, { row }) {
     const { settings, vault } = context;
     const { workspace: slug, workspaceName: name } = settings.plane;
     const session = requireFound(await findAdminSession(context), "The administrator");
     if (action.is === "created") {
-      await vault.note(() => ({ workspace: slug }));
+      await vault.updateNotes(() => ({ workspace: slug }));
       await session
         .call(ignoreResponse(workspacesApi.create), { json: { name, slug, organization_size: "2-10" } })
         .catch((thrown: unknown) => {
@@ -70,7 +73,7 @@ export const workspaceStep = createStep({
             ? createWorkspacesClosedError(slug, thrown)
             : thrown;
         });
-      // Plane begins with UTC.
+      // A new workspace has the time zone UTC.
       if (settings.timezone === "UTC") return;
     }
     const json = { ...omitUndefined({ name: row ? name : undefined }), timezone: settings.timezone };
@@ -81,7 +84,7 @@ export const workspaceStep = createStep({
 function createWorkspacesClosedError(slug: string, cause: PlaneAuthError): GroundcrewError {
   return new GroundcrewError(
     "forbidden",
-    `This Plane lets nobody make workspaces. Allow it while provision runs (God mode, Workspaces, "Prevent anyone else from creating a workspace" off; DISABLE_WORKSPACE_CREATION=0), or make the workspace ${slug} there by hand; then run the same command again.`,
+    `Creating workspaces is disabled in this Plane. Enable it while provision runs (God mode, Workspaces, turn off "Prevent anyone else from creating a workspace"; DISABLE_WORKSPACE_CREATION=0), or create the workspace ${slug} there by hand; then run the same command again.`,
     { cause },
   );
 }

@@ -25,7 +25,7 @@ const apiTokenSchema = z.object({
   created_at: planeTimeSchema,
 });
 
-/** Whoever is signed in. */
+/** The account that is signed in. */
 export const accountsApi = {
   me: { operation: "account_me", method: "GET", path: "/api/users/me/", answer: accountSchema },
   update: { operation: "account_update", method: "PATCH", path: "/api/users/me/", answer: accountSchema },
@@ -43,7 +43,7 @@ const tokensPath = "/api/users/api-tokens/";
 export const apiTokensApi = {
   list: { operation: "api_tokens_list", method: "GET", path: tokensPath, answer: z.array(apiTokenSchema) },
   get: { operation: "api_tokens_get", method: "GET", path: `${tokensPath}:token/`, answer: apiTokenSchema },
-  /** The only answer that holds the token itself. */
+  /** The only answer that contains the token itself. */
   create: {
     operation: "api_tokens_create",
     method: "POST",

@@ -1,4 +1,7 @@
-/** The cookies of one server, kept in memory for one session. Paths and domains are not looked at: they go to that server only. */
+/**
+ * The cookies of one server, in memory for one session. Ignores paths and domains, because cookies are sent to this
+ * server only.
+ */
 export function createCookieJar(clock: () => number) {
   const cookies = new Map<string, string>();
 

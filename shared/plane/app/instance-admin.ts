@@ -4,9 +4,9 @@ import { formOutcomeSchema } from "./sign-in.ts";
 
 const configurationsSchema = z.array(z.object({ key: z.string(), value: z.string().nullable(), category: z.string() }));
 
-/** The instance's administrator signs in apart from the users, with a cookie of its own. */
+/** The instance's administrator signs in separately from the users, with another cookie. */
 export const instanceAdminApi = {
-  /** Refused with `ADMIN_ALREADY_EXIST` from the second time on. */
+  /** Refused with `ADMIN_ALREADY_EXIST` if there is an administrator. */
   signUp: {
     operation: "instance_admin_sign_up",
     method: "POST",
@@ -25,7 +25,7 @@ export const instanceAdminApi = {
     path: "/api/instances/configurations/",
     answer: configurationsSchema,
   },
-  /** Takes `{ KEY: value }`, for example `{ ENABLE_SIGNUP: "0" }`; answers those it changed. */
+  /** Takes `{ KEY: value }`, for example `{ ENABLE_SIGNUP: "0" }`; answers the changed entries. */
   configure: {
     operation: "instance_configure",
     method: "PATCH",

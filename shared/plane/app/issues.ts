@@ -1,7 +1,10 @@
 import type { Endpoint } from "../client.ts";
 import { noContentSchema } from "../schema.ts";
 
-/** A work item as the browser edits it: `state_id`, `assignee_ids`, `label_ids`. On v1.2.x only such an edit sends a webhook. */
+/**
+ * The browser's API for edits of a work item, with `state_id`, `assignee_ids` and `label_ids`. On v1.2.x only such an
+ * edit sends a webhook.
+ */
 export const issuesApi = {
   update: {
     operation: "issues_update",

@@ -10,19 +10,19 @@ interface SessionCallOptions extends Omit<PlaneCallOptions, "priority"> {
 }
 
 export interface PlaneSessionOptions extends PlaneRequestOptions {
-  /** Plane's address; it may have a path and a slash at its end. */
+  /** Plane's address; it may have a path and a trailing slash. */
   url: string;
 }
 
-/** One browser's worth of Plane: the API its own pages use, with the cookies of whoever signed in. */
+/** A browser session with Plane: the API of Plane's own pages, with the cookies of the signed-in account. */
 export interface PlaneSession {
   call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<PlaneAnswer<A>>;
 }
 
 /**
- * For what Plane offers over no API key: accounts, workspaces, tokens, webhooks. Nobody is signed in at first.
- * Each call is one request, with the time limit and the errors of the client but neither its quota nor its retries:
- * who provisions looks at what is there and begins again.
+ * Creates a session for the parts of Plane that API keys cannot access: accounts, workspaces, tokens, webhooks. It is
+ * not signed in at first. Each call is one request with the timeout and the errors of the client, but without its quota
+ * and its retries, because provision reads the state again and repeats its steps.
  */
 export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
   const base = normalizeBaseUrl(options.url);
@@ -36,7 +36,7 @@ export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
         method: endpoint.method,
         route: endpoint.path,
         url: base + fillRoute(endpoint.path, params ?? {}),
-        // Over https Plane takes a form only with a referer of its own.
+        // Over https Plane accepts a form only with its own address as the referer.
         headers: { ...cookies.header(), referer: `${base}/` },
         query,
         body: form ? new URLSearchParams(form) : json,

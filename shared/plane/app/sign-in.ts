@@ -2,7 +2,10 @@ import { z } from "zod";
 import type { Endpoint } from "../client.ts";
 import { redirectSchema } from "../schema.ts";
 
-/** A form is always answered by a redirect; its query tells why it was refused, for example `USER_ALREADY_EXIST`. */
+/**
+ * Plane always answers a form with a redirect. Its query contains the reason of a refusal, for example
+ * `USER_ALREADY_EXIST`.
+ */
 export const formOutcomeSchema = redirectSchema.transform(({ location }) => {
   const query = URL.canParse(location, "http://plane.invalid")
     ? new URL(location, "http://plane.invalid").searchParams
@@ -11,7 +14,7 @@ export const formOutcomeSchema = redirectSchema.transform(({ location }) => {
   return { refused: code ? { code: Number(code), reason: query?.get("error_message") ?? "" } : undefined };
 });
 
-/** Forms: `{ email, password, csrfmiddlewaretoken }`, the last from `csrf`, within one session. */
+/** The forms take `{ email, password, csrfmiddlewaretoken }`; the token comes from `csrf` in the same session. */
 export const authApi = {
   csrf: {
     operation: "auth_csrf",
@@ -20,7 +23,7 @@ export const authApi = {
     answer: z.object({ csrf_token: z.string().min(1) }),
   },
   signIn: { operation: "auth_sign_in", method: "POST", path: "/auth/sign-in/", answer: formOutcomeSchema },
-  /** Refused with `SIGNUP_DISABLED` when sign-up is off and the e-mail is not invited. */
+  /** Refused with `SIGNUP_DISABLED` when sign-up is disabled and the address is not invited. */
   signUp: { operation: "auth_sign_up", method: "POST", path: "/auth/sign-up/", answer: formOutcomeSchema },
   emailCheck: {
     operation: "auth_email_check",

@@ -7,7 +7,7 @@ const webhookSchema = z.object({
   id: planeIdSchema,
   workspace: planeIdSchema,
   url: z.string(),
-  /** Plane switches a webhook off when all its attempts failed. */
+  /** Plane disables a webhook when all attempts of a delivery failed. */
   is_active: z.boolean(),
   secret_key: z.string(),
   project: z.boolean(),
@@ -22,7 +22,7 @@ const webhookDeliverySchema = z.object({
   webhook: planeIdSchema,
   event_type: z.string(),
   request_method: z.string(),
-  /** The receiver's, as text. */
+  /** The receiver's HTTP status, as text. */
   response_status: z.string().nullable(),
   retry_count: z.int(),
   created_at: planeTimeSchema,
@@ -34,10 +34,10 @@ const webhookPath = `${webhooksPath}:webhook/`;
 export const webhooksApi = {
   list: { operation: "webhooks_list", method: "GET", path: webhooksPath, answer: z.array(webhookSchema) },
   get: { operation: "webhooks_get", method: "GET", path: webhookPath, answer: webhookSchema },
-  /** An address that is taken answers 409, without an id; a private one 400. */
+  /** Answers 409 without an id for an address that another webhook has, and 400 for a private address. */
   create: { operation: "webhooks_create", method: "POST", path: webhooksPath, answer: webhookSchema },
   update: { operation: "webhooks_update", method: "PATCH", path: webhookPath, answer: webhookSchema },
-  /** The old secret is void at once. */
+  /** The old secret becomes invalid at once. */
   regenerate: {
     operation: "webhooks_regenerate",
     method: "POST",

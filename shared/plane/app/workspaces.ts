@@ -15,7 +15,7 @@ const workspaceMemberSchema = z.object({
   id: planeIdSchema,
   role: planeRoleSchema,
   is_active: z.boolean(),
-  /** The e-mail is in the list only. */
+  /** Only the list contains the e-mail address. */
   member: z.object({ id: planeIdSchema, display_name: z.string(), is_bot: z.boolean(), email: z.string().optional() }),
 });
 
@@ -30,14 +30,14 @@ const workspaceInvitationSchema = z.object({
 const workspacePath = "/api/workspaces/:workspace/";
 
 export const workspacesApi = {
-  /** Those the account is a member of, with its role there. */
+  /** The workspaces of which the account is a member, with its role. */
   mine: {
     operation: "workspaces_mine",
     method: "GET",
     path: "/api/users/me/workspaces/",
     answer: z.array(workspaceSchema.extend({ role: planeRoleSchema })),
   },
-  /** `query: { slug }`; true when it is free. */
+  /** Takes `query: { slug }`; `status` is true when the slug is free. */
   slugIsFree: {
     operation: "workspaces_slug_check",
     method: "GET",
@@ -49,7 +49,7 @@ export const workspacesApi = {
   update: { operation: "workspaces_update", method: "PATCH", path: workspacePath, answer: workspaceSchema },
 } satisfies Record<string, Endpoint<unknown>>;
 
-/** `:membership` is the id of the row, not of the user. */
+/** `:membership` is the id of the membership, not of the user. */
 export const workspaceMembersApi = {
   list: {
     operation: "workspace_members_list",

@@ -19,7 +19,7 @@ export const NO_OPENCLAW: SkillReader = {
   shippedText: "",
 };
 
-/** A set-up in which everything is well, before a test breaks something; real HTTP throughout, but no runtime. */
+/** A healthy set-up for a test to break; it uses real HTTP throughout, but has no runtime. */
 export async function createDoctorSetup(options: PlaneSimulatorOptions = {}) {
   const plane = createPlaneSimulator(options);
   const url = await plane.start();
@@ -69,13 +69,13 @@ export async function createDoctorSetup(options: PlaneSimulatorOptions = {}) {
   return { plane, ada, imhotep, webhook, telegram, env, config, extra, examine };
 }
 
-/** The one finding about something, as `status: detail`; several with a line end between. */
+/** The findings of the check with this name, one line each: `status: detail`. */
 export function getFindings({ checks }: DoctorFindings, name: string): string {
   const found = checks.filter((check) => check.name === name);
   return found.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
 }
 
-/** Answers every request the same. */
+/** Starts an HTTP server that gives every request the same answer. */
 export async function startFixedResponseServer(status: number, body: string): Promise<string> {
   const server: Server = createServer((_, response) => response.writeHead(status).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -12,59 +12,63 @@ async function createGatewaySetup(options: Partial<Parameters<typeof startGatewa
   return { ...setUp, gateway };
 }
 
-describe("The doctor looks at OpenClaw without waking anybody", () => {
-  it.each(["2026.9.6", "2026.2.26"] as const)("%s takes the token, and nothing is run", async (version) => {
-    const { examine: look, gateway } = await createGatewaySetup({ version });
-    expect(getFindings(await look(), "openclaw")).toBe(`ok: ${gateway.url} takes the hook token`);
+describe("The doctor checks OpenClaw without waking an agent", () => {
+  it.each(["2026.9.6", "2026.2.26"] as const)("and %s accepts the token", async (version) => {
+    const { examine, gateway } = await createGatewaySetup({ version });
+    expect(getFindings(await examine(), "openclaw")).toBe(`ok: ${gateway.url} accepts the hook token`);
     expect(gateway.runs).toEqual([]);
   });
 
-  it("2026.9 says that it knows the agent", async () => {
-    const { examine: look, gateway } = await createGatewaySetup();
-    expect(getFindings(await look(), "openclaw agent Imhotep")).toBe('ok: known as "imhotep"; nobody was woken');
+  it("and 2026.9 reports that it knows the agent", async () => {
+    const { examine, gateway } = await createGatewaySetup();
+    expect(getFindings(await examine(), "openclaw agent Imhotep")).toBe('ok: known as "imhotep"; it was not woken');
     expect(gateway.runs).toEqual([]);
   });
 
-  it("2026.9 runs nothing either where it takes session keys from outside", async () => {
-    const { examine: look, gateway } = await createGatewaySetup({ sessionKeys: true });
-    expect(getFindings(await look(), "openclaw agent Imhotep")).toMatch(/^ok: /);
+  it("even where 2026.9 accepts session keys from outside", async () => {
+    const { examine, gateway } = await createGatewaySetup({ sessionKeys: true });
+    expect(getFindings(await examine(), "openclaw agent Imhotep")).toMatch(/^ok: /);
     expect(gateway.runs).toEqual([]);
   });
 
-  it("2026.2 does not tell of agents, which is said", async () => {
-    const { examine: look, gateway } = await createGatewaySetup({ version: "2026.2.26" });
-    expect(getFindings(await look(), "openclaw agents")).toMatch(/^warning: this version does not tell/);
+  it("and warns that 2026.2 does not report whether it knows an agent", async () => {
+    const { examine, gateway } = await createGatewaySetup({ version: "2026.2.26" });
+    expect(getFindings(await examine(), "openclaw agents")).toMatch(/^warning: this version does not report/);
     expect(gateway.runs).toEqual([]);
   });
 
-  it("an agent the gateway does not know is said", async () => {
-    const { examine: look } = await createGatewaySetup({ agents: ["thot"] });
-    expect(getFindings(await look(), "openclaw agent Imhotep")).toBe('failed: the gateway knows no agent "imhotep"');
+  it("and fails for an agent that the gateway does not know", async () => {
+    const { examine } = await createGatewaySetup({ agents: ["thot"] });
+    expect(getFindings(await examine(), "openclaw agent Imhotep")).toBe(
+      'failed: the gateway does not know the agent "imhotep"',
+    );
   });
 
-  it("an agent that hooks may not wake is said", async () => {
-    const { examine: look } = await createGatewaySetup({ allowed: ["thot"] });
-    expect(getFindings(await look(), "openclaw agent Imhotep")).toBe('failed: hooks may not wake "imhotep"');
+  it("and fails for an agent that hooks are not allowed to wake", async () => {
+    const { examine } = await createGatewaySetup({ allowed: ["thot"] });
+    expect(getFindings(await examine(), "openclaw agent Imhotep")).toBe(
+      'failed: hooks are not allowed to wake "imhotep"',
+    );
   });
 
-  it("a wrong token is said, without it", async () => {
-    const { examine: look, env } = await createGatewaySetup();
+  it("and fails for a wrong token without showing it", async () => {
+    const { examine, env } = await createGatewaySetup();
     env["OPENCLAW_HOOK_TOKEN"] = "marked-secret-wrong";
-    const findings = await look();
+    const findings = await examine();
     expect(getFindings(findings, "openclaw")).toMatch(/^failed: .* refuses the hook token \(401\)/);
     expect(JSON.stringify(findings)).not.toContain("marked-secret");
   });
 
-  it("a gateway that is not there is said", async () => {
-    const { examine: look, env } = await createGatewaySetup();
+  it("and fails for a gateway that cannot be reached", async () => {
+    const { examine, env } = await createGatewaySetup();
     env["OPENCLAW_URL"] = "http://127.0.0.1:1";
-    expect(getFindings(await look(), "openclaw")).toMatch(/^failed: http:\/\/127\.0\.0\.1:1 cannot be reached/);
+    expect(getFindings(await examine(), "openclaw")).toMatch(/^failed: http:\/\/127\.0\.0\.1:1 cannot be reached/);
   });
 
-  it("another program at its address is said, and the token it repeats is not shown", async () => {
-    const { examine: look, env } = await createGatewaySetup();
+  it("and fails for another program at the address without showing the token that it repeats", async () => {
+    const { examine, env } = await createGatewaySetup();
     env["OPENCLAW_URL"] = await startFixedResponseServer(200, `you sent ${TOKEN}`);
-    const findings = await look();
+    const findings = await examine();
     expect(getFindings(findings, "openclaw")).toMatch(/^failed: .*answers 200/);
     expect(JSON.stringify(findings)).not.toContain(TOKEN);
   });

@@ -12,29 +12,29 @@ const HEALTHY_REDIS = {
 
 const HEALTHY_FILE_STORE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
 
-describe("The doctor judges the store", () => {
+describe("The doctor's check of the store", () => {
   it.each([
     [{}, "ok", "Redis 7.0.15 with an append-only file and noeviction"],
     [{ aof_enabled: "0" }, "warning", "append-only"],
     [{ maxmemory_policy: "allkeys-lru" }, "warning", "allkeys-lru"],
     [{ redis_version: "6.2.14" }, "failed", "6.2.14 is too old"],
-    [{ role: "slave" }, "failed", "takes no writes"],
+    [{ role: "slave" }, "failed", "does not accept writes"],
     [{ cluster_enabled: "1" }, "failed", "cluster"],
     [{ aof_last_write_status: "err" }, "failed", "cannot write"],
-  ] as const)("Redis that differs in %j: %s", (differs, status, detail) => {
+  ] as const)("with Redis settings that differ in %j has the status %s", (differs, status, detail) => {
     const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, false);
     expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
   });
 
   it.each([
-    [HEALTHY_FILE_STORE, true, "ok", "which the runtime has open"],
-    [HEALTHY_FILE_STORE, false, "ok", "which nobody has open"],
-    [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "not there yet"],
-    [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "others on this machine"],
-    [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot be written"],
+    [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
+    [HEALTHY_FILE_STORE, false, "ok", "which no process has open"],
+    [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "does not exist yet"],
+    [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "other users of this machine"],
+    [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot write to"],
     [{ kind: "memory" }, false, "warning", "lost with every restart"],
-  ] as const)("%j with the runtime alive %s: %s", (seen, alive, status, detail) => {
-    expect(checkStore(seen, alive)).toEqual([
+  ] as const)("for %j, with the runtime alive: %s, has the status %s", (probe, isAlive, status, detail) => {
+    expect(checkStore(probe, isAlive)).toEqual([
       expect.objectContaining({ status, detail: expect.stringContaining(detail) }),
     ]);
   });

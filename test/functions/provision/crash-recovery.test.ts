@@ -11,7 +11,7 @@ const ARGS = ["--yes", "--json"];
 /** Thrown by everything a killed process would still have tried. */
 class CrashedError extends Error {}
 
-/** A process that dies at its nth request or write: before it, or right after it, when nobody has read the answer. */
+/** A process that crashes at its nth request or write: before it, or right after it, without reading the answer. */
 function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | "after") {
   let actCount = 0;
   let isCrashed = false;
@@ -30,7 +30,7 @@ function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | 
   }
   const change: Partial<ProvisionEnvironment> = {
     fetch: (input, init) => runAct(() => globalThis.fetch(input, init)),
-    disk: { read: crew.disk.read, write: (...given) => runAct(() => crew.disk.write(...given)) },
+    disk: { read: crew.disk.read, write: (...args) => runAct(() => crew.disk.write(...args)) },
     wait: async () => {
       if (isCrashed) throw new CrashedError();
     },
@@ -40,15 +40,15 @@ function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | 
 
 async function countActsOfRun() {
   const crew = await createProvisionSetup({ config });
-  const whole = createCrashingWorld(crew, Number.POSITIVE_INFINITY, "before");
-  expect((await crew.provision(ARGS, whole.change)).exit).toBe(0);
-  return { acts: whole.acts(), end: await readProvisionedState(crew) };
+  const undisturbed = createCrashingWorld(crew, Number.POSITIVE_INFINITY, "before");
+  expect((await crew.provision(ARGS, undisturbed.change)).exit).toBe(0);
+  return { acts: undisturbed.acts(), end: await readProvisionedState(crew) };
 }
 
-describe("a run that is killed and repeated ends where one that was not ends", () => {
+describe("a provision run that is killed and repeated ends like an undisturbed run", () => {
   const { FULL } = process.env;
   test.each(["before", "after"] as const)(
-    `%s ${FULL ? "each request and write" : "requests and writes here and there"}`,
+    `when it is killed %s ${FULL ? "each request and write" : "some requests and writes"}`,
     async (when) => {
       const { acts, end } = await countActsOfRun();
       expect(acts).toBeGreaterThan(80);
@@ -66,7 +66,7 @@ describe("a run that is killed and repeated ends where one that was not ends", (
     FULL ? 900_000 : 60_000,
   );
 
-  test("twice in a row at the same place, and then let through", async () => {
+  test("when it is killed twice in a row", async () => {
     const { acts, end } = await countActsOfRun();
     for (const at of [Math.floor(acts / 3), Math.floor(acts / 2)]) {
       const crew = await createProvisionSetup({ config });
@@ -78,24 +78,24 @@ describe("a run that is killed and repeated ends where one that was not ends", (
   });
 });
 
-test("after each step: what is done stays done, and the next run goes on", async () => {
+test("provision continues where it stopped when each run is killed after one step", async () => {
   const { end } = await countActsOfRun();
   const first = await createProvisionSetup({ config });
   const { steps } = await first.provisionWithReport();
   const crew = await createProvisionSetup({ config });
   for (const { name } of steps) {
-    // Dies as soon as this step has said that it is over.
-    let dead = false;
+    // The process dies as soon as this step reports its result.
+    let isDead = false;
     const change: Partial<ProvisionEnvironment> = {
       err: (text) => {
-        if (text.startsWith(`${name}: created`) || text.startsWith(`${name}: changed`)) dead = true;
+        if (text.startsWith(`${name}: created`) || text.startsWith(`${name}: changed`)) isDead = true;
       },
-      fetch: (input, init) => (dead ? Promise.reject(new CrashedError()) : globalThis.fetch(input, init)),
+      fetch: (input, init) => (isDead ? Promise.reject(new CrashedError()) : globalThis.fetch(input, init)),
       disk: {
         read: crew.disk.read,
-        write: async (...given) => {
-          if (dead) throw new CrashedError();
-          return crew.disk.write(...given);
+        write: async (...args) => {
+          if (isDead) throw new CrashedError();
+          return crew.disk.write(...args);
         },
       },
     };

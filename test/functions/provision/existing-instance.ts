@@ -8,7 +8,7 @@ import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provis
 
 export const ADMIN_PASSWORD = "a-Strong-one-123";
 
-/** A Plane that Ada has set up herself; with a workspace of hers unless there is to be none. */
+/** A Plane that Ada has set up herself, with a workspace of hers unless `slug` is empty. */
 export async function createExistingInstance(
   options: Parameters<typeof createProvisionSetup>[0] = {},
   slug = "javisi",
@@ -24,17 +24,17 @@ export async function createExistingInstance(
   await post(instanceAdminApi.signUp, { first_name: "Ada" });
   await post(authApi.signIn);
   if (slug)
-    await session.call(workspacesApi.create, { json: { name: "Ours since long", slug, organization_size: "2-10" } });
+    await session.call(workspacesApi.create, { json: { name: "Existing workspace", slug, organization_size: "2-10" } });
   return { crew, session };
 }
 
-/** The next answers of a form are this refusal. */
+/** Makes Plane refuse a form with this reason from now on. */
 export function rejectForm({ plane }: ProvisionSetup, path: string, reason: string) {
   const headers = { location: `${plane.url}/?error_code=5000&error_message=${reason}` };
   return plane.faults.add({ method: "POST", path }, { kind: "status", status: 302, headers, body: "" });
 }
 
-/** The network with one answer changed on its way. */
+/** A fetch that changes the body of the answers from one path. */
 export function alterResponse(path: string, change: (body: string) => string): typeof globalThis.fetch {
   return async (input, init) => {
     const answer = await globalThis.fetch(input, init);

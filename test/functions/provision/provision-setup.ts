@@ -10,7 +10,7 @@ export const ADMIN_EMAIL = "ada@example.test";
 export const SECRETS_PATH = "data/secrets.json";
 export const NOTES_PATH = "data/provision-secrets.json";
 
-/** Files in memory, with the modes they were written with; like a disk they outlive a process. */
+/** Files in memory with their modes; like a disk they outlive a process. */
 export function createMemoryDisk() {
   const files = new Map<string, { text: string; mode: number }>();
   const disk: Disk = {
@@ -28,7 +28,7 @@ export interface ProvisionResult {
 
 export type ProvisionSetup = Awaited<ReturnType<typeof createProvisionSetup>>;
 
-/** A Plane nobody has signed in to, and provision beside it: three agents unless said otherwise. */
+/** A new Plane that has not been set up, and the provision command for it; three agents by default. */
 export async function createProvisionSetup(
   options: PlaneSimulatorOptions & { config?: unknown; env?: Record<string, string> } = {},
 ) {
@@ -68,7 +68,7 @@ export async function createProvisionSetup(
     skill: 'curl "$GROUNDCREW_URL/agent/$1"\n',
   });
 
-  /** Runs the command; without `--dry-run` and the like with `--yes`. */
+  /** Runs the command, by default with `--yes`. */
   async function provision(
     args: readonly string[] = ["--yes"],
     change: Partial<ProvisionEnvironment> = {},
@@ -96,7 +96,7 @@ export async function createProvisionSetup(
     env,
     waits,
     provision,
-    /** With `--json`: what was said, parsed. */
+    /** Runs the command with `--json` and parses its output. */
     async provisionWithReport(args: readonly string[] = ["--yes"], change: Partial<ProvisionEnvironment> = {}) {
       const result = await provision([...args, "--json"], change);
       const { steps, changed }: { steps: { name: string; status: string; detail: string }[]; changed: number } =
@@ -107,7 +107,7 @@ export async function createProvisionSetup(
         steps,
         changed,
         failed,
-        detail: (name: string) => steps.find((one) => one.name === name)?.detail,
+        detail: (name: string) => steps.find((step) => step.name === name)?.detail,
       };
     },
     readSecrets: (): Record<string, string | string[]> => JSON.parse(files.get(SECRETS_PATH)?.text ?? "{}"),
@@ -126,7 +126,7 @@ export const TEAM_AGENTS = [
 
 export const PROVISION_COMMAND = resolve("runtime/provision.js");
 
-/** A string that is there, for tests that need it. */
+/** Returns the value if it is a string; throws otherwise. */
 export function expectText(value: string | string[] | undefined): string {
   if (typeof value !== "string") throw new Error(`expected a text, found ${JSON.stringify(value)}`);
   return value;

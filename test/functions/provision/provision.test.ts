@@ -4,7 +4,7 @@ import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-test("PROV-01..04, AUTH-01..03 an empty Plane becomes a working team with one command", async () => {
+test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an empty Plane", async () => {
   const crew = await createProvisionSetup();
   const { exit, changed, failed } = await crew.provisionWithReport();
   expect(failed).toEqual([]);
@@ -53,23 +53,23 @@ test("PROV-01..04, AUTH-01..03 an empty Plane becomes a working team with one co
   ]);
 });
 
-test("PROV-04 a second run changes nothing and says so", async () => {
+test("PROV-04 a second provision run changes nothing and reports so", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const before = await readProvisionedState(crew);
-  const kept = new Map(crew.files);
+  const filesBefore = new Map(crew.files);
   crew.plane.ledger.clear();
   const again = await crew.provisionWithReport();
   expect(again).toMatchObject({ exit: 0, changed: 0, failed: [] });
-  const written = crew.plane.ledger.requests.filter(
+  const writes = crew.plane.ledger.requests.filter(
     ({ method, path }) => method !== "GET" && !path.startsWith("/auth/"),
   );
-  expect(written).toEqual([]);
-  expect(crew.files).toEqual(kept);
+  expect(writes).toEqual([]);
+  expect(crew.files).toEqual(filesBefore);
   expect(await readProvisionedState(crew)).toEqual(before);
 });
 
-test("the plan is printed, and --dry-run does nothing", async () => {
+test("--dry-run prints the plan and changes nothing", async () => {
   const crew = await createProvisionSetup();
   const planned = await crew.provisionWithReport(["--dry-run"]);
   expect(planned.exit).toBe(0);
@@ -80,7 +80,7 @@ test("the plan is printed, and --dry-run does nothing", async () => {
   expect(names(planned.steps)).toEqual(names(done.steps));
 });
 
-test("without a terminal and without --yes nothing is done, and it says how", async () => {
+test("without a terminal and --yes provision does nothing and mentions --yes", async () => {
   const crew = await createProvisionSetup();
   const { exit, out } = await crew.provision([]);
   expect(exit).toBe(1);
@@ -88,37 +88,37 @@ test("without a terminal and without --yes nothing is done, and it says how", as
   expect(crew.files.has(SECRETS_PATH)).toBe(false);
 });
 
-test("at a terminal it asks, and no is no", async () => {
+test("at a terminal provision asks for confirmation, and does nothing without it", async () => {
   const crew = await createProvisionSetup();
-  const asked: string[] = [];
+  const questions: string[] = [];
   const answer = (yes: boolean) => async (question: string) => {
-    asked.push(question);
+    questions.push(question);
     return yes;
   };
   expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(1);
   expect(crew.files.has(SECRETS_PATH)).toBe(false);
   expect((await crew.provision([], { confirm: answer(true) })).exit).toBe(0);
-  expect(asked).toHaveLength(2);
+  expect(questions).toHaveLength(2);
   expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(0);
-  expect(asked).toHaveLength(2);
+  expect(questions).toHaveLength(2);
 });
 
-test("who is asked has seen the plan, also where standard output is for a program", async () => {
+test("provision prints the plan before it asks for confirmation, also with --json", async () => {
   const crew = await createProvisionSetup();
-  const seen: string[] = [];
+  const outputs: string[] = [];
   const { out, err } = await crew.provision(["--json"], {
-    err: (text) => void seen.push(text),
+    err: (text) => void outputs.push(text),
     confirm: async () => {
-      seen.push("asked");
+      outputs.push("asked");
       return false;
     },
   });
   expect(err).toBe("");
-  expect(seen.slice(0, seen.indexOf("asked")).join("")).toContain("create  administrator: set this Plane up");
+  expect(outputs.slice(0, outputs.indexOf("asked")).join("")).toContain("create  administrator: set Plane up");
   expect(JSON.parse(out)).toMatchObject({ error: { code: "unconfirmed" } });
 });
 
-test("the runtime starts with what provision leaves, the ten agents included", async () => {
+test("the runtime accepts the settings that provision writes, including the ten default agents", async () => {
   const crew = await createProvisionSetup({ config: false });
   expect(await crew.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
   const env = { PLANE_URL: crew.url, PLANE_WORKSPACE: "javisi", PUBLIC_URL: "https://crew.example.com" };

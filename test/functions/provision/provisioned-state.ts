@@ -9,20 +9,22 @@ import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./pr
 
 const params = { workspace: "javisi" };
 
-/** A session of this account, with the password provision has kept. */
-export async function createSignedInSession(rig: ProvisionSetup, email: string) {
-  const session = createPlaneSession({ url: rig.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+/** A session of this account, with the password that provision stored. */
+export async function createSignedInSession(crew: ProvisionSetup, email: string) {
+  const session = createPlaneSession({ url: crew.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
   const { csrf_token } = (await session.call(authApi.csrf)).data;
-  const password: string = rig.readNotes().accounts[email]?.password ?? rig.env["PLANE_ADMIN_PASSWORD"];
+  const password: string = crew.readNotes().accounts[email]?.password ?? crew.env["PLANE_ADMIN_PASSWORD"];
   const form = { email, password, csrfmiddlewaretoken: csrf_token };
   const { refused } = (await session.call(authApi.signIn, { form })).data;
   if (refused) throw new Error(`${email} cannot sign in: ${refused.reason}`);
   return session;
 }
 
-/** Everything that provision has brought about, without ids, times and the secrets themselves: alike runs end alike. */
-export async function readProvisionedState(rig: ProvisionSetup) {
-  const session = await createSignedInSession(rig, ADMIN_EMAIL);
+/**
+ * Everything that provision created, without ids, times and secrets, so that the results of two runs can be compared.
+ */
+export async function readProvisionedState(crew: ProvisionSetup) {
+  const session = await createSignedInSession(crew, ADMIN_EMAIL);
   const members = (await session.call(workspaceMembersApi.list, { params })).data.filter(
     ({ member }) => !member.is_bot,
   );
@@ -31,13 +33,13 @@ export async function readProvisionedState(rig: ProvisionSetup) {
   const tokens: Record<string, string[]> = {};
   const languages: Record<string, string> = {};
   for (const { member } of members) {
-    const memberSession = await createSignedInSession(rig, member.email ?? "");
+    const memberSession = await createSignedInSession(crew, member.email ?? "");
     const { language, is_onboarded } = (await memberSession.call(accountsApi.profile)).data;
     languages[member.email ?? ""] = `${language}${is_onboarded ? ", knows Plane" : ""}`;
     tokens[member.email ?? ""] = (await memberSession.call(apiTokensApi.list)).data.map(({ label }) => label).sort();
   }
-  const project = await readFirstProject(rig);
-  const items = project ? rig.plane.items(project.id) : [];
+  const project = await readFirstProject(crew);
+  const items = project ? crew.plane.items(project.id) : [];
   const titles = new Map(items.map(({ id, name }) => [id, name]));
   return {
     members: members.map(({ member, role }) => `${member.email} ${role} ${member.display_name}`).sort(),
@@ -50,10 +52,10 @@ export async function readProvisionedState(rig: ProvisionSetup) {
       issue,
       module,
     })),
-    project: project?.shown,
-    states: project ? rig.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
+    project: project?.fields,
+    states: project ? crew.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
     labels: project
-      ? rig.plane
+      ? crew.plane
           .labels(project.id)
           .map(({ name }) => name)
           .sort()
@@ -62,30 +64,30 @@ export async function readProvisionedState(rig: ProvisionSetup) {
       .map(({ id, name, assignees }) => ({
         name,
         assignees: toEmails(assignees),
-        waitsFor: rig.plane.blockers(id).map((one) => titles.get(one)),
+        waitsFor: crew.plane.blockers(id).map((blocker) => titles.get(blocker)),
       }))
       .sort((a, b) => a.name.localeCompare(b.name)),
     inProject: project ? toEmails(project.members) : [],
-    files: [...rig.files].map(([path, { mode }]) => `${path} ${mode.toString(8)}`).sort(),
-    secrets: Object.entries(rig.readSecrets())
+    files: [...crew.files].map(([path, { mode }]) => `${path} ${mode.toString(8)}`).sort(),
+    secrets: Object.entries(crew.readSecrets())
       .map(([name, value]) => `${name} ${Array.isArray(value) ? value.length : 1}`)
       .sort(),
-    accounts: Object.keys(rig.readNotes().accounts).sort(),
-    noted: Object.entries<unknown[]>(rig.readNotes().tokens)
+    accounts: Object.keys(crew.readNotes().accounts).sort(),
+    noted: Object.entries<unknown[]>(crew.readNotes().tokens)
       .map(([name, some]) => `${name} ${some.length}`)
       .sort(),
-    notes: Object.keys(JSON.parse(rig.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
-    has: rig.files.has(SECRETS_PATH),
+    notes: Object.keys(JSON.parse(crew.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
+    has: crew.files.has(SECRETS_PATH),
   };
 }
 
 const withId = z.looseObject({ id: z.string() });
 const projectList = z.object({ results: z.array(withId.extend({ identifier: z.string() })) });
 
-/** Asked for as the runtime will: with the key that provision has kept. */
-async function readFirstProject(rig: ProvisionSetup) {
-  const headers = { "x-api-key": String(rig.readSecrets()["PLANE_API_KEY"]) };
-  const root = `${rig.url}/api/v1/workspaces/javisi/projects/`;
+/** Reads the first project like the runtime, with the API key that provision stored. */
+async function readFirstProject(crew: ProvisionSetup) {
+  const headers = { "x-api-key": String(crew.readSecrets()["PLANE_API_KEY"]) };
+  const root = `${crew.url}/api/v1/workspaces/javisi/projects/`;
   const { results } = projectList.parse(await (await fetch(root, { headers })).json());
   const found = results.find(({ identifier }) => identifier === "ONB");
   if (!found) return undefined;
@@ -94,7 +96,7 @@ async function readFirstProject(rig: ProvisionSetup) {
     found;
   return {
     id,
-    shown: { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id },
+    fields: { name, identifier, cycle_view, module_view, issue_views_view, page_view, intake_view, external_id },
     members: members.map((member) => member.id),
   };
 }

@@ -1,31 +1,31 @@
 import { expect, test } from "vitest";
 import { createProvisionSetup } from "./provision-setup.ts";
 
-test("429: waits as long as Plane asks, and goes on", async () => {
+test("provision waits as long as a 429 asks for, and continues", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ path: "/invitations/" }, { kind: "rate limited", retryAfter: 30 }, 2);
   const { exit, err } = await crew.provisionWithReport();
   expect(exit).toBe(0);
   expect(crew.waits.filter((ms) => ms === 30_000)).toHaveLength(2);
-  expect(err).toContain("waiting 30 s before Plane is asked again");
+  expect(err).toContain("waiting 30 s before the next request to Plane");
 });
 
-test("429 that asks for too long: says when to come back", async () => {
+test("provision fails a step when a 429 asks for too long a wait, and says how long", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ method: "POST", path: "/api/workspaces/" }, { kind: "rate limited", retryAfter: 900 });
   expect((await crew.provisionWithReport()).detail("workspace")).toContain(
-    "it asks to wait 900 s. Run the same command again then",
+    "it asks to wait 900 s. Run the same command again after that",
   );
 });
 
-test("Plane's limit of 60 requests a minute is kept, also with ten agents", async () => {
+test("provision stays within Plane's limit of 60 requests a minute with ten agents", async () => {
   const crew = await createProvisionSetup({ config: false, rateLimit: 60 });
   expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(crew.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
   expect(crew.waits).toEqual([]);
 });
 
-test("Plane's limit of 30 requests a minute for those who are not signed in is kept, too, plan included", async () => {
+test("a plan and a run together stay within Plane's limit of 30 requests a minute without a sign-in", async () => {
   const crew = await createProvisionSetup({ config: false });
   let anonymous = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
@@ -38,18 +38,18 @@ test("Plane's limit of 30 requests a minute for those who are not signed in is k
   expect(anonymous).toBeLessThanOrEqual(30);
 });
 
-test("a read that got no answer is tried again; a write is not", async () => {
+test("provision repeats a read that got no answer, but not a write", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/invitations/" }, { kind: "drop" }, 2);
   expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(crew.waits).toEqual([1_000, 3_000]);
-  const other = await createProvisionSetup();
-  other.plane.faults.add({ method: "POST", path: "/api/users/api-tokens/" }, { kind: "drop" }, 1);
-  expect((await other.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
-  expect(other.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
+  const second = await createProvisionSetup();
+  second.plane.faults.add({ method: "POST", path: "/api/users/api-tokens/" }, { kind: "drop" }, 1);
+  expect((await second.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
+  expect(second.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
 });
 
-test("a read that failed is not remembered: only the step that needed it then fails", async () => {
+test("a failed read is not cached, so only the step that made it fails", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   crew.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/members/" }, { kind: "drop" }, 3);

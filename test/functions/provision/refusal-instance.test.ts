@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup } from "./provision-setup.ts";
 
-test("passwords switched off: says that Plane wants a code by e-mail, before anything is done", async () => {
+test("a Plane without password login is refused, because it requires a code by e-mail, before anything is changed", async () => {
   const crew = await createProvisionSetup();
   const off = (body: string) => body.replace('"is_email_password_enabled":true', '"is_email_password_enabled":false');
   const { exit, detail, failed, steps } = await crew.provisionWithReport(["--yes"], {
@@ -10,13 +10,13 @@ test("passwords switched off: says that Plane wants a code by e-mail, before any
   });
   expect(exit).toBe(1);
   expect(detail("plane")).toContain(
-    "by e-mail (password sign-in is off), which no program can do. Switch passwords on",
+    "for ada@example.test (password login is disabled), which provision cannot read. Enable password login",
   );
   expect(failed.map(({ name }) => name)).toContain("workspace");
-  expect(steps.find(({ name }) => name === "workspace")?.detail).toContain("not tried");
+  expect(steps.find(({ name }) => name === "workspace")?.detail).toContain("skipped because these steps failed");
 });
 
-test("another edition: nothing is done, and what can be done by hand is said", async () => {
+test("another edition of Plane is refused with the manual steps, and nothing is changed", async () => {
   const crew = await createProvisionSetup();
   const fetch = alterResponse("/api/instances/", (body) => body.replace("PLANE_COMMUNITY", "PLANE_COMMERCIAL"));
   const { exit, changed, detail } = await crew.provisionWithReport(["--yes"], { fetch });
@@ -29,7 +29,7 @@ test("another edition: nothing is done, and what can be done by hand is said", a
   expect(changed).toBeLessThan(10);
 });
 
-test("Plane's cloud is told by its name", async () => {
+test("Plane's cloud is recognized by its host name and refused", async () => {
   const crew = await createProvisionSetup();
   const fetch: typeof globalThis.fetch = (input, init) =>
     globalThis.fetch(String(input).replace("https://app.plane.so", crew.url), init);
@@ -40,35 +40,37 @@ test("Plane's cloud is told by its name", async () => {
   expect(detail("plane")).toContain("https://app.plane.so is Plane's cloud");
 });
 
-test("Plane that never comes up: says where it was looked for", async () => {
+test("a Plane that never becomes ready is reported with its address", async () => {
   const crew = await createProvisionSetup();
   await crew.plane.takeDown();
   const { exit, detail } = await crew.provisionWithReport(["--yes", "--wait", "20"]);
   expect(exit).toBe(1);
-  expect(detail("plane")).toContain(`Plane did not come up at ${crew.url} within 20 s`);
+  expect(detail("plane")).toContain(`Plane at ${crew.url} did not become ready within 20 s`);
 });
 
-test("a page where the API should be, as a proxy shows it: says so while it waits, and does not wait for long", async () => {
+test("a page in place of Plane's API is reported while provision waits, and awaited for 30 s only", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ path: "/api/instances/" }, { kind: "html" });
   const { exit, detail, err } = await crew.provisionWithReport();
   expect(exit).toBe(1);
   expect(crew.waits.reduce((sum, ms) => sum + ms, 0)).toBe(30_000);
   expect(err).toContain("s of 300 s): Plane answered instance_info with a page instead of JSON (200)");
-  expect(detail("plane")).toContain("a page instead of JSON (200); if it stays so, check that its address is right");
+  expect(detail("plane")).toContain(
+    "a page instead of JSON (200); if this persists, check that its address is correct",
+  );
 });
 
-test("what is wrong does not drown in what only waits for it", async () => {
+test("the output names the failed step, and summarizes the steps that were skipped because of it", async () => {
   const crew = await createProvisionSetup();
   await crew.plane.takeDown();
   const { out } = await crew.provision(["--yes", "--wait", "1"]);
   expect(out.trim().split("\n")).toHaveLength(3);
-  expect(out).toContain("not tried: ");
+  expect(out).toContain("  skipped ");
   expect(out).not.toContain("plane, plane");
   expect([...crew.files.keys()]).toEqual(["groundcrew.json"]);
 });
 
-test("a proxy that shows a page while Plane starts is waited for like Plane itself", async () => {
+test("provision waits while a proxy shows an error page because Plane is starting", async () => {
   const crew = await createProvisionSetup();
   const page = (status: number) => ({ kind: "status", status, body: "<html>Not here yet</html>" }) as const;
   crew.plane.faults.add({ path: "/api/instances/" }, page(404), 30);
@@ -76,7 +78,7 @@ test("a proxy that shows a page while Plane starts is waited for like Plane itse
   expect(await crew.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
 });
 
-test("an address that leads elsewhere, as from http to https: says where to, and which setting it is", async () => {
+test("a redirect of PLANE_URL, for example from http to https, is refused with its target and the setting", async () => {
   const crew = await createProvisionSetup();
   const headers = { location: "https://plane.example.com/api/instances/" };
   crew.plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 308, headers, body: "" });
@@ -86,25 +88,25 @@ test("an address that leads elsewhere, as from http to https: says where to, and
   expect(detail("plane")).toContain(`PLANE_URL is ${crew.url}`);
 });
 
-test("a sign-in that stands in front of Plane is told apart from Plane's own", async () => {
+test("a proxy in front of Plane that requires authentication is refused with the paths to let pass", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 401, body: "<html>Authorization" });
   expect((await crew.provisionWithReport()).detail("plane")).toContain(
-    "wants to know who asks (401), which Plane itself does not: let /api, /auth and /god-mode pass there",
+    "requires authentication (401): let /api, /auth and /god-mode pass without it",
   );
 });
 
-test("a Plane whose api has not finished its own start is waited for", async () => {
+test("provision waits until Plane's api has finished its startup", async () => {
   const crew = await createProvisionSetup();
   const body = '{"is_activated":false,"is_setup_done":false}';
   crew.plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 200, body }, 3);
   const { exit, err } = await crew.provisionWithReport();
   expect(exit).toBe(0);
   expect(crew.waits).toEqual([2_000, 2_000, 2_000]);
-  expect(err).toContain("Plane's api has not finished its own start.");
+  expect(err).toContain("Plane's api has not finished its startup.");
 });
 
-test("a Plane that tells less of itself, or more, is taken as it is", async () => {
+test("provision accepts instance information with missing or additional fields", async () => {
   const crew = await createProvisionSetup();
   const fetch = alterResponse("/api/instances/", (body) => {
     const { instance } = JSON.parse(body);
@@ -114,15 +116,15 @@ test("a Plane that tells less of itself, or more, is taken as it is", async () =
   expect((await crew.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
 });
 
-test("what Plane keeps of its own state for hours, from before somebody set it up, is not believed", async () => {
+test("provision does not rely on instance information that Plane cached before it was set up", async () => {
   const crew = await createProvisionSetup();
-  const kept = new Map<string, string>();
+  const cache = new Map<string, string>();
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const url = String(input);
     const answer = await globalThis.fetch(input, init);
     if (!url.includes("/api/instances/") || init?.method !== "GET") return answer;
-    const text = kept.get(url) ?? (await answer.text());
-    kept.set(url, text);
+    const text = cache.get(url) ?? (await answer.text());
+    cache.set(url, text);
     return new Response(text, { headers: { "content-type": "application/json" } });
   };
   let now = Date.now();
@@ -131,7 +133,7 @@ test("what Plane keeps of its own state for hours, from before somebody set it u
   expect(await crew.provisionWithReport(["--yes"], { fetch, clock })).toMatchObject({ failed: [], changed: 0 });
 });
 
-/** Takes the cookies from what this path answers, as a careless proxy does. */
+/** A fetch that drops the cookies from one path's answers, like a misconfigured proxy. */
 function dropCookies(path: string): typeof globalThis.fetch {
   return async (input, init) => {
     const answer = await globalThis.fetch(input, init);
@@ -142,17 +144,15 @@ function dropCookies(path: string): typeof globalThis.fetch {
   };
 }
 
-test("a session cookie that does not come back: says so, and not that the key is wrong", async () => {
+test("a lost session cookie is reported as such, and not as a wrong password", async () => {
   const crew = await createProvisionSetup();
   const { detail } = await crew.provisionWithReport(["--yes"], { fetch: dropCookies("/auth/sign-in/") });
-  expect(detail("administrator")).toContain(
-    "did not know it at the next request: its session cookie does not come back",
-  );
+  expect(detail("administrator")).toContain("did not recognize it at the next request: the session cookie was lost");
 });
 
-test("a form that comes back as a page, because its cookie was lost: says what PLANE_URL must be", async () => {
+test("a form that is answered with a page because its cookie was lost is refused with the right PLANE_URL", async () => {
   const crew = await createProvisionSetup();
   const { detail } = await crew.provisionWithReport(["--yes"], { fetch: dropCookies("/auth/get-csrf-token/") });
-  expect(detail("administrator")).toContain("its cookie or the page it came from was lost on the way");
-  expect(detail("administrator")).toContain("Set PLANE_URL to that address");
+  expect(detail("administrator")).toContain("its cookie or Referer header was lost");
+  expect(detail("administrator")).toContain("Set PLANE_URL to the address at which people open Plane");
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createProvisionSetup, NOTES_PATH, SECRETS_PATH } from "./provision-setup.ts";
 
-test("settings that are missing or wrong end with 78, all told at once", async () => {
+test("provision exits with 78 for missing or invalid settings, and lists all of them", async () => {
   const crew = await createProvisionSetup();
   const env = { PLANE_ADMIN_EMIAL: "ada@example.test", PLANE_URL: "plane" };
   const { exit, err, out } = await crew.provision(["--yes", "--json"], { env });
@@ -11,7 +11,7 @@ test("settings that are missing or wrong end with 78, all told at once", async (
   expect(err).toContain("did you mean PLANE_ADMIN_EMAIL?");
 });
 
-test("without --yes and without a terminal nothing is done, and a program is told so too", async () => {
+test("with --json, without --yes and a terminal, provision does nothing and answers the error unconfirmed", async () => {
   const crew = await createProvisionSetup();
   const { exit, out } = await crew.provision(["--json"]);
   expect(exit).toBe(1);
@@ -19,22 +19,22 @@ test("without --yes and without a terminal nothing is done, and a program is tol
   expect(crew.files.has(SECRETS_PATH)).toBe(false);
 });
 
-test.each([NOTES_PATH, SECRETS_PATH])("%s that cannot be understood is not written over", async (path) => {
+test.each([NOTES_PATH, SECRETS_PATH])("%s is not overwritten when it cannot be parsed", async (path) => {
   const crew = await createProvisionSetup();
   crew.files.set(path, { text: "{ half", mode: 0o600 });
   expect((await crew.provision()).exit).toBe(78);
   expect(crew.files.get(path)?.text).toBe("{ half");
 });
 
-test("an option that is not known ends with 2 and does not repeat its value", async () => {
+test("provision exits with 2 for an unknown option, and does not repeat its value", async () => {
   const crew = await createProvisionSetup();
   const { exit, err } = await crew.provision(["--password=marked-secret"]);
   expect(exit).toBe(2);
-  expect(err).toContain("--password is not known");
+  expect(err).toContain("--password is unknown");
   expect(err).not.toContain("marked-secret");
 });
 
-test("a command that is wrong is told to a program, too", async () => {
+test("provision answers a wrong command as JSON with --json", async () => {
   const crew = await createProvisionSetup();
   for (const args of [
     ["--json", "--password=marked-secret"],
@@ -66,34 +66,49 @@ test.each([
   ["two agents with one name", { agents: [AGENT, { name: "thot", email: "r2d2@javisi.local" }] }, {}, "agents[1].name"],
   ["a worker with the admin's address", { agents: [{ ...AGENT, email: "Ada@example.test" }] }, {}, "Thot with the"],
   [
-    "the same, where the human is somebody else",
+    "a worker with the admin's address when the human is another person",
     { agents: [{ ...AGENT, email: "Ada@example.test" }], provision: { human: { email: "grace@example.test" } } },
     {},
     "Thot with the address of PLANE_ADMIN_EMAIL",
   ],
-  ["a workspace called like an address", { provision: { workspace: "javisi.org" } }, {}, "provision.workspace"],
-  ["a workspace's name that turns the line", { provision: { workspace: "a\u202eb" } }, {}, "provision.workspace"],
+  ["a workspace named like a domain", { provision: { workspace: "javisi.org" } }, {}, "provision.workspace"],
+  [
+    "a workspace's name with a bidirectional control character",
+    { provision: { workspace: "a\u202eb" } },
+    {},
+    "provision.workspace",
+  ],
   ["a human's name with a NUL", { provision: { human: { name: "A\u0000da" } } }, {}, "provision.human.name"],
-  ["a domain that leads elsewhere", { provision: { domain: "javisi.local/x" } }, {}, "provision.domain"],
-  ["a project's name in markup", { provision: { project: { name: "<b>" } } }, {}, "provision.project"],
+  ["a domain with a path", { provision: { domain: "javisi.local/x" } }, {}, "provision.domain"],
+  ["a project's name with markup", { provision: { project: { name: "<b>" } } }, {}, "provision.project"],
   ["a workspace of 49 characters", {}, { PLANE_WORKSPACE: "w".repeat(49) }, "at most 48"],
   ["a workspace that Plane's own pages cannot serve", {}, { PLANE_WORKSPACE: "my-instances" }, 'without "instances"'],
   ["a workspace with a slash", {}, { PLANE_WORKSPACE: "a/b" }, "PLANE_WORKSPACE"],
   ["Plane's address with a password", {}, { PLANE_URL: "https://ada:marked@plane.example.com" }, "PLANE_URL"],
-  ["the same with a slash in the password", {}, { PLANE_URL: "https://ada:marked/1@plane.example.com" }, "PLANE_URL"],
-  ["SECRETS_FILE over the settings", {}, { SECRETS_FILE: "x/groundcrew.json" }, "a name other than"],
-  ["SECRETS_FILE over provision's own", {}, { SECRETS_FILE: "x/provision-secrets.json" }, "a name other than"],
-])("%s: ends with 78, and nothing is asked or written", async (_, config, env, told) => {
+  [
+    "Plane's address with a password that contains a slash",
+    {},
+    { PLANE_URL: "https://ada:marked/1@plane.example.com" },
+    "PLANE_URL",
+  ],
+  ["SECRETS_FILE at the path of the settings", {}, { SECRETS_FILE: "x/groundcrew.json" }, "a name other than"],
+  [
+    "SECRETS_FILE at the path of provision's own file",
+    {},
+    { SECRETS_FILE: "x/provision-secrets.json" },
+    "a name other than",
+  ],
+])("provision exits with 78 for %s, without requests or writes", async (_, config, env, message) => {
   const crew = await createProvisionSetup({ config, env });
   const { exit, err, out } = await crew.provision();
   expect({ exit, out }).toEqual({ exit: 78, out: "" });
-  expect(err).toContain(told);
+  expect(err).toContain(message);
   expect(err).not.toContain("marked");
   expect([...crew.files.keys()]).toEqual(["groundcrew.json"]);
   expect(crew.plane.ledger.requests).toEqual([]);
 });
 
-test("an administrator whose address has no letter before the @ gets a name all the same", async () => {
+test("an administrator whose address has no letter before the @ still gets a name", async () => {
   const crew = await createProvisionSetup({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
   expect((await crew.provisionWithReport()).failed).toEqual([]);
 });

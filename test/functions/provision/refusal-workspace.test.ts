@@ -3,7 +3,7 @@ import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
 import { ADMIN_PASSWORD, alterResponse, createExistingInstance } from "./existing-instance.ts";
 import { ADMIN_EMAIL, createProvisionSetup } from "./provision-setup.ts";
 
-test("a workspace that others use: only what is ours is added, nothing of theirs is touched", async () => {
+test("provision adds only its own objects to a workspace that others use, and changes none of theirs", async () => {
   const { crew, session } = await createExistingInstance();
   const params = { workspace: "javisi" };
   const url = "https://n8n.example.com/hook";
@@ -15,24 +15,24 @@ test("a workspace that others use: only what is ours is added, nothing of theirs
   const label = crew.plane.addLabel(theirs, "mine");
   const { failed, detail, exit } = await crew.provisionWithReport();
   expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
-  expect(detail("workspace")).toContain("javisi was there before: left as it is (wanted: the name javisi)");
-  expect(detail("administrator's profile")).toContain("left as it is");
-  expect(crew.plane.workspace.name).toBe("Ours since long");
+  expect(detail("workspace")).toContain("javisi existed before: left unchanged (the settings differ: the name javisi)");
+  expect(detail("administrator's profile")).toContain("left unchanged");
+  expect(crew.plane.workspace.name).toBe("Existing workspace");
   const all = (await session.call(webhooksApi.list, { params })).data;
-  expect(all.find((one) => one.url === url)).toMatchObject({ is_active: false, issue: true, project: false });
+  expect(all.find((webhook) => webhook.url === url)).toMatchObject({ is_active: false, issue: true, project: false });
   expect(crew.plane.item(id)).toEqual(item);
   expect(crew.plane.labels(theirs)).toEqual([label]);
   expect(crew.plane.states(theirs)).toHaveLength(5);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
-test("a project of that name that is not ours: left alone, and it is said what to choose", async () => {
+test("a project of the same name that provision did not create is left unchanged, and the refusal says what to choose", async () => {
   const { crew } = await createExistingInstance();
   const theirs = crew.plane.addProject({ name: "Onboarding", identifier: "HR" });
   const { exit, detail } = await crew.provisionWithReport();
   expect(exit).toBe(1);
   expect(detail("project")).toContain(
-    "There is a project Onboarding (HR) that provision did not make: it is left alone",
+    "Plane already has a project Onboarding (HR) that provision did not create; it was not changed",
   );
   expect(crew.plane.states(theirs)).toHaveLength(5);
   const config = { agents: [], provision: { project: false } };
@@ -40,15 +40,17 @@ test("a project of that name that is not ours: left alone, and it is said what t
   expect((await crew.provisionWithReport()).failed).toEqual([]);
 });
 
-test("a workspace the administrator does not belong to: nothing of it is touched", async () => {
+test("a workspace of which the administrator is not a member is refused", async () => {
   const { crew } = await createExistingInstance({}, "");
   crew.plane.addWorkspace({ slug: "javisi" });
   const { exit, detail } = await crew.provisionWithReport();
   expect(exit).toBe(1);
-  expect(detail("workspace")).toContain(`there is a workspace javisi that ${ADMIN_EMAIL} does not belong to`);
+  expect(detail("workspace")).toContain(
+    `The workspace name javisi is already taken: ${ADMIN_EMAIL} is not a member of that workspace`,
+  );
 });
 
-test("an administrator who is no admin of the workspace is told so", async () => {
+test("an administrator who is not an admin of the workspace is refused", async () => {
   const { crew } = await createExistingInstance({}, "");
   const grace = crew.plane.addUser({ name: "Grace" });
   crew.plane.addWorkspace({ slug: "javisi", owner: grace });
@@ -57,10 +59,10 @@ test("an administrator who is no admin of the workspace is told so", async () =>
   const { detail } = await crew.provisionWithReport(["--yes"], {
     env: { ...crew.env, PLANE_ADMIN_EMAIL: "eve@example.test" },
   });
-  expect(detail("workspace")).toContain("eve@example.test is no admin of the workspace javisi");
+  expect(detail("workspace")).toContain("eve@example.test is not an admin of the workspace javisi");
 });
 
-test("a workspace written with other capital letters: says how Plane writes it, and makes no second one", async () => {
+test("a workspace slug in another case is refused with Plane's spelling, and no second workspace is created", async () => {
   const { crew } = await createExistingInstance();
   const { exit, detail } = await crew.provisionWithReport(["--yes"], {
     env: { ...crew.env, PLANE_WORKSPACE: "Javisi" },
@@ -72,30 +74,32 @@ test("a workspace written with other capital letters: says how Plane writes it, 
   ).toHaveLength(1);
 });
 
-test("a new workspace may have capital letters", async () => {
+test("a new workspace may have capital letters in its slug", async () => {
   const crew = await createProvisionSetup({ env: { PLANE_WORKSPACE: "Crew_1" } });
   expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a name that Plane keeps for its own pages: says so", async () => {
+test("a workspace slug that Plane reserves for its own pages is refused", async () => {
   const crew = await createProvisionSetup({ env: { PLANE_WORKSPACE: "god-mode" } });
   const fetch = alterResponse("/api/workspace-slug-check/", () => '{"status":false}');
   expect((await crew.provisionWithReport(["--yes"], { fetch })).detail("workspace")).toContain(
-    "Plane keeps the name for its own pages (as admin, api, settings and others). Choose another PLANE_WORKSPACE",
+    "Plane reserves the name for its own pages (such as admin, api and settings). Choose another PLANE_WORKSPACE",
   );
 });
 
-test("a Plane that lets nobody make workspaces: says where to allow it, and what can be done by hand", async () => {
+test("disabled creation of workspaces is refused with where to enable it and the manual step", async () => {
   const crew = await createProvisionSetup();
   const body = '{"error":"Workspace creation is not allowed"}';
   crew.plane.faults.add({ method: "POST", path: "/api/workspaces/" }, { kind: "status", status: 403, body });
-  const said = (await crew.provisionWithReport()).detail("workspace");
-  expect(said).toContain("This Plane lets nobody make workspaces. Allow it while provision runs (God mode, Workspaces");
-  expect(said).toContain("make the workspace javisi there by hand");
+  const detail = (await crew.provisionWithReport()).detail("workspace");
+  expect(detail).toContain(
+    "Creating workspaces is disabled in this Plane. Enable it while provision runs (God mode, Workspaces",
+  );
+  expect(detail).toContain("create the workspace javisi there by hand");
 });
 
-test("a secret project of that name, which no list shows: the same as one that is seen", async () => {
+test("a secret project of the same name, which no list contains, is refused like a visible one", async () => {
   const crew = await createProvisionSetup();
   const body = '{"name":"The project name is already taken"}';
   crew.plane.faults.add({ method: "POST", path: "/projects/" }, { kind: "status", status: 409, body });

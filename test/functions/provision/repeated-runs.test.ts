@@ -4,28 +4,28 @@ import { workspaceMembersApi } from "../../../shared/plane/app/workspaces.ts";
 import { ADMIN_EMAIL, createProvisionSetup, expectText } from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
 
-test("people may delete the sample tasks: a later run does not bring them back", async () => {
+test("a later run does not create sample tasks again that people have deleted", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const [item] = (await readProvisionedState(crew)).items;
   expect(item).toBeDefined();
   const project = crew.readNotes().samples;
-  for (const one of crew.plane.items(project)) crew.plane.deleteItem(one);
+  for (const task of crew.plane.items(project)) crew.plane.deleteItem(task);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
   expect(crew.plane.items(project)).toEqual([]);
 });
 
-test("a webhook that Plane has switched off is switched on again", async () => {
+test("provision enables a webhook that Plane has disabled", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   crew.plane.setWebhookActive(crew.readNotes().webhook, false);
   const { changed, detail } = await crew.provisionWithReport();
   expect(changed).toBe(1);
-  expect(detail("webhook")).toBe("switch it on again");
+  expect(detail("webhook")).toBe("enable it again");
   expect(crew.plane.isWebhookActive(crew.readNotes().webhook)).toBe(true);
 });
 
-test("another webhook target moves our webhook and keeps its secret", async () => {
+test("a changed webhook target changes the webhook's address and keeps its secret", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const secret = crew.readSecrets()["PLANE_WEBHOOK_SECRET"];
@@ -37,7 +37,7 @@ test("another webhook target moves our webhook and keeps its secret", async () =
   expect(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]).toEqual(secret);
 });
 
-test("AUTH-01 a role that somebody changed is brought back", async () => {
+test("AUTH-01 provision restores an agent's role that somebody changed", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const session = await createSignedInSession(crew, ADMIN_EMAIL);
@@ -50,7 +50,7 @@ test("AUTH-01 a role that somebody changed is brought back", async () => {
   expect((await readProvisionedState(crew)).members).toContain("concierge@javisi.local 20 Concierge");
 });
 
-test("a key that Plane has forgotten is made anew", async () => {
+test("provision replaces an API key that Plane no longer accepts", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   crew.plane.revokeKey(expectText(crew.readSecrets()["PLANE_API_KEY_THOT"]));
@@ -59,18 +59,18 @@ test("a key that Plane has forgotten is made anew", async () => {
   expect((await readProvisionedState(crew)).tokens["thot@javisi.local"]).toEqual(["groundcrew Thot"]);
 });
 
-test("Groundcrew's own key that Plane has forgotten: the plan says that one is made, and that nothing is in its way", async () => {
+test("a plan replaces Groundcrew's own API key that Plane no longer accepts, and no step fails", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   crew.plane.revokeKey(expectText(crew.readSecrets()["PLANE_API_KEY"]));
   const planned = await crew.provisionWithReport(["--dry-run"]);
   expect(planned.failed).toEqual([]);
-  expect(planned.detail("groundcrew's API key")).toContain("because Plane refuses the old one");
+  expect(planned.detail("groundcrew's API key")).toContain("because Plane refused the old one");
   expect(planned.exit).toBe(0);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 1, failed: [] });
 });
 
-test("keys that are lost on their way are not taken for refused ones: nothing is replaced, and it is said", async () => {
+test("provision replaces no API key when a proxy drops the X-Api-Key header, and reports the proxy", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const kept = crew.readSecrets();
@@ -81,12 +81,12 @@ test("keys that are lost on their way are not taken for refused ones: nothing is
   };
   const { exit, changed, detail } = await crew.provisionWithReport(["--yes"], { fetch });
   expect({ exit, changed }).toEqual({ exit: 1, changed: 0 });
-  expect(detail("API key Thot")).toContain("does not let the X-Api-Key header through");
+  expect(detail("API key Thot")).toContain("drops the X-Api-Key header");
   expect(crew.readSecrets()).toEqual(kept);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a key that is another account's is told apart from one that Plane refuses", async () => {
+test("provision replaces an API key of another account, and gives that as the reason", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const kept = { ...crew.readSecrets(), PLANE_API_KEY_THOT: expectText(crew.readSecrets()["PLANE_API_KEY_IMHOTEP"]) };
@@ -94,12 +94,12 @@ test("a key that is another account's is told apart from one that Plane refuses"
   const { changed, detail } = await crew.provisionWithReport();
   expect({ changed, detail: detail("API key Thot") }).toEqual({
     changed: 1,
-    detail: "PLANE_API_KEY_THOT, of thot@javisi.local, because the old one is another account's",
+    detail: "PLANE_API_KEY_THOT, for thot@javisi.local, because the old one belongs to another account",
   });
   expect(crew.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(kept.PLANE_API_KEY_THOT);
 });
 
-test("a Plane that was made anew gets its team again, from what was kept of the old one", async () => {
+test("provision sets up a new Plane with the stored secrets of an old one", async () => {
   const old = await createProvisionSetup();
   await old.provision();
   const crew = await createProvisionSetup();
@@ -109,22 +109,22 @@ test("a Plane that was made anew gets its team again, from what was kept of the 
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a project whose making was done and not answered is ours, and nobody is told to choose another name", async () => {
+test("provision recognizes its own project when the answer to its creation was lost", async () => {
   const crew = await createProvisionSetup();
-  let lost = 0;
+  let lostAnswers = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const answer = await globalThis.fetch(input, init);
-    if (lost > 0 || init?.method !== "POST" || !String(input).endsWith("/projects/")) return answer;
-    lost += 1;
+    if (lostAnswers > 0 || init?.method !== "POST" || !String(input).endsWith("/projects/")) return answer;
+    lostAnswers += 1;
     return new Response('{"error":"Something went wrong please try again later"}', { status: 500 });
   };
   expect((await crew.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
-  expect(lost).toBe(1);
+  expect(lostAnswers).toBe(1);
   expect((await readProvisionedState(crew)).project).toMatchObject({ name: "Onboarding", page_view: false });
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a token that somebody has given the same label by hand is not taken for ours", async () => {
+test("provision does not delete a token with the same label that a person created", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const session = await createSignedInSession(crew, "thot@javisi.local");
@@ -134,12 +134,12 @@ test("a token that somebody has given the same label by hand is not taken for ou
   expect((await crew.provisionWithReport()).failed).toEqual([]);
   await crew.provision(["--yes", "--rotate", "thot"]);
   await crew.provision(["--yes", "--retire"]);
-  const left = (await session.call(apiTokensApi.list)).data;
-  expect(left).toHaveLength(2);
-  expect(left.map((token) => token.id)).toContain(id);
+  const remaining = (await session.call(apiTokensApi.list)).data;
+  expect(remaining).toHaveLength(2);
+  expect(remaining.map((token) => token.id)).toContain(id);
 });
 
-test("an agent that joins the settings later gets all it needs, and nothing else moves", async () => {
+test("provision sets up an agent that was added to the settings, and changes nothing else", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const config = JSON.parse(crew.files.get("groundcrew.json")?.text ?? "");

@@ -15,7 +15,7 @@ async function createProvisioned() {
   return crew;
 }
 
-test("AUTH-04 an agent's key and bridge token are replaced by one command; the old ones count until they are retired", async () => {
+test("AUTH-04 one command rotates an agent's API key and bridge token; the old ones stay valid until --retire", async () => {
   const crew = await createProvisioned();
   const file = "data/agents/imhotep/token";
   const before = {
@@ -44,26 +44,26 @@ test("AUTH-04 an agent's key and bridge token are replaced by one command; the o
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
-test("AUTH-04 an agent is given its new bridge token when the runtime has had time to know it, not before", async () => {
+test("AUTH-04 an agent receives its new bridge token only after the runtime has had time to load the hash", async () => {
   const crew = await createProvisioned();
   const file = "data/agents/thot/token";
   const before = crew.files.get(file)?.text;
-  const waited: { ms: number; hashes: number; token: string | undefined }[] = [];
+  const waits: { ms: number; hashes: number; token: string | undefined }[] = [];
   const wait = async (ms: number) => {
-    waited.push({
+    waits.push({
       ms,
       hashes: toList(crew.readSecrets()["AGENT_TOKEN_THOT"]).length,
       token: crew.files.get(file)?.text,
     });
   };
   await crew.provision(["--yes", "--rotate", "thot"], { wait });
-  // The runtime looks every two seconds whether SECRETS_FILE is another.
-  expect(waited).toEqual([{ ms: expect.any(Number), hashes: 2, token: before }]);
-  expect(waited[0]?.ms).toBeGreaterThan(2_000);
+  // The runtime checks SECRETS_FILE every two seconds.
+  expect(waits).toEqual([{ ms: expect.any(Number), hashes: 2, token: before }]);
+  expect(waits[0]?.ms).toBeGreaterThan(2_000);
   expect(crew.files.get(file)?.text).not.toBe(before);
 });
 
-test("AUTH-04 rotating again retires what the last rotation left", async () => {
+test("AUTH-04 a second rotation revokes the key that the first one replaced", async () => {
   const crew = await createProvisioned();
   const first = toList(crew.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
   await crew.provision(["--yes", "--rotate", "Thot"]);
@@ -75,19 +75,19 @@ test("AUTH-04 rotating again retires what the last rotation left", async () => {
   expect(toList(crew.readSecrets()["AGENT_TOKEN_THOT"])).toHaveLength(2);
 });
 
-test("AUTH-04 the webhook's secret: Plane signs with the new one, the one before is kept beside it", async () => {
+test("AUTH-04 a rotation of the webhook's secret stores the new one first and keeps the previous one", async () => {
   const crew = await createProvisioned();
   const before = crew.readSecrets()["PLANE_WEBHOOK_SECRET"];
   await crew.provision(["--yes", "--rotate", "webhook"]);
-  const [now, still] = toList(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]);
-  expect(still).toBe(before);
-  expect(now).not.toBe(before);
+  const [current, previous] = toList(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]);
+  expect(previous).toBe(before);
+  expect(current).not.toBe(before);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
   await crew.provision(["--yes", "--retire"]);
-  expect(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]).toBe(now);
+  expect(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]).toBe(current);
 });
 
-test("all: every key, every bridge token and the webhook, and everything still holds", async () => {
+test("--rotate all rotates every API key, every bridge token and the webhook's secret", async () => {
   const crew = await createProvisioned();
   const { failed, changed } = await crew.provisionWithReport(["--yes", "--rotate", "all"]);
   expect({ failed, changed }).toEqual({ failed: [], changed: 8 });
@@ -99,9 +99,9 @@ test("all: every key, every bridge token and the webhook, and everything still h
     expect(new Set(labels).size).toBe(labels.length);
 });
 
-test("a rotation that was cut off anywhere leaves a key and a token that work, and the next one goes on", async () => {
-  let whole = false;
-  for (let at = 1; !whole; at += process.env["FULL"] ? 1 : 5) {
+test("an interrupted rotation leaves a valid API key and bridge token, and the next one completes", async () => {
+  let isComplete = false;
+  for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 5) {
     const crew = await createProvisioned();
     let acts = 0;
     const act = async <T>(run: () => Promise<T>): Promise<T> => {
@@ -109,11 +109,11 @@ test("a rotation that was cut off anywhere leaves a key and a token that work, a
       if (acts > at) throw new Error("killed");
       return run();
     };
-    const cut = await crew.provision(["--yes", "--rotate", "thot"], {
+    const interrupted = await crew.provision(["--yes", "--rotate", "thot"], {
       fetch: (input, init) => act(() => globalThis.fetch(input, init)),
-      disk: { read: crew.disk.read, write: (...given) => act(() => crew.disk.write(...given)) },
+      disk: { read: crew.disk.read, write: (...args) => act(() => crew.disk.write(...args)) },
     });
-    whole = cut.exit === 0;
+    isComplete = interrupted.exit === 0;
     const check = async () => {
       const [key = ""] = toList(crew.readSecrets()["PLANE_API_KEY_THOT"]);
       const hash = `sha256:${await sha256Hex(crew.files.get("data/agents/thot/token")?.text.trim() ?? "")}`;
@@ -122,11 +122,13 @@ test("a rotation that was cut off anywhere leaves a key and a token that work, a
         known: toList(crew.readSecrets()["AGENT_TOKEN_THOT"]).includes(hash),
       };
     };
-    expect(await check(), `cut off after ${at}`).toEqual({ works: true, known: true });
-    expect((await crew.provisionWithReport(["--yes", "--rotate", "thot"])).failed, `cut off after ${at}`).toEqual([]);
+    expect(await check(), `interrupted after ${at}`).toEqual({ works: true, known: true });
+    expect((await crew.provisionWithReport(["--yes", "--rotate", "thot"])).failed, `interrupted after ${at}`).toEqual(
+      [],
+    );
     expect((await crew.provisionWithReport(["--yes", "--retire"])).failed).toEqual([]);
     expect(await check()).toEqual({ works: true, known: true });
-    expect((await readProvisionedState(crew)).tokens["thot@javisi.local"], `cut off after ${at}`).toEqual([
+    expect((await readProvisionedState(crew)).tokens["thot@javisi.local"], `interrupted after ${at}`).toEqual([
       "groundcrew Thot",
     ]);
     expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
@@ -134,7 +136,7 @@ test("a rotation that was cut off anywhere leaves a key and a token that work, a
   }
 }, 120_000);
 
-test("what comes from the environment cannot be rotated, and it says so", async () => {
+test("a secret from the environment is not rotated, and the refusal says why", async () => {
   const crew = await createProvisioned();
   const key = toList(crew.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
   const env = { ...crew.env, PLANE_API_KEY_THOT: key };
@@ -143,7 +145,7 @@ test("what comes from the environment cannot be rotated, and it says so", async 
   expect(failed[0]?.detail).toContain("PLANE_API_KEY_THOT comes from the environment");
 });
 
-test("something that cannot be rotated ends with 2 and lists what can", async () => {
+test("an unknown rotation target exits with 2, and the refusal lists the known ones", async () => {
   const crew = await createProvisionSetup();
   const { exit, err } = await crew.provision(["--yes", "--rotate", "nobody"]);
   expect(exit).toBe(2);

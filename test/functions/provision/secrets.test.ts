@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text as whole } from "node:stream/consumers";
+import { text as readAll } from "node:stream/consumers";
 import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
@@ -17,7 +17,10 @@ const MARKED_SECRETS = {
   AGENT_TOKEN_THOT: "marked-secret-five-of-thot",
 };
 
-/** The real command in a process of its own, in an empty folder; what `ps` shows of it while it works. */
+/**
+ * The real command in its own process and an empty folder; `ps` is the process's line in the process list while it
+ * runs.
+ */
 async function createCommandProcess(crew: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
@@ -31,7 +34,7 @@ async function createCommandProcess(crew: ProvisionSetup, args: string[], more: 
       if (!ps && path.includes("/work-items/"))
         ps = execFileSync("ps", ["-ww", "-o", "args", "-p", String(child.pid)], { encoding: "utf8" });
     });
-    const [out, err] = await Promise.all([whole(child.stdout), whole(child.stderr)]);
+    const [out, err] = await Promise.all([readAll(child.stdout), readAll(child.stderr)]);
     const [exit] = child.exitCode === null ? await once(child, "exit") : [child.exitCode];
     return { exit: Number(exit), out, err, ps };
   };
@@ -40,16 +43,16 @@ async function createCommandProcess(crew: ProvisionSetup, args: string[], more: 
 
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-test("21: five marked secrets, and all that provision makes, are in no output and no process list; its files are 0600", async () => {
+test("21: provision shows no configured or generated secret in its output or the process list, and its files have mode 0600", async () => {
   const telegram = createTelegramSimulator({ clock: Date.now, token: MARKED_SECRETS.TELEGRAM_BOT_TOKEN, chats: [1] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
   const crew = await createProvisionSetup();
-  // Something on the way that repeats what it was sent, as careless proxies do.
-  const careless = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
+  // A careless proxy that repeats what it received.
+  const echoedSecrets = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
   crew.plane.faults.add(
     { method: "POST", path: "/labels/" },
-    { kind: "status", status: 400, body: JSON.stringify(careless) },
+    { kind: "status", status: 400, body: JSON.stringify(echoedSecrets) },
     1,
   );
   const env = { ...MARKED_SECRETS, TELEGRAM_API_ROOT: apiRoot, TELEGRAM_CHAT_ID: "1" };
@@ -62,16 +65,16 @@ test("21: five marked secrets, and all that provision makes, are in no output an
   expect(await command.run()).toMatchObject({ exit: 0, out: expect.stringContaining("Nothing to do") });
 
   const notes = JSON.parse(command.read("data/provision-secrets.json"));
-  const made = [
+  const generated = [
     ...Object.values<string | string[]>(JSON.parse(command.read("data/secrets.json"))).flat(),
     ...Object.values<{ password?: string }>(notes.accounts).flatMap(({ password }) => password ?? []),
     command.read("data/agents/concierge/token").trim(),
   ];
-  expect(made.length).toBeGreaterThan(8);
+  expect(generated.length).toBeGreaterThan(8);
   expect(Object.keys(notes.accounts)).toHaveLength(4);
   expect(first.ps).toContain("provision.js");
-  for (const secret of [...Object.values(MARKED_SECRETS), ...made])
-    for (const place of [first.out, first.err, first.ps, second.out, second.err]) expect(place).not.toContain(secret);
+  for (const secret of [...Object.values(MARKED_SECRETS), ...generated])
+    for (const output of [first.out, first.err, first.ps, second.out, second.err]) expect(output).not.toContain(secret);
   expect(command.read("data/provision-secrets.json")).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
 
   for (const path of ["data/secrets.json", "data/provision-secrets.json", "data/agents/concierge/token"])
@@ -80,38 +83,40 @@ test("21: five marked secrets, and all that provision makes, are in no output an
   expect(readdirSync(join(command.cwd, "data")).filter((name) => name.startsWith("."))).toEqual([]);
 }, 60_000);
 
-test("--print-env prints what the runtime needs, alone on standard output", async () => {
+test("--print-env prints only the runtime's secrets on standard output", async () => {
   const crew = await createProvisionSetup();
   const { exit, out, err } = await crew.provision(["--yes", "--print-env"]);
   expect(exit).toBe(0);
-  const kept = crew.readSecrets();
-  expect(parseEnv(out)).toEqual(kept);
-  for (const value of Object.values(kept).flat()) expect(err).not.toContain(value);
+  const secrets = crew.readSecrets();
+  expect(parseEnv(out)).toEqual(secrets);
+  for (const value of Object.values(secrets).flat()) expect(err).not.toContain(value);
   await crew.provision(["--yes", "--rotate", "thot"]);
   const rotated = parseEnv((await crew.provision(["--yes", "--print-env"])).out);
   expect(rotated["AGENT_TOKEN_THOT"]).toBe([crew.readSecrets()["AGENT_TOKEN_THOT"]].flat().join(","));
   expect(rotated["PLANE_API_KEY_THOT"]).toBe([crew.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
 });
 
-test("the password that is given is nowhere kept, the one that is made only in provision's own file", async () => {
-  const given = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: MARKED_SECRETS.PLANE_ADMIN_PASSWORD } });
-  await given.provision();
-  expect([...given.files.values()].map(({ text }) => text).join()).not.toContain(MARKED_SECRETS.PLANE_ADMIN_PASSWORD);
-  const made = await createProvisionSetup();
-  await made.provision();
-  const { password } = made.readNotes().accounts["ada@example.test"];
-  const holders = [...made.files].filter(([, { text }]) => text.includes(password)).map(([path]) => path);
+test("a configured administrator password is stored nowhere, a generated one only in provision's own file", async () => {
+  const configured = await createProvisionSetup({ env: { PLANE_ADMIN_PASSWORD: MARKED_SECRETS.PLANE_ADMIN_PASSWORD } });
+  await configured.provision();
+  expect([...configured.files.values()].map(({ text }) => text).join()).not.toContain(
+    MARKED_SECRETS.PLANE_ADMIN_PASSWORD,
+  );
+  const withGenerated = await createProvisionSetup();
+  await withGenerated.provision();
+  const { password } = withGenerated.readNotes().accounts["ada@example.test"];
+  const holders = [...withGenerated.files].filter(([, { text }]) => text.includes(password)).map(([path]) => path);
   expect(holders).toEqual(["data/provision-secrets.json"]);
 });
 
-test("what others have put into SECRETS_FILE stays there", async () => {
+test("provision keeps entries of other programs in SECRETS_FILE", async () => {
   const crew = await createProvisionSetup();
   crew.files.set("data/secrets.json", { text: JSON.stringify({ OPENCLAW_HOOK_TOKEN: "theirs" }), mode: 0o600 });
   await crew.provision();
   expect(crew.readSecrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
 });
 
-test("killed in the middle by the system, the real command goes on at its next start", async () => {
+test("the provision command continues after it was killed by SIGKILL", async () => {
   const crew = await createProvisionSetup();
   const command = await createCommandProcess(crew, ["--yes"]);
   crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });

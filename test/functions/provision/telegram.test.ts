@@ -12,7 +12,7 @@ async function createBotSetup(env: Record<string, string> = {}) {
   return { crew, telegram };
 }
 
-test("Telegram's webhook and commands are set once, and not touched again", async () => {
+test("provision sets Telegram's webhook and commands once, and again only when a setting changes", async () => {
   const { crew } = await createBotSetup();
   const { failed, detail, steps } = await crew.provisionWithReport();
   expect(failed).toEqual([]);
@@ -31,7 +31,7 @@ test("Telegram's webhook and commands are set once, and not touched again", asyn
   ).toMatchObject({ changed: 1 });
 });
 
-test("a plan asks Telegram and sets nothing", async () => {
+test("a plan reads Telegram's state and changes nothing", async () => {
   const { crew } = await createBotSetup();
   expect((await crew.provisionWithReport(["--dry-run"])).detail("telegram")).toContain(
     "webhook https://crew.example.com",
@@ -41,7 +41,7 @@ test("a plan asks Telegram and sets nothing", async () => {
   );
 });
 
-test("a bot that Telegram does not know fails its own step and no other", async () => {
+test("a bot that Telegram does not know fails only the step telegram", async () => {
   const { crew } = await createBotSetup({ TELEGRAM_BOT_TOKEN: "1001:another" });
   const { exit, failed } = await crew.provisionWithReport();
   expect(exit).toBe(1);

@@ -3,7 +3,7 @@ import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-test("v1.2.2 has no relations: the sample tasks are made without the dependency, and it is said", async () => {
+test("on v1.2.2, which has no relations, the sample tasks are created without the dependency, and the report says so", async () => {
   const crew = await createProvisionSetup({ version: "1.2.2" });
   const { exit, failed, detail } = await crew.provisionWithReport();
   expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
@@ -12,14 +12,14 @@ test("v1.2.2 has no relations: the sample tasks are made without the dependency,
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
-test("a Plane that has no relations although its version should is treated like v1.2", async () => {
+test("a Plane without a route for relations is treated like v1.2, whatever its version", async () => {
   const crew = await createProvisionSetup();
   crew.plane.faults.add({ path: "/relations/" }, { kind: "status", status: 404, body: '{"error":"Page not found."}' });
   expect((await crew.provisionWithReport()).failed).toEqual([]);
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a human of their own gets an account as admin, in their language", async () => {
+test("a configured human gets an account as admin in their language", async () => {
   const human = { email: "grace@example.test", name: "Grace" };
   const config = {
     agents: [],
@@ -28,7 +28,7 @@ test("a human of their own gets an account as admin, in their language", async (
   const crew = await createProvisionSetup({ config });
   const { failed, detail } = await crew.provisionWithReport();
   expect(failed).toEqual([]);
-  expect(detail("agents")).toContain("names no agents: copy them from groundcrew.json.agents");
+  expect(detail("agents")).toContain("has no agents: copy them from groundcrew.json.agents");
   const state = await readProvisionedState(crew);
   expect(state.members).toContain("grace@example.test 20 Grace");
   expect(state.languages["grace@example.test"]).toBe("fr, knows Plane");
@@ -37,14 +37,14 @@ test("a human of their own gets an account as admin, in their language", async (
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
-test("without an address of our own there is no webhook, and it is said", async () => {
+test("without PUBLIC_URL provision creates no webhook, and the report says so", async () => {
   const crew = await createProvisionSetup({ env: { PUBLIC_URL: "" } });
   const { failed, detail } = await crew.provisionWithReport();
   expect(failed).toEqual([]);
   expect(detail("webhook")).toContain("set PUBLIC_URL or PLANE_WEBHOOK_TARGET");
 });
 
-test("the skill lies ready with the address filled in", async () => {
+test("provision writes the skill with the address filled in", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   expect(crew.files.get("data/skill/plane-bridge/SKILL.md")?.text).toBe(
@@ -52,13 +52,13 @@ test("the skill lies ready with the address filled in", async () => {
   );
 });
 
-test("a Plane that is not up yet is waited for, with a line now and then", async () => {
+test("provision waits for a Plane that is not running yet, with occasional progress lines", async () => {
   const crew = await createProvisionSetup();
   await crew.plane.takeDown();
-  let looks = 0;
+  let requestCount = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
-    looks += 1;
-    if (looks === 8) await crew.plane.bringUp();
+    requestCount += 1;
+    if (requestCount === 8) await crew.plane.bringUp();
     return globalThis.fetch(input, init);
   };
   const { exit, err } = await crew.provision(["--yes"], { fetch });
@@ -67,7 +67,7 @@ test("a Plane that is not up yet is waited for, with a line now and then", async
   expect(err.match(/waiting for Plane at/g)).toHaveLength(2);
 });
 
-test("answers that nobody needs may have another form or status", async () => {
+test("provision accepts another form or status of answers that it does not need", async () => {
   const crew = await createProvisionSetup({ config: { agents: TEAM_AGENTS, provision: { timezone: "Europe/Paris" } } });
   const unneeded =
     /^\/api\/(workspaces\/([^/]+\/)?|workspaces\/[^/]+\/(invitations|members\/[^/]+)\/|users\/me\/(profile\/|workspaces\/invitations\/)?|v1\/.*\/(states|labels|members|relations)\/)$/;
@@ -80,7 +80,7 @@ test("answers that nobody needs may have another form or status", async () => {
   expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
-test("a redirect is no answer, also where the answer is not needed", async () => {
+test("a redirect fails a step even if its answer is not needed", async () => {
   const crew = await createProvisionSetup();
   const headers = { location: "https://elsewhere.example.com/" };
   const elsewhere = { kind: "status", status: 302, headers, body: "" } as const;
@@ -90,21 +90,21 @@ test("a redirect is no answer, also where the answer is not needed", async () =>
   );
 });
 
-test("whether an address is known is asked as nobody: of a session Plane wants a token for it", async () => {
+test("provision checks for existing accounts without a session, because Plane requires a form token with one", async () => {
   const crew = await createProvisionSetup();
-  let asked = 0;
+  let checkCount = 0;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     if (!String(input).endsWith("/auth/email-check/")) return globalThis.fetch(input, init);
-    asked += 1;
+    checkCount += 1;
     return new Headers(init?.headers).has("cookie")
       ? new Response('{"detail":"CSRF Failed: CSRF token missing."}', { status: 403 })
       : globalThis.fetch(input, init);
   };
   expect((await crew.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
-  expect(asked).toBe(3);
+  expect(checkCount).toBe(3);
 });
 
-test("a name that Plane takes for an address is shown all the same", async () => {
+test("a name that Plane refuses as a first name becomes the display name", async () => {
   const crew = await createProvisionSetup({
     config: { agents: [...TEAM_AGENTS, { name: "Dr.No", email: "no@javisi.local" }] },
   });
@@ -116,7 +116,7 @@ test("a name that Plane takes for an address is shown all the same", async () =>
   expect((await readProvisionedState(crew)).members).toContain("no@javisi.local 15 Dr.No");
 });
 
-test("addresses in capital letters are the same addresses", async () => {
+test("provision compares e-mail addresses without regard to case", async () => {
   const agents = TEAM_AGENTS.map((agent) => ({ ...agent, email: agent.email.toUpperCase() }));
   const crew = await createProvisionSetup({ config: { agents }, env: { PLANE_ADMIN_EMAIL: "Ada@Example.TEST" } });
   expect((await crew.provisionWithReport()).failed).toEqual([]);
@@ -124,7 +124,7 @@ test("addresses in capital letters are the same addresses", async () => {
   expect((await crew.provisionWithReport(["--yes", "--rotate", "all"])).failed).toEqual([]);
 });
 
-test("Plane below a path, written with slashes at its end", async () => {
+test("provision accepts a PLANE_URL with a path and trailing slashes", async () => {
   const crew = await createProvisionSetup();
   const fetch: typeof globalThis.fetch = (input, init) => {
     expect(String(input)).toContain(`${crew.url}/plane/`);
@@ -134,7 +134,7 @@ test("Plane below a path, written with slashes at its end", async () => {
   expect((await crew.provisionWithReport(["--yes"], { fetch, env })).failed).toEqual([]);
 });
 
-test("somebody who was removed from the workspace stays in Plane's list, and is invited again", async () => {
+test("provision invites an account again that was removed from the workspace but is still in Plane's list", async () => {
   const crew = await createProvisionSetup();
   await crew.provision();
   const fetch = alterResponse("/api/workspaces/javisi/members/", (body) => {
@@ -142,11 +142,11 @@ test("somebody who was removed from the workspace stays in Plane's list, and is 
     return JSON.stringify(rows.map((row) => ({ ...row, is_active: row.member.email !== "thot@javisi.local" })));
   });
   const { detail } = await crew.provisionWithReport(["--dry-run"], { fetch });
-  expect(detail("account Thot")).toBe("let thot@javisi.local join the workspace");
+  expect(detail("account Thot")).toBe("add thot@javisi.local to the workspace");
   expect(detail("account Imhotep")).toBe("imhotep@javisi.local");
 });
 
-test("an invitation that does not arrive is told, and not taken for having joined", async () => {
+test("a missing invitation fails the account's step, and does not count as joined", async () => {
   const crew = await createProvisionSetup();
   const fetch: typeof globalThis.fetch = (input, init) =>
     init?.method === "GET" && String(input).endsWith("/api/users/me/workspaces/invitations/")
@@ -157,24 +157,24 @@ test("an invitation that does not arrive is told, and not taken for having joine
   );
 });
 
-test("somebody who has accepted by the link in the letter is in by signing in, without an invitation", async () => {
+test("an account that accepted its invitation by the link in the e-mail becomes a member without another one", async () => {
   const crew = await createProvisionSetup();
-  const mine = "/api/users/me/workspaces/invitations/";
+  const path = "/api/users/me/workspaces/invitations/";
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const answer = await globalThis.fetch(input, init);
-    if (init?.method !== "GET" || !String(input).endsWith(mine)) return answer;
+    if (init?.method !== "GET" || !String(input).endsWith(path)) return answer;
     const rows: { id: string }[] = JSON.parse(await answer.text());
     const json = { "content-type": "application/json" };
     const headers = { ...Object.fromEntries(new Headers(init.headers)), ...json };
     const body = JSON.stringify({ invitations: rows.map(({ id }) => id) });
-    await globalThis.fetch(`${crew.url}${mine}`, { method: "POST", headers, body });
+    await globalThis.fetch(`${crew.url}${path}`, { method: "POST", headers, body });
     return new Response("[]", { headers: json });
   };
   expect((await crew.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
   expect((await readProvisionedState(crew)).members).toContain("thot@javisi.local 15 Thot");
 });
 
-test("a blank after an agent's name is no part of it: a second run changes nothing", async () => {
+test("provision ignores spaces around an agent's name", async () => {
   const agents = TEAM_AGENTS.map((agent) => ({ ...agent, name: `${agent.name} ` }));
   const crew = await createProvisionSetup({ config: { agents } });
   expect((await crew.provisionWithReport()).failed).toEqual([]);

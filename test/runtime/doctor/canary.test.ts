@@ -8,29 +8,29 @@ import { findFreePort } from "../../support/redis-server.ts";
 import { createTestSettings } from "../../support/settings.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
-it("a canary that came back long ago, and none since, is no proof that webhooks come", () => {
+it("the doctor warns about webhooks when the last canary arrived long ago", () => {
   const settings = createTestSettings({
     ...RUNTIME_ENV,
     PLANE_URL: "http://127.0.0.1:1",
     PLANE_WEBHOOK_SECRET: "wh-secret-of-tests",
   });
-  const seenAfter = (age_s: number): RuntimeProbe => ({
+  const createProbe = (age_s: number): RuntimeProbe => ({
     alive: true,
     health: { status: "ok", version: VERSION, queues: {} },
     ready: { status: "ready", webhooks: { ok: true, age_s, seconds: 2 } },
   });
-  const told = (age_s: number) =>
-    checkRuntime("http://127.0.0.1:1", seenAfter(age_s), settings).find(({ name }) => name === "webhooks");
-  expect(told(7_000)).toMatchObject({ status: "ok" });
-  expect(told(40 * 3_600)).toMatchObject({
+  const findCheck = (age_s: number) =>
+    checkRuntime("http://127.0.0.1:1", createProbe(age_s), settings).find(({ name }) => name === "webhooks");
+  expect(findCheck(7_000)).toMatchObject({ status: "ok" });
+  expect(findCheck(40 * 3_600)).toMatchObject({
     status: "warning",
-    detail: "the last canary came back, 40 h ago, and none has since",
+    detail: "the last canary arrived, 40 h ago; none has been sent since",
   });
-  expect([hasRecentCanary(seenAfter(7_000)), hasRecentCanary(seenAfter(40 * 3_600))]).toEqual([true, false]);
+  expect([hasRecentCanary(createProbe(7_000)), hasRecentCanary(createProbe(40 * 3_600))]).toEqual([true, false]);
 });
 
 it.each(["1.3.1", "1.2.2"] as const)(
-  "POST /ticks/canary sends one, Plane %s brings it back over HTTP, and the doctor tells how long it took",
+  "POST /ticks/canary sends a canary, Plane %s delivers it over HTTP, and the doctor reports how long that took",
   async (version) => {
     const plane = createPlaneSimulator({ version, autoDeliver: true });
     const planeUrl = await plane.start();
@@ -55,9 +55,9 @@ it.each(["1.3.1", "1.2.2"] as const)(
       ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
     });
     expect(await answer.json()).toMatchObject({ name: "canary", sent: 1 });
-    const seen = await probeRuntime({ fetch, clock: Date.now }, runtime.url, RUNTIME_ADMIN_TOKEN);
-    expect(hasRecentCanary(seen)).toBe(true);
-    const told = checkRuntime(runtime.url, seen, settings).find(({ name }) => name === "webhooks");
-    expect(told).toMatchObject({ status: "ok", detail: expect.stringMatching(/came back in [\d.]+ s, \d s ago/) });
+    const probe = await probeRuntime({ fetch, clock: Date.now }, runtime.url, RUNTIME_ADMIN_TOKEN);
+    expect(hasRecentCanary(probe)).toBe(true);
+    const check = checkRuntime(runtime.url, probe, settings).find(({ name }) => name === "webhooks");
+    expect(check).toMatchObject({ status: "ok", detail: expect.stringMatching(/arrived in [\d.]+ s, \d s ago/) });
   },
 );

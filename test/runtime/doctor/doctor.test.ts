@@ -22,7 +22,7 @@ const findingsSchema = z.object({
   ),
 });
 
-/** A set-up in which all is well, with its settings file in a folder of its own. */
+/** A healthy set-up with its settings file in a folder of its own. */
 async function createFolderSetup() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-doctor-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -55,12 +55,12 @@ async function captureDoctorRun(env: Record<string, string>, ...args: string[]) 
 
 async function getFinding(env: Record<string, string>, name: string): Promise<string> {
   const { out } = await captureDoctorRun(env, "--json");
-  const of = findingsSchema.parse(JSON.parse(out)).checks.filter((check) => check.name === name);
-  return of.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
+  const checks = findingsSchema.parse(JSON.parse(out)).checks.filter((check) => check.name === name);
+  return checks.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
 }
 
 describe("npm run doctor", () => {
-  it("says in lines what it found and what to do, and ends with 0 when there are only warnings", async () => {
+  it("prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
     const { env } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun(env);
     expect(exit).toBe(0);
@@ -69,7 +69,7 @@ describe("npm run doctor", () => {
     expect(out).toMatch(/\d+ ok, \d+ warnings, 0 failed\n$/);
   });
 
-  it("says the same as JSON, in one line", async () => {
+  it("prints the findings as one line of JSON with --json", async () => {
     const { env } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun(env, "--json");
     expect(exit).toBe(0);
@@ -77,13 +77,13 @@ describe("npm run doctor", () => {
     expect(findingsSchema.parse(JSON.parse(out)).ok).toBe(true);
   });
 
-  it("ends with 1 when something failed", async () => {
+  it("exits with 1 when a check failed", async () => {
     const { env, plane } = await createFolderSetup();
     await plane.takeDown();
     expect((await captureDoctorRun(env)).exit).toBe(1);
   });
 
-  it("ends with 78 when the settings cannot be used, and looks at nothing else", async () => {
+  it("exits with 78 when the settings are invalid, and sends no request", async () => {
     const { env, plane } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
     expect(exit).toBe(78);
@@ -91,22 +91,22 @@ describe("npm run doctor", () => {
     expect(plane.ledger.requests).toEqual([]);
   });
 
-  it("ends with 0 where nothing is set up, and says that this is the demo", async () => {
+  it("exits with 0 when nothing is set up, and says so", async () => {
     const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
     expect(exit).toBe(0);
     expect(out).toContain("nothing is set up");
   });
 
-  it("takes no other argument", async () => {
+  it("exits with 64 for an unknown argument", async () => {
     const { exit, out, err } = await captureDoctorRun({}, "--verbose");
     expect([exit, out]).toEqual([64, ""]);
     expect(err).toContain("Usage");
-    const asked = await captureDoctorRun({}, "--json", "--verbose");
-    expect(asked.exit).toBe(64);
-    expect(JSON.parse(asked.out)).toEqual({
+    const jsonRun = await captureDoctorRun({}, "--json", "--verbose");
+    expect(jsonRun.exit).toBe(64);
+    expect(JSON.parse(jsonRun.out)).toEqual({
       checks: [],
       ok: false,
-      error: { code: "usage", message: asked.err.trim() },
+      error: { code: "usage", message: jsonRun.err.trim() },
     });
   });
 
@@ -120,55 +120,59 @@ describe("npm run doctor", () => {
       OPENCLAW_HOOK_TOKEN: "marked-secret-hook",
       STORE_URL: "redis://:marked-secret-redis@127.0.0.1:1/0",
     });
-    const wrong = { ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" };
-    const down = async () => {
+    const wrongEnv = { ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" };
+    const runWithPlaneDown = async () => {
       await plane.takeDown();
       return captureDoctorRun(env);
     };
-    for (const { out, err } of [await captureDoctorRun(env, "--json"), await captureDoctorRun(wrong), await down()])
+    for (const { out, err } of [
+      await captureDoctorRun(env, "--json"),
+      await captureDoctorRun(wrongEnv),
+      await runWithPlaneDown(),
+    ])
       expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
   }, 20_000);
 
-  it("asks this machine's OpenClaw whether it has the skill, and gives it none of our secrets", async () => {
+  it("runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
     const { env } = await createFolderSetup();
     const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
     expect(await getFinding({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
-    const given = readFileSync(`${machine.home}/env`, "utf8");
-    expect(given).toContain(`HOME=${machine.home}`);
-    expect(given).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
+    const passedEnv = readFileSync(`${machine.home}/env`, "utf8");
+    expect(passedEnv).toContain(`HOME=${machine.home}`);
+    expect(passedEnv).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
   });
 
-  it("reads Plane's webhooks with the account that provisioning keeps", async () => {
+  it("reads Plane's webhooks with the account that provision stored", async () => {
     const { env, folder, ada } = await createFolderSetup();
     const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
     writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
-    const more = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
-    expect(await getFinding({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
+    const extraEnv = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
+    expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
   });
 
-  it("reads the password from a file as provisioning does, and the address as provisioning has told it to Plane", async () => {
+  it("reads the password from a file and normalizes the webhook's address as provision does", async () => {
     const { env, folder, ada } = await createFolderSetup();
     writeFileSync(join(folder, "password"), `${ACCOUNT_PASSWORD}\n`, { mode: 0o600 });
-    const more = {
+    const extraEnv = {
       PLANE_ADMIN_EMAIL: ada.email,
       PLANE_ADMIN_PASSWORD_FILE: join(folder, "password"),
       PLANE_WEBHOOK_TARGET: " https://Crew.example.test:443/webhooks/plane/ ",
     };
-    expect(await getFinding({ ...env, ...more }, "plane webhook")).toMatch(/^ok: .* is switched on/);
+    expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
   });
 
-  it("says which files with secrets others may read", async () => {
+  it("fails for a file with secrets that others can read", async () => {
     const { env, folder } = await createFolderSetup();
     mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
     writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
     expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
   });
 
-  it("asks a runtime that is alive how it is, and leaves its embedded file alone", async () => {
+  it("queries a running Groundcrew, and does not open its embedded file", async () => {
     const { env } = await createFolderSetup();
     Object.assign(env, { PORT: String(await findFreePort()) });
-    expect(await getFinding(env, "runtime")).toMatch(/^warning: does not run at .*ECONNREFUSED/);
+    expect(await getFinding(env, "runtime")).toMatch(/^warning: not running at .*ECONNREFUSED/);
     const { GROUNDCREW_CONFIG: _, SECRETS_FILE: __, ...plain } = env;
     const parsed = parseTestSettings(plain);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -177,7 +181,7 @@ describe("npm run doctor", () => {
     const runtime = await startRuntime(parsed.settings, { manifest: quiet, write: () => {} });
     onTestFinished(() => runtime.stop());
     expect(await getFinding(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
-    expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* which the runtime has open/);
+    expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* opened by the running Groundcrew/);
     expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
     expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
     expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
@@ -187,15 +191,15 @@ describe("npm run doctor", () => {
 });
 
 describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
-  it("warns without an append-only file and without noeviction", async () => {
+  it("warns when Redis has no append-only file or no noeviction policy", async () => {
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
-    const told = await getFinding({ ...env, STORE_URL: redis.url }, "store");
-    expect(told).toMatch(/^warning: Redis keeps no append-only file.*\nwarning: .*allkeys-lru/);
+    const finding = await getFinding({ ...env, STORE_URL: redis.url }, "store");
+    expect(finding).toMatch(/^warning: Redis has no append-only file.*\nwarning: .*allkeys-lru/);
   });
 
-  it("is content with both", async () => {
+  it("succeeds when Redis has an append-only file and the noeviction policy", async () => {
     const redis = await startRedis({ appendonly: "yes", "maxmemory-policy": "noeviction" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
@@ -204,9 +208,9 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     );
   });
 
-  it("says that it cannot be reached", async () => {
+  it("fails when Redis cannot be reached", async () => {
     const { env } = await createFolderSetup();
-    const told = await getFinding({ ...env, STORE_URL: `redis://127.0.0.1:${await findFreePort()}` }, "store");
-    expect(told).toMatch(/^failed: Redis at 127\.0\.0\.1:\d+ cannot be reached/);
+    const finding = await getFinding({ ...env, STORE_URL: `redis://127.0.0.1:${await findFreePort()}` }, "store");
+    expect(finding).toMatch(/^failed: Redis at 127\.0\.0\.1:\d+ cannot be reached/);
   }, 10_000);
 });

@@ -17,7 +17,7 @@ const recordingsSchema = z.array(
   }),
 );
 
-/** What a real OpenClaw of this version answered to `skills info plane-bridge --json`. */
+/** The recorded answer of a real OpenClaw of this version to `skills info plane-bridge --json`. */
 export function readRecordedInfo(version: string): Record<string, unknown> {
   return readRecording("skills info, eligible", version);
 }
@@ -25,19 +25,22 @@ export function readRecordedInfo(version: string): Record<string, unknown> {
 function readRecording(name: string, version: string): Record<string, unknown> {
   const file = new URL("../../fixtures/openclaw-contract/recordings.json", import.meta.url);
   const all = recordingsSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-  const found = all.find((one) => one.name === name && one.version === version);
+  const found = all.find((recording) => recording.name === name && recording.version === version);
   if (!found?.response.output) throw new Error(`no recording of ${name} of ${version}`);
   return found.response.output;
 }
 
-/** What a real OpenClaw 2026.9 answered to `mcp status --json`, its one entry changed so. */
+/** The recorded answer of a real OpenClaw 2026.9 to `mcp status --json`, with `change` applied to its only entry. */
 export function readRecordedMcp(change: Record<string, unknown> = {}): Record<string, unknown> {
   const status = readRecording("mcp status", "2026.9.6");
   const [entry] = z.array(z.record(z.string(), z.unknown())).parse(status["servers"]);
   return { ...status, servers: [{ ...entry, name: "groundcrew", launch: "http://127.0.0.1:8787/mcp", ...change }] };
 }
 
-/** A machine with a home folder of its own, and perhaps an `openclaw` on its PATH: a shell script with this body. */
+/**
+ * A machine with its own home folder and, if `script` is given, a shell script with that body as `openclaw` on its
+ * PATH.
+ */
 export function createOpenClawMachine(script?: string) {
   const root = mkdtempSync(join(tmpdir(), "groundcrew-openclaw-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
@@ -51,17 +54,17 @@ export function createOpenClawMachine(script?: string) {
   if (script !== undefined) chmodSync(put(join(root, "bin/openclaw"), `#!/bin/sh\n${script}\n`), 0o700);
   const env: Record<string, string> = { PATH: `${join(root, "bin")}:/usr/bin:/bin`, HOME: home };
   const skillPath = join(home, ".openclaw/skills/plane-bridge/SKILL.md");
-  const callLog = join(root, "asked");
+  const callLog = join(root, "calls");
   return {
     root,
     home,
     env,
     put,
     skillPath,
-    /** The arguments of each call of a script that says `echo "$@" >> "${asked}"`. */
+    /** File to which scripts append the arguments of each call: `echo "$@" >> "${callLog}"`. */
     callLog,
     readCalls: () => (existsSync(callLog) ? readFileSync(callLog, "utf8").trim().split("\n") : []),
-    /** What the doctor says of the skill. */
+    /** The doctor's findings about the skill. */
     async checkSkill({
       agents = ["Imhotep"],
       url = "http://127.0.0.1:18789",
@@ -86,7 +89,7 @@ export function createOpenClawMachine(script?: string) {
   };
 }
 
-/** A script that answers this as OpenClaw writes JSON. */
+/** A script that prints `answer` as JSON in OpenClaw's formatting. */
 export const createAnsweringScript = (answer: unknown, more = "") =>
   `cat <<'EOF'\n${JSON.stringify(answer, null, 2)}\nEOF\n${more}`;
 

@@ -2,42 +2,42 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createOpenClawMachine, formatFindings, SHIPPED_SKILL } from "./openclaw-machine.ts";
 
-describe("Without an openclaw to ask the doctor looks for the skill's file", () => {
-  it("and says which command tells, where there is nothing of OpenClaw", async () => {
+describe("Without an openclaw command the doctor's check of the skill's file", () => {
+  it("names the command to run when there is no trace of OpenClaw", async () => {
     expect(formatFindings(await createOpenClawMachine().checkSkill({ url: "http://openclaw:18789" }))).toBe(
-      "warning: not seen from here: no `openclaw` to ask, and none of its folders → Where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
+      "warning: not checked: this machine has neither the `openclaw` command nor its folders → Run where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
     );
   });
 
-  it("and says that it is not there, and where it belongs", async () => {
+  it("warns when the file does not exist, and says where to copy it", async () => {
     const machine = createOpenClawMachine();
     machine.put(join(machine.home, ".openclaw/openclaw.json"), "{}");
     expect(formatFindings(await machine.checkSkill())).toMatch(
-      /^warning: not at .*SKILL\.md, .* → Copy skills\/plane-bridge\/SKILL\.md .*Where OpenClaw runs: /,
+      /^warning: .*SKILL\.md does not exist, .* → Copy skills\/plane-bridge\/SKILL\.md .*Run where OpenClaw runs: /,
     );
   });
 
-  it("and says that it is in order, and that this is not all", async () => {
+  it("reports that the file is valid, and that it may still not be loaded", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, SHIPPED_SKILL);
     expect(formatFindings(await machine.checkSkill())).toMatch(
-      /^warning: .*SKILL\.md is in order, and no `openclaw` to ask.* → Where OpenClaw/,
+      /^warning: .*SKILL\.md is valid, and there is no `openclaw` command.* → Run where OpenClaw/,
     );
   });
 
-  it("also where OPENCLAW_STATE_DIR names another folder", async () => {
+  it("finds the file in the folder that OPENCLAW_STATE_DIR names", async () => {
     const machine = createOpenClawMachine();
     machine.put(join(machine.root, "state/skills/plane-bridge/SKILL.md"), SHIPPED_SKILL);
     machine.env["OPENCLAW_STATE_DIR"] = join(machine.root, "state");
     expect(formatFindings(await machine.checkSkill())).toMatch(
-      /^warning: .*state\/skills\/plane-bridge\/SKILL\.md is in order/,
+      /^warning: .*state\/skills\/plane-bridge\/SKILL\.md is valid/,
     );
   });
 
-  it("and says that it is another one than this version ships", async () => {
+  it("warns when the file differs from the skill of this version", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, `${SHIPPED_SKILL}\nAlso be kind.\n`);
-    expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*is not the one of this version/);
+    expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);
   });
 
   it.each([
@@ -45,19 +45,23 @@ describe("Without an openclaw to ask the doctor looks for the skill's file", () 
     ["without a name", "---\ndescription: x\n---\n", "it has no name"],
     ["with another name", "---\nname: bridge\ndescription: x\n---\n", 'it is named "bridge"'],
     ["without a description", "---\nname: plane-bridge\n---\n", "it has no description"],
-    ["with an empty one", '---\nname: plane-bridge\ndescription: ""\n---\n', "it has no description"],
-    ["with a bare colon", "---\nname: plane-bridge\ndescription: Work: from Plane\n---\n", "a colon and a blank"],
-  ])("and says that OpenClaw leaves out one %s", async (_, text, why) => {
+    ["with an empty description", '---\nname: plane-bridge\ndescription: ""\n---\n', "it has no description"],
+    [
+      "with an unquoted colon",
+      "---\nname: plane-bridge\ndescription: Work: from Plane\n---\n",
+      "an unquoted colon followed by a space",
+    ],
+  ])("fails for a file %s, because OpenClaw ignores it", async (_, text, why) => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, text);
-    const told = formatFindings(await machine.checkSkill());
-    expect(told).toMatch(/^failed: OpenClaw leaves .* out: /);
-    expect(told).toContain(why);
+    const findings = formatFindings(await machine.checkSkill());
+    expect(findings).toMatch(/^failed: OpenClaw ignores .*: /);
+    expect(findings).toContain(why);
   });
 
-  it("and takes a colon within quotes, and Windows' line ends", async () => {
+  it("accepts a colon within quotes and Windows line ends", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, "---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n");
-    expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*is not the one of this version/);
+    expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);
   });
 });

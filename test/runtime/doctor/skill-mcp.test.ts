@@ -12,63 +12,65 @@ const SKILL_NOT_FOUND = createAnsweringScript(
   "exit 1",
 );
 
-/** 2026.9, which answers this about the skill and this about its MCP entries. */
+/** An OpenClaw 2026.9 with these answers about the skill and about its MCP entries. */
 const createMcpMachine = (skill: string, mcp: unknown) =>
   createOpenClawMachine(`if [ "$1" = mcp ]; then ${createAnsweringScript(mcp)}\nexit 0; fi\n${skill}`);
 
-describe("The doctor, of an OpenClaw 2026.9 whose agents have their tools over MCP", () => {
-  it("says that the skill is not there and not needed", async () => {
+describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
+  it("reports that the skill is missing but not needed", async () => {
     expect(
       formatFindings(
         await createMcpMachine(SKILL_NOT_FOUND, readRecordedMcp()).checkSkill({ agents: ["Imhotep", "Thot"] }),
       ),
     ).toBe(
-      "ok: Imhotep, Thot: OpenClaw knows no skill plane-bridge, and needs none: its MCP entry groundcrew leads to Groundcrew",
+      "ok: Imhotep, Thot: OpenClaw does not find the skill plane-bridge, but does not need it: its MCP entry groundcrew leads to Groundcrew",
     );
   });
 
   it.each([
     ["an entry of each agent's own", { name: "groundcrew-imhotep", launch: "http://crew.internal/mcp" }],
     ["an entry of another name with our port", { name: "plane", launch: "http://crew.internal:8787/mcp/" }],
-  ])("knows %s", async (_, entry) => {
+  ])("recognizes %s", async (_, entry) => {
     expect(formatFindings(await createMcpMachine(SKILL_NOT_FOUND, readRecordedMcp(entry)).checkSkill())).toMatch(
-      /^ok: .*needs none/,
+      /^ok: .*does not need it/,
     );
   });
 
-  it("warns of a skill that is there and left out, with what to do", async () => {
+  it("warns about a disabled skill, and says how to enable it", async () => {
     const off = createAnsweringScript({ ...readRecordedInfo("2026.9.6"), eligible: false, disabled: true });
     expect(formatFindings(await createMcpMachine(off, readRecordedMcp()).checkSkill())).toMatch(
-      /^warning: Imhotep: it is switched off; the tools come over MCP all the same \(entry groundcrew\) → Set skills\.entries/,
+      /^warning: Imhotep: the skill is disabled; the tools are available over MCP \(entry groundcrew\) → Set skills\.entries/,
     );
   });
 
   it.each([
     ["no entry", { path: "openclaw.json", servers: [] }],
-    ["one that leads elsewhere", readRecordedMcp({ name: "files", launch: "http://127.0.0.1:9000/mcp" })],
-    ["one that is switched off", readRecordedMcp({ enabled: false })],
-    ["one that is not in order", readRecordedMcp({ ok: false })],
-    ["one that is a program", readRecordedMcp({ launch: "groundcrew-mcp --stdio" })],
-  ])("says with %s that the skill is missing, and both ways to mend it", async (_, status) => {
+    ["an entry that leads elsewhere", readRecordedMcp({ name: "files", launch: "http://127.0.0.1:9000/mcp" })],
+    ["a disabled entry", readRecordedMcp({ enabled: false })],
+    ["a broken entry", readRecordedMcp({ ok: false })],
+    ["an entry that runs a program", readRecordedMcp({ launch: "groundcrew-mcp --stdio" })],
+  ])("fails with %s, and names both ways to fix it", async (_, status) => {
     expect(formatFindings(await createMcpMachine(SKILL_NOT_FOUND, status).checkSkill())).toMatch(
-      /^failed: Imhotep: OpenClaw knows no skill plane-bridge → Copy .* Or give it an MCP entry that leads to Groundcrew's \/mcp; `openclaw mcp status` tells of those it has\.$/,
+      /^failed: Imhotep: OpenClaw does not find the skill plane-bridge → Copy .* Or add an MCP entry for Groundcrew's \/mcp to OpenClaw; `openclaw mcp status` lists its entries\.$/,
     );
   });
 
-  it("does not ask about MCP where the skill is loaded", async () => {
-    const asking = createOpenClawMachine();
+  it("does not read the MCP entries when the skill is loaded", async () => {
+    const log = createOpenClawMachine();
     const loaded = createOpenClawMachine(
-      `echo "$1" >> "${asking.callLog}"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`,
+      `echo "$1" >> "${log.callLog}"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`,
     );
     expect(formatFindings(await loaded.checkSkill())).toMatch(/^ok: .*loaded and eligible/);
-    expect(asking.readCalls()).toEqual(["skills"]);
+    expect(log.readCalls()).toEqual(["skills"]);
   });
 });
 
-it("2026.2 knows no MCP, so there the skill is needed", async () => {
+it("the doctor fails without the skill on OpenClaw 2026.2, which does not support MCP", async () => {
   const missing = createAnsweringScript({ error: "not found", skill: "plane-bridge" });
   const old = createOpenClawMachine(
     `if [ "$1" = mcp ]; then echo "error: unknown command 'mcp'" >&2; exit 1; fi\n${missing}`,
   );
-  expect(formatFindings(await old.checkSkill())).toMatch(/^failed: .*knows no skill plane-bridge → Copy [^`]*$/);
+  expect(formatFindings(await old.checkSkill())).toMatch(
+    /^failed: .*does not find the skill plane-bridge → Copy [^`]*$/,
+  );
 });

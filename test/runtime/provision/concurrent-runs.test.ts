@@ -11,7 +11,7 @@ import {
   type ProvisionSetup,
 } from "../../functions/provision/provision-setup.ts";
 
-/** A folder with the settings, and the real command in it. */
+/** A folder with the settings, in which `start` runs the real command. */
 function createCommandFolder(crew: ProvisionSetup) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
@@ -30,21 +30,21 @@ function createCommandFolder(crew: ProvisionSetup) {
   return { lock: join(cwd, "data/provision.lock"), start };
 }
 
-/** Plane keeps silent from the first project on. */
+/** Makes Plane stop answering from the first request for projects on. */
 async function silencePlane(crew: ProvisionSetup) {
   crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
   return {
-    reached: () =>
+    waitUntilReached: () =>
       expect.poll(() => crew.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true),
   };
 }
 
-test("two at the same time: the second does nothing and says what to do, the first is not disturbed", async () => {
+test("a second provision run at the same time does nothing and says what to do, and the first one is not disturbed", async () => {
   const crew = await createProvisionSetup();
   const { start, lock } = createCommandFolder(crew);
-  const wall = await silencePlane(crew);
+  const silence = await silencePlane(crew);
   const first = start("--yes");
-  await wall.reached();
+  await silence.waitUntilReached();
   const before = crew.plane.ledger.requests.length;
   const second = await start("--yes", "--json").ended;
   expect(second.exit).toBe(1);
@@ -53,7 +53,7 @@ test("two at the same time: the second does nothing and says what to do, the fir
     changed: 0,
     error: { code: "conflict", message: second.err.trim() },
   });
-  expect(second.err).toContain(`Another provision is at work here (process ${first.child.pid}`);
+  expect(second.err).toContain(`Another provision is running (process ${first.child.pid}`);
   expect(crew.plane.ledger.requests).toHaveLength(before);
   first.child.kill("SIGKILL");
   await first.ended;
@@ -67,26 +67,26 @@ test.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const)(
-  "stopped by %s it lets go of its lock and says how to go on",
+  "provision releases its lock when it is stopped by %s, and says how to continue",
   async (signal, code) => {
     const crew = await createProvisionSetup();
     const { start, lock } = createCommandFolder(crew);
-    const wall = await silencePlane(crew);
+    const silence = await silencePlane(crew);
     const run = start("--yes");
-    await wall.reached();
+    await silence.waitUntilReached();
     expect(existsSync(lock)).toBe(true);
     run.child.kill(signal);
     const { exit, err } = await run.ended;
     expect(exit).toBe(code);
-    expect(err).toContain("Run the same command again: it goes on where it was.");
+    expect(err).toContain("Run the same command again: it continues where it stopped.");
     expect(existsSync(lock)).toBe(false);
   },
   60_000,
 );
 
-test("a lock is for what writes: --dry-run takes none, and whoever takes one lets it go, also after a failure", async () => {
+test("--dry-run takes no lock, and a run releases its lock even after a failure", async () => {
   const crew = await createProvisionSetup();
-  const held = new GroundcrewError("conflict", "somebody else is at it");
+  const held = new GroundcrewError("conflict", "another run holds the lock");
   const refused = { lock: () => Promise.reject(held) };
   expect((await crew.provision(["--dry-run"], refused)).exit).toBe(0);
   expect(await crew.provision(["--yes"], refused)).toMatchObject({

@@ -16,6 +16,6 @@ test.each([
   ["\n", false],
   ["yes please\n", false],
   ["", false],
-])("%j is %s; the end of the input is an answer, too", async (typed, answer) => {
+])("the confirmation prompt takes the input %j for %s", async (typed, answer) => {
   expect(await askWithInput(typed)).toBe(answer);
 });

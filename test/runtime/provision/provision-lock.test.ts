@@ -6,23 +6,23 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
 
-/** A path for a lock, in a folder that is not there yet. */
+/** A path for a lock in a folder that does not exist yet. */
 function createLockPath() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-lock-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, "data", "provision.lock");
 }
 
-/** A lock as another process would have left it. */
-function writeForeignLock(path: string, by: object) {
+/** Writes the lock of another process. */
+function writeForeignLock(path: string, holder: object) {
   mkdirSync(resolve(path, ".."), { recursive: true });
-  writeFileSync(path, JSON.stringify({ host: hostname(), started: "2026-11-21T12:00:00.000Z", ...by }));
+  writeFileSync(path, JSON.stringify({ host: hostname(), started: "2026-11-21T12:00:00.000Z", ...holder }));
 }
 
 const readLock = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 const createDeadPid = () => spawnSync(process.execPath, ["-e", ""]).pid;
 
-test("a lock says which process holds it since when, is for this user alone, and goes when it is released", async () => {
+test("a lock names its process and start time, is readable only by its owner, and is removed when released", async () => {
   const path = createLockPath();
   const lock = await acquireProvisionLock(path, { clock: () => Date.parse("2026-11-21T13:00:00Z") });
   expect(readLock(path)).toMatchObject({ pid: process.pid, started: "2026-11-21T13:00:00.000Z", host: hostname() });
@@ -32,16 +32,16 @@ test("a lock says which process holds it since when, is for this user alone, and
   expect(existsSync(path)).toBe(false);
 });
 
-test("a lock that is held keeps others out, and says what to do", async () => {
+test("a held lock excludes other processes, and the refusal says what to do", async () => {
   const path = createLockPath();
   const lock = await acquireProvisionLock(path);
   onTestFinished(() => lock.release());
   await expect(acquireProvisionLock(path)).rejects.toThrow(
-    new RegExp(`Another provision is at work here \\(process ${process.pid} .* remove ${path} first`),
+    new RegExp(`Another provision is running \\(process ${process.pid} .* remove ${path} first`),
   );
 });
 
-test("the lock of a process that is no more is taken over", async () => {
+test("the lock of a process that has ended is taken over", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid() });
   const lock = await acquireProvisionLock(path);
@@ -50,7 +50,7 @@ test("the lock of a process that is no more is taken over", async () => {
 });
 
 test.runIf(existsSync("/proc/self/stat"))(
-  "so is one whose number belongs to another process by now, or to us",
+  "a lock is taken over when its process id now belongs to another process or to our own",
   async () => {
     for (const pid of [process.ppid, process.pid]) {
       const path = createLockPath();
@@ -60,37 +60,37 @@ test.runIf(existsSync("/proc/self/stat"))(
   },
 );
 
-test("the lock of another machine or container is left alone: nobody here knows whether it runs", async () => {
+test("the lock of another machine or container is never taken over", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid(), host: "elsewhere" });
   await expect(acquireProvisionLock(path)).rejects.toThrow("on elsewhere, since 2026-11-21T12:00:00.000Z");
   expect(readLock(path).host).toBe("elsewhere");
 });
 
-test("a lock without a holder is one that is just being written, and after a while one that never was", async () => {
+test("a lock file without content excludes others until its timeout, and is then taken over", async () => {
   const path = createLockPath();
   writeForeignLock(path, {});
   writeFileSync(path, "");
-  await expect(acquireProvisionLock(path)).rejects.toThrow("Another provision is at work");
+  await expect(acquireProvisionLock(path)).rejects.toThrow("Another provision is running");
   utimesSync(path, 0, 0);
   (await acquireProvisionLock(path)).release();
 });
 
-test("a dead one's lock that another has taken over in the meantime is that other's", async () => {
+test("an abandoned lock is not removed when another process has taken it over in the meantime", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid() });
-  let looks = 0;
+  let clockReads = 0;
   const clock = () => {
-    looks += 1;
-    // After it was read, before it is removed.
-    if (looks === 2) writeForeignLock(path, { pid: process.ppid });
+    clockReads += 1;
+    // Between reading the lock and removing it.
+    if (clockReads === 2) writeForeignLock(path, { pid: process.ppid });
     return Date.now();
   };
   await expect(acquireProvisionLock(path, { clock })).rejects.toThrow(`process ${process.ppid}`);
   expect(readLock(path).pid).toBe(process.ppid);
 });
 
-test("of many that find a dead one's lock at the same time, one gets it", async () => {
+test("only one of many processes gets an abandoned lock", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid() });
   const code = `
@@ -102,18 +102,18 @@ test("of many that find a dead one's lock at the same time, one gets it", async 
   const children = Array.from({ length: 6 }, () =>
     spawn(process.execPath, flags, { stdio: ["pipe", "pipe", "inherit"] }),
   );
-  const said = children.map(
+  const outputs = children.map(
     ({ stdout }) => new Promise<string>((resolve) => stdout.once("data", (data) => resolve(String(data).trim()))),
   );
   for (const { stdin } of children) stdin.write("go\n");
-  const all = await Promise.all(said);
+  const results = await Promise.all(outputs);
   for (const { stdin } of children) stdin.end();
   await Promise.all(children.map(({ stdout }) => text(stdout)));
-  expect(all.filter((one) => one === "mine")).toHaveLength(1);
+  expect(results.filter((result) => result === "mine")).toHaveLength(1);
   await expect.poll(() => existsSync(path)).toBe(false);
 }, 30_000);
 
-test("a lock that somebody has removed and that is another's by now is not removed with ours", async () => {
+test("releasing a lock does not remove the lock of another process that replaced it", async () => {
   const path = createLockPath();
   const lock = await acquireProvisionLock(path);
   writeForeignLock(path, { pid: 1, host: "elsewhere" });
@@ -121,7 +121,7 @@ test("a lock that somebody has removed and that is another's by now is not remov
   expect(readLock(path).host).toBe("elsewhere");
 });
 
-test("a place where nothing can be written is told before anything is done", async () => {
+test("a folder that cannot be written is refused before anything is done", async () => {
   const path = createLockPath();
   mkdirSync(resolve(path, "../.."), { recursive: true });
   writeFileSync(resolve(path, ".."), "a file, no folder");
@@ -131,13 +131,13 @@ test("a place where nothing can be written is told before anything is done", asy
   });
 });
 
-test.runIf(existsSync("/proc/self"))("so is one where no folder can be made, and at once", async () => {
+test.runIf(existsSync("/proc/self"))("a path where no folder can be created is refused at once", async () => {
   await expect(acquireProvisionLock("/proc/none/of/these/provision.lock")).rejects.toMatchObject({
     code: "bad_request",
   });
 });
 
-test("what a write that was cut off has left beside the files is removed, what is just being written is not", async () => {
+test("acquiring the lock removes temporary files of interrupted writes, but not of current ones", async () => {
   const path = createLockPath();
   const agent = resolve(path, "../agents/thot");
   mkdirSync(agent, { recursive: true });

@@ -29,8 +29,8 @@ const block = fc.oneof(
 const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
 const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
 
-describe("Markdown to Plane and back", () => {
-  test("says the same: the same HTML again", async () => {
+describe("the conversion of Markdown to HTML and back", () => {
+  test("leads to the same HTML again", async () => {
     await fc.assert(
       fc.asyncProperty(document, async (markdown) => {
         const html = await toHtml(markdown);
@@ -40,7 +40,7 @@ describe("Markdown to Plane and back", () => {
     );
   });
 
-  test("every word is kept, in order", async () => {
+  test("keeps every word in order", async () => {
     await fc.assert(
       fc.asyncProperty(document, async (markdown) => {
         expect(getWords(await toMarkdown(await toHtml(markdown)))).toEqual(getWords(markdown));
@@ -49,7 +49,7 @@ describe("Markdown to Plane and back", () => {
     );
   });
 
-  test("text is never markup by chance: what was text is the same text again", async () => {
+  test("never turns text into markup by accident", async () => {
     await fc.assert(
       fc.asyncProperty(special, async (text) => {
         const html = `<p>a ${escapeHtml(text)} z</p>`;
@@ -62,7 +62,7 @@ describe("Markdown to Plane and back", () => {
 
 const BLOCK = "</?(?:p|ul|ol|li|h\\d|blockquote|pre|table|thead|tbody|tr|th|td|hr)(?: [^>]*)?>";
 
-/** Blanks between blocks, and whether an item's text is a paragraph of its own, say nothing. */
+/** Removes differences without meaning: whitespace between blocks, and paragraphs around the text of list items. */
 function normalizeHtml(html: string): string {
   return html
     .replace(new RegExp(`(?<=${BLOCK})\\n+|\\n+(?=${BLOCK})`, "g"), "")
@@ -82,5 +82,5 @@ function getText(html: string): string {
 }
 
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>]/g, (one) => `&#${one.charCodeAt(0)};`);
+  return text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

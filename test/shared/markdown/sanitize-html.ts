@@ -4,13 +4,13 @@ import rehypeStringify from "rehype-stringify";
 import { unified } from "unified";
 import { SANITIZE_SCHEMA } from "../../../shared/markdown/sanitize-schema.ts";
 
-const sanitiser = unified()
+const sanitizer = unified()
   .use(rehypeParse, { fragment: true })
   .use(rehypeSanitize, SANITIZE_SCHEMA)
   .use(rehypeStringify)
   .freeze();
 
-/** The HTML as a browser would read it, sanitised and written again. */
+/** Parses the HTML like a browser, sanitizes it and writes it again. */
 export async function sanitizeHtml(html: string): Promise<string> {
-  return String(await sanitiser.process(html));
+  return String(await sanitizer.process(html));
 }

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { toHtml } from "../../../shared/markdown/to-html.ts";
 import { sanitizeHtml } from "./sanitize-html.ts";
 
-describe("OPENCLAW-05 Markdown in", () => {
-  test("headings, emphasis, code, links, lists and tables are what they are in HTML", async () => {
+describe("OPENCLAW-05 the conversion of Markdown to HTML", () => {
+  test("renders headings, emphasis, code, links, lists and tables", async () => {
     expect(await toHtml("# Log\n\n**60 %** of *it* ~~or not~~ `x < 1`, see [it](https://a.example/?b=1&c)")).toBe(
       "<h1>Log</h1>\n<p><strong>60 %</strong> of <em>it</em> <del>or not</del> <code>x &#x3C; 1</code>, " +
         'see <a href="https://a.example/?b=1&#x26;c">it</a></p>',
@@ -17,20 +17,20 @@ describe("OPENCLAW-05 Markdown in", () => {
     expect(await toHtml("```ts\nlet a = 1;\n```")).toBe('<pre><code class="language-ts">let a = 1;\n</code></pre>');
   });
 
-  test("a task list is one that Plane's editor can tick", async () => {
+  test("renders a task list in the form of Plane's editor", async () => {
     expect(joinLines(await toHtml("- [x] built\n- [ ] tried"))).toBe(
       '<ul data-type="taskList"><li data-type="taskItem" data-checked="true">built</li>' +
         '<li data-type="taskItem" data-checked="false">tried</li></ul>',
     );
   });
 
-  test("a list with a box here and there says so in text", async () => {
+  test("renders checkboxes as text in a list where not every item has one", async () => {
     expect(joinLines(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
       "<ul><li>[x] built</li><li>tried</li></ul><ol><li>[ ] shown</li></ol>",
     );
   });
 
-  test("HTML in the Markdown is shown as text, and nothing of it is lost", async () => {
+  test("shows raw HTML as text without losing any of it", async () => {
     expect(await toHtml("a Map<string> and <script>alert(1)</script>")).toBe(
       "<p>a Map&#x3C;string> and &#x3C;script>alert(1)&#x3C;/script></p>",
     );
@@ -51,11 +51,11 @@ describe("OPENCLAW-05 Markdown in", () => {
     ["<javascript:alert(1)>", "<p>javascript:alert(1)</p>"],
     ['[a](https://b.example "onmouseover=alert(1)")', '<p><a href="https://b.example">a</a></p>'],
     ["<ann@a.example>", '<p><a href="mailto:ann@a.example">ann@a.example</a></p>'],
-  ])("only http, https and mailto lead anywhere: %s", async (markdown, html) => {
+  ])("keeps only links to http, https and mailto: %s", async (markdown, html) => {
     expect(await toHtml(markdown)).toBe(html);
   });
 
-  test("an image becomes a link to it: looking at a comment loads nothing from elsewhere", async () => {
+  test("replaces an image by a link, so that viewing a comment loads nothing from other servers", async () => {
     expect(await toHtml("![plan](https://t.example/x.png) ![](data:image/png;base64,x)")).toBe(
       '<p><a href="https://t.example/x.png">plan</a> </p>',
     );
@@ -64,20 +64,20 @@ describe("OPENCLAW-05 Markdown in", () => {
     );
   });
 
-  test("a footnote is numbered and said below", async () => {
+  test("numbers a footnote and puts its text at the end", async () => {
     expect(joinLines(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
       "<p>so<sup>1</sup></p><ol><li><p>because </p></li></ol>",
     );
   });
 
-  test("too much text is refused with what fits", async () => {
-    await expect(toHtml("a".repeat(100_001))).rejects.toThrow("100,001 characters; at most 100,000 fit");
-    await expect(toHtml("a\n".repeat(5_000))).rejects.toThrow("5,001 lines; at most 5,000 fit");
+  test("refuses too long a text with the limit", async () => {
+    await expect(toHtml("a".repeat(100_001))).rejects.toThrow("100,001 characters; the limit is 100,000");
+    await expect(toHtml("a\n".repeat(5_000))).rejects.toThrow("5,001 lines; the limit is 5,000");
   });
 });
 
-describe("reliability 18 Markdown in, whoever wrote it", () => {
-  test("whatever comes in, what goes out is what the sanitiser lets through, and nothing that runs", async () => {
+describe("reliability 18 the conversion of hostile Markdown", () => {
+  test("produces only HTML that the sanitizer accepts, and nothing active", async () => {
     const hostile = fc.constantFrom(
       ...["<script>", "</p>", "<img src=x onerror=alert(1)>", "](javascript:a)", "[a](", "![", "<a href='", "&#106;"],
       ...[
@@ -120,16 +120,16 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     ["numbered lists", "1. ".repeat(10_000)],
     ["quoted lists", "> - ".repeat(10_000)],
     ["ever deeper lists", Array.from({ length: 400 }, (_, n) => `${"\t".repeat(n)}- a`).join("\n")],
-    ["quotes that go on without a mark", `${">".repeat(10_000)}a\n${"a\n".repeat(4_990)}`],
+    ["quotes that continue without a mark", `${">".repeat(10_000)}a\n${"a\n".repeat(4_990)}`],
     ["brackets", "[".repeat(50_000) + "]".repeat(50_000)],
     ["brackets and words", "[a ".repeat(33_000)],
     ["links in links", "[a](b".repeat(20_000)],
     ["images in images", `${"![".repeat(30_000)}a${"]".repeat(30_000)}`],
     ["emphasis", "*a_ ".repeat(25_000)],
     ["emphasis in emphasis", "*a **a ".repeat(14_000)],
-    ["strikes", "~~a ~".repeat(20_000)],
+    ["strikethrough marks", "~~a ~".repeat(20_000)],
     ["list items", "* a\n".repeat(4_999)],
-  ])("ten thousand %s, one in the other, are read and end", async (_, markdown) => {
+  ])("terminates for thousands of nested %s", async (_, markdown) => {
     const html = await toHtml(markdown);
     expect(measureDepth(html)).toBeLessThanOrEqual(45);
     expect(await sanitizeHtml(html)).toBe(html);
@@ -140,19 +140,22 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
     ["a hundred tables of 100 by 100", `${"|a".repeat(100)}\n${"|-".repeat(100)}\n${"|\n".repeat(100)}\n`.repeat(48)],
     ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("[a] ")}`],
     ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![a] ")}`],
-    ["an image without words, likewise", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![][a] ")}`],
-  ])("%s does not become a hundred times as long", async (_, markdown) => {
+    [
+      "an image without alternative text named thousands of times",
+      `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![][a] ")}`,
+    ],
+  ])("does not make %s a hundred times as long", async (_, markdown) => {
     const html = await toHtml(markdown);
     expect(html.length).toBeLessThan(1_500_000);
     expect(await sanitizeHtml(html)).toBe(html);
     expect(html.replace(/<[^>]*>/g, "").match(/a/g)?.length ?? 1_400).toBeGreaterThan(1_300);
   });
 
-  test("a table whose rows are shorter than its head is filled up, and keeps its alignment", async () => {
+  test("fills up rows that are shorter than the table's head, and keeps the alignment", async () => {
     expect(joinLines(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
   });
 
-  test("the bounds change nothing that people write", async () => {
+  test("does not change normal texts by its limits", async () => {
     const code = `${" ".repeat(60)}deep\n- \`a\`\n\`\`\`\n> > > >\n\`\`\``;
     expect(await toHtml(`> > > q\n\n\`\`\`\n${" ".repeat(60)}deep\n> > > >\n\`\`\``)).toContain(
       `${" ".repeat(60)}deep\n> > > >\n`.replaceAll(">", ">"),
@@ -161,7 +164,7 @@ describe("reliability 18 Markdown in, whoever wrote it", () => {
   });
 });
 
-/** In paragraphs, each with as many marks as are read. */
+/** Repeats a link in paragraphs, each with as many marks as the parser accepts. */
 function repeatLink(link: string): string {
   return `\n\n${link.repeat(400)}`.repeat(6);
 }
@@ -174,14 +177,14 @@ function getTags(html: string): string[] {
   return html.match(/<[^>]*>/g) ?? [];
 }
 
-/** How many elements are inside each other at the most. */
+/** The largest depth of nested elements. */
 function measureDepth(html: string): number {
   let open = 0;
-  let most = 0;
+  let maxDepth = 0;
   for (const tag of getTags(html)) {
     if (tag.startsWith("</")) open -= 1;
     else if (!/^<(br|hr)/.test(tag)) open += 1;
-    most = Math.max(most, open);
+    maxDepth = Math.max(maxDepth, open);
   }
-  return most;
+  return maxDepth;
 }

@@ -6,8 +6,8 @@ import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 const NAMES: Record<string, string> = { "u-1": "Ann *Lee*" };
 const findName = async (id: string) => NAMES[id];
 
-describe("HTML from Plane comes back as Markdown", () => {
-  test("what its editor writes is readable: mentions, boxes, rules, code, tables, what is embedded", async () => {
+describe("the conversion of Plane's HTML to Markdown", () => {
+  test("renders mentions, checkboxes, rules, code, tables and embedded elements of Plane's editor", async () => {
     const html = `<p class="editor-paragraph-block">Hi <mention-component id="1" entity_identifier="u-1"
       entity_name="user_mention"></mention-component> &amp; <mention-component entity_identifier="u-2"></mention-component></p>
       <ul data-type="taskList"><li data-type="taskItem" data-checked="true"><label><input type="checkbox" checked><span></span></label><div><p>one</p></div></li>
@@ -30,14 +30,14 @@ describe("HTML from Plane comes back as Markdown", () => {
     );
   });
 
-  test("scripts, styles and what would run are left out; what they stand in is kept", async () => {
+  test("removes scripts, styles and other active content, but keeps the text around it", async () => {
     const html =
       '<p onclick="x()">hi<script>alert(1)</script><style>p{}</style> <a href="javascript:alert(1)">x</a> ' +
       '<img src="https://t.example/p.png" alt="plan" onerror="x()"><svg><text>s</text></svg></p><!-- no -->';
     expect(await toMarkdown(html)).toBe("hi x [plan](https://t.example/p.png)");
   });
 
-  test("text that looks like Markdown stays text", async () => {
+  test("escapes text that looks like Markdown", async () => {
     expect(await toMarkdown("<p># not *a* heading</p><p>1. [x](y) `z`</p>")).toBe(
       "\\# not \\*a\\* heading\n\n1\\. \\[x]\\(y) \\`z\\`".replace("\\]\\(", "]("),
     );
@@ -57,24 +57,24 @@ describe("HTML from Plane comes back as Markdown", () => {
     ["<dl><dt>*a*</dt><dd># b</dd></dl>", "\\*a\\*\n\n\\# b"],
     [`<a href="https://a.example">${CODE}</a>`, "```\na\n\n# b\n\n[x](javascript:y)\n```\n\n<https://a.example>"],
     ["<s><s>a</s></s>", "~~a~~"],
-  ])("what is in a cell, a heading, code, a link or right in a list stays there: %s", async (html, markdown) => {
+  ])("keeps the content of cells, headings, code, links and lists inside them: %s", async (html, markdown) => {
     expect(await toMarkdown(html)).toBe(markdown);
   });
 
   test.each(["", "<p></p>", "<!DOCTYPE html><html><head><title>t</title></head><body></body></html>", "<p>&nbsp;</p>"])(
-    "nothing is nothing: %s",
+    "renders empty HTML as an empty text: %s",
     async (html) => expect((await toMarkdown(html)).trim()).toBe(""),
   );
 
-  test("of more than 100,000 characters the rest is left off, and it says so", async () => {
+  test("truncates HTML of more than 100,000 characters and marks the end", async () => {
     const markdown = await toMarkdown(`<p>${"word ".repeat(30_000)}</p>`);
     expect(markdown.length).toBeLessThan(100_100);
     expect(markdown).toMatch(/ wo[rd]*\n\n…$/);
   });
 });
 
-describe("reliability 18 HTML from Plane, whoever wrote it", () => {
-  test("whatever comes in is read without an error", async () => {
+describe("reliability 18 the conversion of hostile HTML from Plane", () => {
+  test("accepts any HTML without an error", async () => {
     const hostile = fc.constantFrom(
       ...[
         "<script>",
@@ -104,8 +104,8 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
     );
     const html = fc.array(fc.oneof(hostile, fc.string({ unit: "grapheme" }))).map((parts) => parts.join(""));
     await fc.assert(
-      fc.asyncProperty(html, async (given) => {
-        const markdown = await toMarkdown(given);
+      fc.asyncProperty(html, async (input) => {
+        const markdown = await toMarkdown(input);
         expect(markdown).not.toMatch(/\]\((?!https?:|mailto:)/i);
       }),
       { numRuns: Number(process.env["FULL"] ?? 0) ? 5_000 : 300 },
@@ -123,11 +123,11 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
     ["<a>", 33_000],
     ["<font><table>", 7_000],
     ["<mention-component>", 5_000],
-  ])("thousands of %s inside each other are read and end, and their text is kept", async (tag, times) => {
+  ])("terminates for thousands of nested %s, and keeps their text", async (tag, times) => {
     expect(await toMarkdown(`${tag.repeat(times)}said`)).toContain("said");
   });
 
-  test("no text is markup, in whatever it stands", async () => {
+  test("never turns text into markup, in any element", async () => {
     const marks = [
       "# H",
       "> H",
@@ -197,27 +197,30 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
 
   const formats = Array.from({ length: 800 }, (_, n) => n.toString(36));
   test.each([
-    ["formats left open", `<p>${formats.map((n) => `<b a=${n}>`).join("")}</p>${"<p>x".repeat(1_000)}`],
-    ["with a bracket in quotes", `<p>${formats.map((n) => `<b a="'" b='>${n}'>`).join("")}</p>${"<p>x".repeat(1_000)}`],
-    ["one long row before many", `<table><tr>${"<td>x".repeat(2_000)}${"<tr><td>x".repeat(1_000)}`],
-    ["one long cell above many", `<table><tr><td>${"x".repeat(50_000)}${"<tr><td>x".repeat(4_000)}`],
-    ["such tables, over and over", `<table><tr>${"<td>x".repeat(100)}${"<tr><td>x".repeat(100)}</table>`.repeat(60)],
-  ])("%s: the text is kept, and does not become a hundred times as long", async (_, html) => {
+    ["unclosed formats", `<p>${formats.map((n) => `<b a=${n}>`).join("")}</p>${"<p>x".repeat(1_000)}`],
+    [
+      "unclosed formats with a quoted bracket",
+      `<p>${formats.map((n) => `<b a="'" b='>${n}'>`).join("")}</p>${"<p>x".repeat(1_000)}`,
+    ],
+    ["a table with one long row before many", `<table><tr>${"<td>x".repeat(2_000)}${"<tr><td>x".repeat(1_000)}`],
+    ["a table with one long cell above many", `<table><tr><td>${"x".repeat(50_000)}${"<tr><td>x".repeat(4_000)}`],
+    ["many tables with one long row", `<table><tr>${"<td>x".repeat(100)}${"<tr><td>x".repeat(100)}</table>`.repeat(60)],
+  ])("keeps the text of %s without making it a hundred times as long", async (_, html) => {
     const markdown = await toMarkdown(html);
     expect(markdown.match(/x/g)?.length).toBeGreaterThan(990);
     expect(markdown.length).toBeLessThan(1_000_000);
   });
 
-  test("tags that never end are looked through once", async () => {
+  test("scans unclosed tags only once", async () => {
     expect(await toMarkdown("<b ".repeat(33_000))).toBe("");
   });
 
-  test("many paragraphs with many formats, each closed, are still Markdown", async () => {
+  test("still renders many paragraphs with many closed formats as Markdown", async () => {
     const html = '<p><strong>a</strong> <em>b</em> <code class="x">c</code></p>'.repeat(1_000);
     expect(await toMarkdown(html)).toMatch(/^(\*\*a\*\* \*b\* `c`\n*){1000}$/);
   });
 
-  test("rows of a table that would be filled up too much are lines of their own", async () => {
+  test("renders the rows of a table that would need too many empty cells as paragraphs", async () => {
     const markdown = await toMarkdown(
       `<table><tr>${"<td>a".repeat(3_000)}${"<tr><td>b<td><p>c</p>".repeat(20)}</table>`,
     );
@@ -225,7 +228,7 @@ describe("reliability 18 HTML from Plane, whoever wrote it", () => {
     expect(markdown.match(/b\s+c/g)).toHaveLength(20);
   });
 
-  test("a cell as wide as a million takes no room", async () => {
+  test("ignores the colspan of a cell that spans a million columns", async () => {
     expect(await toMarkdown('<table><tr><td colspan="1000000" rowspan="9999">a</td></tr></table>')).toHaveLength(17);
   });
 });

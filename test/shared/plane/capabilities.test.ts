@@ -16,7 +16,7 @@ function createInstanceInfo(current_version: string): ScriptedStep {
 test.each([
   ["app-api-and-health.json", { version: "1.3.1", relations: true }],
   ["v1.2.2-where-it-differs.json", { version: "1.2.0", relations: false }],
-])("what the recorded server of %s can do", async (file, expected) => {
+])("the capabilities of the recorded server in %s are recognized", async (file, expected) => {
   const recorded = readRecordedExchanges()
     .get(file)
     ?.find(({ name }) => name === "instance_info");
@@ -40,7 +40,7 @@ test.each([
   expect(await client.capabilities()).toEqual({ version, relations: expected });
 });
 
-test("it is asked once, also by callers at the same time, and again after a day", async () => {
+test("the version is requested once, also for simultaneous callers, and again after a day", async () => {
   const { client, server, advance } = await createScriptedClient([
     createInstanceInfo("1.2.0"),
     createInstanceInfo("1.3.1"),
@@ -54,7 +54,7 @@ test("it is asked once, also by callers at the same time, and again after a day"
   expect(server.requests).toHaveLength(2);
 });
 
-test("a failure is not remembered", async () => {
+test("a failure to read the version is not cached", async () => {
   const { client } = await createScriptedClient([{ status: 500, body: "" }, createInstanceInfo("1.3.1")], {
     retryDelays: [],
   });
@@ -63,11 +63,11 @@ test("a failure is not remembered", async () => {
 });
 
 test.each([
-  ["refuses to tell", 403, {}],
-  ["has another page there", 404, { detail: "Not found." }],
-  ["tells it in another form", 200, { version: "1.3.1" }],
-  ["sends people elsewhere", 302, ""],
-])("a server that %s is taken to have relations until a 404 tells otherwise", async (_, status, body) => {
+  ["refuses to report its version", 403, {}],
+  ["has no such route", 404, { detail: "Not found." }],
+  ["answers its version in another form", 200, { version: "1.3.1" }],
+  ["redirects the request", 302, ""],
+])("a server that %s counts as supporting relations until a 404 shows otherwise", async (_, status, body) => {
   const absent = { status: 404, body: { error: "Page not found." } };
   const { client, server } = await createScriptedClient([{ status, body }, absent], { retryDelays: [] });
   expect(await client.capabilities()).toEqual({ version: "unknown", relations: true });
@@ -79,7 +79,7 @@ test.each([
   expect(server.requests).toHaveLength(2);
 });
 
-test("a server without a route for relations is believed over its version, for a day", async () => {
+test("a 404 for the route of relations overrides the version for a day", async () => {
   const { client, advance } = await createScriptedClient([
     { status: 404, body: { error: "Page not found." } },
     createInstanceInfo("1.4.0"),
@@ -93,10 +93,10 @@ test("a server without a route for relations is believed over its version, for a
   expect((await client.capabilities()).relations).toBe(true);
 });
 
-test("neither an item that is not there nor another missing route speaks against relations", async () => {
-  const gone = { status: 404, body: { error: "The requested resource does not exist." } };
+test("neither a missing item nor another missing route disables relations", async () => {
+  const notFound = { status: 404, body: { error: "The requested resource does not exist." } };
   const { client } = await createScriptedClient([
-    gone,
+    notFound,
     { status: 404, body: { error: "Page not found." } },
     createInstanceInfo("1.3.1"),
   ]);

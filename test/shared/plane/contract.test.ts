@@ -35,11 +35,11 @@ beforeAll(async () => {
 });
 afterAll(() => replayServer.close());
 
-/** The storage's address leads to the recording, everything else to where it says. */
+/** Redirects requests to the storage to the replay server. */
 const routeToReplay: typeof fetch = (input, init) => fetch(String(input).replace(STORAGE, replayServer.url), init);
 const network = { fetch: routeToReplay, metrics: noMetrics, clock: Date.now };
 
-/** Asks as the recording did, through the part of the client that is for such a call. */
+/** Repeats the recorded request with the part of the client that makes such calls. */
 async function callAsRecorded({ name, as, auth, request }: RecordedExchange): Promise<unknown> {
   const { query, json, form } = request;
   if (name === "attachment_upload_to_storage")
@@ -78,7 +78,7 @@ async function readTicket({ path, form }: RecordedExchange["request"]) {
 
 describe.each([...files])("%s", (_file, exchanges) => {
   test.each(exchanges.map((exchange, nth) => ({ nth, name: exchange.name, exchange })))(
-    "$nth $name is asked and answered as recorded",
+    "$nth $name is requested and answered as recorded",
     async ({ exchange }) => {
       replayServer.play(exchange.response);
       const outcome = await callAsRecorded(exchange).catch((thrown: unknown) => thrown);
@@ -90,7 +90,7 @@ describe.each([...files])("%s", (_file, exchanges) => {
   );
 });
 
-test("no recorded exchange is left out", () => {
+test("all recorded exchanges of Plane are replayed", () => {
   expect(replayedCount).toBe([...files.values()].flat().length);
   expect(replayedCount).toBe(191);
 });
@@ -115,7 +115,7 @@ function expectRequest({ as, auth, request }: RecordedExchange) {
   else expect(body).toBe("");
 }
 
-/** The recorded fields, each as a part of its own, and the file behind them all. */
+/** Expects each recorded field as a part of its own, followed by the file. */
 function expectMultipart(body: string, form: Record<string, string>) {
   const parts = body.split(/--[-\w]+\r\n|--[-\w]+--\r\n/).filter(Boolean);
   const names = parts.map((part) => /name="([^"]+)"/.exec(part)?.[1]);
@@ -126,7 +126,7 @@ function expectMultipart(body: string, form: Record<string, string>) {
 
 function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
   const { status, body, headers } = response;
-  if (status < 300) return expectSaidByPlane(outcome, body ?? undefined);
+  if (status < 300) return expectFromPlane(outcome, body ?? undefined);
   if (status === 302) {
     if (name === "attachment_get") return expect(outcome).toEqual({ location: headers["location"] });
     const query = new URL(headers["location"] ?? "").searchParams;
@@ -145,7 +145,7 @@ function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
   expect(outcome).toBeInstanceOf(expected);
   if (outcome instanceof PlaneError) {
     expect(outcome.status).toBe(status);
-    for (const words of getTexts(body)) expect(outcome.message).toContain(words);
+    for (const text of getTexts(body)) expect(outcome.message).toContain(text);
   }
   if (outcome instanceof PlaneConflictError) expect(outcome.id).toBe(getId(body));
   if (outcome instanceof PlaneRateLimitedError) expect(outcome.retryAfter).toBe(60_000);
@@ -155,25 +155,25 @@ function expectOutcome(outcome: unknown, { name, response }: RecordedExchange) {
     expect(outcome.noRoute).toBe(JSON.stringify(body).includes("Page not found."));
 }
 
-/** Everything the client answers was said by Plane, in the same place; times may be printed another way. */
-function expectSaidByPlane(answer: unknown, said: unknown) {
-  if (Array.isArray(answer) && Array.isArray(said)) {
-    expect(answer).toHaveLength(said.length);
+/** Expects every value of the answer at the same place in Plane's answer; only the format of times may differ. */
+function expectFromPlane(answer: unknown, recorded: unknown) {
+  if (Array.isArray(answer) && Array.isArray(recorded)) {
+    expect(answer).toHaveLength(recorded.length);
     answer.forEach((entry, nth) => {
-      expectSaidByPlane(entry, said[nth]);
+      expectFromPlane(entry, recorded[nth]);
     });
-  } else if (isRecord(answer) && isRecord(said)) {
+  } else if (isRecord(answer) && isRecord(recorded)) {
     expect(Object.keys(answer).length).toBeGreaterThan(0);
-    for (const [key, value] of Object.entries(answer)) expectSaidByPlane(value, said[key]);
-  } else if (answer !== said && typeof said === "string") expect(answer).toBe(normalizePlaneTime(said));
-  else expect(answer).toEqual(said);
+    for (const [key, value] of Object.entries(answer)) expectFromPlane(value, recorded[key]);
+  } else if (answer !== recorded && typeof recorded === "string") expect(answer).toBe(normalizePlaneTime(recorded));
+  else expect(answer).toEqual(recorded);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Plane's words in the body of an error; the id of a 409 is not one of them. */
+/** The texts in the body of an error, without the id of a 409. */
 function getTexts(body: unknown): string[] {
   if (typeof body === "string") return [body];
   if (!isRecord(body) && !Array.isArray(body)) return [];

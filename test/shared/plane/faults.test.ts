@@ -18,20 +18,20 @@ async function captureFault(step: ScriptedStep, options = {}) {
   return captureError(client.call(usersApi.me));
 }
 
-test("a server that takes the connection and stays silent ends in time", async () => {
+test("a request to a server that accepts the connection but stays silent ends at its timeout", async () => {
   const error = await captureFault(() => {}, { timeout: 60 });
   expect(error).toBeInstanceOf(PlaneUnavailableError);
-  expect(error).toMatchObject({ message: expect.stringContaining("no whole answer within 0.06 s") });
+  expect(error).toMatchObject({ message: expect.stringContaining("no complete answer within 0.06 s") });
 });
 
-test("a half-open socket in the middle of the body ends in time", async () => {
+test("a request ends at its timeout when the body stops in the middle", async () => {
   const half: ScriptedStep = (_request, response) =>
     void response.writeHead(200, { "content-type": "application/json" }).write('{"id":');
   const error = await captureFault(half, { timeout: 60 });
-  expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("no whole answer") });
+  expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("no complete answer") });
 });
 
-test("a body that trickles in, byte by byte, does not outlive the limit", async () => {
+test("a request ends at its timeout even while the body arrives byte by byte", async () => {
   const drip: ScriptedStep = (_request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
     const timer = setInterval(() => response.write(" "), 10);
@@ -40,7 +40,7 @@ test("a body that trickles in, byte by byte, does not outlive the limit", async 
   expect(await captureFault(drip, { timeout: 100 })).toBeInstanceOf(PlaneUnavailableError);
 });
 
-test("a connection cut in the middle of the body is no answer", async () => {
+test("a connection that breaks in the middle of the body fails the call as unavailable", async () => {
   const cut: ScriptedStep = (_request, response) => {
     response.writeHead(200, { "content-type": "application/json", "content-length": "500" });
     response.write('{"id":', () => response.destroy());
@@ -48,16 +48,16 @@ test("a connection cut in the middle of the body is no answer", async () => {
   expect(await captureFault(cut)).toBeInstanceOf(PlaneUnavailableError);
 });
 
-test("JSON that breaks off, though the connection ended well, is no answer", async () => {
+test("truncated JSON fails the call as unavailable although the connection ended normally", async () => {
   const error = await captureFault({ status: 200, body: JSON.stringify(PLANE_USER).slice(0, 40) });
   expect(error).toMatchObject({
     code: "unavailable",
     status: 200,
-    message: expect.stringContaining("broken or cut off"),
+    message: expect.stringContaining("broken or truncated"),
   });
 });
 
-test("a page instead of JSON is no answer", async () => {
+test("a page instead of JSON fails the call as unavailable", async () => {
   const error = await captureFault({
     status: 200,
     headers: { "content-type": "text/html" },
@@ -66,11 +66,11 @@ test("a page instead of JSON is no answer", async () => {
   expect(error).toMatchObject({ code: "unavailable", message: expect.stringContaining("a page instead of JSON") });
 });
 
-test("an empty answer where one is due is no answer", async () => {
+test("an empty answer to a call that needs one fails the call as unavailable", async () => {
   expect(await captureFault({ status: 200, body: "" })).toBeInstanceOf(PlaneUnavailableError);
 });
 
-test("nobody listening is said with the network's own code", async () => {
+test("a refused connection is reported with the network's error code", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
@@ -83,7 +83,7 @@ test("nobody listening is said with the network's own code", async () => {
   });
 });
 
-test("an answer over the size limit is refused while it is being read, and not asked for again", async () => {
+test("an answer over the size limit is refused while it is read, and not requested again", async () => {
   let written = 0;
   const endless: ScriptedStep = (_request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
@@ -101,14 +101,14 @@ test("an answer over the size limit is refused while it is being read, and not a
   expect(written).toBeLessThan(50_000_000);
 });
 
-test("an answer in another form says where, without repeating what was there", async () => {
+test("an answer of an unknown form is reported with the fields, but not with their values", async () => {
   const error = await captureFault({ status: 200, body: { ...PLANE_USER, id: "hunter2-not-an-id", display_name: 7 } });
   expect(error).toBeInstanceOf(PlaneUnexpectedError);
   expect(error).toMatchObject({ message: expect.stringMatching(/id: .*; display_name: /) });
   expect(String(error)).not.toContain("hunter2");
 });
 
-test("a redirect is not followed: it says where Plane really is, without the query", async () => {
+test("a redirect is not followed, and reported with its target but without the query", async () => {
   const error = await captureFault({
     status: 301,
     headers: { location: "https://plane.example.test/x?signature=hunter2" },
@@ -118,13 +118,13 @@ test("a redirect is not followed: it says where Plane really is, without the que
   expect(String(error)).not.toContain("hunter2");
 });
 
-test("the answer carries Plane's own date, not ours", async () => {
+test("an answer has Plane's date, not ours", async () => {
   const date = "Fri, 20 Nov 2026 23:59:58 GMT";
   const { client } = await createScriptedClient([{ status: 200, headers: { date }, body: PLANE_USER }]);
   expect((await client.call(usersApi.me)).date).toBe("2026-11-20T23:59:58.000Z");
 });
 
-test("without a Date header the time of receipt stands in", async () => {
+test("an answer without a Date header has the time of receipt", async () => {
   const undated: ScriptedStep = (_request, response) => {
     response.sendDate = false;
     response.end(JSON.stringify(PLANE_USER));
@@ -133,7 +133,7 @@ test("without a Date header the time of receipt stands in", async () => {
   expect((await client.call(usersApi.me)).date).toBe(new Date(clock()).toISOString());
 });
 
-test("after every fault the next call works", async () => {
+test("the next call succeeds after every fault", async () => {
   const reachTimeLimit = controlTimeLimits();
   const { client, server } = await createScriptedClient(
     [reachTimeLimit, { status: 200, body: "<html>" }, { status: 500, body: "" }, { status: 200, body: PLANE_USER }],

@@ -5,7 +5,7 @@ import { captureError, createScriptedClient, NOT_FOUND_RESPONSE, PLANE_USER } fr
 
 const params = { project: "d8d562c1-052e-4994-bbe2-1e0d1be72c34", item: PLANE_USER.id };
 
-test("each request is counted by operation and status, timed by method and route pattern, and repetitions are counted", async () => {
+test("each request to Plane is counted by operation and status and timed by method and route pattern, and retries are counted", async () => {
   const { client, counted } = await createScriptedClient([
     { status: 502, body: "" },
     (_request, response) => response.destroy(),
@@ -22,18 +22,18 @@ test("each request is counted by operation and status, timed by method and route
   expect(counted).toEqual([time, calls("502"), again, time, calls("none"), again, time, calls("404")]);
 });
 
-test("the duration is in seconds of the clock", async () => {
-  let asked = 0;
+test("the duration of a request is measured with the clock, in seconds", async () => {
+  let reads = 0;
   const clock = () => {
-    asked += 1;
-    return asked * 250;
+    reads += 1;
+    return reads * 250;
   };
   const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { clock });
   await captureError(client.call(workItemsApi.get, { params }));
   expect(counted.find(({ seconds }) => seconds !== undefined)?.seconds).toBe(0.25);
 });
 
-test("labels are the declared ones and hold no id", async () => {
+test("metrics of requests have the declared labels and contain no id", async () => {
   const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { workspace: "secret-workspace" });
   await captureError(client.call(workItemsApi.get, { params, query: { fields: "id" } }));
   const declared: Record<string, { labels: readonly string[] }> = { ...COUNTERS, ...HISTOGRAMS };

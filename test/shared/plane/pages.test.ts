@@ -15,27 +15,27 @@ function createPage(nth: number, of: number) {
   return { status: 200, body };
 }
 
-test("the pages of a list come one after another, each with the filters of the first", async () => {
+test("the pages of a list are requested one after another, each with the filters of the first", async () => {
   const { client, server } = await createScriptedClient([createPage(1, 3), createPage(2, 3), createPage(3, 3)]);
   const cursors: string[] = [];
   for await (const { data } of client.pages(workItemsApi.ids, { params, query: { per_page: 1, fields: "id" } }))
     cursors.push(data.next_cursor);
   expect(cursors).toEqual(["1:1:0", "1:2:0", "1:3:0"]);
-  const asked = server.requests.map(({ url }) => Object.fromEntries(new URL(url, "http://x").searchParams));
-  expect(asked).toEqual([
+  const queries = server.requests.map(({ url }) => Object.fromEntries(new URL(url, "http://x").searchParams));
+  expect(queries).toEqual([
     { per_page: "1", fields: "id" },
     { per_page: "1", fields: "id", cursor: "1:1:0" },
     { per_page: "1", fields: "id", cursor: "1:2:0" },
   ]);
 });
 
-test("who stops reading stops asking", async () => {
+test("no further page is requested after the iteration stops", async () => {
   const { client, server } = await createScriptedClient([createPage(1, 3), createPage(2, 3), createPage(3, 3)]);
   for await (const { data } of client.pages(workItemsApi.ids, { params })) if (data.next_cursor === "1:2:0") break;
   expect(server.requests).toHaveLength(2);
 });
 
-test("nothing is asked before the first page is wanted", async () => {
+test("no page is requested before the iteration starts", async () => {
   const { client, server } = await createScriptedClient([createPage(1, 1)]);
   client.pages(workItemsApi.ids, { params });
   expect(server.requests).toEqual([]);
@@ -55,7 +55,7 @@ test("a page that fails ends the list with its error", async () => {
   });
 });
 
-test("a list that leads back to itself ends", async () => {
+test("a list that repeats a page fails", async () => {
   const { client, server } = await createScriptedClient([createPage(1, 9)]);
   const read = async () => {
     for await (const _ of client.pages(workItemsApi.ids, { params }));

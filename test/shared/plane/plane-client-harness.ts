@@ -20,7 +20,7 @@ export const NOT_FOUND_RESPONSE: ScriptedStep = {
   body: { error: "The requested resource does not exist." },
 };
 
-/** A client whose clock moves only when it waits, with everything it did on record. */
+/** A client whose clock advances only when it waits, with records of its waits, log lines and metrics. */
 export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & { url: string }) {
   let now = Date.UTC(2026, 10, 21);
   const waits: number[] = [];
@@ -50,17 +50,17 @@ export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & 
   const advance = (ms: number) => {
     now += ms;
   };
-  return { client: createPlaneClient(clientOptions), given: clientOptions, waits, lines, counted, clock, advance };
+  return { client: createPlaneClient(clientOptions), clientOptions, waits, lines, counted, clock, advance };
 }
 
-/** The same before a server that answers step by step and is stopped with the test. */
+/** The same client with a server that answers step by step and stops at the end of the test. */
 export async function createScriptedClient(steps: ScriptedStep[], options: Partial<PlaneClientOptions> = {}) {
   const server: ScriptedServer = await startScriptedServer(...steps);
   onTestFinished(() => server.close());
   return { ...createPlaneClientHarness({ url: server.url, ...options }), server };
 }
 
-/** What a call that must fail throws. */
+/** The error of a call that must fail. */
 export async function captureError(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => {
@@ -70,7 +70,7 @@ export async function captureError(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** From now on no request's time limit is reached by itself; the function returned reaches that of the newest. */
+/** Disables the timeouts of requests. The returned function triggers the timeout of the newest request. */
 export function controlTimeLimits(): () => void {
   let newest = new AbortController();
   const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {

@@ -13,7 +13,7 @@ const NO_WAIT_LIMITS = {
   spare: Number.POSITIVE_INFINITY,
 };
 
-test("the quota is never exceeded in any 60 s, whatever the mix of calls, processes and pauses", async () => {
+test("the quota is never exceeded in any 60 s for any mix of calls, processes and pauses", async () => {
   const asked = fc.record({
     pause: fc.integer({ min: 0, max: 20_000 }),
     process: fc.nat(2),
@@ -42,9 +42,9 @@ test("the quota is never exceeded in any 60 s, whatever the mix of calls, proces
   );
 });
 
-test("two processes on one store spend one quota, also when they ask at the same time", async () => {
-  const { given, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 10 });
-  const clients = [createPlaneClient(given), createPlaneClient(given)];
+test("two processes on one store share one quota, also for simultaneous requests", async () => {
+  const { clientOptions, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 10 });
+  const clients = [createPlaneClient(clientOptions), createPlaneClient(clientOptions)];
   const calls = Array.from({ length: 16 }, (_, nth) =>
     getErrorOrData(clients[nth % 2]?.call(usersApi.me, { priority: "interactive" })),
   );
@@ -74,7 +74,7 @@ test("a quota of one request a minute still lets background calls through", asyn
   expect(waits).toEqual([61_000]);
 });
 
-test("a call that would wait too long for its turn is not sent and says how long", async () => {
+test("a call that would wait too long for the quota is not sent, and its error contains the time to wait", async () => {
   const { client, advance, lines, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 2,
   });
@@ -87,7 +87,7 @@ test("a call that would wait too long for its turn is not sent and says how long
   expect(lines).toEqual([]);
 });
 
-test("the waits of one call add up: its repetitions do not begin a new patience", async () => {
+test("the waits of one call add up: its retries share one limit", async () => {
   const { client, waits, server } = await createScriptedClient([{ status: 500, body: { error: "x" } }], {
     rateLimit: 1,
   });
@@ -96,30 +96,35 @@ test("the waits of one call add up: its repetitions do not begin a new patience"
   expect(server.requests).toHaveLength(2);
 });
 
-test("every repetition spends quota too", async () => {
+test("every retry uses the quota", async () => {
   const { client, server } = await createScriptedClient([{ status: 500, body: { error: "x" } }], { rateLimit: 3 });
   const error = await captureError(client.call(usersApi.me, { priority: "interactive" }));
   expect(error).toBeInstanceOf(PlaneRateLimitedError);
   expect(server.requests).toHaveLength(3);
 });
 
-test("after a 429 no process asks with that key before its time", async () => {
+test("after a 429 no process uses the key before the requested time", async () => {
   const refused = { status: 429, headers: { "retry-after": "30" }, body: { error_message: "RATE_LIMIT_EXCEEDED" } };
-  const { given, client, waits, server } = await createScriptedClient([refused, { status: 200, body: PLANE_USER }]);
+  const { clientOptions, client, waits, server } = await createScriptedClient([
+    refused,
+    { status: 200, body: PLANE_USER },
+  ]);
   await captureError(client.call(usersApi.me, { priority: "interactive" }));
   expect(server.requests).toHaveLength(1);
-  await createPlaneClient(given).call(usersApi.me);
+  await createPlaneClient(clientOptions).call(usersApi.me);
   expect(waits).toEqual([30_000]);
 });
 
-test("another key has a quota of its own", async () => {
-  const { given, client, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 1 });
+test("each API key has its own quota", async () => {
+  const { clientOptions, client, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
+    rateLimit: 1,
+  });
   await client.call(usersApi.me);
-  await createPlaneClient({ ...given, keyName: "other" }).call(usersApi.me);
+  await createPlaneClient({ ...clientOptions, keyName: "other" }).call(usersApi.me);
   expect(waits).toEqual([]);
 });
 
-test("a store that fails, fails the call: nothing is sent uncounted", async () => {
+test("a call fails when the store fails, and no uncounted request is sent", async () => {
   const { server } = await createScriptedClient([{ status: 200, body: PLANE_USER }]);
   const store = createMemoryStore({ clock: () => 0 });
   await store.close();
@@ -132,7 +137,7 @@ async function getErrorOrData(call: Promise<unknown> | undefined): Promise<unkno
   return call?.catch((thrown: unknown) => thrown);
 }
 
-test("details leave half of the quota to everything else, and do not wait for their turn", async () => {
+test("spare calls leave half of the quota to other calls, and do not wait", async () => {
   const { client, server, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 60 });
   for (let nth = 0; nth < 30; nth += 1) await client.call(usersApi.me, { priority: "spare" });
   expect(await captureError(client.call(usersApi.me, { priority: "spare" }))).toBeInstanceOf(PlaneRateLimitedError);

@@ -18,7 +18,7 @@ import { labelsApi, statesApi } from "../../../shared/plane/states-labels.ts";
 import { invitationsApi, membersApi, projectMembersApi, usersApi } from "../../../shared/plane/users-members.ts";
 import { workItemSchema, workItemsApi } from "../../../shared/plane/work-items.ts";
 
-/** The endpoint for a recorded exchange: the first row whose pattern its name matches. */
+/** The endpoints of recorded exchanges: the first row whose pattern matches the exchange's name. */
 const ENDPOINTS_BY_NAME: [RegExp, Endpoint<unknown>][] = [
   [/^users_me$|^rate_limit_|^(invalid|no)_api_key$|^deleted_token_refused$/, usersApi.me],
   [/^workspace_members(_as_member)?$/, membersApi.list],
@@ -134,7 +134,7 @@ const ENDPOINTS_BY_NAME: [RegExp, Endpoint<unknown>][] = [
   [/^app_issue_/, issuesApi.update],
 ];
 
-/** Routes that other documents promise: asked as written, nothing to parse. */
+/** Routes that other documents mention but Plane does not have: requested as written, with nothing to parse. */
 const ABSENT_ROUTE = /_absent$/;
 
 export function getRecordedEndpoint(exchange: {
@@ -149,7 +149,7 @@ export function getRecordedEndpoint(exchange: {
   return { operation: name, method, path: request.path, answer: z.never() };
 }
 
-/** What the `:names` of a route pattern stand for in a recorded path; undefined when the path is of another route. */
+/** The values of a route pattern's parameters in a recorded path; undefined when the path does not match. */
 export function parseRouteParams(pattern: string, path: string): Record<string, string> | undefined {
   const source = pattern.replaceAll(/:(\w+)/g, "(?<$1>[^/]+)");
   const match = new RegExp(`^${source}$`).exec(path);

@@ -27,7 +27,7 @@ test("a read that fails is repeated after 1, 5 and 15 s, and then fails", async 
   expect(server.requests).toHaveLength(4);
 });
 
-test("a read that works the second time answers", async () => {
+test("a read that succeeds at the second attempt answers", async () => {
   const { client, waits } = await createScriptedClient([BREAK_CONNECTION, { status: 200, body: PLANE_USER }]);
   expect((await client.call(usersApi.me)).data).toEqual(PLANE_USER);
   expect(waits).toEqual([1_000]);
@@ -42,7 +42,7 @@ test("a PATCH is repeated after a broken connection, with the same body", async 
   ]);
 });
 
-test("a create with an external id is repeated, and finds the first by the 409", async () => {
+test("a create with an external id is repeated, and the 409 contains the id of the first one", async () => {
   const { client, server } = await createScriptedClient([
     BREAK_CONNECTION,
     { status: 409, body: { error: "exists", id: PLANE_USER.id } },
@@ -74,7 +74,7 @@ test("a delete is not repeated after an unclear failure", async () => {
   expect(server.requests).toHaveLength(1);
 });
 
-test("what Plane refuses is not asked again", async () => {
+test("a request that Plane refuses is not repeated", async () => {
   for (const [status, body, kind] of [
     [400, { name: ["This field is required."] }, PlaneInvalidError],
     [404, { error: "gone" }, PlaneNotFoundError],
@@ -85,7 +85,7 @@ test("what Plane refuses is not asked again", async () => {
   }
 });
 
-test("a 429 is obeyed to the second, and the request comes after it, even one that is not safe to repeat", async () => {
+test("a request is repeated exactly when a 429 allows it, even one that is not safe to repeat otherwise", async () => {
   const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "37" },
@@ -99,7 +99,7 @@ test("a 429 is obeyed to the second, and the request comes after it, even one th
   expect(server.requests).toHaveLength(2);
 });
 
-test("an interactive call does not sit out a 429 of a minute: it says how long that would be", async () => {
+test("an interactive call fails at a 429 of a minute, with the time to wait", async () => {
   const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "60" },
@@ -113,7 +113,7 @@ test("an interactive call does not sit out a 429 of a minute: it says how long t
   expect(server.requests).toHaveLength(1);
 });
 
-test("a server that answers 429 for ever is asked four times", async () => {
+test("a server that always answers 429 receives four requests", async () => {
   const refused: ScriptedStep = {
     status: 429,
     headers: { "retry-after": "2" },
@@ -129,7 +129,7 @@ test("a server that answers 429 for ever is asked four times", async () => {
   expect(waits).toEqual([2_000, 2_000, 2_000]);
 });
 
-test("the Retry-After of a 503 lengthens the pause", async () => {
+test("the Retry-After of a 503 extends the pause", async () => {
   const busy: ScriptedStep = { status: 503, headers: { "retry-after": "8" }, body: { error: "restarting" } };
   const { client, waits } = await createScriptedClient([busy, { status: 200, body: PLANE_USER }]);
   await client.call(usersApi.me);

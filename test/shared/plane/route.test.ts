@@ -5,15 +5,15 @@ import { usersApi } from "../../../shared/plane/users-members.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
-test("a part of a route stays one part, whatever it holds", () => {
+test("a route parameter stays one segment, whatever it contains", () => {
   expect(fillRoute("/a/:item/b/", { item: "x/../y?z#ä" })).toBe("/a/x%2F..%2Fy%3Fz%23%C3%A4/b/");
 });
 
-test.each(["", ".", ".."])("the part %j would lead to another route and is refused", (item) => {
+test.each(["", ".", ".."])("the route parameter %j, which would lead to another route, is refused", (item) => {
   expect(() => fillRoute("/a/:item/b/", { item })).toThrow(RangeError);
 });
 
-test("a part that is not given is refused before anything is sent", async () => {
+test("a missing route parameter is refused before a request is sent", async () => {
   const { client, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }]);
   expect(await captureError(client.call(workItemsApi.get, { params: { item: PLANE_USER.id } }))).toBeInstanceOf(
     RangeError,
@@ -22,8 +22,8 @@ test("a part that is not given is refused before anything is sent", async () => 
 });
 
 test.each(["/", "///", "/plane", "/plane/"])("Plane's address may end with %j", async (end) => {
-  const { given, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }]);
-  await createPlaneClient({ ...given, url: server.url + end }).call(usersApi.me);
+  const { clientOptions, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }]);
+  await createPlaneClient({ ...clientOptions, url: server.url + end }).call(usersApi.me);
   expect(server.requests[0]?.url).toBe(`${end.replace(/\/+$/, "")}/api/v1/users/me/`);
 });
 

@@ -5,13 +5,13 @@ import { usersApi } from "../../../shared/plane/users-members.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { captureError, controlTimeLimits, createScriptedClient, PLANE_KEY } from "./plane-client-harness.ts";
 
-/** Ends the request in flight as its time limit would; a request has always arrived before, however slow the machine is. */
+/** Ends the current request as its timeout would, but only after it has arrived, however slow the machine is. */
 let reachTimeLimit = () => {};
 
 const ECHOES = { error: `who is ${PLANE_KEY}?`, [PLANE_KEY]: [PLANE_KEY] };
 const FAULTS: [string, ScriptedStep][] = [
   ["a broken connection", (_request, response) => void response.destroy()],
-  ["silence until the time limit", () => reachTimeLimit()],
+  ["silence until the timeout", () => reachTimeLimit()],
   ["a page that repeats the key", { status: 200, body: `<html>${PLANE_KEY}</html>` }],
   ["an answer in another form that repeats the key", { status: 200, body: { id: PLANE_KEY, [PLANE_KEY]: PLANE_KEY } }],
   ["a redirect with the key in it", { status: 302, headers: { location: `https://x.test/?key=${PLANE_KEY}` } }],
@@ -27,26 +27,26 @@ test.each(FAULTS)("the API key is in no error, log line or metric after %s", asy
   const error = await captureError(client.call(usersApi.me));
   expect(server.requests[0]?.headers["x-api-key"]).toBe(PLANE_KEY);
   expect(error).toBeInstanceOf(Error);
-  const shown = [
+  const outputs = [
     inspect(error, { depth: 20, showHidden: true }),
     JSON.stringify(error),
     ...lines,
     JSON.stringify(counted),
   ].join("\n");
-  expect(shown).not.toContain(PLANE_KEY);
+  expect(outputs).not.toContain(PLANE_KEY);
 });
 
 test.each(["", "two words", "line\nbreak", "clé"])(
-  "the key %j, which no header can carry, is refused without being repeated",
+  "the API key %j, which no header can contain, is refused without being repeated",
   async (key) => {
-    const { given } = await createScriptedClient([]);
-    const make = () => createPlaneClient({ ...given, apiKey: key });
-    expect(make).toThrow(RangeError);
-    if (key) expect(make).not.toThrow(key);
+    const { clientOptions } = await createScriptedClient([]);
+    const create = () => createPlaneClient({ ...clientOptions, apiKey: key });
+    expect(create).toThrow(RangeError);
+    if (key) expect(create).not.toThrow(key);
   },
 );
 
-test("the key goes to the API and not to the pages that are open to all", async () => {
+test("the API key is sent to the API but not to public routes", async () => {
   const { client, server } = await createScriptedClient([{ status: 500, body: "" }], { retryDelays: [] });
   await captureError(client.capabilities());
   expect(server.requests).toHaveLength(1);

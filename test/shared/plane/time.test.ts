@@ -6,18 +6,18 @@ test("a time of Plane keeps its microseconds", () => {
   expect(normalizePlaneTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
 });
 
-test("microseconds that Plane leaves out are zeros", () => {
+test("microseconds that Plane omits become zeros", () => {
   expect(normalizePlaneTime("2026-12-05T23:59:00Z")).toBe("2026-12-05T23:59:00.000000Z");
   expect(normalizePlaneTime("2026-12-05T23:59:00.25Z")).toBe("2026-12-05T23:59:00.250000Z");
 });
 
-test("a time in the time zone of the key's owner is brought to UTC, over midnight and new year too", () => {
+test("a time in the time zone of the key's owner is converted to UTC, also across midnight and new year", () => {
   expect(normalizePlaneTime("2026-11-21T05:33:08.694237+01:00")).toBe("2026-11-21T04:33:08.694237Z");
   expect(normalizePlaneTime("2027-01-01T05:15:00+05:45")).toBe("2026-12-31T23:30:00.000000Z");
   expect(normalizePlaneTime("2026-11-20T23:33:08.000001-05:00")).toBe("2026-11-21T04:33:08.000001Z");
 });
 
-test("the order of the texts is the order of the times, whatever zones they were printed in", () => {
+test("normalized times sort as strings, whatever time zones Plane used", () => {
   const moment = fc.record({
     micros: fc.bigInt({ min: 0n, max: 4_102_444_800_000_000n }),
     minutes: fc.integer({ min: -12 * 60, max: 14 * 60 }),
@@ -38,12 +38,12 @@ test.each([
   "2026-11-21T04:33:08",
   "2026-13-01T00:00:00Z",
   "2026-11-21T04:33:08.1234567Z",
-])("%j is not taken for a time", (text) => {
+])("%j is refused as a time", (text) => {
   expect(() => normalizePlaneTime(text)).toThrow(RangeError);
   expect(planeTimeSchema.safeParse(text).success).toBe(false);
 });
 
-/** As Django prints it: the zone's local time, microseconds only when there are any. */
+/** Formats a time like Django: local time of the zone, with microseconds only if they are not zero. */
 function formatDjangoTime({ micros, minutes }: { micros: bigint; minutes: number }): string {
   const local = new Date(Number(micros / 1000n) + minutes * 60_000).toISOString().slice(0, 19);
   const fraction = micros % 1_000_000n === 0n ? "" : `.${String(micros % 1_000_000n).padStart(6, "0")}`;

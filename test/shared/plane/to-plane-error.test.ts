@@ -16,25 +16,25 @@ function createRefusal(status: number, body: unknown, headers: Record<string, st
   return toPlaneError("work_items_get", { status, headers: new Headers(headers), body: text, date: DATE });
 }
 
-test("a 404 of Plane is a thing that is not there", () => {
+test("a 404 of Plane means that the object does not exist", () => {
   expect(createRefusal(404, { error: "The requested resource does not exist." })).toMatchObject({
     code: "not_found",
     noRoute: false,
   });
 });
 
-test("a 404 of a proxy before a Plane that is down is not taken for a deleted item", () => {
+test("a 404 of a proxy while Plane is down does not count as a deleted item", () => {
   for (const body of ["404 page not found\n", "<html>404</html>", "", "[]", "null"])
     expect(createRefusal(404, body)).toBeInstanceOf(PlaneUnavailableError);
 });
 
-test("a 404 for the route itself is told apart", () => {
+test("a 404 for a missing route is distinguished from one for a missing object", () => {
   const error = createRefusal(404, { error: "Page not found." });
   expect(error).toBeInstanceOf(PlaneNotFoundError);
   expect(error).toMatchObject({ noRoute: true });
 });
 
-test("Plane's field messages are kept by field, nested ones too", () => {
+test("Plane's field messages are stored by field, including nested ones", () => {
   const error = createRefusal(400, {
     name: ["Too long.", "Too odd."],
     url: "Bad.",
@@ -46,18 +46,18 @@ test("Plane's field messages are kept by field, nested ones too", () => {
   expect(error.message).toContain("name: Too long. Too odd.; url: Bad.");
 });
 
-test("a field called __proto__ is a field like any other", () => {
+test("a field called __proto__ in Plane's error is treated like any other", () => {
   const error = createRefusal(400, '{"__proto__": ["No."]}');
   expect(error instanceof PlaneInvalidError && Object.keys(error.fields)).toEqual(["__proto__"]);
 });
 
-test("Plane's words come on one line, cut to 300 characters, without control or bidirectional characters", () => {
+test("Plane's message is reduced to one line of 300 characters without control or bidirectional characters", () => {
   const { message } = createRefusal(400, { detail: `a\u001b[31m\n\u202eb${"x".repeat(1_000)}` });
   expect(message).toContain("a [31m b");
   expect(message.length).toBeLessThan(400);
 });
 
-test("a 403 for the key is told apart from one for a permission", () => {
+test("a 403 for the key is distinguished from one for a permission", () => {
   expect(createRefusal(403, { detail: "Given API token is not valid" })).toMatchObject({ code: "auth", reason: "key" });
   expect(createRefusal(401, { detail: "Authentication credentials were not provided." })).toMatchObject({
     reason: "key",
@@ -67,20 +67,20 @@ test("a 403 for the key is told apart from one for a permission", () => {
   });
 });
 
-test("a 403 page of something in front of Plane is a refusal too", () => {
+test("a 403 page of a proxy in front of Plane is a refusal, too", () => {
   expect(createRefusal(403, "<html>blocked</html>")).toBeInstanceOf(PlaneAuthError);
 });
 
-test("a 400 page, not in JSON, is not taken for Plane's word on the fields", () => {
+test("a 400 page that is not JSON does not count as Plane's refusal of fields", () => {
   expect(createRefusal(400, "<h1>Bad Request (400)</h1>")).toBeInstanceOf(PlaneUnexpectedError);
 });
 
-test("every 5xx is a Plane that cannot answer now", () => {
+test("every 5xx of Plane is an unavailable error", () => {
   for (const status of [500, 502, 503, 504, 521])
     expect(createRefusal(status, "<html>")).toBeInstanceOf(PlaneUnavailableError);
 });
 
-test("Retry-After may be seconds or a date, which is compared with Plane's clock", () => {
+test("Retry-After can be seconds or a date, which is compared with Plane's clock", () => {
   expect(createRefusal(429, {}, { "retry-after": "60" })).toMatchObject({ retryAfter: 60_000 });
   expect(createRefusal(429, {}, { "retry-after": "Sat, 21 Nov 2026 04:00:45 GMT" })).toMatchObject({
     retryAfter: 45_000,
@@ -88,7 +88,7 @@ test("Retry-After may be seconds or a date, which is compared with Plane's clock
   expect(createRefusal(503, {}, { "retry-after": "0" })).toMatchObject({ retryAfter: 0 });
 });
 
-test("a 429 without a Retry-After, or with nonsense in it, asks for Plane's whole window", () => {
+test("a 429 without a valid Retry-After means a wait of Plane's whole window", () => {
   for (const text of [undefined, "soon", "", "1.5", "-1", "+5", "5, 5", "1e3", "2030-01-01", "soon GMT"]) {
     const error = createRefusal(429, "", text === undefined ? {} : { "retry-after": text });
     expect(error).toBeInstanceOf(PlaneRateLimitedError);
@@ -96,7 +96,7 @@ test("a 429 without a Retry-After, or with nonsense in it, asks for Plane's whol
   }
 });
 
-test("a Retry-After of years holds a key for a day at most", () => {
+test("a Retry-After of years blocks a key for at most a day", () => {
   for (const text of ["99999999999", "9".repeat(400), "Sat, 21 Nov 2099 04:00:45 GMT"])
     expect(createRefusal(429, {}, { "retry-after": text })).toMatchObject({ retryAfter: 86_400_000 });
 });

@@ -15,7 +15,7 @@ async function uploadTo(step: ScriptedStep) {
   return uploadFileTo(server.url, new Blob(["bytes"]));
 }
 
-/** A storage that looks at what comes as it comes. */
+/** Starts a storage whose handler sees the upload while it arrives. */
 async function startStorage(handle: RequestListener): Promise<string> {
   const server = createServer(handle);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -25,7 +25,7 @@ async function startStorage(handle: RequestListener): Promise<string> {
   });
   return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}`;
 }
-/** Takes everything and never answers. */
+/** Reads the whole request and never answers. */
 const neverAnswer: RequestListener = (request) => void request.resume();
 
 async function uploadFileTo(url: string, file: UploadSource, limits: { stall?: number } = {}) {
@@ -35,14 +35,14 @@ async function uploadFileTo(url: string, file: UploadSource, limits: { stall?: n
   return uploadFile({ fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now, ...limits }, ticket, file);
 }
 
-test("a file the storage refuses says the storage's reason", async () => {
+test("a file that the storage refuses is reported with the storage's reason", async () => {
   const body = "<?xml version='1.0'?><Error><Code>EntityTooLarge</Code><Message>…</Message></Error>";
   const error = await captureError(uploadTo({ status: 400, body }));
   expect(error).toBeInstanceOf(PlaneInvalidError);
   expect(error).toMatchObject({ status: 400, message: expect.stringContaining("EntityTooLarge") });
 });
 
-test("a storage that is down is not a refusal", async () => {
+test("an upload to an unavailable storage fails as unavailable, not as refused", async () => {
   expect(await captureError(uploadTo({ status: 503, body: "<html>" }))).toBeInstanceOf(PlaneUnavailableError);
   expect(await captureError(uploadTo((_request, response) => void response.destroy()))).toBeInstanceOf(
     PlaneUnavailableError,
@@ -51,63 +51,63 @@ test("a storage that is down is not a refusal", async () => {
 
 const MB = 2 ** 20;
 
-test("a file passes through as it comes: its length is known, its beginning arrives before its end is there", async () => {
+test("a file is streamed with a known length: its beginning arrives before its end has been read", async () => {
   const arrived = Promise.withResolvers<number>();
   let bytes = 0;
-  const seen: Record<string, unknown> = {};
+  const headers: Record<string, unknown> = {};
   const url = await startStorage((request, response) => {
-    Object.assign(seen, request.headers);
+    Object.assign(headers, request.headers);
     request.on("data", (chunk: Uint8Array) => {
       bytes += chunk.length;
       if (bytes > MB) arrived.resolve(bytes);
     });
     request.on("end", () => response.writeHead(204).end());
   });
-  let given = 0;
+  let sentPieces = 0;
   let ahead = 0;
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      // The second half is there only after the storage has seen some of the first.
-      if (given === 15) await arrived.promise;
-      if (given === 30) return controller.close();
-      given += 1;
-      ahead = Math.max(ahead, given * MB - bytes);
+      // The second half becomes available only after part of the first has arrived.
+      if (sentPieces === 15) await arrived.promise;
+      if (sentPieces === 30) return controller.close();
+      sentPieces += 1;
+      ahead = Math.max(ahead, sentPieces * MB - bytes);
       controller.enqueue(new Uint8Array(MB));
     },
   });
   await uploadFileTo(url, { size: 30 * MB, stream: () => stream });
-  expect(seen["content-length"]).toBe(String(bytes));
-  expect(seen["transfer-encoding"]).toBeUndefined();
+  expect(headers["content-length"]).toBe(String(bytes));
+  expect(headers["transfer-encoding"]).toBeUndefined();
   expect(bytes - 30 * MB).toBeLessThan(4_000);
   expect(ahead).toBeLessThan(16 * MB);
 });
 
-test("a file that stops coming is given up, and the sender is told that it was he", async () => {
+test("an upload is aborted when the file's stream stalls, and the error names the file", async () => {
   const stream = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
   const error = await captureError(
     uploadFileTo(await startStorage(neverAnswer), { size: 5, stream: () => stream }, { stall: 50 }),
   );
-  expect(error).toMatchObject({ message: expect.stringContaining("stopped coming") });
+  expect(error).toMatchObject({ message: expect.stringContaining("The file's transfer stalled") });
 });
 
-test("a storage that stops taking is given up", async () => {
+test("an upload is aborted when the storage stalls", async () => {
   const error = await captureError(uploadFileTo(await startStorage(neverAnswer), new Blob(["bytes"]), { stall: 50 }));
   expect(error).toBeInstanceOf(PlaneUnavailableError);
-  expect(error).toMatchObject({ message: expect.stringContaining("nothing moved") });
+  expect(error).toMatchObject({ message: expect.stringContaining("no data was transferred") });
 });
 
 test.each([
-  ["fewer", 6, "only 5 came"],
-  ["more", 4, "more came"],
-])("a file with %s bytes than it says is not sent as if it were whole", async (_, size, said) => {
+  ["fewer", 6, "only 5 arrived"],
+  ["more", 4, "more arrived"],
+])("a file with %s bytes than declared is refused", async (_, size, message) => {
   const file = new Blob(["bytes"]);
   const error = await captureError(
     uploadFileTo(await startStorage(neverAnswer), { size, stream: () => file.stream() }),
   );
-  expect(error).toMatchObject({ message: expect.stringContaining(said) });
+  expect(error).toMatchObject({ message: expect.stringContaining(message) });
 });
 
-test("what breaks the file's own stream is what is told", async () => {
+test("an error of the file's own stream is reported unchanged", async () => {
   const broken = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("it tore")) });
   const error = await captureError(uploadFileTo(await startStorage(neverAnswer), { size: 5, stream: () => broken }));
   expect(error).toMatchObject({ message: "it tore" });

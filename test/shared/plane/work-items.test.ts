@@ -17,19 +17,19 @@ async function createPlaneSetup() {
 }
 const externalIds = { external_source: "groundcrew", external_id: "one" };
 
-test("an item that was archived is found by its external id, and changed: it says the day, not the time", async () => {
+test("an archived item is found by its external id and can be changed; its archived_at is a day", async () => {
   const { plane, client, params } = await createPlaneSetup();
   const { id } = (await client.call(workItemsApi.create, { params, json: { name: "One", ...externalIds } })).data;
   plane.archiveItem(id);
-  const at = { ...params, item: id };
-  expect(await captureError(client.call(workItemsApi.get, { params: at }))).toBeInstanceOf(PlaneNotFoundError);
+  const itemParams = { ...params, item: id };
+  expect(await captureError(client.call(workItemsApi.get, { params: itemParams }))).toBeInstanceOf(PlaneNotFoundError);
   const found = await client.call(workItemsApi.byExternalId, { params, query: externalIds });
   expect(found.data).toMatchObject({ id, archived_at: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) });
-  const changed = await client.call(workItemsApi.update, { params: at, json: { name: "Two" } });
+  const changed = await client.call(workItemsApi.update, { params: itemParams, json: { name: "Two" } });
   expect(changed.data).toMatchObject({ id, name: "Two" });
 });
 
-test("a description that is empty is refused: Plane's parser finds no document in it", async () => {
+test("Plane refuses an empty description, in which its parser finds no document", async () => {
   const { client, params } = await createPlaneSetup();
   for (const description_html of ["", "  "]) {
     const error = await captureError(
@@ -40,11 +40,11 @@ test("a description that is empty is refused: Plane's parser finds no document i
   }
 });
 
-test("an attachment from before Plane kept types is listed with the others", () => {
+test("the list of attachments accepts one without a type, from an older version of Plane", () => {
   const body = readRecordedExchanges()
     .get("attachments.json")
     ?.find(({ name }) => name === "attachments_list")?.response.body;
   const rows = attachmentsApi.list.answer.parse(body);
-  const old = rows.map((row) => ({ ...row, attributes: { name: "plan.pdf", size: 3 } }));
-  expect(attachmentsApi.list.answer.parse(old)[0]?.attributes).toEqual({ name: "plan.pdf", size: 3, type: "" });
+  const oldRows = rows.map((row) => ({ ...row, attributes: { name: "plan.pdf", size: 3 } }));
+  expect(attachmentsApi.list.answer.parse(oldRows)[0]?.attributes).toEqual({ name: "plan.pdf", size: 3, type: "" });
 });

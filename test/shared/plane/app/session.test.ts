@@ -27,7 +27,7 @@ const signedIn: ScriptedStep = {
 };
 const unknown: ScriptedStep = { status: 401, body: { detail: "Authentication credentials were not provided." } };
 
-test("signing in: the token's cookie goes with the form, the session's cookie with what follows", async () => {
+test("a sign-in sends the token's cookie with the form, and later requests send the session's cookie", async () => {
   const { session: plane, server } = await createSessionSetup(csrf, signedIn, unknown);
   const { csrf_token } = (await plane.call(authApi.csrf)).data;
   const form = { email: "a+b@example.test", password: "p&=ä", csrfmiddlewaretoken: csrf_token };
@@ -43,13 +43,13 @@ test("signing in: the token's cookie goes with the form, the session's cookie wi
   expect(then?.headers.cookie).toBe("csrftoken=c2; session-id=s1");
 });
 
-test("every request names Plane itself as its referer, which Plane asks for over https", async () => {
+test("every request has Plane's own address as its referer, which Plane requires over https", async () => {
   const { session: plane, server } = await createSessionSetup(csrf);
   await plane.call(authApi.csrf);
   expect(server.requests[0]?.headers.referer).toBe(`${server.url}/`);
 });
 
-test("a refused form says why, and its redirect is not followed", async () => {
+test("a refused form answers Plane's reason, and its redirect is not followed", async () => {
   const location = "http://plane.test/?error_code=5065&error_message=AUTHENTICATION_FAILED_SIGN_IN&email=a%40b.test";
   const { session: plane, server } = await createSessionSetup({ status: 302, headers: { location } });
   const outcome = await plane.call(authApi.signIn, { form: { email: "a@b.test", password: "wrong" } });
@@ -78,7 +78,7 @@ test("two sessions do not share their cookies", async () => {
   expect(server.requests[1]?.headers.cookie).toBeUndefined();
 });
 
-test("a session's failures are not repeated: who provisions looks again", async () => {
+test("a session does not repeat failed requests", async () => {
   const { session: plane, server } = await createSessionSetup({ status: 503, body: "" });
   expect(await captureError(plane.call(accountsApi.me))).toMatchObject({ code: "unavailable", status: 503 });
   expect(server.requests).toHaveLength(1);
