@@ -21,8 +21,7 @@ it("shows its page in workerd, to those who sign in", async () => {
   const at = "https://crew.example.com";
   const page = await worker.fetch(at);
   expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);
-  expect(await (await worker.fetch(`${at}/assets/page.js`)).text()).toContain(`from "./live.js"`);
-  expect(await (await worker.fetch(`${at}/assets/live.js`)).text()).toContain("EventSource");
+  expect(await (await worker.fetch(`${at}/assets/page.js`)).text()).toContain("EventSource");
   expect((await worker.fetch(`${at}/api/board`)).status).toBe(401);
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ token: ADMIN });
