@@ -1,12 +1,13 @@
 import { Hono } from "hono";
-import { stripComments } from "../../functions/dashboard/page/strip-comments.ts";
+import { compactStyle } from "../../functions/dashboard/page/compact-style.ts";
+import { joinModules } from "../../functions/dashboard/page/join-modules.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { CONSOLE_TEXTS } from "./texts.ts";
 
-/** The texts as the module that the console's script imports. */
-const TEXTS_SCRIPT = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;
+/** What the console's script imports of the page: its modules by their paths here, one script in the browser. */
+const PAGE_MODULE = /"[./]+\/functions\/dashboard\/page\/script\/[\w-]+\.js"/g;
 
 /** The console's own address: there only while the demo runs. What is asked of it is done in the parent process. */
 export function createConsoleRoute(runAction: (name: string, input: unknown) => Promise<unknown>): Route {
@@ -16,12 +17,8 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
 
   function createApp({ readAsset }: Pick<Deps, "readAsset">) {
     return new Hono()
-      .get(
-        "/console.js",
-        createFileHandler(stripComments(readAsset("demo/console/script/console.js")), "text/javascript"),
-      )
-      .get("/console-texts.js", createFileHandler(TEXTS_SCRIPT, "text/javascript"))
-      .get("/console.css", createFileHandler(readAsset("demo/console/console.css"), "text/css"))
+      .get("/console.js", createFileHandler(createConsoleScript(readAsset), "text/javascript"))
+      .get("/console.css", createFileHandler(compactStyle(readAsset("demo/console/console.css")), "text/css"))
       .get("/state", async (c) => c.json(await runAction("state", {})))
       .post("/:act", async (c) => {
         const input = parseBody(await readBody(c.req.raw));
@@ -32,6 +29,13 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
       });
   }
   return { path: "/demo", access: "page", app: createApp };
+}
+
+/** The console's script with its texts, next to the page's. */
+export function createConsoleScript(readAsset: Deps["readAsset"]): string {
+  const source = readAsset("demo/console/script/console.js").replaceAll(PAGE_MODULE, '"/assets/page.js"');
+  const texts = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;
+  return joinModules({ "console.js": source, "console-texts.js": texts }, "console.js");
 }
 
 function parseBody(body: Uint8Array): unknown {

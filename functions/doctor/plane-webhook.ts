@@ -120,7 +120,7 @@ function checkFoundWebhook(name: string, target: string, probe: Extract<WebhookP
     return reportWarning(
       name,
       `${probe.failed} of Plane's last ${probe.recent} deliveries to ${target} were refused or not answered`,
-      'Check the log of Groundcrew ("webhook not kept") and of any proxy in front of it.',
+      'Check the log of Groundcrew ("webhook not stored") and of any proxy in front of it.',
     );
   return reportOk(
     name,

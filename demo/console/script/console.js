@@ -1,7 +1,7 @@
-import { fetchJson, getProblemText, sendJson } from "/assets/api.js";
-import { onBoard } from "/assets/board.js";
-import { createElement, findElements, findTarget, getElement } from "/assets/dom.js";
-import { fillText, getLanguage, onLanguageChange } from "/assets/language.js";
+import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.js";
+import { onBoard } from "../../../functions/dashboard/page/script/board.js";
+import { createElement, findElements, findTarget, getElement } from "../../../functions/dashboard/page/script/dom.js";
+import { fillText, getLanguage, onLanguageChange } from "../../../functions/dashboard/page/script/language.js";
 import { TEXTS } from "./console-texts.js";
 
 /** @import { BoardAnswer } from "../../../functions/dashboard/api-answers.ts" */

@@ -1,8 +1,4 @@
 import { html } from "hono/html";
-import { PAGE_SCRIPTS } from "./page-files.ts";
-
-/** All are fetched at once, not one import after the other. */
-const PRELOADED_MODULES = ["page-texts.js", ...PAGE_SCRIPTS.filter((name) => name !== "page.js")];
 
 /** The page before its script runs: its frame, with nothing in it that is not the same for everybody. */
 export function renderPage({ demo }: { demo: boolean }) {
@@ -16,7 +12,6 @@ export function renderPage({ demo }: { demo: boolean }) {
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/page.css">
 <script type="module" src="/assets/page.js"></script>
-${PRELOADED_MODULES.map((name) => html`<link rel="modulepreload" href="/assets/${name}">`)}
 ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="stylesheet" href="/demo/console.css">` : ""}
 </head>
 <body data-view="board">

@@ -1,4 +1,4 @@
-/** The modules of the page's script; `page.js` is the one that starts it. */
+/** The modules of the page's script, which is served as one; `page.js` is the one that starts it. */
 export const PAGE_SCRIPTS = [
   "agents.js",
   "api.js",

@@ -1,5 +1,5 @@
 import type { EventKind } from "../../task/events.ts";
-import type { Priority, Status } from "../../task/snapshot.ts";
+import type { Priority } from "../../task/snapshot.ts";
 
 type Prefixed<P extends string, K extends string> = `${P}.${K}`;
 
@@ -8,7 +8,7 @@ export type PageTextName =
   | Prefixed<"column", "todo" | "in_progress" | "blocked" | "done">
   | Prefixed<"event", EventKind>
   | Prefixed<"priority", Priority>
-  | Prefixed<"word", Status>
+  | "word.cancelled"
   | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
@@ -17,10 +17,7 @@ export type PageTextName =
   | Prefixed<"sign", "in" | "out" | "token" | "why" | "go" | "wrong" | "often" | "cookie">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
   | Prefixed<"empty", "board" | "column" | "why" | "item" | "chat">
-  | Prefixed<
-      "card",
-      "agent" | "held" | "held.title" | "review" | "blockers" | "due" | "overdue" | "open" | "trail" | "nobody"
-    >
+  | Prefixed<"card", "agent" | "held" | "held.title" | "review" | "blockers" | "due" | "overdue" | "open" | "trail">
   | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint" | "gone" | "reply" | "reply.not" | "replies">
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">

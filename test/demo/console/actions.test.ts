@@ -1,8 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createConsoleActions } from "../../../demo/console/actions.ts";
+import { createConsoleScript } from "../../../demo/console/route.ts";
 import { createTally } from "../../../demo/console/tally.ts";
 import { CONSOLE_TEXTS } from "../../../demo/console/texts.ts";
 import { seedDemo } from "../../../demo/seed.ts";
+import { createPageScript } from "../../../functions/dashboard/page/page-script.ts";
 import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
@@ -112,4 +114,15 @@ test("the console says everything in English and in French", () => {
   const script = createAssetReader()("demo/console/script/console.js");
   for (const [, name = ""] of script.matchAll(/\btranslate\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
   expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
+});
+
+test("the console's script has its texts in it and imports the page's script only", () => {
+  const script = createConsoleScript(createAssetReader());
+  const imported = [...script.matchAll(/^(?:import|\}) .*?"([^"]+)";$/gm)].map(([, address]) => address);
+  expect(new Set(imported)).toEqual(new Set(["/assets/page.js"]));
+  const names = [...script.matchAll(/^import \{([^}]*)\}/gm)].flatMap(([, list = ""]) => list.match(/\w+/g) ?? []);
+  const pageScript = createPageScript(createAssetReader());
+  for (const name of names)
+    expect(pageScript).toMatch(new RegExp(`^export (?:async )?(?:function|const) ${name}\\b`, "m"));
+  expect(script).toContain(JSON.stringify(CONSOLE_TEXTS.fr));
 });

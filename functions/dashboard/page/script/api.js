@@ -13,15 +13,15 @@ class ApiError extends Error {
 }
 
 /** @type {() => void} */
-let showSignIn = () => {};
+let openSignIn = () => {};
 
 /** @param {() => void} show is called when the server knows this page no longer */
 export function onSignInNeeded(show) {
-  showSignIn = show;
+  openSignIn = show;
 }
 
 export function requestSignIn() {
-  showSignIn();
+  openSignIn();
 }
 
 export function isSignInShown() {

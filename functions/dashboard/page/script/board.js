@@ -7,13 +7,13 @@ import { getChosenTask } from "./selection.js";
 /** @import { BoardColumn } from "../../board-cards.ts" */
 
 /** @type {((board: BoardAnswer) => void)[]} */
-const listeners = [];
+const boardListeners = [];
 /** @type {BoardAnswer | undefined} */
 let lastBoard;
 
 /** @param {(board: BoardAnswer) => void} listener is called with each board */
 export function onBoard(listener) {
-  listeners.push(listener);
+  boardListeners.push(listener);
   if (lastBoard) listener(lastBoard);
 }
 
@@ -21,7 +21,7 @@ export function onBoard(listener) {
 export function showBoard(board) {
   lastBoard = board;
   drawBoard(board);
-  for (const listener of listeners) listener(board);
+  for (const listener of boardListeners) listener(board);
 }
 
 /** @param {BoardAnswer} board */

@@ -89,14 +89,14 @@ async function sendText(event) {
   if (!text) return;
   const button = findElement(getElement("say"), ":scope > button");
   button.toggleAttribute("disabled", true);
-  showProblem("");
+  showChatProblem("");
   try {
     await sendJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
     field.value = "";
     setReply();
     scrollToLatestMessage();
   } catch (thrown) {
-    showProblem(explainRefusal(thrown));
+    showChatProblem(explainChatRefusal(thrown));
   }
   button.toggleAttribute("disabled", false);
   field.focus();
@@ -107,23 +107,23 @@ async function pressButton(button, message, data) {
   // What is disabled loses the focus.
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
-  showProblem("");
+  showChatProblem("");
   try {
     await sendJson("/api/chat/press", { message, data, language: getLanguage() });
   } catch (thrown) {
-    showProblem(explainRefusal(thrown));
+    showChatProblem(explainChatRefusal(thrown));
     refreshPage();
   }
   setTimeout(() => button.setAttribute("aria-disabled", "false"), 2_000);
 }
 
 /** @param {string} text */
-function showProblem(text) {
+function showChatProblem(text) {
   getElement("say-problem").textContent = text;
 }
 
 /** @param {unknown} thrown */
-function explainRefusal(thrown) {
+function explainChatRefusal(thrown) {
   return getProblemCode(thrown) === "conflict" ? translate("chat.gone") : getProblemText(thrown);
 }
 

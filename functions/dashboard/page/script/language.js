@@ -4,7 +4,7 @@ import { readPreference, savePreference } from "./preferences.js";
 /** @import { PageLanguage, TextName, TextValues } from "./page-types.ts" */
 
 /** @type {(() => void)[]} */
-const listeners = [];
+const languageListeners = [];
 let language = parseLanguage(readPreference("language") ?? (navigator.language || "en").slice(0, 2));
 
 /** @param {string} text @returns {PageLanguage} */
@@ -21,12 +21,12 @@ export function setLanguage(text) {
   language = parseLanguage(text);
   savePreference("language", language);
   translatePage();
-  for (const listener of listeners) listener();
+  for (const listener of languageListeners) listener();
 }
 
 /** @param {() => void} listener is called when the language has changed */
 export function onLanguageChange(listener) {
-  listeners.push(listener);
+  languageListeners.push(listener);
 }
 
 /** @param {TextName} name @param {TextValues} [values] */

@@ -6,7 +6,7 @@ let project = readPreference("project") ?? "";
 /** @type {ChosenTask | undefined} */
 let chosenTask;
 /** @type {(previous: ChosenTask | undefined) => void} */
-let showChoice = () => {};
+let reportChoice = () => {};
 
 /** The identifier of the project that is shown; empty: all of them. */
 export function getProject() {
@@ -28,10 +28,10 @@ export function getChosenTask() {
 export function chooseTask(task) {
   const previous = chosenTask;
   chosenTask = task && task.id !== previous?.id ? task : undefined;
-  showChoice(previous);
+  reportChoice(previous);
 }
 
 /** @param {(previous: ChosenTask | undefined) => void} show is called after each choice */
 export function onTaskChoice(show) {
-  showChoice = show;
+  reportChoice = show;
 }

@@ -9,7 +9,7 @@ let signedInAt;
 
 function showSignIn() {
   // Over http, browsers do not keep what was given for https.
-  if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showProblem(translate("sign.cookie"));
+  if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showSignInProblem(translate("sign.cookie"));
   signedInAt = undefined;
   disconnect();
   forgetToken();
@@ -22,7 +22,7 @@ function showSignIn() {
 /** @param {Event} event */
 async function signIn(event) {
   event.preventDefault();
-  showProblem("");
+  showSignInProblem("");
   try {
     await sendJson("/api/session", { token: getElement("token").value });
     getElement("token").value = "";
@@ -32,20 +32,20 @@ async function signIn(event) {
     focusFirstVisible(getElement("board"), getElement("why"), getElement("chat"));
     startUpdates();
   } catch (thrown) {
-    showProblem(explainRefusal(thrown));
+    showSignInProblem(explainSignInRefusal(thrown));
     getElement("token").select();
   }
 }
 
 /** @param {unknown} thrown */
-function explainRefusal(thrown) {
+function explainSignInRefusal(thrown) {
   const code = getProblemCode(thrown);
   if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
   return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
 }
 
 /** @param {string} text */
-function showProblem(text) {
+function showSignInProblem(text) {
   getElement("sign-in-problem").textContent = text;
 }
 

@@ -1,21 +1,21 @@
 import { Script } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { compactStyle } from "../../../../functions/dashboard/page/compact-style.ts";
 import { renderPage } from "../../../../functions/dashboard/page/html.ts";
-import { PAGE_SCRIPTS, PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
+import { PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
+import { createPageScript } from "../../../../functions/dashboard/page/page-script.ts";
 import { stripComments } from "../../../../functions/dashboard/page/strip-comments.ts";
 import { PAGE_TEXTS } from "../../../../functions/dashboard/page/texts.ts";
-import { TEXTS_SCRIPT } from "../../../../functions/dashboard/page/texts-script.ts";
 import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 
-/** Texts the page has and does not show. */
-const NOT_SHOWN = new Set(["word.todo", "word.in_progress", "word.blocked", "word.done", "card.nobody"]);
-
 const readAsset = createAssetReader();
-const modules = PAGE_SCRIPTS.map((name) => stripComments(readAsset(`functions/dashboard/page/script/${name}`)));
-const pageScript = modules.join("\n");
-const pageStyle = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`)).join("\n");
+const pageScript = createPageScript(readAsset);
+/** Without the table of texts, which names them all. */
+const pageCode = pageScript.replace(/^export const TEXTS = .*\n/m, "");
+const styles = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`));
+const pageStyle = compactStyle(styles.join(""));
 const pageMarkup = String(await renderPage({ demo: true }));
 
 describe("the page", () => {
@@ -36,8 +36,7 @@ describe("the page", () => {
   test("has less than 100 KB in all, and is only sent again when it has changed", async () => {
     const { url } = await startTestRuntime();
     let size = 0;
-    const scripts = ["page-texts.js", ...PAGE_SCRIPTS].map((name) => `/assets/${name}`);
-    for (const path of ["/", ...scripts, "/assets/page.css", "/assets/icon.svg"]) {
+    for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
       const response = await fetch(url + path);
       size += (await response.arrayBuffer()).byteLength;
       const tag = response.headers.get("etag");
@@ -47,33 +46,38 @@ describe("the page", () => {
     }
     expect(size).toBeGreaterThan(10_000);
     expect(size).toBeLessThan(100_000);
-    expect(gzipSync(TEXTS_SCRIPT + pageScript + pageStyle + pageMarkup).length).toBeLessThan(22_000);
+    expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(20_000);
   });
 
   test("answers no other path", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
+    expect((await fetch(`${url}/assets/live.js`)).status).toBe(404);
     expect((await fetch(`${url}/nothing`)).status).toBe(404);
     expect((await fetch(url, { method: "POST" })).status).toBe(405);
   });
 
-  test("has a script of modules that are all served, and fetched at once", () => {
-    for (const text of modules) {
-      const statements = text.replaceAll(/^import [^;]*;$/gm, "").replaceAll(/^export /gm, "");
-      expect(() => new Script(statements)).not.toThrow();
-    }
-    const imported = [...pageScript.matchAll(/^(?:import|\}) .*?"\.\/([\w.-]+)";$/gm)].map(([, name]) => name);
-    const preloaded = [...pageMarkup.matchAll(/rel="modulepreload" href="\/assets\/([\w.-]+)"/g)].map(
-      ([, name]) => name,
-    );
-    expect(new Set([...imported, "sign-in.js"])).toEqual(new Set(preloaded));
-    expect(new Set([...preloaded, "page.js"])).toEqual(new Set(["page-texts.js", ...PAGE_SCRIPTS]));
+  test("has one script that imports nothing, and says everything in it", () => {
+    expect(pageScript).toContain("export const TEXTS = ");
+    expect(pageScript).not.toMatch(/^import\b/m);
+    expect(() => new Script(pageScript.replaceAll(/^export /gm, ""))).not.toThrow();
+    expect(pageMarkup.match(/<script[^>]*>/g)).toEqual([
+      '<script type="module" src="/assets/page.js">',
+      '<script type="module" src="/demo/console.js">',
+    ]);
+    expect(pageMarkup).not.toContain("modulepreload");
   });
 
   test("sends its script without comments, and leaves everything else in it", () => {
     const script =
       '/** @type {X} */\nlet a = /** @type {Y} */ (b); // c\n  /**\n   * d\n   */\n  // e\n  f("/** g */");\n';
     expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
+  });
+
+  test("sends its style sheet without comments and needless spaces, and leaves texts and selectors as they are", () => {
+    const style =
+      '/* a */\n.b :hover,\n.c > d {\n  color: red;\n  content: "; /* e */ {";\n  margin: 0 calc(1px + 2px);\n}\n';
+    expect(compactStyle(style)).toBe('.b :hover,.c > d{color:red;content:"; /* e */ {";margin:0 calc(1px + 2px);}');
   });
 
   test("never renders text as markup", () => {
@@ -85,9 +89,9 @@ describe("the page", () => {
 
 describe("what the page says", () => {
   const named = [
-    ...`${pageScript} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?:text|label|hint)=)"([\w.-]+)"/g),
+    ...`${pageCode} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?:text|label|hint)=)"([\w.-]+)"/g),
   ].map(([, name]) => name ?? "");
-  const prefixes = [...pageScript.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
+  const prefixes = [...pageCode.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
 
   test("is there in English and in French, with the same places to fill", () => {
     const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
@@ -106,8 +110,8 @@ describe("what the page says", () => {
 
   test("is all used: no text is there that nobody asks for", () => {
     const isAsked = (name: string) =>
-      named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageScript.includes(`"${name}"`);
+      named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageCode.includes(`"${name}"`);
     const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));
-    expect(unused.filter((name) => !NOT_SHOWN.has(name))).toEqual([]);
+    expect(unused).toEqual([]);
   });
 });
