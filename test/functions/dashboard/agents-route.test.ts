@@ -71,7 +71,7 @@ describe("AUTH-04: replacing a bridge token from the page", () => {
     const before = secrets();
     const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
     const refused = await post("Thot/token");
-    expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is at work")]);
+    expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is running")]);
     expect(secrets()).toEqual(before);
     provision.release();
     expect((await post("Thot/token")).status).toBe(200);
@@ -125,7 +125,7 @@ describe("AUTH-04: replacing a bridge token from the page", () => {
     const crew = await startAgentsPageApp();
     writeFileSync(crew.path, '{"half', { mode: 0o600 });
     const { status, message } = await crew.postAgents("Thot/token");
-    expect([status, message]).toEqual([503, expect.stringContaining("mend it")]);
+    expect([status, message]).toEqual([503, expect.stringContaining("fix it")]);
     expect(readFileSync(crew.path, "utf8")).toBe('{"half');
   });
 
