@@ -31,7 +31,7 @@ async function readAuditLines(doors: HttpTestApp, query = "") {
 }
 
 describe("GET /audit", () => {
-  it("has every call, newest first: who, which tool, about what, how it ended", async () => {
+  it("lists every call, newest first, with caller, tool, task and outcome", async () => {
     const doors = await createHttpTestApp();
     const task = doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -60,7 +60,7 @@ describe("GET /audit", () => {
     ]);
   });
 
-  it("is read in pages", async () => {
+  it("returns the calls in pages", async () => {
     const doors = await createHttpTestApp();
     for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await doors.callTool("Thot", "claim_task", { task, x: 1 });
     const items: (string | undefined)[] = [];
@@ -74,7 +74,7 @@ describe("GET /audit", () => {
     expect(items).toEqual(["A-5", "A-4", "A-3", "A-2", "A-1"]);
   });
 
-  it("keeps a call for 30 days", async () => {
+  it("returns a call for 30 days", async () => {
     const doors = await createHttpTestApp();
     await doors.callTool("Thot", "claim_task", {});
     doors.advance(30 * 86_400_000 - 1_000);
@@ -83,7 +83,7 @@ describe("GET /audit", () => {
     expect(await readAuditLines(doors)).toHaveLength(0);
   });
 
-  it("holds names, never what was written", async () => {
+  it("contains names and no texts that agents wrote", async () => {
     const doors = await createHttpTestApp();
     await doors.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
     await doors.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
@@ -92,15 +92,15 @@ describe("GET /audit", () => {
     expect(calls[0]?.tool).toBe(`marked${"x".repeat(57)}…`);
   });
 
-  it("is for ADMIN_TOKEN only and refuses a query it does not know how to read", async () => {
+  it("requires ADMIN_TOKEN and refuses an invalid query", async () => {
     const doors = await createHttpTestApp();
     expect((await doors.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
     expect((await doors.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
   });
 });
 
-describe("A call", () => {
-  it("does not wait for its line in the audit", async () => {
+describe("A tool call", () => {
+  it("is answered before its audit entry is written", async () => {
     const doors = await createHttpTestApp();
     const { store } = doors;
     const commit = store.commit.bind(store);
@@ -115,7 +115,7 @@ describe("A call", () => {
     await expect.poll(() => readAuditLines(doors)).toHaveLength(1);
   });
 
-  it("is counted, and timed, by tool and outcome; what is no tool is one word", async () => {
+  it("is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
     const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     const call = (tool: string) =>
       fetch(`${url}/agent/${tool}`, { method: "POST", ...createBearerHeaders("bridge-token-of-the-concierge") });
@@ -128,7 +128,7 @@ describe("A call", () => {
     expect(text).not.toContain("marked");
   });
 
-  it("leaves its token nowhere: not in the log, not in an answer, not in the store (reliability 21)", async () => {
+  it("leaves its token neither in the log nor in an answer nor in the store (reliability 21)", async () => {
     const doors = await createHttpTestApp();
     const token = toBridgeToken("Thot");
     const answers = [
@@ -141,7 +141,7 @@ describe("A call", () => {
     expect(written).not.toContain(token);
   });
 
-  it("is a line of the log; one that is not the agent's to make is a warning (reliability 20)", async () => {
+  it("is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();

@@ -15,7 +15,7 @@ const openApiSchema = z.object({
 const TOO_LARGE = 2 * 1024 * 1024 + 1;
 
 describe("POST /agent/<tool>", () => {
-  it("calls the tool as the agent whose token it is", async () => {
+  it("calls the tool as the agent to which the token belongs", async () => {
     const doors = await createHttpTestApp();
     const task = doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -24,7 +24,7 @@ describe("POST /agent/<tool>", () => {
     expect(await doors.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
   });
 
-  it("OPENCLAW-20 answers for another agent's task with 403 and whose it is", async () => {
+  it("OPENCLAW-20 answers a call about another agent's task with 403 and the owner", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -46,7 +46,7 @@ describe("POST /agent/<tool>", () => {
     ["a word", "ONB-1", /takes a JSON object/],
     ["nothing", undefined, "claim_task: task is missing."],
     ["a task that is none", { task: "'; drop table" }, /is not a valid task key. Give a key/],
-  ])("refuses %s with 400 and what to do", async (_, input, message) => {
+  ])("refuses %s with 400 and says what to do", async (_, input, message) => {
     const doors = await createHttpTestApp();
     const { status, json } = await doors.callTool("Imhotep", "claim_task", input);
     expect(status).toBe(400);
@@ -58,7 +58,7 @@ describe("POST /agent/<tool>", () => {
     });
   });
 
-  it("refuses what is no JSON, of another type, or over 2 MB", async () => {
+  it("refuses a body that is not JSON, of another content type, or over 2 MB", async () => {
     const doors = await createHttpTestApp();
     const status = async (body: string | Uint8Array<ArrayBuffer>, type = "application/json") =>
       (
@@ -74,14 +74,14 @@ describe("POST /agent/<tool>", () => {
     expect(await status("x".repeat(TOO_LARGE))).toBe(413);
   });
 
-  it("takes the 1 MB deliverable that fits base64", async () => {
+  it("accepts a body with a 1 MB deliverable in base64", async () => {
     const doors = await createHttpTestApp();
     const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
     const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
     expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("has no field")]);
   });
 
-  it("answers 404 for a tool that is not there, with those that are", async () => {
+  it("answers 404 for an unknown tool, with the available ones", async () => {
     const doors = await createHttpTestApp();
     const { status, json } = await doors.callTool("Imhotep", "delete_everything", {});
     expect(status).toBe(404);
@@ -89,13 +89,13 @@ describe("POST /agent/<tool>", () => {
     expect(JSON.stringify(json)).not.toContain("plan_project");
   });
 
-  it("answers 405 for another method, with the one that works", async () => {
+  it("answers 405 for another method, with the allowed one", async () => {
     const doors = await createHttpTestApp();
     const response = await doors.request("/agent/claim_task", toBridgeToken("Thot"));
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
   });
 
-  it("OPENCLAW-20 tells in whole seconds when to come back while Plane's quota is used up", async () => {
+  it("OPENCLAW-20 returns retry_after in whole seconds while Plane's quota is used up", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -105,7 +105,7 @@ describe("POST /agent/<tool>", () => {
     expect(json).toEqual({ error: { code: "rate_limited", message: expect.any(String), retry_after: 40 } });
   });
 
-  it("says that Plane is not there with 503", async () => {
+  it("answers 503 when Plane is not reachable", async () => {
     const doors = await createHttpTestApp();
     await doors.runFirstPoll();
     await doors.plane.stop();
@@ -113,7 +113,7 @@ describe("POST /agent/<tool>", () => {
     expect([status, json]).toEqual([503, { error: expect.objectContaining({ code: "unavailable" }) }]);
   });
 
-  it("says nothing of an error nobody expected, and logs it", async () => {
+  it("hides the text of an unexpected error and logs it", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -130,7 +130,7 @@ describe("POST /agent/<tool>", () => {
 });
 
 describe("A bridge token", () => {
-  it("opens the tools and nothing else", async () => {
+  it("gives access to the tools and nothing else", async () => {
     const doors = await createHttpTestApp();
     for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"]) {
       const response = await doors.request(path, toBridgeToken("Concierge"));
@@ -142,7 +142,7 @@ describe("A bridge token", () => {
   it.each([
     ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN],
     ["TICK_TOKEN", HTTP_TICK_TOKEN],
-  ])("is not %s: 403 says which is needed", async (name, token) => {
+  ])("cannot be replaced by %s: 403 names the token that is needed", async (name, token) => {
     const doors = await createHttpTestApp();
     for (const path of ["/agent/claim_task", "/mcp"]) {
       const response = await doors.request(path, token, { method: "POST", body: "{}" });
@@ -153,7 +153,7 @@ describe("A bridge token", () => {
     }
   });
 
-  it("is needed: 401 without one and for one that nobody has", async () => {
+  it("is required: the answer is 401 without a token and for an unknown one", async () => {
     const doors = await createHttpTestApp();
     for (const path of ["/agent/claim_task", "/mcp", "/agent/openapi.json"]) {
       const init = path.endsWith(".json") ? {} : { method: "POST", body: "{}" };
@@ -165,7 +165,7 @@ describe("A bridge token", () => {
 });
 
 describe("GET /agent/openapi.json", () => {
-  it("describes the tools this agent may call, with their input, and no other", async () => {
+  it("describes only the tools that the agent may call, with their inputs", async () => {
     const doors = await createHttpTestApp();
     const paths = async (agent: string) => {
       const response = await doors.request("/agent/openapi.json", toBridgeToken(agent));

@@ -13,8 +13,8 @@ async function postMcp(doors: HttpTestApp, message: unknown, headers: Record<str
 
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
-describe("MCP, by the SDK's own client", () => {
-  it("lists the tools with what they do to the world", async () => {
+describe("MCP, with the SDK's own client,", () => {
+  it("lists the tools with their annotations", async () => {
     const doors = await createHttpTestApp();
     const client = await doors.connectMcpClient("Imhotep");
     expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
@@ -37,7 +37,7 @@ describe("MCP, by the SDK's own client", () => {
     expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
   });
 
-  it("OPENCLAW-20 gives a refusal as a result whose text says why and what to do", async () => {
+  it("OPENCLAW-20 returns a refusal as a result whose text gives the reason and what to do", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", "Imhotep");
     await doors.runFirstPoll();
@@ -49,14 +49,14 @@ describe("MCP, by the SDK's own client", () => {
     expect(result._meta).toEqual({ error: { code: "forbidden" } });
   });
 
-  it("says in the same words as the HTTP door what is wrong with an input", async () => {
+  it("refuses an invalid input with the same text as HTTP", async () => {
     const doors = await createHttpTestApp();
     const result = await callTool(await doors.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
     const { json } = await doors.callTool("Thot", "claim_task", { tsk: "ONB-1" });
     expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
   });
 
-  it("tells when to come back while Plane's quota is used up", async () => {
+  it("returns retry_after while Plane's quota is used up", async () => {
     const doors = await createHttpTestApp();
     await doors.runFirstPoll();
     doors.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
@@ -64,13 +64,13 @@ describe("MCP, by the SDK's own client", () => {
     expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
   });
 
-  it("makes a tool that is not there an error of the protocol", async () => {
+  it("answers a call of an unknown tool with a protocol error", async () => {
     const doors = await createHttpTestApp();
     const client = await doors.connectMcpClient("Thot");
     await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
   });
 
-  it("OPENCLAW-02 says ten tasks with their blockers once, in 4 KB", async () => {
+  it("OPENCLAW-02 returns ten tasks with their blockers once, in 4 KB", async () => {
     const doors = await createHttpTestApp();
     for (let n = 0; n < 10; n += 1) {
       const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
@@ -86,7 +86,7 @@ describe("MCP, by the SDK's own client", () => {
     expect(result.structuredContent).toBeUndefined();
   });
 
-  it("keeps two agents apart that call side by side", async () => {
+  it("separates two agents that call concurrently", async () => {
     const doors = await createHttpTestApp();
     doors.addTask("Write the menu", ["Imhotep", "Thot"]);
     await doors.runFirstPoll();
@@ -100,7 +100,7 @@ describe("MCP, by the SDK's own client", () => {
 });
 
 describe("POST /mcp", () => {
-  it("needs no session and hands none out: each request stands by itself", async () => {
+  it("neither needs nor creates a session", async () => {
     const doors = await createHttpTestApp();
     const { status, headers, json } = await postMcp(doors, LIST_TOOLS);
     expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
@@ -108,7 +108,7 @@ describe("POST /mcp", () => {
   });
 
   it.each(["application/json", "*/*", "application/json, text/event-stream"])(
-    "answers in JSON to Accept: %s",
+    "answers with JSON to Accept: %s",
     async (accept) => {
       const doors = await createHttpTestApp();
       const { status, headers } = await postMcp(doors, LIST_TOOLS, { accept });
@@ -116,7 +116,7 @@ describe("POST /mcp", () => {
     },
   );
 
-  it.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])("speaks the protocol of %s", async (version) => {
+  it.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])("supports protocol version %s", async (version) => {
     const doors = await createHttpTestApp();
     const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
     const { json } = await postMcp(doors, { jsonrpc: "2.0", id: 0, method: "initialize", params });
@@ -130,26 +130,26 @@ describe("POST /mcp", () => {
     ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
     ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
     ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
-  ])("answers %s with the protocol's error", async (_, message, status, code) => {
+  ])("answers %s with a protocol error", async (_, message, status, code) => {
     const doors = await createHttpTestApp();
     expect(await postMcp(doors, message)).toMatchObject({ status, json: { error: { code } } });
   });
 
-  it("refuses a version of the protocol nobody knows, another type, and a body over 2 MB", async () => {
+  it("refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
     const doors = await createHttpTestApp();
     expect(await postMcp(doors, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
     expect(await postMcp(doors, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
     expect(await postMcp(doors, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
   });
 
-  it.each(["GET", "DELETE"])("is the only way: %s is answered with 405", async (method) => {
+  it.each(["GET", "DELETE"])("is the only allowed method: %s is answered with 405", async (method) => {
     const doors = await createHttpTestApp();
     const headers = { accept: "text/event-stream" };
     const response = await doors.request("/mcp", toBridgeToken("Thot"), { method, headers });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   });
 
-  it("is not for the pages of another origin (reliability 27)", async () => {
+  it("refuses requests from pages of another origin (reliability 27)", async () => {
     const doors = await createHttpTestApp();
     expect(await postMcp(doors, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
   });

@@ -75,7 +75,7 @@ async function sendInPieces(
 }
 
 describe("PUT /agent/upload_deliverable", () => {
-  it("OPENCLAW-07 brings a file to Plane, whose type is its own", async () => {
+  it("OPENCLAW-07 uploads a file to Plane with its own content type", async () => {
     const { doors, item } = await createAppWithTask();
     const answered = await putFile(doors, "task=ONB-1&name=report.pdf", "%PDF-1.7", {
       "content-type": "application/pdf",
@@ -91,7 +91,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
   });
 
-  it("OPENCLAW-19 streams 30 MB through: the storage has its beginning before its end is sent", async () => {
+  it("OPENCLAW-19 streams 30 MB: the storage receives the start before the end is sent", async () => {
     const storage = createWatchedStorage();
     const { doors, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
     const hash = createHash("sha256");
@@ -111,7 +111,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(ahead).toBeLessThan(18 * MB);
   });
 
-  it("outlives a sender that goes away half-way; the same upload again is one attachment", async () => {
+  it("survives a client that disconnects; repeating the upload leaves one attachment", async () => {
     const storage = createWatchedStorage();
     const { doors, item } = await createAppWithTask({ fetch: storage.fetch });
     const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
@@ -129,7 +129,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
   });
 
-  it("outlives a storage that goes away half-way", async () => {
+  it("survives a storage that disconnects", async () => {
     const breaking: typeof fetch = (input, init) => {
       if (!(init?.body instanceof ReadableStream)) return fetch(input, init);
       const torn = new TransformStream<Uint8Array, Uint8Array>({
@@ -143,7 +143,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toMatchObject([{ is_uploaded: false }]);
   });
 
-  it("does not take a file whose size it does not know", async () => {
+  it("refuses a file without a Content-Length", async () => {
     const { doors } = await createAppWithTask();
     const body = new Blob(["chunked"]).stream();
     const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
@@ -161,7 +161,7 @@ describe("PUT /agent/upload_deliverable", () => {
     ["a SHA-256 that is none", "task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
     ["another SHA-256", `task=ONB-1&name=x.md&sha256=${"0".repeat(64)}`, 400, "not 0000"],
     ["a task that is not there", "task=ONB-99&name=x.md", 404, "ONB-99"],
-  ])("refuses %s with what is allowed", async (_, query, status, said) => {
+  ])("refuses %s and says what is allowed", async (_, query, status, said) => {
     const { doors, item } = await createAppWithTask();
     const answered = await putFile(doors, query, "some bytes");
     expect(answered.status).toBe(status);
@@ -169,7 +169,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toEqual([]);
   });
 
-  it("refuses another agent's task, and the audit has it", async () => {
+  it("refuses another agent's task and records that in the audit log", async () => {
     const { doors } = await createAppWithTask();
     const answered = await putFile(doors, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
     expect(answered.status).toBe(403);
@@ -178,19 +178,19 @@ describe("PUT /agent/upload_deliverable", () => {
     );
   });
 
-  it("refuses a large file of a caller who may not, in a way he hears", async () => {
+  it("refuses a large file of a caller without permission so that the client sees the answer", async () => {
     const { doors } = await createAppWithTask();
     const answered = await putFile(doors, "task=ONB-1&name=x.bin", new Uint8Array(4 * MB), {}, "Thot");
     expect(answered.status).toBe(403);
   });
 
-  it("tells what is allowed before anything is sent", async () => {
+  it("returns the limits on GET, before anything is sent", async () => {
     const { doors } = await createAppWithTask();
     const told: unknown = await (await doors.request("/agent/upload_deliverable", toBridgeToken("Imhotep"))).json();
     expect(told).toMatchObject({ max_bytes: 5 * MB, plane_limit: 5 * MB, types: { pdf: "application/pdf" } });
   });
 
-  it("needs a bridge token", async () => {
+  it("requires a bridge token", async () => {
     const { doors } = await createAppWithTask();
     const answered = await doors.request("/agent/upload_deliverable?task=ONB-1&name=x.md", "nobody", {
       method: "PUT",
@@ -201,7 +201,7 @@ describe("PUT /agent/upload_deliverable", () => {
 });
 
 describe("upload_deliverable", () => {
-  it.each(["http", "mcp"])("takes small files by content over %s", async (door) => {
+  it.each(["http", "mcp"])("accepts small files inside the call over %s", async (door) => {
     const { doors, item } = await createAppWithTask();
     const input = { task: "ONB-1", name: "report.md", file: base64("# Report") };
     const answered =
@@ -214,7 +214,7 @@ describe("upload_deliverable", () => {
     expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.md", is_uploaded: true }]);
   });
 
-  it("takes 1 MB, and says where larger ones go", async () => {
+  it("accepts 1 MB and says how to send larger files", async () => {
     const { doors } = await createAppWithTask();
     const file = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
     expect(
@@ -236,14 +236,14 @@ describe("upload_deliverable", () => {
     "http://2130706433/x",
     "file:///etc/passwd",
     "data:text/plain;base64,eA==",
-  ])("reliability 19: fetches nothing: %s is refused", async (file) => {
+  ])("reliability 19: fetches no URL: %s is refused", async (file) => {
     const { doors } = await createAppWithTask();
     const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(answered.status).toBe(400);
     expect(refusalSchema.parse(answered.json).error.message).toContain("URLs are not fetched");
   });
 
-  it.each(["./report.md", "not base64!", "abc==", "a"])("takes bytes only: %s is refused", async (file) => {
+  it.each(["./report.md", "not base64!", "abc==", "a"])("accepts only base64: %s is refused", async (file) => {
     const { doors } = await createAppWithTask();
     const answered = await doors.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(answered.status).toBe(400);

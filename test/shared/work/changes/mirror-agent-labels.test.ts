@@ -25,7 +25,7 @@ async function createMirrorApp(options: Parameters<typeof createAgentTestApp>[0]
   return { crew, runUntilMirrored, readLabelsAndAssignees };
 }
 
-describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () => {
+describe("OPENCLAW-10 when assignees and labels agent:<name> are synchronized", () => {
   test.each(["1.3.1", "1.2.2"] as const)("an assigned agent gets its label (Plane %s)", async (version) => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp({ version });
     const mine = crew.plane.addLabel(crew.onb, "mine");
@@ -34,7 +34,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(shown(item)).toEqual({ labels: ["agent:Thot", "mine"], assignees: ["Ada", "Thot"] });
   });
 
-  test("a label alone assigns its agent, whatever its case; people's assignees stay", async () => {
+  test("a label alone assigns its agent, ignoring case, and people's assignees stay", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const label = crew.plane.addLabel(crew.onb, "Agent:thot");
     const item = crew.addTask("Write it down", [], { labels: [label], assignees: [crew.human] });
@@ -42,7 +42,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(shown(item)).toEqual({ labels: ["Agent:thot"], assignees: ["Ada", "Thot"] });
   });
 
-  test("who takes the agent off takes its label off, and no other", async () => {
+  test("unassigning the agent removes its label and no other", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const mine = crew.plane.addLabel(crew.onb, "mine");
     const item = crew.addTask("Write it down", ["Thot", "Imhotep"], { labels: [mine] });
@@ -56,7 +56,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(shown(item)).toEqual({ labels: ["mine"], assignees: [] });
   });
 
-  test("a label that people take off an assigned agent comes back; put on again after all, it assigns again", async () => {
+  test("the label of an assigned agent is restored when people remove it, and assigns again when it is added later", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const item = crew.addTask("Write it down", "Thot");
     await even();
@@ -71,7 +71,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
   });
 
-  test("an agent that is no member of the project is tried once, and told to the log", async () => {
+  test("an agent that is not a member of the project is tried once and logged", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const other = crew.plane.addProject({ name: "Second", identifier: "SEC", members: [crew.human] });
     const label = crew.plane.addLabel(other, "agent:Thot");
@@ -83,7 +83,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(crew.logged.filter(({ message }) => String(message).startsWith("agent not assigned"))).toHaveLength(1);
   });
 
-  test("a label that people deleted since it was listed is made anew", async () => {
+  test("a label that people deleted since it was listed is created again", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const gone = { "agent:thot": "11111111-2222-4333-8444-555555555555" };
     await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, gone);
@@ -92,7 +92,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
   });
 
-  test("in step, it costs no request; closed tasks are left alone", async () => {
+  test("items that agree cost no request, and closed tasks stay unchanged", async () => {
     const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
     const done = crew.addTask("Long done", "Thot", { state: "Done" });
     crew.addTask("Write it down", "Thot");
@@ -102,7 +102,7 @@ describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () =>
     expect(asked.filter((request) => !request.startsWith("GET projects") && request !== "GET work-items")).toEqual([]);
   });
 
-  test("a great many at once are put in step 20 at a time", async () => {
+  test("many items at once are synchronized in batches of 20", async () => {
     const { crew, readLabelsAndAssignees: shown } = await createMirrorApp();
     const items = Array.from({ length: 30 }, (_, i) => crew.addTask(`Task ${i}`, "Thot"));
     crew.dropWebhooks();

@@ -39,9 +39,9 @@ async function createHeldTask(to: string | string[] = "Thot", options: Parameter
 const getClaimLostEvents = (crew: { actions: { event: { kind: string } }[] }) =>
   crew.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
 
-describe("an agent that fell silent", () => {
+describe("an agent that falls silent", () => {
   test.each(["1.3.1", "1.2.2"] as const)(
-    "loses its claim after 15 minutes: the task goes back to todo with a comment, the human is told (Plane %s)",
+    "loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
     async (version) => {
       const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask("Thot", { version });
       await minutes(13);
@@ -59,7 +59,7 @@ describe("an agent that fell silent", () => {
     },
   );
 
-  test("is told of also when Plane does not let its task be put back", async () => {
+  test("is also reported when Plane refuses to return its task to todo", async () => {
     const { crew, item, advanceMinutes: minutes } = await createHeldTask();
     const body = JSON.stringify({ detail: "You do not have permission." });
     crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
@@ -69,7 +69,7 @@ describe("an agent that fell silent", () => {
     expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
   });
 
-  test("because it waits for the human's answer keeps its claim until it has one, for a day at most", async () => {
+  test("while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
     const { crew, item, advanceMinutes: minutes } = await createHeldTask();
     const { id } = await crew.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
     await minutes(120);
@@ -86,7 +86,7 @@ describe("an agent that fell silent", () => {
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
   });
 
-  test("and whose task was finished by people is not told of, and its task is left alone", async () => {
+  test("is not reported when people have finished its task, which stays unchanged", async () => {
     const { crew, item, advanceMinutes: minutes } = await createHeldTask();
     await minutes(13);
     crew.plane.editItem(item, { state: "Done" });
@@ -95,7 +95,7 @@ describe("an agent that fell silent", () => {
     expect(crew.readPlaneItem(item).state).toBe("Done");
   });
 
-  test("leaves the task to the one who has claimed it meanwhile", async () => {
+  test("leaves the task to the agent that has claimed it meanwhile", async () => {
     const { crew, item, advanceMinutes: minutes } = await createHeldTask(["Thot", "Imhotep"]);
     crew.advance(CLAIM_MS);
     await crew.actAs("Imhotep").claim("ONB-1");
@@ -105,7 +105,7 @@ describe("an agent that fell silent", () => {
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
   });
 
-  test("keeps its claim for 15 more minutes when Groundcrew itself was away", async () => {
+  test("keeps its claim for 15 more minutes when Groundcrew itself was down", async () => {
     const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
     crew.advance(60 * MINUTE);
     await crew.restart();
@@ -116,7 +116,7 @@ describe("an agent that fell silent", () => {
     expect(crew.readPlaneItem(item).state).toBe("Todo");
   });
 
-  test("nobody claims the task in the moment in which it is put back", async () => {
+  test("has a task that no agent can claim while it is being returned to todo", async () => {
     let during = async () => {};
     const watched: typeof fetch = async (input, init) => {
       if (init?.method === "PATCH") await during();
@@ -138,10 +138,10 @@ describe("an agent that fell silent", () => {
   });
 });
 
-describe("people take a task away", () => {
+describe("an agent whose task people take away", () => {
   test.each([
     [
-      "give it to somebody else",
+      "reassign it",
       "reassigned",
       (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] }),
     ],
@@ -153,7 +153,7 @@ describe("people take a task away", () => {
     string,
     (crew: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown,
   ][])(
-    "when they %s, its claim ends at once, and its agent is refused with the reason at its next call",
+    "loses its claim at once when they %s, and is refused with the reason at its next call",
     async (_, why, take) => {
       const { crew, item } = await createHeldTask();
       take(crew, item);
@@ -165,7 +165,7 @@ describe("people take a task away", () => {
     },
   );
 
-  test("when they put it back to todo, which no event tells, the tick finds it", async () => {
+  test("loses its claim by the tick when they return the task to todo, for which there is no event", async () => {
     const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
     crew.plane.editItem(item, { state: "Todo" });
     await crew.deliverWebhooks();
@@ -174,7 +174,7 @@ describe("people take a task away", () => {
     await expect(next()).rejects.toThrow("the status of the task was changed in Plane");
   });
 
-  test("when they start it for its agent and put it back later, it is lost then", async () => {
+  test("loses its claim when they start the task for it and later return it to todo", async () => {
     const crew = await createAgentTestApp({ parts: RULES });
     const item = crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -189,7 +189,7 @@ describe("people take a task away", () => {
   });
 
   test.each(["done", "blocked", "todo", "cancelled"] as const)(
-    "what its agent sets to %s itself is no loss",
+    "does not lose its claim to people when it sets the task to %s itself",
     async (status) => {
       const { crew, item, advanceMinutes: minutes } = await createHeldTask();
       await crew.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
@@ -202,7 +202,7 @@ describe("people take a task away", () => {
   );
 });
 
-test("after the store was lost, a task in progress is held by the agent its card names: alive it goes on", async () => {
+test("after the store was lost, a task in progress is held by the agent named on its card, which can continue", async () => {
   const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
   await crew.restart({ store: "lost" });
   await crew.poll();
@@ -214,7 +214,7 @@ test("after the store was lost, a task in progress is held by the agent its card
   expect(crew.readPlaneItem(item).state).toBe("Todo");
 });
 
-test("after the store was lost, a task in progress that no card names a holder of stays as it is", async () => {
+test("after the store was lost, a task in progress without a holder on its card stays unchanged", async () => {
   const crew = await createAgentTestApp({ parts: RULES });
   const item = crew.addTask("By hand", "Thot", { state: "In Progress" });
   await crew.runFirstPoll();

@@ -36,7 +36,7 @@ interface HeldPeriod {
   to: number;
 }
 
-test(`REL-11 bridges that claim, write and give back side by side, stopped anywhere for any time: never two holders, ${RUNS} runs`, async () => {
+test(`REL-11 processes that claim, write and release concurrently and are suspended at any point never cause two holders (${RUNS} runs)`, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(bridgeCalls, { minLength: 2, maxLength: 4 }),

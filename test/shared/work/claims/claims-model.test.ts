@@ -85,7 +85,7 @@ function createClaimModel() {
   };
 }
 
-test(`REL-11 claim, renew, expire, crash in any order: never two holders, no number twice, ${RUNS} runs`, async () => {
+test(`REL-11 claims, renewals, expiries and crashes in any order never cause two holders or a repeated fencing number (${RUNS} runs)`, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const time = { now: Date.parse("2026-11-21T08:00:00Z"), skew: 0 };

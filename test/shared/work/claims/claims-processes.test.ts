@@ -49,7 +49,7 @@ async function startClaimsProcess(name: string) {
 }
 
 test.skipIf(!hasRedisServer())(
-  `REL-7 of 1,000 agents that claim one task through 4 bridges one wins and the others hear who, ${rounds} times`,
+  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the others are told who (${rounds} rounds)`,
   async () => {
     const names = ["a", "b", "c", "d"];
     const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));
@@ -79,7 +79,7 @@ test.skipIf(!hasRedisServer())(
 );
 
 test.skipIf(!hasRedisServer())(
-  "REL-8 a bridge stopped past its lease and resumed begins no write under the old claim",
+  "REL-8 a process suspended past its lease and resumed starts no write under the old claim",
   async () => {
     await storeTask(store, "frozen", ["slow-0", "other"]);
     const bridge = await startClaimsProcess("slow");

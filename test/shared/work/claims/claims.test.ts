@@ -26,7 +26,7 @@ describe("claiming a task", () => {
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
   });
 
-  test("is refused to an agent whose task it is not, naming whose it is", async () => {
+  test("is refused to an agent that does not own it, naming the owner", async () => {
     const { claim } = await createAppWithTask();
     await expect(claim("Imhotep")).rejects.toMatchObject({
       code: "forbidden",
@@ -34,7 +34,7 @@ describe("claiming a task", () => {
     });
   });
 
-  test("is refused while another of its agents holds it: who, since when, until when", async () => {
+  test("is refused while another of its agents holds it, with who, since when and until when", async () => {
     const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const held = await claim();
     crew.advance(MINUTE);
@@ -44,7 +44,7 @@ describe("claiming a task", () => {
     });
   });
 
-  test("again by its holder renews it: the same claim, 15 minutes more", async () => {
+  test("again by its holder renews the same claim for 15 minutes", async () => {
     const { crew, claim } = await createAppWithTask();
     const first = await claim();
     crew.advance(10 * MINUTE);
@@ -52,7 +52,7 @@ describe("claiming a task", () => {
     expect(second).toMatchObject({ fence: first.fence, since: first.since, until: crew.time.now + CLAIM_MS });
   });
 
-  test("that is done, or waits for another task, is refused with the reason", async () => {
+  test("that is done or has open blockers is refused with the reason", async () => {
     const crew = await createAgentTestApp();
     const [first, second, third] = ["One", "Two", "Three"].map((name) => crew.addTask(name, "Thot"));
     if (!first || !second || !third) throw new Error("three tasks");
@@ -65,7 +65,7 @@ describe("claiming a task", () => {
     );
   });
 
-  test("after another's claim ran out takes it over, and the other is told at its next call", async () => {
+  test("after another agent's claim expired takes it over, and the other agent is told at its next call", async () => {
     const { crew, claim, createTaskContext: hands } = await createAppWithTask(["Thot", "Imhotep"]);
     await claim("Thot");
     crew.advance(CLAIM_MS);
@@ -75,8 +75,8 @@ describe("claiming a task", () => {
   });
 });
 
-describe("holding on to a task", () => {
-  test("takes none that waits for another: work on it cannot begin; who holds it already goes on", async () => {
+describe("a call that needs the claim", () => {
+  test("takes no claim of a task with open blockers, but renews an existing one", async () => {
     const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
     const other = crew.addTask("First this", "Imhotep");
     crew.plane.relate(item, other);
@@ -92,7 +92,7 @@ describe("holding on to a task", () => {
     expect(await ensureClaim(...(await hands("Thot")))).toMatchObject({ agent: "Thot" });
   });
 
-  test("takes it when nobody does, and keeps it alive with every call", async () => {
+  test("takes the claim of a free task and renews it every time", async () => {
     const { crew, createTaskContext: hands } = await createAppWithTask();
     const first = await ensureClaim(...(await hands("Thot")));
     for (let i = 0; i < 4; i++) {
@@ -102,7 +102,7 @@ describe("holding on to a task", () => {
     }
   });
 
-  test("is refused once after the claim ran out, saying so; then the task can be taken anew under a greater number", async () => {
+  test("is refused once after the claim expired; then the task can be claimed under a higher fencing number", async () => {
     const { crew, createTaskContext: hands } = await createAppWithTask();
     const first = await ensureClaim(...(await hands("Thot")));
     crew.advance(CLAIM_MS);
@@ -116,7 +116,7 @@ describe("holding on to a task", () => {
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
-  test("an explicit claim after the loss needs no refusal first", async () => {
+  test("needs no refusal first when the agent claims the task explicitly after the loss", async () => {
     const { crew, createTaskContext: hands, claim } = await createAppWithTask();
     await claim();
     crew.advance(CLAIM_MS);
@@ -124,7 +124,7 @@ describe("holding on to a task", () => {
     await expect(ensureClaim(...(await hands("Thot")))).resolves.toMatchObject({ agent: "Thot" });
   });
 
-  test("a claim that ran out while Groundcrew itself was away goes on", async () => {
+  test("continues a claim that expired while Groundcrew itself was down", async () => {
     const { crew, createTaskContext: hands } = await createAppWithTask();
     const first = await ensureClaim(...(await hands("Thot")));
     await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
@@ -134,7 +134,7 @@ describe("holding on to a task", () => {
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
-  test("other calls renew a claim and never take one", async () => {
+  test("differs from other calls, which renew a claim and never take one", async () => {
     const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
     await renewOwnClaim(...(await hands("Thot")));
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
@@ -148,8 +148,8 @@ describe("holding on to a task", () => {
   });
 });
 
-describe("right before a write", () => {
-  test("a claim that holds is proven, with its whole time ahead", async () => {
+describe("verifying a claim right before a write", () => {
+  test("renews a valid claim for its full time", async () => {
     const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
     const held = await claim();
     crew.advance(CLAIM_MS - 1);
@@ -157,7 +157,7 @@ describe("right before a write", () => {
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ fence: held.fence, until: crew.time.now + CLAIM_MS });
   });
 
-  test("one that ran out is refused and stays lost, though nobody else took the task", async () => {
+  test("refuses an expired claim, which stays lost even when nobody else has taken the task", async () => {
     const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
     const held = await claim();
     crew.advance(CLAIM_MS);
@@ -166,7 +166,7 @@ describe("right before a write", () => {
     expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
   });
 
-  test("one that another holds by now is refused, naming the holder", async () => {
+  test("refuses a claim on a task that another agent holds now, naming the holder", async () => {
     const { crew, createTaskContext: hands, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const held = await claim("Thot");
     crew.advance(CLAIM_MS);
@@ -175,7 +175,7 @@ describe("right before a write", () => {
     await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
   });
 
-  test("a call that began under an earlier claim is refused, though the same agent has taken the task again", async () => {
+  test("refuses a call that began under an earlier claim, even when the same agent has claimed the task again", async () => {
     const { crew, createTaskContext: hands, claim } = await createAppWithTask();
     const old = await claim();
     crew.advance(CLAIM_MS);
@@ -184,7 +184,7 @@ describe("right before a write", () => {
     await expect(verifyClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
   });
 
-  test("a process that was stopped within the proof proves again: less than 35 s left begin no write", async () => {
+  test("repeats after a suspension, so that no write starts with less than 35 s left", async () => {
     const { crew, createTaskContext: hands, claim } = await createAppWithTask();
     const held = await claim();
     const [acting, task] = await hands("Thot");
@@ -208,7 +208,7 @@ describe("right before a write", () => {
 });
 
 describe("the end of a claim", () => {
-  test("given back, the task is free at once, and its number is never used again", async () => {
+  test("frees a returned task at once, and its fencing number is never used again", async () => {
     const { crew, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const first = await claim("Thot");
     expect(await endClaim(crew.deps, first, undefined, "test")).toBe(true);
@@ -219,7 +219,7 @@ describe("the end of a claim", () => {
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
   });
 
-  test("by expiry is refused while the lease still holds, whatever the record says", async () => {
+  test("by expiry is refused while the lease is still valid, whatever the record says", async () => {
     const { crew, item, claim } = await createAppWithTask();
     const held = await claim();
     // A call died after it renewed the lease and before it said so in the record.
@@ -230,11 +230,14 @@ describe("the end of a claim", () => {
     await expect(claim()).resolves.toMatchObject({ fence: held.fence, since: held.since });
   });
 
-  test.each(["Thot", "Imhotep"])("cut off before the lease was given back keeps %s from nothing", async (next) => {
-    const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const first = await claim("Thot");
-    const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
-    await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
-    expect((await claim(next)).fence).toBeGreaterThan(first.fence);
-  });
+  test.each(["Thot", "Imhotep"])(
+    "does not hinder %s when it was interrupted before the lease was released",
+    async (next) => {
+      const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+      const first = await claim("Thot");
+      const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
+      await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
+      expect((await claim(next)).fence).toBeGreaterThan(first.fence);
+    },
+  );
 });

@@ -52,7 +52,7 @@ async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence
 }
 
 test.each(FLOWS)(
-  "$name: killed after any change it makes and called again, it ends the same, said once and told once",
+  "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
   async ({ before, call }) => {
     const crew = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
     const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Thot"));

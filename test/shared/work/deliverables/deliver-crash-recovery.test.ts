@@ -46,9 +46,9 @@ const FILES_BY_VERSION = {
   "1.2.2": process.env["FULL"] ? ALL : [STREAMED],
 };
 
-describe.each(["1.3.1", "1.2.2"] as const)("reliability 2, Plane %s", (version) => {
+describe.each(["1.3.1", "1.2.2"] as const)("reliability 2 on Plane %s", (version) => {
   test.each(FILES_BY_VERSION[version].flatMap((way) => (way ? [way] : [])))(
-    "upload_deliverable (%s) killed before or after any commit or request, then called again: one attachment, one comment",
+    "upload_deliverable (%s) killed before or after any commit or request and repeated leaves one attachment and one comment",
     async (_, file) => {
       for (const when of ["before", "after"] as const) {
         let nth = 1;

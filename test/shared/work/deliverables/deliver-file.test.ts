@@ -11,8 +11,8 @@ import {
   uploadedFile,
 } from "./deliverables-app.ts";
 
-describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) => {
-  test("OPENCLAW-07 becomes an attachment by the agent, with a comment that links it", async () => {
+describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version) => {
+  test("OPENCLAW-07 becomes an attachment created by the agent, with a comment that links it", async () => {
     const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
     const answer = await hand({ text: "It is **done**." });
     const [row] = crew.plane.attachments(item);
@@ -36,7 +36,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) 
     expect(comment).toContain("<strong>done</strong>");
   });
 
-  test("the same call again is one attachment and one comment, and says that it was there", async () => {
+  test("is one attachment and one comment when the call is repeated, whose answer says so", async () => {
     const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
     const first = await hand({});
     expect(await hand({})).toEqual({ ...first, already: true });
@@ -47,7 +47,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) 
     expect(getLinkComments(crew, item)).toHaveLength(1);
   });
 
-  test("the same call twice, side by side, is one attachment and one comment", async () => {
+  test("is one attachment and one comment when the same call runs twice concurrently", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
     const [one, two] = await Promise.all([hand({}), hand({})]);
     expect(two.attachment).toBe(one.attachment);
@@ -55,7 +55,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) 
     expect(getLinkComments(crew, item)).toHaveLength(1);
   });
 
-  test("the same call again after the store was lost is one attachment and one comment", async () => {
+  test("is one attachment and one comment when the call is repeated after the store was lost", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
     const first = await hand({});
     await crew.restart({ store: "lost" });
@@ -66,8 +66,8 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) 
   });
 });
 
-describe("a deliverable that streams", () => {
-  test("is hashed on its way", async () => {
+describe("a streamed deliverable", () => {
+  test("is hashed while it is sent", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     expect(await hand({ file: createStreamedFile("by and by") })).toMatchObject({
       sha256: toSha256("by and by"),
@@ -76,7 +76,7 @@ describe("a deliverable that streams", () => {
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "by and by")]);
   });
 
-  test("with another SHA-256 than announced is not kept", async () => {
+  test("with another SHA-256 than announced is not stored", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const handed = hand({ file: createStreamedFile("other"), sha256: toSha256("this") });
     await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
@@ -84,7 +84,7 @@ describe("a deliverable that streams", () => {
     expect(getLinkComments(crew, item)).toEqual([]);
   });
 
-  test("is read to its end also when it is there already, and refused when it is another than announced", async () => {
+  test("is read to its end even when it is attached already, and refused when it differs from what was announced", async () => {
     const { deliverFile: hand } = await createDeliverablesApp();
     await hand({ file: createStreamedFile("this"), sha256: toSha256("this") });
     const other = hand({ file: createStreamedFile("that"), sha256: toSha256("this") });
@@ -94,14 +94,14 @@ describe("a deliverable that streams", () => {
     });
   });
 
-  test("again within ten minutes is the same call repeated", async () => {
+  test("that is sent again within ten minutes counts as a repeated call", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const first = await hand({ file: createStreamedFile("one") });
     expect(await hand({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
     expect(crew.plane.attachments(item)).toHaveLength(1);
   });
 
-  test("with other bytes of the same length right after is refused, and taken with its SHA-256", async () => {
+  test("with other bytes of the same length shortly after is refused, and accepted with its SHA-256", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     await hand({ file: createStreamedFile("one") });
     const second = hand({ file: createStreamedFile("two") });
@@ -110,7 +110,7 @@ describe("a deliverable that streams", () => {
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
   });
 
-  test("that broke off is sent again under the same ticket", async () => {
+  test("that broke off is sent again with the same ticket", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
     await expect(hand({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
@@ -120,8 +120,8 @@ describe("a deliverable that streams", () => {
   });
 });
 
-describe("what Plane says", () => {
-  test("a person deleted it: the same call brings it again, with a comment that links the new one", async () => {
+describe("a deliverable in special situations:", () => {
+  test("a person deleted it; repeating the call uploads it again and links the new one", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const first = await hand({});
     crew.plane.deleteAttachment(first.attachment);
@@ -132,7 +132,7 @@ describe("what Plane says", () => {
     expect(getLinkComments(crew, item)[0]).toContain(second.attachment);
   });
 
-  test("the ticket ran out before the bytes came: another one is taken, and no half is left", async () => {
+  test("the ticket expired before the bytes were sent; a new one is used, and no partial upload is left", async () => {
     const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
     await expect(hand({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
@@ -142,7 +142,7 @@ describe("what Plane says", () => {
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
   });
 
-  test("nobody came back to finish it: after half an hour the half one is gone, and the log says so", async () => {
+  test("nobody finished the upload; after half an hour the partial upload is removed and logged", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
     await expect(hand({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
@@ -153,7 +153,7 @@ describe("what Plane says", () => {
     expect(crew.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
   });
 
-  test("nobody came back for its comment: after half an hour it is linked all the same, once", async () => {
+  test("nobody repeated the call that lacks its comment; after half an hour it is linked once", async () => {
     const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
     const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
     await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
@@ -172,7 +172,7 @@ describe("what Plane says", () => {
     expect(readAttachments(crew, item)).toHaveLength(1);
   });
 
-  test("a person deleted it before its comment came: nothing is linked", async () => {
+  test("a person deleted it before the comment was written; nothing is linked", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
     await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
@@ -186,7 +186,7 @@ describe("what Plane says", () => {
     expect(await readDeliverables(crew.deps, item.id)).toEqual([]);
   });
 
-  test("its size limit was lowered after we had read it: the error tells it, and no half is left", async () => {
+  test("Plane's size limit was lowered after it was read; the error names it, and no partial upload is left", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 100 });
     await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });
     const handed = hand({ file: createBlob("x".repeat(500)) });
@@ -197,13 +197,13 @@ describe("what Plane says", () => {
     expect(crew.plane.attachments(item)).toEqual([]);
   });
 
-  test("another agent's task: refused before anything is sent", async () => {
+  test("the task belongs to another agent; it is refused before anything is sent", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     await expect(hand({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
     expect(crew.plane.attachments(item)).toEqual([]);
   });
 
-  test("reliability 8: a claim lost while the bytes came: nothing is confirmed, no comment is written", async () => {
+  test("reliability 8: the claim was lost while the bytes were sent; nothing is confirmed and no comment written", async () => {
     const crew = await createAgentTestApp();
     const item = crew.addTask("Write the report", ["Imhotep", "Thot"]);
     await crew.runFirstPoll();
@@ -226,14 +226,14 @@ describe("what Plane says", () => {
     expect(getLinkComments(crew, item)).toEqual([]);
   });
 
-  test("a task that is over takes none", async () => {
+  test("the task is closed; it is refused", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     crew.plane.editItem(item, { state: "Done" });
     await crew.poll();
     await expect(hand({})).rejects.toMatchObject({ code: "conflict" });
   });
 
-  test("what was delivered is known without a request", async () => {
+  test("it has been delivered; reading that needs no request", async () => {
     const { crew, item, deliverFile: hand } = await createDeliverablesApp();
     await hand({});
     await hand({ name: "data.csv", file: createBlob("a,b") });

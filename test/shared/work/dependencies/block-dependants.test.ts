@@ -33,7 +33,7 @@ async function createTaskChain(version: PlaneVersion) {
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) => {
-  test("a cancelled blocker blocks those who wait for it, one behind the other, each with a comment and told once", async () => {
+  test("a cancelled blocker blocks its dependants transitively, each with one comment and one notification", async () => {
     const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
     await look();
@@ -58,7 +58,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("a state called Blocked is used where the project has one, and left for todo again", async () => {
+  test("the project's Blocked state is used if there is one, and left for todo on release", async () => {
     const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
@@ -69,7 +69,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(states()).toEqual(["In Progress", "Todo", "Todo"]);
   });
 
-  test("a blocker that is blocked itself does the same; when it goes on they are released to todo and told", async () => {
+  test("a blocked blocker blocks its dependants; when it continues they return to todo with a notification", async () => {
     const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
     const label = plane.addLabel(crew.onb, "Blocked");
     plane.editItem(guide, { labels: [label] });
@@ -86,7 +86,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(await crew.store.count("stuck")).toBe(0);
   });
 
-  test("one that merely waits does not block those behind it", async () => {
+  test("a blocker that merely waits does not block its dependants", async () => {
     const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
     plane.editItem(guide, { state: "In Progress" });
     await look();
@@ -94,7 +94,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
   });
 
-  test("whoever moves it out of Blocked by hand wins, until another blocker is in trouble", async () => {
+  test("a task moved out of Blocked by hand stays unblocked until another blocker is cancelled or blocked", async () => {
     const { crew, plane, guide, tour, pollAndSettle: look, states, waiting } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
@@ -113,7 +113,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(crew.readComments(tour).join()).toContain("Map, which was cancelled");
   });
 
-  test("what is blocked already, for reasons of its own, is left alone", async () => {
+  test("a task that is already blocked for other reasons stays unchanged", async () => {
     const { crew, plane, guide, tour, pollAndSettle: look, states } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(tour, { state: "Blocked" });
@@ -126,7 +126,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(crew.readComments(tour)).toEqual([]);
   });
 
-  test("a removed dependency, or a deleted blocker, releases", async () => {
+  test("a removed dependency or a deleted blocker releases the task", async () => {
     const { plane, guide, tour, pollAndSettle: look, states, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
     await look();
@@ -137,7 +137,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
   });
 
-  test("a lost job heals at the next tick", async () => {
+  test("the effect of a lost job is repaired at the next tick", async () => {
     const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
     const [kept] = await crew.store.read<Parameters<typeof JSON.stringify>[0]>([observedKeys.item(guide.id)]);
@@ -148,7 +148,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(crew.readComments(tour)).toHaveLength(1);
   });
 
-  test("killed after any of its steps it goes on, with one comment and one event", async () => {
+  test("blocking that is killed after any step continues, with one comment and one event", async () => {
     for (const step of ["PATCH", "comments", "announced"]) {
       const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
       plane.editItem(guide, { state: "Cancelled" });
@@ -185,7 +185,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
 const isStuck = (value: unknown) =>
   typeof value === "object" && value !== null && Reflect.get(value, "phase") === "stuck";
 
-test("OPENCLAW-14 tasks blocked for each other in a circle are released when the first of them is", async () => {
+test("OPENCLAW-14 tasks that block each other in a cycle are released when the first of them is", async () => {
   const { crew, plane, guide, fair, pollAndSettle: look, states } = await createTaskChain("1.3.1");
   plane.addState(crew.onb, { name: "Blocked", group: "started" });
   plane.relate(guide, fair);

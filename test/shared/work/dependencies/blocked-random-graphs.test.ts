@@ -18,7 +18,7 @@ function createSeededDice(seed: number) {
 }
 
 test.each(SEEDS)(
-  "OPENCLAW-14 whatever people relate and move, circles too, it comes to rest (seed %d)",
+  "OPENCLAW-14 blocking converges whatever people relate and move, including cycles (seed %d)",
   async (seed) => {
     const crew = await createAgentTestApp();
     const { plane } = crew;

@@ -16,7 +16,7 @@ async function createAppWithTasks(names: string[]) {
   return { crew, plane: crew.plane, items, readCycleEvents };
 }
 
-test("a circle that people make in Plane is told once, with its path, and again when it is made anew", async () => {
+test("a dependency cycle made in Plane is reported once with its path, and again when it reappears", async () => {
   const { plane, items, readCycleEvents: circles } = await createAppWithTasks(["Guide", "Tour", "Fair"]);
   const [guide = "", tour = "", fair = ""] = items;
   plane.relate(tour, guide);
@@ -32,7 +32,7 @@ test("a circle that people make in Plane is told once, with its path, and again 
   expect(again).toHaveLength(1);
 });
 
-test("a circle in which something is done holds nobody up: nobody is told", async () => {
+test("a dependency cycle with a finished task is not reported", async () => {
   const { plane, items, readCycleEvents: circles } = await createAppWithTasks(["Guide", "Tour"]);
   const [guide = "", tour = ""] = items;
   plane.editItem(guide, { state: "Done" });

@@ -21,9 +21,9 @@ const INVALID = { status: 400, body: JSON.stringify({ state: ["Not valid."] }) }
 
 test.each([
   ["forbids", FORBIDDEN, "forbidden"],
-  ["takes for invalid", INVALID, "conflict"],
+  ["finds invalid", INVALID, "conflict"],
 ])(
-  "OPENCLAW-15 what Plane %s is logged, told to the human, and blocks the task with a comment",
+  "OPENCLAW-15 a status change that Plane %s is logged, reported to the human, and blocks the task with a comment",
   async (_, fault, code) => {
     const { crew, item, finish, getFailedEvents: failed, getFailureComments: said } = await createRefusingApp(fault);
     await expect(finish()).rejects.toMatchObject({
@@ -38,7 +38,7 @@ test.each([
   },
 );
 
-test("its agent goes on with it when Plane lets it", async () => {
+test("a task blocked by a refused status change can be continued by its agent when Plane allows it", async () => {
   const { crew, finish } = await createRefusingApp(FORBIDDEN);
   await finish().catch(() => undefined);
   await crew.runUntilIdle();
@@ -50,7 +50,7 @@ test("its agent goes on with it when Plane lets it", async () => {
   expect(await finish()).toMatchObject({ word: "done" });
 });
 
-test("where Groundcrew itself may not block it either, the human is told once and the agent knows", async () => {
+test("when Groundcrew may not block the task either, the human is notified once and the agent is told", async () => {
   const { crew, item, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN, true);
   await expect(finish()).rejects.toMatchObject({ message: expect.stringContaining("could not be blocked") });
   await expect(finish()).rejects.toMatchObject({ code: "forbidden" });
@@ -59,7 +59,7 @@ test("where Groundcrew itself may not block it either, the human is told once an
   expect(failed()).toHaveLength(1);
 });
 
-test("OPENCLAW-15 what is over in a moment is retried, and neither told nor blocked", async () => {
+test("OPENCLAW-15 a transient failure is retried, and neither reported nor blocks the task", async () => {
   const { crew, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add({ method: "PATCH" }, { kind: "status", status: 503 }, 2);
@@ -67,7 +67,7 @@ test("OPENCLAW-15 what is over in a moment is retried, and neither told nor bloc
   expect(failed()).toEqual([]);
 });
 
-test("an answer that never came is found by reading: done once, said once", async () => {
+test("a status change whose answer was lost is found by reading, with one change and one comment", async () => {
   const { crew, item, finish } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add({ method: "PATCH" }, { kind: "drop after" });
@@ -78,7 +78,7 @@ test("an answer that never came is found by reading: done once, said once", asyn
   expect(crew.readComments(item).filter((comment) => comment.includes("<strong>Done</strong>"))).toHaveLength(1);
 });
 
-test("nobody calls again: the rest of a change that was cut off is done by the tick", async () => {
+test("an interrupted status change that nobody repeats is completed by the tick", async () => {
   const { crew, item, finish } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add(

@@ -5,7 +5,7 @@ import { createStatusTestApp } from "./status-app.ts";
 const VERSIONS: PlaneVersion[] = ["1.3.1", "1.2.2"];
 
 test.each(VERSIONS)(
-  "OPENCLAW-04 on Plane %s an agent starts and finishes its task, and both are said on it",
+  "OPENCLAW-04 an agent starts and finishes its task, each with a comment (Plane %s)",
   async (version) => {
     const { crew, item, setStatus: set } = await createStatusTestApp({ version });
     expect(await set({ status: "in_progress" })).toMatchObject({
@@ -30,7 +30,7 @@ test.each(VERSIONS)(
   },
 );
 
-test("starting implies the claim: nobody else can start it, and the refusal says who holds it", async () => {
+test("starting a task claims it: nobody else can start it, and the refusal names the holder", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep"), crew.getUser("Thot")] });
   await crew.poll();
@@ -41,7 +41,7 @@ test("starting implies the claim: nobody else can start it, and the refusal says
   });
 });
 
-test("the same status again asks Plane for nothing and says what is true", async () => {
+test("setting the current status makes no request to Plane and returns the current state", async () => {
   const { crew, setStatus: set, getOwnComments: ours } = await createStatusTestApp();
   await set({ status: "in_progress" });
   await crew.runUntilIdle();
@@ -53,7 +53,7 @@ test("the same status again asks Plane for nothing and says what is true", async
   expect(ours()).toHaveLength(before);
 });
 
-test("what is said with the same status is said, once", async () => {
+test("a text sent with the current status is written once", async () => {
   const { setStatus: set, getOwnComments: ours } = await createStatusTestApp();
   await set({ status: "in_progress", text: "Off we go." });
   for (const text of ["Off we go.", "Half of it.", "Half of it."]) await set({ status: "in_progress", text });
@@ -64,7 +64,7 @@ test("what is said with the same status is said, once", async () => {
     expect(texts.split(text), text).toHaveLength(2);
 });
 
-test("a task that was claimed and never begun is free when its agent gives it back", async () => {
+test("a task that was claimed and never started is free when its agent returns it", async () => {
   const { crew, item, setStatus: set, getOwnComments: ours } = await createStatusTestApp();
   crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep"), crew.getUser("Thot")] });
   await crew.poll();
@@ -80,7 +80,7 @@ test("a task that was claimed and never begun is free when its agent gives it ba
   expect(crew.actions.filter(({ event }) => event.kind === "claim_lost")).toEqual([]);
 });
 
-test("a change of status costs three requests: it is read, written and said", async () => {
+test("a change of status costs three requests: a read, a write and a comment", async () => {
   const { crew, setStatus: set } = await createStatusTestApp();
   await set({ status: "in_progress" });
   await crew.runUntilIdle();
@@ -91,7 +91,7 @@ test("a change of status costs three requests: it is read, written and said", as
 });
 
 test.each(VERSIONS)(
-  "OPENCLAW-04 on Plane %s a task is neither started nor finished while a blocker is open",
+  "OPENCLAW-04 a task is neither started nor finished while a blocker is open (Plane %s)",
   async (version) => {
     const { crew, item, other, setStatus: set } = await createStatusTestApp({ version });
     if (version === "1.2.2") crew.plane.editItem(item, { description_html: "<p>Blocked by: ONB-2</p>" });
@@ -116,7 +116,7 @@ test.each(VERSIONS)(
 );
 
 test.each(VERSIONS)(
-  "OPENCLAW-14 on Plane %s a blocker of which nobody has told yet is seen when a task is started or finished",
+  "OPENCLAW-14 a blocker that was not observed yet is found when a task is started or finished (Plane %s)",
   async (version) => {
     const { crew, item, other, setStatus: set } = await createStatusTestApp({ version });
     const third = crew.addTask("Bind it", "Imhotep");
@@ -136,7 +136,7 @@ test.each(VERSIONS)(
   },
 );
 
-test("work is started before it is finished, and what is over stays over", async () => {
+test("a task must be started before it is finished, and a closed task stays closed", async () => {
   const { setStatus: set } = await createStatusTestApp();
   await expect(set({ status: "done", text: "x" })).rejects.toMatchObject({
     code: "conflict",
@@ -146,7 +146,7 @@ test("work is started before it is finished, and what is over stays over", async
   await expect(set({ status: "in_progress" })).rejects.toMatchObject({ code: "conflict" });
 });
 
-test("reliability 20: another agent's task is refused with whose it is, and nothing is written", async () => {
+test("reliability 20: a change of another agent's task is refused with its owner, and nothing is written", async () => {
   const { crew, setStatus: set } = await createStatusTestApp();
   const asked = await crew.recordRequests(async () => {
     await expect(set({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
@@ -157,7 +157,7 @@ test("reliability 20: another agent's task is refused with whose it is, and noth
   expect(asked).toEqual([]);
 });
 
-test("a blocked task is held by nobody, keeps its other labels, and its agent goes on with it", async () => {
+test("a blocked task has no holder, keeps its other labels, and its agent can continue it", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   crew.plane.addLabel(crew.onb, "chore");
   crew.plane.editItem(item, { labels: ["chore"] });
@@ -178,7 +178,7 @@ test("a blocked task is held by nobody, keeps its other labels, and its agent go
   expect(crew.readComments(item).filter((comment) => comment.includes("Started"))).toHaveLength(2);
 });
 
-test("the last label may be the one that blocks: the task goes on at once", async () => {
+test("a task whose only label is blocked can be continued at once", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   await set({ status: "in_progress" });
   await crew.runUntilIdle();
@@ -187,7 +187,7 @@ test("the last label may be the one that blocks: the task goes on at once", asyn
   expect(await set({ status: "in_progress" })).toMatchObject({ word: "in_progress" });
 });
 
-test("who did not block a task does not unblock it", async () => {
+test("an agent that did not block a task cannot unblock it", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   crew.plane.addState(crew.onb, { name: "Blocked", group: "started" });
   crew.plane.editItem(item, { state: "Blocked" });
@@ -199,7 +199,7 @@ test("who did not block a task does not unblock it", async () => {
   expect(await set({ status: "in_progress" }, "Ada")).toMatchObject({ word: "in_progress" });
 });
 
-test("reliability 18: text and reports are shown as text", async () => {
+test("reliability 18: texts and reports of a status change are shown as text", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   await set({ status: "in_progress", text: "<script>alert(1)</script>" });
   await set({ status: "done", text: "x", commit: "<b>1</b>", tests: "<img src=x>" });

@@ -29,14 +29,14 @@ const FLOWS: Flow[] = [
   },
   { name: "blocking", before: [START], change: { status: "blocked", text: "Which?" }, by: "Imhotep" },
   {
-    name: "going on",
+    name: "continuing",
     before: [START, { status: "blocked", text: "Which?" }],
     change: { status: "in_progress", text: "This one." },
     by: "Imhotep",
   },
   { name: "approving", before: [START, DONE_UNSURE], change: { status: "done" }, by: "Ada" },
   { name: "sending back", before: [START, DONE_UNSURE], change: { status: "todo", text: "No." }, by: "Ada" },
-  { name: "moving what is another's", before: [START], change: { status: "cancelled", text: "No." }, by: "Ada" },
+  { name: "moving another agent's task", before: [START], change: { status: "cancelled", text: "No." }, by: "Ada" },
 ];
 
 /** More changes than any of them makes. */
@@ -75,7 +75,7 @@ async function readFinished(crew: AgentTestApp, item: { id: string }) {
 describe.each(FLOWS)("$name", ({ before, change, by }) => {
   // Every other time the jobs it left are worked before the same call comes again; in full, both at each change.
   test.each(["even", "odd"].slice(0, pickSize(2, 1)))(
-    "killed after any change it makes and called again, it ends the same, with one comment (jobs first: %s)",
+    "that is killed after any change and repeated ends the same, with one comment (jobs first: %s)",
     async (jobsFirst) => {
       const crew = await createStatusApp();
       const items = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Imhotep"));

@@ -3,7 +3,7 @@ import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
 import { createStatusTestApp } from "./status-app.ts";
 
-test("what a person did meanwhile is respected, although no webhook told of it", async () => {
+test("a status that a person changed meanwhile is respected even without a webhook", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   await set({ status: "in_progress" });
   await crew.runUntilIdle();
@@ -13,7 +13,7 @@ test("what a person did meanwhile is respected, although no webhook told of it",
   expect(crew.readPlaneItem(item).state).toBe("Cancelled");
 });
 
-test("a task that a person puts back to todo in Plane is lost to its agent, which hears it at its next call", async () => {
+test("an agent loses a task that a person returns to todo in Plane, and is told at its next call", async () => {
   const {
     crew,
     item,
@@ -31,7 +31,7 @@ test("a task that a person puts back to todo in Plane is lost to its agent, whic
   expect(crew.readPlaneItem(item).state).toBe("Todo");
 });
 
-test("the human moves any task without a claim, and its agent hears that it lost it", async () => {
+test("a human moves any task without a claim, and its agent is told that it lost it", async () => {
   const { crew, item, setStatus: set } = await createStatusTestApp();
   await set({ status: "in_progress" });
   await crew.runUntilIdle();
@@ -44,7 +44,7 @@ test("the human moves any task without a claim, and its agent hears that it lost
   });
 });
 
-test("the Concierge cancels and blocks what it has planned, but does not do it for others", async () => {
+test("the Concierge cancels and blocks other agents' tasks, but does not start or finish them", async () => {
   const { setStatus: set } = await createStatusTestApp();
   await expect(set({ status: "in_progress" }, "Concierge")).rejects.toMatchObject({ code: "forbidden" });
   expect(await set({ status: "blocked", text: "Not yet." }, "Concierge")).toMatchObject({ word: "blocked" });

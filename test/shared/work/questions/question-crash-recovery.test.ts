@@ -53,7 +53,7 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)(
-  "reliability 2, Plane %s: killed before or after any of its effects",
+  "reliability 2 on Plane %s: when the process is killed before or after any effect,",
   (version) => {
     /** Runs the scene with its death at each effect in turn; false: it was through before. */
     async function everywhere(least: number, scene: (death: CrashPoint) => Promise<boolean>) {
@@ -64,7 +64,7 @@ describe.each(["1.3.1", "1.2.2"] as const)(
       }
     }
 
-    test("a reminder is said once, and the second one in its time", async () => {
+    test("a reminder is sent once, and the second one at its time", async () => {
       await everywhere(1, async (death) => {
         const { crew, ask, killed, state } = await createCrashingApp(version);
         await ask();
@@ -82,7 +82,7 @@ describe.each(["1.3.1", "1.2.2"] as const)(
       });
     });
 
-    test("an answer is taken once, becomes one comment and wakes the agent once", async () => {
+    test("an answer is recorded once, becomes one comment and wakes the agent once", async () => {
       await everywhere(2, async (death) => {
         const { crew, ask, killed, state } = await createCrashingApp(version);
         const { id } = await ask();
@@ -101,7 +101,7 @@ describe.each(["1.3.1", "1.2.2"] as const)(
       });
     });
 
-    test("so is one that people write in Plane", async () => {
+    test("an answer that people write in Plane is recorded once and wakes the agent once", async () => {
       await everywhere(2, async (death) => {
         const { crew, item, ask, killed, state } = await createCrashingApp(version);
         await ask();

@@ -32,7 +32,7 @@ async function createQuestionApp() {
 }
 
 describe("ask_human", () => {
-  test("the question is a comment by the agent and a message to the human", async () => {
+  test("writes the question as a comment by the agent and sends a message to the human", async () => {
     const { crew, item, ask, countAskedEvents: told } = await createQuestionApp();
     await ask({ text: "Which **colour**?", choices: ["Red <b>", "Blue"] });
     expect(crew.readComments(item)).toEqual([
@@ -41,7 +41,7 @@ describe("ask_human", () => {
     expect(told()).toBe(1);
   });
 
-  test("the same call within ten minutes is one question, and says when it is answered", async () => {
+  test("returns the same question for a call repeated within ten minutes, with its answer", async () => {
     const { crew, item, countAskedEvents: told, last } = await createQuestionApp();
     const call = () =>
       tool.run({ work: crew.actAs("Thot"), caller: crew.getCaller("Thot") }, { task: "onb-1", text: "Which?" });
@@ -55,7 +55,7 @@ describe("ask_human", () => {
     expect(told()).toBe(0);
   });
 
-  test("the same question later, while nobody has answered, is still that one; another text is another", async () => {
+  test("returns the same question later while it is open, and another one for another text", async () => {
     const { crew, item, ask, countAskedEvents: told } = await createQuestionApp();
     const first = await ask({ text: "Which?", choices: ["Red", "Red", "\u202e", "Blue"] });
     expect(first.choices).toEqual(["Red", "Blue"]);
@@ -68,7 +68,7 @@ describe("ask_human", () => {
     expect((await ask({ text: "Which?", choices: ["Red", "Blue"] })).id).not.toBe(first.id);
   });
 
-  test("only the task's agents ask, about an open task, and say something", async () => {
+  test("is allowed only to the task's agents, on an open task, with a visible text", async () => {
     const { crew, ask } = await createQuestionApp();
     await expect(crew.actAs("Imhotep").ask("ONB-1", { text: "Why?" })).rejects.toMatchObject({ code: "forbidden" });
     await expect(ask({ text: "  " })).rejects.toMatchObject({ code: "bad_request" });
@@ -76,7 +76,7 @@ describe("ask_human", () => {
     await expect(ask()).rejects.toMatchObject({ code: "conflict" });
   });
 
-  test("unanswered it is asked again after an hour and six, then no more", async () => {
+  test("reminds of an unanswered question after one and six hours, then no more", async () => {
     const { crew, ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
     await ask();
     expect(told()).toBe(1);
@@ -88,7 +88,7 @@ describe("ask_human", () => {
     expect((await crew.store.stats()).queues.work.dead).toBe(0);
   });
 
-  test("a pressing one is asked again after a quarter of an hour and an hour", async () => {
+  test("reminds of an urgent question after 15 minutes and one hour", async () => {
     const { ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
     await ask({ text: "Now?", urgency: "high" });
     expect(told()).toBe(1);
@@ -98,7 +98,7 @@ describe("ask_human", () => {
     expect(await later(100 * HOUR)).toBe(0);
   });
 
-  test("an answered one is not asked again", async () => {
+  test("does not remind of an answered question", async () => {
     const { crew, ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
     const { id } = await ask();
     told();
@@ -108,7 +108,7 @@ describe("ask_human", () => {
 });
 
 describe("the answer to a question", () => {
-  test("becomes a comment that says who gave it, is announced, and is in the task's details", async () => {
+  test("becomes a comment that names its author, is published, and is in the task's details", async () => {
     const { crew, item, ask } = await createQuestionApp();
     const { id } = await ask();
     crew.takeEvents();
@@ -130,7 +130,7 @@ describe("the answer to a question", () => {
     ]);
   });
 
-  test("is taken once: the second one hears that there is one", async () => {
+  test("is recorded once; a second one is told so", async () => {
     const { crew, item, ask, last } = await createQuestionApp();
     const { id } = await ask();
     const outcomes = await Promise.all(
@@ -142,7 +142,7 @@ describe("the answer to a question", () => {
     expect((await last())?.answer?.text).toMatch(/^By (Ada|Bob)$/);
   });
 
-  test("to a question nobody asked, or whose task is over, is not taken", async () => {
+  test("is not recorded for an unknown question or a closed task", async () => {
     const { crew, ask, last, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
     expect(await answerQuestion(crew.deps, "none", { text: "Red", by: "Ada" })).toBe("unknown");
     const { id } = await ask();
@@ -173,7 +173,7 @@ describe("a person's comment in Plane", () => {
     expect((await readTaskQuestions(crew.deps, first?.item ?? ""))[0]?.answer?.text).toBe("And the first: no");
   });
 
-  test("written by an agent answers nothing", async () => {
+  test("is different from an agent's comment, which answers nothing", async () => {
     const { ask, writeComment: write, last } = await createQuestionApp();
     await ask();
     await write("<p>Red</p>", "Imhotep");
@@ -181,7 +181,7 @@ describe("a person's comment in Plane", () => {
     expect((await last())?.answer).toBeUndefined();
   });
 
-  test("from before the question, seen after it, answers nothing", async () => {
+  test("from before the question, observed after it, answers nothing", async () => {
     const { crew, item, ask, last } = await createQuestionApp();
     crew.plane.addComment(item, "<p>By the way</p>");
     crew.advance(1_000);
@@ -192,7 +192,7 @@ describe("a person's comment in Plane", () => {
     expect((await last())?.answer).toBeUndefined();
   });
 
-  test("without a question waiting asks Plane for nothing", async () => {
+  test("without an open question makes no request to Plane", async () => {
     const { crew, ask, writeComment: write } = await createQuestionApp();
     const { id } = await ask();
     await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" });
