@@ -15,7 +15,7 @@ async function createPlanningApp() {
   return crew;
 }
 
-/** What the Concierge is answered; its own schema must know all of it. */
+/** Calls a tool as the Concierge and checks that its output schema covers the whole answer. */
 async function callPlanningTool(crew: AgentTestApp, name: string, given: unknown): Promise<unknown> {
   const tool = TOOLS.find((one) => one.name === name);
   if (!tool) throw new Error(`There is no tool ${name}.`);

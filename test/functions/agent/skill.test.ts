@@ -53,9 +53,9 @@ describe("OPENCLAW-01 the skill file", () => {
   it.each(["the agent's file", "the environment"])(
     "shows curl commands that work with the token from %s",
     async (source) => {
-      const doors = await createHttpTestApp();
-      const item = doors.addTask("Write the menu", "Thot");
-      await doors.runFirstPoll();
+      const app = await createHttpTestApp();
+      const item = app.addTask("Write the menu", "Thot");
+      await app.runFirstPoll();
       const folder = mkdtempSync(join(tmpdir(), "skill-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
       mkdirSync(join(folder, ".groundcrew"));
@@ -63,7 +63,7 @@ describe("OPENCLAW-01 the skill file", () => {
       if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
       const env = {
         PATH: process.env["PATH"],
-        GROUNDCREW_URL: doors.url,
+        GROUNDCREW_URL: app.url,
         GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
       };
       writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
@@ -72,18 +72,18 @@ describe("OPENCLAW-01 the skill file", () => {
         0,
         lines.findIndex((line) => /^call [a-z]/.test(line)),
       );
-      const said: unknown[] = [];
+      const sentBodies: unknown[] = [];
       for (const line of lines.slice(functions.length).filter(Boolean)) {
         const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
-        said.push(JSON.parse(stdout));
+        sentBodies.push(JSON.parse(stdout));
       }
-      expect(said).toMatchObject([
+      expect(sentBodies).toMatchObject([
         { tasks: [{ key: "ONB-1" }] },
         { task: "ONB-1", until: expect.any(String) },
         { paths: { "/agent/ask_human": expect.anything() } },
         { task: "ONB-1", name: "report.pdf" },
       ]);
-      expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
+      expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
     },
   );
 

@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { updateTaskStatusTool } from "../../../functions/agent/update-task-status.ts";
 
-const parseStatusInput = (given: Record<string, unknown>) =>
-  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...given });
+const parseStatusInput = (fields: Record<string, unknown>) =>
+  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...fields });
 
 it.each([
   ["session", "two\nlines"],

@@ -52,7 +52,7 @@ test("the answer of a change contains what people changed while the call waited 
 });
 
 describe("an agent whose process is suspended past its lease", () => {
-  /** Time passes, as for a stopped process, when the n-th PATCH is about to leave, or has been answered. */
+  /** Advances the clock, as for a suspended process, right before the n-th PATCH is sent or after it was answered. */
   function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
     return async (input, init) => {
       const patch = init?.method === "PATCH";

@@ -4,7 +4,7 @@ import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-te
 
 type Version = "1.3.1" | "1.2.2";
 
-/** Plane gives a work item that is made for nobody to the project's default assignee. */
+/** Simulates Plane, which assigns a work item without an assignee to the project's default assignee. */
 const assignDefault =
   (given: { to?: string }): typeof fetch =>
   (url, init) => {

@@ -12,7 +12,7 @@ async function createStatesApp(options: Parameters<typeof createAgentTestApp>[0]
     if (!kept) throw new Error("not kept");
     return kept;
   };
-  /** The state's name that the fields name. */
+  /** The name of the state in the fields. */
   const stateIn = async (word: Parameters<typeof createStatusFields>[2]) => {
     const { state } = await createStatusFields(crew.deps, await task(), word);
     return crew.plane.states(crew.onb).find(({ id }) => id === state)?.name;

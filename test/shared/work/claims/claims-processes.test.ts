@@ -34,9 +34,9 @@ async function startClaimsProcess(name: string) {
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   onTestFinished(async () => {
-    const gone = once(child, "exit");
+    const exited = once(child, "exit");
     child.kill("SIGKILL");
-    await gone;
+    await exited;
   });
   const next = async () => (await lines.next()).value ?? "";
   expect(await next()).toBe("open");
@@ -107,7 +107,7 @@ test.skipIf(!hasRedisServer())(
   60_000,
 );
 
-/** The lease's time is over: the server's clock cannot be moved, so its end is. */
+/** Expires the lease: the server's clock cannot be moved, so the end of the lease is moved. */
 async function expireLease(url: string, key: string): Promise<void> {
   const client = new Redis(url);
   const lease = `claims:l:${key}`;

@@ -36,11 +36,11 @@ describe("claiming a task", () => {
 
   test("is refused while another of its agents holds it, with who, since when and until when", async () => {
     const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const held = await claim();
+    const heldClaim = await claim();
     crew.advance(MINUTE);
     await expect(claim("Imhotep")).rejects.toMatchObject({
       code: "conflict",
-      message: `ONB-1 is held by Thot since ${toIsoTime(held.since)}, until ${toIsoTime(held.until)} unless renewed. Take another task; do not retry.`,
+      message: `ONB-1 is held by Thot since ${toIsoTime(heldClaim.since)}, until ${toIsoTime(heldClaim.until)} unless renewed. Take another task; do not retry.`,
     });
   });
 
@@ -66,22 +66,22 @@ describe("claiming a task", () => {
   });
 
   test("after another agent's claim expired takes it over, and the other agent is told at its next call", async () => {
-    const { crew, claim, createTaskContext: hands } = await createAppWithTask(["Thot", "Imhotep"]);
+    const { crew, claim, createTaskContext } = await createAppWithTask(["Thot", "Imhotep"]);
     await claim("Thot");
     crew.advance(CLAIM_MS);
     expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("the claim expired");
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("the claim expired");
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
   });
 });
 
 describe("a call that needs the claim", () => {
   test("takes no claim of a task with open blockers, but renews an existing one", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
     const other = crew.addTask("First this", "Imhotep");
     crew.plane.relate(item, other);
     await crew.poll();
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow(
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow(
       "ONB-1 cannot be started: it waits for ONB-2 (todo)",
     );
     crew.plane.editItem(other, { state: "Done" });
@@ -89,105 +89,110 @@ describe("a call that needs the claim", () => {
     await claim();
     crew.plane.editItem(other, { state: "Todo" });
     await crew.poll();
-    expect(await ensureClaim(...(await hands("Thot")))).toMatchObject({ agent: "Thot" });
+    expect(await ensureClaim(...(await createTaskContext("Thot")))).toMatchObject({ agent: "Thot" });
   });
 
   test("takes the claim of a free task and renews it every time", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     for (let i = 0; i < 4; i++) {
       crew.advance(14 * MINUTE);
-      const held = await ensureClaim(...(await hands("Thot")));
-      expect(held).toMatchObject({ fence: first.fence, since: first.since });
+      const heldClaim = await ensureClaim(...(await createTaskContext("Thot")));
+      expect(heldClaim).toMatchObject({ fence: first.fence, since: first.since });
     }
   });
 
   test("is refused once after the claim expired; then the task can be claimed under a higher fencing number", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     crew.advance(CLAIM_MS);
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toMatchObject({
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(
         `^You lost ONB-1, which you held from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}: the claim expired`,
       ),
     });
-    const second = await ensureClaim(...(await hands("Thot")));
+    const second = await ensureClaim(...(await createTaskContext("Thot")));
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
   test("needs no refusal first when the agent claims the task explicitly after the loss", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+    const { crew, createTaskContext, claim } = await createAppWithTask();
     await claim();
     crew.advance(CLAIM_MS);
     await claim();
-    await expect(ensureClaim(...(await hands("Thot")))).resolves.toMatchObject({ agent: "Thot" });
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).resolves.toMatchObject({ agent: "Thot" });
   });
 
   test("continues a claim that expired while Groundcrew itself was down", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
     crew.advance(60 * MINUTE);
-    const second = await ensureClaim(...(await hands("Thot")));
+    const second = await ensureClaim(...(await createTaskContext("Thot")));
     expect(second.since).toBe(first.since);
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
   test("differs from other calls, which renew a claim and never take one", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    await renewOwnClaim(...(await hands("Thot")));
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
     await claim();
     crew.advance(10 * MINUTE);
-    await renewOwnClaim(...(await hands("Thot")));
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
     crew.advance(CLAIM_MS);
-    await renewOwnClaim(...(await hands("Thot")));
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect((await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(crew.time.now + 1);
   });
 });
 
 describe("verifying a claim right before a write", () => {
   test("renews a valid claim for its full time", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
     crew.advance(CLAIM_MS - 1);
-    await verifyClaim(...(await hands("Thot")), held);
-    expect(await findClaim(crew.deps, item.id)).toMatchObject({ fence: held.fence, until: crew.time.now + CLAIM_MS });
+    await verifyClaim(...(await createTaskContext("Thot")), heldClaim);
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({
+      fence: heldClaim.fence,
+      until: crew.time.now + CLAIM_MS,
+    });
   });
 
   test("refuses an expired claim, which stays lost even when nobody else has taken the task", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
     crew.advance(CLAIM_MS);
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow(": the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(": the claim expired");
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
     expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
   });
 
   test("refuses a claim on a task that another agent holds now, naming the holder", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const held = await claim("Thot");
+    const { crew, createTaskContext, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const heldClaim = await claim("Thot");
     crew.advance(CLAIM_MS);
     await claim("Imhotep");
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("the claim expired");
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow("the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(
+      "ONB-1 is held by Imhotep",
+    );
   });
 
   test("refuses a call that began under an earlier claim, even when the same agent has claimed the task again", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+    const { crew, createTaskContext, claim } = await createAppWithTask();
     const old = await claim();
     crew.advance(CLAIM_MS);
     const now = await claim();
-    await expect(verifyClaim(...(await hands("Thot")), old)).rejects.toThrow(": the claim expired");
-    await expect(verifyClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
+    await expect(verifyClaim(...(await createTaskContext("Thot")), old)).rejects.toThrow(": the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), now)).resolves.toBeUndefined();
   });
 
   test("repeats after a suspension, so that no write starts with less than 35 s left", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
-    const [acting, task] = await hands("Thot");
+    const { crew, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
+    const [acting, task] = await createTaskContext("Thot");
     let stops = 1;
     const stopping: typeof acting = {
       ...acting,
@@ -202,7 +207,7 @@ describe("verifying a claim right before a write", () => {
         },
       },
     };
-    await verifyClaim(stopping, task, held);
+    await verifyClaim(stopping, task, heldClaim);
     expect(await findClaim(crew.deps, task.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
   });
 });
@@ -221,13 +226,13 @@ describe("the end of a claim", () => {
 
   test("by expiry is refused while the lease is still valid, whatever the record says", async () => {
     const { crew, item, claim } = await createAppWithTask();
-    const held = await claim();
-    // A call died after it renewed the lease and before it said so in the record.
+    const heldClaim = await claim();
+    // A call was killed after it renewed the lease and before it updated the record.
     crew.advance(10 * MINUTE);
     await crew.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
     crew.advance(5 * MINUTE);
-    expect(await endClaim(crew.deps, held, "expired", "test")).toBe(false);
-    await expect(claim()).resolves.toMatchObject({ fence: held.fence, since: held.since });
+    expect(await endClaim(crew.deps, heldClaim, "expired", "test")).toBe(false);
+    await expect(claim()).resolves.toMatchObject({ fence: heldClaim.fence, since: heldClaim.since });
   });
 
   test.each(["Thot", "Imhotep"])(

@@ -35,10 +35,10 @@ const FLOWS: Flow[] = [
   },
 ];
 
-/** More changes than any of them makes. */
+/** Limit of changes, higher than any flow makes. */
 const MAX_CHANGES = 20;
 
-/** What people and agents would see a difference in, without what names one task. */
+/** The state that people and agents can see, without the names of one task. */
 async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
   const { percent, text } = (await readCard(crew.deps, item.id)) ?? {};
   const questions = await readTaskQuestions(crew.deps, item.id);

@@ -5,7 +5,7 @@ import { createTaskOperations, type TaskOperations } from "../../../../shared/wo
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
 
-/** A crew whose Concierge's process ended in the middle of a call a moment ago. */
+/** An app in which the Concierge's call was interrupted a moment ago by the end of its process. */
 async function interruptCall<T>(call: (work: TaskOperations) => Promise<T>, nth: number) {
   const crew = await createAgentTestApp();
   crew.advance(60_000);

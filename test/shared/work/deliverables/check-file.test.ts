@@ -28,12 +28,12 @@ describe("a delivery refused before anything is sent:", () => {
     ["that is a file URL", "file:///etc/passwd", "is a URL"],
     ["that is a data URL", "data:text/plain,x", "is a URL"],
     ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
-  ])("reliability 19: a name %s", async (_, name, why) => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+  ])("reliability 19: a name %s", async (_, name, reason) => {
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ name });
-      await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(why) });
-      await expect(handed).rejects.toThrow("report.pdf");
+      const delivery = deliverFile({ name });
+      await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(reason) });
+      await expect(delivery).rejects.toThrow("report.pdf");
     });
     expect(requests).toEqual([]);
   });
@@ -45,10 +45,10 @@ describe("a delivery refused before anything is sent:", () => {
     ["program.exe", "application/pdf"],
     ["program.", "application/pdf"],
   ])("a type that Plane does not accept: %s", async (name, type) => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ name, ...omitUndefined({ type: type || undefined }) });
-      await expect(handed).rejects.toMatchObject({
+      const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
+      await expect(delivery).rejects.toMatchObject({
         code: "unsupported_type",
         message: expect.stringContaining("pdf, "),
       });
@@ -57,43 +57,45 @@ describe("a delivery refused before anything is sent:", () => {
   });
 
   test("an empty file", async () => {
-    const { deliverFile: hand } = await createDeliverablesApp();
-    await expect(hand({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
+    const { deliverFile } = await createDeliverablesApp();
+    await expect(deliverFile({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
   });
 
   test("a file over Plane's limit, which the refusal names", async () => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
-      await expect(handed).rejects.toMatchObject({ code: "too_large" });
-      await expect(handed).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
+      const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
+      await expect(delivery).rejects.toMatchObject({ code: "too_large" });
+      await expect(delivery).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
     });
     expect(requests).toEqual([]);
   });
 
   test("a file over 50 MB, whatever Plane's limit is", async () => {
-    const { deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
+    const { deliverFile } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
     const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
-    await expect(hand({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
+    await expect(deliverFile({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
   });
 });
 
 test("a file name without an extension gets the type given by its sender", async () => {
-  const { deliverFile: hand } = await createDeliverablesApp();
-  expect(await hand({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({ type: "text/plain" });
-  expect(await hand({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
+  const { deliverFile } = await createDeliverablesApp();
+  expect(await deliverFile({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({
+    type: "text/plain",
+  });
+  expect(await deliverFile({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
 });
 
 test("a file name with quotes, tags and semicolons is shown as text in the comment and stays unchanged", async () => {
-  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  const { crew, item, deliverFile } = await createDeliverablesApp();
   const name = `a"<b>$(id);--flag'\`.md`;
-  expect(await hand({ name })).toMatchObject({ name });
+  expect(await deliverFile({ name })).toMatchObject({ name });
   expect(getLinkComments(crew, item)[0]).not.toContain("<b>");
 });
 
 test("Plane accepts every type to which an extension is mapped", async () => {
-  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  const { crew, item, deliverFile } = await createDeliverablesApp();
   for (const [type, extension] of new Map(Object.entries(FILE_TYPES).map(([extension, type]) => [type, extension])))
-    expect(await hand({ name: `x.${extension}` })).toMatchObject({ type });
+    expect(await deliverFile({ name: `x.${extension}` })).toMatchObject({ type });
   expect(crew.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
 });

@@ -47,7 +47,7 @@ test("removing the edges of the cycles found makes any random graph acyclic in t
   );
 });
 
-/** Takes away what waits for nothing that is left, until nothing is left or everything waits. */
+/** Removes nodes without remaining blockers until no node is left or all of them wait. */
 function isAcyclic(waits: Record<string, string[]>): boolean {
   const left = new Map(Object.entries(waits));
   for (;;) {

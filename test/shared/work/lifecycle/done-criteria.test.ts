@@ -32,7 +32,7 @@ test("the done criteria are found below their heading or on its line", () => {
     "tests",
   ]);
   expect(parseDoneWhen("It is done when it is done.")).toEqual([]);
-  // As Plane's editor keeps lines and dashes that are no list.
+  // Plane's editor stores line breaks and dashes outside lists like this.
   expect(parseDoneWhen("Done when:\\\n\\- summary\\\n\\- file [report.pdf](http://report.pdf)")).toEqual([
     "summary",
     "file report.pdf",

@@ -25,15 +25,17 @@ test.each([
 ])(
   "OPENCLAW-15 a status change that Plane %s is logged, reported to the human, and blocks the task with a comment",
   async (_, fault, code) => {
-    const { crew, item, finish, getFailedEvents: failed, getFailureComments: said } = await createRefusingApp(fault);
+    const { crew, item, finish, getFailedEvents, getFailureComments } = await createRefusingApp(fault);
     await expect(finish()).rejects.toMatchObject({
       code,
       message: expect.stringMatching(/The task is blocked now.*Do not retry/),
     });
     await crew.runUntilIdle();
     expect((await crew.readItem(item))?.snapshot.word).toBe("blocked");
-    expect(failed()).toMatchObject([{ agent: "Imhotep", text: expect.stringContaining("could not set it to done") }]);
-    expect(said()).toHaveLength(1);
+    expect(getFailedEvents()).toMatchObject([
+      { agent: "Imhotep", text: expect.stringContaining("could not set it to done") },
+    ]);
+    expect(getFailureComments()).toHaveLength(1);
     expect(crew.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
   },
 );
@@ -51,20 +53,20 @@ test("a task blocked by a refused status change can be continued by its agent wh
 });
 
 test("when Groundcrew may not block the task either, the human is notified once and the agent is told", async () => {
-  const { crew, item, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN, true);
+  const { crew, item, finish, getFailedEvents } = await createRefusingApp(FORBIDDEN, true);
   await expect(finish()).rejects.toMatchObject({ message: expect.stringContaining("could not be blocked") });
   await expect(finish()).rejects.toMatchObject({ code: "forbidden" });
   await crew.runUntilIdle();
   expect(crew.readPlaneItem(item).state).toBe("In Progress");
-  expect(failed()).toHaveLength(1);
+  expect(getFailedEvents()).toHaveLength(1);
 });
 
 test("OPENCLAW-15 a transient failure is retried, and neither reported nor blocks the task", async () => {
-  const { crew, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN);
+  const { crew, finish, getFailedEvents } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add({ method: "PATCH" }, { kind: "status", status: 503 }, 2);
   expect(await finish()).toMatchObject({ word: "done" });
-  expect(failed()).toEqual([]);
+  expect(getFailedEvents()).toEqual([]);
 });
 
 test("a status change whose answer was lost is found by reading, with one change and one comment", async () => {

@@ -103,7 +103,7 @@ test("a human who sets a task in review to todo sends it back, and its agent can
   expect(crew.readPlaneItem(item).state).toBe("Todo");
   expect(count("<strong>Sent back</strong> by Ada</p><p>Too short.")).toBe(1);
   await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  // What was doubted before says nothing of what was done since.
+  // The confidence before the review does not apply to the work done since.
   const again = await crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
   expect(again).toMatchObject({ word: "done", inReview: false });
   expect(crew.readPlaneItem(item).state).toBe("Done");
@@ -122,8 +122,8 @@ test("a task sent back from review loses the label, returns to todo, and its age
   await crew.runUntilIdle();
   expect(crew.readPlaneItem(item)).toMatchObject({ state: "Todo" });
   expect(crew.readPlaneItem(item).labels).not.toContain("review");
-  const told = crew.actions.filter(({ event }) => event.kind === "sent_back");
-  expect(told.map(({ event }) => event)).toEqual([
+  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  expect(sentBackEvents.map(({ event }) => event)).toEqual([
     { kind: "sent_back", agent: "Imhotep", by: "Ada", reason: "Too <short>." },
   ]);
   expect(crew.readComments(item).join()).not.toContain("<short>");
@@ -145,8 +145,10 @@ test("a person who removes the review label in Plane sends the task back once", 
   await crew.runUntilIdle();
   await crew.poll();
   await crew.runUntilIdle();
-  const told = crew.actions.filter(({ event }) => event.kind === "sent_back");
-  expect(told.map(({ event }) => event)).toEqual([{ kind: "sent_back", agent: "Imhotep", by: null, reason: null }]);
+  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  expect(sentBackEvents.map(({ event }) => event)).toEqual([
+    { kind: "sent_back", agent: "Imhotep", by: null, reason: null },
+  ]);
   expect(await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).toMatchObject({
     heldUntil: expect.any(Number),
   });

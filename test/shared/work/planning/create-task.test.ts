@@ -70,34 +70,34 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
 
   test("repeating the call, also concurrently, returns the same task; another input is another task", async () => {
     const { crew, plane, later } = await createAppWithGuide(version);
-    const given = { project: "ONB", title: "Tour", assignee: "Thot" };
-    // Waiting costs no time here, so one of two may give up before the other is through.
-    const both = [crew.actAs("Concierge").create(given), crew.actAs("Concierge").create(given)];
+    const newTask = { project: "ONB", title: "Tour", assignee: "Thot" };
+    // Waiting takes no time here, so one of two calls may give up before the other is complete.
+    const both = [crew.actAs("Concierge").create(newTask), crew.actAs("Concierge").create(newTask)];
     await Promise.allSettled(both);
     const one = await Promise.any(both);
     later();
-    const two = await crew.actAs("Concierge").create(given);
-    const three = await crew.actAs("Concierge").create(given);
+    const two = await crew.actAs("Concierge").create(newTask);
+    const three = await crew.actAs("Concierge").create(newTask);
     later();
-    await crew.actAs("Concierge").create({ ...given, title: "Fair" });
+    await crew.actAs("Concierge").create({ ...newTask, title: "Fair" });
     expect([two.key, three.key]).toEqual([one.key, one.key]);
     expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
   });
 });
 
 test("a call killed at any step and repeated creates one complete task", async () => {
-  const given = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
+  const newTask = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
   let most = Number.POSITIVE_INFINITY;
   for (let nth = 1; nth <= most; nth += 1) {
     const { crew, plane, guide } = await createAppWithGuide();
     const mortal = crashAtStep(crew.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(given)).then(
+    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(newTask)).then(
       () => {
         most = mortal.state.steps;
       },
       () => crew.advance(61_000),
     );
-    const answer = await crew.actAs("Concierge").create(given);
+    const answer = await crew.actAs("Concierge").create(newTask);
     expect(answer.blocked_by.map(({ key }) => key)).toEqual(["ONB-1"]);
     const items = plane.items(crew.onb).slice(1);
     expect(items.map((item) => [crew.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
@@ -135,8 +135,8 @@ test.each([
   [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
 ])("a task that cannot be created is refused with the problem: %o", async (wrong, message) => {
   const { crew, plane } = await createAppWithGuide();
-  const made = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
-  await expect(made).rejects.toThrow(message);
+  const creation = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
+  await expect(creation).rejects.toThrow(message);
   expect(plane.items(crew.onb)).toHaveLength(1);
 });
 

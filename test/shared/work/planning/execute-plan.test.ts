@@ -31,7 +31,7 @@ async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {})
   return { crew, plane: crew.plane, plan };
 }
 
-/** Calls again until the plan stands, as the answers say. */
+/** Repeats the call as the answers say until the plan is complete. */
 async function callUntilPlanned(
   crew: AgentTestApp,
   call: () => Promise<PlanResult>,
@@ -45,7 +45,7 @@ async function callUntilPlanned(
   }
 }
 
-/** What Plane has of the plan: one line a task. */
+/** The state of the plan in Plane, one line per task. */
 async function readPlanInPlane(crew: AgentTestApp): Promise<string[]> {
   const { data } = await crew.deps.plane.call(projectsApi.list);
   const made = data.results.filter(({ name }) => name === "Website");
@@ -100,16 +100,16 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
 
   test("no task is assigned before all relations of the plan exist", async () => {
     const { crew, plane, plan } = await createPlanApp(version);
-    const seen: string[] = [];
+    const requests: string[] = [];
     plane.faults.beforeRequest(({ method, path }) => {
-      if (method !== "GET") seen.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
+      if (method !== "GET") requests.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
     });
     await callUntilPlanned(crew, () => plan());
-    const handed = seen.findIndex((request) => request.startsWith("PATCH work-items"));
-    expect(handed).toBeGreaterThan(4);
-    expect(seen.slice(handed).filter((request) => request.startsWith("POST") && !request.includes("label"))).toEqual(
-      [],
-    );
+    const firstAssignment = requests.findIndex((request) => request.startsWith("PATCH work-items"));
+    expect(firstAssignment).toBeGreaterThan(4);
+    expect(
+      requests.slice(firstAssignment).filter((request) => request.startsWith("POST") && !request.includes("label")),
+    ).toEqual([]);
   });
 
   test("a call killed at any step and repeated leaves nothing doubled and nothing missing", async () => {
@@ -141,11 +141,11 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
 test("dry_run returns the plan in order with its cost, and writes nothing", async () => {
   const { crew, plan } = await createPlanApp();
   const requests = await crew.recordRequests(async () => {
-    const shown = await plan({ dry_run: true });
-    expect(shown).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
-    expect(shown.project).toBeUndefined();
-    expect(shown.tasks.map(({ id }) => id)).toEqual(["draw", "text", "page", "idea"]);
-    expect(shown.remaining).toBeGreaterThan(8);
+    const result = await plan({ dry_run: true });
+    expect(result).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
+    expect(result.project).toBeUndefined();
+    expect(result.tasks.map(({ id }) => id)).toEqual(["draw", "text", "page", "idea"]);
+    expect(result.remaining).toBeGreaterThan(8);
   });
   expect(requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
 });
@@ -158,7 +158,7 @@ test("all problems of a plan are returned at once, and nothing is written", asyn
     { id: "c", title: "C", blocked_by: ["a", "zzz"], due_date: "soon" },
     { id: "c", title: "D" },
   ];
-  const wrong = [
+  const problems = [
     'two tasks have the id "c"',
     "a: the title is empty",
     'c: "soon" is not a valid date; write YYYY-MM-DD',
@@ -167,9 +167,9 @@ test("all problems of a plan are returned at once, and nothing is written", asyn
     'Use "R D"',
   ];
   const refused = plan({ project: "R&D", tasks });
-  for (const message of wrong) await expect(refused).rejects.toThrow(message);
-  const shown = await plan({ project: "R&D", tasks, dry_run: true });
-  expect(shown.problems).toHaveLength(wrong.length);
+  for (const message of problems) await expect(refused).rejects.toThrow(message);
+  const result = await plan({ project: "R&D", tasks, dry_run: true });
+  expect(result.problems).toHaveLength(problems.length);
   const writes = crew.plane.ledger.requests.filter(({ method, api }) => api && method !== "GET");
   expect(writes).toEqual([]);
 });

@@ -68,7 +68,7 @@ test("a read of a task that waited for its turn or was overtaken still returns t
   const acting = crew.createContext("Thot");
   const task = await findTask(acting, "ONB-1");
   const titled = async () => (await findKeptTask(crew.deps, item.id))?.item.snapshot.name;
-  /** As any other part of Groundcrew does that notes something on the item. */
+  /** Changes the stored item as any other part of Groundcrew might. */
   const touch = async () => {
     const now = await findKeptTask(crew.deps, item.id);
     if (now) await crew.store.commit({ put: [toItemPut({ ...now.item, startedAt: String(now.rev) })] });

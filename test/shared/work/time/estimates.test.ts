@@ -50,7 +50,7 @@ describe("The monthly spending", () => {
     await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
     const budget = { amount: 50, currency: "CHF" };
     expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
-    // A counter for Prometheus never falls.
+    // A Prometheus counter must never decrease.
     expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
   });
 

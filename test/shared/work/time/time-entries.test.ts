@@ -109,7 +109,7 @@ describe("A timer (OPENCLAW-06)", () => {
 
   it("of a previous claim does not continue under a new one", async () => {
     const { crew, item } = await createAppWithTask();
-    // Nobody sees to the end of the claim before it is taken anew.
+    // The end of the claim is not processed before the task is claimed again.
     const deps = { ...crew.deps, kick() {} };
     const thot = () => createTaskOperations(deps, crew.getCaller("Thot"));
     const first = await thot().startTimer("ONB-1");

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { shortenTaskAnswer } from "../../../../shared/work/views/shorten-task-answer.ts";
 import type { TaskAnswer } from "../../../../shared/work/views/task-answer.ts";
 
-/** As MCP sends it: a text of JSON within JSON. */
+/** Size as MCP sends it: JSON in a string within JSON. */
 const measureJson = (value: unknown) => Buffer.byteLength(JSON.stringify(JSON.stringify(value))) - 2;
 
 const PLAIN_TASK: TaskAnswer = {
