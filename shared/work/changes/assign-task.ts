@@ -27,7 +27,7 @@ async function makeSoleAssignee(context: CallContext, task: Task, assignee: Assi
   const assigned = await changeTask(context, fresh, { assignees: [assignee.id], labels: newLabels });
   if (assigned.item.snapshot.assignees.includes(assignee.id)) return assigned;
   // Plane silently ignores assignees who are no longer members of the project.
-  await ensureMembers(context, fresh.project, [assignee.id], { anew: true });
+  await ensureMembers(context, fresh.project, [assignee.id], { refresh: true });
   return changeTask(context, assigned, { assignees: [assignee.id], labels: newLabels });
 }
 

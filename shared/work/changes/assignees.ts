@@ -63,18 +63,18 @@ export async function readSystemUserId({ deps, systemPlane }: CallContext): Prom
 
 /**
  * Adds these users to a project where they are not members yet: Plane silently ignores assignees who are no members.
- * Uses Groundcrew's own key unless `by` is given. Known members are cached; `anew` reads them again. Throws `forbidden`
- * when the key may not add members.
+ * Uses Groundcrew's own key unless `client` is given. Known members are cached; `refresh` reads them again. Throws
+ * `forbidden` when the key may not add members.
  */
 export async function ensureMembers(
   context: CallContext,
   project: Pick<KeptProject, "id" | "identifier">,
   ids: readonly string[],
   {
-    anew: refresh = false,
+    refresh = false,
     role = PROJECT_MEMBER_ROLE,
-    by: client = context.systemPlane,
-  }: { anew?: boolean; role?: number; by?: CallContext["systemPlane"] } = {},
+    client = context.systemPlane,
+  }: { refresh?: boolean; role?: number; client?: CallContext["systemPlane"] } = {},
 ): Promise<void> {
   const { deps } = context;
   const key = `members-of:${project.id}`;

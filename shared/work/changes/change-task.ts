@@ -90,7 +90,7 @@ async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFiel
 async function createLateWriteError(context: CallContext, task: Task, error: unknown): Promise<unknown> {
   if (!(error instanceof GroundcrewError)) return error;
   await refreshTask(context, task);
-  const currentStatus = (await findKeptTask(context.deps, task.id))?.item.snapshot.word ?? "gone";
+  const currentStatus = (await findKeptTask(context.deps, task.id))?.item.snapshot.word ?? "deleted";
   return new GroundcrewError(
     error.code,
     `${getErrorMessage(error)} A change had already been sent: ${task.key} is ${currentStatus} in Plane now.`,

@@ -29,7 +29,7 @@ export async function createItem(
   project: KeptProject,
   id: string,
   fields: ItemFields & { name: string },
-): Promise<{ task: Task; made: boolean }> {
+): Promise<{ task: Task; isNew: boolean }> {
   const { deps, plane, correlation } = context;
   const startedAt = await deps.store.now();
   const json = { ...fields, external_source: GROUNDCREW_SOURCE, external_id: id };
@@ -50,7 +50,7 @@ export async function createItem(
   const task = await findKeptTask(deps, item);
   if (!task)
     throw new GroundcrewError("internal", `"${fields.name}" was created in ${project.identifier}, but is not stored.`);
-  return { task, made: isNew };
+  return { task, isNew };
 }
 
 async function refreshExistingItem(
@@ -144,7 +144,7 @@ export async function assignIfUnassigned(
   const assigned = await addAssignee(context, task, assignee);
   if (isAssignedTo(assigned, assignee)) return { task: assigned };
   // Plane silently ignores assignees who are no longer members of the project.
-  await ensureMembers(context, task.project, [assignee.id], { anew: true });
+  await ensureMembers(context, task.project, [assignee.id], { refresh: true });
   const reassigned = await addAssignee(context, assigned, assignee);
   if (isAssignedTo(reassigned, assignee)) return { task: reassigned };
   const { identifier } = task.project;

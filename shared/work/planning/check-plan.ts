@@ -24,9 +24,9 @@ export interface CheckedPlan {
   /** In topological order: blockers before their dependants. */
   tasks: readonly PlannedTask[];
   /** Assignees by the names the plan uses. */
-  people: ReadonlyMap<string, Assignee>;
+  assignees: ReadonlyMap<string, Assignee>;
   /** Blockers outside the plan, by the names the plan uses. */
-  outside: ReadonlyMap<string, Task>;
+  externalTasks: ReadonlyMap<string, Task>;
   /** Nothing is created while there are any. */
   problems: string[];
   warnings: string[];
@@ -54,7 +54,7 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   if (tasks.length === 0) problems.push("a plan needs at least one task");
   if (tasks.length > MAX_TASKS) {
     const problem = `a plan may have at most ${MAX_TASKS} tasks; this one has ${tasks.length}`;
-    const emptyPlan = { tasks: [], people: new Map(), outside: new Map(), warnings: [] };
+    const emptyPlan = { tasks: [], assignees: new Map(), externalTasks: new Map(), warnings: [] };
     return { ...emptyPlan, problems: [problem], cost: { estimated: 0, unknown: 0 } };
   }
   const ids = tasks.map(({ id }) => id);
@@ -91,8 +91,8 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   );
   return {
     tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph),
-    people: assignees,
-    outside: externalTasks,
+    assignees,
+    externalTasks,
     problems,
     warnings,
     cost,

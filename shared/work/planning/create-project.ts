@@ -121,9 +121,9 @@ async function setUpProject(context: CallContext, project: PlaneProject): Promis
   if (!project.cycle_view || !project.module_view)
     await plane.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
   await ensureMembers(context, project, [await readSystemUserId(context)], {
-    anew: true,
+    refresh: true,
     role: PROJECT_ADMIN_ROLE,
-    by: plane,
+    client: plane,
   });
   const agents = await Promise.all(
     deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),

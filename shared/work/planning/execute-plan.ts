@@ -99,7 +99,7 @@ async function runPlanSteps(run: PlanRun): Promise<void> {
 }
 
 async function assignPlannedTask({ context, checkedPlan }: PlanRun, planned: PlannedTask, task: Task): Promise<Task> {
-  const assignee = checkedPlan.people.get(planned.assignee ?? "");
+  const assignee = checkedPlan.assignees.get(planned.assignee ?? "");
   const { task: assigned, refused } = assignee
     ? await assignIfUnassigned(context, task, assignee)
     : { task, refused: undefined };
@@ -127,7 +127,7 @@ async function runStepOnce(
   for (const other of planned.blocked_by ?? []) {
     const local = checkedPlan.tasks.find(({ id }) => id === other);
     const localProgress = local && progress[await hashPlannedTask(local)];
-    const task = localProgress ? await findKeptTask(deps, localProgress.item) : checkedPlan.outside.get(other);
+    const task = localProgress ? await findKeptTask(deps, localProgress.item) : checkedPlan.externalTasks.get(other);
     if (task && task.item.gone === undefined) blockers.set(task.id, task);
   }
   const task = before && (await findKeptTask(deps, before.item));

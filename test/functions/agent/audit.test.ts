@@ -21,52 +21,52 @@ const auditSchema = z.object({
   next: z.string().optional(),
 });
 
-async function readAudit(doors: HttpTestApp, query = "") {
-  return auditSchema.parse(await (await doors.request(`/audit${query}`, HTTP_ADMIN_TOKEN)).json());
+async function readAudit(app: HttpTestApp, query = "") {
+  return auditSchema.parse(await (await app.request(`/audit${query}`, HTTP_ADMIN_TOKEN)).json());
 }
 
-async function readAuditLines(doors: HttpTestApp, query = "") {
-  const { calls } = await readAudit(doors, query);
+async function readAuditLines(app: HttpTestApp, query = "") {
+  const { calls } = await readAudit(app, query);
   return calls.map(({ agent, tool, item, outcome, via }) => [agent, tool, item ?? "-", outcome, via].join(" "));
 }
 
 describe("GET /audit", () => {
-  it("has every call, newest first: who, which tool, about what, how it ended", async () => {
-    const doors = await createHttpTestApp();
-    const task = doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    await doors.callTool("Imhotep", "claim_task", { task: "onb-1" });
-    await callTool(await doors.connectMcpClient("Imhotep"), "claim_task", { task: task.id });
-    await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
-    await doors.callTool("Thot", "claim_task", {});
-    await doors.callTool("Thot", "delete_everything", { task: "ONB-1" });
-    expect(await readAuditLines(doors)).toEqual([
+  it("lists every call, newest first, with caller, tool, task and outcome", async () => {
+    const app = await createHttpTestApp();
+    const task = app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    await app.callTool("Imhotep", "claim_task", { task: "onb-1" });
+    await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: task.id });
+    await app.callTool("Thot", "claim_task", { task: "ONB-1" });
+    await app.callTool("Thot", "claim_task", {});
+    await app.callTool("Thot", "delete_everything", { task: "ONB-1" });
+    expect(await readAuditLines(app)).toEqual([
       "Thot delete_everything ONB-1 not_found http",
       "Thot claim_task - bad_request http",
       "Thot claim_task ONB-1 forbidden http",
       "Imhotep claim_task ONB-1 ok mcp",
       "Imhotep claim_task ONB-1 ok http",
     ]);
-    expect(await readAuditLines(doors, "?agent=Imhotep")).toHaveLength(2);
-    expect(await readAuditLines(doors, "?task=onb-1")).toHaveLength(4);
-    const { calls, next } = await readAudit(doors, "?agent=Imhotep&limit=1");
-    expect([calls, (await readAudit(doors, `?agent=Imhotep&after=${encodeURIComponent(next ?? "")}`)).calls]).toEqual([
+    expect(await readAuditLines(app, "?agent=Imhotep")).toHaveLength(2);
+    expect(await readAuditLines(app, "?task=onb-1")).toHaveLength(4);
+    const { calls, next } = await readAudit(app, "?agent=Imhotep&limit=1");
+    expect([calls, (await readAudit(app, `?agent=Imhotep&after=${encodeURIComponent(next ?? "")}`)).calls]).toEqual([
       [expect.objectContaining({ via: "mcp" })],
       [expect.objectContaining({ via: "http" })],
     ]);
-    expect(await readAuditLines(doors, "?task=ONB-1&agent=Thot")).toEqual([
+    expect(await readAuditLines(app, "?task=ONB-1&agent=Thot")).toEqual([
       "Thot delete_everything ONB-1 not_found http",
       "Thot claim_task ONB-1 forbidden http",
     ]);
   });
 
-  it("is read in pages", async () => {
-    const doors = await createHttpTestApp();
-    for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await doors.callTool("Thot", "claim_task", { task, x: 1 });
+  it("returns the calls in pages", async () => {
+    const app = await createHttpTestApp();
+    for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await app.callTool("Thot", "claim_task", { task, x: 1 });
     const items: (string | undefined)[] = [];
     let query = "?limit=2";
     for (let page = 0; page < 5; page += 1) {
-      const { calls, next } = await readAudit(doors, query);
+      const { calls, next } = await readAudit(app, query);
       items.push(...calls.map(({ item }) => item));
       if (next === undefined) break;
       query = `?limit=2&after=${encodeURIComponent(next)}`;
@@ -74,48 +74,48 @@ describe("GET /audit", () => {
     expect(items).toEqual(["A-5", "A-4", "A-3", "A-2", "A-1"]);
   });
 
-  it("keeps a call for 30 days", async () => {
-    const doors = await createHttpTestApp();
-    await doors.callTool("Thot", "claim_task", {});
-    doors.advance(30 * 86_400_000 - 1_000);
-    expect(await readAuditLines(doors)).toHaveLength(1);
-    doors.advance(2_000);
-    expect(await readAuditLines(doors)).toHaveLength(0);
+  it("returns a call for 30 days", async () => {
+    const app = await createHttpTestApp();
+    await app.callTool("Thot", "claim_task", {});
+    app.advance(30 * 86_400_000 - 1_000);
+    expect(await readAuditLines(app)).toHaveLength(1);
+    app.advance(2_000);
+    expect(await readAuditLines(app)).toHaveLength(0);
   });
 
-  it("holds names, never what was written", async () => {
-    const doors = await createHttpTestApp();
-    await doors.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
-    await doors.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
-    const { calls } = await readAudit(doors);
+  it("contains names and no texts that agents wrote", async () => {
+    const app = await createHttpTestApp();
+    await app.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
+    await app.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
+    const { calls } = await readAudit(app);
     expect(calls[1]).not.toHaveProperty("item");
     expect(calls[0]?.tool).toBe(`marked${"x".repeat(57)}…`);
   });
 
-  it("is for ADMIN_TOKEN only and refuses a query it does not know how to read", async () => {
-    const doors = await createHttpTestApp();
-    expect((await doors.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
-    expect((await doors.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
+  it("requires ADMIN_TOKEN and refuses an invalid query", async () => {
+    const app = await createHttpTestApp();
+    expect((await app.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
+    expect((await app.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
   });
 });
 
-describe("A call", () => {
-  it("does not wait for its line in the audit", async () => {
-    const doors = await createHttpTestApp();
-    const { store } = doors;
+describe("A tool call", () => {
+  it("is answered before its audit entry is written", async () => {
+    const app = await createHttpTestApp();
+    const { store } = app;
     const commit = store.commit.bind(store);
     const written = Promise.withResolvers<void>();
     store.commit = async (given) => {
       if (given.put?.some(({ key }) => key.startsWith("audit:"))) await written.promise;
       return commit(given);
     };
-    expect(await doors.callTool("Thot", "claim_task", {})).toMatchObject({ status: 400 });
-    expect(await readAuditLines(doors)).toEqual([]);
+    expect(await app.callTool("Thot", "claim_task", {})).toMatchObject({ status: 400 });
+    expect(await readAuditLines(app)).toEqual([]);
     written.resolve();
-    await expect.poll(() => readAuditLines(doors)).toHaveLength(1);
+    await expect.poll(() => readAuditLines(app)).toHaveLength(1);
   });
 
-  it("is counted, and timed, by tool and outcome; what is no tool is one word", async () => {
+  it("is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
     const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     const call = (tool: string) =>
       fetch(`${url}/agent/${tool}`, { method: "POST", ...createBearerHeaders("bridge-token-of-the-concierge") });
@@ -128,27 +128,27 @@ describe("A call", () => {
     expect(text).not.toContain("marked");
   });
 
-  it("leaves its token nowhere: not in the log, not in an answer, not in the store (reliability 21)", async () => {
-    const doors = await createHttpTestApp();
+  it("leaves its token neither in the log nor in an answer nor in the store (reliability 21)", async () => {
+    const app = await createHttpTestApp();
     const token = toBridgeToken("Thot");
     const answers = [
-      await doors.callTool("Thot", "claim_task", { task: token }),
-      await doors.callTool("Thot", "claim_task", { [token]: 1 }),
-      await doors.callTool("Thot", token, {}),
+      await app.callTool("Thot", "claim_task", { task: token }),
+      await app.callTool("Thot", "claim_task", { [token]: 1 }),
+      await app.callTool("Thot", token, {}),
     ];
-    await expect.poll(() => readAuditLines(doors)).toHaveLength(3);
-    const written = JSON.stringify([answers, doors.logged, (await readAudit(doors)).calls]);
+    await expect.poll(() => readAuditLines(app)).toHaveLength(3);
+    const written = JSON.stringify([answers, app.logged, (await readAudit(app)).calls]);
     expect(written).not.toContain(token);
   });
 
-  it("is a line of the log; one that is not the agent's to make is a warning (reliability 20)", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    await doors.callTool("Imhotep", "claim_task", { task: "ONB-1" });
-    await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
+  it("is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    await app.callTool("Imhotep", "claim_task", { task: "ONB-1" });
+    await app.callTool("Thot", "claim_task", { task: "ONB-1" });
     await expect
-      .poll(() => doors.logged.filter(({ message }) => message === "agent call"))
+      .poll(() => app.logged.filter(({ message }) => message === "agent call"))
       .toMatchObject([
         { level: "info", agent: "Imhotep", tool: "claim_task", item: "ONB-1", outcome: "ok", via: "http" },
         { level: "warn", agent: "Thot", outcome: "forbidden", reason: expect.stringContaining("belongs to Imhotep") },

@@ -15,20 +15,20 @@ const openApiSchema = z.object({
 const TOO_LARGE = 2 * 1024 * 1024 + 1;
 
 describe("POST /agent/<tool>", () => {
-  it("calls the tool as the agent whose token it is", async () => {
-    const doors = await createHttpTestApp();
-    const task = doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "onb-1" });
+  it("calls the tool as the agent to which the token belongs", async () => {
+    const app = await createHttpTestApp();
+    const task = app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "onb-1" });
     expect([status, json]).toEqual([200, expect.objectContaining({ task: "ONB-1" })]);
-    expect(await doors.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
+    expect(await app.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
   });
 
-  it("OPENCLAW-20 answers for another agent's task with 403 and whose it is", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    const { status, json } = await doors.callTool("Thot", "claim_task", { task: "ONB-1" });
+  it("OPENCLAW-20 answers a call about another agent's task with 403 and the owner", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    const { status, json } = await app.callTool("Thot", "claim_task", { task: "ONB-1" });
     expect(status).toBe(403);
     expect(json).toEqual({
       error: { code: "forbidden", message: expect.stringMatching(/^ONB-1 belongs to Imhotep; .*not Thot/) },
@@ -46,9 +46,9 @@ describe("POST /agent/<tool>", () => {
     ["a word", "ONB-1", /takes a JSON object/],
     ["nothing", undefined, "claim_task: task is missing."],
     ["a task that is none", { task: "'; drop table" }, /is not a valid task key. Give a key/],
-  ])("refuses %s with 400 and what to do", async (_, input, message) => {
-    const doors = await createHttpTestApp();
-    const { status, json } = await doors.callTool("Imhotep", "claim_task", input);
+  ])("refuses %s with 400 and says what to do", async (_, input, message) => {
+    const app = await createHttpTestApp();
+    const { status, json } = await app.callTool("Imhotep", "claim_task", input);
     expect(status).toBe(400);
     expect(json).toEqual({
       error: {
@@ -58,11 +58,11 @@ describe("POST /agent/<tool>", () => {
     });
   });
 
-  it("refuses what is no JSON, of another type, or over 2 MB", async () => {
-    const doors = await createHttpTestApp();
+  it("refuses a body that is not JSON, of another content type, or over 2 MB", async () => {
+    const app = await createHttpTestApp();
     const status = async (body: string | Uint8Array<ArrayBuffer>, type = "application/json") =>
       (
-        await doors.request("/agent/claim_task", toBridgeToken("Thot"), {
+        await app.request("/agent/claim_task", toBridgeToken("Thot"), {
           method: "POST",
           body,
           headers: { "content-type": type },
@@ -74,54 +74,54 @@ describe("POST /agent/<tool>", () => {
     expect(await status("x".repeat(TOO_LARGE))).toBe(413);
   });
 
-  it("takes the 1 MB deliverable that fits base64", async () => {
-    const doors = await createHttpTestApp();
+  it("accepts a body with a 1 MB deliverable in base64", async () => {
+    const app = await createHttpTestApp();
     const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
-    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
+    const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
     expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("has no field")]);
   });
 
-  it("answers 404 for a tool that is not there, with those that are", async () => {
-    const doors = await createHttpTestApp();
-    const { status, json } = await doors.callTool("Imhotep", "delete_everything", {});
+  it("answers 404 for an unknown tool, with the available ones", async () => {
+    const app = await createHttpTestApp();
+    const { status, json } = await app.callTool("Imhotep", "delete_everything", {});
     expect(status).toBe(404);
     expect(JSON.stringify(json)).toContain("claim_task");
     expect(JSON.stringify(json)).not.toContain("plan_project");
   });
 
-  it("answers 405 for another method, with the one that works", async () => {
-    const doors = await createHttpTestApp();
-    const response = await doors.request("/agent/claim_task", toBridgeToken("Thot"));
+  it("answers 405 for another method, with the allowed one", async () => {
+    const app = await createHttpTestApp();
+    const response = await app.request("/agent/claim_task", toBridgeToken("Thot"));
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
   });
 
-  it("OPENCLAW-20 tells in whole seconds when to come back while Plane's quota is used up", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    doors.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
-    const { status, headers, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-77" });
+  it("OPENCLAW-20 returns retry_after in whole seconds while Plane's quota is used up", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+    const { status, headers, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-77" });
     expect([status, headers.get("retry-after")]).toEqual([429, "40"]);
     expect(json).toEqual({ error: { code: "rate_limited", message: expect.any(String), retry_after: 40 } });
   });
 
-  it("says that Plane is not there with 503", async () => {
-    const doors = await createHttpTestApp();
-    await doors.runFirstPoll();
-    await doors.plane.stop();
-    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-77" });
+  it("answers 503 when Plane is not reachable", async () => {
+    const app = await createHttpTestApp();
+    await app.runFirstPoll();
+    await app.plane.stop();
+    const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-77" });
     expect([status, json]).toEqual([503, { error: expect.objectContaining({ code: "unavailable" }) }]);
   });
 
-  it("says nothing of an error nobody expected, and logs it", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    const { store } = doors;
+  it("hides the text of an unexpected error and logs it", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    const { store } = app;
     store.lease = () => Promise.reject(new Error("disk /secret/path is full"));
-    const { status, json } = await doors.callTool("Imhotep", "claim_task", { task: "ONB-1" });
+    const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-1" });
     expect([status, JSON.stringify(json)]).toEqual([500, expect.not.stringContaining("/secret/path")]);
-    expect(doors.logged.find(({ message }) => message === "agent call failed unexpectedly")).toMatchObject({
+    expect(app.logged.find(({ message }) => message === "agent call failed unexpectedly")).toMatchObject({
       agent: "Imhotep",
       tool: "claim_task",
       error: "disk /secret/path is full",
@@ -130,22 +130,22 @@ describe("POST /agent/<tool>", () => {
 });
 
 describe("A bridge token", () => {
-  it("opens the tools and nothing else", async () => {
-    const doors = await createHttpTestApp();
+  it("gives access to the tools and nothing else", async () => {
+    const app = await createHttpTestApp();
     for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"]) {
-      const response = await doors.request(path, toBridgeToken("Concierge"));
+      const response = await app.request(path, toBridgeToken("Concierge"));
       expect([path, response.status]).toEqual([path, 403]);
     }
-    expect((await doors.request("/agent/openapi.json", toBridgeToken("Concierge"))).status).toBe(200);
+    expect((await app.request("/agent/openapi.json", toBridgeToken("Concierge"))).status).toBe(200);
   });
 
   it.each([
     ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN],
     ["TICK_TOKEN", HTTP_TICK_TOKEN],
-  ])("is not %s: 403 says which is needed", async (name, token) => {
-    const doors = await createHttpTestApp();
+  ])("cannot be replaced by %s: 403 names the token that is needed", async (name, token) => {
+    const app = await createHttpTestApp();
     for (const path of ["/agent/claim_task", "/mcp"]) {
-      const response = await doors.request(path, token, { method: "POST", body: "{}" });
+      const response = await app.request(path, token, { method: "POST", body: "{}" });
       expect([response.status, await response.text()]).toEqual([
         403,
         expect.stringContaining(`AGENT_TOKEN_<AGENT>); ${name}`),
@@ -153,22 +153,22 @@ describe("A bridge token", () => {
     }
   });
 
-  it("is needed: 401 without one and for one that nobody has", async () => {
-    const doors = await createHttpTestApp();
+  it("is required: the answer is 401 without a token and for an unknown one", async () => {
+    const app = await createHttpTestApp();
     for (const path of ["/agent/claim_task", "/mcp", "/agent/openapi.json"]) {
       const init = path.endsWith(".json") ? {} : { method: "POST", body: "{}" };
-      expect((await fetch(doors.url + path, init)).status).toBe(401);
-      const response = await doors.request(path, `${toBridgeToken("Thot")}x`, init);
+      expect((await fetch(app.url + path, init)).status).toBe(401);
+      const response = await app.request(path, `${toBridgeToken("Thot")}x`, init);
       expect([response.status, response.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="groundcrew"']);
     }
   });
 });
 
 describe("GET /agent/openapi.json", () => {
-  it("describes the tools this agent may call, with their input, and no other", async () => {
-    const doors = await createHttpTestApp();
+  it("describes only the tools that the agent may call, with their inputs", async () => {
+    const app = await createHttpTestApp();
     const paths = async (agent: string) => {
-      const response = await doors.request("/agent/openapi.json", toBridgeToken(agent));
+      const response = await app.request("/agent/openapi.json", toBridgeToken(agent));
       return openApiSchema.parse(await response.json()).paths;
     };
     const workers = await paths("Thot");

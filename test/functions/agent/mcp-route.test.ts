@@ -4,19 +4,19 @@ import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../..
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
 
 /** A request without the SDK, as a small client would write it. */
-async function postMcp(doors: HttpTestApp, message: unknown, headers: Record<string, string> = {}) {
+async function postMcp(app: HttpTestApp, message: unknown, headers: Record<string, string> = {}) {
   const body = typeof message === "string" ? message : JSON.stringify(message);
-  const response = await doors.request("/mcp", toBridgeToken("Thot"), { method: "POST", body, headers });
+  const response = await app.request("/mcp", toBridgeToken("Thot"), { method: "POST", body, headers });
   const text = await response.text();
   return { status: response.status, headers: response.headers, json: text === "" ? undefined : JSON.parse(text) };
 }
 
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
-describe("MCP, by the SDK's own client", () => {
-  it("lists the tools with what they do to the world", async () => {
-    const doors = await createHttpTestApp();
-    const client = await doors.connectMcpClient("Imhotep");
+describe("MCP, with the SDK's own client,", () => {
+  it("lists the tools with their annotations", async () => {
+    const app = await createHttpTestApp();
+    const client = await app.connectMcpClient("Imhotep");
     expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
     expect(client.getInstructions()).toContain("Do not retry a refused claim");
     const { tools } = await client.listTools();
@@ -28,20 +28,20 @@ describe("MCP, by the SDK's own client", () => {
   });
 
   it("calls a tool as the agent whose token it is", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    const result = await callTool(await doors.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
     expect(result.isError).toBeUndefined();
     expect(result.structuredContent).toMatchObject({ task: "ONB-1" });
     expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
   });
 
-  it("OPENCLAW-20 gives a refusal as a result whose text says why and what to do", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", "Imhotep");
-    await doors.runFirstPoll();
-    const result = await callTool(await doors.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
+  it("OPENCLAW-20 returns a refusal as a result whose text gives the reason and what to do", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", "Imhotep");
+    await app.runFirstPoll();
+    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
     expect(result.isError).toBe(true);
     expect(getResultText(result)).toBe(
       "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
@@ -49,48 +49,48 @@ describe("MCP, by the SDK's own client", () => {
     expect(result._meta).toEqual({ error: { code: "forbidden" } });
   });
 
-  it("says in the same words as the HTTP door what is wrong with an input", async () => {
-    const doors = await createHttpTestApp();
-    const result = await callTool(await doors.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
-    const { json } = await doors.callTool("Thot", "claim_task", { tsk: "ONB-1" });
+  it("refuses an invalid input with the same text as HTTP", async () => {
+    const app = await createHttpTestApp();
+    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
+    const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
     expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
   });
 
-  it("tells when to come back while Plane's quota is used up", async () => {
-    const doors = await createHttpTestApp();
-    await doors.runFirstPoll();
-    doors.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
-    const result = await callTool(await doors.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
+  it("returns retry_after while Plane's quota is used up", async () => {
+    const app = await createHttpTestApp();
+    await app.runFirstPoll();
+    app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
     expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
   });
 
-  it("makes a tool that is not there an error of the protocol", async () => {
-    const doors = await createHttpTestApp();
-    const client = await doors.connectMcpClient("Thot");
+  it("answers a call of an unknown tool with a protocol error", async () => {
+    const app = await createHttpTestApp();
+    const client = await app.connectMcpClient("Thot");
     await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
   });
 
-  it("OPENCLAW-02 says ten tasks with their blockers once, in 4 KB", async () => {
-    const doors = await createHttpTestApp();
+  it("OPENCLAW-02 returns ten tasks with their blockers once, in 4 KB", async () => {
+    const app = await createHttpTestApp();
     for (let n = 0; n < 10; n += 1) {
       const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
       const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
-      const task = doors.addTask(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
-      const blocker = doors.addTask(`Find out what page ${n} must say`, "Imhotep");
-      doors.plane.relate(task, blocker);
+      const task = app.addTask(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
+      const blocker = app.addTask(`Find out what page ${n} must say`, "Imhotep");
+      app.plane.relate(task, blocker);
     }
-    await doors.runFirstPoll();
-    const result = await callTool(await doors.connectMcpClient("Thot"), "list_my_tasks", {});
+    await app.runFirstPoll();
+    const result = await callTool(await app.connectMcpClient("Thot"), "list_my_tasks", {});
     expect(JSON.parse(getResultText(result)).tasks).toHaveLength(10);
     expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
     expect(result.structuredContent).toBeUndefined();
   });
 
-  it("keeps two agents apart that call side by side", async () => {
-    const doors = await createHttpTestApp();
-    doors.addTask("Write the menu", ["Imhotep", "Thot"]);
-    await doors.runFirstPoll();
-    const clients = [await doors.connectMcpClient("Imhotep"), await doors.connectMcpClient("Thot")];
+  it("separates two agents that call concurrently", async () => {
+    const app = await createHttpTestApp();
+    app.addTask("Write the menu", ["Imhotep", "Thot"]);
+    await app.runFirstPoll();
+    const clients = [await app.connectMcpClient("Imhotep"), await app.connectMcpClient("Thot")];
     const results = await Promise.all(clients.map((client) => callTool(client, "claim_task", { task: "ONB-1" })));
     expect(results.filter(({ isError }) => !isError)).toHaveLength(1);
     expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([
@@ -100,29 +100,29 @@ describe("MCP, by the SDK's own client", () => {
 });
 
 describe("POST /mcp", () => {
-  it("needs no session and hands none out: each request stands by itself", async () => {
-    const doors = await createHttpTestApp();
-    const { status, headers, json } = await postMcp(doors, LIST_TOOLS);
+  it("neither needs nor creates a session", async () => {
+    const app = await createHttpTestApp();
+    const { status, headers, json } = await postMcp(app, LIST_TOOLS);
     expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
     expect(json.result.tools.length).toBeGreaterThan(0);
   });
 
   it.each(["application/json", "*/*", "application/json, text/event-stream"])(
-    "answers in JSON to Accept: %s",
+    "answers with JSON to Accept: %s",
     async (accept) => {
-      const doors = await createHttpTestApp();
-      const { status, headers } = await postMcp(doors, LIST_TOOLS, { accept });
+      const app = await createHttpTestApp();
+      const { status, headers } = await postMcp(app, LIST_TOOLS, { accept });
       expect([status, headers.get("content-type")]).toEqual([200, "application/json"]);
     },
   );
 
-  it.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])("speaks the protocol of %s", async (version) => {
-    const doors = await createHttpTestApp();
+  it.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])("supports protocol version %s", async (version) => {
+    const app = await createHttpTestApp();
     const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
-    const { json } = await postMcp(doors, { jsonrpc: "2.0", id: 0, method: "initialize", params });
+    const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
     expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
-    const told = { jsonrpc: "2.0", method: "notifications/initialized" };
-    expect(await postMcp(doors, told, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
+    const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
+    expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
   });
 
   it.each([
@@ -130,27 +130,27 @@ describe("POST /mcp", () => {
     ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
     ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
     ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
-  ])("answers %s with the protocol's error", async (_, message, status, code) => {
-    const doors = await createHttpTestApp();
-    expect(await postMcp(doors, message)).toMatchObject({ status, json: { error: { code } } });
+  ])("answers %s with a protocol error", async (_, message, status, code) => {
+    const app = await createHttpTestApp();
+    expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
   });
 
-  it("refuses a version of the protocol nobody knows, another type, and a body over 2 MB", async () => {
-    const doors = await createHttpTestApp();
-    expect(await postMcp(doors, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
-    expect(await postMcp(doors, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
-    expect(await postMcp(doors, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
+  it("refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
+    const app = await createHttpTestApp();
+    expect(await postMcp(app, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
+    expect(await postMcp(app, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
+    expect(await postMcp(app, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
   });
 
-  it.each(["GET", "DELETE"])("is the only way: %s is answered with 405", async (method) => {
-    const doors = await createHttpTestApp();
+  it.each(["GET", "DELETE"])("is the only allowed method: %s is answered with 405", async (method) => {
+    const app = await createHttpTestApp();
     const headers = { accept: "text/event-stream" };
-    const response = await doors.request("/mcp", toBridgeToken("Thot"), { method, headers });
+    const response = await app.request("/mcp", toBridgeToken("Thot"), { method, headers });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   });
 
-  it("is not for the pages of another origin (reliability 27)", async () => {
-    const doors = await createHttpTestApp();
-    expect(await postMcp(doors, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
+  it("refuses requests from pages of another origin (reliability 27)", async () => {
+    const app = await createHttpTestApp();
+    expect(await postMcp(app, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
   });
 });

@@ -15,7 +15,7 @@ async function createPlanningApp() {
   return crew;
 }
 
-/** What the Concierge is answered; its own schema must know all of it. */
+/** Calls a tool as the Concierge and checks that its output schema covers the whole answer. */
 async function callPlanningTool(crew: AgentTestApp, name: string, given: unknown): Promise<unknown> {
   const tool = TOOLS.find((one) => one.name === name);
   if (!tool) throw new Error(`There is no tool ${name}.`);
@@ -25,7 +25,7 @@ async function callPlanningTool(crew: AgentTestApp, name: string, given: unknown
   return output;
 }
 
-test("OPENCLAW-08 planning is for the Concierge and the human alone", async () => {
+test("OPENCLAW-08 planning is allowed only to the Concierge and humans", async () => {
   const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
   expect(planning).toEqual(PLANNING_TOOLS);
   const may = (role: Caller["role"]) =>
@@ -37,7 +37,7 @@ test("OPENCLAW-08 planning is for the Concierge and the human alone", async () =
   }
 });
 
-test("OPENCLAW-17 each planning tool takes what it says and answers in its own form", async () => {
+test("OPENCLAW-17 each planning tool accepts its declared input and answers in its declared schema", async () => {
   const crew = await createPlanningApp();
   expect(
     await callPlanningTool(crew, "create_task", {
@@ -57,7 +57,7 @@ test("OPENCLAW-17 each planning tool takes what it says and answers in its own f
   expect(await callPlanningTool(crew, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
 });
 
-test("a task of a plan with a name nobody knows is refused, not lost in silence", async () => {
+test("a planned task with an unknown field is refused, not silently ignored", async () => {
   const crew = await createPlanningApp();
   const tasks = [{ id: "a", title: "A", depends_on: ["b"] }];
   await expect(callPlanningTool(crew, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");

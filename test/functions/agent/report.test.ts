@@ -20,7 +20,7 @@ async function createAppWithTask() {
   return { crew, call };
 }
 
-it("report keeps what is left out and answers what is true now", async () => {
+it("report keeps omitted fields and returns the current values", async () => {
   const { call } = await createAppWithTask();
   await call(reportTool, { percent: 40, cost: 2, session: "s-1" });
   expect(await call(reportTool, { percent: 50, text: "half" })).toEqual({
@@ -46,7 +46,7 @@ it.each([
   await expect(call(reportTool, { [field]: value })).rejects.toMatchObject({ code: "bad_request" });
 });
 
-it("OPENCLAW-06 start_timer and stop_timer say since when, and how long in all", async () => {
+it("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
   const { crew, call } = await createAppWithTask();
   expect(await call(stopTimerTool)).toMatchObject({ stopped: false, note: expect.stringContaining("start_timer") });
   const { since } = (await call(startTimerTool)) as { since: string };

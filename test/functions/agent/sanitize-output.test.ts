@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { sanitizeOutput } from "../../../functions/agent/sanitize-output.ts";
 
-describe("What agents and terminals are given to read (reliability 18)", () => {
+describe("Sanitized output (reliability 18)", () => {
   it.each([
     ["an escape sequence", "\u001b[31mred\u001b[0m", "[31mred[0m"],
     ["a mark that turns text around", "invoice\u202efdp.exe", "invoicefdp.exe"],
     ["tags that nobody sees", `a\u{e0041}\u{e0042}b`, "ab"],
     ["NUL, a bell and a carriage return", "a\u0000b\u0007c\rd", "abc\nd"],
-  ])("has no %s", (_, text, shown) => {
+  ])("contains no %s", (_, text, shown) => {
     expect(sanitizeOutput(text)).toBe(shown);
   });
 
@@ -16,7 +16,7 @@ describe("What agents and terminals are given to read (reliability 18)", () => {
     expect(sanitizeOutput(text)).toBe(text);
   });
 
-  it("is so in every corner of an answer", () => {
+  it("is sanitized at every depth of an answer", () => {
     const answer = { tasks: [{ title: "a\u202eb", percent: 1, blocked_by: [{ key: "A\u0000-1" }] }], none: null };
     expect(sanitizeOutput(answer)).toEqual({
       tasks: [{ title: "ab", percent: 1, blocked_by: [{ key: "A-1" }] }],

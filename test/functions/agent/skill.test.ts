@@ -15,21 +15,21 @@ const fields = new Map(
 );
 const shell = /```sh\n(.*?)```/s.exec(body)?.[1] ?? "";
 
-describe("OPENCLAW-01 the skill", () => {
-  it("has the front matter that OpenClaw 2026.2 and 2026.9 both load", () => {
+describe("OPENCLAW-01 the skill file", () => {
+  it("has front matter that both OpenClaw 2026.2 and 2026.9 load", () => {
     expect([...fields.keys()]).toEqual(["name", "description", "metadata"]);
     expect(fields.get("name")).toBe("plane-bridge");
     // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
     expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
   });
 
-  it("requires the binary only: a token per agent lies in a file, which an environment check would not see", () => {
+  it("requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
     expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
       openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
     });
   });
 
-  it("names only tools and inputs that are there", () => {
+  it("names only existing tools and inputs", () => {
     const tools = TOOLS.map(({ name }) => name);
     const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
     const known = [...tools, ...inputs, "in_progress", "retry_after"];
@@ -38,7 +38,7 @@ describe("OPENCLAW-01 the skill", () => {
     expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
   });
 
-  it("is short, and says what keeps an agent from harm", () => {
+  it("is short and contains the safety rules", () => {
     expect(text.length).toBeLessThan(3_500);
     for (const rule of [
       /That task first/,
@@ -51,11 +51,11 @@ describe("OPENCLAW-01 the skill", () => {
   });
 
   it.each(["the agent's file", "the environment"])(
-    "shows curl lines that work with the token from %s",
+    "shows curl commands that work with the token from %s",
     async (source) => {
-      const doors = await createHttpTestApp();
-      const item = doors.addTask("Write the menu", "Thot");
-      await doors.runFirstPoll();
+      const app = await createHttpTestApp();
+      const item = app.addTask("Write the menu", "Thot");
+      await app.runFirstPoll();
       const folder = mkdtempSync(join(tmpdir(), "skill-"));
       onTestFinished(() => rmSync(folder, { recursive: true }));
       mkdirSync(join(folder, ".groundcrew"));
@@ -63,7 +63,7 @@ describe("OPENCLAW-01 the skill", () => {
       if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
       const env = {
         PATH: process.env["PATH"],
-        GROUNDCREW_URL: doors.url,
+        GROUNDCREW_URL: app.url,
         GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
       };
       writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
@@ -72,22 +72,22 @@ describe("OPENCLAW-01 the skill", () => {
         0,
         lines.findIndex((line) => /^call [a-z]/.test(line)),
       );
-      const said: unknown[] = [];
+      const sentBodies: unknown[] = [];
       for (const line of lines.slice(functions.length).filter(Boolean)) {
         const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
-        said.push(JSON.parse(stdout));
+        sentBodies.push(JSON.parse(stdout));
       }
-      expect(said).toMatchObject([
+      expect(sentBodies).toMatchObject([
         { tasks: [{ key: "ONB-1" }] },
         { task: "ONB-1", until: expect.any(String) },
         { paths: { "/agent/ask_human": expect.anything() } },
         { task: "ONB-1", name: "report.pdf" },
       ]);
-      expect(doors.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
+      expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
     },
   );
 
-  it("keeps the token out of the process list: no argument of a program holds it", () => {
+  it("keeps the token out of the process list: no program gets it as an argument", () => {
     expect(shell).toContain("curl -sS --fail-with-body -K -");
     expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
   });

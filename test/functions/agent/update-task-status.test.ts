@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { updateTaskStatusTool } from "../../../functions/agent/update-task-status.ts";
 
-const parseStatusInput = (given: Record<string, unknown>) =>
-  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...given });
+const parseStatusInput = (fields: Record<string, unknown>) =>
+  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...fields });
 
 it.each([
   ["session", "two\nlines"],
@@ -12,11 +12,11 @@ it.each([
   ["cost", 1e300],
   ["confidence", 1.1],
   ["status", "finished"],
-])("update_task_status refuses %s %j, as report does", (field, value) => {
+])("update_task_status refuses %s %j in the same way as report", (field, value) => {
   expect(() => parseStatusInput({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
 });
 
-it("OPENCLAW-18 blanks are no commit and no tests", () => {
+it("OPENCLAW-18 white space does not count as a commit or as tests", () => {
   expect(parseStatusInput({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({
     commit: "",
     tests: "all pass",

@@ -42,16 +42,16 @@ test.each<[AnyEvent["kind"], AnyEvent, string[]]>([
   ["started", { kind: "started" }, []],
   ["renamed", { kind: "renamed", from: "x" }, []],
   ["comment_added", { kind: "comment_added", comment: "comment-1", author: "u" }, ["reply"]],
-])("after %s the work looks at what it must, and at nothing else", (_, event, targets) => {
+])("after %s the work rules queue exactly the jobs that must follow", (_, event, targets) => {
   expect(decideTargets(event)).toEqual(targets);
 });
 
-test("marked as blocked, a task may be lost to its agent; waiting for another, it is not", () => {
+test("the claim is checked when a task is marked as blocked, not when it waits for a blocker", () => {
   expect(decideTargets({ kind: "blocked" }, createFacts({ word: "blocked" }))).toEqual(["check"]);
   expect(decideTargets({ kind: "blocked" }, createFacts({ word: "in_progress" }))).toEqual([]);
 });
 
-test("those who wait for a task are blocked and released with it, when there are any", () => {
+test("the dependants of a task, if there are any, are blocked and unblocked with it", () => {
   const waitedFor = createFacts({ dependants: 2, word: "blocked" });
   const ends = (kind: "cancelled" | "blocked" | "completed" | "started" | "unblocked") =>
     decideTargets({ kind }, waitedFor).filter((target) => target.endsWith("stick"));
@@ -60,7 +60,7 @@ test("those who wait for a task are blocked and released with it, when there are
   ).toEqual(["stick", "stick", "unstick", "unstick", "unstick"]);
 });
 
-test("what people write may be an answer: the errand carries it, in the item's lane, and nothing else", () => {
+test("a person's comment queues one job in the item's lane that may take it as an answer", () => {
   const event = { kind: "comment_added", comment: "comment-1", author: "u" } as const;
   const said = { ...createFacts(), comment: { id: "comment-1", text: "Blue" } };
   const by = (isAgent: boolean) =>
@@ -77,7 +77,7 @@ test("what people write may be an answer: the errand carries it, in the item's l
   expect(by(true)).toEqual([]);
 });
 
-test("without agents, and about projects, there is nothing to do", () => {
+test("the work rules queue nothing without agents and for project events", () => {
   expect(decideTargets({ kind: "created" }, createFacts(), [])).toEqual([]);
   const { item: _, ...project } = createFacts();
   expect(decideTargets({ kind: "project_created" }, project)).toEqual([]);

@@ -21,7 +21,7 @@ async function createAppWithCard() {
 }
 
 describe("The agent card after the store was lost", () => {
-  it("gives back times, cost, session and confidence before the next edit is written over it", async () => {
+  it("restores times, cost, session and confidence before the next edit overwrites it", async () => {
     const { crew, item, cards } = await createAppWithCard();
     await crew.restart({ store: "lost" });
     await crew.poll();
@@ -41,7 +41,7 @@ describe("The agent card after the store was lost", () => {
     expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
   });
 
-  it("gives back sums and shares as programs compute them", async () => {
+  it("restores sums and shares with computed fractions", async () => {
     const { crew, item, cards } = await createAppWithCard();
     await crew.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
     crew.advance(60_000);
@@ -58,7 +58,7 @@ describe("The agent card after the store was lost", () => {
     });
   });
 
-  it("counts a timer that ran then until the card was last written", async () => {
+  it("counts a running timer until the card was last written", async () => {
     const { crew, item } = await createAppWithCard();
     await crew.actAs("Thot").startTimer("ONB-1");
     crew.advance(300_000);
@@ -74,7 +74,7 @@ describe("The agent card after the store was lost", () => {
     expect(totals["Thot"]).toBeLessThan(940_000);
   });
 
-  it("takes nothing from lines that are not of the form it writes", async () => {
+  it("ignores lines that are not in its own format", async () => {
     const { crew, item, cards } = await createAppWithCard();
     const [card] = cards();
     const html =
@@ -93,13 +93,13 @@ describe("The agent card after the store was lost", () => {
 });
 
 describe("Groundcrew killed while it writes the agent card (reliability 2)", () => {
-  it("at any request or commit leaves one card that is right after the next run", async () => {
+  it("leaves one correct card after the next run, whichever request or commit is killed", async () => {
     for (const first of [true, false]) {
       for (let nth = 1; ; nth++) {
         const { crew, item } = await createUnwrittenCard(first);
         const body = { do: "card", item: item.id, correlation: "test" } as const;
         const killed = await isInterrupted(() => writeCard(crashAfter(crew.deps, nth), body));
-        // What was reported meanwhile makes the card read otherwise than what the killed process wrote.
+        // A report in between makes the card's text differ from what the killed process wrote.
         await crew.actAs("Thot").report("ONB-1", { percent: 70 });
         await crew.runUntilIdle();
         const cards = crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
@@ -113,12 +113,12 @@ describe("Groundcrew killed while it writes the agent card (reliability 2)", () 
   });
 });
 
-/** A card that is to be written for the first time, or once more. */
+/** An app with a card that is due for its first or a later write. */
 async function createUnwrittenCard(first: boolean) {
   const crew = await createAgentTestApp();
   const item = crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();
-  // Its jobs wait, so that the test is who works them.
+  // Jobs stay queued, so that the test itself runs them.
   const thot = () => createTaskOperations({ ...crew.deps, kick() {} }, crew.getCaller("Thot"));
   await thot().startTimer("ONB-1");
   crew.advance(60_000);
@@ -134,7 +134,7 @@ async function createUnwrittenCard(first: boolean) {
 
 type Deps = Parameters<typeof writeCard>[0];
 
-/** The hands of a process that is gone right after its `nth` commit or request: it was done, nobody heard of it. */
+/** Dependencies of a process that is killed right after its `nth` commit or request, before it gets the result. */
 function crashAfter(deps: Deps, nth: number): Deps {
   let left = nth;
   const step = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -151,7 +151,7 @@ function crashAfter(deps: Deps, nth: number): Deps {
   };
 }
 
-/** Whether it was cut off. */
+/** Whether the process was killed. */
 async function isInterrupted(act: () => Promise<unknown>): Promise<boolean> {
   return act().then(
     () => false,

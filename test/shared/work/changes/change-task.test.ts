@@ -18,7 +18,7 @@ async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[
 }
 
 test.each(["1.3.1", "1.2.2"] as const)(
-  "a change is the agent's own in Plane %s, and is known and told at once, without a webhook",
+  "a change is made by the agent itself and is observed and published at once, without a webhook (Plane %s)",
   async (version) => {
     const { crew, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
     const after = await changeTask(acting, task, inProgress, claim);
@@ -31,7 +31,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
   },
 );
 
-test("what a change empties is empty at once, without a second look", async () => {
+test("a list that a change empties is empty at once, without a second read", async () => {
   const { crew, acting, task, claim } = await createClaimedTask();
   const label = crew.plane.addLabel(crew.onb, "later");
   const labelled = await changeTask(acting, task, { labels: [label.id] }, claim);
@@ -40,7 +40,7 @@ test("what a change empties is empty at once, without a second look", async () =
   expect(bare.item.snapshot.labels).toEqual([]);
 });
 
-test("what people changed while the call waited for its turn is in the answer, too", async () => {
+test("the answer of a change contains what people changed while the call waited for its turn", async () => {
   const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
   await acting.waitForTurn("another call of this agent");
   crew.onNextWait(() => {
@@ -51,8 +51,8 @@ test("what people changed while the call waited for its turn is in the answer, t
   expect(after.item.snapshot).toMatchObject({ word: "in_progress", name: "Write it up" });
 });
 
-describe("a holder that is stopped past its lease", () => {
-  /** Time passes, as for a stopped process, when the n-th PATCH is about to leave, or has been answered. */
+describe("an agent whose process is suspended past its lease", () => {
+  /** Advances the clock, as for a suspended process, right before the n-th PATCH is sent or after it was answered. */
   function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
     return async (input, init) => {
       const patch = init?.method === "PATCH";
@@ -63,7 +63,7 @@ describe("a holder that is stopped past its lease", () => {
     };
   }
 
-  test("begins no write then: it is refused with the reason, and Plane is not asked", async () => {
+  test("starts no write: it is refused with the reason, and Plane gets no request", async () => {
     const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
     crew.advance(CLAIM_MS + 1);
     const asked = await crew.recordRequests(() =>
@@ -77,7 +77,7 @@ describe("a holder that is stopped past its lease", () => {
   });
 
   test.each(["before", "after"] as const)(
-    "is told what became of a write it had begun already: stopped %s it reached Plane",
+    "is told the result of a write it had already started: suspended %s it reached Plane",
     async (at) => {
       let time = { now: 0 };
       const { crew, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });

@@ -4,7 +4,7 @@ import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-te
 
 type Version = "1.3.1" | "1.2.2";
 
-/** Plane gives a work item that is made for nobody to the project's default assignee. */
+/** Simulates Plane, which assigns a work item without an assignee to the project's default assignee. */
 const assignDefault =
   (given: { to?: string }): typeof fetch =>
   (url, init) => {
@@ -36,7 +36,7 @@ const readCreatedItems = (crew: AgentTestApp) =>
     .map((item) => crew.readPlaneItem(item));
 
 describe.each(["1.3.1", "1.2.2"] as const)("in a project with a default assignee (Plane %s)", (version) => {
-  test("OPENCLAW-17 a planned task is its agent's, not the default assignee's", async () => {
+  test("OPENCLAW-17 a planned task is assigned to its agent, not to the default assignee", async () => {
     const { crew, defaultTo } = await createDefaultAssigneeApp(version);
     await defaultTo(crew.human);
     const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
@@ -44,7 +44,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("in a project with a default assignee
     expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
   });
 
-  test("OPENCLAW-08 so is a task that waits", async () => {
+  test("OPENCLAW-08 a task with blockers is assigned to its agent, not to the default assignee", async () => {
     const { crew, defaultTo } = await createDefaultAssigneeApp(version);
     await defaultTo(crew.getUser("Imhotep"));
     await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] });
@@ -52,7 +52,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("in a project with a default assignee
   });
 });
 
-test("what people gave to somebody else than the default assignee stays theirs", async () => {
+test("a task that people assigned to somebody other than the default assignee stays assigned to them", async () => {
   const { crew, plane, defaultTo } = await createDefaultAssigneeApp();
   await defaultTo(crew.human);
   const plan = (assignee = {}) =>
@@ -69,14 +69,14 @@ test("what people gave to somebody else than the default assignee stays theirs",
 describe("a label agent:<name> that people have deleted since it was listed", () => {
   const GONE = "11111111-2222-4333-8444-555555555555";
 
-  test("is made anew for a task that is created", async () => {
+  test("is created again for a new task", async () => {
     const { crew } = await createDefaultAssigneeApp();
     await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
     await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
     expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
   });
 
-  test("is made anew for a planned task", async () => {
+  test("is created again for a planned task", async () => {
     const { crew } = await createDefaultAssigneeApp();
     await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
     const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
@@ -85,7 +85,7 @@ describe("a label agent:<name> that people have deleted since it was listed", ()
   });
 });
 
-test("somebody whom Plane does not take as assignee is named, not left out in silence", async () => {
+test("an assignee whom Plane does not accept is named in the refusal", async () => {
   const { crew, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });
   plane.addProjectMember(crew.onb, guest, 5);
@@ -96,7 +96,7 @@ test("somebody whom Plane does not take as assignee is named, not left out in si
   expect(readCreatedItems(crew)).toHaveLength(1);
 });
 
-test("in a plan the others are handed out all the same, and it is a warning", async () => {
+test("an assignee whom Plane does not accept is a warning of a plan, whose other tasks are assigned", async () => {
   const { crew, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });
   plane.addProjectMember(crew.onb, guest, 5);
@@ -115,7 +115,7 @@ test("in a plan the others are handed out all the same, and it is a warning", as
   expect(readCreatedItems(crew).map(({ assignees }) => assignees)).toEqual([[], ["Thot"]]);
 });
 
-test("a task that people archived since is told so when it is made again", async () => {
+test("creating a task again that people have archived is refused with that reason", async () => {
   const { crew, plane } = await createDefaultAssigneeApp();
   const make = () => crew.actAs("Concierge").create({ project: "ONB", title: "Tour" });
   await make();

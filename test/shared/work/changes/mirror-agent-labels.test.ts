@@ -9,7 +9,7 @@ const RULES = {
 async function createMirrorApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const crew = await createAgentTestApp({ parts: RULES, ...options });
   await crew.runFirstPoll();
-  /** Everything that is to be put right is put right. */
+  /** Runs until all labels and assignees agree. */
   async function runUntilMirrored() {
     for (let i = 0; i < 3; i++) {
       await crew.poll();
@@ -25,88 +25,88 @@ async function createMirrorApp(options: Parameters<typeof createAgentTestApp>[0]
   return { crew, runUntilMirrored, readLabelsAndAssignees };
 }
 
-describe("OPENCLAW-10 assignees and labels agent:<name> are kept in step", () => {
+describe("OPENCLAW-10 when assignees and labels agent:<name> are synchronized", () => {
   test.each(["1.3.1", "1.2.2"] as const)("an assigned agent gets its label (Plane %s)", async (version) => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp({ version });
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp({ version });
     const mine = crew.plane.addLabel(crew.onb, "mine");
     const item = crew.addTask("Write it down", "Thot", { labels: [mine], assignees: [crew.human] });
-    await even();
-    expect(shown(item)).toEqual({ labels: ["agent:Thot", "mine"], assignees: ["Ada", "Thot"] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["agent:Thot", "mine"], assignees: ["Ada", "Thot"] });
   });
 
-  test("a label alone assigns its agent, whatever its case; people's assignees stay", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("a label alone assigns its agent, ignoring case, and people's assignees stay", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
     const label = crew.plane.addLabel(crew.onb, "Agent:thot");
     const item = crew.addTask("Write it down", [], { labels: [label], assignees: [crew.human] });
-    await even();
-    expect(shown(item)).toEqual({ labels: ["Agent:thot"], assignees: ["Ada", "Thot"] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["Agent:thot"], assignees: ["Ada", "Thot"] });
   });
 
-  test("who takes the agent off takes its label off, and no other", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("unassigning the agent removes its label and no other", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
     const mine = crew.plane.addLabel(crew.onb, "mine");
     const item = crew.addTask("Write it down", ["Thot", "Imhotep"], { labels: [mine] });
-    await even();
-    expect(shown(item).labels).toEqual(["agent:Imhotep", "agent:Thot", "mine"]);
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item).labels).toEqual(["agent:Imhotep", "agent:Thot", "mine"]);
     crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] });
-    await even();
-    expect(shown(item)).toEqual({ labels: ["agent:Imhotep", "mine"], assignees: ["Imhotep"] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["agent:Imhotep", "mine"], assignees: ["Imhotep"] });
     crew.plane.editItem(item, { assignees: [] });
-    await even();
-    expect(shown(item)).toEqual({ labels: ["mine"], assignees: [] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["mine"], assignees: [] });
   });
 
-  test("a label that people take off an assigned agent comes back; put on again after all, it assigns again", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("the label of an assigned agent is restored when people remove it, and assigns again when it is added later", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
     const item = crew.addTask("Write it down", "Thot");
-    await even();
+    await runUntilMirrored();
     crew.plane.editItem(item, { labels: [] });
-    await even();
-    expect(shown(item).labels).toEqual(["agent:Thot"]);
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item).labels).toEqual(["agent:Thot"]);
     crew.plane.editItem(item, { assignees: [] });
-    await even();
-    expect(shown(item).labels).toEqual([]);
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item).labels).toEqual([]);
     crew.plane.editItem(item, { labels: ["agent:Thot"] });
-    await even();
-    expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
   });
 
-  test("an agent that is no member of the project is tried once, and told to the log", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("an agent that is not a member of the project is tried once and logged", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
     const other = crew.plane.addProject({ name: "Second", identifier: "SEC", members: [crew.human] });
     const label = crew.plane.addLabel(other, "agent:Thot");
     const item = crew.plane.addItem(other, { name: "For an outsider", labels: [label] });
-    await even();
-    const asked = await crew.recordRequests(even);
+    await runUntilMirrored();
+    const asked = await crew.recordRequests(runUntilMirrored);
     expect(asked.filter((request) => request.startsWith("PATCH"))).toEqual([]);
-    expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: [] });
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["agent:Thot"], assignees: [] });
     expect(crew.logged.filter(({ message }) => String(message).startsWith("agent not assigned"))).toHaveLength(1);
   });
 
-  test("a label that people deleted since it was listed is made anew", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
-    const gone = { "agent:thot": "11111111-2222-4333-8444-555555555555" };
-    await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, gone);
+  test("a label that people deleted since it was listed is created again", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
+    const staleLabels = { "agent:thot": "11111111-2222-4333-8444-555555555555" };
+    await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, staleLabels);
     const item = crew.addTask("Write it down", "Thot");
-    await even();
-    expect(shown(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(item)).toEqual({ labels: ["agent:Thot"], assignees: ["Thot"] });
   });
 
-  test("in step, it costs no request; closed tasks are left alone", async () => {
-    const { crew, runUntilMirrored: even, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("items that agree cost no request, and closed tasks stay unchanged", async () => {
+    const { crew, runUntilMirrored, readLabelsAndAssignees } = await createMirrorApp();
     const done = crew.addTask("Long done", "Thot", { state: "Done" });
     crew.addTask("Write it down", "Thot");
-    await even();
-    expect(shown(done).labels).toEqual([]);
-    const asked = await crew.recordRequests(even);
+    await runUntilMirrored();
+    expect(readLabelsAndAssignees(done).labels).toEqual([]);
+    const asked = await crew.recordRequests(runUntilMirrored);
     expect(asked.filter((request) => !request.startsWith("GET projects") && request !== "GET work-items")).toEqual([]);
   });
 
-  test("a great many at once are put in step 20 at a time", async () => {
-    const { crew, readLabelsAndAssignees: shown } = await createMirrorApp();
+  test("many items at once are synchronized in batches of 20", async () => {
+    const { crew, readLabelsAndAssignees } = await createMirrorApp();
     const items = Array.from({ length: 30 }, (_, i) => crew.addTask(`Task ${i}`, "Thot"));
     crew.dropWebhooks();
-    const labelled = () => items.filter((item) => shown(item).labels.length > 0).length;
+    const labelled = () => items.filter((item) => readLabelsAndAssignees(item).labels.length > 0).length;
     expect(labelled()).toBe(0);
     await crew.restart({ store: "lost" });
     await crew.poll();

@@ -12,7 +12,7 @@ async function createStatesApp(options: Parameters<typeof createAgentTestApp>[0]
     if (!kept) throw new Error("not kept");
     return kept;
   };
-  /** The state's name that the fields name. */
+  /** The name of the state in the fields. */
   const stateIn = async (word: Parameters<typeof createStatusFields>[2]) => {
     const { state } = await createStatusFields(crew.deps, await task(), word);
     return crew.plane.states(crew.onb).find(({ id }) => id === state)?.name;
@@ -20,7 +20,7 @@ async function createStatesApp(options: Parameters<typeof createAgentTestApp>[0]
   return { crew, item, task, stateIn };
 }
 
-test("each word has its state: unstarted before backlog, no state called Blocked for work", async () => {
+test("each status has its state: unstarted before backlog, and no Blocked state for work in progress", async () => {
   const { crew, item, stateIn } = await createStatesApp();
   crew.plane.addState(crew.onb, { name: "Blocked", group: "started" });
   crew.plane.editItem(item, { state: "Done" });
@@ -32,14 +32,14 @@ test("each word has its state: unstarted before backlog, no state called Blocked
   expect(await stateIn("done")).toBeUndefined();
 });
 
-test("a state that says the word already stays", async () => {
+test("a state that already means the status stays", async () => {
   const { crew, item, task } = await createStatesApp();
   crew.plane.editItem(item, { state: "Backlog" });
   await crew.poll();
   expect(await createStatusFields(crew.deps, await task(), "todo")).toEqual({});
 });
 
-test("the setting decides which state stands for a word, in its order", async () => {
+test("the setting decides in its order which state stands for a status", async () => {
   const states = { in_progress: ["Doing", "In Progress"], blocked: ["On hold"] };
   const { crew, stateIn } = await createStatesApp({ config: { states } });
   crew.plane.addState(crew.onb, { name: "On hold", group: "started" });
@@ -48,14 +48,14 @@ test("the setting decides which state stands for a word, in its order", async ()
   expect(await stateIn("blocked")).toBe("On hold");
 });
 
-test("a state that was missing is found as soon as people have added it", async () => {
+test("a missing state is found as soon as people have added it", async () => {
   const { crew, stateIn } = await createStatesApp({ config: { states: { todo: ["Todo", "Cancelled"] } } });
   await expect(stateIn("cancelled")).rejects.toThrow("No state of Onboarding in Plane means cancelled");
   crew.plane.addState(crew.onb, { name: "Dropped", group: "cancelled" });
   expect(await stateIn("cancelled")).toBe("Dropped");
 });
 
-test("states and labels are listed once", async () => {
+test("the states and labels of a project are listed once", async () => {
   const { crew, task } = await createStatesApp();
   const asked = await crew.recordRequests(async () => {
     await createStatusFields(crew.deps, await task(), "in_progress");
@@ -66,7 +66,7 @@ test("states and labels are listed once", async () => {
   expect(asked).toEqual(["GET states", "GET labels", "POST labels"]);
 });
 
-test("a label that somebody has made meanwhile is taken, not made twice", async () => {
+test("a label that somebody has created meanwhile is used, not created twice", async () => {
   const { crew, task } = await createStatesApp();
   await createStatusFields(crew.deps, await task(), "todo", { add: ["other"] });
   crew.plane.addLabel(crew.onb, "blocked");
@@ -75,7 +75,7 @@ test("a label that somebody has made meanwhile is taken, not made twice", async 
   expect(crew.plane.labels(crew.onb).filter(({ name }) => name === "blocked")).toHaveLength(1);
 });
 
-test("a task in a state that the setting names is blocked by its label all the same", async () => {
+test("a task in a state that the setting names is still blocked by its label", async () => {
   const { crew, item, task } = await createStatesApp({ config: { states: { todo: ["Backlog"] } } });
   await moveToStatus(crew.createContext("Ada"), await task(), "blocked");
   expect((await crew.readItem(item))?.snapshot.word).toBe("blocked");

@@ -20,7 +20,7 @@ async function createHeldTask(to: string | string[] = "Thot", options: Parameter
   await crew.runUntilIdle();
   await crew.poll();
   crew.takeEvents();
-  /** Minutes pass, each with its tick. */
+  /** Advances the clock minute by minute, each with its tick. */
   const advanceMinutes = async (n: number) => {
     for (let i = 0; i < n; i++) {
       crew.advance(MINUTE);
@@ -39,91 +39,91 @@ async function createHeldTask(to: string | string[] = "Thot", options: Parameter
 const getClaimLostEvents = (crew: { actions: { event: { kind: string } }[] }) =>
   crew.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
 
-describe("an agent that fell silent", () => {
+describe("an agent that falls silent", () => {
   test.each(["1.3.1", "1.2.2"] as const)(
-    "loses its claim after 15 minutes: the task goes back to todo with a comment, the human is told (Plane %s)",
+    "loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
     async (version) => {
-      const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask("Thot", { version });
-      await minutes(13);
+      const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
+      await advanceMinutes(13);
       expect(await findClaim(crew.deps, item.id)).toBeDefined();
-      await minutes(4);
+      await advanceMinutes(4);
       expect(crew.readPlaneItem(item).state).toBe("Todo");
       expect(crew.readComments(item)).toContainEqual(
         expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* The claim has expired/),
       );
       expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
-      await expect(next()).rejects.toThrow("because no call renewed it for 15 minutes");
-      await minutes(3);
+      await expect(holdNextTask()).rejects.toThrow("because no call renewed it for 15 minutes");
+      await advanceMinutes(3);
       expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
       expect(getClaimLostEvents(crew)).toHaveLength(1);
     },
   );
 
-  test("is told of also when Plane does not let its task be put back", async () => {
-    const { crew, item, advanceMinutes: minutes } = await createHeldTask();
+  test("is also reported when Plane refuses to return its task to todo", async () => {
+    const { crew, item, advanceMinutes } = await createHeldTask();
     const body = JSON.stringify({ detail: "You do not have permission." });
     crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
-    await minutes(20);
+    await advanceMinutes(20);
     expect(crew.readPlaneItem(item).state).toBe("In Progress");
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
     expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
   });
 
-  test("because it waits for the human's answer keeps its claim until it has one, for a day at most", async () => {
-    const { crew, item, advanceMinutes: minutes } = await createHeldTask();
+  test("while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
+    const { crew, item, advanceMinutes } = await createHeldTask();
     const { id } = await crew.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
-    await minutes(120);
+    await advanceMinutes(120);
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
     await answerQuestion(crew.deps, id, { text: "Blue", by: "Ada" });
-    await minutes(14);
+    await advanceMinutes(14);
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
-    await minutes(5);
+    await advanceMinutes(5);
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
 
     await crew.actAs("Thot").claim("ONB-1");
     await crew.actAs("Thot").ask("ONB-1", { text: "And which shade of it?" });
-    await minutes(24 * 60 + 20);
+    await advanceMinutes(24 * 60 + 20);
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
   });
 
-  test("and whose task was finished by people is not told of, and its task is left alone", async () => {
-    const { crew, item, advanceMinutes: minutes } = await createHeldTask();
-    await minutes(13);
+  test("is not reported when people have finished its task, which stays unchanged", async () => {
+    const { crew, item, advanceMinutes } = await createHeldTask();
+    await advanceMinutes(13);
     crew.plane.editItem(item, { state: "Done" });
     crew.dropWebhooks();
-    await minutes(3);
+    await advanceMinutes(3);
     expect(crew.readPlaneItem(item).state).toBe("Done");
   });
 
-  test("leaves the task to the one who has claimed it meanwhile", async () => {
-    const { crew, item, advanceMinutes: minutes } = await createHeldTask(["Thot", "Imhotep"]);
+  test("leaves the task to the agent that has claimed it meanwhile", async () => {
+    const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"]);
     crew.advance(CLAIM_MS);
     await crew.actAs("Imhotep").claim("ONB-1");
-    await minutes(1);
+    await advanceMinutes(1);
     expect(crew.readPlaneItem(item).state).toBe("In Progress");
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
   });
 
-  test("keeps its claim for 15 more minutes when Groundcrew itself was away", async () => {
-    const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
+  test("keeps its claim for 15 more minutes when Groundcrew itself was down", async () => {
+    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
     crew.advance(60 * MINUTE);
     await crew.restart();
-    await minutes(1);
+    await advanceMinutes(1);
     expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    await expect(next()).resolves.toMatchObject({ agent: "Thot" });
-    await minutes(16);
+    await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
+    await advanceMinutes(16);
     expect(crew.readPlaneItem(item).state).toBe("Todo");
   });
 
-  test("nobody claims the task in the moment in which it is put back", async () => {
+  test("has a task that no agent can claim while it is being returned to todo", async () => {
     let during = async () => {};
     const watched: typeof fetch = async (input, init) => {
       if (init?.method === "PATCH") await during();
       return fetch(input, init);
     };
-    const { crew, item, advanceMinutes: minutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
-    await minutes(13);
+    const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
+    await advanceMinutes(13);
     const refusals: unknown[] = [];
     during = async () => {
       await crew
@@ -131,20 +131,16 @@ describe("an agent that fell silent", () => {
         .claim("ONB-1")
         .catch((thrown: unknown) => refusals.push(thrown));
     };
-    await minutes(3);
+    await advanceMinutes(3);
     expect(refusals[0]).toMatchObject({ message: expect.stringContaining("is being returned to todo") });
     expect(crew.readPlaneItem(item).state).toBe("Todo");
     await expect(crew.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
   });
 });
 
-describe("people take a task away", () => {
+describe("an agent whose task people take away", () => {
   test.each([
-    [
-      "give it to somebody else",
-      "reassigned",
-      (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] }),
-    ],
+    ["reassign it", "reassigned", (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] })],
     ["finish it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Done" })],
     ["cancel it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Cancelled" })],
     ["delete it", "moved", (crew, item) => crew.plane.deleteItem(item)],
@@ -153,7 +149,7 @@ describe("people take a task away", () => {
     string,
     (crew: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown,
   ][])(
-    "when they %s, its claim ends at once, and its agent is refused with the reason at its next call",
+    "loses its claim at once when they %s, and is refused with the reason at its next call",
     async (_, why, take) => {
       const { crew, item } = await createHeldTask();
       take(crew, item);
@@ -165,16 +161,16 @@ describe("people take a task away", () => {
     },
   );
 
-  test("when they put it back to todo, which no event tells, the tick finds it", async () => {
-    const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
+  test("loses its claim by the tick when they return the task to todo, for which there is no event", async () => {
+    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
     crew.plane.editItem(item, { state: "Todo" });
     await crew.deliverWebhooks();
-    await minutes(1);
+    await advanceMinutes(1);
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ why: "moved" })]);
-    await expect(next()).rejects.toThrow("the status of the task was changed in Plane");
+    await expect(holdNextTask()).rejects.toThrow("the status of the task was changed in Plane");
   });
 
-  test("when they start it for its agent and put it back later, it is lost then", async () => {
+  test("loses its claim when they start the task for it and later return it to todo", async () => {
     const crew = await createAgentTestApp({ parts: RULES });
     const item = crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -189,32 +185,32 @@ describe("people take a task away", () => {
   });
 
   test.each(["done", "blocked", "todo", "cancelled"] as const)(
-    "what its agent sets to %s itself is no loss",
+    "does not lose its claim to people when it sets the task to %s itself",
     async (status) => {
-      const { crew, item, advanceMinutes: minutes } = await createHeldTask();
+      const { crew, item, advanceMinutes } = await createHeldTask();
       await crew.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
       await crew.runUntilIdle();
       await crew.poll();
-      await minutes(2);
+      await advanceMinutes(2);
       expect(await findClaim(crew.deps, item.id)).toBeUndefined();
       expect(getClaimLostEvents(crew)).toEqual([]);
     },
   );
 });
 
-test("after the store was lost, a task in progress is held by the agent its card names: alive it goes on", async () => {
-  const { crew, item, advanceMinutes: minutes, holdNextTask: next } = await createHeldTask();
+test("after the store was lost, a task in progress is held by the agent named on its card, which can continue", async () => {
+  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
   await crew.restart({ store: "lost" });
   await crew.poll();
-  await minutes(1);
+  await advanceMinutes(1);
   await crew.runUntilIdle();
   expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
-  await expect(next()).resolves.toMatchObject({ agent: "Thot" });
-  await minutes(17);
+  await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
+  await advanceMinutes(17);
   expect(crew.readPlaneItem(item).state).toBe("Todo");
 });
 
-test("after the store was lost, a task in progress that no card names a holder of stays as it is", async () => {
+test("after the store was lost, a task in progress without a holder on its card stays unchanged", async () => {
   const crew = await createAgentTestApp({ parts: RULES });
   const item = crew.addTask("By hand", "Thot", { state: "In Progress" });
   await crew.runFirstPoll();

@@ -17,7 +17,7 @@ const settings = parseValidSettings({
   PLANE_WORKSPACE: "javisi",
 });
 
-/** The product's parts around a store, in front of no Plane at all: enough for claims, which ask Plane nothing. */
+/** Dependencies around a store without any Plane: enough for claims, which make no request to Plane. */
 export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
   const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
   const { signal } = new AbortController();
@@ -33,7 +33,7 @@ export function createClaimDeps(store: Store, clock: () => number = Date.now): P
   });
 }
 
-/** Keeps an open task that is these agents'. */
+/** Stores an open task that belongs to these agents. */
 export async function storeTask(store: Store, id: string, owners: string[]): Promise<void> {
   const project: KeptProject = {
     id: "project",

@@ -7,9 +7,9 @@ import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createClaimDeps } from "./claim-deps.ts";
 
 /**
- * A bridge of its own on a store: `node claims-child.ts <url> <name>`. Each line it is told is a command:
- * `race <item>`: 250 agents claim at once; `claim <item>`: one does; `write`: what it does right before a write under
- * that claim. It answers `won <agent> <fence>`, `asked <refused>`, `claimed`, `written` or `refused <why>`.
+ * A separate process on a store: `node claims-child.ts <url> <name>`. Each line of its input is a command: `race
+ * <item>`: 250 agents claim at once; `claim <item>`: one agent claims; `write`: verifies that claim as right before a
+ * write. It answers `won <agent> <fence>`, `asked <refused>`, `claimed`, `written` or `refused <why>`.
  */
 const [, , url = "", name = ""] = process.argv;
 const writeLine = (line: string) => process.stdout.write(`${line}\n`);

@@ -19,7 +19,7 @@ import { createClaimDeps, storeTask } from "./claim-deps.ts";
 const RUNS = process.env["FULL"] === undefined ? 300 : 10_000;
 const AGENTS = ["Imhotep", "Thot"];
 
-/** One bridge: what it does with the task for one agent, call after call. */
+/** One process: the calls it makes for one agent, one after the other. */
 const bridgeCalls = fc.record({
   agent: fc.constantFrom(...AGENTS),
   calls: fc.array(fc.constantFrom("claim" as const, "hold" as const, "prove" as const, "end" as const), {
@@ -28,7 +28,7 @@ const bridgeCalls = fc.record({
   }),
 });
 
-/** An agent was told that the task is its own from then until then. */
+/** A period in which an agent was told that it holds the task. */
 interface HeldPeriod {
   agent: string;
   fence: number;
@@ -36,7 +36,7 @@ interface HeldPeriod {
   to: number;
 }
 
-test(`REL-11 bridges that claim, write and give back side by side, stopped anywhere for any time: never two holders, ${RUNS} runs`, async () => {
+test(`REL-11 processes that claim, write and release concurrently and are suspended at any point never cause two holders (${RUNS} runs)`, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(bridgeCalls, { minLength: 2, maxLength: 4 }),
@@ -49,8 +49,8 @@ test(`REL-11 bridges that claim, write and give back side by side, stopped anywh
         const deps = { ...(await createClaimDeps(store, () => time.now)), store: scheduleStore(store, scheduler) };
         const task = await findKeptTask({ ...deps, store }, "item");
         if (!task) throw new Error("the task is kept");
-        const told: HeldPeriod[] = [];
-        const given = new Map<number, number>();
+        const heldPeriods: HeldPeriod[] = [];
+        const fences = new Map<number, number>();
 
         async function live({ agent, calls }: { agent: string; calls: string[] }) {
           let mine: KeptClaim | undefined;
@@ -66,14 +66,14 @@ test(`REL-11 bridges that claim, write and give back side by side, stopped anywh
               }
               if (what === "end" && mine) {
                 const began = time.now;
-                if (await endClaim(deps, mine, undefined, "test")) given.set(mine.fence, began);
+                if (await endClaim(deps, mine, undefined, "test")) fences.set(mine.fence, began);
                 mine = undefined;
               }
             } catch (thrown) {
               if (!(thrown instanceof Error) || !("code" in thrown)) throw thrown;
               if (what === "prove") mine = undefined;
             }
-            if (mine) told.push({ agent, fence: mine.fence, from: mine.until - CLAIM_MS, to: mine.until });
+            if (mine) heldPeriods.push({ agent, fence: mine.fence, from: mine.until - CLAIM_MS, to: mine.until });
           }
         }
         const all = [
@@ -86,23 +86,25 @@ test(`REL-11 bridges that claim, write and give back side by side, stopped anywh
           ),
         ];
         await scheduler.waitFor(Promise.all(all));
-        for (const one of told) {
-          const end = Math.min(one.to, given.get(one.fence) ?? Number.POSITIVE_INFINITY);
-          const others = told.filter(({ fence, from }) => fence > one.fence && from < end);
+        for (const one of heldPeriods) {
+          const end = Math.min(one.to, fences.get(one.fence) ?? Number.POSITIVE_INFINITY);
+          const others = heldPeriods.filter(({ fence, from }) => fence > one.fence && from < end);
           expect(
             others.filter(({ fence }) => fence !== one.fence),
             `while ${one.agent} holds it`,
           ).toEqual([]);
         }
-        for (const { agent, fence } of told)
-          expect(told.filter((other) => other.fence === fence).every((other) => other.agent === agent)).toBe(true);
+        for (const { agent, fence } of heldPeriods)
+          expect(heldPeriods.filter((other) => other.fence === fence).every((other) => other.agent === agent)).toBe(
+            true,
+          );
       },
     ),
     { numRuns: RUNS },
   );
 }, 600_000);
 
-/** Between any two things asked of the store, another bridge, or time, may go on. */
+/** A store that lets another process or the clock advance between any two requests. */
 function scheduleStore(store: Store, scheduler: fc.Scheduler): Store {
   function through<A extends unknown[], R>(act: (...args: A) => Promise<R>) {
     return (...args: A): Promise<R> => scheduler.schedule(Promise.resolve()).then(() => act(...args));

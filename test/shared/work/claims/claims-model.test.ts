@@ -21,7 +21,7 @@ import { createClaimDeps, storeTask } from "./claim-deps.ts";
 const RUNS = process.env["FULL"] === undefined ? 400 : 10_000;
 const AGENTS = ["Imhotep", "Thot", "Shuri"];
 
-/** One call of one agent; `dies`: its process is killed right before the n-th thing it asks of the store. */
+/** One call of one agent; `dies`: its process is killed right before its n-th request to the store. */
 interface Call {
   do: "claim" | "hold" | "renew" | "prove" | "end";
   agent: string;
@@ -46,8 +46,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /**
- * What the calls were told, and what must follow from it. An agent that was told it holds the task may write for 15
- * minutes from then, unless it gave the task back meanwhile.
+ * The results of the calls, and what must follow from them. An agent that was told it holds the task may write for 15
+ * minutes from then, unless it has returned the task meanwhile.
  */
 function createClaimModel() {
   const fences = new Set<number>();
@@ -66,12 +66,12 @@ function createClaimModel() {
       greatest = Math.max(greatest, fence);
       confirmedHolder = { agent, fence, at };
     },
-    /** Given back, or lost and told so. */
+    /** The agent has returned the task, or was told that it lost it. */
     over(fence: number) {
       if (confirmedHolder?.fence === fence) confirmedHolder = undefined;
       greatest = Math.max(greatest, fence);
     },
-    /** Somebody may hold it without having been told. */
+    /** An agent may hold the task without having received the result. */
     unsure(at: number) {
       unconfirmedAt = at;
     },
@@ -85,7 +85,7 @@ function createClaimModel() {
   };
 }
 
-test(`REL-11 claim, renew, expire, crash in any order: never two holders, no number twice, ${RUNS} runs`, async () => {
+test(`REL-11 claims, renewals, expiries and crashes in any order never cause two holders or a repeated fencing number (${RUNS} runs)`, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
       const time = { now: Date.parse("2026-11-21T08:00:00Z"), skew: 0 };
@@ -147,7 +147,7 @@ test(`REL-11 claim, renew, expire, crash in any order: never two holders, no num
   );
 }, 600_000);
 
-/** A store whose user is killed right before the n-th thing asked of it; nothing is answered any more. */
+/** A store whose user is killed right before the n-th request; later requests are never answered. */
 function crashAtCall(store: Store, dies: number | undefined, killed: { yes: boolean }): Store {
   let callCount = 0;
   function through<A extends unknown[], R>(act: (...args: A) => Promise<R>) {

@@ -34,9 +34,9 @@ async function startClaimsProcess(name: string) {
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   onTestFinished(async () => {
-    const gone = once(child, "exit");
+    const exited = once(child, "exit");
     child.kill("SIGKILL");
-    await gone;
+    await exited;
   });
   const next = async () => (await lines.next()).value ?? "";
   expect(await next()).toBe("open");
@@ -49,7 +49,7 @@ async function startClaimsProcess(name: string) {
 }
 
 test.skipIf(!hasRedisServer())(
-  `REL-7 of 1,000 agents that claim one task through 4 bridges one wins and the others hear who, ${rounds} times`,
+  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the others are told who (${rounds} rounds)`,
   async () => {
     const names = ["a", "b", "c", "d"];
     const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));
@@ -79,7 +79,7 @@ test.skipIf(!hasRedisServer())(
 );
 
 test.skipIf(!hasRedisServer())(
-  "REL-8 a bridge stopped past its lease and resumed begins no write under the old claim",
+  "REL-8 a process suspended past its lease and resumed starts no write under the old claim",
   async () => {
     await storeTask(store, "frozen", ["slow-0", "other"]);
     const bridge = await startClaimsProcess("slow");
@@ -107,7 +107,7 @@ test.skipIf(!hasRedisServer())(
   60_000,
 );
 
-/** The lease's time is over: the server's clock cannot be moved, so its end is. */
+/** Expires the lease: the server's clock cannot be moved, so the end of the lease is moved. */
 async function expireLease(url: string, key: string): Promise<void> {
   const client = new Redis(url);
   const lease = `claims:l:${key}`;

@@ -26,7 +26,7 @@ describe("claiming a task", () => {
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
   });
 
-  test("is refused to an agent whose task it is not, naming whose it is", async () => {
+  test("is refused to an agent that does not own it, naming the owner", async () => {
     const { claim } = await createAppWithTask();
     await expect(claim("Imhotep")).rejects.toMatchObject({
       code: "forbidden",
@@ -34,17 +34,17 @@ describe("claiming a task", () => {
     });
   });
 
-  test("is refused while another of its agents holds it: who, since when, until when", async () => {
+  test("is refused while another of its agents holds it, with who, since when and until when", async () => {
     const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const held = await claim();
+    const heldClaim = await claim();
     crew.advance(MINUTE);
     await expect(claim("Imhotep")).rejects.toMatchObject({
       code: "conflict",
-      message: `ONB-1 is held by Thot since ${toIsoTime(held.since)}, until ${toIsoTime(held.until)} unless renewed. Take another task; do not retry.`,
+      message: `ONB-1 is held by Thot since ${toIsoTime(heldClaim.since)}, until ${toIsoTime(heldClaim.until)} unless renewed. Take another task; do not retry.`,
     });
   });
 
-  test("again by its holder renews it: the same claim, 15 minutes more", async () => {
+  test("again by its holder renews the same claim for 15 minutes", async () => {
     const { crew, claim } = await createAppWithTask();
     const first = await claim();
     crew.advance(10 * MINUTE);
@@ -52,7 +52,7 @@ describe("claiming a task", () => {
     expect(second).toMatchObject({ fence: first.fence, since: first.since, until: crew.time.now + CLAIM_MS });
   });
 
-  test("that is done, or waits for another task, is refused with the reason", async () => {
+  test("that is done or has open blockers is refused with the reason", async () => {
     const crew = await createAgentTestApp();
     const [first, second, third] = ["One", "Two", "Three"].map((name) => crew.addTask(name, "Thot"));
     if (!first || !second || !third) throw new Error("three tasks");
@@ -65,23 +65,23 @@ describe("claiming a task", () => {
     );
   });
 
-  test("after another's claim ran out takes it over, and the other is told at its next call", async () => {
-    const { crew, claim, createTaskContext: hands } = await createAppWithTask(["Thot", "Imhotep"]);
+  test("after another agent's claim expired takes it over, and the other agent is told at its next call", async () => {
+    const { crew, claim, createTaskContext } = await createAppWithTask(["Thot", "Imhotep"]);
     await claim("Thot");
     crew.advance(CLAIM_MS);
     expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("the claim expired");
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("the claim expired");
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
   });
 });
 
-describe("holding on to a task", () => {
-  test("takes none that waits for another: work on it cannot begin; who holds it already goes on", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
+describe("a call that needs the claim", () => {
+  test("takes no claim of a task with open blockers, but renews an existing one", async () => {
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
     const other = crew.addTask("First this", "Imhotep");
     crew.plane.relate(item, other);
     await crew.poll();
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toThrow(
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow(
       "ONB-1 cannot be started: it waits for ONB-2 (todo)",
     );
     crew.plane.editItem(other, { state: "Done" });
@@ -89,105 +89,110 @@ describe("holding on to a task", () => {
     await claim();
     crew.plane.editItem(other, { state: "Todo" });
     await crew.poll();
-    expect(await ensureClaim(...(await hands("Thot")))).toMatchObject({ agent: "Thot" });
+    expect(await ensureClaim(...(await createTaskContext("Thot")))).toMatchObject({ agent: "Thot" });
   });
 
-  test("takes it when nobody does, and keeps it alive with every call", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+  test("takes the claim of a free task and renews it every time", async () => {
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     for (let i = 0; i < 4; i++) {
       crew.advance(14 * MINUTE);
-      const held = await ensureClaim(...(await hands("Thot")));
-      expect(held).toMatchObject({ fence: first.fence, since: first.since });
+      const heldClaim = await ensureClaim(...(await createTaskContext("Thot")));
+      expect(heldClaim).toMatchObject({ fence: first.fence, since: first.since });
     }
   });
 
-  test("is refused once after the claim ran out, saying so; then the task can be taken anew under a greater number", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+  test("is refused once after the claim expired; then the task can be claimed under a higher fencing number", async () => {
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     crew.advance(CLAIM_MS);
-    await expect(ensureClaim(...(await hands("Thot")))).rejects.toMatchObject({
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(
         `^You lost ONB-1, which you held from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}: the claim expired`,
       ),
     });
-    const second = await ensureClaim(...(await hands("Thot")));
+    const second = await ensureClaim(...(await createTaskContext("Thot")));
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
-  test("an explicit claim after the loss needs no refusal first", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+  test("needs no refusal first when the agent claims the task explicitly after the loss", async () => {
+    const { crew, createTaskContext, claim } = await createAppWithTask();
     await claim();
     crew.advance(CLAIM_MS);
     await claim();
-    await expect(ensureClaim(...(await hands("Thot")))).resolves.toMatchObject({ agent: "Thot" });
+    await expect(ensureClaim(...(await createTaskContext("Thot")))).resolves.toMatchObject({ agent: "Thot" });
   });
 
-  test("a claim that ran out while Groundcrew itself was away goes on", async () => {
-    const { crew, createTaskContext: hands } = await createAppWithTask();
-    const first = await ensureClaim(...(await hands("Thot")));
+  test("continues a claim that expired while Groundcrew itself was down", async () => {
+    const { crew, createTaskContext } = await createAppWithTask();
+    const first = await ensureClaim(...(await createTaskContext("Thot")));
     await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
     crew.advance(60 * MINUTE);
-    const second = await ensureClaim(...(await hands("Thot")));
+    const second = await ensureClaim(...(await createTaskContext("Thot")));
     expect(second.since).toBe(first.since);
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
-  test("other calls renew a claim and never take one", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    await renewOwnClaim(...(await hands("Thot")));
+  test("differs from other calls, which renew a claim and never take one", async () => {
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
     await claim();
     crew.advance(10 * MINUTE);
-    await renewOwnClaim(...(await hands("Thot")));
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
     crew.advance(CLAIM_MS);
-    await renewOwnClaim(...(await hands("Thot")));
+    await renewOwnClaim(...(await createTaskContext("Thot")));
     expect((await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(crew.time.now + 1);
   });
 });
 
-describe("right before a write", () => {
-  test("a claim that holds is proven, with its whole time ahead", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
+describe("verifying a claim right before a write", () => {
+  test("renews a valid claim for its full time", async () => {
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
     crew.advance(CLAIM_MS - 1);
-    await verifyClaim(...(await hands("Thot")), held);
-    expect(await findClaim(crew.deps, item.id)).toMatchObject({ fence: held.fence, until: crew.time.now + CLAIM_MS });
+    await verifyClaim(...(await createTaskContext("Thot")), heldClaim);
+    expect(await findClaim(crew.deps, item.id)).toMatchObject({
+      fence: heldClaim.fence,
+      until: crew.time.now + CLAIM_MS,
+    });
   });
 
-  test("one that ran out is refused and stays lost, though nobody else took the task", async () => {
-    const { crew, item, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
+  test("refuses an expired claim, which stays lost even when nobody else has taken the task", async () => {
+    const { crew, item, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
     crew.advance(CLAIM_MS);
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow(": the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(": the claim expired");
     expect(await findClaim(crew.deps, item.id)).toBeUndefined();
     expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
   });
 
-  test("one that another holds by now is refused, naming the holder", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const held = await claim("Thot");
+  test("refuses a claim on a task that another agent holds now, naming the holder", async () => {
+    const { crew, createTaskContext, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const heldClaim = await claim("Thot");
     crew.advance(CLAIM_MS);
     await claim("Imhotep");
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("the claim expired");
-    await expect(verifyClaim(...(await hands("Thot")), held)).rejects.toThrow("ONB-1 is held by Imhotep");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow("the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(
+      "ONB-1 is held by Imhotep",
+    );
   });
 
-  test("a call that began under an earlier claim is refused, though the same agent has taken the task again", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
+  test("refuses a call that began under an earlier claim, even when the same agent has claimed the task again", async () => {
+    const { crew, createTaskContext, claim } = await createAppWithTask();
     const old = await claim();
     crew.advance(CLAIM_MS);
     const now = await claim();
-    await expect(verifyClaim(...(await hands("Thot")), old)).rejects.toThrow(": the claim expired");
-    await expect(verifyClaim(...(await hands("Thot")), now)).resolves.toBeUndefined();
+    await expect(verifyClaim(...(await createTaskContext("Thot")), old)).rejects.toThrow(": the claim expired");
+    await expect(verifyClaim(...(await createTaskContext("Thot")), now)).resolves.toBeUndefined();
   });
 
-  test("a process that was stopped within the proof proves again: less than 35 s left begin no write", async () => {
-    const { crew, createTaskContext: hands, claim } = await createAppWithTask();
-    const held = await claim();
-    const [acting, task] = await hands("Thot");
+  test("repeats after a suspension, so that no write starts with less than 35 s left", async () => {
+    const { crew, createTaskContext, claim } = await createAppWithTask();
+    const heldClaim = await claim();
+    const [acting, task] = await createTaskContext("Thot");
     let stops = 1;
     const stopping: typeof acting = {
       ...acting,
@@ -202,13 +207,13 @@ describe("right before a write", () => {
         },
       },
     };
-    await verifyClaim(stopping, task, held);
+    await verifyClaim(stopping, task, heldClaim);
     expect(await findClaim(crew.deps, task.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
   });
 });
 
 describe("the end of a claim", () => {
-  test("given back, the task is free at once, and its number is never used again", async () => {
+  test("frees a returned task at once, and its fencing number is never used again", async () => {
     const { crew, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const first = await claim("Thot");
     expect(await endClaim(crew.deps, first, undefined, "test")).toBe(true);
@@ -219,22 +224,25 @@ describe("the end of a claim", () => {
     expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
   });
 
-  test("by expiry is refused while the lease still holds, whatever the record says", async () => {
+  test("by expiry is refused while the lease is still valid, whatever the record says", async () => {
     const { crew, item, claim } = await createAppWithTask();
-    const held = await claim();
-    // A call died after it renewed the lease and before it said so in the record.
+    const heldClaim = await claim();
+    // A call was killed after it renewed the lease and before it updated the record.
     crew.advance(10 * MINUTE);
     await crew.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
     crew.advance(5 * MINUTE);
-    expect(await endClaim(crew.deps, held, "expired", "test")).toBe(false);
-    await expect(claim()).resolves.toMatchObject({ fence: held.fence, since: held.since });
+    expect(await endClaim(crew.deps, heldClaim, "expired", "test")).toBe(false);
+    await expect(claim()).resolves.toMatchObject({ fence: heldClaim.fence, since: heldClaim.since });
   });
 
-  test.each(["Thot", "Imhotep"])("cut off before the lease was given back keeps %s from nothing", async (next) => {
-    const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-    const first = await claim("Thot");
-    const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
-    await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
-    expect((await claim(next)).fence).toBeGreaterThan(first.fence);
-  });
+  test.each(["Thot", "Imhotep"])(
+    "does not hinder %s when it was interrupted before the lease was released",
+    async (next) => {
+      const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+      const first = await claim("Thot");
+      const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
+      await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
+      expect((await claim(next)).fence).toBeGreaterThan(first.fence);
+    },
+  );
 });

@@ -15,15 +15,17 @@ async function createCommentApp(options: Parameters<typeof createAgentTestApp>[0
 }
 
 describe("OPENCLAW-05 comments", () => {
-  test("Markdown becomes safe HTML on the work item, with the agent as its author", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await say("Thot", { text: "**60 %**, see [it](https://a.example) <script>alert(1)</script> [x](javascript:y)" });
+  test("are written as safe HTML on the work item, with the agent as author", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    await postComment("Thot", {
+      text: "**60 %**, see [it](https://a.example) <script>alert(1)</script> [x](javascript:y)",
+    });
     expect(crew.readComments(item)).toEqual([
       'Thot: <p><strong>60 %</strong>, see <a href="https://a.example">it</a> &#x3C;script>alert(1)&#x3C;/script> x</p>',
     ]);
   });
 
-  test("the answer has the task's key, the comment's id in Plane and where to see it", async () => {
+  test("are answered with the task's key, the comment's id in Plane and the URL", async () => {
     const { crew, item } = await createCommentApp();
     const answer = await tool.run(
       { work: crew.actAs("Thot"), caller: crew.getCaller("Thot") },
@@ -42,19 +44,19 @@ describe("OPENCLAW-05 comments", () => {
     [{ kind: "note" } as const, "<p>a</p>"],
     [{ kind: "progress", percent: 40 } as const, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
     [{ percent: 40 }, "<p><strong>Progress: 40%</strong></p><p>a</p>"],
-  ])("its kind stands above it: %o", async (given, html) => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await say("Thot", { text: "a", ...given });
+  ])("have a heading by their kind: %o", async (given, html) => {
+    const { crew, item, postComment } = await createCommentApp();
+    await postComment("Thot", { text: "a", ...given });
     expect(crew.readComments(item)).toEqual([`Thot: ${html}`]);
   });
 
-  test("progress is noted on the agent card", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await say("Thot", { text: "half\nway", kind: "progress", percent: 50 });
+  test("of kind progress update the agent card", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    await postComment("Thot", { text: "half\nway", kind: "progress", percent: 50 });
     expect(await readCard(crew.deps, item.id)).toMatchObject({ percent: 50, text: "half way" });
   });
 
-  test("progress of an agent that does not hold the task is said, and leaves the holder's card as it is", async () => {
+  test("of kind progress by an agent that does not hold the task leave the holder's card unchanged", async () => {
     const crew = await createAgentTestApp();
     const item = crew.addTask("Write it down", ["Thot", "Imhotep"]);
     await crew.runFirstPoll();
@@ -64,97 +66,99 @@ describe("OPENCLAW-05 comments", () => {
     expect(crew.readComments(item)).toContain("Imhotep: <p><strong>Progress: 5%</strong></p><p>watching</p>");
   });
 
-  test("the same call within ten minutes is one comment, later it is another", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    const first = await say("Thot", { text: "a" });
+  test("are written once for a call repeated within ten minutes, and again later", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    const first = await postComment("Thot", { text: "a" });
     crew.advance(9 * 60_000);
-    expect(await say("Thot", { text: "a" })).toEqual(first);
-    await say("Thot", { text: "b" });
+    expect(await postComment("Thot", { text: "a" })).toEqual(first);
+    await postComment("Thot", { text: "b" });
     crew.advance(11 * 60_000);
-    await say("Thot", { text: "a" });
+    await postComment("Thot", { text: "a" });
     expect(crew.readComments(item)).toEqual(["Thot: <p>a</p>", "Thot: <p>b</p>", "Thot: <p>a</p>"]);
   });
 
-  test("an agent without a Plane key of its own is named in what the main key writes", async () => {
-    const { crew, item, postComment: say } = await createCommentApp({ keyless: ["Thot"] });
-    await say("Thot", { text: "a" });
+  test("name their agent when it has no Plane key of its own", async () => {
+    const { crew, item, postComment } = await createCommentApp({ keyless: ["Thot"] });
+    await postComment("Thot", { text: "a" });
     expect(crew.plane.comments(item)[0]?.comment_html).toBe("<p><strong>Thot</strong>:</p><p>a</p>");
   });
 
-  test("the task's agents and the Concierge may; another agent may not", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await say("Concierge", { text: "Hurry" });
-    await expect(say("Imhotep", { text: "Me too" })).rejects.toMatchObject({ code: "forbidden" });
+  test("are allowed to the task's agents and the Concierge, not to another agent", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    await postComment("Concierge", { text: "Hurry" });
+    await expect(postComment("Imhotep", { text: "Me too" })).rejects.toMatchObject({ code: "forbidden" });
     expect(crew.readComments(item)).toEqual(["Concierge: <p>Hurry</p>"]);
   });
 
-  test("a text of which nothing would be seen is refused", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await expect(say("Thot", { text: " \n\n" })).rejects.toMatchObject({ code: "bad_request" });
-    await expect(say("Thot", { text: "![](data:image/png;base64,x)" })).rejects.toMatchObject({ code: "bad_request" });
+  test("are refused when no text would be visible", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    await expect(postComment("Thot", { text: " \n\n" })).rejects.toMatchObject({ code: "bad_request" });
+    await expect(postComment("Thot", { text: "![](data:image/png;base64,x)" })).rejects.toMatchObject({
+      code: "bad_request",
+    });
     for (const text of ["\u200b", "&#x200b;", "\u202e\u2066", "&nbsp;"])
-      await expect(say("Thot", { text }), JSON.stringify(text)).rejects.toMatchObject({ code: "bad_request" });
+      await expect(postComment("Thot", { text }), JSON.stringify(text)).rejects.toMatchObject({ code: "bad_request" });
     expect(crew.readComments(item)).toEqual([]);
-    await say("Thot", { text: `${"\u200b".repeat(2_000)}a` });
-    await say("Thot", { text: "---" });
+    await postComment("Thot", { text: `${"\u200b".repeat(2_000)}a` });
+    await postComment("Thot", { text: "---" });
     expect(crew.readComments(item)).toHaveLength(2);
   });
 
-  test("an agent that lost its claim is told so once, before it says anything more", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
+  test("are refused once to an agent that has lost its claim", async () => {
+    const { crew, item, postComment } = await createCommentApp();
     await crew.actAs("Thot").claim("ONB-1");
     crew.advance(16 * 60_000);
     await expireClaims(crew.deps, "test");
     await crew.runUntilIdle();
     const before = crew.readComments(item);
-    await expect(say("Thot", { text: "still at it" })).rejects.toThrow("the claim expired");
+    await expect(postComment("Thot", { text: "still at it" })).rejects.toThrow("the claim expired");
     expect(crew.readComments(item)).toEqual(before);
-    await say("Thot", { text: "still at it" });
+    await postComment("Thot", { text: "still at it" });
     expect(crew.readComments(item)).toContain("Thot: <p>still at it</p>");
   });
 
-  test("a comment renews the claim of the agent that holds the task", async () => {
-    const { crew, postComment: say } = await createCommentApp();
+  test("renew the claim of the agent that holds the task", async () => {
+    const { crew, postComment } = await createCommentApp();
     const { until } = await crew.actAs("Thot").claim("ONB-1");
     crew.advance(60_000);
-    await say("Thot", { text: "a" });
+    await postComment("Thot", { text: "a" });
     expect((await crew.actAs("Thot").details("ONB-1")).claim?.until).not.toBe(new Date(until).toISOString());
   });
 });
 
 describe("OPENCLAW-05 a critical comment", () => {
-  test("is told to the human, once", async () => {
-    const { crew, postComment: say } = await createCommentApp();
+  test("notifies the human once", async () => {
+    const { crew, postComment } = await createCommentApp();
     const critical = { text: "The <b>disk</b>\nis full", kind: "error", critical: true } as const;
-    await say("Thot", critical);
-    await say("Thot", critical);
+    await postComment("Thot", critical);
+    await postComment("Thot", critical);
     await crew.runUntilIdle();
     expect(crew.takeEvents()).toEqual(["ONB-1 critical"]);
   });
 
-  test("said again as critical it is the same comment, and is told", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
-    await say("Thot", { text: "a", kind: "error" });
+  test("is the same comment and notifies the human when it is repeated as critical", async () => {
+    const { crew, item, postComment } = await createCommentApp();
+    await postComment("Thot", { text: "a", kind: "error" });
     expect(crew.takeEvents()).toEqual([]);
-    await say("Thot", { text: "a", kind: "error", critical: true });
+    await postComment("Thot", { text: "a", kind: "error", critical: true });
     expect(crew.takeEvents()).toEqual(["ONB-1 critical"]);
     expect(crew.readComments(item)).toHaveLength(1);
   });
 });
 
-describe("OPENCLAW-18 a note is a summary", () => {
+describe("OPENCLAW-18 a note counts as a summary", () => {
   test("when the agent wrote it since its claim began", async () => {
-    const { crew, item, postComment: say } = await createCommentApp();
+    const { crew, item, postComment } = await createCommentApp();
     expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
-    await say("Thot", { text: "What I did before" });
+    await postComment("Thot", { text: "What I did before" });
     crew.advance(60_000);
     await crew.actAs("Thot").claim("ONB-1");
     expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
-    await say("Thot", { text: "half", kind: "progress" });
+    await postComment("Thot", { text: "half", kind: "progress" });
     expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
-    await say("Concierge", { text: "What I think" });
+    await postComment("Concierge", { text: "What I think" });
     expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(false);
-    await say("Thot", { text: "What I did" });
+    await postComment("Thot", { text: "What I did" });
     expect(await hasSummary(crew.deps, item.id, "Thot")).toBe(true);
   });
 });

@@ -35,10 +35,10 @@ const FLOWS: Flow[] = [
   },
 ];
 
-/** More changes than any of them makes. */
+/** Limit of changes, higher than any flow makes. */
 const MAX_CHANGES = 20;
 
-/** What people and agents would see a difference in, without what names one task. */
+/** The state that people and agents can see, without the names of one task. */
 async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
   const { percent, text } = (await readCard(crew.deps, item.id)) ?? {};
   const questions = await readTaskQuestions(crew.deps, item.id);
@@ -52,7 +52,7 @@ async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence
 }
 
 test.each(FLOWS)(
-  "$name: killed after any change it makes and called again, it ends the same, said once and told once",
+  "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
   async ({ before, call }) => {
     const crew = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
     const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Thot"));

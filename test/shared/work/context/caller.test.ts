@@ -11,6 +11,6 @@ test.each([
   expect({ isAgent: isAgent(caller), isHuman: isHuman(caller) }).toEqual(expected);
 });
 
-test("the system's claim is stored under the name it always had", () => {
+test("the system's claim is stored under the name Groundcrew", () => {
   expect(SYSTEM_CALLER).toEqual({ name: "Groundcrew", role: "system" });
 });

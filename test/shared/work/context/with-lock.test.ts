@@ -5,7 +5,7 @@ import { createTaskOperations, type TaskOperations } from "../../../../shared/wo
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
 
-/** A crew whose Concierge's process ended in the middle of a call a moment ago. */
+/** An app in which the Concierge's call was interrupted a moment ago by the end of its process. */
 async function interruptCall<T>(call: (work: TaskOperations) => Promise<T>, nth: number) {
   const crew = await createAgentTestApp();
   crew.advance(60_000);
@@ -17,8 +17,8 @@ async function interruptCall<T>(call: (work: TaskOperations) => Promise<T>, nth:
   return { crew, retry: () => call(crew.actAs("Concierge")) };
 }
 
-describe("a process that ended in the middle of making something, and the same call right after its restart", () => {
-  test("create_task is told when to come back, and then makes the one task", async () => {
+describe("a call repeated right after a restart that interrupted it", () => {
+  test("is told by create_task when to retry, and then creates one task", async () => {
     const { crew, retry: again } = await interruptCall((work) => work.create({ project: "ONB", title: "Tour" }), 2);
     const refused = await again().catch((thrown: unknown) => thrown);
     if (!(refused instanceof PlaneRateLimitedError)) throw refused;
@@ -29,7 +29,7 @@ describe("a process that ended in the middle of making something, and the same c
     expect(crew.plane.items(crew.onb)).toHaveLength(1);
   });
 
-  test.each(["ONB", "Website"])("plan_project answers how far it is and when to come back (%s)", async (project) => {
+  test.each(["ONB", "Website"])("gets from plan_project the progress and when to retry (%s)", async (project) => {
     const tasks = [
       { id: "1", title: "Tour" },
       { id: "2", title: "Map", blocked_by: ["1"] },

@@ -3,37 +3,37 @@ import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { FILE_TYPES } from "../../../../shared/work/deliverables/file-types.ts";
 import { createBlob, createDeliverablesApp, createStreamedFile, getLinkComments } from "./deliverables-app.ts";
 
-describe("refused before anything is sent", () => {
+describe("a delivery refused before anything is sent:", () => {
   test.each([
-    ["empty", "", "is empty"],
-    ["leading up", "../x.md", "contains a path separator"],
-    ["two dots", "..", "starts with a dot"],
-    ["one dot", ".", "starts with a dot"],
-    ["hidden", ".env", "starts with a dot"],
-    ["absolute", "/etc/passwd", "is an absolute path"],
-    ["absolute on Windows", "C:\\x.md", "is an absolute path"],
-    ["of another drive", "C:x.md", "is an absolute path"],
+    ["that is empty", "", "is empty"],
+    ["that leads to a parent folder", "../x.md", "contains a path separator"],
+    ["of two dots", "..", "starts with a dot"],
+    ["of one dot", ".", "starts with a dot"],
+    ["of a hidden file", ".env", "starts with a dot"],
+    ["with an absolute path", "/etc/passwd", "is an absolute path"],
+    ["with an absolute Windows path", "C:\\x.md", "is an absolute path"],
+    ["on another drive", "C:x.md", "is an absolute path"],
     ["with a folder", "a/b.md", "contains a path separator"],
     ["with a Windows folder", "a\\b.md", "contains a path separator"],
     ["with NUL", "a\0.md", "other invisible characters"],
-    ["with a line end", "a\n.md", "other invisible characters"],
+    ["with a line break", "a\n.md", "other invisible characters"],
     ["with an escape sequence", "\u001b[31mx.md", "other invisible characters"],
     ["that reads from right to left", "x\u202efdp.md", "other invisible characters"],
-    ["half a character", "\ud800.md", "other invisible characters"],
-    ["with a blank at its end", "x.md ", "starts or ends with a space"],
+    ["with a lone surrogate", "\ud800.md", "other invisible characters"],
+    ["with a trailing space", "x.md ", "starts or ends with a space"],
     ["of 256 bytes", `${"x".repeat(253)}.md`, "is 256 bytes long"],
-    ["that is an address", "http://127.0.0.1/x.md", "is a URL"],
-    ["an address in decimal", "http://2130706433/x.md", "is a URL"],
-    ["an address in IPv6", "http://[::1]/x.md", "is a URL"],
-    ["a file address", "file:///etc/passwd", "is a URL"],
-    ["a data address", "data:text/plain,x", "is a URL"],
-    ["an address without its scheme", "//169.254.169.254/x.md", "is a URL"],
-  ])("reliability 19: a name %s", async (_, name, why) => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+    ["that is a URL", "http://127.0.0.1/x.md", "is a URL"],
+    ["that is a URL with a decimal address", "http://2130706433/x.md", "is a URL"],
+    ["that is a URL with an IPv6 address", "http://[::1]/x.md", "is a URL"],
+    ["that is a file URL", "file:///etc/passwd", "is a URL"],
+    ["that is a data URL", "data:text/plain,x", "is a URL"],
+    ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
+  ])("reliability 19: a name %s", async (_, name, reason) => {
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ name });
-      await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(why) });
-      await expect(handed).rejects.toThrow("report.pdf");
+      const delivery = deliverFile({ name });
+      await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(reason) });
+      await expect(delivery).rejects.toThrow("report.pdf");
     });
     expect(requests).toEqual([]);
   });
@@ -44,11 +44,11 @@ describe("refused before anything is sent", () => {
     ["Makefile", "text/html"],
     ["program.exe", "application/pdf"],
     ["program.", "application/pdf"],
-  ])("a type that Plane does not take: %s", async (name, type) => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+  ])("a type that Plane does not accept: %s", async (name, type) => {
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ name, ...omitUndefined({ type: type || undefined }) });
-      await expect(handed).rejects.toMatchObject({
+      const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
+      await expect(delivery).rejects.toMatchObject({
         code: "unsupported_type",
         message: expect.stringContaining("pdf, "),
       });
@@ -57,43 +57,45 @@ describe("refused before anything is sent", () => {
   });
 
   test("an empty file", async () => {
-    const { deliverFile: hand } = await createDeliverablesApp();
-    await expect(hand({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
+    const { deliverFile } = await createDeliverablesApp();
+    await expect(deliverFile({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
   });
 
-  test("a file over Plane's limit, which is told", async () => {
-    const { crew, deliverFile: hand } = await createDeliverablesApp();
+  test("a file over Plane's limit, which the refusal names", async () => {
+    const { crew, deliverFile } = await createDeliverablesApp();
     const requests = await crew.recordRequests(async () => {
-      const handed = hand({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
-      await expect(handed).rejects.toMatchObject({ code: "too_large" });
-      await expect(handed).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
+      const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
+      await expect(delivery).rejects.toMatchObject({ code: "too_large" });
+      await expect(delivery).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
     });
     expect(requests).toEqual([]);
   });
 
-  test("a file over 50 MB, however much Plane takes", async () => {
-    const { deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
+  test("a file over 50 MB, whatever Plane's limit is", async () => {
+    const { deliverFile } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
     const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
-    await expect(hand({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
+    await expect(deliverFile({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
   });
 });
 
-test("a name without an extension goes by the type its sender gives it", async () => {
-  const { deliverFile: hand } = await createDeliverablesApp();
-  expect(await hand({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({ type: "text/plain" });
-  expect(await hand({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
+test("a file name without an extension gets the type given by its sender", async () => {
+  const { deliverFile } = await createDeliverablesApp();
+  expect(await deliverFile({ name: "Makefile", type: "text/plain; charset=utf-8" })).toMatchObject({
+    type: "text/plain",
+  });
+  expect(await deliverFile({ name: "x.md", type: "application/pdf" })).toMatchObject({ type: "text/markdown" });
 });
 
-test("a name with quotes, tags and semicolons is text in the comment, and stays as it is", async () => {
-  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+test("a file name with quotes, tags and semicolons is shown as text in the comment and stays unchanged", async () => {
+  const { crew, item, deliverFile } = await createDeliverablesApp();
   const name = `a"<b>$(id);--flag'\`.md`;
-  expect(await hand({ name })).toMatchObject({ name });
+  expect(await deliverFile({ name })).toMatchObject({ name });
   expect(getLinkComments(crew, item)[0]).not.toContain("<b>");
 });
 
-test("Plane takes every type that we map an extension to", async () => {
-  const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+test("Plane accepts every type to which an extension is mapped", async () => {
+  const { crew, item, deliverFile } = await createDeliverablesApp();
   for (const [type, extension] of new Map(Object.entries(FILE_TYPES).map(([extension, type]) => [type, extension])))
-    expect(await hand({ name: `x.${extension}` })).toMatchObject({ type });
+    expect(await deliverFile({ name: `x.${extension}` })).toMatchObject({ type });
   expect(crew.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
 });

@@ -6,30 +6,30 @@ import { type CrashPoint, createCrashSimulator } from "../../../support/crash-si
 
 const CONTENT = "the whole report";
 const FILES = {
-  "whole in the call": () => new Blob([CONTENT]),
+  "inside the call": () => new Blob([CONTENT]),
   streamed: () => ({ size: CONTENT.length, stream: () => new Blob([CONTENT]).stream() }),
 } satisfies Record<string, () => NewDeliverable["file"]>;
 
-/** The call dies there, and is repeated by the next process. False when it was through before. */
+/** Kills the call at a crash point and repeats it in the next process. False when the call was complete before. */
 async function deliverWithCrash(
   version: "1.3.1" | "1.2.2",
   file: () => NewDeliverable["file"],
-  death: CrashPoint,
+  crash: CrashPoint,
 ): Promise<boolean> {
-  const life = createCrashSimulator();
+  const simulator = createCrashSimulator();
   const crew = await createAgentTestApp({
     version,
-    fetch: life.fetch,
-    store: (clock) => life.store(createMemoryStore({ clock })),
+    fetch: simulator.fetch,
+    store: (clock) => simulator.store(createMemoryStore({ clock })),
   });
   const item = crew.addTask("Write the report", "Imhotep");
   await crew.runFirstPoll();
-  const hand = () =>
+  const deliver = () =>
     crew.actAs("Imhotep").deliver({ task: crew.toTaskKey(item), name: "report.md", file: file(), text: "Here." });
-  const outcome = await life.runUntilCrash(death, hand);
-  life.reset();
+  const outcome = await simulator.runUntilCrash(crash, deliver);
+  simulator.reset();
   await crew.restart();
-  const answer = await hand();
+  const answer = await deliver();
   const rows = crew.plane.attachments(item).map(({ id, is_uploaded, bytes }) => {
     return { id, is_uploaded, text: new TextDecoder().decode(bytes) };
   });
@@ -40,20 +40,20 @@ async function deliverWithCrash(
 
 const ALL = Object.entries(FILES);
 const [WHOLE, STREAMED] = ALL;
-/** Each way once; with FULL each on both versions. */
+/** Each kind of file once; with FULL each on both versions. */
 const FILES_BY_VERSION = {
   "1.3.1": process.env["FULL"] ? ALL : [WHOLE],
   "1.2.2": process.env["FULL"] ? ALL : [STREAMED],
 };
 
-describe.each(["1.3.1", "1.2.2"] as const)("reliability 2, Plane %s", (version) => {
-  test.each(FILES_BY_VERSION[version].flatMap((way) => (way ? [way] : [])))(
-    "upload_deliverable (%s) killed before or after any commit or request, then called again: one attachment, one comment",
+describe.each(["1.3.1", "1.2.2"] as const)("reliability 2 on Plane %s", (version) => {
+  test.each(FILES_BY_VERSION[version].flatMap((variant) => (variant ? [variant] : [])))(
+    "upload_deliverable (%s) killed before or after any commit or request and repeated leaves one attachment and one comment",
     async (_, file) => {
       for (const when of ["before", "after"] as const) {
         let nth = 1;
         while (await deliverWithCrash(version, file, { nth, when })) nth += 1;
-        // Claim, record, create, record, storage, record, confirm, record, comment, records.
+        // The steps are: claim, record, create, record, storage, record, confirm, record, comment, records.
         expect(nth).toBeGreaterThan(10);
       }
     },

@@ -11,10 +11,10 @@ import {
   uploadedFile,
 } from "./deliverables-app.ts";
 
-describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) => {
-  test("OPENCLAW-07 becomes an attachment by the agent, with a comment that links it", async () => {
-    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
-    const answer = await hand({ text: "It is **done**." });
+describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version) => {
+  test("OPENCLAW-07 becomes an attachment created by the agent, with a comment that links it", async () => {
+    const { crew, item, task, deliverFile } = await createDeliverablesApp({ version });
+    const answer = await deliverFile({ text: "It is **done**." });
     const [row] = crew.plane.attachments(item);
     expect(answer).toEqual({
       task,
@@ -36,116 +36,118 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable, Plane %s", (version) 
     expect(comment).toContain("<strong>done</strong>");
   });
 
-  test("the same call again is one attachment and one comment, and says that it was there", async () => {
-    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp({ version });
-    const first = await hand({});
-    expect(await hand({})).toEqual({ ...first, already: true });
+  test("is one attachment and one comment when the call is repeated, whose answer says so", async () => {
+    const { crew, item, task, deliverFile } = await createDeliverablesApp({ version });
+    const first = await deliverFile({});
+    expect(await deliverFile({})).toEqual({ ...first, already: true });
     crew.advance(86_400_000);
     await crew.actAs("Imhotep").claim(task);
-    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(await deliverFile({})).toEqual({ ...first, already: true });
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
     expect(getLinkComments(crew, item)).toHaveLength(1);
   });
 
-  test("the same call twice, side by side, is one attachment and one comment", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
-    const [one, two] = await Promise.all([hand({}), hand({})]);
+  test("is one attachment and one comment when the same call runs twice concurrently", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp({ version });
+    const [one, two] = await Promise.all([deliverFile({}), deliverFile({})]);
     expect(two.attachment).toBe(one.attachment);
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
     expect(getLinkComments(crew, item)).toHaveLength(1);
   });
 
-  test("the same call again after the store was lost is one attachment and one comment", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ version });
-    const first = await hand({});
+  test("is one attachment and one comment when the call is repeated after the store was lost", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp({ version });
+    const first = await deliverFile({});
     await crew.restart({ store: "lost" });
     await crew.runFirstPoll();
-    expect(await hand({})).toEqual({ ...first, already: true });
+    expect(await deliverFile({})).toEqual({ ...first, already: true });
     expect(crew.plane.attachments(item)).toHaveLength(1);
     expect(getLinkComments(crew, item)).toHaveLength(1);
   });
 });
 
-describe("a deliverable that streams", () => {
-  test("is hashed on its way", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    expect(await hand({ file: createStreamedFile("by and by") })).toMatchObject({
+describe("a streamed deliverable", () => {
+  test("is hashed while it is sent", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    expect(await deliverFile({ file: createStreamedFile("by and by") })).toMatchObject({
       sha256: toSha256("by and by"),
       size: 9,
     });
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "by and by")]);
   });
 
-  test("with another SHA-256 than announced is not kept", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    const handed = hand({ file: createStreamedFile("other"), sha256: toSha256("this") });
-    await expect(handed).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
+  test("with another SHA-256 than announced is not stored", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    const delivery = deliverFile({ file: createStreamedFile("other"), sha256: toSha256("this") });
+    await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
     expect(crew.plane.attachments(item)).toEqual([]);
     expect(getLinkComments(crew, item)).toEqual([]);
   });
 
-  test("is read to its end also when it is there already, and refused when it is another than announced", async () => {
-    const { deliverFile: hand } = await createDeliverablesApp();
-    await hand({ file: createStreamedFile("this"), sha256: toSha256("this") });
-    const other = hand({ file: createStreamedFile("that"), sha256: toSha256("this") });
+  test("is read to its end even when it is attached already, and refused when it differs from what was announced", async () => {
+    const { deliverFile } = await createDeliverablesApp();
+    await deliverFile({ file: createStreamedFile("this"), sha256: toSha256("this") });
+    const other = deliverFile({ file: createStreamedFile("that"), sha256: toSha256("this") });
     await expect(other).rejects.toMatchObject({
       code: "bad_request",
       message: expect.stringContaining(toSha256("that")),
     });
   });
 
-  test("again within ten minutes is the same call repeated", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    const first = await hand({ file: createStreamedFile("one") });
-    expect(await hand({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
+  test("that is sent again within ten minutes counts as a repeated call", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    const first = await deliverFile({ file: createStreamedFile("one") });
+    expect(await deliverFile({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
     expect(crew.plane.attachments(item)).toHaveLength(1);
   });
 
-  test("with other bytes of the same length right after is refused, and taken with its SHA-256", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    await hand({ file: createStreamedFile("one") });
-    const second = hand({ file: createStreamedFile("two") });
+  test("with other bytes of the same length shortly after is refused, and accepted with its SHA-256", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    await deliverFile({ file: createStreamedFile("one") });
+    const second = deliverFile({ file: createStreamedFile("two") });
     await expect(second).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(toSha256("one")) });
-    await hand({ file: createStreamedFile("two"), sha256: toSha256("two") });
+    await deliverFile({ file: createStreamedFile("two"), sha256: toSha256("two") });
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
   });
 
-  test("that broke off is sent again under the same ticket", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  test("that broke off is sent again with the same ticket", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-    await expect(hand({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
-    const requests = await crew.recordRequests(() => hand({ file: createStreamedFile("whole") }));
+    await expect(deliverFile({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
+    const requests = await crew.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
     expect(requests).not.toContain("POST work-items/:id/attachments");
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "whole")]);
   });
 });
 
-describe("what Plane says", () => {
-  test("a person deleted it: the same call brings it again, with a comment that links the new one", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    const first = await hand({});
+describe("a deliverable in special situations:", () => {
+  test("a person deleted it; repeating the call uploads it again and links the new one", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    const first = await deliverFile({});
     crew.plane.deleteAttachment(first.attachment);
-    const second = await hand({});
+    const second = await deliverFile({});
     expect(second.attachment).not.toBe(first.attachment);
     expect(second).not.toHaveProperty("already");
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
     expect(getLinkComments(crew, item)[0]).toContain(second.attachment);
   });
 
-  test("the ticket ran out before the bytes came: another one is taken, and no half is left", async () => {
-    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
+  test("the ticket expired before the bytes were sent; a new one is used, and no partial upload is left", async () => {
+    const { crew, item, task, deliverFile } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-    await expect(hand({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
+    await expect(
+      deliverFile({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") }),
+    ).rejects.toThrow();
     crew.advance(3_590_000);
     await crew.actAs("Imhotep").claim(task);
-    await hand({});
+    await deliverFile({});
     expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
   });
 
-  test("nobody came back to finish it: after half an hour the half one is gone, and the log says so", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  test("nobody finished the upload; after half an hour the partial upload is removed and logged", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
     const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-    await expect(hand({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
+    await expect(deliverFile({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
     expect(crew.plane.attachments(item)).toHaveLength(1);
     crew.advance(1_900_000);
     await crew.drain();
@@ -153,10 +155,10 @@ describe("what Plane says", () => {
     expect(crew.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
   });
 
-  test("nobody came back for its comment: after half an hour it is linked all the same, once", async () => {
-    const { crew, item, task, deliverFile: hand } = await createDeliverablesApp();
+  test("nobody repeated the call that lacks its comment; after half an hour it is linked once", async () => {
+    const { crew, item, task, deliverFile } = await createDeliverablesApp();
     const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
-    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
     undo();
     crew.advance(1_700_000);
     await crew.drain();
@@ -167,15 +169,15 @@ describe("what Plane says", () => {
     expect(await readDeliverables(crew.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
     await crew.actAs("Imhotep").claim(task);
     crew.advance(5_000);
-    expect(await hand({ text: "Here." })).toMatchObject({ already: true });
+    expect(await deliverFile({ text: "Here." })).toMatchObject({ already: true });
     expect(getLinkComments(crew, item)).toHaveLength(1);
     expect(readAttachments(crew, item)).toHaveLength(1);
   });
 
-  test("a person deleted it before its comment came: nothing is linked", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  test("a person deleted it before the comment was written; nothing is linked", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
     const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
-    await expect(hand({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
+    await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
     undo();
     crew.plane.deleteAttachment(crew.plane.attachments(item)[0]?.id ?? "");
     crew.advance(3_600_000);
@@ -186,24 +188,24 @@ describe("what Plane says", () => {
     expect(await readDeliverables(crew.deps, item.id)).toEqual([]);
   });
 
-  test("its size limit was lowered after we had read it: the error tells it, and no half is left", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp({ fileSizeLimit: 100 });
+  test("Plane's size limit was lowered after it was read; the error names it, and no partial upload is left", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp({ fileSizeLimit: 100 });
     await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });
-    const handed = hand({ file: createBlob("x".repeat(500)) });
-    await expect(handed).rejects.toMatchObject({
+    const delivery = deliverFile({ file: createBlob("x".repeat(500)) });
+    await expect(delivery).rejects.toMatchObject({
       code: "too_large",
       message: expect.stringMatching(/100.*FILE_SIZE_LIMIT/),
     });
     expect(crew.plane.attachments(item)).toEqual([]);
   });
 
-  test("another agent's task: refused before anything is sent", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    await expect(hand({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
+  test("the task belongs to another agent; it is refused before anything is sent", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    await expect(deliverFile({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
     expect(crew.plane.attachments(item)).toEqual([]);
   });
 
-  test("reliability 8: a claim lost while the bytes came: nothing is confirmed, no comment is written", async () => {
+  test("reliability 8: the claim was lost while the bytes were sent; nothing is confirmed and no comment written", async () => {
     const crew = await createAgentTestApp();
     const item = crew.addTask("Write the report", ["Imhotep", "Thot"]);
     await crew.runFirstPoll();
@@ -220,23 +222,26 @@ describe("what Plane says", () => {
       { highWaterMark: 0 },
     );
     const file = { size: 4, stream: () => slow };
-    const late = crew.actAs("Imhotep").deliver({ task, name: "report.md", file });
-    await expect(late).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("You lost ONB-1") });
+    const delivery = crew.actAs("Imhotep").deliver({ task, name: "report.md", file });
+    await expect(delivery).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("You lost ONB-1"),
+    });
     expect(crew.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
     expect(getLinkComments(crew, item)).toEqual([]);
   });
 
-  test("a task that is over takes none", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
+  test("the task is closed; it is refused", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
     crew.plane.editItem(item, { state: "Done" });
     await crew.poll();
-    await expect(hand({})).rejects.toMatchObject({ code: "conflict" });
+    await expect(deliverFile({})).rejects.toMatchObject({ code: "conflict" });
   });
 
-  test("what was delivered is known without a request", async () => {
-    const { crew, item, deliverFile: hand } = await createDeliverablesApp();
-    await hand({});
-    await hand({ name: "data.csv", file: createBlob("a,b") });
+  test("it has been delivered; reading that needs no request", async () => {
+    const { crew, item, deliverFile } = await createDeliverablesApp();
+    await deliverFile({});
+    await deliverFile({ name: "data.csv", file: createBlob("a,b") });
     expect(await readDeliverables(crew.deps, item.id)).toEqual([
       { name: "report.md", size: 8 },
       { name: "data.csv", size: 3 },

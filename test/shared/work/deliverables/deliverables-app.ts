@@ -5,10 +5,10 @@ import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-te
 
 export const toSha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 export const createBlob = (text: string) => new Blob([text]);
-/** Not a Blob: what streams is read once. */
+/** A streamed file, which unlike a Blob can be read only once. */
 export const createStreamedFile = (text: string) => ({ size: text.length, stream: () => new Blob([text]).stream() });
 
-/** A task of Imhotep, and how files are handed in for it: `# Report` as `report.md` unless said otherwise. */
+/** An app with a task of Imhotep and a function that delivers files for it: `# Report` as `report.md` by default. */
 export async function createDeliverablesApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const crew = await createAgentTestApp(options);
   const item = crew.addTask("Write the report", "Imhotep");
@@ -19,7 +19,7 @@ export async function createDeliverablesApp(options: Parameters<typeof createAge
   return { crew, item, task, deliverFile };
 }
 
-/** What Plane and its storage have of an item's deliverables. */
+/** The deliverables of an item in Plane and its storage. */
 export function readAttachments(crew: AgentTestApp, item: Item) {
   return crew.plane.attachments(item).map(({ name, is_uploaded, bytes }) => {
     return { name, is_uploaded, text: new TextDecoder().decode(bytes) };
@@ -30,5 +30,5 @@ export function readAttachments(crew: AgentTestApp, item: Item) {
 export const getLinkComments = (crew: AgentTestApp, item: Item) =>
   crew.readComments(item).filter((text) => text.includes("Deliverable:"));
 
-/** One of them that was uploaded and confirmed. */
+/** A deliverable that was uploaded and confirmed. */
 export const uploadedFile = (name: string, text: string) => ({ name, is_uploaded: true, text });

@@ -5,7 +5,7 @@ import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import type { Item, PlaneVersion } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-/** Tour waits for Guide, and Fair for Tour; Imhotep and Thot are to do them. */
+/** Tour waits for Guide, and Fair for Tour; they are assigned to Imhotep and Thot. */
 async function createTaskChain(version: PlaneVersion) {
   const crew = await createAgentTestApp({ version });
   const { plane } = crew;
@@ -26,17 +26,17 @@ async function createTaskChain(version: PlaneVersion) {
     await crew.poll();
     await crew.runUntilIdle();
   };
-  // The agents' own labels are another matter.
+  // The agents' labels are not part of this test.
   const labels = (item: Item) => crew.readPlaneItem(item).labels.filter((name) => !name.startsWith("agent:"));
   const states = () => [guide, tour, fair].map((item) => crew.readPlaneItem(item).state);
   return { crew, plane, guide, tour, fair, pollAndSettle, states, labels, waiting };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) => {
-  test("a cancelled blocker blocks those who wait for it, one behind the other, each with a comment and told once", async () => {
-    const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
+  test("a cancelled blocker blocks its dependants transitively, each with one comment and one notification", async () => {
+    const { crew, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
     expect([tour, fair].map(labels)).toEqual([["blocked"], ["blocked"]]);
     expect(crew.readComments(tour)).toEqual([
@@ -51,33 +51,33 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
       ["ONB-3", "ONB-2", "blocked"],
     ]);
     expect(crew.takeEvents()).not.toContain("ONB-2 unblocked");
-    await look();
-    await look();
+    await pollAndSettle();
+    await pollAndSettle();
     expect(crew.readComments(tour)).toHaveLength(1);
     expect(crew.readComments(fair)).toHaveLength(1);
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  test("a state called Blocked is used where the project has one, and left for todo again", async () => {
-    const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
+  test("the project's Blocked state is used if there is one, and left for todo on release", async () => {
+    const { crew, plane, guide, pollAndSettle, states } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "Blocked", "Blocked"]);
     plane.editItem(guide, { state: "In Progress" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["In Progress", "Todo", "Todo"]);
   });
 
-  test("a blocker that is blocked itself does the same; when it goes on they are released to todo and told", async () => {
-    const { crew, plane, guide, tour, fair, pollAndSettle: look, states, labels } = await createTaskChain(version);
+  test("a blocked blocker blocks its dependants; when it continues they return to todo with a notification", async () => {
+    const { crew, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
     const label = plane.addLabel(crew.onb, "Blocked");
     plane.editItem(guide, { labels: [label] });
-    await look();
+    await pollAndSettle();
     expect(crew.readComments(tour)[0]).toContain("Guide, which is itself blocked");
     crew.takeEvents();
     plane.editItem(guide, { labels: [], state: "Done" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["Done", "Backlog", "Backlog"]);
     expect([tour, fair].map(labels)).toEqual([[], []]);
     expect(crew.readComments(tour)).toContain("Ada: <p>No longer blocked by <strong>ONB-1</strong> Guide (done).</p>");
@@ -86,71 +86,71 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     expect(await crew.store.count("stuck")).toBe(0);
   });
 
-  test("one that merely waits does not block those behind it", async () => {
-    const { crew, plane, guide, pollAndSettle: look, states } = await createTaskChain(version);
+  test("a blocker that merely waits does not block its dependants", async () => {
+    const { crew, plane, guide, pollAndSettle, states } = await createTaskChain(version);
     plane.editItem(guide, { state: "In Progress" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["In Progress", "Backlog", "Backlog"]);
     expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
   });
 
-  test("whoever moves it out of Blocked by hand wins, until another blocker is in trouble", async () => {
-    const { crew, plane, guide, tour, pollAndSettle: look, states, waiting } = await createTaskChain(version);
+  test("a task moved out of Blocked by hand stays unblocked until another blocker is cancelled or blocked", async () => {
+    const { crew, plane, guide, tour, pollAndSettle, states, waiting } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
-    await look();
+    await pollAndSettle();
     plane.editItem(tour, { state: "In Progress" });
-    await look();
-    await look();
+    await pollAndSettle();
+    await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "In Progress", "Todo"]);
     expect(crew.readComments(tour)).toHaveLength(1);
     const other = waiting("Map", "Thot", tour);
     plane.editItem(other, { state: "Cancelled" });
     if (version === "1.2.2") plane.editItem(tour, { description_html: "<p>Blocked by: ONB-1, ONB-4</p>" });
     else plane.relate(tour, other);
-    await look();
+    await pollAndSettle();
     expect(states()[1]).toBe("Blocked");
     expect(crew.readComments(tour).join()).toContain("Map, which was cancelled");
   });
 
-  test("what is blocked already, for reasons of its own, is left alone", async () => {
-    const { crew, plane, guide, tour, pollAndSettle: look, states } = await createTaskChain(version);
+  test("a task that is already blocked for other reasons stays unchanged", async () => {
+    const { crew, plane, guide, tour, pollAndSettle, states } = await createTaskChain(version);
     plane.addState(crew.onb, { name: "Blocked", group: "started" });
     plane.editItem(tour, { state: "Blocked" });
-    await look();
+    await pollAndSettle();
     plane.editItem(guide, { state: "Cancelled" });
-    await look();
+    await pollAndSettle();
     plane.editItem(guide, { state: "Done" });
-    await look();
+    await pollAndSettle();
     expect(states()).toEqual(["Done", "Blocked", "Blocked"]);
     expect(crew.readComments(tour)).toEqual([]);
   });
 
-  test("a removed dependency, or a deleted blocker, releases", async () => {
-    const { plane, guide, tour, pollAndSettle: look, states, labels } = await createTaskChain(version);
+  test("a removed dependency or a deleted blocker releases the task", async () => {
+    const { plane, guide, tour, pollAndSettle, states, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
-    await look();
+    await pollAndSettle();
     if (version === "1.2.2") plane.editItem(tour, { description_html: "<p></p>" });
     else plane.unrelate(tour, guide);
-    await look();
+    await pollAndSettle();
     expect(labels(tour)).toEqual([]);
     expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
   });
 
-  test("a lost job heals at the next tick", async () => {
-    const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
+  test("the effect of a lost job is repaired at the next tick", async () => {
+    const { crew, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
     const [kept] = await crew.store.read<Parameters<typeof JSON.stringify>[0]>([observedKeys.item(guide.id)]);
     const snapshot = { ...kept?.value.snapshot, word: "cancelled" };
     await crew.store.commit({ put: [{ key: observedKeys.item(guide.id), value: { ...kept?.value, snapshot } }] });
-    await look();
+    await pollAndSettle();
     expect(labels(tour)).toEqual(["blocked"]);
     expect(crew.readComments(tour)).toHaveLength(1);
   });
 
-  test("killed after any of its steps it goes on, with one comment and one event", async () => {
+  test("blocking that is killed after any step continues, with one comment and one event", async () => {
     for (const step of ["PATCH", "comments", "announced"]) {
-      const { crew, plane, guide, tour, pollAndSettle: look, labels } = await createTaskChain(version);
+      const { crew, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
       plane.editItem(guide, { state: "Cancelled" });
       const { store } = crew;
       const commit = store.commit;
@@ -172,7 +172,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
       expect(crew.takeEvents()).not.toContain("ONB-2 stuck");
       failing = false;
       lifted();
-      await look();
+      await pollAndSettle();
       expect(labels(tour)).toEqual(["blocked"]);
       expect(crew.readComments(tour)).toHaveLength(1);
       expect(
@@ -185,15 +185,15 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
 const isStuck = (value: unknown) =>
   typeof value === "object" && value !== null && Reflect.get(value, "phase") === "stuck";
 
-test("OPENCLAW-14 tasks blocked for each other in a circle are released when the first of them is", async () => {
-  const { crew, plane, guide, fair, pollAndSettle: look, states } = await createTaskChain("1.3.1");
+test("OPENCLAW-14 tasks that block each other in a cycle are released when the first of them is", async () => {
+  const { crew, plane, guide, fair, pollAndSettle, states } = await createTaskChain("1.3.1");
   plane.addState(crew.onb, { name: "Blocked", group: "started" });
   plane.relate(guide, fair);
-  await look();
+  await pollAndSettle();
   plane.editItem(guide, { state: "Blocked" });
-  await look();
+  await pollAndSettle();
   expect(states()).toEqual(["Blocked", "Blocked", "Blocked"]);
   plane.editItem(guide, { state: "Todo" });
-  await look();
+  await pollAndSettle();
   expect(states()).toEqual(["Todo", "Todo", "Todo"]);
 });

@@ -6,7 +6,7 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 const SEEDS = Array.from({ length: process.env["FULL"] ? 40 : 4 }, (_, i) => i + 1);
 const STATES = ["Todo", "In Progress", "Blocked", "Blocked", "Done", "Cancelled"];
 
-/** The same numbers for the same seed (mulberry32). */
+/** A pseudorandom generator (mulberry32) that gives the same numbers for the same seed. */
 function createSeededDice(seed: number) {
   let state = seed;
   return (sides: number) => {
@@ -18,7 +18,7 @@ function createSeededDice(seed: number) {
 }
 
 test.each(SEEDS)(
-  "OPENCLAW-14 whatever people relate and move, circles too, it comes to rest (seed %d)",
+  "OPENCLAW-14 blocking converges whatever people relate and move, including cycles (seed %d)",
   async (seed) => {
     const crew = await createAgentTestApp();
     const { plane } = crew;
@@ -48,7 +48,7 @@ test.each(SEEDS)(
       await crew.poll();
       await crew.runUntilIdle();
       expect([states(), items.map((item) => crew.readComments(item).length)]).toEqual([before, comments]);
-      // Nobody who was blocked for others stays so without a reason outside of what waits for it.
+      // No task stays blocked because of others without a cause outside its own dependants.
       for (const item of items) if (await byUs(item.id)) expect(await rooted(item.id, new Set())).toBe(true);
     }
 

@@ -4,21 +4,21 @@ import { findDependencyCycles } from "../../../../shared/work/dependencies/find-
 
 const findTestCycles = (waits: Record<string, string[]>) => findDependencyCycles(new Map(Object.entries(waits)));
 
-test("what waits for nobody, or in a row, is no circle", () => {
+test("a graph without edges and a chain have no cycle", () => {
   expect(findTestCycles({})).toEqual([]);
   expect(findTestCycles({ a: ["b"], b: ["c", "d"], c: ["d"], d: [] })).toEqual([]);
 });
 
-test("a circle is told as the path that leads round, from whichever end it was found", () => {
+test("a cycle is returned as the same path from whichever node it was found", () => {
   expect(findTestCycles({ c: ["b"], b: ["a"], a: ["c"] })).toEqual([["a", "c", "b", "a"]]);
   expect(findTestCycles({ z: ["c"], c: ["b"], b: ["c"] })).toEqual([["b", "c", "b"]]);
 });
 
-test("what waits for itself is a circle of one", () => {
+test("a node that waits for itself is a cycle", () => {
   expect(findTestCycles({ a: ["a"] })).toEqual([["a", "a"]]);
 });
 
-test("several circles are all told, also those behind another", () => {
+test("all of several cycles are found, also those reachable from another", () => {
   expect(findTestCycles({ a: ["b"], b: ["a", "c"], c: ["d"], d: ["c"], e: ["e"] })).toEqual([
     ["a", "b", "a"],
     ["c", "d", "c"],
@@ -26,13 +26,13 @@ test("several circles are all told, also those behind another", () => {
   ]);
 });
 
-test("a row of 20,000 is looked through without trouble", () => {
+test("a chain of 20,000 nodes is searched without a stack overflow", () => {
   const row = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`t${i}`, [`t${i + 1}`]]));
   expect(findTestCycles(row)).toEqual([]);
   expect(findTestCycles({ ...row, t20000: ["t0"] })[0]).toHaveLength(20_002);
 });
 
-test("whatever waits for whatever, taking a found circle's waits away leads to an order in the end", () => {
+test("removing the edges of the cycles found makes any random graph acyclic in the end", () => {
   const names = fc.constantFrom("a", "b", "c", "d", "e", "f");
   fc.assert(
     fc.property(fc.dictionary(names, fc.uniqueArray(names, { maxLength: 4 })), (waits) => {
@@ -47,7 +47,7 @@ test("whatever waits for whatever, taking a found circle's waits away leads to a
   );
 });
 
-/** Takes away what waits for nothing that is left, until nothing is left or everything waits. */
+/** Removes nodes without remaining blockers until no node is left or all of them wait. */
 function isAcyclic(waits: Record<string, string[]>): boolean {
   const left = new Map(Object.entries(waits));
   for (;;) {

@@ -22,7 +22,7 @@ async function createStartedTask(
   return { crew, item, finish };
 }
 
-test("the list of what a task asks for is found below its heading, or behind it", () => {
+test("the done criteria are found below their heading or on its line", () => {
   expect(
     parseDoneWhen("Do it.\n\n**Done when:**\n\n- summary\n* a commit\n1. [ ] It rains\n\nThanks\n- not this"),
   ).toEqual(["summary", "a commit", "It rains"]);
@@ -32,7 +32,7 @@ test("the list of what a task asks for is found below its heading, or behind it"
     "tests",
   ]);
   expect(parseDoneWhen("It is done when it is done.")).toEqual([]);
-  // As Plane's editor keeps lines and dashes that are no list.
+  // Plane's editor stores line breaks and dashes outside lists like this.
   expect(parseDoneWhen("Done when:\\\n\\- summary\\\n\\- file [report.pdf](http://report.pdf)")).toEqual([
     "summary",
     "file report.pdf",
@@ -41,7 +41,7 @@ test("the list of what a task asks for is found below its heading, or behind it"
   expect(parseDoneWhen("- Done when: summary")).toEqual(["summary"]);
 });
 
-test("OPENCLAW-18 done is refused with everything that is missing at once", async () => {
+test("OPENCLAW-18 done is refused with all missing criteria at once", async () => {
   const list = "<ul><li>deliverable report.pdf</li><li>commit and tests</li></ul>";
   const { crew, item, finish } = await createStartedTask(`<p>Done when:</p>${list}`);
   await expect(finish()).rejects.toMatchObject({
@@ -53,7 +53,7 @@ test("OPENCLAW-18 done is refused with everything that is missing at once", asyn
   expect(crew.readPlaneItem(item).state).toBe("In Progress");
 });
 
-test("OPENCLAW-18 a task labelled code wants commit and tests, given now or before", async () => {
+test("OPENCLAW-18 a task labelled code requires a commit and tests, reported now or before", async () => {
   const { crew, finish } = await createStartedTask("<p>x</p>", { label: "Code" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.stringMatching(/commit.*tests/) });
   await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc" });
@@ -61,7 +61,7 @@ test("OPENCLAW-18 a task labelled code wants commit and tests, given now or befo
   expect(await finish({ text: "Ready.", tests: "all pass" })).toMatchObject({ word: "done" });
 });
 
-test("OPENCLAW-18 the settings say what every task must have", async () => {
+test("OPENCLAW-18 the settings define criteria for every task", async () => {
   const done = { summary: false, deliverable: true, commit_and_tests: "never" };
   const { crew, finish } = await createStartedTask("<p>x</p>", { label: "code", config: { done } });
   await expect(finish()).rejects.toMatchObject({
@@ -72,7 +72,7 @@ test("OPENCLAW-18 the settings say what every task must have", async () => {
   expect(asked).not.toContain("GET work-items/:id/attachments");
 });
 
-test("OPENCLAW-18 a deliverable counts by its name, also one that a person has attached in Plane", async () => {
+test("OPENCLAW-18 a required deliverable is matched by name, including a file a person attached in Plane", async () => {
   const { crew, item, finish } = await createStartedTask("<p>Done when: deliverable Report.pdf</p>");
   await crew.actAs("Imhotep").deliver({ task: "ONB-1", name: "other.pdf", file: new Blob(["%PDF-1.4"]) });
   await expect(finish({ text: "x" })).rejects.toMatchObject({
@@ -90,7 +90,7 @@ test.each([
   ["deliverable: the final report as report.pdf", ["report.pdf"]],
   ["file with the plan (Plan.pdf)", ["plan.pdf"]],
   ["deliverable e\u0301te\u0301.md", ["\u00e9t\u00e9.md"]],
-])("OPENCLAW-18 the files of “%s” are asked for, and enough", async (line, names) => {
+])("OPENCLAW-18 the files named in “%s” are required and sufficient", async (line, names) => {
   const { crew, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
   for (const name of names) {
     await expect(finish({ text: "x" })).rejects.toThrow("ONB-1 is not done yet: no deliverable ");
@@ -100,7 +100,7 @@ test.each([
 });
 
 test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "deliverable"])(
-  "OPENCLAW-18 “%s” names no file: any will do",
+  "OPENCLAW-18 “%s” names no file, so that any file is sufficient",
   async (line) => {
     const { crew, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
     await expect(finish({ text: "x" })).rejects.toMatchObject({ message: expect.stringContaining("no deliverable:") });
@@ -109,7 +109,7 @@ test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "d
   },
 );
 
-test("what the task asks for in its own words stands in the closing comment", async () => {
+test("criteria in the task's own words are quoted in the closing comment", async () => {
   const { crew, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
   await finish({ text: "They do." });
   expect(crew.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");

@@ -21,24 +21,26 @@ const INVALID = { status: 400, body: JSON.stringify({ state: ["Not valid."] }) }
 
 test.each([
   ["forbids", FORBIDDEN, "forbidden"],
-  ["takes for invalid", INVALID, "conflict"],
+  ["finds invalid", INVALID, "conflict"],
 ])(
-  "OPENCLAW-15 what Plane %s is logged, told to the human, and blocks the task with a comment",
+  "OPENCLAW-15 a status change that Plane %s is logged, reported to the human, and blocks the task with a comment",
   async (_, fault, code) => {
-    const { crew, item, finish, getFailedEvents: failed, getFailureComments: said } = await createRefusingApp(fault);
+    const { crew, item, finish, getFailedEvents, getFailureComments } = await createRefusingApp(fault);
     await expect(finish()).rejects.toMatchObject({
       code,
       message: expect.stringMatching(/The task is blocked now.*Do not retry/),
     });
     await crew.runUntilIdle();
     expect((await crew.readItem(item))?.snapshot.word).toBe("blocked");
-    expect(failed()).toMatchObject([{ agent: "Imhotep", text: expect.stringContaining("could not set it to done") }]);
-    expect(said()).toHaveLength(1);
+    expect(getFailedEvents()).toMatchObject([
+      { agent: "Imhotep", text: expect.stringContaining("could not set it to done") },
+    ]);
+    expect(getFailureComments()).toHaveLength(1);
     expect(crew.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
   },
 );
 
-test("its agent goes on with it when Plane lets it", async () => {
+test("a task blocked by a refused status change can be continued by its agent when Plane allows it", async () => {
   const { crew, finish } = await createRefusingApp(FORBIDDEN);
   await finish().catch(() => undefined);
   await crew.runUntilIdle();
@@ -50,24 +52,24 @@ test("its agent goes on with it when Plane lets it", async () => {
   expect(await finish()).toMatchObject({ word: "done" });
 });
 
-test("where Groundcrew itself may not block it either, the human is told once and the agent knows", async () => {
-  const { crew, item, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN, true);
+test("when Groundcrew may not block the task either, the human is notified once and the agent is told", async () => {
+  const { crew, item, finish, getFailedEvents } = await createRefusingApp(FORBIDDEN, true);
   await expect(finish()).rejects.toMatchObject({ message: expect.stringContaining("could not be blocked") });
   await expect(finish()).rejects.toMatchObject({ code: "forbidden" });
   await crew.runUntilIdle();
   expect(crew.readPlaneItem(item).state).toBe("In Progress");
-  expect(failed()).toHaveLength(1);
+  expect(getFailedEvents()).toHaveLength(1);
 });
 
-test("OPENCLAW-15 what is over in a moment is retried, and neither told nor blocked", async () => {
-  const { crew, finish, getFailedEvents: failed } = await createRefusingApp(FORBIDDEN);
+test("OPENCLAW-15 a transient failure is retried, and neither reported nor blocks the task", async () => {
+  const { crew, finish, getFailedEvents } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add({ method: "PATCH" }, { kind: "status", status: 503 }, 2);
   expect(await finish()).toMatchObject({ word: "done" });
-  expect(failed()).toEqual([]);
+  expect(getFailedEvents()).toEqual([]);
 });
 
-test("an answer that never came is found by reading: done once, said once", async () => {
+test("a status change whose answer was lost is found by reading, with one change and one comment", async () => {
   const { crew, item, finish } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add({ method: "PATCH" }, { kind: "drop after" });
@@ -78,7 +80,7 @@ test("an answer that never came is found by reading: done once, said once", asyn
   expect(crew.readComments(item).filter((comment) => comment.includes("<strong>Done</strong>"))).toHaveLength(1);
 });
 
-test("nobody calls again: the rest of a change that was cut off is done by the tick", async () => {
+test("an interrupted status change that nobody repeats is completed by the tick", async () => {
   const { crew, item, finish } = await createRefusingApp(FORBIDDEN);
   crew.plane.faults.clear();
   crew.plane.faults.add(

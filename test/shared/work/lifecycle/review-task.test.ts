@@ -36,19 +36,25 @@ async function createTaskInReview(options: Parameters<typeof createAgentTestApp>
   return { crew, item, next, now, task, count };
 }
 
-test.each(VERSIONS)("OPENCLAW-12 on Plane %s low confidence asks the human instead of finishing", async (version) => {
-  const { crew, item, now, count } = await createTaskInReview({ version });
-  expect(now).toMatchObject({ word: "in_progress", inReview: true });
-  expect(now.heldUntil).toBeUndefined();
-  expect(crew.readPlaneItem(item)).toMatchObject({ state: "In Progress", labels: expect.arrayContaining(["review"]) });
-  expect(count("waiting for review</strong>: confidence 0.5, below 0.7")).toBe(1);
-  const asked = crew.actions.filter(({ event }) => event.kind === "review");
-  expect(asked.map(({ event }) => event)).toEqual([
-    { kind: "review", agent: "Imhotep", confidence: 0.5, text: "Perhaps." },
-  ]);
-});
+test.each(VERSIONS)(
+  "OPENCLAW-12 low confidence requests a review instead of finishing the task (Plane %s)",
+  async (version) => {
+    const { crew, item, now, count } = await createTaskInReview({ version });
+    expect(now).toMatchObject({ word: "in_progress", inReview: true });
+    expect(now.heldUntil).toBeUndefined();
+    expect(crew.readPlaneItem(item)).toMatchObject({
+      state: "In Progress",
+      labels: expect.arrayContaining(["review"]),
+    });
+    expect(count("waiting for review</strong>: confidence 0.5, below 0.7")).toBe(1);
+    const asked = crew.actions.filter(({ event }) => event.kind === "review");
+    expect(asked.map(({ event }) => event)).toEqual([
+      { kind: "review", agent: "Imhotep", confidence: 0.5, text: "Perhaps." },
+    ]);
+  },
+);
 
-test("a confidence as high as asked for, or none, finishes at once; the settings say how high", async () => {
+test("sufficient or missing confidence finishes a task at once, with the limit from the settings", async () => {
   const crew = await createAgentTestApp({ config: { done: { review_below: 0.9 } } });
   crew.addTask("One", "Imhotep");
   crew.addTask("Two", "Imhotep");
@@ -61,7 +67,7 @@ test("a confidence as high as asked for, or none, finishes at once; the settings
   expect(await work().setStatus("ONB-2", { status: "done", text: "x" })).toMatchObject({ inReview: true });
 });
 
-test("who waits for a review is not worked on: the same call says so, others are refused, its time does not run out", async () => {
+test("a task in review is not worked on: the same call says so, others are refused, and it does not expire", async () => {
   const { crew, item } = await createTaskInReview();
   const asked = await crew.recordRequests(async () => {
     const again = crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
@@ -78,7 +84,7 @@ test("who waits for a review is not worked on: the same call says so, others are
   expect(crew.readPlaneItem(item).state).toBe("In Progress");
 });
 
-test("approved: the label goes, the task is done, and it counts for its agent", async () => {
+test("an approved review removes the label, finishes the task and counts for its agent", async () => {
   const { crew, item, task, count } = await createTaskInReview();
   await approveReview(crew.createContext("Ada"), await task());
   await crew.runUntilIdle();
@@ -90,40 +96,40 @@ test("approved: the label goes, the task is done, and it counts for its agent", 
   await expect(approveReview(crew.createContext("Ada"), await task())).rejects.toMatchObject({ code: "conflict" });
 });
 
-test("the human who sets it to todo sends it back, and what its agent does then counts anew", async () => {
+test("a human who sets a task in review to todo sends it back, and its agent can finish it again", async () => {
   const { crew, item, count } = await createTaskInReview();
   await crew.actAs("Ada").setStatus("ONB-1", { status: "todo", text: "Too short." });
   await crew.runUntilIdle();
   expect(crew.readPlaneItem(item).state).toBe("Todo");
   expect(count("<strong>Sent back</strong> by Ada</p><p>Too short.")).toBe(1);
   await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  // What was doubted before says nothing of what was done since.
+  // The confidence before the review does not apply to the work done since.
   const again = await crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
   expect(again).toMatchObject({ word: "done", inReview: false });
   expect(crew.readPlaneItem(item).state).toBe("Done");
 });
 
-test("the human who sets it to done approves it", async () => {
+test("a human who sets a task in review to done approves it", async () => {
   const { crew, item, count } = await createTaskInReview();
   expect(await crew.actAs("Ada").setStatus("ONB-1", { status: "done" })).toMatchObject({ word: "done" });
   expect(crew.readPlaneItem(item).state).toBe("Done");
   expect(count("<strong>Approved</strong> by Ada")).toBe(1);
 });
 
-test("sent back: the label goes, the task is todo, and its agent hears why", async () => {
+test("a task sent back from review loses the label, returns to todo, and its agent gets the reason", async () => {
   const { crew, item, task } = await createTaskInReview();
   await sendBackReview(crew.createContext("Ada"), await task(), "Too <short>.");
   await crew.runUntilIdle();
   expect(crew.readPlaneItem(item)).toMatchObject({ state: "Todo" });
   expect(crew.readPlaneItem(item).labels).not.toContain("review");
-  const told = crew.actions.filter(({ event }) => event.kind === "sent_back");
-  expect(told.map(({ event }) => event)).toEqual([
+  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  expect(sentBackEvents.map(({ event }) => event)).toEqual([
     { kind: "sent_back", agent: "Imhotep", by: "Ada", reason: "Too <short>." },
   ]);
   expect(crew.readComments(item).join()).not.toContain("<short>");
 });
 
-test("only people judge", async () => {
+test("only humans give a verdict on a review", async () => {
   const { crew, task } = await createTaskInReview();
   await expect(approveReview(crew.createContext("Imhotep"), await task())).rejects.toMatchObject({ code: "forbidden" });
   await expect(sendBackReview(crew.createContext("Concierge"), await task(), "")).rejects.toMatchObject({
@@ -131,7 +137,7 @@ test("only people judge", async () => {
   });
 });
 
-test("a person who takes the label off in Plane sends it back, once", async () => {
+test("a person who removes the review label in Plane sends the task back once", async () => {
   const { crew, item } = await createTaskInReview();
   crew.plane.editItem(item, { labels: ["agent:Imhotep"] });
   crew.dropWebhooks();
@@ -139,14 +145,16 @@ test("a person who takes the label off in Plane sends it back, once", async () =
   await crew.runUntilIdle();
   await crew.poll();
   await crew.runUntilIdle();
-  const told = crew.actions.filter(({ event }) => event.kind === "sent_back");
-  expect(told.map(({ event }) => event)).toEqual([{ kind: "sent_back", agent: "Imhotep", by: null, reason: null }]);
+  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  expect(sentBackEvents.map(({ event }) => event)).toEqual([
+    { kind: "sent_back", agent: "Imhotep", by: null, reason: null },
+  ]);
   expect(await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).toMatchObject({
     heldUntil: expect.any(Number),
   });
 });
 
-test("a person who finishes it in Plane approves it: the label goes", async () => {
+test("a person who finishes a task in review in Plane approves it, and the label is removed", async () => {
   const { crew, item } = await createTaskInReview();
   crew.plane.editItem(item, { state: "Done" });
   await crew.poll();
@@ -156,7 +164,7 @@ test("a person who finishes it in Plane approves it: the label goes", async () =
   expect(crew.actions.filter(({ event }) => event.kind === "sent_back")).toEqual([]);
 });
 
-test("after the store is lost nothing is asked again, and taking the label off still sends it back", async () => {
+test("after the store is lost no review is requested again, and removing the label still sends the task back", async () => {
   const { crew, item } = await createTaskInReview();
   const before = crew.actions.length;
   await crew.restart({ store: "lost" });
@@ -170,24 +178,29 @@ test("after the store is lost nothing is asked again, and taking the label off s
   expect(crew.actions.filter(({ event }) => event.kind === "sent_back")).toHaveLength(1);
 });
 
-test.each(VERSIONS)("OPENCLAW-18 on Plane %s those who wait for it wait for the review too", async (version) => {
+test.each(VERSIONS)("OPENCLAW-18 dependants wait for the review of their blocker (Plane %s)", async (version) => {
   const { crew } = await createTaskInReview({ version });
   await expect(crew.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).rejects.toMatchObject({
     code: "conflict",
   });
 });
 
-test.each(VERSIONS)("OPENCLAW-18 on Plane %s unless the settings let them start", async (version) => {
-  const { crew, task } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
-  expect(await crew.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({ word: "in_progress" });
-  await sendBackReview(crew.createContext("Ada"), await task(), "No.");
-  await crew.runUntilIdle();
-  await expect(crew.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
-    message: expect.stringContaining("it waits for ONB-1"),
-  });
-});
+test.each(VERSIONS)(
+  "OPENCLAW-18 dependants start before the review of their blocker if the settings allow it (Plane %s)",
+  async (version) => {
+    const { crew, task } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
+    expect(await crew.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({
+      word: "in_progress",
+    });
+    await sendBackReview(crew.createContext("Ada"), await task(), "No.");
+    await crew.runUntilIdle();
+    await expect(crew.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
+      message: expect.stringContaining("it waits for ONB-1"),
+    });
+  },
+);
 
-test("nobody holds what waits for a review: neither a claim nor a timer begins on it", async () => {
+test("a task in review can be neither claimed nor timed", async () => {
   const { crew } = await createTaskInReview();
   const refused = { code: "conflict", message: expect.stringContaining("waits for a human's review") };
   await expect(crew.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject(refused);

@@ -1,6 +1,6 @@
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-/** A crew with a task for Imhotep and one for Thot. */
+/** An app with one task for Imhotep and one for Thot. */
 export async function createStatusTestApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const crew = await createAgentTestApp(options);
   const item = crew.addTask("Write the guide", "Imhotep");

@@ -8,7 +8,7 @@ import { pickSize } from "../../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../../support/crash-after-change.ts";
 
-/** A change of status, from where it is made, and by whom. */
+/** A change of status, with the changes before it and its author. */
 interface Flow {
   name: string;
   before: StatusChange[];
@@ -29,24 +29,24 @@ const FLOWS: Flow[] = [
   },
   { name: "blocking", before: [START], change: { status: "blocked", text: "Which?" }, by: "Imhotep" },
   {
-    name: "going on",
+    name: "continuing",
     before: [START, { status: "blocked", text: "Which?" }],
     change: { status: "in_progress", text: "This one." },
     by: "Imhotep",
   },
   { name: "approving", before: [START, DONE_UNSURE], change: { status: "done" }, by: "Ada" },
   { name: "sending back", before: [START, DONE_UNSURE], change: { status: "todo", text: "No." }, by: "Ada" },
-  { name: "moving what is another's", before: [START], change: { status: "cancelled", text: "No." }, by: "Ada" },
+  { name: "moving another agent's task", before: [START], change: { status: "cancelled", text: "No." }, by: "Ada" },
 ];
 
-/** More changes than any of them makes. */
+/** Limit of changes, higher than any flow makes. */
 const MAX_CHANGES = 60;
 
 async function createStatusApp(): Promise<AgentTestApp> {
   return createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
 }
 
-/** What people and agents would see a difference in, without what names one task. */
+/** The state that people and agents can see, without the names of one task. */
 async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
   const { state, labels } = crew.readPlaneItem(item);
   const comments = crew.readComments(item).filter((comment) => !comment.includes("Agent card"));
@@ -73,9 +73,9 @@ async function readFinished(crew: AgentTestApp, item: { id: string }) {
 }
 
 describe.each(FLOWS)("$name", ({ before, change, by }) => {
-  // Every other time the jobs it left are worked before the same call comes again; in full, both at each change.
+  // Every other time the remaining jobs run before the call is repeated; with FULL, both happen at each change.
   test.each(["even", "odd"].slice(0, pickSize(2, 1)))(
-    "killed after any change it makes and called again, it ends the same, with one comment (jobs first: %s)",
+    "that is killed after any change and repeated ends the same, with one comment (jobs first: %s)",
     async (jobsFirst) => {
       const crew = await createStatusApp();
       const items = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Imhotep"));

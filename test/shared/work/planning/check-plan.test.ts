@@ -15,7 +15,7 @@ test.each([
   [{ due_date: "0000-01-01" }, 'b: "0000-01-01" is not a valid date'],
   [{ title: "\u001c\u0085" }, "b: the title is empty"],
   [{ title: "\u200b" }, "b: the title is empty"],
-])("what Plane would refuse later is told before anything is made: %o", async (wrong, message) => {
+])("a plan that Plane would refuse later is refused before anything is created: %o", async (wrong, message) => {
   const { crew, plan } = await createPlanApp();
   const tasks = [
     { id: "a", title: "First" },
@@ -25,7 +25,7 @@ test.each([
   expect(crew.plane.items(crew.onb)).toEqual([]);
 });
 
-test("characters that Plane cannot keep are left out of a title; all others stay", async () => {
+test("characters that Plane cannot store are removed from a title, and all others stay", async () => {
   const { crew, plan } = await createPlanApp();
   await plan([{ id: "a", title: " T\0our\ud800 <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag " }]);
   expect(crew.plane.items(crew.onb).map(({ name }) => name)).toEqual([
@@ -33,7 +33,7 @@ test("characters that Plane cannot keep are left out of a title; all others stay
   ]);
 });
 
-test("a plan of tens of thousands of tasks is refused in a few words", async () => {
+test("a plan of tens of thousands of tasks is refused with a short text", async () => {
   const { plan } = await createPlanApp();
   const tasks = Array.from({ length: 40_000 }, () => ({ id: "a", title: "" }));
   await expect(plan(tasks)).rejects.toThrow(/at most 200 tasks; this one has 40000\.$/);

@@ -10,17 +10,17 @@ async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = 
   crew.takeEvents();
   const projects = () =>
     [...crew.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
-  const make = (given: { name: string; identifier?: string; description?: string }) => {
+  const createProject = (newProject: { name: string; identifier?: string; description?: string }) => {
     crew.advance(20_000);
-    return crew.actAs("Concierge").createProject(given);
+    return crew.actAs("Concierge").createProject(newProject);
   };
-  return { crew, plane: crew.plane, projects, make };
+  return { crew, plane: crew.plane, projects, createProject };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
-  test("a project is made with its states and members, and followed at once", async () => {
-    const { crew, plane, make } = await createProjectApp(version);
-    const project = await make({ name: "Website relaunch" });
+  test("a project is created with its states and members, and polled at once", async () => {
+    const { crew, plane, createProject } = await createProjectApp(version);
+    const project = await createProject({ name: "Website relaunch" });
     expect(project).toMatchObject({ name: "Website relaunch", identifier: "WR", cycles: true });
     expect(plane.states(project.id).map(({ name }) => name)).toContain("Blocked");
     await crew.runUntilIdle();
@@ -35,39 +35,39 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     expect(await findProject(crew.deps, "WR")).toMatchObject({ baseline: true, member: true });
   });
 
-  test("the same call again is the same project, whenever it comes", async () => {
-    const { crew, make, projects } = await createProjectApp(version);
-    const one = await make({ name: "Website" });
-    const two = await make({ name: "Website" });
+  test("repeating the call returns the same project at any time", async () => {
+    const { crew, createProject, projects } = await createProjectApp(version);
+    const one = await createProject({ name: "Website" });
+    const two = await createProject({ name: "Website" });
     crew.advance(86_400_000);
-    const three = await make({ name: "Website", identifier: "OTHER" });
+    const three = await createProject({ name: "Website", identifier: "OTHER" });
     expect([two.id, three.id]).toEqual([one.id, one.id]);
     expect(projects()).toHaveLength(1);
   });
 });
 
-test("a name that somebody else's project has is a conflict that says so", async () => {
-  const { make } = await createProjectApp();
-  await expect(make({ name: "Onboarding" })).rejects.toThrow(
+test("the name of another project is refused with that reason", async () => {
+  const { createProject } = await createProjectApp();
+  await expect(createProject({ name: "Onboarding" })).rejects.toThrow(
     'The project "Onboarding" (ONB) exists and was not created by Groundcrew',
   );
-  await expect(make({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
+  await expect(createProject({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
 });
 
-test("a project that was made here and that people archived since is a conflict that says so", async () => {
-  const { plane, make } = await createProjectApp();
-  const { id } = await make({ name: "Website" });
+test("the name of a project that people have archived is refused with that reason", async () => {
+  const { plane, createProject } = await createProjectApp();
+  const { id } = await createProject({ name: "Website" });
   plane.archiveProject(id);
-  await expect(make({ name: "Website" })).rejects.toMatchObject({
+  await expect(createProject({ name: "Website" })).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("archive"),
   });
 });
 
-test("a project that people made by hand, after making it had failed here, is used as it is", async () => {
-  const { crew, plane, make } = await createProjectApp();
+test("a project that people created by hand after create_project failed is used unchanged", async () => {
+  const { crew, plane, createProject } = await createProjectApp();
   plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
-  await expect(make({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
+  await expect(createProject({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
   const members = [crew.human, crew.getUser("Concierge")];
   const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
   await crew.poll();
@@ -79,39 +79,41 @@ test("a project that people made by hand, after making it had failed here, is us
   expect(plane.items(id)).toHaveLength(1);
 });
 
-test("an identifier that is taken is passed over, also one of a project nobody shows us", async () => {
-  const { plane, make } = await createProjectApp();
+test("an identifier that is taken is skipped, also that of a project we cannot see", async () => {
+  const { plane, createProject } = await createProjectApp();
   plane.addProject({ name: "Wilma", identifier: "WEBS" });
-  expect((await make({ name: "Website" })).identifier).toBe("WEBS2");
+  expect((await createProject({ name: "Website" })).identifier).toBe("WEBS2");
 });
 
 test.each(["1.3.1", "1.2.2"] as const)(
-  "a name with characters that nobody sees, or no database keeps, is made without them, once (Plane %s)",
+  "a project name is created once without invisible characters and those no database stores (Plane %s)",
   async (version) => {
-    const { crew, plane, make, projects } = await createProjectApp(version);
-    const given = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
-    const { id, name } = await make(given);
+    const { crew, plane, createProject, projects } = await createProjectApp(version);
+    const newProject = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
+    const { id, name } = await createProject(newProject);
     expect(name).toBe("Web site\ufffd 2");
     crew.advance(700_000);
-    expect((await make(given)).id).toBe(id);
+    expect((await createProject(newProject)).id).toBe(id);
     expect(projects()).toHaveLength(1);
     const tasks = [{ id: "1", title: "Page" }];
-    await crew.actAs("Concierge").plan({ project: given.name, tasks });
+    await crew.actAs("Concierge").plan({ project: newProject.name, tasks });
     expect(plane.items(id)).toHaveLength(1);
-    await expect(make({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
+    await expect(createProject({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
   },
 );
 
-test("a name Plane does not take is refused before anything is sent, with one it takes", async () => {
-  const { make, projects } = await createProjectApp();
-  await expect(make({ name: "R&D (2026)" })).rejects.toThrow('(& ( )). Use "R D 2026"');
-  await expect(make({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is not a valid identifier');
+test("a project name that Plane does not accept is refused before anything is sent, with a suggestion", async () => {
+  const { createProject, projects } = await createProjectApp();
+  await expect(createProject({ name: "R&D (2026)" })).rejects.toThrow('(& ( )). Use "R D 2026"');
+  await expect(createProject({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is not a valid identifier');
   expect(projects()).toEqual([]);
 });
 
-test("where only some projects are followed, another one is not made", async () => {
-  const { make, projects } = await createProjectApp("1.3.1", { projects: ["ONB"] });
-  await expect(make({ name: "Web" })).rejects.toThrow("Groundcrew uses only the projects ONB (PLANE_PROJECTS)");
+test("a project outside PLANE_PROJECTS is not created", async () => {
+  const { createProject, projects } = await createProjectApp("1.3.1", { projects: ["ONB"] });
+  await expect(createProject({ name: "Web" })).rejects.toThrow(
+    "Groundcrew uses only the projects ONB (PLANE_PROJECTS)",
+  );
   expect(projects()).toEqual([]);
 });
 
@@ -122,17 +124,17 @@ test.each([
   ["東京", "PROJ"],
   ["a b c d e f g h i j k l m n", "ABCDEFGH"],
   ["X", "X"],
-])("an identifier is made of the name %s", (name, identifier) => {
+])("a project identifier is derived from the name %s", (name, identifier) => {
   expect(suggestProjectIdentifier(name, new Set())).toBe(identifier);
   expect(suggestProjectIdentifier(name, new Set([identifier, `${identifier}2`]))).toBe(`${identifier}3`);
   expect(suggestProjectIdentifier(name, new Set(), 2)).toBe(`${identifier}2`);
 });
 
-test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane takes the name %s", (name) => {
+test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane accepts the project name %s", (name) => {
   expect(findProjectNameProblem(name)).toBeUndefined();
 });
 
-test("a name of nothing but special characters has no better one", () => {
+test("a project name of special characters alone gets no suggested name", () => {
   expect(findProjectNameProblem("!!!")).toContain("Use letters, digits and spaces");
   expect(findProjectNameProblem("x".repeat(256))).toContain("at most 255");
 });

@@ -14,7 +14,7 @@ async function createAppWithGuide(version: "1.3.1" | "1.2.2" = "1.3.1", config =
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
-  test("a task is made by the Concierge, for an agent, with everything asked for, and known at once", async () => {
+  test("a task is created by the Concierge for an agent with all given fields, and observed at once", async () => {
     const { crew, plane } = await createAppWithGuide(version);
     const answer = await crew.actAs("Concierge").create({
       project: "onb",
@@ -44,7 +44,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     expect((await crew.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["ONB-2"]);
   });
 
-  test("one that waits is handed over only when Plane knows what it waits for", async () => {
+  test("a task with blockers is assigned only after its blockers are in Plane", async () => {
     const { crew, plane, guide } = await createAppWithGuide(version);
     const early: boolean[] = [];
     plane.faults.beforeRequest(() => {
@@ -68,36 +68,36 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     expect(crew.takeEvents()).toContain("ONB-2 unblocked");
   });
 
-  test("the same call again is the same task, also side by side; other words are another task", async () => {
+  test("repeating the call, also concurrently, returns the same task; another input is another task", async () => {
     const { crew, plane, later } = await createAppWithGuide(version);
-    const given = { project: "ONB", title: "Tour", assignee: "Thot" };
-    // Waiting costs no time here, so one of two may give up before the other is through.
-    const both = [crew.actAs("Concierge").create(given), crew.actAs("Concierge").create(given)];
+    const newTask = { project: "ONB", title: "Tour", assignee: "Thot" };
+    // Waiting takes no time here, so one of two calls may give up before the other is complete.
+    const both = [crew.actAs("Concierge").create(newTask), crew.actAs("Concierge").create(newTask)];
     await Promise.allSettled(both);
     const one = await Promise.any(both);
     later();
-    const two = await crew.actAs("Concierge").create(given);
-    const three = await crew.actAs("Concierge").create(given);
+    const two = await crew.actAs("Concierge").create(newTask);
+    const three = await crew.actAs("Concierge").create(newTask);
     later();
-    await crew.actAs("Concierge").create({ ...given, title: "Fair" });
+    await crew.actAs("Concierge").create({ ...newTask, title: "Fair" });
     expect([two.key, three.key]).toEqual([one.key, one.key]);
     expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
   });
 });
 
-test("killed at any step, the same call again makes the one task whole", async () => {
-  const given = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
+test("a call killed at any step and repeated creates one complete task", async () => {
+  const newTask = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
   let most = Number.POSITIVE_INFINITY;
   for (let nth = 1; nth <= most; nth += 1) {
     const { crew, plane, guide } = await createAppWithGuide();
     const mortal = crashAtStep(crew.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(given)).then(
+    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(newTask)).then(
       () => {
         most = mortal.state.steps;
       },
       () => crew.advance(61_000),
     );
-    const answer = await crew.actAs("Concierge").create(given);
+    const answer = await crew.actAs("Concierge").create(newTask);
     expect(answer.blocked_by.map(({ key }) => key)).toEqual(["ONB-1"]);
     const items = plane.items(crew.onb).slice(1);
     expect(items.map((item) => [crew.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
@@ -107,7 +107,7 @@ test("killed at any step, the same call again makes the one task whole", async (
   expect(most).toBeGreaterThan(8);
 });
 
-test("an agent that is no member of the project becomes one, by Groundcrew's own key", async () => {
+test("an assigned agent that is not a member of the project is added with Groundcrew's own key", async () => {
   const { crew, plane } = await createAppWithGuide();
   const other = plane.addProject({ name: "Web", identifier: "WEB", members: [crew.human, crew.getUser("Concierge")] });
   await crew.poll();
@@ -116,7 +116,7 @@ test("an agent that is no member of the project becomes one, by Groundcrew's own
   expect(page && crew.readPlaneItem(page).assignees).toEqual(["Thot"]);
 });
 
-test("a person is found by e-mail address or by name", async () => {
+test("a person is found as assignee by e-mail address or by name", async () => {
   const { crew, plane } = await createAppWithGuide();
   await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "ada" });
   expect(plane.items(crew.onb)[1]?.assignees).toEqual([crew.human.id]);
@@ -133,14 +133,14 @@ test.each([
     'There is no project "Nowhere". Create it with create_project. Existing projects: ONB (Onboarding)',
   ],
   [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
-])("what cannot be made is refused with what is wrong: %o", async (wrong, message) => {
+])("a task that cannot be created is refused with the problem: %o", async (wrong, message) => {
   const { crew, plane } = await createAppWithGuide();
-  const made = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
-  await expect(made).rejects.toThrow(message);
+  const creation = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
+  await expect(creation).rejects.toThrow(message);
   expect(plane.items(crew.onb)).toHaveLength(1);
 });
 
-test("OPENCLAW-08 each agent's persona, load and pace are told without a request to Plane", async () => {
+test("OPENCLAW-08 each agent's persona, load and pace are listed without a request to Plane", async () => {
   const { crew } = await createAppWithGuide("1.3.1", { agents: { Thot: { about: "Writes." } } });
   await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
   await crew.actAs("Thot").claim("ONB-2");

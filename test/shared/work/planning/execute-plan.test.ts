@@ -31,7 +31,7 @@ async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {})
   return { crew, plane: crew.plane, plan };
 }
 
-/** Calls again until the plan stands, as the answers say. */
+/** Repeats the call as the answers say until the plan is complete. */
 async function callUntilPlanned(
   crew: AgentTestApp,
   call: () => Promise<PlanResult>,
@@ -45,7 +45,7 @@ async function callUntilPlanned(
   }
 }
 
-/** What Plane has of the plan: one line a task. */
+/** The state of the plan in Plane, one line per task. */
 async function readPlanInPlane(crew: AgentTestApp): Promise<string[]> {
   const { data } = await crew.deps.plane.call(projectsApi.list);
   const made = data.results.filter(({ name }) => name === "Website");
@@ -75,7 +75,7 @@ const EXPECTED_PLAN = {
 };
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) => {
-  test("a plan with everything in it stands after as many calls as Plane's pace asks for", async () => {
+  test("a plan with all kinds of fields is complete after as many calls as Plane's rate limit requires", async () => {
     const { crew, plan } = await createPlanApp(version);
     const { last, calls } = await callUntilPlanned(crew, () => plan());
     expect(await readPlanInPlane(crew)).toEqual(EXPECTED_PLAN[version]);
@@ -98,21 +98,21 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
     ]);
   });
 
-  test("no task is anybody's before the whole plan is tied together", async () => {
+  test("no task is assigned before all relations of the plan exist", async () => {
     const { crew, plane, plan } = await createPlanApp(version);
-    const seen: string[] = [];
+    const requests: string[] = [];
     plane.faults.beforeRequest(({ method, path }) => {
-      if (method !== "GET") seen.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
+      if (method !== "GET") requests.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
     });
     await callUntilPlanned(crew, () => plan());
-    const handed = seen.findIndex((request) => request.startsWith("PATCH work-items"));
-    expect(handed).toBeGreaterThan(4);
-    expect(seen.slice(handed).filter((request) => request.startsWith("POST") && !request.includes("label"))).toEqual(
-      [],
-    );
+    const firstAssignment = requests.findIndex((request) => request.startsWith("PATCH work-items"));
+    expect(firstAssignment).toBeGreaterThan(4);
+    expect(
+      requests.slice(firstAssignment).filter((request) => request.startsWith("POST") && !request.includes("label")),
+    ).toEqual([]);
   });
 
-  test("the process killed at any step, and the same call again: nothing is doubled and nothing is missing", async () => {
+  test("a call killed at any step and repeated leaves nothing doubled and nothing missing", async () => {
     const small = { project: "Website", tasks: WEBSITE.tasks.slice(1, 3) };
     const full = process.env["FULL"] !== undefined;
     const stride = full ? 1 : 6;
@@ -138,19 +138,19 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
   });
 });
 
-test("dry_run shows the plan in its order, with what it costs, and writes nothing", async () => {
+test("dry_run returns the plan in order with its cost, and writes nothing", async () => {
   const { crew, plan } = await createPlanApp();
   const requests = await crew.recordRequests(async () => {
-    const shown = await plan({ dry_run: true });
-    expect(shown).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
-    expect(shown.project).toBeUndefined();
-    expect(shown.tasks.map(({ id }) => id)).toEqual(["draw", "text", "page", "idea"]);
-    expect(shown.remaining).toBeGreaterThan(8);
+    const result = await plan({ dry_run: true });
+    expect(result).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
+    expect(result.project).toBeUndefined();
+    expect(result.tasks.map(({ id }) => id)).toEqual(["draw", "text", "page", "idea"]);
+    expect(result.remaining).toBeGreaterThan(8);
   });
   expect(requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
 });
 
-test("everything that is wrong is told at once, and nothing is written", async () => {
+test("all problems of a plan are returned at once, and nothing is written", async () => {
   const { crew, plan } = await createPlanApp();
   const tasks = [
     { id: "a", title: "", blocked_by: ["b"] },
@@ -158,7 +158,7 @@ test("everything that is wrong is told at once, and nothing is written", async (
     { id: "c", title: "C", blocked_by: ["a", "zzz"], due_date: "soon" },
     { id: "c", title: "D" },
   ];
-  const wrong = [
+  const problems = [
     'two tasks have the id "c"',
     "a: the title is empty",
     'c: "soon" is not a valid date; write YYYY-MM-DD',
@@ -167,14 +167,14 @@ test("everything that is wrong is told at once, and nothing is written", async (
     'Use "R D"',
   ];
   const refused = plan({ project: "R&D", tasks });
-  for (const message of wrong) await expect(refused).rejects.toThrow(message);
-  const shown = await plan({ project: "R&D", tasks, dry_run: true });
-  expect(shown.problems).toHaveLength(wrong.length);
+  for (const message of problems) await expect(refused).rejects.toThrow(message);
+  const result = await plan({ project: "R&D", tasks, dry_run: true });
+  expect(result.problems).toHaveLength(problems.length);
   const writes = crew.plane.ledger.requests.filter(({ method, api }) => api && method !== "GET");
   expect(writes).toEqual([]);
 });
 
-test("OPENCLAW-14 a circle is refused with its path", async () => {
+test("OPENCLAW-14 a plan with a dependency cycle is refused with the path", async () => {
   const { plan } = await createPlanApp();
   const tasks = [
     { id: "a", title: "A", blocked_by: ["b"] },
@@ -184,7 +184,7 @@ test("OPENCLAW-14 a circle is refused with its path", async () => {
   await expect(plan({ tasks })).rejects.toThrow("dependency cycle: a → b → c → a");
 });
 
-test("OPENCLAW-11 a plan over the budget is warned of, and so is too little history", async () => {
+test("OPENCLAW-11 a plan over budget and a plan without enough history get warnings", async () => {
   const { plan } = await createPlanApp("1.3.1", { config: { budget: { amount: 1 } } });
   const { warnings, cost } = await plan({ dry_run: true });
   expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, budget: 1, currency: "EUR" });
@@ -194,7 +194,7 @@ test("OPENCLAW-11 a plan over the budget is warned of, and so is too little hist
   ]);
 });
 
-test("a plan for a project there is adds to it, and goes on with more tasks later", async () => {
+test("a plan for an existing project adds to it, and can be extended later", async () => {
   const { crew, plane, plan } = await createPlanApp();
   const one = { id: "1", title: "Tour", blocked_by: ["ONB-1"] };
   await callUntilPlanned(crew, () => plan({ project: "ONB", tasks: [one] }));
@@ -207,7 +207,7 @@ test("a plan for a project there is adds to it, and goes on with more tasks late
   expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair", "Map"]);
 });
 
-test("what people have changed since stays, also after the store was lost", async () => {
+test("changes that people have made to planned tasks stay, also after the store was lost", async () => {
   const { crew, plane, plan } = await createPlanApp();
   const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
   await callUntilPlanned(crew, () => plan({ project: "ONB", tasks }));
@@ -221,7 +221,7 @@ test("what people have changed since stays, also after the store was lost", asyn
   expect(plane.item(tour)?.assignees).toEqual([crew.getUser("Imhotep").id]);
 });
 
-test("OPENCLAW-20 a key whose quota is used up is answered with when to come back, and the same call goes on", async () => {
+test("OPENCLAW-20 a plan whose key has used up its quota is answered with retry_after, and the same call continues", async () => {
   const { crew, plan } = await createPlanApp("1.3.1", { rateLimit: 20 });
   const { last } = await callUntilPlanned(crew, () => plan());
   expect(last.done).toHaveLength(4);

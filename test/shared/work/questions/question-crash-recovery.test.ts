@@ -7,44 +7,44 @@ import { answerQuestion, readTaskQuestions } from "../../../../shared/work/quest
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
-/** Longer than the lease of a job that the dead process had taken. */
+/** A time longer than the lease of a job that the killed process had taken. */
 const LEASE_OVER = 130_000;
 
 async function createCrashingApp(version: "1.3.1" | "1.2.2") {
-  const life = createCrashSimulator();
+  const simulator = createCrashSimulator();
   const crew = await createAgentTestApp({
     version,
     agents: { Thot: { role: "worker", wake: { kind: "openclaw", url: "http://127.0.0.1:9" } } },
-    fetch: life.fetch,
-    store: (clock) => life.store(createMemoryStore({ clock })),
+    fetch: simulator.fetch,
+    store: (clock) => simulator.store(createMemoryStore({ clock })),
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)] },
   });
   const item = crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();
   const pendingWakes = async () => (await crew.store.stats()).queues.wake.pending;
-  // That the task is there has woken its agent already.
+  // The new task has already woken its agent.
   const wakesBefore = await pendingWakes();
   const ask = () => crew.actAs("Thot").ask("ONB-1", { text: "Which?", choices: ["Red", "Blue"] });
-  /** The process dies there; the next one goes on when the dead one's leases are over. */
-  async function killed(death: CrashPoint, act: () => Promise<unknown>, again = act): Promise<boolean> {
-    const outcome = await life.runUntilCrash(death, act);
-    life.reset();
+  /** Kills the process at a crash point; the next one continues when the killed one's leases have expired. */
+  async function killed(crash: CrashPoint, act: () => Promise<unknown>, again = act): Promise<boolean> {
+    const outcome = await simulator.runUntilCrash(crash, act);
+    simulator.reset();
     await crew.restart();
     crew.advance(LEASE_OVER);
     await again();
     await crew.drain();
     return outcome === "died";
   }
-  /** What people, Plane and the agent have got of it. */
+  /** What people, Plane and the agent have received. */
   async function state() {
     const questions = await readTaskQuestions(crew.deps, item.id);
     const comments = crew
       .readComments(item)
       .map((comment) => /<strong>(\w+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
-    const told = crew.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
+    const events = crew.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
     return {
       comments: comments.sort(),
-      told: told.map(({ event }) => ("reminder" in event ? `asked ${event.reminder}` : event.kind)),
+      told: events.map(({ event }) => ("reminder" in event ? `asked ${event.reminder}` : event.kind)),
       questions: questions.map(({ answer, reminded }) => [answer?.text, reminded]),
       woken: (await pendingWakes()) - wakesBefore,
     };
@@ -53,10 +53,10 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)(
-  "reliability 2, Plane %s: killed before or after any of its effects",
+  "reliability 2 on Plane %s: when the process is killed before or after any effect,",
   (version) => {
-    /** Runs the scene with its death at each effect in turn; false: it was through before. */
-    async function everywhere(least: number, scene: (death: CrashPoint) => Promise<boolean>) {
+    /** Runs the scenario with a crash at each effect in turn; false when it was complete before. */
+    async function everywhere(least: number, scene: (crash: CrashPoint) => Promise<boolean>) {
       for (const when of ["before", "after"] as const) {
         let nth = 1;
         while (await scene({ nth, when })) nth += 1;
@@ -64,34 +64,34 @@ describe.each(["1.3.1", "1.2.2"] as const)(
       }
     }
 
-    test("a reminder is said once, and the second one in its time", async () => {
-      await everywhere(1, async (death) => {
+    test("a reminder is sent once, and the second one at its time", async () => {
+      await everywhere(1, async (crash) => {
         const { crew, ask, killed, state } = await createCrashingApp(version);
         await ask();
         await crew.drain();
         crew.advance(HOUR);
-        const died = await killed(death, () => crew.drain());
-        expect(await state(), JSON.stringify(death)).toMatchObject({
+        const died = await killed(crash, () => crew.drain());
+        expect(await state(), JSON.stringify(crash)).toMatchObject({
           told: ["asked 0", "asked 1"],
           questions: [[undefined, 1]],
         });
         crew.advance(5 * HOUR);
         await crew.drain();
-        expect(await state(), JSON.stringify(death)).toMatchObject({ told: ["asked 0", "asked 1", "asked 2"] });
+        expect(await state(), JSON.stringify(crash)).toMatchObject({ told: ["asked 0", "asked 1", "asked 2"] });
         return died;
       });
     });
 
-    test("an answer is taken once, becomes one comment and wakes the agent once", async () => {
-      await everywhere(2, async (death) => {
+    test("an answer is recorded once, becomes one comment and wakes the agent once", async () => {
+      await everywhere(2, async (crash) => {
         const { crew, ask, killed, state } = await createCrashingApp(version);
         const { id } = await ask();
         await crew.drain();
-        const died = await killed(death, async () => {
+        const died = await killed(crash, async () => {
           await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" });
           await crew.drain();
         });
-        expect(await state(), JSON.stringify(death)).toEqual({
+        expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Answer", "Question"],
           told: ["asked 0", "answered"],
           questions: [["Red", 0]],
@@ -101,16 +101,16 @@ describe.each(["1.3.1", "1.2.2"] as const)(
       });
     });
 
-    test("so is one that people write in Plane", async () => {
-      await everywhere(2, async (death) => {
+    test("an answer that people write in Plane is recorded once and wakes the agent once", async () => {
+      await everywhere(2, async (crash) => {
         const { crew, item, ask, killed, state } = await createCrashingApp(version);
         await ask();
         await crew.drain();
         crew.advance(2_000);
         crew.plane.addComment(item, "<p>Blue</p>");
         crew.dropWebhooks();
-        const died = await killed(death, () => crew.poll());
-        expect(await state(), JSON.stringify(death)).toEqual({
+        const died = await killed(crash, () => crew.poll());
+        expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Question", "a reply"],
           told: ["asked 0", "answered"],
           questions: [["Blue", 0]],

@@ -11,14 +11,14 @@ async function createQuestionApp() {
   const item = crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();
   const ask = (given: NewQuestion = { text: "Which **colour**?" }) => crew.actAs("Thot").ask("ONB-1", given);
-  /** How often it has been asked, reminders and all. */
+  /** How often it has been asked, including reminders. */
   const countAskedEvents = () => crew.takeEvents().filter((line) => line === "ONB-1 asked").length;
   async function advanceAndCount(ms: number) {
     crew.advance(ms);
     await crew.drain();
     return countAskedEvents();
   }
-  /** Somebody writes a comment in Plane, and it is seen. */
+  /** Writes a comment in Plane as a person, and polls so that it is observed. */
   async function writeComment(html: string, name = "Ada", on: Item = item) {
     crew.advance(1_000);
     const doing = name === "Ada" ? undefined : { by: crew.getUser(name) };
@@ -32,43 +32,43 @@ async function createQuestionApp() {
 }
 
 describe("ask_human", () => {
-  test("the question is a comment by the agent and a message to the human", async () => {
-    const { crew, item, ask, countAskedEvents: told } = await createQuestionApp();
+  test("writes the question as a comment by the agent and sends a message to the human", async () => {
+    const { crew, item, ask, countAskedEvents } = await createQuestionApp();
     await ask({ text: "Which **colour**?", choices: ["Red <b>", "Blue"] });
     expect(crew.readComments(item)).toEqual([
       "Thot: <p><strong>Question</strong></p><p>Which <strong>colour</strong>?</p><ul><li>Red &#60;b&#62;</li><li>Blue</li></ul>",
     ]);
-    expect(told()).toBe(1);
+    expect(countAskedEvents()).toBe(1);
   });
 
-  test("the same call within ten minutes is one question, and says when it is answered", async () => {
-    const { crew, item, countAskedEvents: told, last } = await createQuestionApp();
+  test("returns the same question for a call repeated within ten minutes, with its answer", async () => {
+    const { crew, item, countAskedEvents, last } = await createQuestionApp();
     const call = () =>
       tool.run({ work: crew.actAs("Thot"), caller: crew.getCaller("Thot") }, { task: "onb-1", text: "Which?" });
     const first = tool.output.parse(await call());
     expect(first).toEqual({ task: "ONB-1", question: expect.any(String), status: "open" });
     crew.advance(5 * MINUTE);
     expect(await call()).toEqual(first);
-    expect([told(), crew.readComments(item).length]).toEqual([1, 1]);
+    expect([countAskedEvents(), crew.readComments(item).length]).toEqual([1, 1]);
     await answerQuestion(crew.deps, (await last())?.id ?? "", { text: "Red", by: "Ada" });
     expect(await call()).toEqual({ task: "ONB-1", question: (await last())?.id, status: "answered", answer: "Red" });
-    expect(told()).toBe(0);
+    expect(countAskedEvents()).toBe(0);
   });
 
-  test("the same question later, while nobody has answered, is still that one; another text is another", async () => {
-    const { crew, item, ask, countAskedEvents: told } = await createQuestionApp();
+  test("returns the same question later while it is open, and another one for another text", async () => {
+    const { crew, item, ask, countAskedEvents } = await createQuestionApp();
     const first = await ask({ text: "Which?", choices: ["Red", "Red", "\u202e", "Blue"] });
     expect(first.choices).toEqual(["Red", "Blue"]);
     crew.advance(30 * MINUTE);
     expect(await ask({ text: "Which?", choices: ["Red", "Blue"] })).toMatchObject({ id: first.id });
-    expect([told(), crew.readComments(item).length]).toEqual([1, 1]);
+    expect([countAskedEvents(), crew.readComments(item).length]).toEqual([1, 1]);
     expect((await ask({ text: "Which one?" })).id).not.toBe(first.id);
     await answerQuestion(crew.deps, first.id, { text: "Red", by: "Ada" });
     crew.advance(11 * MINUTE);
     expect((await ask({ text: "Which?", choices: ["Red", "Blue"] })).id).not.toBe(first.id);
   });
 
-  test("only the task's agents ask, about an open task, and say something", async () => {
+  test("is allowed only to the task's agents, on an open task, with a visible text", async () => {
     const { crew, ask } = await createQuestionApp();
     await expect(crew.actAs("Imhotep").ask("ONB-1", { text: "Why?" })).rejects.toMatchObject({ code: "forbidden" });
     await expect(ask({ text: "  " })).rejects.toMatchObject({ code: "bad_request" });
@@ -76,39 +76,39 @@ describe("ask_human", () => {
     await expect(ask()).rejects.toMatchObject({ code: "conflict" });
   });
 
-  test("unanswered it is asked again after an hour and six, then no more", async () => {
-    const { crew, ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
+  test("reminds of an unanswered question after one and six hours, then no more", async () => {
+    const { crew, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
     await ask();
-    expect(told()).toBe(1);
-    expect(await later(HOUR - MINUTE)).toBe(0);
-    expect(await later(MINUTE)).toBe(1);
-    expect(await later(5 * HOUR - MINUTE)).toBe(0);
-    expect(await later(MINUTE)).toBe(1);
-    expect(await later(100 * HOUR)).toBe(0);
+    expect(countAskedEvents()).toBe(1);
+    expect(await advanceAndCount(HOUR - MINUTE)).toBe(0);
+    expect(await advanceAndCount(MINUTE)).toBe(1);
+    expect(await advanceAndCount(5 * HOUR - MINUTE)).toBe(0);
+    expect(await advanceAndCount(MINUTE)).toBe(1);
+    expect(await advanceAndCount(100 * HOUR)).toBe(0);
     expect((await crew.store.stats()).queues.work.dead).toBe(0);
   });
 
-  test("a pressing one is asked again after a quarter of an hour and an hour", async () => {
-    const { ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
+  test("reminds of an urgent question after 15 minutes and one hour", async () => {
+    const { ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
     await ask({ text: "Now?", urgency: "high" });
-    expect(told()).toBe(1);
-    expect(await later(15 * MINUTE)).toBe(1);
-    expect(await later(44 * MINUTE)).toBe(0);
-    expect(await later(MINUTE)).toBe(1);
-    expect(await later(100 * HOUR)).toBe(0);
+    expect(countAskedEvents()).toBe(1);
+    expect(await advanceAndCount(15 * MINUTE)).toBe(1);
+    expect(await advanceAndCount(44 * MINUTE)).toBe(0);
+    expect(await advanceAndCount(MINUTE)).toBe(1);
+    expect(await advanceAndCount(100 * HOUR)).toBe(0);
   });
 
-  test("an answered one is not asked again", async () => {
-    const { crew, ask, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
+  test("does not remind of an answered question", async () => {
+    const { crew, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
     const { id } = await ask();
-    told();
+    countAskedEvents();
     expect(await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" })).toBe("answered");
-    expect(await later(10 * HOUR)).toBe(0);
+    expect(await advanceAndCount(10 * HOUR)).toBe(0);
   });
 });
 
 describe("the answer to a question", () => {
-  test("becomes a comment that says who gave it, is announced, and is in the task's details", async () => {
+  test("becomes a comment that names its author, is published, and is in the task's details", async () => {
     const { crew, item, ask } = await createQuestionApp();
     const { id } = await ask();
     crew.takeEvents();
@@ -130,7 +130,7 @@ describe("the answer to a question", () => {
     ]);
   });
 
-  test("is taken once: the second one hears that there is one", async () => {
+  test("is recorded once; a second one is told so", async () => {
     const { crew, item, ask, last } = await createQuestionApp();
     const { id } = await ask();
     const outcomes = await Promise.all(
@@ -142,46 +142,46 @@ describe("the answer to a question", () => {
     expect((await last())?.answer?.text).toMatch(/^By (Ada|Bob)$/);
   });
 
-  test("to a question nobody asked, or whose task is over, is not taken", async () => {
-    const { crew, ask, last, advanceAndCount: later, countAskedEvents: told } = await createQuestionApp();
+  test("is not recorded for an unknown question or a closed task", async () => {
+    const { crew, ask, last, advanceAndCount, countAskedEvents } = await createQuestionApp();
     expect(await answerQuestion(crew.deps, "none", { text: "Red", by: "Ada" })).toBe("unknown");
     const { id } = await ask();
-    told();
+    countAskedEvents();
     await crew.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
     await crew.runUntilIdle();
     expect(await last()).toMatchObject({ closed: expect.any(Number) });
     expect(await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" })).toBe("unknown");
-    expect(await later(10 * HOUR)).toBe(0);
+    expect(await advanceAndCount(10 * HOUR)).toBe(0);
     expect(await crew.store.count("questions")).toBe(0);
   });
 });
 
 describe("a person's comment in Plane", () => {
   test("answers the latest open question of the task, in full and once", async () => {
-    const { crew, ask, writeComment: write, last } = await createQuestionApp();
+    const { crew, ask, writeComment, last } = await createQuestionApp();
     await ask({ text: "First?" });
     crew.advance(2_000);
     await ask({ text: "Second?" });
-    await write(`<p>Red, <strong>please</strong>. ${"So much to say. ".repeat(40)}</p>`);
+    await writeComment(`<p>Red, <strong>please</strong>. ${"So much to say. ".repeat(40)}</p>`);
     expect((await last())?.answer).toMatchObject({
       by: "ada",
       text: expect.stringMatching(/^Red, \*\*please\*\*\. .{600}/),
     });
     const [first] = await readTaskQuestions(crew.deps, (await last())?.item ?? "");
     expect(first?.answer).toBeUndefined();
-    await write("<p>And the first: no</p>");
+    await writeComment("<p>And the first: no</p>");
     expect((await readTaskQuestions(crew.deps, first?.item ?? ""))[0]?.answer?.text).toBe("And the first: no");
   });
 
-  test("written by an agent answers nothing", async () => {
-    const { ask, writeComment: write, last } = await createQuestionApp();
+  test("is different from an agent's comment, which answers nothing", async () => {
+    const { ask, writeComment, last } = await createQuestionApp();
     await ask();
-    await write("<p>Red</p>", "Imhotep");
-    await write("<p>Red</p>", "Thot");
+    await writeComment("<p>Red</p>", "Imhotep");
+    await writeComment("<p>Red</p>", "Thot");
     expect((await last())?.answer).toBeUndefined();
   });
 
-  test("from before the question, seen after it, answers nothing", async () => {
+  test("from before the question, observed after it, answers nothing", async () => {
     const { crew, item, ask, last } = await createQuestionApp();
     crew.plane.addComment(item, "<p>By the way</p>");
     crew.advance(1_000);
@@ -192,12 +192,12 @@ describe("a person's comment in Plane", () => {
     expect((await last())?.answer).toBeUndefined();
   });
 
-  test("without a question waiting asks Plane for nothing", async () => {
-    const { crew, ask, writeComment: write } = await createQuestionApp();
+  test("without an open question makes no request to Plane", async () => {
+    const { crew, ask, writeComment } = await createQuestionApp();
     const { id } = await ask();
     await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" });
     await crew.runUntilIdle();
-    const asked = await crew.recordRequests(() => write("<p>Thanks</p>"));
+    const asked = await crew.recordRequests(() => writeComment("<p>Thanks</p>"));
     expect(asked.filter((one) => one.includes("comments"))).toHaveLength(1);
   });
 });

@@ -14,7 +14,7 @@ test("a task is found by its key in any case, and by its id, without a request t
   expect(asked).toEqual([]);
 });
 
-test("one made a moment ago, which nobody has told of yet, is read by its key", async () => {
+test("a new task that has not been observed yet is read by its key", async () => {
   const crew = await createAgentTestApp();
   await crew.runFirstPoll();
   const item = crew.addTask("Brand new", "Thot");
@@ -25,7 +25,7 @@ test("one made a moment ago, which nobody has told of yet, is read by its key", 
 });
 
 test.each(["ONB-7", "NONE-1", "525a36c6-8126-4aad-b630-aaae2a6649ec"])(
-  "%s, which is not there, is told as that",
+  "the unknown task %s is reported as not found",
   async (name) => {
     const crew = await createAgentTestApp();
     await crew.runFirstPoll();
@@ -33,7 +33,7 @@ test.each(["ONB-7", "NONE-1", "525a36c6-8126-4aad-b630-aaae2a6649ec"])(
   },
 );
 
-test("a project's identifier may have other letters than ASCII's", async () => {
+test("a task is found by a key whose project identifier has letters outside ASCII", async () => {
   const crew = await createAgentTestApp();
   const project = crew.plane.addProject({ name: "Öko", identifier: "ÖKO_2" });
   const item = crew.addTask("Write it down", "Thot", {}, project);
@@ -41,7 +41,7 @@ test("a project's identifier may have other letters than ASCII's", async () => {
   expect(await findTask(crew.createContext("Thot"), "öko_2-1")).toMatchObject({ id: item.id, key: "ÖKO_2-1" });
 });
 
-test("of an archived project nothing is found: its tasks are not listed and cannot be claimed", async () => {
+test("the tasks of an archived project are not listed and cannot be claimed", async () => {
   const crew = await createAgentTestApp();
   crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();
@@ -54,21 +54,21 @@ test("of an archived project nothing is found: its tasks are not listed and cann
   });
 });
 
-test("what names no task is refused", async () => {
+test("a text that is not a task key is refused", async () => {
   const crew = await createAgentTestApp();
   await crew.runFirstPoll();
   for (const name of ["", "ONB", "ONB-0", "../x", "ONB-1; rm -rf"])
     await expect(findTask(crew.createContext("Thot"), name)).rejects.toMatchObject({ code: "bad_request" });
 });
 
-test("a read that waited for its turn, or was overtaken, tells what is true after it all the same", async () => {
+test("a read of a task that waited for its turn or was overtaken still returns the current state", async () => {
   const crew = await createAgentTestApp();
   const item = crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();
   const acting = crew.createContext("Thot");
   const task = await findTask(acting, "ONB-1");
   const titled = async () => (await findKeptTask(crew.deps, item.id))?.item.snapshot.name;
-  /** As any other part of Groundcrew does that notes something on the item. */
+  /** Changes the stored item as any other part of Groundcrew might. */
   const touch = async () => {
     const now = await findKeptTask(crew.deps, item.id);
     if (now) await crew.store.commit({ put: [toItemPut({ ...now.item, startedAt: String(now.rev) })] });
@@ -91,7 +91,7 @@ test("a read that waited for its turn, or was overtaken, tells what is true afte
   expect(await titled()).toBe("Write");
 });
 
-test("a task that was deleted a moment ago is not there when it is read again", async () => {
+test("a task that was deleted a moment ago is reported as not found when it is read again", async () => {
   const crew = await createAgentTestApp();
   const item = crew.addTask("Write it down", "Thot");
   await crew.runFirstPoll();

@@ -28,20 +28,20 @@ describe("An estimate (OPENCLAW-11)", () => {
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 3000, cost: 2.5, from: 4 });
   });
 
-  it("says there is too little to tell below three tasks", async () => {
+  it("reports too little history below three tasks", async () => {
     const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000 }, { ms: 3000, size: "large" }]);
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ too_little: true, from: 2 });
     expect(await estimateTask(deps, "Nobody", "small")).toEqual({ too_little: true, from: 0 });
   });
 
-  it("tells the time where only that is known", async () => {
+  it("contains only the time when no cost is known", async () => {
     const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000, cost: 4 }, { ms: 3000 }]);
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 2000, from: 3 });
   });
 });
 
-describe("What was spent, beside the budget", () => {
-  it("is what agents report as their total, whatever is reported again or mended", async () => {
+describe("The monthly spending", () => {
+  it("is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
     const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
     crew.addTask("Write it down", "Thot");
     crew.addTask("Read it", "Imhotep");
@@ -50,11 +50,11 @@ describe("What was spent, beside the budget", () => {
     await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
     const budget = { amount: 50, currency: "CHF" };
     expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
-    // A counter for Prometheus never falls.
+    // A Prometheus counter must never decrease.
     expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
   });
 
-  it("begins anew with the month of the settings' time zone, and only what is more counts then", async () => {
+  it("starts over with each month in the settings' time zone and counts only the increase", async () => {
     const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
     crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -66,7 +66,7 @@ describe("What was spent, beside the budget", () => {
     expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
   });
 
-  it("is counted once when many report side by side", async () => {
+  it("counts each report once when many agents report concurrently", async () => {
     const crew = await createAgentTestApp();
     for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
     await crew.runFirstPoll();

@@ -6,7 +6,7 @@ import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 describe("An agent's history (OPENCLAW-11)", () => {
-  it("keeps what each finished task took: time, cost, confidence, size and project", async () => {
+  it("contains the time, cost, confidence, size and project of each finished task", async () => {
     const crew = await createAgentTestApp();
     crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
     await crew.runFirstPoll();
@@ -30,14 +30,14 @@ describe("An agent's history (OPENCLAW-11)", () => {
     expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
   });
 
-  it("of an agent that has finished nothing says nothing", async () => {
+  it("is empty for an agent that has finished nothing", async () => {
     const crew = await createAgentTestApp();
     expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
   });
 });
 
 describe("The size of a task", () => {
-  it("is what its description names", () => {
+  it("is the one its description names", () => {
     expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe(
       "medium",
     );
@@ -45,7 +45,7 @@ describe("The size of a task", () => {
     expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
   });
 
-  it("else follows from how much there is to read", () => {
+  it("otherwise depends on the length of its description", () => {
     expect(getTaskSize({ description: "" })).toBe("small");
     expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
     expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");

@@ -6,7 +6,7 @@ const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) 
 
 describe("OPENCLAW-02 list_my_tasks", () => {
   test.each(["1.3.1", "1.2.2"] as const)(
-    "shows the caller's open tasks and nobody else's, without a request to Plane %s",
+    "shows only the caller's open tasks, without a request to Plane %s",
     async (version) => {
       const crew = await createAgentTestApp({ version });
       const [mine] = [
@@ -41,7 +41,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     },
   );
 
-  test("begins with what the agent holds, then by priority, due date and age; what is blocked comes last", async () => {
+  test("lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
     const crew = await createAgentTestApp();
     const blocker = crew.addTask("1 blocker", "Imhotep", { priority: "urgent" });
     const blocked = crew.addTask("2 blocked", "Thot", { priority: "urgent" });
@@ -82,7 +82,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
   });
 
-  test("says how old it is; fresh, it reads Plane first", async () => {
+  test("returns the age of its data and, with fresh, reads Plane first", async () => {
     const crew = await createAgentTestApp();
     crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -100,7 +100,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     expect(fresh.age_s).toBeLessThan(5);
   });
 
-  test("before Plane was ever read, does not say that there is nothing to do", async () => {
+  test("is refused before the first read of Plane instead of returning an empty list", async () => {
     const crew = await createAgentTestApp();
     crew.addTask("Write it down", "Thot");
     for (const fresh of [false, true])
@@ -110,7 +110,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
       });
   });
 
-  test("fresh, with more projects than one call may wait for, goes on where it was when it is called again", async () => {
+  test("with fresh and more projects than one call may wait for continues when it is repeated", async () => {
     const crew = await createAgentTestApp();
     for (let i = 0; i < 15; i++) crew.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
     await crew.runFirstPoll();
@@ -125,7 +125,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     expect(await crew.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
   });
 
-  test("fresh, while Plane's quota is used up, does not hang: it says when to come back", async () => {
+  test("with fresh returns retry_after while Plane's quota is used up", async () => {
     const crew = await createAgentTestApp({ rateLimit: 20 });
     crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -143,7 +143,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
   });
 
-  test("is small: at most 4 KB for ten tasks, however long their titles, texts and blockers are, and 50 at a time", async () => {
+  test("returns at most 4 KB for ten tasks, however long their texts and blockers are, and at most 50 tasks", async () => {
     const crew = await createAgentTestApp();
     const blockers = Array.from({ length: 12 }, (_, i) => crew.addTask(`Blocker ${i}`, "Imhotep"));
     for (let i = 0; i < 60; i++) {
@@ -169,7 +169,7 @@ describe("OPENCLAW-02 list_my_tasks", () => {
     }
   });
 
-  test("text of others comes without characters that hide or reorder, on one line", async () => {
+  test("returns texts of others on one line without invisible and bidirectional characters", async () => {
     const crew = await createAgentTestApp();
     crew.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
       description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",

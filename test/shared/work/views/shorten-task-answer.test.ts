@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { shortenTaskAnswer } from "../../../../shared/work/views/shorten-task-answer.ts";
 import type { TaskAnswer } from "../../../../shared/work/views/task-answer.ts";
 
-/** As MCP sends it: a text of JSON within JSON. */
+/** Size as MCP sends it: JSON in a string within JSON. */
 const measureJson = (value: unknown) => Buffer.byteLength(JSON.stringify(JSON.stringify(value))) - 2;
 
 const PLAIN_TASK: TaskAnswer = {
@@ -25,12 +25,12 @@ function createBlockedTask(by: number, task: Partial<TaskAnswer> = {}): TaskAnsw
   return { ...PLAIN_TASK, blocked_by, startable: false, why_not, ...task };
 }
 
-describe("OPENCLAW-02 a task in a list takes at most 400 bytes, also within an answer of MCP", () => {
-  test("one that is small stays as it is", () => {
+describe("OPENCLAW-02 a task in a list, limited to 400 bytes also within an MCP answer,", () => {
+  test("stays unchanged when it is small", () => {
     expect(shortenTaskAnswer(PLAIN_TASK)).toEqual(PLAIN_TASK);
   });
 
-  test("its first line is cut first, then its title", () => {
+  test("loses its description first, then the end of its title", () => {
     const title = "t".repeat(80);
     const first = shortenTaskAnswer({ ...PLAIN_TASK, title, description: "d".repeat(120) });
     expect(first).toMatchObject({ title, description: expect.stringMatching(/^d+…$/) });
@@ -39,7 +39,7 @@ describe("OPENCLAW-02 a task in a list takes at most 400 bytes, also within an a
     for (const task of [first, second]) expect(measureJson(task)).toBeLessThanOrEqual(400);
   });
 
-  test("of more blockers than fit the first are named and all are counted", () => {
+  test("names the first blockers and counts all of them when they do not fit", () => {
     const task = shortenTaskAnswer(createBlockedTask(40));
     expect(task.blocked_by.length).toBeGreaterThan(0);
     expect(task.blocked_by[0]).toEqual({ key: "ONB-100", status: "in_progress" });
@@ -47,7 +47,7 @@ describe("OPENCLAW-02 a task in a list takes at most 400 bytes, also within an a
     expect(measureJson(task)).toBeLessThanOrEqual(400);
   });
 
-  test("with an uncommonly long address it is larger, and still tells which task it is and what it waits for", () => {
+  test("is larger with an unusually long URL and still identifies the task and its blockers", () => {
     const url = `https://${"plane.".repeat(60)}example.com/javisi/browse/ONB-12/`;
     const task = shortenTaskAnswer(createBlockedTask(5, { url, title: "t".repeat(120), description: "d".repeat(120) }));
     expect(task).toMatchObject({ url, title: expect.stringMatching(/^t{13}…$/), description: "" });
@@ -55,7 +55,7 @@ describe("OPENCLAW-02 a task in a list takes at most 400 bytes, also within an a
     expect(task.why_not).toBe("waits for 5");
   });
 
-  test("whatever people write, in whatever language; what names the task stays whole, and no character is halved", () => {
+  test("keeps its identifying fields complete and splits no character, in any language", () => {
     const text = fc.oneof(
       fc.string({ unit: "binary", maxLength: 120 }),
       fc.constantFrom("👩‍👩‍👧‍👦".repeat(10), "日本語の題名".repeat(20), '"\\'.repeat(60), "\u0001".repeat(120), ""),

@@ -13,7 +13,7 @@ async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
 }
 
 test.each(["1.3.1", "1.2.2"] as const)(
-  "OPENCLAW-03 the details have the text as Markdown, comments, history, attachments, times, the holder and what is to be done (Plane %s)",
+  "OPENCLAW-03 task details contain the text as Markdown, comments, history, attachments, times, the holder and the done criteria (Plane %s)",
   async (version) => {
     const { crew, item } = await createDetailsApp(version);
     await crew.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
@@ -44,7 +44,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
   },
 );
 
-test("they are read from Plane now, with four requests at the agent's pace", async () => {
+test("task details are read from Plane with four requests at the agent's pace", async () => {
   const { crew, item } = await createDetailsApp();
   crew.plane.editItem(item, { name: "Write it up", state: "In Progress" });
   crew.dropWebhooks();
@@ -61,13 +61,13 @@ test("they are read from Plane now, with four requests at the agent's pace", asy
   expect(crew.time.now - began).toBeGreaterThanOrEqual(3_000);
 });
 
-test("the Concierge may read them, another agent may not", async () => {
+test("task details can be read by the Concierge, not by another agent", async () => {
   const { crew } = await createDetailsApp();
   await expect(crew.actAs("Concierge").details("ONB-1")).resolves.toMatchObject({ key: "ONB-1" });
   await expect(crew.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
 });
 
-test("of long lists the latest are shown, and how many were left out is said", async () => {
+test("task details show the latest entries of long lists and the number of those left out", async () => {
   const { crew, item } = await createDetailsApp();
   for (let i = 1; i <= 25; i++) {
     crew.advance(1_000);
@@ -78,7 +78,7 @@ test("of long lists the latest are shown, and how many were left out is said", a
   expect(comments.latest.map(({ text }) => text)).toEqual(Array.from({ length: 20 }, (_, i) => `Comment ${i + 6}`));
 });
 
-test("texts of others come without characters that hide or reorder, and not longer than they may be", async () => {
+test("task details contain texts of others without invisible and bidirectional characters, limited in length", async () => {
   const { crew, item } = await createDetailsApp();
   crew.plane.editItem(item, { description_html: `<p>one\u202e\u0007two</p><p>${"x".repeat(20_000)}</p>` });
   crew.plane.addComment(item, `<p>a\u2066b</p><p>${"y".repeat(5_000)}</p>`);
@@ -88,7 +88,7 @@ test("texts of others come without characters that hide or reorder, and not long
   expect(comments.latest[0]?.text).toMatch(/^ab\n\ny+…$/);
 });
 
-test("asking keeps the caller's claim alive", async () => {
+test("reading task details renews the caller's claim", async () => {
   const { crew } = await createDetailsApp();
   await crew.actAs("Thot").claim("ONB-1");
   crew.advance(10 * 60_000);
