@@ -1,7 +1,7 @@
 import type { Store } from "../../shared/store/port.ts";
 
 /**
- * The steps of the pipeline at which a process may end (`reliability.md` 2): around the commit that stores a
+ * The steps of the pipeline at which a process may end (reliability 2): around the commit that stores a
  * webhook, around the one that stores a snapshot with its jobs, around the message, and around the commit that records it.
  */
 export const PIPELINE_STEPS = [
