@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES } from "../../shared/config/provision-schema.ts";
-import { listSecretKinds } from "../../shared/config/secrets.ts";
+import { listSecretKinds } from "../../shared/config/secret-kinds.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 import {
   formatLimits,

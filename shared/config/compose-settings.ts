@@ -1,7 +1,8 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { collectAgentTokens, isAgentSetting } from "./agent-tokens.ts";
 import type { Environment } from "./environment.ts";
-import { parseAgentSuffix, type Secrets } from "./secrets.ts";
+import { parseAgentSuffix } from "./secret-kinds.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 import { type FileSettings, toSettingName } from "./settings-file.ts";
 

@@ -1,6 +1,7 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { composeSettings } from "./compose-settings.ts";
 import { toLocalUrl } from "./local-url.ts";
+import { parseSettingsFile } from "./parse-settings-file.ts";
 import {
   PROVISION_LOCK_FILE,
   PROVISION_SECRET_NAMES,
@@ -11,7 +12,7 @@ import {
 import { readEnvironmentSecrets, type Secrets, type SettingsFiles } from "./secrets.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { readSettingsParts, type Settings } from "./settings.ts";
-import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
+import type { AgentSettings } from "./settings-file.ts";
 
 /** The desired state that provision brings about, and the files it writes. */
 export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {

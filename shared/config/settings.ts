@@ -1,12 +1,13 @@
-import { findNearestName } from "../nearest-name.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { type AgentTokens, findSharedTokens } from "./agent-tokens.ts";
 import { composeSettings, findSettingsWarnings } from "./compose-settings.ts";
-import { DEFAULT_SECRETS_FILE, ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./environment.ts";
-import { PROVISION_SECRET_NAMES, toPathBesideSecrets } from "./provision-schema.ts";
-import { gatherSecrets, parseAgentSuffix, SECRET_NAMES, type Secrets, type SettingsFiles } from "./secrets.ts";
+import { DEFAULT_SECRETS_FILE, type Environment, environmentSchema } from "./environment.ts";
+import { findUnknownNames, requireSettings, toEnvironmentProblems } from "./environment-problems.ts";
+import { parseSettingsFile } from "./parse-settings-file.ts";
+import { toPathBesideSecrets } from "./provision-schema.ts";
+import { gatherSecrets, type Secrets, type SettingsFiles } from "./secrets.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
-import { type FileSettings, parseSettingsFile } from "./settings-file.ts";
+import type { FileSettings } from "./settings-file.ts";
 
 /** How Groundcrew reaches Plane. */
 export interface PlaneSettings {
@@ -156,46 +157,6 @@ function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): strin
   }
 }
 
-function toEnvironmentProblems(
-  issues: readonly { path: PropertyKey[] }[],
-  env: Record<string, string>,
-): SettingProblem[] {
-  const names = new Set(issues.map((issue) => String(issue.path[0])));
-  const shape: Record<string, { description?: string | undefined }> = environmentSchema.shape;
-  return [...names].map((name) => ({
-    name,
-    given: formatSettingValue(env[name]),
-    wanted: describeWanted(name, env, shape),
-  }));
-}
-
-function describeWanted(
-  name: string,
-  env: Record<string, string>,
-  shape: Record<string, { description?: string | undefined }>,
-): string {
-  const withoutApiPath = env[name]?.replace(/\/api(\/v1)?\/*$/, "");
-  const hint =
-    name === "PLANE_URL" && withoutApiPath !== env[name] ? `: try ${formatSettingValue(withoutApiPath)}` : "";
-  return `${shape[name]?.description ?? "another value"}${hint}`;
-}
-
-function requireSettings(
-  names: string[],
-  isPresent: (name: string) => boolean,
-  forTelegram: boolean,
-  problems: SettingProblem[],
-) {
-  const group = names[0]?.split("_")[0];
-  const reason = forTelegram
-    ? "TELEGRAM_* is set, and Telegram has no use without Plane"
-    : `other ${group}_* settings are set`;
-  for (const name of names) {
-    if (!isPresent(name) && !problems.some((problem) => problem.name === name))
-      problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
-  }
-}
-
 function readSettingsFile(
   path: string | undefined,
   files: SettingsFiles,
@@ -223,20 +184,6 @@ function readSettingsFile(
   if (holdsSecrets && file.mode & 0o077)
     warnings.push(`${path} contains secrets and can be read by others on this machine: chmod 600 ${path}`);
   return parsed.settings;
-}
-
-const OWN_PREFIXES = /^(PLANE|TELEGRAM|GROUNDCREW|STORE)_/;
-
-/** Environment variables with one of our prefixes that are not settings: a typo must not be ignored silently. */
-function findUnknownNames(env: Record<string, string>): SettingProblem[] {
-  const secrets = [...SECRET_NAMES, ...PROVISION_SECRET_NAMES];
-  const known = [...ENVIRONMENT_NAMES, ...secrets, ...secrets.map((name) => `${name}_FILE`)];
-  return Object.keys(env)
-    .filter((name) => OWN_PREFIXES.test(name) && !known.includes(name) && !parseAgentSuffix(name))
-    .map((name) => {
-      const nearest = findNearestName(name, known);
-      return { name, given: "an unknown name", wanted: nearest ? `did you mean ${nearest}?` : "remove it" };
-    });
 }
 
 function removeEmptyValues(env: Record<string, string | undefined>): Record<string, string> {

@@ -7,10 +7,10 @@ import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { createTempFolder, runCli } from "../runtime/cli/cli-process.ts";
 
-/** What came of a call: its answer, or what the refusal says. */
+/** The result of a call: the tool's answer, or the message of the refusal. */
 export type CallResult = { answer: unknown } | { refused: string };
 
-/** One way to the tools, as the agent whose token it is. */
+/** A client of the tools, authenticated as one agent. */
 export interface AgentClient {
   call(tool: string, input: Record<string, unknown>): Promise<CallResult>;
   /** Uploads a text as a file. */
@@ -19,12 +19,12 @@ export interface AgentClient {
 
 const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
 
-/** The SDK's own client. */
+/** Creates a client that uses the MCP SDK. */
 export async function createMcpClient(url: string, token: string): Promise<AgentClient> {
   const client = new Client({ name: "an agent", version: "1" });
   const headers = { authorization: `Bearer ${token}` };
   const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
-  // The SDK's own types do not agree with exactOptionalPropertyTypes.
+  // The SDK's types are not compatible with exactOptionalPropertyTypes.
   await client.connect(transport as Parameters<Client["connect"]>[0]);
   onTestFinished(() => client.close());
   async function call(tool: string, input: Record<string, unknown>): Promise<CallResult> {
@@ -37,7 +37,7 @@ export async function createMcpClient(url: string, token: string): Promise<Agent
   return { call, upload: (input, content) => call("upload_deliverable", { ...input, file: base64(content) }) };
 }
 
-/** Plain `fetch`. */
+/** Creates a client that uses `fetch`. */
 export async function createFetchClient(url: string, token: string): Promise<AgentClient> {
   const authorization = `Bearer ${token}`;
   async function readResult(pendingResponse: Promise<Response>): Promise<CallResult> {
@@ -65,7 +65,7 @@ export async function createFetchClient(url: string, token: string): Promise<Age
   };
 }
 
-/** The command line, each call a process of its own, in a folder with the file in it. */
+/** Creates a client that runs the command line, one process per call, in a folder that contains the file. */
 export async function createCliClient(url: string, token: string): Promise<AgentClient> {
   const cwd = createTempFolder();
   const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: token };

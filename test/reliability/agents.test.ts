@@ -18,36 +18,38 @@ const CLIENTS = [
   { by: "plain fetch, without a Plane key of its own", agent: "Horus", open: createFetchClient },
 ] as const;
 
-function getAnswer(called: CallResult): unknown {
-  if ("refused" in called) throw new Error(called.refused);
-  return called.answer;
+function getAnswer(result: CallResult): unknown {
+  if ("refused" in result) throw new Error(result.refused);
+  return result.answer;
 }
 
 const taskListSchema = z.object({ tasks: z.array(z.object({ key: z.string(), title: z.string() })) });
 
-/** A task from todo to done, as an agent goes about it: with a deliverable, time, and one refusal on the way. */
-async function workThrough(door: AgentClient, meanwhile: () => void): Promise<unknown> {
-  const [task] = taskListSchema.parse(getAnswer(await door.call("list_my_tasks", {}))).tasks;
-  if (!task) throw new Error("There is nothing to do.");
+/** Works a task from todo to done as an agent does: with a deliverable, a timer and one refused call. */
+async function completeTask(client: AgentClient, meanwhile: () => void): Promise<unknown> {
+  const [task] = taskListSchema.parse(getAnswer(await client.call("list_my_tasks", {}))).tasks;
+  if (!task) throw new Error("no task is listed");
   const { key } = task;
-  getAnswer(await door.call("claim_task", { task: key }));
-  getAnswer(await door.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }));
-  getAnswer(await door.call("start_timer", { task: key }));
-  getAnswer(await door.call("report", { task: key, percent: 50, cost: 0.4 }));
+  getAnswer(await client.call("claim_task", { task: key }));
+  getAnswer(
+    await client.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }),
+  );
+  getAnswer(await client.call("start_timer", { task: key }));
+  getAnswer(await client.call("report", { task: key, percent: 50, cost: 0.4 }));
   meanwhile();
-  expect(await door.call("update_task_status", { task: key, status: "done" })).toEqual({
+  expect(await client.call("update_task_status", { task: key, status: "done" })).toEqual({
     refused: expect.stringMatching(/no deliverable report\.md.*no summary/s),
   });
-  getAnswer(await door.upload({ task: key, name: "report.md", text: "The **report**." }, "# Report\n"));
-  getAnswer(await door.call("add_comment", { task: key, text: "Half of it was there already." }));
-  getAnswer(await door.call("stop_timer", { task: key }));
+  getAnswer(await client.upload({ task: key, name: "report.md", text: "The **report**." }, "# Report\n"));
+  getAnswer(await client.call("add_comment", { task: key, text: "Half of it was there already." }));
+  getAnswer(await client.call("stop_timer", { task: key }));
   const closing = { task: key, status: "done", text: "Written and read twice.", confidence: 0.9, cost: 0.75 };
-  expect(getAnswer(await door.call("update_task_status", closing))).toMatchObject({ task: key, status: "done" });
-  return getAnswer(await door.call("get_task_details", { task: key }));
+  expect(getAnswer(await client.call("update_task_status", closing))).toMatchObject({ task: key, status: "done" });
+  return getAnswer(await client.call("get_task_details", { task: key }));
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
-  test("the SDK's client, fetch and the command line each take a task from todo to done, as their agents", async () => {
+  test("the MCP SDK's client, fetch and the command line each complete a task as their agents", async () => {
     const agents = ["Concierge", ...CLIENTS.map(({ agent }) => agent)];
     const bridge = await startRuntimeWithAgents({ version, agents, keyless: ["Horus"] });
     const { plane } = bridge;
@@ -60,7 +62,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
     const { url, deps } = await bridge.startRuntimeAndPoll();
     const details = await Promise.all(
       CLIENTS.map(async ({ agent, open }) =>
-        workThrough(await open(url, toAgentToken(agent)), () => bridge.advance(2 * MINUTE)),
+        completeTask(await open(url, toAgentToken(agent)), () => bridge.advance(2 * MINUTE)),
       ),
     );
     bridge.advance(MINUTE);
@@ -68,7 +70,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
 
     for (const [i, { by, agent }] of CLIENTS.entries()) {
       const item = items[i];
-      if (!item) throw new Error("There is no item.");
+      if (!item) throw new Error("no item");
       expect(details[i], by).toMatchObject({
         title: `Write ${agent}'s report`,
         status: "done",
@@ -81,7 +83,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
         .parse(details[i]).time;
       expect(totals_s[agent], by).toBeGreaterThanOrEqual(120);
 
-      // What Plane's own ledger says of who did it.
+      // Plane's own records name the author of each change.
       const author = agent === "Horus" ? "Concierge" : agent;
       const params = { project: item.project, item: item.id };
       const { data: history } = await deps.plane.call(activitiesApi.list, { params });
@@ -101,19 +103,21 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
       const cards = plane.comments(item).filter(isCard);
       expect(cards, by).toHaveLength(1);
       expect(cards[0]?.comment_html).toContain(agent);
-      const said = plane.comments(item).filter((comment) => !isCard(comment));
-      const authors = said.map(({ actor }) => bridge.toUserName(actor));
+      const taskComments = plane.comments(item).filter((comment) => !isCard(comment));
+      const authors = taskComments.map(({ actor }) => bridge.toUserName(actor));
       expect(new Set(authors), by).toEqual(new Set([author]));
-      const forWhom = said.filter(({ comment_html }) => comment_html.startsWith(`<p><strong>${agent}</strong>:</p>`));
-      expect(forWhom, by).toHaveLength(agent === "Horus" ? said.length : 0);
-      const texts = said.map(({ comment_html }) => comment_html).join("\n");
+      const signedComments = taskComments.filter(({ comment_html }) =>
+        comment_html.startsWith(`<p><strong>${agent}</strong>:</p>`),
+      );
+      expect(signedComments, by).toHaveLength(agent === "Horus" ? taskComments.length : 0);
+      const texts = taskComments.map(({ comment_html }) => comment_html).join("\n");
       for (const words of ["<strong>report</strong>", "Half of it was there already.", "Written and read twice."])
         expect(texts.split(words), `${by}: ${words}`).toHaveLength(2);
     }
   }, 60_000);
 });
 
-test("20: another agent's task, a project it is not in, a tool of the Concierge: refused, logged, in the audit", async () => {
+test("reliability 20: calls about another agent's task, a foreign project and a tool of the Concierge are refused, logged and audited", async () => {
   const bridge = await startRuntimeWithAgents({ agents: ["Concierge", "Imhotep", "Thot"] });
   const { plane } = bridge;
   const closed = plane.addProject({ name: "Closed", identifier: "SEC", members: [bridge.getUser("Concierge")] });
@@ -121,8 +125,8 @@ test("20: another agent's task, a project it is not in, a tool of the Concierge:
   bridge.addTask("Hidden", undefined, { labels: [plane.addLabel(closed, "agent:Thot")] }, closed);
   plane.addItem(closed, { name: "Nobody's" });
   const { url, deps } = await bridge.startRuntimeAndPoll();
-  const begun = plane.ledger.requests.length;
-  const as = (agent: string, tool: string, input: unknown) =>
+  const requestsBefore = plane.ledger.requests.length;
+  const callAs = (agent: string, tool: string, input: unknown) =>
     fetch(`${url}/agent/${tool}`, {
       method: "POST",
       headers: { authorization: `Bearer ${toAgentToken(agent)}`, "content-type": "application/json" },
@@ -146,23 +150,25 @@ test("20: another agent's task, a project it is not in, a tool of the Concierge:
   ];
   const statuses: number[] = [];
   for (const [tool, input, why] of calls) {
-    const response = await as("Thot", tool, input);
+    const response = await callAs("Thot", tool, input);
     statuses.push(response.status);
     expect(await response.text(), tool).toContain(why);
   }
   expect(statuses).toEqual(calls.map(() => 403));
   await deps.drain();
-  const writes = plane.ledger.requests.slice(begun).filter(({ method, status }) => method !== "GET" && status < 300);
+  const writes = plane.ledger.requests
+    .slice(requestsBefore)
+    .filter(({ method, status }) => method !== "GET" && status < 300);
   expect(writes).toEqual([]);
 
-  expect((await as("Nobody", "list_my_tasks", {})).status).toBe(401);
-  const asked = await fetch(`${url}/audit?agent=Thot&limit=100`, {
+  expect((await callAs("Nobody", "list_my_tasks", {})).status).toBe(401);
+  const auditResponse = await fetch(`${url}/audit?agent=Thot&limit=100`, {
     headers: { authorization: `Bearer ${bridge.env["ADMIN_TOKEN"]}` },
   });
-  const { calls: kept } = z
+  const { calls: auditedCalls } = z
     .object({ calls: z.array(z.object({ tool: z.string(), outcome: z.string(), agent: z.string() })) })
-    .parse(await asked.json());
-  expect(kept.map(({ tool, outcome }) => [tool, outcome])).toEqual(
+    .parse(await auditResponse.json());
+  expect(auditedCalls.map(({ tool, outcome }) => [tool, outcome])).toEqual(
     calls.map(([tool]) => [tool, "forbidden"]).reverse(),
   );
   const warned = bridge.lines.map((line) => JSON.parse(line)).filter(({ message }) => message === "agent call");

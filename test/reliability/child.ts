@@ -7,33 +7,33 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
-/** What a test hands in and no setting says, as JSON in the first argument. */
+/** Options of a test that are not settings, as JSON in the first argument. */
 const childOptions = z
   .object({
     burst: z.number().exactOptional(),
     gather: z.number().exactOptional(),
-    /** The lease of a job. */
+    /** Lease of a job in ms. */
     ttl: z.number().exactOptional(),
-    /** Polls asked for come so much later. */
+    /** Delay of requested polls in ms. */
     collect: z.number().exactOptional(),
-    /** Without polls what is found was brought by webhooks alone. */
+    /** False removes the poll, so that changes are found through webhooks only. */
     poll: z.boolean().default(true),
-    /** Where this process ends, by its own hand as by `kill -9`. */
-    die: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
+    /** Step at which this process kills itself, as by `kill -9`. */
+    crash: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
   })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
 const parsed = parseSettings(readEnvironment(), nodeFiles);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, gather, ttl, collect, die } = childOptions;
+const { burst, gather, ttl, collect, crash } = childOptions;
 const manifest = createTestManifest(
   { limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst, editDelay: gather }) },
   ttl,
 );
 const openedStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
-const { store, fetch: childFetch } = die
-  ? crashAtPipelineStep(openedStore, die, () => process.kill(process.pid, "SIGKILL"))
+const { store, fetch: childFetch } = crash
+  ? crashAtPipelineStep(openedStore, crash, () => process.kill(process.pid, "SIGKILL"))
   : { store: openedStore, fetch };
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },

@@ -1,12 +1,12 @@
 import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 
-/** What the chats got to hear of completed tasks: by the ledger of Telegram alone. */
+/** The completed tasks that the chats' messages show, according to the simulated Telegram. */
 export interface Completions {
-  /** Key → how often a message shows it as completed, and how often such a message is marked as a possible repeat. */
+  /** By key: the number of messages that show it as completed, and of those marked as a possible repeat. */
   named: Map<string, { times: number; marked: number }>;
-  /** All that is shown as completed: those named in lines, and the counts of summaries. */
+  /** Number of tasks shown as completed: those named in lines, plus the counts of summaries. */
   total: number;
-  /** Messages that say they may be a repeat. */
+  /** Number of messages marked as a possible repeat. */
   marked: number;
 }
 
@@ -14,7 +14,7 @@ const REPEAT_NOTE = "(may be a repeat)";
 const LINE = /^✅ Completed: ([A-Z]+-\d+)/;
 const SUMMARY = /^✅ ([\d,]+) tasks? completed in /;
 
-/** Reads the messages as people see them now. */
+/** Reads the current messages of these chats. */
 export function readCompletions(telegram: TelegramSimulator, ...chats: (number | string)[]): Completions {
   return parseCompletions(chats.flatMap((chat) => telegram.chat(chat).messages.map(({ text }) => text)));
 }
@@ -37,18 +37,18 @@ export function parseCompletions(texts: readonly string[]): Completions {
   return completions;
 }
 
-/** Those of the wanted keys that no message shows. */
+/** Finds wanted keys that no message shows. */
 export function findMissing({ named }: Completions, wanted: Iterable<string>): string[] {
   return [...wanted].filter((key) => !named.has(key));
 }
 
-/** Keys that are shown and were not wanted. */
+/** Finds keys that are shown although they are not wanted. */
 export function findUnexpected({ named }: Completions, wanted: Iterable<string>): string[] {
   const known = new Set(wanted);
   return [...named.keys()].filter((key) => !known.has(key));
 }
 
-/** Keys that are shown more than once although no message of theirs says that it may be a repeat. */
+/** Finds keys that are shown more than once by messages that are not marked as a possible repeat. */
 export function findDuplicated({ named }: Completions): string[] {
   return [...named].filter(([, { times, marked }]) => times - marked > 1).map(([key]) => key);
 }

@@ -1,14 +1,14 @@
 import type { Store } from "../../shared/store/port.ts";
 
 /**
- * The moments of observe → act at which a process may end (`reliability.md` 2): around the commit that keeps a
- * webhook, around the one that keeps a snapshot with its jobs, around the message, and around the commit that records it.
+ * The steps of the pipeline at which a process may end (reliability 2): around the commit that stores a
+ * webhook, around the one that stores a snapshot with its jobs, around the message, and around the commit that records it.
  */
 export const PIPELINE_STEPS = [
-  "before the webhook is kept",
-  "after the webhook is kept",
-  "before the snapshot is kept",
-  "after the snapshot is kept",
+  "before the webhook is stored",
+  "after the webhook is stored",
+  "before the snapshot is stored",
+  "after the snapshot is stored",
   "before the message is sent",
   "after the message is sent",
   "before the message is recorded",
@@ -20,20 +20,20 @@ export type PipelineStep = (typeof PIPELINE_STEPS)[number];
 
 type Effect = "webhook" | "snapshot" | "message" | "record" | "job";
 
-const STEP_EFFECTS: Record<PipelineStep, { what: Effect; when: "before" | "after" }> = {
-  "before the webhook is kept": { what: "webhook", when: "before" },
-  "after the webhook is kept": { what: "webhook", when: "after" },
-  "before the snapshot is kept": { what: "snapshot", when: "before" },
-  "after the snapshot is kept": { what: "snapshot", when: "after" },
-  "before the message is sent": { what: "message", when: "before" },
-  "after the message is sent": { what: "message", when: "after" },
-  "before the message is recorded": { what: "record", when: "before" },
-  "after the message is recorded": { what: "record", when: "after" },
-  "before a job is settled": { what: "job", when: "before" },
-  "after a job is settled": { what: "job", when: "after" },
+const STEP_EFFECTS: Record<PipelineStep, { effect: Effect; when: "before" | "after" }> = {
+  "before the webhook is stored": { effect: "webhook", when: "before" },
+  "after the webhook is stored": { effect: "webhook", when: "after" },
+  "before the snapshot is stored": { effect: "snapshot", when: "before" },
+  "after the snapshot is stored": { effect: "snapshot", when: "after" },
+  "before the message is sent": { effect: "message", when: "before" },
+  "after the message is sent": { effect: "message", when: "after" },
+  "before the message is recorded": { effect: "record", when: "before" },
+  "after the message is recorded": { effect: "record", when: "after" },
+  "before a job is settled": { effect: "job", when: "before" },
+  "after a job is settled": { effect: "job", when: "after" },
 };
 
-/** Which of the moments a commit is; undefined for all the others. */
+/** The step that a commit belongs to; undefined for any other commit. */
 function toEffect({ put = [], jobs = [] }: Parameters<Store["commit"]>[0]): Effect | undefined {
   if (jobs.some(({ queue }) => queue === "inbox")) return "webhook";
   if (put.some(({ key, value }) => key.startsWith("told:") && value !== undefined)) return "record";
@@ -41,8 +41,8 @@ function toEffect({ put = [], jobs = [] }: Parameters<Store["commit"]>[0]): Effe
 }
 
 /**
- * A store and a fetch of a process that ends when the chosen step comes for the `nth` time (1 is the first): `end` is
- * called, and whoever still waits waits for ever, as in a process that is gone.
+ * Wraps a store and fetch so that the process seems to end when the chosen step comes for the `nth` time (1 is the first):
+ * `onCrash` is called, and from then on promises never settle.
  */
 export function crashAtPipelineStep(
   store: Store,
@@ -55,9 +55,9 @@ export function crashAtPipelineStep(
   let effectCount = 0;
   let isCrashed = false;
 
-  async function runEffect<T>(what: Effect | undefined, act: () => Promise<T>): Promise<T> {
+  async function runEffect<T>(effect: Effect | undefined, act: () => Promise<T>): Promise<T> {
     if (isCrashed) return never();
-    const isCrashPoint = what === chosenEffect.what && ++effectCount === crashPoint.nth;
+    const isCrashPoint = effect === chosenEffect.effect && ++effectCount === crashPoint.nth;
     if (isCrashPoint && chosenEffect.when === "before") return crash();
     const result = await act();
     if (isCrashPoint || isCrashed) return isCrashed ? never() : crash();
@@ -74,18 +74,18 @@ export function crashAtPipelineStep(
   const crashingStore: Store = {
     now: () => runEffect(undefined, store.now),
     read: (keys) => runEffect(undefined, () => store.read(keys)),
-    scan: (...asked) => runEffect(undefined, () => store.scan(...asked)),
+    scan: (...args) => runEffect(undefined, () => store.scan(...args)),
     count: (set) => runEffect(undefined, () => store.count(set)),
     commit: (commit) => runEffect(toEffect(commit), () => store.commit(commit)),
-    lease: (...asked) => runEffect(undefined, () => store.lease(...asked)),
-    release: (...asked) => runEffect(undefined, () => store.release(...asked)),
-    take: (...asked) => runEffect(undefined, () => store.take(...asked)),
-    settle: (...asked) => runEffect("job", () => store.settle(...asked)),
-    listDeadJobs: (...asked) => runEffect(undefined, () => store.listDeadJobs(...asked)),
-    replay: (...asked) => runEffect(undefined, () => store.replay(...asked)),
-    spend: (...asked) => runEffect(undefined, () => store.spend(...asked)),
-    spendAll: (...asked) => runEffect(undefined, () => store.spendAll(...asked)),
-    hold: (...asked) => runEffect(undefined, () => store.hold(...asked)),
+    lease: (...args) => runEffect(undefined, () => store.lease(...args)),
+    release: (...args) => runEffect(undefined, () => store.release(...args)),
+    take: (...args) => runEffect(undefined, () => store.take(...args)),
+    settle: (...args) => runEffect("job", () => store.settle(...args)),
+    listDeadJobs: (...args) => runEffect(undefined, () => store.listDeadJobs(...args)),
+    replay: (...args) => runEffect(undefined, () => store.replay(...args)),
+    spend: (...args) => runEffect(undefined, () => store.spend(...args)),
+    spendAll: (...args) => runEffect(undefined, () => store.spendAll(...args)),
+    hold: (...args) => runEffect(undefined, () => store.hold(...args)),
     stats: () => runEffect(undefined, store.stats),
     close: () => runEffect(undefined, store.close),
   };

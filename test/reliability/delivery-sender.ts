@@ -1,22 +1,22 @@
 import type { RandomSource } from "./random-source.ts";
 
-/** How one attempt of a delivery went. */
+/** Result of one attempt of a delivery. */
 export type DeliveryOutcome = "kept" | "refused" | "broken";
 
 interface Delivery {
   body: string;
-  /** Not its real signature: nobody may take it. */
+  /** The signature is wrong, so the delivery must be refused. */
   forged: boolean;
   due: number;
   attempts: number;
 }
 
 interface DeliverySenderOptions {
-  chance: RandomSource;
-  /** Where deliveries go: one of these each time. */
+  randomSource: RandomSource;
+  /** URLs of the runtimes; each attempt goes to a random one. */
   urls: readonly string[];
   headers: (body: string, signature?: string) => Record<string, string>;
-  /** Plane gives a delivery up after so many broken connections; default 5, fewer so that some are really lost. */
+  /** Limit of attempts per delivery; default 5, as in Plane. With fewer, some deliveries are really lost. */
   attempts?: number;
 }
 
@@ -25,23 +25,23 @@ const SHUFFLE_MS = 2_000;
 const AGAIN_MS = 1_500;
 
 /**
- * Plane's deliveries on a bad day: shuffled within 2 s, repeated when the connection breaks, each attempt with a
- * fresh delivery id.
+ * Sends deliveries as Plane does under bad conditions: shuffled within 2 s, repeated when the connection breaks, each
+ * attempt with a new delivery id.
  */
-export function createDeliverySender({ chance, urls, headers, attempts = 5 }: DeliverySenderOptions) {
+export function createDeliverySender({ randomSource, urls, headers, attempts = 5 }: DeliverySenderOptions) {
   const deliveries: Delivery[] = [];
   const tally = { kept: 0, refused: 0, broken: 0, givenUp: 0, forgedTaken: 0, trueRefused: 0 };
   let sending = 0;
   let closed = false;
 
-  async function send(letter: Delivery): Promise<void> {
-    letter.attempts += 1;
-    const signature = letter.forged ? { "x-plane-signature": "0".repeat(64) } : {};
-    const url = `${chance.pick(urls)}/webhooks/plane`;
+  async function send(delivery: Delivery): Promise<void> {
+    delivery.attempts += 1;
+    const signature = delivery.forged ? { "x-plane-signature": "0".repeat(64) } : {};
+    const url = `${randomSource.pick(urls)}/webhooks/plane`;
     const outcome = await fetch(url, {
       method: "POST",
-      headers: { ...headers(letter.body), ...signature },
-      body: letter.body,
+      headers: { ...headers(delivery.body), ...signature },
+      body: delivery.body,
     }).then(
       async (answer): Promise<DeliveryOutcome> => {
         await answer.arrayBuffer().catch(() => undefined);
@@ -50,23 +50,23 @@ export function createDeliverySender({ chance, urls, headers, attempts = 5 }: De
       (): DeliveryOutcome => "broken",
     );
     tally[outcome] += 1;
-    if (outcome === "kept" && letter.forged) tally.forgedTaken += 1;
-    if (outcome === "refused" && !letter.forged) tally.trueRefused += 1;
+    if (outcome === "kept" && delivery.forged) tally.forgedTaken += 1;
+    if (outcome === "refused" && !delivery.forged) tally.trueRefused += 1;
     if (outcome !== "broken") return;
-    if (letter.attempts >= attempts) tally.givenUp += 1;
-    else deliveries.push({ ...letter, due: Date.now() + chance.below(AGAIN_MS) });
+    if (delivery.attempts >= attempts) tally.givenUp += 1;
+    else deliveries.push({ ...delivery, due: Date.now() + randomSource.below(AGAIN_MS) });
   }
 
   async function runLane(): Promise<void> {
     while (!closed || deliveries.length > 0 || sending > 0) {
       const index = deliveries.findIndex(({ due }) => due <= Date.now());
-      const [letter] = index === -1 ? [] : deliveries.splice(index, 1);
-      if (!letter) {
+      const [delivery] = index === -1 ? [] : deliveries.splice(index, 1);
+      if (!delivery) {
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;
       }
       sending += 1;
-      await send(letter).finally(() => {
+      await send(delivery).finally(() => {
         sending -= 1;
       });
     }
@@ -76,9 +76,9 @@ export function createDeliverySender({ chance, urls, headers, attempts = 5 }: De
   return {
     tally,
     enqueue(body: string, forged = false) {
-      deliveries.push({ body, forged, due: Date.now() + chance.below(SHUFFLE_MS), attempts: 0 });
+      deliveries.push({ body, forged, due: Date.now() + randomSource.below(SHUFFLE_MS), attempts: 0 });
     },
-    /** No more will be put in; resolves when every delivery was answered or given up. */
+    /** Accepts no more deliveries; resolves when every delivery was answered or given up. */
     async close(): Promise<void> {
       closed = true;
       await lanesDone;

@@ -6,47 +6,47 @@ import { startDemo } from "../../demo/start.ts";
 import { parseTestSettings } from "../support/settings.ts";
 import { parseCompletions } from "./completions.ts";
 
-/** What the chat must hear besides completed tasks, as a message of its own, a line or a count of one. */
+/** Messages that the chat must contain besides completed tasks: a message, a line of one, or a count of 1. */
 const EXPECTED_MESSAGES = [
   /^📁 (New project|1 new project): /,
   /^🏁 (Project completed|1 project completed): /,
   /^🏃 (Cycle|1 cycle) started/,
 ];
 
-test("npm start without settings tells the whole story, and the chat hears of each thing once", async () => {
+test("the demo runs its whole story, and the chat contains each event once", async () => {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-demo-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const parsed = parseTestSettings({ PORT: "0" });
   if (!parsed.ok) throw new Error("the demo needs no settings");
-  const told: string[] = [];
+  const output: string[] = [];
   const demo = await startDemo(parsed.settings, {
-    write: (text) => void told.push(text),
+    write: (text) => void output.push(text),
     colour: false,
     pace: 300,
     folder: relative(process.cwd(), join(folder, "demo")),
   });
   onTestFinished(() => demo.stop());
   await demo.finished;
-  // What its own clock would do within 15 s.
+  // The demo's own schedule would poll within 15 s.
   await fetch(`${demo.url}/ticks/poll`, { method: "POST" });
 
-  const finished = () => told.filter((line) => /^(Plane|agent) +(Ada|Imhotep|Thot) finishes /.test(line)).length;
+  const finished = () => output.filter((line) => /^(Plane|agent) +(Ada|Imhotep|Thot) finishes /.test(line)).length;
   const lines = () => demo.chat().flatMap((text) => text.split("\n"));
   const timesOf = (due: RegExp) => lines().filter((line) => due.test(line)).length;
   const isWhole = () =>
     parseCompletions(demo.chat()).total >= finished() && EXPECTED_MESSAGES.every((due) => timesOf(due) > 0);
   for (const end = Date.now() + 45_000; !isWhole() && Date.now() < end; )
     await new Promise((resolve) => setTimeout(resolve, 250));
-  // Long enough for a second message about the same, were there one.
+  // A second message about the same event would arrive within this time.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   expect(finished()).toBeGreaterThanOrEqual(6);
   expect(parseCompletions(demo.chat())).toMatchObject({ total: finished(), marked: 0 });
   expect(EXPECTED_MESSAGES.map(timesOf)).toEqual(EXPECTED_MESSAGES.map(() => 1));
-  const story = told.join("");
+  const story = output.join("");
   expect(story).toContain("Plane  Ada adds a task for Imhotep");
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by webhook\): rule completed tasks → telegram:4711/);
   // Nobody else has answered, so Ada does, once; what Thot was not sure of waits for a human.
-  expect(told.filter((line) => line.startsWith("chat   Ada presses "))).toEqual(["chat   Ada presses “1.0”\n"]);
+  expect(output.filter((line) => line.startsWith("chat   Ada presses "))).toEqual(["chat   Ada presses “1.0”\n"]);
   expect(story).toMatch(/agent {2}Imhotep received an answer about PLAT-1: 1\.0/);
   expect(demo.chat().filter((text) => /^❓ .*PLAT-1 [\s\S]*Answered by Ada/.test(text))).toHaveLength(1);
   expect(demo.chat().filter((text) => /^🔍 [\s\S]*PLAT-3 [\s\S]*Approve the task, or reply/.test(text))).toHaveLength(

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PlaneFault } from "../../simulators/plane/test-controls.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "./completions.ts";
-import { createLoggedRandom as chanceFor, IS_FULL_RUN, pickSize } from "./random-source.ts";
+import { createLoggedRandom, IS_FULL_RUN, pickSize } from "./random-source.ts";
 import { countBusiestMinute, findEarlyRequests } from "./request-rate.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, toItemKey } from "./simulators.ts";
 import { NO_LIMITS } from "./test-manifest.ts";
@@ -15,39 +15,39 @@ const OPTIONS = {
 };
 const LIST = /\/work-items\/\?/;
 
-test("12: no request comes before a Retry-After is over, and never more than the quota in any 60 s", async () => {
-  const chance = chanceFor("quota");
-  const house = await createVirtualTimeApp({ ...OPTIONS, rateLimit: 60 });
-  const { plane, telegram, time } = house;
-  const project = house.addProject();
-  const items = house.addItems(project, pickSize(400, 120));
-  await house.runFirstPoll();
+test("reliability 12: no request is sent before a Retry-After has passed, and never more than the quota in any 60 s", async () => {
+  const randomSource = createLoggedRandom("quota");
+  const app = await createVirtualTimeApp({ ...OPTIONS, rateLimit: 60 });
+  const { plane, telegram, time } = app;
+  const project = app.addProject();
+  const items = app.addItems(project, pickSize(400, 120));
+  await app.runFirstPoll();
   const retryAfter = 17;
   const done: string[] = [];
   let refusals = 0;
   for (let hour = 0; hour < pickSize(36, 3); hour += 1) {
     for (let n = 0; n < 40; n += 1) {
-      const item = chance.pick(items);
+      const item = randomSource.pick(items);
       plane.addComment(item, `<p>${hour}.${n}</p>`);
-      if (chance.happens(0.3)) plane.relate(item, chance.pick(items.filter(({ id }) => id !== item.id)));
+      if (randomSource.happens(0.3)) plane.relate(item, randomSource.pick(items.filter(({ id }) => id !== item.id)));
     }
     const finished = items[hour];
     if (finished) {
       plane.editItem(finished, { state: "Done" });
       done.push(toItemKey(project, finished));
     }
-    house.takeWebhookBodies();
+    app.takeWebhookBodies();
     if (hour % 3 < 2) {
-      plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter }, 1 + chance.below(2));
+      plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter }, 1 + randomSource.below(2));
       refusals += 1;
     }
-    const answer = await house.runTick();
+    const answer = await app.runTick();
     expect(answer.status).toBe(200);
     plane.faults.clear();
-    if (hour % 3 < 2) await time.advance(chance.below(60_000));
-    else await house.waitUntilIdle();
+    if (hour % 3 < 2) await time.advance(randomSource.below(60_000));
+    else await app.waitUntilIdle();
   }
-  await house.waitUntilIdle();
+  await app.waitUntilIdle();
   const { requests } = plane.ledger;
   const refused = requests.filter(({ status }) => status === 429);
   console.info(
@@ -56,13 +56,13 @@ test("12: no request comes before a Retry-After is over, and never more than the
   expect(refused.length).toBeGreaterThanOrEqual(refusals);
   expect(findEarlyRequests(requests, retryAfter * 1_000)).toEqual([]);
   expect(countBusiestMinute(requests)).toBeLessThanOrEqual(60);
-  // There was more to ask than the quota gives to background calls, or this shows nothing.
+  // The test proves nothing unless background calls reached their share of the quota.
   expect(countBusiestMinute(requests)).toBeGreaterThanOrEqual(30);
-  const told = readCompletions(telegram, SIMULATED_CHAT);
+  const completions = readCompletions(telegram, SIMULATED_CHAT);
   expect({
-    lost: findMissing(told, done),
-    invented: findUnexpected(told, done),
-    doubled: findDuplicated(told),
+    lost: findMissing(completions, done),
+    invented: findUnexpected(completions, done),
+    doubled: findDuplicated(completions),
   }).toEqual({
     lost: [],
     invented: [],
@@ -70,66 +70,66 @@ test("12: no request comes before a Retry-After is over, and never more than the
   });
 }, 120_000);
 
-/** Real silence lasts the real 30 s of a request, four times; every day something on the way breaks it off sooner. */
+/** A silent server costs four request timeouts of 30 s in real time; outside the full run requests are aborted sooner. */
 const abortSlowRequests =
-  (ask: typeof fetch): typeof fetch =>
+  (fetchFn: typeof fetch): typeof fetch =>
   (input, init) => {
-    const soon = AbortSignal.timeout(300);
-    return ask(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, soon]) : soon });
+    const timeout = AbortSignal.timeout(300);
+    return fetchFn(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout });
   };
 
-/** 15 s of pauses between four tries, and what each try may take. */
+/** Limit of a poll: four attempts with 15 s of pauses between them. */
 const POLL_LIMIT_MS = 240_000;
 const FAULTS: [name: string, fault: PlaneFault][] = [
   ["answers 500", { kind: "status", status: 500 }],
   [
-    "answers 503 with a page",
+    "answers 503 with an HTML page",
     { kind: "status", status: 503, body: "<html>", headers: { "content-type": "text/html" } },
   ],
-  ["cuts its JSON in the middle", { kind: "truncated" }],
-  ["answers with a page of HTML", { kind: "html" }],
+  ["truncates its JSON", { kind: "truncated" }],
+  ["answers with an HTML page", { kind: "html" }],
   ["breaks the connection", { kind: "drop" }],
-  ["keeps the connection and says nothing", { kind: "half-open" }],
+  ["keeps the connection open without answering", { kind: "half-open" }],
   ["answers other JSON", { kind: "status", status: 200, body: '{"results": "none"}' }],
 ];
 
 for (const [name, fault] of FAULTS) {
   test(
-    `13: when Plane ${name}, the poll ends in time, never overlaps, and the next one works`,
+    `reliability 13: when Plane ${name}, the poll ends in time, never overlaps, and the next one succeeds`,
     () => testPlaneFault(fault),
     200_000,
   );
 }
 
 async function testPlaneFault(fault: PlaneFault) {
-  const house = await createVirtualTimeApp(OPTIONS);
-  const { plane, telegram, time } = house;
-  const project = house.addProject();
-  const items = house.addItems(project, 5);
-  await house.runFirstPoll();
-  if (fault.kind === "half-open" && !IS_FULL_RUN) await house.start({ fetch: abortSlowRequests });
+  const app = await createVirtualTimeApp(OPTIONS);
+  const { plane, telegram, time } = app;
+  const project = app.addProject();
+  const items = app.addItems(project, 5);
+  await app.runFirstPoll();
+  if (fault.kind === "half-open" && !IS_FULL_RUN) await app.start({ fetch: abortSlowRequests });
   const [first] = items;
   if (!first) throw new Error("no item");
   plane.editItem(first, { state: "Done" });
-  house.takeWebhookBodies();
+  app.takeWebhookBodies();
   plane.ledger.clear();
   const removeFault = plane.faults.add({ path: LIST }, fault);
-  const began = time.clock();
+  const startedAt = time.clock();
   const answers = await Promise.all([
-    time.advanceUntilSettled(house.request("/ticks/poll", { method: "POST" }), POLL_LIMIT_MS),
-    house.request("/ticks/poll", { method: "POST" }),
+    time.advanceUntilSettled(app.request("/ticks/poll", { method: "POST" }), POLL_LIMIT_MS),
+    app.request("/ticks/poll", { method: "POST" }),
   ]);
-  expect(time.clock() - began).toBeLessThanOrEqual(POLL_LIMIT_MS);
+  expect(time.clock() - startedAt).toBeLessThanOrEqual(POLL_LIMIT_MS);
   const lists = plane.ledger.requests.filter(({ path }) => LIST.test(path));
-  // The tries of one poll: who asks while it runs gets its report.
+  // Both requests share one poll with at most four attempts.
   expect(lists.length).toBeGreaterThan(0);
   expect(lists.length).toBeLessThanOrEqual(4);
   for (const answer of answers) expect([200, 503]).toContain(answer.status);
   expect(telegram.calls).toEqual([]);
 
   removeFault();
-  expect((await house.runTick()).status).toBe(200);
-  await house.waitUntilIdle();
-  const told = readCompletions(telegram, SIMULATED_CHAT);
-  expect([...told.named]).toEqual([[toItemKey(project, first), { times: 1, marked: 0 }]]);
+  expect((await app.runTick()).status).toBe(200);
+  await app.waitUntilIdle();
+  const completions = readCompletions(telegram, SIMULATED_CHAT);
+  expect([...completions.named]).toEqual([[toItemKey(project, first), { times: 1, marked: 0 }]]);
 }

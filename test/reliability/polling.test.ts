@@ -7,24 +7,24 @@ import { createVirtualTimeApp } from "./virtual-time-app.ts";
 
 const EVENTS = ["created", "completed", "cancelled", "renamed", "removed", "assigned", "priority"];
 
-test("3: with every webhook lost, the next poll finds each of 100 changes and deletions within Plane's real limit", async () => {
-  const { pick, shuffle: shuffled } = createLoggedRandom("polling");
-  const house = await createVirtualTimeApp({
+test("reliability 3: with every webhook lost, the next poll finds 100 changes and deletions within Plane's real limit", async () => {
+  const { pick, shuffle } = createLoggedRandom("polling");
+  const app = await createVirtualTimeApp({
     rateLimit: 60,
     outbox: { limits: NO_LIMITS, burstWindow: 0 },
     config: { notifications: [{ events: EVENTS }] },
     telegram: NO_TELEGRAM_LIMITS,
   });
-  const { plane, telegram, ada } = house;
-  const projects = [house.addProject("ONB", "Onboarding"), house.addProject("OPS", "Operations")];
-  const all = projects.flatMap((project) => house.addItems(project, 150).map((item) => ({ project, item })));
-  await house.runFirstPoll();
+  const { plane, telegram, ada } = app;
+  const projects = [app.addProject("ONB", "Onboarding"), app.addProject("OPS", "Operations")];
+  const all = projects.flatMap((project) => app.addItems(project, 150).map((item) => ({ project, item })));
+  await app.runFirstPoll();
   expect(telegram.calls).toEqual([]);
-  await house.time.advance(300_000, 30_000);
+  await app.time.advance(300_000, 30_000);
 
   const wanted = new Set<string>();
   const kinds = ["Completed", "Cancelled", "Renamed", "Assigned", "Removed"] as const;
-  for (const { project, item } of shuffled(all).slice(0, 90)) {
+  for (const { project, item } of shuffle(all).slice(0, 90)) {
     const kind = pick(kinds);
     wanted.add(`${kind}: ${toItemKey(project, item)}`);
     if (kind === "Completed") plane.editItem(item, { state: "Done" });
@@ -37,15 +37,15 @@ test("3: with every webhook lost, the next poll finds each of 100 changes and de
     const project = pick(projects);
     wanted.add(`New task: ${toItemKey(project, plane.addItem(project, { name: `Late ${n}` }))}`);
   }
-  house.takeWebhookBodies();
+  app.takeWebhookBodies();
 
-  const answer = await house.runTick();
+  const answer = await app.runTick();
   expect(answer.status).toBe(200);
-  const due = await house.store.stats();
-  await house.waitUntilIdle();
+  const due = await app.store.stats();
+  await app.waitUntilIdle();
 
-  const heads = telegram.calls.map(({ text }) => /^\S+ ([^:]+: [A-Z]+-\d+)/.exec(text)?.[1]);
-  expect(heads.toSorted()).toEqual([...wanted].toSorted());
+  const headlines = telegram.calls.map(({ text }) => /^\S+ ([^:]+: [A-Z]+-\d+)/.exec(text)?.[1]);
+  expect(headlines.toSorted()).toEqual([...wanted].toSorted());
   expect(due.queues.outbox.pending + telegram.calls.length).toBeGreaterThanOrEqual(wanted.size);
   const { requests } = plane.ledger;
   expect(requests.filter(({ status }) => status === 429)).toEqual([]);

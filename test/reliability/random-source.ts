@@ -1,9 +1,9 @@
 import { createSeededRandom } from "../../simulators/seeded-random.ts";
 
-/** Chance that can be repeated: `SEED=<n>` in the environment gives the same again. */
-export function createLoggedRandom(what: string) {
+/** Creates a random source and logs its seed; `SEED=<n>` in the environment repeats a run. */
+export function createLoggedRandom(label: string) {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-  console.info(`${what}: SEED=${seed}`);
+  console.info(`${label}: SEED=${seed}`);
   return createRandomSource(seed);
 }
 
@@ -16,11 +16,11 @@ export function createRandomSource(seed: number) {
     seed,
     random,
     below,
-    /** True so often. */
+    /** True with this probability. */
     happens: (share: number) => random() < share,
     pick<T>(from: readonly T[]): T {
       const found = from[below(from.length)];
-      if (found === undefined) throw new Error("There is nothing to pick from.");
+      if (found === undefined) throw new Error("cannot pick from an empty list");
       return found;
     },
     shuffle<T>(values: readonly T[]): T[] {
@@ -32,6 +32,6 @@ export function createRandomSource(seed: number) {
   };
 }
 
-/** The sizes of the full run, or smaller ones for every day. */
+/** Whether this is the full run (`npm run test:full`); other runs use smaller sizes. */
 export const IS_FULL_RUN = process.env["FULL"] !== undefined;
 export const pickSize = (full: number, small: number) => (IS_FULL_RUN ? full : small);

@@ -9,37 +9,37 @@ import { wait } from "../../shared/wait.ts";
 import type { Item, ItemPatch, PlaneVersion, Project, User } from "../../simulators/plane/types.ts";
 import { startSimulators } from "./simulators.ts";
 
-/** The bridge token of an agent of these tests. */
+/** An agent's bridge token in these tests. */
 export const toAgentToken = (agent: string): string => `bridge-token-of-${agent.toLowerCase()}-in-these-tests`;
 
-/** Pauses up to this long are what an agent's pace asks for. */
+/** Limit of waits that advance the clock instead of taking real time: those of an agent's pace. */
 const PACE_MS = 2_000;
 
 interface BridgeOptions {
   version?: PlaneVersion;
   /** Names; the first is the Concierge. */
   agents: readonly string[];
-  /** Agents without a Plane key of their own. */
+  /** Agents without their own Plane key. */
   keyless?: readonly string[];
 }
 
 /**
- * The whole runtime, every route, tick, queue and rule of it, in front of an in-memory Plane over HTTP.
- * An agent's pace (1 request/s) moves the clock instead of taking time; `begin` is when the work items are there.
+ * Creates the whole runtime with every route, tick, queue and rule, with a simulated Plane over HTTP.
+ * An agent's pace (1 request/s) advances the clock and takes no real time. Call `startRuntimeAndPoll` after adding tasks.
  */
 export async function startRuntimeWithAgents({ version, agents, keyless = [] }: BridgeOptions) {
   let clockOffset = 0;
   const clock = () => Date.now() + clockOffset;
-  const outside = await startSimulators({ clock, ...omitUndefined({ version }) });
-  const { plane } = outside;
+  const simulators = await startSimulators({ clock, ...omitUndefined({ version }) });
+  const { plane } = simulators;
   const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
   const users = new Map<string, User>(agents.map((name) => [name, plane.addUser({ name, email: toEmail(name) })]));
-  const project = outside.addProject();
+  const project = simulators.addProject();
   const lines: string[] = [];
 
   function getUser(name: string): User {
     const found = users.get(name);
-    if (!found) throw new Error(`There is no agent ${name}.`);
+    if (!found) throw new Error(`Unknown agent ${name}.`);
     return found;
   }
 
@@ -52,7 +52,7 @@ export async function startRuntimeWithAgents({ version, agents, keyless = [] }: 
     const config = agents.map((name, i) => ({ name, email: toEmail(name), role: i === 0 ? "concierge" : "worker" }));
     const parsed = parseSettings(
       {
-        ...Object.fromEntries(Object.entries(outside.env).filter(([name]) => !name.startsWith("TELEGRAM_"))),
+        ...Object.fromEntries(Object.entries(simulators.env).filter(([name]) => !name.startsWith("TELEGRAM_"))),
         PORT: "0",
         STORE_URL: "memory:",
         GROUNDCREW_CONFIG: "crew.json",
@@ -89,7 +89,7 @@ export async function startRuntimeWithAgents({ version, agents, keyless = [] }: 
   }
 
   return {
-    ...outside,
+    ...simulators,
     agents,
     getUser,
     /** The project ONB, whose members all agents are. */
@@ -100,10 +100,10 @@ export async function startRuntimeWithAgents({ version, agents, keyless = [] }: 
       clockOffset += ms;
       plane.runWorker();
     },
-    /** A task in ONB, or another project, for this agent. */
+    /** Adds a task to ONB, or another project, for this agent. */
     addTask: (name: string, to: string | undefined, patch: ItemPatch = {}, where: Project = project): Item =>
       plane.addItem(where, { name, ...patch, assignees: to === undefined ? [] : [getUser(to)] }),
-    /** The name of whoever a Plane id is. */
+    /** The name of the user with this Plane id. */
     toUserName: (id: string | null) => agents.find((name) => getUser(name).id === id) ?? "Ada",
   };
 }

@@ -7,28 +7,28 @@ import { spawnRuntime } from "./spawned-runtime.ts";
 
 const CHOSEN_STEPS = IS_FULL_RUN
   ? PIPELINE_STEPS
-  : (["after the snapshot is kept", "after the message is sent"] as const);
+  : (["after the snapshot is stored", "after the message is sent"] as const);
 
 for (const step of CHOSEN_STEPS) {
-  test(`2: kill -9 ${step} changes nothing in the end`, async () => {
-    const outside = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
-    const project = outside.addProject();
-    const items = outside.addItems(project, 5);
-    outside.addItems(project, 1, "Left open");
-    outside.takeWebhookBodies();
+  test(`reliability 2: kill -9 ${step} loses, invents and doubles nothing`, async () => {
+    const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+    const project = simulators.addProject();
+    const items = simulators.addItems(project, 5);
+    simulators.addItems(project, 1, "Left open");
+    simulators.takeWebhookBodies();
     const config = { notifications: [{ events: ["completed"] }] };
-    const runtime = await spawnRuntime({ env: outside.env, config, childOptions: { burst: 0 } });
+    const runtime = await spawnRuntime({ env: simulators.env, config, childOptions: { burst: 0 } });
     await runtime.poll();
     await runtime.waitUntilIdle();
     await runtime.kill();
 
-    // Its first look is over and left nothing to do, so that what it dies of is the webhooks.
-    await runtime.start({ die: { step, nth: 2 } });
+    // The first poll has ended and no job remains, so that the webhooks cause the steps that are counted.
+    await runtime.start({ crash: { step, nth: 2 } });
     await runtime.poll();
-    for (const item of items) outside.plane.editItem(item, { state: "Done" });
+    for (const item of items) simulators.plane.editItem(item, { state: "Done" });
     const unanswered: string[] = [];
-    for (const body of outside.takeWebhookBodies()) {
-      const sent = { method: "POST", headers: outside.createDeliveryHeaders(body), body };
+    for (const body of simulators.takeWebhookBodies()) {
+      const sent = { method: "POST", headers: simulators.createDeliveryHeaders(body), body };
       const isKept = await runtime.request("/webhooks/plane", sent).then(
         (answer) => answer.ok,
         () => false,
@@ -39,13 +39,17 @@ for (const step of CHOSEN_STEPS) {
 
     await runtime.start();
     for (const body of unanswered)
-      await runtime.request("/webhooks/plane", { method: "POST", headers: outside.createDeliveryHeaders(body), body });
+      await runtime.request("/webhooks/plane", {
+        method: "POST",
+        headers: simulators.createDeliveryHeaders(body),
+        body,
+      });
     await runtime.waitUntilIdle();
-    const told = readCompletions(outside.telegram, SIMULATED_CHAT);
+    const completions = readCompletions(simulators.telegram, SIMULATED_CHAT);
     const wanted = items.map((item) => toItemKey(project, item));
-    expect(findMissing(told, wanted)).toEqual([]);
-    expect(findUnexpected(told, wanted)).toEqual([]);
-    expect(findDuplicated(told)).toEqual([]);
-    expect(told.marked).toBeLessThanOrEqual(1);
+    expect(findMissing(completions, wanted)).toEqual([]);
+    expect(findUnexpected(completions, wanted)).toEqual([]);
+    expect(findDuplicated(completions)).toEqual([]);
+    expect(completions.marked).toBeLessThanOrEqual(1);
   }, 120_000);
 }

@@ -14,7 +14,7 @@ export const RELIABILITY_TICK_TOKEN = "tick-token-of-the-reliability-tests";
 interface SimulatorsOptions {
   clock?: () => number;
   version?: PlaneVersion;
-  /** Requests a minute that Plane allows and Groundcrew keeps to; default plenty. */
+  /** Requests per minute that Plane allows and Groundcrew respects. Default: practically unlimited. */
   rateLimit?: number;
   chats?: readonly number[];
   telegram?: Partial<TelegramLimits>;
@@ -23,14 +23,14 @@ interface SimulatorsOptions {
 
 export type Simulators = Awaited<ReturnType<typeof startSimulators>>;
 
-/** A Telegram that never says no, for tests of something else. */
+/** Limits with which the simulated Telegram never refuses, for tests of other subjects. */
 export const NO_TELEGRAM_LIMITS: Partial<TelegramLimits> = {
   perSecondInChat: UNLIMITED,
   perMinuteInGroup: UNLIMITED,
   perSecond: UNLIMITED,
 };
 
-/** Everything outside the product: a Plane and a Telegram that keep ledgers of what they really received. */
+/** Starts the simulated Plane and Telegram, which record every request that they receive. */
 export async function startSimulators(options: SimulatorsOptions = {}) {
   const { clock = Date.now, rateLimit = UNLIMITED, chats = [SIMULATED_CHAT], version, random } = options;
   const plane = createPlaneSimulator({ clock, rateLimit, ...omitUndefined({ version, random }) });
@@ -53,7 +53,7 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
     telegram,
     ada,
     secret: webhook.secret,
-    /** What the product must be told to work with both. */
+    /** The settings with which the product uses both. */
     env: {
       PLANE_URL: url,
       PLANE_API_KEY: apiKey,
@@ -65,20 +65,20 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
       TELEGRAM_API_ROOT: apiRoot,
       ADMIN_TOKEN: RELIABILITY_ADMIN_TOKEN,
       TICK_TOKEN: RELIABILITY_TICK_TOKEN,
-      // Once a year: a test polls when it wants to.
+      // Once a year, because tests poll explicitly.
       POLL_CRON: "0 0 1 1 *",
     } as Record<string, string>,
     addProject: (identifier = "ONB", name = "Onboarding"): Project => plane.addProject({ name, identifier }),
     addItems: (project: Project, count: number, name = "Task"): Item[] =>
       Array.from({ length: count }, (_, i) => plane.addItem(project, { name: `${name} ${i + 1}` })),
-    /** Plane's worker works; the bodies it would send, which do not go out by themselves. */
+    /** Runs Plane's worker and returns the bodies of its webhooks, which are not sent otherwise. */
     takeWebhookBodies(): string[] {
       plane.runWorker();
       const bodies = plane.deliveries.pending.map(({ body }) => body);
       plane.deliveries.dropAll();
       return bodies;
     },
-    /** A delivery's headers as Plane writes them: a fresh delivery id each time. */
+    /** Creates a delivery's headers as Plane does, with a new delivery id each time. */
     createDeliveryHeaders: (body: string, signature = signBody(body, webhook.secret)) => ({
       "content-type": "application/json",
       "user-agent": "Autopilot",

@@ -10,12 +10,12 @@ import { findFreePort } from "../support/redis-server.ts";
 import { RELIABILITY_ADMIN_TOKEN } from "./simulators.ts";
 
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url));
-/** How long a runtime may take to listen, and a backlog to be worked. */
+/** Timeout for working a backlog. */
 const IDLE_LIMIT_MS = 600_000;
 
 interface SpawnOptions {
   env: Record<string, string>;
-  /** What the settings file holds. */
+  /** Content of the settings file. */
   config?: object;
   /** See child.ts. */
   childOptions?: Record<string, unknown>;
@@ -25,7 +25,7 @@ interface SpawnOptions {
 
 export type SpawnedRuntime = Awaited<ReturnType<typeof spawnRuntime>>;
 
-/** The real runtime in a process of its own, on a port and in a folder that it keeps over restarts. */
+/** Starts the runtime in a separate process; port and folder stay the same across restarts. */
 export async function spawnRuntime({ env, config = {}, childOptions = {}, store }: SpawnOptions) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-reliability-"));
   const port = await findFreePort();
@@ -39,7 +39,7 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store 
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Resolves when it listens; rejects when it ends before. */
+  /** Resolves when it listens; rejects when it exits before. */
   async function start(changedOptions: Record<string, unknown> = {}): Promise<void> {
     const args = [
       "--disable-warning=ExperimentalWarning",
@@ -84,7 +84,7 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store 
   return {
     url,
     folder,
-    /** All it wrote to its standard output and standard error, over all its lives. */
+    /** The lines of its standard output and standard error, across restarts. */
     output,
     get pid() {
       return child?.pid;
@@ -94,16 +94,16 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store 
     },
     start,
     kill,
-    /** Resolves when it has ended by itself. */
+    /** Resolves when it has exited by itself. */
     async waitForExit(): Promise<void> {
       if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
     },
     request,
-    /** A whole pass that began after now; waits out one that is running. */
+    /** Runs a complete poll that begins after this call; waits for one that is running. */
     async poll(): Promise<Response> {
       return request("/ticks/poll", { method: "POST" });
     },
-    /** Resolves when no job is waiting (dead letters aside). */
+    /** Resolves when no job is pending; dead letters do not count. */
     async waitUntilIdle(within = IDLE_LIMIT_MS): Promise<void> {
       const end = Date.now() + within;
       for (let still = 0; still < 2; ) {
@@ -117,7 +117,7 @@ export async function spawnRuntime({ env, config = {}, childOptions = {}, store 
 }
 
 async function readPendingJobs(answer: Response): Promise<number> {
-  // 503 while a store that was killed is not yet connected again.
+  // The response is 503 until a killed store is connected again.
   if (!answer.ok) return Number.POSITIVE_INFINITY;
   const { queues } = (await answer.json()) as { queues: Record<string, { pending: number }> };
   return Object.values(queues).reduce((sum, { pending }) => sum + pending, 0);

@@ -6,27 +6,27 @@ import { createVirtualTimeApp } from "./virtual-time-app.ts";
 
 const COMPLETED = { notifications: [{ events: ["completed"] }] };
 
-/** The first key of each message that appeared, in the order in which it did. */
+/** The first key in each message that was sent, in order. */
 const toKeyOrder = (calls: readonly { method: string; done: boolean; chat: string; text: string }[], chat: number) =>
   calls
     .filter((call) => call.done && call.method === "sendMessage" && call.chat === String(chat))
     .map(({ text }) => /[A-Z]+\d*-\d+/.exec(text)?.[0]);
 
-test("14: after a 429 with retry_after 30 nothing comes early, and the order is kept", async () => {
-  const house = await createVirtualTimeApp({ outbox: { burstWindow: 0 }, config: COMPLETED });
-  const { plane, telegram } = house;
-  const project = house.addProject();
-  const items = house.addItems(project, 7);
-  await house.runFirstPoll();
+test("reliability 14: after a 429 with retry_after 30 no message is sent early, and the order stays the same", async () => {
+  const app = await createVirtualTimeApp({ outbox: { burstWindow: 0 }, config: COMPLETED });
+  const { plane, telegram } = app;
+  const project = app.addProject();
+  const items = app.addItems(project, 7);
+  await app.runFirstPoll();
   const finished = items.slice(0, 6);
   const wanted = finished.map((item) => toItemKey(project, item));
   for (const [n, item] of finished.entries()) {
     if (n === 2) telegram.injectFaults({ kind: "too_many", seconds: 30 });
     plane.editItem(item, { state: "Done" });
-    await house.deliverWebhooks();
-    if (n < 2) await house.waitUntilIdle();
+    await app.deliverWebhooks();
+    if (n < 2) await app.waitUntilIdle();
   }
-  await house.waitUntilIdle();
+  await app.waitUntilIdle();
   const { calls } = telegram;
   const refused = calls.find(({ outcome }) => outcome === "429");
   if (!refused) throw new Error("nothing was refused");
@@ -38,34 +38,34 @@ test("14: after a 429 with retry_after 30 nothing comes early, and the order is 
 const LOSSES = IS_FULL_RUN ? (["lost", "silent"] as const) : (["lost"] as const);
 
 for (const kind of LOSSES) {
-  test(`14: a message whose answer is ${kind} is repeated at most once, and the repeat says so`, async () => {
-    const house = await createVirtualTimeApp({ outbox: { burstWindow: 0 }, config: COMPLETED });
-    const { plane, telegram } = house;
-    const project = house.addProject();
-    const items = house.addItems(project, 5);
-    await house.runFirstPoll();
+  test(`reliability 14: a message whose response is ${kind} is repeated once at most, and the repeat is marked`, async () => {
+    const app = await createVirtualTimeApp({ outbox: { burstWindow: 0 }, config: COMPLETED });
+    const { plane, telegram } = app;
+    const project = app.addProject();
+    const items = app.addItems(project, 5);
+    await app.runFirstPoll();
     const finished = items.slice(0, 4);
     for (const [n, item] of finished.entries()) {
       if (n === 1) telegram.injectFaults({ kind });
       plane.editItem(item, { state: "Done" });
-      await house.deliverWebhooks();
-      await house.waitUntilIdle();
+      await app.deliverWebhooks();
+      await app.waitUntilIdle();
     }
-    const told = readCompletions(telegram, SIMULATED_CHAT);
+    const completions = readCompletions(telegram, SIMULATED_CHAT);
     const wanted = finished.map((item) => toItemKey(project, item));
-    expect(findMissing(told, wanted)).toEqual([]);
-    expect(findDuplicated(told)).toEqual([]);
-    expect(told).toMatchObject({ marked: 1, total: 5 });
-    expect(told.named.get(wanted[1] ?? "")).toEqual({ times: 2, marked: 1 });
+    expect(findMissing(completions, wanted)).toEqual([]);
+    expect(findDuplicated(completions)).toEqual([]);
+    expect(completions).toMatchObject({ marked: 1, total: 5 });
+    expect(completions.named.get(wanted[1] ?? "")).toEqual({ times: 2, marked: 1 });
   }, 120_000);
 }
 
 const MESSAGES_PER_CHAT = pickSize(100, 20);
 
-test(`14: ${5 * MESSAGES_PER_CHAT} messages to 5 chats come each in order and at most one a second in a chat`, async () => {
+test(`reliability 14: ${5 * MESSAGES_PER_CHAT} messages to 5 chats are sent in order and at most one per second and chat`, async () => {
   const chats = [101, 102, 103, 104, 105];
   const identifiers = chats.map((_, n) => `P${n}`);
-  const house = await createVirtualTimeApp({
+  const app = await createVirtualTimeApp({
     chats,
     outbox: { burstWindow: 0 },
     env: { TELEGRAM_CHAT_ID: "101" },
@@ -73,26 +73,26 @@ test(`14: ${5 * MESSAGES_PER_CHAT} messages to 5 chats come each in order and at
       notifications: chats.map((chat, n) => ({ events: ["completed"], projects: [identifiers[n]], chat })),
     },
   });
-  const { plane, telegram } = house;
+  const { plane, telegram } = app;
   const projects = identifiers.map((identifier, n) => {
-    const project = house.addProject(identifier, `Project ${n}`);
-    return { project, items: house.addItems(project, MESSAGES_PER_CHAT + 1) };
+    const project = app.addProject(identifier, `Project ${n}`);
+    return { project, items: app.addItems(project, MESSAGES_PER_CHAT + 1) };
   });
-  await house.runFirstPoll();
+  await app.runFirstPoll();
   const wanted = new Map<number, string[]>(chats.map((chat) => [chat, []]));
   for (let n = 0; n < MESSAGES_PER_CHAT; n += 1) {
     for (const [index, { project, items }] of projects.entries()) {
       const item = items[n];
       if (!item) continue;
       plane.editItem(item, { state: "Done" });
-      for (const body of house.takeWebhookBodies()) {
-        expect((await house.sendWebhook(body)).status).toBe(200);
+      for (const body of app.takeWebhookBodies()) {
+        expect((await app.sendWebhook(body)).status).toBe(200);
       }
-      await house.deps.drain();
+      await app.deps.drain();
       wanted.get(chats[index] ?? 0)?.push(toItemKey(project, item));
     }
   }
-  await house.waitUntilIdle();
+  await app.waitUntilIdle();
   const { calls } = telegram;
   expect(calls).toHaveLength(MESSAGES_PER_CHAT * chats.length);
   expect(calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);

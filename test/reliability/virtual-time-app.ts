@@ -11,7 +11,7 @@ import { createTestManifest, type OutboxOptions } from "./test-manifest.ts";
 import { createVirtualTime } from "./virtual-time.ts";
 
 export interface VirtualTimeAppOptions extends Omit<NonNullable<Parameters<typeof startSimulators>[0]>, "clock"> {
-  /** What the settings file holds. */
+  /** Content of the settings file. */
   config?: object;
   env?: Record<string, string>;
   outbox?: OutboxOptions;
@@ -19,22 +19,22 @@ export interface VirtualTimeAppOptions extends Omit<NonNullable<Parameters<typeo
 
 export type VirtualTimeApp = Awaited<ReturnType<typeof createVirtualTimeApp>>;
 
-/** One run of the product: what a process is made of, and how it ends without a word. */
+/** Wrappers of a process's store and fetch, with which a test can end the process abruptly. */
 export interface ProcessOverrides {
-  /** The store as this life sees it. */
+  /** Wraps the store for this process. */
   store?: (store: Store) => Store;
-  fetch?: (ask: typeof fetch) => typeof fetch;
+  fetch?: (fetchFn: typeof fetch) => typeof fetch;
 }
 
 /**
- * The whole product in one process, on a time that only a test moves, in front of Plane and Telegram over real HTTP.
- * `start` is what a restart is: everything is made anew, only the store stays.
+ * Creates the whole product in one process on simulated time, with simulated Plane and Telegram over real HTTP.
+ * `start` also restarts it: everything is created again, except the store.
  */
 export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) {
   const time = createVirtualTime();
-  const outside = await startSimulators({ ...options, clock: time.clock });
+  const simulators = await startSimulators({ ...options, clock: time.clock });
   const settings = createTestSettings(
-    { ...outside.env, STORE_URL: "memory:", GROUNDCREW_CONFIG: "config.json", ...options.env },
+    { ...simulators.env, STORE_URL: "memory:", GROUNDCREW_CONFIG: "config.json", ...options.env },
     { "config.json": JSON.stringify(options.config ?? {}) },
   );
   const manifest = createTestManifest(options.outbox ?? {});
@@ -45,8 +45,8 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   let httpApp: ReturnType<typeof createHttpApp> | undefined;
 
   async function start({
-    store: wrapStore = (same) => same,
-    fetch: wrapFetch = (same) => same,
+    store: wrapStore = (unchanged) => unchanged,
+    fetch: wrapFetch = (unchanged) => unchanged,
   }: ProcessOverrides = {}) {
     stopping.abort();
     stopping = new AbortController();
@@ -59,7 +59,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     const newDeps = await createDeps({ ...common, store: wrapStore(store), write, overrides });
     deps = newDeps;
     httpApp = createHttpApp(newDeps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
-    time.onMove(() => newDeps.kick());
+    time.onAdvance(() => newDeps.kick());
     newDeps.kick();
   }
 
@@ -69,16 +69,16 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     return Promise.resolve(httpApp.request(`http://127.0.0.1${path}`, { ...init, headers }));
   }
 
-  async function isQuiet(): Promise<boolean> {
+  async function isIdle(): Promise<boolean> {
     const { queues } = await store.stats();
     return Object.values(queues).every(({ pending }) => pending === 0);
   }
 
   const virtualApp = {
-    ...outside,
+    ...simulators,
     time,
     settings,
-    /** The log; no test judges by it. */
+    /** The lines of the log. */
     lines,
     get store() {
       return store;
@@ -89,26 +89,26 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     },
     start,
     request,
-    /** As after `rm -r data`. */
+    /** Empties the store, as `rm -r data` does. */
     loseStore() {
       store = createMemoryStore({ clock: time.clock });
     },
-    sendWebhook: (body: string, headers = outside.createDeliveryHeaders(body)): Promise<Response> =>
+    sendWebhook: (body: string, headers = simulators.createDeliveryHeaders(body)): Promise<Response> =>
       request("/webhooks/plane", { method: "POST", headers, body }),
-    /** `POST /ticks/poll`, and time passes until it is over. */
+    /** Sends `POST /ticks/<name>` and advances time until it is answered. */
     runTick: (name = "poll", within?: number): Promise<Response> =>
       time.advanceUntilSettled(request(`/ticks/${name}`, { method: "POST" }), within),
-    /** Time passes until no job is waiting. */
-    waitUntilIdle: (within?: number) => time.advanceUntil(isQuiet, within),
-    /** Everything Plane has to send arrives, one after the other. */
+    /** Advances time until no job is pending. */
+    waitUntilIdle: (within?: number) => time.advanceUntil(isIdle, within),
+    /** Delivers all pending webhooks of Plane, one after the other. */
     async deliverWebhooks(): Promise<string[]> {
-      const bodies = outside.takeWebhookBodies();
+      const bodies = simulators.takeWebhookBodies();
       for (const body of bodies) await time.advanceUntilSettled(virtualApp.sendWebhook(body));
       return bodies;
     },
-    /** The first look at what is there: known, and told to nobody. */
+    /** Starts the product and runs its first poll, which announces nothing. */
     async runFirstPoll() {
-      outside.takeWebhookBodies();
+      simulators.takeWebhookBodies();
       await start();
       await virtualApp.runTick();
       await virtualApp.waitUntilIdle();

@@ -1,23 +1,23 @@
-/** Waits for an abort, or until time is moved past it. */
+/** A pending wait, which ends when time reaches it or when it is aborted. */
 interface Sleeper {
   at: number;
   wake: () => void;
 }
 
-/** A tick of the jobs by the clock: as often as the product itself looks for due jobs. */
+/** Default step of the clock: 1 s, the interval in which the product itself checks for due jobs. */
 const STEP_MS = 1_000;
-/** So many looks in a row must find nothing at work before time moves. */
+/** Number of consecutive checks that must find no request in flight before time advances. */
 const QUIET_CHECKS = 3;
 
 /**
- * Time as a number that only a test moves: never while a request is on its way, and then to the next moment somebody
- * waits for, at most a second. What happens at one moment is over before the next begins.
+ * Creates a clock that only a test advances: never while a request is in flight, and then to the end of the next wait,
+ * by one second at most. All effects of one moment are complete before the next begins.
  */
 export function createVirtualTime(start = Date.parse("2026-11-21T08:00:00.000Z")) {
   let now = start;
   let sleepers: Sleeper[] = [];
   let requestsInFlight = 0;
-  let onMove: () => void = () => {};
+  let onAdvance: () => void = () => {};
 
   function wait(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
@@ -33,8 +33,8 @@ export function createVirtualTime(start = Date.parse("2026-11-21T08:00:00.000Z")
     });
   }
 
-  /** The whole answer is taken before anything else goes on, so that none is on its way while time moves. */
-  async function fetchWhole(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  /** Fetches and reads the complete response, so that no part of it is in flight while time advances. */
+  async function fetchCompletely(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     requestsInFlight += 1;
     try {
       const response = await fetch(input, init);
@@ -48,7 +48,7 @@ export function createVirtualTime(start = Date.parse("2026-11-21T08:00:00.000Z")
     }
   }
 
-  /** Resolves when nothing happens any more at this moment. */
+  /** Resolves when nothing more happens at this moment. */
   async function waitUntilQuiet(): Promise<void> {
     for (let quiet = 0; quiet < QUIET_CHECKS; ) {
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -56,30 +56,30 @@ export function createVirtualTime(start = Date.parse("2026-11-21T08:00:00.000Z")
     }
   }
 
-  function move(step = STEP_MS) {
+  function advanceClock(step = STEP_MS) {
     const next = Math.min(now + step, ...sleepers.map(({ at }) => at));
     now = Math.max(now, next);
     for (const sleeper of sleepers.filter(({ at }) => at <= now)) sleeper.wake();
-    onMove();
+    onAdvance();
   }
 
-  /** Lets time pass until it is so; fails when it is not within so many milliseconds. */
+  /** Advances time until the condition holds; throws when it does not hold within `within` ms. */
   async function advanceUntil(condition: () => boolean | Promise<boolean>, within = 3_600_000): Promise<void> {
     const end = now + within;
     for (;;) {
       await waitUntilQuiet();
       if (await condition()) return;
-      if (now >= end) throw new Error(`It is not so after ${within} ms.`);
-      move();
+      if (now >= end) throw new Error(`the condition does not hold after ${within} ms`);
+      advanceClock();
     }
   }
 
   return {
     clock: () => now,
     wait,
-    fetch: fetchWhole,
+    fetch: fetchCompletely,
     advanceUntil,
-    /** Lets time pass until this is over; answers with it. */
+    /** Advances time until the promise is settled, and returns it. */
     async advanceUntilSettled<T>(work: Promise<T>, within?: number): Promise<T> {
       let isSettled = false;
       const settled = work.then(
@@ -94,17 +94,17 @@ export function createVirtualTime(start = Date.parse("2026-11-21T08:00:00.000Z")
       await settled;
       return work;
     },
-    /** Time passes, at most `step` at once. */
+    /** Advances time in steps of at most `step`. */
     async advance(ms: number, step = STEP_MS): Promise<void> {
       for (const end = now + ms; now < end; ) {
         await waitUntilQuiet();
-        move(Math.min(step, end - now));
+        advanceClock(Math.min(step, end - now));
       }
       await waitUntilQuiet();
     },
-    /** At every move. */
-    onMove(act: () => void) {
-      onMove = act;
+    /** Sets the function that is called at every step. */
+    onAdvance(act: () => void) {
+      onAdvance = act;
     },
   };
 }

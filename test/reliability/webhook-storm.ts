@@ -5,17 +5,17 @@ import type { Simulators } from "./simulators.ts";
 import type { SpawnedRuntime } from "./spawned-runtime.ts";
 
 interface StormOptions {
-  outside: Simulators;
+  simulators: Simulators;
   runtimes: readonly SpawnedRuntime[];
-  /** Each is started, renamed, given a priority, and completed. */
+  /** Items to edit: each is started, renamed, given a priority, and completed. */
   items: readonly Item[];
-  /** Forged deliveries say that these are completed; nobody has touched them. */
+  /** Items that only forged deliveries report as completed. */
   decoys: readonly Item[];
-  chance: RandomSource;
+  randomSource: RandomSource;
   kills: number;
-  /** A runtime is killed again only after its first poll: one killed in a poll keeps the next waiting for its lease. */
+  /** Waits for a poll after each kill, because a runtime killed during a poll delays the next one by the lease. */
   gently: boolean;
-  /** Edits a second. */
+  /** Edits per second. */
   pace: number;
 }
 
@@ -23,15 +23,24 @@ const DUPLICATES = 0.2;
 const FORGED = 0.05;
 
 /**
- * Real edits in Plane and their webhooks: a fifth doubled, a twentieth forged besides, all shuffled within 2 s, while
- * the runtimes are killed with `kill -9` again and again. Resolves when every delivery was answered or given up.
+ * Edits items in Plane and sends their webhooks: 20 % duplicated, 5 % forged, all shuffled within 2 s, while the runtimes
+ * are killed with `kill -9`. Resolves when every delivery was answered or given up.
  */
-export async function runWebhookStorm({ outside, runtimes, items, decoys, chance, kills, gently, pace }: StormOptions) {
-  const { plane } = outside;
+export async function runWebhookStorm({
+  simulators,
+  runtimes,
+  items,
+  decoys,
+  randomSource,
+  kills,
+  gently,
+  pace,
+}: StormOptions) {
+  const { plane } = simulators;
   const sender = createDeliverySender({
-    chance,
+    randomSource,
     urls: runtimes.map(({ url }) => url),
-    headers: outside.createDeliveryHeaders,
+    headers: simulators.createDeliveryHeaders,
     attempts: 3,
   });
   const steps = items.map(() => 0);
@@ -50,12 +59,12 @@ export async function runWebhookStorm({ outside, runtimes, items, decoys, chance
   function enqueueWithFaults(body: string) {
     sender.enqueue(body);
     enqueuedCount += 1;
-    if (chance.happens(DUPLICATES)) {
+    if (randomSource.happens(DUPLICATES)) {
       sender.enqueue(body);
       enqueuedCount += 1;
     }
-    if (chance.happens(FORGED / (1 - FORGED))) {
-      const decoy = chance.pick(decoys);
+    if (randomSource.happens(FORGED / (1 - FORGED))) {
+      const decoy = randomSource.pick(decoys);
       const itemId =
         /"data": ?\{"id": ?"([0-9a-f-]{36})"/.exec(body)?.[1] ?? /"id": ?"([0-9a-f-]{36})"/.exec(body)?.[1];
       sender.enqueue(itemId ? body.replaceAll(itemId, decoy.id) : body, true);
@@ -65,15 +74,15 @@ export async function runWebhookStorm({ outside, runtimes, items, decoys, chance
 
   const began = Date.now();
   for (let n = 0; n < all; n += 1) {
-    const index = chance.pick(open);
+    const index = randomSource.pick(open);
     const item = items[index];
     if (!item) continue;
     const step = steps[index] ?? 0;
     edit(item, step);
     steps[index] = step + 1;
     if (step === 2) open = open.filter((other) => other !== index);
-    // Now and then Plane's worker is late and reads what is newer than its event.
-    if (chance.happens(0.8)) for (const body of outside.takeWebhookBodies()) enqueueWithFaults(body);
+    // Sometimes Plane's worker is late and its webhook contains newer values than its event.
+    if (randomSource.happens(0.8)) for (const body of simulators.takeWebhookBodies()) enqueueWithFaults(body);
     if (killAt.includes(n)) {
       const victim = runtimes[killAt.indexOf(n) % runtimes.length];
       killing = killing.then(async () => {
@@ -86,7 +95,7 @@ export async function runWebhookStorm({ outside, runtimes, items, decoys, chance
     if (pause > 5) await new Promise((resolve) => setTimeout(resolve, pause));
     else if (n % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  for (const body of outside.takeWebhookBodies()) enqueueWithFaults(body);
+  for (const body of simulators.takeWebhookBodies()) enqueueWithFaults(body);
   await killing;
   await sender.close();
   return { ...sender.tally, put: enqueuedCount, ms: Date.now() - began };

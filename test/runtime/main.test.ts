@@ -55,8 +55,8 @@ describe("The command line", () => {
   });
 
   it("starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
-    const { child, ended, output: told } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
-    await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
+    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
     child.kill("SIGTERM");
     const { code, out, err } = await ended;
     expect([code, err]).toEqual([0, ""]);
@@ -77,16 +77,16 @@ describe("The command line", () => {
     const write = (token: string) =>
       writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
     write(ADMIN_TOKEN);
-    const { output: told } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
-    await expect.poll(() => told.out, { timeout: 10_000 }).toContain('"message":"listening"');
-    const url = /"url":"([^"]+)"/.exec(told.out)?.[1] ?? "";
+    const { output } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
+    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+    const url = /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "";
     write("another-admin-token-of-these-tests");
     const status = async () => {
       const headers = { authorization: "Bearer another-admin-token-of-these-tests" };
       return (await fetch(`${url}/dead-letters`, { headers })).status;
     };
     await expect.poll(status, { timeout: 10_000 }).toBe(200);
-    expect(told.out).not.toContain("another-admin-token");
+    expect(output.out).not.toContain("another-admin-token");
   });
 
   it("logs why it cannot start and exits with 1 when another process has opened the store", async () => {

@@ -18,22 +18,22 @@ function createAlarmSetup() {
 }
 
 test("an alarm wakes a queue soon after its job is due, never before", async () => {
-  const { alarm, alarms: rung, advance: pass, time } = createAlarmSetup();
+  const { alarm, alarms, advance, time } = createAlarmSetup();
   const due = time.now + 1_250;
   alarm({ queue: "outbox", after: 1_250 });
-  await pass(1_250);
-  expect(rung).toEqual([]);
-  await pass(50);
-  expect(rung).toEqual([["outbox", due + 50]]);
+  await advance(1_250);
+  expect(alarms).toEqual([]);
+  await advance(50);
+  expect(alarms).toEqual([["outbox", due + 50]]);
 });
 
 test("jobs of a queue that are due at one moment share an alarm", async () => {
-  const { alarm, waiting, alarms: rung, advance: pass } = createAlarmSetup();
+  const { alarm, waiting, alarms, advance } = createAlarmSetup();
   for (let i = 0; i < 100; i += 1) alarm({ queue: "outbox", after: 100 });
   alarm({ queue: "inbox", after: 100 });
   expect(waiting).toHaveLength(2);
-  await pass(150);
-  expect(rung.map(([queue]) => queue)).toEqual(["outbox", "inbox"]);
+  await advance(150);
+  expect(alarms.map(([queue]) => queue)).toEqual(["outbox", "inbox"]);
   alarm({ queue: "outbox", after: 100 });
   expect(waiting).toHaveLength(3);
 });

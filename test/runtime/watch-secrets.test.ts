@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { manifest as whole } from "../../functions/index.ts";
+import { manifest as productManifest } from "../../functions/index.ts";
 import { getFileFingerprint, nodeFiles } from "../../runtime/node/settings-files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { watchSecrets } from "../../runtime/watch-secrets.ts";
@@ -52,7 +52,7 @@ async function startWithSecretsFile(more: Partial<Manifest> = {}, given: Record<
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: Record<string, unknown>[] = [];
   const runtime = await startRuntime(parsed.settings, {
-    manifest: { ...whole, ticks: [], jobHandlers: [], services: [], ruleSets: () => [], ...more },
+    manifest: { ...productManifest, ticks: [], jobHandlers: [], services: [], ruleSets: () => [], ...more },
     write: (line) => lines.push(JSON.parse(line)),
   });
   onTestFinished(() => runtime.stop());
@@ -134,13 +134,14 @@ describe("A secrets file that changes", () => {
     const planeUrl = await plane.start();
     onTestFinished(() => plane.stop());
     const [ada, thot] = [plane.addUser({ name: "Ada" }), plane.addUser({ name: "Thot" })];
-    const ticks = whole.ticks.filter(({ name }) => name === "poll");
+    const ticks = productManifest.ticks.filter(({ name }) => name === "poll");
     const { write } = await startWithSecretsFile({ ticks }, { PLANE_URL: planeUrl });
     write({ PLANE_API_KEY: plane.createApiKey(ada) });
-    const asked = () => plane.ledger.requests.filter(({ status }) => status === 200).map(({ owner }) => owner);
-    await expect.poll(asked, { timeout: 5_000 }).toContain(ada.id);
+    const listRequestOwners = () =>
+      plane.ledger.requests.filter(({ status }) => status === 200).map(({ owner }) => owner);
+    await expect.poll(listRequestOwners, { timeout: 5_000 }).toContain(ada.id);
     write({ PLANE_API_KEY: plane.createApiKey(thot) });
-    await expect.poll(asked, { timeout: 5_000 }).toContain(thot.id);
+    await expect.poll(listRequestOwners, { timeout: 5_000 }).toContain(thot.id);
   });
 
   it.each([
@@ -182,52 +183,52 @@ describe("A reload", () => {
     const gate = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    let begun = false;
+    let hasStarted = false;
     const slow: Route = {
       path: "/slow",
       access: "public",
       app: (deps) =>
         new Hono().get("/", async (c) => {
-          begun = true;
+          hasStarted = true;
           await gate;
           return c.text(deps.settings.adminTokens[0] ?? "");
         }),
     };
-    const told: string[] = [];
+    const serviceRuns: string[] = [];
     const service: Service = {
       name: "told",
       async run(deps) {
-        told.push(`begins ${deps.settings.adminTokens[0]}`);
+        serviceRuns.push(`begins ${deps.settings.adminTokens[0]}`);
         await deps.wait(60_000, deps.stopping);
-        told.push(`ends ${deps.settings.adminTokens[0]}`);
+        serviceRuns.push(`ends ${deps.settings.adminTokens[0]}`);
       },
     };
     const { runtime, url, write } = await startWithSecretsFile({
-      routes: [...whole.routes, slow],
+      routes: [...productManifest.routes, slow],
       services: [service],
     });
     const answer = fetch(`${url}/slow`).then((response) => response.text());
-    await expect.poll(() => begun).toBe(true);
+    await expect.poll(() => hasStarted).toBe(true);
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
-    expect(told).toEqual([`begins ${OLD.admin}`]);
+    expect(serviceRuns).toEqual([`begins ${OLD.admin}`]);
     finish();
     expect(await answer).toBe(OLD.admin);
     await expect
-      .poll(() => told, { timeout: 5_000 })
+      .poll(() => serviceRuns, { timeout: 5_000 })
       .toEqual([`begins ${OLD.admin}`, `ends ${OLD.admin}`, `begins ${NEW.admin}`]);
     await runtime.stop();
-    expect(told.at(-1)).toBe(`ends ${NEW.admin}`);
+    expect(serviceRuns.at(-1)).toBe(`ends ${NEW.admin}`);
   });
 
   it("during which the runtime is stopped starts nothing", async () => {
-    const told: string[] = [];
+    const serviceRuns: string[] = [];
     const service: Service = {
       name: "told",
       async run(deps) {
-        told.push("begins");
+        serviceRuns.push("begins");
         await deps.wait(60_000, deps.stopping);
-        told.push("ends");
+        serviceRuns.push("ends");
       },
     };
     const { runtime } = await startWithSecretsFile({ services: [service] });
@@ -235,7 +236,9 @@ describe("A reload", () => {
     const reloading = runtime.reload({ ...settings, adminTokens: [NEW.admin] });
     const stopped = runtime.stop();
     await Promise.all([reloading, stopped]);
-    expect(told.filter((word) => word === "begins").length).toBe(told.filter((word) => word === "ends").length);
+    expect(serviceRuns.filter((word) => word === "begins").length).toBe(
+      serviceRuns.filter((word) => word === "ends").length,
+    );
     await expect(fetch(`${runtime.url}/health`)).rejects.toThrow();
   });
 });

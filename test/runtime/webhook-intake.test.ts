@@ -36,10 +36,10 @@ function createFailingStore() {
 
 describe("While the store is down (reliability 4)", () => {
   it("a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
-    const { store, setMode: be } = createFailingStore();
+    const { store, setMode } = createFailingStore();
     const runtime = await startTestRuntime({ store });
     await expect.poll(() => runtime.asked.length).toBe(1);
-    be("fails");
+    setMode("fails");
     const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
     for (const body of bodies) {
       const raw = await openConnection(runtime.url);
@@ -50,15 +50,15 @@ describe("While the store is down (reliability 4)", () => {
       runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not stored"),
     ).toHaveLength(10);
     await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
-    be("works");
+    setMode("works");
     for (const body of bodies) expect((await postWebhook(runtime.url, body)).status).toBe(200);
     expect((await store.stats()).queues.inbox.pending).toBe(10);
   });
 
   it("a client gets no status, as Plane would", async () => {
-    const { store, setMode: be } = createFailingStore();
+    const { store, setMode } = createFailingStore();
     const { url } = await startTestRuntime({ store });
-    be("fails");
+    setMode("fails");
     await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
   });
 
@@ -75,7 +75,7 @@ describe("While the store is down (reliability 4)", () => {
   });
 
   it("a requested poll that fails is repeated until one succeeds", async () => {
-    const { store, setMode: be } = createFailingStore();
+    const { store, setMode } = createFailingStore();
     const outcomes: string[] = [];
     const poll = {
       name: "poll",
@@ -95,7 +95,7 @@ describe("While the store is down (reliability 4)", () => {
         ruleSets: () => [],
       },
     });
-    be("fails");
+    setMode("fails");
     await expect(postWebhook(url, BODY)).rejects.toThrow();
     await expect.poll(() => outcomes.at(-1)).toBe("ok");
   });

@@ -7,9 +7,9 @@ import type { Item, ItemPatch, Project } from "../../simulators/plane/types.ts";
 import { createTestApp, type TestAppOptions } from "./test-app.ts";
 
 interface AgentTestAppOptions extends Omit<TestAppOptions, "agents"> {
-  /** Agents beside those below, or more settings of these. */
+  /** Agents in addition to those below, or more settings of those. */
   agents?: Record<string, { role?: "concierge" | "worker"; [setting: string]: unknown }>;
-  /** Agents whose Plane key nobody has put into the settings. */
+  /** Agents without a Plane key in the settings. */
   keyless?: string[];
 }
 
@@ -22,8 +22,9 @@ const AGENTS: NonNullable<AgentTestAppOptions["agents"]> = {
 export type AgentTestApp = Awaited<ReturnType<typeof createAgentTestApp>>;
 
 /**
- * The in-process product with agents: Concierge, Imhotep and Thot have accounts, and keys, in the in-memory Plane, and
- * are members of the project ONB. Waiting (an agent's pace of 1 request/s, retries) moves the clock and costs no time.
+ * Creates the in-process product with agents: Concierge, Imhotep and Thot have accounts and keys in the simulated Plane
+ * and are members of the project ONB. Waiting (an agent's pace of 1 request/s, retries) advances the clock and takes no
+ * real time.
  */
 export async function createAgentTestApp({ agents = {}, keyless = [], ...options }: AgentTestAppOptions = {}) {
   const all = { ...AGENTS, ...agents };
@@ -46,16 +47,16 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
   });
   const project = crew.addProject();
 
-  /** An agent's Plane user. */
+  /** Returns an agent's Plane user. */
   function getUser(name: string): { id: string } {
     const found = users.get(name);
-    if (!found) throw new Error(`There is no agent ${name}.`);
+    if (!found) throw new Error(`Unknown agent ${name}.`);
     return found;
   }
-  /** An agent of the settings, or the human by any other name. */
+  /** Returns an agent of the settings as caller, or a human for any other name. */
   function getCaller(name: string): Caller {
-    const agent = crew.settings.agents.find((one) => one.name === name);
-    return { name, role: agent ? (agent.role ?? "worker") : "human" };
+    const found = crew.settings.agents.find((agent) => agent.name === name);
+    return { name, role: found ? (found.role ?? "worker") : "human" };
   }
 
   return Object.assign(crew, {
@@ -63,11 +64,11 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
     onb: project,
     getUser,
     getCaller,
-    /** One call's hands. */
+    /** Creates the context of one call. */
     createContext: (name: string): CallContext => createCallContext(crew.deps, getCaller(name)),
-    /** The work for one call of this agent: make it anew for each call. */
+    /** Creates the operations of one call of this agent; each call needs its own. */
     actAs: (name: string) => createTaskOperations(crew.deps, getCaller(name)),
-    /** Adds a task to ONB (or another project), assigned to these agents; `poll` makes it known. */
+    /** Adds a task to ONB (or another project), assigned to these agents; `poll` discovers it. */
     addTask(name: string, to: string | string[] = [], patch: ItemPatch = {}, where: Project = project): Item {
       return crew.plane.addItem(where, {
         name,
@@ -75,9 +76,9 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
         assignees: [...(patch.assignees ?? []), ...[to].flat().map(getUser)],
       });
     },
-    /** What people and agents see it under: `ONB-1`. */
+    /** The key under which people and agents see it: `ONB-1`. */
     toTaskKey: (item: Item, where: Project = project): string => `${where.identifier}-${item.sequence_id}`,
-    /** The item as Plane has it now, with its state's name, labels' names and assignees' names. */
+    /** The item's current values in Plane, with the names of its state, labels and assignees. */
     readPlaneItem(item: { id: string }) {
       const row = crew.plane.item(item);
       if (!row) throw new Error(`Plane has no item ${item.id}.`);

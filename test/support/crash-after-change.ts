@@ -3,8 +3,8 @@ import type { Store } from "../../shared/store/port.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 
 /**
- * The same deps in a process that ends after its `nth` change of the store or of Plane (1 is the first; a request that
- * ends it has been done, its answer never comes). Whoever waits then waits for ever, as in a process that is gone.
+ * Wraps deps so that the process seems to end after its `nth` change of the store or of Plane (1 is the first). The last
+ * change takes effect, but its promise and all later ones never settle, as in a process that has ended.
  */
 export function crashAfterChange(deps: WorkDeps, nth: number) {
   let changes = 0;
@@ -15,9 +15,9 @@ export function crashAfterChange(deps: WorkDeps, nth: number) {
   let isCrashed = false;
   const never = <T>() => new Promise<T>(() => {});
 
-  async function runStep<T>(changing: boolean, act: () => Promise<T>): Promise<T> {
+  async function runStep<T>(isChange: boolean, act: () => Promise<T>): Promise<T> {
     if (isCrashed) return never();
-    const isCrashPoint = changing && ++changes === nth;
+    const isCrashPoint = isChange && ++changes === nth;
     const result = await act();
     if (isCrashPoint) {
       isCrashed = true;
@@ -31,11 +31,11 @@ export function crashAfterChange(deps: WorkDeps, nth: number) {
     ...store,
     now: () => runStep(false, () => store.now()),
     read: (keys) => runStep(false, () => store.read(keys)),
-    scan: (...asked) => runStep(false, () => store.scan(...asked)),
+    scan: (...args) => runStep(false, () => store.scan(...args)),
     commit: (commit) => runStep((commit.put?.length ?? 0) + (commit.jobs?.length ?? 0) > 0, () => store.commit(commit)),
-    lease: (...asked) => runStep(true, () => store.lease(...asked)),
-    release: (...asked) => runStep(true, () => store.release(...asked)),
-    spend: (...asked) => runStep(false, () => store.spend(...asked)),
+    lease: (...args) => runStep(true, () => store.lease(...args)),
+    release: (...args) => runStep(true, () => store.release(...args)),
+    spend: (...args) => runStep(false, () => store.spend(...args)),
   };
   const wrapPlane = (plane: PlaneClient): PlaneClient => ({
     ...plane,
@@ -50,10 +50,10 @@ export function crashAfterChange(deps: WorkDeps, nth: number) {
         const found = deps.getAgentPlane(agent);
         return { ...found, plane: wrapPlane(found.plane) };
       },
-      // The jobs are worked by the process that comes after it.
+      // The next process works the jobs.
       kick: () => {},
     } satisfies WorkDeps,
-    /** What came of the work: its answer, or that the process ended before. */
+    /** Resolves with the work's result, or with "over" when the process ends first. */
     async orCrash<T>(work: Promise<T>): Promise<T | "over"> {
       return Promise.race([work, crashed]);
     },

@@ -2,8 +2,8 @@ import type { Store } from "../../shared/store/port.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 
 /**
- * The deps of a process that ends at its `nth` step (1 is the first), before or after that step took effect. A step is
- * a request to Plane, a commit, or a lease's end: whoever waits for it then waits for ever. `steps` counts them.
+ * Wraps deps so that the process seems to end at its `nth` step (1 is the first), before or after that step took effect.
+ * A step is a request to Plane, a commit or the release of a lease. From then on promises never settle. `steps` counts.
  */
 export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after") {
   const crash = Promise.withResolvers<never>();
@@ -28,7 +28,7 @@ export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after
   const store: Store = {
     ...deps.store,
     commit: (commit) => step(() => deps.store.commit(commit)),
-    release: (...asked) => step(() => deps.store.release(...asked)),
+    release: (...args) => step(() => deps.store.release(...args)),
   };
   const wrapPlane = (plane: WorkDeps["plane"]): WorkDeps["plane"] => ({
     ...plane,
@@ -41,7 +41,7 @@ export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after
   return {
     state,
     deps: { ...deps, store, plane: wrapPlane(deps.plane), getAgentPlane } satisfies WorkDeps,
-    /** Resolves with what the call answers; rejects when the process ends first. */
+    /** Resolves with the call's result; rejects when the process ends first. */
     orCrash: <T>(call: Promise<T>): Promise<T> => Promise.race([call, crash.promise]),
   };
 }

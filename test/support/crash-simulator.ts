@@ -1,14 +1,14 @@
 import type { Store } from "../../shared/store/port.ts";
 
-/** When a process ends: before or after the `nth` of its effects (1 is the first). */
+/** Where a process ends: before or after the `nth` of its effects (1 is the first). */
 export interface CrashPoint {
   nth: number;
   when: "before" | "after";
 }
 
 /**
- * The effects of a process, each commit and each request, and its end at one of them: whoever still waits then waits
- * for ever, as in a process that is gone. `revive` is the next process, on what the first one left.
+ * Wraps a store and fetch so that the process seems to end at one of its effects, which are its commits and requests.
+ * From then on promises never settle. `reset` begins the next process on the same store.
  */
 export function createCrashSimulator() {
   let crashPoint: CrashPoint | undefined;
@@ -36,11 +36,11 @@ export function createCrashSimulator() {
     store: (store: Store): Store => ({
       ...store,
       commit: (commit) => runEffect(() => store.commit(commit)),
-      lease: (...asked) => runUnlessCrashed(() => store.lease(...asked)),
+      lease: (...args) => runUnlessCrashed(() => store.lease(...args)),
       read: (keys) => runUnlessCrashed(() => store.read(keys)),
     }),
-    fetch: ((...asked) => runEffect(() => fetch(...asked))) as typeof fetch,
-    /** Runs until it is through or dies; the effects are counted from now on. */
+    fetch: ((...args) => runEffect(() => fetch(...args))) as typeof fetch,
+    /** Runs `act` until it ends or the process does; effects are counted from now on. */
     async runUntilCrash<T>(point: CrashPoint, act: () => Promise<T>): Promise<T | "died"> {
       crashPoint = point;
       effectCount = 0;

@@ -3,13 +3,13 @@ import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
-/** An action that was decided, kept as a job and worked: once per id, or something is doubled. */
+/** An action that was requested, stored as a job and worked; two with one id mean that something was done twice. */
 export interface RecordedAction extends ActionBody {
   /** `key:rev:event:target` */
   job: string;
 }
 
-/** Wants to be told everything; the recorder works what it is told. */
+/** Creates a rule set that requests an action for every event; the recorder works these actions. */
 export function createRecordingRuleSet(needsActor: boolean): RuleSet {
   return {
     name: "recorder",
@@ -26,7 +26,7 @@ export function createRecordingRuleSet(needsActor: boolean): RuleSet {
   };
 }
 
-/** Works the outbox by remembering what was decided, and says it as people would. */
+/** Creates a handler of the outbox that records actions, and formats them for assertions. */
 export function createEventRecorder() {
   const actions: RecordedAction[] = [];
   const people = new Map<string, string>();
@@ -54,15 +54,15 @@ export function createEventRecorder() {
 
   return {
     jobHandler,
-    /** Every action decided so far; also over restarts. */
+    /** Every action so far, across restarts. */
     actions,
-    /** What was decided since the last call, as people would say it: `ONB-1 assigned thot`. */
+    /** The actions since the last call, as text: `ONB-1 assigned thot`. */
     takeEvents(): string[] {
       const newActions = actions.slice(takenCount);
       takenCount = actions.length;
       return newActions.map(formatAction);
     },
-    /** The name of this user is used in `events`. */
+    /** Makes `takeEvents` use this user's name. */
     addPerson({ id, display_name }: { id: string; display_name: string }) {
       people.set(id, display_name);
     },

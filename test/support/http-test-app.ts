@@ -12,14 +12,14 @@ import { createAgentTestApp } from "./agent-test-app.ts";
 export const HTTP_ADMIN_TOKEN = "admin-token-of-these-doors";
 export const HTTP_TICK_TOKEN = "tick-token-of-these-doors";
 
-/** The bridge token of an agent of these tests. */
+/** An agent's bridge token in these tests. */
 export function toBridgeToken(agent: string): string {
   return `bridge-token-of-${agent.toLowerCase()}`;
 }
 
 type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;
 
-/** The crew with its doors open: every route of the product over real HTTP, each agent with a bridge token. */
+/** Creates the test app with every route of the product over real HTTP, and a bridge token for each agent. */
 export async function createHttpTestApp(options: Options = {}) {
   const names = Object.keys({ Concierge: {}, Imhotep: {}, Thot: {}, ...options.agents });
   const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toBridgeToken(name)]));
@@ -33,7 +33,7 @@ export async function createHttpTestApp(options: Options = {}) {
     }),
   });
 
-  /** Opens the doors of a process on the crew's store. */
+  /** Starts an HTTP server on the app's current deps. */
   async function listen(): Promise<string> {
     const app = createHttpApp(crew.deps, { routes: manifest.routes, getRemoteAddress });
     const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log: crew.deps.log });
@@ -51,24 +51,24 @@ export async function createHttpTestApp(options: Options = {}) {
     get url() {
       return url;
     },
-    /** After `restart`: the doors of the new process. */
+    /** Starts the HTTP server of the new process after `restart`. */
     async listenAgain() {
       url = await listen();
     },
     request,
-    /** Calls a tool over HTTP: the status, the headers and the JSON of the answer. */
+    /** Calls a tool over HTTP; returns the response's status, headers and JSON. */
     async callTool(agent: string, tool: string, input?: unknown) {
       const body = input === undefined ? {} : { body: JSON.stringify(input) };
       const response = await request(`/agent/${tool}`, toBridgeToken(agent), { method: "POST", ...body });
       const json: unknown = await response.json();
       return { status: response.status, headers: response.headers, json };
     },
-    /** The SDK's own client, connected as this agent. */
+    /** Connects the MCP SDK's client as this agent. */
     async connectMcpClient(agent: string): Promise<Client> {
       const client = new Client({ name: "a test", version: "1" });
       const headers = { authorization: `Bearer ${toBridgeToken(agent)}` };
       const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
-      // The SDK's own types do not agree with exactOptionalPropertyTypes.
+      // The SDK's types are not compatible with exactOptionalPropertyTypes.
       await client.connect(transport as Parameters<Client["connect"]>[0]);
       onTestFinished(() => client.close());
       return client;
@@ -76,12 +76,12 @@ export async function createHttpTestApp(options: Options = {}) {
   });
 }
 
-/** Calls a tool as a model's program does. */
+/** Calls a tool through the MCP client. */
 export async function callTool(client: Client, name: string, input: Record<string, unknown>): Promise<CallToolResult> {
   return CallToolResultSchema.parse(await client.callTool({ name, arguments: input }));
 }
 
-/** The text a model sees of a result. */
+/** The text of a result that a model sees. */
 export function getResultText({ content }: CallToolResult): string {
   return content.map((part) => (part.type === "text" ? part.text : `[${part.type}]`)).join("\n");
 }

@@ -5,7 +5,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 export type OpenClawVersion = "2026.9.6" | "2026.2.26";
 
-/** What the gateway got for one of its agents. */
+/** A run of an agent that the gateway started. */
 export interface GatewayRun {
   agent: string;
   message: string;
@@ -26,7 +26,7 @@ interface GatewayOptions {
 }
 
 const BODY_LIMIT = 256 * 1024;
-/** So many wrong tokens, then 429. */
+/** Limit of requests with a wrong token; further ones get 429. */
 const WRONG_LIMIT = 20;
 
 const bodySchema = z.looseObject({
@@ -42,7 +42,7 @@ const bodySchema = z.looseObject({
   sessionMode: z.string().optional(),
 });
 
-/** OpenClaw's gateway as far as hooks go, answering as the recordings of both versions do. */
+/** Starts a simulated OpenClaw gateway with hooks only, which answers like the recordings of both versions. */
 export async function startGateway(options: GatewayOptions) {
   const { version, token = "<hook-token>", agents = ["imhotep", "thot", "concierge"], mappings = ["plane"] } = options;
   const { allowed, sessionKeys = false } = options;
@@ -50,7 +50,7 @@ export async function startGateway(options: GatewayOptions) {
   const runs: GatewayRun[] = [];
   const runsByKey = new Map<string, { runId: string; message: string }>();
   let wrongTokens = 0;
-  /** The next requests meet these instead of the gateway. */
+  /** Faults of the next requests, in order; after them requests are answered normally. */
   const faults: ("reset" | "silent" | number)[] = [];
 
   type Reply = [status: number, body: object | string, headers?: Record<string, string>];
@@ -74,7 +74,7 @@ export async function startGateway(options: GatewayOptions) {
     if (!message) return [400, { ok: false, error: "message required" }];
     if (isNew && body.channel !== undefined && body.channel !== "last")
       return [400, { ok: false, error: "channel must be last" }];
-    // As its source has it: what is wrong with the message itself, then the agent, then the session.
+    // The order is that of OpenClaw's source: the message is validated first, then the agent, then the session.
     if (isNew && agentId === undefined)
       return [400, { ok: false, error: "agentId is required when multiple agents are configured" }];
     if (isNew && !agents.includes(agentId ?? "")) return [400, { ok: false, error: `unknown agentId "${agentId}"` }];

@@ -20,7 +20,7 @@ export type RecordedExchange = z.infer<typeof exchangeSchema>;
 
 const FOLDER = new URL("../fixtures/plane-contract/", import.meta.url);
 
-/** Every file of recorded exchanges by its name; the recorded webhook deliveries are the one file that has none. */
+/** Reads every file of recorded exchanges by name; webhook-deliveries.json has another format and is left out. */
 export function readRecordedExchanges(): Map<string, RecordedExchange[]> {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith(".json") && name !== "webhook-deliveries.json");
   return new Map(
@@ -38,16 +38,16 @@ interface ReceivedRequest {
 
 export interface ReplayServer {
   url: string;
-  /** What is answered from now on, to whatever is asked. */
+  /** Sets the response to all further requests. */
   play(response: RecordedExchange["response"]): void;
   /** The requests since the last `play`. */
   received: ReceivedRequest[];
   close(): Promise<void>;
 }
 
-/** A real HTTP server that answers exactly as recorded: status, headers, body. */
+/** Starts an HTTP server that answers exactly as recorded: status, headers, body. */
 export async function startReplayServer(): Promise<ReplayServer> {
-  let response: RecordedExchange["response"] = { status: 500, headers: {}, body: { error: "nothing is played" } };
+  let response: RecordedExchange["response"] = { status: 500, headers: {}, body: { error: "no response is set" } };
   const received: ReceivedRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = [];

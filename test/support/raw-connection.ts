@@ -2,15 +2,15 @@ import { connect, type Socket } from "node:net";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 
 export interface RawAnswer {
-  /** Undefined when the connection ended without an HTTP answer. */
+  /** Undefined when the connection ended without an HTTP response. */
   status?: number;
   text: string;
 }
 
-/** A connection on which a test writes what it likes. */
+/** A TCP connection on which a test writes arbitrary bytes. */
 export interface RawConnection {
   socket: Socket;
-  /** What came until the other side ended the connection. */
+  /** Resolves when the connection ends, with everything received. */
   ended: Promise<RawAnswer>;
 }
 
@@ -21,7 +21,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   const chunks: Buffer[] = [];
   const ended = new Promise<RawAnswer>((resolve) => {
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
-    // A reset is an end like another; what came before it counts.
+    // A reset ends the connection like a close; data that was received before is kept.
     socket.on("error", () => {});
     socket.on("close", () => {
       const text = Buffer.concat(chunks).toString("utf8");
@@ -36,7 +36,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   return { socket, ended };
 }
 
-/** The head of a request, as text ready to be written. */
+/** Formats the request line and headers of a request. */
 export function formatRequestHead(method: string, path: string, headers: Record<string, string>): string {
   const lines = Object.entries({ host: "127.0.0.1", ...headers }).map(([name, value]) => `${name}: ${value}`);
   return [`${method} ${path} HTTP/1.1`, ...lines, "", ""].join("\r\n");

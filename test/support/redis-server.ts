@@ -13,18 +13,18 @@ export interface TestRedis {
   port: number;
   /** `redis://127.0.0.1:<port>` */
   url: string;
-  /** `kill -9`; resolves when it is gone. */
+  /** `kill -9`; resolves when the process has ended. */
   kill(): Promise<void>;
-  /** Starts it again on the same port with the same folder; resolves when it answers. */
+  /** Starts it again on the same port and folder; resolves when it answers. */
   start(): Promise<void>;
   /** SIGSTOP: connections stay open and nothing answers. */
   freeze(): void;
   thaw(): void;
-  /** Ends it and removes its folder. */
+  /** Stops it and removes its folder. */
   stop(): Promise<void>;
 }
 
-/** False on a developer's machine without redis-server; in CI it must be there, so tests fail instead of skipping. */
+/** Whether redis-server is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasRedisServer(): boolean {
   if (process.env["CI"]) return true;
   try {
@@ -36,8 +36,8 @@ export function hasRedisServer(): boolean {
 }
 
 /**
- * A real redis-server of our own on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value.
- * `password` is for the probe that sees whether it is up, where one is required.
+ * Starts a redis-server on a free port of 127.0.0.1; `options` are lines of redis.conf, as name and value. `password` is
+ * for the probe that waits until it answers, where one is required.
  */
 export async function startRedis(options: Record<string, string> = {}, password?: string): Promise<TestRedis> {
   const port = await findFreePort();
@@ -69,9 +69,9 @@ export async function startRedis(options: Record<string, string> = {}, password?
 
   async function kill() {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
+    const exited = once(child, "exit");
     child.kill("SIGKILL");
-    await gone;
+    await exited;
   }
 
   await start();
@@ -89,7 +89,7 @@ export async function startRedis(options: Record<string, string> = {}, password?
   };
 }
 
-/** A port of 127.0.0.1 that nobody listens on at this moment. */
+/** Finds a port of 127.0.0.1 that is free at this moment. */
 export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

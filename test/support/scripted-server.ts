@@ -15,7 +15,7 @@ export interface ScriptedServer {
   close(): Promise<void>;
 }
 
-/** A real HTTP server that answers step by step; the last step answers everything after it. */
+/** Starts an HTTP server that answers requests with these steps in order; the last step answers all further requests. */
 export async function startScriptedServer(...steps: ScriptedStep[]): Promise<ScriptedServer> {
   const requests: ScriptedServer["requests"] = [];
   const server = createServer(async (request, response) => {

@@ -4,7 +4,7 @@ import { type ParsedSettings, parseSettings, type Settings } from "../../shared/
 type Env = Record<string, string | undefined>;
 type Files = Record<string, string | { text: string; mode: number }>;
 
-/** What a working set-up needs at least. */
+/** The minimal settings for Plane. */
 export const PLANE_ENV = {
   PLANE_URL: "https://plane.example.com",
   PLANE_API_KEY: "plane_api_0123456789abcdef",
@@ -13,7 +13,7 @@ export const PLANE_ENV = {
 
 export const TELEGRAM_ENV = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "-1001234567890" };
 
-/** Parses with files that exist only here; their mode is 0600 unless given. */
+/** Parses settings with in-memory files; their mode is 0600 by default. */
 export function parseTestSettings(env: Env, files: Files = {}): ParsedSettings {
   return parseSettings(env, {
     read(path) {

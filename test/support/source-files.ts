@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The product's code; what runs it in tests and in the demo follows rules of its own. */
+/** Folders of the product's code; tests, demo and simulators have other rules. */
 const ROOTS = ["functions", "shared", "runtime"];
 
 export interface SourceFile {
@@ -10,7 +10,7 @@ export interface SourceFile {
   text: string;
 }
 
-/** Every TypeScript file of the product. */
+/** Reads every TypeScript file of the product, sorted by path. */
 export function readSourceFiles(): SourceFile[] {
   return ROOTS.flatMap((root) =>
     readdirSync(root, { recursive: true, encoding: "utf8" })

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Ends a run with `N passed, N failed`: one line that any program can read. A file that did not load counts as failed. */
+/** Prints `N passed, N failed` as a machine-readable last line. A file that failed to load counts as failed. */
 export const summaryReporter: Reporter = {
   onTestRunEnd(modules: readonly TestModule[], errors) {
     const counts = { passed: 0, failed: errors.length, skipped: 0 };

@@ -29,7 +29,7 @@ export function createTestAppSettings(
 
 const webhookSchema = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });
 
-/** The item a webhook is about, as the route tells it. */
+/** The id of the item that a webhook concerns, which the route uses as lane. */
 export function getWebhookLane(body: string): string | undefined {
   try {
     const { data } = webhookSchema.parse(JSON.parse(body));
@@ -39,7 +39,7 @@ export function getWebhookLane(body: string): string | undefined {
   }
 }
 
-/** A request's path without workspace, project, ids and query. */
+/** Reduces a request's path: no workspace, project, ids and query. */
 export function toRoutePattern(path: string): string {
   const [route = ""] = path.split("?");
   return route

@@ -23,40 +23,40 @@ import { createTestAppSettings, getWebhookLane, toRoutePattern } from "./test-ap
 
 export interface TestAppOptions {
   version?: PlaneVersion;
-  /** Requests a minute that Plane allows and Groundcrew keeps to. Default: no limit. */
+  /** Requests per minute that Plane allows and Groundcrew respects. Default: no limit. */
   rateLimit?: number;
-  /** The largest attachment Plane takes, in bytes. */
+  /** Plane's size limit of attachments, in bytes. */
   fileSizeLimit?: number;
   agents?: { name: string; email: string; [setting: string]: unknown }[];
-  /** What else the settings file holds. */
+  /** Further content of the settings file. */
   config?: Record<string, unknown>;
-  /** Makes people and keys before the product starts; answers settings of the environment. */
+  /** Creates people and keys before the product starts; returns settings for the environment. */
   setUpPlane?: (plane: PlaneSimulator) => Record<string, string>;
-  /** Further parts of the product that are at work. */
+  /** Further parts of the product to run. */
   parts?: Partial<Pick<Manifest, "ticks" | "jobHandlers" | "ruleSets">>;
-  /** Works the outbox instead of the recorder; then only the consumers of `parts` decide. */
+  /** Handler of the outbox instead of the recorder; then only the rule sets of `parts` decide. */
   outbox?: JobHandler;
   fetch?: typeof fetch;
-  /** Identifiers of the projects that are followed; default all. */
+  /** Identifiers of the followed projects; default: all. */
   projects?: string[];
-  /** Whether the recording consumer wants to know who did it. */
+  /** Whether the recording rule set needs the actor of events. */
   needsActor?: boolean;
-  /** Plane's worker does everything whenever time passes, or only what a test makes it do. */
+  /** Whether Plane's background worker runs whenever time passes, or only when a test runs it. */
   worker?: "at once" | "by hand";
-  /** Decides what Plane's worker does first: below 0.5 it moves `updated_at` again, then it writes the webhook. */
+  /** Decides the order of Plane's worker: below 0.5 it first changes `updated_at` again and then writes the webhook. */
   random?: () => number;
   store?: (clock: () => number) => Store;
 }
 
 const NO_LIMIT = 100_000;
-/** `settle` gives up after so much time without an end. */
+/** Timeout of `runUntilIdle` in simulated time: 1 h. */
 const SETTLE_LIMIT_MS = 3_600_000;
 
 export type TestApp = Awaited<ReturnType<typeof createTestApp>>;
 
 /**
- * The product's own parts in one process, in front of an in-memory Plane over real HTTP. Nothing sleeps: time is a
- * number that waiting moves. Nothing happens by itself: a test delivers, polls and drains.
+ * Creates the product in one process with a simulated Plane over real HTTP. Time is simulated: waiting advances the
+ * clock. Nothing runs by itself: a test delivers webhooks, polls and drains the queues.
  */
 export async function createTestApp(options: TestAppOptions = {}) {
   const time = { now: Date.parse("2026-11-21T08:00:00.000Z") };
@@ -105,7 +105,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
   async function wait(ms: number) {
     const until = time.now + ms;
     for (const act of nextWaitActions.splice(0)) act();
-    // Those who wait side by side wait for the same time.
+    // Waits that run in parallel end at the same time.
     advance(Math.max(0, until - time.now));
   }
 
@@ -141,7 +141,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
     apiKey,
     time,
     settings,
-    /** Every action decided so far; also over restarts. */
+    /** Every action so far, across restarts. */
     actions: recorder.actions,
     /** The log's lines. */
     logged,
@@ -151,13 +151,13 @@ export async function createTestApp(options: TestAppOptions = {}) {
     get deps() {
       return deps;
     },
-    /** Time passes, and Plane's worker works. */
+    /** Advances the clock and runs Plane's worker. */
     advance,
-    /** Does this at the beginning of the next waiting, for example within the 2 s between two reads. */
+    /** Runs this at the beginning of the next wait, for example of the 2 s between two reads. */
     onNextWait: (act: () => void) => nextWaitActions.push(act),
-    /** Puts a webhook's body into the inbox as the route does. */
+    /** Adds a webhook's body to the inbox as the route does. */
     enqueueWebhook,
-    /** Plane's worker works; the first `n` webhooks (default all) arrive. Answers their bodies. */
+    /** Runs Plane's worker and delivers the first `n` webhooks (default: all). Returns their bodies. */
     async deliverWebhooks(n = Number.POSITIVE_INFINITY): Promise<string[]> {
       plane.runWorker();
       const arriving = plane.deliveries.pending.slice(0, n);
@@ -168,42 +168,42 @@ export async function createTestApp(options: TestAppOptions = {}) {
       await deps.drain();
       return arriving.map(({ body }) => body);
     },
-    /** Plane's worker works; everything it has to send is lost. */
+    /** Runs Plane's worker and drops all its webhooks. */
     dropWebhooks() {
       plane.runWorker();
       plane.deliveries.dropAll();
     },
     drain: () => deps.drain(),
-    /** The poll, and the jobs that are due then. */
+    /** Polls and works the due jobs. */
     async poll() {
       plane.runWorker();
       const counts = await pollTick.run(deps);
       await deps.drain();
       return counts;
     },
-    /** The hourly look at the cycles. */
+    /** Runs the hourly tick of the cycles and works the due jobs. */
     async pollCycles() {
       await cyclesTick.run(deps);
       await deps.drain();
     },
-    /** Lets time pass until no job is waiting. */
+    /** Advances the clock until no job is pending. */
     async runUntilIdle() {
       for (let waited = 0; ; waited += 500) {
         await deps.drain();
         if ((await countPendingJobs()) === 0) return;
-        if (waited > SETTLE_LIMIT_MS) throw new Error(`still waiting: ${JSON.stringify(await store.stats())}`);
+        if (waited > SETTLE_LIMIT_MS) throw new Error(`jobs still pending: ${JSON.stringify(await store.stats())}`);
         advance(500);
       }
     },
-    /** A new process on the same store, or with the store lost. */
-    async restart({ store: which = "kept" }: { store?: "kept" | "lost" } = {}) {
+    /** Starts a new process on the same store or on an empty one. */
+    async restart({ store: storeState = "kept" }: { store?: "kept" | "lost" } = {}) {
       nextWaitActions = [];
-      if (which === "lost") store = newStore();
+      if (storeState === "lost") store = newStore();
       deps = await start();
     },
-    /** What was decided since the last call, as people would say it: `ONB-1 assigned thot`. */
+    /** The actions since the last call, as text: `ONB-1 assigned thot`. */
     takeEvents: recorder.takeEvents,
-    /** The requests to Plane while `act` runs, as `GET projects`, `GET work-items/:id`. */
+    /** Returns the requests to Plane while `act` runs, as `GET projects`, `GET work-items/:id`. */
     async recordRequests(act: () => Promise<unknown>): Promise<string[]> {
       const before = plane.ledger.requests.length;
       await act();
@@ -212,23 +212,23 @@ export async function createTestApp(options: TestAppOptions = {}) {
         .filter(({ api }) => api)
         .map(({ method, path }) => `${method} ${toRoutePattern(path)}`);
     },
-    /** What is kept of an item. */
+    /** Reads an item from the store. */
     async readItem(item: { id: string }): Promise<KeptItem | undefined> {
       return (await store.read<KeptItem>([observedKeys.item(item.id)]))[0]?.value;
     },
-    /** The first look at a workspace that is there already, whose webhooks went nowhere so far. */
+    /** Runs the first poll of an existing workspace, whose earlier webhooks were lost. */
     async runFirstPoll() {
       crew.dropWebhooks();
       await crew.poll();
       await crew.runUntilIdle();
-      // What was done in the second of the first look counts as done before it.
+      // Changes in the same second as the first poll count as older than it.
       advance(2_000);
     },
     addProject: (name = "Onboarding", identifier = "ONB"): Project => plane.addProject({ name, identifier }),
   };
 
   return Object.assign(crew, {
-    /** A further member of the workspace; its name is used in `events`. */
+    /** Adds a member of the workspace, whose name `takeEvents` uses. */
     addPerson(name: string) {
       const user = plane.addUser({ name });
       recorder.addPerson(user);

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { manifest as whole } from "../../functions/index.ts";
+import { manifest as productManifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
@@ -10,7 +10,7 @@ import { createWebhookHeaders, WEBHOOK_SECRET } from "./webhook-signature.ts";
 export const RUNTIME_ADMIN_TOKEN = "admin-token-of-these-tests";
 export const RUNTIME_TICK_TOKEN = "tick-token-of-these-tests";
 
-/** Plane is set up and not there: nothing listens on port 1. */
+/** Settings with an unreachable Plane: nothing listens on port 1. */
 export const RUNTIME_ENV = {
   PORT: "0",
   PLANE_URL: "http://127.0.0.1:1",
@@ -35,8 +35,8 @@ interface Options extends Omit<Parameters<typeof startRuntime>[1], "write"> {
 }
 
 /**
- * The product on a free port, with its routes and a memory store, without its ticks and queue workers
- * unless they are given. Stopped when the test is over.
+ * Starts the product on a free port with its routes and a memory store. By default it has no ticks and no job handlers.
+ * It is stopped at the end of the test.
  */
 export async function startTestRuntime({
   env = {},
@@ -48,7 +48,7 @@ export async function startTestRuntime({
   const asked: string[] = [];
   const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: asked.push("poll") }) };
   const runtime = await startRuntime(settings, {
-    manifest: { ...whole, ticks: [poll], jobHandlers: [], ruleSets: () => [] },
+    manifest: { ...productManifest, ticks: [poll], jobHandlers: [], ruleSets: () => [] },
     write: (line) => lines.push(JSON.parse(line)),
     ...options,
     overrides: { poll: { collectDelay: 5, retryDelay: 5 }, ...options.overrides, store },

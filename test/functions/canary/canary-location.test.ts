@@ -19,9 +19,9 @@ async function readKeptCanary({ crew }: CanaryTestApp) {
 }
 
 /** Runs the tick an hour later; its webhook arrives. */
-async function tickAfterHour(aviary: CanaryTestApp) {
-  aviary.crew.advance(HOUR);
-  return aviary.tickWithWebhook();
+async function tickAfterHour(testApp: CanaryTestApp) {
+  testApp.crew.advance(HOUR);
+  return testApp.tickWithWebhook();
 }
 
 /** The project that provision creates, with its external id. */
@@ -52,89 +52,89 @@ const createForbidden = () =>
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", (version) => {
   it("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
-    const aviary = await createCanaryTestApp({ version });
-    await aviary.tickWithWebhook();
-    const before = await readKeptCanary(aviary);
-    aviary.crew.plane.archiveItem(before.item);
-    expect(await tickAfterHour(aviary)).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    await aviary.crew.poll();
-    await aviary.crew.runUntilIdle();
-    expect(await tickAfterHour(aviary)).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    expect(await readKeptCanary(aviary)).toMatchObject({ item: before.item, comment: before.comment });
-    expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getLoggedProblems(aviary)).toEqual([]);
+    const testApp = await createCanaryTestApp({ version });
+    await testApp.tickWithWebhook();
+    const before = await readKeptCanary(testApp);
+    testApp.crew.plane.archiveItem(before.item);
+    expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    await testApp.crew.poll();
+    await testApp.crew.runUntilIdle();
+    expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+    expect(testApp.crew.takeEvents()).toEqual([]);
+    expect(getLoggedProblems(testApp)).toEqual([]);
   });
 
   it("is found again at its archived item, also without the store and without the comment", async () => {
-    const aviary = await createCanaryTestApp({ version });
-    await aviary.tickWithWebhook();
-    const before = await readKeptCanary(aviary);
-    aviary.crew.plane.archiveItem(before.item);
-    await aviary.crew.restart({ store: "lost" });
-    await aviary.crew.runFirstPoll();
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    expect(await readKeptCanary(aviary)).toMatchObject({ item: before.item, comment: before.comment });
-    aviary.crew.plane.deleteComment(before.comment);
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(aviary)).item).toBe(before.item);
-    expect((await readKeptCanary(aviary)).comment).not.toBe(before.comment);
-    expect(aviary.crew.takeEvents()).toEqual([]);
+    const testApp = await createCanaryTestApp({ version });
+    await testApp.tickWithWebhook();
+    const before = await readKeptCanary(testApp);
+    testApp.crew.plane.archiveItem(before.item);
+    await testApp.crew.restart({ store: "lost" });
+    await testApp.crew.runFirstPoll();
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+    testApp.crew.plane.deleteComment(before.comment);
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    expect((await readKeptCanary(testApp)).item).toBe(before.item);
+    expect((await readKeptCanary(testApp)).comment).not.toBe(before.comment);
+    expect(testApp.crew.takeEvents()).toEqual([]);
   });
 
   it("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
-    const aviary = await createCanaryTestApp({ version });
-    await aviary.tickWithWebhook();
-    const before = await readKeptCanary(aviary);
-    aviary.crew.plane.archiveProject(aviary.onb);
+    const testApp = await createCanaryTestApp({ version });
+    await testApp.tickWithWebhook();
+    const before = await readKeptCanary(testApp);
+    testApp.crew.plane.archiveProject(testApp.onb);
     for (const hour of [1, 2]) {
-      aviary.crew.advance(HOUR);
+      testApp.crew.advance(HOUR);
       expect(
-        await aviary.crew.recordRequests(async () => expect(await canaryTick.run(aviary.crew.deps)).toEqual({})),
+        await testApp.crew.recordRequests(async () => expect(await canaryTick.run(testApp.crew.deps)).toEqual({})),
       ).toEqual(["GET projects", "GET projects"]);
-      expect(getLoggedProblems(aviary)).toHaveLength(hour);
+      expect(getLoggedProblems(testApp)).toHaveLength(hour);
     }
-    expect(getLoggedProblems(aviary)[0]).toBe(
+    expect(getLoggedProblems(testApp)[0]).toBe(
       "warn: project ONB does not exist, is archived, or has no membership for Groundcrew's account",
     );
-    aviary.crew.plane.restoreProject(aviary.onb);
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(aviary)).item).toBe(before.item);
+    testApp.crew.plane.restoreProject(testApp.onb);
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    expect((await readKeptCanary(testApp)).item).toBe(before.item);
   });
 
   it("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
-    const aviary = await createCanaryTestApp({ version, config: {} });
-    const first = await createProvisionedProject(aviary, "OLD");
-    await aviary.tickWithWebhook();
-    expect((await readKeptCanary(aviary)).project).toBe(first.id);
-    aviary.crew.plane.deleteProject(first.id);
-    aviary.crew.advance(HOUR);
-    for (const _ of [1, 2]) expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-    expect(getLoggedProblems(aviary)).toEqual([
+    const testApp = await createCanaryTestApp({ version, config: {} });
+    const first = await createProvisionedProject(testApp, "OLD");
+    await testApp.tickWithWebhook();
+    expect((await readKeptCanary(testApp)).project).toBe(first.id);
+    testApp.crew.plane.deleteProject(first.id);
+    testApp.crew.advance(HOUR);
+    for (const _ of [1, 2]) expect(await canaryTick.run(testApp.crew.deps)).toEqual({});
+    expect(getLoggedProblems(testApp)).toEqual([
       "warn: its project is deleted, archived or not accessible; set canary.project to another one",
       "warn: its project is deleted, archived or not accessible; set canary.project to another one",
     ]);
-    const second = await createProvisionedProject(aviary, "NEW");
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(aviary)).project).toBe(second.id);
+    const second = await createProvisionedProject(testApp, "NEW");
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    expect((await readKeptCanary(testApp)).project).toBe(second.id);
   });
 
   it("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
-    const aviary = await createCanaryTestApp({ version, fetch: fetching });
-    await aviary.tickWithWebhook();
-    const before = await readKeptCanary(aviary);
-    aviary.crew.plane.archiveItem(before.item);
+    const testApp = await createCanaryTestApp({ version, fetch: fetching });
+    await testApp.tickWithWebhook();
+    const before = await readKeptCanary(testApp);
+    testApp.crew.plane.archiveItem(before.item);
     refused.set(before.comment, createNotFound());
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    const after = await readKeptCanary(aviary);
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    const after = await readKeptCanary(testApp);
     expect(after.item).not.toBe(before.item);
-    const requests = await aviary.crew.recordRequests(() => tickAfterHour(aviary));
+    const requests = await testApp.crew.recordRequests(() => tickAfterHour(testApp));
     expect(requests).toEqual(["GET projects", "PATCH work-items/:id/comments/:id"]);
-    expect((await readKeptCanary(aviary)).item).toBe(after.item);
-    await aviary.crew.poll();
-    await aviary.crew.runUntilIdle();
-    expect(aviary.crew.takeEvents()).toEqual([]);
-    expect(getLoggedProblems(aviary)).toEqual([]);
+    expect((await readKeptCanary(testApp)).item).toBe(after.item);
+    await testApp.crew.poll();
+    await testApp.crew.runUntilIdle();
+    expect(testApp.crew.takeEvents()).toEqual([]);
+    expect(getLoggedProblems(testApp)).toEqual([]);
   });
 });
 
@@ -145,32 +145,32 @@ describe("The canary's location", () => {
     ["403", createForbidden],
   ])("is created once a day at most where every edit is refused with %s, which is logged", async (status, refusal) => {
     const { refused, fetching } = createRefusals();
-    const aviary = await createCanaryTestApp({ fetch: fetching });
-    await aviary.tickWithWebhook();
+    const testApp = await createCanaryTestApp({ fetch: fetching });
+    await testApp.tickWithWebhook();
     refused.set("/comments/", refusal());
     for (const hour of [1, 2, 3]) {
-      aviary.crew.advance(HOUR);
-      expect(await canaryTick.run(aviary.crew.deps)).toEqual({});
-      expect(getLoggedProblems(aviary)).toHaveLength(hour);
+      testApp.crew.advance(HOUR);
+      expect(await canaryTick.run(testApp.crew.deps)).toEqual({});
+      expect(getLoggedProblems(testApp)).toHaveLength(hour);
     }
-    expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
-    expect(getLoggedProblems(aviary).at(-1)).toMatch(/^warn: Plane refused to edit it: /);
-    expect(getLoggedProblems(aviary).at(-1)).toContain(status);
+    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
+    expect(getLoggedProblems(testApp).at(-1)).toMatch(/^warn: Plane refused to edit it: /);
+    expect(getLoggedProblems(testApp).at(-1)).toContain(status);
     refused.clear();
-    expect(await tickAfterHour(aviary)).toMatchObject({ ms: expect.any(Number) });
-    expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(2);
+    expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
+    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
   });
 
   it("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
     const { refused, fetching } = createRefusals();
-    const aviary = await createCanaryTestApp({ fetch: fetching });
-    await aviary.tickWithWebhook();
-    const before = await readKeptCanary(aviary);
+    const testApp = await createCanaryTestApp({ fetch: fetching });
+    await testApp.tickWithWebhook();
+    const before = await readKeptCanary(testApp);
     refused.set("/comments/", Response.json({ detail: "Given API token is not valid" }, { status: 403 }));
-    await expect(canaryTick.run(aviary.crew.deps)).rejects.toMatchObject({ code: "auth" });
+    await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "auth" });
     refused.set("/comments/", new Response("<h1>Bad Gateway</h1>", { status: 502 }));
-    await expect(canaryTick.run(aviary.crew.deps)).rejects.toMatchObject({ code: "unavailable" });
-    expect(await readKeptCanary(aviary)).toMatchObject({ item: before.item, comment: before.comment });
-    expect(aviary.crew.plane.items(aviary.onb).filter(isCanary)).toHaveLength(1);
+    await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "unavailable" });
+    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
   });
 });

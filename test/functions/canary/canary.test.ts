@@ -6,8 +6,8 @@ import { createCanaryTestApp } from "./canary-test-app.ts";
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
   it("receives its webhook and stores the time it took", async () => {
-    const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ version });
-    const counts = await heard();
+    const { crew, tickWithWebhook } = await createCanaryTestApp({ version });
+    const counts = await tickWithWebhook();
     expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
     const kept = await readCanary(crew.store);
     expect(kept?.back?.nonce).toBe(kept?.sent?.nonce);
@@ -16,11 +16,11 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
   });
 
   it("causes no event, no open work and no read, however it is observed", async () => {
-    const { crew, onb, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp({ version });
-    await heard();
+    const { crew, onb, tickWithWebhook, findCanaryItem } = await createCanaryTestApp({ version });
+    await tickWithWebhook();
     crew.advance(3_600_000);
     await crew.poll();
-    await heard();
+    await tickWithWebhook();
     crew.advance(700_000);
     const requests = await crew.recordRequests(() => crew.poll());
     await crew.runUntilIdle();
@@ -32,12 +32,12 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
       ),
     );
     expect([items, open, quiet]).toEqual([1, 1, 1]);
-    expect(item()?.name).toContain("please do not delete");
+    expect(findCanaryItem()?.name).toContain("please do not delete");
   });
 
   it("starts no comparison of ids, because Plane's count includes it as the store does", async () => {
-    const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ version });
-    await heard();
+    const { crew, tickWithWebhook } = await createCanaryTestApp({ version });
+    await tickWithWebhook();
     await crew.poll();
     await crew.runUntilIdle();
     crew.advance(700_000);
@@ -49,31 +49,31 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
 
 describe("The canary", () => {
   it("costs one request when it exists", async () => {
-    const { crew, tickWithWebhook: heard } = await createCanaryTestApp({ project: "ONB" });
-    await heard();
+    const { crew, tickWithWebhook } = await createCanaryTestApp({ project: "ONB" });
+    await tickWithWebhook();
     crew.advance(3_600_000);
-    const requests = await crew.recordRequests(() => heard());
+    const requests = await crew.recordRequests(() => tickWithWebhook());
     expect(requests.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
   });
 
   it("reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
-    const { crew, tickWithWebhook: heard, tickWithoutWebhook: unheard, alerts: said } = await createCanaryTestApp();
-    await heard();
-    expect(said).toEqual([]);
-    expect(await unheard()).toEqual({ sent: 1, silent: 1 });
+    const { crew, tickWithWebhook, tickWithoutWebhook, alerts } = await createCanaryTestApp();
+    await tickWithWebhook();
+    expect(alerts).toEqual([]);
+    expect(await tickWithoutWebhook()).toEqual({ sent: 1, silent: 1 });
     crew.advance(3_600_000);
-    expect(await unheard()).toEqual({ sent: 1, silent: 1 });
-    expect(said).toHaveLength(1);
-    expect(said[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("No webhooks from Plane") });
+    expect(await tickWithoutWebhook()).toEqual({ sent: 1, silent: 1 });
+    expect(alerts).toHaveLength(1);
+    expect(alerts[0]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("No webhooks from Plane") });
     expect(
       crew.logged.filter(
         ({ level, message }) => level === "error" && String(message).startsWith("no webhook from Plane"),
       ),
     ).toHaveLength(2);
     crew.advance(3_600_000);
-    await heard();
-    expect(said).toHaveLength(2);
-    expect(said[1]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("work again") });
+    await tickWithWebhook();
+    expect(alerts).toHaveLength(2);
+    expect(alerts[1]).toMatchObject({ lane: "telegram:42", text: expect.stringContaining("work again") });
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 
@@ -94,9 +94,9 @@ describe("The canary", () => {
   });
 
   it("is created again after people deleted it, without notifications", async () => {
-    const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
-    await heard();
-    const first = item();
+    const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
+    await tickWithWebhook();
+    const first = findCanaryItem();
     if (!first) throw new Error("there is no canary");
     crew.plane.deleteItem(first);
     await crew.poll();
@@ -105,28 +105,28 @@ describe("The canary", () => {
     crew.advance(700_000);
     await crew.poll();
     expect(await crew.recordRequests(() => crew.poll())).toEqual(["GET projects", "GET work-items"]);
-    expect(await heard()).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    expect(item()?.id).not.toBe(first.id);
+    expect(await tickWithWebhook()).toMatchObject({ sent: 1, ms: expect.any(Number) });
+    expect(findCanaryItem()?.id).not.toBe(first.id);
     await crew.runUntilIdle();
     expect(crew.takeEvents()).toEqual([]);
   });
 
   it("is recognised after the store was lost, without notifications", async () => {
-    const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
-    await heard();
-    const before = item()?.id;
+    const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
+    await tickWithWebhook();
+    const before = findCanaryItem()?.id;
     await crew.restart({ store: "lost" });
     await crew.runFirstPoll();
-    await heard();
-    expect(item()?.id).toBe(before);
+    await tickWithWebhook();
+    expect(findCanaryItem()?.id).toBe(before);
     await crew.runUntilIdle();
     expect(crew.takeEvents()).toEqual([]);
   });
 
   it("causes no notifications of what people write beside it", async () => {
-    const { crew, tickWithWebhook: heard, findCanaryItem: item } = await createCanaryTestApp();
-    await heard();
-    const there = item();
+    const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
+    await tickWithWebhook();
+    const there = findCanaryItem();
     if (!there) throw new Error("there is no canary");
     crew.plane.addComment(there, "<p>What is this?</p>");
     crew.plane.editItem(there, { name: "Renamed", state: "In Progress" });
@@ -140,8 +140,8 @@ describe("The canary", () => {
     ["is not created in others' projects", {}],
     ["is not created with canary: false", { canary: false }],
   ] as const)("%s", async (_, config) => {
-    const { crew, findCanaryItem: item } = await createCanaryTestApp({ config });
+    const { crew, findCanaryItem } = await createCanaryTestApp({ config });
     expect(await canaryTick.run(crew.deps)).toEqual({});
-    expect(item()).toBeUndefined();
+    expect(findCanaryItem()).toBeUndefined();
   });
 });

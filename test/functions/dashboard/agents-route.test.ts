@@ -67,14 +67,14 @@ describe("AUTH-04: replacing a bridge token from the page", () => {
   });
 
   test("is refused while provision is running, and succeeds afterwards", async () => {
-    const { path, postAgents: post, readSecrets: secrets } = await startAgentsPageApp();
-    const before = secrets();
+    const { path, postAgents, readSecrets } = await startAgentsPageApp();
+    const before = readSecrets();
     const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
-    const refused = await post("Thot/token");
+    const refused = await postAgents("Thot/token");
     expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is running")]);
-    expect(secrets()).toEqual(before);
+    expect(readSecrets()).toEqual(before);
     provision.release();
-    expect((await post("Thot/token")).status).toBe(200);
+    expect((await postAgents("Thot/token")).status).toBe(200);
     expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
   });
 

@@ -78,7 +78,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     return { settings, store, log, clock: () => now, fetch } as unknown as Deps;
   }
 
-  async function put() {
+  async function enqueueEvent() {
     const { settings } = deps();
     const [action] = createForwardRules(settings.forward).decide({ kind: "completed" }, facts, "c-1");
     if (!action) throw new Error("the rule decided nothing");
@@ -87,23 +87,26 @@ describe("NOTIF-03: forwarding to other systems", () => {
     });
   }
 
-  async function work() {
+  async function workNextJob() {
     const [job] = await store.take("forward", 60_000, 1);
     if (!job) return undefined;
-    const how = await forwardHandler.handle(deps(), job);
-    await store.settle(job, how);
-    return how;
+    const settlement = await forwardHandler.handle(deps(), job);
+    await store.settle(job, settlement);
+    return settlement;
   }
 
   it("sends an event that the receiver verifies with the Standard Webhooks library", async () => {
-    await put();
-    expect(await work()).toEqual({ done: true });
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ done: true });
     const [request] = received;
     const clock = Date.now;
     Date.now = () => now;
     try {
-      const told = new Webhook(SECRET).verify(request?.text ?? "", request?.headers ?? {}) as Record<string, unknown>;
-      expect(told).toMatchObject({
+      const payload = new Webhook(SECRET).verify(request?.text ?? "", request?.headers ?? {}) as Record<
+        string,
+        unknown
+      >;
+      expect(payload).toMatchObject({
         type: "issue.completed",
         timestamp: facts.at,
         data: {
@@ -120,30 +123,30 @@ describe("NOTIF-03: forwarding to other systems", () => {
 
   it("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
     answers = [{ status: 500 }, { status: 503 }];
-    await put();
-    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
-    expect(await work()).toBeUndefined();
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
+    expect(await workNextJob()).toBeUndefined();
     now += 5_000;
-    expect(await work()).toEqual({ retryAt: now + 300_000, failed: true });
+    expect(await workNextJob()).toEqual({ retryAt: now + 300_000, failed: true });
     now += 300_000;
-    expect(await work()).toEqual({ done: true });
+    expect(await workNextJob()).toEqual({ done: true });
     expect(new Set(received.map((request) => request.headers["webhook-id"])).size).toBe(1);
-    expect(await work()).toBeUndefined();
+    expect(await workNextJob()).toBeUndefined();
   });
 
   it("waits as long as the receiver's Retry-After says", async () => {
     answers = [{ status: 429, headers: { "retry-after": "120" } }];
-    await put();
-    expect(await work()).toEqual({ retryAt: now + 120_000, failed: true });
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ retryAt: now + 120_000, failed: true });
   });
 
   it("moves an event to dead letters, with the last response as the reason, when every attempt failed", async () => {
     answers = Array.from({ length: 20 }, () => ({ status: 500 }));
-    await put();
+    await enqueueEvent();
     for (;;) {
-      const how = await work();
-      if (how && "dead" in how) break;
-      if (how && "retryAt" in how) now = how.retryAt;
+      const settlement = await workNextJob();
+      if (settlement && "dead" in settlement) break;
+      if (settlement && "retryAt" in settlement) now = settlement.retryAt;
     }
     expect((await store.listDeadJobs("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
     expect(received).toHaveLength(10);
@@ -151,29 +154,29 @@ describe("NOTIF-03: forwarding to other systems", () => {
 
   it("stops at once when the receiver answers 410 Gone", async () => {
     answers = [{ status: 410 }];
-    await put();
-    expect(await work()).toEqual({ dead: "answered 410" });
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ dead: "answered 410" });
   });
 
   it("does not follow a redirect", async () => {
     answers = [{ status: 302, headers: { location: "http://127.0.0.1:1/" } }];
-    await put();
-    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
     expect(received).toHaveLength(1);
   });
 
   it("tries again when the connection is refused, without logging a secret", async () => {
-    await put();
+    await enqueueEvent();
     await stop();
-    expect(await work()).toEqual({ retryAt: now + 5_000, failed: true });
+    expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
     stop = async () => {};
     expect(logged.join("\n")).not.toContain(SECRET.slice(6));
   });
 
   it.each(["a b", "été", "путь", "?key=a b"])("reaches a URL that contains %j", async (written) => {
     url = `${url}/${written}`;
-    await put();
-    expect(await work()).toEqual({ done: true });
+    await enqueueEvent();
+    expect(await workNextJob()).toEqual({ done: true });
     expect(received).toHaveLength(1);
   });
 
@@ -183,7 +186,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     for (const event of [{ kind: "completed" }, { kind: "cycle_started" }] as const) {
       for (const { rule, ...action } of createForwardRules(deps().settings.forward).decide(event, facts, "c-1"))
         await store.commit({ jobs: [{ id: `${rule}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }] });
-      expect(await work()).toEqual({ done: true });
+      expect(await workNextJob()).toEqual({ done: true });
     }
     const signatures = received.map(({ headers, text }, i) => {
       const id = headers["webhook-id"] ?? "";

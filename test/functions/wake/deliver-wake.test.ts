@@ -7,65 +7,65 @@ import { createWakeSetup } from "./wake-setup.ts";
 const MINUTE = 60;
 
 test("OPENCLAW-16: after an hour of downtime the gateway gets one wake for all tasks within minutes", async () => {
-  const { crew, gateway, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
+  const { crew, gateway, takeRuns, advanceSeconds } = await createWakeSetup();
   gateway.faults.push(...Array.from({ length: 16 }, () => 503));
   crew.addTask("One", "Imhotep");
   await crew.poll();
-  await seconds(60 * MINUTE);
+  await advanceSeconds(60 * MINUTE);
   crew.addTask("Two", "Imhotep");
   await crew.poll();
-  await seconds(10);
-  expect(told()).toEqual([]);
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual([]);
   gateway.faults.length = 0;
-  await seconds(6 * MINUTE);
-  expect(told()).toEqual(["imhotep: ONB-1 ONB-2"]);
+  await advanceSeconds(6 * MINUTE);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2"]);
   expect(await crew.store.listDeadJobs("wake")).toEqual([]);
 });
 
 test("an agent that the gateway does not know yet is woken once it does", async () => {
   const known = ["thot"];
-  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.9.6", {}, known);
+  const { crew, takeRuns, advanceSeconds } = await createWakeSetup("2026.9.6", {}, known);
   crew.addTask("One", "Imhotep");
   await crew.poll();
-  await seconds(10 * MINUTE);
-  expect(told()).toEqual([]);
+  await advanceSeconds(10 * MINUTE);
+  expect(takeRuns()).toEqual([]);
   known.push("imhotep");
-  await seconds(6 * MINUTE);
-  expect(told()).toEqual(["imhotep: ONB-1"]);
+  await advanceSeconds(6 * MINUTE);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
 test("an agent that called while the gateway delayed its response is not woken again", async () => {
-  const { crew, gateway, takeRuns: told, advanceSeconds: seconds, recordAgentCall: calls } = await createWakeSetup();
+  const { crew, gateway, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup();
   crew.addTask("One", "Imhotep");
   await crew.poll();
   const real = crew.deps.fetch;
   crew.deps.fetch = async (...args) => {
     await real(...args);
-    await calls("Imhotep");
+    await recordAgentCall("Imhotep");
     crew.advance(20_000);
     throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
   };
-  await seconds(10);
+  await advanceSeconds(10);
   crew.deps.fetch = real;
   expect(gateway.runs).toHaveLength(1);
-  told();
-  await seconds(10 * MINUTE);
-  expect(told()).toEqual([]);
+  takeRuns();
+  await advanceSeconds(10 * MINUTE);
+  expect(takeRuns()).toEqual([]);
 });
 
 test("tasks of an unanswered wake are kept when another wake follows", async () => {
-  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup("2026.2.26");
+  const { crew, takeRuns, advanceSeconds } = await createWakeSetup("2026.2.26");
   crew.addTask("One", "Imhotep");
   await crew.poll();
-  await seconds(10);
+  await advanceSeconds(10);
   const two = crew.addTask("Two", "Imhotep");
   await crew.poll();
-  await seconds(10);
-  expect(told()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
   crew.plane.editItem(two, { assignees: [] }, { by: crew.human });
   await crew.poll();
-  await seconds(11 * MINUTE);
-  expect(told()).toEqual(["imhotep: ONB-1"]);
+  await advanceSeconds(11 * MINUTE);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
 /** The first wake job is leased by a process that ends with it, so that its lease of a minute expires. */
@@ -81,32 +81,32 @@ function loseNotice(store: Store) {
 }
 
 test("an event's job after a tick already found its task wakes nobody, but a later event does", async () => {
-  const { crew, takeRuns: told, advanceSeconds: seconds } = await createWakeSetup();
+  const { crew, takeRuns, advanceSeconds } = await createWakeSetup();
   const one = crew.addTask("One", "Imhotep");
   loseNotice(crew.store);
   await crew.poll();
-  await seconds(10);
-  expect(told()).toEqual(["imhotep: ONB-1"]);
-  await seconds(90);
-  expect(told()).toEqual([]);
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  await advanceSeconds(90);
+  expect(takeRuns()).toEqual([]);
   const [imhotep = ""] = one.assignees;
   for (const assignees of [[], [imhotep]]) {
     crew.plane.editItem(one, { assignees }, { by: crew.human });
     await crew.deliverWebhooks();
-    await seconds(5);
+    await advanceSeconds(5);
   }
-  expect(told()).toEqual(["imhotep: ONB-1"]);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
 test("an agent that polls by now is not woken by a wake that is still pending", async () => {
-  const { crew, advanceSeconds: seconds } = await createWakeSetup();
+  const { crew, advanceSeconds } = await createWakeSetup();
   const value: KeptWake = {
     ...EMPTY_WAKE,
     pending: [{ id: "ONB", key: "ONB", reason: "project_completed" }],
     dueAt: 1,
   };
   await crew.store.commit({ put: [{ key: wakeKeys.wake("Thot"), value }], jobs: [createWakeJob("Thot", 1)] });
-  await seconds(10);
+  await advanceSeconds(10);
   expect((await crew.store.stats()).queues.wake.pending).toBe(0);
   expect(crew.logged.filter(({ message }) => String(message).includes("cannot be woken"))).toEqual([]);
 });

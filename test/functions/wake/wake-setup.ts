@@ -20,7 +20,7 @@ export async function createWakeSetup(
   });
   await crew.runFirstPoll();
   let takenCount = 0;
-  const rig = {
+  const setup = {
     crew,
     gateway,
     /** Wakes that the gateway received since the last call, as `agent: keys`. */
@@ -46,5 +46,5 @@ export async function createWakeSetup(
       await crew.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
     },
   };
-  return rig;
+  return setup;
 }

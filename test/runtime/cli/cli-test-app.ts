@@ -3,12 +3,12 @@ import { createTempFolder, runCli } from "./cli-process.ts";
 
 /** Creates a test app with a task of Imhotep, and his command line. */
 export async function createCliTestApp(options: Parameters<typeof createHttpTestApp>[0] = {}) {
-  const doors = await createHttpTestApp(options);
-  const item = doors.addTask("Write the report", "Imhotep");
-  await doors.runFirstPoll();
+  const app = await createHttpTestApp(options);
+  const item = app.addTask("Write the report", "Imhotep");
+  await app.runFirstPoll();
   const cwd = createTempFolder();
-  const env = { GROUNDCREW_URL: doors.url, GROUNDCREW_TOKEN: toBridgeToken("Imhotep") };
+  const env = { GROUNDCREW_URL: app.url, GROUNDCREW_TOKEN: toBridgeToken("Imhotep") };
   const runCommand = (args: string[], more: { env?: Record<string, string>; stdin?: string } = {}) =>
     runCli(args, { cwd, ...more, env: { ...env, ...more.env } });
-  return { doors, item, cwd, runCommand };
+  return { app, item, cwd, runCommand };
 }

@@ -9,50 +9,50 @@ import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew", () => {
   it("lists the tools that this agent may call, and a tool's options", async () => {
-    const { runCommand: run } = await createCliTestApp();
-    const { exit, out } = await run(["--help"]);
+    const { runCommand } = await createCliTestApp();
+    const { exit, out } = await runCommand(["--help"]);
     expect(exit).toBe(0);
     expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
     expect(out).not.toContain("create_project");
-    const help = await run(["upload_deliverable", "--help"]);
+    const help = await runCommand(["upload_deliverable", "--help"]);
     expect(help.out).toMatch(/--task <text> +.*\(required\)/);
     expect(help.out).toMatch(/--file <text> +a file below the current folder/);
   });
 
   it("calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
-    const { runCommand: run } = await createCliTestApp();
-    const people = await run(["claim_task", "onb-1"]);
+    const { runCommand } = await createCliTestApp();
+    const people = await runCommand(["claim_task", "onb-1"]);
     expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
-    const program = await run(["claim-task", "--task=ONB-1", "--json"]);
+    const program = await runCommand(["claim-task", "--task=ONB-1", "--json"]);
     expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
   });
 
   it("prints a refusal to standard error and exits with 1", async () => {
-    const { runCommand: run } = await createCliTestApp();
-    const refused = await run(["claim_task", "ONB-99"]);
+    const { runCommand } = await createCliTestApp();
+    const refused = await runCommand(["claim_task", "ONB-99"]);
     expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
-    const asJson = await run(["claim_task", "ONB-99", "--json"]);
+    const asJson = await runCommand(["claim_task", "ONB-99", "--json"]);
     expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
   });
 
   it("exits with 2 for a wrong command, with a suggestion", async () => {
-    const { runCommand: run } = await createCliTestApp();
-    expect(await run(["clam_task"])).toMatchObject({
+    const { runCommand } = await createCliTestApp();
+    expect(await runCommand(["clam_task"])).toMatchObject({
       exit: 2,
       err: expect.stringContaining("Did you mean claim_task?"),
     });
-    expect(await run(["claim_task", "--tsak", "x"])).toMatchObject({
+    expect(await runCommand(["claim_task", "--tsak", "x"])).toMatchObject({
       exit: 2,
       err: expect.stringContaining("--task?"),
     });
-    expect(await run(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
+    expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
   });
 
   it("prints others' text without terminal control characters", async () => {
-    const { doors, item, runCommand: run } = await createCliTestApp();
-    doors.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
-    await doors.poll();
-    const shown = await run(["get_task_details", "ONB-1"]);
+    const { app, item, runCommand } = await createCliTestApp();
+    app.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
+    await app.poll();
+    const shown = await runCommand(["get_task_details", "ONB-1"]);
     expect(shown.exit).toBe(0);
     expect(shown.out).toContain("evil");
     expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
@@ -115,43 +115,43 @@ describe("the token", () => {
   const withoutToken = { GROUNDCREW_TOKEN: "" };
 
   it("is found in .groundcrew/token of a folder above", async () => {
-    const { doors, cwd } = await createCliTestApp();
+    const { app, cwd } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
     writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
     mkdirSync(join(cwd, "a", "b"), { recursive: true });
     const ended = await runCli(["claim_task", "ONB-1"], {
       cwd: join(cwd, "a", "b"),
-      env: { GROUNDCREW_URL: doors.url },
+      env: { GROUNDCREW_URL: app.url },
     });
     expect(ended).toMatchObject({ exit: 0 });
   });
 
   it("is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
-    const { cwd, runCommand: run } = await createCliTestApp();
+    const { cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
-    const ended = await run(["claim_task", "ONB-1"], {
+    const ended = await runCommand(["claim_task", "ONB-1"], {
       env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
     });
     expect(ended.exit).toBe(0);
   });
 
   it.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
-    const { cwd, runCommand: run } = await createCliTestApp();
+    const { cwd, runCommand } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
     const path = join(cwd, ".groundcrew", "token");
     writeFileSync(path, toBridgeToken("Imhotep"));
     chmodSync(path, mode);
-    const ended = await run(["claim_task", "ONB-1"], { env: withoutToken });
+    const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
   });
 
   it("makes the command exit with 77 when missing or wrong", async () => {
-    const { runCommand: run } = await createCliTestApp();
-    expect(await run(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
+    const { runCommand } = await createCliTestApp();
+    expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
       exit: 77,
       err: expect.stringContaining("No token found"),
     });
-    expect((await run(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
+    expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
   });
 
   it.each([
@@ -161,8 +161,8 @@ describe("the token", () => {
     ["--authorization=abc"],
     ["--admin_token", "abc"],
   ])("is refused as an argument and not repeated: %s", async (...args) => {
-    const { runCommand: run } = await createCliTestApp();
-    const ended = await run(["claim_task", "ONB-1", ...args]);
+    const { runCommand } = await createCliTestApp();
+    const ended = await runCommand(["claim_task", "ONB-1", ...args]);
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
     expect(ended.err).not.toContain("abc");
   });

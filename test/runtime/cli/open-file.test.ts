@@ -19,19 +19,25 @@ it.each([
   ["a NUL", "a\0.txt", "contains a NUL"],
   ["a URL", "http://127.0.0.1/x.txt", "URLs are not fetched"],
   ["a file that does not exist", "none.txt", "File none.txt does not exist"],
-])("reliability 19: uploads read only regular files below the current folder: %s is refused", async (_, file, said) => {
-  const cwd = createTempFolder();
-  const outside = createTempFolder();
-  writeFileSync(join(outside, "hidden.txt"), "a secret");
-  writeFileSync(join(cwd, "real.txt"), "mine");
-  mkdirSync(join(cwd, "folder"));
-  symlinkSync(join(outside, "hidden.txt"), join(cwd, "link.txt"));
-  symlinkSync("real.txt", join(cwd, "beside.txt"));
-  symlinkSync(outside, join(cwd, "linked"));
-  linkSync(join(outside, "hidden.txt"), join(cwd, "hard.txt"));
-  execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
-  await expect(openFileBelow(cwd, file)).rejects.toMatchObject({ exit: 2, message: expect.stringContaining(said) });
-});
+])(
+  "reliability 19: uploads read only regular files below the current folder: %s is refused",
+  async (_, file, message) => {
+    const cwd = createTempFolder();
+    const outside = createTempFolder();
+    writeFileSync(join(outside, "hidden.txt"), "a secret");
+    writeFileSync(join(cwd, "real.txt"), "mine");
+    mkdirSync(join(cwd, "folder"));
+    symlinkSync(join(outside, "hidden.txt"), join(cwd, "link.txt"));
+    symlinkSync("real.txt", join(cwd, "beside.txt"));
+    symlinkSync(outside, join(cwd, "linked"));
+    linkSync(join(outside, "hidden.txt"), join(cwd, "hard.txt"));
+    execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
+    await expect(openFileBelow(cwd, file)).rejects.toMatchObject({
+      exit: 2,
+      message: expect.stringContaining(message),
+    });
+  },
+);
 
 it("a file that replaces an opened file is not read", async () => {
   const cwd = createTempFolder();

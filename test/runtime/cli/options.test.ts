@@ -62,8 +62,8 @@ describe("the options of a tool", () => {
     [["ONB-1", "--text", "--status", "done"], "needs a value"],
     [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
     [[], "needs --task"],
-  ])("are refused as %j", async (args, said) => {
-    await expect(parseArgs(...args)).rejects.toThrow(said);
+  ])("are refused as %j", async (args, message) => {
+    await expect(parseArgs(...args)).rejects.toThrow(message);
   });
 });
 

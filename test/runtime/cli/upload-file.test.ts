@@ -7,54 +7,54 @@ import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew upload_deliverable", () => {
   it("OPENCLAW-07: uploads a file of the current folder; repeating the command is the same upload", async () => {
-    const { doors, item, cwd, runCommand: run } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
+    const { app, item, cwd, runCommand } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
     const bytes = Buffer.alloc(3 * 2 ** 20, "report");
     mkdirSync(join(cwd, "out"));
     writeFileSync(join(cwd, "out", "report.pdf"), bytes);
     const args = ["upload_deliverable", "ONB-1", "--file", "out/report.pdf", "--text", "-", "--json"];
-    const first = await run(args, { stdin: "Here it is." });
+    const first = await runCommand(args, { stdin: "Here it is." });
     expect(JSON.parse(first.out)).toMatchObject({
       task: "ONB-1",
       name: "report.pdf",
       size: bytes.length,
       sha256: createHash("sha256").update(bytes).digest("hex"),
     });
-    expect(JSON.parse((await run(args, { stdin: "Here it is." })).out)).toMatchObject({ already: true });
-    expect(doors.plane.attachments(item)).toMatchObject([
-      { name: "report.pdf", is_uploaded: true, size: bytes.length },
-    ]);
-    expect(doors.readComments(item).filter((text) => text.includes("Here it is."))).toHaveLength(1);
-    expect(await (await doors.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
+    expect(JSON.parse((await runCommand(args, { stdin: "Here it is." })).out)).toMatchObject({ already: true });
+    expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true, size: bytes.length }]);
+    expect(app.readComments(item).filter((text) => text.includes("Here it is."))).toHaveLength(1);
+    expect(await (await app.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
   });
 
   it("reads only regular files below the current folder", async () => {
-    const { doors, item, cwd, runCommand: run } = await createCliTestApp();
+    const { app, item, cwd, runCommand } = await createCliTestApp();
     symlinkSync("/etc/hostname", join(cwd, "link.txt"));
-    const ended = await run(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
+    const ended = await runCommand(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
     expect(ended).toMatchObject({ exit: 2, err: expect.stringContaining("is a symbolic link") });
-    expect(doors.plane.attachments(item)).toEqual([]);
+    expect(app.plane.attachments(item)).toEqual([]);
   });
 
   it("refuses a text that is too long for an upload", async () => {
-    const { doors, item, cwd, runCommand: run } = await createCliTestApp();
+    const { app, item, cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "report.md"), "# Report\n");
     const stdin = "書".repeat(2_000);
-    expect(await run(["upload_deliverable", "ONB-1", "--file", "report.md", "--text", "-"], { stdin })).toMatchObject({
+    expect(
+      await runCommand(["upload_deliverable", "ONB-1", "--file", "report.md", "--text", "-"], { stdin }),
+    ).toMatchObject({
       exit: 2,
       err: expect.stringContaining("add_comment"),
     });
-    expect(doors.plane.attachments(item)).toEqual([]);
+    expect(app.plane.attachments(item)).toEqual([]);
   });
 
   it("refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
-    const { cwd, runCommand: run } = await createCliTestApp();
+    const { cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
-    expect(await run(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({
+    expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({
       exit: 1,
       err: expect.stringContaining("5242880 (5 MB)"),
     });
     writeFileSync(join(cwd, "x.exe"), "MZ");
-    expect(await run(["upload_deliverable", "ONB-1", "--file", "x.exe"])).toMatchObject({
+    expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "x.exe"])).toMatchObject({
       exit: 1,
       err: expect.stringContaining("pdf, "),
     });

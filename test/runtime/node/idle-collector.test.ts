@@ -7,7 +7,7 @@ import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
 /** Creates a collector for a process whose load and CPU time the test sets. */
 function createFakeProcess(load: { utilization: number; cpu: number }) {
   let collections = 0;
-  const look = createIdleCollector({
+  const check = createIdleCollector({
     utilization: () => load.utilization,
     cpu: () => load.cpu,
     collect: () => {
@@ -15,30 +15,30 @@ function createFakeProcess(load: { utilization: number; cpu: number }) {
       load.cpu += 60;
     },
   });
-  return { look, collections: () => collections };
+  return { check, collections: () => collections };
 }
 
 describe("Unused memory is returned to the system", () => {
   it("once after the work has ended", () => {
     const load = { utilization: 0.6, cpu: 8_000 };
-    const { look, collections } = createFakeProcess(load);
-    look();
+    const { check, collections } = createFakeProcess(load);
+    check();
     expect(collections()).toBe(0);
     load.utilization = 0.01;
-    look();
-    look();
+    check();
+    check();
     expect(collections()).toBe(1);
   });
 
   it("again after more work, but not while idling", () => {
     const load = { utilization: 0.01, cpu: 8_000 };
-    const { look, collections } = createFakeProcess(load);
-    look();
+    const { check, collections } = createFakeProcess(load);
+    check();
     load.cpu += 200;
-    look();
+    check();
     expect(collections()).toBe(1);
     load.cpu += 100;
-    look();
+    check();
     expect(collections()).toBe(2);
   });
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { setTimeout as passing } from "node:timers/promises";
+import { setTimeout as wait } from "node:timers/promises";
 import { Hono } from "hono";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { serveHttp } from "../../../runtime/node/serve-http.ts";
@@ -18,7 +18,7 @@ async function sendSlowly(url: string): Promise<number | string> {
   ]).catch((error) => error.code);
   for (let i = 0; i < 10; i += 1) {
     sending.write("x");
-    await passing(REQUEST_TIMEOUT_MS / 4);
+    await wait(REQUEST_TIMEOUT_MS / 4);
   }
   sending.end();
   return outcome;
@@ -52,12 +52,12 @@ describe("a response", () => {
     const log = createLog({ level: "error", write: () => {}, clock: Date.now });
     const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log });
     onTestFinished(() => served.stop(0));
-    const told: unknown[] = [];
+    const responses: unknown[] = [];
     for (const path of ["/", "/own", "/none", "/webhooks/plane"]) {
       const { status, headers } = await fetch(served.url + path);
-      told.push([status, headers.get("x-content-type-options"), headers.get("cache-control")]);
+      responses.push([status, headers.get("x-content-type-options"), headers.get("cache-control")]);
     }
-    expect(told).toEqual([
+    expect(responses).toEqual([
       [200, "nosniff", "no-store"],
       [200, "nosniff", "no-cache"],
       [404, "nosniff", "no-store"],

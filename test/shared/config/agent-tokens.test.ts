@@ -30,8 +30,8 @@ describe("AGENT_TOKEN_<AGENT>", () => {
   });
 
   it("may have several values, also as SHA-256", () => {
-    const given = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
-    expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([
+    const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
+    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([
       { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
     ]);
   });
@@ -53,11 +53,11 @@ describe("AGENT_TOKEN_<AGENT>", () => {
   );
 
   it("for CONCIERGE belongs to the agent with that role under any name", () => {
-    const given = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
-    expect(createTestSettings(given, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
+    const tokenEnv = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
+    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
       { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
     ]);
-    expect(getSettingsWarnings(given, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
+    expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
   });
 
   it("for CONCIERGE works without any agent in the settings", () => {
@@ -67,9 +67,9 @@ describe("AGENT_TOKEN_<AGENT>", () => {
   });
 
   it("for an unknown agent gives no access and causes a warning", () => {
-    const given = { ...env, AGENT_TOKEN_SHURI: THOT };
-    expect(createTestSettings(given, createConfigFiles(imhotep)).agentTokens).toEqual([]);
-    expect(getSettingsWarnings(given, createConfigFiles(imhotep))).toContain(
+    const tokenEnv = { ...env, AGENT_TOKEN_SHURI: THOT };
+    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([]);
+    expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep))).toContain(
       "AGENT_TOKEN_SHURI is not used: no agent in GROUNDCREW_CONFIG has this name",
     );
   });
@@ -87,8 +87,8 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     ["ADMIN_TOKEN", IMHOTEP],
     ["TICK_TOKEN", IMHOTEP],
   ])("is refused when it is the same as %s", (name, token) => {
-    const given = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
-    const problems = getSettingsProblems(given, createConfigFiles(imhotep, r2d2));
+    const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
+    const problems = getSettingsProblems(tokenEnv, createConfigFiles(imhotep, r2d2));
     expect(problems).toHaveLength(1);
     expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
     expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
@@ -97,8 +97,8 @@ describe("AGENT_TOKEN_<AGENT>", () => {
 
 describe("The OpenClaw gateway", () => {
   it("has the URL and the hook token of the settings", () => {
-    const given = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
-    const { openclaw, secrets } = createTestSettings(given);
+    const tokenEnv = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
+    const { openclaw, secrets } = createTestSettings(tokenEnv);
     expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
     expect(secrets).toContain("the-hook-token");
     expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();

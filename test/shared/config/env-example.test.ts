@@ -3,7 +3,7 @@ import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES } from "../../../shared/config/provision-schema.ts";
-import { SECRET_NAMES } from "../../../shared/config/secrets.ts";
+import { SECRET_NAMES } from "../../../shared/config/secret-kinds.ts";
 import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../support/settings.ts";
 
 const text = readFileSync(".env.example", "utf8");
@@ -36,9 +36,9 @@ describe(".env.example", () => {
   });
 
   it("contains valid examples and correct defaults", () => {
-    const given = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
-    expect(Object.keys(given).length).toBeGreaterThan(20);
-    const { GROUNDCREW_CONFIG: _, ...env } = given;
+    const examples = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
+    expect(Object.keys(examples).length).toBeGreaterThan(20);
+    const { GROUNDCREW_CONFIG: _, ...env } = examples;
     const settings = createTestSettings({ ...env, ...PLANE_ENV, ...TELEGRAM_ENV });
     const plain = createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV });
     expect(settings).toMatchObject({

@@ -132,9 +132,9 @@ describe("Plane and Telegram", () => {
   });
 
   it("run with a weak token, with a warning that does not contain it", () => {
-    const told = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
-    expect(told).toContain("ADMIN_TOKEN is shorter than 16 characters");
-    expect(told).not.toContain("s3cret");
+    const text = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
+    expect(text).toContain("ADMIN_TOKEN is shorter than 16 characters");
+    expect(text).not.toContain("s3cret");
   });
 
   it.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
@@ -225,8 +225,8 @@ describe("Problems", () => {
       },
     );
     expect(parsed.ok).toBe(false);
-    const told = JSON.stringify(parsed).replace("marked-ten", "");
-    expect(told).not.toMatch(/marked/);
+    const text = JSON.stringify(parsed).replace("marked-ten", "");
+    expect(text).not.toMatch(/marked/);
   });
 });
 
