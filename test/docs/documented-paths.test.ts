@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 const DOCUMENTS = [
   ...globSync("*.md").filter((path) => path !== "CHANGELOG.md"),
@@ -50,13 +50,13 @@ describe("A document", () => {
     expect(findBrokenLinks(path)).toEqual([]);
   });
 
-  it("names tests by their whole path in docs/requirements.md", () => {
+  test("names tests by their whole path in docs/requirements.md", () => {
     const tests = [...withoutBlocks("docs/requirements.md").matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path]) => path);
     expect(tests.length).toBeGreaterThan(20);
     expect(tests.filter((path = "") => !path.startsWith("test/"))).toEqual([]);
   });
 
-  it("stays short enough to read in README.md", () => {
+  test("stays short enough to read in README.md", () => {
     expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
   });
 });

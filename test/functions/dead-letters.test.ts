@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100/1") {
@@ -10,7 +10,7 @@ async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100
 }
 
 describe("Dead letters (reliability 5)", () => {
-  it("are listed with queue, id, reason and time, without their bodies", async () => {
+  test("are listed with queue, id, reason and time, without their bodies", async () => {
     const { url } = await createRuntimeWithDeadLetter();
     const response = await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
     const text = await response.text();
@@ -27,7 +27,7 @@ describe("Dead letters (reliability 5)", () => {
     expect(text).not.toContain("marked");
   });
 
-  it("are requeued once, whatever characters their id contains", async () => {
+  test("are requeued once, whatever characters their id contains", async () => {
     const id = "item:12:completed:telegram:-100/1";
     const { url, store } = await createRuntimeWithDeadLetter(id);
     const replay = () =>
@@ -41,7 +41,7 @@ describe("Dead letters (reliability 5)", () => {
     expect((await store.stats()).queues.outbox.pending).toBe(1);
   });
 
-  it("of an unknown queue are not found", async () => {
+  test("of an unknown queue are not found", async () => {
     const { url } = await createRuntimeWithDeadLetter();
     const response = await fetch(`${url}/dead-letters/nothing/1/replay`, {
       method: "POST",

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { VERSION } from "../../shared/version.ts";
 import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
 
 describe("GET /health (MONITOR-01)", () => {
-  it("returns the status, version, uptime and counts to anyone", async () => {
+  test("returns the status, version, uptime and counts to anyone", async () => {
     let now = 1_700_000_000_000;
     const { url } = await startTestRuntime({ overrides: { clock: () => now } });
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
@@ -31,13 +31,13 @@ describe("GET /health (MONITOR-01)", () => {
     ]);
   });
 
-  it("responds to HEAD as well, for simple health checks", async () => {
+  test("responds to HEAD as well, for simple health checks", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/health`, { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
   });
 
-  it("responds 503 without a reason when the store does not respond", async () => {
+  test("responds 503 without a reason when the store does not respond", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({
       store: { ...store, stats: () => Promise.reject(new Error("marked reason")) },
@@ -47,7 +47,7 @@ describe("GET /health (MONITOR-01)", () => {
     expect(await response.text()).not.toContain("marked");
   });
 
-  it("reads the store at most once a second, however often it is called", async () => {
+  test("reads the store at most once a second, however often it is called", async () => {
     let reads = 0;
     const real = createMemoryStore({ clock: Date.now });
     const store = {
@@ -66,7 +66,7 @@ describe("GET /health (MONITOR-01)", () => {
     expect(reads).toBe(2);
   });
 
-  it("returns the version of package.json", () => {
+  test("returns the version of package.json", () => {
     expect(VERSION).toBe(packageJson.version);
   });
 });

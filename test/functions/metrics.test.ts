@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
@@ -8,7 +8,7 @@ async function readMetrics(url: string) {
 }
 
 describe("GET /metrics (MONITOR-03)", () => {
-  it("returns Prometheus text with the requests, the ticks and the depth of each queue", async () => {
+  test("returns Prometheus text with the requests, the ticks and the depth of each queue", async () => {
     const { url, store } = await startTestRuntime();
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
     await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
@@ -26,7 +26,7 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).toContain('groundcrew_request_duration_seconds_count{method="POST",route="/webhooks/plane"} 2');
   });
 
-  it("responds and reports it when the store is down", async () => {
+  test("responds and reports it when the store is down", async () => {
     const real = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({ store: { ...real, stats: () => Promise.reject(new Error("down")) } });
     const { status, text } = await readMetrics(url);
@@ -35,7 +35,7 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).not.toContain("groundcrew_queue_depth{");
   });
 
-  it("contains the duration of the last canary and whether webhooks are missing", async () => {
+  test("contains the duration of the last canary and whether webhooks are missing", async () => {
     const { url, store } = await startTestRuntime();
     expect((await readMetrics(url)).text).not.toContain("groundcrew_canary_seconds{");
     const value = {
@@ -52,14 +52,14 @@ describe("GET /metrics (MONITOR-03)", () => {
     expect(text).toContain('groundcrew_webhooks_silent{source="plane"} 1');
   });
 
-  it("contains no label value that an unauthenticated caller can choose", async () => {
+  test("contains no label value that an unauthenticated caller can choose", async () => {
     const { url } = await startTestRuntime();
     await fetch(`${url}/marked-one?x=marked-two`);
     await fetch(`${url}/ticks/marked-three`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
     expect((await readMetrics(url)).text).not.toContain("marked");
   });
 
-  it("is also served without a token on a separate port, with /ready and /health and nothing else", async () => {
+  test("is also served without a token on a separate port, with /ready and /health and nothing else", async () => {
     const { url, metricsUrl = "" } = await startTestRuntime({ env: { METRICS_PORT: "0" } });
     expect(metricsUrl).not.toBe(url);
     const statuses = ["/metrics", "/ready", "/health", "/dead-letters", "/webhooks/plane"].map(

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { canaryKey, type KeptCanary } from "../../shared/canary/canary-record.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
@@ -15,7 +15,7 @@ async function requestReady(url: string) {
 }
 
 describe("GET /ready (MONITOR-01)", () => {
-  it("responds 503 until Plane was reached once, then 200 with the age of each success", async () => {
+  test("responds 503 until Plane was reached once, then 200 with the age of each success", async () => {
     let now = 1_700_000_000_000;
     const { url, deps } = await startTestRuntime({ overrides: { clock: () => now } });
     expect(await requestReady(url)).toEqual({
@@ -30,7 +30,7 @@ describe("GET /ready (MONITOR-01)", () => {
     });
   });
 
-  it("reports which component fails, since when and why, without a secret", async () => {
+  test("reports which component fails, since when and why, without a secret", async () => {
     let now = 1_700_000_000_000;
     const { url, deps } = await startTestRuntime({ env: TELEGRAM, overrides: { clock: () => now } });
     deps.health.recordSuccess("plane");
@@ -46,7 +46,7 @@ describe("GET /ready (MONITOR-01)", () => {
     expect(JSON.stringify(body)).not.toContain("marked-bot-token");
   });
 
-  it("reports that the store is down", async () => {
+  test("reports that the store is down", async () => {
     const real = createMemoryStore({ clock: Date.now });
     const { url } = await startTestRuntime({
       store: { ...real, now: () => Promise.reject(new Error("ECONNREFUSED")) },
@@ -54,7 +54,7 @@ describe("GET /ready (MONITOR-01)", () => {
     expect((await requestReady(url)).body).toMatchObject({ store: { ok: false, error: "ECONNREFUSED" } });
   });
 
-  it("reports that the store does not answer within 2 s", async () => {
+  test("reports that the store does not answer within 2 s", async () => {
     const real = createMemoryStore({ clock: Date.now });
     let hangs = false;
     const { url } = await startTestRuntime({
@@ -71,7 +71,7 @@ describe("GET /ready (MONITOR-01)", () => {
     hangs = false;
   });
 
-  it("reports the last canary, and stays ready while webhooks are missing", async () => {
+  test("reports the last canary, and stays ready while webhooks are missing", async () => {
     const store = createMemoryStore({ clock: () => 1_000_000 });
     const { url, deps } = await startTestRuntime({ store });
     deps.health.recordSuccess("plane");

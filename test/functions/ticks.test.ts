@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import type { Tick } from "../../shared/app/deps.ts";
 import { createBearerHeaders, RUNTIME_TICK_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
@@ -14,7 +14,7 @@ function requestTick(url: string, name: string) {
 }
 
 describe("POST /ticks/:name", () => {
-  it("responds with the name, duration and counts of the tick", async () => {
+  test("responds with the name, duration and counts of the tick", async () => {
     const { url } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run: async () => ({ projects: 3 }) }]);
     const response = await requestTick(url, "cycles");
     expect([response.status, await response.json()]).toEqual([
@@ -23,7 +23,7 @@ describe("POST /ticks/:name", () => {
     ]);
   });
 
-  it("responds only after the tick has finished", async () => {
+  test("responds only after the tick has finished", async () => {
     const order: string[] = [];
     let finish = () => {};
     const over = new Promise<void>((resolve) => {
@@ -43,7 +43,7 @@ describe("POST /ticks/:name", () => {
     expect(order).toEqual(["begun", "over", "answered"]);
   });
 
-  it("responds 404 with the known names when the tick is unknown", async () => {
+  test("responds 404 with the known names when the tick is unknown", async () => {
     const { url } = await startWithTicks([
       { name: "poll", cron: () => NEVER, run: async () => ({}) },
       { name: "jobs", cron: () => NEVER, run: async () => ({}) },
@@ -55,7 +55,7 @@ describe("POST /ticks/:name", () => {
     ]);
   });
 
-  it("responds 503 with the reason when the tick fails", async () => {
+  test("responds 503 with the reason when the tick fails", async () => {
     const run = () => Promise.reject(new Error("Plane did not answer"));
     const { url, lines } = await startWithTicks([{ name: "cycles", cron: () => NEVER, run }]);
     const response = await requestTick(url, "cycles");

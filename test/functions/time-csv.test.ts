@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { workKeys, workSets } from "../../shared/work/context/work-keys.ts";
 import type { KeptSpending } from "../../shared/work/time/spending.ts";
 import type { KeptTimes } from "../../shared/work/time/time-entries.ts";
@@ -25,7 +25,7 @@ const createTimeEntry = (agent: string, minutes: number) => ({
 });
 
 describe("GET /time.csv (MONITOR-03)", () => {
-  it("lists every entry, running ones without an end, and totals without entries", async () => {
+  test("lists every entry, running ones without an end, and totals without entries", async () => {
     const runtime = await startTestRuntime();
     const now = await runtime.store.now();
     await storeTimes(runtime, "1", {
@@ -46,7 +46,7 @@ describe("GET /time.csv (MONITOR-03)", () => {
     expect(lines.slice(4)).toEqual([""]);
   });
 
-  it("is read page by page and contains every entry", async () => {
+  test("is read page by page and contains every entry", async () => {
     const runtime = await startTestRuntime();
     for (let i = 0; i < 450; i++)
       await storeTimes(runtime, `${i}`, { task: `ONB-${i}`, project: "ONB", entries: [createTimeEntry("Thot", 1)] });
@@ -54,14 +54,14 @@ describe("GET /time.csv (MONITOR-03)", () => {
     expect(new Set(text.split("\r\n").map((line) => line.split(",")[2])).size).toBe(452);
   });
 
-  it("contains no cell that a spreadsheet evaluates as a formula, and quotes cells where necessary", async () => {
+  test("contains no cell that a spreadsheet evaluates as a formula, and quotes cells where necessary", async () => {
     const runtime = await startTestRuntime();
     await storeTimes(runtime, "1", { task: '=cmd|"x"', project: "+A,B", entries: [createTimeEntry("@Thot", 1)] });
     const text = await (await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
     expect(text.split("\r\n")[1]).toMatch(/^'@Thot,"'\+A,B","'=cmd\|""x""",/);
   });
 
-  it("requires ADMIN_TOKEN", async () => {
+  test("requires ADMIN_TOKEN", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/time.csv`)).status).toBe(401);
     expect((await fetch(`${url}/time.csv`, createBearerHeaders(RUNTIME_TICK_TOKEN))).status).toBe(403);
@@ -69,7 +69,7 @@ describe("GET /time.csv (MONITOR-03)", () => {
 });
 
 describe("GET /metrics (MONITOR-03)", () => {
-  it("contains time and cost per agent and project, the same at every scrape", async () => {
+  test("contains time and cost per agent and project, the same at every scrape", async () => {
     const { url, store } = await startTestRuntime();
     const value: KeptSpending = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
     await store.commit({ put: [{ key: workKeys.spent("Thot", "p"), value, sets: [workSets.spent] }] });

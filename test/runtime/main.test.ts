@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 const MAIN = resolve("runtime/main.ts");
@@ -36,7 +36,7 @@ function runMain(env: Record<string, string>, cwd = createFolder()) {
 }
 
 describe("The command line", () => {
-  it("lists every invalid setting and exits with 78", async () => {
+  test("lists every invalid setting and exits with 78", async () => {
     const { code, out, err } = await runMain({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
     expect(code).toBe(78);
     expect(out).toBe("");
@@ -47,14 +47,14 @@ describe("The command line", () => {
     expect(err).not.toContain("marked");
   });
 
-  it("reads .env, which the environment overrides", async () => {
+  test("reads .env, which the environment overrides", async () => {
     const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
     const { err } = await runMain({ PORT: "0" }, cwd).ended;
     expect(err).toContain("1 setting needs attention");
     expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
   });
 
-  it("starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
+  test("starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
     const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
     await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
     child.kill("SIGTERM");
@@ -71,7 +71,7 @@ describe("The command line", () => {
     expect(out).not.toContain(RUNTIME_ENV.PLANE_API_KEY);
   });
 
-  it("reloads SECRETS_FILE while it runs", async () => {
+  test("reloads SECRETS_FILE while it runs", async () => {
     const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
     const cwd = createFolder();
     const write = (token: string) =>
@@ -89,7 +89,7 @@ describe("The command line", () => {
     expect(output.out).not.toContain("another-admin-token");
   });
 
-  it("logs why it cannot start and exits with 1 when another process has opened the store", async () => {
+  test("logs why it cannot start and exits with 1 when another process has opened the store", async () => {
     const cwd = createFolder();
     const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
     await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');

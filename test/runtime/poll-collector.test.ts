@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createPollCollector } from "../../runtime/poll-collector.ts";
 import type { TickRunner } from "../../shared/app/ticks.ts";
 import { createLog } from "../../shared/log.ts";
@@ -31,7 +31,7 @@ function createManualAsker(names = ["poll"]) {
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("A requested poll", () => {
-  it("is shared by many requests and runs within a minute", async () => {
+  test("is shared by many requests and runs within a minute", async () => {
     const { ask, waits, polls } = createManualAsker();
     for (let i = 0; i < 100; i++) ask("a webhook was not kept");
     expect(waits.map((wait) => wait.ms)).toEqual([10_000]);
@@ -43,7 +43,7 @@ describe("A requested poll", () => {
     expect([waits.length, polls.length]).toEqual([1, 1]);
   });
 
-  it("is followed by another when one was requested while it ran", async () => {
+  test("is followed by another when one was requested while it ran", async () => {
     const { ask, waits, polls } = createManualAsker();
     ask("first");
     waits[0]?.end();
@@ -56,7 +56,7 @@ describe("A requested poll", () => {
     expect(polls).toHaveLength(2);
   });
 
-  it("is repeated until one succeeds", async () => {
+  test("is repeated until one succeeds", async () => {
     const { ask, waits, polls } = createManualAsker();
     ask("first");
     for (let i = 0; i < 3; i++) {
@@ -70,7 +70,7 @@ describe("A requested poll", () => {
     expect(polls).toHaveLength(3);
   });
 
-  it("is dropped when the runtime stops", async () => {
+  test("is dropped when the runtime stops", async () => {
     const { ask, waits, polls, stop } = createManualAsker();
     ask("first");
     stop.abort();
@@ -79,7 +79,7 @@ describe("A requested poll", () => {
     expect(polls).toHaveLength(0);
   });
 
-  it("does nothing when there is no poll tick", () => {
+  test("does nothing when there is no poll tick", () => {
     const { ask, waits } = createManualAsker(["cycles"]);
     ask("first");
     expect(waits).toHaveLength(0);

@@ -1,9 +1,9 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { watchSecrets } from "../../runtime/watch-secrets.ts";
 import { wait } from "../../shared/wait.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 
-it("A secrets file in a folder that is unreadable for a while is logged once and stops nothing", async () => {
+test("A secrets file in a folder that is unreadable for a while is logged once and stops nothing", async () => {
   const { deps, reload, settings, lines } = await startTestRuntime();
   const stopping = new AbortController();
   let checks = 0;

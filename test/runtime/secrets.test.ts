@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../runtime/node/settings-files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
@@ -41,7 +41,7 @@ function createEchoingListener(status: number): RequestListener {
 }
 
 describe("Five marked secrets in the settings (reliability 21)", () => {
-  it("appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
+  test("appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     writeFileSync(

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Tick } from "../../shared/app/deps.ts";
@@ -30,7 +30,7 @@ function createSlowRoute(work: () => Promise<void>): Route {
 }
 
 describe("Stopping the runtime", () => {
-  it("answers open requests, takes no new ones, and then closes the store", async () => {
+  test("answers open requests, takes no new ones, and then closes the store", async () => {
     const { passed, open: finish } = createGate();
     let begun = false;
     const route = createSlowRoute(() => {
@@ -51,7 +51,7 @@ describe("Stopping the runtime", () => {
     await expect(store.now()).rejects.toThrow("closed");
   });
 
-  it("does not wait for idle keep-alive connections", async () => {
+  test("does not wait for idle keep-alive connections", async () => {
     const { url, stop } = await startTestRuntime();
     expect((await fetch(`${url}/health`)).status).toBe(200);
     const idle = await openConnection(url);
@@ -61,7 +61,7 @@ describe("Stopping the runtime", () => {
     expect((await idle.ended).text).toBe("");
   });
 
-  it("waits for a running tick and a running job and begins no others", async () => {
+  test("waits for a running tick and a running job and begins no others", async () => {
     const { passed, open: finish } = createGate();
     const done: string[] = [];
     const tick: Tick = {
@@ -95,7 +95,7 @@ describe("Stopping the runtime", () => {
     expect(done.sort()).toEqual(["first", "tick"]);
   });
 
-  it("aborts running work after 8 s", async () => {
+  test("aborts running work after 8 s", async () => {
     const hanging = createSlowRoute(() => new Promise(() => {}));
     const { url, stop, lines } = await startTestRuntime({
       manifest: { ...ROUTES_ONLY, routes: [hanging] },
@@ -108,7 +108,7 @@ describe("Stopping the runtime", () => {
     void answer;
   });
 
-  it("twice stops it once", async () => {
+  test("twice stops it once", async () => {
     const { stop, lines } = await startTestRuntime();
     await Promise.all([stop(), stop()]);
     expect(lines.filter((line) => line["message"] === "stopped")).toHaveLength(1);
@@ -116,7 +116,7 @@ describe("Stopping the runtime", () => {
 });
 
 describe("Starting the runtime", () => {
-  it("on a port in use fails with that reason and leaves nothing open", async () => {
+  test("on a port in use fails with that reason and leaves nothing open", async () => {
     const { url } = await startTestRuntime();
     const store = createMemoryStore({ clock: Date.now });
     const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
@@ -125,12 +125,12 @@ describe("Starting the runtime", () => {
     await expect(store.now()).rejects.toThrow("closed");
   });
 
-  it("polls at once for changes that it missed while it was down", async () => {
+  test("polls at once for changes that it missed while it was down", async () => {
     const { asked } = await startTestRuntime();
     await expect.poll(() => asked.length).toBe(1);
   });
 
-  it.skipIf(!hasRedisServer())("logs when the connection to Redis is lost and when it is back", async () => {
+  test.skipIf(!hasRedisServer())("logs when the connection to Redis is lost and when it is back", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const lines: string[] = [];
@@ -144,7 +144,7 @@ describe("Starting the runtime", () => {
     await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("redis connected");
   });
 
-  it("works the jobs that remained in the queues", async () => {
+  test("works the jobs that remained in the queues", async () => {
     const store = createMemoryStore({ clock: Date.now });
     await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
     const worked: string[] = [];
@@ -163,7 +163,7 @@ describe("Starting the runtime", () => {
 });
 
 describe("The schedule", () => {
-  it("runs a tick when it is due by its cron expression", async () => {
+  test("runs a tick when it is due by its cron expression", async () => {
     const runs: string[] = [];
     const tick: Tick = {
       name: "cycles",
@@ -181,7 +181,7 @@ describe("The schedule", () => {
     expect(runs[0]).toBe("Europe/Paris");
   });
 
-  it("continues after a failed tick", async () => {
+  test("continues after a failed tick", async () => {
     let runs = 0;
     const run = () => Promise.reject(new Error(`failure ${++runs}`));
     const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
@@ -192,7 +192,7 @@ describe("The schedule", () => {
 });
 
 describe("Bytes that are not HTTP", () => {
-  it.each([
+  test.each([
     ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
     ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
     ["an invalid Host", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
 import { getFileFingerprint, nodeFiles } from "../../runtime/node/settings-files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
@@ -82,7 +82,7 @@ function createSignedHeaders(body: string, secret: string): Record<string, strin
 const RELOADED = "secrets reloaded";
 
 describe("A secrets file that changes", () => {
-  it("makes a new bridge token valid beside the old one, and then alone, without a restart", async () => {
+  test("makes a new bridge token valid beside the old one, and then alone, without a restart", async () => {
     const { url, write } = await startWithSecretsFile();
     const status = (token: string) => requestStatus(`${url}/agent/openapi.json`, token);
     expect([await status(OLD.bridge), await status(NEW.bridge)]).toEqual([200, 401]);
@@ -94,14 +94,14 @@ describe("A secrets file that changes", () => {
     expect(await status(NEW.bridge)).toBe(200);
   });
 
-  it("makes a new ADMIN_TOKEN valid and the old one invalid", async () => {
+  test("makes a new ADMIN_TOKEN valid and the old one invalid", async () => {
     const { url, write } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
     expect(await requestStatus(`${url}/dead-letters`, OLD.admin)).toBe(401);
   });
 
-  it("loses no webhook: while two secrets are valid, every delivery is accepted", async () => {
+  test("loses no webhook: while two secrets are valid, every delivery is accepted", async () => {
     const { url, write, findLines } = await startWithSecretsFile();
     const statuses: number[] = [];
     let sent = 0;
@@ -120,7 +120,7 @@ describe("A secrets file that changes", () => {
     expect((await postWebhook(url, body, createSignedHeaders(body, OLD.webhook))).status).toBe(401);
   });
 
-  it("redacts new secrets from the log", async () => {
+  test("redacts new secrets from the log", async () => {
     const { runtime, write, findLines, lines } = await startWithSecretsFile();
     write({ ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => findLines(RELOADED).length, { timeout: 5_000 }).toBe(1);
@@ -129,7 +129,7 @@ describe("A secrets file that changes", () => {
     expect(JSON.stringify(lines)).not.toContain("marked-");
   });
 
-  it("makes requests to Plane use a new key", async () => {
+  test("makes requests to Plane use a new key", async () => {
     const plane = createPlaneSimulator();
     const planeUrl = await plane.start();
     onTestFinished(() => plane.stop());
@@ -144,7 +144,7 @@ describe("A secrets file that changes", () => {
     await expect.poll(listRequestOwners, { timeout: 5_000 }).toContain(thot.id);
   });
 
-  it.each([
+  test.each([
     ["is not JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
     ["others can read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
     ["lacks required settings", "{}", 0o600],
@@ -158,14 +158,14 @@ describe("A secrets file that changes", () => {
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
   });
 
-  it("logs that another STORE_URL requires a restart, and applies the rest", async () => {
+  test("logs that another STORE_URL requires a restart, and applies the rest", async () => {
     const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });
     write({ STORE_URL: "redis://:marked-redis-password@127.0.0.1:1", ADMIN_TOKEN: NEW.admin });
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
     expect(findLines("restart required")).toEqual([expect.objectContaining({ setting: "STORE_URL" })]);
   });
 
-  it("with the same content as before changes nothing", async () => {
+  test("with the same content as before changes nothing", async () => {
     const { runtime, write, findLines } = await startWithSecretsFile();
     const before = runtime.deps;
     write({});
@@ -178,7 +178,7 @@ describe("A secrets file that changes", () => {
 });
 
 describe("A reload", () => {
-  it("finishes running work under the old settings, and never runs a service twice at a time", async () => {
+  test("finishes running work under the old settings, and never runs a service twice at a time", async () => {
     let finish = () => {};
     const gate = new Promise<void>((resolve) => {
       finish = resolve;
@@ -221,7 +221,7 @@ describe("A reload", () => {
     expect(serviceRuns.at(-1)).toBe(`ends ${NEW.admin}`);
   });
 
-  it("during which the runtime is stopped starts nothing", async () => {
+  test("during which the runtime is stopped starts nothing", async () => {
     const serviceRuns: string[] = [];
     const service: Service = {
       name: "told",

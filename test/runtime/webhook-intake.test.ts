@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
@@ -35,7 +35,7 @@ function createFailingStore() {
 }
 
 describe("While the store is down (reliability 4)", () => {
-  it("a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
+  test("a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
     const { store, setMode } = createFailingStore();
     const runtime = await startTestRuntime({ store });
     await expect.poll(() => runtime.asked.length).toBe(1);
@@ -55,14 +55,14 @@ describe("While the store is down (reliability 4)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(10);
   });
 
-  it("a client gets no status, as Plane would", async () => {
+  test("a client gets no status, as Plane would", async () => {
     const { store, setMode } = createFailingStore();
     const { url } = await startTestRuntime({ store });
     setMode("fails");
     await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
   });
 
-  it.skipIf(!hasRedisServer())("a Redis that does not answer breaks a webhook's connection within 5 s", async () => {
+  test.skipIf(!hasRedisServer())("a Redis that does not answer breaks a webhook's connection within 5 s", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const store = await openStore(redis.url, { prefix: "t" });
@@ -74,7 +74,7 @@ describe("While the store is down (reliability 4)", () => {
     expect(performance.now() - before).toBeLessThan(5_000);
   });
 
-  it("a requested poll that fails is repeated until one succeeds", async () => {
+  test("a requested poll that fails is repeated until one succeeds", async () => {
     const { store, setMode } = createFailingStore();
     const outcomes: string[] = [];
     const poll = {
@@ -102,7 +102,7 @@ describe("While the store is down (reliability 4)", () => {
 });
 
 describe("A webhook's body (reliability 16)", () => {
-  it("over the limit, sent in chunks without a length, is refused with 413 and not read further", async () => {
+  test("over the limit, sent in chunks without a length, is refused with 413 and not read further", async () => {
     const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
     const raw = await openConnection(url);
     raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "transfer-encoding": "chunked" }));
@@ -120,7 +120,7 @@ describe("A webhook's body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("whose sender disconnects is not stored, and the next one is", async () => {
+  test("whose sender disconnects is not stored, and the next one is", async () => {
     const { url, store, lines } = await startTestRuntime();
     const raw = await openConnection(url);
     raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "content-length": "5000" }) + BODY);
@@ -131,7 +131,7 @@ describe("A webhook's body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(1);
   });
 
-  it("of more than 256 KiB is read four at a time; the connection of a fifth is broken, and small bodies pass", async () => {
+  test("of more than 256 KiB is read four at a time; the connection of a fifth is broken, and small bodies pass", async () => {
     const { url } = await startTestRuntime();
     const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
     const half = big.slice(0, 400 * 1024);
@@ -190,7 +190,7 @@ async function measureSlowest(deliveries: number, url: string): Promise<number> 
 }
 
 describe("500 slow senders (reliability 16)", () => {
-  it("of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
+  test("of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
     timeout: 60_000,
   }, async () => {
     const { url } = await startTestRuntime();
@@ -199,7 +199,7 @@ describe("500 slow senders (reliability 16)", () => {
     if (FULL) expect(await ended()).toBe("ended 0");
   });
 
-  it("of headers do not delay real deliveries over 500 ms", { timeout: 60_000 }, async () => {
+  test("of headers do not delay real deliveries over 500 ms", { timeout: 60_000 }, async () => {
     const { url } = await startTestRuntime();
     const ended = await startSlowSenders(url, "head");
     expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   isInIpRange,
   isLoopbackAddress,
@@ -14,7 +14,7 @@ function isWithin(address: string, range: string): boolean | undefined {
 }
 
 describe("A CIDR block", () => {
-  it.each([
+  test.each([
     ["10.8.0.1", "10.8.0.0/16", true],
     ["10.9.0.1", "10.8.0.0/16", false],
     ["10.8.0.1", "10.8.0.1", true],
@@ -30,7 +30,7 @@ describe("A CIDR block", () => {
     expect(isWithin(address, range)).toBe(expected);
   });
 
-  it.each([
+  test.each([
     "10.0.0.0/33",
     "::/129",
     "10.0.0/8",
@@ -46,7 +46,7 @@ describe("A CIDR block", () => {
 });
 
 describe("Loopback", () => {
-  it.each([
+  test.each([
     ["127.0.0.1", true],
     ["127.9.9.9", true],
     ["::1", true],
@@ -62,7 +62,7 @@ describe("Loopback", () => {
 
 describe("The client's address (reliability 27)", () => {
   const proxies = ["10.8.0.0/16", "fd00::/8"].flatMap((text) => parseIpRange(text) ?? []);
-  it.each([
+  test.each([
     [
       "of an untrusted client is the connection's, whatever it forges",
       "203.0.113.7",
@@ -85,18 +85,18 @@ describe("The client's address (reliability 27)", () => {
     expect(resolveClientAddress(connection, header, proxies)).toBe(expected);
   });
 
-  it("is the connection's while no proxy is trusted", () => {
+  test("is the connection's while no proxy is trusted", () => {
     expect(resolveClientAddress("127.0.0.1", "203.0.113.7", [])).toBe("127.0.0.1");
   });
 });
 
 describe("A source for rate limits", () => {
-  it("is one IPv4 address, however it is written", () => {
+  test("is one IPv4 address, however it is written", () => {
     expect(toRateLimitSource("::ffff:203.0.113.7")).toBe(toRateLimitSource("203.0.113.7"));
     expect(toRateLimitSource("203.0.113.7")).not.toBe(toRateLimitSource("203.0.113.8"));
   });
 
-  it("is a whole /64 of IPv6, which one customer gets", () => {
+  test("is a whole /64 of IPv6, which one customer gets", () => {
     expect(toRateLimitSource("2001:db8::1")).toBe(toRateLimitSource("2001:db8::ffff:1"));
     expect(toRateLimitSource("2001:db8::1")).not.toBe(toRateLimitSource("2001:db8:0:1::1"));
   });

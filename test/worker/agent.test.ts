@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 
 const ADMIN = "admin-token-of-tests";
@@ -26,7 +26,7 @@ const callMcp = (method: string, params: object) =>
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   });
 
-it("Groundcrew in workerd serves the tools over MCP and records each call even after its response was sent", async () => {
+test("Groundcrew in workerd serves the tools over MCP and records each call even after its response was sent", async () => {
   expect((await worker.fetch(`${ORIGIN}/mcp`, { method: "POST" })).status).toBe(401);
   const list = await callMcp("tools/list", {});
   expect([list.status, await list.text()]).toEqual([200, expect.stringContaining('"name":"claim_task"')]);

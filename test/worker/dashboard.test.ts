@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 
 const ADMIN = "admin-token-of-tests";
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
-it("Groundcrew in workerd serves its page, and data only after signing in", async () => {
+test("Groundcrew in workerd serves its page, and data only after signing in", async () => {
   const origin = "https://crew.example.com";
   const page = await worker.fetch(origin);
   expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);

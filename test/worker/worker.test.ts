@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
@@ -49,33 +49,33 @@ afterAll(async () => {
 });
 
 describe("Groundcrew in workerd", () => {
-  it("reports that it is healthy", async () => {
+  test("reports that it is healthy", async () => {
     const response = await worker.fetch("https://crew.example.com/health");
     expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
     const { headers } = response;
     expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
   });
 
-  it("accepts a signed webhook", async () => {
+  test("accepts a signed webhook", async () => {
     const response = await postWebhook(createWebhookHeaders(BODY));
     expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
   });
 
-  it("refuses a forged webhook", async () => {
+  test("refuses a forged webhook", async () => {
     const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
     const response = await postWebhook(headers);
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
   });
 
-  it("refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
+  test("refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
     expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
     expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
     const headers = { authorization: "Bearer admin-token-of-tests" };
     expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
   });
 
-  it("runs its ticks by Cloudflare's cron triggers", async () => {
+  test("runs its ticks by Cloudflare's cron triggers", async () => {
     requestedPaths.length = 0;
     const runTicksAt = (time: string) =>
       worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
@@ -87,7 +87,7 @@ describe("Groundcrew in workerd", () => {
 });
 
 describe("wrangler deploy --dry-run", () => {
-  it("bundles the worker without Node modules", { timeout: 60_000 }, async () => {
+  test("bundles the worker without Node modules", { timeout: 60_000 }, async () => {
     const args = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--config", "runtime/wrangler.jsonc"];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env } });
     expect(stdout).toContain("--dry-run: exiting now");

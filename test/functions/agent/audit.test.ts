@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { callTool, createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN as OPERATOR, startTestRuntime } from "../../support/test-runtime.ts";
@@ -31,7 +31,7 @@ async function readAuditLines(app: HttpTestApp, query = "") {
 }
 
 describe("GET /audit", () => {
-  it("lists every call, newest first, with caller, tool, task and outcome", async () => {
+  test("lists every call, newest first, with caller, tool, task and outcome", async () => {
     const app = await createHttpTestApp();
     const task = app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -60,7 +60,7 @@ describe("GET /audit", () => {
     ]);
   });
 
-  it("returns the calls in pages", async () => {
+  test("returns the calls in pages", async () => {
     const app = await createHttpTestApp();
     for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await app.callTool("Thot", "claim_task", { task, x: 1 });
     const items: (string | undefined)[] = [];
@@ -74,7 +74,7 @@ describe("GET /audit", () => {
     expect(items).toEqual(["A-5", "A-4", "A-3", "A-2", "A-1"]);
   });
 
-  it("returns a call for 30 days", async () => {
+  test("returns a call for 30 days", async () => {
     const app = await createHttpTestApp();
     await app.callTool("Thot", "claim_task", {});
     app.advance(30 * 86_400_000 - 1_000);
@@ -83,7 +83,7 @@ describe("GET /audit", () => {
     expect(await readAuditLines(app)).toHaveLength(0);
   });
 
-  it("contains names and no texts that agents wrote", async () => {
+  test("contains names and no texts that agents wrote", async () => {
     const app = await createHttpTestApp();
     await app.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
     await app.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
@@ -92,7 +92,7 @@ describe("GET /audit", () => {
     expect(calls[0]?.tool).toBe(`marked${"x".repeat(57)}…`);
   });
 
-  it("requires ADMIN_TOKEN and refuses an invalid query", async () => {
+  test("requires ADMIN_TOKEN and refuses an invalid query", async () => {
     const app = await createHttpTestApp();
     expect((await app.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
     expect((await app.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
@@ -100,7 +100,7 @@ describe("GET /audit", () => {
 });
 
 describe("A tool call", () => {
-  it("is answered before its audit entry is written", async () => {
+  test("is answered before its audit entry is written", async () => {
     const app = await createHttpTestApp();
     const { store } = app;
     const commit = store.commit.bind(store);
@@ -115,7 +115,7 @@ describe("A tool call", () => {
     await expect.poll(() => readAuditLines(app)).toHaveLength(1);
   });
 
-  it("is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
+  test("is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
     const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     const call = (tool: string) =>
       fetch(`${url}/agent/${tool}`, { method: "POST", ...createBearerHeaders("bridge-token-of-the-concierge") });
@@ -128,7 +128,7 @@ describe("A tool call", () => {
     expect(text).not.toContain("marked");
   });
 
-  it("leaves its token neither in the log nor in an answer nor in the store (reliability 21)", async () => {
+  test("leaves its token neither in the log nor in an answer nor in the store (reliability 21)", async () => {
     const app = await createHttpTestApp();
     const token = toBridgeToken("Thot");
     const answers = [
@@ -141,7 +141,7 @@ describe("A tool call", () => {
     expect(written).not.toContain(token);
   });
 
-  it("is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
+  test("is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();

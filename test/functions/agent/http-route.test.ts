@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -15,7 +15,7 @@ const openApiSchema = z.object({
 const TOO_LARGE = 2 * 1024 * 1024 + 1;
 
 describe("POST /agent/<tool>", () => {
-  it("calls the tool as the agent to which the token belongs", async () => {
+  test("calls the tool as the agent to which the token belongs", async () => {
     const app = await createHttpTestApp();
     const task = app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -24,7 +24,7 @@ describe("POST /agent/<tool>", () => {
     expect(await app.callTool("Imhotep", "claim_task", { task: task.id })).toMatchObject({ status: 200 });
   });
 
-  it("OPENCLAW-20 answers a call about another agent's task with 403 and the owner", async () => {
+  test("OPENCLAW-20 answers a call about another agent's task with 403 and the owner", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -35,7 +35,7 @@ describe("POST /agent/<tool>", () => {
     });
   });
 
-  it.each([
+  test.each([
     ["a missing field", {}, "claim_task: task is missing."],
     ["a field of another type", { task: 12 }, "claim_task: task: Invalid input: expected string, received number."],
     ["null for what is needed", { task: null }, "claim_task: task is missing."],
@@ -58,7 +58,7 @@ describe("POST /agent/<tool>", () => {
     });
   });
 
-  it("refuses a body that is not JSON, of another content type, or over 2 MB", async () => {
+  test("refuses a body that is not JSON, of another content type, or over 2 MB", async () => {
     const app = await createHttpTestApp();
     const status = async (body: string | Uint8Array<ArrayBuffer>, type = "application/json") =>
       (
@@ -74,14 +74,14 @@ describe("POST /agent/<tool>", () => {
     expect(await status("x".repeat(TOO_LARGE))).toBe(413);
   });
 
-  it("accepts a body with a 1 MB deliverable in base64", async () => {
+  test("accepts a body with a 1 MB deliverable in base64", async () => {
     const app = await createHttpTestApp();
     const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
     const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
     expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("has no field")]);
   });
 
-  it("answers 404 for an unknown tool, with the available ones", async () => {
+  test("answers 404 for an unknown tool, with the available ones", async () => {
     const app = await createHttpTestApp();
     const { status, json } = await app.callTool("Imhotep", "delete_everything", {});
     expect(status).toBe(404);
@@ -89,13 +89,13 @@ describe("POST /agent/<tool>", () => {
     expect(JSON.stringify(json)).not.toContain("plan_project");
   });
 
-  it("answers 405 for another method, with the allowed one", async () => {
+  test("answers 405 for another method, with the allowed one", async () => {
     const app = await createHttpTestApp();
     const response = await app.request("/agent/claim_task", toBridgeToken("Thot"));
     expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
   });
 
-  it("OPENCLAW-20 returns retry_after in whole seconds while Plane's quota is used up", async () => {
+  test("OPENCLAW-20 returns retry_after in whole seconds while Plane's quota is used up", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -105,7 +105,7 @@ describe("POST /agent/<tool>", () => {
     expect(json).toEqual({ error: { code: "rate_limited", message: expect.any(String), retry_after: 40 } });
   });
 
-  it("answers 503 when Plane is not reachable", async () => {
+  test("answers 503 when Plane is not reachable", async () => {
     const app = await createHttpTestApp();
     await app.runFirstPoll();
     await app.plane.stop();
@@ -113,7 +113,7 @@ describe("POST /agent/<tool>", () => {
     expect([status, json]).toEqual([503, { error: expect.objectContaining({ code: "unavailable" }) }]);
   });
 
-  it("hides the text of an unexpected error and logs it", async () => {
+  test("hides the text of an unexpected error and logs it", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -130,7 +130,7 @@ describe("POST /agent/<tool>", () => {
 });
 
 describe("A bridge token", () => {
-  it("gives access to the tools and nothing else", async () => {
+  test("gives access to the tools and nothing else", async () => {
     const app = await createHttpTestApp();
     for (const path of ["/dead-letters", "/audit", "/metrics", "/api/board"]) {
       const response = await app.request(path, toBridgeToken("Concierge"));
@@ -139,7 +139,7 @@ describe("A bridge token", () => {
     expect((await app.request("/agent/openapi.json", toBridgeToken("Concierge"))).status).toBe(200);
   });
 
-  it.each([
+  test.each([
     ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN],
     ["TICK_TOKEN", HTTP_TICK_TOKEN],
   ])("cannot be replaced by %s: 403 names the token that is needed", async (name, token) => {
@@ -153,7 +153,7 @@ describe("A bridge token", () => {
     }
   });
 
-  it("is required: the answer is 401 without a token and for an unknown one", async () => {
+  test("is required: the answer is 401 without a token and for an unknown one", async () => {
     const app = await createHttpTestApp();
     for (const path of ["/agent/claim_task", "/mcp", "/agent/openapi.json"]) {
       const init = path.endsWith(".json") ? {} : { method: "POST", body: "{}" };
@@ -165,7 +165,7 @@ describe("A bridge token", () => {
 });
 
 describe("GET /agent/openapi.json", () => {
-  it("describes only the tools that the agent may call, with their inputs", async () => {
+  test("describes only the tools that the agent may call, with their inputs", async () => {
     const app = await createHttpTestApp();
     const paths = async (agent: string) => {
       const response = await app.request("/agent/openapi.json", toBridgeToken(agent));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
@@ -14,7 +14,7 @@ async function postMcp(app: HttpTestApp, message: unknown, headers: Record<strin
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
 describe("MCP, with the SDK's own client,", () => {
-  it("lists the tools with their annotations", async () => {
+  test("lists the tools with their annotations", async () => {
     const app = await createHttpTestApp();
     const client = await app.connectMcpClient("Imhotep");
     expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
@@ -27,7 +27,7 @@ describe("MCP, with the SDK's own client,", () => {
     for (const { name, annotations } of tools) expect(Object.keys(annotations ?? {}), name).toHaveLength(4);
   });
 
-  it("calls a tool as the agent whose token it is", async () => {
+  test("calls a tool as the agent whose token it is", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -37,7 +37,7 @@ describe("MCP, with the SDK's own client,", () => {
     expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
   });
 
-  it("OPENCLAW-20 returns a refusal as a result whose text gives the reason and what to do", async () => {
+  test("OPENCLAW-20 returns a refusal as a result whose text gives the reason and what to do", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", "Imhotep");
     await app.runFirstPoll();
@@ -49,14 +49,14 @@ describe("MCP, with the SDK's own client,", () => {
     expect(result._meta).toEqual({ error: { code: "forbidden" } });
   });
 
-  it("refuses an invalid input with the same text as HTTP", async () => {
+  test("refuses an invalid input with the same text as HTTP", async () => {
     const app = await createHttpTestApp();
     const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
     const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
     expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
   });
 
-  it("returns retry_after while Plane's quota is used up", async () => {
+  test("returns retry_after while Plane's quota is used up", async () => {
     const app = await createHttpTestApp();
     await app.runFirstPoll();
     app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
@@ -64,13 +64,13 @@ describe("MCP, with the SDK's own client,", () => {
     expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
   });
 
-  it("answers a call of an unknown tool with a protocol error", async () => {
+  test("answers a call of an unknown tool with a protocol error", async () => {
     const app = await createHttpTestApp();
     const client = await app.connectMcpClient("Thot");
     await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
   });
 
-  it("OPENCLAW-02 returns ten tasks with their blockers once, in 4 KB", async () => {
+  test("OPENCLAW-02 returns ten tasks with their blockers once, in 4 KB", async () => {
     const app = await createHttpTestApp();
     for (let n = 0; n < 10; n += 1) {
       const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
@@ -86,7 +86,7 @@ describe("MCP, with the SDK's own client,", () => {
     expect(result.structuredContent).toBeUndefined();
   });
 
-  it("separates two agents that call concurrently", async () => {
+  test("separates two agents that call concurrently", async () => {
     const app = await createHttpTestApp();
     app.addTask("Write the menu", ["Imhotep", "Thot"]);
     await app.runFirstPoll();
@@ -100,14 +100,14 @@ describe("MCP, with the SDK's own client,", () => {
 });
 
 describe("POST /mcp", () => {
-  it("neither needs nor creates a session", async () => {
+  test("neither needs nor creates a session", async () => {
     const app = await createHttpTestApp();
     const { status, headers, json } = await postMcp(app, LIST_TOOLS);
     expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
     expect(json.result.tools.length).toBeGreaterThan(0);
   });
 
-  it.each(["application/json", "*/*", "application/json, text/event-stream"])(
+  test.each(["application/json", "*/*", "application/json, text/event-stream"])(
     "answers with JSON to Accept: %s",
     async (accept) => {
       const app = await createHttpTestApp();
@@ -116,16 +116,19 @@ describe("POST /mcp", () => {
     },
   );
 
-  it.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])("supports protocol version %s", async (version) => {
-    const app = await createHttpTestApp();
-    const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
-    const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
-    expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
-    const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
-    expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
-  });
+  test.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])(
+    "supports protocol version %s",
+    async (version) => {
+      const app = await createHttpTestApp();
+      const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
+      const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
+      expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
+      const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
+      expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
+    },
+  );
 
-  it.each([
+  test.each([
     ["what is no JSON", "{", 400, -32700],
     ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
     ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
@@ -135,21 +138,21 @@ describe("POST /mcp", () => {
     expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
   });
 
-  it("refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
+  test("refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
     const app = await createHttpTestApp();
     expect(await postMcp(app, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
     expect(await postMcp(app, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
     expect(await postMcp(app, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
   });
 
-  it.each(["GET", "DELETE"])("is the only allowed method: %s is answered with 405", async (method) => {
+  test.each(["GET", "DELETE"])("is the only allowed method: %s is answered with 405", async (method) => {
     const app = await createHttpTestApp();
     const headers = { accept: "text/event-stream" };
     const response = await app.request("/mcp", toBridgeToken("Thot"), { method, headers });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   });
 
-  it("refuses requests from pages of another origin (reliability 27)", async () => {
+  test("refuses requests from pages of another origin (reliability 27)", async () => {
     const app = await createHttpTestApp();
     expect(await postMcp(app, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
   });

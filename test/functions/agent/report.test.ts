@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { reportTool } from "../../../functions/agent/report.ts";
 import { startTimerTool } from "../../../functions/agent/start-timer.ts";
 import { stopTimerTool } from "../../../functions/agent/stop-timer.ts";
@@ -20,7 +20,7 @@ async function createAppWithTask() {
   return { crew, call };
 }
 
-it("report keeps omitted fields and returns the current values", async () => {
+test("report keeps omitted fields and returns the current values", async () => {
   const { call } = await createAppWithTask();
   await call(reportTool, { percent: 40, cost: 2, session: "s-1" });
   expect(await call(reportTool, { percent: 50, text: "half" })).toEqual({
@@ -34,7 +34,7 @@ it("report keeps omitted fields and returns the current values", async () => {
   });
 });
 
-it.each([
+test.each([
   ["percent", 101],
   ["percent", -1],
   ["confidence", 1.1],
@@ -46,7 +46,7 @@ it.each([
   await expect(call(reportTool, { [field]: value })).rejects.toMatchObject({ code: "bad_request" });
 });
 
-it("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
+test("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
   const { crew, call } = await createAppWithTask();
   expect(await call(stopTimerTool)).toMatchObject({ stopped: false, note: expect.stringContaining("start_timer") });
   const { since } = (await call(startTimerTool)) as { since: string };

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { sanitizeOutput } from "../../../functions/agent/sanitize-output.ts";
 
 describe("Sanitized output (reliability 18)", () => {
-  it.each([
+  test.each([
     ["an escape sequence", "\u001b[31mred\u001b[0m", "[31mred[0m"],
     ["a mark that turns text around", "invoice\u202efdp.exe", "invoicefdp.exe"],
     ["tags that nobody sees", `a\u{e0041}\u{e0042}b`, "ab"],
@@ -11,12 +11,12 @@ describe("Sanitized output (reliability 18)", () => {
     expect(sanitizeOutput(text)).toBe(shown);
   });
 
-  it("keeps lines, tabs, accents and family emoji", () => {
+  test("keeps lines, tabs, accents and family emoji", () => {
     const text = "un\tété\n👩‍👩‍👧 $(id) `x` <b>";
     expect(sanitizeOutput(text)).toBe(text);
   });
 
-  it("is sanitized at every depth of an answer", () => {
+  test("is sanitized at every depth of an answer", () => {
     const answer = { tasks: [{ title: "a\u202eb", percent: 1, blocked_by: [{ key: "A\u0000-1" }] }], none: null };
     expect(sanitizeOutput(answer)).toEqual({
       tasks: [{ title: "ab", percent: 1, blocked_by: [{ key: "A-1" }] }],

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -16,20 +16,20 @@ const fields = new Map(
 const shell = /```sh\n(.*?)```/s.exec(body)?.[1] ?? "";
 
 describe("OPENCLAW-01 the skill file", () => {
-  it("has front matter that both OpenClaw 2026.2 and 2026.9 load", () => {
+  test("has front matter that both OpenClaw 2026.2 and 2026.9 load", () => {
     expect([...fields.keys()]).toEqual(["name", "description", "metadata"]);
     expect(fields.get("name")).toBe("plane-bridge");
     // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
     expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
   });
 
-  it("requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
+  test("requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
     expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
       openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
     });
   });
 
-  it("names only existing tools and inputs", () => {
+  test("names only existing tools and inputs", () => {
     const tools = TOOLS.map(({ name }) => name);
     const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
     const known = [...tools, ...inputs, "in_progress", "retry_after"];
@@ -38,7 +38,7 @@ describe("OPENCLAW-01 the skill file", () => {
     expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
   });
 
-  it("is short and contains the safety rules", () => {
+  test("is short and contains the safety rules", () => {
     expect(text.length).toBeLessThan(3_500);
     for (const rule of [
       /That task first/,
@@ -50,7 +50,7 @@ describe("OPENCLAW-01 the skill file", () => {
       expect(body).toMatch(rule);
   });
 
-  it.each(["the agent's file", "the environment"])(
+  test.each(["the agent's file", "the environment"])(
     "shows curl commands that work with the token from %s",
     async (source) => {
       const app = await createHttpTestApp();
@@ -87,7 +87,7 @@ describe("OPENCLAW-01 the skill file", () => {
     },
   );
 
-  it("keeps the token out of the process list: no program gets it as an argument", () => {
+  test("keeps the token out of the process list: no program gets it as an argument", () => {
     expect(shell).toContain("curl -sS --fail-with-body -K -");
     expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
   });

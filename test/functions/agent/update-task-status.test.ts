@@ -1,11 +1,11 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { updateTaskStatusTool } from "../../../functions/agent/update-task-status.ts";
 
 const parseStatusInput = (fields: Record<string, unknown>) =>
   parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...fields });
 
-it.each([
+test.each([
   ["session", "two\nlines"],
   ["session", "x".repeat(101)],
   ["cost", -1],
@@ -16,7 +16,7 @@ it.each([
   expect(() => parseStatusInput({ [field]: value })).toThrow(new RegExp(`^update_task_status: ${field}: `));
 });
 
-it("OPENCLAW-18 white space does not count as a commit or as tests", () => {
+test("OPENCLAW-18 white space does not count as a commit or as tests", () => {
   expect(parseStatusInput({ commit: " \n", tests: " all pass ", session: "" })).toMatchObject({
     commit: "",
     tests: "all pass",

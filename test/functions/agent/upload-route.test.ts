@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -75,7 +75,7 @@ async function sendInPieces(
 }
 
 describe("PUT /agent/upload_deliverable", () => {
-  it("OPENCLAW-07 uploads a file to Plane with its own content type", async () => {
+  test("OPENCLAW-07 uploads a file to Plane with its own content type", async () => {
     const { app, item } = await createAppWithTask();
     const response = await putFile(app, "task=ONB-1&name=report.pdf", "%PDF-1.7", {
       "content-type": "application/pdf",
@@ -91,7 +91,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
   });
 
-  it("OPENCLAW-19 streams 30 MB: the storage receives the start before the end is sent", async () => {
+  test("OPENCLAW-19 streams 30 MB: the storage receives the start before the end is sent", async () => {
     const storage = createWatchedStorage();
     const { app, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
     const hash = createHash("sha256");
@@ -111,7 +111,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(ahead).toBeLessThan(18 * MB);
   });
 
-  it("survives a client that disconnects; repeating the upload leaves one attachment", async () => {
+  test("survives a client that disconnects; repeating the upload leaves one attachment", async () => {
     const storage = createWatchedStorage();
     const { app, item } = await createAppWithTask({ fetch: storage.fetch });
     const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
@@ -129,7 +129,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
   });
 
-  it("survives a storage that disconnects", async () => {
+  test("survives a storage that disconnects", async () => {
     const breaking: typeof fetch = (input, init) => {
       if (!(init?.body instanceof ReadableStream)) return fetch(input, init);
       const torn = new TransformStream<Uint8Array, Uint8Array>({
@@ -143,7 +143,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: false }]);
   });
 
-  it("refuses a file without a Content-Length", async () => {
+  test("refuses a file without a Content-Length", async () => {
     const { app } = await createAppWithTask();
     const body = new Blob(["chunked"]).stream();
     const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
@@ -153,7 +153,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(refusalSchema.parse(await response.json()).error.message).toContain("Content-Length");
   });
 
-  it.each([
+  test.each([
     ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path separator"],
     ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "URLs are not fetched"],
     ["a type Plane does not take", "task=ONB-1&name=x.exe", 415, "pdf"],
@@ -169,7 +169,7 @@ describe("PUT /agent/upload_deliverable", () => {
     expect(app.plane.attachments(item)).toEqual([]);
   });
 
-  it("refuses another agent's task and records that in the audit log", async () => {
+  test("refuses another agent's task and records that in the audit log", async () => {
     const { app } = await createAppWithTask();
     const response = await putFile(app, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
     expect(response.status).toBe(403);
@@ -178,19 +178,19 @@ describe("PUT /agent/upload_deliverable", () => {
     );
   });
 
-  it("refuses a large file of a caller without permission so that the client sees the answer", async () => {
+  test("refuses a large file of a caller without permission so that the client sees the answer", async () => {
     const { app } = await createAppWithTask();
     const response = await putFile(app, "task=ONB-1&name=x.bin", new Uint8Array(4 * MB), {}, "Thot");
     expect(response.status).toBe(403);
   });
 
-  it("returns the limits on GET, before anything is sent", async () => {
+  test("returns the limits on GET, before anything is sent", async () => {
     const { app } = await createAppWithTask();
     const limits: unknown = await (await app.request("/agent/upload_deliverable", toBridgeToken("Imhotep"))).json();
     expect(limits).toMatchObject({ max_bytes: 5 * MB, plane_limit: 5 * MB, types: { pdf: "application/pdf" } });
   });
 
-  it("requires a bridge token", async () => {
+  test("requires a bridge token", async () => {
     const { app } = await createAppWithTask();
     const response = await app.request("/agent/upload_deliverable?task=ONB-1&name=x.md", "nobody", {
       method: "PUT",
@@ -201,7 +201,7 @@ describe("PUT /agent/upload_deliverable", () => {
 });
 
 describe("upload_deliverable", () => {
-  it.each(["http", "mcp"])("accepts small files inside the call over %s", async (door) => {
+  test.each(["http", "mcp"])("accepts small files inside the call over %s", async (door) => {
     const { app, item } = await createAppWithTask();
     const input = { task: "ONB-1", name: "report.md", file: base64("# Report") };
     const response =
@@ -212,7 +212,7 @@ describe("upload_deliverable", () => {
     expect(app.plane.attachments(item)).toMatchObject([{ name: "report.md", is_uploaded: true }]);
   });
 
-  it("accepts 1 MB and says how to send larger files", async () => {
+  test("accepts 1 MB and says how to send larger files", async () => {
     const { app } = await createAppWithTask();
     const file = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
     expect(
@@ -227,7 +227,7 @@ describe("upload_deliverable", () => {
     expect(refusalSchema.parse(larger.json).error.message).toContain("PUT /agent/upload_deliverable");
   });
 
-  it.each([
+  test.each([
     "http://127.0.0.1:8080/secret",
     "http://169.254.169.254/latest/meta-data",
     "http://[::1]/x",
@@ -241,7 +241,7 @@ describe("upload_deliverable", () => {
     expect(refusalSchema.parse(response.json).error.message).toContain("URLs are not fetched");
   });
 
-  it.each(["./report.md", "not base64!", "abc==", "a"])("accepts only base64: %s is refused", async (file) => {
+  test.each(["./report.md", "not base64!", "abc==", "a"])("accepts only base64: %s is refused", async (file) => {
     const { app } = await createAppWithTask();
     const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(response.status).toBe(400);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { canaryTick } from "../../../functions/canary/canary-tick.ts";
 import { isCanary, readCanary } from "../../../shared/canary/canary-record.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
@@ -51,7 +51,7 @@ const createForbidden = () =>
   Response.json({ detail: "You do not have permission to perform this action." }, { status: 403 });
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", (version) => {
-  it("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
+  test("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
@@ -65,7 +65,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     expect(getLoggedProblems(testApp)).toEqual([]);
   });
 
-  it("is found again at its archived item, also without the store and without the comment", async () => {
+  test("is found again at its archived item, also without the store and without the comment", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
@@ -81,7 +81,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     expect(testApp.crew.takeEvents()).toEqual([]);
   });
 
-  it("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
+  test("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
@@ -101,7 +101,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     expect((await readKeptCanary(testApp)).item).toBe(before.item);
   });
 
-  it("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
+  test("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
     const testApp = await createCanaryTestApp({ version, config: {} });
     const first = await createProvisionedProject(testApp, "OLD");
     await testApp.tickWithWebhook();
@@ -118,7 +118,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     expect((await readKeptCanary(testApp)).project).toBe(second.id);
   });
 
-  it("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
+  test("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
     const testApp = await createCanaryTestApp({ version, fetch: fetching });
     await testApp.tickWithWebhook();
@@ -139,7 +139,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
 });
 
 describe("The canary's location", () => {
-  it.each([
+  test.each([
     ["404", createNotFound],
     ["400", () => Response.json({ error: "Archived" }, { status: 400 })],
     ["403", createForbidden],
@@ -161,7 +161,7 @@ describe("The canary's location", () => {
     expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
   });
 
-  it("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
+  test("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
     const { refused, fetching } = createRefusals();
     const testApp = await createCanaryTestApp({ fetch: fetching });
     await testApp.tickWithWebhook();

@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { canaryTick } from "../../../functions/canary/canary-tick.ts";
 import { readCanary } from "../../../shared/canary/canary-record.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
-  it("receives its webhook and stores the time it took", async () => {
+  test("receives its webhook and stores the time it took", async () => {
     const { crew, tickWithWebhook } = await createCanaryTestApp({ version });
     const counts = await tickWithWebhook();
     expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
@@ -15,7 +15,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     expect(crew.logged).toContainEqual(expect.objectContaining({ message: "canary webhook received" }));
   });
 
-  it("causes no event, no open work and no read, however it is observed", async () => {
+  test("causes no event, no open work and no read, however it is observed", async () => {
     const { crew, onb, tickWithWebhook, findCanaryItem } = await createCanaryTestApp({ version });
     await tickWithWebhook();
     crew.advance(3_600_000);
@@ -35,7 +35,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     expect(findCanaryItem()?.name).toContain("please do not delete");
   });
 
-  it("starts no comparison of ids, because Plane's count includes it as the store does", async () => {
+  test("starts no comparison of ids, because Plane's count includes it as the store does", async () => {
     const { crew, tickWithWebhook } = await createCanaryTestApp({ version });
     await tickWithWebhook();
     await crew.poll();
@@ -48,7 +48,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
 });
 
 describe("The canary", () => {
-  it("costs one request when it exists", async () => {
+  test("costs one request when it exists", async () => {
     const { crew, tickWithWebhook } = await createCanaryTestApp({ project: "ONB" });
     await tickWithWebhook();
     crew.advance(3_600_000);
@@ -56,7 +56,7 @@ describe("The canary", () => {
     expect(requests.filter((one) => !one.startsWith("GET projects"))).toEqual(["PATCH work-items/:id/comments/:id"]);
   });
 
-  it("reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
+  test("reports a missing webhook once in Telegram and hourly in the log, and reports when webhooks arrive again", async () => {
     const { crew, tickWithWebhook, tickWithoutWebhook, alerts } = await createCanaryTestApp();
     await tickWithWebhook();
     expect(alerts).toEqual([]);
@@ -77,7 +77,7 @@ describe("The canary", () => {
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 
-  it("ends the silence with a late webhook, but not with one of an earlier edit", async () => {
+  test("ends the silence with a late webhook, but not with one of an earlier edit", async () => {
     const { crew } = await createCanaryTestApp();
     await canaryTick.run(crew.deps);
     crew.plane.runWorker();
@@ -93,7 +93,7 @@ describe("The canary", () => {
     expect((await readCanary(crew.store))?.silentSince).toBeUndefined();
   });
 
-  it("is created again after people deleted it, without notifications", async () => {
+  test("is created again after people deleted it, without notifications", async () => {
     const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
     await tickWithWebhook();
     const first = findCanaryItem();
@@ -111,7 +111,7 @@ describe("The canary", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  it("is recognised after the store was lost, without notifications", async () => {
+  test("is recognised after the store was lost, without notifications", async () => {
     const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
     await tickWithWebhook();
     const before = findCanaryItem()?.id;
@@ -123,7 +123,7 @@ describe("The canary", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  it("causes no notifications of what people write beside it", async () => {
+  test("causes no notifications of what people write beside it", async () => {
     const { crew, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
     await tickWithWebhook();
     const there = findCanaryItem();
@@ -136,7 +136,7 @@ describe("The canary", () => {
     expect(crew.takeEvents()).toEqual([]);
   });
 
-  it.each([
+  test.each([
     ["is not created in others' projects", {}],
     ["is not created with canary: false", { canary: false }],
   ] as const)("%s", async (_, config) => {

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ACCOUNT_PASSWORD, createDoctorSetup, getFindings, WEBHOOK_TARGET } from "./doctor-setup.ts";
 
 describe("The doctor's check of Plane", () => {
-  it("reports only successes in a healthy set-up", async () => {
+  test("reports only successes in a healthy set-up", async () => {
     const { examine } = await createDoctorSetup();
     const findings = await examine();
     expect(findings.checks.filter(({ status }) => status !== "ok")).toEqual(
@@ -21,7 +21,7 @@ describe("The doctor's check of Plane", () => {
     expect(getFindings(findings, "agent Imhotep")).toContain("ok: ");
   });
 
-  it("costs three requests of the key's quota, and two of each agent's", async () => {
+  test("costs three requests of the key's quota, and two of each agent's", async () => {
     const { examine, plane, ada, imhotep } = await createDoctorSetup();
     await examine();
     const owners = plane.ledger.requests.filter(({ api }) => api).map(({ owner }) => owner);
@@ -29,14 +29,14 @@ describe("The doctor's check of Plane", () => {
     expect(owners.filter((id) => id === imhotep.id)).toHaveLength(2);
   });
 
-  it("warns about what v1.2.x lacks", async () => {
+  test("warns about what v1.2.x lacks", async () => {
     const { examine } = await createDoctorSetup({ version: "1.2.2" });
     const findings = await examine();
     expect(getFindings(findings, "plane")).toMatch(/^warning: 1\.2\.0, PLANE_COMMUNITY: no relations/);
     expect(findings.ok).toBe(true);
   });
 
-  it("fails when Plane does not answer, and is the only finding about Plane then", async () => {
+  test("fails when Plane does not answer, and is the only finding about Plane then", async () => {
     const { examine, plane } = await createDoctorSetup();
     await plane.takeDown();
     const findings = await examine();
@@ -45,25 +45,25 @@ describe("The doctor's check of Plane", () => {
     expect(findings.checks.filter(({ name }) => name.startsWith("plane"))).toHaveLength(1);
   });
 
-  it("fails when the API key is not valid", async () => {
+  test("fails when the API key is not valid", async () => {
     const { examine, plane, env } = await createDoctorSetup();
     plane.revokeKey(env["PLANE_API_KEY"] ?? "");
     expect(getFindings(await examine(), "plane key")).toMatch(/^failed: .*not valid/);
   });
 
-  it("fails when the workspace does not exist", async () => {
+  test("fails when the workspace does not exist", async () => {
     const { examine, env } = await createDoctorSetup();
     env["PLANE_WORKSPACE"] = "nope";
     expect(getFindings(await examine(), "plane workspace")).toMatch(/^failed: nope: /);
   });
 
-  it("fails when a project of PLANE_PROJECTS does not exist", async () => {
+  test("fails when a project of PLANE_PROJECTS does not exist", async () => {
     const { examine, env } = await createDoctorSetup();
     env["PLANE_PROJECTS"] = "ONB,OPS";
     expect(getFindings(await examine(), "plane workspace")).toBe("failed: javisi has no project OPS");
   });
 
-  it("warns when the quota is used up", async () => {
+  test("warns when the quota is used up", async () => {
     const { examine, env } = await createDoctorSetup({ rateLimit: 1 });
     env["PLANE_RATE_LIMIT"] = "1";
     const findings = await examine();
@@ -71,25 +71,25 @@ describe("The doctor's check of Plane", () => {
     expect(getFindings(findings, "plane quota")).toMatch(/^warning: only 0 of 1 /);
   });
 
-  it("warns when Plane allows more requests than PLANE_RATE_LIMIT uses", async () => {
+  test("warns when Plane allows more requests than PLANE_RATE_LIMIT uses", async () => {
     const { examine } = await createDoctorSetup({ rateLimit: 600 });
     expect(getFindings(await examine(), "plane quota")).toMatch(/^warning: 598 .*more than PLANE_RATE_LIMIT/);
   });
 
-  it("warns when the clocks differ, and by how much", async () => {
+  test("warns when the clocks differ, and by how much", async () => {
     const { examine } = await createDoctorSetup({ clock: () => Date.now() + 90_000 });
     expect(getFindings(await examine(), "plane clock")).toMatch(/^warning: (89|90|91) s ahead of/);
   });
 });
 
 describe("The doctor's check of Plane's webhook", () => {
-  it("fails when Plane has disabled it", async () => {
+  test("fails when Plane has disabled it", async () => {
     const { examine, plane, webhook } = await createDoctorSetup();
     plane.setWebhookActive(webhook, false);
     expect(getFindings(await examine(), "plane webhook")).toMatch(/^failed: .*is disabled/);
   });
 
-  it("fails when its secret differs, and shows neither secret", async () => {
+  test("fails when its secret differs, and shows neither secret", async () => {
     const { examine, env, webhook } = await createDoctorSetup();
     env["PLANE_WEBHOOK_SECRET"] = "marked-secret-other-webhook";
     const findings = await examine();
@@ -97,7 +97,7 @@ describe("The doctor's check of Plane's webhook", () => {
     expect(JSON.stringify(findings)).not.toContain(webhook.secret);
   });
 
-  it("fails when Plane has none for our address", async () => {
+  test("fails when Plane has none for our address", async () => {
     const { examine, extra } = await createDoctorSetup();
     extra.webhookTarget = "https://other.example.test/webhooks/plane";
     expect(getFindings(await examine(), "plane webhook")).toMatch(
@@ -105,7 +105,7 @@ describe("The doctor's check of Plane's webhook", () => {
     );
   });
 
-  it("succeeds even if Plane's delivery log cannot be read", async () => {
+  test("succeeds even if Plane's delivery log cannot be read", async () => {
     const { examine, plane, webhook } = await createDoctorSetup();
     plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>too slow</html>" });
     expect(getFindings(await examine(), "plane webhook")).toBe(`ok: ${WEBHOOK_TARGET} is enabled`);
@@ -113,7 +113,7 @@ describe("The doctor's check of Plane's webhook", () => {
     expect(getFindings(await examine(), "plane webhook")).toMatch(/^failed: .*is disabled/);
   });
 
-  it("warns without a person's account, and explains where to look in Plane", async () => {
+  test("warns without a person's account, and explains where to look in Plane", async () => {
     const { examine, extra } = await createDoctorSetup();
     delete extra.account;
     const findings = await examine();
@@ -125,7 +125,7 @@ describe("The doctor's check of Plane's webhook", () => {
     );
   });
 
-  it("warns when Plane refuses to sign the account in, without showing its password", async () => {
+  test("warns when Plane refuses to sign the account in, without showing its password", async () => {
     const { examine, plane, ada } = await createDoctorSetup();
     plane.setPassword(ada, "another");
     const findings = await examine();
@@ -135,7 +135,7 @@ describe("The doctor's check of Plane's webhook", () => {
     expect(JSON.stringify(findings)).not.toContain(ACCOUNT_PASSWORD);
   });
 
-  it("warns when PLANE_WEBHOOK_SECRET is not set", async () => {
+  test("warns when PLANE_WEBHOOK_SECRET is not set", async () => {
     const { examine, env } = await createDoctorSetup();
     delete env["PLANE_WEBHOOK_SECRET"];
     expect(getFindings(await examine(), "plane webhook")).toMatch(/^warning: PLANE_WEBHOOK_SECRET is not set/);
@@ -143,19 +143,19 @@ describe("The doctor's check of Plane's webhook", () => {
 });
 
 describe("The doctor's check of an agent's account", () => {
-  it("fails when its API key belongs to another account, and names that account", async () => {
+  test("fails when its API key belongs to another account, and names that account", async () => {
     const { examine, env } = await createDoctorSetup();
     env["PLANE_API_KEY_IMHOTEP"] = env["PLANE_API_KEY"] ?? "";
     expect(getFindings(await examine(), "agent Imhotep")).toMatch(/^failed: its API key belongs to ada@/);
   });
 
-  it("fails when its API key is not valid", async () => {
+  test("fails when its API key is not valid", async () => {
     const { examine, env, plane } = await createDoctorSetup();
     plane.revokeKey(env["PLANE_API_KEY_IMHOTEP"] ?? "");
     expect(getFindings(await examine(), "agent Imhotep")).toMatch(/^failed: .*not valid/);
   });
 
-  it("fails when it is not a member of the workspace", async () => {
+  test("fails when it is not a member of the workspace", async () => {
     const { examine, config } = await createDoctorSetup();
     config.agents.push({ name: "Thot", email: "thot@javisi.local.test" });
     expect(getFindings(await examine(), "agent Thot")).toBe(
@@ -173,7 +173,7 @@ describe("The doctor's check of an agent's account", () => {
     return fetch;
   }
 
-  it("fails when it was removed from the workspace although Plane's list still contains it", async () => {
+  test("fails when it was removed from the workspace although Plane's list still contains it", async () => {
     const { examine, env, extra } = await createDoctorSetup();
     const body = '{"detail":"You do not have permission to perform this action."}';
     extra.fetch = alterProjectList(env, () => new Response(body, { status: 403 }));
@@ -182,7 +182,7 @@ describe("The doctor's check of an agent's account", () => {
     );
   });
 
-  it("warns when it is not a member of any project", async () => {
+  test("warns when it is not a member of any project", async () => {
     const { examine, env, extra } = await createDoctorSetup();
     extra.fetch = alterProjectList(
       env,
@@ -193,7 +193,7 @@ describe("The doctor's check of an agent's account", () => {
     );
   });
 
-  it("warns when it has no bridge token or no API key of its own", async () => {
+  test("warns when it has no bridge token or no API key of its own", async () => {
     const { examine, env } = await createDoctorSetup();
     delete env["AGENT_TOKEN_IMHOTEP"];
     expect(getFindings(await examine(), "agent Imhotep")).toMatch(/^warning: .*no bridge token/);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkStore } from "../../../functions/doctor/store.ts";
 
 const HEALTHY_REDIS = {
@@ -13,7 +13,7 @@ const HEALTHY_REDIS = {
 const HEALTHY_FILE_STORE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
 
 describe("The doctor's check of the store", () => {
-  it.each([
+  test.each([
     [{}, "ok", "Redis 7.0.15 with an append-only file and noeviction"],
     [{ aof_enabled: "0" }, "warning", "append-only"],
     [{ maxmemory_policy: "allkeys-lru" }, "warning", "allkeys-lru"],
@@ -26,7 +26,7 @@ describe("The doctor's check of the store", () => {
     expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
   });
 
-  it.each([
+  test.each([
     [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
     [HEALTHY_FILE_STORE, false, "ok", "which no process has open"],
     [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "does not exist yet"],

@@ -1,21 +1,21 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createDoctorSetup, DOCTOR_BOT_TOKEN, getFindings, startFixedResponseServer } from "./doctor-setup.ts";
 
 describe("The doctor's check of Telegram", () => {
-  it("names the bot and reports that updates are polled", async () => {
+  test("names the bot and reports that updates are polled", async () => {
     const findings = await (await createDoctorSetup()).examine();
     expect(getFindings(findings, "telegram")).toBe("ok: @groundcrew_bot");
     expect(getFindings(findings, "telegram webhook")).toBe("ok: none: updates are polled");
   });
 
-  it("names the chat that the bot can see", async () => {
+  test("names the chat that the bot can see", async () => {
     const { examine, env } = await createDoctorSetup();
     expect(getFindings(await examine(), "telegram chat")).toBe("ok: 42, private");
     env["TELEGRAM_CHAT_ID"] = "-7";
     expect(getFindings(await examine(), "telegram chat")).toBe('ok: -7, supergroup "The crew"');
   });
 
-  it.each([
+  test.each([
     ["43", "They must write /start to @groundcrew_bot first"],
     ["-1001234567890", "Add @groundcrew_bot to the group or channel"],
     ["@elsewhere", "Add @groundcrew_bot to the group or channel"],
@@ -30,7 +30,7 @@ describe("The doctor's check of Telegram", () => {
     expect(findings.ok).toBe(false);
   });
 
-  it("fails when the token is wrong, without showing it", async () => {
+  test("fails when the token is wrong, without showing it", async () => {
     const { examine, env } = await createDoctorSetup();
     env["TELEGRAM_BOT_TOKEN"] = "1000:marked-secret-wrong";
     const findings = await examine();
@@ -38,7 +38,7 @@ describe("The doctor's check of Telegram", () => {
     expect(JSON.stringify(findings)).not.toContain("marked-secret");
   });
 
-  it("warns when another program has set a webhook although updates are to be polled, without showing its path", async () => {
+  test("warns when another program has set a webhook although updates are to be polled, without showing its path", async () => {
     const { examine, env } = await createDoctorSetup();
     const other = await startFixedResponseServer(200, "{}");
     await fetch(`${env["TELEGRAM_API_ROOT"]}/bot${DOCTOR_BOT_TOKEN}/setWebhook`, {
@@ -54,14 +54,14 @@ describe("The doctor's check of Telegram", () => {
     expect(JSON.stringify(findings)).not.toContain("secret-path");
   });
 
-  it("warns when the webhook that should be registered is missing", async () => {
+  test("warns when the webhook that should be registered is missing", async () => {
     const { examine, env } = await createDoctorSetup();
     env["PUBLIC_URL"] = "https://crew.example.invalid";
     const findings = await examine();
     expect(getFindings(findings, "telegram webhook")).toMatch(/^warning: the bot has no webhook/);
   });
 
-  it("warns with Telegram's last error of the webhook", async () => {
+  test("warns with Telegram's last error of the webhook", async () => {
     const { examine, env, telegram } = await createDoctorSetup();
     const url = await startFixedResponseServer(500, "");
     env["PUBLIC_URL"] = url;
@@ -74,7 +74,7 @@ describe("The doctor's check of Telegram", () => {
     expect(getFindings(await examine(), "telegram webhook")).toMatch(/^warning: .*last error: .*500/);
   });
 
-  it("warns when the bot accepts no user", async () => {
+  test("warns when the bot accepts no user", async () => {
     const { examine, env } = await createDoctorSetup();
     delete env["TELEGRAM_ALLOWED_USERS"];
     expect(getFindings(await examine(), "telegram users")).toBe("warning: the bot accepts no user");

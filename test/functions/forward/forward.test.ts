@@ -1,7 +1,7 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { forwardHandler } from "../../../functions/forward/forward-handler.ts";
 import { createForwardRules, toForwardEventName } from "../../../functions/forward/rules.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
@@ -95,7 +95,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     return settlement;
   }
 
-  it("sends an event that the receiver verifies with the Standard Webhooks library", async () => {
+  test("sends an event that the receiver verifies with the Standard Webhooks library", async () => {
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ done: true });
     const [request] = received;
@@ -121,7 +121,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     expect(request?.headers["webhook-id"]).toBe(`item:1:0:completed:forward:${url}`);
   });
 
-  it("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
+  test("tries again after 5 s and 5 min with the same webhook-id when the receiver fails", async () => {
     answers = [{ status: 500 }, { status: 503 }];
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
@@ -134,13 +134,13 @@ describe("NOTIF-03: forwarding to other systems", () => {
     expect(await workNextJob()).toBeUndefined();
   });
 
-  it("waits as long as the receiver's Retry-After says", async () => {
+  test("waits as long as the receiver's Retry-After says", async () => {
     answers = [{ status: 429, headers: { "retry-after": "120" } }];
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ retryAt: now + 120_000, failed: true });
   });
 
-  it("moves an event to dead letters, with the last response as the reason, when every attempt failed", async () => {
+  test("moves an event to dead letters, with the last response as the reason, when every attempt failed", async () => {
     answers = Array.from({ length: 20 }, () => ({ status: 500 }));
     await enqueueEvent();
     for (;;) {
@@ -152,20 +152,20 @@ describe("NOTIF-03: forwarding to other systems", () => {
     expect(received).toHaveLength(10);
   });
 
-  it("stops at once when the receiver answers 410 Gone", async () => {
+  test("stops at once when the receiver answers 410 Gone", async () => {
     answers = [{ status: 410 }];
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ dead: "answered 410" });
   });
 
-  it("does not follow a redirect", async () => {
+  test("does not follow a redirect", async () => {
     answers = [{ status: 302, headers: { location: "http://127.0.0.1:1/" } }];
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
     expect(received).toHaveLength(1);
   });
 
-  it("tries again when the connection is refused, without logging a secret", async () => {
+  test("tries again when the connection is refused, without logging a secret", async () => {
     await enqueueEvent();
     await stop();
     expect(await workNextJob()).toEqual({ retryAt: now + 5_000, failed: true });
@@ -173,14 +173,14 @@ describe("NOTIF-03: forwarding to other systems", () => {
     expect(logged.join("\n")).not.toContain(SECRET.slice(6));
   });
 
-  it.each(["a b", "été", "путь", "?key=a b"])("reaches a URL that contains %j", async (written) => {
+  test.each(["a b", "été", "путь", "?key=a b"])("reaches a URL that contains %j", async (written) => {
     url = `${url}/${written}`;
     await enqueueEvent();
     expect(await workNextJob()).toEqual({ done: true });
     expect(received).toHaveLength(1);
   });
 
-  it("signs each event with the secret of its entry when the settings contain a URL twice", async () => {
+  test("signs each event with the secret of its entry when the settings contain a URL twice", async () => {
     const other = `whsec_${btoa("another secret of thirty-two byt")}`;
     more = [{ url, secret: other, events: ["cycle.started"] }];
     for (const event of [{ kind: "completed" }, { kind: "cycle_started" }] as const) {
@@ -196,14 +196,14 @@ describe("NOTIF-03: forwarding to other systems", () => {
     expect(received).toHaveLength(2);
   });
 
-  it("does not forward events that the entry does not list", () => {
+  test("does not forward events that the entry does not list", () => {
     const consumer = createForwardRules([{ url, secret: SECRET, events: ["issue.created"] }]);
     expect(consumer.decide({ kind: "completed" }, facts, "c")).toEqual([]);
     expect(consumer.decide({ kind: "created" }, facts, "c")).toHaveLength(1);
     expect(consumer.decide({ kind: "project_created" }, facts, "c")).toEqual([]);
   });
 
-  it("has a name for every event that other systems expect", () => {
+  test("has a name for every event that other systems expect", () => {
     expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, toForwardEventName(kind)]))).toEqual({
       created: "issue.created",
       assigned: "issue.assigned",
@@ -229,7 +229,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
     });
   });
 
-  it("does not forward what agents and people say to each other", () => {
+  test("does not forward what agents and people say to each other", () => {
     const everything = ["issue.created", "issue.updated", "issue.completed"] as const;
     const consumer = createForwardRules([{ url, secret: SECRET, events: [...everything] }]);
     const event = { kind: "critical", comment: "c", agent: "Thot", text: "Help" } as const;

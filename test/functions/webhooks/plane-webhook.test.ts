@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { inboxBodySchema } from "../../../shared/jobs/inbox-jobs.ts";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
@@ -25,7 +25,7 @@ function getItemId(body: string): string {
 const aboutSchema = z.object({ event: z.string(), data: z.object({ id: z.string(), issue: z.string().optional() }) });
 
 describe("A delivery that Plane signed (NOTIF-02)", () => {
-  it("is stored also when the configured address ends in a slash", async () => {
+  test("is stored also when the configured address ends in a slash", async () => {
     const { url, store } = await startTestRuntime();
     const answer = await fetch(`${url}/webhooks/plane/`, {
       method: "POST",
@@ -36,7 +36,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(await store.take("inbox", 1000, 10)).toHaveLength(1);
   });
 
-  it("is stored once, unchanged, with a correlation id, and answered with 200", async () => {
+  test("is stored once, unchanged, with a correlation id, and answered with 200", async () => {
     const { url, store } = await startTestRuntime();
     const first = await postWebhook(url, SHORT_DELIVERY);
     expect([first.status, await first.json()]).toEqual([200, { ok: true }]);
@@ -51,13 +51,13 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(inboxBodySchema.safeParse(jobs[0]?.body).success).toBe(true);
   });
 
-  it("of a comment is stored in the lane of its work item", async () => {
+  test("of a comment is stored in the lane of its work item", async () => {
     const { url, store } = await startTestRuntime();
     await postWebhook(url, JSON.stringify({ event: "issue_comment", data: { id: "comment-1", issue: "item-1" } }));
     expect((await store.take("inbox", 1000, 10))[0]?.lane).toBe("item-1");
   });
 
-  it.each([
+  test.each([
     ["without data", {}],
     ["with an id that is no text", { data: { id: 7 } }],
     ["with an id that is too long", { data: { id: "x".repeat(65) } }],
@@ -69,7 +69,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(job?.lane).toBe(job?.id);
   });
 
-  it("of an unknown kind is stored as well", async () => {
+  test("of an unknown kind is stored as well", async () => {
     const { url, store } = await startTestRuntime();
     const body = JSON.stringify({ event: "intake", data: { id: "1" } });
     expect((await postWebhook(url, body, { ...createWebhookHeaders(body), "x-plane-event": "intake" })).status).toBe(
@@ -78,7 +78,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(1);
   });
 
-  it("is accepted for every recorded body with its real signature", async () => {
+  test("is accepted for every recorded body with its real signature", async () => {
     const { url, store } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: recordedDeliveries.secret } });
     expect(recordedDeliveries.deliveries).toHaveLength(30);
     for (const { headers, raw_body } of recordedDeliveries.deliveries)
@@ -109,7 +109,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect(lanes).toEqual(new Map(bodies.map((body) => [body, getItemId(body)])));
   });
 
-  it("with the usual beginning is stored whatever follows, so that its job reports the error", async () => {
+  test("with the usual beginning is stored whatever follows, so that its job reports the error", async () => {
     const { url, store } = await startTestRuntime();
     const [begun = ""] = recordedDeliveries.deliveries
       .filter(({ name }) => name.startsWith("issue."))
@@ -119,7 +119,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect((await store.take("inbox", 1000, 10))[0]).toMatchObject({ lane: getItemId(begun), body: { raw: broken } });
   });
 
-  it("needs no allowed Host or Origin, because its signature is verified", async () => {
+  test("needs no allowed Host or Origin, because its signature is verified", async () => {
     const { url } = await startTestRuntime();
     const sent = await openConnection(url);
     const headers = {
@@ -132,7 +132,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
     expect((await sent.ended).status).toBe(200);
   });
 
-  it("is accepted under the old and the new secret while both are valid", async () => {
+  test("is accepted under the old and the new secret while both are valid", async () => {
     const { url } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: "the-new-secret,the-old-secret" } });
     expect(
       (await postWebhook(url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, "the-new-secret"))).status,
@@ -144,7 +144,7 @@ describe("A delivery that Plane signed (NOTIF-02)", () => {
 });
 
 describe("A report on webhooks", () => {
-  it("counts them by outcome and logs them with the correlation id of the job", async () => {
+  test("counts them by outcome and logs them with the correlation id of the job", async () => {
     const { url, deps, lines, store } = await startTestRuntime();
     await postWebhook(url, SHORT_DELIVERY);
     await postWebhook(url, SHORT_DELIVERY, {});

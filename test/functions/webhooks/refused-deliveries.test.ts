@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { planeWebhookRoute } from "../../../functions/webhooks/plane-webhook.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, signBody } from "../../support/webhook-signature.ts";
@@ -7,7 +7,7 @@ import { readRefusal, SHORT_DELIVERY } from "./refused-response.ts";
 
 describe("A signature (reliability 17)", () => {
   const right = signBody(SHORT_DELIVERY);
-  it.each([
+  test.each([
     ["missing", undefined],
     ["empty", ""],
     ["of 63 characters", right.slice(0, 63)],
@@ -33,12 +33,12 @@ describe("A signature (reliability 17)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("is always refused while no secret is set", async () => {
+  test("is always refused while no secret is set", async () => {
     const { url } = await startTestRuntime({ env: { PLANE_WEBHOOK_SECRET: "" } });
     expect((await postWebhook(url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, ""))).status).toBe(401);
   });
 
-  it("refused on a request with Plane's headers requests a poll, because it may be genuine with a new secret", async () => {
+  test("refused on a request with Plane's headers requests a poll, because it may be genuine with a new secret", async () => {
     const runtime = await startTestRuntime();
     await expect.poll(() => runtime.asked.length).toBe(1);
     await postWebhook(runtime.url, SHORT_DELIVERY, createWebhookHeaders(SHORT_DELIVERY, "a-secret-we-do-not-know"));
@@ -50,7 +50,7 @@ describe("A signature (reliability 17)", () => {
 });
 
 describe("Requests with Plane's headers but without a valid signature", () => {
-  it("cause one poll at once and then one per 45 s, however many there are", async () => {
+  test("cause one poll at once and then one per 45 s, however many there are", async () => {
     const { deps } = await startTestRuntime();
     const polls: number[] = [];
     const waiting: { ms: number; over: () => void }[] = [];
@@ -84,7 +84,7 @@ describe("Requests with Plane's headers but without a valid signature", () => {
 });
 
 describe("A body (reliability 16)", () => {
-  it.each([
+  test.each([
     ["with a NUL byte", '{"event":"issue\u0000"}'],
     ["that is not JSON", "event=issue"],
     ["that is empty", ""],
@@ -97,20 +97,20 @@ describe("A body (reliability 16)", () => {
     expect((await store.stats()).queues.inbox.pending).toBe(0);
   });
 
-  it("with invalid UTF-8 is refused with 400", async () => {
+  test("with invalid UTF-8 is refused with 400", async () => {
     const { url } = await startTestRuntime();
     const body = Uint8Array.from([...Buffer.from('{"event":"'), 0xff, 0xfe, 0xc0, ...Buffer.from('"}')]);
     expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 400, code: "bad_request" });
   });
 
-  it("that is compressed is refused with 415", async () => {
+  test("that is compressed is refused with 415", async () => {
     const { url } = await startTestRuntime();
     const body = Uint8Array.from(gzipSync(SHORT_DELIVERY));
     const response = await postWebhook(url, body, { ...createWebhookHeaders(body), "content-encoding": "gzip" });
     expect(await readRefusal(response)).toMatchObject({ status: 415, code: "unsupported_type" });
   });
 
-  it.each(["text/plain", "application/x-www-form-urlencoded", "application/json-seq", ""])(
+  test.each(["text/plain", "application/x-www-form-urlencoded", "application/json-seq", ""])(
     "of type %j is refused with 415",
     async (type) => {
       const { url } = await startTestRuntime();
@@ -122,20 +122,20 @@ describe("A body (reliability 16)", () => {
     },
   );
 
-  it("of JSON with a charset is accepted", async () => {
+  test("of JSON with a charset is accepted", async () => {
     const { url } = await startTestRuntime();
     const headers = { ...createWebhookHeaders(SHORT_DELIVERY), "content-type": "Application/JSON; charset=utf-8" };
     expect((await postWebhook(url, SHORT_DELIVERY, headers)).status).toBe(200);
   });
 
-  it("with 10,000 levels of nesting is stored as text", async () => {
+  test("with 10,000 levels of nesting is stored as text", async () => {
     const { url, store } = await startTestRuntime();
     const body = `{"event":"issue","data":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
     expect((await postWebhook(url, body)).status).toBe(200);
     expect((await store.take("inbox", 1000, 1))[0]?.body).toMatchObject({ raw: body });
   });
 
-  it("with __proto__ does not change any prototype", async () => {
+  test("with __proto__ does not change any prototype", async () => {
     const { url, store } = await startTestRuntime();
     const body = '{"event":"issue","__proto__":{"polluted":true},"data":{"id":"1","__proto__":{"polluted":true}}}';
     expect((await postWebhook(url, body)).status).toBe(200);
@@ -143,13 +143,13 @@ describe("A body (reliability 16)", () => {
     expect(Reflect.get({}, "polluted")).toBeUndefined();
   });
 
-  it("announced as larger than the limit is refused with 413 before it is read", async () => {
+  test("announced as larger than the limit is refused with 413 before it is read", async () => {
     const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
     const body = JSON.stringify({ text: "x".repeat(3000) });
     expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 413, code: "too_large" });
   });
 
-  it("exactly as large as the limit is accepted", async () => {
+  test("exactly as large as the limit is accepted", async () => {
     const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
     const body = JSON.stringify({ text: "x".repeat(2048 - '{"text":""}'.length) });
     expect(body).toHaveLength(2048);
@@ -158,14 +158,14 @@ describe("A body (reliability 16)", () => {
 });
 
 describe("The address of the webhook", () => {
-  it("accepts POST only", async () => {
+  test("accepts POST only", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/webhooks/plane`);
     expect(response.headers.get("allow")).toBe("POST");
     expect(await readRefusal(response)).toMatchObject({ status: 405, code: "method_not_allowed" });
   });
 
-  it("does not exist with a longer path", async () => {
+  test("does not exist with a longer path", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/webhooks/plane/x`, {
       method: "POST",
@@ -177,7 +177,7 @@ describe("The address of the webhook", () => {
 });
 
 describe("A source that sends badly signed requests", () => {
-  it("is refused with 429 after 100 in a minute, while its signed deliveries are still stored", async () => {
+  test("is refused with 429 after 100 in a minute, while its signed deliveries are still stored", async () => {
     let now = 1_700_000_000_000;
     const { url, store } = await startTestRuntime({ overrides: { clock: () => now } });
     const statuses: number[] = [];
@@ -195,7 +195,7 @@ describe("A source that sends badly signed requests", () => {
     expect((await postWebhook(url, SHORT_DELIVERY, {})).status).toBe(401);
   });
 
-  it.each([
+  test.each([
     ["of another type", { "content-type": "text/plain" }, SHORT_DELIVERY],
     ["that is compressed", { "content-encoding": "gzip" }, SHORT_DELIVERY],
     ["over the cap", {}, "x".repeat(3000)],
@@ -207,7 +207,7 @@ describe("A source that sends badly signed requests", () => {
     expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
   });
 
-  it("is identified by the address that a trusted proxy reports, and by no other", async () => {
+  test("is identified by the address that a trusted proxy reports, and by no other", async () => {
     const proxied = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
     const open = await startTestRuntime();
     for (let i = 0; i < 101; i++) {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
@@ -31,19 +31,19 @@ const countPendingUpdates = async ({ store }: Pick<TestRuntime, "store">) =>
   (await store.stats()).queues.updates.pending;
 
 describe("An update that Telegram sends", () => {
-  it("is stored once, however often it is delivered (reliability 15)", async () => {
+  test("is stored once, however often it is delivered (reliability 15)", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     for (let n = 0; n < 50; n += 1) expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
     expect(await countPendingUpdates(runtime)).toBe(1);
   });
 
-  it("is stored even if its kind is not used", async () => {
+  test("is stored even if its kind is not used", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     expect((await postUpdate(runtime.url, { update_id: 3, poll: { id: "1" } })).status).toBe(200);
     expect(await countPendingUpdates(runtime)).toBe(1);
   });
 
-  it("is verified by a secret derived from the token when none is set", async () => {
+  test("is verified by a secret derived from the token when none is set", async () => {
     const { TELEGRAM_WEBHOOK_SECRET: _, ...env } = ENV;
     const runtime = await startTestRuntime({ env });
     const [secret = ""] = await getWebhookSecrets({ token: TOKEN, webhookSecrets: [] });
@@ -52,7 +52,7 @@ describe("An update that Telegram sends", () => {
     expect((await postUpdate(runtime.url, UPDATE, secret)).status).toBe(200);
   });
 
-  it("that the store refuses gets no response, so that Telegram sends it again", async () => {
+  test("that the store refuses gets no response, so that Telegram sends it again", async () => {
     const store = createMemoryStore({ clock: Date.now });
     const broken = {
       ...store,
@@ -67,7 +67,7 @@ describe("An update that Telegram sends", () => {
 });
 
 describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
-  it.each([
+  test.each([
     ["missing", undefined],
     ["empty", ""],
     ["another one", "b-secret-of-these-tests_0123456789"],
@@ -88,12 +88,12 @@ describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
     expect(await countPendingUpdates(runtime)).toBe(0);
   });
 
-  it("is always refused while Telegram is not configured", async () => {
+  test("is always refused while Telegram is not configured", async () => {
     const runtime = await startTestRuntime();
     expect(await readRefusal(await postUpdate(runtime.url, UPDATE))).toMatchObject({ status: 401 });
   });
 
-  it("guessed more than a hundred times a minute is refused with 429", async () => {
+  test("guessed more than a hundred times a minute is refused with 429", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     const statuses = new Set<number>();
     for (let n = 0; n < 110; n += 1) statuses.add((await postUpdate(runtime.url, UPDATE, "wrong")).status);
@@ -103,7 +103,7 @@ describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
 });
 
 describe("A body (reliability 16)", () => {
-  it.each([
+  test.each([
     ["that is not JSON", "update_id=1"],
     ["that is empty", ""],
     ["without a number", JSON.stringify({ message: UPDATE.message })],
@@ -118,7 +118,7 @@ describe("A body (reliability 16)", () => {
     expect(await countPendingUpdates(runtime)).toBe(0);
   });
 
-  it("over 256 KB is refused with 413", async () => {
+  test("over 256 KB is refused with 413", async () => {
     const runtime = await startTestRuntime({ env: ENV });
     const update = { ...UPDATE, message: { ...UPDATE.message, text: "x".repeat(300_000) } };
     expect(await readRefusal(await postUpdate(runtime.url, update))).toMatchObject({ status: 413 });

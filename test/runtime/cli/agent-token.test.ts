@@ -1,14 +1,14 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { rejectTokenArguments } from "../../../runtime/cli/agent-token.ts";
 
-it.each(["--token", "--api-key=abc", "-authorization", "--my_secret_file=x"])(
+test.each(["--token", "--api-key=abc", "-authorization", "--my_secret_file=x"])(
   "the argument %s is refused as a possible secret",
   (arg) => {
     expect(() => rejectTokenArguments(["claim_task", arg], {})).toThrow("every process of this machine");
   },
 );
 
-it.each([
+test.each([
   "--password-reset works",
   "-token refresh is fixed",
   "- tokens\n- secrets",
@@ -18,7 +18,7 @@ it.each([
   expect(() => rejectTokenArguments(["add_comment", "ONB-1", "--text", arg], {})).not.toThrow();
 });
 
-it("the token is refused anywhere in the arguments", () => {
+test("the token is refused anywhere in the arguments", () => {
   const env = { GROUNDCREW_TOKEN: "a-token-of-these-tests" };
   expect(() => rejectTokenArguments(["add_comment", "--text", "it is a-token-of-these-tests"], env)).toThrow(
     "The token",

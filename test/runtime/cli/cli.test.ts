@@ -1,14 +1,14 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { toBridgeToken } from "../../support/http-test-app.ts";
 import { createTempFolder, runCli } from "./cli-process.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew", () => {
-  it("lists the tools that this agent may call, and a tool's options", async () => {
+  test("lists the tools that this agent may call, and a tool's options", async () => {
     const { runCommand } = await createCliTestApp();
     const { exit, out } = await runCommand(["--help"]);
     expect(exit).toBe(0);
@@ -19,7 +19,7 @@ describe("groundcrew", () => {
     expect(help.out).toMatch(/--file <text> +a file below the current folder/);
   });
 
-  it("calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
+  test("calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
     const { runCommand } = await createCliTestApp();
     const people = await runCommand(["claim_task", "onb-1"]);
     expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
@@ -27,7 +27,7 @@ describe("groundcrew", () => {
     expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
   });
 
-  it("prints a refusal to standard error and exits with 1", async () => {
+  test("prints a refusal to standard error and exits with 1", async () => {
     const { runCommand } = await createCliTestApp();
     const refused = await runCommand(["claim_task", "ONB-99"]);
     expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
@@ -35,7 +35,7 @@ describe("groundcrew", () => {
     expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  it("exits with 2 for a wrong command, with a suggestion", async () => {
+  test("exits with 2 for a wrong command, with a suggestion", async () => {
     const { runCommand } = await createCliTestApp();
     expect(await runCommand(["clam_task"])).toMatchObject({
       exit: 2,
@@ -48,7 +48,7 @@ describe("groundcrew", () => {
     expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
   });
 
-  it("prints others' text without terminal control characters", async () => {
+  test("prints others' text without terminal control characters", async () => {
     const { app, item, runCommand } = await createCliTestApp();
     app.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
     await app.poll();
@@ -58,7 +58,7 @@ describe("groundcrew", () => {
     expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
   });
 
-  it("exits with 75 and the time to wait for a temporary failure", async () => {
+  test("exits with 75 and the time to wait for a temporary failure", async () => {
     const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
     const url = await startFixedServer(429, JSON.stringify(answers));
     const ended = await runCli(["claim_task", "X-1"], {
@@ -68,7 +68,7 @@ describe("groundcrew", () => {
     expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
   });
 
-  it("exits with 75 and the URL when nothing answers", async () => {
+  test("exits with 75 and the URL when nothing answers", async () => {
     const server = createServer();
     const url = await listen(server);
     await new Promise((closed) => server.close(closed));
@@ -80,7 +80,7 @@ describe("groundcrew", () => {
     });
   });
 
-  it("does not follow redirects, which would receive the token", async () => {
+  test("does not follow redirects, which would receive the token", async () => {
     const elsewhere: string[] = [];
     const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
     const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
@@ -92,7 +92,7 @@ describe("groundcrew", () => {
     expect(elsewhere).toEqual([]);
   });
 
-  it.each([502, 503, 504])("exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
+  test.each([502, 503, 504])("exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
     const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
     const ended = await runCli(["list_my_tasks"], {
       cwd: createTempFolder(),
@@ -101,7 +101,7 @@ describe("groundcrew", () => {
     expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
   });
 
-  it("reports that another program answers", async () => {
+  test("reports that another program answers", async () => {
     const url = await startFixedServer(200, "<html>");
     const ended = await runCli(["claim_task", "X-1"], {
       cwd: createTempFolder(),
@@ -114,7 +114,7 @@ describe("groundcrew", () => {
 describe("the token", () => {
   const withoutToken = { GROUNDCREW_TOKEN: "" };
 
-  it("is found in .groundcrew/token of a folder above", async () => {
+  test("is found in .groundcrew/token of a folder above", async () => {
     const { app, cwd } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
     writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
@@ -126,7 +126,7 @@ describe("the token", () => {
     expect(ended).toMatchObject({ exit: 0 });
   });
 
-  it("is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
+  test("is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
     const { cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
     const ended = await runCommand(["claim_task", "ONB-1"], {
@@ -135,7 +135,7 @@ describe("the token", () => {
     expect(ended.exit).toBe(0);
   });
 
-  it.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
+  test.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
     const { cwd, runCommand } = await createCliTestApp();
     mkdirSync(join(cwd, ".groundcrew"));
     const path = join(cwd, ".groundcrew", "token");
@@ -145,7 +145,7 @@ describe("the token", () => {
     expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
   });
 
-  it("makes the command exit with 77 when missing or wrong", async () => {
+  test("makes the command exit with 77 when missing or wrong", async () => {
     const { runCommand } = await createCliTestApp();
     expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
       exit: 77,
@@ -154,7 +154,7 @@ describe("the token", () => {
     expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
   });
 
-  it.each([
+  test.each([
     ["--token", "abc"],
     ["--token=abc"],
     ["--api-key", "abc"],

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { openFileBelow } from "../../../runtime/cli/open-file.ts";
 import { createTempFolder } from "./cli-process.ts";
 
-it.each([
+test.each([
   ["a folder above", "../secret.txt", "is not below"],
   ["a folder above, through a subfolder", "folder/../../secret.txt", "is not below"],
   ["an absolute path", "/etc/hostname", "is not below"],
@@ -39,7 +39,7 @@ it.each([
   },
 );
 
-it("a file that replaces an opened file is not read", async () => {
+test("a file that replaces an opened file is not read", async () => {
   const cwd = createTempFolder();
   writeFileSync(join(cwd, "mine.txt"), "mine");
   const { file, size, name } = await openFileBelow(cwd, "./mine.txt");

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseCliInput } from "../../../runtime/cli/options.ts";
 import { formatAnswer, formatJsonLine } from "../../../runtime/cli/terminal-output.ts";
 import { parseToolSpecs } from "../../../runtime/cli/tool-specs.ts";
@@ -28,7 +28,7 @@ if (!toolSpec) throw new Error("no tool");
 const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () => "from standard input");
 
 describe("the options of a tool", () => {
-  it.each([
+  test.each([
     [["ONB-1"], {}],
     [["--task", "ONB-1"], {}],
     [["ONB-1", "--status", "done"], { status: "done" }],
@@ -50,7 +50,7 @@ describe("the options of a tool", () => {
     expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
   });
 
-  it.each([
+  test.each([
     [["ONB-1", "ONB-2"], "Unexpected argument"],
     [["--task", "A-1", "--task", "A-2"], "set twice"],
     [["ONB-1", "--status", "finished"], "one of todo, done"],
@@ -75,7 +75,7 @@ describe("an answer", () => {
     none: [],
   };
 
-  it("is formatted for people", () => {
+  test("is formatted for people", () => {
     expect(formatAnswer(answer)).toBe(
       [
         ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
@@ -84,7 +84,7 @@ describe("an answer", () => {
     );
   });
 
-  it("is formatted as one line of JSON without terminal control characters", () => {
+  test("is formatted as one line of JSON without terminal control characters", () => {
     const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
     expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
     expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);

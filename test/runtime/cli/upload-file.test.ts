@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 describe("groundcrew upload_deliverable", () => {
-  it("OPENCLAW-07: uploads a file of the current folder; repeating the command is the same upload", async () => {
+  test("OPENCLAW-07: uploads a file of the current folder; repeating the command is the same upload", async () => {
     const { app, item, cwd, runCommand } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
     const bytes = Buffer.alloc(3 * 2 ** 20, "report");
     mkdirSync(join(cwd, "out"));
@@ -25,7 +25,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(await (await app.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
   });
 
-  it("reads only regular files below the current folder", async () => {
+  test("reads only regular files below the current folder", async () => {
     const { app, item, cwd, runCommand } = await createCliTestApp();
     symlinkSync("/etc/hostname", join(cwd, "link.txt"));
     const ended = await runCommand(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
@@ -33,7 +33,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(app.plane.attachments(item)).toEqual([]);
   });
 
-  it("refuses a text that is too long for an upload", async () => {
+  test("refuses a text that is too long for an upload", async () => {
     const { app, item, cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "report.md"), "# Report\n");
     const stdin = "書".repeat(2_000);
@@ -46,7 +46,7 @@ describe("groundcrew upload_deliverable", () => {
     expect(app.plane.attachments(item)).toEqual([]);
   });
 
-  it("refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
+  test("refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
     const { cwd, runCommand } = await createCliTestApp();
     writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
     expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({

@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "../../../functions/doctor/runtime.ts";
 import { manifest } from "../../../functions/index.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
@@ -8,7 +8,7 @@ import { findFreePort } from "../../support/redis-server.ts";
 import { createTestSettings } from "../../support/settings.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
-it("the doctor warns about webhooks when the last canary arrived long ago", () => {
+test("the doctor warns about webhooks when the last canary arrived long ago", () => {
   const settings = createTestSettings({
     ...RUNTIME_ENV,
     PLANE_URL: "http://127.0.0.1:1",
@@ -29,7 +29,7 @@ it("the doctor warns about webhooks when the last canary arrived long ago", () =
   expect([hasRecentCanary(createProbe(7_000)), hasRecentCanary(createProbe(40 * 3_600))]).toEqual([true, false]);
 });
 
-it.each(["1.3.1", "1.2.2"] as const)(
+test.each(["1.3.1", "1.2.2"] as const)(
   "POST /ticks/canary sends a canary, Plane %s delivers it over HTTP, and the doctor reports how long that took",
   async (version) => {
     const plane = createPlaneSimulator({ version, autoDeliver: true });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
@@ -60,7 +60,7 @@ async function getFinding(env: Record<string, string>, name: string): Promise<st
 }
 
 describe("npm run doctor", () => {
-  it("prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
+  test("prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
     const { env } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun(env);
     expect(exit).toBe(0);
@@ -69,7 +69,7 @@ describe("npm run doctor", () => {
     expect(out).toMatch(/\d+ ok, \d+ warnings, 0 failed\n$/);
   });
 
-  it("prints the findings as one line of JSON with --json", async () => {
+  test("prints the findings as one line of JSON with --json", async () => {
     const { env } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun(env, "--json");
     expect(exit).toBe(0);
@@ -77,13 +77,13 @@ describe("npm run doctor", () => {
     expect(findingsSchema.parse(JSON.parse(out)).ok).toBe(true);
   });
 
-  it("exits with 1 when a check failed", async () => {
+  test("exits with 1 when a check failed", async () => {
     const { env, plane } = await createFolderSetup();
     await plane.takeDown();
     expect((await captureDoctorRun(env)).exit).toBe(1);
   });
 
-  it("exits with 78 when the settings are invalid, and sends no request", async () => {
+  test("exits with 78 when the settings are invalid, and sends no request", async () => {
     const { env, plane } = await createFolderSetup();
     const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
     expect(exit).toBe(78);
@@ -91,13 +91,13 @@ describe("npm run doctor", () => {
     expect(plane.ledger.requests).toEqual([]);
   });
 
-  it("exits with 0 when nothing is set up, and says so", async () => {
+  test("exits with 0 when nothing is set up, and says so", async () => {
     const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
     expect(exit).toBe(0);
     expect(out).toContain("nothing is set up");
   });
 
-  it("exits with 64 for an unknown argument", async () => {
+  test("exits with 64 for an unknown argument", async () => {
     const { exit, out, err } = await captureDoctorRun({}, "--verbose");
     expect([exit, out]).toEqual([64, ""]);
     expect(err).toContain("Usage");
@@ -110,7 +110,7 @@ describe("npm run doctor", () => {
     });
   });
 
-  it("shows no secret, whatever is wrong", async () => {
+  test("shows no secret, whatever is wrong", async () => {
     const { env, plane, ada } = await createFolderSetup();
     Object.assign(env, {
       PLANE_ADMIN_EMAIL: ada.email,
@@ -133,7 +133,7 @@ describe("npm run doctor", () => {
       expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
   }, 20_000);
 
-  it("runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
+  test("runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
     const { env } = await createFolderSetup();
     const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
@@ -143,7 +143,7 @@ describe("npm run doctor", () => {
     expect(passedEnv).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
   });
 
-  it("reads Plane's webhooks with the account that provision stored", async () => {
+  test("reads Plane's webhooks with the account that provision stored", async () => {
     const { env, folder, ada } = await createFolderSetup();
     const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
     writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
@@ -151,7 +151,7 @@ describe("npm run doctor", () => {
     expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
   });
 
-  it("reads the password from a file and normalizes the webhook's address as provision does", async () => {
+  test("reads the password from a file and normalizes the webhook's address as provision does", async () => {
     const { env, folder, ada } = await createFolderSetup();
     writeFileSync(join(folder, "password"), `${ACCOUNT_PASSWORD}\n`, { mode: 0o600 });
     const extraEnv = {
@@ -162,14 +162,14 @@ describe("npm run doctor", () => {
     expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
   });
 
-  it("fails for a file with secrets that others can read", async () => {
+  test("fails for a file with secrets that others can read", async () => {
     const { env, folder } = await createFolderSetup();
     mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
     writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
     expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
   });
 
-  it("queries a running Groundcrew, and does not open its embedded file", async () => {
+  test("queries a running Groundcrew, and does not open its embedded file", async () => {
     const { env } = await createFolderSetup();
     Object.assign(env, { PORT: String(await findFreePort()) });
     expect(await getFinding(env, "runtime")).toMatch(/^warning: not running at .*ECONNREFUSED/);
@@ -191,7 +191,7 @@ describe("npm run doctor", () => {
 });
 
 describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
-  it("warns when Redis has no append-only file or no noeviction policy", async () => {
+  test("warns when Redis has no append-only file or no noeviction policy", async () => {
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
@@ -199,7 +199,7 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     expect(finding).toMatch(/^warning: Redis has no append-only file.*\nwarning: .*allkeys-lru/);
   });
 
-  it("succeeds when Redis has an append-only file and the noeviction policy", async () => {
+  test("succeeds when Redis has an append-only file and the noeviction policy", async () => {
     const redis = await startRedis({ appendonly: "yes", "maxmemory-policy": "noeviction" });
     onTestFinished(() => redis.stop());
     const { env } = await createFolderSetup();
@@ -208,7 +208,7 @@ describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)",
     );
   });
 
-  it("fails when Redis cannot be reached", async () => {
+  test("fails when Redis cannot be reached", async () => {
     const { env } = await createFolderSetup();
     const finding = await getFinding({ ...env, STORE_URL: `redis://127.0.0.1:${await findFreePort()}` }, "store");
     expect(finding).toMatch(/^failed: Redis at 127\.0\.0\.1:\d+ cannot be reached/);

@@ -1,15 +1,15 @@
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createOpenClawMachine, formatFindings, SHIPPED_SKILL } from "./openclaw-machine.ts";
 
 describe("Without an openclaw command the doctor's check of the skill's file", () => {
-  it("names the command to run when there is no trace of OpenClaw", async () => {
+  test("names the command to run when there is no trace of OpenClaw", async () => {
     expect(formatFindings(await createOpenClawMachine().checkSkill({ url: "http://openclaw:18789" }))).toBe(
       "warning: not checked: this machine has neither the `openclaw` command nor its folders → Run where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
     );
   });
 
-  it("warns when the file does not exist, and says where to copy it", async () => {
+  test("warns when the file does not exist, and says where to copy it", async () => {
     const machine = createOpenClawMachine();
     machine.put(join(machine.home, ".openclaw/openclaw.json"), "{}");
     expect(formatFindings(await machine.checkSkill())).toMatch(
@@ -17,7 +17,7 @@ describe("Without an openclaw command the doctor's check of the skill's file", (
     );
   });
 
-  it("reports that the file is valid, and that it may still not be loaded", async () => {
+  test("reports that the file is valid, and that it may still not be loaded", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, SHIPPED_SKILL);
     expect(formatFindings(await machine.checkSkill())).toMatch(
@@ -25,7 +25,7 @@ describe("Without an openclaw command the doctor's check of the skill's file", (
     );
   });
 
-  it("finds the file in the folder that OPENCLAW_STATE_DIR names", async () => {
+  test("finds the file in the folder that OPENCLAW_STATE_DIR names", async () => {
     const machine = createOpenClawMachine();
     machine.put(join(machine.root, "state/skills/plane-bridge/SKILL.md"), SHIPPED_SKILL);
     machine.env["OPENCLAW_STATE_DIR"] = join(machine.root, "state");
@@ -34,13 +34,13 @@ describe("Without an openclaw command the doctor's check of the skill's file", (
     );
   });
 
-  it("warns when the file differs from the skill of this version", async () => {
+  test("warns when the file differs from the skill of this version", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, `${SHIPPED_SKILL}\nAlso be kind.\n`);
     expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);
   });
 
-  it.each([
+  test.each([
     ["without front matter", "# Work from Plane\n", "it does not begin with front matter"],
     ["without a name", "---\ndescription: x\n---\n", "it has no name"],
     ["with another name", "---\nname: bridge\ndescription: x\n---\n", 'it is named "bridge"'],
@@ -59,7 +59,7 @@ describe("Without an openclaw command the doctor's check of the skill's file", (
     expect(findings).toContain(why);
   });
 
-  it("accepts a colon within quotes and Windows line ends", async () => {
+  test("accepts a colon within quotes and Windows line ends", async () => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, "---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n");
     expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   createAnsweringScript,
   createOpenClawMachine,
@@ -17,7 +17,7 @@ const createMcpMachine = (skill: string, mcp: unknown) =>
   createOpenClawMachine(`if [ "$1" = mcp ]; then ${createAnsweringScript(mcp)}\nexit 0; fi\n${skill}`);
 
 describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
-  it("reports that the skill is missing but not needed", async () => {
+  test("reports that the skill is missing but not needed", async () => {
     expect(
       formatFindings(
         await createMcpMachine(SKILL_NOT_FOUND, readRecordedMcp()).checkSkill({ agents: ["Imhotep", "Thot"] }),
@@ -27,7 +27,7 @@ describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
     );
   });
 
-  it.each([
+  test.each([
     ["an entry of each agent's own", { name: "groundcrew-imhotep", launch: "http://crew.internal/mcp" }],
     ["an entry of another name with our port", { name: "plane", launch: "http://crew.internal:8787/mcp/" }],
   ])("recognizes %s", async (_, entry) => {
@@ -36,14 +36,14 @@ describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
     );
   });
 
-  it("warns about a disabled skill, and says how to enable it", async () => {
+  test("warns about a disabled skill, and says how to enable it", async () => {
     const off = createAnsweringScript({ ...readRecordedInfo("2026.9.6"), eligible: false, disabled: true });
     expect(formatFindings(await createMcpMachine(off, readRecordedMcp()).checkSkill())).toMatch(
       /^warning: Imhotep: the skill is disabled; the tools are available over MCP \(entry groundcrew\) → Set skills\.entries/,
     );
   });
 
-  it.each([
+  test.each([
     ["no entry", { path: "openclaw.json", servers: [] }],
     ["an entry that leads elsewhere", readRecordedMcp({ name: "files", launch: "http://127.0.0.1:9000/mcp" })],
     ["a disabled entry", readRecordedMcp({ enabled: false })],
@@ -55,7 +55,7 @@ describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
     );
   });
 
-  it("does not read the MCP entries when the skill is loaded", async () => {
+  test("does not read the MCP entries when the skill is loaded", async () => {
     const log = createOpenClawMachine();
     const loaded = createOpenClawMachine(
       `echo "$1" >> "${log.callLog}"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`,
@@ -65,7 +65,7 @@ describe("For an OpenClaw 2026.9 whose agents use MCP, the doctor", () => {
   });
 });
 
-it("the doctor fails without the skill on OpenClaw 2026.2, which does not support MCP", async () => {
+test("the doctor fails without the skill on OpenClaw 2026.2, which does not support MCP", async () => {
   const missing = createAnsweringScript({ error: "not found", skill: "plane-bridge" });
   const old = createOpenClawMachine(
     `if [ "$1" = mcp ]; then echo "error: unknown command 'mcp'" >&2; exit 1; fi\n${missing}`,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
 import { createSkillProbe } from "../../../runtime/doctor/skill-probe.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
@@ -26,13 +26,13 @@ function createSkillMachine(version: string, change: Record<string, unknown> = {
 describe.each(VERSIONS)("With openclaw %s on this machine, the doctor's check of the skill", (version) => {
   const scopeNote = version === "2026.2.26" ? / \(for the default agent: this version cannot report on others\)/ : /^/;
 
-  it("succeeds for the recorded answer of a loaded skill", async () => {
+  test("succeeds for the recorded answer of a loaded skill", async () => {
     const findings = formatFindings(await createSkillMachine(version).checkSkill());
     expect(findings).toMatch(/^ok: .*loaded and eligible/);
     expect(findings).toMatch(scopeNote);
   });
 
-  it("fails for missing requirements, and lists them", async () => {
+  test("fails for missing requirements, and lists them", async () => {
     const missing = { bins: ["curl"], anyBins: [], env: ["GROUNDCREW_TOKEN"], config: [], os: [] };
     const findings = formatFindings(await createSkillMachine(version, { eligible: false, missing }).checkSkill());
     expect(findings).toMatch(
@@ -40,14 +40,14 @@ describe.each(VERSIONS)("With openclaw %s on this machine, the doctor's check of
     );
   });
 
-  it("fails when the skill is disabled", async () => {
+  test("fails when the skill is disabled", async () => {
     const findings = formatFindings(
       await createSkillMachine(version, { eligible: false, disabled: true }).checkSkill(),
     );
     expect(findings).toMatch(/^failed: .*the skill is disabled.* → Set skills\.entries\.plane-bridge\.enabled/);
   });
 
-  it("warns when the loaded skill differs from the one of this version", async () => {
+  test("warns when the loaded skill differs from the one of this version", async () => {
     const machine = createOpenClawMachine();
     const filePath = machine.put(machine.skillPath, SHIPPED_SKILL.replace("claim_task", "take_task"));
     const openclaw = createSkillMachine(version, { filePath });
@@ -63,7 +63,7 @@ describe.each(VERSIONS)("With openclaw %s on this machine, the doctor's check of
 });
 
 describe("With openclaw on this machine, the doctor's check of the skill", () => {
-  it.each([
+  test.each([
     ["2026.2", { error: "not found", skill: "plane-bridge" }, 0],
     [
       "2026.9",
@@ -77,7 +77,7 @@ describe("With openclaw on this machine, the doctor's check of the skill", () =>
     );
   });
 
-  it("queries 2026.9 for each agent by its id there, and groups agents with the same finding", async () => {
+  test("queries 2026.9 for each agent by its id there, and groups agents with the same finding", async () => {
     const machine = createOpenClawMachine();
     const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"
 case "$*" in *thot-2*) ${createAnsweringScript({ ...readRecordedInfo("2026.9.6"), blockedByAgentFilter: true, modelVisible: false })}
@@ -95,7 +95,7 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     );
   });
 
-  it("queries 2026.2 once more without --agent, and then no more", async () => {
+  test("queries 2026.2 once more without --agent, and then no more", async () => {
     const machine = createOpenClawMachine();
     const script = rejectAgentOption(createAnsweringScript(readRecordedInfo("2026.2.26")));
     const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"\n${script}`);
@@ -106,7 +106,7 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     ]);
   });
 
-  it("finds the answer between log lines", async () => {
+  test("finds the answer between log lines", async () => {
     const noise = 'echo "[plugins] loaded {x}"; echo \'{"level":"warn","msg":"old"}\'; echo "{"';
     const machine = createOpenClawMachine(
       `${noise}\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
@@ -114,7 +114,7 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     expect(formatFindings(await machine.checkSkill())).toBe("ok: Imhotep: loaded and eligible");
   });
 
-  it.each([
+  test.each([
     ["nothing", "exit 0", "exit code 0: no output"],
     ["no JSON", "echo '<html>{]}'; exit 3", "exit code 3: <html>{]}"],
     ["JSON of another form", 'echo \'{"eligible": "yes"}\'', 'exit code 0: {"eligible": "yes"}'],
@@ -134,14 +134,14 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     );
   });
 
-  it("stays fast when the command prints too much", async () => {
+  test("stays fast when the command prints too much", async () => {
     const machine = createOpenClawMachine("yes '{' | head -c 3000000; exit 5");
     const began = performance.now();
     expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*exit code 5: \{/);
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 
-  it("ends a command that hangs, together with its child processes", async () => {
+  test("ends a command that hangs, together with its child processes", async () => {
     const machine = createOpenClawMachine();
     const hanging = createOpenClawMachine(`sleep 60 & echo $! > "${machine.callLog}"; wait`);
     const findings = formatFindings(await hanging.checkSkill({ agents: ["Imhotep", "Thot"], limit: 400 }));
@@ -152,12 +152,12 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
       .toBe(false);
   });
 
-  it("reads the answer of a command that left a child process running", async () => {
+  test("reads the answer of a command that left a child process running", async () => {
     const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"));
     expect(formatFindings(await machine.checkSkill({ limit: 400 }))).toBe("ok: Imhotep: loaded and eligible");
   });
 
-  it("warns when the command cannot be started", async () => {
+  test("warns when the command cannot be started", async () => {
     const machine = createOpenClawMachine("exit 0");
     machine.put(join(machine.root, "bin/openclaw"), "#!/no/such/program\n");
     expect(formatFindings(await machine.checkSkill())).toMatch(
@@ -165,13 +165,13 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     );
   });
 
-  it("warns about an agent id that cannot be passed to a program", async () => {
+  test("warns about an agent id that cannot be passed to a program", async () => {
     const machine = createOpenClawMachine("exit 0");
     const findings = formatFindings(await machine.checkSkill({ agents: [{ name: "A", agent: "a\0b" }] }));
     expect(findings).toMatch(/^warning: A: OpenClaw's command failed: .*null bytes/);
   });
 
-  it("passes OpenClaw's own settings to the command, but no secret and not our folder", async () => {
+  test("passes OpenClaw's own settings to the command, but no secret and not our folder", async () => {
     const machine = createOpenClawMachine();
     const openclaw = createOpenClawMachine(`env > "${machine.callLog}"; pwd >> "${machine.callLog}"; exit 1`);
     const secrets = {
@@ -195,7 +195,7 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     expect(environment.at(-1)).toBe("/");
   });
 
-  it("runs without a shell, takes no option for an agent id, and runs nothing from the working directory", async () => {
+  test("runs without a shell, takes no option for an agent id, and runs nothing from the working directory", async () => {
     const machine = createOpenClawMachine();
     const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"; exit 1`);
     await openclaw.checkSkill({
@@ -212,14 +212,14 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
     expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
   });
 
-  it("warns that its result holds for this machine only when the gateway is elsewhere", async () => {
+  test("warns that its result holds for this machine only when the gateway is elsewhere", async () => {
     const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6")));
     expect(formatFindings(await machine.checkSkill({ url: "http://claw.example.com:18789" }))).toBe(
       "warning: Imhotep: loaded and eligible (on this machine, but the gateway is at claw.example.com:18789) → Run on the machine or in the container of claw.example.com:18789: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
     );
   });
 
-  it("runs nothing when OpenClaw wakes no agent", async () => {
+  test("runs nothing when OpenClaw wakes no agent", async () => {
     const machine = createOpenClawMachine();
     const openclaw = createOpenClawMachine(`touch "${machine.callLog}"`);
     expect(await checkSkill(createSkillProbe(openclaw.env), createTestSettings(PLANE_ENV))).toEqual([]);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nodeHashing } from "../../../runtime/node/hashing.ts";
 import { webHashing } from "../../../shared/hashing/hashing.ts";
 import { signBody } from "../../support/webhook-signature.ts";
@@ -8,7 +8,7 @@ const bytes = fc.uint8Array().map((array) => Uint8Array.from(array));
 const toSignature = (body: Uint8Array, secret: string) => Uint8Array.from(Buffer.from(signBody(body, secret), "hex"));
 
 describe("Node's hashing", () => {
-  it("computes the same SHA-256 as Web Crypto", async () => {
+  test("computes the same SHA-256 as Web Crypto", async () => {
     await fc.assert(
       fc.asyncProperty(bytes, async (data) => {
         expect(nodeHashing.sha256Hex(data)).toBe(await webHashing.sha256Hex(data));
@@ -16,7 +16,7 @@ describe("Node's hashing", () => {
     );
   });
 
-  it("computes the same SHA-256 of chunks as of the whole, as Web Crypto does", async () => {
+  test("computes the same SHA-256 of chunks as of the whole, as Web Crypto does", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 })), async (pieces) => {
         const whole = await webHashing.sha256Hex(Uint8Array.from(pieces.flatMap((piece) => [...piece])));
@@ -29,7 +29,7 @@ describe("Node's hashing", () => {
     );
   });
 
-  it("accepts and refuses the same signatures of any length as Web Crypto", async () => {
+  test("accepts and refuses the same signatures of any length as Web Crypto", async () => {
     const checks = [nodeHashing, webHashing].map((hashing) => hashing.createHmacCheck("the secret"));
     const verdicts = (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) =>
       Promise.all(checks.map((check) => check(signature, body)));

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { START_FLAGS } from "../../../bench/start-flags.ts";
 import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
@@ -19,7 +19,7 @@ function createFakeProcess(load: { utilization: number; cpu: number }) {
 }
 
 describe("Unused memory is returned to the system", () => {
-  it("once after the work has ended", () => {
+  test("once after the work has ended", () => {
     const load = { utilization: 0.6, cpu: 8_000 };
     const { check, collections } = createFakeProcess(load);
     check();
@@ -30,7 +30,7 @@ describe("Unused memory is returned to the system", () => {
     expect(collections()).toBe(1);
   });
 
-  it("again after more work, but not while idling", () => {
+  test("again after more work, but not while idling", () => {
     const load = { utilization: 0.01, cpu: 8_000 };
     const { check, collections } = createFakeProcess(load);
     check();
@@ -42,7 +42,7 @@ describe("Unused memory is returned to the system", () => {
     expect(collections()).toBe(2);
   });
 
-  it("by a real process with the flags of npm start", () => {
+  test("by a real process with the flags of npm start", () => {
     const program = `import { collectGarbageWhenIdle } from "./runtime/node/idle-collector.ts";
       import { mock } from "node:test";
       mock.timers.enable({ apis: ["setInterval"] });

@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { Writable } from "node:stream";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLineWriter } from "../../../runtime/node/line-writer.ts";
 
 describe("The lines of the log", () => {
-  it("are written in order, all of ten milliseconds at once", () => {
+  test("are written in order, all of ten milliseconds at once", () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const written: string[] = [];
@@ -28,7 +28,7 @@ describe("The lines of the log", () => {
     expect(written).toEqual(["one\ntwo\n", "three\n"]);
   });
 
-  it("are all written when the process exits at once", () => {
+  test("are all written when the process exits at once", () => {
     const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
       const write = createLineWriter(process.stdout);
       for (let i = 0; i < 1000; i += 1) write("line " + i);
@@ -40,7 +40,7 @@ describe("The lines of the log", () => {
     expect(stdout.trim().split("\n")).toEqual(Array.from({ length: 1000 }, (_, i) => `line ${i}`));
   });
 
-  it.skipIf(!existsSync("/dev/full"))("that cannot be written do not end the process", () => {
+  test.skipIf(!existsSync("/dev/full"))("that cannot be written do not end the process", () => {
     const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
       const write = createLineWriter(process.stdout);
       let lines = 0;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { Hono } from "hono";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { serveHttp } from "../../../runtime/node/serve-http.ts";
 import { createLog } from "../../../shared/log.ts";
 
@@ -25,7 +25,7 @@ async function sendSlowly(url: string): Promise<number | string> {
 }
 
 describe("a request that arrives more slowly than the timeout", () => {
-  it("is answered on stream paths and gets no response elsewhere", async () => {
+  test("is answered on stream paths and gets no response elsewhere", async () => {
     const app = new Hono().put("/*", async (c) => c.text(await c.req.text()));
     const log = createLog({ level: "error", write: () => {}, clock: Date.now });
     const served = await serveHttp({
@@ -45,7 +45,7 @@ describe("a request that arrives more slowly than the timeout", () => {
 });
 
 describe("a response", () => {
-  it("has headers against caching and content sniffing, unless the app sets others", async () => {
+  test("has headers against caching and content sniffing, unless the app sets others", async () => {
     const app = new Hono()
       .get("/own", (c) => c.text("", 200, { "Cache-Control": "no-cache" }))
       .get("/", (c) => c.text(""));
@@ -66,7 +66,7 @@ describe("a response", () => {
     ]);
   });
 
-  it("is not sent when the app throws, synchronously or later", async () => {
+  test("is not sent when the app throws, synchronously or later", async () => {
     const lines: string[] = [];
     const log = createLog({ level: "error", write: (line) => lines.push(line), clock: Date.now });
     const app = {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/record-health.ts";
 import { createHealth } from "../../../shared/health.ts";
@@ -37,7 +37,7 @@ function createFailingPlane(thrown: unknown): PlaneClient {
 }
 
 describe("Plane's health", () => {
-  it.each([
+  test.each([
     ["no answer", new PlaneUnavailableError(operation, "down"), false],
     ["a wrong key", new PlaneAuthError({ ...operation, reason: "key" }, "403"), false],
     ["an answer nobody knows", new PlaneUnexpectedError(operation, "HTML"), false],
@@ -58,7 +58,7 @@ describe("Plane's health", () => {
     expect(kept.get("plane").ok).toBe(ok);
   });
 
-  it("stays good when one request is forbidden", async () => {
+  test("stays good when one request is forbidden", async () => {
     const kept = createTestHealth();
     kept.recordSuccess("plane");
     const client = recordPlaneHealth(
@@ -69,7 +69,7 @@ describe("Plane's health", () => {
     expect(kept.get("plane").ok).toBe(true);
   });
 
-  it("is recorded for each page of a list, and a list that is left early is closed", async () => {
+  test("is recorded for each page of a list, and a list that is left early is closed", async () => {
     const kept = createTestHealth();
     let ended = false;
     const client: PlaneClient = {
@@ -89,7 +89,7 @@ describe("Plane's health", () => {
     expect([kept.get("plane").ok, ended]).toEqual([true, true]);
   });
 
-  it("is bad after a failed page", async () => {
+  test("is bad after a failed page", async () => {
     const kept = createTestHealth();
     const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), kept).pages(list);
     await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
@@ -113,7 +113,7 @@ describe("Telegram's health", () => {
     };
   }
 
-  it.each<[string, Parameters<typeof bot>[0], boolean | null]>([
+  test.each<[string, Parameters<typeof bot>[0], boolean | null]>([
     ["a message that was sent", { kind: "sent", messageId: 1 }, true],
     ["a message that is wrong in itself", { kind: "refused", reason: "400", lasting: true }, true],
     ["a token that is not valid", { kind: "refused", reason: "401", lasting: false }, false],

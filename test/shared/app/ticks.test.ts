@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { createTickRunner, type TickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
@@ -62,7 +62,7 @@ function createStore() {
 }
 
 describe("A tick in one process", () => {
-  it("never runs twice at once: callers meanwhile get the same report", async () => {
+  test("never runs twice at once: callers meanwhile get the same report", async () => {
     const { tick, passes } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
     const tickRuns = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
@@ -72,7 +72,7 @@ describe("A tick in one process", () => {
     expect(passes).toHaveLength(1);
   });
 
-  it("is started again for a caller that needs a run that began after its call", async () => {
+  test("is started again for a caller that needs a run that began after its call", async () => {
     const { tick, passes, maxRunning } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
     const first = ticks.runNow("poll");
@@ -86,7 +86,7 @@ describe("A tick in one process", () => {
     expect(maxRunning()).toBe(1);
   });
 
-  it("that failed rejects for all callers, is logged, and works the next time", async () => {
+  test("that failed rejects for all callers, is logged, and works the next time", async () => {
     const { tick, passes } = createManualTick();
     const { ticks, lines } = createProcess(createStore(), tick);
     const tickRuns = [ticks.runNow("poll"), ticks.runNow("poll")];
@@ -100,7 +100,7 @@ describe("A tick in one process", () => {
     expect((await again).counts).toEqual({ nth: 2 });
   });
 
-  it("ends before waitUntilIdle resolves", async () => {
+  test("ends before waitUntilIdle resolves", async () => {
     const { tick, passes } = createManualTick();
     const { ticks } = createProcess(createStore(), tick);
     void ticks.runNow("poll");
@@ -132,7 +132,7 @@ describe("A tick in two processes on one store", () => {
     return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
   }
 
-  it("is skipped by the schedule of one process while the other runs it", async () => {
+  test("is skipped by the schedule of one process while the other runs it", async () => {
     const { b, passes, first } = await two();
     expect(await b.runIfDue("poll")).toBeUndefined();
     passes[0]?.end();
@@ -140,7 +140,7 @@ describe("A tick in two processes on one store", () => {
     expect(passes).toHaveLength(1);
   });
 
-  it("is waited for on demand, and its report is returned", async () => {
+  test("is waited for on demand, and its report is returned", async () => {
     const { b, passes, first, looks } = await two();
     const second = b.runNow("poll");
     let over = false;
@@ -154,7 +154,7 @@ describe("A tick in two processes on one store", () => {
     expect(passes).toHaveLength(1);
   });
 
-  it("is run after the other's for a caller that needs a run that began after its call", async () => {
+  test("is run after the other's for a caller that needs a run that began after its call", async () => {
     const { b, passes, maxRunning } = await two();
     const fresh = b.runFresh("poll");
     passes[0]?.end();
@@ -164,7 +164,7 @@ describe("A tick in two processes on one store", () => {
     expect(maxRunning()).toBe(1);
   });
 
-  it("that failed in one process is run by the other, which waited", async () => {
+  test("that failed in one process is run by the other, which waited", async () => {
     const { b, passes, first } = await two();
     const second = b.runNow("poll");
     passes[0]?.fail("killed");
@@ -174,7 +174,7 @@ describe("A tick in two processes on one store", () => {
     expect((await second).counts).toEqual({ nth: 2 });
   });
 
-  it("that failed in one process is run by the other even if there is a report of an earlier run", async () => {
+  test("that failed in one process is run by the other even if there is a report of an earlier run", async () => {
     const { a, b, passes, first } = await two();
     passes[0]?.end();
     await first;
@@ -188,7 +188,7 @@ describe("A tick in two processes on one store", () => {
     expect((await second).counts).toEqual({ nth: 3 });
   });
 
-  it("of a crashed process is taken over when its lease has expired", async () => {
+  test("of a crashed process is taken over when its lease has expired", async () => {
     let now = 1_700_000_000_000;
     const store = createMemoryStore({ clock: () => now });
     await store.lease("tick:poll", "the dead one", 60_000);
@@ -204,7 +204,7 @@ describe("A tick in two processes on one store", () => {
     expect(now).toBe(1_700_000_060_000);
   });
 
-  it("keeps its lease however long it takes, and releases it", async () => {
+  test("keeps its lease however long it takes, and releases it", async () => {
     let now = 1_700_000_000_000;
     let renewals = 0;
     const store = createMemoryStore({ clock: () => now });
@@ -225,7 +225,7 @@ describe("A tick in two processes on one store", () => {
 });
 
 describe("A tick whose work is separated by job leases", () => {
-  it("may run in two processes at once, but not twice in one", async () => {
+  test("may run in two processes at once, but not twice in one", async () => {
     const { tick, passes, maxRunning } = createManualTick(true);
     const store = createStore();
     const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];

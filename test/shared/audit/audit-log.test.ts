@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type AuditEntry, auditSets, createAuditLog } from "../../../shared/audit/audit-log.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
@@ -22,7 +22,7 @@ function createAuditSetup(wrap: (commit: Store["commit"]) => Store["commit"] = (
 }
 
 describe("The audit log", () => {
-  it("stores calls that end during a commit together in the next one, newest first", async () => {
+  test("stores calls that end during a commit together in the next one, newest first", async () => {
     const { store, commits, audit } = createAuditSetup();
     await Promise.all([1, 2, 3, 4, 5].map((n) => audit(createCall(n))));
     expect(commits).toEqual([1, 4]);
@@ -30,7 +30,7 @@ describe("The audit log", () => {
     expect(rows.map(({ value }) => value.tool)).toEqual(["tool-5", "tool-4", "tool-3", "tool-2", "tool-1"]);
   });
 
-  it("logs entries that could not be stored, and continues", async () => {
+  test("logs entries that could not be stored, and continues", async () => {
     let isDown = true;
     const { store, logged, audit } = createAuditSetup((commit) => async (commitArgument) => {
       if (isDown) throw new Error("the store is down");
@@ -45,7 +45,7 @@ describe("The audit log", () => {
     expect((await store.scan<AuditEntry>(auditSets.all)).rows).toHaveLength(1);
   });
 
-  it("limits the entries that wait for a slow store: further entries are only logged", async () => {
+  test("limits the entries that wait for a slow store: further entries are only logged", async () => {
     const answer = Promise.withResolvers<"kept">();
     const { logged, audit } = createAuditSetup(() => () => answer.promise);
     const writes = Array.from({ length: 5_003 }, (_, n) => audit(createCall(n)));

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings, PLANE_ENV } from "../../support/settings.ts";
 
 const IMHOTEP = "bridge-token-of-imhotep";
@@ -15,7 +15,7 @@ const hermes = { name: "Hermes", email: "hermes@javisi.local", role: "concierge"
 const env = { ...PLANE_ENV, GROUNDCREW_CONFIG: "c" };
 
 describe("AGENT_TOKEN_<AGENT>", () => {
-  it("is found by the agent's name in every source of secrets", () => {
+  test("is found by the agent's name in every source of secrets", () => {
     const files = {
       ...createConfigFiles(imhotep, r2d2),
       "/token": `${IMHOTEP}\n`,
@@ -29,14 +29,14 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     expect(secrets).toEqual(expect.arrayContaining([IMHOTEP, "the-new-token-of-r2", "the-old-token-of-r2"]));
   });
 
-  it("may have several values, also as SHA-256", () => {
+  test("may have several values, also as SHA-256", () => {
     const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
     expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([
       { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
     ]);
   });
 
-  it.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
+  test.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
     "is refused with the value %j",
     (token) => {
       const [problem, ...others] = getSettingsProblems(
@@ -52,7 +52,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     },
   );
 
-  it("for CONCIERGE belongs to the agent with that role under any name", () => {
+  test("for CONCIERGE belongs to the agent with that role under any name", () => {
     const tokenEnv = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
     expect(createTestSettings(tokenEnv, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
       { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
@@ -60,13 +60,13 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
   });
 
-  it("for CONCIERGE works without any agent in the settings", () => {
+  test("for CONCIERGE works without any agent in the settings", () => {
     expect(createTestSettings({ ...PLANE_ENV, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
       { agent: "Concierge", role: "concierge", tokens: [THOT] },
     ]);
   });
 
-  it("for an unknown agent gives no access and causes a warning", () => {
+  test("for an unknown agent gives no access and causes a warning", () => {
     const tokenEnv = { ...env, AGENT_TOKEN_SHURI: THOT };
     expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([]);
     expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep))).toContain(
@@ -74,7 +74,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     );
   });
 
-  it("that is too short causes a warning without the token", () => {
+  test("that is too short causes a warning without the token", () => {
     const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
       "\n",
     );
@@ -82,7 +82,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
     expect(warnings).not.toContain("s3cret");
   });
 
-  it.each([
+  test.each([
     ["AGENT_TOKEN_R2_D2", IMHOTEP],
     ["ADMIN_TOKEN", IMHOTEP],
     ["TICK_TOKEN", IMHOTEP],
@@ -96,7 +96,7 @@ describe("AGENT_TOKEN_<AGENT>", () => {
 });
 
 describe("The OpenClaw gateway", () => {
-  it("has the URL and the hook token of the settings", () => {
+  test("has the URL and the hook token of the settings", () => {
     const tokenEnv = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
     const { openclaw, secrets } = createTestSettings(tokenEnv);
     expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
@@ -104,7 +104,7 @@ describe("The OpenClaw gateway", () => {
     expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
   });
 
-  it("that is incompletely configured causes a warning with the agents concerned", () => {
+  test("that is incompletely configured causes a warning with the agents concerned", () => {
     const files = createConfigFiles(
       { ...imhotep, wake: "openclaw" },
       { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
@@ -120,13 +120,13 @@ describe("The OpenClaw gateway", () => {
 describe("The secret of a wake webhook", () => {
   const wake = { kind: "webhook", url: "https://agent.example.com/wake", secret: `whsec_${"A".repeat(32)}` };
 
-  it("is redacted, and a settings file with it that others can read causes a warning", () => {
+  test("is redacted, and a settings file with it that others can read causes a warning", () => {
     const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
     expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
     expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
   });
 
-  it("is not repeated in the error about its format", () => {
+  test("is not repeated in the error about its format", () => {
     const problems = getSettingsProblems(
       env,
       createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }),

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES } from "../../../shared/config/provision-schema.ts";
 import { SECRET_NAMES } from "../../../shared/config/secret-kinds.ts";
@@ -14,28 +14,28 @@ const examples = lines.flatMap((line, i) => {
 });
 
 describe(".env.example", () => {
-  it("names every setting once and no other", () => {
+  test("names every setting once and no other", () => {
     const agents = ["PLANE_API_KEY_<AGENT>", "AGENT_TOKEN_<AGENT>"];
     const known = [...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...PROVISION_SECRET_NAMES, ...agents];
     expect(examples.map(({ name }) => name).sort()).toEqual(known.sort());
   });
 
-  it("explains each setting in the line above it", () => {
+  test("explains each setting in the line above it", () => {
     for (const { name, above } of examples) expect(above, name).toMatch(/^# .{10,}\.$/);
   });
 
-  it("marks each secret as such", () => {
+  test("marks each secret as such", () => {
     for (const { name, above } of examples)
       expect(above.includes("(secret"), name).toBe(
         [...SECRET_NAMES, ...PROVISION_SECRET_NAMES].includes(name) || name.includes("<"),
       );
   });
 
-  it("sets nothing unless edited", () => {
+  test("sets nothing unless edited", () => {
     expect(parseEnv(text)).toEqual({});
   });
 
-  it("contains valid examples and correct defaults", () => {
+  test("contains valid examples and correct defaults", () => {
     const examples = parseEnv(text.replace(/^#(?=[A-Z_]+=[^…\n]*$)/gm, ""));
     expect(Object.keys(examples).length).toBeGreaterThan(20);
     const { GROUNDCREW_CONFIG: _, ...env } = examples;

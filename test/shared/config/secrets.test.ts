@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   createTestSettings,
   getSettingsProblems,
@@ -10,24 +10,24 @@ import {
 const ADMIN = "admin-token-0123456789";
 
 describe("A secret", () => {
-  it("can come from a file, without its line break", () => {
+  test("can come from a file, without its line break", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
     expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
       "plane_api_from_file",
     );
   });
 
-  it("in a missing file is reported under the setting's name", () => {
+  test("in a missing file is reported under the setting's name", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
     expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
   });
 
-  it("in an empty file is a problem", () => {
+  test("in an empty file is a problem", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
     expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
   });
 
-  it("that is set directly and in a file is a problem", () => {
+  test("that is set directly and in a file is a problem", () => {
     const problems = getSettingsProblems(
       { ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" },
       { "/key": "plane_api_from_file" },
@@ -35,13 +35,13 @@ describe("A secret", () => {
     expect(problems[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
   });
 
-  it("in a file that others can read is used with a warning", () => {
+  test("in a file that others can read is used with a warning", () => {
     const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
     const files = { "/key": { text: "plane_api_from_file", mode: 0o644 } };
     expect(getSettingsWarnings(env, files).join("\n")).toContain("chmod 600 /key");
   });
 
-  it("of an agent is found by the agent's name", () => {
+  test("of an agent is found by the agent's name", () => {
     const agents = [
       { name: "R2-D2", email: "r2d2@javisi.local" },
       { name: "Thot", email: "thot@javisi.local" },
@@ -54,7 +54,7 @@ describe("A secret", () => {
     expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
   });
 
-  it("of an unknown agent is reported as unused", () => {
+  test("of an unknown agent is reported as unused", () => {
     expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
       "PLANE_API_KEY_SHURI is not used",
     );
@@ -62,7 +62,7 @@ describe("A secret", () => {
 });
 
 describe("The secrets file", () => {
-  it("adds secrets that the environment lacks, with several values during a rotation", () => {
+  test("adds secrets that the environment lacks, with several values during a rotation", () => {
     const file = {
       PLANE_API_KEY: "plane_api_kept",
       PLANE_WEBHOOK_SECRET: ["new-secret", "old-secret"],
@@ -77,19 +77,19 @@ describe("The secrets file", () => {
     expect(settings.adminTokens).toEqual([ADMIN]);
   });
 
-  it("is overridden by the environment", () => {
+  test("is overridden by the environment", () => {
     const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
     expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
   });
 
-  it("provides the first of two keys, and both are redacted", () => {
+  test("provides the first of two keys, and both are redacted", () => {
     const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
     const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
     expect(settings.plane?.apiKey).toBe("plane_api_new");
     expect(settings.secrets).toEqual(["plane_api_new", "plane_api_old"]);
   });
 
-  it.each([0o644, 0o640, 0o660, 0o604, 0o700])("of mode %o is refused", (mode) => {
+  test.each([0o644, 0o640, 0o660, 0o604, 0o700])("of mode %o is refused", (mode) => {
     const problems = getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } });
     expect(problems[0]).toMatchObject({
       name: "SECRETS_FILE data/secrets.json",
@@ -97,16 +97,16 @@ describe("The secrets file", () => {
     });
   });
 
-  it("that is not JSON is refused", () => {
+  test("that is not JSON is refused", () => {
     expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
   });
 
-  it("with a mistyped name is refused with a suggestion", () => {
+  test("with a mistyped name is refused with a suggestion", () => {
     const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
     expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
   });
 
-  it("that is configured but missing causes a warning, not an error", () => {
+  test("that is configured but missing causes a warning, not an error", () => {
     expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
       "SECRETS_FILE names /data/secrets.json, which does not exist",
     ]);
@@ -114,7 +114,7 @@ describe("The secrets file", () => {
 });
 
 describe("The values to redact from logs", () => {
-  it("are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {
+  test("are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {
     const secret = `whsec_${"A".repeat(32)}`;
     const settings = createTestSettings(
       {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;
@@ -8,7 +8,7 @@ function getFileProblems(file: unknown) {
 }
 
 describe("GROUNDCREW_CONFIG", () => {
-  it("contains agents, states, notifications and forward targets", () => {
+  test("contains agents, states, notifications and forward targets", () => {
     const file = {
       agents: [{ name: "Concierge", email: "concierge@javisi.local", role: "concierge", about: "Talks and plans." }],
       states: { blocked: ["Waiting", "On hold"] },
@@ -19,20 +19,20 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(settings).toMatchObject(file);
   });
 
-  it("may omit a forward's events, which means all", () => {
+  test("may omit a forward's events, which means all", () => {
     const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
     const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
     expect(settings.forward[0]?.events).toHaveLength(7);
   });
 
-  it("that contains a secret and that others can read causes a warning", () => {
+  test("that contains a secret and that others can read causes a warning", () => {
     const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
     expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
       "c contains secrets and can be read by others on this machine: chmod 600 c",
     ]);
   });
 
-  it("with an unknown name is refused with a suggestion", () => {
+  test("with an unknown name is refused with a suggestion", () => {
     expect(getFileProblems({ agnets: [] })).toEqual([
       {
         name: "GROUNDCREW_CONFIG agnets",
@@ -43,7 +43,7 @@ describe("GROUNDCREW_CONFIG", () => {
     ]);
   });
 
-  it("with an unknown nested name is refused with its path", () => {
+  test("with an unknown nested name is refused with its path", () => {
     const [problem] = getFileProblems({
       agents: [
         { name: "Thot", email: "t@x.local" },
@@ -56,7 +56,7 @@ describe("GROUNDCREW_CONFIG", () => {
     });
   });
 
-  it("is refused with all its problems at once", () => {
+  test("is refused with all its problems at once", () => {
     const found = getFileProblems({
       agents: [{ name: "", email: "nobody" }],
       states: { waiting: ["x"] },
@@ -78,11 +78,11 @@ describe("GROUNDCREW_CONFIG", () => {
     });
   });
 
-  it("that is not JSON is refused", () => {
+  test("that is not JSON is refused", () => {
     expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
   });
 
-  it("is refused when two agents would share a key's name", () => {
+  test("is refused when two agents would share a key's name", () => {
     const found = getFileProblems({
       agents: [
         { name: "R2 D2", email: "a@x.local" },
@@ -92,7 +92,7 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
   });
 
-  it("is refused when two agents share an account", () => {
+  test("is refused when two agents share an account", () => {
     const found = getFileProblems({
       agents: [
         { name: "Ada", email: "a@x.local" },
@@ -102,14 +102,14 @@ describe("GROUNDCREW_CONFIG", () => {
     expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
   });
 
-  it("is refused when the name of an agent's key would look like a file setting", () => {
+  test("is refused when the name of an agent's key would look like a file setting", () => {
     expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
   });
 });
 
 const AGENT = { name: "Thot", email: "thot@crew.test" };
 
-it.each([
+test.each([
   [{ agents: [{ ...AGENT, wake: { kind: "webhok", url: "https://x.test", secret: "marked" } }] }, "kind, url, secret"],
   [{ agents: [{ ...AGENT, wake: { kind: "webhook", url: "https://x.test", secrt: "marked" } }] }, "kind, url, secrt"],
   [

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   createTestSettings,
   getSettingsProblems,
@@ -9,7 +9,7 @@ import {
 } from "../../support/settings.ts";
 
 describe("An empty environment", () => {
-  it("starts the demo with all defaults", () => {
+  test("starts the demo with all defaults", () => {
     expect(createTestSettings({})).toEqual({
       demo: true,
       host: "127.0.0.1",
@@ -36,17 +36,17 @@ describe("An empty environment", () => {
     });
   });
 
-  it("causes no warnings", () => {
+  test("causes no warnings", () => {
     expect(getSettingsWarnings({})).toEqual([]);
   });
 
-  it("gives the same settings as empty values, which compose files produce", () => {
+  test("gives the same settings as empty values, which compose files produce", () => {
     expect(createTestSettings({ PLANE_URL: "", PLANE_API_KEY: " ", TELEGRAM_BOT_TOKEN: "", PORT: "" }).demo).toBe(true);
   });
 });
 
 describe("An incomplete configuration is refused instead of starting the demo", () => {
-  it.each([
+  test.each([
     ["PLANE_URL", "https://plane.example.com"],
     ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
     ["PLANE_RATE_LIMIT", "30"],
@@ -59,7 +59,7 @@ describe("An incomplete configuration is refused instead of starting the demo", 
     expect(names).toContain(name === "PLANE_URL" ? "PLANE_API_KEY" : "PLANE_URL");
   });
 
-  it("with only a secret in the secrets file", () => {
+  test("with only a secret in the secrets file", () => {
     const problems = getSettingsProblems(
       {},
       { "data/secrets.json": JSON.stringify({ PLANE_API_KEY: PLANE_ENV.PLANE_API_KEY }) },
@@ -69,7 +69,7 @@ describe("An incomplete configuration is refused instead of starting the demo", 
 });
 
 describe("Plane and Telegram", () => {
-  it("are read completely", () => {
+  test("are read completely", () => {
     const settings = createTestSettings({
       ...PLANE_ENV,
       ...TELEGRAM_ENV,
@@ -99,12 +99,12 @@ describe("Plane and Telegram", () => {
     });
   });
 
-  it("need the bot's token and the chat together", () => {
+  test("need the bot's token and the chat together", () => {
     const problems = getSettingsProblems({ ...PLANE_ENV, TELEGRAM_BOT_TOKEN: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN });
     expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
   });
 
-  it("use Telegram's webhook with PUBLIC_URL and polling without it", () => {
+  test("use Telegram's webhook with PUBLIC_URL and polling without it", () => {
     const modeOf = (env: Record<string, string>) =>
       createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
     const PUBLIC_URL = "https://crew.example.com";
@@ -116,28 +116,28 @@ describe("Plane and Telegram", () => {
     ]);
   });
 
-  it("are refused as Telegram without Plane", () => {
+  test("are refused as Telegram without Plane", () => {
     const problems = getSettingsProblems(TELEGRAM_ENV);
     expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"]);
     expect(problems[0]?.wanted).toContain("without Plane");
   });
 
-  it("run as Plane without Telegram, with a warning", () => {
+  test("run as Plane without Telegram, with a warning", () => {
     expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
     expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no messages are sent");
   });
 
-  it("run without a webhook secret, with a warning that changes are found only by polling", () => {
+  test("run without a webhook secret, with a warning that changes are found only by polling", () => {
     expect(getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV }).join("\n")).toContain("only by polling");
   });
 
-  it("run with a weak token, with a warning that does not contain it", () => {
+  test("run with a weak token, with a warning that does not contain it", () => {
     const text = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
     expect(text).toContain("ADMIN_TOKEN is shorter than 16 characters");
     expect(text).not.toContain("s3cret");
   });
 
-  it.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
+  test.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
     "refuse %s and say which address is wanted",
     (url) => {
       const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_URL: url });
@@ -150,7 +150,7 @@ describe("Plane and Telegram", () => {
 });
 
 describe("Problems", () => {
-  it("are reported all at once, each with name, given value and wanted value", () => {
+  test("are reported all at once, each with name, given value and wanted value", () => {
     const problems = getSettingsProblems({
       HOST: "not a host",
       PORT: "70000",
@@ -188,7 +188,7 @@ describe("Problems", () => {
     expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
   });
 
-  it("suggest the right name of a mistyped setting", () => {
+  test("suggest the right name of a mistyped setting", () => {
     expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
       name: "PLANE_ULR",
       given: "an unknown name",
@@ -199,12 +199,12 @@ describe("Problems", () => {
     );
   });
 
-  it("include one port for two servers", () => {
+  test("include one port for two servers", () => {
     expect(getSettingsProblems({ PORT: "9000", METRICS_PORT: "9000" })).toHaveLength(1);
     expect(getSettingsProblems({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
   });
 
-  it("never contain a secret's value, not even one in a URL (reliability 21)", () => {
+  test("never contain a secret's value, not even one in a URL (reliability 21)", () => {
     const parsed = parseTestSettings(
       {
         PLANE_URL: "https://ada:marked-one@plane.example.com/api/v1",
@@ -231,7 +231,7 @@ describe("Problems", () => {
 });
 
 describe("Allowed hosts", () => {
-  it("are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
+  test("are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
     expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
       "crew.example.com",
       "localhost",

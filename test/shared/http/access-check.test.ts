@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createHttpApp } from "../../../shared/http/http-app.ts";
 import {
   createBearerHeaders,
@@ -8,7 +8,7 @@ import {
 } from "../../support/test-runtime.ts";
 
 describe("Access", () => {
-  it.each([
+  test.each([
     ["GET", "/ready"],
     ["GET", "/metrics"],
     ["GET", "/dead-letters"],
@@ -21,7 +21,7 @@ describe("Access", () => {
     expect(response.headers.get("www-authenticate")).toContain("Bearer");
   });
 
-  it.each([
+  test.each([
     "",
     "Bearer",
     "Bearer ",
@@ -35,7 +35,7 @@ describe("Access", () => {
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization } })).status).toBe(401);
   });
 
-  it.each([
+  test.each([
     "/dead-letters/",
     "/dead-letters/nothing/here",
     "/metrics/x",
@@ -47,13 +47,13 @@ describe("Access", () => {
     expect((await fetch(url + path)).status).toBe(401);
   });
 
-  it("needs no token for a path that only begins like a route", async () => {
+  test("needs no token for a path that only begins like a route", async () => {
     const { url } = await startTestRuntime();
     for (const path of ["/dead-lettersx", "/dead-letter", "/metrics.txt"])
       expect((await fetch(url + path)).status).toBe(404);
   });
 
-  it("is granted to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
+  test("is granted to ADMIN_TOKEN everywhere and to TICK_TOKEN for ticks only", async () => {
     const { url } = await startTestRuntime();
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).status).toBe(200);
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_TICK_TOKEN))).status).toBe(403);
@@ -65,13 +65,13 @@ describe("Access", () => {
     ).toBe(200);
   });
 
-  it("is granted to each of two valid tokens", async () => {
+  test("is granted to each of two valid tokens", async () => {
     const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "the-new-admin-token,the-old-admin-token" } });
     for (const token of ["the-new-admin-token", "the-old-admin-token"])
       expect((await fetch(`${url}/dead-letters`, createBearerHeaders(token))).status).toBe(200);
   });
 
-  it("is granted to nobody while no token is set", async () => {
+  test("is granted to nobody while no token is set", async () => {
     const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "", TICK_TOKEN: "" } });
     expect((await fetch(`${url}/dead-letters`, { headers: { authorization: "Bearer " } })).status).toBe(401);
     expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders("undefined") })).status).toBe(
@@ -79,7 +79,7 @@ describe("Access", () => {
     );
   });
 
-  it("to an agent's tools needs its bridge token, also in the demo on loopback", async () => {
+  test("to an agent's tools needs its bridge token, also in the demo on loopback", async () => {
     const { deps } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     const demo = { ...deps, settings: { ...deps.settings, demo: true } };
     const { manifest } = await import("../../../functions/index.ts");
@@ -90,7 +90,7 @@ describe("Access", () => {
     expect(await status(createBearerHeaders("bridge-token-of-the-concierge"))).toBe(200);
   });
 
-  it("needs no token in the demo, on loopback only", async () => {
+  test("needs no token in the demo, on loopback only", async () => {
     const { deps } = await startTestRuntime();
     const demo = { ...deps, settings: { ...deps.settings, demo: true } };
     const { manifest } = await import("../../../functions/index.ts");

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { createBodyReader } from "../../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../../shared/http/context.ts";
@@ -29,11 +29,11 @@ async function readFifthBody(read: (request: Request) => Promise<Uint8Array>) {
 }
 
 describe("A large body beyond the limit of simultaneous ones", () => {
-  it("has its connection broken, so that Plane sends it again", async () => {
+  test("has its connection broken, so that Plane sends it again", async () => {
     expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
   });
 
-  it("gets an error response where the sender understands it", async () => {
+  test("gets an error response where the sender understands it", async () => {
     const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
     expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
   });

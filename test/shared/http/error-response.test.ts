@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Route } from "../../../shared/app/deps.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
@@ -25,7 +25,7 @@ async function requestFailing(thrown: unknown) {
 }
 
 describe("An error", () => {
-  it("of Groundcrew is returned with its code and message", async () => {
+  test("of Groundcrew is returned with its code and message", async () => {
     const { status, body } = await requestFailing(new GroundcrewError("conflict", "The claim is held by Thot."));
     expect({ status, body }).toEqual({
       status: 409,
@@ -33,7 +33,7 @@ describe("An error", () => {
     });
   });
 
-  it("that is unexpected is returned without its message, which is logged with the same correlation id", async () => {
+  test("that is unexpected is returned without its message, which is logged with the same correlation id", async () => {
     const { status, body, lines } = await requestFailing(new Error("the inner workings"));
     expect(status).toBe(500);
     expect(JSON.stringify(body)).not.toContain("inner workings");
@@ -44,7 +44,7 @@ describe("An error", () => {
     });
   });
 
-  it("of a library keeps its status", async () => {
+  test("of a library keeps its status", async () => {
     const { status, body } = await requestFailing(new HTTPException(400, { message: "Malformed JSON" }));
     expect({ status, body }).toEqual({
       status: 400,
@@ -52,7 +52,7 @@ describe("An error", () => {
     });
   });
 
-  it("that contains a secret is returned without it", async () => {
+  test("that contains a secret is returned without it", async () => {
     const { body, lines } = await requestFailing(
       new GroundcrewError("unavailable", `refused ${RUNTIME_ADMIN_TOKEN}`, { cause: new Error(RUNTIME_ADMIN_TOKEN) }),
     );
@@ -62,7 +62,7 @@ describe("An error", () => {
 });
 
 describe("An unknown path", () => {
-  it("answers 404 in JSON", async () => {
+  test("answers 404 in JSON", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/nothing`);
     expect([response.status, await response.json()]).toEqual([
@@ -71,7 +71,7 @@ describe("An unknown path", () => {
     ]);
   });
 
-  it("differs from a known path with an unsupported method", async () => {
+  test("differs from a known path with an unsupported method", async () => {
     const { url } = await startTestRuntime();
     const response = await fetch(`${url}/health`, { method: "DELETE" });
     expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD"]);

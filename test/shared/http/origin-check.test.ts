@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
 import {
@@ -18,7 +18,7 @@ async function sendRawRequest(url: string, path: string, headers: Record<string,
 const adminHeaders = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
 
 describe("Host (reliability 27)", () => {
-  it.each(["evil.example", "127.0.0.1.evil.example", "localhost.", "192.168.1.7:8787", "", "localhost@evil.example"])(
+  test.each(["evil.example", "127.0.0.1.evil.example", "localhost.", "192.168.1.7:8787", "", "localhost@evil.example"])(
     "%j is refused",
     async (host) => {
       const { url } = await startTestRuntime();
@@ -27,7 +27,7 @@ describe("Host (reliability 27)", () => {
     },
   );
 
-  it.each(["localhost", "LOCALHOST:1234", "127.0.0.1:8787", "[::1]:8787"])(
+  test.each(["localhost", "LOCALHOST:1234", "127.0.0.1:8787", "[::1]:8787"])(
     "%j is a loopback name and taken",
     async (host) => {
       const { url } = await startTestRuntime();
@@ -35,14 +35,14 @@ describe("Host (reliability 27)", () => {
     },
   );
 
-  it("of PUBLIC_URL is accepted", async () => {
+  test("of PUBLIC_URL is accepted", async () => {
     const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
     expect((await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host: "crew.example.com" })).status).toBe(
       200,
     );
   });
 
-  it("that is not listed in ALLOWED_HOSTS is refused, loopback names too", async () => {
+  test("that is not listed in ALLOWED_HOSTS is refused, loopback names too", async () => {
     const { url } = await startTestRuntime({ env: { ALLOWED_HOSTS: "crew.example.com,groundcrew:8787" } });
     const status = async (host: string) =>
       (await sendRawRequest(url, "/dead-letters", { ...adminHeaders, host })).status;
@@ -52,13 +52,13 @@ describe("Host (reliability 27)", () => {
     expect(await status("127.0.0.1")).toBe(403);
   });
 
-  it("is also checked for public routes and unknown paths", async () => {
+  test("is also checked for public routes and unknown paths", async () => {
     const { url } = await startTestRuntime();
     expect((await sendRawRequest(url, "/health", { host: "evil.example" })).status).toBe(403);
     expect((await sendRawRequest(url, "/nothing", { host: "evil.example" })).status).toBe(403);
   });
 
-  it("is also checked for a path that only looks like a webhook's", async () => {
+  test("is also checked for a path that only looks like a webhook's", async () => {
     const { url } = await startTestRuntime();
     for (const path of ["/webhooks/../dead-letters", "/webhooks/%2e%2e/dead-letters", "//webhooks/../dead-letters"]) {
       const { status } = await sendRawRequest(url, path, { ...adminHeaders, host: "evil.example" });
@@ -71,7 +71,7 @@ describe("Origin (reliability 27)", () => {
   const post = (url: string, origin: string, host = new URL(url).host) =>
     sendRawRequest(url, "/ticks/poll", { ...adminHeaders, host, origin }, "POST");
 
-  it.each(["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://"])(
+  test.each(["https://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "file://"])(
     "%s may change nothing",
     async (origin) => {
       const { url } = await startTestRuntime();
@@ -79,30 +79,30 @@ describe("Origin (reliability 27)", () => {
     },
   );
 
-  it("of the page itself is accepted", async () => {
+  test("of the page itself is accepted", async () => {
     const { url } = await startTestRuntime();
     expect((await post(url, url)).status).toBe(200);
   });
 
-  it("may be absent, as in a program's request", async () => {
+  test("may be absent, as in a program's request", async () => {
     const { url } = await startTestRuntime();
     expect((await sendRawRequest(url, "/ticks/poll", adminHeaders, "POST")).status).toBe(200);
   });
 
-  it("of PUBLIC_URL is accepted behind a TLS proxy, and the same host without TLS is refused", async () => {
+  test("of PUBLIC_URL is accepted behind a TLS proxy, and the same host without TLS is refused", async () => {
     const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
     expect((await post(url, "https://crew.example.com", "crew.example.com")).status).toBe(200);
     expect((await post(url, "http://crew.example.com", "crew.example.com")).status).toBe(403);
   });
 
-  it("that is foreign may request public routes, but gets no CORS permission to read them", async () => {
+  test("that is foreign may request public routes, but gets no CORS permission to read them", async () => {
     const { url } = await startTestRuntime();
     const { status, text } = await sendRawRequest(url, "/health", { origin: "https://evil.example" });
     expect(status).toBe(200);
     expect(text.toLowerCase()).not.toContain("access-control");
   });
 
-  it("that is foreign gets no CORS permission in a preflight", async () => {
+  test("that is foreign gets no CORS permission in a preflight", async () => {
     const { url } = await startTestRuntime();
     const headers = { origin: "https://evil.example", "access-control-request-method": "POST" };
     expect((await sendRawRequest(url, "/ticks/poll", headers, "OPTIONS")).status).toBe(403);
@@ -110,7 +110,7 @@ describe("Origin (reliability 27)", () => {
 });
 
 describe("A token in the URL (reliability 27)", () => {
-  it.each([
+  test.each([
     "token=x",
     "access_token=x",
     "api_key=x",
@@ -130,7 +130,7 @@ describe("A token in the URL (reliability 27)", () => {
     expect(error.message).not.toContain(RUNTIME_ADMIN_TOKEN);
   });
 
-  it("is refused under any name when it is a bridge token", async () => {
+  test("is refused under any name when it is a bridge token", async () => {
     const { url, lines } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
     for (const query of ["x=bridge-token-of-the-concierge", "agent_token=x", "bridge-token=x"]) {
       const response = await fetch(`${url}/mcp?${query}`, {
@@ -142,7 +142,7 @@ describe("A token in the URL (reliability 27)", () => {
     expect(JSON.stringify(lines)).not.toContain("bridge-token-of");
   });
 
-  it("is not logged, nor is any other part of the URL", async () => {
+  test("is not logged, nor is any other part of the URL", async () => {
     const { url, lines } = await startTestRuntime();
     await fetch(`${url}/dead-letters?token=${RUNTIME_ADMIN_TOKEN}`);
     await fetch(`${url}/${RUNTIME_ADMIN_TOKEN}/marked-path?x=marked-query`);

@@ -1,10 +1,10 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createSignatureCheck, parseSignature } from "../../../shared/http/signature.ts";
 
 describe("A signature header", () => {
-  it("is parsed only as 64 lower-case hex characters, byte for byte", () => {
+  test("is parsed only as 64 lower-case hex characters, byte for byte", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
         expect(parseSignature(Buffer.from(bytes).toString("hex"))).toEqual(bytes);
@@ -20,7 +20,7 @@ describe("A signature header", () => {
 });
 
 describe("A signature", () => {
-  it("is valid with one of the secrets and no other, for any body", async () => {
+  test("is valid with one of the secrets and no other, for any body", async () => {
     const isSigned = createSignatureCheck(["new secret", "old secret"]);
     const sign = (body: Uint8Array, secret: string) =>
       Uint8Array.from(createHmac("sha256", secret).update(body).digest());
@@ -35,7 +35,7 @@ describe("A signature", () => {
     );
   });
 
-  it("is invalid while there is no secret", async () => {
+  test("is invalid while there is no secret", async () => {
     expect(await createSignatureCheck([])(new Uint8Array(32), new Uint8Array())).toBe(false);
   });
 });

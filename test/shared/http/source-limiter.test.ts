@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createSourceLimiter } from "../../../shared/http/source-limiter.ts";
 
 describe("A limit per source", () => {
-  it("is reached after its number of requests in a window and reset with the next", () => {
+  test("is reached after its number of requests in a window and reset with the next", () => {
     let now = 0;
     const isOver = createSourceLimiter({ limit: 2, window: 1000, sources: 10, clock: () => now });
     expect([isOver("a"), isOver("a"), isOver("a"), isOver("b")]).toEqual([false, false, true, false]);
@@ -12,7 +12,7 @@ describe("A limit per source", () => {
     expect(isOver("a")).toBe(false);
   });
 
-  it("remembers a bounded number of sources; a flood of new ones replaces the oldest", () => {
+  test("remembers a bounded number of sources; a flood of new ones replaces the oldest", () => {
     const isOver = createSourceLimiter({ limit: 1, window: 1000, sources: 3, clock: () => 0 });
     expect([isOver("a"), isOver("a")]).toEqual([false, true]);
     for (const other of ["b", "c"]) isOver(other);

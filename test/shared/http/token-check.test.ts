@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createCallerLookup } from "../../../shared/http/token-check.ts";
 
 const toTokenHash = (token: string) => `sha256:${createHash("sha256").update(token).digest("hex")}`;
@@ -10,20 +10,20 @@ describe("A bridge token", () => {
     { agent: "Thot", role: "worker", tokens: [toTokenHash("token-of-thot")] },
   ]);
 
-  it("identifies its agent, also during a rotation and when only its hash is stored", async () => {
+  test("identifies its agent, also during a rotation and when only its hash is stored", async () => {
     const hermes = { name: "Hermes", role: "concierge" };
     expect(await callerOf("token-of-hermes")).toEqual(hermes);
     expect(await callerOf("old-token-of-hermes")).toEqual(hermes);
     expect(await callerOf("token-of-thot")).toEqual({ name: "Thot", role: "worker" });
   });
 
-  it("identifies nobody when it is unknown or a hash instead of a token", async () => {
+  test("identifies nobody when it is unknown or a hash instead of a token", async () => {
     for (const given of ["", "token-of-hermesx", "token-of-herme", "TOKEN-OF-HERMES", toTokenHash("token-of-thot")])
       expect(await callerOf(given)).toBeUndefined();
     expect(await createCallerLookup([])("token-of-hermes")).toBeUndefined();
   });
 
-  it("that two agents share, one by its hash, is refused with that reason", async () => {
+  test("that two agents share, one by its hash, is refused with that reason", async () => {
     const shared = createCallerLookup([
       { agent: "Imhotep", role: "worker", tokens: ["the-same-token"] },
       { agent: "Thot", role: "worker", tokens: [toTokenHash("the-same-token")] },

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readCard } from "../../../../shared/work/card/card-record.ts";
 import { parseCard } from "../../../../shared/work/card/parse-card.ts";
 import { writeCard } from "../../../../shared/work/card/write-card.ts";
@@ -36,7 +36,7 @@ async function createAppWithTask(options: Parameters<typeof createAgentTestApp>[
 }
 
 describe("The agent card (OPENCLAW-11, 12, 13)", () => {
-  it("shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
+  test("shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
     const { crew, item } = await createAppWithTask({ config: { budget: { amount: 100 } } });
     await crew.actAs("Thot").report("ONB-1", {
       percent: 40,
@@ -59,7 +59,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(getCards(crew, item)[0]).toMatchObject({ actor: crew.human.id, external_source: "groundcrew" });
   });
 
-  it("shows agents' texts on one line without markup and bidirectional characters", async () => {
+  test("shows agents' texts on one line without markup and bidirectional characters", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").report("ONB-1", { text: '<img src=x onerror="a()">\u202e\nAgent: Imhotep & co' });
     const html = await getCardHtml(crew, item);
@@ -71,13 +71,13 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     });
   });
 
-  it("shows an assumed confidence of 0.8 when none was reported", async () => {
+  test("shows an assumed confidence of 0.8 when none was reported", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").claim("ONB-1");
     expect(await getCardHtml(crew, item)).toContain("<strong>Confidence:</strong> 0.8 (assumed)</li>");
   });
 
-  it("is edited in place at most once in 30 s, however often agents report", async () => {
+  test("is edited in place at most once in 30 s, however often agents report", async () => {
     const { crew, item } = await createAppWithTask();
     for (let percent = 1; percent <= 40; percent++) {
       await crew.actAs("Thot").report("ONB-1", { percent });
@@ -90,7 +90,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     for (const [i, at] of times.entries()) if (i > 0) expect(at - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(30_000);
   });
 
-  it("keeps the interval between edits when another agent takes the task at once", async () => {
+  test("keeps the interval between edits when another agent takes the task at once", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").claim("ONB-1");
     await crew.runUntilIdle();
@@ -106,7 +106,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(await getCardHtml(crew, item)).toContain("<strong>Agent:</strong> Imhotep</li>");
   });
 
-  it("makes no request to Plane when its text is unchanged", async () => {
+  test("makes no request to Plane when its text is unchanged", async () => {
     const { crew } = await createAppWithTask();
     await crew.actAs("Thot").report("ONB-1", { percent: 40 });
     await crew.runUntilIdle();
@@ -119,7 +119,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(getCommentWrites(crew)).toHaveLength(before);
   });
 
-  it("is created again when people delete it", async () => {
+  test("is created again when people delete it", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").report("ONB-1", { percent: 40 });
     await crew.runUntilIdle();
@@ -129,7 +129,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(await getCardHtml(crew, item)).toContain("50 %");
   });
 
-  it("is separate for each item of a project", async () => {
+  test("is separate for each item of a project", async () => {
     const { crew, item } = await createAppWithTask();
     const other = crew.addTask("Read it", "Thot");
     await crew.poll();
@@ -139,7 +139,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(await getCardHtml(crew, other)).toContain("20 %");
   });
 
-  it("causes no notification and no further edits when it is edited (rule 8)", async () => {
+  test("causes no notification and no further edits when it is edited (rule 8)", async () => {
     const { crew } = await createAppWithTask();
     await crew.actAs("Thot").claim("ONB-1");
     await crew.runUntilIdle();
@@ -160,7 +160,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(getCommentWrites(crew)).toHaveLength(written);
   });
 
-  it("causes no read of the item's comments by its webhook", async () => {
+  test("causes no read of the item's comments by its webhook", async () => {
     const { crew } = await createAppWithTask();
     await crew.actAs("Thot").claim("ONB-1");
     await crew.runUntilIdle();
@@ -172,7 +172,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(await crew.recordRequests(() => crew.deliverWebhooks())).toEqual([]);
   });
 
-  it("shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {
+  test("shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").report("ONB-1", { percent: 40, cost: 2, session: SESSION, confidence: 0.5 });
     await crew.runUntilIdle();
@@ -191,7 +191,7 @@ describe("The agent card (OPENCLAW-11, 12, 13)", () => {
     expect(html).toContain("0.8 (assumed)");
   });
 
-  it("ignores a comment that another user wrote under its external id", async () => {
+  test("ignores a comment that another user wrote under its external id", async () => {
     const { crew, item } = await createAppWithTask();
     const html = "<p>Agent card</p><ul><li>Agent: Imhotep</li><li>Cost: 900 (Imhotep 900)</li></ul>";
     const external = { source: "groundcrew", id: `card:${item.id}` };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readCard } from "../../../../shared/work/card/card-record.ts";
 import { writeCard } from "../../../../shared/work/card/write-card.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
@@ -21,7 +21,7 @@ async function createAppWithCard() {
 }
 
 describe("The agent card after the store was lost", () => {
-  it("restores times, cost, session and confidence before the next edit overwrites it", async () => {
+  test("restores times, cost, session and confidence before the next edit overwrites it", async () => {
     const { crew, item, cards } = await createAppWithCard();
     await crew.restart({ store: "lost" });
     await crew.poll();
@@ -41,7 +41,7 @@ describe("The agent card after the store was lost", () => {
     expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
   });
 
-  it("restores sums and shares with computed fractions", async () => {
+  test("restores sums and shares with computed fractions", async () => {
     const { crew, item, cards } = await createAppWithCard();
     await crew.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
     crew.advance(60_000);
@@ -58,7 +58,7 @@ describe("The agent card after the store was lost", () => {
     });
   });
 
-  it("counts a running timer until the card was last written", async () => {
+  test("counts a running timer until the card was last written", async () => {
     const { crew, item } = await createAppWithCard();
     await crew.actAs("Thot").startTimer("ONB-1");
     crew.advance(300_000);
@@ -74,7 +74,7 @@ describe("The agent card after the store was lost", () => {
     expect(totals["Thot"]).toBeLessThan(940_000);
   });
 
-  it("ignores lines that are not in its own format", async () => {
+  test("ignores lines that are not in its own format", async () => {
     const { crew, item, cards } = await createAppWithCard();
     const [card] = cards();
     const html =
@@ -93,7 +93,7 @@ describe("The agent card after the store was lost", () => {
 });
 
 describe("Groundcrew killed while it writes the agent card (reliability 2)", () => {
-  it("leaves one correct card after the next run, whichever request or commit is killed", async () => {
+  test("leaves one correct card after the next run, whichever request or commit is killed", async () => {
     for (const first of [true, false]) {
       for (let nth = 1; ; nth++) {
         const { crew, item } = await createUnwrittenCard(first);

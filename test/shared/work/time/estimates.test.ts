@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import { workKeys, workSets } from "../../../../shared/work/context/work-keys.ts";
 import { estimateTask } from "../../../../shared/work/time/estimates.ts";
@@ -16,7 +16,7 @@ async function createFinishedTasks(tasks: Partial<FinishedTask>[]) {
 }
 
 describe("An estimate (OPENCLAW-11)", () => {
-  it("is the median of the agent's own finished tasks of this size", async () => {
+  test("is the median of the agent's own finished tasks of this size", async () => {
     const deps = await createFinishedTasks([
       { ms: 1000, cost: 1 },
       { ms: 9000, cost: 5 },
@@ -28,20 +28,20 @@ describe("An estimate (OPENCLAW-11)", () => {
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 3000, cost: 2.5, from: 4 });
   });
 
-  it("reports too little history below three tasks", async () => {
+  test("reports too little history below three tasks", async () => {
     const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000 }, { ms: 3000, size: "large" }]);
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ too_little: true, from: 2 });
     expect(await estimateTask(deps, "Nobody", "small")).toEqual({ too_little: true, from: 0 });
   });
 
-  it("contains only the time when no cost is known", async () => {
+  test("contains only the time when no cost is known", async () => {
     const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000, cost: 4 }, { ms: 3000 }]);
     expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 2000, from: 3 });
   });
 });
 
 describe("The monthly spending", () => {
-  it("is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
+  test("is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
     const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
     crew.addTask("Write it down", "Thot");
     crew.addTask("Read it", "Imhotep");
@@ -54,7 +54,7 @@ describe("The monthly spending", () => {
     expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
   });
 
-  it("starts over with each month in the settings' time zone and counts only the increase", async () => {
+  test("starts over with each month in the settings' time zone and counts only the increase", async () => {
     const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
     crew.addTask("Write it down", "Thot");
     await crew.runFirstPoll();
@@ -66,7 +66,7 @@ describe("The monthly spending", () => {
     expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
   });
 
-  it("counts each report once when many agents report concurrently", async () => {
+  test("counts each report once when many agents report concurrently", async () => {
     const crew = await createAgentTestApp();
     for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
     await crew.runFirstPoll();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { recordFinishedTask } from "../../../../shared/work/lifecycle/record-finished-task.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { readAgentPace, readFinishedTasks } from "../../../../shared/work/time/finished-tasks.ts";
@@ -6,7 +6,7 @@ import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 describe("An agent's history (OPENCLAW-11)", () => {
-  it("contains the time, cost, confidence, size and project of each finished task", async () => {
+  test("contains the time, cost, confidence, size and project of each finished task", async () => {
     const crew = await createAgentTestApp();
     crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
     await crew.runFirstPoll();
@@ -30,14 +30,14 @@ describe("An agent's history (OPENCLAW-11)", () => {
     expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
   });
 
-  it("is empty for an agent that has finished nothing", async () => {
+  test("is empty for an agent that has finished nothing", async () => {
     const crew = await createAgentTestApp();
     expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
   });
 });
 
 describe("The size of a task", () => {
-  it("is the one its description names", () => {
+  test("is the one its description names", () => {
     expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe(
       "medium",
     );
@@ -45,7 +45,7 @@ describe("The size of a task", () => {
     expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
   });
 
-  it("otherwise depends on the length of its description", () => {
+  test("otherwise depends on the length of its description", () => {
     expect(getTaskSize({ description: "" })).toBe("small");
     expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
     expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");

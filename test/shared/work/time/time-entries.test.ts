@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
@@ -21,7 +21,7 @@ async function releaseClaim(crew: Pick<AgentTestApp, "deps">, item: { id: string
 }
 
 describe("A timer (OPENCLAW-06)", () => {
-  it("claims the task, and its time is listed and summed up", async () => {
+  test("claims the task, and its time is listed and summed up", async () => {
     const { crew, item } = await createAppWithTask();
     const started = await crew.actAs("Thot").startTimer("ONB-1");
     expect(started).toMatchObject({ key: "ONB-1", already: false, spent: 0 });
@@ -37,7 +37,7 @@ describe("A timer (OPENCLAW-06)", () => {
     });
   });
 
-  it("started twice runs once from the first start, also after a restart", async () => {
+  test("started twice runs once from the first start, also after a restart", async () => {
     const { crew, item } = await createAppWithTask();
     const first = await crew.actAs("Thot").startTimer("ONB-1");
     crew.advance(MINUTE);
@@ -46,7 +46,7 @@ describe("A timer (OPENCLAW-06)", () => {
     expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
   });
 
-  it.each(["first", "after the claims were looked at"])(
+  test.each(["first", "after the claims were looked at"])(
     "continues while Groundcrew itself is down and stops when its agent stops it (%s)",
     async (when) => {
       const { crew, item } = await createAppWithTask();
@@ -64,7 +64,7 @@ describe("A timer (OPENCLAW-06)", () => {
     },
   );
 
-  it("started again after Groundcrew was down is the running one", async () => {
+  test("started again after Groundcrew was down is the running one", async () => {
     const { crew, item } = await createAppWithTask();
     await expireClaims(crew.deps, "test");
     const { since } = await crew.actAs("Thot").startTimer("ONB-1");
@@ -75,13 +75,13 @@ describe("A timer (OPENCLAW-06)", () => {
     expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
   });
 
-  it("started concurrently runs once", async () => {
+  test("started concurrently runs once", async () => {
     const { crew, item } = await createAppWithTask();
     await Promise.all(Array.from({ length: 8 }, () => crew.actAs("Thot").startTimer("ONB-1")));
     expect((await readTaskTimes(crew.deps, item.id)).entries).toHaveLength(1);
   });
 
-  it("that is not running cannot be stopped, and the answer says so", async () => {
+  test("that is not running cannot be stopped, and the answer says so", async () => {
     const { crew } = await createAppWithTask();
     expect(await crew.actAs("Thot").stopTimer("ONB-1")).toEqual({ key: "ONB-1", stopped: false, spent: 0 });
     await crew.actAs("Thot").startTimer("ONB-1");
@@ -96,7 +96,7 @@ describe("A timer (OPENCLAW-06)", () => {
     });
   });
 
-  it("is stopped at the end of the claim, however late that is processed", async () => {
+  test("is stopped at the end of the claim, however late that is processed", async () => {
     const { crew, item } = await createAppWithTask();
     const { since } = await crew.actAs("Thot").startTimer("ONB-1");
     crew.advance(3 * 3_600_000);
@@ -107,7 +107,7 @@ describe("A timer (OPENCLAW-06)", () => {
     ]);
   });
 
-  it("of a previous claim does not continue under a new one", async () => {
+  test("of a previous claim does not continue under a new one", async () => {
     const { crew, item } = await createAppWithTask();
     // The end of the claim is not processed before the task is claimed again.
     const deps = { ...crew.deps, kick() {} };
@@ -125,7 +125,7 @@ describe("A timer (OPENCLAW-06)", () => {
     ]);
   });
 
-  it("is counted completely when many are stopped concurrently", async () => {
+  test("is counted completely when many are stopped concurrently", async () => {
     const { crew } = await createAppWithTask();
     for (let i = 0; i < 5; i++) crew.addTask(`Task ${i}`, "Thot");
     await crew.poll();
@@ -136,7 +136,7 @@ describe("A timer (OPENCLAW-06)", () => {
     expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 5 * MINUTE, cost: 0 }]);
   });
 
-  it("is counted once, however often its end is processed", async () => {
+  test("is counted once, however often its end is processed", async () => {
     const { crew, item } = await createAppWithTask();
     const { since } = await crew.actAs("Thot").startTimer("ONB-1");
     const claim = await findClaim(crew.deps, item.id);
@@ -146,7 +146,7 @@ describe("A timer (OPENCLAW-06)", () => {
     expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 2 * MINUTE, cost: 0 }]);
   });
 
-  it("is refused on another agent's task, on a task that another agent holds, and on a closed task", async () => {
+  test("is refused on another agent's task, on a task that another agent holds, and on a closed task", async () => {
     const { crew, item } = await createAppWithTask();
     crew.addTask("Not yours", "Imhotep");
     await crew.poll();
@@ -160,7 +160,7 @@ describe("A timer (OPENCLAW-06)", () => {
     expect((await readTaskTimes(crew.deps, item.id)).entries).toEqual([]);
   });
 
-  it("is shown on the work item, with each agent's time", async () => {
+  test("is shown on the work item, with each agent's time", async () => {
     const { crew, item } = await createAppWithTask();
     await crew.actAs("Thot").startTimer("ONB-1");
     for (let i = 0; i < 6; i++) {
@@ -177,7 +177,7 @@ describe("A timer (OPENCLAW-06)", () => {
     expect(card).toMatch(/<strong>Timer:<\/strong> Imhotep since 2026-11-21 \d\d:\d\d:\d\d UTC/);
   });
 
-  it("leaves a limited number of entries, and the time of older ones is kept", async () => {
+  test("leaves a limited number of entries, and the time of older ones is kept", async () => {
     const store = createMemoryStore({ clock: () => crew.time.now });
     const crew = await createAgentTestApp({ store: () => store });
     const item = crew.addTask("Write it down", "Thot");
