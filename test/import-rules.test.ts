@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 
 /** A file's place, one statement in it, and the rule that refuses it. */
@@ -139,23 +139,27 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("The import rules", () => {
-  test.each(REFUSED.map((one, i) => [...one, i] as const))("refuse in %s: %s", (_folder, _code, rule, i) => {
+test.each(REFUSED.map((one, i) => [...one, i] as const))(
+  "The import rules refuse in %s: %s",
+  (_folder, _code, rule, i) => {
     expect(rules.get(`refused-${i}`)).toContain(rule);
-  });
+  },
+);
 
-  test.each(ALLOWED.map((one, i) => [...one, i] as const))("allow in %s: %s", (_folder, _code, i) => {
-    expect(rules.get(`allowed-${i}`) ?? []).toEqual([]);
-  });
-
-  test.each(MAIN_REFUSED.map((code, i) => [code, i + 1] as const))("refuse in runtime/main.ts: %s", (_code, line) => {
-    expect(rules.get(`line-${line}`)).toContain("noRestrictedImports");
-  });
-
-  test.each(MAIN_ALLOWED.map((code, i) => [code, MAIN_REFUSED.length + i + 1] as const))(
-    "allow in runtime/main.ts: %s",
-    (_code, line) => {
-      expect(rules.get(`line-${line}`) ?? []).toEqual([]);
-    },
-  );
+test.each(ALLOWED.map((one, i) => [...one, i] as const))("The import rules allow in %s: %s", (_folder, _code, i) => {
+  expect(rules.get(`allowed-${i}`) ?? []).toEqual([]);
 });
+
+test.each(MAIN_REFUSED.map((code, i) => [code, i + 1] as const))(
+  "The import rules refuse in runtime/main.ts: %s",
+  (_code, line) => {
+    expect(rules.get(`line-${line}`)).toContain("noRestrictedImports");
+  },
+);
+
+test.each(MAIN_ALLOWED.map((code, i) => [code, MAIN_REFUSED.length + i + 1] as const))(
+  "The import rules allow in runtime/main.ts: %s",
+  (_code, line) => {
+    expect(rules.get(`line-${line}`) ?? []).toEqual([]);
+  },
+);

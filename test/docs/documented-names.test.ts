@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
@@ -10,40 +10,38 @@ import { EVENT_KINDS } from "../../shared/task/events.ts";
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
 
-describe("The documentation", () => {
-  test("explains every route of the manifest in docs/http-api.md", async () => {
-    const explanations = readDocument("http-api").split("<!-- end of routes -->")[1] ?? "";
-    const routes = (await listMountedRoutes()).map(({ name }) => name);
-    expect(routes.length).toBeGreaterThan(20);
-    expect(routes.filter((name) => !explanations.includes(`\`${name}\``))).toEqual([]);
-  });
+test("The documentation explains every route of the manifest in docs/http-api.md", async () => {
+  const explanations = readDocument("http-api").split("<!-- end of routes -->")[1] ?? "";
+  const routes = (await listMountedRoutes()).map(({ name }) => name);
+  expect(routes.length).toBeGreaterThan(20);
+  expect(routes.filter((name) => !explanations.includes(`\`${name}\``))).toEqual([]);
+});
 
-  test("explains every metric in docs/operations.md, and no other", async () => {
-    const { scrape } = createPrometheusMetrics({ store: createMemoryStore({ clock: () => 0 }), processMetrics: false });
-    const names = [...(await scrape()).text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
-    const documented = [...readDocument("operations").matchAll(/^\| `((?:groundcrew|plane)_\w+)` \|/gm)];
-    expect(documented.map(([, name]) => name).sort()).toEqual(names.sort());
-  });
+test("The documentation explains every metric in docs/operations.md, and no other", async () => {
+  const { scrape } = createPrometheusMetrics({ store: createMemoryStore({ clock: () => 0 }), processMetrics: false });
+  const names = [...(await scrape()).text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
+  const documented = [...readDocument("operations").matchAll(/^\| `((?:groundcrew|plane)_\w+)` \|/gm)];
+  expect(documented.map(([, name]) => name).sort()).toEqual(names.sort());
+});
 
-  test("explains every tick and when it runs in docs/operations.md", () => {
-    const document = readDocument("operations");
-    expect(manifest.ticks.filter(({ name }) => !document.includes(`| \`${name}\` |`))).toEqual([]);
-  });
+test("The documentation explains every tick and when it runs in docs/operations.md", () => {
+  const document = readDocument("operations");
+  expect(manifest.ticks.filter(({ name }) => !document.includes(`| \`${name}\` |`))).toEqual([]);
+});
 
-  test("explains every queue in docs/troubleshooting.md", () => {
-    const document = readDocument("troubleshooting");
-    expect(QUEUES.filter((queue) => !document.includes(`| \`${queue}\` |`))).toEqual([]);
-  });
+test("The documentation explains every queue in docs/troubleshooting.md", () => {
+  const document = readDocument("troubleshooting");
+  expect(QUEUES.filter((queue) => !document.includes(`| \`${queue}\` |`))).toEqual([]);
+});
 
-  test("explains every event in docs/configuration.md", () => {
-    const [, table = ""] = readDocument("configuration").split("| Event | Sent when |");
-    expect(EVENT_KINDS.filter((kind) => !table.includes(`\`${kind}\``))).toEqual([]);
-  });
+test("The documentation explains every event in docs/configuration.md", () => {
+  const [, table = ""] = readDocument("configuration").split("| Event | Sent when |");
+  expect(EVENT_KINDS.filter((kind) => !table.includes(`\`${kind}\``))).toEqual([]);
+});
 
-  test("tells every error's code and status in docs/http-api.md", () => {
-    const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
-    expect(rows).toHaveLength(11);
-    for (const [, code, status] of rows)
-      expect(new GroundcrewError(code as ErrorCode, "").status, code).toBe(Number(status));
-  });
+test("The documentation tells every error's code and status in docs/http-api.md", () => {
+  const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
+  expect(rows).toHaveLength(11);
+  for (const [, code, status] of rows)
+    expect(new GroundcrewError(code as ErrorCode, "").status, code).toBe(Number(status));
 });

@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 const DOCUMENTS = [
   ...globSync("*.md").filter((path) => path !== "CHANGELOG.md"),
@@ -41,36 +41,32 @@ function listAnchors(path: string): string[] {
   );
 }
 
-describe("A document", () => {
-  test.each(DOCUMENTS)("%s names only files and folders that exist", (path) => {
-    expect(findMissingPaths(path)).toEqual([]);
-  });
-
-  test.each(DOCUMENTS)("%s has only links that lead somewhere", (path) => {
-    expect(findBrokenLinks(path)).toEqual([]);
-  });
-
-  test("names tests by their whole path in docs/requirements.md", () => {
-    const tests = [...withoutBlocks("docs/requirements.md").matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path]) => path);
-    expect(tests.length).toBeGreaterThan(20);
-    expect(tests.filter((path = "") => !path.startsWith("test/"))).toEqual([]);
-  });
-
-  test("stays short enough to read in README.md", () => {
-    expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
-  });
+test.each(DOCUMENTS)("A document: %s names only files and folders that exist", (path) => {
+  expect(findMissingPaths(path)).toEqual([]);
 });
 
-describe("A decision", () => {
-  const decisions = globSync("docs/decisions/0*.md");
+test.each(DOCUMENTS)("A document: %s has only links that lead somewhere", (path) => {
+  expect(findBrokenLinks(path)).toEqual([]);
+});
 
-  test.each(decisions)("%s has a number, a status and a date", (path) => {
-    const [title = "", , status = ""] = readFileSync(path, "utf8").split("\n");
-    expect(title).toMatch(new RegExp(`^# ${/\d{4}/.exec(path)?.[0]} `));
-    expect(status).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
-  });
+test("A document names tests by their whole path in docs/requirements.md", () => {
+  const tests = [...withoutBlocks("docs/requirements.md").matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path]) => path);
+  expect(tests.length).toBeGreaterThan(20);
+  expect(tests.filter((path = "") => !path.startsWith("test/"))).toEqual([]);
+});
 
-  test.each(decisions)("%s stands in the index", (path) => {
-    expect(readFileSync("docs/decisions/README.md", "utf8")).toContain(`](${path.split("/").at(-1)})`);
-  });
+test("A document stays short enough to read in README.md", () => {
+  expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
+});
+
+const decisions = globSync("docs/decisions/0*.md");
+
+test.each(decisions)("A decision: %s has a number, a status and a date", (path) => {
+  const [title = "", , status = ""] = readFileSync(path, "utf8").split("\n");
+  expect(title).toMatch(new RegExp(`^# ${/\d{4}/.exec(path)?.[0]} `));
+  expect(status).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
+});
+
+test.each(decisions)("A decision: %s stands in the index", (path) => {
+  expect(readFileSync("docs/decisions/README.md", "utf8")).toContain(`](${path.split("/").at(-1)})`);
 });

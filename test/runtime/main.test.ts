@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 const MAIN = resolve("runtime/main.ts");
@@ -35,66 +35,64 @@ function runMain(env: Record<string, string>, cwd = createFolder()) {
   return { child, ended, output };
 }
 
-describe("The command line", () => {
-  test("lists every invalid setting and exits with 78", async () => {
-    const { code, out, err } = await runMain({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
-    expect(code).toBe(78);
-    expect(out).toBe("");
-    expect(err).toContain("Groundcrew cannot start: 5 settings need attention.");
-    for (const name of ["PLANE_URL", "PORT", "ADMIN_TOKEN", "PLANE_API_KEY", "PLANE_WORKSPACE"])
-      expect(err).toContain(name);
-    expect(err).toContain('given:  "plane"');
-    expect(err).not.toContain("marked");
-  });
+test("The command line lists every invalid setting and exits with 78", async () => {
+  const { code, out, err } = await runMain({ PLANE_URL: "plane", PORT: "x", ADMIN_TOKEN: "marked token" }).ended;
+  expect(code).toBe(78);
+  expect(out).toBe("");
+  expect(err).toContain("Groundcrew cannot start: 5 settings need attention.");
+  for (const name of ["PLANE_URL", "PORT", "ADMIN_TOKEN", "PLANE_API_KEY", "PLANE_WORKSPACE"])
+    expect(err).toContain(name);
+  expect(err).toContain('given:  "plane"');
+  expect(err).not.toContain("marked");
+});
 
-  test("reads .env, which the environment overrides", async () => {
-    const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
-    const { err } = await runMain({ PORT: "0" }, cwd).ended;
-    expect(err).toContain("1 setting needs attention");
-    expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
-  });
+test("The command line reads .env, which the environment overrides", async () => {
+  const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
+  const { err } = await runMain({ PORT: "0" }, cwd).ended;
+  expect(err).toContain("1 setting needs attention");
+  expect(err).toContain('LOG_LEVEL\n    given:  "loud"');
+});
 
-  test("starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
-    const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
-    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
-    child.kill("SIGTERM");
-    const { code, out, err } = await ended;
-    expect([code, err]).toEqual([0, ""]);
-    const lines = out
-      .trim()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line));
-    expect(lines).toContainEqual(
-      expect.objectContaining({ level: "warn", warning: expect.stringContaining("TELEGRAM") }),
-    );
-    expect(lines.at(-1)).toMatchObject({ message: "stopped" });
-    expect(out).not.toContain(RUNTIME_ENV.PLANE_API_KEY);
-  });
+test("The command line starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
+  const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  child.kill("SIGTERM");
+  const { code, out, err } = await ended;
+  expect([code, err]).toEqual([0, ""]);
+  const lines = out
+    .trim()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: "warn", warning: expect.stringContaining("TELEGRAM") }),
+  );
+  expect(lines.at(-1)).toMatchObject({ message: "stopped" });
+  expect(out).not.toContain(RUNTIME_ENV.PLANE_API_KEY);
+});
 
-  test("reloads SECRETS_FILE while it runs", async () => {
-    const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
-    const cwd = createFolder();
-    const write = (token: string) =>
-      writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
-    write(ADMIN_TOKEN);
-    const { output } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
-    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
-    const url = /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "";
-    write("another-admin-token-of-these-tests");
-    const status = async () => {
-      const headers = { authorization: "Bearer another-admin-token-of-these-tests" };
-      return (await fetch(`${url}/dead-letters`, { headers })).status;
-    };
-    await expect.poll(status, { timeout: 10_000 }).toBe(200);
-    expect(output.out).not.toContain("another-admin-token");
-  });
+test("The command line reloads SECRETS_FILE while it runs", async () => {
+  const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
+  const cwd = createFolder();
+  const write = (token: string) =>
+    writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
+  write(ADMIN_TOKEN);
+  const { output } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
+  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  const url = /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "";
+  write("another-admin-token-of-these-tests");
+  const status = async () => {
+    const headers = { authorization: "Bearer another-admin-token-of-these-tests" };
+    return (await fetch(`${url}/dead-letters`, { headers })).status;
+  };
+  await expect.poll(status, { timeout: 10_000 }).toBe(200);
+  expect(output.out).not.toContain("another-admin-token");
+});
 
-  test("logs why it cannot start and exits with 1 when another process has opened the store", async () => {
-    const cwd = createFolder();
-    const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
-    await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');
-    const { code, out } = await runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd).ended;
-    expect(code).toBe(1);
-    expect(out).toContain('"message":"cannot start"');
-  });
+test("The command line logs why it cannot start and exits with 1 when another process has opened the store", async () => {
+  const cwd = createFolder();
+  const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
+  await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  const { code, out } = await runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd).ended;
+  expect(code).toBe(1);
+  expect(out).toContain('"message":"cannot start"');
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createPollCollector } from "../../runtime/poll-collector.ts";
 import type { TickRunner } from "../../shared/app/ticks.ts";
 import { createLog } from "../../shared/log.ts";
@@ -30,58 +30,56 @@ function createManualAsker(names = ["poll"]) {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe("A requested poll", () => {
-  test("is shared by many requests and runs within a minute", async () => {
-    const { ask, waits, polls } = createManualAsker();
-    for (let i = 0; i < 100; i++) ask("a webhook was not kept");
-    expect(waits.map((wait) => wait.ms)).toEqual([10_000]);
-    waits[0]?.end();
-    await nextTurn();
-    expect(polls).toHaveLength(1);
-    polls[0]?.end();
-    await nextTurn();
-    expect([waits.length, polls.length]).toEqual([1, 1]);
-  });
+test("A requested poll is shared by many requests and runs within a minute", async () => {
+  const { ask, waits, polls } = createManualAsker();
+  for (let i = 0; i < 100; i++) ask("a webhook was not kept");
+  expect(waits.map((wait) => wait.ms)).toEqual([10_000]);
+  waits[0]?.end();
+  await nextTurn();
+  expect(polls).toHaveLength(1);
+  polls[0]?.end();
+  await nextTurn();
+  expect([waits.length, polls.length]).toEqual([1, 1]);
+});
 
-  test("is followed by another when one was requested while it ran", async () => {
-    const { ask, waits, polls } = createManualAsker();
-    ask("first");
-    waits[0]?.end();
-    await nextTurn();
-    ask("second");
-    polls[0]?.end();
-    await nextTurn();
-    waits[1]?.end();
-    await nextTurn();
-    expect(polls).toHaveLength(2);
-  });
+test("A requested poll is followed by another when one was requested while it ran", async () => {
+  const { ask, waits, polls } = createManualAsker();
+  ask("first");
+  waits[0]?.end();
+  await nextTurn();
+  ask("second");
+  polls[0]?.end();
+  await nextTurn();
+  waits[1]?.end();
+  await nextTurn();
+  expect(polls).toHaveLength(2);
+});
 
-  test("is repeated until one succeeds", async () => {
-    const { ask, waits, polls } = createManualAsker();
-    ask("first");
-    for (let i = 0; i < 3; i++) {
-      waits[i]?.end();
-      await nextTurn();
-      if (i < 2) polls[i]?.fail();
-      else polls[i]?.end();
-      await nextTurn();
-    }
-    expect(waits.map((wait) => wait.ms)).toEqual([10_000, 20_000, 20_000]);
-    expect(polls).toHaveLength(3);
-  });
-
-  test("is dropped when the runtime stops", async () => {
-    const { ask, waits, polls, stop } = createManualAsker();
-    ask("first");
-    stop.abort();
-    waits[0]?.end();
+test("A requested poll is repeated until one succeeds", async () => {
+  const { ask, waits, polls } = createManualAsker();
+  ask("first");
+  for (let i = 0; i < 3; i++) {
+    waits[i]?.end();
     await nextTurn();
-    expect(polls).toHaveLength(0);
-  });
+    if (i < 2) polls[i]?.fail();
+    else polls[i]?.end();
+    await nextTurn();
+  }
+  expect(waits.map((wait) => wait.ms)).toEqual([10_000, 20_000, 20_000]);
+  expect(polls).toHaveLength(3);
+});
 
-  test("does nothing when there is no poll tick", () => {
-    const { ask, waits } = createManualAsker(["cycles"]);
-    ask("first");
-    expect(waits).toHaveLength(0);
-  });
+test("A requested poll is dropped when the runtime stops", async () => {
+  const { ask, waits, polls, stop } = createManualAsker();
+  ask("first");
+  stop.abort();
+  waits[0]?.end();
+  await nextTurn();
+  expect(polls).toHaveLength(0);
+});
+
+test("A requested poll does nothing when there is no poll tick", () => {
+  const { ask, waits } = createManualAsker(["cycles"]);
+  ask("first");
+  expect(waits).toHaveLength(0);
 });

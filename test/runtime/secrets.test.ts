@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../runtime/node/settings-files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
@@ -40,70 +40,68 @@ function createEchoingListener(status: number): RequestListener {
   };
 }
 
-describe("Five marked secrets in the settings (reliability 21)", () => {
-  test("appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    writeFileSync(
-      join(folder, "crew.json"),
-      JSON.stringify({ forward: [{ url: "http://127.0.0.1:1/", secret: FORWARD }] }),
-    );
-    const parsed = parseSettings(
-      {
-        ...MARKED_SECRETS,
-        PORT: "0",
-        METRICS_PORT: "0",
-        LOG_LEVEL: "debug",
-        STORE_URL: `file:${folder}`,
-        PLANE_URL: await startServer(createEchoingListener(403)),
-        PLANE_WORKSPACE: "javisi",
-        TELEGRAM_CHAT_ID: "-100",
-        TELEGRAM_API_ROOT: await startServer(createEchoingListener(401)),
-        GROUNDCREW_CONFIG: join(folder, "crew.json"),
-      },
-      nodeFiles,
-    );
-    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const lines: string[] = [];
-    const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), processMetrics: true });
-    onTestFinished(() => runtime.stop());
-    const { url, metricsUrl = "" } = runtime;
+test("Five marked secrets in the settings (reliability 21): appear in no log line, response, metric or stored value, even when Plane and Telegram repeat them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-secrets-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(
+    join(folder, "crew.json"),
+    JSON.stringify({ forward: [{ url: "http://127.0.0.1:1/", secret: FORWARD }] }),
+  );
+  const parsed = parseSettings(
+    {
+      ...MARKED_SECRETS,
+      PORT: "0",
+      METRICS_PORT: "0",
+      LOG_LEVEL: "debug",
+      STORE_URL: `file:${folder}`,
+      PLANE_URL: await startServer(createEchoingListener(403)),
+      PLANE_WORKSPACE: "javisi",
+      TELEGRAM_CHAT_ID: "-100",
+      TELEGRAM_API_ROOT: await startServer(createEchoingListener(401)),
+      GROUNDCREW_CONFIG: join(folder, "crew.json"),
+    },
+    nodeFiles,
+  );
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const lines: string[] = [];
+  const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), processMetrics: true });
+  onTestFinished(() => runtime.stop());
+  const { url, metricsUrl = "" } = runtime;
 
-    const answers: string[] = [];
-    const ask = async (path: string, init?: RequestInit) => {
-      const response = await fetch(path, init);
-      answers.push(JSON.stringify([...response.headers]), await response.text());
-    };
-    const admin = { headers: { authorization: `Bearer ${MARKED_SECRETS.ADMIN_TOKEN}` } };
-    const body = JSON.stringify({ event: "issue", data: { id: "1" } });
-    await ask(`${url}/webhooks/plane`, {
-      method: "POST",
-      body,
-      headers: createWebhookHeaders(body, MARKED_SECRETS.PLANE_WEBHOOK_SECRET),
-    });
-    await ask(`${url}/webhooks/plane`, {
-      method: "POST",
-      body,
-      headers: createWebhookHeaders(body, MARKED_SECRETS.ADMIN_TOKEN),
-    });
-    await ask(`${url}/ticks/poll`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${MARKED_SECRETS.TICK_TOKEN}` },
-    });
-    await ask(`${url}/dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
-    await ask(`${url}/${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
-    await ask(`${url}/ticks/${MARKED_SECRETS.TICK_TOKEN}`, { method: "POST", ...admin });
-    await ask(`${url}/dead-letters`, admin);
-    await runtime.deps.telegram?.getMe();
-    for (const path of ["/ready", "/metrics", "/health"]) await ask(metricsUrl + path);
-    expect(answers.join()).toContain('"plane":{"ok":false');
-    await runtime.stop();
-
-    const stored = readdirSync(folder)
-      .filter((name) => name !== "crew.json")
-      .map((name) => readFileSync(join(folder, name), "latin1"));
-    expect(lines.length).toBeGreaterThan(10);
-    expect(stored.join("").length).toBeGreaterThan(1000);
-    for (const text of [...lines, ...answers, ...stored, ...parsed.warnings]) expect(text).not.toMatch(MARK);
+  const answers: string[] = [];
+  const ask = async (path: string, init?: RequestInit) => {
+    const response = await fetch(path, init);
+    answers.push(JSON.stringify([...response.headers]), await response.text());
+  };
+  const admin = { headers: { authorization: `Bearer ${MARKED_SECRETS.ADMIN_TOKEN}` } };
+  const body = JSON.stringify({ event: "issue", data: { id: "1" } });
+  await ask(`${url}/webhooks/plane`, {
+    method: "POST",
+    body,
+    headers: createWebhookHeaders(body, MARKED_SECRETS.PLANE_WEBHOOK_SECRET),
   });
+  await ask(`${url}/webhooks/plane`, {
+    method: "POST",
+    body,
+    headers: createWebhookHeaders(body, MARKED_SECRETS.ADMIN_TOKEN),
+  });
+  await ask(`${url}/ticks/poll`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${MARKED_SECRETS.TICK_TOKEN}` },
+  });
+  await ask(`${url}/dead-letters?x=${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
+  await ask(`${url}/${MARKED_SECRETS.ADMIN_TOKEN}`, admin);
+  await ask(`${url}/ticks/${MARKED_SECRETS.TICK_TOKEN}`, { method: "POST", ...admin });
+  await ask(`${url}/dead-letters`, admin);
+  await runtime.deps.telegram?.getMe();
+  for (const path of ["/ready", "/metrics", "/health"]) await ask(metricsUrl + path);
+  expect(answers.join()).toContain('"plane":{"ok":false');
+  await runtime.stop();
+
+  const stored = readdirSync(folder)
+    .filter((name) => name !== "crew.json")
+    .map((name) => readFileSync(join(folder, name), "latin1"));
+  expect(lines.length).toBeGreaterThan(10);
+  expect(stored.join("").length).toBeGreaterThan(1000);
+  for (const text of [...lines, ...answers, ...stored, ...parsed.warnings]) expect(text).not.toMatch(MARK);
 });

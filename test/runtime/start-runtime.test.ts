@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Tick } from "../../shared/app/deps.ts";
@@ -29,108 +29,107 @@ function createSlowRoute(work: () => Promise<void>): Route {
   return { path: "/slow", access: "public", app: () => new Hono().get("/", answer) };
 }
 
-describe("Stopping the runtime", () => {
-  test("answers open requests, takes no new ones, and then closes the store", async () => {
-    const { passed, open: finish } = createGate();
-    let begun = false;
-    const route = createSlowRoute(() => {
-      begun = true;
-      return passed;
-    });
-    const { url, stop, store } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, routes: [route] } });
-    const answer = fetch(`${url}/slow`).then((response) => response.text());
-    await expect.poll(() => begun).toBe(true);
-    const stopped = stop();
-    await expect(openConnection(url)).rejects.toThrow("ECONNREFUSED");
-    expect(await store.now()).toBeGreaterThan(0);
-    finish();
-    expect(await answer).toBe("done");
-    const answeredAt = performance.now();
-    await stopped;
-    expect(performance.now() - answeredAt).toBeLessThan(2_000);
-    await expect(store.now()).rejects.toThrow("closed");
+test("Stopping the runtime answers open requests, takes no new ones, and then closes the store", async () => {
+  const { passed, open: finish } = createGate();
+  let begun = false;
+  const route = createSlowRoute(() => {
+    begun = true;
+    return passed;
   });
-
-  test("does not wait for idle keep-alive connections", async () => {
-    const { url, stop } = await startTestRuntime();
-    expect((await fetch(`${url}/health`)).status).toBe(200);
-    const idle = await openConnection(url);
-    const startedAt = performance.now();
-    await stop();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
-    expect((await idle.ended).text).toBe("");
-  });
-
-  test("waits for a running tick and a running job and begins no others", async () => {
-    const { passed, open: finish } = createGate();
-    const done: string[] = [];
-    const tick: Tick = {
-      name: "cycles",
-      cron: () => "0 0 1 1 *",
-      async run() {
-        await passed;
-        done.push("tick");
-        return {};
-      },
-    };
-    const worker: Manifest["jobHandlers"][number] = {
-      queue: "inbox",
-      leaseMs: 60_000,
-      concurrency: 1,
-      async handle(_, job) {
-        await passed;
-        done.push(job.lane);
-        return { done: true };
-      },
-    };
-    const { url, stop, deps, store } = await startTestRuntime({
-      manifest: { ...ROUTES_ONLY, ticks: [tick], jobHandlers: [worker] },
-    });
-    for (const id of ["first", "second"]) await postWebhook(url, JSON.stringify({ event: "issue", data: { id } }));
-    void deps.ticks.runNow("cycles");
-    await expect.poll(async () => (await store.take("inbox", 1, 0)).length).toBe(0);
-    const stopped = stop();
-    finish();
-    await stopped;
-    expect(done.sort()).toEqual(["first", "tick"]);
-  });
-
-  test("aborts running work after 8 s", async () => {
-    const hanging = createSlowRoute(() => new Promise(() => {}));
-    const { url, stop, lines } = await startTestRuntime({
-      manifest: { ...ROUTES_ONLY, routes: [hanging] },
-      overrides: { wait: (ms, signal) => (ms === 8_000 ? Promise.resolve() : wait(ms, signal)) },
-    });
-    const answer = fetch(`${url}/slow`).catch(() => "broken");
-    await expect.poll(() => lines.length).toBeGreaterThan(0);
-    await stop();
-    expect(lines.at(-1)).toMatchObject({ message: "stopped" });
-    void answer;
-  });
-
-  test("twice stops it once", async () => {
-    const { stop, lines } = await startTestRuntime();
-    await Promise.all([stop(), stop()]);
-    expect(lines.filter((line) => line["message"] === "stopped")).toHaveLength(1);
-  });
+  const { url, stop, store } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, routes: [route] } });
+  const answer = fetch(`${url}/slow`).then((response) => response.text());
+  await expect.poll(() => begun).toBe(true);
+  const stopped = stop();
+  await expect(openConnection(url)).rejects.toThrow("ECONNREFUSED");
+  expect(await store.now()).toBeGreaterThan(0);
+  finish();
+  expect(await answer).toBe("done");
+  const answeredAt = performance.now();
+  await stopped;
+  expect(performance.now() - answeredAt).toBeLessThan(2_000);
+  await expect(store.now()).rejects.toThrow("closed");
 });
 
-describe("Starting the runtime", () => {
-  test("on a port in use fails with that reason and leaves nothing open", async () => {
-    const { url } = await startTestRuntime();
-    const store = createMemoryStore({ clock: Date.now });
-    const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
-    const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
-    await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+: the port is in use by another program.*HOST or PORT/);
-    await expect(store.now()).rejects.toThrow("closed");
-  });
+test("Stopping the runtime does not wait for idle keep-alive connections", async () => {
+  const { url, stop } = await startTestRuntime();
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  const idle = await openConnection(url);
+  const startedAt = performance.now();
+  await stop();
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect((await idle.ended).text).toBe("");
+});
 
-  test("polls at once for changes that it missed while it was down", async () => {
-    const { asked } = await startTestRuntime();
-    await expect.poll(() => asked.length).toBe(1);
+test("Stopping the runtime waits for a running tick and a running job and begins no others", async () => {
+  const { passed, open: finish } = createGate();
+  const done: string[] = [];
+  const tick: Tick = {
+    name: "cycles",
+    cron: () => "0 0 1 1 *",
+    async run() {
+      await passed;
+      done.push("tick");
+      return {};
+    },
+  };
+  const worker: Manifest["jobHandlers"][number] = {
+    queue: "inbox",
+    leaseMs: 60_000,
+    concurrency: 1,
+    async handle(_, job) {
+      await passed;
+      done.push(job.lane);
+      return { done: true };
+    },
+  };
+  const { url, stop, deps, store } = await startTestRuntime({
+    manifest: { ...ROUTES_ONLY, ticks: [tick], jobHandlers: [worker] },
   });
+  for (const id of ["first", "second"]) await postWebhook(url, JSON.stringify({ event: "issue", data: { id } }));
+  void deps.ticks.runNow("cycles");
+  await expect.poll(async () => (await store.take("inbox", 1, 0)).length).toBe(0);
+  const stopped = stop();
+  finish();
+  await stopped;
+  expect(done.sort()).toEqual(["first", "tick"]);
+});
 
-  test.skipIf(!hasRedisServer())("logs when the connection to Redis is lost and when it is back", async () => {
+test("Stopping the runtime aborts running work after 8 s", async () => {
+  const hanging = createSlowRoute(() => new Promise(() => {}));
+  const { url, stop, lines } = await startTestRuntime({
+    manifest: { ...ROUTES_ONLY, routes: [hanging] },
+    overrides: { wait: (ms, signal) => (ms === 8_000 ? Promise.resolve() : wait(ms, signal)) },
+  });
+  const answer = fetch(`${url}/slow`).catch(() => "broken");
+  await expect.poll(() => lines.length).toBeGreaterThan(0);
+  await stop();
+  expect(lines.at(-1)).toMatchObject({ message: "stopped" });
+  void answer;
+});
+
+test("Stopping the runtime twice stops it once", async () => {
+  const { stop, lines } = await startTestRuntime();
+  await Promise.all([stop(), stop()]);
+  expect(lines.filter((line) => line["message"] === "stopped")).toHaveLength(1);
+});
+
+test("Starting the runtime on a port in use fails with that reason and leaves nothing open", async () => {
+  const { url } = await startTestRuntime();
+  const store = createMemoryStore({ clock: Date.now });
+  const settings = createTestSettings({ ...RUNTIME_ENV, PORT: new URL(url).port });
+  const starting = startRuntime(settings, { manifest: ROUTES_ONLY, write: () => {}, overrides: { store } });
+  await expect(starting).rejects.toThrow(/127\.0\.0\.1:\d+: the port is in use by another program.*HOST or PORT/);
+  await expect(store.now()).rejects.toThrow("closed");
+});
+
+test("Starting the runtime polls at once for changes that it missed while it was down", async () => {
+  const { asked } = await startTestRuntime();
+  await expect.poll(() => asked.length).toBe(1);
+});
+
+test.skipIf(!hasRedisServer())(
+  "Starting the runtime logs when the connection to Redis is lost and when it is back",
+  async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const lines: string[] = [];
@@ -142,67 +141,63 @@ describe("Starting the runtime", () => {
     const before = lines.length;
     await redis.start();
     await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("redis connected");
-  });
+  },
+);
 
-  test("works the jobs that remained in the queues", async () => {
-    const store = createMemoryStore({ clock: Date.now });
-    await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
-    const worked: string[] = [];
-    const worker: Manifest["jobHandlers"][number] = {
-      queue: "inbox",
-      leaseMs: 1000,
-      concurrency: 1,
-      async handle(_, job) {
-        worked.push(job.id);
-        return { done: true };
-      },
-    };
-    await startTestRuntime({ store, manifest: { ...ROUTES_ONLY, jobHandlers: [worker] } });
-    await expect.poll(() => worked).toEqual(["left"]);
-  });
+test("Starting the runtime works the jobs that remained in the queues", async () => {
+  const store = createMemoryStore({ clock: Date.now });
+  await store.commit({ jobs: [{ id: "left", queue: "inbox", lane: "a", body: {} }] });
+  const worked: string[] = [];
+  const worker: Manifest["jobHandlers"][number] = {
+    queue: "inbox",
+    leaseMs: 1000,
+    concurrency: 1,
+    async handle(_, job) {
+      worked.push(job.id);
+      return { done: true };
+    },
+  };
+  await startTestRuntime({ store, manifest: { ...ROUTES_ONLY, jobHandlers: [worker] } });
+  await expect.poll(() => worked).toEqual(["left"]);
 });
 
-describe("The schedule", () => {
-  test("runs a tick when it is due by its cron expression", async () => {
-    const runs: string[] = [];
-    const tick: Tick = {
-      name: "cycles",
-      cron: (settings) => settings.pollCron,
-      async run(deps) {
-        runs.push(deps.settings.timezone);
-        return {};
-      },
-    };
-    await startTestRuntime({
-      env: { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" },
-      manifest: { ...ROUTES_ONLY, ticks: [tick] },
-    });
-    await expect.poll(() => runs.length, { timeout: 5_000 }).toBeGreaterThan(1);
-    expect(runs[0]).toBe("Europe/Paris");
+test("The schedule runs a tick when it is due by its cron expression", async () => {
+  const runs: string[] = [];
+  const tick: Tick = {
+    name: "cycles",
+    cron: (settings) => settings.pollCron,
+    async run(deps) {
+      runs.push(deps.settings.timezone);
+      return {};
+    },
+  };
+  await startTestRuntime({
+    env: { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" },
+    manifest: { ...ROUTES_ONLY, ticks: [tick] },
   });
-
-  test("continues after a failed tick", async () => {
-    let runs = 0;
-    const run = () => Promise.reject(new Error(`failure ${++runs}`));
-    const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
-    const { lines } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, ticks: [tick] } });
-    await expect.poll(() => runs, { timeout: 5_000 }).toBeGreaterThan(1);
-    expect(lines.filter((line) => line["message"] === "tick failed").length).toBeGreaterThan(0);
-  });
+  await expect.poll(() => runs.length, { timeout: 5_000 }).toBeGreaterThan(1);
+  expect(runs[0]).toBe("Europe/Paris");
 });
 
-describe("Bytes that are not HTTP", () => {
-  test.each([
-    ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
-    ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
-    ["an invalid Host", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],
-    ["a path with a backslash", "GET /\\x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"],
-  ])("such as %s are refused in JSON", async (_, bytes, status) => {
-    const { url } = await startTestRuntime();
-    const raw = await openConnection(url);
-    raw.socket.write(bytes);
-    const { text } = await raw.ended;
-    expect(text).toContain(status);
-    expect(text).toContain('{"error":{"code":"bad_request"');
-  });
+test("The schedule continues after a failed tick", async () => {
+  let runs = 0;
+  const run = () => Promise.reject(new Error(`failure ${++runs}`));
+  const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
+  const { lines } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, ticks: [tick] } });
+  await expect.poll(() => runs, { timeout: 5_000 }).toBeGreaterThan(1);
+  expect(lines.filter((line) => line["message"] === "tick failed").length).toBeGreaterThan(0);
+});
+
+test.each([
+  ["nonsense", "HELLO\r\n\r\n", "400 Bad Request"],
+  ["headers that are too large", `GET / HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "431"],
+  ["an invalid Host", "GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n", "400"],
+  ["a path with a backslash", "GET /\\x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "400"],
+])("Bytes that are not HTTP such as %s are refused in JSON", async (_, bytes, status) => {
+  const { url } = await startTestRuntime();
+  const raw = await openConnection(url);
+  raw.socket.write(bytes);
+  const { text } = await raw.ended;
+  expect(text).toContain(status);
+  expect(text).toContain('{"error":{"code":"bad_request"');
 });

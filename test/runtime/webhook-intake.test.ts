@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
@@ -34,35 +34,36 @@ function createFailingStore() {
   };
 }
 
-describe("While the store is down (reliability 4)", () => {
-  test("a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
-    const { store, setMode } = createFailingStore();
-    const runtime = await startTestRuntime({ store });
-    await expect.poll(() => runtime.asked.length).toBe(1);
-    setMode("fails");
-    const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
-    for (const body of bodies) {
-      const raw = await openConnection(runtime.url);
-      raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(body), "content-length": `${body.length}` }) + body);
-      expect(await raw.ended).toEqual({ text: "" });
-    }
-    expect(
-      runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not stored"),
-    ).toHaveLength(10);
-    await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
-    setMode("works");
-    for (const body of bodies) expect((await postWebhook(runtime.url, body)).status).toBe(200);
-    expect((await store.stats()).queues.inbox.pending).toBe(10);
-  });
+test("While the store is down (reliability 4): a webhook's connection is broken without a response, and everything arrives when the store is back", async () => {
+  const { store, setMode } = createFailingStore();
+  const runtime = await startTestRuntime({ store });
+  await expect.poll(() => runtime.asked.length).toBe(1);
+  setMode("fails");
+  const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
+  for (const body of bodies) {
+    const raw = await openConnection(runtime.url);
+    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(body), "content-length": `${body.length}` }) + body);
+    expect(await raw.ended).toEqual({ text: "" });
+  }
+  expect(
+    runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not stored"),
+  ).toHaveLength(10);
+  await expect.poll(() => runtime.asked.length).toBeGreaterThan(1);
+  setMode("works");
+  for (const body of bodies) expect((await postWebhook(runtime.url, body)).status).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(10);
+});
 
-  test("a client gets no status, as Plane would", async () => {
-    const { store, setMode } = createFailingStore();
-    const { url } = await startTestRuntime({ store });
-    setMode("fails");
-    await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
-  });
+test("While the store is down (reliability 4): a client gets no status, as Plane would", async () => {
+  const { store, setMode } = createFailingStore();
+  const { url } = await startTestRuntime({ store });
+  setMode("fails");
+  await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
+});
 
-  test.skipIf(!hasRedisServer())("a Redis that does not answer breaks a webhook's connection within 5 s", async () => {
+test.skipIf(!hasRedisServer())(
+  "While the store is down (reliability 4): a Redis that does not answer breaks a webhook's connection within 5 s",
+  async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.stop());
     const store = await openStore(redis.url, { prefix: "t" });
@@ -72,99 +73,97 @@ describe("While the store is down (reliability 4)", () => {
     const before = performance.now();
     await expect(postWebhook(url, BODY)).rejects.toThrow("fetch failed");
     expect(performance.now() - before).toBeLessThan(5_000);
-  });
+  },
+);
 
-  test("a requested poll that fails is repeated until one succeeds", async () => {
-    const { store, setMode } = createFailingStore();
-    const outcomes: string[] = [];
-    const poll = {
-      name: "poll",
-      cron: () => "0 0 1 1 *",
-      run: async () => {
-        outcomes.push(outcomes.length < 4 ? "failed" : "ok");
-        if (outcomes.length < 5) throw new Error("Plane is down");
-        return {};
-      },
-    };
-    const { url } = await startTestRuntime({
-      store,
-      manifest: {
-        routes: manifest.routes,
-        ticks: [poll],
-        jobHandlers: [],
-        ruleSets: () => [],
-      },
-    });
-    setMode("fails");
-    await expect(postWebhook(url, BODY)).rejects.toThrow();
-    await expect.poll(() => outcomes.at(-1)).toBe("ok");
+test("While the store is down (reliability 4): a requested poll that fails is repeated until one succeeds", async () => {
+  const { store, setMode } = createFailingStore();
+  const outcomes: string[] = [];
+  const poll = {
+    name: "poll",
+    cron: () => "0 0 1 1 *",
+    run: async () => {
+      outcomes.push(outcomes.length < 4 ? "failed" : "ok");
+      if (outcomes.length < 5) throw new Error("Plane is down");
+      return {};
+    },
+  };
+  const { url } = await startTestRuntime({
+    store,
+    manifest: {
+      routes: manifest.routes,
+      ticks: [poll],
+      jobHandlers: [],
+      ruleSets: () => [],
+    },
   });
+  setMode("fails");
+  await expect(postWebhook(url, BODY)).rejects.toThrow();
+  await expect.poll(() => outcomes.at(-1)).toBe("ok");
 });
 
-describe("A webhook's body (reliability 16)", () => {
-  test("over the limit, sent in chunks without a length, is refused with 413 and not read further", async () => {
-    const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
-    const raw = await openConnection(url);
-    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "transfer-encoding": "chunked" }));
-    let written = 0;
-    const answered = new Promise<void>((resolve) => raw.socket.once("data", () => resolve()));
-    const piece = formatChunk("x".repeat(16_384));
-    while (written < 5) {
-      raw.socket.write(piece);
-      written += 1;
-    }
-    await answered;
-    const { status, text } = await raw.ended;
-    expect(status).toBe(413);
-    expect(text).toContain('"code":"too_large"');
-    expect((await store.stats()).queues.inbox.pending).toBe(0);
-  });
+test("A webhook's body (reliability 16) over the limit, sent in chunks without a length, is refused with 413 and not read further", async () => {
+  const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
+  const raw = await openConnection(url);
+  raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "transfer-encoding": "chunked" }));
+  let written = 0;
+  const answered = new Promise<void>((resolve) => raw.socket.once("data", () => resolve()));
+  const piece = formatChunk("x".repeat(16_384));
+  while (written < 5) {
+    raw.socket.write(piece);
+    written += 1;
+  }
+  await answered;
+  const { status, text } = await raw.ended;
+  expect(status).toBe(413);
+  expect(text).toContain('"code":"too_large"');
+  expect((await store.stats()).queues.inbox.pending).toBe(0);
+});
 
-  test("whose sender disconnects is not stored, and the next one is", async () => {
-    const { url, store, lines } = await startTestRuntime();
-    const raw = await openConnection(url);
-    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "content-length": "5000" }) + BODY);
-    raw.socket.destroy();
-    await raw.ended;
-    await expect.poll(() => lines.some((line) => line["status"] === "no answer")).toBe(true);
-    expect((await postWebhook(url, BODY)).status).toBe(200);
-    expect((await store.stats()).queues.inbox.pending).toBe(1);
-  });
+test("A webhook's body (reliability 16) whose sender disconnects is not stored, and the next one is", async () => {
+  const { url, store, lines } = await startTestRuntime();
+  const raw = await openConnection(url);
+  raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(BODY), "content-length": "5000" }) + BODY);
+  raw.socket.destroy();
+  await raw.ended;
+  await expect.poll(() => lines.some((line) => line["status"] === "no answer")).toBe(true);
+  expect((await postWebhook(url, BODY)).status).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(1);
+});
 
-  test("of more than 256 KiB is read four at a time; the connection of a fifth is broken, and small bodies pass", async () => {
-    const { url } = await startTestRuntime();
-    const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
-    const half = big.slice(0, 400 * 1024);
-    const slow = await Promise.all(
-      Array.from({ length: 4 }, async () => {
-        const raw = await openConnection(url);
-        await new Promise<void>((resolve) => {
-          raw.socket.write(
-            formatWebhookHead({ ...createWebhookHeaders(big), "content-length": `${big.length}` }) + half,
-            () => resolve(),
-          );
-        });
-        return raw;
-      }),
-    );
-    await expect
-      .poll(() =>
-        postWebhook(url, big).then(
-          (r) => r.status,
-          () => "broken",
-        ),
-      )
-      .toBe("broken");
-    expect((await postWebhook(url, BODY)).status).toBe(200);
-    const answers = slow.map(({ socket }) => {
-      const answered = new Promise<Buffer>((resolve) => socket.once("data", resolve));
-      socket.write(big.slice(half.length));
-      return answered;
-    });
-    for (const answer of await Promise.all(answers)) expect(answer.toString()).toContain("200 OK");
-    for (const { socket } of slow) socket.destroy();
-    expect((await postWebhook(url, big)).status).toBe(200);
+test("A webhook's body (reliability 16) of more than 256 KiB is read four at a time; the connection of a fifth is broken, and small bodies pass", async () => {
+  const { url } = await startTestRuntime();
+  const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+  const half = big.slice(0, 400 * 1024);
+  const slow = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const raw = await openConnection(url);
+      await new Promise<void>((resolve) => {
+        raw.socket.write(
+          formatWebhookHead({ ...createWebhookHeaders(big), "content-length": `${big.length}` }) + half,
+          () => resolve(),
+        );
+      });
+      return raw;
+    }),
+  );
+  await expect
+    .poll(() =>
+      postWebhook(url, big).then(
+        (r) => r.status,
+        () => "broken",
+      ),
+    )
+    .toBe("broken");
+  expect((await postWebhook(url, BODY)).status).toBe(200);
+  const answers = slow.map(({ socket }) => {
+    const answered = new Promise<Buffer>((resolve) => socket.once("data", resolve));
+    socket.write(big.slice(half.length));
+    return answered;
   });
+  for (const answer of await Promise.all(answers)) expect(answer.toString()).toContain("200 OK");
+  for (const { socket } of slow) socket.destroy();
+  expect((await postWebhook(url, big)).status).toBe(200);
 });
 
 /** Starts slow senders in a separate process, as in reality. */
@@ -189,20 +188,20 @@ async function measureSlowest(deliveries: number, url: string): Promise<number> 
   return Math.max(...delays);
 }
 
-describe("500 slow senders (reliability 16)", () => {
-  test("of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
-    timeout: 60_000,
-  }, async () => {
-    const { url } = await startTestRuntime();
-    const ended = await startSlowSenders(url, "body");
-    expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
-    if (FULL) expect(await ended()).toBe("ended 0");
-  });
+test("500 slow senders (reliability 16) of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
+  timeout: 60_000,
+}, async () => {
+  const { url } = await startTestRuntime();
+  const ended = await startSlowSenders(url, "body");
+  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+  if (FULL) expect(await ended()).toBe("ended 0");
+});
 
-  test("of headers do not delay real deliveries over 500 ms", { timeout: 60_000 }, async () => {
-    const { url } = await startTestRuntime();
-    const ended = await startSlowSenders(url, "head");
-    expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
-    if (FULL) expect(await ended()).toBe("ended 0");
-  });
+test("500 slow senders (reliability 16) of headers do not delay real deliveries over 500 ms", {
+  timeout: 60_000,
+}, async () => {
+  const { url } = await startTestRuntime();
+  const ended = await startSlowSenders(url, "head");
+  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+  if (FULL) expect(await ended()).toBe("ended 0");
 });

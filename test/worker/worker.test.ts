@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestHarness } from "wrangler";
 import { VERSION } from "../../shared/version.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "../support/webhook-signature.ts";
@@ -48,49 +48,44 @@ afterAll(async () => {
   plane.close();
 });
 
-describe("Groundcrew in workerd", () => {
-  test("reports that it is healthy", async () => {
-    const response = await worker.fetch("https://crew.example.com/health");
-    expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
-    const { headers } = response;
-    expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
-  });
-
-  test("accepts a signed webhook", async () => {
-    const response = await postWebhook(createWebhookHeaders(BODY));
-    expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
-  });
-
-  test("refuses a forged webhook", async () => {
-    const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
-    const response = await postWebhook(headers);
-    expect(response.status).toBe(401);
-    expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
-  });
-
-  test("refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
-    expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
-    expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
-    const headers = { authorization: "Bearer admin-token-of-tests" };
-    expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
-  });
-
-  test("runs its ticks by Cloudflare's cron triggers", async () => {
-    requestedPaths.length = 0;
-    const runTicksAt = (time: string) =>
-      worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
-    expect((await runTicksAt("08:04:00")).outcome).toBe("ok");
-    expect(requestedPaths).toEqual([]);
-    expect((await runTicksAt("08:05:00")).outcome).toBe("ok");
-    expect(requestedPaths).toContainEqual(expect.stringContaining("/api/v1/workspaces/javisi/projects/"));
-  });
+test("Groundcrew in workerd reports that it is healthy", async () => {
+  const response = await worker.fetch("https://crew.example.com/health");
+  expect([response.status, await response.json()]).toMatchObject([200, { status: "healthy", version: VERSION }]);
+  const { headers } = response;
+  expect([headers.get("x-content-type-options"), headers.get("cache-control")]).toEqual(["nosniff", "no-store"]);
 });
 
-describe("wrangler deploy --dry-run", () => {
-  test("bundles the worker without Node modules", { timeout: 60_000 }, async () => {
-    const args = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--config", "runtime/wrangler.jsonc"];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env } });
-    expect(stdout).toContain("--dry-run: exiting now");
-    expect(stdout + stderr).not.toMatch(/node:|nodejs_compat|warning/i);
-  });
+test("Groundcrew in workerd accepts a signed webhook", async () => {
+  const response = await postWebhook(createWebhookHeaders(BODY));
+  expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+});
+
+test("Groundcrew in workerd refuses a forged webhook", async () => {
+  const { "x-plane-delivery": _, ...headers } = createWebhookHeaders(BODY, "a forged secret");
+  const response = await postWebhook(headers);
+  expect(response.status).toBe(401);
+  expect(await response.json()).toMatchObject({ error: { code: "unauthorized" } });
+});
+
+test("Groundcrew in workerd refuses another host, and requires ADMIN_TOKEN for operators' routes", async () => {
+  expect((await worker.fetch("https://evil.example/health")).status).toBe(403);
+  expect((await worker.fetch("https://crew.example.com/dead-letters")).status).toBe(401);
+  const headers = { authorization: "Bearer admin-token-of-tests" };
+  expect((await worker.fetch("https://crew.example.com/dead-letters", { headers })).status).toBe(200);
+});
+
+test("Groundcrew in workerd runs its ticks by Cloudflare's cron triggers", async () => {
+  requestedPaths.length = 0;
+  const runTicksAt = (time: string) => worker.getWorker().scheduled({ scheduledTime: new Date(`2026-11-21T${time}Z`) });
+  expect((await runTicksAt("08:04:00")).outcome).toBe("ok");
+  expect(requestedPaths).toEqual([]);
+  expect((await runTicksAt("08:05:00")).outcome).toBe("ok");
+  expect(requestedPaths).toContainEqual(expect.stringContaining("/api/v1/workspaces/javisi/projects/"));
+});
+
+test("wrangler deploy --dry-run bundles the worker without Node modules", { timeout: 60_000 }, async () => {
+  const args = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--config", "runtime/wrangler.jsonc"];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env: { ...process.env } });
+  expect(stdout).toContain("--dry-run: exiting now");
+  expect(stdout + stderr).not.toMatch(/node:|nodejs_compat|warning/i);
 });

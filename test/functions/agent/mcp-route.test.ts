@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
 
 type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
@@ -13,147 +13,141 @@ async function postMcp(app: HttpTestApp, message: unknown, headers: Record<strin
 
 const LIST_TOOLS = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
-describe("MCP, with the SDK's own client,", () => {
-  test("lists the tools with their annotations", async () => {
-    const app = await createHttpTestApp();
-    const client = await app.connectMcpClient("Imhotep");
-    expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
-    expect(client.getInstructions()).toContain("Do not retry a refused claim");
-    const { tools } = await client.listTools();
-    expect(tools.find(({ name }) => name === "claim_task")).toMatchObject({
-      inputSchema: { type: "object", required: ["task"] },
-      annotations: { readOnlyHint: false, idempotentHint: true, destructiveHint: false, openWorldHint: false },
-    });
-    for (const { name, annotations } of tools) expect(Object.keys(annotations ?? {}), name).toHaveLength(4);
+test("MCP, with the SDK's own client, lists the tools with their annotations", async () => {
+  const app = await createHttpTestApp();
+  const client = await app.connectMcpClient("Imhotep");
+  expect(client.getServerVersion()).toMatchObject({ name: "groundcrew" });
+  expect(client.getInstructions()).toContain("Do not retry a refused claim");
+  const { tools } = await client.listTools();
+  expect(tools.find(({ name }) => name === "claim_task")).toMatchObject({
+    inputSchema: { type: "object", required: ["task"] },
+    annotations: { readOnlyHint: false, idempotentHint: true, destructiveHint: false, openWorldHint: false },
   });
-
-  test("calls a tool as the agent whose token it is", async () => {
-    const app = await createHttpTestApp();
-    app.addTask("Write the menu", "Imhotep");
-    await app.runFirstPoll();
-    const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
-    expect(result.isError).toBeUndefined();
-    expect(result.structuredContent).toMatchObject({ task: "ONB-1" });
-    expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
-  });
-
-  test("OPENCLAW-20 returns a refusal as a result whose text gives the reason and what to do", async () => {
-    const app = await createHttpTestApp();
-    app.addTask("Write the menu", "Imhotep");
-    await app.runFirstPoll();
-    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
-    expect(result.isError).toBe(true);
-    expect(getResultText(result)).toBe(
-      "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
-    );
-    expect(result._meta).toEqual({ error: { code: "forbidden" } });
-  });
-
-  test("refuses an invalid input with the same text as HTTP", async () => {
-    const app = await createHttpTestApp();
-    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
-    const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
-    expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
-  });
-
-  test("returns retry_after while Plane's quota is used up", async () => {
-    const app = await createHttpTestApp();
-    await app.runFirstPoll();
-    app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
-    const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
-    expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
-  });
-
-  test("answers a call of an unknown tool with a protocol error", async () => {
-    const app = await createHttpTestApp();
-    const client = await app.connectMcpClient("Thot");
-    await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
-  });
-
-  test("OPENCLAW-02 returns ten tasks with their blockers once, in 4 KB", async () => {
-    const app = await createHttpTestApp();
-    for (let n = 0; n < 10; n += 1) {
-      const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
-      const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
-      const task = app.addTask(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
-      const blocker = app.addTask(`Find out what page ${n} must say`, "Imhotep");
-      app.plane.relate(task, blocker);
-    }
-    await app.runFirstPoll();
-    const result = await callTool(await app.connectMcpClient("Thot"), "list_my_tasks", {});
-    expect(JSON.parse(getResultText(result)).tasks).toHaveLength(10);
-    expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
-    expect(result.structuredContent).toBeUndefined();
-  });
-
-  test("separates two agents that call concurrently", async () => {
-    const app = await createHttpTestApp();
-    app.addTask("Write the menu", ["Imhotep", "Thot"]);
-    await app.runFirstPoll();
-    const clients = [await app.connectMcpClient("Imhotep"), await app.connectMcpClient("Thot")];
-    const results = await Promise.all(clients.map((client) => callTool(client, "claim_task", { task: "ONB-1" })));
-    expect(results.filter(({ isError }) => !isError)).toHaveLength(1);
-    expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([
-      expect.stringContaining("is held by"),
-    ]);
-  });
+  for (const { name, annotations } of tools) expect(Object.keys(annotations ?? {}), name).toHaveLength(4);
 });
 
-describe("POST /mcp", () => {
-  test("neither needs nor creates a session", async () => {
-    const app = await createHttpTestApp();
-    const { status, headers, json } = await postMcp(app, LIST_TOOLS);
-    expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
-    expect(json.result.tools.length).toBeGreaterThan(0);
-  });
+test("MCP, with the SDK's own client, calls a tool as the agent whose token it is", async () => {
+  const app = await createHttpTestApp();
+  app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
+  const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
+  expect(result.isError).toBeUndefined();
+  expect(result.structuredContent).toMatchObject({ task: "ONB-1" });
+  expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
+});
 
-  test.each(["application/json", "*/*", "application/json, text/event-stream"])(
-    "answers with JSON to Accept: %s",
-    async (accept) => {
-      const app = await createHttpTestApp();
-      const { status, headers } = await postMcp(app, LIST_TOOLS, { accept });
-      expect([status, headers.get("content-type")]).toEqual([200, "application/json"]);
-    },
+test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result whose text gives the reason and what to do", async () => {
+  const app = await createHttpTestApp();
+  app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
+  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-1" });
+  expect(result.isError).toBe(true);
+  expect(getResultText(result)).toBe(
+    "ONB-1 belongs to Imhotep; only its own agent may do this, not Thot. List your tasks with list_my_tasks.",
   );
+  expect(result._meta).toEqual({ error: { code: "forbidden" } });
+});
 
-  test.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])(
-    "supports protocol version %s",
-    async (version) => {
-      const app = await createHttpTestApp();
-      const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
-      const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
-      expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
-      const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
-      expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
-    },
-  );
+test("MCP, with the SDK's own client, refuses an invalid input with the same text as HTTP", async () => {
+  const app = await createHttpTestApp();
+  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { tsk: "ONB-1" });
+  const { json } = await app.callTool("Thot", "claim_task", { tsk: "ONB-1" });
+  expect(json).toEqual({ error: { code: "bad_request", message: getResultText(result) } });
+});
 
-  test.each([
-    ["what is no JSON", "{", 400, -32700],
-    ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
-    ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
-    ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
-  ])("answers %s with a protocol error", async (_, message, status, code) => {
+test("MCP, with the SDK's own client, returns retry_after while Plane's quota is used up", async () => {
+  const app = await createHttpTestApp();
+  await app.runFirstPoll();
+  app.plane.faults.add({}, { kind: "status", status: 429, headers: { "retry-after": "40" } });
+  const result = await callTool(await app.connectMcpClient("Thot"), "claim_task", { task: "ONB-77" });
+  expect(result).toMatchObject({ isError: true, _meta: { error: { code: "rate_limited", retry_after: 40 } } });
+});
+
+test("MCP, with the SDK's own client, answers a call of an unknown tool with a protocol error", async () => {
+  const app = await createHttpTestApp();
+  const client = await app.connectMcpClient("Thot");
+  await expect(callTool(client, "delete_everything", {})).rejects.toThrow(/-32602.*There is no tool/);
+});
+
+test("OPENCLAW-02 MCP, with the SDK's own client, returns ten tasks with their blockers once, in 4 KB", async () => {
+  const app = await createHttpTestApp();
+  for (let n = 0; n < 10; n += 1) {
+    const line = "Say what it is for, and for whom, in words a newcomer knows. ".repeat(4);
+    const description_html = `<p>${line}</p><p>${"And more. ".repeat(200)}</p>`;
+    const task = app.addTask(`Write page ${n} of the handbook for new customers`, "Thot", { description_html });
+    const blocker = app.addTask(`Find out what page ${n} must say`, "Imhotep");
+    app.plane.relate(task, blocker);
+  }
+  await app.runFirstPoll();
+  const result = await callTool(await app.connectMcpClient("Thot"), "list_my_tasks", {});
+  expect(JSON.parse(getResultText(result)).tasks).toHaveLength(10);
+  expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(4_096);
+  expect(result.structuredContent).toBeUndefined();
+});
+
+test("MCP, with the SDK's own client, separates two agents that call concurrently", async () => {
+  const app = await createHttpTestApp();
+  app.addTask("Write the menu", ["Imhotep", "Thot"]);
+  await app.runFirstPoll();
+  const clients = [await app.connectMcpClient("Imhotep"), await app.connectMcpClient("Thot")];
+  const results = await Promise.all(clients.map((client) => callTool(client, "claim_task", { task: "ONB-1" })));
+  expect(results.filter(({ isError }) => !isError)).toHaveLength(1);
+  expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([expect.stringContaining("is held by")]);
+});
+
+test("POST /mcp: neither needs nor creates a session", async () => {
+  const app = await createHttpTestApp();
+  const { status, headers, json } = await postMcp(app, LIST_TOOLS);
+  expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
+  expect(json.result.tools.length).toBeGreaterThan(0);
+});
+
+test.each(["application/json", "*/*", "application/json, text/event-stream"])(
+  "POST /mcp answers with JSON to Accept: %s",
+  async (accept) => {
     const app = await createHttpTestApp();
-    expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
-  });
+    const { status, headers } = await postMcp(app, LIST_TOOLS, { accept });
+    expect([status, headers.get("content-type")]).toEqual([200, "application/json"]);
+  },
+);
 
-  test("refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
+test.each(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])(
+  "POST /mcp supports protocol version %s",
+  async (version) => {
     const app = await createHttpTestApp();
-    expect(await postMcp(app, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
-    expect(await postMcp(app, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
-    expect(await postMcp(app, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
-  });
+    const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "a test", version: "1" } };
+    const { json } = await postMcp(app, { jsonrpc: "2.0", id: 0, method: "initialize", params });
+    expect(json.result).toMatchObject({ protocolVersion: version, serverInfo: { name: "groundcrew" } });
+    const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
+    expect(await postMcp(app, notification, { "mcp-protocol-version": version })).toMatchObject({ status: 202 });
+  },
+);
 
-  test.each(["GET", "DELETE"])("is the only allowed method: %s is answered with 405", async (method) => {
-    const app = await createHttpTestApp();
-    const headers = { accept: "text/event-stream" };
-    const response = await app.request("/mcp", toBridgeToken("Thot"), { method, headers });
-    expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
-  });
+test.each([
+  ["what is no JSON", "{", 400, -32700],
+  ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
+  ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
+  ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
+])("POST /mcp answers %s with a protocol error", async (_, message, status, code) => {
+  const app = await createHttpTestApp();
+  expect(await postMcp(app, message)).toMatchObject({ status, json: { error: { code } } });
+});
 
-  test("refuses requests from pages of another origin (reliability 27)", async () => {
-    const app = await createHttpTestApp();
-    expect(await postMcp(app, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
-  });
+test("POST /mcp refuses an unknown protocol version, another content type and a body over 2 MB", async () => {
+  const app = await createHttpTestApp();
+  expect(await postMcp(app, LIST_TOOLS, { "mcp-protocol-version": "1999-01-01" })).toMatchObject({ status: 400 });
+  expect(await postMcp(app, LIST_TOOLS, { "content-type": "text/plain" })).toMatchObject({ status: 415 });
+  expect(await postMcp(app, "x".repeat(2 * 1024 * 1024 + 1))).toMatchObject({ status: 413 });
+});
+
+test.each(["GET", "DELETE"])("POST /mcp is the only allowed method: %s is answered with 405", async (method) => {
+  const app = await createHttpTestApp();
+  const headers = { accept: "text/event-stream" };
+  const response = await app.request("/mcp", toBridgeToken("Thot"), { method, headers });
+  expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+});
+
+test("POST /mcp refuses requests from pages of another origin (reliability 27)", async () => {
+  const app = await createHttpTestApp();
+  expect(await postMcp(app, LIST_TOOLS, { origin: "https://evil.example" })).toMatchObject({ status: 403 });
 });

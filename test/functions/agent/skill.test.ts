@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -15,80 +15,78 @@ const fields = new Map(
 );
 const shell = /```sh\n(.*?)```/s.exec(body)?.[1] ?? "";
 
-describe("OPENCLAW-01 the skill file", () => {
-  test("has front matter that both OpenClaw 2026.2 and 2026.9 load", () => {
-    expect([...fields.keys()]).toEqual(["name", "description", "metadata"]);
-    expect(fields.get("name")).toBe("plane-bridge");
-    // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
-    expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
-  });
+test("OPENCLAW-01 the skill file has front matter that both OpenClaw 2026.2 and 2026.9 load", () => {
+  expect([...fields.keys()]).toEqual(["name", "description", "metadata"]);
+  expect(fields.get("name")).toBe("plane-bridge");
+  // Unquoted, a colon and a blank make 2026.2 drop the description, and with it the skill.
+  expect(fields.get("description")).toMatch(/^(?!["'])(?!.*: ).{20,}$/);
+});
 
-  test("requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
-    expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
-      openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
-    });
+test("OPENCLAW-01 the skill file requires only the binary: each agent's token is in a file, which an environment check would not find", () => {
+  expect(JSON.parse(fields.get("metadata") ?? "")).toEqual({
+    openclaw: { requires: { bins: ["curl"] }, primaryEnv: "GROUNDCREW_TOKEN" },
   });
+});
 
-  test("names only existing tools and inputs", () => {
-    const tools = TOOLS.map(({ name }) => name);
-    const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
-    const known = [...tools, ...inputs, "in_progress", "retry_after"];
-    const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
-    expect(named.filter((name) => !known.includes(name))).toEqual([]);
-    expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
-  });
+test("OPENCLAW-01 the skill file names only existing tools and inputs", () => {
+  const tools = TOOLS.map(({ name }) => name);
+  const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
+  const known = [...tools, ...inputs, "in_progress", "retry_after"];
+  const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
+  expect(named.filter((name) => !known.includes(name))).toEqual([]);
+  expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));
+});
 
-  test("is short and contains the safety rules", () => {
-    expect(text.length).toBeLessThan(3_500);
-    for (const rule of [
-      /That task first/,
-      /do not retry/,
-      /do not repeat that comment/,
-      /Read back/,
-      /two failed writes/,
-    ])
-      expect(body).toMatch(rule);
-  });
+test("OPENCLAW-01 the skill file is short and contains the safety rules", () => {
+  expect(text.length).toBeLessThan(3_500);
+  for (const rule of [
+    /That task first/,
+    /do not retry/,
+    /do not repeat that comment/,
+    /Read back/,
+    /two failed writes/,
+  ])
+    expect(body).toMatch(rule);
+});
 
-  test.each(["the agent's file", "the environment"])(
-    "shows curl commands that work with the token from %s",
-    async (source) => {
-      const app = await createHttpTestApp();
-      const item = app.addTask("Write the menu", "Thot");
-      await app.runFirstPoll();
-      const folder = mkdtempSync(join(tmpdir(), "skill-"));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
-      mkdirSync(join(folder, ".groundcrew"));
-      const inFile = source === "the agent's file";
-      if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
-      const env = {
-        PATH: process.env["PATH"],
-        GROUNDCREW_URL: app.url,
-        GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
-      };
-      writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
-      const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
-      const functions = lines.slice(
-        0,
-        lines.findIndex((line) => /^call [a-z]/.test(line)),
-      );
-      const sentBodies: unknown[] = [];
-      for (const line of lines.slice(functions.length).filter(Boolean)) {
-        const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
-        sentBodies.push(JSON.parse(stdout));
-      }
-      expect(sentBodies).toMatchObject([
-        { tasks: [{ key: "ONB-1" }] },
-        { task: "ONB-1", until: expect.any(String) },
-        { paths: { "/agent/ask_human": expect.anything() } },
-        { task: "ONB-1", name: "report.pdf" },
-      ]);
-      expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
-    },
-  );
+test.each(["the agent's file", "the environment"])(
+  "OPENCLAW-01 the skill file shows curl commands that work with the token from %s",
+  async (source) => {
+    const app = await createHttpTestApp();
+    const item = app.addTask("Write the menu", "Thot");
+    await app.runFirstPoll();
+    const folder = mkdtempSync(join(tmpdir(), "skill-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, ".groundcrew"));
+    const inFile = source === "the agent's file";
+    if (inFile) writeFileSync(join(folder, ".groundcrew/token"), `${toBridgeToken("Thot")}\n`, { mode: 0o600 });
+    const env = {
+      PATH: process.env["PATH"],
+      GROUNDCREW_URL: app.url,
+      GROUNDCREW_TOKEN: inFile ? "no" : toBridgeToken("Thot"),
+    };
+    writeFileSync(join(folder, "report.pdf"), "%PDF-1.4");
+    const lines = shell.replaceAll("ONB-12", "ONB-1").split("\n");
+    const functions = lines.slice(
+      0,
+      lines.findIndex((line) => /^call [a-z]/.test(line)),
+    );
+    const sentBodies: unknown[] = [];
+    for (const line of lines.slice(functions.length).filter(Boolean)) {
+      const { stdout } = await runFile("sh", ["-c", [...functions, line].join("\n")], { cwd: folder, env });
+      sentBodies.push(JSON.parse(stdout));
+    }
+    expect(sentBodies).toMatchObject([
+      { tasks: [{ key: "ONB-1" }] },
+      { task: "ONB-1", until: expect.any(String) },
+      { paths: { "/agent/ask_human": expect.anything() } },
+      { task: "ONB-1", name: "report.pdf" },
+    ]);
+    expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
+  },
+);
 
-  test("keeps the token out of the process list: no program gets it as an argument", () => {
-    expect(shell).toContain("curl -sS --fail-with-body -K -");
-    expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
-  });
+test("OPENCLAW-01 the skill file keeps the token out of the process list: no program gets it as an argument", () => {
+  expect(shell).toContain("curl -sS --fail-with-body -K -");
+  expect(shell).not.toMatch(/curl[^|]*(token|TOKEN|Authorization)/);
 });

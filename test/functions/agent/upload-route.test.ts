@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { callTool, createHttpTestApp, getResultText, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -74,177 +74,176 @@ async function sendInPieces(
   return text(response);
 }
 
-describe("PUT /agent/upload_deliverable", () => {
-  test("OPENCLAW-07 uploads a file to Plane with its own content type", async () => {
-    const { app, item } = await createAppWithTask();
-    const response = await putFile(app, "task=ONB-1&name=report.pdf", "%PDF-1.7", {
-      "content-type": "application/pdf",
-    });
-    expect(response.status).toBe(200);
-    expect(answerSchema.parse(await response.json())).toEqual({
-      task: "ONB-1",
-      name: "report.pdf",
-      size: 8,
-      sha256: sha256("%PDF-1.7"),
-      type: "application/pdf",
-    });
-    expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
+test("OPENCLAW-07 PUT /agent/upload_deliverable uploads a file to Plane with its own content type", async () => {
+  const { app, item } = await createAppWithTask();
+  const response = await putFile(app, "task=ONB-1&name=report.pdf", "%PDF-1.7", {
+    "content-type": "application/pdf",
   });
-
-  test("OPENCLAW-19 streams 30 MB: the storage receives the start before the end is sent", async () => {
-    const storage = createWatchedStorage();
-    const { app, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
-    const hash = createHash("sha256");
-    let sent = 0;
-    let ahead = 0;
-    const body = await sendInPieces(app, "task=ONB-1&name=big.bin", 30 * MB, async () => {
-      if (sent === 15) await storage.hasSome;
-      const piece = Buffer.alloc(MB, sent);
-      hash.update(piece);
-      sent += 1;
-      ahead = Math.max(ahead, sent * MB - storage.taken());
-      return piece;
-    });
-    expect(answerSchema.parse(JSON.parse(body))).toMatchObject({ size: 30 * MB, sha256: hash.digest("hex") });
-    expect(app.plane.attachments(item)[0]?.bytes?.length).toBe(30 * MB);
-    // The difference is what the sockets' buffers and a few pieces hold, not the whole file.
-    expect(ahead).toBeLessThan(18 * MB);
+  expect(response.status).toBe(200);
+  expect(answerSchema.parse(await response.json())).toEqual({
+    task: "ONB-1",
+    name: "report.pdf",
+    size: 8,
+    sha256: sha256("%PDF-1.7"),
+    type: "application/pdf",
   });
-
-  test("survives a client that disconnects; repeating the upload leaves one attachment", async () => {
-    const storage = createWatchedStorage();
-    const { app, item } = await createAppWithTask({ fetch: storage.fetch });
-    const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
-    const path = "/agent/upload_deliverable?task=ONB-1&name=a.bin";
-    const asked = httpRequest(app.url + path, { method: "PUT", headers });
-    const broken = new Promise((done) => asked.once("close", done));
-    asked.on("error", () => {});
-    asked.write(Buffer.alloc(2 * MB));
-    await storage.hasSome;
-    asked.destroy();
-    await broken;
-    await expect.poll(() => JSON.stringify(app.logged)).toContain("received incompletely");
-    const response = await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
-    expect(response.status).toBe(200);
-    expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
-  });
-
-  test("survives a storage that disconnects", async () => {
-    const breaking: typeof fetch = (input, init) => {
-      if (!(init?.body instanceof ReadableStream)) return fetch(input, init);
-      const torn = new TransformStream<Uint8Array, Uint8Array>({
-        transform: (_, controller) => controller.error(new Error("the storage's connection broke")),
-      });
-      return fetch(input, { ...init, body: init.body.pipeThrough(torn) });
-    };
-    const { app, item } = await createAppWithTask({ fetch: breaking });
-    const response = await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
-    expect(response.status).toBe(503);
-    expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: false }]);
-  });
-
-  test("refuses a file without a Content-Length", async () => {
-    const { app } = await createAppWithTask();
-    const body = new Blob(["chunked"]).stream();
-    const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
-    const url = `${app.url}/agent/upload_deliverable?task=ONB-1&name=a.txt`;
-    const response = await fetch(url, { method: "PUT", body, headers, duplex: "half" } as RequestInit);
-    expect(response.status).toBe(400);
-    expect(refusalSchema.parse(await response.json()).error.message).toContain("Content-Length");
-  });
-
-  test.each([
-    ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path separator"],
-    ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "URLs are not fetched"],
-    ["a type Plane does not take", "task=ONB-1&name=x.exe", 415, "pdf"],
-    ["no task", "name=x.md", 400, "task=ONB-12"],
-    ["a SHA-256 that is none", "task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
-    ["another SHA-256", `task=ONB-1&name=x.md&sha256=${"0".repeat(64)}`, 400, "not 0000"],
-    ["a task that is not there", "task=ONB-99&name=x.md", 404, "ONB-99"],
-  ])("refuses %s and says what is allowed", async (_, query, status, expectedText) => {
-    const { app, item } = await createAppWithTask();
-    const response = await putFile(app, query, "some bytes");
-    expect(response.status).toBe(status);
-    expect(refusalSchema.parse(await response.json()).error.message).toContain(expectedText);
-    expect(app.plane.attachments(item)).toEqual([]);
-  });
-
-  test("refuses another agent's task and records that in the audit log", async () => {
-    const { app } = await createAppWithTask();
-    const response = await putFile(app, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
-    expect(response.status).toBe(403);
-    expect(await (await app.request("/audit", "admin-token-of-these-doors")).text()).toContain(
-      '"tool":"upload_deliverable"',
-    );
-  });
-
-  test("refuses a large file of a caller without permission so that the client sees the answer", async () => {
-    const { app } = await createAppWithTask();
-    const response = await putFile(app, "task=ONB-1&name=x.bin", new Uint8Array(4 * MB), {}, "Thot");
-    expect(response.status).toBe(403);
-  });
-
-  test("returns the limits on GET, before anything is sent", async () => {
-    const { app } = await createAppWithTask();
-    const limits: unknown = await (await app.request("/agent/upload_deliverable", toBridgeToken("Imhotep"))).json();
-    expect(limits).toMatchObject({ max_bytes: 5 * MB, plane_limit: 5 * MB, types: { pdf: "application/pdf" } });
-  });
-
-  test("requires a bridge token", async () => {
-    const { app } = await createAppWithTask();
-    const response = await app.request("/agent/upload_deliverable?task=ONB-1&name=x.md", "nobody", {
-      method: "PUT",
-      body: "x",
-    });
-    expect(response.status).toBe(401);
-  });
+  expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true }]);
 });
 
-describe("upload_deliverable", () => {
-  test.each(["http", "mcp"])("accepts small files inside the call over %s", async (door) => {
-    const { app, item } = await createAppWithTask();
-    const input = { task: "ONB-1", name: "report.md", file: base64("# Report") };
-    const response =
-      door === "http"
-        ? (await app.callTool("Imhotep", "upload_deliverable", input)).json
-        : JSON.parse(getResultText(await callTool(await app.connectMcpClient("Imhotep"), "upload_deliverable", input)));
-    expect(response).toMatchObject({ task: "ONB-1", size: 8, sha256: sha256("# Report") });
-    expect(app.plane.attachments(item)).toMatchObject([{ name: "report.md", is_uploaded: true }]);
+test("OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB: the storage receives the start before the end is sent", async () => {
+  const storage = createWatchedStorage();
+  const { app, item } = await createAppWithTask({ fileSizeLimit: 50 * MB, fetch: storage.fetch });
+  const hash = createHash("sha256");
+  let sent = 0;
+  let ahead = 0;
+  const body = await sendInPieces(app, "task=ONB-1&name=big.bin", 30 * MB, async () => {
+    if (sent === 15) await storage.hasSome;
+    const piece = Buffer.alloc(MB, sent);
+    hash.update(piece);
+    sent += 1;
+    ahead = Math.max(ahead, sent * MB - storage.taken());
+    return piece;
   });
+  expect(answerSchema.parse(JSON.parse(body))).toMatchObject({ size: 30 * MB, sha256: hash.digest("hex") });
+  expect(app.plane.attachments(item)[0]?.bytes?.length).toBe(30 * MB);
+  // The difference is what the sockets' buffers and a few pieces hold, not the whole file.
+  expect(ahead).toBeLessThan(18 * MB);
+});
 
-  test("accepts 1 MB and says how to send larger files", async () => {
-    const { app } = await createAppWithTask();
-    const file = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
-    expect(
-      (await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "a.bin", file: file(MB) })).status,
-    ).toBe(200);
-    const larger = await app.callTool("Imhotep", "upload_deliverable", {
-      task: "ONB-1",
-      name: "b.bin",
-      file: file(MB + 3),
+test("PUT /agent/upload_deliverable survives a client that disconnects; repeating the upload leaves one attachment", async () => {
+  const storage = createWatchedStorage();
+  const { app, item } = await createAppWithTask({ fetch: storage.fetch });
+  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}`, "content-length": 4 * MB };
+  const path = "/agent/upload_deliverable?task=ONB-1&name=a.bin";
+  const asked = httpRequest(app.url + path, { method: "PUT", headers });
+  const broken = new Promise((done) => asked.once("close", done));
+  asked.on("error", () => {});
+  asked.write(Buffer.alloc(2 * MB));
+  await storage.hasSome;
+  asked.destroy();
+  await broken;
+  await expect.poll(() => JSON.stringify(app.logged)).toContain("received incompletely");
+  const response = await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
+  expect(response.status).toBe(200);
+  expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: true }]);
+});
+
+test("PUT /agent/upload_deliverable survives a storage that disconnects", async () => {
+  const breaking: typeof fetch = (input, init) => {
+    if (!(init?.body instanceof ReadableStream)) return fetch(input, init);
+    const torn = new TransformStream<Uint8Array, Uint8Array>({
+      transform: (_, controller) => controller.error(new Error("the storage's connection broke")),
     });
-    expect(larger.status).toBe(413);
-    expect(refusalSchema.parse(larger.json).error.message).toContain("PUT /agent/upload_deliverable");
-  });
+    return fetch(input, { ...init, body: init.body.pipeThrough(torn) });
+  };
+  const { app, item } = await createAppWithTask({ fetch: breaking });
+  const response = await putFile(app, "task=ONB-1&name=a.bin", new Uint8Array(4 * MB));
+  expect(response.status).toBe(503);
+  expect(app.plane.attachments(item)).toMatchObject([{ is_uploaded: false }]);
+});
 
-  test.each([
-    "http://127.0.0.1:8080/secret",
-    "http://169.254.169.254/latest/meta-data",
-    "http://[::1]/x",
-    "http://2130706433/x",
-    "file:///etc/passwd",
-    "data:text/plain;base64,eA==",
-  ])("reliability 19: fetches no URL: %s is refused", async (file) => {
-    const { app } = await createAppWithTask();
-    const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
-    expect(response.status).toBe(400);
-    expect(refusalSchema.parse(response.json).error.message).toContain("URLs are not fetched");
-  });
+test("PUT /agent/upload_deliverable refuses a file without a Content-Length", async () => {
+  const { app } = await createAppWithTask();
+  const body = new Blob(["chunked"]).stream();
+  const headers = { authorization: `Bearer ${toBridgeToken("Imhotep")}` };
+  const url = `${app.url}/agent/upload_deliverable?task=ONB-1&name=a.txt`;
+  const response = await fetch(url, { method: "PUT", body, headers, duplex: "half" } as RequestInit);
+  expect(response.status).toBe(400);
+  expect(refusalSchema.parse(await response.json()).error.message).toContain("Content-Length");
+});
 
-  test.each(["./report.md", "not base64!", "abc==", "a"])("accepts only base64: %s is refused", async (file) => {
+test.each([
+  ["a name that leads away", "task=ONB-1&name=..%2Fx.md", 400, "path separator"],
+  ["an address as name", "task=ONB-1&name=http%3A%2F%2F127.0.0.1%2Fx.md", 400, "URLs are not fetched"],
+  ["a type Plane does not take", "task=ONB-1&name=x.exe", 415, "pdf"],
+  ["no task", "name=x.md", 400, "task=ONB-12"],
+  ["a SHA-256 that is none", "task=ONB-1&name=x.md&sha256=abc", 400, "64 hex"],
+  ["another SHA-256", `task=ONB-1&name=x.md&sha256=${"0".repeat(64)}`, 400, "not 0000"],
+  ["a task that is not there", "task=ONB-99&name=x.md", 404, "ONB-99"],
+])("PUT /agent/upload_deliverable refuses %s and says what is allowed", async (_, query, status, expectedText) => {
+  const { app, item } = await createAppWithTask();
+  const response = await putFile(app, query, "some bytes");
+  expect(response.status).toBe(status);
+  expect(refusalSchema.parse(await response.json()).error.message).toContain(expectedText);
+  expect(app.plane.attachments(item)).toEqual([]);
+});
+
+test("PUT /agent/upload_deliverable refuses another agent's task and records that in the audit log", async () => {
+  const { app } = await createAppWithTask();
+  const response = await putFile(app, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
+  expect(response.status).toBe(403);
+  expect(await (await app.request("/audit", "admin-token-of-these-doors")).text()).toContain(
+    '"tool":"upload_deliverable"',
+  );
+});
+
+test("PUT /agent/upload_deliverable refuses a large file of a caller without permission so that the client sees the answer", async () => {
+  const { app } = await createAppWithTask();
+  const response = await putFile(app, "task=ONB-1&name=x.bin", new Uint8Array(4 * MB), {}, "Thot");
+  expect(response.status).toBe(403);
+});
+
+test("PUT /agent/upload_deliverable returns the limits on GET, before anything is sent", async () => {
+  const { app } = await createAppWithTask();
+  const limits: unknown = await (await app.request("/agent/upload_deliverable", toBridgeToken("Imhotep"))).json();
+  expect(limits).toMatchObject({ max_bytes: 5 * MB, plane_limit: 5 * MB, types: { pdf: "application/pdf" } });
+});
+
+test("PUT /agent/upload_deliverable requires a bridge token", async () => {
+  const { app } = await createAppWithTask();
+  const response = await app.request("/agent/upload_deliverable?task=ONB-1&name=x.md", "nobody", {
+    method: "PUT",
+    body: "x",
+  });
+  expect(response.status).toBe(401);
+});
+
+test.each(["http", "mcp"])("upload_deliverable accepts small files inside the call over %s", async (door) => {
+  const { app, item } = await createAppWithTask();
+  const input = { task: "ONB-1", name: "report.md", file: base64("# Report") };
+  const response =
+    door === "http"
+      ? (await app.callTool("Imhotep", "upload_deliverable", input)).json
+      : JSON.parse(getResultText(await callTool(await app.connectMcpClient("Imhotep"), "upload_deliverable", input)));
+  expect(response).toMatchObject({ task: "ONB-1", size: 8, sha256: sha256("# Report") });
+  expect(app.plane.attachments(item)).toMatchObject([{ name: "report.md", is_uploaded: true }]);
+});
+
+test("upload_deliverable accepts 1 MB and says how to send larger files", async () => {
+  const { app } = await createAppWithTask();
+  const file = (bytes: number) => Buffer.alloc(bytes, 7).toString("base64");
+  expect(
+    (await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "a.bin", file: file(MB) })).status,
+  ).toBe(200);
+  const larger = await app.callTool("Imhotep", "upload_deliverable", {
+    task: "ONB-1",
+    name: "b.bin",
+    file: file(MB + 3),
+  });
+  expect(larger.status).toBe(413);
+  expect(refusalSchema.parse(larger.json).error.message).toContain("PUT /agent/upload_deliverable");
+});
+
+test.each([
+  "http://127.0.0.1:8080/secret",
+  "http://169.254.169.254/latest/meta-data",
+  "http://[::1]/x",
+  "http://2130706433/x",
+  "file:///etc/passwd",
+  "data:text/plain;base64,eA==",
+])("reliability 19 upload_deliverable fetches no URL: %s is refused", async (file) => {
+  const { app } = await createAppWithTask();
+  const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
+  expect(response.status).toBe(400);
+  expect(refusalSchema.parse(response.json).error.message).toContain("URLs are not fetched");
+});
+
+test.each(["./report.md", "not base64!", "abc==", "a"])(
+  "upload_deliverable accepts only base64: %s is refused",
+  async (file) => {
     const { app } = await createAppWithTask();
     const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
     expect(response.status).toBe(400);
     expect(refusalSchema.parse(response.json).error.message).toContain("base64");
-  });
-});
+  },
+);

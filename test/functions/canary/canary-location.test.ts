@@ -138,12 +138,13 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
   });
 });
 
-describe("The canary's location", () => {
-  test.each([
-    ["404", createNotFound],
-    ["400", () => Response.json({ error: "Archived" }, { status: 400 })],
-    ["403", createForbidden],
-  ])("is created once a day at most where every edit is refused with %s, which is logged", async (status, refusal) => {
+test.each([
+  ["404", createNotFound],
+  ["400", () => Response.json({ error: "Archived" }, { status: 400 })],
+  ["403", createForbidden],
+])(
+  "The canary's location is created once a day at most where every edit is refused with %s, which is logged",
+  async (status, refusal) => {
     const { refused, fetching } = createRefusals();
     const testApp = await createCanaryTestApp({ fetch: fetching });
     await testApp.tickWithWebhook();
@@ -159,18 +160,18 @@ describe("The canary's location", () => {
     refused.clear();
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
     expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
-  });
+  },
+);
 
-  test("does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
-    const { refused, fetching } = createRefusals();
-    const testApp = await createCanaryTestApp({ fetch: fetching });
-    await testApp.tickWithWebhook();
-    const before = await readKeptCanary(testApp);
-    refused.set("/comments/", Response.json({ detail: "Given API token is not valid" }, { status: 403 }));
-    await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "auth" });
-    refused.set("/comments/", new Response("<h1>Bad Gateway</h1>", { status: 502 }));
-    await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "unavailable" });
-    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
-    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
-  });
+test("The canary's location does not change when the key is wrong or Plane does not answer; the tick then fails", async () => {
+  const { refused, fetching } = createRefusals();
+  const testApp = await createCanaryTestApp({ fetch: fetching });
+  await testApp.tickWithWebhook();
+  const before = await readKeptCanary(testApp);
+  refused.set("/comments/", Response.json({ detail: "Given API token is not valid" }, { status: 403 }));
+  await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "auth" });
+  refused.set("/comments/", new Response("<h1>Bad Gateway</h1>", { status: 502 }));
+  await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "unavailable" });
+  expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+  expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import type { Disk } from "../../../functions/provision/secrets-file.ts";
 import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
@@ -13,136 +13,137 @@ import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
 
-describe("AUTH-04: replacing a bridge token from the page", () => {
-  test("shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
-    const crew = await startAgentsPageApp();
-    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
-    const { status, token, headers } = await crew.postAgents("Thot/token");
-    expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
-    await expect.poll(() => crew.isTokenAccepted(token), POLL_OPTIONS).toBe(true);
-    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
-    expect(await crew.listAgents()).toEqual({
-      agents: [
-        { name: "Thot", tokens: 2 },
-        { name: "Imhotep", tokens: 0 },
-      ],
-      write: true,
-    });
-    expect((await crew.postAgents("Thot/retire")).status).toBe(200);
-    await expect.poll(() => crew.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
-    expect(await crew.isTokenAccepted(token)).toBe(true);
-    expect((await crew.postAgents("Thot/retire")).status).toBe(200);
-    expect(await crew.isTokenAccepted(token)).toBe(true);
-    for (const secret of [token, await sha256Hex(token), OLD_BRIDGE_TOKEN])
-      expect(crew.lines.join("\n")).not.toContain(secret);
+test("AUTH-04: replacing a bridge token from the page: shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
+  const crew = await startAgentsPageApp();
+  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  const { status, token, headers } = await crew.postAgents("Thot/token");
+  expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
+  await expect.poll(() => crew.isTokenAccepted(token), POLL_OPTIONS).toBe(true);
+  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  expect(await crew.listAgents()).toEqual({
+    agents: [
+      { name: "Thot", tokens: 2 },
+      { name: "Imhotep", tokens: 0 },
+    ],
+    write: true,
   });
+  expect((await crew.postAgents("Thot/retire")).status).toBe(200);
+  await expect.poll(() => crew.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
+  expect(await crew.isTokenAccepted(token)).toBe(true);
+  expect((await crew.postAgents("Thot/retire")).status).toBe(200);
+  expect(await crew.isTokenAccepted(token)).toBe(true);
+  for (const secret of [token, await sha256Hex(token), OLD_BRIDGE_TOKEN])
+    expect(crew.lines.join("\n")).not.toContain(secret);
+});
 
-  test("writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
-    const crew = await startAgentsPageApp();
-    const { token } = await crew.postAgents("Thot/token");
-    const hash = `sha256:${await sha256Hex(token)}`;
-    expect(crew.readSecrets()).toEqual({
-      ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN,
-      AGENT_TOKEN_THOT: [hash, OLD_BRIDGE_TOKEN],
-    });
-    expect(readFileSync(crew.tokenFile, "utf8")).toBe(`${token}\n`);
-    expect([getFileMode(crew.path), getFileMode(crew.tokenFile)]).toEqual(["600", "600"]);
-    await crew.postAgents("Thot/retire");
-    expect(crew.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
-    expect(getFileMode(crew.path)).toBe("600");
+test("AUTH-04: replacing a bridge token from the page: writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
+  const crew = await startAgentsPageApp();
+  const { token } = await crew.postAgents("Thot/token");
+  const hash = `sha256:${await sha256Hex(token)}`;
+  expect(crew.readSecrets()).toEqual({
+    ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN,
+    AGENT_TOKEN_THOT: [hash, OLD_BRIDGE_TOKEN],
   });
+  expect(readFileSync(crew.tokenFile, "utf8")).toBe(`${token}\n`);
+  expect([getFileMode(crew.path), getFileMode(crew.tokenFile)]).toEqual(["600", "600"]);
+  await crew.postAgents("Thot/retire");
+  expect(crew.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
+  expect(getFileMode(crew.path)).toBe("600");
+});
 
-  test("twice at the same time makes two tokens, and only one older token stays valid", async () => {
-    const crew = await startAgentsPageApp();
-    const made = await Promise.all([
-      crew.postAgents("Thot/token"),
-      crew.postAgents("Thot/token"),
-      crew.postAgents("Imhotep/token"),
-    ]);
-    const tokens = made.map(({ token }) => token);
-    const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
-    const kept = crew.readSecrets();
-    expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
-    expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
-  });
+test("AUTH-04: replacing a bridge token from the page: twice at the same time makes two tokens, and only one older token stays valid", async () => {
+  const crew = await startAgentsPageApp();
+  const made = await Promise.all([
+    crew.postAgents("Thot/token"),
+    crew.postAgents("Thot/token"),
+    crew.postAgents("Imhotep/token"),
+  ]);
+  const tokens = made.map(({ token }) => token);
+  const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
+  const kept = crew.readSecrets();
+  expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
+  expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
+});
 
-  test("is refused while provision is running, and succeeds afterwards", async () => {
-    const { path, postAgents, readSecrets } = await startAgentsPageApp();
-    const before = readSecrets();
-    const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
-    const refused = await postAgents("Thot/token");
-    expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is running")]);
-    expect(readSecrets()).toEqual(before);
-    provision.release();
-    expect((await postAgents("Thot/token")).status).toBe(200);
-    expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
-  });
+test("AUTH-04: replacing a bridge token from the page: is refused while provision is running, and succeeds afterwards", async () => {
+  const { path, postAgents, readSecrets } = await startAgentsPageApp();
+  const before = readSecrets();
+  const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
+  const refused = await postAgents("Thot/token");
+  expect([refused.status, refused.message]).toEqual([503, expect.stringContaining("Another provision is running")]);
+  expect(readSecrets()).toEqual(before);
+  provision.release();
+  expect((await postAgents("Thot/token")).status).toBe(200);
+  expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
+});
 
-  test("is refused for a token from the environment, with what to do", async () => {
-    const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
-    const before = crew.readSecrets();
-    for (const what of ["Thot/token", "Thot/retire"]) {
-      const { status, message } = await crew.postAgents(what);
-      expect(status).toBe(409);
-      expect(message).toMatch(/AGENT_TOKEN_THOT comes from the environment.*replace it there/);
-    }
-    expect(crew.readSecrets()).toEqual(before);
-    expect((await crew.postAgents("Imhotep/token")).status).toBe(200);
-  });
+test("AUTH-04: replacing a bridge token from the page: is refused for a token from the environment, with what to do", async () => {
+  const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+  const before = crew.readSecrets();
+  for (const what of ["Thot/token", "Thot/retire"]) {
+    const { status, message } = await crew.postAgents(what);
+    expect(status).toBe(409);
+    expect(message).toMatch(/AGENT_TOKEN_THOT comes from the environment.*replace it there/);
+  }
+  expect(crew.readSecrets()).toEqual(before);
+  expect((await crew.postAgents("Imhotep/token")).status).toBe(200);
+});
 
-  test("is refused without a secrets file, with where to replace the token", async () => {
-    const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
-    const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
-    const list = await fetch(`${url}/api/agents`, { headers });
-    expect(await list.json()).toEqual({ agents: [{ name: "Concierge", tokens: 1 }], write: false });
-    const response = await fetch(`${url}/api/agents/Concierge/token`, { method: "POST", headers });
-    expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
-  });
+test("AUTH-04: replacing a bridge token from the page: is refused without a secrets file, with where to replace the token", async () => {
+  const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
+  const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
+  const list = await fetch(`${url}/api/agents`, { headers });
+  expect(await list.json()).toEqual({ agents: [{ name: "Concierge", tokens: 1 }], write: false });
+  const response = await fetch(`${url}/api/agents/Concierge/token`, { method: "POST", headers });
+  expect([response.status, await response.text()]).toEqual([409, expect.stringContaining("AGENT_TOKEN_<AGENT>")]);
+});
 
-  test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])("is refused for the unknown agent %s", async (name) => {
+test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])(
+  "AUTH-04: replacing a bridge token from the page: is refused for the unknown agent %s",
+  async (name) => {
     const crew = await startAgentsPageApp();
     const before = crew.readSecrets();
     expect([(await crew.postAgents(`${name}/token`)).status, (await crew.postAgents(`${name}/retire`)).status]).toEqual(
       [404, 404],
     );
     expect(crew.readSecrets()).toEqual(before);
-  });
+  },
+);
 
-  test("is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
-    const crew = await startAgentsPageApp();
-    const before = crew.readSecrets();
-    const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
-    for (const what of ["Thot/token", "Thot/retire"]) {
-      expect((await crew.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
-      expect((await crew.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
-      expect((await crew.postAgents(what, {})).status).toBe(401);
-      expect((await crew.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
-    }
-    expect(crew.readSecrets()).toEqual(before);
-  });
+test("AUTH-04: replacing a bridge token from the page: is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
+  const crew = await startAgentsPageApp();
+  const before = crew.readSecrets();
+  const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
+  for (const what of ["Thot/token", "Thot/retire"]) {
+    expect((await crew.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
+    expect((await crew.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
+    expect((await crew.postAgents(what, {})).status).toBe(401);
+    expect((await crew.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
+  }
+  expect(crew.readSecrets()).toEqual(before);
+});
 
-  test("does not overwrite an invalid secrets file", async () => {
-    const crew = await startAgentsPageApp();
-    writeFileSync(crew.path, '{"half', { mode: 0o600 });
+test("AUTH-04: replacing a bridge token from the page: does not overwrite an invalid secrets file", async () => {
+  const crew = await startAgentsPageApp();
+  writeFileSync(crew.path, '{"half', { mode: 0o600 });
+  const { status, message } = await crew.postAgents("Thot/token");
+  expect([status, message]).toEqual([503, expect.stringContaining("fix it")]);
+  expect(readFileSync(crew.path, "utf8")).toBe('{"half');
+});
+
+test("AUTH-04: replacing a bridge token from the page: leaves the current token valid when the agent's file cannot be written", async () => {
+  const full: Disk = {
+    read: provisionDisk.read,
+    async write(path, ...rest) {
+      if (path.endsWith("/token")) throw new Error("ENOSPC: no space left on device");
+      await provisionDisk.write(path, ...rest);
+    },
+  };
+  const crew = await startAgentsPageApp({}, full);
+  for (let tries = 0; tries < 3; tries += 1) {
     const { status, message } = await crew.postAgents("Thot/token");
-    expect([status, message]).toEqual([503, expect.stringContaining("fix it")]);
-    expect(readFileSync(crew.path, "utf8")).toBe('{"half');
-  });
-
-  test("leaves the current token valid when the agent's file cannot be written", async () => {
-    const full: Disk = {
-      read: provisionDisk.read,
-      async write(path, ...rest) {
-        if (path.endsWith("/token")) throw new Error("ENOSPC: no space left on device");
-        await provisionDisk.write(path, ...rest);
-      },
-    };
-    const crew = await startAgentsPageApp({}, full);
-    for (let tries = 0; tries < 3; tries += 1) {
-      const { status, message } = await crew.postAgents("Thot/token");
-      expect([status, message]).toEqual([503, expect.stringContaining("was not replaced")]);
-      expect(crew.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
-    }
-    expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
-  });
+    expect([status, message]).toEqual([503, expect.stringContaining("was not replaced")]);
+    expect(crew.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
+  }
+  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createEventStreams, type EventStreamOptions } from "../../../functions/dashboard/event-streams.ts";
 import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
@@ -52,87 +52,83 @@ function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "st
   return { next, reader };
 }
 
-describe("an event stream", () => {
-  test("signals each change once, without its content", async () => {
-    const it = createStreamsSetup();
-    const { next } = openStream(it);
-    expect(await next()).toMatch(/^retry: 1000\nevent: change\n/);
-    await it.step();
-    expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
-    await it.step();
-    await it.change();
-    await it.step();
-    expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
-  });
-
-  test("sends a heartbeat every 15 s", async () => {
-    const it = createStreamsSetup();
-    const { next } = openStream(it);
-    await next();
-    await it.step();
-    await next();
-    await it.step(15_000);
-    expect(await next()).toMatch(/^event: beat/);
-  });
-
-  test("ends after five minutes and asks the page to open another", async () => {
-    const it = createStreamsSetup();
-    const { next } = openStream(it);
-    await next();
-    await it.step();
-    await next();
-    await it.step(300_000);
-    expect(await next()).toMatch(/^event: again/);
-    expect(await next()).toBe("the end");
-    expect(it.streams.size).toBe(0);
-  });
-
-  test("ends when the runtime stops", async () => {
-    const it = createStreamsSetup();
-    const { next } = openStream(it);
-    await next();
-    await it.settle();
-    await next();
-    it.stop.abort();
-    expect(await next()).toBe("the end");
-  });
-
-  test("is removed when its reader disconnects", async () => {
-    const it = createStreamsSetup();
-    const { reader } = openStream(it);
-    await reader.cancel();
-    expect(it.streams.size).toBe(0);
-  });
+test("an event stream signals each change once, without its content", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  expect(await next()).toMatch(/^retry: 1000\nevent: change\n/);
+  await it.step();
+  expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+  await it.step();
+  await it.change();
+  await it.step();
+  expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
 });
 
-describe("many event streams", () => {
-  test("are refused beyond 20 whose readers keep up", async () => {
-    const it = createStreamsSetup();
-    const readers = Array.from({ length: 20 }, () => openStream(it));
-    for (const { next } of readers) await next();
-    expect(it.streams.open()).toBeUndefined();
-    await readers[7]?.reader.cancel();
-    expect(it.streams.open()).toBeDefined();
-  });
+test("an event stream sends a heartbeat every 15 s", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  await next();
+  await it.step();
+  await next();
+  await it.step(15_000);
+  expect(await next()).toMatch(/^event: beat/);
+});
 
-  test("with stalled readers are aborted, the oldest of them for a new stream", async () => {
-    const it = createStreamsSetup({ maxStreams: 2 });
-    const [deaf, reading] = [openStream(it), openStream(it)];
+test("an event stream ends after five minutes and asks the page to open another", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  await next();
+  await it.step();
+  await next();
+  await it.step(300_000);
+  expect(await next()).toMatch(/^event: again/);
+  expect(await next()).toBe("the end");
+  expect(it.streams.size).toBe(0);
+});
+
+test("an event stream ends when the runtime stops", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  await next();
+  await it.settle();
+  await next();
+  it.stop.abort();
+  expect(await next()).toBe("the end");
+});
+
+test("an event stream is removed when its reader disconnects", async () => {
+  const it = createStreamsSetup();
+  const { reader } = openStream(it);
+  await reader.cancel();
+  expect(it.streams.size).toBe(0);
+});
+
+test("many event streams are refused beyond 20 whose readers keep up", async () => {
+  const it = createStreamsSetup();
+  const readers = Array.from({ length: 20 }, () => openStream(it));
+  for (const { next } of readers) await next();
+  expect(it.streams.open()).toBeUndefined();
+  await readers[7]?.reader.cancel();
+  expect(it.streams.open()).toBeDefined();
+});
+
+test("many event streams with stalled readers are aborted, the oldest of them for a new stream", async () => {
+  const it = createStreamsSetup({ maxStreams: 2 });
+  const [deaf, reading] = [openStream(it), openStream(it)];
+  await reading.next();
+  for (let i = 0; i < 15; i += 1) {
+    await it.change();
+    await it.step();
     await reading.next();
-    for (let i = 0; i < 15; i += 1) {
-      await it.change();
-      await it.step();
-      await reading.next();
-    }
-    const third = openStream(it);
-    expect(await third.next()).toContain("change");
-    await expect(
-      (async () => {
-        for (;;) if ((await deaf.next()) === "the end") return;
-      })(),
-    ).rejects.toThrow("too slow");
-    expect(it.streams.size).toBe(2);
-  });
+  }
+  const third = openStream(it);
+  expect(await third.next()).toContain("change");
+  await expect(
+    (async () => {
+      for (;;) if ((await deaf.next()) === "the end") return;
+    })(),
+  ).rejects.toThrow("too slow");
+  expect(it.streams.size).toBe(2);
 });
 
 test("the 21st event stream over HTTP is refused with 503, and stopping does not wait for open streams (reliability 27)", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createPageSessions } from "../../../shared/http/page-sessions.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_TICK_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
@@ -15,133 +15,132 @@ async function signIn(url: string, token: string, headers: Record<string, string
 
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 
-describe("Signing in", () => {
-  test("with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
-    const { url } = await startTestRuntime();
-    expect((await fetch(`${url}/api/board`)).status).toBe(401);
-    const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    expect(status).toBe(200);
-    expect(set).toMatch(/; HttpOnly/);
-    expect(set).toMatch(/; SameSite=Strict/);
-    expect(set).toMatch(/Max-Age=43200/);
-    expect(set).not.toMatch(/Secure/);
-    expect((await requestBoard(url, cookie)).status).toBe(200);
-  });
+test("Signing in: with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
+  const { url } = await startTestRuntime();
+  expect((await fetch(`${url}/api/board`)).status).toBe(401);
+  const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  expect(status).toBe(200);
+  expect(set).toMatch(/; HttpOnly/);
+  expect(set).toMatch(/; SameSite=Strict/);
+  expect(set).toMatch(/Max-Age=43200/);
+  expect(set).not.toMatch(/Secure/);
+  expect((await requestBoard(url, cookie)).status).toBe(200);
+});
 
-  test("with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
-    const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
-    const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    expect(set).toMatch(/^__Host-groundcrew=/);
-    expect(set).toMatch(/; Secure/);
-  });
+test("Signing in: with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
+  const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
+  const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  expect(set).toMatch(/^__Host-groundcrew=/);
+  expect(set).toMatch(/; Secure/);
+});
 
-  test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])("is refused with another token: %j", async (token) => {
+test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])(
+  "Signing in: is refused with another token: %j",
+  async (token) => {
     const { url } = await startTestRuntime();
     const { status, set } = await signIn(url, token);
     expect([status, set]).toEqual([401, ""]);
-  });
+  },
+);
 
-  test("is refused while ADMIN_TOKEN is not set, with that reason", async () => {
-    const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "" } });
-    const { response } = await signIn(url, "");
-    expect([response.status, await response.text()]).toEqual([401, expect.stringContaining("ADMIN_TOKEN is not set")]);
-  });
-
-  test("is refused after ten attempts a minute, even with the right token", async () => {
-    const { url } = await startTestRuntime();
-    for (let i = 0; i < 10; i += 1) expect((await signIn(url, `guess-${i}`)).status).toBe(401);
-    const { status, response } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    expect(status).toBe(429);
-    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-  });
-
-  test.each(["https://evil.example", "null"])("is refused from another origin (%s)", async (origin) => {
-    const { url } = await startTestRuntime();
-    expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);
-  });
-
-  test("is refused with a content type that a form of another site could send", async () => {
-    const { url } = await startTestRuntime();
-    const body = JSON.stringify({ token: RUNTIME_ADMIN_TOKEN });
-    const response = await fetch(`${url}/api/session`, { method: "POST", body });
-    expect(response.status).toBe(415);
-  });
-
-  test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])(
-    "is refused with the invalid body %s",
-    async (body) => {
-      const { url } = await startTestRuntime();
-      const headers = { "content-type": "application/json" };
-      expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status).toBe(400);
-    },
-  );
+test("Signing in: is refused while ADMIN_TOKEN is not set, with that reason", async () => {
+  const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "" } });
+  const { response } = await signIn(url, "");
+  expect([response.status, await response.text()]).toEqual([401, expect.stringContaining("ADMIN_TOKEN is not set")]);
 });
 
-describe("A session", () => {
-  test("gives access to the page's routes only", async () => {
-    const { url } = await startTestRuntime();
-    const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    for (const path of ["/api/board", "/api/why", "/api/chat"])
-      expect((await fetch(url + path, { headers: { cookie } })).status).toBe(200);
-    for (const path of ["/dead-letters", "/metrics", "/ready"])
-      expect((await fetch(url + path, { headers: { cookie } })).status).toBe(401);
-    expect((await fetch(`${url}/ticks/poll`, { method: "POST", headers: { cookie } })).status).toBe(401);
-  });
+test("Signing in: is refused after ten attempts a minute, even with the right token", async () => {
+  const { url } = await startTestRuntime();
+  for (let i = 0; i < 10; i += 1) expect((await signIn(url, `guess-${i}`)).status).toBe(401);
+  const { status, response } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  expect(status).toBe(429);
+  expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+});
 
-  test("ends when the page signs out", async () => {
+test.each(["https://evil.example", "null"])("Signing in: is refused from another origin (%s)", async (origin) => {
+  const { url } = await startTestRuntime();
+  expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);
+});
+
+test("Signing in: is refused with a content type that a form of another site could send", async () => {
+  const { url } = await startTestRuntime();
+  const body = JSON.stringify({ token: RUNTIME_ADMIN_TOKEN });
+  const response = await fetch(`${url}/api/session`, { method: "POST", body });
+  expect(response.status).toBe(415);
+});
+
+test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])(
+  "Signing in: is refused with the invalid body %s",
+  async (body) => {
     const { url } = await startTestRuntime();
-    const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie } });
+    const headers = { "content-type": "application/json" };
+    expect((await fetch(`${url}/api/session`, { method: "POST", headers, body })).status).toBe(400);
+  },
+);
+
+test("A session gives access to the page's routes only", async () => {
+  const { url } = await startTestRuntime();
+  const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  for (const path of ["/api/board", "/api/why", "/api/chat"])
+    expect((await fetch(url + path, { headers: { cookie } })).status).toBe(200);
+  for (const path of ["/dead-letters", "/metrics", "/ready"])
+    expect((await fetch(url + path, { headers: { cookie } })).status).toBe(401);
+  expect((await fetch(`${url}/ticks/poll`, { method: "POST", headers: { cookie } })).status).toBe(401);
+});
+
+test("A session ends when the page signs out", async () => {
+  const { url } = await startTestRuntime();
+  const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie } });
+  expect((await requestBoard(url, cookie)).status).toBe(401);
+});
+
+test("A session ends after twelve hours", async () => {
+  const time = { now: 1_000_000 };
+  const sessions = createPageSessions(createMemoryStore({ clock: () => time.now }), {
+    adminTokens: [RUNTIME_ADMIN_TOKEN],
+  });
+  const cookie = (await sessions.open(RUNTIME_ADMIN_TOKEN)) ?? "";
+  time.now += 12 * 3_600_000 - 1;
+  expect(await sessions.isOpen(cookie)).toBe(true);
+  time.now += 1;
+  expect(await sessions.isOpen(cookie)).toBe(false);
+});
+
+test("A session ends when its ADMIN_TOKEN is removed, not while both tokens are valid", async () => {
+  const store = createMemoryStore({ clock: Date.now });
+  const cookie = (await createPageSessions(store, { adminTokens: ["old"] }).open("old")) ?? "";
+  expect(await createPageSessions(store, { adminTokens: ["new", "old"] }).isOpen(cookie)).toBe(true);
+  expect(await createPageSessions(store, { adminTokens: ["new"] }).isOpen(cookie)).toBe(false);
+});
+
+test("A session survives a restart", async () => {
+  const store = createMemoryStore({ clock: Date.now });
+  const first = await startTestRuntime({ store });
+  const { cookie } = await signIn(first.url, RUNTIME_ADMIN_TOKEN);
+  const second = await startTestRuntime({ store });
+  expect((await requestBoard(second.url, cookie)).status).toBe(200);
+});
+
+test.each(["groundcrew=", "groundcrew=x", `groundcrew=${"A".repeat(43)}`, `groundcrew=${RUNTIME_ADMIN_TOKEN}`])(
+  "A session is nobody's with the cookie %s",
+  async (cookie) => {
+    const { url } = await startTestRuntime();
     expect((await requestBoard(url, cookie)).status).toBe(401);
-  });
+  },
+);
 
-  test("ends after twelve hours", async () => {
-    const time = { now: 1_000_000 };
-    const sessions = createPageSessions(createMemoryStore({ clock: () => time.now }), {
-      adminTokens: [RUNTIME_ADMIN_TOKEN],
-    });
-    const cookie = (await sessions.open(RUNTIME_ADMIN_TOKEN)) ?? "";
-    time.now += 12 * 3_600_000 - 1;
-    expect(await sessions.isOpen(cookie)).toBe(true);
-    time.now += 1;
-    expect(await sessions.isOpen(cookie)).toBe(false);
-  });
-
-  test("ends when its ADMIN_TOKEN is removed, not while both tokens are valid", async () => {
-    const store = createMemoryStore({ clock: Date.now });
-    const cookie = (await createPageSessions(store, { adminTokens: ["old"] }).open("old")) ?? "";
-    expect(await createPageSessions(store, { adminTokens: ["new", "old"] }).isOpen(cookie)).toBe(true);
-    expect(await createPageSessions(store, { adminTokens: ["new"] }).isOpen(cookie)).toBe(false);
-  });
-
-  test("survives a restart", async () => {
-    const store = createMemoryStore({ clock: Date.now });
-    const first = await startTestRuntime({ store });
-    const { cookie } = await signIn(first.url, RUNTIME_ADMIN_TOKEN);
-    const second = await startTestRuntime({ store });
-    expect((await requestBoard(second.url, cookie)).status).toBe(200);
-  });
-
-  test.each(["groundcrew=", "groundcrew=x", `groundcrew=${"A".repeat(43)}`, `groundcrew=${RUNTIME_ADMIN_TOKEN}`])(
-    "is nobody's with the cookie %s",
-    async (cookie) => {
-      const { url } = await startTestRuntime();
-      expect((await requestBoard(url, cookie)).status).toBe(401);
-    },
-  );
-
-  test("is stored without its cookie and without ADMIN_TOKEN", async () => {
-    const kept: string[] = [];
-    const store = createMemoryStore({ clock: Date.now });
-    const { commit } = store;
-    store.commit = (change) => {
-      kept.push(JSON.stringify(change));
-      return commit(change);
-    };
-    const { url } = await startTestRuntime({ store });
-    const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-    expect(kept.join()).toContain("session:");
-    expect(kept.join()).not.toContain(cookie.split("=")[1]);
-    expect(kept.join()).not.toContain(RUNTIME_ADMIN_TOKEN);
-  });
+test("A session is stored without its cookie and without ADMIN_TOKEN", async () => {
+  const kept: string[] = [];
+  const store = createMemoryStore({ clock: Date.now });
+  const { commit } = store;
+  store.commit = (change) => {
+    kept.push(JSON.stringify(change));
+    return commit(change);
+  };
+  const { url } = await startTestRuntime({ store });
+  const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
+  expect(kept.join()).toContain("session:");
+  expect(kept.join()).not.toContain(cookie.split("=")[1]);
+  expect(kept.join()).not.toContain(RUNTIME_ADMIN_TOKEN);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { checkStore } from "../../../functions/doctor/store.ts";
 
 const HEALTHY_REDIS = {
@@ -12,30 +12,34 @@ const HEALTHY_REDIS = {
 
 const HEALTHY_FILE_STORE = { kind: "file", folder: "data", mode: 0o700, file: true, writable: true } as const;
 
-describe("The doctor's check of the store", () => {
-  test.each([
-    [{}, "ok", "Redis 7.0.15 with an append-only file and noeviction"],
-    [{ aof_enabled: "0" }, "warning", "append-only"],
-    [{ maxmemory_policy: "allkeys-lru" }, "warning", "allkeys-lru"],
-    [{ redis_version: "6.2.14" }, "failed", "6.2.14 is too old"],
-    [{ role: "slave" }, "failed", "does not accept writes"],
-    [{ cluster_enabled: "1" }, "failed", "cluster"],
-    [{ aof_last_write_status: "err" }, "failed", "cannot write"],
-  ] as const)("with Redis settings that differ in %j has the status %s", (differs, status, detail) => {
+test.each([
+  [{}, "ok", "Redis 7.0.15 with an append-only file and noeviction"],
+  [{ aof_enabled: "0" }, "warning", "append-only"],
+  [{ maxmemory_policy: "allkeys-lru" }, "warning", "allkeys-lru"],
+  [{ redis_version: "6.2.14" }, "failed", "6.2.14 is too old"],
+  [{ role: "slave" }, "failed", "does not accept writes"],
+  [{ cluster_enabled: "1" }, "failed", "cluster"],
+  [{ aof_last_write_status: "err" }, "failed", "cannot write"],
+] as const)(
+  "The doctor's check of the store with Redis settings that differ in %j has the status %s",
+  (differs, status, detail) => {
     const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, false);
     expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
-  });
+  },
+);
 
-  test.each([
-    [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
-    [HEALTHY_FILE_STORE, false, "ok", "which no process has open"],
-    [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "does not exist yet"],
-    [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "other users of this machine"],
-    [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot write to"],
-    [{ kind: "memory" }, false, "warning", "lost with every restart"],
-  ] as const)("for %j, with the runtime alive: %s, has the status %s", (probe, isAlive, status, detail) => {
+test.each([
+  [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
+  [HEALTHY_FILE_STORE, false, "ok", "which no process has open"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "does not exist yet"],
+  [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "other users of this machine"],
+  [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot write to"],
+  [{ kind: "memory" }, false, "warning", "lost with every restart"],
+] as const)(
+  "The doctor's check of the store for %j, with the runtime alive: %s, has the status %s",
+  (probe, isAlive, status, detail) => {
     expect(checkStore(probe, isAlive)).toEqual([
       expect.objectContaining({ status, detail: expect.stringContaining(detail) }),
     ]);
-  });
-});
+  },
+);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { ProvisionEnvironment } from "../../../runtime/provision/run-provision.ts";
 import { createProvisionSetup, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
@@ -45,37 +45,35 @@ async function countActsOfRun() {
   return { acts: undisturbed.acts(), end: await readProvisionedState(crew) };
 }
 
-describe("a provision run that is killed and repeated ends like an undisturbed run", () => {
-  const { FULL } = process.env;
-  test.each(["before", "after"] as const)(
-    `when it is killed %s ${FULL ? "each request and write" : "some requests and writes"}`,
-    async (when) => {
-      const { acts, end } = await countActsOfRun();
-      expect(acts).toBeGreaterThan(80);
-      const stride = FULL ? 1 : 41;
-      for (let at = when === "before" ? 1 : 9; at <= acts; at += stride) {
-        const crew = await createProvisionSetup({ config });
-        await crew.provision(ARGS, createCrashingWorld(crew, at, when).change);
-        const again = await crew.provisionWithReport();
-        expect(again.failed, `killed ${when} act ${at}`).toEqual([]);
-        expect(await readProvisionedState(crew), `killed ${when} act ${at}`).toEqual(end);
-        expect((await crew.provisionWithReport()).changed, `killed ${when} act ${at}`).toBe(0);
-        await crew.plane.stop();
-      }
-    },
-    FULL ? 900_000 : 60_000,
-  );
-
-  test("when it is killed twice in a row", async () => {
+const { FULL } = process.env;
+test.each(["before", "after"] as const)(
+  `a provision run that is killed and repeated ends like an undisturbed run when it is killed %s ${FULL ? "each request and write" : "some requests and writes"}`,
+  async (when) => {
     const { acts, end } = await countActsOfRun();
-    for (const at of [Math.floor(acts / 3), Math.floor(acts / 2)]) {
+    expect(acts).toBeGreaterThan(80);
+    const stride = FULL ? 1 : 41;
+    for (let at = when === "before" ? 1 : 9; at <= acts; at += stride) {
       const crew = await createProvisionSetup({ config });
-      await crew.provision(ARGS, createCrashingWorld(crew, at, "after").change);
-      await crew.provision(ARGS, createCrashingWorld(crew, 12, "after").change);
-      expect((await crew.provisionWithReport()).failed).toEqual([]);
-      expect(await readProvisionedState(crew)).toEqual(end);
+      await crew.provision(ARGS, createCrashingWorld(crew, at, when).change);
+      const again = await crew.provisionWithReport();
+      expect(again.failed, `killed ${when} act ${at}`).toEqual([]);
+      expect(await readProvisionedState(crew), `killed ${when} act ${at}`).toEqual(end);
+      expect((await crew.provisionWithReport()).changed, `killed ${when} act ${at}`).toBe(0);
+      await crew.plane.stop();
     }
-  });
+  },
+  FULL ? 900_000 : 60_000,
+);
+
+test("a provision run that is killed and repeated ends like an undisturbed run when it is killed twice in a row", async () => {
+  const { acts, end } = await countActsOfRun();
+  for (const at of [Math.floor(acts / 3), Math.floor(acts / 2)]) {
+    const crew = await createProvisionSetup({ config });
+    await crew.provision(ARGS, createCrashingWorld(crew, at, "after").change);
+    await crew.provision(ARGS, createCrashingWorld(crew, 12, "after").change);
+    expect((await crew.provisionWithReport()).failed).toEqual([]);
+    expect(await readProvisionedState(crew)).toEqual(end);
+  }
 });
 
 test("provision continues where it stopped when each run is killed after one step", async () => {

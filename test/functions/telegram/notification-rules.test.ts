@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
 import { type AnyEvent, EVENT_KINDS, type EventFacts, type EventKind } from "../../../shared/task/events.ts";
@@ -92,107 +92,99 @@ test("an action is a job in the chat's lane with the event, its facts and its co
   });
 });
 
-describe("a rule", () => {
-  test("of the settings replaces the default rules", () => {
-    expect(getTargets([{ events: ["started"] }], "started")).toEqual(CHAT_TARGETS);
-    expect(getTargets([{ events: ["started"] }], "completed")).toEqual([]);
-  });
-
-  test("with projects matches only those, ignoring case", () => {
-    expect(getTargets([{ events: ["completed"], projects: ["onb"] }], "completed")).toEqual(CHAT_TARGETS);
-    expect(getTargets([{ events: ["completed"], projects: ["WEB"] }], "completed")).toEqual([]);
-  });
-
-  test("with labels matches a task that has one of them", () => {
-    const entries = [{ events: ["completed"], labels: ["release", "bug"] }];
-    expect(getTargets(entries, "completed", { labels: ["Bug"] })).toEqual(CHAT_TARGETS);
-    expect(getTargets(entries, "completed", { labels: ["chore"] })).toEqual([]);
-  });
-
-  test("with labels or priorities never matches a project", () => {
-    const rules = createNotificationRules(
-      notificationRulesSchema.parse([{ events: ["project_created"], priorities: ["none"] }]),
-      OUTBOX_CHAT,
-    );
-    expect(rules.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
-  });
-
-  test("with a chat of its own sends there", () => {
-    expect(getTargets([{ events: ["completed"], chat: "@crew_news" }], "completed")).toEqual(["telegram:@crew_news"]);
-  });
-
-  test("of several that match for one chat, the first one sends and names the notification", () => {
-    const entries = notificationRulesSchema.parse([
-      { name: "a", events: ["completed"] },
-      { name: "b", events: ["completed"] },
-      { events: ["completed"], chat: 7 },
-    ]);
-    const { facts } = createNotice(1);
-    const actions = createNotificationRules(entries, OUTBOX_CHAT).decide({ kind: "completed" }, facts, "c");
-    expect(actions.map(({ target, rule }) => [target, rule])).toEqual([
-      [`telegram:${OUTBOX_CHAT}`, "a"],
-      ["telegram:7", "notifications[2]"],
-    ]);
-  });
-
-  test("without any chat sends nothing", () => {
-    expect(createNotificationRules([], undefined).decide({ kind: "completed" }, createNotice(1).facts, "c")).toEqual(
-      [],
-    );
-  });
+test("a rule of the settings replaces the default rules", () => {
+  expect(getTargets([{ events: ["started"] }], "started")).toEqual(CHAT_TARGETS);
+  expect(getTargets([{ events: ["started"] }], "completed")).toEqual([]);
 });
 
-describe("the actor of an event", () => {
-  const createRulesBy = (by: string) => [{ events: ["completed"], by }];
-  test.each([
-    ["people", PERSON, true],
-    ["people", AGENT, false],
-    ["people", undefined, true],
-    ["agents", AGENT, true],
-    ["agents", PERSON, false],
-    ["agents", undefined, false],
-  ] as const)("for a rule by %s, an event by %o is sent: %s", (group, actor, isSent) => {
-    expect(getTargets(createRulesBy(group), "completed", {}, actor)).toEqual(isSent ? CHAT_TARGETS : []);
-  });
-
-  test("is looked up only when a rule about the event needs it", () => {
-    const rules = createNotificationRules(
-      notificationRulesSchema.parse([{ events: ["started", "completed"], by: "people" }, { events: ["created"] }]),
-      OUTBOX_CHAT,
-    );
-    expect(EVENT_KINDS.filter((kind) => rules.needsActor(createEvent(kind)))).toEqual(["started", "completed"]);
-    expect(EVENT_KINDS.some((kind) => createNotificationRules([], OUTBOX_CHAT).needsActor(createEvent(kind)))).toBe(
-      false,
-    );
-  });
+test("a rule with projects matches only those, ignoring case", () => {
+  expect(getTargets([{ events: ["completed"], projects: ["onb"] }], "completed")).toEqual(CHAT_TARGETS);
+  expect(getTargets([{ events: ["completed"], projects: ["WEB"] }], "completed")).toEqual([]);
 });
 
-describe("a mute rule", () => {
-  test("mutes what the default rules would send, and only that", () => {
-    const entries = [{ events: ["completed"], projects: ["ONB"], mute: true }];
-    expect(getTargets(entries, "completed")).toEqual([]);
-    expect(getTargets(entries, "blocked", { priority: "urgent" })).toEqual(CHAT_TARGETS);
-  });
+test("a rule with labels matches a task that has one of them", () => {
+  const entries = [{ events: ["completed"], labels: ["release", "bug"] }];
+  expect(getTargets(entries, "completed", { labels: ["Bug"] })).toEqual(CHAT_TARGETS);
+  expect(getTargets(entries, "completed", { labels: ["chore"] })).toEqual([]);
+});
 
-  test("applies at any position in the list", () => {
-    const mute = { events: ["completed"], labels: ["chore"], mute: true };
-    const send = { events: ["completed"] };
-    expect(getTargets([mute, send], "completed", { labels: ["chore"] })).toEqual([]);
-    expect(getTargets([send, mute], "completed", { labels: ["chore"] })).toEqual([]);
-  });
+test("a rule with labels or priorities never matches a project", () => {
+  const rules = createNotificationRules(
+    notificationRulesSchema.parse([{ events: ["project_created"], priorities: ["none"] }]),
+    OUTBOX_CHAT,
+  );
+  expect(rules.decide({ kind: "project_created" }, { project: PROJECT, at: "" }, "c")).toEqual([]);
+});
 
-  test("with a chat mutes only that chat", () => {
-    const entries = [
-      { events: ["completed"] },
-      { events: ["completed"], chat: 7 },
-      { events: ["completed"], chat: 7, mute: true },
-    ];
-    expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
-  });
+test("a rule with a chat of its own sends there", () => {
+  expect(getTargets([{ events: ["completed"], chat: "@crew_news" }], "completed")).toEqual(["telegram:@crew_news"]);
+});
 
-  test("about agents does not mute an unknown actor", () => {
-    const entries = [{ events: ["completed"], by: "agents", mute: true }];
-    expect(getTargets(entries, "completed", {}, AGENT)).toEqual([]);
-    expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
-  });
+test("a rule of several that match for one chat, the first one sends and names the notification", () => {
+  const entries = notificationRulesSchema.parse([
+    { name: "a", events: ["completed"] },
+    { name: "b", events: ["completed"] },
+    { events: ["completed"], chat: 7 },
+  ]);
+  const { facts } = createNotice(1);
+  const actions = createNotificationRules(entries, OUTBOX_CHAT).decide({ kind: "completed" }, facts, "c");
+  expect(actions.map(({ target, rule }) => [target, rule])).toEqual([
+    [`telegram:${OUTBOX_CHAT}`, "a"],
+    ["telegram:7", "notifications[2]"],
+  ]);
+});
+
+test("a rule without any chat sends nothing", () => {
+  expect(createNotificationRules([], undefined).decide({ kind: "completed" }, createNotice(1).facts, "c")).toEqual([]);
+});
+
+const createRulesBy = (by: string) => [{ events: ["completed"], by }];
+test.each([
+  ["people", PERSON, true],
+  ["people", AGENT, false],
+  ["people", undefined, true],
+  ["agents", AGENT, true],
+  ["agents", PERSON, false],
+  ["agents", undefined, false],
+] as const)("the actor of an event for a rule by %s, an event by %o is sent: %s", (group, actor, isSent) => {
+  expect(getTargets(createRulesBy(group), "completed", {}, actor)).toEqual(isSent ? CHAT_TARGETS : []);
+});
+
+test("the actor of an event is looked up only when a rule about the event needs it", () => {
+  const rules = createNotificationRules(
+    notificationRulesSchema.parse([{ events: ["started", "completed"], by: "people" }, { events: ["created"] }]),
+    OUTBOX_CHAT,
+  );
+  expect(EVENT_KINDS.filter((kind) => rules.needsActor(createEvent(kind)))).toEqual(["started", "completed"]);
+  expect(EVENT_KINDS.some((kind) => createNotificationRules([], OUTBOX_CHAT).needsActor(createEvent(kind)))).toBe(
+    false,
+  );
+});
+
+test("a mute rule mutes what the default rules would send, and only that", () => {
+  const entries = [{ events: ["completed"], projects: ["ONB"], mute: true }];
+  expect(getTargets(entries, "completed")).toEqual([]);
+  expect(getTargets(entries, "blocked", { priority: "urgent" })).toEqual(CHAT_TARGETS);
+});
+
+test("a mute rule applies at any position in the list", () => {
+  const mute = { events: ["completed"], labels: ["chore"], mute: true };
+  const send = { events: ["completed"] };
+  expect(getTargets([mute, send], "completed", { labels: ["chore"] })).toEqual([]);
+  expect(getTargets([send, mute], "completed", { labels: ["chore"] })).toEqual([]);
+});
+
+test("a mute rule with a chat mutes only that chat", () => {
+  const entries = [
+    { events: ["completed"] },
+    { events: ["completed"], chat: 7 },
+    { events: ["completed"], chat: 7, mute: true },
+  ];
+  expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
+});
+
+test("a mute rule: about agents does not mute an unknown actor", () => {
+  const entries = [{ events: ["completed"], by: "agents", mute: true }];
+  expect(getTargets(entries, "completed", {}, AGENT)).toEqual([]);
+  expect(getTargets(entries, "completed")).toEqual(CHAT_TARGETS);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
@@ -30,53 +30,50 @@ function postUpdate(url: string, body: unknown, secret: string | undefined = SEC
 const countPendingUpdates = async ({ store }: Pick<TestRuntime, "store">) =>
   (await store.stats()).queues.updates.pending;
 
-describe("An update that Telegram sends", () => {
-  test("is stored once, however often it is delivered (reliability 15)", async () => {
-    const runtime = await startTestRuntime({ env: ENV });
-    for (let n = 0; n < 50; n += 1) expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
-    expect(await countPendingUpdates(runtime)).toBe(1);
-  });
-
-  test("is stored even if its kind is not used", async () => {
-    const runtime = await startTestRuntime({ env: ENV });
-    expect((await postUpdate(runtime.url, { update_id: 3, poll: { id: "1" } })).status).toBe(200);
-    expect(await countPendingUpdates(runtime)).toBe(1);
-  });
-
-  test("is verified by a secret derived from the token when none is set", async () => {
-    const { TELEGRAM_WEBHOOK_SECRET: _, ...env } = ENV;
-    const runtime = await startTestRuntime({ env });
-    const [secret = ""] = await getWebhookSecrets({ token: TOKEN, webhookSecrets: [] });
-    expect(secret).toMatch(/^[\w-]{1,256}$/);
-    expect(secret).not.toContain(TOKEN);
-    expect((await postUpdate(runtime.url, UPDATE, secret)).status).toBe(200);
-  });
-
-  test("that the store refuses gets no response, so that Telegram sends it again", async () => {
-    const store = createMemoryStore({ clock: Date.now });
-    const broken = {
-      ...store,
-      commit: (commit: Parameters<typeof store.commit>[0]) =>
-        commit.jobs?.some(({ queue }) => queue === "updates")
-          ? Promise.reject(new Error("down"))
-          : store.commit(commit),
-    };
-    const runtime = await startTestRuntime({ env: ENV, store: broken });
-    await expect(postUpdate(runtime.url, UPDATE)).rejects.toThrow();
-  });
+test("An update that Telegram sends is stored once, however often it is delivered (reliability 15)", async () => {
+  const runtime = await startTestRuntime({ env: ENV });
+  for (let n = 0; n < 50; n += 1) expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
+  expect(await countPendingUpdates(runtime)).toBe(1);
 });
 
-describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
-  test.each([
-    ["missing", undefined],
-    ["empty", ""],
-    ["another one", "b-secret-of-these-tests_0123456789"],
-    ["a part of it", SECRET.slice(0, -1)],
-    ["longer than it", `${SECRET}0`],
-    ["in upper case", SECRET.toUpperCase()],
-    ["the bot's token", TOKEN],
-    ["10,000 characters long", "x".repeat(10_000)],
-  ])("%s is refused with 401, and nothing is stored", async (_, secret) => {
+test("An update that Telegram sends is stored even if its kind is not used", async () => {
+  const runtime = await startTestRuntime({ env: ENV });
+  expect((await postUpdate(runtime.url, { update_id: 3, poll: { id: "1" } })).status).toBe(200);
+  expect(await countPendingUpdates(runtime)).toBe(1);
+});
+
+test("An update that Telegram sends is verified by a secret derived from the token when none is set", async () => {
+  const { TELEGRAM_WEBHOOK_SECRET: _, ...env } = ENV;
+  const runtime = await startTestRuntime({ env });
+  const [secret = ""] = await getWebhookSecrets({ token: TOKEN, webhookSecrets: [] });
+  expect(secret).toMatch(/^[\w-]{1,256}$/);
+  expect(secret).not.toContain(TOKEN);
+  expect((await postUpdate(runtime.url, UPDATE, secret)).status).toBe(200);
+});
+
+test("An update that Telegram sends that the store refuses gets no response, so that Telegram sends it again", async () => {
+  const store = createMemoryStore({ clock: Date.now });
+  const broken = {
+    ...store,
+    commit: (commit: Parameters<typeof store.commit>[0]) =>
+      commit.jobs?.some(({ queue }) => queue === "updates") ? Promise.reject(new Error("down")) : store.commit(commit),
+  };
+  const runtime = await startTestRuntime({ env: ENV, store: broken });
+  await expect(postUpdate(runtime.url, UPDATE)).rejects.toThrow();
+});
+
+test.each([
+  ["missing", undefined],
+  ["empty", ""],
+  ["another one", "b-secret-of-these-tests_0123456789"],
+  ["a part of it", SECRET.slice(0, -1)],
+  ["longer than it", `${SECRET}0`],
+  ["in upper case", SECRET.toUpperCase()],
+  ["the bot's token", TOKEN],
+  ["10,000 characters long", "x".repeat(10_000)],
+])(
+  "X-Telegram-Bot-Api-Secret-Token (reliability 17): %s is refused with 401, and nothing is stored",
+  async (_, secret) => {
     const runtime = await startTestRuntime({ env: ENV });
     const headers = secret === undefined ? {} : { "x-telegram-bot-api-secret-token": secret };
     const response = await fetch(`${runtime.url}/webhooks/telegram`, {
@@ -86,41 +83,39 @@ describe("X-Telegram-Bot-Api-Secret-Token (reliability 17)", () => {
     });
     expect(await readRefusal(response)).toMatchObject({ status: 401, code: "unauthorized" });
     expect(await countPendingUpdates(runtime)).toBe(0);
-  });
+  },
+);
 
-  test("is always refused while Telegram is not configured", async () => {
-    const runtime = await startTestRuntime();
-    expect(await readRefusal(await postUpdate(runtime.url, UPDATE))).toMatchObject({ status: 401 });
-  });
-
-  test("guessed more than a hundred times a minute is refused with 429", async () => {
-    const runtime = await startTestRuntime({ env: ENV });
-    const statuses = new Set<number>();
-    for (let n = 0; n < 110; n += 1) statuses.add((await postUpdate(runtime.url, UPDATE, "wrong")).status);
-    expect([...statuses]).toEqual([401, 429]);
-    expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
-  });
+test("X-Telegram-Bot-Api-Secret-Token (reliability 17) is always refused while Telegram is not configured", async () => {
+  const runtime = await startTestRuntime();
+  expect(await readRefusal(await postUpdate(runtime.url, UPDATE))).toMatchObject({ status: 401 });
 });
 
-describe("A body (reliability 16)", () => {
-  test.each([
-    ["that is not JSON", "update_id=1"],
-    ["that is empty", ""],
-    ["without a number", JSON.stringify({ message: UPDATE.message })],
-    ["that is a list", "[]"],
-    [
-      "with a callback's data of 65 characters",
-      JSON.stringify({ update_id: 1, callback_query: { id: "1", from: { id: 7 }, data: "x".repeat(65) } }),
-    ],
-  ])("%s is refused with 400", async (_, raw) => {
-    const runtime = await startTestRuntime({ env: ENV });
-    expect(await readRefusal(await postUpdate(runtime.url, undefined, SECRET, raw))).toMatchObject({ status: 400 });
-    expect(await countPendingUpdates(runtime)).toBe(0);
-  });
+test("X-Telegram-Bot-Api-Secret-Token (reliability 17) guessed more than a hundred times a minute is refused with 429", async () => {
+  const runtime = await startTestRuntime({ env: ENV });
+  const statuses = new Set<number>();
+  for (let n = 0; n < 110; n += 1) statuses.add((await postUpdate(runtime.url, UPDATE, "wrong")).status);
+  expect([...statuses]).toEqual([401, 429]);
+  expect((await postUpdate(runtime.url, UPDATE)).status).toBe(200);
+});
 
-  test("over 256 KB is refused with 413", async () => {
-    const runtime = await startTestRuntime({ env: ENV });
-    const update = { ...UPDATE, message: { ...UPDATE.message, text: "x".repeat(300_000) } };
-    expect(await readRefusal(await postUpdate(runtime.url, update))).toMatchObject({ status: 413 });
-  });
+test.each([
+  ["that is not JSON", "update_id=1"],
+  ["that is empty", ""],
+  ["without a number", JSON.stringify({ message: UPDATE.message })],
+  ["that is a list", "[]"],
+  [
+    "with a callback's data of 65 characters",
+    JSON.stringify({ update_id: 1, callback_query: { id: "1", from: { id: 7 }, data: "x".repeat(65) } }),
+  ],
+])("A body (reliability 16): %s is refused with 400", async (_, raw) => {
+  const runtime = await startTestRuntime({ env: ENV });
+  expect(await readRefusal(await postUpdate(runtime.url, undefined, SECRET, raw))).toMatchObject({ status: 400 });
+  expect(await countPendingUpdates(runtime)).toBe(0);
+});
+
+test("A body (reliability 16) over 256 KB is refused with 413", async () => {
+  const runtime = await startTestRuntime({ env: ENV });
+  const update = { ...UPDATE, message: { ...UPDATE.message, text: "x".repeat(300_000) } };
+  expect(await readRefusal(await postUpdate(runtime.url, update))).toMatchObject({ status: 413 });
 });

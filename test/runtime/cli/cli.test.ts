@@ -1,171 +1,167 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { toBridgeToken } from "../../support/http-test-app.ts";
 import { createTempFolder, runCli } from "./cli-process.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
-describe("groundcrew", () => {
-  test("lists the tools that this agent may call, and a tool's options", async () => {
-    const { runCommand } = await createCliTestApp();
-    const { exit, out } = await runCommand(["--help"]);
-    expect(exit).toBe(0);
-    expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
-    expect(out).not.toContain("create_project");
-    const help = await runCommand(["upload_deliverable", "--help"]);
-    expect(help.out).toMatch(/--task <text> +.*\(required\)/);
-    expect(help.out).toMatch(/--file <text> +a file below the current folder/);
-  });
+test("groundcrew lists the tools that this agent may call, and a tool's options", async () => {
+  const { runCommand } = await createCliTestApp();
+  const { exit, out } = await runCommand(["--help"]);
+  expect(exit).toBe(0);
+  expect(out).toMatch(/^ {2}claim_task +Claim one of your tasks/m);
+  expect(out).not.toContain("create_project");
+  const help = await runCommand(["upload_deliverable", "--help"]);
+  expect(help.out).toMatch(/--task <text> +.*\(required\)/);
+  expect(help.out).toMatch(/--file <text> +a file below the current folder/);
+});
 
-  test("calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
-    const { runCommand } = await createCliTestApp();
-    const people = await runCommand(["claim_task", "onb-1"]);
-    expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
-    const program = await runCommand(["claim-task", "--task=ONB-1", "--json"]);
-    expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
-  });
+test("groundcrew calls a tool and prints text for people or JSON for programs; the task needs no option", async () => {
+  const { runCommand } = await createCliTestApp();
+  const people = await runCommand(["claim_task", "onb-1"]);
+  expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
+  const program = await runCommand(["claim-task", "--task=ONB-1", "--json"]);
+  expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
+});
 
-  test("prints a refusal to standard error and exits with 1", async () => {
-    const { runCommand } = await createCliTestApp();
-    const refused = await runCommand(["claim_task", "ONB-99"]);
-    expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
-    const asJson = await runCommand(["claim_task", "ONB-99", "--json"]);
-    expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
-  });
+test("groundcrew prints a refusal to standard error and exits with 1", async () => {
+  const { runCommand } = await createCliTestApp();
+  const refused = await runCommand(["claim_task", "ONB-99"]);
+  expect(refused).toMatchObject({ exit: 1, out: "", err: expect.stringContaining("There is no task ONB-99") });
+  const asJson = await runCommand(["claim_task", "ONB-99", "--json"]);
+  expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
+});
 
-  test("exits with 2 for a wrong command, with a suggestion", async () => {
-    const { runCommand } = await createCliTestApp();
-    expect(await runCommand(["clam_task"])).toMatchObject({
-      exit: 2,
-      err: expect.stringContaining("Did you mean claim_task?"),
-    });
-    expect(await runCommand(["claim_task", "--tsak", "x"])).toMatchObject({
-      exit: 2,
-      err: expect.stringContaining("--task?"),
-    });
-    expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
+test("groundcrew exits with 2 for a wrong command, with a suggestion", async () => {
+  const { runCommand } = await createCliTestApp();
+  expect(await runCommand(["clam_task"])).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("Did you mean claim_task?"),
   });
-
-  test("prints others' text without terminal control characters", async () => {
-    const { app, item, runCommand } = await createCliTestApp();
-    app.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
-    await app.poll();
-    const shown = await runCommand(["get_task_details", "ONB-1"]);
-    expect(shown.exit).toBe(0);
-    expect(shown.out).toContain("evil");
-    expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
+  expect(await runCommand(["claim_task", "--tsak", "x"])).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("--task?"),
   });
+  expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
+});
 
-  test("exits with 75 and the time to wait for a temporary failure", async () => {
-    const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
-    const url = await startFixedServer(429, JSON.stringify(answers));
-    const ended = await runCli(["claim_task", "X-1"], {
-      cwd: createTempFolder(),
-      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
-    });
-    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
+test("groundcrew prints others' text without terminal control characters", async () => {
+  const { app, item, runCommand } = await createCliTestApp();
+  app.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
+  await app.poll();
+  const shown = await runCommand(["get_task_details", "ONB-1"]);
+  expect(shown.exit).toBe(0);
+  expect(shown.out).toContain("evil");
+  expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
+});
+
+test("groundcrew exits with 75 and the time to wait for a temporary failure", async () => {
+  const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
+  const url = await startFixedServer(429, JSON.stringify(answers));
+  const ended = await runCli(["claim_task", "X-1"], {
+    cwd: createTempFolder(),
+    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
   });
+  expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
+});
 
-  test("exits with 75 and the URL when nothing answers", async () => {
-    const server = createServer();
-    const url = await listen(server);
-    await new Promise((closed) => server.close(closed));
-    const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
-    const ended = await runCli(["claim_task", "X-1"], { cwd: createTempFolder(), env });
-    expect(ended).toMatchObject({
-      exit: 75,
-      err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
-    });
-  });
-
-  test("does not follow redirects, which would receive the token", async () => {
-    const elsewhere: string[] = [];
-    const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
-    const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
-    const ended = await runCli(["claim_task", "X-1"], {
-      cwd: createTempFolder(),
-      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
-    });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`redirects to ${other}`) });
-    expect(elsewhere).toEqual([]);
-  });
-
-  test.each([502, 503, 504])("exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
-    const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
-    const ended = await runCli(["list_my_tasks"], {
-      cwd: createTempFolder(),
-      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
-    });
-    expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
-  });
-
-  test("reports that another program answers", async () => {
-    const url = await startFixedServer(200, "<html>");
-    const ended = await runCli(["claim_task", "X-1"], {
-      cwd: createTempFolder(),
-      env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
-    });
-    expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("is not Groundcrew") });
+test("groundcrew exits with 75 and the URL when nothing answers", async () => {
+  const server = createServer();
+  const url = await listen(server);
+  await new Promise((closed) => server.close(closed));
+  const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
+  const ended = await runCli(["claim_task", "X-1"], { cwd: createTempFolder(), env });
+  expect(ended).toMatchObject({
+    exit: 75,
+    err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
   });
 });
 
-describe("the token", () => {
-  const withoutToken = { GROUNDCREW_TOKEN: "" };
-
-  test("is found in .groundcrew/token of a folder above", async () => {
-    const { app, cwd } = await createCliTestApp();
-    mkdirSync(join(cwd, ".groundcrew"));
-    writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
-    mkdirSync(join(cwd, "a", "b"), { recursive: true });
-    const ended = await runCli(["claim_task", "ONB-1"], {
-      cwd: join(cwd, "a", "b"),
-      env: { GROUNDCREW_URL: app.url },
-    });
-    expect(ended).toMatchObject({ exit: 0 });
+test("groundcrew does not follow redirects, which would receive the token", async () => {
+  const elsewhere: string[] = [];
+  const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
+  const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
+  const ended = await runCli(["claim_task", "X-1"], {
+    cwd: createTempFolder(),
+    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
   });
+  expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`redirects to ${other}`) });
+  expect(elsewhere).toEqual([]);
+});
 
-  test("is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
-    const { cwd, runCommand } = await createCliTestApp();
-    writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
-    const ended = await runCommand(["claim_task", "ONB-1"], {
-      env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
-    });
-    expect(ended.exit).toBe(0);
+test.each([502, 503, 504])("groundcrew exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
+  const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
+  const ended = await runCli(["list_my_tasks"], {
+    cwd: createTempFolder(),
+    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
   });
+  expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
+});
 
-  test.each([0o640, 0o604, 0o644])("is refused when others can read its file (mode %o)", async (mode) => {
-    const { cwd, runCommand } = await createCliTestApp();
-    mkdirSync(join(cwd, ".groundcrew"));
-    const path = join(cwd, ".groundcrew", "token");
-    writeFileSync(path, toBridgeToken("Imhotep"));
-    chmodSync(path, mode);
-    const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
-    expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
+test("groundcrew reports that another program answers", async () => {
+  const url = await startFixedServer(200, "<html>");
+  const ended = await runCli(["claim_task", "X-1"], {
+    cwd: createTempFolder(),
+    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
   });
+  expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("is not Groundcrew") });
+});
 
-  test("makes the command exit with 77 when missing or wrong", async () => {
-    const { runCommand } = await createCliTestApp();
-    expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
-      exit: 77,
-      err: expect.stringContaining("No token found"),
-    });
-    expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
-  });
+const withoutToken = { GROUNDCREW_TOKEN: "" };
 
-  test.each([
-    ["--token", "abc"],
-    ["--token=abc"],
-    ["--api-key", "abc"],
-    ["--authorization=abc"],
-    ["--admin_token", "abc"],
-  ])("is refused as an argument and not repeated: %s", async (...args) => {
-    const { runCommand } = await createCliTestApp();
-    const ended = await runCommand(["claim_task", "ONB-1", ...args]);
-    expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
-    expect(ended.err).not.toContain("abc");
+test("the token is found in .groundcrew/token of a folder above", async () => {
+  const { app, cwd } = await createCliTestApp();
+  mkdirSync(join(cwd, ".groundcrew"));
+  writeFileSync(join(cwd, ".groundcrew", "token"), `${toBridgeToken("Imhotep")}\n`, { mode: 0o600 });
+  mkdirSync(join(cwd, "a", "b"), { recursive: true });
+  const ended = await runCli(["claim_task", "ONB-1"], {
+    cwd: join(cwd, "a", "b"),
+    env: { GROUNDCREW_URL: app.url },
   });
+  expect(ended).toMatchObject({ exit: 0 });
+});
+
+test("the token is found in the file that GROUNDCREW_TOKEN_FILE names", async () => {
+  const { cwd, runCommand } = await createCliTestApp();
+  writeFileSync(join(cwd, "mine"), toBridgeToken("Imhotep"), { mode: 0o600 });
+  const ended = await runCommand(["claim_task", "ONB-1"], {
+    env: { ...withoutToken, GROUNDCREW_TOKEN_FILE: join(cwd, "mine") },
+  });
+  expect(ended.exit).toBe(0);
+});
+
+test.each([0o640, 0o604, 0o644])("the token is refused when others can read its file (mode %o)", async (mode) => {
+  const { cwd, runCommand } = await createCliTestApp();
+  mkdirSync(join(cwd, ".groundcrew"));
+  const path = join(cwd, ".groundcrew", "token");
+  writeFileSync(path, toBridgeToken("Imhotep"));
+  chmodSync(path, mode);
+  const ended = await runCommand(["claim_task", "ONB-1"], { env: withoutToken });
+  expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
+});
+
+test("the token makes the command exit with 77 when missing or wrong", async () => {
+  const { runCommand } = await createCliTestApp();
+  expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
+    exit: 77,
+    err: expect.stringContaining("No token found"),
+  });
+  expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
+});
+
+test.each([
+  ["--token", "abc"],
+  ["--token=abc"],
+  ["--api-key", "abc"],
+  ["--authorization=abc"],
+  ["--admin_token", "abc"],
+])("the token is refused as an argument and not repeated: %s", async (...args) => {
+  const { runCommand } = await createCliTestApp();
+  const ended = await runCommand(["claim_task", "ONB-1", ...args]);
+  expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
+  expect(ended.err).not.toContain("abc");
 });
 
 /** A server that answers everything alike. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { parseCliInput } from "../../../runtime/cli/options.ts";
 import { formatAnswer, formatJsonLine } from "../../../runtime/cli/terminal-output.ts";
 import { parseToolSpecs } from "../../../runtime/cli/tool-specs.ts";
@@ -27,66 +27,62 @@ const [toolSpec] = parseToolSpecs({
 if (!toolSpec) throw new Error("no tool");
 const parseArgs = (...args: string[]) => parseCliInput(toolSpec, args, async () => "from standard input");
 
-describe("the options of a tool", () => {
-  test.each([
-    [["ONB-1"], {}],
-    [["--task", "ONB-1"], {}],
-    [["ONB-1", "--status", "done"], { status: "done" }],
-    [["ONB-1", "--percent", "50"], { percent: 50 }],
-    [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
-    [["ONB-1", "--fresh"], { fresh: true }],
-    [["ONB-1", "--no-fresh"], { fresh: false }],
-    [["ONB-1", "--fresh=false"], { fresh: false }],
-    [["ONB-1", "--blocked_by", "ONB-2, ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
-    [["ONB-1", "--blocked-by", "ONB-2", "--blocked-by", "ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
-    [["ONB-1", "--due-date", "2026-12-01"], { due_date: "2026-12-01" }],
-    [["ONB-1", "--due-date", "null"], { due_date: null }],
-    [["ONB-1", "--text", "null"], { text: "null" }],
-    [["ONB-1", "--text", "-"], { text: "from standard input" }],
-    [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
-    [["ONB-1", "--text="], { text: "" }],
-    [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
-  ])("are parsed from %j", async (args, expected) => {
-    expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
-  });
-
-  test.each([
-    [["ONB-1", "ONB-2"], "Unexpected argument"],
-    [["--task", "A-1", "--task", "A-2"], "set twice"],
-    [["ONB-1", "--status", "finished"], "one of todo, done"],
-    [["ONB-1", "--percent", "half"], "must be a number"],
-    [["ONB-1", "--percent", ""], "must be a number"],
-    [["ONB-1", "--fresh=perhaps"], "true or false"],
-    [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
-    [["ONB-1", "--text"], "needs a value"],
-    [["ONB-1", "--text", "--status", "done"], "needs a value"],
-    [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
-    [[], "needs --task"],
-  ])("are refused as %j", async (args, message) => {
-    await expect(parseArgs(...args)).rejects.toThrow(message);
-  });
+test.each([
+  [["ONB-1"], {}],
+  [["--task", "ONB-1"], {}],
+  [["ONB-1", "--status", "done"], { status: "done" }],
+  [["ONB-1", "--percent", "50"], { percent: 50 }],
+  [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
+  [["ONB-1", "--fresh"], { fresh: true }],
+  [["ONB-1", "--no-fresh"], { fresh: false }],
+  [["ONB-1", "--fresh=false"], { fresh: false }],
+  [["ONB-1", "--blocked_by", "ONB-2, ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
+  [["ONB-1", "--blocked-by", "ONB-2", "--blocked-by", "ONB-3"], { blocked_by: ["ONB-2", "ONB-3"] }],
+  [["ONB-1", "--due-date", "2026-12-01"], { due_date: "2026-12-01" }],
+  [["ONB-1", "--due-date", "null"], { due_date: null }],
+  [["ONB-1", "--text", "null"], { text: "null" }],
+  [["ONB-1", "--text", "-"], { text: "from standard input" }],
+  [["ONB-1", "--text", "--flag $(id); `x`"], { text: "--flag $(id); `x`" }],
+  [["ONB-1", "--text="], { text: "" }],
+  [["ONB-1", "--tasks", '[{"id": 1}]'], { tasks: [{ id: 1 }] }],
+])("the options of a tool are parsed from %j", async (args, expected) => {
+  expect(await parseArgs(...args)).toEqual({ task: "ONB-1", ...expected });
 });
 
-describe("an answer", () => {
-  const answer = {
-    tasks: [{ key: "ONB-1", title: "Write\nit", status: "todo", blocked_by: [{ key: "ONB-2", status: "done" }] }],
-    age: 5,
-    notes: "two\nlines",
-    none: [],
-  };
+test.each([
+  [["ONB-1", "ONB-2"], "Unexpected argument"],
+  [["--task", "A-1", "--task", "A-2"], "set twice"],
+  [["ONB-1", "--status", "finished"], "one of todo, done"],
+  [["ONB-1", "--percent", "half"], "must be a number"],
+  [["ONB-1", "--percent", ""], "must be a number"],
+  [["ONB-1", "--fresh=perhaps"], "true or false"],
+  [["ONB-1", "--tasks", "[{"], "must be valid JSON"],
+  [["ONB-1", "--text"], "needs a value"],
+  [["ONB-1", "--text", "--status", "done"], "needs a value"],
+  [["ONB-1", "--statsu", "done"], "Did you mean --status?"],
+  [[], "needs --task"],
+])("the options of a tool are refused as %j", async (args, message) => {
+  await expect(parseArgs(...args)).rejects.toThrow(message);
+});
 
-  test("is formatted for people", () => {
-    expect(formatAnswer(answer)).toBe(
-      [
-        ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
-        ...["      - key: ONB-2", "        status: done", "age: 5", "notes:", "  two", "  lines", "none: none", ""],
-      ].join("\n"),
-    );
-  });
+const answer = {
+  tasks: [{ key: "ONB-1", title: "Write\nit", status: "todo", blocked_by: [{ key: "ONB-2", status: "done" }] }],
+  age: 5,
+  notes: "two\nlines",
+  none: [],
+};
 
-  test("is formatted as one line of JSON without terminal control characters", () => {
-    const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
-    expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
-    expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
-  });
+test("an answer is formatted for people", () => {
+  expect(formatAnswer(answer)).toBe(
+    [
+      ...["tasks (1):", "  ONB-1  Write it", "    status: todo", "    blocked_by (1):"],
+      ...["      - key: ONB-2", "        status: done", "age: 5", "notes:", "  two", "  lines", "none: none", ""],
+    ].join("\n"),
+  );
+});
+
+test("an answer is formatted as one line of JSON without terminal control characters", () => {
+  const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
+  expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
+  expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
 });

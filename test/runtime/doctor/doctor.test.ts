@@ -59,135 +59,133 @@ async function getFinding(env: Record<string, string>, name: string): Promise<st
   return checks.map(({ status, detail }) => `${status}: ${detail}`).join("\n");
 }
 
-describe("npm run doctor", () => {
-  test("prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
-    const { env } = await createFolderSetup();
-    const { exit, out } = await captureDoctorRun(env);
-    expect(exit).toBe(0);
-    expect(out).toMatch(/^ok {7}plane {2,}1\.3\.1, PLANE_COMMUNITY/m);
-    expect(out).toMatch(/^ {10,}→ /m);
-    expect(out).toMatch(/\d+ ok, \d+ warnings, 0 failed\n$/);
-  });
+test("npm run doctor prints each finding with its fix, and exits with 0 when there are only warnings", async () => {
+  const { env } = await createFolderSetup();
+  const { exit, out } = await captureDoctorRun(env);
+  expect(exit).toBe(0);
+  expect(out).toMatch(/^ok {7}plane {2,}1\.3\.1, PLANE_COMMUNITY/m);
+  expect(out).toMatch(/^ {10,}→ /m);
+  expect(out).toMatch(/\d+ ok, \d+ warnings, 0 failed\n$/);
+});
 
-  test("prints the findings as one line of JSON with --json", async () => {
-    const { env } = await createFolderSetup();
-    const { exit, out } = await captureDoctorRun(env, "--json");
-    expect(exit).toBe(0);
-    expect(out.trim()).not.toContain("\n");
-    expect(findingsSchema.parse(JSON.parse(out)).ok).toBe(true);
-  });
+test("npm run doctor prints the findings as one line of JSON with --json", async () => {
+  const { env } = await createFolderSetup();
+  const { exit, out } = await captureDoctorRun(env, "--json");
+  expect(exit).toBe(0);
+  expect(out.trim()).not.toContain("\n");
+  expect(findingsSchema.parse(JSON.parse(out)).ok).toBe(true);
+});
 
-  test("exits with 1 when a check failed", async () => {
-    const { env, plane } = await createFolderSetup();
+test("npm run doctor exits with 1 when a check failed", async () => {
+  const { env, plane } = await createFolderSetup();
+  await plane.takeDown();
+  expect((await captureDoctorRun(env)).exit).toBe(1);
+});
+
+test("npm run doctor exits with 78 when the settings are invalid, and sends no request", async () => {
+  const { env, plane } = await createFolderSetup();
+  const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
+  expect(exit).toBe(78);
+  expect(findingsSchema.parse(JSON.parse(out)).checks.map(({ name }) => name)).toEqual(["settings", "secret files"]);
+  expect(plane.ledger.requests).toEqual([]);
+});
+
+test("npm run doctor exits with 0 when nothing is set up, and says so", async () => {
+  const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
+  expect(exit).toBe(0);
+  expect(out).toContain("nothing is set up");
+});
+
+test("npm run doctor exits with 64 for an unknown argument", async () => {
+  const { exit, out, err } = await captureDoctorRun({}, "--verbose");
+  expect([exit, out]).toEqual([64, ""]);
+  expect(err).toContain("Usage");
+  const jsonRun = await captureDoctorRun({}, "--json", "--verbose");
+  expect(jsonRun.exit).toBe(64);
+  expect(JSON.parse(jsonRun.out)).toEqual({
+    checks: [],
+    ok: false,
+    error: { code: "usage", message: jsonRun.err.trim() },
+  });
+});
+
+test("npm run doctor shows no secret, whatever is wrong", async () => {
+  const { env, plane, ada } = await createFolderSetup();
+  Object.assign(env, {
+    PLANE_ADMIN_EMAIL: ada.email,
+    PLANE_ADMIN_PASSWORD: ACCOUNT_PASSWORD,
+    PLANE_WEBHOOK_SECRET: "marked-secret-webhook",
+    OPENCLAW_URL: "http://127.0.0.1:1",
+    OPENCLAW_HOOK_TOKEN: "marked-secret-hook",
+    STORE_URL: "redis://:marked-secret-redis@127.0.0.1:1/0",
+  });
+  const wrongEnv = { ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" };
+  const runWithPlaneDown = async () => {
     await plane.takeDown();
-    expect((await captureDoctorRun(env)).exit).toBe(1);
-  });
+    return captureDoctorRun(env);
+  };
+  for (const { out, err } of [
+    await captureDoctorRun(env, "--json"),
+    await captureDoctorRun(wrongEnv),
+    await runWithPlaneDown(),
+  ])
+    expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
+}, 20_000);
 
-  test("exits with 78 when the settings are invalid, and sends no request", async () => {
-    const { env, plane } = await createFolderSetup();
-    const { exit, out } = await captureDoctorRun({ ...env, PORT: "marked" }, "--json");
-    expect(exit).toBe(78);
-    expect(findingsSchema.parse(JSON.parse(out)).checks.map(({ name }) => name)).toEqual(["settings", "secret files"]);
-    expect(plane.ledger.requests).toEqual([]);
-  });
+test("npm run doctor runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
+  const { env } = await createFolderSetup();
+  const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
+  const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
+  expect(await getFinding({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
+  const passedEnv = readFileSync(`${machine.home}/env`, "utf8");
+  expect(passedEnv).toContain(`HOME=${machine.home}`);
+  expect(passedEnv).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
+});
 
-  test("exits with 0 when nothing is set up, and says so", async () => {
-    const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
-    expect(exit).toBe(0);
-    expect(out).toContain("nothing is set up");
-  });
+test("npm run doctor reads Plane's webhooks with the account that provision stored", async () => {
+  const { env, folder, ada } = await createFolderSetup();
+  const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
+  writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
+  const extraEnv = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
+  expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
+});
 
-  test("exits with 64 for an unknown argument", async () => {
-    const { exit, out, err } = await captureDoctorRun({}, "--verbose");
-    expect([exit, out]).toEqual([64, ""]);
-    expect(err).toContain("Usage");
-    const jsonRun = await captureDoctorRun({}, "--json", "--verbose");
-    expect(jsonRun.exit).toBe(64);
-    expect(JSON.parse(jsonRun.out)).toEqual({
-      checks: [],
-      ok: false,
-      error: { code: "usage", message: jsonRun.err.trim() },
-    });
-  });
+test("npm run doctor reads the password from a file and normalizes the webhook's address as provision does", async () => {
+  const { env, folder, ada } = await createFolderSetup();
+  writeFileSync(join(folder, "password"), `${ACCOUNT_PASSWORD}\n`, { mode: 0o600 });
+  const extraEnv = {
+    PLANE_ADMIN_EMAIL: ada.email,
+    PLANE_ADMIN_PASSWORD_FILE: join(folder, "password"),
+    PLANE_WEBHOOK_TARGET: " https://Crew.example.test:443/webhooks/plane/ ",
+  };
+  expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
+});
 
-  test("shows no secret, whatever is wrong", async () => {
-    const { env, plane, ada } = await createFolderSetup();
-    Object.assign(env, {
-      PLANE_ADMIN_EMAIL: ada.email,
-      PLANE_ADMIN_PASSWORD: ACCOUNT_PASSWORD,
-      PLANE_WEBHOOK_SECRET: "marked-secret-webhook",
-      OPENCLAW_URL: "http://127.0.0.1:1",
-      OPENCLAW_HOOK_TOKEN: "marked-secret-hook",
-      STORE_URL: "redis://:marked-secret-redis@127.0.0.1:1/0",
-    });
-    const wrongEnv = { ...env, PLANE_API_KEY: "marked-secret-key", TELEGRAM_BOT_TOKEN: "1:marked-secret-bot" };
-    const runWithPlaneDown = async () => {
-      await plane.takeDown();
-      return captureDoctorRun(env);
-    };
-    for (const { out, err } of [
-      await captureDoctorRun(env, "--json"),
-      await captureDoctorRun(wrongEnv),
-      await runWithPlaneDown(),
-    ])
-      expect(out + err).not.toMatch(/marked-secret|Marked-secret|plane_api_/i);
-  }, 20_000);
+test("npm run doctor fails for a file with secrets that others can read", async () => {
+  const { env, folder } = await createFolderSetup();
+  mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
+  writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
+  expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
+});
 
-  test("runs this machine's OpenClaw to check the skill, and passes none of our secrets to it", async () => {
-    const { env } = await createFolderSetup();
-    const machine = createOpenClawMachine(`env > "$HOME/env"\n${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
-    const openclaw = { OPENCLAW_URL: "http://127.0.0.1:1", OPENCLAW_HOOK_TOKEN: "marked-secret-hook" };
-    expect(await getFinding({ ...env, ...openclaw, ...machine.env }, "openclaw skill")).toBe("ok: loaded and eligible");
-    const passedEnv = readFileSync(`${machine.home}/env`, "utf8");
-    expect(passedEnv).toContain(`HOME=${machine.home}`);
-    expect(passedEnv).not.toMatch(/marked-secret|plane_api_|AGENT_TOKEN/i);
-  });
-
-  test("reads Plane's webhooks with the account that provision stored", async () => {
-    const { env, folder, ada } = await createFolderSetup();
-    const notes = { accounts: { [ada.email]: { password: ACCOUNT_PASSWORD, made: true } } };
-    writeFileSync(join(folder, "provision-secrets.json"), JSON.stringify(notes), { mode: 0o600 });
-    const extraEnv = { PLANE_ADMIN_EMAIL: ada.email, PLANE_WEBHOOK_TARGET: "https://crew.example.test/webhooks/plane" };
-    expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
-  });
-
-  test("reads the password from a file and normalizes the webhook's address as provision does", async () => {
-    const { env, folder, ada } = await createFolderSetup();
-    writeFileSync(join(folder, "password"), `${ACCOUNT_PASSWORD}\n`, { mode: 0o600 });
-    const extraEnv = {
-      PLANE_ADMIN_EMAIL: ada.email,
-      PLANE_ADMIN_PASSWORD_FILE: join(folder, "password"),
-      PLANE_WEBHOOK_TARGET: " https://Crew.example.test:443/webhooks/plane/ ",
-    };
-    expect(await getFinding({ ...env, ...extraEnv }, "plane webhook")).toMatch(/^ok: .* is enabled/);
-  });
-
-  test("fails for a file with secrets that others can read", async () => {
-    const { env, folder } = await createFolderSetup();
-    mkdirSync(join(folder, "agents", "imhotep"), { recursive: true });
-    writeFileSync(join(folder, "agents", "imhotep", "token"), "x", { mode: 0o644 });
-    expect(await getFinding(env, "secret files")).toMatch(/^failed: .*imhotep\/token has mode 0644/);
-  });
-
-  test("queries a running Groundcrew, and does not open its embedded file", async () => {
-    const { env } = await createFolderSetup();
-    Object.assign(env, { PORT: String(await findFreePort()) });
-    expect(await getFinding(env, "runtime")).toMatch(/^warning: not running at .*ECONNREFUSED/);
-    const { GROUNDCREW_CONFIG: _, SECRETS_FILE: __, ...plain } = env;
-    const parsed = parseTestSettings(plain);
-    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const manifest = (await import("../../../functions/index.ts")).manifest;
-    const quiet = { ...manifest, ticks: [], jobHandlers: [], services: [] };
-    const runtime = await startRuntime(parsed.settings, { manifest: quiet, write: () => {} });
-    onTestFinished(() => runtime.stop());
-    expect(await getFinding(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
-    expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* opened by the running Groundcrew/);
-    expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
-    expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
-    expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
-      /^failed: \/ready: answers 401/,
-    );
-  });
+test("npm run doctor queries a running Groundcrew, and does not open its embedded file", async () => {
+  const { env } = await createFolderSetup();
+  Object.assign(env, { PORT: String(await findFreePort()) });
+  expect(await getFinding(env, "runtime")).toMatch(/^warning: not running at .*ECONNREFUSED/);
+  const { GROUNDCREW_CONFIG: _, SECRETS_FILE: __, ...plain } = env;
+  const parsed = parseTestSettings(plain);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const manifest = (await import("../../../functions/index.ts")).manifest;
+  const quiet = { ...manifest, ticks: [], jobHandlers: [], services: [] };
+  const runtime = await startRuntime(parsed.settings, { manifest: quiet, write: () => {} });
+  onTestFinished(() => runtime.stop());
+  expect(await getFinding(env, "runtime")).toMatch(/^ok: .* runs at http:\/\/127/);
+  expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* opened by the running Groundcrew/);
+  expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
+  expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
+  expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(
+    /^failed: \/ready: answers 401/,
+  );
 });
 
 describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {

@@ -62,167 +62,169 @@ describe.each(VERSIONS)("With openclaw %s on this machine, the doctor's check of
   });
 });
 
-describe("With openclaw on this machine, the doctor's check of the skill", () => {
-  test.each([
-    ["2026.2", { error: "not found", skill: "plane-bridge" }, 0],
-    [
-      "2026.9",
-      { ok: false, error: { type: "cli_error", message: 'Skill "plane-bridge" not found.' }, skill: "plane-bridge" },
-      1,
-    ],
-  ])("says how to install the skill when OpenClaw %s does not find it", async (_, answer, code) => {
+test.each([
+  ["2026.2", { error: "not found", skill: "plane-bridge" }, 0],
+  [
+    "2026.9",
+    { ok: false, error: { type: "cli_error", message: 'Skill "plane-bridge" not found.' }, skill: "plane-bridge" },
+    1,
+  ],
+])(
+  "With openclaw on this machine, the doctor's check of the skill says how to install the skill when OpenClaw %s does not find it",
+  async (_, answer, code) => {
     const machine = createOpenClawMachine(createAnsweringScript(answer, `exit ${code}`));
     expect(formatFindings(await machine.checkSkill())).toBe(
       `failed: Imhotep: OpenClaw does not find the skill plane-bridge → Copy skills/plane-bridge/SKILL.md (from provision: data/skill/plane-bridge/SKILL.md, with the address filled in) to ${machine.skillPath}.`,
     );
-  });
+  },
+);
 
-  test("queries 2026.9 for each agent by its id there, and groups agents with the same finding", async () => {
-    const machine = createOpenClawMachine();
-    const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"
+test("With openclaw on this machine, the doctor's check of the skill queries 2026.9 for each agent by its id there, and groups agents with the same finding", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"
 case "$*" in *thot-2*) ${createAnsweringScript({ ...readRecordedInfo("2026.9.6"), blockedByAgentFilter: true, modelVisible: false })}
 exit 0;; esac
 ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
-    const checks = await openclaw.checkSkill({ agents: ["Imhotep", { name: "Thot", agent: "thot-2" }, "Isis"] });
-    expect(machine.readCalls()).toEqual([
-      "skills info plane-bridge --json --agent imhotep",
-      "skills info plane-bridge --json --agent thot-2",
-      "mcp status --json",
-      "skills info plane-bridge --json --agent isis",
-    ]);
-    expect(formatFindings(checks)).toBe(
-      "ok: Imhotep, Isis: loaded and eligible\nfailed: Thot: the skill is missing from the agent's list of skills → Add plane-bridge to the agent's skills in OpenClaw's settings.",
-    );
-  });
+  const checks = await openclaw.checkSkill({ agents: ["Imhotep", { name: "Thot", agent: "thot-2" }, "Isis"] });
+  expect(machine.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent imhotep",
+    "skills info plane-bridge --json --agent thot-2",
+    "mcp status --json",
+    "skills info plane-bridge --json --agent isis",
+  ]);
+  expect(formatFindings(checks)).toBe(
+    "ok: Imhotep, Isis: loaded and eligible\nfailed: Thot: the skill is missing from the agent's list of skills → Add plane-bridge to the agent's skills in OpenClaw's settings.",
+  );
+});
 
-  test("queries 2026.2 once more without --agent, and then no more", async () => {
-    const machine = createOpenClawMachine();
-    const script = rejectAgentOption(createAnsweringScript(readRecordedInfo("2026.2.26")));
-    const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"\n${script}`);
-    expect(formatFindings(await openclaw.checkSkill({ agents: ["Imhotep", "Thot"] }))).toMatch(/^ok: loaded/);
-    expect(machine.readCalls()).toEqual([
-      "skills info plane-bridge --json --agent imhotep",
-      "skills info plane-bridge --json",
-    ]);
-  });
+test("With openclaw on this machine, the doctor's check of the skill queries 2026.2 once more without --agent, and then no more", async () => {
+  const machine = createOpenClawMachine();
+  const script = rejectAgentOption(createAnsweringScript(readRecordedInfo("2026.2.26")));
+  const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"\n${script}`);
+  expect(formatFindings(await openclaw.checkSkill({ agents: ["Imhotep", "Thot"] }))).toMatch(/^ok: loaded/);
+  expect(machine.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent imhotep",
+    "skills info plane-bridge --json",
+  ]);
+});
 
-  test("finds the answer between log lines", async () => {
-    const noise = 'echo "[plugins] loaded {x}"; echo \'{"level":"warn","msg":"old"}\'; echo "{"';
-    const machine = createOpenClawMachine(
-      `${noise}\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
-    );
-    expect(formatFindings(await machine.checkSkill())).toBe("ok: Imhotep: loaded and eligible");
-  });
+test("With openclaw on this machine, the doctor's check of the skill finds the answer between log lines", async () => {
+  const noise = 'echo "[plugins] loaded {x}"; echo \'{"level":"warn","msg":"old"}\'; echo "{"';
+  const machine = createOpenClawMachine(
+    `${noise}\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
+  );
+  expect(formatFindings(await machine.checkSkill())).toBe("ok: Imhotep: loaded and eligible");
+});
 
-  test.each([
-    ["nothing", "exit 0", "exit code 0: no output"],
-    ["no JSON", "echo '<html>{]}'; exit 3", "exit code 3: <html>{]}"],
-    ["JSON of another form", 'echo \'{"eligible": "yes"}\'', 'exit code 0: {"eligible": "yes"}'],
-    ["an error", "echo 'Error: config is broken' >&2; exit 1", "exit code 1: Error: config is broken"],
-    ["nothing before a signal", "kill -TERM $$", "exit code none: no output"],
-    [
-      "that it does not know the agent",
-      createAnsweringScript(
-        { ok: false, error: { type: "cli_error", message: 'Unknown agent id "imhotep".' } },
-        "exit 1",
-      ),
-      'Unknown agent id "imhotep".',
-    ],
-  ])("warns when the command prints %s, and says how to run it by hand", async (_, script, why) => {
+test.each([
+  ["nothing", "exit 0", "exit code 0: no output"],
+  ["no JSON", "echo '<html>{]}'; exit 3", "exit code 3: <html>{]}"],
+  ["JSON of another form", 'echo \'{"eligible": "yes"}\'', 'exit code 0: {"eligible": "yes"}'],
+  ["an error", "echo 'Error: config is broken' >&2; exit 1", "exit code 1: Error: config is broken"],
+  ["nothing before a signal", "kill -TERM $$", "exit code none: no output"],
+  [
+    "that it does not know the agent",
+    createAnsweringScript(
+      { ok: false, error: { type: "cli_error", message: 'Unknown agent id "imhotep".' } },
+      "exit 1",
+    ),
+    'Unknown agent id "imhotep".',
+  ],
+])(
+  "With openclaw on this machine, the doctor's check of the skill warns when the command prints %s, and says how to run it by hand",
+  async (_, script, why) => {
     expect(formatFindings(await createOpenClawMachine(script).checkSkill())).toBe(
       `warning: Imhotep: OpenClaw's command failed: ${why} → Run it by hand: \`openclaw skills info plane-bridge --json\`.`,
     );
-  });
+  },
+);
 
-  test("stays fast when the command prints too much", async () => {
-    const machine = createOpenClawMachine("yes '{' | head -c 3000000; exit 5");
-    const began = performance.now();
-    expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*exit code 5: \{/);
-    expect(performance.now() - began).toBeLessThan(5_000);
-  });
+test("With openclaw on this machine, the doctor's check of the skill stays fast when the command prints too much", async () => {
+  const machine = createOpenClawMachine("yes '{' | head -c 3000000; exit 5");
+  const began = performance.now();
+  expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*exit code 5: \{/);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
 
-  test("ends a command that hangs, together with its child processes", async () => {
-    const machine = createOpenClawMachine();
-    const hanging = createOpenClawMachine(`sleep 60 & echo $! > "${machine.callLog}"; wait`);
-    const findings = formatFindings(await hanging.checkSkill({ agents: ["Imhotep", "Thot"], limit: 400 }));
-    expect(findings).toMatch(/^warning: Imhotep: .*no answer within 0\.4 s/);
-    const pid = Number(machine.readCalls()[0]);
-    await expect
-      .poll(() => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z"))
-      .toBe(false);
-  });
+test("With openclaw on this machine, the doctor's check of the skill ends a command that hangs, together with its child processes", async () => {
+  const machine = createOpenClawMachine();
+  const hanging = createOpenClawMachine(`sleep 60 & echo $! > "${machine.callLog}"; wait`);
+  const findings = formatFindings(await hanging.checkSkill({ agents: ["Imhotep", "Thot"], limit: 400 }));
+  expect(findings).toMatch(/^warning: Imhotep: .*no answer within 0\.4 s/);
+  const pid = Number(machine.readCalls()[0]);
+  await expect
+    .poll(() => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z"))
+    .toBe(false);
+});
 
-  test("reads the answer of a command that left a child process running", async () => {
-    const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"));
-    expect(formatFindings(await machine.checkSkill({ limit: 400 }))).toBe("ok: Imhotep: loaded and eligible");
-  });
+test("With openclaw on this machine, the doctor's check of the skill reads the answer of a command that left a child process running", async () => {
+  const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"));
+  expect(formatFindings(await machine.checkSkill({ limit: 400 }))).toBe("ok: Imhotep: loaded and eligible");
+});
 
-  test("warns when the command cannot be started", async () => {
-    const machine = createOpenClawMachine("exit 0");
-    machine.put(join(machine.root, "bin/openclaw"), "#!/no/such/program\n");
-    expect(formatFindings(await machine.checkSkill())).toMatch(
-      /^warning: Imhotep: OpenClaw's command failed: .*ENOENT/,
-    );
-  });
+test("With openclaw on this machine, the doctor's check of the skill warns when the command cannot be started", async () => {
+  const machine = createOpenClawMachine("exit 0");
+  machine.put(join(machine.root, "bin/openclaw"), "#!/no/such/program\n");
+  expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: Imhotep: OpenClaw's command failed: .*ENOENT/);
+});
 
-  test("warns about an agent id that cannot be passed to a program", async () => {
-    const machine = createOpenClawMachine("exit 0");
-    const findings = formatFindings(await machine.checkSkill({ agents: [{ name: "A", agent: "a\0b" }] }));
-    expect(findings).toMatch(/^warning: A: OpenClaw's command failed: .*null bytes/);
-  });
+test("With openclaw on this machine, the doctor's check of the skill warns about an agent id that cannot be passed to a program", async () => {
+  const machine = createOpenClawMachine("exit 0");
+  const findings = formatFindings(await machine.checkSkill({ agents: [{ name: "A", agent: "a\0b" }] }));
+  expect(findings).toMatch(/^warning: A: OpenClaw's command failed: .*null bytes/);
+});
 
-  test("passes OpenClaw's own settings to the command, but no secret and not our folder", async () => {
-    const machine = createOpenClawMachine();
-    const openclaw = createOpenClawMachine(`env > "${machine.callLog}"; pwd >> "${machine.callLog}"; exit 1`);
-    const secrets = {
-      PLANE_API_KEY: "marked-secret-1",
-      AGENT_TOKEN_IMHOTEP: "marked-secret-2",
-      TELEGRAM_BOT_TOKEN: "marked-secret-3",
-      OPENCLAW_GATEWAY_TOKEN: "marked-secret-4",
-      NODE_OPTIONS: "--marked-secret-5",
-    };
-    Object.assign(openclaw.env, secrets, { OPENCLAW_STATE_DIR: "/srv/claw", OPENCLAW_CONFIG_PATH: "/srv/claw.json" });
-    await openclaw.checkSkill();
-    const environment = machine.readCalls();
-    expect(environment.join("\n")).not.toContain("marked-secret");
-    expect(environment).toEqual(
-      expect.arrayContaining([
-        `HOME=${openclaw.home}`,
-        "OPENCLAW_STATE_DIR=/srv/claw",
-        "OPENCLAW_CONFIG_PATH=/srv/claw.json",
-      ]),
-    );
-    expect(environment.at(-1)).toBe("/");
-  });
+test("With openclaw on this machine, the doctor's check of the skill passes OpenClaw's own settings to the command, but no secret and not our folder", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`env > "${machine.callLog}"; pwd >> "${machine.callLog}"; exit 1`);
+  const secrets = {
+    PLANE_API_KEY: "marked-secret-1",
+    AGENT_TOKEN_IMHOTEP: "marked-secret-2",
+    TELEGRAM_BOT_TOKEN: "marked-secret-3",
+    OPENCLAW_GATEWAY_TOKEN: "marked-secret-4",
+    NODE_OPTIONS: "--marked-secret-5",
+  };
+  Object.assign(openclaw.env, secrets, { OPENCLAW_STATE_DIR: "/srv/claw", OPENCLAW_CONFIG_PATH: "/srv/claw.json" });
+  await openclaw.checkSkill();
+  const environment = machine.readCalls();
+  expect(environment.join("\n")).not.toContain("marked-secret");
+  expect(environment).toEqual(
+    expect.arrayContaining([
+      `HOME=${openclaw.home}`,
+      "OPENCLAW_STATE_DIR=/srv/claw",
+      "OPENCLAW_CONFIG_PATH=/srv/claw.json",
+    ]),
+  );
+  expect(environment.at(-1)).toBe("/");
+});
 
-  test("runs without a shell, takes no option for an agent id, and runs nothing from the working directory", async () => {
-    const machine = createOpenClawMachine();
-    const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"; exit 1`);
-    await openclaw.checkSkill({
-      agents: [
-        { name: "A", agent: "$(id); x" },
-        { name: "B", agent: "--help" },
-      ],
-    });
-    expect(machine.readCalls()).toEqual([
-      "skills info plane-bridge --json --agent $(id); x",
-      "skills info plane-bridge --json",
-    ]);
-    openclaw.env["PATH"] = `${relative(process.cwd(), join(openclaw.root, "bin"))}:.:`;
-    expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
+test("With openclaw on this machine, the doctor's check of the skill runs without a shell, takes no option for an agent id, and runs nothing from the working directory", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"; exit 1`);
+  await openclaw.checkSkill({
+    agents: [
+      { name: "A", agent: "$(id); x" },
+      { name: "B", agent: "--help" },
+    ],
   });
+  expect(machine.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent $(id); x",
+    "skills info plane-bridge --json",
+  ]);
+  openclaw.env["PATH"] = `${relative(process.cwd(), join(openclaw.root, "bin"))}:.:`;
+  expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
+});
 
-  test("warns that its result holds for this machine only when the gateway is elsewhere", async () => {
-    const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6")));
-    expect(formatFindings(await machine.checkSkill({ url: "http://claw.example.com:18789" }))).toBe(
-      "warning: Imhotep: loaded and eligible (on this machine, but the gateway is at claw.example.com:18789) → Run on the machine or in the container of claw.example.com:18789: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
-    );
-  });
+test("With openclaw on this machine, the doctor's check of the skill warns that its result holds for this machine only when the gateway is elsewhere", async () => {
+  const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6")));
+  expect(formatFindings(await machine.checkSkill({ url: "http://claw.example.com:18789" }))).toBe(
+    "warning: Imhotep: loaded and eligible (on this machine, but the gateway is at claw.example.com:18789) → Run on the machine or in the container of claw.example.com:18789: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
+  );
+});
 
-  test("runs nothing when OpenClaw wakes no agent", async () => {
-    const machine = createOpenClawMachine();
-    const openclaw = createOpenClawMachine(`touch "${machine.callLog}"`);
-    expect(await checkSkill(createSkillProbe(openclaw.env), createTestSettings(PLANE_ENV))).toEqual([]);
-    expect(existsSync(machine.callLog)).toBe(false);
-  });
+test("With openclaw on this machine, the doctor's check of the skill runs nothing when OpenClaw wakes no agent", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`touch "${machine.callLog}"`);
+  expect(await checkSkill(createSkillProbe(openclaw.env), createTestSettings(PLANE_ENV))).toEqual([]);
+  expect(existsSync(machine.callLog)).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { START_FLAGS } from "../../../bench/start-flags.ts";
 import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
@@ -18,32 +18,31 @@ function createFakeProcess(load: { utilization: number; cpu: number }) {
   return { check, collections: () => collections };
 }
 
-describe("Unused memory is returned to the system", () => {
-  test("once after the work has ended", () => {
-    const load = { utilization: 0.6, cpu: 8_000 };
-    const { check, collections } = createFakeProcess(load);
-    check();
-    expect(collections()).toBe(0);
-    load.utilization = 0.01;
-    check();
-    check();
-    expect(collections()).toBe(1);
-  });
+test("Unused memory is returned to the system once after the work has ended", () => {
+  const load = { utilization: 0.6, cpu: 8_000 };
+  const { check, collections } = createFakeProcess(load);
+  check();
+  expect(collections()).toBe(0);
+  load.utilization = 0.01;
+  check();
+  check();
+  expect(collections()).toBe(1);
+});
 
-  test("again after more work, but not while idling", () => {
-    const load = { utilization: 0.01, cpu: 8_000 };
-    const { check, collections } = createFakeProcess(load);
-    check();
-    load.cpu += 200;
-    check();
-    expect(collections()).toBe(1);
-    load.cpu += 100;
-    check();
-    expect(collections()).toBe(2);
-  });
+test("Unused memory is returned to the system again after more work, but not while idling", () => {
+  const load = { utilization: 0.01, cpu: 8_000 };
+  const { check, collections } = createFakeProcess(load);
+  check();
+  load.cpu += 200;
+  check();
+  expect(collections()).toBe(1);
+  load.cpu += 100;
+  check();
+  expect(collections()).toBe(2);
+});
 
-  test("by a real process with the flags of npm start", () => {
-    const program = `import { collectGarbageWhenIdle } from "./runtime/node/idle-collector.ts";
+test("Unused memory is returned to the system by a real process with the flags of npm start", () => {
+  const program = `import { collectGarbageWhenIdle } from "./runtime/node/idle-collector.ts";
       import { mock } from "node:test";
       mock.timers.enable({ apis: ["setInterval"] });
       collectGarbageWhenIdle();
@@ -57,14 +56,13 @@ describe("Unused memory is returned to the system", () => {
         mock.timers.tick(10_000);
         process.stdout.write(JSON.stringify([before, process.memoryUsage().heapTotal]));
       }, 400);`;
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [...START_FLAGS, "--input-type=module-typescript", "-e", program],
-      {
-        encoding: "utf8",
-      },
-    );
-    const [before = 0, after = 0] = z.array(z.number()).parse(JSON.parse(stdout || "[]"));
-    expect([stderr, after > 0, after < before / 2]).toEqual(["", true, true]);
-  });
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [...START_FLAGS, "--input-type=module-typescript", "-e", program],
+    {
+      encoding: "utf8",
+    },
+  );
+  const [before = 0, after = 0] = z.array(z.number()).parse(JSON.parse(stdout || "[]"));
+  expect([stderr, after > 0, after < before / 2]).toEqual(["", true, true]);
 });

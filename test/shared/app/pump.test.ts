@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
 import { createLog } from "../../../shared/log.ts";
@@ -45,48 +45,46 @@ function throwError(thrown: () => Error): never {
   throw thrown();
 }
 
-describe("A job that fails", () => {
-  test("is retried after 1, 5, 15, 60 and then every 300 seconds, and becomes a dead letter at the tenth failure", async () => {
-    const setup = await createPumpSetup(() => throwError(() => new Error("a mistake of ours")));
-    await setup.runFor(60 * MINUTE);
-    expect(setup.moments).toEqual([0, 1, 6, 21, 81, 381, 681, 981, 1281, 1581]);
-    expect(await setup.reasons()).toEqual(["a mistake of ours"]);
-  });
+test("A job that fails is retried after 1, 5, 15, 60 and then every 300 seconds, and becomes a dead letter at the tenth failure", async () => {
+  const setup = await createPumpSetup(() => throwError(() => new Error("a mistake of ours")));
+  await setup.runFor(60 * MINUTE);
+  expect(setup.moments).toEqual([0, 1, 6, 21, 81, 381, 681, 981, 1281, 1581]);
+  expect(await setup.reasons()).toEqual(["a mistake of ours"]);
+});
 
-  test("does not become a dead letter early because it has waited before", async () => {
-    let now = START;
-    const setup = await createPumpSetup((nth) => {
-      now += 1000;
-      if (nth <= 40) return { retryAt: now };
-      return nth < 50 ? throwError(() => new Error("a mistake of ours")) : { done: true };
-    });
-    await setup.runFor(120 * MINUTE);
-    expect(setup.moments).toHaveLength(50);
-    expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
+test("A job that fails does not become a dead letter early because it has waited before", async () => {
+  let now = START;
+  const setup = await createPumpSetup((nth) => {
+    now += 1000;
+    if (nth <= 40) return { retryAt: now };
+    return nth < 50 ? throwError(() => new Error("a mistake of ours")) : { done: true };
   });
+  await setup.runFor(120 * MINUTE);
+  expect(setup.moments).toHaveLength(50);
+  expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
+});
 
-  test("is retried without limit while Plane is unavailable, which does not count as a failure", async () => {
-    const away = [
-      () => new PlaneUnavailableError(PLANE, "Plane cannot be reached."),
-      () => new PlaneAuthError({ ...PLANE, status: 401, reason: "key" }, "Plane does not know the key."),
-      () => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 2_000 }, "Plane wants a pause."),
-    ];
-    const setup = await createPumpSetup((nth) => {
-      if (nth <= 30) return throwError(away[nth % 3] ?? (() => new Error("none")));
-      return nth === 31 ? throwError(() => new Error("a mistake of ours")) : { done: true };
-    });
-    await setup.runFor(24 * 60 * MINUTE);
-    expect(setup.moments).toHaveLength(32);
-    expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
+test("A job that fails is retried without limit while Plane is unavailable, which does not count as a failure", async () => {
+  const away = [
+    () => new PlaneUnavailableError(PLANE, "Plane cannot be reached."),
+    () => new PlaneAuthError({ ...PLANE, status: 401, reason: "key" }, "Plane does not know the key."),
+    () => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 2_000 }, "Plane wants a pause."),
+  ];
+  const setup = await createPumpSetup((nth) => {
+    if (nth <= 30) return throwError(away[nth % 3] ?? (() => new Error("none")));
+    return nth === 31 ? throwError(() => new Error("a mistake of ours")) : { done: true };
   });
+  await setup.runFor(24 * 60 * MINUTE);
+  expect(setup.moments).toHaveLength(32);
+  expect([await setup.isDone(), await setup.reasons()]).toEqual([true, []]);
+});
 
-  test("waits for the time that Plane requests", async () => {
-    const setup = await createPumpSetup((nth) =>
-      nth === 1
-        ? throwError(() => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 42_000 }, "A pause."))
-        : { done: true },
-    );
-    await setup.runFor(MINUTE);
-    expect(setup.moments).toEqual([0, 42]);
-  });
+test("A job that fails waits for the time that Plane requests", async () => {
+  const setup = await createPumpSetup((nth) =>
+    nth === 1
+      ? throwError(() => new PlaneRateLimitedError({ ...PLANE, status: 429, retryAfter: 42_000 }, "A pause."))
+      : { done: true },
+  );
+  await setup.runFor(MINUTE);
+  expect(setup.moments).toEqual([0, 42]);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { z } from "zod";
 import { recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/record-health.ts";
 import { createHealth } from "../../../shared/health.ts";
@@ -36,93 +36,89 @@ function createFailingPlane(thrown: unknown): PlaneClient {
   };
 }
 
-describe("Plane's health", () => {
-  test.each([
-    ["no answer", new PlaneUnavailableError(operation, "down"), false],
-    ["a wrong key", new PlaneAuthError({ ...operation, reason: "key" }, "403"), false],
-    ["an answer nobody knows", new PlaneUnexpectedError(operation, "HTML"), false],
-    ["a store that fails", new Error("ECONNREFUSED"), false],
-    [
-      "nothing but 403, as for a mistyped workspace",
-      new PlaneAuthError({ ...operation, reason: "permission" }, "403"),
-      false,
-    ],
-    ["a thing that is not there", new PlaneNotFoundError({ ...operation, noRoute: false }, "404"), true],
-    ["a thing that is there already", new PlaneConflictError({ ...operation, id: undefined }, "409"), true],
-    ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
-    ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],
-  ])("has the expected state after %s", async (_, thrown, ok) => {
-    const kept = createTestHealth();
-    const client = recordPlaneHealth(createFailingPlane(thrown), kept);
-    await expect(client.call(endpoint)).rejects.toBe(thrown);
-    expect(kept.get("plane").ok).toBe(ok);
-  });
-
-  test("stays good when one request is forbidden", async () => {
-    const kept = createTestHealth();
-    kept.recordSuccess("plane");
-    const client = recordPlaneHealth(
-      createFailingPlane(new PlaneAuthError({ ...operation, reason: "permission" }, "403")),
-      kept,
-    );
-    await expect(client.call(endpoint)).rejects.toThrow("403");
-    expect(kept.get("plane").ok).toBe(true);
-  });
-
-  test("is recorded for each page of a list, and a list that is left early is closed", async () => {
-    const kept = createTestHealth();
-    let ended = false;
-    const client: PlaneClient = {
-      ...createFailingPlane(new Error("not asked")),
-      async *pages() {
-        try {
-          for (;;) yield { data: { results: [], total_count: 0, next_cursor: "", next_page_results: true }, date: "" };
-        } finally {
-          ended = true;
-        }
-      },
-    };
-    for await (const page of recordPlaneHealth(client, kept).pages(list)) {
-      expect(page.data.total_count).toBe(0);
-      break;
-    }
-    expect([kept.get("plane").ok, ended]).toEqual([true, true]);
-  });
-
-  test("is bad after a failed page", async () => {
-    const kept = createTestHealth();
-    const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), kept).pages(list);
-    await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
-    expect(kept.get("plane")).toMatchObject({ ok: false, error: "down" });
-  });
+test.each([
+  ["no answer", new PlaneUnavailableError(operation, "down"), false],
+  ["a wrong key", new PlaneAuthError({ ...operation, reason: "key" }, "403"), false],
+  ["an answer nobody knows", new PlaneUnexpectedError(operation, "HTML"), false],
+  ["a store that fails", new Error("ECONNREFUSED"), false],
+  [
+    "nothing but 403, as for a mistyped workspace",
+    new PlaneAuthError({ ...operation, reason: "permission" }, "403"),
+    false,
+  ],
+  ["a thing that is not there", new PlaneNotFoundError({ ...operation, noRoute: false }, "404"), true],
+  ["a thing that is there already", new PlaneConflictError({ ...operation, id: undefined }, "409"), true],
+  ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
+  ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],
+])("Plane's health has the expected state after %s", async (_, thrown, ok) => {
+  const kept = createTestHealth();
+  const client = recordPlaneHealth(createFailingPlane(thrown), kept);
+  await expect(client.call(endpoint)).rejects.toBe(thrown);
+  expect(kept.get("plane").ok).toBe(ok);
 });
 
-describe("Telegram's health", () => {
-  function bot(outcome: BotFailure | { kind: "sent"; messageId: number }): TelegramBot {
-    const failure: BotFailure = outcome.kind === "sent" ? { kind: "unknown", reason: "not asked" } : outcome;
-    return {
-      getMe: async () => failure,
-      sendMessage: async () => outcome,
-      editMessage: async () => failure,
-      answerCallback: async () => failure,
-      getUpdates: async () => failure,
-      getWebhook: async () => failure,
-      setWebhook: async () => failure,
-      getCommands: async () => failure,
-      setCommands: async () => failure,
-    };
-  }
+test("Plane's health stays good when one request is forbidden", async () => {
+  const kept = createTestHealth();
+  kept.recordSuccess("plane");
+  const client = recordPlaneHealth(
+    createFailingPlane(new PlaneAuthError({ ...operation, reason: "permission" }, "403")),
+    kept,
+  );
+  await expect(client.call(endpoint)).rejects.toThrow("403");
+  expect(kept.get("plane").ok).toBe(true);
+});
 
-  test.each<[string, Parameters<typeof bot>[0], boolean | null]>([
-    ["a message that was sent", { kind: "sent", messageId: 1 }, true],
-    ["a message that is wrong in itself", { kind: "refused", reason: "400", lasting: true }, true],
-    ["a token that is not valid", { kind: "refused", reason: "401", lasting: false }, false],
-    ["no connection", { kind: "not_sent", reason: "ECONNREFUSED" }, false],
-    ["no answer", { kind: "unknown", reason: "no answer" }, false],
-    ["too many messages", { kind: "wait", ms: 1000 }, null],
-  ])("has the expected state after %s", async (_, outcome, ok) => {
-    const kept = createTestHealth();
-    expect(await recordTelegramHealth(bot(outcome), kept).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
-    expect(kept.get("telegram").ok).toBe(ok);
-  });
+test("Plane's health is recorded for each page of a list, and a list that is left early is closed", async () => {
+  const kept = createTestHealth();
+  let ended = false;
+  const client: PlaneClient = {
+    ...createFailingPlane(new Error("not asked")),
+    async *pages() {
+      try {
+        for (;;) yield { data: { results: [], total_count: 0, next_cursor: "", next_page_results: true }, date: "" };
+      } finally {
+        ended = true;
+      }
+    },
+  };
+  for await (const page of recordPlaneHealth(client, kept).pages(list)) {
+    expect(page.data.total_count).toBe(0);
+    break;
+  }
+  expect([kept.get("plane").ok, ended]).toEqual([true, true]);
+});
+
+test("Plane's health is bad after a failed page", async () => {
+  const kept = createTestHealth();
+  const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), kept).pages(list);
+  await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
+  expect(kept.get("plane")).toMatchObject({ ok: false, error: "down" });
+});
+
+function bot(outcome: BotFailure | { kind: "sent"; messageId: number }): TelegramBot {
+  const failure: BotFailure = outcome.kind === "sent" ? { kind: "unknown", reason: "not asked" } : outcome;
+  return {
+    getMe: async () => failure,
+    sendMessage: async () => outcome,
+    editMessage: async () => failure,
+    answerCallback: async () => failure,
+    getUpdates: async () => failure,
+    getWebhook: async () => failure,
+    setWebhook: async () => failure,
+    getCommands: async () => failure,
+    setCommands: async () => failure,
+  };
+}
+
+test.each<[string, Parameters<typeof bot>[0], boolean | null]>([
+  ["a message that was sent", { kind: "sent", messageId: 1 }, true],
+  ["a message that is wrong in itself", { kind: "refused", reason: "400", lasting: true }, true],
+  ["a token that is not valid", { kind: "refused", reason: "401", lasting: false }, false],
+  ["no connection", { kind: "not_sent", reason: "ECONNREFUSED" }, false],
+  ["no answer", { kind: "unknown", reason: "no answer" }, false],
+  ["too many messages", { kind: "wait", ms: 1000 }, null],
+])("Telegram's health has the expected state after %s", async (_, outcome, ok) => {
+  const kept = createTestHealth();
+  expect(await recordTelegramHealth(bot(outcome), kept).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
+  expect(kept.get("telegram").ok).toBe(ok);
 });

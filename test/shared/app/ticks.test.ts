@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { createTickRunner, type TickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
@@ -61,178 +61,172 @@ function createStore() {
   return createMemoryStore({ clock: Date.now });
 }
 
-describe("A tick in one process", () => {
-  test("never runs twice at once: callers meanwhile get the same report", async () => {
-    const { tick, passes } = createManualTick();
-    const { ticks } = createProcess(createStore(), tick);
-    const tickRuns = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
-    await waitForPasses(passes, 1);
-    passes[0]?.end();
-    expect((await Promise.all(tickRuns)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
-    expect(passes).toHaveLength(1);
-  });
-
-  test("is started again for a caller that needs a run that began after its call", async () => {
-    const { tick, passes, maxRunning } = createManualTick();
-    const { ticks } = createProcess(createStore(), tick);
-    const first = ticks.runNow("poll");
-    await waitForPasses(passes, 1);
-    const fresh = ticks.runFresh("poll");
-    passes[0]?.end();
-    await waitForPasses(passes, 2);
-    passes[1]?.end();
-    expect((await first).counts).toEqual({ nth: 1 });
-    expect((await fresh).counts).toEqual({ nth: 2 });
-    expect(maxRunning()).toBe(1);
-  });
-
-  test("that failed rejects for all callers, is logged, and works the next time", async () => {
-    const { tick, passes } = createManualTick();
-    const { ticks, lines } = createProcess(createStore(), tick);
-    const tickRuns = [ticks.runNow("poll"), ticks.runNow("poll")];
-    await waitForPasses(passes, 1);
-    passes[0]?.fail("Plane is down");
-    expect((await Promise.allSettled(tickRuns)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
-    expect(lines.join()).toContain("Plane is down");
-    const again = ticks.runNow("poll");
-    await waitForPasses(passes, 2);
-    passes[1]?.end();
-    expect((await again).counts).toEqual({ nth: 2 });
-  });
-
-  test("ends before waitUntilIdle resolves", async () => {
-    const { tick, passes } = createManualTick();
-    const { ticks } = createProcess(createStore(), tick);
-    void ticks.runNow("poll");
-    await waitForPasses(passes, 1);
-    let idle = false;
-    const waiting = ticks.waitUntilIdle().then(() => {
-      idle = true;
-    });
-    await Promise.resolve();
-    expect(idle).toBe(false);
-    passes[0]?.end();
-    await waiting;
-    expect(idle).toBe(true);
-  });
+test("A tick in one process never runs twice at once: callers meanwhile get the same report", async () => {
+  const { tick, passes } = createManualTick();
+  const { ticks } = createProcess(createStore(), tick);
+  const tickRuns = [ticks.runNow("poll"), ticks.runIfDue("poll"), ticks.runNow("poll")];
+  await waitForPasses(passes, 1);
+  passes[0]?.end();
+  expect((await Promise.all(tickRuns)).map((report) => report?.counts)).toEqual([{ nth: 1 }, { nth: 1 }, { nth: 1 }]);
+  expect(passes).toHaveLength(1);
 });
 
-describe("A tick in two processes on one store", () => {
-  async function two() {
-    const hand = createManualTick();
-    const store = createStore();
-    let looks = 0;
-    const looking: Deps["wait"] = (_, signal) => {
-      if (!signal) looks += 1;
-      return wait(signal ? 60_000 : 1, signal);
-    };
-    const [a, b] = [createProcess(store, hand.tick), createProcess(store, hand.tick, looking)];
-    const first = a.ticks.runNow("poll");
-    await waitForPasses(hand.passes, 1);
-    return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
-  }
-
-  test("is skipped by the schedule of one process while the other runs it", async () => {
-    const { b, passes, first } = await two();
-    expect(await b.runIfDue("poll")).toBeUndefined();
-    passes[0]?.end();
-    await first;
-    expect(passes).toHaveLength(1);
-  });
-
-  test("is waited for on demand, and its report is returned", async () => {
-    const { b, passes, first, looks } = await two();
-    const second = b.runNow("poll");
-    let over = false;
-    void second.then(() => {
-      over = true;
-    });
-    await expect.poll(() => looks(), { interval: 1 }).toBeGreaterThan(3);
-    expect(over).toBe(false);
-    passes[0]?.end();
-    expect(await second).toEqual(await first);
-    expect(passes).toHaveLength(1);
-  });
-
-  test("is run after the other's for a caller that needs a run that began after its call", async () => {
-    const { b, passes, maxRunning } = await two();
-    const fresh = b.runFresh("poll");
-    passes[0]?.end();
-    await waitForPasses(passes, 2);
-    passes[1]?.end();
-    expect((await fresh).counts).toEqual({ nth: 2 });
-    expect(maxRunning()).toBe(1);
-  });
-
-  test("that failed in one process is run by the other, which waited", async () => {
-    const { b, passes, first } = await two();
-    const second = b.runNow("poll");
-    passes[0]?.fail("killed");
-    await expect(first).rejects.toThrow("killed");
-    await waitForPasses(passes, 2);
-    passes[1]?.end();
-    expect((await second).counts).toEqual({ nth: 2 });
-  });
-
-  test("that failed in one process is run by the other even if there is a report of an earlier run", async () => {
-    const { a, b, passes, first } = await two();
-    passes[0]?.end();
-    await first;
-    const failing = a.runNow("poll");
-    await waitForPasses(passes, 2);
-    const second = b.runNow("poll");
-    passes[1]?.fail("killed");
-    await expect(failing).rejects.toThrow("killed");
-    await waitForPasses(passes, 3);
-    passes[2]?.end();
-    expect((await second).counts).toEqual({ nth: 3 });
-  });
-
-  test("of a crashed process is taken over when its lease has expired", async () => {
-    let now = 1_700_000_000_000;
-    const store = createMemoryStore({ clock: () => now });
-    await store.lease("tick:poll", "the dead one", 60_000);
-    const { tick, passes } = createManualTick();
-    const { ticks } = createProcess(store, tick, async (_, signal) => {
-      if (signal) return wait(60_000, signal);
-      now += 10_000;
-    });
-    const taken = ticks.runNow("poll");
-    await waitForPasses(passes, 1);
-    passes[0]?.end();
-    expect((await taken).counts).toEqual({ nth: 1 });
-    expect(now).toBe(1_700_000_060_000);
-  });
-
-  test("keeps its lease however long it takes, and releases it", async () => {
-    let now = 1_700_000_000_000;
-    let renewals = 0;
-    const store = createMemoryStore({ clock: () => now });
-    const { tick, passes } = createManualTick();
-    const { ticks } = createProcess(store, tick, async (ms, signal) => {
-      if (renewals < 10) {
-        renewals += 1;
-        now += ms;
-      } else await wait(60_000, signal);
-    });
-    const long = ticks.runNow("poll");
-    await expect.poll(() => renewals).toBe(10);
-    expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("heldBy");
-    passes[0]?.end();
-    await long;
-    expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("fence");
-  });
+test("A tick in one process is started again for a caller that needs a run that began after its call", async () => {
+  const { tick, passes, maxRunning } = createManualTick();
+  const { ticks } = createProcess(createStore(), tick);
+  const first = ticks.runNow("poll");
+  await waitForPasses(passes, 1);
+  const fresh = ticks.runFresh("poll");
+  passes[0]?.end();
+  await waitForPasses(passes, 2);
+  passes[1]?.end();
+  expect((await first).counts).toEqual({ nth: 1 });
+  expect((await fresh).counts).toEqual({ nth: 2 });
+  expect(maxRunning()).toBe(1);
 });
 
-describe("A tick whose work is separated by job leases", () => {
-  test("may run in two processes at once, but not twice in one", async () => {
-    const { tick, passes, maxRunning } = createManualTick(true);
-    const store = createStore();
-    const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
-    const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
-    await waitForPasses(passes, 2);
-    for (const pass of passes) pass.end();
-    await Promise.all(tickRuns);
-    expect([passes.length, maxRunning()]).toEqual([2, 2]);
+test("A tick in one process that failed rejects for all callers, is logged, and works the next time", async () => {
+  const { tick, passes } = createManualTick();
+  const { ticks, lines } = createProcess(createStore(), tick);
+  const tickRuns = [ticks.runNow("poll"), ticks.runNow("poll")];
+  await waitForPasses(passes, 1);
+  passes[0]?.fail("Plane is down");
+  expect((await Promise.allSettled(tickRuns)).map((one) => one.status)).toEqual(["rejected", "rejected"]);
+  expect(lines.join()).toContain("Plane is down");
+  const again = ticks.runNow("poll");
+  await waitForPasses(passes, 2);
+  passes[1]?.end();
+  expect((await again).counts).toEqual({ nth: 2 });
+});
+
+test("A tick in one process ends before waitUntilIdle resolves", async () => {
+  const { tick, passes } = createManualTick();
+  const { ticks } = createProcess(createStore(), tick);
+  void ticks.runNow("poll");
+  await waitForPasses(passes, 1);
+  let idle = false;
+  const waiting = ticks.waitUntilIdle().then(() => {
+    idle = true;
   });
+  await Promise.resolve();
+  expect(idle).toBe(false);
+  passes[0]?.end();
+  await waiting;
+  expect(idle).toBe(true);
+});
+
+async function two() {
+  const hand = createManualTick();
+  const store = createStore();
+  let looks = 0;
+  const looking: Deps["wait"] = (_, signal) => {
+    if (!signal) looks += 1;
+    return wait(signal ? 60_000 : 1, signal);
+  };
+  const [a, b] = [createProcess(store, hand.tick), createProcess(store, hand.tick, looking)];
+  const first = a.ticks.runNow("poll");
+  await waitForPasses(hand.passes, 1);
+  return { ...hand, first, a: a.ticks, b: b.ticks, looks: () => looks };
+}
+
+test("A tick in two processes on one store is skipped by the schedule of one process while the other runs it", async () => {
+  const { b, passes, first } = await two();
+  expect(await b.runIfDue("poll")).toBeUndefined();
+  passes[0]?.end();
+  await first;
+  expect(passes).toHaveLength(1);
+});
+
+test("A tick in two processes on one store is waited for on demand, and its report is returned", async () => {
+  const { b, passes, first, looks } = await two();
+  const second = b.runNow("poll");
+  let over = false;
+  void second.then(() => {
+    over = true;
+  });
+  await expect.poll(() => looks(), { interval: 1 }).toBeGreaterThan(3);
+  expect(over).toBe(false);
+  passes[0]?.end();
+  expect(await second).toEqual(await first);
+  expect(passes).toHaveLength(1);
+});
+
+test("A tick in two processes on one store is run after the other's for a caller that needs a run that began after its call", async () => {
+  const { b, passes, maxRunning } = await two();
+  const fresh = b.runFresh("poll");
+  passes[0]?.end();
+  await waitForPasses(passes, 2);
+  passes[1]?.end();
+  expect((await fresh).counts).toEqual({ nth: 2 });
+  expect(maxRunning()).toBe(1);
+});
+
+test("A tick in two processes on one store that failed in one process is run by the other, which waited", async () => {
+  const { b, passes, first } = await two();
+  const second = b.runNow("poll");
+  passes[0]?.fail("killed");
+  await expect(first).rejects.toThrow("killed");
+  await waitForPasses(passes, 2);
+  passes[1]?.end();
+  expect((await second).counts).toEqual({ nth: 2 });
+});
+
+test("A tick in two processes on one store that failed in one process is run by the other even if there is a report of an earlier run", async () => {
+  const { a, b, passes, first } = await two();
+  passes[0]?.end();
+  await first;
+  const failing = a.runNow("poll");
+  await waitForPasses(passes, 2);
+  const second = b.runNow("poll");
+  passes[1]?.fail("killed");
+  await expect(failing).rejects.toThrow("killed");
+  await waitForPasses(passes, 3);
+  passes[2]?.end();
+  expect((await second).counts).toEqual({ nth: 3 });
+});
+
+test("A tick in two processes on one store of a crashed process is taken over when its lease has expired", async () => {
+  let now = 1_700_000_000_000;
+  const store = createMemoryStore({ clock: () => now });
+  await store.lease("tick:poll", "the dead one", 60_000);
+  const { tick, passes } = createManualTick();
+  const { ticks } = createProcess(store, tick, async (_, signal) => {
+    if (signal) return wait(60_000, signal);
+    now += 10_000;
+  });
+  const taken = ticks.runNow("poll");
+  await waitForPasses(passes, 1);
+  passes[0]?.end();
+  expect((await taken).counts).toEqual({ nth: 1 });
+  expect(now).toBe(1_700_000_060_000);
+});
+
+test("A tick in two processes on one store keeps its lease however long it takes, and releases it", async () => {
+  let now = 1_700_000_000_000;
+  let renewals = 0;
+  const store = createMemoryStore({ clock: () => now });
+  const { tick, passes } = createManualTick();
+  const { ticks } = createProcess(store, tick, async (ms, signal) => {
+    if (renewals < 10) {
+      renewals += 1;
+      now += ms;
+    } else await wait(60_000, signal);
+  });
+  const long = ticks.runNow("poll");
+  await expect.poll(() => renewals).toBe(10);
+  expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("heldBy");
+  passes[0]?.end();
+  await long;
+  expect(await store.lease("tick:poll", "another", 1000)).toHaveProperty("fence");
+});
+
+test("A tick whose work is separated by job leases may run in two processes at once, but not twice in one", async () => {
+  const { tick, passes, maxRunning } = createManualTick(true);
+  const store = createStore();
+  const [a, b]: TickRunner[] = [createProcess(store, tick).ticks, createProcess(store, tick).ticks];
+  const tickRuns = [a?.runIfDue("poll"), b?.runIfDue("poll"), b?.runIfDue("poll")];
+  await waitForPasses(passes, 2);
+  for (const pass of passes) pass.end();
+  await Promise.all(tickRuns);
+  expect([passes.length, maxRunning()]).toEqual([2, 2]);
 });

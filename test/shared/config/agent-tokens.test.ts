@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings, PLANE_ENV } from "../../support/settings.ts";
 
 const IMHOTEP = "bridge-token-of-imhotep";
@@ -14,129 +14,120 @@ const r2d2 = { name: "R2-D2", email: "r2d2@javisi.local" };
 const hermes = { name: "Hermes", email: "hermes@javisi.local", role: "concierge" };
 const env = { ...PLANE_ENV, GROUNDCREW_CONFIG: "c" };
 
-describe("AGENT_TOKEN_<AGENT>", () => {
-  test("is found by the agent's name in every source of secrets", () => {
-    const files = {
-      ...createConfigFiles(imhotep, r2d2),
-      "/token": `${IMHOTEP}\n`,
-      "data/secrets.json": JSON.stringify({ AGENT_TOKEN_R2_D2: ["the-new-token-of-r2", "the-old-token-of-r2"] }),
-    };
-    const { agentTokens, secrets } = createTestSettings({ ...env, AGENT_TOKEN_IMHOTEP_FILE: "/token" }, files);
-    expect(agentTokens).toEqual([
-      { agent: "Imhotep", role: "worker", tokens: [IMHOTEP] },
-      { agent: "R2-D2", role: "worker", tokens: ["the-new-token-of-r2", "the-old-token-of-r2"] },
-    ]);
-    expect(secrets).toEqual(expect.arrayContaining([IMHOTEP, "the-new-token-of-r2", "the-old-token-of-r2"]));
-  });
+test("AGENT_TOKEN_<AGENT> is found by the agent's name in every source of secrets", () => {
+  const files = {
+    ...createConfigFiles(imhotep, r2d2),
+    "/token": `${IMHOTEP}\n`,
+    "data/secrets.json": JSON.stringify({ AGENT_TOKEN_R2_D2: ["the-new-token-of-r2", "the-old-token-of-r2"] }),
+  };
+  const { agentTokens, secrets } = createTestSettings({ ...env, AGENT_TOKEN_IMHOTEP_FILE: "/token" }, files);
+  expect(agentTokens).toEqual([
+    { agent: "Imhotep", role: "worker", tokens: [IMHOTEP] },
+    { agent: "R2-D2", role: "worker", tokens: ["the-new-token-of-r2", "the-old-token-of-r2"] },
+  ]);
+  expect(secrets).toEqual(expect.arrayContaining([IMHOTEP, "the-new-token-of-r2", "the-old-token-of-r2"]));
+});
 
-  test("may have several values, also as SHA-256", () => {
-    const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
-    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([
-      { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
-    ]);
-  });
+test("AGENT_TOKEN_<AGENT> may have several values, also as SHA-256", () => {
+  const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `${IMHOTEP}, sha256:${HASH.toUpperCase()}` };
+  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([
+    { agent: "Imhotep", role: "worker", tokens: [IMHOTEP, `sha256:${HASH}`] },
+  ]);
+});
 
-  test.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
-    "is refused with the value %j",
-    (token) => {
-      const [problem, ...others] = getSettingsProblems(
-        { ...env, AGENT_TOKEN_IMHOTEP: token },
-        createConfigFiles(imhotep),
-      );
-      expect(others).toEqual([]);
-      expect(problem).toMatchObject({
-        name: "AGENT_TOKEN_IMHOTEP",
-        wanted: expect.stringContaining("sha256: and 64 hex"),
-      });
-      expect(JSON.stringify(problem)).not.toContain(token.slice(7) || "no value");
-    },
+test.each(["sha256:", "sha256:abc", `sha256:${HASH}0`, "two words", "ünprintable-token"])(
+  "AGENT_TOKEN_<AGENT> is refused with the value %j",
+  (token) => {
+    const [problem, ...others] = getSettingsProblems(
+      { ...env, AGENT_TOKEN_IMHOTEP: token },
+      createConfigFiles(imhotep),
+    );
+    expect(others).toEqual([]);
+    expect(problem).toMatchObject({
+      name: "AGENT_TOKEN_IMHOTEP",
+      wanted: expect.stringContaining("sha256: and 64 hex"),
+    });
+    expect(JSON.stringify(problem)).not.toContain(token.slice(7) || "no value");
+  },
+);
+
+test("AGENT_TOKEN_<AGENT> for CONCIERGE belongs to the agent with that role under any name", () => {
+  const tokenEnv = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
+  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
+    { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
+  ]);
+  expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
+});
+
+test("AGENT_TOKEN_<AGENT> for CONCIERGE works without any agent in the settings", () => {
+  expect(createTestSettings({ ...PLANE_ENV, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
+    { agent: "Concierge", role: "concierge", tokens: [THOT] },
+  ]);
+});
+
+test("AGENT_TOKEN_<AGENT> for an unknown agent gives no access and causes a warning", () => {
+  const tokenEnv = { ...env, AGENT_TOKEN_SHURI: THOT };
+  expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([]);
+  expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep))).toContain(
+    "AGENT_TOKEN_SHURI is not used: no agent in GROUNDCREW_CONFIG has this name",
   );
-
-  test("for CONCIERGE belongs to the agent with that role under any name", () => {
-    const tokenEnv = { ...env, AGENT_TOKEN_CONCIERGE: THOT, AGENT_TOKEN_HERMES: IMHOTEP };
-    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep, hermes)).agentTokens).toEqual([
-      { agent: "Hermes", role: "concierge", tokens: [THOT, IMHOTEP] },
-    ]);
-    expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep, hermes)).join()).not.toContain("is not used");
-  });
-
-  test("for CONCIERGE works without any agent in the settings", () => {
-    expect(createTestSettings({ ...PLANE_ENV, AGENT_TOKEN_CONCIERGE: THOT }).agentTokens).toEqual([
-      { agent: "Concierge", role: "concierge", tokens: [THOT] },
-    ]);
-  });
-
-  test("for an unknown agent gives no access and causes a warning", () => {
-    const tokenEnv = { ...env, AGENT_TOKEN_SHURI: THOT };
-    expect(createTestSettings(tokenEnv, createConfigFiles(imhotep)).agentTokens).toEqual([]);
-    expect(getSettingsWarnings(tokenEnv, createConfigFiles(imhotep))).toContain(
-      "AGENT_TOKEN_SHURI is not used: no agent in GROUNDCREW_CONFIG has this name",
-    );
-  });
-
-  test("that is too short causes a warning without the token", () => {
-    const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
-      "\n",
-    );
-    expect(warnings).toContain("AGENT_TOKEN_IMHOTEP is shorter than 16 characters");
-    expect(warnings).not.toContain("s3cret");
-  });
-
-  test.each([
-    ["AGENT_TOKEN_R2_D2", IMHOTEP],
-    ["ADMIN_TOKEN", IMHOTEP],
-    ["TICK_TOKEN", IMHOTEP],
-  ])("is refused when it is the same as %s", (name, token) => {
-    const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
-    const problems = getSettingsProblems(tokenEnv, createConfigFiles(imhotep, r2d2));
-    expect(problems).toHaveLength(1);
-    expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
-    expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
-  });
 });
 
-describe("The OpenClaw gateway", () => {
-  test("has the URL and the hook token of the settings", () => {
-    const tokenEnv = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
-    const { openclaw, secrets } = createTestSettings(tokenEnv);
-    expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
-    expect(secrets).toContain("the-hook-token");
-    expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
-  });
-
-  test("that is incompletely configured causes a warning with the agents concerned", () => {
-    const files = createConfigFiles(
-      { ...imhotep, wake: "openclaw" },
-      { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
-    );
-    const warnings = (more: object) =>
-      getSettingsWarnings({ ...env, ...more }, files).filter((one) => /OPENCLAW/.test(one));
-    expect(warnings({})).toEqual(["OPENCLAW_HOOK_TOKEN is not set: Imhotep, R2-D2 cannot be woken"]);
-    expect(warnings({ OPENCLAW_HOOK_TOKEN: "x" })).toEqual(["OPENCLAW_URL is not set: Imhotep cannot be woken"]);
-    expect(warnings({ OPENCLAW_HOOK_TOKEN: "x", OPENCLAW_URL: "http://openclaw:18789" })).toEqual([]);
-  });
+test("AGENT_TOKEN_<AGENT> that is too short causes a warning without the token", () => {
+  const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
+    "\n",
+  );
+  expect(warnings).toContain("AGENT_TOKEN_IMHOTEP is shorter than 16 characters");
+  expect(warnings).not.toContain("s3cret");
 });
 
-describe("The secret of a wake webhook", () => {
-  const wake = { kind: "webhook", url: "https://agent.example.com/wake", secret: `whsec_${"A".repeat(32)}` };
+test.each([
+  ["AGENT_TOKEN_R2_D2", IMHOTEP],
+  ["ADMIN_TOKEN", IMHOTEP],
+  ["TICK_TOKEN", IMHOTEP],
+])("AGENT_TOKEN_<AGENT> is refused when it is the same as %s", (name, token) => {
+  const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
+  const problems = getSettingsProblems(tokenEnv, createConfigFiles(imhotep, r2d2));
+  expect(problems).toHaveLength(1);
+  expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
+  expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
+});
 
-  test("is redacted, and a settings file with it that others can read causes a warning", () => {
-    const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
-    expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
-    expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
-  });
+test("The OpenClaw gateway has the URL and the hook token of the settings", () => {
+  const tokenEnv = { ...PLANE_ENV, OPENCLAW_URL: "http://openclaw:18789/", OPENCLAW_HOOK_TOKEN: "the-hook-token" };
+  const { openclaw, secrets } = createTestSettings(tokenEnv);
+  expect(openclaw).toEqual({ url: "http://openclaw:18789", token: "the-hook-token" });
+  expect(secrets).toContain("the-hook-token");
+  expect(createTestSettings(PLANE_ENV).openclaw).toBeUndefined();
+});
 
-  test("is not repeated in the error about its format", () => {
-    const problems = getSettingsProblems(
-      env,
-      createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }),
-    );
-    expect(problems).toEqual([
-      {
-        name: "GROUNDCREW_CONFIG agents[0].wake.secret",
-        given: "a secret in another format",
-        wanted: "whsec_ and the secret in base64, as Standard Webhooks writes it",
-      },
-    ]);
-  });
+test("The OpenClaw gateway that is incompletely configured causes a warning with the agents concerned", () => {
+  const files = createConfigFiles(
+    { ...imhotep, wake: "openclaw" },
+    { ...r2d2, wake: { kind: "openclaw", url: "http://a:1" } },
+  );
+  const warnings = (more: object) =>
+    getSettingsWarnings({ ...env, ...more }, files).filter((one) => /OPENCLAW/.test(one));
+  expect(warnings({})).toEqual(["OPENCLAW_HOOK_TOKEN is not set: Imhotep, R2-D2 cannot be woken"]);
+  expect(warnings({ OPENCLAW_HOOK_TOKEN: "x" })).toEqual(["OPENCLAW_URL is not set: Imhotep cannot be woken"]);
+  expect(warnings({ OPENCLAW_HOOK_TOKEN: "x", OPENCLAW_URL: "http://openclaw:18789" })).toEqual([]);
+});
+
+const wake = { kind: "webhook", url: "https://agent.example.com/wake", secret: `whsec_${"A".repeat(32)}` };
+
+test("The secret of a wake webhook is redacted, and a settings file with it that others can read causes a warning", () => {
+  const text = JSON.stringify({ agents: [{ ...imhotep, wake }] });
+  expect(createTestSettings(env, { c: text }).secrets).toContain(wake.secret);
+  expect(getSettingsWarnings(env, { c: { text, mode: 0o644 } }).join()).toContain("chmod 600 c");
+});
+
+test("The secret of a wake webhook is not repeated in the error about its format", () => {
+  const problems = getSettingsProblems(env, createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }));
+  expect(problems).toEqual([
+    {
+      name: "GROUNDCREW_CONFIG agents[0].wake.secret",
+      given: "a secret in another format",
+      wanted: "whsec_ and the secret in base64, as Standard Webhooks writes it",
+    },
+  ]);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   createTestSettings,
   getSettingsProblems,
@@ -9,147 +9,138 @@ import {
 
 const ADMIN = "admin-token-0123456789";
 
-describe("A secret", () => {
-  test("can come from a file, without its line break", () => {
-    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
-    expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
-      "plane_api_from_file",
-    );
-  });
+test("A secret can come from a file, without its line break", () => {
+  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/run/secrets/key" };
+  expect(createTestSettings(env, { "/run/secrets/key": "plane_api_from_file\n" }).plane?.apiKey).toBe(
+    "plane_api_from_file",
+  );
+});
 
-  test("in a missing file is reported under the setting's name", () => {
-    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
-    expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
-  });
+test("A secret in a missing file is reported under the setting's name", () => {
+  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/nowhere" };
+  expect(getSettingsProblems(env).map((problem) => problem.name)).toEqual(["PLANE_API_KEY_FILE"]);
+});
 
-  test("in an empty file is a problem", () => {
-    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
-    expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
-  });
+test("A secret in an empty file is a problem", () => {
+  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
+  expect(getSettingsProblems(env, { "/key": "\n" })[0]?.given).toBe("an empty file");
+});
 
-  test("that is set directly and in a file is a problem", () => {
-    const problems = getSettingsProblems(
-      { ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" },
-      { "/key": "plane_api_from_file" },
-    );
-    expect(problems[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
-  });
+test("A secret that is set directly and in a file is a problem", () => {
+  const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_API_KEY_FILE: "/key" }, { "/key": "plane_api_from_file" });
+  expect(problems[0]).toMatchObject({ name: "PLANE_API_KEY", wanted: "one of the two" });
+});
 
-  test("in a file that others can read is used with a warning", () => {
-    const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
-    const files = { "/key": { text: "plane_api_from_file", mode: 0o644 } };
-    expect(getSettingsWarnings(env, files).join("\n")).toContain("chmod 600 /key");
-  });
+test("A secret in a file that others can read is used with a warning", () => {
+  const env = { ...PLANE_ENV, PLANE_API_KEY: undefined, PLANE_API_KEY_FILE: "/key" };
+  const files = { "/key": { text: "plane_api_from_file", mode: 0o644 } };
+  expect(getSettingsWarnings(env, files).join("\n")).toContain("chmod 600 /key");
+});
 
-  test("of an agent is found by the agent's name", () => {
-    const agents = [
-      { name: "R2-D2", email: "r2d2@javisi.local" },
-      { name: "Thot", email: "thot@javisi.local" },
-    ];
-    const settings = createTestSettings(
-      { ...PLANE_ENV, PLANE_API_KEY_R2_D2: "key-of-r2d2", PLANE_API_KEY_THOT_FILE: "/thot", GROUNDCREW_CONFIG: "c" },
-      { c: JSON.stringify({ agents }), "/thot": "key-of-thot" },
-    );
-    expect(settings.plane?.agentKeys).toEqual({ "R2-D2": "key-of-r2d2", Thot: "key-of-thot" });
-    expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
-  });
+test("A secret of an agent is found by the agent's name", () => {
+  const agents = [
+    { name: "R2-D2", email: "r2d2@javisi.local" },
+    { name: "Thot", email: "thot@javisi.local" },
+  ];
+  const settings = createTestSettings(
+    { ...PLANE_ENV, PLANE_API_KEY_R2_D2: "key-of-r2d2", PLANE_API_KEY_THOT_FILE: "/thot", GROUNDCREW_CONFIG: "c" },
+    { c: JSON.stringify({ agents }), "/thot": "key-of-thot" },
+  );
+  expect(settings.plane?.agentKeys).toEqual({ "R2-D2": "key-of-r2d2", Thot: "key-of-thot" });
+  expect(settings.secrets).toEqual(expect.arrayContaining(["key-of-r2d2", "key-of-thot"]));
+});
 
-  test("of an unknown agent is reported as unused", () => {
-    expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
-      "PLANE_API_KEY_SHURI is not used",
-    );
+test("A secret of an unknown agent is reported as unused", () => {
+  expect(getSettingsWarnings({ ...PLANE_ENV, PLANE_API_KEY_SHURI: "key-of-shuri" }).join("\n")).toContain(
+    "PLANE_API_KEY_SHURI is not used",
+  );
+});
+
+test("The secrets file adds secrets that the environment lacks, with several values during a rotation", () => {
+  const file = {
+    PLANE_API_KEY: "plane_api_kept",
+    PLANE_WEBHOOK_SECRET: ["new-secret", "old-secret"],
+    ADMIN_TOKEN: ADMIN,
+  };
+  const settings = createTestSettings(
+    { ...PLANE_ENV, PLANE_API_KEY: undefined },
+    { "data/secrets.json": JSON.stringify(file) },
+  );
+  expect(settings.plane?.apiKey).toBe("plane_api_kept");
+  expect(settings.plane?.webhookSecrets).toEqual(["new-secret", "old-secret"]);
+  expect(settings.adminTokens).toEqual([ADMIN]);
+});
+
+test("The secrets file is overridden by the environment", () => {
+  const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
+  expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
+});
+
+test("The secrets file provides the first of two keys, and both are redacted", () => {
+  const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
+  const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
+  expect(settings.plane?.apiKey).toBe("plane_api_new");
+  expect(settings.secrets).toEqual(["plane_api_new", "plane_api_old"]);
+});
+
+test.each([0o644, 0o640, 0o660, 0o604, 0o700])("The secrets file of mode %o is refused", (mode) => {
+  const problems = getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } });
+  expect(problems[0]).toMatchObject({
+    name: "SECRETS_FILE data/secrets.json",
+    wanted: expect.stringContaining("0600"),
   });
 });
 
-describe("The secrets file", () => {
-  test("adds secrets that the environment lacks, with several values during a rotation", () => {
-    const file = {
-      PLANE_API_KEY: "plane_api_kept",
-      PLANE_WEBHOOK_SECRET: ["new-secret", "old-secret"],
+test("The secrets file that is not JSON is refused", () => {
+  expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
+});
+
+test("The secrets file with a mistyped name is refused with a suggestion", () => {
+  const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
+  expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
+});
+
+test("The secrets file that is configured but missing causes a warning, not an error", () => {
+  expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
+    "SECRETS_FILE names /data/secrets.json, which does not exist",
+  ]);
+});
+
+test("The values to redact from logs are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {
+  const secret = `whsec_${"A".repeat(32)}`;
+  const settings = createTestSettings(
+    {
+      ...PLANE_ENV,
+      ...TELEGRAM_ENV,
+      STORE_URL: "redis://:pa%2Fss@redis:6379/1",
+      PLANE_WEBHOOK_SECRET: "hook-new1,hook-old1",
+      TELEGRAM_WEBHOOK_SECRET: "telegram-secret-01",
       ADMIN_TOKEN: ADMIN,
-    };
-    const settings = createTestSettings(
-      { ...PLANE_ENV, PLANE_API_KEY: undefined },
-      { "data/secrets.json": JSON.stringify(file) },
-    );
-    expect(settings.plane?.apiKey).toBe("plane_api_kept");
-    expect(settings.plane?.webhookSecrets).toEqual(["new-secret", "old-secret"]);
-    expect(settings.adminTokens).toEqual([ADMIN]);
-  });
-
-  test("is overridden by the environment", () => {
-    const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
-    expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
-  });
-
-  test("provides the first of two keys, and both are redacted", () => {
-    const file = JSON.stringify({ PLANE_API_KEY: ["plane_api_new", "plane_api_old"] });
-    const settings = createTestSettings({ ...PLANE_ENV, PLANE_API_KEY: undefined }, { "data/secrets.json": file });
-    expect(settings.plane?.apiKey).toBe("plane_api_new");
-    expect(settings.secrets).toEqual(["plane_api_new", "plane_api_old"]);
-  });
-
-  test.each([0o644, 0o640, 0o660, 0o604, 0o700])("of mode %o is refused", (mode) => {
-    const problems = getSettingsProblems({}, { "data/secrets.json": { text: "{}", mode } });
-    expect(problems[0]).toMatchObject({
-      name: "SECRETS_FILE data/secrets.json",
-      wanted: expect.stringContaining("0600"),
-    });
-  });
-
-  test("that is not JSON is refused", () => {
-    expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
-  });
-
-  test("with a mistyped name is refused with a suggestion", () => {
-    const problems = getSettingsProblems({}, { "data/secrets.json": JSON.stringify({ ADMIN_TOKN: ADMIN }) });
-    expect(problems[0]?.wanted).toBe("ADMIN_TOKEN");
-  });
-
-  test("that is configured but missing causes a warning, not an error", () => {
-    expect(getSettingsWarnings({ SECRETS_FILE: "/data/secrets.json" })).toEqual([
-      "SECRETS_FILE names /data/secrets.json, which does not exist",
-    ]);
-  });
-});
-
-describe("The values to redact from logs", () => {
-  test("are all secrets, the store's password, and the secrets and whole URLs of hooks", () => {
-    const secret = `whsec_${"A".repeat(32)}`;
-    const settings = createTestSettings(
-      {
-        ...PLANE_ENV,
-        ...TELEGRAM_ENV,
-        STORE_URL: "redis://:pa%2Fss@redis:6379/1",
-        PLANE_WEBHOOK_SECRET: "hook-new1,hook-old1",
-        TELEGRAM_WEBHOOK_SECRET: "telegram-secret-01",
-        ADMIN_TOKEN: ADMIN,
-        TICK_TOKEN: "tick-token-0123456789",
-        GROUNDCREW_CONFIG: "c",
-      },
-      {
-        c: JSON.stringify({
-          forward: [
-            { url: "https://N8N.example.com/hook/of nobody?key=1", secret },
-            { url: "https://other.example.com", secret },
-          ],
-        }),
-      },
-    );
-    expect(settings.secrets.sort()).toEqual(
-      [
-        PLANE_ENV.PLANE_API_KEY,
-        TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
-        "pa%2Fss",
-        "pa/ss",
-        "hook-new1",
-        "hook-old1",
-        "telegram-secret-01",
-        ADMIN,
-        "tick-token-0123456789",
-        secret,
-        "https://n8n.example.com/hook/of%20nobody?key=1",
-      ].sort(),
-    );
-  });
+      TICK_TOKEN: "tick-token-0123456789",
+      GROUNDCREW_CONFIG: "c",
+    },
+    {
+      c: JSON.stringify({
+        forward: [
+          { url: "https://N8N.example.com/hook/of nobody?key=1", secret },
+          { url: "https://other.example.com", secret },
+        ],
+      }),
+    },
+  );
+  expect(settings.secrets.sort()).toEqual(
+    [
+      PLANE_ENV.PLANE_API_KEY,
+      TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
+      "pa%2Fss",
+      "pa/ss",
+      "hook-new1",
+      "hook-old1",
+      "telegram-secret-01",
+      ADMIN,
+      "tick-token-0123456789",
+      secret,
+      "https://n8n.example.com/hook/of%20nobody?key=1",
+    ].sort(),
+  );
 });

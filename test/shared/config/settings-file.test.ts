@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;
@@ -7,104 +7,101 @@ function getFileProblems(file: unknown) {
   return getSettingsProblems({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
 }
 
-describe("GROUNDCREW_CONFIG", () => {
-  test("contains agents, states, notifications and forward targets", () => {
-    const file = {
-      agents: [{ name: "Concierge", email: "concierge@javisi.local", role: "concierge", about: "Talks and plans." }],
-      states: { blocked: ["Waiting", "On hold"] },
-      notifications: [{ events: ["completed"], projects: ["ONB"] }],
-      forward: [{ url: "https://n8n.example.com/hook", secret: SECRET, events: ["issue.completed"] }],
-    };
-    const settings = createTestSettings({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
-    expect(settings).toMatchObject(file);
-  });
+test("GROUNDCREW_CONFIG contains agents, states, notifications and forward targets", () => {
+  const file = {
+    agents: [{ name: "Concierge", email: "concierge@javisi.local", role: "concierge", about: "Talks and plans." }],
+    states: { blocked: ["Waiting", "On hold"] },
+    notifications: [{ events: ["completed"], projects: ["ONB"] }],
+    forward: [{ url: "https://n8n.example.com/hook", secret: SECRET, events: ["issue.completed"] }],
+  };
+  const settings = createTestSettings({ GROUNDCREW_CONFIG: "crew.json" }, { "crew.json": JSON.stringify(file) });
+  expect(settings).toMatchObject(file);
+});
 
-  test("may omit a forward's events, which means all", () => {
-    const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
-    const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
-    expect(settings.forward[0]?.events).toHaveLength(7);
-  });
+test("GROUNDCREW_CONFIG may omit a forward's events, which means all", () => {
+  const file = { forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] };
+  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify(file) });
+  expect(settings.forward[0]?.events).toHaveLength(7);
+});
 
-  test("that contains a secret and that others can read causes a warning", () => {
-    const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
-    expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
-      "c contains secrets and can be read by others on this machine: chmod 600 c",
-    ]);
-  });
+test("GROUNDCREW_CONFIG that contains a secret and that others can read causes a warning", () => {
+  const text = JSON.stringify({ forward: [{ url: "http://n8n:5678/hook", secret: SECRET }] });
+  expect(getSettingsWarnings({ GROUNDCREW_CONFIG: "c" }, { c: { text, mode: 0o644 } })).toEqual([
+    "c contains secrets and can be read by others on this machine: chmod 600 c",
+  ]);
+});
 
-  test("with an unknown name is refused with a suggestion", () => {
-    expect(getFileProblems({ agnets: [] })).toEqual([
-      {
-        name: "GROUNDCREW_CONFIG agnets",
-        given: "an unknown name",
-        wanted:
-          "agents (known names: agents, done, budget, states, notifications, progress, forward, provision, canary)",
-      },
-    ]);
-  });
+test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () => {
+  expect(getFileProblems({ agnets: [] })).toEqual([
+    {
+      name: "GROUNDCREW_CONFIG agnets",
+      given: "an unknown name",
+      wanted: "agents (known names: agents, done, budget, states, notifications, progress, forward, provision, canary)",
+    },
+  ]);
+});
 
-  test("with an unknown nested name is refused with its path", () => {
-    const [problem] = getFileProblems({
-      agents: [
-        { name: "Thot", email: "t@x.local" },
-        { name: "R2", mail: "r@x.local" },
-      ],
-    }).slice(-1);
-    expect(problem).toMatchObject({
-      name: "GROUNDCREW_CONFIG agents[1].mail",
-      wanted: expect.stringMatching(/^email /),
-    });
+test("GROUNDCREW_CONFIG with an unknown nested name is refused with its path", () => {
+  const [problem] = getFileProblems({
+    agents: [
+      { name: "Thot", email: "t@x.local" },
+      { name: "R2", mail: "r@x.local" },
+    ],
+  }).slice(-1);
+  expect(problem).toMatchObject({
+    name: "GROUNDCREW_CONFIG agents[1].mail",
+    wanted: expect.stringMatching(/^email /),
   });
+});
 
-  test("is refused with all its problems at once", () => {
-    const found = getFileProblems({
-      agents: [{ name: "", email: "nobody" }],
-      states: { waiting: ["x"] },
-      notifications: [{ events: ["finished"] }],
-      forward: [{ url: "n8n", secret: "short", events: [] }],
-    });
-    expect(found.map((problem) => problem.name).sort()).toEqual([
-      "GROUNDCREW_CONFIG agents[0].email",
-      "GROUNDCREW_CONFIG agents[0].name",
-      "GROUNDCREW_CONFIG forward[0].events",
-      "GROUNDCREW_CONFIG forward[0].secret",
-      "GROUNDCREW_CONFIG forward[0].url",
-      "GROUNDCREW_CONFIG notifications[0].events[0]",
-      "GROUNDCREW_CONFIG states.waiting",
-    ]);
-    expect(found.find((problem) => problem.name.endsWith("email"))).toMatchObject({
-      given: '"nobody"',
-      wanted: "the e-mail address of the agent's Plane account",
-    });
+test("GROUNDCREW_CONFIG is refused with all its problems at once", () => {
+  const found = getFileProblems({
+    agents: [{ name: "", email: "nobody" }],
+    states: { waiting: ["x"] },
+    notifications: [{ events: ["finished"] }],
+    forward: [{ url: "n8n", secret: "short", events: [] }],
   });
+  expect(found.map((problem) => problem.name).sort()).toEqual([
+    "GROUNDCREW_CONFIG agents[0].email",
+    "GROUNDCREW_CONFIG agents[0].name",
+    "GROUNDCREW_CONFIG forward[0].events",
+    "GROUNDCREW_CONFIG forward[0].secret",
+    "GROUNDCREW_CONFIG forward[0].url",
+    "GROUNDCREW_CONFIG notifications[0].events[0]",
+    "GROUNDCREW_CONFIG states.waiting",
+  ]);
+  expect(found.find((problem) => problem.name.endsWith("email"))).toMatchObject({
+    given: '"nobody"',
+    wanted: "the e-mail address of the agent's Plane account",
+  });
+});
 
-  test("that is not JSON is refused", () => {
-    expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
-  });
+test("GROUNDCREW_CONFIG that is not JSON is refused", () => {
+  expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
+});
 
-  test("is refused when two agents would share a key's name", () => {
-    const found = getFileProblems({
-      agents: [
-        { name: "R2 D2", email: "a@x.local" },
-        { name: "r2-d2", email: "b@x.local" },
-      ],
-    });
-    expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
+test("GROUNDCREW_CONFIG is refused when two agents would share a key's name", () => {
+  const found = getFileProblems({
+    agents: [
+      { name: "R2 D2", email: "a@x.local" },
+      { name: "r2-d2", email: "b@x.local" },
+    ],
   });
+  expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].name"]);
+});
 
-  test("is refused when two agents share an account", () => {
-    const found = getFileProblems({
-      agents: [
-        { name: "Ada", email: "a@x.local" },
-        { name: "Bob", email: "A@x.local" },
-      ],
-    });
-    expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
+test("GROUNDCREW_CONFIG is refused when two agents share an account", () => {
+  const found = getFileProblems({
+    agents: [
+      { name: "Ada", email: "a@x.local" },
+      { name: "Bob", email: "A@x.local" },
+    ],
   });
+  expect(found.map((problem) => problem.name)).toEqual(["GROUNDCREW_CONFIG agents[1].email"]);
+});
 
-  test("is refused when the name of an agent's key would look like a file setting", () => {
-    expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
-  });
+test("GROUNDCREW_CONFIG is refused when the name of an agent's key would look like a file setting", () => {
+  expect(getFileProblems({ agents: [{ name: "my file", email: "a@x.local" }] })).toHaveLength(1);
 });
 
 const AGENT = { name: "Thot", email: "thot@crew.test" };

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   createTestSettings,
   getSettingsProblems,
@@ -8,239 +8,229 @@ import {
   TELEGRAM_ENV,
 } from "../../support/settings.ts";
 
-describe("An empty environment", () => {
-  test("starts the demo with all defaults", () => {
-    expect(createTestSettings({})).toEqual({
-      demo: true,
-      host: "127.0.0.1",
-      port: 8787,
-      allowedHosts: ["localhost", "127.0.0.1", "[::1]"],
-      trustedProxies: [],
-      store: { url: "file:./data", prefix: "groundcrew" },
-      pollCron: "*/5 * * * *",
-      locale: "en",
-      timezone: "UTC",
-      adminTokens: [],
-      tickTokens: [],
-      agentTokens: [],
-      logLevel: "info",
-      secretsFile: "data/secrets.json",
-      webhookLimit: 16_777_216,
-      agents: [],
-      done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
-      states: {},
-      notifications: [],
-      progress: true,
-      forward: [],
-      secrets: [],
-    });
-  });
-
-  test("causes no warnings", () => {
-    expect(getSettingsWarnings({})).toEqual([]);
-  });
-
-  test("gives the same settings as empty values, which compose files produce", () => {
-    expect(createTestSettings({ PLANE_URL: "", PLANE_API_KEY: " ", TELEGRAM_BOT_TOKEN: "", PORT: "" }).demo).toBe(true);
+test("An empty environment starts the demo with all defaults", () => {
+  expect(createTestSettings({})).toEqual({
+    demo: true,
+    host: "127.0.0.1",
+    port: 8787,
+    allowedHosts: ["localhost", "127.0.0.1", "[::1]"],
+    trustedProxies: [],
+    store: { url: "file:./data", prefix: "groundcrew" },
+    pollCron: "*/5 * * * *",
+    locale: "en",
+    timezone: "UTC",
+    adminTokens: [],
+    tickTokens: [],
+    agentTokens: [],
+    logLevel: "info",
+    secretsFile: "data/secrets.json",
+    webhookLimit: 16_777_216,
+    agents: [],
+    done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
+    states: {},
+    notifications: [],
+    progress: true,
+    forward: [],
+    secrets: [],
   });
 });
 
-describe("An incomplete configuration is refused instead of starting the demo", () => {
-  test.each([
-    ["PLANE_URL", "https://plane.example.com"],
-    ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
-    ["PLANE_RATE_LIMIT", "30"],
-    ["PLANE_APIKEY", "a mistyped name"],
-    ["PLANE_API_KEY_THOT", "plane_api_0123456789abcdef"],
-    ["TELEGRAM_BOT_TOKEN", "123456:ABC-def_0123456789"],
-    ["TELEGRAM_ALLOWED_USERS", "12"],
-  ])("with only %s set", (name, value) => {
-    const names = getSettingsProblems({ [name]: value }).map((problem) => problem.name);
-    expect(names).toContain(name === "PLANE_URL" ? "PLANE_API_KEY" : "PLANE_URL");
-  });
+test("An empty environment causes no warnings", () => {
+  expect(getSettingsWarnings({})).toEqual([]);
+});
 
-  test("with only a secret in the secrets file", () => {
-    const problems = getSettingsProblems(
-      {},
-      { "data/secrets.json": JSON.stringify({ PLANE_API_KEY: PLANE_ENV.PLANE_API_KEY }) },
+test("An empty environment gives the same settings as empty values, which compose files produce", () => {
+  expect(createTestSettings({ PLANE_URL: "", PLANE_API_KEY: " ", TELEGRAM_BOT_TOKEN: "", PORT: "" }).demo).toBe(true);
+});
+
+test.each([
+  ["PLANE_URL", "https://plane.example.com"],
+  ["PLANE_API_KEY", "plane_api_0123456789abcdef"],
+  ["PLANE_RATE_LIMIT", "30"],
+  ["PLANE_APIKEY", "a mistyped name"],
+  ["PLANE_API_KEY_THOT", "plane_api_0123456789abcdef"],
+  ["TELEGRAM_BOT_TOKEN", "123456:ABC-def_0123456789"],
+  ["TELEGRAM_ALLOWED_USERS", "12"],
+])("An incomplete configuration is refused instead of starting the demo with only %s set", (name, value) => {
+  const names = getSettingsProblems({ [name]: value }).map((problem) => problem.name);
+  expect(names).toContain(name === "PLANE_URL" ? "PLANE_API_KEY" : "PLANE_URL");
+});
+
+test("An incomplete configuration is refused instead of starting the demo with only a secret in the secrets file", () => {
+  const problems = getSettingsProblems(
+    {},
+    { "data/secrets.json": JSON.stringify({ PLANE_API_KEY: PLANE_ENV.PLANE_API_KEY }) },
+  );
+  expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_WORKSPACE"]);
+});
+
+test("Plane and Telegram are read completely", () => {
+  const settings = createTestSettings({
+    ...PLANE_ENV,
+    ...TELEGRAM_ENV,
+    PLANE_URL: "https://plane.example.com/",
+    PLANE_PROJECTS: "onb, OPS",
+    PLANE_WEBHOOK_SECRET: "plane_wh_new12345,plane_wh_old12345",
+    PLANE_RATE_LIMIT: "300",
+    TELEGRAM_ALLOWED_USERS: "12,34",
+  });
+  expect(settings.demo).toBe(false);
+  expect(settings.plane).toEqual({
+    url: "https://plane.example.com",
+    apiKey: PLANE_ENV.PLANE_API_KEY,
+    agentKeys: {},
+    workspace: "javisi",
+    projects: ["ONB", "OPS"],
+    webhookSecrets: ["plane_wh_new12345", "plane_wh_old12345"],
+    rateLimit: 300,
+  });
+  expect(settings.telegram).toEqual({
+    token: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
+    chat: -1001234567890,
+    webhookSecrets: [],
+    allowedUsers: [12, 34],
+    mode: "polling",
+    apiRoot: "https://api.telegram.org",
+  });
+});
+
+test("Plane and Telegram need the bot's token and the chat together", () => {
+  const problems = getSettingsProblems({ ...PLANE_ENV, TELEGRAM_BOT_TOKEN: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN });
+  expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
+});
+
+test("Plane and Telegram: use Telegram's webhook with PUBLIC_URL and polling without it", () => {
+  const modeOf = (env: Record<string, string>) =>
+    createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
+  const PUBLIC_URL = "https://crew.example.com";
+  expect(modeOf({})).toBe("polling");
+  expect(modeOf({ PUBLIC_URL })).toBe("webhook");
+  expect(modeOf({ PUBLIC_URL, TELEGRAM_MODE: "polling" })).toBe("polling");
+  expect(getSettingsProblems({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_MODE: "webhook" })).toMatchObject([
+    { name: "TELEGRAM_MODE" },
+  ]);
+});
+
+test("Plane and Telegram are refused as Telegram without Plane", () => {
+  const problems = getSettingsProblems(TELEGRAM_ENV);
+  expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"]);
+  expect(problems[0]?.wanted).toContain("without Plane");
+});
+
+test("Plane and Telegram run as Plane without Telegram, with a warning", () => {
+  expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
+  expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no messages are sent");
+});
+
+test("Plane and Telegram run without a webhook secret, with a warning that changes are found only by polling", () => {
+  expect(getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV }).join("\n")).toContain("only by polling");
+});
+
+test("Plane and Telegram run with a weak token, with a warning that does not contain it", () => {
+  const text = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
+  expect(text).toContain("ADMIN_TOKEN is shorter than 16 characters");
+  expect(text).not.toContain("s3cret");
+});
+
+test.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
+  "Plane and Telegram refuse %s and say which address is wanted",
+  (url) => {
+    const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_URL: url });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.wanted).toContain(
+      'without /api/v1, for example https://plane.example.com: try "https://plane.example.com"',
     );
-    expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_WORKSPACE"]);
+  },
+);
+
+test("Problems are reported all at once, each with name, given value and wanted value", () => {
+  const problems = getSettingsProblems({
+    HOST: "not a host",
+    PORT: "70000",
+    METRICS_PORT: "x",
+    PUBLIC_URL: "crew.example.com",
+    ALLOWED_HOSTS: "https://crew.example.com",
+    TRUSTED_PROXIES: "10.0.0.0/33",
+    PLANE_URL: "ftp://plane",
+    PLANE_WORKSPACE: "two words",
+    PLANE_RATE_LIMIT: "0",
+    STORE_URL: "postgres://x",
+    STORE_PREFIX: "a b",
+    TELEGRAM_CHAT_ID: "me",
+    TELEGRAM_ALLOWED_USERS: "@ada",
+    POLL_CRON: "every minute",
+    LOCALE: "de",
+    TIMEZONE: "Mars/Olympus",
+    LOG_LEVEL: "loud",
+    WEBHOOK_MAX_BYTES: "1",
+    GROUNDCREW_CONFIG: "nowhere.json",
   });
+  const named = Object.fromEntries(problems.map((problem) => [problem.name, problem]));
+  expect(Object.keys(named).sort()).toEqual(
+    [
+      "ALLOWED_HOSTS GROUNDCREW_CONFIG HOST LOCALE LOG_LEVEL METRICS_PORT PLANE_API_KEY PLANE_RATE_LIMIT PLANE_URL",
+      "PLANE_WORKSPACE POLL_CRON PORT PUBLIC_URL STORE_PREFIX STORE_URL TELEGRAM_ALLOWED_USERS TELEGRAM_BOT_TOKEN",
+      "TELEGRAM_CHAT_ID TIMEZONE TRUSTED_PROXIES WEBHOOK_MAX_BYTES",
+    ].flatMap((line) => line.split(" ")),
+  );
+  expect(named["PORT"]).toEqual({
+    name: "PORT",
+    given: '"70000"',
+    wanted: "a port number from 0 to 65535 (0: any free one)",
+  });
+  expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
 });
 
-describe("Plane and Telegram", () => {
-  test("are read completely", () => {
-    const settings = createTestSettings({
-      ...PLANE_ENV,
-      ...TELEGRAM_ENV,
-      PLANE_URL: "https://plane.example.com/",
-      PLANE_PROJECTS: "onb, OPS",
-      PLANE_WEBHOOK_SECRET: "plane_wh_new12345,plane_wh_old12345",
-      PLANE_RATE_LIMIT: "300",
-      TELEGRAM_ALLOWED_USERS: "12,34",
-    });
-    expect(settings.demo).toBe(false);
-    expect(settings.plane).toEqual({
-      url: "https://plane.example.com",
-      apiKey: PLANE_ENV.PLANE_API_KEY,
-      agentKeys: {},
-      workspace: "javisi",
-      projects: ["ONB", "OPS"],
-      webhookSecrets: ["plane_wh_new12345", "plane_wh_old12345"],
-      rateLimit: 300,
-    });
-    expect(settings.telegram).toEqual({
-      token: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN,
-      chat: -1001234567890,
-      webhookSecrets: [],
-      allowedUsers: [12, 34],
-      mode: "polling",
-      apiRoot: "https://api.telegram.org",
-    });
+test("Problems: suggest the right name of a mistyped setting", () => {
+  expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
+    name: "PLANE_ULR",
+    given: "an unknown name",
+    wanted: "did you mean PLANE_URL?",
   });
-
-  test("need the bot's token and the chat together", () => {
-    const problems = getSettingsProblems({ ...PLANE_ENV, TELEGRAM_BOT_TOKEN: TELEGRAM_ENV.TELEGRAM_BOT_TOKEN });
-    expect(problems.map((problem) => problem.name)).toEqual(["TELEGRAM_CHAT_ID"]);
-  });
-
-  test("use Telegram's webhook with PUBLIC_URL and polling without it", () => {
-    const modeOf = (env: Record<string, string>) =>
-      createTestSettings({ ...PLANE_ENV, ...TELEGRAM_ENV, ...env }).telegram?.mode;
-    const PUBLIC_URL = "https://crew.example.com";
-    expect(modeOf({})).toBe("polling");
-    expect(modeOf({ PUBLIC_URL })).toBe("webhook");
-    expect(modeOf({ PUBLIC_URL, TELEGRAM_MODE: "polling" })).toBe("polling");
-    expect(getSettingsProblems({ ...PLANE_ENV, ...TELEGRAM_ENV, TELEGRAM_MODE: "webhook" })).toMatchObject([
-      { name: "TELEGRAM_MODE" },
-    ]);
-  });
-
-  test("are refused as Telegram without Plane", () => {
-    const problems = getSettingsProblems(TELEGRAM_ENV);
-    expect(problems.map((problem) => problem.name)).toEqual(["PLANE_URL", "PLANE_API_KEY", "PLANE_WORKSPACE"]);
-    expect(problems[0]?.wanted).toContain("without Plane");
-  });
-
-  test("run as Plane without Telegram, with a warning", () => {
-    expect(createTestSettings(PLANE_ENV).telegram).toBeUndefined();
-    expect(getSettingsWarnings(PLANE_ENV).join("\n")).toContain("no messages are sent");
-  });
-
-  test("run without a webhook secret, with a warning that changes are found only by polling", () => {
-    expect(getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV }).join("\n")).toContain("only by polling");
-  });
-
-  test("run with a weak token, with a warning that does not contain it", () => {
-    const text = getSettingsWarnings({ ...PLANE_ENV, ...TELEGRAM_ENV, ADMIN_TOKEN: "s3cret" }).join("\n");
-    expect(text).toContain("ADMIN_TOKEN is shorter than 16 characters");
-    expect(text).not.toContain("s3cret");
-  });
-
-  test.each(["https://plane.example.com/api/v1", "https://plane.example.com/api/v1/", "https://plane.example.com/api"])(
-    "refuse %s and say which address is wanted",
-    (url) => {
-      const problems = getSettingsProblems({ ...PLANE_ENV, PLANE_URL: url });
-      expect(problems).toHaveLength(1);
-      expect(problems[0]?.wanted).toContain(
-        'without /api/v1, for example https://plane.example.com: try "https://plane.example.com"',
-      );
-    },
+  expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
+    "GROUNDCREW_CONFG is not a setting (did you mean GROUNDCREW_CONFIG?)",
   );
 });
 
-describe("Problems", () => {
-  test("are reported all at once, each with name, given value and wanted value", () => {
-    const problems = getSettingsProblems({
-      HOST: "not a host",
-      PORT: "70000",
-      METRICS_PORT: "x",
-      PUBLIC_URL: "crew.example.com",
-      ALLOWED_HOSTS: "https://crew.example.com",
-      TRUSTED_PROXIES: "10.0.0.0/33",
-      PLANE_URL: "ftp://plane",
-      PLANE_WORKSPACE: "two words",
-      PLANE_RATE_LIMIT: "0",
-      STORE_URL: "postgres://x",
-      STORE_PREFIX: "a b",
-      TELEGRAM_CHAT_ID: "me",
-      TELEGRAM_ALLOWED_USERS: "@ada",
-      POLL_CRON: "every minute",
-      LOCALE: "de",
-      TIMEZONE: "Mars/Olympus",
-      LOG_LEVEL: "loud",
-      WEBHOOK_MAX_BYTES: "1",
-      GROUNDCREW_CONFIG: "nowhere.json",
-    });
-    const named = Object.fromEntries(problems.map((problem) => [problem.name, problem]));
-    expect(Object.keys(named).sort()).toEqual(
-      [
-        "ALLOWED_HOSTS GROUNDCREW_CONFIG HOST LOCALE LOG_LEVEL METRICS_PORT PLANE_API_KEY PLANE_RATE_LIMIT PLANE_URL",
-        "PLANE_WORKSPACE POLL_CRON PORT PUBLIC_URL STORE_PREFIX STORE_URL TELEGRAM_ALLOWED_USERS TELEGRAM_BOT_TOKEN",
-        "TELEGRAM_CHAT_ID TIMEZONE TRUSTED_PROXIES WEBHOOK_MAX_BYTES",
-      ].flatMap((line) => line.split(" ")),
-    );
-    expect(named["PORT"]).toEqual({
-      name: "PORT",
-      given: '"70000"',
-      wanted: "a port number from 0 to 65535 (0: any free one)",
-    });
-    expect(problems.every((problem) => problem.wanted.length > 5 && problem.given.length > 0)).toBe(true);
-  });
-
-  test("suggest the right name of a mistyped setting", () => {
-    expect(getSettingsProblems({ PLANE_ULR: "https://plane.example.com" })).toContainEqual({
-      name: "PLANE_ULR",
-      given: "an unknown name",
-      wanted: "did you mean PLANE_URL?",
-    });
-    expect(getSettingsWarnings({ ...PLANE_ENV, TELEGRAM: "x", GROUNDCREW_CONFG: "x" })).toContain(
-      "GROUNDCREW_CONFG is not a setting (did you mean GROUNDCREW_CONFIG?)",
-    );
-  });
-
-  test("include one port for two servers", () => {
-    expect(getSettingsProblems({ PORT: "9000", METRICS_PORT: "9000" })).toHaveLength(1);
-    expect(getSettingsProblems({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
-  });
-
-  test("never contain a secret's value, not even one in a URL (reliability 21)", () => {
-    const parsed = parseTestSettings(
-      {
-        PLANE_URL: "https://ada:marked-one@plane.example.com/api/v1",
-        PLANE_API_KEY: "marked two",
-        PLANE_API_KEY_THOT: "marked three",
-        PLANE_WEBHOOK_SECRET: "marked four",
-        STORE_URL: "postgres://:marked-five@db",
-        TELEGRAM_BOT_TOKEN: "marked-six",
-        ADMIN_TOKEN: "marked7",
-        TICK_TOKEN_FILE: "/run/secrets/tick",
-        PLANE_TOKEN: "marked-eight",
-        GROUNDCREW_CONFIG: "crew.json",
-      },
-      {
-        "/run/secrets/tick": "marked 9",
-        "data/secrets.json": JSON.stringify({ "marked-ten": "marked-eleven", TELEGRAM_WEBHOOK_SECRET: 12 }),
-        "crew.json": JSON.stringify({ forward: [{ url: "http://a:marked-13@b/", secret: "marked-14" }] }),
-      },
-    );
-    expect(parsed.ok).toBe(false);
-    const text = JSON.stringify(parsed).replace("marked-ten", "");
-    expect(text).not.toMatch(/marked/);
-  });
+test("Problems include one port for two servers", () => {
+  expect(getSettingsProblems({ PORT: "9000", METRICS_PORT: "9000" })).toHaveLength(1);
+  expect(getSettingsProblems({ PORT: "0", METRICS_PORT: "0" })).toEqual([]);
 });
 
-describe("Allowed hosts", () => {
-  test("are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
-    expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
-      "crew.example.com",
-      "localhost",
-      "127.0.0.1",
-      "[::1]",
-    ]);
-    expect(createTestSettings({ ALLOWED_HOSTS: "Crew.example.com:8443, [::1]" }).allowedHosts).toEqual([
-      "crew.example.com:8443",
-      "[::1]",
-    ]);
-  });
+test("Problems never contain a secret's value, not even one in a URL (reliability 21)", () => {
+  const parsed = parseTestSettings(
+    {
+      PLANE_URL: "https://ada:marked-one@plane.example.com/api/v1",
+      PLANE_API_KEY: "marked two",
+      PLANE_API_KEY_THOT: "marked three",
+      PLANE_WEBHOOK_SECRET: "marked four",
+      STORE_URL: "postgres://:marked-five@db",
+      TELEGRAM_BOT_TOKEN: "marked-six",
+      ADMIN_TOKEN: "marked7",
+      TICK_TOKEN_FILE: "/run/secrets/tick",
+      PLANE_TOKEN: "marked-eight",
+      GROUNDCREW_CONFIG: "crew.json",
+    },
+    {
+      "/run/secrets/tick": "marked 9",
+      "data/secrets.json": JSON.stringify({ "marked-ten": "marked-eleven", TELEGRAM_WEBHOOK_SECRET: 12 }),
+      "crew.json": JSON.stringify({ forward: [{ url: "http://a:marked-13@b/", secret: "marked-14" }] }),
+    },
+  );
+  expect(parsed.ok).toBe(false);
+  const text = JSON.stringify(parsed).replace("marked-ten", "");
+  expect(text).not.toMatch(/marked/);
+});
+
+test("Allowed hosts are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
+  expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
+    "crew.example.com",
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+  ]);
+  expect(createTestSettings({ ALLOWED_HOSTS: "Crew.example.com:8443, [::1]" }).allowedHosts).toEqual([
+    "crew.example.com:8443",
+    "[::1]",
+  ]);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { createBodyReader } from "../../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../../shared/http/context.ts";
@@ -28,13 +28,11 @@ async function readFifthBody(read: (request: Request) => Promise<Uint8Array>) {
   return refused;
 }
 
-describe("A large body beyond the limit of simultaneous ones", () => {
-  test("has its connection broken, so that Plane sends it again", async () => {
-    expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
-  });
+test("A large body beyond the limit of simultaneous ones has its connection broken, so that Plane sends it again", async () => {
+  expect(await readFifthBody(createBodyReader(1024 * 1024))).toBeInstanceOf(BreakConnection);
+});
 
-  test("gets an error response where the sender understands it", async () => {
-    const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
-    expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
-  });
+test("A large body beyond the limit of simultaneous ones gets an error response where the sender understands it", async () => {
+  const busy = () => new GroundcrewError("unavailable", "Send it again in a second.");
+  expect(await readFifthBody(createBodyReader(1024 * 1024, { busy }))).toMatchObject({ code: "unavailable" });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
@@ -32,31 +32,28 @@ const SAME_IN_BOTH: readonly string[] = [
   "comments.question",
 ];
 
-describe("the French texts", () => {
-  const french = new Map(flattenTexts(getTexts("fr")));
+const french = new Map(flattenTexts(getTexts("fr")));
 
-  test("have the same names as the English ones", () => {
-    expect([...french.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
-  });
+test("the French texts have the same names as the English ones", () => {
+  expect([...french.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
+});
 
-  test("are neither empty nor in English", () => {
-    const untranslated = [...french].filter(([path, text]) => text === "" || text === ENGLISH.get(path));
-    expect(untranslated.map(([path]) => path).filter((path) => !SAME_IN_BOTH.includes(path))).toEqual([]);
-  });
+test("the French texts are neither empty nor in English", () => {
+  const untranslated = [...french].filter(([path, text]) => text === "" || text === ENGLISH.get(path));
+  expect(untranslated.map(([path]) => path).filter((path) => !SAME_IN_BOTH.includes(path))).toEqual([]);
+});
 
-  test("have the placeholders of the English ones", () => {
-    const listPlaceholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
-    for (const [path, text] of french)
-      expect(listPlaceholders(text), path).toEqual(listPlaceholders(ENGLISH.get(path)));
-  });
+test("the French texts have the placeholders of the English ones", () => {
+  const listPlaceholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [path, text] of french) expect(listPlaceholders(text), path).toEqual(listPlaceholders(ENGLISH.get(path)));
+});
 
-  test("have a no-break space before : ; ! ? » % and after «, and a curly apostrophe", () => {
-    const hasPlainSpace = (text: string) => / [:;!?»%]|« /.test(text);
-    // A colon without a space is allowed before a line break or at the end, and in a time (08:00).
-    const hasNoSpace = (text: string) => /[\p{L})}][;!?»]|«\S|\p{L}:(?!\S)/u.test(text.replaceAll("\u00a0", " "));
-    const wrong = [...french].filter(([, text]) => hasPlainSpace(text) || hasNoSpace(text) || text.includes("'"));
-    expect(wrong).toEqual([]);
-  });
+test("the French texts have a no-break space before : ; ! ? » % and after «, and a curly apostrophe", () => {
+  const hasPlainSpace = (text: string) => / [:;!?»%]|« /.test(text);
+  // A colon without a space is allowed before a line break or at the end, and in a time (08:00).
+  const hasNoSpace = (text: string) => /[\p{L})}][;!?»]|«\S|\p{L}:(?!\S)/u.test(text.replaceAll("\u00a0", " "));
+  const wrong = [...french].filter(([, text]) => hasPlainSpace(text) || hasNoSpace(text) || text.includes("'"));
+  expect(wrong).toEqual([]);
 });
 
 test.each(["en", "fr"] as const)("each event and each command has texts in %s", (locale) => {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { toHtml } from "../../../shared/markdown/to-html.ts";
 import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
 
@@ -29,35 +29,33 @@ const block = fc.oneof(
 const document = fc.array(block, { minLength: 1, maxLength: 5 }).map((blocks) => blocks.join("\n\n"));
 const RUN_OPTIONS = { numRuns: Number(process.env["FULL"] ?? 0) ? 1_000 : 150 };
 
-describe("the conversion of Markdown to HTML and back", () => {
-  test("leads to the same HTML again", async () => {
-    await fc.assert(
-      fc.asyncProperty(document, async (markdown) => {
-        const html = await toHtml(markdown);
-        expect(normalizeHtml(await toHtml(await toMarkdown(html)))).toBe(normalizeHtml(html));
-      }),
-      RUN_OPTIONS,
-    );
-  });
+test("the conversion of Markdown to HTML and back leads to the same HTML again", async () => {
+  await fc.assert(
+    fc.asyncProperty(document, async (markdown) => {
+      const html = await toHtml(markdown);
+      expect(normalizeHtml(await toHtml(await toMarkdown(html)))).toBe(normalizeHtml(html));
+    }),
+    RUN_OPTIONS,
+  );
+});
 
-  test("keeps every word in order", async () => {
-    await fc.assert(
-      fc.asyncProperty(document, async (markdown) => {
-        expect(getWords(await toMarkdown(await toHtml(markdown)))).toEqual(getWords(markdown));
-      }),
-      RUN_OPTIONS,
-    );
-  });
+test("the conversion of Markdown to HTML and back keeps every word in order", async () => {
+  await fc.assert(
+    fc.asyncProperty(document, async (markdown) => {
+      expect(getWords(await toMarkdown(await toHtml(markdown)))).toEqual(getWords(markdown));
+    }),
+    RUN_OPTIONS,
+  );
+});
 
-  test("never turns text into markup by accident", async () => {
-    await fc.assert(
-      fc.asyncProperty(special, async (text) => {
-        const html = `<p>a ${escapeHtml(text)} z</p>`;
-        expect(getText(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
-      }),
-      RUN_OPTIONS,
-    );
-  });
+test("the conversion of Markdown to HTML and back never turns text into markup by accident", async () => {
+  await fc.assert(
+    fc.asyncProperty(special, async (text) => {
+      const html = `<p>a ${escapeHtml(text)} z</p>`;
+      expect(getText(await toHtml(await toMarkdown(html)))).toBe(`a ${text} z`.replace(/\s+/g, " "));
+    }),
+    RUN_OPTIONS,
+  );
 });
 
 const BLOCK = "</?(?:p|ul|ol|li|h\\d|blockquote|pre|table|thead|tbody|tr|th|td|hr)(?: [^>]*)?>";

@@ -1,167 +1,153 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { toHtml } from "../../../shared/markdown/to-html.ts";
 import { sanitizeHtml } from "./sanitize-html.ts";
 
-describe("OPENCLAW-05 the conversion of Markdown to HTML", () => {
-  test("renders headings, emphasis, code, links, lists and tables", async () => {
-    expect(await toHtml("# Log\n\n**60 %** of *it* ~~or not~~ `x < 1`, see [it](https://a.example/?b=1&c)")).toBe(
-      "<h1>Log</h1>\n<p><strong>60 %</strong> of <em>it</em> <del>or not</del> <code>x &#x3C; 1</code>, " +
-        'see <a href="https://a.example/?b=1&#x26;c">it</a></p>',
-    );
-    expect(joinLines(await toHtml("1. one\n2. two\n   - in it\n\n| a | b |\n|--:|---|\n| 1 | 2 |"))).toBe(
-      "<ol><li>one</li><li>two<ul><li>in it</li></ul></li></ol>" +
-        '<table><thead><tr><th align="right">a</th><th>b</th></tr></thead>' +
-        '<tbody><tr><td align="right">1</td><td>2</td></tr></tbody></table>',
-    );
-    expect(await toHtml("```ts\nlet a = 1;\n```")).toBe('<pre><code class="language-ts">let a = 1;\n</code></pre>');
-  });
-
-  test("renders a task list in the form of Plane's editor", async () => {
-    expect(joinLines(await toHtml("- [x] built\n- [ ] tried"))).toBe(
-      '<ul data-type="taskList"><li data-type="taskItem" data-checked="true">built</li>' +
-        '<li data-type="taskItem" data-checked="false">tried</li></ul>',
-    );
-  });
-
-  test("renders checkboxes as text in a list where not every item has one", async () => {
-    expect(joinLines(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
-      "<ul><li>[x] built</li><li>tried</li></ul><ol><li>[ ] shown</li></ol>",
-    );
-  });
-
-  test("shows raw HTML as text without losing any of it", async () => {
-    expect(await toHtml("a Map<string> and <script>alert(1)</script>")).toBe(
-      "<p>a Map&#x3C;string> and &#x3C;script>alert(1)&#x3C;/script></p>",
-    );
-    expect(await toHtml("<div onclick=x>\n**a**\n</div>")).toBe(
-      "<p>&#x3C;div onclick=x>\n<strong>a</strong>\n&#x3C;/div></p>",
-    );
-  });
-
-  test.each([
-    ["[a](javascript:alert(1))", "<p>a</p>"],
-    ["[a](JaVaScRiPt:alert`1`)", "<p>a</p>"],
-    ["[a](&#106;avascript:alert)", "<p>a</p>"],
-    ["[a](java&#10;script:alert)", "<p>a</p>"],
-    ["[a](data:text/html;base64,PHNjcmlwdD4=)", "<p>a</p>"],
-    ["[a](vbscript:x) [b](file:///etc/passwd) [c](blob:x)", "<p>a b c</p>"],
-    ["[a](//evil.example/x) [b](/spaces/1) [c](#d)", "<p>a b c</p>"],
-    ["[a][x]\n\n[x]: javascript:alert(1)", "<p>a</p>"],
-    ["<javascript:alert(1)>", "<p>javascript:alert(1)</p>"],
-    ['[a](https://b.example "onmouseover=alert(1)")', '<p><a href="https://b.example">a</a></p>'],
-    ["<ann@a.example>", '<p><a href="mailto:ann@a.example">ann@a.example</a></p>'],
-  ])("keeps only links to http, https and mailto: %s", async (markdown, html) => {
-    expect(await toHtml(markdown)).toBe(html);
-  });
-
-  test("replaces an image by a link, so that viewing a comment loads nothing from other servers", async () => {
-    expect(await toHtml("![plan](https://t.example/x.png) ![](data:image/png;base64,x)")).toBe(
-      '<p><a href="https://t.example/x.png">plan</a> </p>',
-    );
-    expect(await toHtml("[![plan](https://t.example/x.png)](https://a.example)")).toBe(
-      '<p><a href="https://a.example">plan</a></p>',
-    );
-  });
-
-  test("numbers a footnote and puts its text at the end", async () => {
-    expect(joinLines(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
-      "<p>so<sup>1</sup></p><ol><li><p>because </p></li></ol>",
-    );
-  });
-
-  test("refuses too long a text with the limit", async () => {
-    await expect(toHtml("a".repeat(100_001))).rejects.toThrow("100,001 characters; the limit is 100,000");
-    await expect(toHtml("a\n".repeat(5_000))).rejects.toThrow("5,001 lines; the limit is 5,000");
-  });
+test("OPENCLAW-05 the conversion of Markdown to HTML renders headings, emphasis, code, links, lists and tables", async () => {
+  expect(await toHtml("# Log\n\n**60 %** of *it* ~~or not~~ `x < 1`, see [it](https://a.example/?b=1&c)")).toBe(
+    "<h1>Log</h1>\n<p><strong>60 %</strong> of <em>it</em> <del>or not</del> <code>x &#x3C; 1</code>, " +
+      'see <a href="https://a.example/?b=1&#x26;c">it</a></p>',
+  );
+  expect(joinLines(await toHtml("1. one\n2. two\n   - in it\n\n| a | b |\n|--:|---|\n| 1 | 2 |"))).toBe(
+    "<ol><li>one</li><li>two<ul><li>in it</li></ul></li></ol>" +
+      '<table><thead><tr><th align="right">a</th><th>b</th></tr></thead>' +
+      '<tbody><tr><td align="right">1</td><td>2</td></tr></tbody></table>',
+  );
+  expect(await toHtml("```ts\nlet a = 1;\n```")).toBe('<pre><code class="language-ts">let a = 1;\n</code></pre>');
 });
 
-describe("reliability 18 the conversion of hostile Markdown", () => {
-  test("produces only HTML that the sanitizer accepts, and nothing active", async () => {
-    const hostile = fc.constantFrom(
-      ...["<script>", "</p>", "<img src=x onerror=alert(1)>", "](javascript:a)", "[a](", "![", "<a href='", "&#106;"],
-      ...[
-        "```",
-        "\n\n",
-        "> ",
-        "- ",
-        "1. ",
-        "| a |\n|-|\n",
-        "**",
-        "_",
-        "~~",
-        "[^1]",
-        "\u202e",
-        "\0",
-        "\ud800",
-        "`",
-        "\\",
-      ],
-    );
-    const text = fc.array(fc.oneof(hostile, fc.string({ unit: "grapheme" }))).map((parts) => parts.join(""));
-    await fc.assert(
-      fc.asyncProperty(text, async (markdown) => {
-        const html = await toHtml(markdown);
-        expect(await sanitizeHtml(html)).toBe(html);
-        expect(
-          getTags(html).filter(
-            (tag) => !/^<\/?[a-z]+[1-6]?( (href|class|align|start|data-[a-z]+)="[^"<>]*")*>$/.test(tag),
-          ),
-        ).toEqual([]);
-        expect(html).not.toMatch(/href="(?!https?:|mailto:)/i);
-      }),
-      { numRuns: Number(process.env["FULL"] ?? 0) ? 5_000 : 300 },
-    );
-  });
+test("OPENCLAW-05 the conversion of Markdown to HTML renders a task list in the form of Plane's editor", async () => {
+  expect(joinLines(await toHtml("- [x] built\n- [ ] tried"))).toBe(
+    '<ul data-type="taskList"><li data-type="taskItem" data-checked="true">built</li>' +
+      '<li data-type="taskItem" data-checked="false">tried</li></ul>',
+  );
+});
 
-  test.each([
-    ["quotes", ">".repeat(10_000)],
-    ["lists", "- a ".repeat(10_000)],
-    ["numbered lists", "1. ".repeat(10_000)],
-    ["quoted lists", "> - ".repeat(10_000)],
-    ["ever deeper lists", Array.from({ length: 400 }, (_, n) => `${"\t".repeat(n)}- a`).join("\n")],
-    ["quotes that continue without a mark", `${">".repeat(10_000)}a\n${"a\n".repeat(4_990)}`],
-    ["brackets", "[".repeat(50_000) + "]".repeat(50_000)],
-    ["brackets and words", "[a ".repeat(33_000)],
-    ["links in links", "[a](b".repeat(20_000)],
-    ["images in images", `${"![".repeat(30_000)}a${"]".repeat(30_000)}`],
-    ["emphasis", "*a_ ".repeat(25_000)],
-    ["emphasis in emphasis", "*a **a ".repeat(14_000)],
-    ["strikethrough marks", "~~a ~".repeat(20_000)],
-    ["list items", "* a\n".repeat(4_999)],
-  ])("terminates for thousands of nested %s", async (_, markdown) => {
-    const html = await toHtml(markdown);
-    expect(measureDepth(html)).toBeLessThanOrEqual(45);
-    expect(await sanitizeHtml(html)).toBe(html);
-  });
+test("OPENCLAW-05 the conversion of Markdown to HTML renders checkboxes as text in a list where not every item has one", async () => {
+  expect(joinLines(await toHtml("- [x] built\n- tried\n\n1. [ ] shown"))).toBe(
+    "<ul><li>[x] built</li><li>tried</li></ul><ol><li>[ ] shown</li></ol>",
+  );
+});
 
-  test.each([
-    ["a table of 4,000 columns and 1,000 rows", `${"|a".repeat(4_000)}\n${"|-".repeat(4_000)}\n${"|\n".repeat(1_000)}`],
-    ["a hundred tables of 100 by 100", `${"|a".repeat(100)}\n${"|-".repeat(100)}\n${"|\n".repeat(100)}\n`.repeat(48)],
-    ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("[a] ")}`],
-    ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![a] ")}`],
-    [
-      "an image without alternative text named thousands of times",
-      `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![][a] ")}`,
-    ],
-  ])("does not make %s a hundred times as long", async (_, markdown) => {
+test("OPENCLAW-05 the conversion of Markdown to HTML shows raw HTML as text without losing any of it", async () => {
+  expect(await toHtml("a Map<string> and <script>alert(1)</script>")).toBe(
+    "<p>a Map&#x3C;string> and &#x3C;script>alert(1)&#x3C;/script></p>",
+  );
+  expect(await toHtml("<div onclick=x>\n**a**\n</div>")).toBe(
+    "<p>&#x3C;div onclick=x>\n<strong>a</strong>\n&#x3C;/div></p>",
+  );
+});
+
+test.each([
+  ["[a](javascript:alert(1))", "<p>a</p>"],
+  ["[a](JaVaScRiPt:alert`1`)", "<p>a</p>"],
+  ["[a](&#106;avascript:alert)", "<p>a</p>"],
+  ["[a](java&#10;script:alert)", "<p>a</p>"],
+  ["[a](data:text/html;base64,PHNjcmlwdD4=)", "<p>a</p>"],
+  ["[a](vbscript:x) [b](file:///etc/passwd) [c](blob:x)", "<p>a b c</p>"],
+  ["[a](//evil.example/x) [b](/spaces/1) [c](#d)", "<p>a b c</p>"],
+  ["[a][x]\n\n[x]: javascript:alert(1)", "<p>a</p>"],
+  ["<javascript:alert(1)>", "<p>javascript:alert(1)</p>"],
+  ['[a](https://b.example "onmouseover=alert(1)")', '<p><a href="https://b.example">a</a></p>'],
+  ["<ann@a.example>", '<p><a href="mailto:ann@a.example">ann@a.example</a></p>'],
+])(
+  "OPENCLAW-05 the conversion of Markdown to HTML keeps only links to http, https and mailto: %s",
+  async (markdown, html) => {
+    expect(await toHtml(markdown)).toBe(html);
+  },
+);
+
+test("OPENCLAW-05 the conversion of Markdown to HTML replaces an image by a link, so that viewing a comment loads nothing from other servers", async () => {
+  expect(await toHtml("![plan](https://t.example/x.png) ![](data:image/png;base64,x)")).toBe(
+    '<p><a href="https://t.example/x.png">plan</a> </p>',
+  );
+  expect(await toHtml("[![plan](https://t.example/x.png)](https://a.example)")).toBe(
+    '<p><a href="https://a.example">plan</a></p>',
+  );
+});
+
+test("OPENCLAW-05 the conversion of Markdown to HTML numbers a footnote and puts its text at the end", async () => {
+  expect(joinLines(await toHtml("so[^1]\n\n[^1]: because"))).toBe(
+    "<p>so<sup>1</sup></p><ol><li><p>because </p></li></ol>",
+  );
+});
+
+test("OPENCLAW-05 the conversion of Markdown to HTML refuses too long a text with the limit", async () => {
+  await expect(toHtml("a".repeat(100_001))).rejects.toThrow("100,001 characters; the limit is 100,000");
+  await expect(toHtml("a\n".repeat(5_000))).rejects.toThrow("5,001 lines; the limit is 5,000");
+});
+
+test("reliability 18 the conversion of hostile Markdown produces only HTML that the sanitizer accepts, and nothing active", async () => {
+  const hostile = fc.constantFrom(
+    ...["<script>", "</p>", "<img src=x onerror=alert(1)>", "](javascript:a)", "[a](", "![", "<a href='", "&#106;"],
+    ...["```", "\n\n", "> ", "- ", "1. ", "| a |\n|-|\n", "**", "_", "~~", "[^1]", "\u202e", "\0", "\ud800", "`", "\\"],
+  );
+  const text = fc.array(fc.oneof(hostile, fc.string({ unit: "grapheme" }))).map((parts) => parts.join(""));
+  await fc.assert(
+    fc.asyncProperty(text, async (markdown) => {
+      const html = await toHtml(markdown);
+      expect(await sanitizeHtml(html)).toBe(html);
+      expect(
+        getTags(html).filter(
+          (tag) => !/^<\/?[a-z]+[1-6]?( (href|class|align|start|data-[a-z]+)="[^"<>]*")*>$/.test(tag),
+        ),
+      ).toEqual([]);
+      expect(html).not.toMatch(/href="(?!https?:|mailto:)/i);
+    }),
+    { numRuns: Number(process.env["FULL"] ?? 0) ? 5_000 : 300 },
+  );
+});
+
+test.each([
+  ["quotes", ">".repeat(10_000)],
+  ["lists", "- a ".repeat(10_000)],
+  ["numbered lists", "1. ".repeat(10_000)],
+  ["quoted lists", "> - ".repeat(10_000)],
+  ["ever deeper lists", Array.from({ length: 400 }, (_, n) => `${"\t".repeat(n)}- a`).join("\n")],
+  ["quotes that continue without a mark", `${">".repeat(10_000)}a\n${"a\n".repeat(4_990)}`],
+  ["brackets", "[".repeat(50_000) + "]".repeat(50_000)],
+  ["brackets and words", "[a ".repeat(33_000)],
+  ["links in links", "[a](b".repeat(20_000)],
+  ["images in images", `${"![".repeat(30_000)}a${"]".repeat(30_000)}`],
+  ["emphasis", "*a_ ".repeat(25_000)],
+  ["emphasis in emphasis", "*a **a ".repeat(14_000)],
+  ["strikethrough marks", "~~a ~".repeat(20_000)],
+  ["list items", "* a\n".repeat(4_999)],
+])("reliability 18 the conversion of hostile Markdown terminates for thousands of nested %s", async (_, markdown) => {
+  const html = await toHtml(markdown);
+  expect(measureDepth(html)).toBeLessThanOrEqual(45);
+  expect(await sanitizeHtml(html)).toBe(html);
+});
+
+test.each([
+  ["a table of 4,000 columns and 1,000 rows", `${"|a".repeat(4_000)}\n${"|-".repeat(4_000)}\n${"|\n".repeat(1_000)}`],
+  ["a hundred tables of 100 by 100", `${"|a".repeat(100)}\n${"|-".repeat(100)}\n${"|\n".repeat(100)}\n`.repeat(48)],
+  ["an address named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("[a] ")}`],
+  ["an image named thousands of times", `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![a] ")}`],
+  [
+    "an image without alternative text named thousands of times",
+    `[a]: http://x/${"u".repeat(40_000)}${repeatLink("![][a] ")}`,
+  ],
+])(
+  "reliability 18 the conversion of hostile Markdown does not make %s a hundred times as long",
+  async (_, markdown) => {
     const html = await toHtml(markdown);
     expect(html.length).toBeLessThan(1_500_000);
     expect(await sanitizeHtml(html)).toBe(html);
     expect(html.replace(/<[^>]*>/g, "").match(/a/g)?.length ?? 1_400).toBeGreaterThan(1_300);
-  });
+  },
+);
 
-  test("fills up rows that are shorter than the table's head, and keeps the alignment", async () => {
-    expect(joinLines(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
-  });
+test("reliability 18 the conversion of hostile Markdown fills up rows that are shorter than the table's head, and keeps the alignment", async () => {
+  expect(joinLines(await toHtml("| a | b |\n|--:|---|\n| 1 |"))).toContain('<td align="right">1</td><td></td></tr>');
+});
 
-  test("does not change normal texts by its limits", async () => {
-    const code = `${" ".repeat(60)}deep\n- \`a\`\n\`\`\`\n> > > >\n\`\`\``;
-    expect(await toHtml(`> > > q\n\n\`\`\`\n${" ".repeat(60)}deep\n> > > >\n\`\`\``)).toContain(
-      `${" ".repeat(60)}deep\n> > > >\n`.replaceAll(">", ">"),
-    );
-    expect(await toHtml(code)).toContain("> > > >");
-  });
+test("reliability 18 the conversion of hostile Markdown does not change normal texts by its limits", async () => {
+  const code = `${" ".repeat(60)}deep\n- \`a\`\n\`\`\`\n> > > >\n\`\`\``;
+  expect(await toHtml(`> > > q\n\n\`\`\`\n${" ".repeat(60)}deep\n> > > >\n\`\`\``)).toContain(
+    `${" ".repeat(60)}deep\n> > > >\n`.replaceAll(">", ">"),
+  );
+  expect(await toHtml(code)).toContain("> > > >");
 });
 
 /** Repeats a link in paragraphs, each with as many marks as the parser accepts. */

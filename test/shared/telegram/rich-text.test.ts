@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   joinRichText,
   type RichText,
@@ -62,36 +62,34 @@ test("a link to an IP address stays a link", () => {
     expect(toLink("x", `${origin}/`, [origin]).entities).toMatchObject([{ url: `${origin}/` }]);
 });
 
-describe("truncating a text", () => {
-  test("leaves a text at the limit unchanged", () => {
-    const text = toPlainText("a".repeat(4_096));
-    expect(truncateRichText(text)).toBe(text);
-    expect(truncateRichText(toPlainText("a".repeat(4_097))).text).toBe(`${"a".repeat(4_095)}…`);
-  });
+test("truncating a text leaves a text at the limit unchanged", () => {
+  const text = toPlainText("a".repeat(4_096));
+  expect(truncateRichText(text)).toBe(text);
+  expect(truncateRichText(toPlainText("a".repeat(4_097))).text).toBe(`${"a".repeat(4_095)}…`);
+});
 
-  test("never splits a surrogate pair", () => {
-    expect(truncateRichText(toPlainText("😀😀😀"), 4).text).toBe("😀…");
-    expect(truncateRichText(toPlainText("😀😀😀"), 5).text).toBe("😀😀…");
-  });
+test("truncating a text never splits a surrogate pair", () => {
+  expect(truncateRichText(toPlainText("😀😀😀"), 4).text).toBe("😀…");
+  expect(truncateRichText(toPlainText("😀😀😀"), 5).text).toBe("😀😀…");
+});
 
-  test("removes an entity that would be split, and keeps those before it", () => {
-    const rich = joinRichText([toBold("one"), " ", toBold("two and more")]);
-    expect(truncateRichText(rich, 8)).toEqual({ text: "one…", entities: [{ type: "bold", offset: 0, length: 3 }] });
-  });
+test("truncating a text removes an entity that would be split, and keeps those before it", () => {
+  const rich = joinRichText([toBold("one"), " ", toBold("two and more")]);
+  expect(truncateRichText(rich, 8)).toEqual({ text: "one…", entities: [{ type: "bold", offset: 0, length: 3 }] });
+});
 
-  test("keeps all entities in bounds and all characters whole, for any text", () => {
-    const part = fc
-      .tuple(fc.string({ unit: "grapheme", maxLength: 20 }), fc.boolean())
-      .map(([text, isBold]) => (isBold ? toBold(text) : toPlainText(text)));
-    fc.assert(
-      fc.property(fc.array(part), fc.integer({ min: 1, max: 120 }), (parts, limit) => {
-        const untruncated = joinRichText(parts);
-        const truncated = truncateRichText(untruncated, limit);
-        expect(truncated.text.length).toBeLessThanOrEqual(limit);
-        expect(truncated.text.isWellFormed()).toBe(true);
-        for (const [index, part] of toEntityTexts(truncated).entries())
-          expect(part).toEqual(toEntityTexts(untruncated)[index]);
-      }),
-    );
-  });
+test("truncating a text keeps all entities in bounds and all characters whole, for any text", () => {
+  const part = fc
+    .tuple(fc.string({ unit: "grapheme", maxLength: 20 }), fc.boolean())
+    .map(([text, isBold]) => (isBold ? toBold(text) : toPlainText(text)));
+  fc.assert(
+    fc.property(fc.array(part), fc.integer({ min: 1, max: 120 }), (parts, limit) => {
+      const untruncated = joinRichText(parts);
+      const truncated = truncateRichText(untruncated, limit);
+      expect(truncated.text.length).toBeLessThanOrEqual(limit);
+      expect(truncated.text.isWellFormed()).toBe(true);
+      for (const [index, part] of toEntityTexts(truncated).entries())
+        expect(part).toEqual(toEntityTexts(untruncated)[index]);
+    }),
+  );
 });

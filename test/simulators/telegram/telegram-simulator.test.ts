@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
@@ -49,47 +49,45 @@ test("the simulated Telegram answers as the Bot API: with the bot, the sent mess
   expect(await call("sendDice", {})).toMatchObject({ status: 404, error_code: 404 });
 });
 
-describe("the simulated Telegram refuses", () => {
-  test.each([
-    ["an empty text", " \n", []],
-    ["a text of 4,097 UTF-16 units", `${"😀".repeat(2_048)}a`, []],
-    ["half a surrogate pair", "\ud83d", []],
-    ["an entity beyond the end", "abc", [{ type: "bold", offset: 2, length: 2 }]],
-    ["an empty entity", "abc", [{ type: "bold", offset: 1, length: 0 }]],
-    ["an entity that begins inside a surrogate pair", "😀a", [{ type: "bold", offset: 1, length: 1 }]],
-    ["an entity that ends inside a surrogate pair", "a😀", [{ type: "bold", offset: 0, length: 2 }]],
+test.each([
+  ["an empty text", " \n", []],
+  ["a text of 4,097 UTF-16 units", `${"😀".repeat(2_048)}a`, []],
+  ["half a surrogate pair", "\ud83d", []],
+  ["an entity beyond the end", "abc", [{ type: "bold", offset: 2, length: 2 }]],
+  ["an empty entity", "abc", [{ type: "bold", offset: 1, length: 0 }]],
+  ["an entity that begins inside a surrogate pair", "😀a", [{ type: "bold", offset: 1, length: 1 }]],
+  ["an entity that ends inside a surrogate pair", "a😀", [{ type: "bold", offset: 0, length: 2 }]],
+  [
+    "entities that overlap partly",
+    "abc",
     [
-      "entities that overlap partly",
-      "abc",
-      [
-        { type: "bold", offset: 0, length: 2 },
-        { type: "code", offset: 1, length: 2 },
-      ],
+      { type: "bold", offset: 0, length: 2 },
+      { type: "code", offset: 1, length: 2 },
     ],
-    ["a link without an address", "abc", [{ type: "text_link", offset: 0, length: 1 }]],
-    ["an unknown entity type", "abc", [{ type: "blink", offset: 0, length: 1 }]],
-  ])("%s", async (_, text, entities) => {
-    const { send, telegram } = await startTelegram();
-    expect(await send(text, entities)).toMatchObject({ status: 400, ok: false });
-    expect(telegram.chat(CHAT).messages).toEqual([]);
-  });
+  ],
+  ["a link without an address", "abc", [{ type: "text_link", offset: 0, length: 1 }]],
+  ["an unknown entity type", "abc", [{ type: "blink", offset: 0, length: 1 }]],
+])("the simulated Telegram refuses: %s", async (_, text, entities) => {
+  const { send, telegram } = await startTelegram();
+  expect(await send(text, entities)).toMatchObject({ status: 400, ok: false });
+  expect(telegram.chat(CHAT).messages).toEqual([]);
+});
 
-  test("an unknown chat, and an option that is not simulated", async () => {
-    const { send, call } = await startTelegram();
-    expect(await send("x", [], 99)).toMatchObject({ description: "Bad Request: chat not found" });
-    expect(await call("sendMessage", { chat_id: CHAT, text: "x", parse_mode: "HTML" })).toMatchObject({ status: 400 });
-  });
+test("the simulated Telegram refuses: an unknown chat, and an option that is not simulated", async () => {
+  const { send, call } = await startTelegram();
+  expect(await send("x", [], 99)).toMatchObject({ description: "Bad Request: chat not found" });
+  expect(await call("sendMessage", { chat_id: CHAT, text: "x", parse_mode: "HTML" })).toMatchObject({ status: 400 });
+});
 
-  test("an edit of a missing message, and an edit that changes nothing", async () => {
-    const { send, call, time } = await startTelegram();
-    await send("x");
-    time.now += 1_000;
-    const same = await call("editMessageText", { chat_id: CHAT, message_id: 1, text: "x" });
-    expect(same.description).toContain("message is not modified");
-    time.now += 1_000;
-    const missing = await call("editMessageText", { chat_id: CHAT, message_id: 2, text: "x" });
-    expect(missing.description).toBe("Bad Request: message to edit not found");
-  });
+test("the simulated Telegram refuses: an edit of a missing message, and an edit that changes nothing", async () => {
+  const { send, call, time } = await startTelegram();
+  await send("x");
+  time.now += 1_000;
+  const same = await call("editMessageText", { chat_id: CHAT, message_id: 1, text: "x" });
+  expect(same.description).toContain("message is not modified");
+  time.now += 1_000;
+  const missing = await call("editMessageText", { chat_id: CHAT, message_id: 2, text: "x" });
+  expect(missing.description).toBe("Bad Request: message to edit not found");
 });
 
 test("the simulated Telegram refuses links to host names without a dot, and too many bytes of entities", async () => {
@@ -129,30 +127,28 @@ test("the simulated Telegram accepts 4,096 UTF-16 units and nested entities", as
   expect(await send("abc", nested)).toMatchObject({ ok: true });
 });
 
-describe("the simulated Telegram limits the bot", () => {
-  test("to one message per second in a chat", async () => {
-    const { send, time } = await startTelegram();
-    expect(await send("a")).toMatchObject({ ok: true });
-    time.now -= 1;
-    expect(await send("b")).toMatchObject({ status: 429, parameters: { retry_after: 1 } });
-  });
+test("the simulated Telegram limits the bot to one message per second in a chat", async () => {
+  const { send, time } = await startTelegram();
+  expect(await send("a")).toMatchObject({ ok: true });
+  time.now -= 1;
+  expect(await send("b")).toMatchObject({ status: 429, parameters: { retry_after: 1 } });
+});
 
-  test("to twenty messages per minute in a group", async () => {
-    const { send } = await startTelegram();
-    const answers = [];
-    for (let n = 0; n < 21; n += 1) answers.push(await send(`${n}`, [], GROUP));
-    expect(answers.map(({ status }) => status).indexOf(429)).toBe(20);
-    expect(answers.at(-1)).toMatchObject({ parameters: { retry_after: 40 } });
-  });
+test("the simulated Telegram limits the bot to twenty messages per minute in a group", async () => {
+  const { send } = await startTelegram();
+  const answers = [];
+  for (let n = 0; n < 21; n += 1) answers.push(await send(`${n}`, [], GROUP));
+  expect(answers.map(({ status }) => status).indexOf(429)).toBe(20);
+  expect(answers.at(-1)).toMatchObject({ parameters: { retry_after: 40 } });
+});
 
-  test("with another 429 when it calls too early after a 429", async () => {
-    const { send, telegram } = await startTelegram();
-    telegram.injectFaults({ kind: "too_many", seconds: 3 });
-    expect(await send("a")).toMatchObject({ parameters: { retry_after: 3 } });
-    expect(await send("a")).toMatchObject({ parameters: { retry_after: 2 } });
-    await send("a");
-    expect(await send("a")).toMatchObject({ ok: true });
-  });
+test("the simulated Telegram limits the bot with another 429 when it calls too early after a 429", async () => {
+  const { send, telegram } = await startTelegram();
+  telegram.injectFaults({ kind: "too_many", seconds: 3 });
+  expect(await send("a")).toMatchObject({ parameters: { retry_after: 3 } });
+  expect(await send("a")).toMatchObject({ parameters: { retry_after: 2 } });
+  await send("a");
+  expect(await send("a")).toMatchObject({ ok: true });
 });
 
 test("the simulated Telegram detects links, mentions, hashtags and commands in plain text, but not inside links", async () => {
@@ -181,51 +177,49 @@ test("the simulated Telegram listens on the same port again after a stop", async
   expect(await send("a")).toMatchObject({ ok: true });
 });
 
-describe("updates of the simulated Telegram", () => {
-  async function startPolling() {
-    const started = await startTelegram();
-    const poll = (body: object) => started.call("getUpdates", body);
-    return { ...started, poll, first: await poll({ offset: 0, timeout: 0 }) };
-  }
+async function startPolling() {
+  const started = await startTelegram();
+  const poll = (body: object) => started.call("getUpdates", body);
+  return { ...started, poll, first: await poll({ offset: 0, timeout: 0 }) };
+}
 
-  test("are kept until a later offset confirms them", async () => {
-    const { telegram, poll, first } = await startPolling();
-    expect(first).toMatchObject({ ok: true, result: [] });
-    await telegram.postAsUser(CHAT, 7, "one");
-    await telegram.postAsUser(CHAT, 7, "two");
-    const pollIds = async (offset: number) =>
-      z
-        .array(z.object({ update_id: z.number() }))
-        .parse((await poll({ offset, timeout: 0 })).result)
-        .map(({ update_id }) => update_id);
-    expect(await pollIds(0)).toEqual([1, 2]);
-    expect(await pollIds(0)).toEqual([1, 2]);
-    expect(await pollIds(2)).toEqual([2]);
-    expect(await pollIds(0)).toEqual([2]);
-  });
+test("updates of the simulated Telegram are kept until a later offset confirms them", async () => {
+  const { telegram, poll, first } = await startPolling();
+  expect(first).toMatchObject({ ok: true, result: [] });
+  await telegram.postAsUser(CHAT, 7, "one");
+  await telegram.postAsUser(CHAT, 7, "two");
+  const pollIds = async (offset: number) =>
+    z
+      .array(z.object({ update_id: z.number() }))
+      .parse((await poll({ offset, timeout: 0 })).result)
+      .map(({ update_id }) => update_id);
+  expect(await pollIds(0)).toEqual([1, 2]);
+  expect(await pollIds(0)).toEqual([1, 2]);
+  expect(await pollIds(2)).toEqual([2]);
+  expect(await pollIds(0)).toEqual([2]);
+});
 
-  test("are refused with 409 to a poll while a webhook is set, and to the first of two concurrent polls", async () => {
-    const { call, telegram, poll } = await startPolling();
-    const waiting = poll({ offset: 0, timeout: 20 });
-    await new Promise((resolve) => setImmediate(resolve));
-    await expect.poll(async () => (await Promise.race([waiting, poll({ offset: 0, timeout: 0 })])).status).toBe(409);
-    await call("setWebhook", { url: "http://127.0.0.1:1/" });
-    expect(await poll({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
-    await telegram.redeliverUpdates();
-    expect(await call("getWebhookInfo", {})).toMatchObject({ result: { url: "http://127.0.0.1:1/" } });
-  });
+test("updates of the simulated Telegram are refused with 409 to a poll while a webhook is set, and to the first of two concurrent polls", async () => {
+  const { call, telegram, poll } = await startPolling();
+  const waiting = poll({ offset: 0, timeout: 20 });
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect.poll(async () => (await Promise.race([waiting, poll({ offset: 0, timeout: 0 })])).status).toBe(409);
+  await call("setWebhook", { url: "http://127.0.0.1:1/" });
+  expect(await poll({ offset: 0, timeout: 0 })).toMatchObject({ status: 409, error_code: 409 });
+  await telegram.redeliverUpdates();
+  expect(await call("getWebhookInfo", {})).toMatchObject({ result: { url: "http://127.0.0.1:1/" } });
+});
 
-  test("include a pressed button, which the bot answers by its id; the shown text is recorded", async () => {
-    const { call, send, telegram } = await startPolling();
-    await send("question");
-    const press = await telegram.press(CHAT, 7, 1, "yes");
-    expect(press.update).toMatchObject({
-      callback_query: { from: { id: 7 }, data: "yes", message: { message_id: 1 } },
-    });
-    expect(await call("answerCallbackQuery", { callback_query_id: "1", text: "thanks" })).toMatchObject({ ok: true });
-    expect(press.answers).toEqual(["thanks"]);
-    expect(await call("answerCallbackQuery", { callback_query_id: "2" })).toMatchObject({ status: 400 });
+test("updates of the simulated Telegram include a pressed button, which the bot answers by its id; the shown text is recorded", async () => {
+  const { call, send, telegram } = await startPolling();
+  await send("question");
+  const press = await telegram.press(CHAT, 7, 1, "yes");
+  expect(press.update).toMatchObject({
+    callback_query: { from: { id: 7 }, data: "yes", message: { message_id: 1 } },
   });
+  expect(await call("answerCallbackQuery", { callback_query_id: "1", text: "thanks" })).toMatchObject({ ok: true });
+  expect(press.answers).toEqual(["thanks"]);
+  expect(await call("answerCallbackQuery", { callback_query_id: "2" })).toMatchObject({ status: 400 });
 });
 
 test("the data of a button must have 1 to 64 bytes, not characters", async () => {

@@ -1,6 +1,6 @@
 import { Script } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { compactStyle } from "../../../../functions/dashboard/page/compact-style.ts";
 import { renderPage } from "../../../../functions/dashboard/page/html.ts";
 import { PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
@@ -18,100 +18,96 @@ const styles = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/sty
 const pageStyle = compactStyle(styles.join(""));
 const pageMarkup = String(await renderPage({ demo: true }));
 
-describe("the page", () => {
-  test("is public, contains no data, and may only run and load its own files", async () => {
-    const { url } = await startTestRuntime();
-    const response = await fetch(url);
-    expect(response.status).toBe(200);
-    const policy = response.headers.get("content-security-policy") ?? "";
-    expect(policy).toContain("default-src 'none'");
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
-    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
-    expect(response.headers.get("referrer-policy")).toBe("no-referrer");
-    const text = await response.text();
-    expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
-  });
-
-  test("has less than 100 KB in all, and is only sent again when it has changed", async () => {
-    const { url } = await startTestRuntime();
-    let size = 0;
-    for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
-      const response = await fetch(url + path);
-      size += (await response.arrayBuffer()).byteLength;
-      const tag = response.headers.get("etag");
-      if (path === "/") continue;
-      const again = await fetch(url + path, { headers: { "if-none-match": tag ?? "" } });
-      expect([path, again.status]).toEqual([path, 304]);
-    }
-    expect(size).toBeGreaterThan(10_000);
-    expect(size).toBeLessThan(100_000);
-    expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(20_000);
-  });
-
-  test("answers no other path", async () => {
-    const { url } = await startTestRuntime();
-    expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
-    expect((await fetch(`${url}/assets/live.js`)).status).toBe(404);
-    expect((await fetch(`${url}/nothing`)).status).toBe(404);
-    expect((await fetch(url, { method: "POST" })).status).toBe(405);
-  });
-
-  test("has one script that imports nothing, and says everything in it", () => {
-    expect(pageScript).toContain("export const TEXTS = ");
-    expect(pageScript).not.toMatch(/^import\b/m);
-    expect(() => new Script(pageScript.replaceAll(/^export /gm, ""))).not.toThrow();
-    expect(pageMarkup.match(/<script[^>]*>/g)).toEqual([
-      '<script type="module" src="/assets/page.js">',
-      '<script type="module" src="/demo/console.js">',
-    ]);
-    expect(pageMarkup).not.toContain("modulepreload");
-  });
-
-  test("sends its script without comments, and leaves everything else in it", () => {
-    const script =
-      '/** @type {X} */\nlet a = /** @type {Y} */ (b); // c\n  /**\n   * d\n   */\n  // e\n  f("/** g */");\n';
-    expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
-  });
-
-  test("sends its style sheet without comments and needless spaces, and leaves texts and selectors as they are", () => {
-    const style =
-      '/* a */\n.b :hover,\n.c > d {\n  color: red;\n  content: "; /* e */ {";\n  margin: 0 calc(1px + 2px);\n}\n';
-    expect(compactStyle(style)).toBe('.b :hover,.c > d{color:red;content:"; /* e */ {";margin:0 calc(1px + 2px);}');
-  });
-
-  test("never renders text as markup", () => {
-    expect(pageScript).not.toMatch(
-      /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
-    );
-  });
+test("the page is public, contains no data, and may only run and load its own files", async () => {
+  const { url } = await startTestRuntime();
+  const response = await fetch(url);
+  expect(response.status).toBe(200);
+  const policy = response.headers.get("content-security-policy") ?? "";
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
+  expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+  expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+  const text = await response.text();
+  expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
 });
 
-describe("what the page says", () => {
-  const named = [
-    ...`${pageCode} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?:text|label|hint)=)"([\w.-]+)"/g),
-  ].map(([, name]) => name ?? "");
-  const prefixes = [...pageCode.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
+test("the page has less than 100 KB in all, and is only sent again when it has changed", async () => {
+  const { url } = await startTestRuntime();
+  let size = 0;
+  for (const path of ["/", "/assets/page.js", "/assets/page.css", "/assets/icon.svg"]) {
+    const response = await fetch(url + path);
+    size += (await response.arrayBuffer()).byteLength;
+    const tag = response.headers.get("etag");
+    if (path === "/") continue;
+    const again = await fetch(url + path, { headers: { "if-none-match": tag ?? "" } });
+    expect([path, again.status]).toEqual([path, 304]);
+  }
+  expect(size).toBeGreaterThan(10_000);
+  expect(size).toBeLessThan(100_000);
+  expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(20_000);
+});
 
-  test("is there in English and in French, with the same places to fill", () => {
-    const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
-    for (const [name, text] of Object.entries(PAGE_TEXTS.en)) {
-      const other = Object.entries(PAGE_TEXTS.fr).find(([key]) => key === name)?.[1];
-      expect([name, other?.trim().length]).not.toEqual([name, 0]);
-      expect([name, places(other ?? "")]).toEqual([name, places(text)]);
-    }
-    expect(Object.keys(PAGE_TEXTS.fr).sort()).toEqual(Object.keys(PAGE_TEXTS.en).sort());
-  });
+test("the page answers no other path", async () => {
+  const { url } = await startTestRuntime();
+  expect((await fetch(`${url}/assets/other.js`)).status).toBe(404);
+  expect((await fetch(`${url}/assets/live.js`)).status).toBe(404);
+  expect((await fetch(`${url}/nothing`)).status).toBe(404);
+  expect((await fetch(url, { method: "POST" })).status).toBe(405);
+});
 
-  test("is all there: each text the script or the frame asks for exists", () => {
-    expect(named.length).toBeGreaterThan(30);
-    expect(named.filter((name) => !(name in PAGE_TEXTS.en))).toEqual([]);
-  });
+test("the page has one script that imports nothing, and says everything in it", () => {
+  expect(pageScript).toContain("export const TEXTS = ");
+  expect(pageScript).not.toMatch(/^import\b/m);
+  expect(() => new Script(pageScript.replaceAll(/^export /gm, ""))).not.toThrow();
+  expect(pageMarkup.match(/<script[^>]*>/g)).toEqual([
+    '<script type="module" src="/assets/page.js">',
+    '<script type="module" src="/demo/console.js">',
+  ]);
+  expect(pageMarkup).not.toContain("modulepreload");
+});
 
-  test("is all used: no text is there that nobody asks for", () => {
-    const isAsked = (name: string) =>
-      named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageCode.includes(`"${name}"`);
-    const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));
-    expect(unused).toEqual([]);
-  });
+test("the page sends its script without comments, and leaves everything else in it", () => {
+  const script =
+    '/** @type {X} */\nlet a = /** @type {Y} */ (b); // c\n  /**\n   * d\n   */\n  // e\n  f("/** g */");\n';
+  expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
+});
+
+test("the page sends its style sheet without comments and needless spaces, and leaves texts and selectors as they are", () => {
+  const style =
+    '/* a */\n.b :hover,\n.c > d {\n  color: red;\n  content: "; /* e */ {";\n  margin: 0 calc(1px + 2px);\n}\n';
+  expect(compactStyle(style)).toBe('.b :hover,.c > d{color:red;content:"; /* e */ {";margin:0 calc(1px + 2px);}');
+});
+
+test("the page never renders text as markup", () => {
+  expect(pageScript).not.toMatch(
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
+  );
+});
+
+const named = [...`${pageCode} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?:text|label|hint)=)"([\w.-]+)"/g)].map(
+  ([, name]) => name ?? "",
+);
+const prefixes = [...pageCode.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
+
+test("what the page says is there in English and in French, with the same places to fill", () => {
+  const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+  for (const [name, text] of Object.entries(PAGE_TEXTS.en)) {
+    const other = Object.entries(PAGE_TEXTS.fr).find(([key]) => key === name)?.[1];
+    expect([name, other?.trim().length]).not.toEqual([name, 0]);
+    expect([name, places(other ?? "")]).toEqual([name, places(text)]);
+  }
+  expect(Object.keys(PAGE_TEXTS.fr).sort()).toEqual(Object.keys(PAGE_TEXTS.en).sort());
+});
+
+test("what the page says is all there: each text the script or the frame asks for exists", () => {
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((name) => !(name in PAGE_TEXTS.en))).toEqual([]);
+});
+
+test("what the page says is all used: no text is there that nobody asks for", () => {
+  const isAsked = (name: string) =>
+    named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageCode.includes(`"${name}"`);
+  const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));
+  expect(unused).toEqual([]);
 });

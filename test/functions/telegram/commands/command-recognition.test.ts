@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { matchByName, normalizeName } from "../../../../functions/telegram/commands/match-name.ts";
 import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
 import {
@@ -7,31 +7,33 @@ import {
   stripQuotes,
 } from "../../../../functions/telegram/commands/parse-command.ts";
 
-describe("parsing a message", () => {
-  test.each([
-    ["/plane status", { word: "status", args: "" }],
-    ["  /PLANE   task   ONB-1  ", { word: "task", args: "ONB-1" }],
-    ["/plane@groundcrew_bot task ONB-1", { word: "task", args: "ONB-1", bot: "groundcrew_bot" }],
-    ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
-    ["/plane", { word: "help", args: "" }],
-    ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
-  ])("in a group, %j is a command", (text, command) => expect(parseCommand(text, false)).toEqual(command));
+test.each([
+  ["/plane status", { word: "status", args: "" }],
+  ["  /PLANE   task   ONB-1  ", { word: "task", args: "ONB-1" }],
+  ["/plane@groundcrew_bot task ONB-1", { word: "task", args: "ONB-1", bot: "groundcrew_bot" }],
+  ["/plane new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
+  ["/plane", { word: "help", args: "" }],
+  ["/help@groundcrew_bot", { word: "help", args: "", bot: "groundcrew_bot" }],
+])("parsing a message in a group, %j is a command", (text, command) =>
+  expect(parseCommand(text, false)).toEqual(command),
+);
 
-  test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
-    "in a group, %j is not for the bot",
-    (text) => expect(parseCommand(text, false)).toBeUndefined(),
-  );
+test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane status", "", "/"])(
+  "parsing a message in a group, %j is not for the bot",
+  (text) => expect(parseCommand(text, false)).toBeUndefined(),
+);
 
-  test.each([
-    ["status", { word: "status", args: "" }],
-    ["plane task ONB-1", { word: "task", args: "ONB-1" }],
-    ["/start", { word: "help", args: "" }],
-  ])("in a private chat, %j is a command", (text, command) => expect(parseCommand(text, true)).toEqual(command));
+test.each([
+  ["status", { word: "status", args: "" }],
+  ["plane task ONB-1", { word: "task", args: "ONB-1" }],
+  ["/start", { word: "help", args: "" }],
+])("parsing a message in a private chat, %j is a command", (text, command) =>
+  expect(parseCommand(text, true)).toEqual(command),
+);
 
-  test("other commands are not for the bot, even in a private chat", () => {
-    expect(parseCommand("/weather", true)).toBeUndefined();
-    expect(parseCommand("   ", true)).toBeUndefined();
-  });
+test("parsing a message: other commands are not for the bot, even in a private chat", () => {
+  expect(parseCommand("/weather", true)).toBeUndefined();
+  expect(parseCommand("   ", true)).toBeUndefined();
 });
 
 test.each([
@@ -47,30 +49,28 @@ test("quotation marks around a whole text are removed", () => {
   expect(['"a b"', "« a »", "“a”", "a"].map(stripQuotes)).toEqual(["a b", "a", "a", "a"]);
 });
 
-describe("matching a name", () => {
-  const find = (input: string, names: string[]) => matchByName(input, names, (name) => [name]);
+const find = (input: string, names: string[]) => matchByName(input, names, (name) => [name]);
 
-  test("ignores accents, case and extra blanks", () => {
-    expect(normalizeName("  Équipe\n PRODUIT ")).toBe("equipe produit");
-    expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({
-      kind: "one",
-      candidate: "Équipe Produit",
-      isExact: true,
-    });
+test("matching a name ignores accents, case and extra blanks", () => {
+  expect(normalizeName("  Équipe\n PRODUIT ")).toBe("equipe produit");
+  expect(find("EQUIPE produit", ["Équipe Produit"])).toEqual({
+    kind: "one",
+    candidate: "Équipe Produit",
+    isExact: true,
   });
+});
 
-  test("prefers whole names to beginnings of words, and these to parts", () => {
-    expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ candidate: "Mail", isExact: true });
-    expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Mail to Ada", isExact: false });
-    expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Canada", isExact: false });
-  });
+test("matching a name prefers whole names to beginnings of words, and these to parts", () => {
+  expect(find("mail", ["Mail", "Mail to Ada"])).toMatchObject({ candidate: "Mail", isExact: true });
+  expect(find("ada", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Mail to Ada", isExact: false });
+  expect(find("nad", ["Mail to Ada", "Canada"])).toMatchObject({ candidate: "Canada", isExact: false });
+});
 
-  test("returns all of several matches; without a match, the most similar name", () => {
-    expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", candidates: ["Mail 1", "Mail 2"] });
-    expect(find("Imotep", ["Imhotep", "Thot"])).toEqual({ kind: "none", nearest: "Imhotep" });
-    expect(find("Cleopatra", ["Imhotep", "Thot"])).toEqual({ kind: "none" });
-    expect(find("", ["Imhotep"])).toEqual({ kind: "none" });
-  });
+test("matching a name returns all of several matches; without a match, the most similar name", () => {
+  expect(find("mail", ["Mail 1", "Mail 2"])).toEqual({ kind: "several", candidates: ["Mail 1", "Mail 2"] });
+  expect(find("Imotep", ["Imhotep", "Thot"])).toEqual({ kind: "none", nearest: "Imhotep" });
+  expect(find("Cleopatra", ["Imhotep", "Thot"])).toEqual({ kind: "none" });
+  expect(find("", ["Imhotep"])).toEqual({ kind: "none" });
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { replyLane } from "../../../../shared/jobs/outbox-jobs.ts";
 import type { Json } from "../../../../shared/store/port.ts";
 import { type ChatMessage, chatMessageSet } from "../../../../shared/telegram/message-log.ts";
@@ -76,43 +76,44 @@ test("the replacement of a deleted message is sent as a new message", async () =
   expect(rig.telegram.chat(OUTBOX_CHAT).messages).toMatchObject([{ text: "Yes.", buttons: [[{ text: "Yes" }]] }]);
 });
 
-describe("a reply is sent once (reliability 14)", () => {
-  test("a send without an answer is repeated once, and the repeat says so in the user's language", async () => {
-    const rig = await createOutboxSetup();
-    rig.telegram.injectFaults({ kind: "lost" });
-    await enqueueAnswer(rig, "answer:1", createAnswerBody("Bonjour", { language: "fr" }));
-    await rig.runUntilEmpty();
-    expect(getChatTexts(rig.telegram)).toEqual(["Bonjour", "Bonjour\n(doublon possible)"]);
-  });
+test("a reply is sent once (reliability 14): a send without an answer is repeated once, and the repeat says so in the user's language", async () => {
+  const rig = await createOutboxSetup();
+  rig.telegram.injectFaults({ kind: "lost" });
+  await enqueueAnswer(rig, "answer:1", createAnswerBody("Bonjour", { language: "fr" }));
+  await rig.runUntilEmpty();
+  expect(getChatTexts(rig.telegram)).toEqual(["Bonjour", "Bonjour\n(doublon possible)"]);
+});
 
-  test("a reply refused with 429 is sent after the wait", async () => {
-    const rig = await createOutboxSetup();
-    rig.telegram.injectFaults({ kind: "too_many", seconds: 30 }, { kind: "too_many", seconds: 3 });
-    const began = rig.time.now;
-    await enqueueAnswer(rig, "answer:1", createAnswerBody("one"));
-    await enqueueAnswer(rig, "show:2", createUpdateBody(1, "two"));
-    await rig.runUntilEmpty();
-    expect(getChatTexts(rig.telegram)).toEqual(["two"]);
-    expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toHaveLength(2);
-    expect(rig.time.now - began).toBeGreaterThanOrEqual(33_000);
-  });
+test("a reply is sent once (reliability 14): a reply refused with 429 is sent after the wait", async () => {
+  const rig = await createOutboxSetup();
+  rig.telegram.injectFaults({ kind: "too_many", seconds: 30 }, { kind: "too_many", seconds: 3 });
+  const began = rig.time.now;
+  await enqueueAnswer(rig, "answer:1", createAnswerBody("one"));
+  await enqueueAnswer(rig, "show:2", createUpdateBody(1, "two"));
+  await rig.runUntilEmpty();
+  expect(getChatTexts(rig.telegram)).toEqual(["two"]);
+  expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toHaveLength(2);
+  expect(rig.time.now - began).toBeGreaterThanOrEqual(33_000);
+});
 
-  test("429 on an edit of notifications delays the replies of the chat too", async () => {
-    const rig = await createOutboxSetup();
-    await enqueueNotices(rig.store, createNotices(1, 1));
-    await rig.handleDueJobs();
-    rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
-    await enqueueNotices(rig.store, createNotices(2, 2));
-    await rig.runUntilEmpty(5_000);
-    await enqueueAnswer(rig, "answer:1", createAnswerBody("one"));
-    await rig.runUntilEmpty();
-    const [, refused, next] = rig.telegram.calls;
-    expect(refused).toMatchObject({ method: "editMessageText", outcome: "429" });
-    expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(30_000);
-    expect(getChatTexts(rig.telegram)).toContain("one");
-  });
+test("a reply is sent once (reliability 14): 429 on an edit of notifications delays the replies of the chat too", async () => {
+  const rig = await createOutboxSetup();
+  await enqueueNotices(rig.store, createNotices(1, 1));
+  await rig.handleDueJobs();
+  rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  await enqueueNotices(rig.store, createNotices(2, 2));
+  await rig.runUntilEmpty(5_000);
+  await enqueueAnswer(rig, "answer:1", createAnswerBody("one"));
+  await rig.runUntilEmpty();
+  const [, refused, next] = rig.telegram.calls;
+  expect(refused).toMatchObject({ method: "editMessageText", outcome: "429" });
+  expect((next?.at ?? 0) - (refused?.at ?? 0)).toBeGreaterThanOrEqual(30_000);
+  expect(getChatTexts(rig.telegram)).toContain("one");
+});
 
-  test.each(["before", "after"] as const)("a crash %s each step loses nothing and marks a repeat", async (when) => {
+test.each(["before", "after"] as const)(
+  "a reply is sent once (reliability 14): a crash %s each step loses nothing and marks a repeat",
+  async (when) => {
     let marked = 0;
     for (let at = 0; ; at += 1) {
       const rig = await createOutboxSetup();
@@ -131,27 +132,27 @@ describe("a reply is sent once (reliability 14)", () => {
       }
     }
     expect(marked).toBeLessThanOrEqual(1);
-  });
+  },
+);
 
-  test.each(["before", "after"] as const)(
-    "a crash %s each step of an edit leaves the message with its new text",
-    async (when) => {
-      for (let at = 0; ; at += 1) {
-        const rig = await createOutboxSetup();
-        await enqueueAnswer(rig, "answer:1", createAnswerBody("one", { buttons: BUTTONS }));
-        await rig.runUntilEmpty();
-        rig.time.now += 2_000;
-        await enqueueAnswer(rig, "show:2", createUpdateBody(1, "two"));
-        const killed = crashOutboxAt(rig, at, when);
-        await rig.handleJob(await takeOutboxJob(rig), killed.deps).catch(() => {});
-        if (!killed.dead()) return;
-        rig.time.now += rig.jobHandler.leaseMs;
-        await rig.runUntilEmpty();
-        expect(rig.telegram.chat(OUTBOX_CHAT).messages, `step ${at}`).toMatchObject([{ text: "two", buttons: [] }]);
-      }
-    },
-  );
-});
+test.each(["before", "after"] as const)(
+  "a reply is sent once (reliability 14): a crash %s each step of an edit leaves the message with its new text",
+  async (when) => {
+    for (let at = 0; ; at += 1) {
+      const rig = await createOutboxSetup();
+      await enqueueAnswer(rig, "answer:1", createAnswerBody("one", { buttons: BUTTONS }));
+      await rig.runUntilEmpty();
+      rig.time.now += 2_000;
+      await enqueueAnswer(rig, "show:2", createUpdateBody(1, "two"));
+      const killed = crashOutboxAt(rig, at, when);
+      await rig.handleJob(await takeOutboxJob(rig), killed.deps).catch(() => {});
+      if (!killed.dead()) return;
+      rig.time.now += rig.jobHandler.leaseMs;
+      await rig.runUntilEmpty();
+      expect(rig.telegram.chat(OUTBOX_CHAT).messages, `step ${at}`).toMatchObject([{ text: "two", buttons: [] }]);
+    }
+  },
+);
 
 test("a storm of notifications in a group does not delay replies", async () => {
   const GROUP = -7;

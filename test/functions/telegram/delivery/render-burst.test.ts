@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
 import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
@@ -30,146 +30,140 @@ const richNotice = createNotice(12, {
 });
 richNotice.facts.actor = { id: "a", name: "Ada", isAgent: false };
 
-describe("a single notification", () => {
-  test("NOTIF-04: shows project, agent, task with link, status, time spent, assignees, blockers and actor", () => {
-    const { text, entities } = renderBurst(createBurstContent([richNotice]), en);
-    expect(normalizeSpaces(text)).toBe(
-      [
-        "✅ Completed: ONB-12 Write the welcome mail",
-        "Project: Onboarding (ONB)",
-        "Status: ✅ done",
-        "Agent: Builder",
-        "Assigned to: Ada, Builder",
-        "Time spent: 2 hr 5 min",
-        "Blocked by: ONB-3 Choose a host",
-        "By: Ada",
-      ].join("\n"),
-    );
-    const formattedTexts = entities.map(({ offset, length, type }) => [type, text.slice(offset, offset + length)]);
-    expect(formattedTexts).toEqual([
-      ["bold", "Completed"],
-      ["text_link", "ONB-12 Write the welcome mail"],
-      ["text_link", "Onboarding (ONB)"],
-    ]);
-  });
-
-  test("NOTIF-04: shows the same in French", () => {
-    expect(normalizeSpaces(renderText([richNotice], fr))).toBe(
-      [
-        "✅ Terminée : ONB-12 Write the welcome mail",
-        "Projet : Onboarding (ONB)",
-        "Statut : ✅ terminée",
-        "Agent : Builder",
-        "Attribuée à : Ada, Builder",
-        "Temps passé : 2 h 5 min",
-        "Bloquée par : ONB-3 Choose a host",
-        "Par : Ada",
-      ].join("\n"),
-    );
-  });
-
-  test("omits unknown fields", () => {
-    expect(renderText([createNotice(1)])).toBe(
-      "✅ Completed: ONB-1 Task 1\nProject: Onboarding (ONB)\nStatus: ✅ done",
-    );
-  });
-
-  test.each<[AnyEvent, string]>([
-    [{ kind: "due", from: null, to: "2026-12-03" }, "Due date: none → Dec 3, 2026"],
-    [{ kind: "priority", from: "low", to: "urgent" }, "Priority: low → urgent"],
-    [{ kind: "renamed", from: "Old name" }, "Previous title: Old name"],
-  ])("tells what was before: %o", (event, line) => {
-    expect(renderText([createNotice(1, {}, event)]).split("\n")).toContain(line);
-  });
-
-  test("of a cycle shows its dates and progress", () => {
-    const cycle = { id: "c", name: "Sprint 3", start: "2026-11-02", end: "2026-11-15", done: 9, total: 12 };
-    const body: ActionBody = {
-      event: { kind: "cycle_completed" },
-      facts: { project: PROJECT, cycle, at: "" },
-      correlation: "c",
-    };
-    expect(renderText([body])).toBe(
-      "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
-    );
-    expect(normalizeSpaces(renderText([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 terminées");
-  });
-
-  test("of a project names it", () => {
-    const body: ActionBody = {
-      event: { kind: "project_created" },
-      facts: { project: PROJECT, at: "" },
-      correlation: "c",
-    };
-    expect(renderText([body])).toBe("📁 New project: Onboarding (ONB)");
-  });
-
-  test("a link to anywhere but Plane and the dashboard is plain text", () => {
-    const { entities } = renderBurst(createBurstContent([createNotice(1, { url: "https://evil.example/x" })]), en);
-    expect(entities.filter((entity) => "url" in entity && entity.url.includes("evil"))).toEqual([]);
-  });
+test("NOTIF-04 a single notification shows project, agent, task with link, status, time spent, assignees, blockers and actor", () => {
+  const { text, entities } = renderBurst(createBurstContent([richNotice]), en);
+  expect(normalizeSpaces(text)).toBe(
+    [
+      "✅ Completed: ONB-12 Write the welcome mail",
+      "Project: Onboarding (ONB)",
+      "Status: ✅ done",
+      "Agent: Builder",
+      "Assigned to: Ada, Builder",
+      "Time spent: 2 hr 5 min",
+      "Blocked by: ONB-3 Choose a host",
+      "By: Ada",
+    ].join("\n"),
+  );
+  const formattedTexts = entities.map(({ offset, length, type }) => [type, text.slice(offset, offset + length)]);
+  expect(formattedTexts).toEqual([
+    ["bold", "Completed"],
+    ["text_link", "ONB-12 Write the welcome mail"],
+    ["text_link", "Onboarding (ONB)"],
+  ]);
 });
 
-describe("several notifications", () => {
-  test("up to ten get a line each, with the agent and the blockers of a blocked task", () => {
-    const blockers = [{ key: "ONB-3", title: "Choose a host" }];
-    const blocked = createNotice(2, { agent: "Builder", blockers }, { kind: "blocked" });
-    expect(renderText([createNotice(1), blocked])).toBe(
-      "✅ Completed: ONB-1 Task 1\n⛔ Blocked: ONB-2 Task 2 (Builder, ONB-3)",
-    );
-    expect(renderText(createNotices(1, 10)).split("\n")).toHaveLength(10);
-  });
+test("NOTIF-04 a single notification shows the same in French", () => {
+  expect(normalizeSpaces(renderText([richNotice], fr))).toBe(
+    [
+      "✅ Terminée : ONB-12 Write the welcome mail",
+      "Projet : Onboarding (ONB)",
+      "Statut : ✅ terminée",
+      "Agent : Builder",
+      "Attribuée à : Ada, Builder",
+      "Temps passé : 2 h 5 min",
+      "Bloquée par : ONB-3 Choose a host",
+      "Par : Ada",
+    ].join("\n"),
+  );
+});
 
-  test("more than ten are counted by event and project", () => {
-    const other = createNotices(1, 3).map((body) => ({
-      ...body,
-      event: { kind: "blocked" } as const,
-      facts: { ...body.facts, project: { ...PROJECT, identifier: "WEB", name: "Site" } },
-    }));
-    expect(renderText([...createNotices(1, 1200), ...other])).toBe(
-      "✅ 1,200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, ONB-3, ONB-4, ONB-5, ONB-6, ONB-7, ONB-8, ONB-9, " +
-        "ONB-10, … and 1,190 more\n⛔ 3 tasks blocked in Site (WEB): ONB-1, ONB-2, ONB-3",
-    );
-    expect(normalizeSpaces(renderText([...createNotices(1, 1200), ...other], fr))).toContain(
-      "✅ 1 200 tâches terminées dans Onboarding",
-    );
-  });
+test("a single notification omits unknown fields", () => {
+  expect(renderText([createNotice(1)])).toBe("✅ Completed: ONB-1 Task 1\nProject: Onboarding (ONB)\nStatus: ✅ done");
+});
 
-  test("of many projects have as many links as Telegram accepts in one message", () => {
-    const long = "x".repeat(60);
-    const url = `${PLANE_BASE_URL}/${long}/browse/ONB-1/`;
-    const many = Array.from({ length: 30 }, (_, project) =>
-      Array.from({ length: 10 }, (_, n) => {
-        const body = createNotice(n + 1, { url });
-        return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${project}` } } };
-      }),
-    ).flat();
-    const { text, entities } = renderBurst(createBurstContent(many), en);
-    expect(findMessageProblem(text, entities)).toBeUndefined();
-    expect(entities.length).toBeGreaterThan(20);
-    expect(entities.length).toBeLessThanOrEqual(100);
-    expect(text).toContain("(P20): ONB-1, ONB-2");
-  });
+test.each<[AnyEvent, string]>([
+  [{ kind: "due", from: null, to: "2026-12-03" }, "Due date: none → Dec 3, 2026"],
+  [{ kind: "priority", from: "low", to: "urgent" }, "Priority: low → urgent"],
+  [{ kind: "renamed", from: "Old name" }, "Previous title: Old name"],
+])("a single notification tells what was before: %o", (event, line) => {
+  expect(renderText([createNotice(1, {}, event)]).split("\n")).toContain(line);
+});
 
-  test("that are too long for lines are counted", () => {
-    const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
-    const long = Array.from({ length: 10 }, (_, n) =>
-      createNotice(n, { key: key(n), title: "x".repeat(250), agent: "/".repeat(200) }),
-    );
-    const text = renderText(long);
-    expect(text).toMatch(/^✅ 10 tasks completed/);
-  });
+test("a single notification of a cycle shows its dates and progress", () => {
+  const cycle = { id: "c", name: "Sprint 3", start: "2026-11-02", end: "2026-11-15", done: 9, total: 12 };
+  const body: ActionBody = {
+    event: { kind: "cycle_completed" },
+    facts: { project: PROJECT, cycle, at: "" },
+    correlation: "c",
+  };
+  expect(renderText([body])).toBe(
+    "🏆 Cycle completed: Sprint 3\nProject: Onboarding (ONB)\nDates: Nov 2, 2026 – Nov 15, 2026\n9 of 12 done",
+  );
+  expect(normalizeSpaces(renderText([body], fr))).toContain("Dates : 2 nov. 2026 – 15 nov. 2026\n9 sur 12 terminées");
+});
 
-  test("of more kinds and projects than fit end in a count of the rest", () => {
-    const many = Array.from({ length: 300 }, (_, n) => {
-      const body = createNotice(n);
-      return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${n}`, name: `Project ${n}` } } };
-    });
-    const text = renderText(many);
-    expect(text.length).toBeLessThanOrEqual(4_096);
-    const lines = text.split("\n");
-    expect(lines.at(-1)).toBe(`… and ${300 - (lines.length - 1)} other changes`);
+test("a single notification of a project names it", () => {
+  const body: ActionBody = {
+    event: { kind: "project_created" },
+    facts: { project: PROJECT, at: "" },
+    correlation: "c",
+  };
+  expect(renderText([body])).toBe("📁 New project: Onboarding (ONB)");
+});
+
+test("a single notification: a link to anywhere but Plane and the dashboard is plain text", () => {
+  const { entities } = renderBurst(createBurstContent([createNotice(1, { url: "https://evil.example/x" })]), en);
+  expect(entities.filter((entity) => "url" in entity && entity.url.includes("evil"))).toEqual([]);
+});
+
+test("several notifications: up to ten get a line each, with the agent and the blockers of a blocked task", () => {
+  const blockers = [{ key: "ONB-3", title: "Choose a host" }];
+  const blocked = createNotice(2, { agent: "Builder", blockers }, { kind: "blocked" });
+  expect(renderText([createNotice(1), blocked])).toBe(
+    "✅ Completed: ONB-1 Task 1\n⛔ Blocked: ONB-2 Task 2 (Builder, ONB-3)",
+  );
+  expect(renderText(createNotices(1, 10)).split("\n")).toHaveLength(10);
+});
+
+test("several notifications: more than ten are counted by event and project", () => {
+  const other = createNotices(1, 3).map((body) => ({
+    ...body,
+    event: { kind: "blocked" } as const,
+    facts: { ...body.facts, project: { ...PROJECT, identifier: "WEB", name: "Site" } },
+  }));
+  expect(renderText([...createNotices(1, 1200), ...other])).toBe(
+    "✅ 1,200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, ONB-3, ONB-4, ONB-5, ONB-6, ONB-7, ONB-8, ONB-9, " +
+      "ONB-10, … and 1,190 more\n⛔ 3 tasks blocked in Site (WEB): ONB-1, ONB-2, ONB-3",
+  );
+  expect(normalizeSpaces(renderText([...createNotices(1, 1200), ...other], fr))).toContain(
+    "✅ 1 200 tâches terminées dans Onboarding",
+  );
+});
+
+test("several notifications of many projects have as many links as Telegram accepts in one message", () => {
+  const long = "x".repeat(60);
+  const url = `${PLANE_BASE_URL}/${long}/browse/ONB-1/`;
+  const many = Array.from({ length: 30 }, (_, project) =>
+    Array.from({ length: 10 }, (_, n) => {
+      const body = createNotice(n + 1, { url });
+      return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${project}` } } };
+    }),
+  ).flat();
+  const { text, entities } = renderBurst(createBurstContent(many), en);
+  expect(findMessageProblem(text, entities)).toBeUndefined();
+  expect(entities.length).toBeGreaterThan(20);
+  expect(entities.length).toBeLessThanOrEqual(100);
+  expect(text).toContain("(P20): ONB-1, ONB-2");
+});
+
+test("several notifications that are too long for lines are counted", () => {
+  const key = (n: number) => `${"LONG".repeat(30)}-${n}`;
+  const long = Array.from({ length: 10 }, (_, n) =>
+    createNotice(n, { key: key(n), title: "x".repeat(250), agent: "/".repeat(200) }),
+  );
+  const text = renderText(long);
+  expect(text).toMatch(/^✅ 10 tasks completed/);
+});
+
+test("several notifications of more kinds and projects than fit end in a count of the rest", () => {
+  const many = Array.from({ length: 300 }, (_, n) => {
+    const body = createNotice(n);
+    return { ...body, facts: { ...body.facts, project: { ...PROJECT, identifier: `P${n}`, name: `Project ${n}` } } };
   });
+  const text = renderText(many);
+  expect(text.length).toBeLessThanOrEqual(4_096);
+  const lines = text.split("\n");
+  expect(lines.at(-1)).toBe(`… and ${300 - (lines.length - 1)} other changes`);
 });
 
 const HOSTILE_TEXTS = [

@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
@@ -44,13 +44,12 @@ async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[
   return rig;
 }
 
-describe("the daily digest (NOTIF-08)", () => {
-  test("shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
-    const rig = await createDayAfter();
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain(60_000);
-    expect(getDigests(rig)).toHaveLength(1);
-    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+test("the daily digest (NOTIF-08) shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
+  const rig = await createDayAfter();
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain(60_000);
+  expect(getDigests(rig)).toHaveLength(1);
+  expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
       "📋 Daily digest – Nov 22, 2026
 
       ✅ Completed yesterday (3): 3 hr, €3.75
@@ -79,13 +78,13 @@ describe("the daily digest (NOTIF-08)", () => {
 
       💶 Cost in November: €5.00 of €50.00 (10%)"
     `);
-  });
+});
 
-  test("is available in French", async () => {
-    const rig = await createDayAfter({ env: { LOCALE: "fr" } });
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain(60_000);
-    expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+test("the daily digest (NOTIF-08) is available in French", async () => {
+  const rig = await createDayAfter({ env: { LOCALE: "fr" } });
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain(60_000);
+  expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
       "📋 Résumé quotidien – 22 nov. 2026
 
       ✅ Terminées hier (3) : 3 h, 3,75 €
@@ -114,132 +113,129 @@ describe("the daily digest (NOTIF-08)", () => {
 
       💶 Coût en novembre : 5,00 € sur 50,00 € (10 %)"
     `);
-  });
-
-  test("of a quiet workspace says that nothing was completed", async () => {
-    const rig = await createLiveMessagesApp();
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain();
-    expect(toPlainText(getDigests(rig)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
-  });
-
-  test("names a project completed yesterday", async () => {
-    const rig = await createLiveMessagesApp();
-    await finishTask(rig, "Imhotep", "The only task", 60_000);
-    rig.time.now = toTime("2026-11-22T08:00:00Z");
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain();
-    expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
-  });
-
-  test("marks tasks blocked for longer than the decision log reaches back", async () => {
-    const rig = await createLiveMessagesApp();
-    const key = await rig.startTask("Imhotep", "Paint the door");
-    await rig.actAs("Ada").setStatus(key, { status: "blocked" });
-    await rig.advanceAndDrain();
-    rig.time.now = toTime("2027-04-01T08:00:00Z");
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain();
-    expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
-  });
-
-  test("is split into messages that Telegram accepts, each sent once", async () => {
-    const rig = await createLiveMessagesApp();
-    const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
-    for (let n = 0; n < 40; n += 1) {
-      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
-      rig.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
-    }
-    await rig.poll();
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain(30_000);
-    const all = rig.getBotMessages();
-    expect(all.length).toBeGreaterThan(1);
-    expect(all.map(toPlainText).join("\n")).toContain("… and 15 more");
-    expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
-    for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
-  });
 });
 
-describe("the digest is sent once a day", () => {
-  const listSendTimes = async (env: Record<string, string>, from: string, to: string) => {
-    const rig = await createLiveMessagesApp({ env });
-    const times: string[] = [];
-    for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
-      const { told: pages } = await digestTick.run(rig.deps);
-      if (pages) times.push(new Date(rig.time.now).toISOString());
-    }
-    return times;
-  };
+test("the daily digest (NOTIF-08) of a quiet workspace says that nothing was completed", async () => {
+  const rig = await createLiveMessagesApp();
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain();
+  expect(toPlainText(getDigests(rig)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
+});
 
-  test("at 08:00 of the time zone, also when summer time begins or ends", async () => {
-    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
-      "2026-11-22T07:00:00.000Z",
-      "2026-11-23T07:00:00.000Z",
-    ]);
-    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
-      "2027-03-27T07:00:00.000Z",
-      "2027-03-28T06:00:00.000Z",
-      "2027-03-29T06:00:00.000Z",
-    ]);
-    expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
-      "2027-10-30T06:00:00.000Z",
-      "2027-10-31T07:00:00.000Z",
-    ]);
-  });
+test("the daily digest (NOTIF-08) names a project completed yesterday", async () => {
+  const rig = await createLiveMessagesApp();
+  await finishTask(rig, "Imhotep", "The only task", 60_000);
+  rig.time.now = toTime("2026-11-22T08:00:00Z");
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain();
+  expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
+});
 
-  test("by a tick in each minute of that hour in the time zone", async () => {
-    const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
-    const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
-    const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
-    expect(runs[0]).toBe("2026-11-22T02:30:00.000Z");
-    expect(runs[59]).toBe("2026-11-22T03:29:00.000Z");
-    expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
-  });
+test("the daily digest (NOTIF-08) marks tasks blocked for longer than the decision log reaches back", async () => {
+  const rig = await createLiveMessagesApp();
+  const key = await rig.startTask("Imhotep", "Paint the door");
+  await rig.actAs("Ada").setStatus(key, { status: "blocked" });
+  await rig.advanceAndDrain();
+  rig.time.now = toTime("2027-04-01T08:00:00Z");
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain();
+  expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
+});
 
-  test("over all runtimes: ticks at the same time send one digest", async () => {
-    const rig = await createLiveMessagesApp();
-    const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
-    await rig.advanceAndDrain();
-    expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
-    expect(getDigests(rig)).toHaveLength(1);
-  });
+test("the daily digest (NOTIF-08) is split into messages that Telegram accepts, each sent once", async () => {
+  const rig = await createLiveMessagesApp();
+  const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
+  for (let n = 0; n < 40; n += 1) {
+    rig.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
+    rig.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
+  }
+  await rig.poll();
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain(30_000);
+  const all = rig.getBotMessages();
+  expect(all.length).toBeGreaterThan(1);
+  expect(all.map(toPlainText).join("\n")).toContain("… and 15 more");
+  expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+  for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
+});
 
-  test("over restarts and a clock that is set back, even by a day", async () => {
-    const rig = await createLiveMessagesApp();
+const listSendTimes = async (env: Record<string, string>, from: string, to: string) => {
+  const rig = await createLiveMessagesApp({ env });
+  const times: string[] = [];
+  for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
+    const { told: pages } = await digestTick.run(rig.deps);
+    if (pages) times.push(new Date(rig.time.now).toISOString());
+  }
+  return times;
+};
+
+test("the digest is sent once a day: at 08:00 of the time zone, also when summer time begins or ends", async () => {
+  expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
+    "2026-11-22T07:00:00.000Z",
+    "2026-11-23T07:00:00.000Z",
+  ]);
+  expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-03-27T00:00:00Z", "2027-03-30T00:00:00Z")).toEqual([
+    "2027-03-27T07:00:00.000Z",
+    "2027-03-28T06:00:00.000Z",
+    "2027-03-29T06:00:00.000Z",
+  ]);
+  expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2027-10-30T00:00:00Z", "2027-11-01T00:00:00Z")).toEqual([
+    "2027-10-30T06:00:00.000Z",
+    "2027-10-31T07:00:00.000Z",
+  ]);
+});
+
+test("the digest is sent once a day: by a tick in each minute of that hour in the time zone", async () => {
+  const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
+  const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
+  const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
+  expect(runs[0]).toBe("2026-11-22T02:30:00.000Z");
+  expect(runs[59]).toBe("2026-11-22T03:29:00.000Z");
+  expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
+});
+
+test("the digest is sent once a day: over all runtimes: ticks at the same time send one digest", async () => {
+  const rig = await createLiveMessagesApp();
+  const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
+  await rig.advanceAndDrain();
+  expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
+  expect(getDigests(rig)).toHaveLength(1);
+});
+
+test("the digest is sent once a day: over restarts and a clock that is set back, even by a day", async () => {
+  const rig = await createLiveMessagesApp();
+  await digestTick.run(rig.deps);
+  rig.time.now = toTime("2026-11-22T08:30:00Z");
+  await digestTick.run(rig.deps);
+  await rig.restart();
+  for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
+    rig.time.now = toTime(time);
     await digestTick.run(rig.deps);
-    rig.time.now = toTime("2026-11-22T08:30:00Z");
-    await digestTick.run(rig.deps);
-    await rig.restart();
-    for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
-      rig.time.now = toTime(time);
-      await digestTick.run(rig.deps);
-    }
-    await rig.advanceAndDrain(10_000);
-    expect(getDigests(rig)).toHaveLength(2);
-  });
+  }
+  await rig.advanceAndDrain(10_000);
+  expect(getDigests(rig)).toHaveLength(2);
+});
 
-  test("a digest missed at 08:00 is sent at 08:03 when a process runs again, but not after 09:00", async () => {
-    const rig = await createLiveMessagesApp();
-    rig.time.now = toTime("2026-11-23T08:03:00Z");
-    expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
-    rig.time.now = toTime("2026-11-24T09:00:00Z");
-    expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
-  });
+test("the digest is sent once a day: a digest missed at 08:00 is sent at 08:03 when a process runs again, but not after 09:00", async () => {
+  const rig = await createLiveMessagesApp();
+  rig.time.now = toTime("2026-11-23T08:03:00Z");
+  expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
+  rig.time.now = toTime("2026-11-24T09:00:00Z");
+  expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
+});
 
-  test("a send without an answer is repeated once, marked", async () => {
-    const rig = await createLiveMessagesApp();
-    rig.telegram.injectFaults({ kind: "lost" });
-    await digestTick.run(rig.deps);
-    await rig.restart();
-    await rig.advanceAndDrain(20_000);
-    expect(getDigests(rig).map(({ text }) => text.includes("(may be a repeat)"))).toEqual([false, true]);
-  });
+test("the digest is sent once a day: a send without an answer is repeated once, marked", async () => {
+  const rig = await createLiveMessagesApp();
+  rig.telegram.injectFaults({ kind: "lost" });
+  await digestTick.run(rig.deps);
+  await rig.restart();
+  await rig.advanceAndDrain(20_000);
+  expect(getDigests(rig).map(({ text }) => text.includes("(may be a repeat)"))).toEqual([false, true]);
+});
 
-  test("the digest goes to TELEGRAM_CHAT_ID", async () => {
-    const rig = await createLiveMessagesApp();
-    await digestTick.run(rig.deps);
-    await rig.advanceAndDrain();
-    expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
-  });
+test("the digest is sent once a day: the digest goes to TELEGRAM_CHAT_ID", async () => {
+  const rig = await createLiveMessagesApp();
+  await digestTick.run(rig.deps);
+  await rig.advanceAndDrain();
+  expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
 });

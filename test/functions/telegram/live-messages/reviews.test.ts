@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
@@ -16,166 +16,164 @@ async function createReview(rig: LiveMessagesApp, title = "Write the terms") {
 const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: number) =>
   message?.buttons.flat()[n]?.callback_data ?? "";
 
-describe("a review (OPENCLAW-12)", () => {
-  test("is a message of its own that shows the agent's confidence, with Approve and Send back", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, message } = await createReview(rig);
-    expect(toPlainText(message())).toBe(
-      `🔍 Review requested: ${key} Write the terms\nConfidence of Imhotep: 55%\nTwo clauses are guesses.\n` +
-        "Approve the task, or reply to this message with what is missing.",
-    );
-    expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
-    expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
-  });
-
-  test("approved by a button completes the task, and the message shows who approved it", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, item, message } = await createReview(rig);
-    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} was approved.`);
-    expect(rig.readPlaneItem(item)).toMatchObject({ state: "Done", labels: ["agent:Imhotep"] });
-    expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
-    expect(rig.getButtonLabels(message())).toEqual([]);
-  });
-
-  test("is sent back by a reply with the reason", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    await rig.replyTo(message(), "Clause 3 is missing");
-    expect(rig.readPlaneItem(item)).toMatchObject({ state: "Todo", labels: ["agent:Imhotep"] });
-    expect(toPlainText(message())).toContain("↩️ Sent back by Ada (Telegram): \nClause 3 is missing");
-    expect(rig.readComments(item).join()).toContain("Clause 3 is missing");
-  });
-
-  test.each(["ok", "OK!", "Approved.", "👍🏽", " ✅ "])(
-    "is approved by the reply %j and not sent back for it",
-    async (text) => {
-      const rig = await createLiveMessagesApp();
-      const { item, message } = await createReview(rig);
-      await rig.replyTo(message(), text);
-      expect(rig.readPlaneItem(item).state).toBe("Done");
-      expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
-    },
+test("a review (OPENCLAW-12) is a message of its own that shows the agent's confidence, with Approve and Send back", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, message } = await createReview(rig);
+  expect(toPlainText(message())).toBe(
+    `🔍 Review requested: ${key} Write the terms\nConfidence of Imhotep: 55%\nTwo clauses are guesses.\n` +
+      "Approve the task, or reply to this message with what is missing.",
   );
+  expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
+  expect(message()?.replyTo).toBe(rig.getBotMessages()[0]?.id);
+});
 
-  test("is not approved by a reply if the message has changed: then the button is needed", async () => {
+test("a review (OPENCLAW-12) approved by a button completes the task, and the message shows who approved it", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(rig);
+  expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} was approved.`);
+  expect(rig.readPlaneItem(item)).toMatchObject({ state: "Done", labels: ["agent:Imhotep"] });
+  expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
+  expect(rig.getButtonLabels(message())).toEqual([]);
+});
+
+test("a review (OPENCLAW-12) is sent back by a reply with the reason", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  await rig.replyTo(message(), "Clause 3 is missing");
+  expect(rig.readPlaneItem(item)).toMatchObject({ state: "Todo", labels: ["agent:Imhotep"] });
+  expect(toPlainText(message())).toContain("↩️ Sent back by Ada (Telegram): \nClause 3 is missing");
+  expect(rig.readComments(item).join()).toContain("Clause 3 is missing");
+});
+
+test.each(["ok", "OK!", "Approved.", "👍🏽", " ✅ "])(
+  "a review (OPENCLAW-12) is approved by the reply %j and not sent back for it",
+  async (text) => {
     const rig = await createLiveMessagesApp();
-    const { key, item, message } = await createReview(rig);
-    rig.plane.editItem(item, { name: "Sign the terms" });
-    for (let n = 0; n < 2; n += 1) {
-      await rig.replyTo(message(), "ok");
-      expect(toPlainText(rig.getBotMessages().at(-1))).toBe(`${key} has changed. Review it again.`);
-      expect(rig.readPlaneItem(item).labels).toContain("review");
+    const { item, message } = await createReview(rig);
+    await rig.replyTo(message(), text);
+    expect(rig.readPlaneItem(item).state).toBe("Done");
+    expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
+  },
+);
+
+test("a review (OPENCLAW-12) is not approved by a reply if the message has changed: then the button is needed", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(rig);
+  rig.plane.editItem(item, { name: "Sign the terms" });
+  for (let n = 0; n < 2; n += 1) {
+    await rig.replyTo(message(), "ok");
+    expect(toPlainText(rig.getBotMessages().at(-1))).toBe(`${key} has changed. Review it again.`);
+    expect(rig.readPlaneItem(item).labels).toContain("review");
+  }
+  await rig.tapButton(message(), "✅ Approve");
+  expect(rig.readPlaneItem(item).state).toBe("Done");
+});
+
+test("a review (OPENCLAW-12) asks for a reason after Send back, and a reply gives it", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  expect(await rig.tapButton(message(), "↩️ Send back")).toBe("Reply with the reason, or press again.");
+  expect(rig.readPlaneItem(item).labels).toContain("review");
+  expect(rig.getButtonLabels(message())).toEqual(["↩️ Send back without a reason", "✅ Approve"]);
+  await rig.restart();
+  await rig.replyTo(message(), "Too long");
+  expect(toPlainText(message())).toContain("Too long");
+  expect(rig.readPlaneItem(item).state).toBe("Todo");
+});
+
+test("a review (OPENCLAW-12) is sent back without a reason when Send back is pressed again", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(rig);
+  await rig.tapButton(message(), "↩️ Send back");
+  expect(await rig.tapButton(message(), "↩️ Send back without a reason")).toBe(`${key} was sent back.`);
+  expect(rig.readPlaneItem(item).state).toBe("Todo");
+  expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
+});
+
+test("a review (OPENCLAW-12) is of what was shown: a task that has changed is not approved but shown again (reliability 27)", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(rig);
+  rig.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });
+  expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} has changed. Review it again.`);
+  expect(rig.readPlaneItem(item).labels).toContain("review");
+  expect(toPlainText(message())).toContain(
+    "Changed since this message was sent: title, description. Review the task again before you approve it.",
+  );
+  expect(toPlainText(message())).toContain("Sign the terms");
+  await rig.tapButton(message(), "✅ Approve");
+  expect(rig.readPlaneItem(item).state).toBe("Done");
+});
+
+test("a review (OPENCLAW-12) is not approved by the button of an earlier state", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  const old = getButtonData(message(), 0);
+  rig.plane.editItem(item, { name: "Sign the terms" });
+  await rig.tapButton(message(), "✅ Approve");
+  await rig.tapButtonData(message()?.id ?? 0, old);
+  expect(rig.readPlaneItem(item).labels).toContain("review");
+});
+
+test("a review (OPENCLAW-12) is not approved by the button of an earlier review", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, item, message } = await createReview(rig);
+  const first = message();
+  const old = getButtonData(first, 0);
+  await rig.replyTo(first, "Again, please");
+  await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+  await rig.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.6, text: "Still a guess." });
+  await rig.advanceAndDrain(8_000);
+  expect(await rig.tapButtonData(first?.id ?? 0, old)).toBe(`${key} was sent back.`);
+  expect(rig.readPlaneItem(item).labels).toContain("review");
+  expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
+});
+
+test("a review (OPENCLAW-12) approved in Plane shows so, and an old button says that it is closed", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  const [old, id] = [getButtonData(message(), 0), message()?.id ?? 0];
+  const done = rig.plane.states(rig.onb.id).find(({ name }) => name === "Done");
+  rig.plane.editItem(item, { state: done?.id ?? "" });
+  await rig.poll();
+  await rig.advanceAndDrain(8_000);
+  expect(toPlainText(message())).toContain("No review is needed: the task is done.");
+  expect(rig.getButtonLabels(message())).toEqual([]);
+  expect(await rig.tapButtonData(id, old)).toBe("This request is closed.");
+});
+
+test("a review (OPENCLAW-12) approved with /plane approve shows so in the message", async () => {
+  const rig = await createLiveMessagesApp();
+  const { key, message } = await createReview(rig);
+  await rig.telegram.postAsUser(-100_200, ADA_USER, `/plane approve ${key}`);
+  await rig.pollUpdates();
+  expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
+});
+
+test("a review (OPENCLAW-12) ignores presses and replies of unauthorized users (reliability 17)", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  expect(await rig.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
+  await rig.replyTo(message(), "No", STRANGER_USER);
+  expect(rig.readPlaneItem(item).labels).toContain("review");
+});
+
+test("a review (OPENCLAW-12) loses neither the approval nor the message when a restart interrupts the approval", async () => {
+  const rig = await createLiveMessagesApp();
+  const { item, message } = await createReview(rig);
+  let isFirstVerdict = true;
+  const commit = rig.store.commit;
+  rig.store.commit = async (request) => {
+    const outcome = await commit(request);
+    if (isFirstVerdict && request.put?.some(({ key }) => key === workKeys.review(item.id))) {
+      isFirstVerdict = false;
+      throw new Error("killed");
     }
-    await rig.tapButton(message(), "✅ Approve");
-    expect(rig.readPlaneItem(item).state).toBe("Done");
-  });
-
-  test("asks for a reason after Send back, and a reply gives it", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    expect(await rig.tapButton(message(), "↩️ Send back")).toBe("Reply with the reason, or press again.");
-    expect(rig.readPlaneItem(item).labels).toContain("review");
-    expect(rig.getButtonLabels(message())).toEqual(["↩️ Send back without a reason", "✅ Approve"]);
-    await rig.restart();
-    await rig.replyTo(message(), "Too long");
-    expect(toPlainText(message())).toContain("Too long");
-    expect(rig.readPlaneItem(item).state).toBe("Todo");
-  });
-
-  test("is sent back without a reason when Send back is pressed again", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, item, message } = await createReview(rig);
-    await rig.tapButton(message(), "↩️ Send back");
-    expect(await rig.tapButton(message(), "↩️ Send back without a reason")).toBe(`${key} was sent back.`);
-    expect(rig.readPlaneItem(item).state).toBe("Todo");
-    expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
-  });
-
-  test("is of what was shown: a task that has changed is not approved but shown again (reliability 27)", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, item, message } = await createReview(rig);
-    rig.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });
-    expect(await rig.tapButton(message(), "✅ Approve")).toBe(`${key} has changed. Review it again.`);
-    expect(rig.readPlaneItem(item).labels).toContain("review");
-    expect(toPlainText(message())).toContain(
-      "Changed since this message was sent: title, description. Review the task again before you approve it.",
-    );
-    expect(toPlainText(message())).toContain("Sign the terms");
-    await rig.tapButton(message(), "✅ Approve");
-    expect(rig.readPlaneItem(item).state).toBe("Done");
-  });
-
-  test("is not approved by the button of an earlier state", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    const old = getButtonData(message(), 0);
-    rig.plane.editItem(item, { name: "Sign the terms" });
-    await rig.tapButton(message(), "✅ Approve");
-    await rig.tapButtonData(message()?.id ?? 0, old);
-    expect(rig.readPlaneItem(item).labels).toContain("review");
-  });
-
-  test("is not approved by the button of an earlier review", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, item, message } = await createReview(rig);
-    const first = message();
-    const old = getButtonData(first, 0);
-    await rig.replyTo(first, "Again, please");
-    await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
-    await rig.actAs("Imhotep").setStatus(key, { status: "done", confidence: 0.6, text: "Still a guess." });
-    await rig.advanceAndDrain(8_000);
-    expect(await rig.tapButtonData(first?.id ?? 0, old)).toBe(`${key} was sent back.`);
-    expect(rig.readPlaneItem(item).labels).toContain("review");
-    expect(rig.getButtonLabels(message())).toEqual(["✅ Approve", "↩️ Send back"]);
-  });
-
-  test("approved in Plane shows so, and an old button says that it is closed", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    const [old, id] = [getButtonData(message(), 0), message()?.id ?? 0];
-    const done = rig.plane.states(rig.onb.id).find(({ name }) => name === "Done");
-    rig.plane.editItem(item, { state: done?.id ?? "" });
-    await rig.poll();
-    await rig.advanceAndDrain(8_000);
-    expect(toPlainText(message())).toContain("No review is needed: the task is done.");
-    expect(rig.getButtonLabels(message())).toEqual([]);
-    expect(await rig.tapButtonData(id, old)).toBe("This request is closed.");
-  });
-
-  test("approved with /plane approve shows so in the message", async () => {
-    const rig = await createLiveMessagesApp();
-    const { key, message } = await createReview(rig);
-    await rig.telegram.postAsUser(-100_200, ADA_USER, `/plane approve ${key}`);
-    await rig.pollUpdates();
-    expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
-  });
-
-  test("ignores presses and replies of unauthorized users (reliability 17)", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    expect(await rig.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
-    await rig.replyTo(message(), "No", STRANGER_USER);
-    expect(rig.readPlaneItem(item).labels).toContain("review");
-  });
-
-  test("loses neither the approval nor the message when a restart interrupts the approval", async () => {
-    const rig = await createLiveMessagesApp();
-    const { item, message } = await createReview(rig);
-    let isFirstVerdict = true;
-    const commit = rig.store.commit;
-    rig.store.commit = async (request) => {
-      const outcome = await commit(request);
-      if (isFirstVerdict && request.put?.some(({ key }) => key === workKeys.review(item.id))) {
-        isFirstVerdict = false;
-        throw new Error("killed");
-      }
-      return outcome;
-    };
-    await rig.telegram.press(-100_200, ADA_USER, message()?.id ?? 0, getButtonData(message(), 0));
-    await rig.pollUpdates();
-    await rig.restart();
-    await rig.advanceAndDrain(60_000);
-    expect(rig.readPlaneItem(item).state).toBe("Done");
-    expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
-  });
+    return outcome;
+  };
+  await rig.telegram.press(-100_200, ADA_USER, message()?.id ?? 0, getButtonData(message(), 0));
+  await rig.pollUpdates();
+  await rig.restart();
+  await rig.advanceAndDrain(60_000);
+  expect(rig.readPlaneItem(item).state).toBe("Done");
+  expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
 });

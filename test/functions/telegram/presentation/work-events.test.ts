@@ -30,88 +30,86 @@ const askedEvent: WorkEvent = {
 };
 const taskLines = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
 
-describe("NOTIF-04: notifications of questions and reports of agents", () => {
-  test.each<[WorkEvent, string[]]>([
-    [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
+test.each<[WorkEvent, string[]]>([
+  [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
+  [
+    { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
+    ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (reminder)"],
+  ],
+  [
+    { kind: "answered", question: "q1", agent: "Thot", text: "Red", by: "Ada" },
+    ["💡 Question answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
+  ],
+  [
+    { kind: "critical", comment: "c", agent: "Thot", text: "The disk is full" },
+    ["🚨 Critical comment from Thot: ONB-12 Write the mail", "The disk is full"],
+  ],
+  [
+    { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z" },
     [
-      { ...askedEvent, choices: [], reminder: 1 } as WorkEvent,
-      ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none? (reminder)"],
+      "💤 Claim lost (Thot): ONB-12 Write the mail",
+      "no activity for 15 minutes; the task was released",
+      "Held since: Nov 21, 2026 08:00 UTC",
     ],
-    [
-      { kind: "answered", question: "q1", agent: "Thot", text: "Red", by: "Ada" },
-      ["💡 Question answered (Thot): ONB-12 Write the mail", "Answer: Red", "By: Ada"],
-    ],
-    [
-      { kind: "critical", comment: "c", agent: "Thot", text: "The disk is full" },
-      ["🚨 Critical comment from Thot: ONB-12 Write the mail", "The disk is full"],
-    ],
-    [
-      { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z" },
-      [
-        "💤 Claim lost (Thot): ONB-12 Write the mail",
-        "no activity for 15 minutes; the task was released",
-        "Held since: Nov 21, 2026 08:00 UTC",
-      ],
-    ],
-    [
-      { kind: "review", agent: "Thot", confidence: 0.55, text: "Done, I think" },
-      ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
-    ],
-    [
-      { kind: "sent_back", agent: "Thot", by: "Ada", reason: "Too short" },
-      ["↩️ Sent back (Thot): ONB-12 Write the mail", "Reason: Too short", "By: Ada"],
-    ],
-    [
-      { kind: "failed", agent: "Thot", text: "Plane does not let Thot do it" },
-      ["⚠️ Failed (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
-    ],
-  ])("%o", (event, lines) => {
-    expect(renderLines(event)).toEqual([...lines, ...taskLines]);
-  });
+  ],
+  [
+    { kind: "review", agent: "Thot", confidence: 0.55, text: "Done, I think" },
+    ["🔍 Review requested (Thot): ONB-12 Write the mail", "Done, I think", "Confidence: 0.55"],
+  ],
+  [
+    { kind: "sent_back", agent: "Thot", by: "Ada", reason: "Too short" },
+    ["↩️ Sent back (Thot): ONB-12 Write the mail", "Reason: Too short", "By: Ada"],
+  ],
+  [
+    { kind: "failed", agent: "Thot", text: "Plane does not let Thot do it" },
+    ["⚠️ Failed (Thot): ONB-12 Write the mail", "Plane does not let Thot do it"],
+  ],
+])("NOTIF-04: notifications of questions and reports of agents: %o", (event, lines) => {
+  expect(renderLines(event)).toEqual([...lines, ...taskLines]);
+});
 
-  test.each<[WorkEvent, string[]]>([
-    [
-      { kind: "stuck", blocker: "ONB-3", why: "cancelled" },
-      ["🧱 Blocked by a dependency: ONB-12 Write the mail", "Depends on: ONB-3 (cancelled)"],
-    ],
-    [
-      { kind: "circle", path: ["ONB-1", "ONB-2", "ONB-1"] },
-      ["🔁 Dependency cycle: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
-    ],
-  ])("%o", (event, lines) => {
-    expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
-  });
+test.each<[WorkEvent, string[]]>([
+  [
+    { kind: "stuck", blocker: "ONB-3", why: "cancelled" },
+    ["🧱 Blocked by a dependency: ONB-12 Write the mail", "Depends on: ONB-3 (cancelled)"],
+  ],
+  [
+    { kind: "circle", path: ["ONB-1", "ONB-2", "ONB-1"] },
+    ["🔁 Dependency cycle: ONB-12 Write the mail", "ONB-1 → ONB-2 → ONB-1"],
+  ],
+])("NOTIF-04: notifications of questions and reports of agents: %o", (event, lines) => {
+  expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
+});
 
-  test("are available in French", () => {
-    expect(renderLines(askedEvent, fr)).toEqual([
-      "❓ Question de Thot : ONB-12 Write the mail",
-      "Which colour, or none?",
-      "Choix : Red · Blue",
-      "Projet : Onboarding (ONB)",
-      "Statut : 🔵 en cours",
-    ]);
-    const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
-    expect(renderLines(lost, fr).slice(1, 3)).toEqual([
-      "la tâche a été réattribuée",
-      "Réservée depuis : 21 nov. 2026 08:00 UTC",
-    ]);
-  });
+test("NOTIF-04: notifications of questions and reports of agents are available in French", () => {
+  expect(renderLines(askedEvent, fr)).toEqual([
+    "❓ Question de Thot : ONB-12 Write the mail",
+    "Which colour, or none?",
+    "Choix : Red · Blue",
+    "Projet : Onboarding (ONB)",
+    "Statut : 🔵 en cours",
+  ]);
+  const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
+  expect(renderLines(lost, fr).slice(1, 3)).toEqual([
+    "la tâche a été réattribuée",
+    "Réservée depuis : 21 nov. 2026 08:00 UTC",
+  ]);
+});
 
-  test("are one line with the agent among other notifications", () => {
-    const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
-    const burst = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
-    expect(normalizeSpaces(renderBurst(burst, en).text).split("\n")[0]).toBe(
-      "❓ Question from Thot: ONB-12 Write the mail",
-    );
-  });
+test("NOTIF-04: notifications of questions and reports of agents are one line with the agent among other notifications", () => {
+  const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
+  const burst = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
+  expect(normalizeSpaces(renderBurst(burst, en).text).split("\n")[0]).toBe(
+    "❓ Question from Thot: ONB-12 Write the mail",
+  );
+});
 
-  test("NOTIF-05: by default people are notified of what waits for them, not of what they did", () => {
-    const { decide } = createNotificationRules(undefined, 42);
-    const sentKinds = WORK_EVENT_KINDS.filter(
-      (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
-    );
-    expect(sentKinds).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
-  });
+test("NOTIF-05 NOTIF-04: notifications of questions and reports of agents by default people are notified of what waits for them, not of what they did", () => {
+  const { decide } = createNotificationRules(undefined, 42);
+  const sentKinds = WORK_EVENT_KINDS.filter(
+    (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,
+  );
+  expect(sentKinds).toEqual(["asked", "critical", "claim_lost", "review", "stuck", "circle", "failed"]);
 });
 
 describe("reliability 18: texts of agents", () => {

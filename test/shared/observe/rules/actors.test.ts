@@ -1,57 +1,55 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createObservedProject } from "./observed-project.ts";
 
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
-describe("rule 6: the actor of a change", () => {
-  test("is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
-    const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
-    plane.editItem(item, { name: "Manual" });
-    plane.editItem(item, { state: "Done" }, { by: thot });
-    // Plane's worker reads the item late, so the webhook of the new title also contains the new state.
-    await crew.deliverWebhooks(1);
-    const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
-    expect(actors).toEqual([
-      ["renamed", "ada"],
-      ["completed", "thot"],
-    ]);
-  });
+test("rule 6: the actor of a change: is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
+  const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
+  plane.editItem(item, { name: "Manual" });
+  plane.editItem(item, { state: "Done" }, { by: thot });
+  // Plane's worker reads the item late, so the webhook of the new title also contains the new state.
+  await crew.deliverWebhooks(1);
+  const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
+  expect(actors).toEqual([
+    ["renamed", "ada"],
+    ["completed", "thot"],
+  ]);
+});
 
-  test("is not the actor of another assignment", async () => {
-    const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
-    plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
-    plane.editItem(item, { assignees: [thot] }, { by: thot });
-    crew.dropWebhooks();
-    await crew.poll();
-    const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
-    expect(actors).toEqual([
-      ["assigned", "ada"],
-      ["unassigned", "thot"],
-    ]);
-  });
+test("rule 6: the actor of a change: is not the actor of another assignment", async () => {
+  const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
+  plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
+  plane.editItem(item, { assignees: [thot] }, { by: thot });
+  crew.dropWebhooks();
+  await crew.poll();
+  const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
+  expect(actors).toEqual([
+    ["assigned", "ada"],
+    ["unassigned", "thot"],
+  ]);
+});
 
-  test("is unknown for a deleted item and for an item blocked by another", async () => {
-    const { crew, plane, project, item, thot } = await createObservedProject({ needsActor: true });
-    const blocker = plane.addItem(project, { name: "First" }, { by: thot });
-    await crew.poll();
-    plane.editItem(item, { state: "In Progress" }, { by: thot });
-    plane.relate(item, blocker);
-    await crew.poll();
-    plane.deleteItem(blocker);
-    const notFound = {
-      kind: "status",
-      status: 404,
-      body: '{"error":"The requested resource does not exist."}',
-    } as const;
-    plane.faults.add({ path: `${blocker.id}/activities/` }, notFound);
-    await crew.poll();
-    const actors = crew.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
-    expect(actors).toEqual([
-      ["ONB-2", "created", "thot"],
-      ["ONB-1", "started", "thot"],
-      ["ONB-1", "blocked", undefined],
-      ["ONB-2", "removed", undefined],
-      ["ONB-1", "unblocked", undefined],
-    ]);
-  });
+test("rule 6: the actor of a change: is unknown for a deleted item and for an item blocked by another", async () => {
+  const { crew, plane, project, item, thot } = await createObservedProject({ needsActor: true });
+  const blocker = plane.addItem(project, { name: "First" }, { by: thot });
+  await crew.poll();
+  plane.editItem(item, { state: "In Progress" }, { by: thot });
+  plane.relate(item, blocker);
+  await crew.poll();
+  plane.deleteItem(blocker);
+  const notFound = {
+    kind: "status",
+    status: 404,
+    body: '{"error":"The requested resource does not exist."}',
+  } as const;
+  plane.faults.add({ path: `${blocker.id}/activities/` }, notFound);
+  await crew.poll();
+  const actors = crew.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
+  expect(actors).toEqual([
+    ["ONB-2", "created", "thot"],
+    ["ONB-1", "started", "thot"],
+    ["ONB-1", "blocked", undefined],
+    ["ONB-2", "removed", undefined],
+    ["ONB-1", "unblocked", undefined],
+  ]);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { readCard } from "../../../../shared/work/card/card-record.ts";
 import { parseCard } from "../../../../shared/work/card/parse-card.ts";
 import { writeCard } from "../../../../shared/work/card/write-card.ts";
@@ -35,178 +35,176 @@ async function createAppWithTask(options: Parameters<typeof createAgentTestApp>[
   return { crew, item };
 }
 
-describe("The agent card (OPENCLAW-11, 12, 13)", () => {
-  test("shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
-    const { crew, item } = await createAppWithTask({ config: { budget: { amount: 100 } } });
-    await crew.actAs("Thot").report("ONB-1", {
-      percent: 40,
-      text: "half of <b>it</b>",
-      confidence: 0.9,
-      cost: 1.25,
-      session: SESSION,
-      commit: "0a1b2c3",
-      tests: "12 passed",
-    });
-    const html = await getCardHtml(crew, item);
-    expect(html).toContain("<strong>Agent:</strong> Thot</li>");
-    expect(html).toContain("<strong>Since:</strong> 2026-11-21 08:00:");
-    expect(html).toContain(`<strong>Session:</strong> ${SESSION}</li>`);
-    expect(html).toContain("<strong>Progress:</strong> 40 %</li>");
-    expect(html).toContain("<strong>Cost:</strong> 1.25 EUR (Thot 1.25)</li>");
-    expect(html).toContain("<strong>Confidence:</strong> 0.9</li>");
-    expect(html).toContain("<strong>Commit:</strong> 0a1b2c3</li>");
-    expect(html).toContain("<strong>Estimate:</strong> too little to tell (0 finished tasks of this size)</li>");
-    expect(getCards(crew, item)[0]).toMatchObject({ actor: crew.human.id, external_source: "groundcrew" });
+test("The agent card (OPENCLAW-11, 12, 13) shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
+  const { crew, item } = await createAppWithTask({ config: { budget: { amount: 100 } } });
+  await crew.actAs("Thot").report("ONB-1", {
+    percent: 40,
+    text: "half of <b>it</b>",
+    confidence: 0.9,
+    cost: 1.25,
+    session: SESSION,
+    commit: "0a1b2c3",
+    tests: "12 passed",
   });
+  const html = await getCardHtml(crew, item);
+  expect(html).toContain("<strong>Agent:</strong> Thot</li>");
+  expect(html).toContain("<strong>Since:</strong> 2026-11-21 08:00:");
+  expect(html).toContain(`<strong>Session:</strong> ${SESSION}</li>`);
+  expect(html).toContain("<strong>Progress:</strong> 40 %</li>");
+  expect(html).toContain("<strong>Cost:</strong> 1.25 EUR (Thot 1.25)</li>");
+  expect(html).toContain("<strong>Confidence:</strong> 0.9</li>");
+  expect(html).toContain("<strong>Commit:</strong> 0a1b2c3</li>");
+  expect(html).toContain("<strong>Estimate:</strong> too little to tell (0 finished tasks of this size)</li>");
+  expect(getCards(crew, item)[0]).toMatchObject({ actor: crew.human.id, external_source: "groundcrew" });
+});
 
-  test("shows agents' texts on one line without markup and bidirectional characters", async () => {
-    const { crew, item } = await createAppWithTask();
-    await crew.actAs("Thot").report("ONB-1", { text: '<img src=x onerror="a()">\u202e\nAgent: Imhotep & co' });
-    const html = await getCardHtml(crew, item);
-    expect(html).not.toContain("<img");
-    expect(html).not.toContain("\u202e");
-    expect(parseCard(html)?.card).toMatchObject({
-      agent: "Thot",
-      text: '<img src=x onerror="a()"> Agent: Imhotep & co',
-    });
+test("The agent card (OPENCLAW-11, 12, 13) shows agents' texts on one line without markup and bidirectional characters", async () => {
+  const { crew, item } = await createAppWithTask();
+  await crew.actAs("Thot").report("ONB-1", { text: '<img src=x onerror="a()">\u202e\nAgent: Imhotep & co' });
+  const html = await getCardHtml(crew, item);
+  expect(html).not.toContain("<img");
+  expect(html).not.toContain("\u202e");
+  expect(parseCard(html)?.card).toMatchObject({
+    agent: "Thot",
+    text: '<img src=x onerror="a()"> Agent: Imhotep & co',
   });
+});
 
-  test("shows an assumed confidence of 0.8 when none was reported", async () => {
-    const { crew, item } = await createAppWithTask();
-    await crew.actAs("Thot").claim("ONB-1");
-    expect(await getCardHtml(crew, item)).toContain("<strong>Confidence:</strong> 0.8 (assumed)</li>");
-  });
+test("The agent card (OPENCLAW-11, 12, 13) shows an assumed confidence of 0.8 when none was reported", async () => {
+  const { crew, item } = await createAppWithTask();
+  await crew.actAs("Thot").claim("ONB-1");
+  expect(await getCardHtml(crew, item)).toContain("<strong>Confidence:</strong> 0.8 (assumed)</li>");
+});
 
-  test("is edited in place at most once in 30 s, however often agents report", async () => {
-    const { crew, item } = await createAppWithTask();
-    for (let percent = 1; percent <= 40; percent++) {
-      await crew.actAs("Thot").report("ONB-1", { percent });
-      await crew.drain();
-      crew.advance(2_000);
-    }
-    expect(await getCardHtml(crew, item)).toContain("40 %");
-    const times = getCommentWrites(crew).map(({ at }) => at);
-    expect(times.length).toBeLessThanOrEqual(4);
-    for (const [i, at] of times.entries()) if (i > 0) expect(at - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(30_000);
-  });
+test("The agent card (OPENCLAW-11, 12, 13) is edited in place at most once in 30 s, however often agents report", async () => {
+  const { crew, item } = await createAppWithTask();
+  for (let percent = 1; percent <= 40; percent++) {
+    await crew.actAs("Thot").report("ONB-1", { percent });
+    await crew.drain();
+    crew.advance(2_000);
+  }
+  expect(await getCardHtml(crew, item)).toContain("40 %");
+  const times = getCommentWrites(crew).map(({ at }) => at);
+  expect(times.length).toBeLessThanOrEqual(4);
+  for (const [i, at] of times.entries()) if (i > 0) expect(at - (times[i - 1] ?? 0)).toBeGreaterThanOrEqual(30_000);
+});
 
-  test("keeps the interval between edits when another agent takes the task at once", async () => {
-    const { crew, item } = await createAppWithTask();
-    await crew.actAs("Thot").claim("ONB-1");
-    await crew.runUntilIdle();
-    crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] });
-    await crew.poll();
-    const deps = { ...crew.deps, kick() {} };
-    const claim = await findClaim(deps, item.id);
-    if (claim) await endClaim(deps, claim, undefined, "test");
-    await createTaskOperations(deps, crew.getCaller("Imhotep")).claim("ONB-1");
-    const before = getCommentWrites(crew).length;
-    await writeCard(deps, { do: "card", item: item.id, correlation: "test" });
-    expect(getCommentWrites(crew)).toHaveLength(before);
-    expect(await getCardHtml(crew, item)).toContain("<strong>Agent:</strong> Imhotep</li>");
-  });
+test("The agent card (OPENCLAW-11, 12, 13) keeps the interval between edits when another agent takes the task at once", async () => {
+  const { crew, item } = await createAppWithTask();
+  await crew.actAs("Thot").claim("ONB-1");
+  await crew.runUntilIdle();
+  crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] });
+  await crew.poll();
+  const deps = { ...crew.deps, kick() {} };
+  const claim = await findClaim(deps, item.id);
+  if (claim) await endClaim(deps, claim, undefined, "test");
+  await createTaskOperations(deps, crew.getCaller("Imhotep")).claim("ONB-1");
+  const before = getCommentWrites(crew).length;
+  await writeCard(deps, { do: "card", item: item.id, correlation: "test" });
+  expect(getCommentWrites(crew)).toHaveLength(before);
+  expect(await getCardHtml(crew, item)).toContain("<strong>Agent:</strong> Imhotep</li>");
+});
 
-  test("makes no request to Plane when its text is unchanged", async () => {
-    const { crew } = await createAppWithTask();
+test("The agent card (OPENCLAW-11, 12, 13) makes no request to Plane when its text is unchanged", async () => {
+  const { crew } = await createAppWithTask();
+  await crew.actAs("Thot").report("ONB-1", { percent: 40 });
+  await crew.runUntilIdle();
+  const before = getCommentWrites(crew).length;
+  for (let i = 0; i < 3; i++) {
     await crew.actAs("Thot").report("ONB-1", { percent: 40 });
     await crew.runUntilIdle();
-    const before = getCommentWrites(crew).length;
-    for (let i = 0; i < 3; i++) {
-      await crew.actAs("Thot").report("ONB-1", { percent: 40 });
-      await crew.runUntilIdle();
-      crew.advance(60_000);
-    }
-    expect(getCommentWrites(crew)).toHaveLength(before);
-  });
-
-  test("is created again when people delete it", async () => {
-    const { crew, item } = await createAppWithTask();
-    await crew.actAs("Thot").report("ONB-1", { percent: 40 });
-    await crew.runUntilIdle();
-    for (const { id } of getCards(crew, item)) crew.plane.deleteComment(id);
     crew.advance(60_000);
-    await crew.actAs("Thot").report("ONB-1", { percent: 50 });
-    expect(await getCardHtml(crew, item)).toContain("50 %");
-  });
+  }
+  expect(getCommentWrites(crew)).toHaveLength(before);
+});
 
-  test("is separate for each item of a project", async () => {
-    const { crew, item } = await createAppWithTask();
-    const other = crew.addTask("Read it", "Thot");
-    await crew.poll();
-    await crew.actAs("Thot").report("ONB-1", { percent: 10 });
-    await crew.actAs("Thot").report("ONB-2", { percent: 20 });
-    expect(await getCardHtml(crew, item)).toContain("10 %");
-    expect(await getCardHtml(crew, other)).toContain("20 %");
-  });
+test("The agent card (OPENCLAW-11, 12, 13) is created again when people delete it", async () => {
+  const { crew, item } = await createAppWithTask();
+  await crew.actAs("Thot").report("ONB-1", { percent: 40 });
+  await crew.runUntilIdle();
+  for (const { id } of getCards(crew, item)) crew.plane.deleteComment(id);
+  crew.advance(60_000);
+  await crew.actAs("Thot").report("ONB-1", { percent: 50 });
+  expect(await getCardHtml(crew, item)).toContain("50 %");
+});
 
-  test("causes no notification and no further edits when it is edited (rule 8)", async () => {
-    const { crew } = await createAppWithTask();
-    await crew.actAs("Thot").claim("ONB-1");
-    await crew.runUntilIdle();
+test("The agent card (OPENCLAW-11, 12, 13) is separate for each item of a project", async () => {
+  const { crew, item } = await createAppWithTask();
+  const other = crew.addTask("Read it", "Thot");
+  await crew.poll();
+  await crew.actAs("Thot").report("ONB-1", { percent: 10 });
+  await crew.actAs("Thot").report("ONB-2", { percent: 20 });
+  expect(await getCardHtml(crew, item)).toContain("10 %");
+  expect(await getCardHtml(crew, other)).toContain("20 %");
+});
+
+test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further edits when it is edited (rule 8)", async () => {
+  const { crew } = await createAppWithTask();
+  await crew.actAs("Thot").claim("ONB-1");
+  await crew.runUntilIdle();
+  await crew.deliverWebhooks();
+  await crew.poll();
+  await crew.runUntilIdle();
+  crew.takeEvents();
+  await crew.actAs("Thot").report("ONB-1", { percent: 40 });
+  await crew.runUntilIdle();
+  const written = getCommentWrites(crew).length;
+  for (let i = 0; i < 3; i++) {
     await crew.deliverWebhooks();
     await crew.poll();
     await crew.runUntilIdle();
-    crew.takeEvents();
-    await crew.actAs("Thot").report("ONB-1", { percent: 40 });
-    await crew.runUntilIdle();
-    const written = getCommentWrites(crew).length;
-    for (let i = 0; i < 3; i++) {
-      await crew.deliverWebhooks();
-      await crew.poll();
-      await crew.runUntilIdle();
-      crew.advance(60_000);
-    }
-    expect(crew.takeEvents()).toEqual([]);
-    expect(getCommentWrites(crew)).toHaveLength(written);
-  });
-
-  test("causes no read of the item's comments by its webhook", async () => {
-    const { crew } = await createAppWithTask();
-    await crew.actAs("Thot").claim("ONB-1");
-    await crew.runUntilIdle();
-    await crew.deliverWebhooks();
-    await crew.poll();
-    await crew.runUntilIdle();
-    await crew.actAs("Thot").report("ONB-1", { percent: 40 });
-    await crew.runUntilIdle();
-    expect(await crew.recordRequests(() => crew.deliverWebhooks())).toEqual([]);
-  });
-
-  test("shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {
-    const { crew, item } = await createAppWithTask();
-    await crew.actAs("Thot").report("ONB-1", { percent: 40, cost: 2, session: SESSION, confidence: 0.5 });
-    await crew.runUntilIdle();
-    crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] });
-    await crew.deliverWebhooks();
-    await crew.poll();
-    await expireClaims(crew.deps, "test");
-    await crew.runUntilIdle();
-    expect(await getCardHtml(crew, item)).toContain("<strong>Last agent:</strong> Thot</li>");
-    await crew.actAs("Imhotep").report("ONB-1", { cost: 0.5 });
-    const html = await getCardHtml(crew, item);
-    expect(html).toContain("<strong>Agent:</strong> Imhotep</li>");
-    expect(html).toContain("<strong>Cost:</strong> 2.5 (Thot 2, Imhotep 0.5)</li>");
-    expect(html).toContain("40 %");
-    expect(html).not.toContain(SESSION);
-    expect(html).toContain("0.8 (assumed)");
-  });
-
-  test("ignores a comment that another user wrote under its external id", async () => {
-    const { crew, item } = await createAppWithTask();
-    const html = "<p>Agent card</p><ul><li>Agent: Imhotep</li><li>Cost: 900 (Imhotep 900)</li></ul>";
-    const external = { source: "groundcrew", id: `card:${item.id}` };
-    crew.plane.addComment(item, html, { by: crew.getUser("Imhotep"), external });
-    await crew.actAs("Thot").report("ONB-1", { percent: 40 });
-    await crew.runUntilIdle();
-    const forged = getCards(crew, item).find(({ actor }) => actor !== crew.human.id);
-    const own = getCards(crew, item).filter(({ actor }) => actor === crew.human.id);
-    expect(forged?.comment_html).toBe(html);
-    expect(own).toHaveLength(1);
-    expect(own[0]?.comment_html).toContain("40 %");
-    expect((await readCard(crew.deps, item.id))?.cost).toBeUndefined();
     crew.advance(60_000);
-    await crew.actAs("Thot").report("ONB-1", { percent: 50 });
-    await crew.runUntilIdle();
-    expect(getCards(crew, item)).toHaveLength(2);
-  });
+  }
+  expect(crew.takeEvents()).toEqual([]);
+  expect(getCommentWrites(crew)).toHaveLength(written);
+});
+
+test("The agent card (OPENCLAW-11, 12, 13) causes no read of the item's comments by its webhook", async () => {
+  const { crew } = await createAppWithTask();
+  await crew.actAs("Thot").claim("ONB-1");
+  await crew.runUntilIdle();
+  await crew.deliverWebhooks();
+  await crew.poll();
+  await crew.runUntilIdle();
+  await crew.actAs("Thot").report("ONB-1", { percent: 40 });
+  await crew.runUntilIdle();
+  expect(await crew.recordRequests(() => crew.deliverWebhooks())).toEqual([]);
+});
+
+test("The agent card (OPENCLAW-11, 12, 13) shows the last holder, and starts over for the next agent while keeping the task's cost", async () => {
+  const { crew, item } = await createAppWithTask();
+  await crew.actAs("Thot").report("ONB-1", { percent: 40, cost: 2, session: SESSION, confidence: 0.5 });
+  await crew.runUntilIdle();
+  crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] });
+  await crew.deliverWebhooks();
+  await crew.poll();
+  await expireClaims(crew.deps, "test");
+  await crew.runUntilIdle();
+  expect(await getCardHtml(crew, item)).toContain("<strong>Last agent:</strong> Thot</li>");
+  await crew.actAs("Imhotep").report("ONB-1", { cost: 0.5 });
+  const html = await getCardHtml(crew, item);
+  expect(html).toContain("<strong>Agent:</strong> Imhotep</li>");
+  expect(html).toContain("<strong>Cost:</strong> 2.5 (Thot 2, Imhotep 0.5)</li>");
+  expect(html).toContain("40 %");
+  expect(html).not.toContain(SESSION);
+  expect(html).toContain("0.8 (assumed)");
+});
+
+test("The agent card (OPENCLAW-11, 12, 13) ignores a comment that another user wrote under its external id", async () => {
+  const { crew, item } = await createAppWithTask();
+  const html = "<p>Agent card</p><ul><li>Agent: Imhotep</li><li>Cost: 900 (Imhotep 900)</li></ul>";
+  const external = { source: "groundcrew", id: `card:${item.id}` };
+  crew.plane.addComment(item, html, { by: crew.getUser("Imhotep"), external });
+  await crew.actAs("Thot").report("ONB-1", { percent: 40 });
+  await crew.runUntilIdle();
+  const forged = getCards(crew, item).find(({ actor }) => actor !== crew.human.id);
+  const own = getCards(crew, item).filter(({ actor }) => actor === crew.human.id);
+  expect(forged?.comment_html).toBe(html);
+  expect(own).toHaveLength(1);
+  expect(own[0]?.comment_html).toContain("40 %");
+  expect((await readCard(crew.deps, item.id))?.cost).toBeUndefined();
+  crew.advance(60_000);
+  await crew.actAs("Thot").report("ONB-1", { percent: 50 });
+  await crew.runUntilIdle();
+  expect(getCards(crew, item)).toHaveLength(2);
 });

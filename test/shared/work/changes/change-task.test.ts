@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { changeTask } from "../../../../shared/work/changes/change-task.ts";
 import { createStatusFields } from "../../../../shared/work/changes/move-to-status.ts";
 import { claimTask } from "../../../../shared/work/claims/claims.ts";
@@ -51,42 +51,40 @@ test("the answer of a change contains what people changed while the call waited 
   expect(after.item.snapshot).toMatchObject({ word: "in_progress", name: "Write it up" });
 });
 
-describe("an agent whose process is suspended past its lease", () => {
-  /** Advances the clock, as for a suspended process, right before the n-th PATCH is sent or after it was answered. */
-  function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
-    return async (input, init) => {
-      const patch = init?.method === "PATCH";
-      if (patch && at === "before") time().now += CLAIM_MS + 1;
-      const answer = await fetch(input, init);
-      if (patch && at === "after") time().now += CLAIM_MS + 1;
-      return answer;
-    };
-  }
+/** Advances the clock, as for a suspended process, right before the n-th PATCH is sent or after it was answered. */
+function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
+  return async (input, init) => {
+    const patch = init?.method === "PATCH";
+    if (patch && at === "before") time().now += CLAIM_MS + 1;
+    const answer = await fetch(input, init);
+    if (patch && at === "after") time().now += CLAIM_MS + 1;
+    return answer;
+  };
+}
 
-  test("starts no write: it is refused with the reason, and Plane gets no request", async () => {
-    const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
-    crew.advance(CLAIM_MS + 1);
-    const asked = await crew.recordRequests(() =>
-      expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
-        code: "conflict",
-        message: expect.stringContaining(": the claim expired"),
-      }),
-    );
-    expect(asked).toEqual([]);
-    expect(crew.readPlaneItem(item).state).toBe("Backlog");
-  });
-
-  test.each(["before", "after"] as const)(
-    "is told the result of a write it had already started: suspended %s it reached Plane",
-    async (at) => {
-      let time = { now: 0 };
-      const { crew, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
-      time = crew.time;
-      await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
-        code: "conflict",
-        message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
-      });
-      expect((await findTask(crew.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
-    },
+test("an agent whose process is suspended past its lease starts no write: it is refused with the reason, and Plane gets no request", async () => {
+  const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
+  crew.advance(CLAIM_MS + 1);
+  const asked = await crew.recordRequests(() =>
+    expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(": the claim expired"),
+    }),
   );
+  expect(asked).toEqual([]);
+  expect(crew.readPlaneItem(item).state).toBe("Backlog");
 });
+
+test.each(["before", "after"] as const)(
+  "an agent whose process is suspended past its lease is told the result of a write it had already started: suspended %s it reached Plane",
+  async (at) => {
+    let time = { now: 0 };
+    const { crew, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
+    time = crew.time;
+    await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
+    });
+    expect((await findTask(crew.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
+  },
+);

@@ -66,23 +66,21 @@ test("a task that people assigned to somebody other than the default assignee st
   expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Imhotep"] }]);
 });
 
-describe("a label agent:<name> that people have deleted since it was listed", () => {
-  const GONE = "11111111-2222-4333-8444-555555555555";
+const GONE = "11111111-2222-4333-8444-555555555555";
 
-  test("is created again for a new task", async () => {
-    const { crew } = await createDefaultAssigneeApp();
-    await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
-    await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
-    expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
-  });
+test("a label agent:<name> that people have deleted since it was listed is created again for a new task", async () => {
+  const { crew } = await createDefaultAssigneeApp();
+  await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
+  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+});
 
-  test("is created again for a planned task", async () => {
-    const { crew } = await createDefaultAssigneeApp();
-    await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
-    const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
-    await crew.actAs("Concierge").plan({ project: "ONB", tasks });
-    expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
-  });
+test("a label agent:<name> that people have deleted since it was listed is created again for a planned task", async () => {
+  const { crew } = await createDefaultAssigneeApp();
+  await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
+  const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
+  await crew.actAs("Concierge").plan({ project: "ONB", tasks });
+  expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
 });
 
 test("an assignee whom Plane does not accept is named in the refusal", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work/claims-tick.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { MINUTE } from "../../../../shared/time.ts";
@@ -39,164 +39,160 @@ async function createHeldTask(to: string | string[] = "Thot", options: Parameter
 const getClaimLostEvents = (crew: { actions: { event: { kind: string } }[] }) =>
   crew.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
 
-describe("an agent that falls silent", () => {
-  test.each(["1.3.1", "1.2.2"] as const)(
-    "loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
-    async (version) => {
-      const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
-      await advanceMinutes(13);
-      expect(await findClaim(crew.deps, item.id)).toBeDefined();
-      await advanceMinutes(4);
-      expect(crew.readPlaneItem(item).state).toBe("Todo");
-      expect(crew.readComments(item)).toContainEqual(
-        expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* The claim has expired/),
-      );
-      expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
-      await expect(holdNextTask()).rejects.toThrow("because no call renewed it for 15 minutes");
-      await advanceMinutes(3);
-      expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
-      expect(getClaimLostEvents(crew)).toHaveLength(1);
-    },
-  );
-
-  test("is also reported when Plane refuses to return its task to todo", async () => {
-    const { crew, item, advanceMinutes } = await createHeldTask();
-    const body = JSON.stringify({ detail: "You do not have permission." });
-    crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
-    await advanceMinutes(20);
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
-    expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
-  });
-
-  test("while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
-    const { crew, item, advanceMinutes } = await createHeldTask();
-    const { id } = await crew.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
-    await advanceMinutes(120);
-    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
-    await answerQuestion(crew.deps, id, { text: "Blue", by: "Ada" });
-    await advanceMinutes(14);
-    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
-    await advanceMinutes(5);
-    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-
-    await crew.actAs("Thot").claim("ONB-1");
-    await crew.actAs("Thot").ask("ONB-1", { text: "And which shade of it?" });
-    await advanceMinutes(24 * 60 + 20);
-    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-  });
-
-  test("is not reported when people have finished its task, which stays unchanged", async () => {
-    const { crew, item, advanceMinutes } = await createHeldTask();
+test.each(["1.3.1", "1.2.2"] as const)(
+  "an agent that falls silent loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
+  async (version) => {
+    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
     await advanceMinutes(13);
-    crew.plane.editItem(item, { state: "Done" });
-    crew.dropWebhooks();
-    await advanceMinutes(3);
-    expect(crew.readPlaneItem(item).state).toBe("Done");
-  });
-
-  test("leaves the task to the agent that has claimed it meanwhile", async () => {
-    const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"]);
-    crew.advance(CLAIM_MS);
-    await crew.actAs("Imhotep").claim("ONB-1");
-    await advanceMinutes(1);
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+    expect(await findClaim(crew.deps, item.id)).toBeDefined();
+    await advanceMinutes(4);
+    expect(crew.readPlaneItem(item).state).toBe("Todo");
+    expect(crew.readComments(item)).toContainEqual(
+      expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* The claim has expired/),
+    );
     expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
-  });
-
-  test("keeps its claim for 15 more minutes when Groundcrew itself was down", async () => {
-    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
-    crew.advance(60 * MINUTE);
-    await crew.restart();
-    await advanceMinutes(1);
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
-    await advanceMinutes(16);
-    expect(crew.readPlaneItem(item).state).toBe("Todo");
-  });
-
-  test("has a task that no agent can claim while it is being returned to todo", async () => {
-    let during = async () => {};
-    const watched: typeof fetch = async (input, init) => {
-      if (init?.method === "PATCH") await during();
-      return fetch(input, init);
-    };
-    const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
-    await advanceMinutes(13);
-    const refusals: unknown[] = [];
-    during = async () => {
-      await crew
-        .actAs("Imhotep")
-        .claim("ONB-1")
-        .catch((thrown: unknown) => refusals.push(thrown));
-    };
+    await expect(holdNextTask()).rejects.toThrow("because no call renewed it for 15 minutes");
     await advanceMinutes(3);
-    expect(refusals[0]).toMatchObject({ message: expect.stringContaining("is being returned to todo") });
-    expect(crew.readPlaneItem(item).state).toBe("Todo");
-    await expect(crew.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
-  });
+    expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
+    expect(getClaimLostEvents(crew)).toHaveLength(1);
+  },
+);
+
+test("an agent that falls silent is also reported when Plane refuses to return its task to todo", async () => {
+  const { crew, item, advanceMinutes } = await createHeldTask();
+  const body = JSON.stringify({ detail: "You do not have permission." });
+  crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
+  await advanceMinutes(20);
+  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+  expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
 });
 
-describe("an agent whose task people take away", () => {
-  test.each([
-    ["reassign it", "reassigned", (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] })],
-    ["finish it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Done" })],
-    ["cancel it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Cancelled" })],
-    ["delete it", "moved", (crew, item) => crew.plane.deleteItem(item)],
-  ] satisfies [
-    string,
-    string,
-    (crew: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown,
-  ][])(
-    "loses its claim at once when they %s, and is refused with the reason at its next call",
-    async (_, why, take) => {
-      const { crew, item } = await createHeldTask();
-      take(crew, item);
-      await crew.poll();
-      await crew.runUntilIdle();
-      expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-      expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why })]);
-      expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toEqual([]);
-    },
-  );
+test("an agent that falls silent: while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
+  const { crew, item, advanceMinutes } = await createHeldTask();
+  const { id } = await crew.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
+  await advanceMinutes(120);
+  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+  await answerQuestion(crew.deps, id, { text: "Blue", by: "Ada" });
+  await advanceMinutes(14);
+  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+  await advanceMinutes(5);
+  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
 
-  test("loses its claim by the tick when they return the task to todo, for which there is no event", async () => {
-    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
-    crew.plane.editItem(item, { state: "Todo" });
-    await crew.deliverWebhooks();
-    await advanceMinutes(1);
-    expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ why: "moved" })]);
-    await expect(holdNextTask()).rejects.toThrow("the status of the task was changed in Plane");
-  });
-
-  test("loses its claim when they start the task for it and later return it to todo", async () => {
-    const crew = await createAgentTestApp({ parts: RULES });
-    const item = crew.addTask("Write it down", "Thot");
-    await crew.runFirstPoll();
-    await crew.actAs("Thot").claim("ONB-1");
-    for (const state of ["In Progress", "Backlog"]) {
-      expect(await findClaim(crew.deps, item.id)).toBeDefined();
-      crew.plane.editItem(item, { state });
-      await crew.poll();
-      await claimsTick.run(crew.deps);
-    }
-    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-  });
-
-  test.each(["done", "blocked", "todo", "cancelled"] as const)(
-    "does not lose its claim to people when it sets the task to %s itself",
-    async (status) => {
-      const { crew, item, advanceMinutes } = await createHeldTask();
-      await crew.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
-      await crew.runUntilIdle();
-      await crew.poll();
-      await advanceMinutes(2);
-      expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-      expect(getClaimLostEvents(crew)).toEqual([]);
-    },
-  );
+  await crew.actAs("Thot").claim("ONB-1");
+  await crew.actAs("Thot").ask("ONB-1", { text: "And which shade of it?" });
+  await advanceMinutes(24 * 60 + 20);
+  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
 });
+
+test("an agent that falls silent is not reported when people have finished its task, which stays unchanged", async () => {
+  const { crew, item, advanceMinutes } = await createHeldTask();
+  await advanceMinutes(13);
+  crew.plane.editItem(item, { state: "Done" });
+  crew.dropWebhooks();
+  await advanceMinutes(3);
+  expect(crew.readPlaneItem(item).state).toBe("Done");
+});
+
+test("an agent that falls silent leaves the task to the agent that has claimed it meanwhile", async () => {
+  const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"]);
+  crew.advance(CLAIM_MS);
+  await crew.actAs("Imhotep").claim("ONB-1");
+  await advanceMinutes(1);
+  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+});
+
+test("an agent that falls silent keeps its claim for 15 more minutes when Groundcrew itself was down", async () => {
+  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
+  crew.advance(60 * MINUTE);
+  await crew.restart();
+  await advanceMinutes(1);
+  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
+  await advanceMinutes(16);
+  expect(crew.readPlaneItem(item).state).toBe("Todo");
+});
+
+test("an agent that falls silent has a task that no agent can claim while it is being returned to todo", async () => {
+  let during = async () => {};
+  const watched: typeof fetch = async (input, init) => {
+    if (init?.method === "PATCH") await during();
+    return fetch(input, init);
+  };
+  const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
+  await advanceMinutes(13);
+  const refusals: unknown[] = [];
+  during = async () => {
+    await crew
+      .actAs("Imhotep")
+      .claim("ONB-1")
+      .catch((thrown: unknown) => refusals.push(thrown));
+  };
+  await advanceMinutes(3);
+  expect(refusals[0]).toMatchObject({ message: expect.stringContaining("is being returned to todo") });
+  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  await expect(crew.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
+});
+
+test.each([
+  ["reassign it", "reassigned", (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] })],
+  ["finish it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Done" })],
+  ["cancel it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Cancelled" })],
+  ["delete it", "moved", (crew, item) => crew.plane.deleteItem(item)],
+] satisfies [
+  string,
+  string,
+  (crew: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown,
+][])(
+  "an agent whose task people take away loses its claim at once when they %s, and is refused with the reason at its next call",
+  async (_, why, take) => {
+    const { crew, item } = await createHeldTask();
+    take(crew, item);
+    await crew.poll();
+    await crew.runUntilIdle();
+    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+    expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why })]);
+    expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toEqual([]);
+  },
+);
+
+test("an agent whose task people take away loses its claim by the tick when they return the task to todo, for which there is no event", async () => {
+  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
+  crew.plane.editItem(item, { state: "Todo" });
+  await crew.deliverWebhooks();
+  await advanceMinutes(1);
+  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ why: "moved" })]);
+  await expect(holdNextTask()).rejects.toThrow("the status of the task was changed in Plane");
+});
+
+test("an agent whose task people take away loses its claim when they start the task for it and later return it to todo", async () => {
+  const crew = await createAgentTestApp({ parts: RULES });
+  const item = crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  await crew.actAs("Thot").claim("ONB-1");
+  for (const state of ["In Progress", "Backlog"]) {
+    expect(await findClaim(crew.deps, item.id)).toBeDefined();
+    crew.plane.editItem(item, { state });
+    await crew.poll();
+    await claimsTick.run(crew.deps);
+  }
+  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+});
+
+test.each(["done", "blocked", "todo", "cancelled"] as const)(
+  "an agent whose task people take away does not lose its claim to people when it sets the task to %s itself",
+  async (status) => {
+    const { crew, item, advanceMinutes } = await createHeldTask();
+    await crew.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
+    await crew.runUntilIdle();
+    await crew.poll();
+    await advanceMinutes(2);
+    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+    expect(getClaimLostEvents(crew)).toEqual([]);
+  },
+);
 
 test("after the store was lost, a task in progress is held by the agent named on its card, which can continue", async () => {
   const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PlaneRateLimitedError } from "../../../../shared/plane/errors.ts";
 import { projectsApi } from "../../../../shared/plane/projects.ts";
 import { createTaskOperations, type TaskOperations } from "../../../../shared/work/task-operations.ts";
@@ -17,19 +17,20 @@ async function interruptCall<T>(call: (work: TaskOperations) => Promise<T>, nth:
   return { crew, retry: () => call(crew.actAs("Concierge")) };
 }
 
-describe("a call repeated right after a restart that interrupted it", () => {
-  test("is told by create_task when to retry, and then creates one task", async () => {
-    const { crew, retry: again } = await interruptCall((work) => work.create({ project: "ONB", title: "Tour" }), 2);
-    const refused = await again().catch((thrown: unknown) => thrown);
-    if (!(refused instanceof PlaneRateLimitedError)) throw refused;
-    expect(refused.message).toContain("nothing is created twice");
-    expect(refused.retryAfter).toBeLessThanOrEqual(60_000);
-    crew.advance(refused.retryAfter);
-    expect(await again()).toMatchObject({ key: "ONB-1" });
-    expect(crew.plane.items(crew.onb)).toHaveLength(1);
-  });
+test("a call repeated right after a restart that interrupted it is told by create_task when to retry, and then creates one task", async () => {
+  const { crew, retry: again } = await interruptCall((work) => work.create({ project: "ONB", title: "Tour" }), 2);
+  const refused = await again().catch((thrown: unknown) => thrown);
+  if (!(refused instanceof PlaneRateLimitedError)) throw refused;
+  expect(refused.message).toContain("nothing is created twice");
+  expect(refused.retryAfter).toBeLessThanOrEqual(60_000);
+  crew.advance(refused.retryAfter);
+  expect(await again()).toMatchObject({ key: "ONB-1" });
+  expect(crew.plane.items(crew.onb)).toHaveLength(1);
+});
 
-  test.each(["ONB", "Website"])("gets from plan_project the progress and when to retry (%s)", async (project) => {
+test.each(["ONB", "Website"])(
+  "a call repeated right after a restart that interrupted it gets from plan_project the progress and when to retry (%s)",
+  async (project) => {
     const tasks = [
       { id: "1", title: "Tour" },
       { id: "2", title: "Map", blocked_by: ["1"] },
@@ -46,5 +47,5 @@ describe("a call repeated right after a restart that interrupted it", () => {
     const { data } = await crew.deps.plane.call(projectsApi.list);
     const names = data.results.flatMap(({ id }) => crew.plane.items(id).map(({ name }) => name));
     expect(names.sort()).toEqual(["Map", "Tour"]);
-  });
-});
+  },
+);

@@ -1,81 +1,79 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { FILE_TYPES } from "../../../../shared/work/deliverables/file-types.ts";
 import { createBlob, createDeliverablesApp, createStreamedFile, getLinkComments } from "./deliverables-app.ts";
 
-describe("a delivery refused before anything is sent:", () => {
-  test.each([
-    ["that is empty", "", "is empty"],
-    ["that leads to a parent folder", "../x.md", "contains a path separator"],
-    ["of two dots", "..", "starts with a dot"],
-    ["of one dot", ".", "starts with a dot"],
-    ["of a hidden file", ".env", "starts with a dot"],
-    ["with an absolute path", "/etc/passwd", "is an absolute path"],
-    ["with an absolute Windows path", "C:\\x.md", "is an absolute path"],
-    ["on another drive", "C:x.md", "is an absolute path"],
-    ["with a folder", "a/b.md", "contains a path separator"],
-    ["with a Windows folder", "a\\b.md", "contains a path separator"],
-    ["with NUL", "a\0.md", "other invisible characters"],
-    ["with a line break", "a\n.md", "other invisible characters"],
-    ["with an escape sequence", "\u001b[31mx.md", "other invisible characters"],
-    ["that reads from right to left", "x\u202efdp.md", "other invisible characters"],
-    ["with a lone surrogate", "\ud800.md", "other invisible characters"],
-    ["with a trailing space", "x.md ", "starts or ends with a space"],
-    ["of 256 bytes", `${"x".repeat(253)}.md`, "is 256 bytes long"],
-    ["that is a URL", "http://127.0.0.1/x.md", "is a URL"],
-    ["that is a URL with a decimal address", "http://2130706433/x.md", "is a URL"],
-    ["that is a URL with an IPv6 address", "http://[::1]/x.md", "is a URL"],
-    ["that is a file URL", "file:///etc/passwd", "is a URL"],
-    ["that is a data URL", "data:text/plain,x", "is a URL"],
-    ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
-  ])("reliability 19: a name %s", async (_, name, reason) => {
-    const { crew, deliverFile } = await createDeliverablesApp();
-    const requests = await crew.recordRequests(async () => {
-      const delivery = deliverFile({ name });
-      await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(reason) });
-      await expect(delivery).rejects.toThrow("report.pdf");
+test.each([
+  ["that is empty", "", "is empty"],
+  ["that leads to a parent folder", "../x.md", "contains a path separator"],
+  ["of two dots", "..", "starts with a dot"],
+  ["of one dot", ".", "starts with a dot"],
+  ["of a hidden file", ".env", "starts with a dot"],
+  ["with an absolute path", "/etc/passwd", "is an absolute path"],
+  ["with an absolute Windows path", "C:\\x.md", "is an absolute path"],
+  ["on another drive", "C:x.md", "is an absolute path"],
+  ["with a folder", "a/b.md", "contains a path separator"],
+  ["with a Windows folder", "a\\b.md", "contains a path separator"],
+  ["with NUL", "a\0.md", "other invisible characters"],
+  ["with a line break", "a\n.md", "other invisible characters"],
+  ["with an escape sequence", "\u001b[31mx.md", "other invisible characters"],
+  ["that reads from right to left", "x\u202efdp.md", "other invisible characters"],
+  ["with a lone surrogate", "\ud800.md", "other invisible characters"],
+  ["with a trailing space", "x.md ", "starts or ends with a space"],
+  ["of 256 bytes", `${"x".repeat(253)}.md`, "is 256 bytes long"],
+  ["that is a URL", "http://127.0.0.1/x.md", "is a URL"],
+  ["that is a URL with a decimal address", "http://2130706433/x.md", "is a URL"],
+  ["that is a URL with an IPv6 address", "http://[::1]/x.md", "is a URL"],
+  ["that is a file URL", "file:///etc/passwd", "is a URL"],
+  ["that is a data URL", "data:text/plain,x", "is a URL"],
+  ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
+])("reliability 19 a delivery refused before anything is sent:: a name %s", async (_, name, reason) => {
+  const { crew, deliverFile } = await createDeliverablesApp();
+  const requests = await crew.recordRequests(async () => {
+    const delivery = deliverFile({ name });
+    await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(reason) });
+    await expect(delivery).rejects.toThrow("report.pdf");
+  });
+  expect(requests).toEqual([]);
+});
+
+test.each([
+  ["program.exe", undefined],
+  ["Makefile", undefined],
+  ["Makefile", "text/html"],
+  ["program.exe", "application/pdf"],
+  ["program.", "application/pdf"],
+])("a delivery refused before anything is sent:: a type that Plane does not accept: %s", async (name, type) => {
+  const { crew, deliverFile } = await createDeliverablesApp();
+  const requests = await crew.recordRequests(async () => {
+    const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
+    await expect(delivery).rejects.toMatchObject({
+      code: "unsupported_type",
+      message: expect.stringContaining("pdf, "),
     });
-    expect(requests).toEqual([]);
   });
+  expect(requests).toEqual([]);
+});
 
-  test.each([
-    ["program.exe", undefined],
-    ["Makefile", undefined],
-    ["Makefile", "text/html"],
-    ["program.exe", "application/pdf"],
-    ["program.", "application/pdf"],
-  ])("a type that Plane does not accept: %s", async (name, type) => {
-    const { crew, deliverFile } = await createDeliverablesApp();
-    const requests = await crew.recordRequests(async () => {
-      const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
-      await expect(delivery).rejects.toMatchObject({
-        code: "unsupported_type",
-        message: expect.stringContaining("pdf, "),
-      });
-    });
-    expect(requests).toEqual([]);
-  });
+test("a delivery refused before anything is sent:: an empty file", async () => {
+  const { deliverFile } = await createDeliverablesApp();
+  await expect(deliverFile({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
+});
 
-  test("an empty file", async () => {
-    const { deliverFile } = await createDeliverablesApp();
-    await expect(deliverFile({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
+test("a delivery refused before anything is sent:: a file over Plane's limit, which the refusal names", async () => {
+  const { crew, deliverFile } = await createDeliverablesApp();
+  const requests = await crew.recordRequests(async () => {
+    const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
+    await expect(delivery).rejects.toMatchObject({ code: "too_large" });
+    await expect(delivery).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
   });
+  expect(requests).toEqual([]);
+});
 
-  test("a file over Plane's limit, which the refusal names", async () => {
-    const { crew, deliverFile } = await createDeliverablesApp();
-    const requests = await crew.recordRequests(async () => {
-      const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
-      await expect(delivery).rejects.toMatchObject({ code: "too_large" });
-      await expect(delivery).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
-    });
-    expect(requests).toEqual([]);
-  });
-
-  test("a file over 50 MB, whatever Plane's limit is", async () => {
-    const { deliverFile } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
-    const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
-    await expect(deliverFile({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
-  });
+test("a delivery refused before anything is sent:: a file over 50 MB, whatever Plane's limit is", async () => {
+  const { deliverFile } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
+  const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
+  await expect(deliverFile({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);
 });
 
 test("a file name without an extension gets the type given by its sender", async () => {

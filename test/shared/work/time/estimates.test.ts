@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import { workKeys, workSets } from "../../../../shared/work/context/work-keys.ts";
 import { estimateTask } from "../../../../shared/work/time/estimates.ts";
@@ -15,63 +15,59 @@ async function createFinishedTasks(tasks: Partial<FinishedTask>[]) {
   return { store };
 }
 
-describe("An estimate (OPENCLAW-11)", () => {
-  test("is the median of the agent's own finished tasks of this size", async () => {
-    const deps = await createFinishedTasks([
-      { ms: 1000, cost: 1 },
-      { ms: 9000, cost: 5 },
-      { ms: 2000, cost: 2 },
-      { ms: 4000, cost: 3 },
-      { ms: 1, cost: 100, size: "large" },
-      { ms: 1, cost: 100, agent: "Imhotep" },
-    ]);
-    expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 3000, cost: 2.5, from: 4 });
-  });
-
-  test("reports too little history below three tasks", async () => {
-    const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000 }, { ms: 3000, size: "large" }]);
-    expect(await estimateTask(deps, "Thot", "small")).toEqual({ too_little: true, from: 2 });
-    expect(await estimateTask(deps, "Nobody", "small")).toEqual({ too_little: true, from: 0 });
-  });
-
-  test("contains only the time when no cost is known", async () => {
-    const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000, cost: 4 }, { ms: 3000 }]);
-    expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 2000, from: 3 });
-  });
+test("An estimate (OPENCLAW-11) is the median of the agent's own finished tasks of this size", async () => {
+  const deps = await createFinishedTasks([
+    { ms: 1000, cost: 1 },
+    { ms: 9000, cost: 5 },
+    { ms: 2000, cost: 2 },
+    { ms: 4000, cost: 3 },
+    { ms: 1, cost: 100, size: "large" },
+    { ms: 1, cost: 100, agent: "Imhotep" },
+  ]);
+  expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 3000, cost: 2.5, from: 4 });
 });
 
-describe("The monthly spending", () => {
-  test("is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
-    const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
-    crew.addTask("Write it down", "Thot");
-    crew.addTask("Read it", "Imhotep");
-    await crew.runFirstPoll();
-    for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await crew.actAs("Thot").report("ONB-1", { cost });
-    await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
-    const budget = { amount: 50, currency: "CHF" };
-    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
-    // A Prometheus counter must never decrease.
-    expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
-  });
+test("An estimate (OPENCLAW-11) reports too little history below three tasks", async () => {
+  const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000 }, { ms: 3000, size: "large" }]);
+  expect(await estimateTask(deps, "Thot", "small")).toEqual({ too_little: true, from: 2 });
+  expect(await estimateTask(deps, "Nobody", "small")).toEqual({ too_little: true, from: 0 });
+});
 
-  test("starts over with each month in the settings' time zone and counts only the increase", async () => {
-    const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
-    crew.addTask("Write it down", "Thot");
-    await crew.runFirstPoll();
-    await crew.actAs("Thot").report("ONB-1", { cost: 2 });
-    crew.advance(Date.parse("2026-11-30T11:00:00Z") - crew.time.now);
-    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0 });
-    await crew.actAs("Thot").claim("ONB-1");
-    await crew.actAs("Thot").report("ONB-1", { cost: 2.5 });
-    expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
-  });
+test("An estimate (OPENCLAW-11) contains only the time when no cost is known", async () => {
+  const deps = await createFinishedTasks([{ ms: 1000 }, { ms: 2000, cost: 4 }, { ms: 3000 }]);
+  expect(await estimateTask(deps, "Thot", "small")).toEqual({ ms: 2000, from: 3 });
+});
 
-  test("counts each report once when many agents report concurrently", async () => {
-    const crew = await createAgentTestApp();
-    for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
-    await crew.runFirstPoll();
-    await Promise.all(Array.from({ length: 10 }, (_, i) => crew.actAs("Thot").report(`ONB-${i + 1}`, { cost: 1 })));
-    expect((await readMonthlySpending(crew.deps)).cost).toBe(10);
-    expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 0, cost: 10 }]);
-  });
+test("The monthly spending is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
+  const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
+  crew.addTask("Write it down", "Thot");
+  crew.addTask("Read it", "Imhotep");
+  await crew.runFirstPoll();
+  for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await crew.actAs("Thot").report("ONB-1", { cost });
+  await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
+  const budget = { amount: 50, currency: "CHF" };
+  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
+  // A Prometheus counter must never decrease.
+  expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
+});
+
+test("The monthly spending starts over with each month in the settings' time zone and counts only the increase", async () => {
+  const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
+  crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  await crew.actAs("Thot").report("ONB-1", { cost: 2 });
+  crew.advance(Date.parse("2026-11-30T11:00:00Z") - crew.time.now);
+  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0 });
+  await crew.actAs("Thot").claim("ONB-1");
+  await crew.actAs("Thot").report("ONB-1", { cost: 2.5 });
+  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
+});
+
+test("The monthly spending counts each report once when many agents report concurrently", async () => {
+  const crew = await createAgentTestApp();
+  for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
+  await crew.runFirstPoll();
+  await Promise.all(Array.from({ length: 10 }, (_, i) => crew.actAs("Thot").report(`ONB-${i + 1}`, { cost: 1 })));
+  expect((await readMonthlySpending(crew.deps)).cost).toBe(10);
+  expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 0, cost: 10 }]);
 });

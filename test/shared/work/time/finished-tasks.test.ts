@@ -1,53 +1,47 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { recordFinishedTask } from "../../../../shared/work/lifecycle/record-finished-task.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { readAgentPace, readFinishedTasks } from "../../../../shared/work/time/finished-tasks.ts";
 import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-describe("An agent's history (OPENCLAW-11)", () => {
-  test("contains the time, cost, confidence, size and project of each finished task", async () => {
-    const crew = await createAgentTestApp();
-    crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
-    await crew.runFirstPoll();
-    await crew.actAs("Thot").startTimer("ONB-1");
-    crew.advance(600_000);
-    await crew.actAs("Thot").report("ONB-1", { cost: 1.5, confidence: 0.9 });
-    const task = await findTask(crew.createContext("Thot"), "ONB-1");
-    for (let i = 0; i < 2; i++) await recordFinishedTask(crew.deps, task, "Thot");
-    expect(await readFinishedTasks(crew.deps, "Thot")).toEqual([
-      {
-        task: "ONB-1",
-        agent: "Thot",
-        project: "ONB",
-        size: "large",
-        at: crew.time.now,
-        ms: 600_000,
-        cost: 1.5,
-        confidence: 0.9,
-      },
-    ]);
-    expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
-  });
-
-  test("is empty for an agent that has finished nothing", async () => {
-    const crew = await createAgentTestApp();
-    expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
-  });
+test("An agent's history (OPENCLAW-11) contains the time, cost, confidence, size and project of each finished task", async () => {
+  const crew = await createAgentTestApp();
+  crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
+  await crew.runFirstPoll();
+  await crew.actAs("Thot").startTimer("ONB-1");
+  crew.advance(600_000);
+  await crew.actAs("Thot").report("ONB-1", { cost: 1.5, confidence: 0.9 });
+  const task = await findTask(crew.createContext("Thot"), "ONB-1");
+  for (let i = 0; i < 2; i++) await recordFinishedTask(crew.deps, task, "Thot");
+  expect(await readFinishedTasks(crew.deps, "Thot")).toEqual([
+    {
+      task: "ONB-1",
+      agent: "Thot",
+      project: "ONB",
+      size: "large",
+      at: crew.time.now,
+      ms: 600_000,
+      cost: 1.5,
+      confidence: 0.9,
+    },
+  ]);
+  expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
 });
 
-describe("The size of a task", () => {
-  test("is the one its description names", () => {
-    expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe(
-      "medium",
-    );
-    expect(getTaskSize({ description: `Size: s. ${"x ".repeat(2000)}` })).toBe("small");
-    expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
-  });
+test("An agent's history (OPENCLAW-11) is empty for an agent that has finished nothing", async () => {
+  const crew = await createAgentTestApp();
+  expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
+});
 
-  test("otherwise depends on the length of its description", () => {
-    expect(getTaskSize({ description: "" })).toBe("small");
-    expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
-    expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");
-  });
+test("The size of a task is the one its description names", () => {
+  expect(getTaskSize({ description: "<ul><li>Done when: it is</li><li><b>Size:</b> medium</li></ul>" })).toBe("medium");
+  expect(getTaskSize({ description: `Size: s. ${"x ".repeat(2000)}` })).toBe("small");
+  expect(getTaskSize({ description: "The size: unknown" })).toBe("small");
+});
+
+test("The size of a task: otherwise depends on the length of its description", () => {
+  expect(getTaskSize({ description: "" })).toBe("small");
+  expect(getTaskSize({ description: `<p>${"word ".repeat(100)}</p>` })).toBe("medium");
+  expect(getTaskSize({ description: `<p>${"word ".repeat(400)}</p>` })).toBe("large");
 });

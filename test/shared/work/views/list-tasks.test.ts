@@ -1,181 +1,179 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { listMyTasksTool } from "../../../../functions/agent/list-my-tasks.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) => key);
 
-describe("OPENCLAW-02 list_my_tasks", () => {
-  test.each(["1.3.1", "1.2.2"] as const)(
-    "shows only the caller's open tasks, without a request to Plane %s",
-    async (version) => {
-      const crew = await createAgentTestApp({ version });
-      const [mine] = [
-        crew.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" }),
-      ];
-      crew.addTask("Not mine", "Imhotep");
-      crew.addTask("Nobody's");
-      crew.addTask("Done already", "Thot", { state: "Done" });
-      await crew.runFirstPoll();
-      let list: unknown;
-      const asked = await crew.recordRequests(async () => {
-        list = await crew.actAs("Thot").list({});
-      });
-      expect(asked).toEqual([]);
-      expect(listMyTasksTool.output.parse(list)).toEqual({
-        tasks: [
-          {
-            id: mine?.id,
-            key: "ONB-1",
-            title: "Write it down",
-            description: "All of it.",
-            status: "todo",
-            priority: "none",
-            due_date: null,
-            project: "ONB",
-            blocked_by: [],
-            url: `${crew.plane.url}/javisi/browse/ONB-1/`,
-          },
-        ],
-        age_s: expect.any(Number),
-      });
-    },
-  );
-
-  test("lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
-    const crew = await createAgentTestApp();
-    const blocker = crew.addTask("1 blocker", "Imhotep", { priority: "urgent" });
-    const blocked = crew.addTask("2 blocked", "Thot", { priority: "urgent" });
-    crew.plane.relate(blocked, blocker);
-    crew.addTask("3 old and low", "Thot", { priority: "low" });
-    crew.advance(1_000);
-    crew.addTask("4 held", "Thot", { priority: "none" });
-    crew.addTask("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
-    crew.addTask("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
-    crew.addTask("7 never due", "Thot", { priority: "high" });
-    crew.advance(1_000);
-    crew.addTask("8 young and low", "Thot", { priority: "low" });
-    crew.addTask("9 marked", "Thot", { priority: "urgent", labels: [crew.plane.addLabel(crew.onb, "blocked")] });
-    const shared = crew.addTask("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
-    const review = crew.addTask("11 in review", "Thot", {
-      state: "In Progress",
-      labels: [crew.plane.addLabel(crew.onb, "review")],
-    });
+test.each(["1.3.1", "1.2.2"] as const)(
+  "OPENCLAW-02 list_my_tasks shows only the caller's open tasks, without a request to Plane %s",
+  async (version) => {
+    const crew = await createAgentTestApp({ version });
+    const [mine] = [
+      crew.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" }),
+    ];
+    crew.addTask("Not mine", "Imhotep");
+    crew.addTask("Nobody's");
+    crew.addTask("Done already", "Thot", { state: "Done" });
     await crew.runFirstPoll();
-    await crew.actAs("Thot").claim("ONB-4");
-    await crew.actAs("Imhotep").claim(crew.toTaskKey(shared));
-    const list = await crew.actAs("Thot").list({});
-    expect(toKeys(list)).toEqual(["4", "6", "5", "7", "3", "8", "10", "11", "2", "9"].map((number) => `ONB-${number}`));
-    const byKey = (key: string) => list.tasks.find((task) => task.key === key);
-    expect(byKey("ONB-4")).toMatchObject({ held_until: expect.stringMatching(/Z$/) });
-    expect(byKey("ONB-4")).not.toHaveProperty("startable");
-    expect(byKey("ONB-2")).toMatchObject({
-      status: "todo",
-      blocked_by: [{ key: "ONB-1", status: "todo" }],
-      startable: false,
-      why_not: "waits for ONB-1",
-    });
-    expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
-    expect(byKey(crew.toTaskKey(shared))).toMatchObject({
-      startable: false,
-      why_not: expect.stringMatching(/^held by Imhotep until/),
-    });
-    expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
-  });
-
-  test("returns the age of its data and, with fresh, reads Plane first", async () => {
-    const crew = await createAgentTestApp();
-    crew.addTask("Write it down", "Thot");
-    await crew.runFirstPoll();
-    crew.advance(120_000);
-    crew.addTask("Brand new", "Thot");
-    const old = await crew.actAs("Thot").list({});
-    expect(toKeys(old)).toEqual(["ONB-1"]);
-    expect(old.age_s).toBeGreaterThanOrEqual(120);
-    let fresh = old;
+    let list: unknown;
     const asked = await crew.recordRequests(async () => {
-      fresh = await crew.actAs("Thot").list({ fresh: true });
+      list = await crew.actAs("Thot").list({});
     });
-    expect(asked).toEqual(["GET work-items"]);
-    expect(toKeys(fresh)).toEqual(["ONB-1", "ONB-2"]);
-    expect(fresh.age_s).toBeLessThan(5);
-  });
+    expect(asked).toEqual([]);
+    expect(listMyTasksTool.output.parse(list)).toEqual({
+      tasks: [
+        {
+          id: mine?.id,
+          key: "ONB-1",
+          title: "Write it down",
+          description: "All of it.",
+          status: "todo",
+          priority: "none",
+          due_date: null,
+          project: "ONB",
+          blocked_by: [],
+          url: `${crew.plane.url}/javisi/browse/ONB-1/`,
+        },
+      ],
+      age_s: expect.any(Number),
+    });
+  },
+);
 
-  test("is refused before the first read of Plane instead of returning an empty list", async () => {
-    const crew = await createAgentTestApp();
-    crew.addTask("Write it down", "Thot");
-    for (const fresh of [false, true])
-      await expect(crew.actAs("Thot").list({ fresh })).rejects.toMatchObject({
-        code: "unavailable",
-        message: expect.stringContaining("has not read Plane yet"),
+test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
+  const crew = await createAgentTestApp();
+  const blocker = crew.addTask("1 blocker", "Imhotep", { priority: "urgent" });
+  const blocked = crew.addTask("2 blocked", "Thot", { priority: "urgent" });
+  crew.plane.relate(blocked, blocker);
+  crew.addTask("3 old and low", "Thot", { priority: "low" });
+  crew.advance(1_000);
+  crew.addTask("4 held", "Thot", { priority: "none" });
+  crew.addTask("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
+  crew.addTask("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
+  crew.addTask("7 never due", "Thot", { priority: "high" });
+  crew.advance(1_000);
+  crew.addTask("8 young and low", "Thot", { priority: "low" });
+  crew.addTask("9 marked", "Thot", { priority: "urgent", labels: [crew.plane.addLabel(crew.onb, "blocked")] });
+  const shared = crew.addTask("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
+  const review = crew.addTask("11 in review", "Thot", {
+    state: "In Progress",
+    labels: [crew.plane.addLabel(crew.onb, "review")],
+  });
+  await crew.runFirstPoll();
+  await crew.actAs("Thot").claim("ONB-4");
+  await crew.actAs("Imhotep").claim(crew.toTaskKey(shared));
+  const list = await crew.actAs("Thot").list({});
+  expect(toKeys(list)).toEqual(["4", "6", "5", "7", "3", "8", "10", "11", "2", "9"].map((number) => `ONB-${number}`));
+  const byKey = (key: string) => list.tasks.find((task) => task.key === key);
+  expect(byKey("ONB-4")).toMatchObject({ held_until: expect.stringMatching(/Z$/) });
+  expect(byKey("ONB-4")).not.toHaveProperty("startable");
+  expect(byKey("ONB-2")).toMatchObject({
+    status: "todo",
+    blocked_by: [{ key: "ONB-1", status: "todo" }],
+    startable: false,
+    why_not: "waits for ONB-1",
+  });
+  expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
+  expect(byKey(crew.toTaskKey(shared))).toMatchObject({
+    startable: false,
+    why_not: expect.stringMatching(/^held by Imhotep until/),
+  });
+  expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
+});
+
+test("OPENCLAW-02 list_my_tasks returns the age of its data and, with fresh, reads Plane first", async () => {
+  const crew = await createAgentTestApp();
+  crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  crew.advance(120_000);
+  crew.addTask("Brand new", "Thot");
+  const old = await crew.actAs("Thot").list({});
+  expect(toKeys(old)).toEqual(["ONB-1"]);
+  expect(old.age_s).toBeGreaterThanOrEqual(120);
+  let fresh = old;
+  const asked = await crew.recordRequests(async () => {
+    fresh = await crew.actAs("Thot").list({ fresh: true });
+  });
+  expect(asked).toEqual(["GET work-items"]);
+  expect(toKeys(fresh)).toEqual(["ONB-1", "ONB-2"]);
+  expect(fresh.age_s).toBeLessThan(5);
+});
+
+test("OPENCLAW-02 list_my_tasks is refused before the first read of Plane instead of returning an empty list", async () => {
+  const crew = await createAgentTestApp();
+  crew.addTask("Write it down", "Thot");
+  for (const fresh of [false, true])
+    await expect(crew.actAs("Thot").list({ fresh })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("has not read Plane yet"),
+    });
+});
+
+test("OPENCLAW-02 list_my_tasks with fresh and more projects than one call may wait for continues when it is repeated", async () => {
+  const crew = await createAgentTestApp();
+  for (let i = 0; i < 15; i++) crew.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
+  await crew.runFirstPoll();
+  const began = crew.time.now;
+  const fresh = () => crew.actAs("Thot").list({ fresh: true });
+  const asked = await crew.recordRequests(async () => {
+    await expect(fresh()).rejects.toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+    crew.advance(2_000);
+    expect((await fresh()).age_s).toBe(Math.round((crew.time.now - began) / 1000));
+  });
+  expect(asked).toHaveLength(16);
+  expect(await crew.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
+});
+
+test("OPENCLAW-02 list_my_tasks with fresh returns retry_after while Plane's quota is used up", async () => {
+  const crew = await createAgentTestApp({ rateLimit: 20 });
+  crew.addTask("Write it down", "Thot");
+  await crew.runFirstPoll();
+  let refused: unknown;
+  for (let i = 0; i < 25 && refused === undefined; i++) {
+    const before = crew.time.now;
+    await crew
+      .actAs("Thot")
+      .list({ fresh: true })
+      .catch((thrown: unknown) => {
+        refused = thrown;
       });
-  });
+    expect(crew.time.now - before).toBeLessThanOrEqual(10_000);
+  }
+  expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+});
 
-  test("with fresh and more projects than one call may wait for continues when it is repeated", async () => {
-    const crew = await createAgentTestApp();
-    for (let i = 0; i < 15; i++) crew.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
-    await crew.runFirstPoll();
-    const began = crew.time.now;
-    const fresh = () => crew.actAs("Thot").list({ fresh: true });
-    const asked = await crew.recordRequests(async () => {
-      await expect(fresh()).rejects.toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
-      crew.advance(2_000);
-      expect((await fresh()).age_s).toBe(Math.round((crew.time.now - began) / 1000));
+test("OPENCLAW-02 list_my_tasks returns at most 4 KB for ten tasks, however long their texts and blockers are, and at most 50 tasks", async () => {
+  const crew = await createAgentTestApp();
+  const blockers = Array.from({ length: 12 }, (_, i) => crew.addTask(`Blocker ${i}`, "Imhotep"));
+  for (let i = 0; i < 60; i++) {
+    const item = crew.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
+      description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
+      target_date: "2026-12-24",
+      priority: "urgent",
     });
-    expect(asked).toHaveLength(16);
-    expect(await crew.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
-  });
+    for (const blocker of blockers.slice(0, i % 13)) crew.plane.relate(item, blocker);
+  }
+  await crew.runFirstPoll();
+  const list = await crew.actAs("Thot").list({});
+  expect(list).toMatchObject({ left_out: 10 });
+  expect(list.tasks).toHaveLength(50);
+  for (let from = 0; from < 50; from += 10) {
+    const ten = JSON.stringify({ ...list, tasks: list.tasks.slice(from, from + 10) });
+    expect(Buffer.byteLength(ten)).toBeLessThanOrEqual(4_096);
+  }
+  for (const { key, title, url, why_not, blocked_by } of list.tasks) {
+    expect(url).toBe(`${crew.plane.url}/javisi/browse/${key}/`);
+    expect(title).toMatch(/^\d+ Über/);
+    expect(why_not === undefined).toBe(blocked_by.length === 0);
+  }
+});
 
-  test("with fresh returns retry_after while Plane's quota is used up", async () => {
-    const crew = await createAgentTestApp({ rateLimit: 20 });
-    crew.addTask("Write it down", "Thot");
-    await crew.runFirstPoll();
-    let refused: unknown;
-    for (let i = 0; i < 25 && refused === undefined; i++) {
-      const before = crew.time.now;
-      await crew
-        .actAs("Thot")
-        .list({ fresh: true })
-        .catch((thrown: unknown) => {
-          refused = thrown;
-        });
-      expect(crew.time.now - before).toBeLessThanOrEqual(10_000);
-    }
-    expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+test("OPENCLAW-02 list_my_tasks returns texts of others on one line without invisible and bidirectional characters", async () => {
+  const crew = await createAgentTestApp();
+  crew.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
+    description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",
   });
-
-  test("returns at most 4 KB for ten tasks, however long their texts and blockers are, and at most 50 tasks", async () => {
-    const crew = await createAgentTestApp();
-    const blockers = Array.from({ length: 12 }, (_, i) => crew.addTask(`Blocker ${i}`, "Imhotep"));
-    for (let i = 0; i < 60; i++) {
-      const item = crew.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
-        description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
-        target_date: "2026-12-24",
-        priority: "urgent",
-      });
-      for (const blocker of blockers.slice(0, i % 13)) crew.plane.relate(item, blocker);
-    }
-    await crew.runFirstPoll();
-    const list = await crew.actAs("Thot").list({});
-    expect(list).toMatchObject({ left_out: 10 });
-    expect(list.tasks).toHaveLength(50);
-    for (let from = 0; from < 50; from += 10) {
-      const ten = JSON.stringify({ ...list, tasks: list.tasks.slice(from, from + 10) });
-      expect(Buffer.byteLength(ten)).toBeLessThanOrEqual(4_096);
-    }
-    for (const { key, title, url, why_not, blocked_by } of list.tasks) {
-      expect(url).toBe(`${crew.plane.url}/javisi/browse/${key}/`);
-      expect(title).toMatch(/^\d+ Über/);
-      expect(why_not === undefined).toBe(blocked_by.length === 0);
-    }
-  });
-
-  test("returns texts of others on one line without invisible and bidirectional characters", async () => {
-    const crew = await createAgentTestApp();
-    crew.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
-      description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",
-    });
-    await crew.runFirstPoll();
-    const { tasks } = await crew.actAs("Thot").list({});
-    expect(tasks[0]).toMatchObject({ title: "Write it [31m down now", description: "ab" });
-  });
+  await crew.runFirstPoll();
+  const { tasks } = await crew.actAs("Thot").list({});
+  expect(tasks[0]).toMatchObject({ title: "Write it [31m down now", description: "ab" });
 });
