@@ -7,8 +7,8 @@ afterAll(closeSharedBrowser);
 
 describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
   test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
-    const crew = await startAgentsPageApp();
-    const page = await openPage(crew.url);
+    const app = await startAgentsPageApp();
+    const page = await openPage(app.url);
     const asked: string[] = [];
     page.on("dialog", (dialog) => {
       asked.push(dialog.message());
@@ -29,7 +29,7 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     await field.waitFor();
     const token = await field.inputValue();
     expect(await page.evaluate("String(getSelection())")).toBe(token);
-    await expect.poll(() => crew.isTokenAccepted(token)).toBe(true);
+    await expect.poll(() => app.isTokenAccepted(token)).toBe(true);
     const retire = page.getByRole("button", { name: "Revoke old token Thot" });
     await retire.waitFor({ timeout: 15_000 });
     expect(await field.inputValue()).toBe(token);
@@ -50,8 +50,8 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
   });
 
   test("show the reason for a refused change beside the agents", async () => {
-    const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
-    const page = await openPage(crew.url, { width: 390, height: 800 });
+    const app = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+    const page = await openPage(app.url, { width: 390, height: 800 });
     page.on("dialog", (dialog) => void dialog.accept());
     await page.fill("#token", RUNTIME_ADMIN_TOKEN);
     await page.press("#token", "Enter");

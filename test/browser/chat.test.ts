@@ -20,8 +20,8 @@ const answerSelector = (text: string) => `.message:not(.mine):has-text("${text}"
 
 describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000 }, () => {
   test("sends a command by keyboard and shows it with its reply within two seconds, in Telegram too", async () => {
-    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(app.url);
     await page.waitForSelector("#say:not([hidden])");
     const began = Date.now();
     await sendChatMessage(page, "/plane status");
@@ -32,7 +32,7 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
     expect(await page.inputValue("#say-text")).toBe("");
     expect(await page.evaluate("document.activeElement.id")).toBe("say-text");
     expect(
-      crew.telegram
+      app.telegram
         .chat(4711)
         .messages.map(({ text }) => text)
         .join(),
@@ -41,9 +41,9 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
   });
 
   test("replaces a question with its answer when a button is pressed", async () => {
-    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await openSignedInPage(crew.url);
-    for (const name of ["Mail to <b>Ada</b>", "Mail to Bob"]) crew.plane.addItem(crew.project, { name });
+    const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(app.url);
+    for (const name of ["Mail to <b>Ada</b>", "Mail to Bob"]) app.plane.addItem(app.project, { name });
     await page.waitForSelector('.card:has-text("Mail to Bob")', WAIT);
     await sendChatMessage(page, "task mail");
     const button = page.locator(".message .row button", { hasText: "Mail to <b>Ada</b>" });
@@ -56,8 +56,8 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
   });
 
   test("is in French with LOCALE auto and a French page, and its controls have names", async () => {
-    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
-    const page = await openSignedInPage(crew.url, { locale: "fr-FR" });
+    const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", LOCALE: "auto" });
+    const page = await openSignedInPage(app.url, { locale: "fr-FR" });
     await page.waitForSelector("#say:not([hidden])");
     expect(await page.getByRole("textbox", { name: "Message à Groundcrew" }).count()).toBe(1);
     expect(await page.getByRole("button", { name: "Envoyer" }).count()).toBe(1);
@@ -67,14 +67,14 @@ describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000
   });
 
   test("has no input field if no user is allowed to give commands", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     expect(await page.isVisible("#say")).toBe(false);
   });
 
   test("has an input field that fits the screen of a phone", async () => {
-    const crew = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
-    const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
+    const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(app.url, { width: 360, height: 740 });
     await page.click('#views [data-view="chat"]');
     await page.waitForSelector("#say:not([hidden])");
     expect(await page.isVisible("#say-text")).toBe(true);

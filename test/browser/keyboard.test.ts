@@ -14,23 +14,23 @@ type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
 
 const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
 
-async function askQuestion(crew: PageTestApp, title: string, choices: string[]) {
-  crew.plane.addItem(crew.project, { name: title, assignees: [crew.thot] });
-  await crew.deps().ticks.runNow("poll");
-  const thot = () => createTaskOperations(crew.deps(), { name: "Thot", role: "worker" });
+async function askQuestion(app: PageTestApp, title: string, choices: string[]) {
+  app.plane.addItem(app.project, { name: title, assignees: [app.thot] });
+  await app.deps().ticks.runNow("poll");
+  const thot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
   await expect.poll(() => thot().claim("ONB-1"), WAIT).toBeDefined();
   await thot().ask("ONB-1", { text: "Formal or friendly?", choices });
 }
 
 describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeout: 60_000 }, () => {
   test("moves the focus to the board after signing in, and keeps it when elements are redrawn", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     expect(await page.evaluate(`${FOCUSED}.id`)).toBe("board");
-    const item = crew.plane.addItem(crew.project, { name: "One" });
+    const item = app.plane.addItem(app.project, { name: "One" });
     await page.press('.card:has-text("One") > button', "Enter");
     await page.focus("#why-of .chip");
-    crew.plane.editItem(item, { priority: "high" });
+    app.plane.editItem(item, { priority: "high" });
     await page.waitForSelector('#trail tr:has-text("High")', WAIT);
     expect(await page.evaluate(`${FOCUSED}.className`)).toContain("chip");
     await page.keyboard.press("Enter");
@@ -40,8 +40,8 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
   });
 
   test("keeps the focus in its section after a successful retry", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
     await page.selectOption("#projects", "ONB");
     await page.waitForSelector("#why .trouble button");
@@ -51,18 +51,18 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
   });
 
   test("answers a question with a button and keeps the focus on its message", async () => {
-    const crew = await startPageTestApp(ALLOWED_USERS);
-    const page = await openSignedInPage(crew.url);
-    await askQuestion(crew, "Mail", ["Formal", "Friendly"]);
+    const app = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(app.url);
+    await askQuestion(app, "Mail", ["Formal", "Friendly"]);
     await page.press('.row button:has-text("Friendly")', "Enter", WAIT);
     await page.waitForSelector('.message:has-text("Answered by Admin (page)")', WAIT);
     expect(await page.evaluate(`${FOCUSED}.closest(".message")?.textContent`)).toContain("Answered by Admin");
   });
 
   test("answers a question with a reply in the user's own words", async () => {
-    const crew = await startPageTestApp(ALLOWED_USERS);
-    const page = await openSignedInPage(crew.url);
-    await askQuestion(crew, "Mail", []);
+    const app = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(app.url);
+    await askQuestion(app, "Mail", []);
     await page.press('.message:has-text("Formal or friendly?") .reply', "Enter", WAIT);
     expect(await page.evaluate(`${FOCUSED}.id`)).toBe("say-text");
     await page.waitForSelector("#say-to .chip:has-text('Question from Thot: ONB-1 Mail”')");
@@ -79,11 +79,11 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
   });
 
   test("moves the focus to a card's activity and to a message on a phone, and opens the chat at its end", async () => {
-    const crew = await startPageTestApp(ALLOWED_USERS);
-    const page = await openSignedInPage(crew.url, { width: 375, height: 420 });
-    for (let i = 0; i < 4; i += 1) crew.plane.addItem(crew.project, { name: `Task ${i}`, state: "Todo" });
+    const app = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(app.url, { width: 375, height: 420 });
+    for (let i = 0; i < 4; i += 1) app.plane.addItem(app.project, { name: `Task ${i}`, state: "Todo" });
     await page.waitForSelector('.card:has-text("Task 3")', WAIT);
-    for (const item of crew.plane.items(crew.project)) crew.plane.editItem(item, { state: "Done" });
+    for (const item of app.plane.items(app.project)) app.plane.editItem(item, { state: "Done" });
     await page.press('.card:has-text("Task 0") > button', "Enter");
     await expectInPage(page, `${FOCUSED}.id`).toBe("why");
     await page.press('#trail tr:has-text("completed") button.fate', "Enter", WAIT);
@@ -109,10 +109,10 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
     { width: 1440, dark: true },
     { width: 320, dark: false },
   ])("controls are large enough and texts have enough contrast, also offline: %j", async ({ width, dark }) => {
-    const crew = await startPageTestApp(ALLOWED_USERS);
-    const page = await openSignedInPage(crew.url, { width, height: 900, dark });
-    await askQuestion(crew, "Mail", ["Formal"]);
-    crew.plane.addItem(crew.project, { name: "Late", priority: "urgent", target_date: "2020-01-02" });
+    const app = await startPageTestApp(ALLOWED_USERS);
+    const page = await openSignedInPage(app.url, { width, height: 900, dark });
+    await askQuestion(app, "Mail", ["Formal"]);
+    app.plane.addItem(app.project, { name: "Late", priority: "urgent", target_date: "2020-01-02" });
     await page.waitForSelector('.card:has-text("Late")', WAIT);
     await page.waitForSelector(".row button", { ...WAIT, state: "attached" });
     for (const view of ["why", "chat", "board"]) {
@@ -126,9 +126,9 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
   });
 
   test("a screen reader announces only new events, and groups those that arrive in quick succession", async () => {
-    const crew = await startPageTestApp();
-    crew.plane.addItem(crew.project, { name: "Before" });
-    const page = await openPage(crew.url);
+    const app = await startPageTestApp();
+    app.plane.addItem(app.project, { name: "Before" });
+    const page = await openPage(app.url);
     expect(await page.getAttribute("#messages", "aria-live")).toBe("off");
     await signIn(page);
     await page.waitForSelector('tr:has-text("Before")', WAIT);
@@ -136,7 +136,7 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
       `window.said = []; new MutationObserver(() => said.push(news.textContent)).observe(news, { childList: true })`,
     );
     for (let i = 0; i < 4; i += 1) {
-      crew.plane.addItem(crew.project, { name: `Task ${i}` });
+      app.plane.addItem(app.project, { name: `Task ${i}` });
       await page.waitForSelector(`tr:has-text("Task ${i}")`, WAIT);
     }
     await expectInPage(page, "said.length").toBe(2);
@@ -145,22 +145,22 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
   });
 
   test("an error is announced once while it lasts", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     await page.route("**/api/why*", (route) => route.fulfill({ status: 500, json: {} }));
     await page.selectOption("#projects", "ONB");
     await page.waitForSelector("#why .trouble button");
     await page.evaluate(
       `window.said = 0; new MutationObserver(() => said++).observe(document.querySelector("#why .trouble"), { childList: true })`,
     );
-    crew.plane.addItem(crew.project, { name: "News" });
+    app.plane.addItem(app.project, { name: "News" });
     await page.waitForSelector('.card:has-text("News")', WAIT);
     expect(await page.evaluate("said")).toBe(0);
   });
 
   test("a French page reports a wrong token in French", async () => {
-    const crew = await startPageTestApp();
-    const page = await openPage(crew.url, { locale: "fr-FR" });
+    const app = await startPageTestApp();
+    const page = await openPage(app.url, { locale: "fr-FR" });
     await page.fill("#token", "not it");
     await page.press("#token", "Enter");
     await page.waitForSelector("#sign-in-problem:has-text('Le jeton ne correspond pas à ADMIN_TOKEN')");

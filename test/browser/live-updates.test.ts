@@ -12,7 +12,7 @@ type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
 const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
 
 /** Creates an entry of the decision log that is this many minutes old. */
-const createDecisionLogEntry = (crew: PageTestApp, minutes: number) =>
+const createDecisionLogEntry = (app: PageTestApp, minutes: number) =>
   createDecisionPut({
     at: Date.now() - minutes * 60_000,
     record: `item:old-${minutes}`,
@@ -23,49 +23,49 @@ const createDecisionLogEntry = (crew: PageTestApp, minutes: number) =>
     asked: [],
     held: [],
     project: { identifier: "ONB", name: "Onboarding" },
-    item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: crew.plane.url },
+    item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: app.plane.url },
   } satisfies DecisionRecord);
 
 describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
   test("shows a lost connection even if it breaks without an error, and reconnects", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     await page.waitForSelector('#live[data-is="on"]');
     // Requests of the page get no answer.
     await page.route("**/api/*", () => {});
-    await crew.stop();
+    await app.stop();
     await page.waitForSelector("#lost:not([hidden])", { timeout: 12_000 });
     await page.unroute("**/api/*");
-    await crew.restart();
-    crew.plane.addItem(crew.project, { name: "Afterwards" });
+    await app.restart();
+    app.plane.addItem(app.project, { name: "Afterwards" });
     await page.waitForSelector('#live[data-is="on"]', { timeout: 30_000 });
     await page.waitForSelector('.card:has-text("Afterwards")', { timeout: 30_000 });
     expect(await page.textContent("#news")).toMatch(/Reconnected|ONB-1/);
   });
 
   test("works in more tabs than a browser has connections: hidden tabs close theirs", async () => {
-    const crew = await startPageTestApp();
-    const first = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const first = await openSignedInPage(app.url);
     const away = `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`;
     await first.evaluate(away);
     for (let i = 0; i < 6; i += 1) {
       const page = await first.context().newPage();
-      await page.goto(crew.url);
+      await page.goto(app.url);
       await page.waitForSelector(".column", { timeout: 5_000 });
       await page.waitForSelector('#live[data-is="on"]', { timeout: 5_000 });
       await page.evaluate(away);
     }
-    crew.plane.addItem(crew.project, { name: "Came meanwhile" });
+    app.plane.addItem(app.project, { name: "Came meanwhile" });
     await first.evaluate(`delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`);
     await first.waitForSelector('.card:has-text("Came meanwhile")', WAIT);
     expect(first.problems).toEqual([]);
   });
 
   test("uses the user's time zone: a task due today is not overdue", async () => {
-    const crew = await startPageTestApp();
-    crew.plane.addItem(crew.project, { name: "Today", target_date: "2026-03-10" });
-    crew.plane.addItem(crew.project, { name: "Yesterday", target_date: "2026-03-09" });
-    const page = await openSignedInPage(crew.url, { timezone: "America/Los_Angeles" });
+    const app = await startPageTestApp();
+    app.plane.addItem(app.project, { name: "Today", target_date: "2026-03-10" });
+    app.plane.addItem(app.project, { name: "Yesterday", target_date: "2026-03-09" });
+    const page = await openSignedInPage(app.url, { timezone: "America/Los_Angeles" });
     await page.clock.setFixedTime("2026-03-11T03:00:00Z");
     await page.reload();
     await page.waitForSelector('.card:has-text("Yesterday") .due[data-late="yes"]', WAIT);
@@ -73,8 +73,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
   });
 
   test("returns to the sign-in form with the reason if the browser did not store the session cookie", async () => {
-    const crew = await startPageTestApp();
-    const page = await openPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openPage(app.url);
     await page.route("**/api/session", (route) => route.fulfill({ json: { ok: true } }));
     await page.fill("#token", "right");
     await page.press("#token", "Enter");
@@ -83,18 +83,18 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
   });
 
   test("keeps the session over http on this machine even if PUBLIC_URL is https", async () => {
-    const crew = await startPageTestApp({ PUBLIC_URL: "https://crew.example.com" });
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp({ PUBLIC_URL: "https://crew.example.com" });
+    const page = await openSignedInPage(app.url);
     await page.reload();
     await page.waitForSelector(".column");
   });
 
   test("isolates the direction of each text, also of one with bidirectional marks", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
-    const item = crew.plane.addItem(crew.project, { name: "\u202eknil a ton si siht" });
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    const item = app.plane.addItem(app.project, { name: "\u202eknil a ton si siht" });
     await page.waitForSelector('#trail tr:has-text("created")', WAIT);
-    crew.plane.editItem(item, { name: "Plain" });
+    app.plane.editItem(item, { name: "Plain" });
     await page.waitForSelector('#trail tr:has-text("renamed") .written', WAIT);
     const edge = (selector: string, side: string) =>
       page.evaluate(
@@ -104,9 +104,9 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
   });
 
   test("shows all projects if the stored project no longer exists", async () => {
-    const crew = await startPageTestApp();
-    crew.plane.addItem(crew.project, { name: "Here" });
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    app.plane.addItem(app.project, { name: "Here" });
+    const page = await openSignedInPage(app.url);
     await page.evaluate(`localStorage.setItem("project", "GONE")`);
     await page.reload();
     await page.waitForSelector('.card:has-text("Here")', WAIT);
@@ -115,16 +115,16 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
   });
 
   test("keeps the loaded pages of the activity list when an event arrives, and reports a page that fails to load", async () => {
-    const crew = await startPageTestApp();
+    const app = await startPageTestApp();
     for (let i = 1; i <= 270; i += 30)
-      await crew.store.commit({ put: Array.from({ length: 30 }, (_, n) => createDecisionLogEntry(crew, i + n)) });
-    const page = await openSignedInPage(crew.url);
+      await app.store.commit({ put: Array.from({ length: 30 }, (_, n) => createDecisionLogEntry(app, i + n)) });
+    const page = await openSignedInPage(app.url);
     const rows = "document.querySelectorAll('#trail tbody tr').length";
     for (const n of [100, 150, 200, 250]) {
       await page.click("#trail .more");
       await expectInPage(page, rows).toBe(n);
     }
-    crew.plane.addItem(crew.project, { name: "New" });
+    app.plane.addItem(app.project, { name: "New" });
     await page.waitForSelector('tr:has-text("New")', WAIT);
     expect(await page.evaluate(rows)).toBe(250);
     await page.route("**/api/why*", (route) => route.abort());

@@ -20,8 +20,8 @@ const cardSelector = (name: string, text: string) => `[data-column="${name}"] .c
 
 describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () => {
   test("asks for ADMIN_TOKEN, reports a wrong one, and shows nothing before signing in", async () => {
-    const crew = await startPageTestApp();
-    const page = await openPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openPage(app.url);
     await page.waitForSelector("#sign-in:not([hidden])");
     expect(await page.isVisible("main")).toBe(false);
     await page.fill("#token", "not it");
@@ -36,15 +36,15 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows a change in two browsers without a reload: on the board, in the activity list and in the chat", async () => {
-    const crew = await startPageTestApp();
+    const app = await startPageTestApp();
     const [one, two] = await Promise.all([
-      openSignedInPage(crew.url),
-      openSignedInPage(crew.url, { locale: "fr-FR", ownBrowser: true }),
+      openSignedInPage(app.url),
+      openSignedInPage(app.url, { locale: "fr-FR", ownBrowser: true }),
     ]);
-    const item = crew.plane.addItem(crew.project, {
+    const item = app.plane.addItem(app.project, {
       name: "Write the guide",
       priority: "urgent",
-      assignees: [crew.thot],
+      assignees: [app.thot],
       target_date: "2020-01-02",
     });
     for (const page of [one, two])
@@ -52,13 +52,13 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     const card = await one.textContent(cardSelector("todo", "Write the guide"));
     expect(card).toMatch(/ONB-1.*Urgent.*overdue.*Thot/);
     expect(await two.textContent(cardSelector("todo", "Write the guide"))).toMatch(/Urgent.*en retard/);
-    crew.plane.editItem(item, { state: "Done" });
+    app.plane.editItem(item, { state: "Done" });
     for (const page of [one, two])
       await page.waitForSelector(cardSelector("done", "Write the guide"), { timeout: 15_000 });
     await one.waitForSelector('tr:has-text("completed") .fate[data-is="delivered"]', { timeout: 15_000 });
     await one.waitForSelector('.message strong:has-text("Completed")');
     expect(await one.getAttribute('.message a:has-text("ONB-1")', "href")).toBe(
-      `${crew.plane.url}/${crew.plane.workspace.slug}/browse/ONB-1/`,
+      `${app.plane.url}/${app.plane.workspace.slug}/browse/ONB-1/`,
     );
     expect(await one.textContent('tr:has-text("assigned to thot") .answer')).toContain("no notification rule matched");
     expect(await two.textContent("#why-head")).toBe("Activité");
@@ -67,19 +67,19 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows on a card who holds the task and that it waits for a review", async () => {
-    const crew = await startPageTestApp();
+    const app = await startPageTestApp();
     const [one, two] = await Promise.all([
-      openSignedInPage(crew.url),
-      openSignedInPage(crew.url, { locale: "fr-FR", ownBrowser: true }),
+      openSignedInPage(app.url),
+      openSignedInPage(app.url, { locale: "fr-FR", ownBrowser: true }),
     ]);
-    crew.plane.addItem(crew.project, { name: "Write the guide", assignees: [crew.thot] });
+    app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
     await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
-    await createTaskOperations(crew.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
+    await createTaskOperations(app.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
     await one.waitForSelector(`${cardSelector("todo", "Write the guide")} .held`, { timeout: 15_000 });
     expect(await one.textContent(".held")).toMatch(/^claimed by Thot until \d\d:\d\d$/);
     await two.waitForSelector(".held:has-text('réservée par Thot jusqu’à')", { timeout: 15_000 });
     const unsure = { status: "done", text: "Written.", confidence: 0.5 } as const;
-    const thot = () => createTaskOperations(crew.deps(), { name: "Thot", role: "worker" });
+    const thot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
     await thot().setStatus("ONB-1", { status: "in_progress" });
     await thot().setStatus("ONB-1", unsure);
     await one.waitForSelector(".card .waits:has-text('Waiting for your review')", { timeout: 15_000 });
@@ -88,11 +88,11 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows a card's own activity by click and by keyboard, and Esc goes back", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
-    crew.plane.addItem(crew.project, { name: "First" });
-    crew.plane.addItem(crew.project, { name: "Second", priority: "low" });
-    const third = crew.plane.addItem(crew.project, { name: "Third", state: "In Progress" });
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    app.plane.addItem(app.project, { name: "First" });
+    app.plane.addItem(app.project, { name: "Second", priority: "low" });
+    const third = app.plane.addItem(app.project, { name: "Third", state: "In Progress" });
     await page.waitForSelector(cardSelector("in_progress", "Third"), { timeout: 15_000 });
     await page.waitForSelector(cardSelector("todo", "First"), { timeout: 15_000 });
     await page.waitForSelector('tr:has-text("Second")');
@@ -104,7 +104,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await page.keyboard.press("Enter");
     await page.waitForSelector("#why-of .chip:has-text('ONB-3')");
     await expectInPage(page, "document.querySelector('#trail').textContent.includes('Second')").toBe(false);
-    crew.plane.editItem(third, { priority: "high" });
+    app.plane.editItem(third, { priority: "high" });
     await page.waitForSelector('#trail tr:has-text("priority No priority → High")', { timeout: 15_000 });
     await page.keyboard.press("Escape");
     await page.waitForSelector('#trail tr:has-text("Second")');
@@ -113,11 +113,11 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows hostile titles as text: in cards, in the activity list and in the chat (reliability 18)", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     for (const name of HOSTILE_TITLES) {
-      const item = crew.plane.addItem(crew.project, { name: name.slice(0, 255) });
-      crew.plane.editItem(item, { state: "Done" });
+      const item = app.plane.addItem(app.project, { name: name.slice(0, 255) });
+      app.plane.editItem(item, { state: "Done" });
     }
     await expectInPage(page, "document.querySelectorAll('[data-column=done] .card').length").toBe(4);
     await page.waitForSelector(".message .text");
@@ -135,13 +135,13 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows a lost connection, reconnects, and misses no change", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     await page.waitForSelector('#live[data-is="on"]');
-    await crew.stop();
+    await app.stop();
     await page.waitForSelector("#lost:not([hidden]):has-text('Connection lost')", { timeout: 10_000 });
-    crew.plane.addItem(crew.project, { name: "Came while nobody was there" });
-    await crew.restart();
+    app.plane.addItem(app.project, { name: "Came while nobody was there" });
+    await app.restart();
     await page.waitForSelector('#live[data-is="on"]', { timeout: 20_000 });
     expect(await page.isVisible("#lost")).toBe(false);
     await page.waitForSelector(cardSelector("todo", "Came while nobody was there"), { timeout: 15_000 });
@@ -149,9 +149,9 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("shows one section at a time on a phone, and nothing is wider than the screen", async () => {
-    const crew = await startPageTestApp();
-    crew.plane.addItem(crew.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
-    const page = await openSignedInPage(crew.url, { width: 360, height: 740 });
+    const app = await startPageTestApp();
+    app.plane.addItem(app.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
+    const page = await openSignedInPage(app.url, { width: 360, height: 740 });
     await page.waitForSelector(".card", { timeout: 15_000 });
     for (const view of ["why", "chat", "board"]) {
       await page.click(`#views [data-view="${view}"]`);
@@ -165,8 +165,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("reports what it cannot load, and loads it on request", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     await page.route("**/api/why*", (route) =>
       route.fulfill({ status: 500, json: { error: { code: "internal", message: "It broke" } } }),
     );
@@ -178,11 +178,11 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("has names, roles and live regions for screen readers", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
-    crew.plane.addItem(crew.project, { name: "Seed" });
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    app.plane.addItem(app.project, { name: "Seed" });
     await page.waitForSelector('tr:has-text("Seed")', { timeout: 15_000 });
-    crew.plane.addItem(crew.project, { name: "News", assignees: [crew.thot] });
+    app.plane.addItem(app.project, { name: "News", assignees: [app.thot] });
     await expectInPage(page, "document.querySelector('#news').textContent").toContain("ONB-2");
     const nameless = await page.evaluate(`[...document.querySelectorAll("button, a, select, input")]
       .filter((el) => el.checkVisibility() && !el.textContent.trim() && !el.ariaLabel && !el.labels?.length).length`);
@@ -196,8 +196,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
   });
 
   test("is painted in under 200 ms on loopback once the browser is warm", async () => {
-    const crew = await startPageTestApp();
-    const page = await openSignedInPage(crew.url);
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
     const paints: number[] = [];
     for (let i = 0; i < 5; i += 1) {
       await page.reload();

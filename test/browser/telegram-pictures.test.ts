@@ -16,10 +16,10 @@ const MAX_BYTES = 120_000;
 afterAll(closeSharedBrowser);
 
 /** Copies messages, so that later edits do not change their picture. */
-function captureBubbles(rig: LiveMessagesApp, ...messages: (SimulatedMessage | undefined)[]): ChatBubble[] {
+function captureBubbles(app: LiveMessagesApp, ...messages: (SimulatedMessage | undefined)[]): ChatBubble[] {
   return messages.map((message) => {
     if (!message) throw new Error("No message to capture.");
-    const answered = rig.telegram.chat(GROUP_CHAT).messages.find(({ id }) => id === message.replyTo);
+    const answered = app.telegram.chat(GROUP_CHAT).messages.find(({ id }) => id === message.replyTo);
     const isNext = messages.includes(answered);
     return {
       message: structuredClone(message),
@@ -29,69 +29,69 @@ function captureBubbles(rig: LiveMessagesApp, ...messages: (SimulatedMessage | u
 }
 
 /** Sends a command; returns it and its replies. */
-async function sendAndCapture(rig: LiveMessagesApp, text: string): Promise<ChatBubble[]> {
-  await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, text);
-  const command = rig.telegram.chat(GROUP_CHAT).messages.at(-1);
-  await rig.pollUpdates();
-  return captureBubbles(rig, command, ...rig.getBotMessages().filter(({ replyTo }) => replyTo === command?.id));
+async function sendAndCapture(app: LiveMessagesApp, text: string): Promise<ChatBubble[]> {
+  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text);
+  const command = app.telegram.chat(GROUP_CHAT).messages.at(-1);
+  await app.pollUpdates();
+  return captureBubbles(app, command, ...app.getBotMessages().filter(({ replyTo }) => replyTo === command?.id));
 }
 
 /** Lets an agent work on a task for this long, with a report every ten minutes. */
 async function workOnTask(
-  rig: LiveMessagesApp,
+  app: LiveMessagesApp,
   agent: string,
   key: string,
   minutes: number,
   percent: number,
   text: string,
 ) {
-  await rig.actAs(agent).startTimer(key);
+  await app.actAs(agent).startTimer(key);
   for (let remaining = minutes; remaining > 0; remaining -= 10) {
-    rig.time.now += Math.min(remaining, 10) * MINUTE;
-    await rig.actAs(agent).report(key, { percent, text });
+    app.time.now += Math.min(remaining, 10) * MINUTE;
+    await app.actAs(agent).report(key, { percent, text });
   }
-  await rig.advanceAndDrain(8_000);
+  await app.advanceAndDrain(8_000);
 }
 
 /** Simulates a morning of work and the next day's digest; returns ten typical messages. */
 async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
-  const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
   const titles = ["Order the laptop", "Book the meeting room", "Print the badge"];
-  const small = titles.map((title) => rig.addTask(title, "Thot"));
-  rig.addTask("Plan the welcome lunch", "Thot", { priority: "high", target_date: "2026-11-22" });
-  const mail = await rig.startTask("Imhotep", "Write the welcome mail");
-  await workOnTask(rig, "Imhotep", mail, 40, 60, "The greeting and the first week are written.");
-  const progress = captureBubbles(rig, rig.findMessage("60%"));
-  await rig.askQuestion("Imhotep", mail, { text: "Formal or friendly?", choices: ["Formal", "Friendly"] });
-  const question = captureBubbles(rig, rig.findMessage("Formal or friendly?"));
-  await rig.tapButton(rig.findMessage("Formal or friendly?"), "Friendly");
-  const answered = captureBubbles(rig, rig.findMessage("Formal or friendly?"));
-  await rig.actAs("Imhotep").setStatus(mail, { status: "done", text: "Written.", confidence: 0.9, cost: 0.4 });
-  await rig.advanceAndDrain(20_000);
-  const completed = captureBubbles(rig, rig.findMessage("Completed"));
-  rig.time.now += 5 * MINUTE;
-  for (const item of small) rig.plane.editItem(item, { state: "Done" }, { by: rig.human });
-  await rig.poll();
-  await rig.advanceAndDrain(20_000);
-  const burst = captureBubbles(rig, rig.findMessage("Print the badge"));
-  const guide = await rig.startTask("Thot", "Write the welcome guide");
-  await workOnTask(rig, "Thot", guide, 30, 90, "Only the pictures are missing.");
+  const small = titles.map((title) => app.addTask(title, "Thot"));
+  app.addTask("Plan the welcome lunch", "Thot", { priority: "high", target_date: "2026-11-22" });
+  const mail = await app.startTask("Imhotep", "Write the welcome mail");
+  await workOnTask(app, "Imhotep", mail, 40, 60, "The greeting and the first week are written.");
+  const progress = captureBubbles(app, app.findMessage("60%"));
+  await app.askQuestion("Imhotep", mail, { text: "Formal or friendly?", choices: ["Formal", "Friendly"] });
+  const question = captureBubbles(app, app.findMessage("Formal or friendly?"));
+  await app.tapButton(app.findMessage("Formal or friendly?"), "Friendly");
+  const answered = captureBubbles(app, app.findMessage("Formal or friendly?"));
+  await app.actAs("Imhotep").setStatus(mail, { status: "done", text: "Written.", confidence: 0.9, cost: 0.4 });
+  await app.advanceAndDrain(20_000);
+  const completed = captureBubbles(app, app.findMessage("Completed"));
+  app.time.now += 5 * MINUTE;
+  for (const item of small) app.plane.editItem(item, { state: "Done" }, { by: app.human });
+  await app.poll();
+  await app.advanceAndDrain(20_000);
+  const burst = captureBubbles(app, app.findMessage("Print the badge"));
+  const guide = await app.startTask("Thot", "Write the welcome guide");
+  await workOnTask(app, "Thot", guide, 30, 90, "Only the pictures are missing.");
   const unsure = "One page. I was not sure about the office rules.";
-  await rig.actAs("Thot").setStatus(guide, { status: "done", text: unsure, confidence: 0.55, cost: 0.25 });
-  await rig.advanceAndDrain(20_000);
-  const review = captureBubbles(rig, rig.findMessage("Review requested"));
-  const access = await rig.startTask("Imhotep", "Set up the accounts");
-  await workOnTask(rig, "Imhotep", access, 20, 30, "Two of five are made.");
-  await rig.poll();
-  const status = await sendAndCapture(rig, "/plane status");
-  const which = await sendAndCapture(rig, "/plane task welcome");
-  const word = await sendAndCapture(rig, "/plane asign ONB-4 imhotep");
-  await rig.actAs("Imhotep").setStatus(access, { status: "blocked", text: "The licence has run out." });
-  await rig.advanceAndDrain(20_000);
-  rig.time.now = Date.parse("2026-11-22T08:00:00Z");
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain(60_000);
-  const day = captureBubbles(rig, rig.findMessage("Daily digest"));
+  await app.actAs("Thot").setStatus(guide, { status: "done", text: unsure, confidence: 0.55, cost: 0.25 });
+  await app.advanceAndDrain(20_000);
+  const review = captureBubbles(app, app.findMessage("Review requested"));
+  const access = await app.startTask("Imhotep", "Set up the accounts");
+  await workOnTask(app, "Imhotep", access, 20, 30, "Two of five are made.");
+  await app.poll();
+  const status = await sendAndCapture(app, "/plane status");
+  const which = await sendAndCapture(app, "/plane task welcome");
+  const word = await sendAndCapture(app, "/plane asign ONB-4 imhotep");
+  await app.actAs("Imhotep").setStatus(access, { status: "blocked", text: "The licence has run out." });
+  await app.advanceAndDrain(20_000);
+  app.time.now = Date.parse("2026-11-22T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(60_000);
+  const day = captureBubbles(app, app.findMessage("Daily digest"));
   return { completed, burst, progress, question, answered, review, status, which, word, digest: day };
 }
 

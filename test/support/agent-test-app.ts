@@ -31,7 +31,7 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
   const names = Object.keys(all);
   const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
   const users = new Map<string, { id: string }>();
-  const crew = await createTestApp({
+  const app = await createTestApp({
     ...options,
     agents: names.map((name) => ({ name, email: toEmail(name), ...all[name] })),
     parts: { jobHandlers: [workHandler], ...options.parts },
@@ -45,7 +45,7 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
       return { ...Object.fromEntries(keys), ...options.setUpPlane?.(plane) };
     },
   });
-  const project = crew.addProject();
+  const project = app.addProject();
 
   /** Returns an agent's Plane user. */
   function getUser(name: string): { id: string } {
@@ -55,22 +55,22 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
   }
   /** Returns an agent of the settings as caller, or a human for any other name. */
   function getCaller(name: string): Caller {
-    const found = crew.settings.agents.find((agent) => agent.name === name);
+    const found = app.settings.agents.find((agent) => agent.name === name);
     return { name, role: found ? (found.role ?? "worker") : "human" };
   }
 
-  return Object.assign(crew, {
+  return Object.assign(app, {
     /** The project ONB. */
     onb: project,
     getUser,
     getCaller,
     /** Creates the context of one call. */
-    createContext: (name: string): CallContext => createCallContext(crew.deps, getCaller(name)),
+    createContext: (name: string): CallContext => createCallContext(app.deps, getCaller(name)),
     /** Creates the operations of one call of this agent; each call needs its own. */
-    actAs: (name: string) => createTaskOperations(crew.deps, getCaller(name)),
+    actAs: (name: string) => createTaskOperations(app.deps, getCaller(name)),
     /** Adds a task to ONB (or another project), assigned to these agents; `poll` discovers it. */
     addTask(name: string, to: string | string[] = [], patch: ItemPatch = {}, where: Project = project): Item {
-      return crew.plane.addItem(where, {
+      return app.plane.addItem(where, {
         name,
         ...patch,
         assignees: [...(patch.assignees ?? []), ...[to].flat().map(getUser)],
@@ -80,20 +80,20 @@ export async function createAgentTestApp({ agents = {}, keyless = [], ...options
     toTaskKey: (item: Item, where: Project = project): string => `${where.identifier}-${item.sequence_id}`,
     /** The item's current values in Plane, with the names of its state, labels and assignees. */
     readPlaneItem(item: { id: string }) {
-      const row = crew.plane.item(item);
+      const row = app.plane.item(item);
       if (!row) throw new Error(`Plane has no item ${item.id}.`);
       const nameOf = (id: string) => names.find((name) => getUser(name).id === id) ?? "Ada";
       return {
         ...row,
-        state: crew.plane.states(row.project).find(({ id }) => id === row.state)?.name,
-        labels: row.labels.flatMap((id) => crew.plane.labels(row.project).find((label) => label.id === id)?.name ?? []),
+        state: app.plane.states(row.project).find(({ id }) => id === row.state)?.name,
+        labels: row.labels.flatMap((id) => app.plane.labels(row.project).find((label) => label.id === id)?.name ?? []),
         assignees: row.assignees.map(nameOf),
       };
     },
     /** The comments on an item as `author: html`. */
     readComments(item: { id: string }): string[] {
       const nameOf = (id: string) => names.find((name) => getUser(name).id === id) ?? "Ada";
-      return crew.plane.comments(item).map(({ actor, comment_html }) => `${nameOf(actor)}: ${comment_html}`);
+      return app.plane.comments(item).map(({ actor, comment_html }) => `${nameOf(actor)}: ${comment_html}`);
     },
   });
 }

@@ -23,7 +23,7 @@ type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;
 export async function createHttpTestApp(options: Options = {}) {
   const names = Object.keys({ Concierge: {}, Imhotep: {}, Thot: {}, ...options.agents });
   const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toBridgeToken(name)]));
-  const crew = await createAgentTestApp({
+  const testApp = await createAgentTestApp({
     ...options,
     setUpPlane: (plane) => ({
       ADMIN_TOKEN: HTTP_ADMIN_TOKEN,
@@ -35,8 +35,8 @@ export async function createHttpTestApp(options: Options = {}) {
 
   /** Starts an HTTP server on the app's current deps. */
   async function listen(): Promise<string> {
-    const app = createHttpApp(crew.deps, { routes: manifest.routes, getRemoteAddress });
-    const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log: crew.deps.log });
+    const app = createHttpApp(testApp.deps, { routes: manifest.routes, getRemoteAddress });
+    const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log: testApp.deps.log });
     onTestFinished(() => served.stop(1_000));
     return served.url;
   }
@@ -47,7 +47,7 @@ export async function createHttpTestApp(options: Options = {}) {
     return fetch(url + path, { ...init, headers });
   }
 
-  return Object.assign(crew, {
+  return Object.assign(testApp, {
     get url() {
       return url;
     },

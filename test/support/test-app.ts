@@ -134,7 +134,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
     return manifest.jobHandlers.reduce((sum, { queue }) => sum + queues[queue].pending, 0);
   }
 
-  const crew = {
+  const app = {
     plane,
     human,
     webhook,
@@ -218,16 +218,16 @@ export async function createTestApp(options: TestAppOptions = {}) {
     },
     /** Runs the first poll of an existing workspace, whose earlier webhooks were lost. */
     async runFirstPoll() {
-      crew.dropWebhooks();
-      await crew.poll();
-      await crew.runUntilIdle();
+      app.dropWebhooks();
+      await app.poll();
+      await app.runUntilIdle();
       // Changes in the same second as the first poll count as older than it.
       advance(2_000);
     },
     addProject: (name = "Onboarding", identifier = "ONB"): Project => plane.addProject({ name, identifier }),
   };
 
-  return Object.assign(crew, {
+  return Object.assign(app, {
     /** Adds a member of the workspace, whose name `takeEvents` uses. */
     addPerson(name: string) {
       const user = plane.addUser({ name });

@@ -9,7 +9,7 @@ import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 
-async function rig() {
+async function createActions() {
   const plane = createPlaneSimulator();
   await plane.start();
   onTestFinished(() => plane.stop());
@@ -40,7 +40,7 @@ async function rig() {
 }
 
 test("a task is added and moved as a person would in Plane", async () => {
-  const { acts, plane, stage } = await rig();
+  const { acts, plane, stage } = await createActions();
   await acts.runAction("add", { title: "Try <b>it</b>", project: "ONB", assignee: stage.thot.id });
   const added = plane.items(stage.office).find(({ name }) => name === "Try <b>it</b>");
   expect(added?.assignees).toEqual([stage.thot.id]);
@@ -54,7 +54,7 @@ test.each([
   ["drop", 0],
   ["double", 2],
 ] as const)("the webhooks of the next change %s, those of the one after it arrive", async (fate, times) => {
-  const { acts, plane, todo } = await rig();
+  const { acts, plane, todo } = await createActions();
   plane.deliveries.dropAll();
   await acts.runAction("fate", { fate });
   await acts.runAction("move", { item: todo.id, column: "in_progress" });
@@ -67,7 +67,7 @@ test.each([
 });
 
 test("a webhook that comes late is due in twenty seconds", async () => {
-  const { acts, plane, todo } = await rig();
+  const { acts, plane, todo } = await createActions();
   plane.deliveries.dropAll();
   await acts.runAction("fate", { fate: "delay" });
   await acts.runAction("move", { item: todo.id, column: "done" });
@@ -76,7 +76,7 @@ test("a webhook that comes late is due in twenty seconds", async () => {
 });
 
 test("an outage stops a part once, and says so", async () => {
-  const { acts, parts } = await rig();
+  const { acts, parts } = await createActions();
   await acts.runAction("outage", { part: "telegram", seconds: 60 });
   await acts.runAction("outage", { part: "telegram", seconds: 60 });
   expect(parts).toEqual(["telegram down"]);
@@ -91,12 +91,12 @@ test.each([
   ["move", { item: "nope", column: "done" }],
   ["outage", { part: "plane", seconds: 100_000 }],
 ])("what it cannot do is refused: %s", async (name, input) => {
-  const { acts } = await rig();
+  const { acts } = await createActions();
   await expect(acts.runAction(name, input)).rejects.toThrow();
 });
 
 test("the tally tells what is missing in the chat, doubled, or marked as a possible repeat", async () => {
-  const { acts, tally, tell, todo } = await rig();
+  const { acts, tally, tell, todo } = await createActions();
   expect(tally.readTally()).toEqual({ completed: 0, told: 0, missing: [], doubled: [], marked: 0 });
   await acts.runAction("move", { item: todo.id, column: "done" });
   tally.recordCompletions();

@@ -8,19 +8,19 @@ import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-
 const PLANNING_TOOLS = ["create_task", "create_project", "plan_project", "list_agents"];
 
 async function createPlanningApp() {
-  const crew = await createAgentTestApp();
-  crew.addTask("Guide");
-  crew.advance(60_000);
-  await crew.runFirstPoll();
-  return crew;
+  const app = await createAgentTestApp();
+  app.addTask("Guide");
+  app.advance(60_000);
+  await app.runFirstPoll();
+  return app;
 }
 
 /** Calls a tool as the Concierge and checks that its output schema covers the whole answer. */
-async function callPlanningTool(crew: AgentTestApp, name: string, given: unknown): Promise<unknown> {
+async function callPlanningTool(app: AgentTestApp, name: string, given: unknown): Promise<unknown> {
   const tool = TOOLS.find((one) => one.name === name);
   if (!tool) throw new Error(`There is no tool ${name}.`);
-  const caller = crew.getCaller("Concierge");
-  const output = await tool.run({ work: crew.actAs("Concierge"), caller }, parseToolInput(tool, given));
+  const caller = app.getCaller("Concierge");
+  const output = await tool.run({ work: app.actAs("Concierge"), caller }, parseToolInput(tool, given));
   expect(tool.output.parse(output)).toEqual(output);
   return output;
 }
@@ -38,9 +38,9 @@ test("OPENCLAW-08 planning is allowed only to the Concierge and humans", async (
 });
 
 test("OPENCLAW-17 each planning tool accepts its declared input and answers in its declared schema", async () => {
-  const crew = await createPlanningApp();
+  const app = await createPlanningApp();
   expect(
-    await callPlanningTool(crew, "create_task", {
+    await callPlanningTool(app, "create_task", {
       project: "ONB",
       title: "Tour",
       blocked_by: ["ONB-1"],
@@ -49,16 +49,16 @@ test("OPENCLAW-17 each planning tool accepts its declared input and answers in i
   ).toMatchObject({
     key: "ONB-2",
   });
-  expect(await callPlanningTool(crew, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
+  expect(await callPlanningTool(app, "create_project", { name: "Website" })).toMatchObject({ identifier: "WEBS" });
   const tasks = [{ id: "a", title: "A", assignee: "Thot", estimate: { minutes: 5 } }];
-  expect(await callPlanningTool(crew, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({
+  expect(await callPlanningTool(app, "plan_project", { project: "Website", tasks, dry_run: true })).toMatchObject({
     remaining: 2,
   });
-  expect(await callPlanningTool(crew, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
+  expect(await callPlanningTool(app, "list_agents", {})).toMatchObject({ agents: [{ name: "Concierge" }, {}, {}] });
 });
 
 test("a planned task with an unknown field is refused, not silently ignored", async () => {
-  const crew = await createPlanningApp();
+  const app = await createPlanningApp();
   const tasks = [{ id: "a", title: "A", depends_on: ["b"] }];
-  await expect(callPlanningTool(crew, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
+  await expect(callPlanningTool(app, "plan_project", { project: "Website", tasks })).rejects.toThrow("depends_on");
 });

@@ -7,17 +7,17 @@ import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 async function createAppWithTask() {
-  const crew = await createAgentTestApp();
-  crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
   const call = async (tool: Tool, given: Record<string, unknown> = {}) =>
     tool.output.parse(
       await tool.run(
-        { work: crew.actAs("Thot"), caller: crew.getCaller("Thot") },
+        { work: app.actAs("Thot"), caller: app.getCaller("Thot") },
         parseToolInput(tool, { task: "onb-1", ...given }),
       ),
     );
-  return { crew, call };
+  return { app, call };
 }
 
 test("report keeps omitted fields and returns the current values", async () => {
@@ -47,10 +47,10 @@ test.each([
 });
 
 test("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
-  const { crew, call } = await createAppWithTask();
+  const { app, call } = await createAppWithTask();
   expect(await call(stopTimerTool)).toMatchObject({ stopped: false, note: expect.stringContaining("start_timer") });
   const { since } = (await call(startTimerTool)) as { since: string };
-  crew.advance(90_000);
+  app.advance(90_000);
   expect(await call(startTimerTool)).toEqual({ task: "ONB-1", running: true, since, already: true, spent_seconds: 90 });
   const stopped = { task: "ONB-1", running: false, from: since, to: expect.any(String), spent_seconds: 90 };
   expect(await call(stopTimerTool)).toEqual({ ...stopped, stopped: true });

@@ -9,26 +9,26 @@ import { createCanaryTestApp } from "./canary-test-app.ts";
 type CanaryTestApp = Awaited<ReturnType<typeof createCanaryTestApp>>;
 
 /** The log lines about canaries that could not be sent. */
-const getLoggedProblems = ({ crew }: CanaryTestApp) =>
-  crew.logged.flatMap(({ level, message, problem }) => (message === "canary not sent" ? [`${level}: ${problem}`] : []));
+const getLoggedProblems = ({ app }: CanaryTestApp) =>
+  app.logged.flatMap(({ level, message, problem }) => (message === "canary not sent" ? [`${level}: ${problem}`] : []));
 
-async function readKeptCanary({ crew }: CanaryTestApp) {
-  const kept = await readCanary(crew.store);
+async function readKeptCanary({ app }: CanaryTestApp) {
+  const kept = await readCanary(app.store);
   if (!kept) throw new Error("no canary is stored");
   return kept;
 }
 
 /** Runs the tick an hour later; its webhook arrives. */
 async function tickAfterHour(testApp: CanaryTestApp) {
-  testApp.crew.advance(HOUR);
+  testApp.app.advance(HOUR);
   return testApp.tickWithWebhook();
 }
 
 /** The project that provision creates, with its external id. */
-async function createProvisionedProject({ crew }: CanaryTestApp, identifier: string) {
+async function createProvisionedProject({ app }: CanaryTestApp, identifier: string) {
   const json = { name: `Ours ${identifier}`, identifier, external_source: "groundcrew" };
   const mark = { external_id: "provision:first-project" };
-  return (await crew.deps.plane.call(projectsApi.create, { json: { ...json, ...mark } })).data;
+  return (await app.deps.plane.call(projectsApi.create, { json: { ...json, ...mark } })).data;
 }
 
 /** Makes Plane refuse edits of these comments, as it would if it refused edits of archived items. */
@@ -55,13 +55,13 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
-    testApp.crew.plane.archiveItem(before.item);
+    testApp.app.plane.archiveItem(before.item);
     expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    await testApp.crew.poll();
-    await testApp.crew.runUntilIdle();
+    await testApp.app.poll();
+    await testApp.app.runUntilIdle();
     expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
     expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
-    expect(testApp.crew.takeEvents()).toEqual([]);
+    expect(testApp.app.takeEvents()).toEqual([]);
     expect(getLoggedProblems(testApp)).toEqual([]);
   });
 
@@ -69,34 +69,34 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
-    testApp.crew.plane.archiveItem(before.item);
-    await testApp.crew.restart({ store: "lost" });
-    await testApp.crew.runFirstPoll();
+    testApp.app.plane.archiveItem(before.item);
+    await testApp.app.restart({ store: "lost" });
+    await testApp.app.runFirstPoll();
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
     expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
-    testApp.crew.plane.deleteComment(before.comment);
+    testApp.app.plane.deleteComment(before.comment);
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
     expect((await readKeptCanary(testApp)).item).toBe(before.item);
     expect((await readKeptCanary(testApp)).comment).not.toBe(before.comment);
-    expect(testApp.crew.takeEvents()).toEqual([]);
+    expect(testApp.app.takeEvents()).toEqual([]);
   });
 
   test("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
-    testApp.crew.plane.archiveProject(testApp.onb);
+    testApp.app.plane.archiveProject(testApp.onb);
     for (const hour of [1, 2]) {
-      testApp.crew.advance(HOUR);
+      testApp.app.advance(HOUR);
       expect(
-        await testApp.crew.recordRequests(async () => expect(await canaryTick.run(testApp.crew.deps)).toEqual({})),
+        await testApp.app.recordRequests(async () => expect(await canaryTick.run(testApp.app.deps)).toEqual({})),
       ).toEqual(["GET projects", "GET projects"]);
       expect(getLoggedProblems(testApp)).toHaveLength(hour);
     }
     expect(getLoggedProblems(testApp)[0]).toBe(
       "warn: project ONB does not exist, is archived, or has no membership for Groundcrew's account",
     );
-    testApp.crew.plane.restoreProject(testApp.onb);
+    testApp.app.plane.restoreProject(testApp.onb);
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
     expect((await readKeptCanary(testApp)).item).toBe(before.item);
   });
@@ -106,9 +106,9 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     const first = await createProvisionedProject(testApp, "OLD");
     await testApp.tickWithWebhook();
     expect((await readKeptCanary(testApp)).project).toBe(first.id);
-    testApp.crew.plane.deleteProject(first.id);
-    testApp.crew.advance(HOUR);
-    for (const _ of [1, 2]) expect(await canaryTick.run(testApp.crew.deps)).toEqual({});
+    testApp.app.plane.deleteProject(first.id);
+    testApp.app.advance(HOUR);
+    for (const _ of [1, 2]) expect(await canaryTick.run(testApp.app.deps)).toEqual({});
     expect(getLoggedProblems(testApp)).toEqual([
       "warn: its project is deleted, archived or not accessible; set canary.project to another one",
       "warn: its project is deleted, archived or not accessible; set canary.project to another one",
@@ -123,17 +123,17 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     const testApp = await createCanaryTestApp({ version, fetch: fetching });
     await testApp.tickWithWebhook();
     const before = await readKeptCanary(testApp);
-    testApp.crew.plane.archiveItem(before.item);
+    testApp.app.plane.archiveItem(before.item);
     refused.set(before.comment, createNotFound());
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
     const after = await readKeptCanary(testApp);
     expect(after.item).not.toBe(before.item);
-    const requests = await testApp.crew.recordRequests(() => tickAfterHour(testApp));
+    const requests = await testApp.app.recordRequests(() => tickAfterHour(testApp));
     expect(requests).toEqual(["GET projects", "PATCH work-items/:id/comments/:id"]);
     expect((await readKeptCanary(testApp)).item).toBe(after.item);
-    await testApp.crew.poll();
-    await testApp.crew.runUntilIdle();
-    expect(testApp.crew.takeEvents()).toEqual([]);
+    await testApp.app.poll();
+    await testApp.app.runUntilIdle();
+    expect(testApp.app.takeEvents()).toEqual([]);
     expect(getLoggedProblems(testApp)).toEqual([]);
   });
 });
@@ -150,16 +150,16 @@ test.each([
     await testApp.tickWithWebhook();
     refused.set("/comments/", refusal());
     for (const hour of [1, 2, 3]) {
-      testApp.crew.advance(HOUR);
-      expect(await canaryTick.run(testApp.crew.deps)).toEqual({});
+      testApp.app.advance(HOUR);
+      expect(await canaryTick.run(testApp.app.deps)).toEqual({});
       expect(getLoggedProblems(testApp)).toHaveLength(hour);
     }
-    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
+    expect(testApp.app.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
     expect(getLoggedProblems(testApp).at(-1)).toMatch(/^warn: Plane refused to edit it: /);
     expect(getLoggedProblems(testApp).at(-1)).toContain(status);
     refused.clear();
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
+    expect(testApp.app.plane.items(testApp.onb).filter(isCanary)).toHaveLength(2);
   },
 );
 
@@ -169,9 +169,9 @@ test("The canary's location does not change when the key is wrong or Plane does 
   await testApp.tickWithWebhook();
   const before = await readKeptCanary(testApp);
   refused.set("/comments/", Response.json({ detail: "Given API token is not valid" }, { status: 403 }));
-  await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "auth" });
+  await expect(canaryTick.run(testApp.app.deps)).rejects.toMatchObject({ code: "auth" });
   refused.set("/comments/", new Response("<h1>Bad Gateway</h1>", { status: 502 }));
-  await expect(canaryTick.run(testApp.crew.deps)).rejects.toMatchObject({ code: "unavailable" });
+  await expect(canaryTick.run(testApp.app.deps)).rejects.toMatchObject({ code: "unavailable" });
   expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
-  expect(testApp.crew.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
+  expect(testApp.app.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
 });

@@ -7,7 +7,7 @@ import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 export async function createCanaryTestApp(options: TestAppOptions & { project?: string | false } = {}) {
   const { project = "ONB", ...rest } = options;
   const alerts: { lane: string; text: string }[] = [];
-  const crew = await createTestApp({
+  const app = await createTestApp({
     config: project === false ? { canary: false } : { canary: { project } },
     ...rest,
     setUpPlane: () => ({
@@ -27,33 +27,33 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
       return { ...store, commit };
     },
   });
-  const onb = crew.addProject();
-  crew.plane.addItem(onb, { name: "Real work" });
-  await crew.runFirstPoll();
-  crew.takeEvents();
+  const onb = app.addProject();
+  app.plane.addItem(onb, { name: "Real work" });
+  await app.runFirstPoll();
+  app.takeEvents();
   return {
-    crew,
+    app,
     onb,
     alerts,
     /** Runs the tick; its webhook arrives while it waits. */
     async tickWithWebhook() {
-      const running = canaryTick.run(crew.deps);
+      const running = canaryTick.run(app.deps);
       let done = false;
       void running.finally(() => {
         done = true;
       });
       while (!done) {
-        await crew.deliverWebhooks();
+        await app.deliverWebhooks();
         await new Promise((resolve) => setImmediate(resolve));
       }
       return running;
     },
     /** Runs the tick; every webhook is lost. */
     async tickWithoutWebhook() {
-      const counts = await canaryTick.run(crew.deps);
-      crew.dropWebhooks();
+      const counts = await canaryTick.run(app.deps);
+      app.dropWebhooks();
       return counts;
     },
-    findCanaryItem: () => crew.plane.items(onb).find(({ external_id }) => external_id === "canary"),
+    findCanaryItem: () => app.plane.items(onb).find(({ external_id }) => external_id === "canary"),
   };
 }

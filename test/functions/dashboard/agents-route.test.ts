@@ -14,53 +14,53 @@ const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
 
 test("AUTH-04: replacing a bridge token from the page: shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
-  const crew = await startAgentsPageApp();
-  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
-  const { status, token, headers } = await crew.postAgents("Thot/token");
+  const app = await startAgentsPageApp();
+  expect(await app.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  const { status, token, headers } = await app.postAgents("Thot/token");
   expect([status, headers.get("cache-control")]).toEqual([200, "no-store"]);
-  await expect.poll(() => crew.isTokenAccepted(token), POLL_OPTIONS).toBe(true);
-  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
-  expect(await crew.listAgents()).toEqual({
+  await expect.poll(() => app.isTokenAccepted(token), POLL_OPTIONS).toBe(true);
+  expect(await app.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  expect(await app.listAgents()).toEqual({
     agents: [
       { name: "Thot", tokens: 2 },
       { name: "Imhotep", tokens: 0 },
     ],
     write: true,
   });
-  expect((await crew.postAgents("Thot/retire")).status).toBe(200);
-  await expect.poll(() => crew.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
-  expect(await crew.isTokenAccepted(token)).toBe(true);
-  expect((await crew.postAgents("Thot/retire")).status).toBe(200);
-  expect(await crew.isTokenAccepted(token)).toBe(true);
+  expect((await app.postAgents("Thot/retire")).status).toBe(200);
+  await expect.poll(() => app.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
+  expect(await app.isTokenAccepted(token)).toBe(true);
+  expect((await app.postAgents("Thot/retire")).status).toBe(200);
+  expect(await app.isTokenAccepted(token)).toBe(true);
   for (const secret of [token, await sha256Hex(token), OLD_BRIDGE_TOKEN])
-    expect(crew.lines.join("\n")).not.toContain(secret);
+    expect(app.lines.join("\n")).not.toContain(secret);
 });
 
 test("AUTH-04: replacing a bridge token from the page: writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
-  const crew = await startAgentsPageApp();
-  const { token } = await crew.postAgents("Thot/token");
+  const app = await startAgentsPageApp();
+  const { token } = await app.postAgents("Thot/token");
   const hash = `sha256:${await sha256Hex(token)}`;
-  expect(crew.readSecrets()).toEqual({
+  expect(app.readSecrets()).toEqual({
     ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN,
     AGENT_TOKEN_THOT: [hash, OLD_BRIDGE_TOKEN],
   });
-  expect(readFileSync(crew.tokenFile, "utf8")).toBe(`${token}\n`);
-  expect([getFileMode(crew.path), getFileMode(crew.tokenFile)]).toEqual(["600", "600"]);
-  await crew.postAgents("Thot/retire");
-  expect(crew.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
-  expect(getFileMode(crew.path)).toBe("600");
+  expect(readFileSync(app.tokenFile, "utf8")).toBe(`${token}\n`);
+  expect([getFileMode(app.path), getFileMode(app.tokenFile)]).toEqual(["600", "600"]);
+  await app.postAgents("Thot/retire");
+  expect(app.readSecrets()).toEqual({ ADMIN_TOKEN: RUNTIME_ADMIN_TOKEN, AGENT_TOKEN_THOT: hash });
+  expect(getFileMode(app.path)).toBe("600");
 });
 
 test("AUTH-04: replacing a bridge token from the page: twice at the same time makes two tokens, and only one older token stays valid", async () => {
-  const crew = await startAgentsPageApp();
+  const app = await startAgentsPageApp();
   const made = await Promise.all([
-    crew.postAgents("Thot/token"),
-    crew.postAgents("Thot/token"),
-    crew.postAgents("Imhotep/token"),
+    app.postAgents("Thot/token"),
+    app.postAgents("Thot/token"),
+    app.postAgents("Imhotep/token"),
   ]);
   const tokens = made.map(({ token }) => token);
   const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
-  const kept = crew.readSecrets();
+  const kept = app.readSecrets();
   expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
   expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
 });
@@ -78,15 +78,15 @@ test("AUTH-04: replacing a bridge token from the page: is refused while provisio
 });
 
 test("AUTH-04: replacing a bridge token from the page: is refused for a token from the environment, with what to do", async () => {
-  const crew = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
-  const before = crew.readSecrets();
+  const app = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+  const before = app.readSecrets();
   for (const what of ["Thot/token", "Thot/retire"]) {
-    const { status, message } = await crew.postAgents(what);
+    const { status, message } = await app.postAgents(what);
     expect(status).toBe(409);
     expect(message).toMatch(/AGENT_TOKEN_THOT comes from the environment.*replace it there/);
   }
-  expect(crew.readSecrets()).toEqual(before);
-  expect((await crew.postAgents("Imhotep/token")).status).toBe(200);
+  expect(app.readSecrets()).toEqual(before);
+  expect((await app.postAgents("Imhotep/token")).status).toBe(200);
 });
 
 test("AUTH-04: replacing a bridge token from the page: is refused without a secrets file, with where to replace the token", async () => {
@@ -101,34 +101,34 @@ test("AUTH-04: replacing a bridge token from the page: is refused without a secr
 test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])(
   "AUTH-04: replacing a bridge token from the page: is refused for the unknown agent %s",
   async (name) => {
-    const crew = await startAgentsPageApp();
-    const before = crew.readSecrets();
-    expect([(await crew.postAgents(`${name}/token`)).status, (await crew.postAgents(`${name}/retire`)).status]).toEqual(
-      [404, 404],
-    );
-    expect(crew.readSecrets()).toEqual(before);
+    const app = await startAgentsPageApp();
+    const before = app.readSecrets();
+    expect([(await app.postAgents(`${name}/token`)).status, (await app.postAgents(`${name}/retire`)).status]).toEqual([
+      404, 404,
+    ]);
+    expect(app.readSecrets()).toEqual(before);
   },
 );
 
 test("AUTH-04: replacing a bridge token from the page: is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
-  const crew = await startAgentsPageApp();
-  const before = crew.readSecrets();
+  const app = await startAgentsPageApp();
+  const before = app.readSecrets();
   const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
   for (const what of ["Thot/token", "Thot/retire"]) {
-    expect((await crew.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
-    expect((await crew.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
-    expect((await crew.postAgents(what, {})).status).toBe(401);
-    expect((await crew.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
+    expect((await app.postAgents(what, { authorization, origin: "https://evil.example" })).status).toBe(403);
+    expect((await app.postAgents(what, { authorization, origin: "null" })).status).toBe(403);
+    expect((await app.postAgents(what, {})).status).toBe(401);
+    expect((await app.postAgents(what, { authorization: `Bearer ${OLD_BRIDGE_TOKEN}` })).status).toBe(403);
   }
-  expect(crew.readSecrets()).toEqual(before);
+  expect(app.readSecrets()).toEqual(before);
 });
 
 test("AUTH-04: replacing a bridge token from the page: does not overwrite an invalid secrets file", async () => {
-  const crew = await startAgentsPageApp();
-  writeFileSync(crew.path, '{"half', { mode: 0o600 });
-  const { status, message } = await crew.postAgents("Thot/token");
+  const app = await startAgentsPageApp();
+  writeFileSync(app.path, '{"half', { mode: 0o600 });
+  const { status, message } = await app.postAgents("Thot/token");
   expect([status, message]).toEqual([503, expect.stringContaining("fix it")]);
-  expect(readFileSync(crew.path, "utf8")).toBe('{"half');
+  expect(readFileSync(app.path, "utf8")).toBe('{"half');
 });
 
 test("AUTH-04: replacing a bridge token from the page: leaves the current token valid when the agent's file cannot be written", async () => {
@@ -139,11 +139,11 @@ test("AUTH-04: replacing a bridge token from the page: leaves the current token 
       await provisionDisk.write(path, ...rest);
     },
   };
-  const crew = await startAgentsPageApp({}, full);
+  const app = await startAgentsPageApp({}, full);
   for (let tries = 0; tries < 3; tries += 1) {
-    const { status, message } = await crew.postAgents("Thot/token");
+    const { status, message } = await app.postAgents("Thot/token");
     expect([status, message]).toEqual([503, expect.stringContaining("was not replaced")]);
-    expect(crew.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
+    expect(app.readSecrets()["AGENT_TOKEN_THOT"]).toBe(OLD_BRIDGE_TOKEN);
   }
-  expect(await crew.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
+  expect(await app.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
 });

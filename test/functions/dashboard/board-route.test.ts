@@ -39,29 +39,29 @@ const decisionLogSchema = z.object({
 });
 
 async function createBoardSetup() {
-  const crew = await createTestApp({ agents: [{ name: "Thot", email: "thot@example.com" }] });
-  const thot = crew.plane.addUser({ name: "Thot", email: "thot@example.com" });
-  const [onb, web] = [crew.addProject(), crew.addProject("Website", "WEB")];
+  const app = await createTestApp({ agents: [{ name: "Thot", email: "thot@example.com" }] });
+  const thot = app.plane.addUser({ name: "Thot", email: "thot@example.com" });
+  const [onb, web] = [app.addProject(), app.addProject("Website", "WEB")];
   // The test decides how long the board waits for names: until they have arrived, or not at all.
   const patience = { wait: () => new Promise<void>(() => {}) };
-  const get = async (query = "", deps: Deps = { ...crew.deps, ...patience }) =>
+  const get = async (query = "", deps: Deps = { ...app.deps, ...patience }) =>
     boardSchema.parse(await (await boardRoute.app(deps).request(`/${query}`)).json());
   const trail = async (query = "") =>
-    decisionLogSchema.parse(await (await decisionLogRoute.app(crew.deps).request(`/${query}`)).json());
+    decisionLogSchema.parse(await (await decisionLogRoute.app(app.deps).request(`/${query}`)).json());
   const column = async (name: string, query = "") =>
     (await get(query)).columns.find((one) => one.name === name)?.cards.map(({ key }) => key);
-  return { crew, thot, onb, web, get, trail, column };
+  return { app, thot, onb, web, get, trail, column };
 }
 
 test("the board has tasks by state, waiting ones in the blocked column, the most urgent first", async () => {
-  const { crew, thot, onb, column, get } = await createBoardSetup();
-  const blocker = crew.plane.addItem(onb, { name: "First", state: "In Progress" });
-  const blocked = crew.plane.addItem(onb, { name: "Second", assignees: [thot] });
-  crew.plane.addItem(onb, { name: "Low", priority: "low" });
-  crew.plane.addItem(onb, { name: "Urgent", priority: "urgent" });
-  crew.plane.addItem(onb, { name: "Due", priority: "urgent", target_date: "2026-12-01" });
-  crew.plane.relate(blocked, blocker);
-  await crew.runFirstPoll();
+  const { app, thot, onb, column, get } = await createBoardSetup();
+  const blocker = app.plane.addItem(onb, { name: "First", state: "In Progress" });
+  const blocked = app.plane.addItem(onb, { name: "Second", assignees: [thot] });
+  app.plane.addItem(onb, { name: "Low", priority: "low" });
+  app.plane.addItem(onb, { name: "Urgent", priority: "urgent" });
+  app.plane.addItem(onb, { name: "Due", priority: "urgent", target_date: "2026-12-01" });
+  app.plane.relate(blocked, blocker);
+  await app.runFirstPoll();
   expect(await column("in_progress")).toEqual(["ONB-1"]);
   expect(await column("blocked")).toEqual(["ONB-2"]);
   expect(await column("todo")).toEqual(["ONB-5", "ONB-4", "ONB-3"]);
@@ -70,45 +70,45 @@ test("the board has tasks by state, waiting ones in the blocked column, the most
 });
 
 test("a card shows which agent has claimed its task until when, and the page's revision changes", async () => {
-  const { crew, thot, onb, get } = await createBoardSetup();
-  crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
-  await crew.runFirstPoll();
+  const { app, thot, onb, get } = await createBoardSetup();
+  app.plane.addItem(onb, { name: "Task", assignees: [thot] });
+  await app.runFirstPoll();
   const card = async () => (await get()).columns[0]?.cards[0];
   expect(await card()).not.toHaveProperty("held");
-  const revision = () => readRevision(crew.store);
+  const revision = () => readRevision(app.store);
   const before = await revision();
-  const { since, until } = await createTaskOperations(crew.deps, { name: "Thot", role: "worker" }).claim("ONB-1");
+  const { since, until } = await createTaskOperations(app.deps, { name: "Thot", role: "worker" }).claim("ONB-1");
   expect(await card()).toMatchObject({ held: { by: "Thot", since, until } });
   expect(await revision()).not.toBe(before);
-  crew.advance(until - since);
+  app.advance(until - since);
   expect(await card()).not.toHaveProperty("held");
 });
 
 test("the board shows tasks that were done since Groundcrew started, latest first, and no earlier ones", async () => {
-  const { crew, onb, column } = await createBoardSetup();
-  crew.plane.addItem(onb, { name: "Long ago", state: "Done" });
-  const [one, two] = [crew.plane.addItem(onb, { name: "One" }), crew.plane.addItem(onb, { name: "Two" })];
-  await crew.runFirstPoll();
+  const { app, onb, column } = await createBoardSetup();
+  app.plane.addItem(onb, { name: "Long ago", state: "Done" });
+  const [one, two] = [app.plane.addItem(onb, { name: "One" }), app.plane.addItem(onb, { name: "Two" })];
+  await app.runFirstPoll();
   expect(await column("done")).toEqual([]);
   for (const item of [two, one]) {
-    crew.plane.editItem(item, { state: "Done" });
-    await crew.deliverWebhooks();
-    crew.advance(2_000);
+    app.plane.editItem(item, { state: "Done" });
+    await app.deliverWebhooks();
+    app.advance(2_000);
   }
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   expect(await column("done")).toEqual(["ONB-2", "ONB-3"]);
-  crew.plane.editItem(one, { state: "Todo" });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
+  app.plane.editItem(one, { state: "Todo" });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
   expect(await column("done")).toEqual(["ONB-3"]);
 });
 
 test("the board and the decision log can be filtered by project", async () => {
-  const { crew, onb, web, column, trail } = await createBoardSetup();
-  await crew.runFirstPoll();
-  for (let i = 0; i < 5; i += 1) crew.plane.addItem(i % 2 ? web : onb, { name: `Task ${i}` });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
+  const { app, onb, web, column, trail } = await createBoardSetup();
+  await app.runFirstPoll();
+  for (let i = 0; i < 5; i += 1) app.plane.addItem(i % 2 ? web : onb, { name: `Task ${i}` });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
   expect((await column("todo", "?project=WEB"))?.sort()).toEqual(["WEB-1", "WEB-2"]);
   const rows = async (query: string) => (await trail(query)).rows.map(({ item }) => item.key).sort();
   expect(await rows("?project=WEB")).toEqual(["WEB-1", "WEB-2"]);
@@ -116,11 +116,11 @@ test("the board and the decision log can be filtered by project", async () => {
 });
 
 test("paging through the decision log returns each record once", async () => {
-  const { crew, onb, web, trail } = await createBoardSetup();
-  await crew.runFirstPoll();
-  for (let i = 0; i < 12; i += 1) crew.plane.addItem(i % 3 ? web : onb, { name: `Task ${i}` });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
+  const { app, onb, web, trail } = await createBoardSetup();
+  await app.runFirstPoll();
+  for (let i = 0; i < 12; i += 1) app.plane.addItem(i % 3 ? web : onb, { name: `Task ${i}` });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
   for (const [filter, all] of [
     ["", 12],
     ["&project=WEB", 8],
@@ -137,40 +137,40 @@ test("paging through the decision log returns each record once", async () => {
 });
 
 test("each source of an observation has a text on the page, also for a removed task", async () => {
-  const { crew, onb, trail } = await createBoardSetup();
-  const items = ["One", "Two", "Three"].map((name) => crew.plane.addItem(onb, { name }));
+  const { app, onb, trail } = await createBoardSetup();
+  const items = ["One", "Two", "Three"].map((name) => app.plane.addItem(onb, { name }));
   const [one, two, three] = items;
   if (!one || !two || !three) throw new Error("no items");
-  await crew.runFirstPoll();
-  crew.plane.editItem(one, { priority: "high" });
-  await crew.deliverWebhooks();
-  crew.plane.relate(two, one);
-  crew.plane.deleteItem(three);
-  await crew.poll();
-  await crew.runUntilIdle();
-  await crew.poll();
-  await crew.runUntilIdle();
+  await app.runFirstPoll();
+  app.plane.editItem(one, { priority: "high" });
+  await app.deliverWebhooks();
+  app.plane.relate(two, one);
+  app.plane.deleteItem(three);
+  await app.poll();
+  await app.runUntilIdle();
+  await app.poll();
+  await app.runUntilIdle();
   const rows = (await trail()).rows.map(({ via }) => String(via));
   expect(new Set(rows)).toEqual(new Set(["webhook", "relations", "absence"]));
   for (const via of rows) expect(Object.keys(PAGE_TEXTS.en)).toContain(`via.${via}`);
 });
 
 test("while Plane is down the board only lacks names that are not cached", async () => {
-  const { crew, thot, onb, get } = await createBoardSetup();
-  crew.plane.addItem(onb, { name: "Task", assignees: [thot] });
-  await crew.runFirstPoll();
-  await crew.restart();
-  await crew.plane.takeDown();
-  const { columns } = await get("", crew.deps);
+  const { app, thot, onb, get } = await createBoardSetup();
+  app.plane.addItem(onb, { name: "Task", assignees: [thot] });
+  await app.runFirstPoll();
+  await app.restart();
+  await app.plane.takeDown();
+  const { columns } = await get("", app.deps);
   expect(columns[0]?.cards).toMatchObject([{ key: "ONB-1", assignees: [] }]);
 });
 
 test("of more open tasks than the limit, the board shows some and counts the others", {
   timeout: 60_000,
 }, async () => {
-  const { crew, onb, get } = await createBoardSetup();
-  for (let i = 0; i < 1_050; i += 1) crew.plane.addItem(onb, { name: `Task ${i}` });
-  await crew.runFirstPoll();
+  const { app, onb, get } = await createBoardSetup();
+  for (let i = 0; i < 1_050; i += 1) app.plane.addItem(onb, { name: `Task ${i}` });
+  await app.runFirstPoll();
   const { columns, beyond } = await get();
   expect([columns[0]?.cards.length, columns[0]?.total, beyond]).toEqual([200, 1_000, 50]);
 });

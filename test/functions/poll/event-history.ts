@@ -22,22 +22,22 @@ type HistoryStep = typeof historyStep extends fc.Arbitrary<infer S> ? S : never;
 
 /** Two projects with a past, a first look at them, and then a history. */
 export async function createHistorySetup() {
-  const crew = await createTestApp({ worker: "by hand" });
-  const { plane } = crew;
-  const people = [crew.human, crew.addPerson("Thot"), crew.addPerson("Imhotep")];
-  const projects = [crew.addProject(), crew.addProject("Second", "SEC")];
-  for (const project of projects) for (const name of NAMES) plane.addItem(project, { name, assignees: [crew.human] });
-  crew.dropWebhooks();
-  crew.advance(60_000);
-  await pollTick.run(crew.deps);
-  await crew.runUntilIdle();
-  crew.advance(2_000);
-  return { crew, plane, people, projects };
+  const app = await createTestApp({ worker: "by hand" });
+  const { plane } = app;
+  const people = [app.human, app.addPerson("Thot"), app.addPerson("Imhotep")];
+  const projects = [app.addProject(), app.addProject("Second", "SEC")];
+  for (const project of projects) for (const name of NAMES) plane.addItem(project, { name, assignees: [app.human] });
+  app.dropWebhooks();
+  app.advance(60_000);
+  await pollTick.run(app.deps);
+  await app.runUntilIdle();
+  app.advance(2_000);
+  return { app, plane, people, projects };
 }
 export type HistorySetup = Awaited<ReturnType<typeof createHistorySetup>>;
 
 /** Plays the steps of a history, one by one; `finish` ends edits that are under way. */
-export function createHistoryPlayer({ crew, plane, people, projects }: HistorySetup) {
+export function createHistoryPlayer({ app, plane, people, projects }: HistorySetup) {
   const deliveredBodies: string[] = [];
   const openEdits: { finish(): Item }[] = [];
   const finish = () => {
@@ -107,10 +107,10 @@ export function createHistoryPlayer({ crew, plane, people, projects }: HistorySe
           // Plane shows no comments of an archived project. Who reads them before a poll knows of the archive finds
           // none, and they are told when the item changes again. Accepted, so not played here.
           plane.runWorker();
-          await pollTick.run(crew.deps);
-          await crew.drain();
+          await pollTick.run(app.deps);
+          await app.drain();
           plane.archiveProject(project);
-          await pollTick.run(crew.deps);
+          await pollTick.run(app.deps);
           return;
         case "restore project":
           return plane.restoreProject(project);
@@ -122,13 +122,13 @@ export function createHistoryPlayer({ crew, plane, people, projects }: HistorySe
           if (!delivery) return;
           plane.deliveries.drop(delivery.id);
           deliveredBodies.push(delivery.body);
-          await crew.enqueueWebhook(delivery.body);
+          await app.enqueueWebhook(delivery.body);
           return;
         }
         case "repeat": {
           const body = pickFrom(deliveredBodies, a);
           // Another byte, so that it is not recognised by its hash.
-          if (body) await crew.enqueueWebhook(body + " ".repeat(b));
+          if (body) await app.enqueueWebhook(body + " ".repeat(b));
           return;
         }
         case "lose": {
@@ -137,18 +137,18 @@ export function createHistoryPlayer({ crew, plane, people, projects }: HistorySe
           return;
         }
         case "drain":
-          await crew.drain();
+          await app.drain();
           return;
         case "poll":
-          await pollTick.run(crew.deps);
-          if (b % 2) await crew.drain();
+          await pollTick.run(app.deps);
+          if (b % 2) await app.drain();
           return;
         case "time":
-          crew.advance([1, 500, 2_000, 60_000, 900_000][b % 5] ?? 1);
+          app.advance([1, 500, 2_000, 60_000, 900_000][b % 5] ?? 1);
           return;
         case "restart":
-          await crew.drain();
-          await crew.restart();
+          await app.drain();
+          await app.restart();
       }
     },
   };

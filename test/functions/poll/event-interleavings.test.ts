@@ -11,23 +11,23 @@ const FULL = Boolean(process.env["FULL"]);
 const RUNS = FULL ? 200 : 30;
 
 /** Everything is over, Plane's worker is done, and the poll comes by twice. */
-async function runUntilQuiet(crew: TestApp) {
-  crew.plane.runWorker();
-  crew.plane.deliveries.dropAll();
+async function runUntilQuiet(app: TestApp) {
+  app.plane.runWorker();
+  app.plane.deliveries.dropAll();
   for (let i = 0; i < 2; i += 1) {
-    await pollTick.run(crew.deps);
-    await crew.runUntilIdle();
-    crew.advance(300_000);
+    await pollTick.run(app.deps);
+    await app.runUntilIdle();
+    app.advance(300_000);
   }
 }
 
-async function expectTruth({ crew, plane }: HistorySetup, project: Project) {
+async function expectTruth({ app, plane }: HistorySetup, project: Project) {
   const listed = plane.items(project).filter(({ archived_at }) => archived_at === null);
-  const { rows } = await crew.store.scan(observedSets.items(project.id));
+  const { rows } = await app.store.scan(observedSets.items(project.id));
   expect(rows.map(({ key }) => key).sort()).toEqual(listed.map(({ id }) => observedKeys.item(id)).sort());
   for (const item of plane.items(project)) {
-    const kept = await crew.readItem(item);
-    const [comments] = await crew.store.read<KeptComments>([observedKeys.comments(item.id)]);
+    const kept = await app.readItem(item);
+    const [comments] = await app.store.read<KeptComments>([observedKeys.comments(item.id)]);
     if (item.archived_at !== null) {
       expect(kept === undefined || kept.gone !== undefined, `${item.name} is archived`).toBe(true);
       continue;
@@ -52,9 +52,9 @@ async function expectTruth({ crew, plane }: HistorySetup, project: Project) {
 }
 
 /** The state of each item according to the events alone must equal the stored state. */
-async function expectBelief(crew: TestApp) {
+async function expectBelief(app: TestApp) {
   const beliefs = new Map<string, { there?: boolean; assigned: Set<string>; comments: Set<string> }>();
-  for (const { event, facts } of crew.actions) {
+  for (const { event, facts } of app.actions) {
     const id = facts.item?.id;
     if (id === undefined) continue;
     const belief = beliefs.get(id) ?? { assigned: new Set(), comments: new Set() };
@@ -75,7 +75,7 @@ async function expectBelief(crew: TestApp) {
     }
   }
   for (const [id, belief] of beliefs) {
-    const kept = await crew.readItem({ id });
+    const kept = await app.readItem({ id });
     if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
     for (const who of belief.assigned) expect(kept?.snapshot.assignees).toContain(who);
   }
@@ -85,21 +85,21 @@ test("after any history of two projects, with reordered, repeated and lost webho
   await fc.assert(
     fc.asyncProperty(fc.array(historyStep, { minLength: 10, maxLength: 60, size: "max" }), async (steps) => {
       const begun = await createHistorySetup();
-      const { crew, plane, projects } = begun;
+      const { app, plane, projects } = begun;
       try {
         const history = createHistoryPlayer(begun);
         for (const one of steps) await history.step(one);
         history.finish();
         for (const project of projects) plane.restoreProject(project);
-        await runUntilQuiet(crew);
+        await runUntilQuiet(app);
         for (const project of projects) await expectTruth(begun, project);
-        await expectBelief(crew);
-        const jobs = crew.actions.map(({ job }) => job);
+        await expectBelief(app);
+        const jobs = app.actions.map(({ job }) => job);
         expect(new Set(jobs).size).toBe(jobs.length);
-        expect((await crew.store.stats()).queues.inbox.dead).toBe(0);
-        const actionCount = crew.actions.length;
-        await runUntilQuiet(crew);
-        expect(crew.actions.slice(actionCount)).toEqual([]);
+        expect((await app.store.stats()).queues.inbox.dead).toBe(0);
+        const actionCount = app.actions.length;
+        await runUntilQuiet(app);
+        expect(app.actions.slice(actionCount)).toEqual([]);
       } finally {
         await plane.stop();
       }

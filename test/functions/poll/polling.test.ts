@@ -3,16 +3,16 @@ import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 test("3: when all webhooks are lost, the next tick finds every net change and deletion, up to 100 items", async () => {
-  const crew = await createTestApp();
-  const { plane } = crew;
-  const thot = crew.addPerson("Thot");
-  const projects = [crew.addProject(), crew.addProject("Second", "SEC")];
+  const app = await createTestApp();
+  const { plane } = app;
+  const thot = app.addPerson("Thot");
+  const projects = [app.addProject(), app.addProject("Second", "SEC")];
   const items = projects.flatMap((project) =>
     Array.from({ length: 60 }, (_, n) => plane.addItem(project, { name: `Item ${n}`, assignees: [thot] })),
   );
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
-  crew.advance(30 * MINUTE);
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  app.advance(30 * MINUTE);
 
   const wanted: string[] = [];
   const keyOf = (at: number) => (at < 60 ? `ONB-${at + 1}` : `SEC-${at - 59}`);
@@ -30,8 +30,8 @@ test("3: when all webhooks are lost, the next tick finds every net change and de
         wanted.push(`${key} unassigned thot`);
       },
       () => {
-        plane.editItem(item, { assignees: [crew.human, thot] });
-        plane.editItem(item, { assignees: [crew.human] });
+        plane.editItem(item, { assignees: [app.human, thot] });
+        plane.editItem(item, { assignees: [app.human] });
         wanted.push(`${key} assigned ada`, `${key} unassigned thot`);
       },
       () => {
@@ -47,40 +47,40 @@ test("3: when all webhooks are lost, the next tick finds every net change and de
       },
     ];
     edits[at % 6]?.();
-    crew.advance(1_000);
+    app.advance(1_000);
   }
   for (const [i, project] of projects.entries()) {
     plane.addItem(project, { name: "Made meanwhile", assignees: [thot] });
     wanted.push(`${i ? "SEC" : "ONB"}-61 created`, `${i ? "SEC" : "ONB"}-61 assigned thot`);
   }
-  crew.dropWebhooks();
-  await crew.poll();
-  expect(crew.takeEvents().sort()).toEqual(wanted.sort());
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual([]);
+  app.dropWebhooks();
+  await app.poll();
+  expect(app.takeEvents().sort()).toEqual(wanted.sort());
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
 });
 
 test("a tick that fails because of Plane leaves all changes for the next one", async () => {
-  const crew = await createTestApp();
-  const { plane } = crew;
-  const project = crew.addProject();
+  const app = await createTestApp();
+  const { plane } = app;
+  const project = app.addProject();
   const items = Array.from({ length: 20 }, (_, n) => plane.addItem(project, { name: `Item ${n}`, state: "Todo" }));
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
-  for (const item of items) plane.editItem(item, { state: "Done", assignees: [crew.human] });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  for (const item of items) plane.editItem(item, { state: "Done", assignees: [app.human] });
   plane.deleteItem(items[0] ?? "");
-  crew.dropWebhooks();
+  app.dropWebhooks();
   for (const fault of [{ kind: "status", status: 500 }, { kind: "truncated" }, { kind: "html" }] as const) {
     const undo = plane.faults.add({ path: "work-items" }, fault);
-    await expect(crew.poll()).rejects.toThrow("Plane");
+    await expect(app.poll()).rejects.toThrow("Plane");
     undo();
   }
-  await crew.poll();
-  await crew.runUntilIdle();
-  const events = crew.takeEvents();
+  await app.poll();
+  await app.runUntilIdle();
+  const events = app.takeEvents();
   expect(events.filter((event) => event.endsWith("completed") && event !== "ONB project_completed")).toHaveLength(19);
   expect(events.filter((event) => event.endsWith("assigned ada"))).toHaveLength(19);
   expect(events.filter((event) => event.endsWith("removed"))).toEqual(["ONB-1 removed"]);
-  expect(new Set(crew.actions.map(({ job }) => job)).size).toBe(crew.actions.length);
+  expect(new Set(app.actions.map(({ job }) => job)).size).toBe(app.actions.length);
 });

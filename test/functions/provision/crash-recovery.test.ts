@@ -12,7 +12,7 @@ const ARGS = ["--yes", "--json"];
 class CrashedError extends Error {}
 
 /** A process that crashes at its nth request or write: before it, or right after it, without reading the answer. */
-function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | "after") {
+function createCrashingWorld(setup: ProvisionSetup, at: number, when: "before" | "after") {
   let actCount = 0;
   let isCrashed = false;
   async function runAct<T>(run: () => Promise<T>): Promise<T> {
@@ -30,7 +30,7 @@ function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | 
   }
   const change: Partial<ProvisionEnvironment> = {
     fetch: (input, init) => runAct(() => globalThis.fetch(input, init)),
-    disk: { read: crew.disk.read, write: (...args) => runAct(() => crew.disk.write(...args)) },
+    disk: { read: setup.disk.read, write: (...args) => runAct(() => setup.disk.write(...args)) },
     wait: async () => {
       if (isCrashed) throw new CrashedError();
     },
@@ -39,10 +39,10 @@ function createCrashingWorld(crew: ProvisionSetup, at: number, when: "before" | 
 }
 
 async function countActsOfRun() {
-  const crew = await createProvisionSetup({ config });
-  const undisturbed = createCrashingWorld(crew, Number.POSITIVE_INFINITY, "before");
-  expect((await crew.provision(ARGS, undisturbed.change)).exit).toBe(0);
-  return { acts: undisturbed.acts(), end: await readProvisionedState(crew) };
+  const setup = await createProvisionSetup({ config });
+  const undisturbed = createCrashingWorld(setup, Number.POSITIVE_INFINITY, "before");
+  expect((await setup.provision(ARGS, undisturbed.change)).exit).toBe(0);
+  return { acts: undisturbed.acts(), end: await readProvisionedState(setup) };
 }
 
 const { FULL } = process.env;
@@ -53,13 +53,13 @@ test.each(["before", "after"] as const)(
     expect(acts).toBeGreaterThan(80);
     const stride = FULL ? 1 : 41;
     for (let at = when === "before" ? 1 : 9; at <= acts; at += stride) {
-      const crew = await createProvisionSetup({ config });
-      await crew.provision(ARGS, createCrashingWorld(crew, at, when).change);
-      const again = await crew.provisionWithReport();
+      const setup = await createProvisionSetup({ config });
+      await setup.provision(ARGS, createCrashingWorld(setup, at, when).change);
+      const again = await setup.provisionWithReport();
       expect(again.failed, `killed ${when} act ${at}`).toEqual([]);
-      expect(await readProvisionedState(crew), `killed ${when} act ${at}`).toEqual(end);
-      expect((await crew.provisionWithReport()).changed, `killed ${when} act ${at}`).toBe(0);
-      await crew.plane.stop();
+      expect(await readProvisionedState(setup), `killed ${when} act ${at}`).toEqual(end);
+      expect((await setup.provisionWithReport()).changed, `killed ${when} act ${at}`).toBe(0);
+      await setup.plane.stop();
     }
   },
   FULL ? 900_000 : 60_000,
@@ -68,11 +68,11 @@ test.each(["before", "after"] as const)(
 test("a provision run that is killed and repeated ends like an undisturbed run when it is killed twice in a row", async () => {
   const { acts, end } = await countActsOfRun();
   for (const at of [Math.floor(acts / 3), Math.floor(acts / 2)]) {
-    const crew = await createProvisionSetup({ config });
-    await crew.provision(ARGS, createCrashingWorld(crew, at, "after").change);
-    await crew.provision(ARGS, createCrashingWorld(crew, 12, "after").change);
-    expect((await crew.provisionWithReport()).failed).toEqual([]);
-    expect(await readProvisionedState(crew)).toEqual(end);
+    const setup = await createProvisionSetup({ config });
+    await setup.provision(ARGS, createCrashingWorld(setup, at, "after").change);
+    await setup.provision(ARGS, createCrashingWorld(setup, 12, "after").change);
+    expect((await setup.provisionWithReport()).failed).toEqual([]);
+    expect(await readProvisionedState(setup)).toEqual(end);
   }
 });
 
@@ -80,7 +80,7 @@ test("provision continues where it stopped when each run is killed after one ste
   const { end } = await countActsOfRun();
   const first = await createProvisionSetup({ config });
   const { steps } = await first.provisionWithReport();
-  const crew = await createProvisionSetup({ config });
+  const setup = await createProvisionSetup({ config });
   for (const { name } of steps) {
     // The process dies as soon as this step reports its result.
     let isDead = false;
@@ -90,15 +90,15 @@ test("provision continues where it stopped when each run is killed after one ste
       },
       fetch: (input, init) => (isDead ? Promise.reject(new CrashedError()) : globalThis.fetch(input, init)),
       disk: {
-        read: crew.disk.read,
+        read: setup.disk.read,
         write: async (...args) => {
           if (isDead) throw new CrashedError();
-          return crew.disk.write(...args);
+          return setup.disk.write(...args);
         },
       },
     };
-    await crew.provision(["--yes"], change);
+    await setup.provision(["--yes"], change);
   }
-  expect(await readProvisionedState(crew)).toEqual(end);
-  expect((await crew.provisionWithReport()).changed).toBe(0);
+  expect(await readProvisionedState(setup)).toEqual(end);
+  expect((await setup.provisionWithReport()).changed).toBe(0);
 });

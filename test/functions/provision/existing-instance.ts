@@ -14,8 +14,8 @@ export async function createExistingInstance(
   slug = "javisi",
 ) {
   const { env, ...rest } = options;
-  const crew = await createProvisionSetup({ ...rest, env: { PLANE_ADMIN_PASSWORD: ADMIN_PASSWORD, ...env } });
-  const session = createPlaneSession({ url: crew.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+  const setup = await createProvisionSetup({ ...rest, env: { PLANE_ADMIN_PASSWORD: ADMIN_PASSWORD, ...env } });
+  const session = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
   const post = async (endpoint: typeof authApi.signIn, more = {}) => {
     const { csrf_token } = (await session.call(authApi.csrf)).data;
     const form = { email: ADMIN_EMAIL, password: ADMIN_PASSWORD, csrfmiddlewaretoken: csrf_token, ...more };
@@ -25,7 +25,7 @@ export async function createExistingInstance(
   await post(authApi.signIn);
   if (slug)
     await session.call(workspacesApi.create, { json: { name: "Existing workspace", slug, organization_size: "2-10" } });
-  return { crew, session };
+  return { setup, session };
 }
 
 /** Makes Plane refuse a form with this reason from now on. */

@@ -5,12 +5,12 @@ import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-set
 import { readProvisionedState } from "./provisioned-state.ts";
 
 test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an empty Plane", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, changed, failed } = await crew.provisionWithReport();
+  const setup = await createProvisionSetup();
+  const { exit, changed, failed } = await setup.provisionWithReport();
   expect(failed).toEqual([]);
   expect(exit).toBe(0);
   expect(changed).toBeGreaterThan(15);
-  const state = await readProvisionedState(crew);
+  const state = await readProvisionedState(setup);
   expect(state).toMatchObject({
     members: [
       `${ADMIN_EMAIL} 20 ada`,
@@ -54,59 +54,59 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
 });
 
 test("PROV-04 a second provision run changes nothing and reports so", async () => {
-  const crew = await createProvisionSetup();
-  await crew.provision();
-  const before = await readProvisionedState(crew);
-  const filesBefore = new Map(crew.files);
-  crew.plane.ledger.clear();
-  const again = await crew.provisionWithReport();
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const before = await readProvisionedState(setup);
+  const filesBefore = new Map(setup.files);
+  setup.plane.ledger.clear();
+  const again = await setup.provisionWithReport();
   expect(again).toMatchObject({ exit: 0, changed: 0, failed: [] });
-  const writes = crew.plane.ledger.requests.filter(
+  const writes = setup.plane.ledger.requests.filter(
     ({ method, path }) => method !== "GET" && !path.startsWith("/auth/"),
   );
   expect(writes).toEqual([]);
-  expect(crew.files).toEqual(filesBefore);
-  expect(await readProvisionedState(crew)).toEqual(before);
+  expect(setup.files).toEqual(filesBefore);
+  expect(await readProvisionedState(setup)).toEqual(before);
 });
 
 test("--dry-run prints the plan and changes nothing", async () => {
-  const crew = await createProvisionSetup();
-  const planned = await crew.provisionWithReport(["--dry-run"]);
+  const setup = await createProvisionSetup();
+  const planned = await setup.provisionWithReport(["--dry-run"]);
   expect(planned.exit).toBe(0);
-  expect(crew.plane.ledger.requests.filter(({ method }) => method !== "GET")).toEqual([]);
-  expect([...crew.files.keys()]).toEqual(["groundcrew.json"]);
-  const done = await crew.provisionWithReport();
+  expect(setup.plane.ledger.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+  const done = await setup.provisionWithReport();
   const names = (all: typeof done.steps) => all.map(({ name, status }) => `${name} ${status}`);
   expect(names(planned.steps)).toEqual(names(done.steps));
 });
 
 test("without a terminal and --yes provision does nothing and mentions --yes", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, out } = await crew.provision([]);
+  const setup = await createProvisionSetup();
+  const { exit, out } = await setup.provision([]);
   expect(exit).toBe(1);
   expect(out).toContain("add --yes");
-  expect(crew.files.has(SECRETS_PATH)).toBe(false);
+  expect(setup.files.has(SECRETS_PATH)).toBe(false);
 });
 
 test("at a terminal provision asks for confirmation, and does nothing without it", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   const questions: string[] = [];
   const answer = (yes: boolean) => async (question: string) => {
     questions.push(question);
     return yes;
   };
-  expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(1);
-  expect(crew.files.has(SECRETS_PATH)).toBe(false);
-  expect((await crew.provision([], { confirm: answer(true) })).exit).toBe(0);
+  expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(1);
+  expect(setup.files.has(SECRETS_PATH)).toBe(false);
+  expect((await setup.provision([], { confirm: answer(true) })).exit).toBe(0);
   expect(questions).toHaveLength(2);
-  expect((await crew.provision([], { confirm: answer(false) })).exit).toBe(0);
+  expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(0);
   expect(questions).toHaveLength(2);
 });
 
 test("provision prints the plan before it asks for confirmation, also with --json", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   const outputs: string[] = [];
-  const { out, err } = await crew.provision(["--json"], {
+  const { out, err } = await setup.provision(["--json"], {
     err: (text) => void outputs.push(text),
     confirm: async () => {
       outputs.push("asked");
@@ -119,10 +119,10 @@ test("provision prints the plan before it asks for confirmation, also with --jso
 });
 
 test("the runtime accepts the settings that provision writes, including the ten default agents", async () => {
-  const crew = await createProvisionSetup({ config: false });
-  expect(await crew.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
-  const env = { PLANE_URL: crew.url, PLANE_WORKSPACE: "javisi", PUBLIC_URL: "https://crew.example.com" };
-  const parsed = parseSettings(env, { read: (path) => crew.files.get(path) });
+  const setup = await createProvisionSetup({ config: false });
+  expect(await setup.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
+  const env = { PLANE_URL: setup.url, PLANE_WORKSPACE: "javisi", PUBLIC_URL: "https://crew.example.com" };
+  const parsed = parseSettings(env, { read: (path) => setup.files.get(path) });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { agents, agentTokens, plane, adminTokens } = parsed.settings;
   expect(agents.map(({ name }) => name)).toEqual(
@@ -131,9 +131,9 @@ test("the runtime accepts the settings that provision writes, including the ten 
   expect(Object.keys(plane?.agentKeys ?? {})).toHaveLength(10);
   expect(plane?.webhookSecrets).toHaveLength(1);
   expect(adminTokens).toHaveLength(1);
-  const token = crew.files.get("data/agents/r2d2/token")?.text.trim() ?? "";
+  const token = setup.files.get("data/agents/r2d2/token")?.text.trim() ?? "";
   const tokens = agentTokens.find(({ agent }) => agent === "R2D2")?.tokens;
   expect(tokens).toEqual([`sha256:${await sha256Hex(token)}`]);
   expect(parsed.warnings.join()).not.toContain("is not used");
-  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });

@@ -10,10 +10,10 @@ import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./pr
 const params = { workspace: "javisi" };
 
 /** A session of this account, with the password that provision stored. */
-export async function createSignedInSession(crew: ProvisionSetup, email: string) {
-  const session = createPlaneSession({ url: crew.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
+export async function createSignedInSession(setup: ProvisionSetup, email: string) {
+  const session = createPlaneSession({ url: setup.url, fetch: globalThis.fetch, metrics: noMetrics, clock: Date.now });
   const { csrf_token } = (await session.call(authApi.csrf)).data;
-  const password: string = crew.readNotes().accounts[email]?.password ?? crew.env["PLANE_ADMIN_PASSWORD"];
+  const password: string = setup.readNotes().accounts[email]?.password ?? setup.env["PLANE_ADMIN_PASSWORD"];
   const form = { email, password, csrfmiddlewaretoken: csrf_token };
   const { refused } = (await session.call(authApi.signIn, { form })).data;
   if (refused) throw new Error(`${email} cannot sign in: ${refused.reason}`);
@@ -23,8 +23,8 @@ export async function createSignedInSession(crew: ProvisionSetup, email: string)
 /**
  * Everything that provision created, without ids, times and secrets, so that the results of two runs can be compared.
  */
-export async function readProvisionedState(crew: ProvisionSetup) {
-  const session = await createSignedInSession(crew, ADMIN_EMAIL);
+export async function readProvisionedState(setup: ProvisionSetup) {
+  const session = await createSignedInSession(setup, ADMIN_EMAIL);
   const members = (await session.call(workspaceMembersApi.list, { params })).data.filter(
     ({ member }) => !member.is_bot,
   );
@@ -33,13 +33,13 @@ export async function readProvisionedState(crew: ProvisionSetup) {
   const tokens: Record<string, string[]> = {};
   const languages: Record<string, string> = {};
   for (const { member } of members) {
-    const memberSession = await createSignedInSession(crew, member.email ?? "");
+    const memberSession = await createSignedInSession(setup, member.email ?? "");
     const { language, is_onboarded } = (await memberSession.call(accountsApi.profile)).data;
     languages[member.email ?? ""] = `${language}${is_onboarded ? ", knows Plane" : ""}`;
     tokens[member.email ?? ""] = (await memberSession.call(apiTokensApi.list)).data.map(({ label }) => label).sort();
   }
-  const project = await readFirstProject(crew);
-  const items = project ? crew.plane.items(project.id) : [];
+  const project = await readFirstProject(setup);
+  const items = project ? setup.plane.items(project.id) : [];
   const titles = new Map(items.map(({ id, name }) => [id, name]));
   return {
     members: members.map(({ member, role }) => `${member.email} ${role} ${member.display_name}`).sort(),
@@ -53,9 +53,9 @@ export async function readProvisionedState(crew: ProvisionSetup) {
       module,
     })),
     project: project?.fields,
-    states: project ? crew.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
+    states: project ? setup.plane.states(project.id).map(({ name, group }) => `${group} ${name}`) : [],
     labels: project
-      ? crew.plane
+      ? setup.plane
           .labels(project.id)
           .map(({ name }) => name)
           .sort()
@@ -64,20 +64,20 @@ export async function readProvisionedState(crew: ProvisionSetup) {
       .map(({ id, name, assignees }) => ({
         name,
         assignees: toEmails(assignees),
-        waitsFor: crew.plane.blockers(id).map((blocker) => titles.get(blocker)),
+        waitsFor: setup.plane.blockers(id).map((blocker) => titles.get(blocker)),
       }))
       .sort((a, b) => a.name.localeCompare(b.name)),
     inProject: project ? toEmails(project.members) : [],
-    files: [...crew.files].map(([path, { mode }]) => `${path} ${mode.toString(8)}`).sort(),
-    secrets: Object.entries(crew.readSecrets())
+    files: [...setup.files].map(([path, { mode }]) => `${path} ${mode.toString(8)}`).sort(),
+    secrets: Object.entries(setup.readSecrets())
       .map(([name, value]) => `${name} ${Array.isArray(value) ? value.length : 1}`)
       .sort(),
-    accounts: Object.keys(crew.readNotes().accounts).sort(),
-    noted: Object.entries<unknown[]>(crew.readNotes().tokens)
+    accounts: Object.keys(setup.readNotes().accounts).sort(),
+    noted: Object.entries<unknown[]>(setup.readNotes().tokens)
       .map(([name, some]) => `${name} ${some.length}`)
       .sort(),
-    notes: Object.keys(JSON.parse(crew.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
-    has: crew.files.has(SECRETS_PATH),
+    notes: Object.keys(JSON.parse(setup.files.get(NOTES_PATH)?.text ?? "{}")).sort(),
+    has: setup.files.has(SECRETS_PATH),
   };
 }
 
@@ -85,9 +85,9 @@ const withId = z.looseObject({ id: z.string() });
 const projectList = z.object({ results: z.array(withId.extend({ identifier: z.string() })) });
 
 /** Reads the first project like the runtime, with the API key that provision stored. */
-async function readFirstProject(crew: ProvisionSetup) {
-  const headers = { "x-api-key": String(crew.readSecrets()["PLANE_API_KEY"]) };
-  const root = `${crew.url}/api/v1/workspaces/javisi/projects/`;
+async function readFirstProject(setup: ProvisionSetup) {
+  const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]) };
+  const root = `${setup.url}/api/v1/workspaces/javisi/projects/`;
   const { results } = projectList.parse(await (await fetch(root, { headers })).json());
   const found = results.find(({ identifier }) => identifier === "ONB");
   if (!found) return undefined;

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { createProvisionSetup, NOTES_PATH, SECRETS_PATH } from "./provision-setup.ts";
 
 test("provision exits with 78 for missing or invalid settings, and lists all of them", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   const env = { PLANE_ADMIN_EMIAL: "ada@example.test", PLANE_URL: "plane" };
-  const { exit, err, out } = await crew.provision(["--yes", "--json"], { env });
+  const { exit, err, out } = await setup.provision(["--yes", "--json"], { env });
   expect(exit).toBe(78);
   expect(JSON.parse(out)).toEqual({ steps: [], changed: 0, error: { code: "settings", message: err.trim() } });
   for (const name of ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"]) expect(err).toContain(`  ${name}\n`);
@@ -12,36 +12,36 @@ test("provision exits with 78 for missing or invalid settings, and lists all of 
 });
 
 test("with --json, without --yes and a terminal, provision does nothing and answers the error unconfirmed", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, out } = await crew.provision(["--json"]);
+  const setup = await createProvisionSetup();
+  const { exit, out } = await setup.provision(["--json"]);
   expect(exit).toBe(1);
   expect(JSON.parse(out)).toMatchObject({ steps: [], changed: 0, error: { code: "unconfirmed" } });
-  expect(crew.files.has(SECRETS_PATH)).toBe(false);
+  expect(setup.files.has(SECRETS_PATH)).toBe(false);
 });
 
 test.each([NOTES_PATH, SECRETS_PATH])("%s is not overwritten when it cannot be parsed", async (path) => {
-  const crew = await createProvisionSetup();
-  crew.files.set(path, { text: "{ half", mode: 0o600 });
-  expect((await crew.provision()).exit).toBe(78);
-  expect(crew.files.get(path)?.text).toBe("{ half");
+  const setup = await createProvisionSetup();
+  setup.files.set(path, { text: "{ half", mode: 0o600 });
+  expect((await setup.provision()).exit).toBe(78);
+  expect(setup.files.get(path)?.text).toBe("{ half");
 });
 
 test("provision exits with 2 for an unknown option, and does not repeat its value", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, err } = await crew.provision(["--password=marked-secret"]);
+  const setup = await createProvisionSetup();
+  const { exit, err } = await setup.provision(["--password=marked-secret"]);
   expect(exit).toBe(2);
   expect(err).toContain("--password is unknown");
   expect(err).not.toContain("marked-secret");
 });
 
 test("provision answers a wrong command as JSON with --json", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   for (const args of [
     ["--json", "--password=marked-secret"],
     ["--json", "--wait", "soon"],
     ["--json", "--print-env"],
   ]) {
-    const { exit, out, err } = await crew.provision(args);
+    const { exit, out, err } = await setup.provision(args);
     expect(exit).toBe(2);
     expect(JSON.parse(out)).toEqual({
       steps: [],
@@ -99,16 +99,16 @@ test.each([
     "a name other than",
   ],
 ])("provision exits with 78 for %s, without requests or writes", async (_, config, env, message) => {
-  const crew = await createProvisionSetup({ config, env });
-  const { exit, err, out } = await crew.provision();
+  const setup = await createProvisionSetup({ config, env });
+  const { exit, err, out } = await setup.provision();
   expect({ exit, out }).toEqual({ exit: 78, out: "" });
   expect(err).toContain(message);
   expect(err).not.toContain("marked");
-  expect([...crew.files.keys()]).toEqual(["groundcrew.json"]);
-  expect(crew.plane.ledger.requests).toEqual([]);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+  expect(setup.plane.ledger.requests).toEqual([]);
 });
 
 test("an administrator whose address has no letter before the @ still gets a name", async () => {
-  const crew = await createProvisionSetup({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
-  expect((await crew.provisionWithReport()).failed).toEqual([]);
+  const setup = await createProvisionSetup({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
 });

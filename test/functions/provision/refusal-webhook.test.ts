@@ -3,8 +3,8 @@ import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup } from "./provision-setup.ts";
 
 test("a webhook to a private address is refused with the variable and value to set in Plane", async () => {
-  const crew = await createProvisionSetup({ env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" } });
-  const { exit, failed, detail } = await crew.provisionWithReport();
+  const setup = await createProvisionSetup({ env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" } });
+  const { exit, failed, detail } = await setup.provisionWithReport();
   expect(exit).toBe(1);
   expect(failed.map(({ name }) => name)).toEqual(["webhook"]);
   expect(detail("webhook")).toContain("it is or resolves to a private address");
@@ -34,40 +34,40 @@ test("a webhook to Plane's own address is refused with the variable that allows 
 });
 
 test("a webhook host that v1.2.x cannot resolve is refused as such", async () => {
-  const crew = await createProvisionSetup({ version: "1.2.2" });
+  const setup = await createProvisionSetup({ version: "1.2.2" });
   const body = '{"url":"Hostname could not be resolved."}';
-  crew.plane.faults.add({ method: "POST", path: "/webhooks/" }, { kind: "status", status: 400, body });
-  const detail = (await crew.provisionWithReport()).detail("webhook");
+  setup.plane.faults.add({ method: "POST", path: "/webhooks/" }, { kind: "status", status: 400, body });
+  const detail = (await setup.provisionWithReport()).detail("webhook");
   expect(detail).toContain("Plane cannot resolve the name crew.example.com");
   expect(detail).not.toContain("private address");
 });
 
 test("a webhook to Plane's own host is distinguished from one to a private address", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   const own = { url: "URL domain or its subdomain is not allowed." };
   const body = JSON.stringify(own);
-  crew.plane.faults.add({ method: "POST", path: "/webhooks/" }, { kind: "status", status: 400, body });
-  const detail = (await crew.provisionWithReport()).detail("webhook");
+  setup.plane.faults.add({ method: "POST", path: "/webhooks/" }, { kind: "status", status: 400, body });
+  const detail = (await setup.provisionWithReport()).detail("webhook");
   expect(detail).toContain("it is Plane's own host or a subdomain of it");
   expect(detail).toContain("WEBHOOK_ALLOWED_HOSTS=crew.example.com");
 });
 
 test("the refusal of a private address by v1.3.0 names no variable, because there is none", async () => {
-  const crew = await createProvisionSetup({ env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" } });
+  const setup = await createProvisionSetup({ env: { PLANE_WEBHOOK_TARGET: "http://10.1.2.3:8787/webhooks/plane" } });
   const fetch = alterResponse("/api/instances/", (body) =>
     body.replace('"current_version":"1.3.1"', '"current_version":"1.3.0"'),
   );
-  const detail = (await crew.provisionWithReport(["--yes"], { fetch })).detail("webhook");
+  const detail = (await setup.provisionWithReport(["--yes"], { fetch })).detail("webhook");
   expect(detail).toContain("This version of Plane has no variable that allows it (v1.3.1 has)");
   expect(detail).not.toContain("WEBHOOK_ALLOWED");
 });
 
 test("the refusal of a private address by v1.2.x names no variable, because there is none", async () => {
-  const crew = await createProvisionSetup({
+  const setup = await createProvisionSetup({
     version: "1.2.2",
     env: { PLANE_WEBHOOK_TARGET: "http://127.0.0.1:8787/webhooks/plane" },
   });
-  const detail = (await crew.provisionWithReport()).detail("webhook");
+  const detail = (await setup.provisionWithReport()).detail("webhook");
   expect(detail).toContain("This version of Plane has no variable that allows it");
   expect(detail).not.toContain("WEBHOOK_ALLOWED");
 });

@@ -5,149 +5,153 @@ import { readProvisionedState } from "./provisioned-state.ts";
 
 const toList = (value: string | string[] | undefined) => [value ?? []].flat();
 
-async function isKeyAccepted(crew: ProvisionSetup, key: string): Promise<boolean> {
-  return (await fetch(`${crew.url}/api/v1/users/me/`, { headers: { "x-api-key": key } })).ok;
+async function isKeyAccepted(setup: ProvisionSetup, key: string): Promise<boolean> {
+  return (await fetch(`${setup.url}/api/v1/users/me/`, { headers: { "x-api-key": key } })).ok;
 }
 
 async function createProvisioned() {
-  const crew = await createProvisionSetup();
-  await crew.provision();
-  return crew;
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  return setup;
 }
 
 test("AUTH-04 one command rotates an agent's API key and bridge token; the old ones stay valid until --retire", async () => {
-  const crew = await createProvisioned();
+  const setup = await createProvisioned();
   const file = "data/agents/imhotep/token";
   const before = {
-    key: toList(crew.readSecrets()["PLANE_API_KEY_IMHOTEP"])[0] ?? "",
-    token: crew.files.get(file)?.text.trim(),
+    key: toList(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"])[0] ?? "",
+    token: setup.files.get(file)?.text.trim(),
   };
-  const { exit, steps } = await crew.provisionWithReport(["--yes", "--rotate", "imhotep"]);
+  const { exit, steps } = await setup.provisionWithReport(["--yes", "--rotate", "imhotep"]);
   expect(exit).toBe(0);
   expect(steps.filter(({ status }) => status === "changed")).toHaveLength(2);
 
-  const keys = toList(crew.readSecrets()["PLANE_API_KEY_IMHOTEP"]);
+  const keys = toList(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]);
   expect(keys).toHaveLength(2);
   expect(keys[1]).toBe(before.key);
-  expect(await Promise.all(keys.map((key) => isKeyAccepted(crew, key)))).toEqual([true, true]);
-  const token = crew.files.get(file)?.text.trim() ?? "";
+  expect(await Promise.all(keys.map((key) => isKeyAccepted(setup, key)))).toEqual([true, true]);
+  const token = setup.files.get(file)?.text.trim() ?? "";
   expect(token).not.toBe(before.token);
   const hashes = await Promise.all([token, before.token ?? ""].map(async (one) => `sha256:${await sha256Hex(one)}`));
-  expect(crew.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toEqual(hashes);
-  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
+  expect(setup.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toEqual(hashes);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 
-  expect(await crew.provisionWithReport(["--yes", "--retire"])).toMatchObject({ exit: 0, changed: 2 });
-  expect(crew.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(keys[0]);
-  expect(crew.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toBe(hashes[0]);
-  expect(await Promise.all(keys.map((key) => isKeyAccepted(crew, key)))).toEqual([true, false]);
-  expect(await crew.provisionWithReport(["--yes", "--retire"])).toMatchObject({ changed: 0 });
-  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
+  expect(await setup.provisionWithReport(["--yes", "--retire"])).toMatchObject({ exit: 0, changed: 2 });
+  expect(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(keys[0]);
+  expect(setup.readSecrets()["AGENT_TOKEN_IMHOTEP"]).toBe(hashes[0]);
+  expect(await Promise.all(keys.map((key) => isKeyAccepted(setup, key)))).toEqual([true, false]);
+  expect(await setup.provisionWithReport(["--yes", "--retire"])).toMatchObject({ changed: 0 });
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
 test("AUTH-04 an agent receives its new bridge token only after the runtime has had time to load the hash", async () => {
-  const crew = await createProvisioned();
+  const setup = await createProvisioned();
   const file = "data/agents/thot/token";
-  const before = crew.files.get(file)?.text;
+  const before = setup.files.get(file)?.text;
   const waits: { ms: number; hashes: number; token: string | undefined }[] = [];
   const wait = async (ms: number) => {
     waits.push({
       ms,
-      hashes: toList(crew.readSecrets()["AGENT_TOKEN_THOT"]).length,
-      token: crew.files.get(file)?.text,
+      hashes: toList(setup.readSecrets()["AGENT_TOKEN_THOT"]).length,
+      token: setup.files.get(file)?.text,
     });
   };
-  await crew.provision(["--yes", "--rotate", "thot"], { wait });
+  await setup.provision(["--yes", "--rotate", "thot"], { wait });
   // The runtime checks SECRETS_FILE every two seconds.
   expect(waits).toEqual([{ ms: expect.any(Number), hashes: 2, token: before }]);
   expect(waits[0]?.ms).toBeGreaterThan(2_000);
-  expect(crew.files.get(file)?.text).not.toBe(before);
+  expect(setup.files.get(file)?.text).not.toBe(before);
 });
 
 test("AUTH-04 a second rotation revokes the key that the first one replaced", async () => {
-  const crew = await createProvisioned();
-  const first = toList(crew.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
-  await crew.provision(["--yes", "--rotate", "Thot"]);
-  const [second = ""] = toList(crew.readSecrets()["PLANE_API_KEY_THOT"]);
-  await crew.provision(["--yes", "--rotate", "Thot"]);
-  const [third = "", other] = toList(crew.readSecrets()["PLANE_API_KEY_THOT"]);
+  const setup = await createProvisioned();
+  const first = toList(setup.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
+  await setup.provision(["--yes", "--rotate", "Thot"]);
+  const [second = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
+  await setup.provision(["--yes", "--rotate", "Thot"]);
+  const [third = "", other] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
   expect(other).toBe(second);
-  expect(await Promise.all([first, second, third].map((key) => isKeyAccepted(crew, key)))).toEqual([false, true, true]);
-  expect(toList(crew.readSecrets()["AGENT_TOKEN_THOT"])).toHaveLength(2);
+  expect(await Promise.all([first, second, third].map((key) => isKeyAccepted(setup, key)))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect(toList(setup.readSecrets()["AGENT_TOKEN_THOT"])).toHaveLength(2);
 });
 
 test("AUTH-04 a rotation of the webhook's secret stores the new one first and keeps the previous one", async () => {
-  const crew = await createProvisioned();
-  const before = crew.readSecrets()["PLANE_WEBHOOK_SECRET"];
-  await crew.provision(["--yes", "--rotate", "webhook"]);
-  const [current, previous] = toList(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]);
+  const setup = await createProvisioned();
+  const before = setup.readSecrets()["PLANE_WEBHOOK_SECRET"];
+  await setup.provision(["--yes", "--rotate", "webhook"]);
+  const [current, previous] = toList(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]);
   expect(previous).toBe(before);
   expect(current).not.toBe(before);
-  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
-  await crew.provision(["--yes", "--retire"]);
-  expect(crew.readSecrets()["PLANE_WEBHOOK_SECRET"]).toBe(current);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+  await setup.provision(["--yes", "--retire"]);
+  expect(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]).toBe(current);
 });
 
 test("--rotate all rotates every API key, every bridge token and the webhook's secret", async () => {
-  const crew = await createProvisioned();
-  const { failed, changed } = await crew.provisionWithReport(["--yes", "--rotate", "all"]);
+  const setup = await createProvisioned();
+  const { failed, changed } = await setup.provisionWithReport(["--yes", "--rotate", "all"]);
   expect({ failed, changed }).toEqual({ failed: [], changed: 8 });
-  for (const [name, value] of Object.entries(crew.readSecrets()))
+  for (const [name, value] of Object.entries(setup.readSecrets()))
     expect([name, toList(value).length]).toEqual([name, name === "ADMIN_TOKEN" ? 1 : 2]);
-  expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
-  await crew.provision(["--yes", "--retire"]);
-  for (const labels of Object.values((await readProvisionedState(crew)).tokens))
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+  await setup.provision(["--yes", "--retire"]);
+  for (const labels of Object.values((await readProvisionedState(setup)).tokens))
     expect(new Set(labels).size).toBe(labels.length);
 });
 
 test("an interrupted rotation leaves a valid API key and bridge token, and the next one completes", async () => {
   let isComplete = false;
   for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 5) {
-    const crew = await createProvisioned();
+    const setup = await createProvisioned();
     let acts = 0;
     const act = async <T>(run: () => Promise<T>): Promise<T> => {
       acts += 1;
       if (acts > at) throw new Error("killed");
       return run();
     };
-    const interrupted = await crew.provision(["--yes", "--rotate", "thot"], {
+    const interrupted = await setup.provision(["--yes", "--rotate", "thot"], {
       fetch: (input, init) => act(() => globalThis.fetch(input, init)),
-      disk: { read: crew.disk.read, write: (...args) => act(() => crew.disk.write(...args)) },
+      disk: { read: setup.disk.read, write: (...args) => act(() => setup.disk.write(...args)) },
     });
     isComplete = interrupted.exit === 0;
     const check = async () => {
-      const [key = ""] = toList(crew.readSecrets()["PLANE_API_KEY_THOT"]);
-      const hash = `sha256:${await sha256Hex(crew.files.get("data/agents/thot/token")?.text.trim() ?? "")}`;
+      const [key = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
+      const hash = `sha256:${await sha256Hex(setup.files.get("data/agents/thot/token")?.text.trim() ?? "")}`;
       return {
-        works: await isKeyAccepted(crew, key),
-        known: toList(crew.readSecrets()["AGENT_TOKEN_THOT"]).includes(hash),
+        works: await isKeyAccepted(setup, key),
+        known: toList(setup.readSecrets()["AGENT_TOKEN_THOT"]).includes(hash),
       };
     };
     expect(await check(), `interrupted after ${at}`).toEqual({ works: true, known: true });
-    expect((await crew.provisionWithReport(["--yes", "--rotate", "thot"])).failed, `interrupted after ${at}`).toEqual(
+    expect((await setup.provisionWithReport(["--yes", "--rotate", "thot"])).failed, `interrupted after ${at}`).toEqual(
       [],
     );
-    expect((await crew.provisionWithReport(["--yes", "--retire"])).failed).toEqual([]);
+    expect((await setup.provisionWithReport(["--yes", "--retire"])).failed).toEqual([]);
     expect(await check()).toEqual({ works: true, known: true });
-    expect((await readProvisionedState(crew)).tokens["thot@javisi.local"], `interrupted after ${at}`).toEqual([
+    expect((await readProvisionedState(setup)).tokens["thot@javisi.local"], `interrupted after ${at}`).toEqual([
       "groundcrew Thot",
     ]);
-    expect(await crew.provisionWithReport()).toMatchObject({ changed: 0 });
-    await crew.plane.stop();
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+    await setup.plane.stop();
   }
 }, 120_000);
 
 test("a secret from the environment is not rotated, and the refusal says why", async () => {
-  const crew = await createProvisioned();
-  const key = toList(crew.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
-  const env = { ...crew.env, PLANE_API_KEY_THOT: key };
-  const { exit, failed } = await crew.provisionWithReport(["--yes", "--rotate", "thot"], { env });
+  const setup = await createProvisioned();
+  const key = toList(setup.readSecrets()["PLANE_API_KEY_THOT"])[0] ?? "";
+  const env = { ...setup.env, PLANE_API_KEY_THOT: key };
+  const { exit, failed } = await setup.provisionWithReport(["--yes", "--rotate", "thot"], { env });
   expect(exit).toBe(1);
   expect(failed[0]?.detail).toContain("PLANE_API_KEY_THOT comes from the environment");
 });
 
 test("an unknown rotation target exits with 2, and the refusal lists the known ones", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, err } = await crew.provision(["--yes", "--rotate", "nobody"]);
+  const setup = await createProvisionSetup();
+  const { exit, err } = await setup.provision(["--yes", "--rotate", "nobody"]);
   expect(exit).toBe(2);
   expect(err).toContain("Concierge, Imhotep, Thot, groundcrew, webhook, all");
 });

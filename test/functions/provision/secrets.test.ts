@@ -21,16 +21,16 @@ const MARKED_SECRETS = {
  * The real command in its own process and an empty folder; `ps` is the process's line in the process list while it
  * runs.
  */
-async function createCommandProcess(crew: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
+async function createCommandProcess(setup: ProvisionSetup, args: string[], more: Record<string, string> = {}) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
-  const { GROUNDCREW_CONFIG: name = "", ...env } = crew.env;
-  writeFileSync(join(cwd, name), crew.files.get(name)?.text ?? "", { mode: 0o600 });
+  const { GROUNDCREW_CONFIG: name = "", ...env } = setup.env;
+  writeFileSync(join(cwd, name), setup.files.get(name)?.text ?? "", { mode: 0o600 });
   const run = async () => {
     const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
     const child = spawn(process.execPath, flags, { cwd, env: { ...env, ...more, GROUNDCREW_CONFIG: name } });
     let ps = "";
-    crew.plane.faults.beforeRequest(({ path }) => {
+    setup.plane.faults.beforeRequest(({ path }) => {
       if (!ps && path.includes("/work-items/"))
         ps = execFileSync("ps", ["-ww", "-o", "args", "-p", String(child.pid)], { encoding: "utf8" });
     });
@@ -47,16 +47,16 @@ test("21: provision shows no configured or generated secret in its output or the
   const telegram = createTelegramSimulator({ clock: Date.now, token: MARKED_SECRETS.TELEGRAM_BOT_TOKEN, chats: [1] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   // A careless proxy that repeats what it received.
   const echoedSecrets = { error: `no: ${MARKED_SECRETS.PLANE_ADMIN_PASSWORD} ${MARKED_SECRETS.ADMIN_TOKEN}` };
-  crew.plane.faults.add(
+  setup.plane.faults.add(
     { method: "POST", path: "/labels/" },
     { kind: "status", status: 400, body: JSON.stringify(echoedSecrets) },
     1,
   );
   const env = { ...MARKED_SECRETS, TELEGRAM_API_ROOT: apiRoot, TELEGRAM_CHAT_ID: "1" };
-  const command = await createCommandProcess(crew, ["--yes"], env);
+  const command = await createCommandProcess(setup, ["--yes"], env);
   const first = await command.run();
   expect(first.exit).toBe(1);
   expect(first.out).toContain("failed  labels: Plane refused labels_create (400: no: [secret] [secret])");
@@ -84,16 +84,16 @@ test("21: provision shows no configured or generated secret in its output or the
 }, 60_000);
 
 test("--print-env prints only the runtime's secrets on standard output", async () => {
-  const crew = await createProvisionSetup();
-  const { exit, out, err } = await crew.provision(["--yes", "--print-env"]);
+  const setup = await createProvisionSetup();
+  const { exit, out, err } = await setup.provision(["--yes", "--print-env"]);
   expect(exit).toBe(0);
-  const secrets = crew.readSecrets();
+  const secrets = setup.readSecrets();
   expect(parseEnv(out)).toEqual(secrets);
   for (const value of Object.values(secrets).flat()) expect(err).not.toContain(value);
-  await crew.provision(["--yes", "--rotate", "thot"]);
-  const rotated = parseEnv((await crew.provision(["--yes", "--print-env"])).out);
-  expect(rotated["AGENT_TOKEN_THOT"]).toBe([crew.readSecrets()["AGENT_TOKEN_THOT"]].flat().join(","));
-  expect(rotated["PLANE_API_KEY_THOT"]).toBe([crew.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
+  await setup.provision(["--yes", "--rotate", "thot"]);
+  const rotated = parseEnv((await setup.provision(["--yes", "--print-env"])).out);
+  expect(rotated["AGENT_TOKEN_THOT"]).toBe([setup.readSecrets()["AGENT_TOKEN_THOT"]].flat().join(","));
+  expect(rotated["PLANE_API_KEY_THOT"]).toBe([setup.readSecrets()["PLANE_API_KEY_THOT"]].flat()[0]);
 });
 
 test("a configured administrator password is stored nowhere, a generated one only in provision's own file", async () => {
@@ -110,24 +110,24 @@ test("a configured administrator password is stored nowhere, a generated one onl
 });
 
 test("provision keeps entries of other programs in SECRETS_FILE", async () => {
-  const crew = await createProvisionSetup();
-  crew.files.set("data/secrets.json", { text: JSON.stringify({ OPENCLAW_HOOK_TOKEN: "theirs" }), mode: 0o600 });
-  await crew.provision();
-  expect(crew.readSecrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
+  const setup = await createProvisionSetup();
+  setup.files.set("data/secrets.json", { text: JSON.stringify({ OPENCLAW_HOOK_TOKEN: "theirs" }), mode: 0o600 });
+  await setup.provision();
+  expect(setup.readSecrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
 });
 
 test("the provision command continues after it was killed by SIGKILL", async () => {
-  const crew = await createProvisionSetup();
-  const command = await createCommandProcess(crew, ["--yes"]);
-  crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
+  const setup = await createProvisionSetup();
+  const command = await createCommandProcess(setup, ["--yes"]);
+  setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
   const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, "--yes"];
-  const child = spawn(process.execPath, flags, { cwd: command.cwd, env: crew.env, stdio: "ignore" });
+  const child = spawn(process.execPath, flags, { cwd: command.cwd, env: setup.env, stdio: "ignore" });
   await expect
-    .poll(() => crew.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 })
+    .poll(() => setup.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 })
     .toBe(true);
   child.kill("SIGKILL");
   await once(child, "exit");
-  crew.plane.faults.clear();
+  setup.plane.faults.clear();
   const again = await command.run();
   expect(again.exit).toBe(0);
   expect(again.out).not.toContain("account Imhotep");

@@ -21,8 +21,8 @@ function createUnreliableFetch(random: () => number): typeof globalThis.fetch {
   };
 }
 
-async function provisionUntilDone(crew: ProvisionSetup, args: string[], fetch: typeof globalThis.fetch) {
-  for (let nth = 1; (await crew.provisionWithReport(["--yes", ...args], { fetch })).exit !== 0; nth += 1)
+async function provisionUntilDone(setup: ProvisionSetup, args: string[], fetch: typeof globalThis.fetch) {
+  for (let nth = 1; (await setup.provisionWithReport(["--yes", ...args], { fetch })).exit !== 0; nth += 1)
     expect(nth, args.join(" ")).toBeLessThan(40);
 }
 
@@ -34,19 +34,19 @@ test.each([
   "on an unreliable network (seed %i, v%s) repeated runs end like one run on a reliable network",
   async (seed, version) => {
     const config = { agents: TEAM_AGENTS, provision: { human: { email: "grace@example.test", name: "Grace" } } };
-    const [reference, crew] = [
+    const [reference, setup] = [
       await createProvisionSetup({ version, config }),
       await createProvisionSetup({ version, config }),
     ];
     await reference.provision();
     const end = await readProvisionedState(reference);
     const fetch = createUnreliableFetch(createSeededRandom(seed));
-    await provisionUntilDone(crew, [], fetch);
-    expect(await readProvisionedState(crew)).toEqual(end);
-    await provisionUntilDone(crew, ["--rotate", "all"], fetch);
-    await provisionUntilDone(crew, ["--retire"], fetch);
-    expect(await readProvisionedState(crew)).toEqual(end);
-    expect(await crew.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+    await provisionUntilDone(setup, [], fetch);
+    expect(await readProvisionedState(setup)).toEqual(end);
+    await provisionUntilDone(setup, ["--rotate", "all"], fetch);
+    await provisionUntilDone(setup, ["--retire"], fetch);
+    expect(await readProvisionedState(setup)).toEqual(end);
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
   },
   60_000,
 );

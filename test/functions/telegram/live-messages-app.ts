@@ -13,7 +13,7 @@ export type LiveMessagesApp = Awaited<ReturnType<typeof createLiveMessagesApp>>;
  * test advances it.
  */
 export async function createLiveMessagesApp(options: NonNullable<Parameters<typeof createCommandsApp>[0]> = {}) {
-  const rig = await createCommandsApp({
+  const app = await createCommandsApp({
     ...options,
     parts: {
       ruleSets: (settings) => [
@@ -22,34 +22,34 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
       ],
     },
   });
-  await rig.runFirstPoll();
+  await app.runFirstPoll();
 
   /** Advances time in steps of half a second and handles the jobs that become due. */
   async function advanceAndDrain(ms = 5_000) {
     for (let passed = 0; passed < ms; passed += 500) {
-      await rig.drain();
-      rig.advance(500);
+      await app.drain();
+      app.advance(500);
     }
-    await rig.drain();
+    await app.drain();
   }
   async function pollUpdates() {
-    await pollTelegramOnce(rig.deps, "rig");
+    await pollTelegramOnce(app.deps, "rig");
     await advanceAndDrain();
   }
 
-  return Object.assign(rig, {
+  return Object.assign(app, {
     advanceAndDrain,
     pollUpdates,
     /** Creates a task of an agent that is in progress; returns its key. */
     async startTask(agent: string, title = "Write the mail"): Promise<string> {
-      const key = rig.toTaskKey(rig.addTask(title, agent));
-      await rig.poll();
-      await rig.actAs(agent).setStatus(key, { status: "in_progress" });
+      const key = app.toTaskKey(app.addTask(title, agent));
+      await app.poll();
+      await app.actAs(agent).setStatus(key, { status: "in_progress" });
       await advanceAndDrain();
       return key;
     },
     async askQuestion(agent: string, key: string, question: NewQuestion) {
-      const context = rig.createContext(agent);
+      const context = app.createContext(agent);
       const newQuestion = await askHuman(context, await findTask(context, key), question);
       await advanceAndDrain();
       return newQuestion;
@@ -62,16 +62,16 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
     },
     tapButtonData,
     async replyTo(message: SimulatedMessage | undefined, text: string, from = ADA_USER): Promise<void> {
-      await rig.telegram.postAsUser(GROUP_CHAT, from, text, { replyTo: message?.id ?? 0 });
+      await app.telegram.postAsUser(GROUP_CHAT, from, text, { replyTo: message?.id ?? 0 });
       await pollUpdates();
     },
     /** Returns the bot's last message that contains this text. */
-    findMessage: (part: string) => rig.getBotMessages().findLast((message) => toPlainText(message).includes(part)),
+    findMessage: (part: string) => app.getBotMessages().findLast((message) => toPlainText(message).includes(part)),
     getButtonLabels: (message: SimulatedMessage | undefined) => message?.buttons.flat().map(({ text }) => text),
   });
 
   async function tapButtonData(messageId: number, data: string, from = ADA_USER): Promise<string> {
-    const press = await rig.telegram.press(GROUP_CHAT, from, messageId, data);
+    const press = await app.telegram.press(GROUP_CHAT, from, messageId, data);
     await pollUpdates();
     return toPlainText({ ...EMPTY_MESSAGE, text: press.answers.join("|") });
   }

@@ -10,7 +10,7 @@ interface OutboxSteps {
 }
 
 /** Routes each call of the outbox to the store and to Telegram through `step`, with its number. */
-function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>) => Promise<T>): OutboxSteps {
+function wrapSteps(setup: OutboxSetup, step: <T>(n: number, act: () => Promise<T>) => Promise<T>): OutboxSteps {
   const reached: string[] = [];
   const through =
     <A extends unknown[], T>(name: string, act: (...args: A) => Promise<T>) =>
@@ -18,7 +18,7 @@ function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>)
       reached.push(name);
       return step(reached.length - 1, () => act(...args));
     };
-  const { store, bot } = rig;
+  const { store, bot } = setup;
   const steps = {
     ...store,
     now: through("now", store.now),
@@ -32,7 +32,7 @@ function wrapSteps(rig: OutboxSetup, step: <T>(n: number, act: () => Promise<T>)
 
 /** Simulates a process that is killed at step `at`, before or after the step takes effect. Later steps fail. */
 export function crashOutboxAt(
-  rig: OutboxSetup,
+  setup: OutboxSetup,
   at: number,
   when: "before" | "after",
 ): OutboxSteps & { dead: () => boolean } {
@@ -41,7 +41,7 @@ export function crashOutboxAt(
     dead = true;
     throw new Error("killed");
   };
-  const steps = wrapSteps(rig, async (n, act) => {
+  const steps = wrapSteps(setup, async (n, act) => {
     if (dead || (n === at && when === "before")) crash();
     const result = await act();
     return n === at ? crash() : result;
@@ -51,7 +51,7 @@ export function crashOutboxAt(
 
 /** Simulates a process that is frozen before or after step `at` takes effect, until `wake` is called. */
 export function freezeOutboxAt(
-  rig: OutboxSetup,
+  setup: OutboxSetup,
   at: number,
   when: "before" | "after" = "before",
 ): OutboxSteps & { asleep: () => boolean; wake: () => void } {
@@ -61,7 +61,7 @@ export function freezeOutboxAt(
     asleep = true;
     await promise;
   };
-  const steps = wrapSteps(rig, async (n, act) => {
+  const steps = wrapSteps(setup, async (n, act) => {
     if (n === at && when === "before") await sleep();
     const result = await act();
     if (n === at && when === "after") await sleep();
@@ -74,8 +74,8 @@ export const waitUntil = async (condition: () => boolean) => {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 };
 
-export async function takeOutboxJob(rig: OutboxSetup) {
-  const [job] = await rig.takeJobs();
+export async function takeOutboxJob(setup: OutboxSetup) {
+  const [job] = await setup.takeJobs();
   if (!job) throw new Error("no job is due");
   return job;
 }
@@ -86,36 +86,36 @@ export async function takeOutboxJob(rig: OutboxSetup) {
  */
 export const OUTBOX_SCENARIOS: {
   name: string;
-  prepare: (rig: OutboxSetup) => Promise<void>;
+  prepare: (setup: OutboxSetup) => Promise<void>;
   shown: string[];
   sends: boolean;
 }[] = [
   { name: "sending a message", prepare: async () => {}, shown: ["ONB-1"], sends: true },
   {
     name: "merging a notification into a burst",
-    prepare: async (rig) => {
-      await rig.handleJob(await takeOutboxJob(rig));
+    prepare: async (setup) => {
+      await setup.handleJob(await takeOutboxJob(setup));
     },
     shown: ["ONB-1", "ONB-2"],
     sends: false,
   },
   {
     name: "editing a message",
-    prepare: async (rig) => {
-      await rig.handleDueJobs();
-      rig.time.now += 1_500;
+    prepare: async (setup) => {
+      await setup.handleDueJobs();
+      setup.time.now += 1_500;
     },
     shown: ["ONB-1", "ONB-2"],
     sends: false,
   },
   {
     name: "sending a deleted message again",
-    prepare: async (rig) => {
-      await rig.handleDueJobs();
-      rig.telegram.removeMessage(OUTBOX_CHAT, 1);
-      rig.time.now += 1_500;
-      await rig.handleJob(await takeOutboxJob(rig));
-      rig.time.now += 1_050;
+    prepare: async (setup) => {
+      await setup.handleDueJobs();
+      setup.telegram.removeMessage(OUTBOX_CHAT, 1);
+      setup.time.now += 1_500;
+      await setup.handleJob(await takeOutboxJob(setup));
+      setup.time.now += 1_050;
     },
     shown: ["ONB-1", "ONB-2"],
     sends: true,

@@ -13,64 +13,64 @@ const MARK = "(may be a repeat)";
 
 test("limits and order: 500 messages to 5 chats arrive in order per chat, at most one a second (reliability 14)", async () => {
   const chats = [1, 2, 3, 4, 5];
-  const rig = await createOutboxSetup({ burst: 0, chats });
-  for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 100), chat);
-  await rig.runUntilEmpty();
+  const setup = await createOutboxSetup({ burst: 0, chats });
+  for (const chat of chats) await enqueueNotices(setup.store, createNotices(1, 100), chat);
+  await setup.runUntilEmpty();
   for (const chat of chats) {
-    expect(getChatTexts(rig.telegram, chat).flatMap(parseTaskKeys)).toEqual(
+    expect(getChatTexts(setup.telegram, chat).flatMap(parseTaskKeys)).toEqual(
       Array.from({ length: 100 }, (_, index) => `ONB-${index + 1}`),
     );
-    const times = rig.telegram.calls.filter((call) => call.chat === String(chat)).map(({ at }) => at);
+    const times = setup.telegram.calls.filter((call) => call.chat === String(chat)).map(({ at }) => at);
     expect(Math.min(...times.slice(1).map((at, index) => at - (times[index] ?? 0)))).toBeGreaterThanOrEqual(1_000);
   }
-  expect(rig.telegram.calls.every(({ outcome }) => outcome === "ok")).toBe(true);
+  expect(setup.telegram.calls.every(({ outcome }) => outcome === "ok")).toBe(true);
 });
 
 test("limits and order: a group gets at most 20 messages in any minute", async () => {
-  const rig = await createOutboxSetup({ burst: 0, chats: [-100] });
-  await enqueueNotices(rig.store, createNotices(1, 45), -100);
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram, -100).flatMap(parseTaskKeys)).toHaveLength(45);
-  expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+  const setup = await createOutboxSetup({ burst: 0, chats: [-100] });
+  await enqueueNotices(setup.store, createNotices(1, 45), -100);
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram, -100).flatMap(parseTaskKeys)).toHaveLength(45);
+  expect(setup.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
 });
 
 test("limits and order: 60 chats together stay under 30 calls a second, and none waits for another", async () => {
   const chats = Array.from({ length: 60 }, (_, index) => index + 1);
-  const rig = await createOutboxSetup({ burst: 0, chats });
-  for (const chat of chats) await enqueueNotices(rig.store, createNotices(1, 2), chat);
-  const began = rig.time.now;
-  await rig.runUntilEmpty();
-  expect(rig.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
-  expect(rig.telegram.calls).toHaveLength(120);
-  expect(rig.time.now - began).toBeLessThanOrEqual(6_000);
+  const setup = await createOutboxSetup({ burst: 0, chats });
+  for (const chat of chats) await enqueueNotices(setup.store, createNotices(1, 2), chat);
+  const began = setup.time.now;
+  await setup.runUntilEmpty();
+  expect(setup.telegram.calls.filter(({ outcome }) => outcome === "429")).toEqual([]);
+  expect(setup.telegram.calls).toHaveLength(120);
+  expect(setup.time.now - began).toBeLessThanOrEqual(6_000);
 });
 
 test("limits and order: after 429 with retry_after 30 nothing is sent to that chat early, and the order is kept (reliability 14)", async () => {
-  const rig = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
-  rig.telegram.injectFaults({ kind: "too_many", seconds: 30 });
-  await enqueueNotices(rig.store, createNotices(1, 5));
-  await rig.handleDueJobs();
-  await enqueueNotices(rig.store, createNotices(1, 1), 43);
-  await rig.runUntilEmpty();
-  const [first, ...rest] = rig.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
+  const setup = await createOutboxSetup({ burst: 0, chats: [OUTBOX_CHAT, 43] });
+  setup.telegram.injectFaults({ kind: "too_many", seconds: 30 });
+  await enqueueNotices(setup.store, createNotices(1, 5));
+  await setup.handleDueJobs();
+  await enqueueNotices(setup.store, createNotices(1, 1), 43);
+  await setup.runUntilEmpty();
+  const [first, ...rest] = setup.telegram.calls.filter(({ chat }) => chat === String(OUTBOX_CHAT));
   expect(first?.outcome).toBe("429");
   expect(rest.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok", "ok"]);
   expect((rest[0]?.at ?? 0) - (first?.at ?? 0)).toBe(30_000);
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
-  expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
-  const other = rig.telegram.calls.find(({ chat }) => chat === "43");
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5"]);
+  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
+  const other = setup.telegram.calls.find(({ chat }) => chat === "43");
   expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
 });
 
 test("a wait that Telegram asked for survives a restart", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "too_many", seconds: 300 });
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  const [job] = await rig.takeJobs();
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "too_many", seconds: 300 });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const [job] = await setup.takeJobs();
   if (!job) throw new Error("no job");
-  await rig.jobHandler.handle(rig.deps, job);
-  await rig.runUntilEmpty();
-  const [refused, ...rest] = rig.telegram.calls;
+  await setup.jobHandler.handle(setup.deps, job);
+  await setup.runUntilEmpty();
+  const [refused, ...rest] = setup.telegram.calls;
   expect(rest.map(({ at, outcome }) => [at - (refused?.at ?? 0), outcome])).toEqual([[300_000, "ok"]]);
 });
 
@@ -79,131 +79,131 @@ test.each([
   { fault: { kind: "lost" }, name: "the connection breaks before the answer" },
   { fault: { kind: "gateway", status: 504, done: true }, name: "a gateway gives up on a message that arrived" },
 ] as const)("a failed send: when $name, the message is repeated once, marked (reliability 14)", async ({ fault }) => {
-  const rig = await createOutboxSetup({ burst: 0, timeout: 150 });
-  rig.telegram.injectFaults(fault);
-  await enqueueNotices(rig.store, createNotices(1, 2));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1"], ["ONB-2"]]);
-  expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
+  const setup = await createOutboxSetup({ burst: 0, timeout: 150 });
+  setup.telegram.injectFaults(fault);
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1"], ["ONB-1"], ["ONB-2"]]);
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, false]);
 });
 
 test("a failed send: two missing answers cause two marked repeats, not more", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "lost" }, { kind: "lost" });
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "lost" }, { kind: "lost" });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true, true]);
 });
 
 test("a failed send: a repeat that must wait stays marked", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults(
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults(
     { kind: "lost" },
     { kind: "too_many", seconds: 5 },
     { kind: "error", status: 500, description: "x" },
   );
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([false, true]);
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([false, true]);
 });
 
 test("a failed send: an internal error of Telegram is retried without a mark, since nothing was sent", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
-  await enqueueNotices(rig.store, createNotices(1, 2));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
-  expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "error", status: 500, description: "Internal Server Error" });
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
 });
 
 test("a failed send: a send whose connection breaks before delivery is repeated with the mark, since it may have arrived", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "dropped" });
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).map((text) => text.includes(MARK))).toEqual([true]);
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "dropped" });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map((text) => text.includes(MARK))).toEqual([true]);
 });
 
 test("a failed send: while Telegram is unreachable, retries slow down to ten minutes; then all arrives in order, unmarked", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  await rig.telegram.stop();
-  await enqueueNotices(rig.store, createNotices(1, 3));
-  await rig.runUntilEmpty(3_600_000, 250);
-  const tries = rig.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
+  const setup = await createOutboxSetup({ burst: 0 });
+  await setup.telegram.stop();
+  await enqueueNotices(setup.store, createNotices(1, 3));
+  await setup.runUntilEmpty(3_600_000, 250);
+  const tries = setup.lines.map((line) => JSON.parse(line)).filter(({ outcome }) => outcome === "not_sent");
   const gaps = tries.map(({ time }) => Date.parse(time)).map((at, index, all) => at - (all[index - 1] ?? at));
   expect(gaps.slice(1, 9).map((gap) => Math.round(gap / 1_000))).toEqual([1, 5, 15, 60, 120, 300, 600, 600]);
-  await rig.telegram.start();
-  await rig.runUntilEmpty(3_600_000, 1_000);
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
-  expect(getChatTexts(rig.telegram).join()).not.toContain(MARK);
+  await setup.telegram.start();
+  await setup.runUntilEmpty(3_600_000, 1_000);
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2", "ONB-3"]);
+  expect(getChatTexts(setup.telegram).join()).not.toContain(MARK);
 });
 
 test("a failed send: a chat that refuses the bot (403) keeps its messages until it is fixed", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
-  await enqueueNotices(rig.store, createNotices(1, 2));
-  await rig.runUntilEmpty(60_000);
-  expect(getChatTexts(rig.telegram)).toEqual([]);
-  rig.telegram.allowChat(OUTBOX_CHAT);
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.refuseChat(OUTBOX_CHAT, 403, "Forbidden: bot was kicked from the group chat");
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty(60_000);
+  expect(getChatTexts(setup.telegram)).toEqual([]);
+  setup.telegram.allowChat(OUTBOX_CHAT);
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-1", "ONB-2"]);
 });
 
 test("a failed send: a message that Telegram will never accept becomes a dead letter with the reason, and the others are sent", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
-  await enqueueNotices(rig.store, createNotices(1, 2));
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2"]);
-  const [dead] = await rig.store.listDeadJobs("outbox");
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "error", status: 400, description: "Bad Request: ENTITY_BOUNDS_INVALID" });
+  await enqueueNotices(setup.store, createNotices(1, 2));
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2"]);
+  const [dead] = await setup.store.listDeadJobs("outbox");
   expect(dead?.reason).toContain("ENTITY_BOUNDS_INVALID");
-  await rig.store.replay("outbox", dead?.id ?? "");
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2", "ONB-1"]);
+  await setup.store.replay("outbox", dead?.id ?? "");
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).flatMap(parseTaskKeys)).toEqual(["ONB-2", "ONB-1"]);
 });
 
 test("after a message only the burst and the delivery are stored", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
-  rig.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 500, description: "x" });
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  const [job] = await rig.takeJobs();
-  if (job) await rig.handleJob(job);
+  const setup = await createOutboxSetup({ burst: 0 });
+  setup.telegram.injectFaults({ kind: "lost" }, { kind: "error", status: 500, description: "x" });
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const [job] = await setup.takeJobs();
+  if (job) await setup.handleJob(job);
   const attempt = `attempt:${job?.id}`;
-  expect((await rig.store.read([attempt]))[0]?.value).toEqual({ doubtful: true, failures: 1 });
-  await rig.runUntilEmpty();
-  expect((await rig.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
+  expect((await setup.store.read([attempt]))[0]?.value).toEqual({ doubtful: true, failures: 1 });
+  await setup.runUntilEmpty();
+  expect((await setup.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
     undefined,
     { in: 2, record: expect.stringMatching(/^message:\d{13}:42:2$/), notice: 1 },
   ]);
 });
 
 test("a job with an unknown body becomes a dead letter", async () => {
-  const rig = await createOutboxSetup();
-  await rig.store.commit({
+  const setup = await createOutboxSetup();
+  await setup.store.commit({
     jobs: [
       { id: "odd", queue: "outbox", lane: "telegram:42", body: { event: { kind: "exploded" } } },
       { id: "lane", queue: "outbox", lane: "pigeon:42", body: {} },
     ],
   });
-  await rig.runUntilEmpty();
-  expect((await rig.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual(["lane", "odd"]);
+  await setup.runUntilEmpty();
+  expect((await setup.store.listDeadJobs("outbox")).map(({ id }) => id).sort()).toEqual(["lane", "odd"]);
 });
 
 test("jobs wait while Telegram is not configured", async () => {
-  const rig = await createOutboxSetup();
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  const [job] = await rig.takeJobs();
+  const setup = await createOutboxSetup();
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const [job] = await setup.takeJobs();
   if (!job) throw new Error("no job");
-  const { telegram: _, ...without } = rig.deps;
-  expect(await rig.jobHandler.handle(without, job)).toEqual({ retryAt: rig.time.now + 60_000 });
+  const { telegram: _, ...without } = setup.deps;
+  expect(await setup.jobHandler.handle(without, job)).toEqual({ retryAt: setup.time.now + 60_000 });
 });
 
 test("the log contains the ids and the correlation id of a message, never its text", async () => {
-  const rig = await createOutboxSetup();
+  const setup = await createOutboxSetup();
   const notice = createNotice(1, { title: "Marzipan", assignees: ["Nougat"] });
-  await enqueueNotices(rig.store, [notice, createNotice(2, { title: "Krokant" })]);
-  await rig.runUntilEmpty();
-  const log = rig.lines.join("\n");
+  await enqueueNotices(setup.store, [notice, createNotice(2, { title: "Krokant" })]);
+  await setup.runUntilEmpty();
+  const log = setup.lines.join("\n");
   expect(log).toContain(notice.correlation);
   expect(log).toContain('"messageId":1');
   expect(log).not.toMatch(/Marzipan|Nougat|Krokant|secret-token/);

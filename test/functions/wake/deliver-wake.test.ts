@@ -7,26 +7,26 @@ import { createWakeSetup } from "./wake-setup.ts";
 const MINUTE = 60;
 
 test("OPENCLAW-16: after an hour of downtime the gateway gets one wake for all tasks within minutes", async () => {
-  const { crew, gateway, takeRuns, advanceSeconds } = await createWakeSetup();
+  const { app, gateway, takeRuns, advanceSeconds } = await createWakeSetup();
   gateway.faults.push(...Array.from({ length: 16 }, () => 503));
-  crew.addTask("One", "Imhotep");
-  await crew.poll();
+  app.addTask("One", "Imhotep");
+  await app.poll();
   await advanceSeconds(60 * MINUTE);
-  crew.addTask("Two", "Imhotep");
-  await crew.poll();
+  app.addTask("Two", "Imhotep");
+  await app.poll();
   await advanceSeconds(10);
   expect(takeRuns()).toEqual([]);
   gateway.faults.length = 0;
   await advanceSeconds(6 * MINUTE);
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2"]);
-  expect(await crew.store.listDeadJobs("wake")).toEqual([]);
+  expect(await app.store.listDeadJobs("wake")).toEqual([]);
 });
 
 test("an agent that the gateway does not know yet is woken once it does", async () => {
   const known = ["thot"];
-  const { crew, takeRuns, advanceSeconds } = await createWakeSetup("2026.9.6", {}, known);
-  crew.addTask("One", "Imhotep");
-  await crew.poll();
+  const { app, takeRuns, advanceSeconds } = await createWakeSetup("2026.9.6", {}, known);
+  app.addTask("One", "Imhotep");
+  await app.poll();
   await advanceSeconds(10 * MINUTE);
   expect(takeRuns()).toEqual([]);
   known.push("imhotep");
@@ -35,18 +35,18 @@ test("an agent that the gateway does not know yet is woken once it does", async 
 });
 
 test("an agent that called while the gateway delayed its response is not woken again", async () => {
-  const { crew, gateway, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup();
-  crew.addTask("One", "Imhotep");
-  await crew.poll();
-  const real = crew.deps.fetch;
-  crew.deps.fetch = async (...args) => {
+  const { app, gateway, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup();
+  app.addTask("One", "Imhotep");
+  await app.poll();
+  const real = app.deps.fetch;
+  app.deps.fetch = async (...args) => {
     await real(...args);
     await recordAgentCall("Imhotep");
-    crew.advance(20_000);
+    app.advance(20_000);
     throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
   };
   await advanceSeconds(10);
-  crew.deps.fetch = real;
+  app.deps.fetch = real;
   expect(gateway.runs).toHaveLength(1);
   takeRuns();
   await advanceSeconds(10 * MINUTE);
@@ -54,16 +54,16 @@ test("an agent that called while the gateway delayed its response is not woken a
 });
 
 test("tasks of an unanswered wake are kept when another wake follows", async () => {
-  const { crew, takeRuns, advanceSeconds } = await createWakeSetup("2026.2.26");
-  crew.addTask("One", "Imhotep");
-  await crew.poll();
+  const { app, takeRuns, advanceSeconds } = await createWakeSetup("2026.2.26");
+  app.addTask("One", "Imhotep");
+  await app.poll();
   await advanceSeconds(10);
-  const two = crew.addTask("Two", "Imhotep");
-  await crew.poll();
+  const two = app.addTask("Two", "Imhotep");
+  await app.poll();
   await advanceSeconds(10);
   expect(takeRuns()).toEqual(["imhotep: ONB-1", "imhotep: ONB-2"]);
-  crew.plane.editItem(two, { assignees: [] }, { by: crew.human });
-  await crew.poll();
+  app.plane.editItem(two, { assignees: [] }, { by: app.human });
+  await app.poll();
   await advanceSeconds(11 * MINUTE);
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
@@ -81,32 +81,32 @@ function loseNotice(store: Store) {
 }
 
 test("an event's job after a tick already found its task wakes nobody, but a later event does", async () => {
-  const { crew, takeRuns, advanceSeconds } = await createWakeSetup();
-  const one = crew.addTask("One", "Imhotep");
-  loseNotice(crew.store);
-  await crew.poll();
+  const { app, takeRuns, advanceSeconds } = await createWakeSetup();
+  const one = app.addTask("One", "Imhotep");
+  loseNotice(app.store);
+  await app.poll();
   await advanceSeconds(10);
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   await advanceSeconds(90);
   expect(takeRuns()).toEqual([]);
   const [imhotep = ""] = one.assignees;
   for (const assignees of [[], [imhotep]]) {
-    crew.plane.editItem(one, { assignees }, { by: crew.human });
-    await crew.deliverWebhooks();
+    app.plane.editItem(one, { assignees }, { by: app.human });
+    await app.deliverWebhooks();
     await advanceSeconds(5);
   }
   expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
 });
 
 test("an agent that polls by now is not woken by a wake that is still pending", async () => {
-  const { crew, advanceSeconds } = await createWakeSetup();
+  const { app, advanceSeconds } = await createWakeSetup();
   const value: KeptWake = {
     ...EMPTY_WAKE,
     pending: [{ id: "ONB", key: "ONB", reason: "project_completed" }],
     dueAt: 1,
   };
-  await crew.store.commit({ put: [{ key: wakeKeys.wake("Thot"), value }], jobs: [createWakeJob("Thot", 1)] });
+  await app.store.commit({ put: [{ key: wakeKeys.wake("Thot"), value }], jobs: [createWakeJob("Thot", 1)] });
   await advanceSeconds(10);
-  expect((await crew.store.stats()).queues.wake.pending).toBe(0);
-  expect(crew.logged.filter(({ message }) => String(message).includes("cannot be woken"))).toEqual([]);
+  expect((await app.store.stats()).queues.wake.pending).toBe(0);
+  expect(app.logged.filter(({ message }) => String(message).includes("cannot be woken"))).toEqual([]);
 });

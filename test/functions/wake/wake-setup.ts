@@ -13,15 +13,15 @@ export async function createWakeSetup(
 ) {
   const gateway = await startGateway({ version, ...omitUndefined({ agents: known }) });
   const openclaw = { kind: "openclaw", url: gateway.url };
-  const crew = await createAgentTestApp({
+  const app = await createAgentTestApp({
     agents: { Imhotep: { wake: openclaw }, Concierge: { role: "concierge", wake: openclaw }, ...agents },
     parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
     setUpPlane: () => ({ OPENCLAW_HOOK_TOKEN: gateway.token }),
   });
-  await crew.runFirstPoll();
+  await app.runFirstPoll();
   let takenCount = 0;
   const setup = {
-    crew,
+    app,
     gateway,
     /** Wakes that the gateway received since the last call, as `agent: keys`. */
     takeRuns() {
@@ -35,15 +35,15 @@ export async function createWakeSetup(
     /** Advances time by this many seconds and works all due jobs. */
     async advanceSeconds(n: number) {
       for (let i = 0; i < n; i++) {
-        await crew.drain();
-        crew.advance(1_000);
+        await app.drain();
+        app.advance(1_000);
       }
-      await crew.drain();
+      await app.drain();
     },
     /** The agent calls the bridge. */
     async recordAgentCall(agent: string) {
-      const value: KeptLastCall = { at: await crew.store.now() };
-      await crew.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
+      const value: KeptLastCall = { at: await app.store.now() };
+      await app.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
     },
   };
   return setup;

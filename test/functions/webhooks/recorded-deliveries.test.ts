@@ -71,12 +71,12 @@ const NO_ISSUES = {
 };
 
 async function createRecordedSetup() {
-  const crew = await createTestApp();
+  const app = await createTestApp();
   const toldPlane = createToldPlane();
-  crew.deps.plane = toldPlane.client;
-  await crew.poll();
-  crew.advance(60_000);
-  return { crew, told: toldPlane };
+  app.deps.plane = toldPlane.client;
+  await app.poll();
+  app.advance(60_000);
+  return { app, told: toldPlane };
 }
 
 const IMHOTEP = "be24c429-0550-40ee-aa37-57b3a8fd4ffb";
@@ -109,47 +109,47 @@ const EVENTS = [
 ];
 
 test("each recorded delivery is parsed, and together they cause the expected events", async () => {
-  const { crew, told } = await createRecordedSetup();
+  const { app, told } = await createRecordedSetup();
   for (const body of bodies) {
     told.learn(body);
-    await crew.enqueueWebhook(body);
-    await crew.runUntilIdle();
+    await app.enqueueWebhook(body);
+    await app.runUntilIdle();
   }
-  expect(await crew.store.listDeadJobs("inbox")).toEqual([]);
-  expect(crew.takeEvents()).toEqual(EVENTS);
+  expect(await app.store.listDeadJobs("inbox")).toEqual([]);
+  expect(app.takeEvents()).toEqual(EVENTS);
 });
 
 test("each recorded delivery repeated with a new delivery id changes nothing, even after its hash is forgotten", async () => {
-  const { crew, told } = await createRecordedSetup();
+  const { app, told } = await createRecordedSetup();
   for (const body of bodies) {
     told.learn(body);
-    await crew.enqueueWebhook(body);
-    await crew.runUntilIdle();
+    await app.enqueueWebhook(body);
+    await app.runUntilIdle();
   }
-  await crew.poll();
-  await crew.runUntilIdle();
-  crew.takeEvents();
+  await app.poll();
+  await app.runUntilIdle();
+  app.takeEvents();
   for (const days of [0, 3]) {
-    crew.advance(days * 86_400_000);
+    app.advance(days * 86_400_000);
     for (const body of [...bodies, ...bodies.toReversed()]) {
-      await crew.enqueueWebhook(body);
-      await crew.runUntilIdle();
+      await app.enqueueWebhook(body);
+      await app.runUntilIdle();
     }
-    expect(crew.takeEvents()).toEqual([]);
+    expect(app.takeEvents()).toEqual([]);
   }
 });
 
 test("the recorded deliveries sent at once and in reverse order end in the same state", async () => {
-  const { crew, told } = await createRecordedSetup();
+  const { app, told } = await createRecordedSetup();
   for (const body of bodies.toReversed()) {
     told.learn(body);
-    await crew.enqueueWebhook(body);
+    await app.enqueueWebhook(body);
   }
-  await crew.runUntilIdle();
-  await crew.poll();
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
+  await app.poll();
+  await app.runUntilIdle();
   // In reverse order, states that were only temporary are not seen; lasting changes cause one event each.
-  const events = crew.takeEvents();
+  const events = app.takeEvents();
   const stayed = EVENTS.filter(
     (event) => event !== `ONB-2 unassigned ${IMHOTEP}` && event !== `ONB-2 assigned ${IMHOTEP}`,
   );

@@ -23,14 +23,14 @@ test.each([
   "reliability 19: uploads read only regular files below the current folder: %s is refused",
   async (_, file, message) => {
     const cwd = createTempFolder();
-    const outside = createTempFolder();
-    writeFileSync(join(outside, "hidden.txt"), "a secret");
+    const outerFolder = createTempFolder();
+    writeFileSync(join(outerFolder, "hidden.txt"), "a secret");
     writeFileSync(join(cwd, "real.txt"), "mine");
     mkdirSync(join(cwd, "folder"));
-    symlinkSync(join(outside, "hidden.txt"), join(cwd, "link.txt"));
+    symlinkSync(join(outerFolder, "hidden.txt"), join(cwd, "link.txt"));
     symlinkSync("real.txt", join(cwd, "beside.txt"));
-    symlinkSync(outside, join(cwd, "linked"));
-    linkSync(join(outside, "hidden.txt"), join(cwd, "hard.txt"));
+    symlinkSync(outerFolder, join(cwd, "linked"));
+    linkSync(join(outerFolder, "hidden.txt"), join(cwd, "hard.txt"));
     execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
     await expect(openFileBelow(cwd, file)).rejects.toMatchObject({
       exit: 2,

@@ -74,14 +74,14 @@ export function createOpenClawMachine(script?: string) {
       url?: string;
       limit?: number;
     } = {}) {
-      const crew = agents.map((agent) => {
+      const agentList = agents.map((agent) => {
         const { name, wake } =
           typeof agent === "string"
             ? { name: agent, wake: "openclaw" }
             : { name: agent.name, wake: { kind: "openclaw", agent: agent.agent } };
         return { name, email: `${name.toLowerCase()}@crew.test`, wake };
       });
-      const config = { "crew.json": JSON.stringify({ agents: crew }) };
+      const config = { "crew.json": JSON.stringify({ agents: agentList }) };
       const openclaw = { OPENCLAW_URL: url, OPENCLAW_HOOK_TOKEN: "marked-secret-hook-token" };
       const settings = createTestSettings({ ...PLANE_ENV, ...openclaw, GROUNDCREW_CONFIG: "crew.json" }, config);
       return checkSkill(createSkillProbe({ ...env, ...openclaw }, { limit }), settings);

@@ -12,13 +12,13 @@ import {
 } from "../../functions/provision/provision-setup.ts";
 
 /** A folder with the settings, in which `start` runs the real command. */
-function createCommandFolder(crew: ProvisionSetup) {
+function createCommandFolder(setup: ProvisionSetup) {
   const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
-  writeFileSync(join(cwd, "groundcrew.json"), crew.files.get("groundcrew.json")?.text ?? "", { mode: 0o600 });
+  writeFileSync(join(cwd, "groundcrew.json"), setup.files.get("groundcrew.json")?.text ?? "", { mode: 0o600 });
   const start = (...args: string[]) => {
     const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
-    const child = spawn(process.execPath, flags, { cwd, env: crew.env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, flags, { cwd, env: setup.env, stdio: ["ignore", "pipe", "pipe"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     const ended = Promise.all([
       new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code))),
@@ -31,21 +31,21 @@ function createCommandFolder(crew: ProvisionSetup) {
 }
 
 /** Makes Plane stop answering from the first request for projects on. */
-async function silencePlane(crew: ProvisionSetup) {
-  crew.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
+async function silencePlane(setup: ProvisionSetup) {
+  setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
   return {
     waitUntilReached: () =>
-      expect.poll(() => crew.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true),
+      expect.poll(() => setup.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true),
   };
 }
 
 test("a second provision run at the same time does nothing and says what to do, and the first one is not disturbed", async () => {
-  const crew = await createProvisionSetup();
-  const { start, lock } = createCommandFolder(crew);
-  const silence = await silencePlane(crew);
+  const setup = await createProvisionSetup();
+  const { start, lock } = createCommandFolder(setup);
+  const silence = await silencePlane(setup);
   const first = start("--yes");
   await silence.waitUntilReached();
-  const before = crew.plane.ledger.requests.length;
+  const before = setup.plane.ledger.requests.length;
   const second = await start("--yes", "--json").ended;
   expect(second.exit).toBe(1);
   expect(JSON.parse(second.out)).toEqual({
@@ -54,11 +54,11 @@ test("a second provision run at the same time does nothing and says what to do, 
     error: { code: "conflict", message: second.err.trim() },
   });
   expect(second.err).toContain(`Another provision is running (process ${first.child.pid}`);
-  expect(crew.plane.ledger.requests).toHaveLength(before);
+  expect(setup.plane.ledger.requests).toHaveLength(before);
   first.child.kill("SIGKILL");
   await first.ended;
   expect(existsSync(lock)).toBe(true);
-  crew.plane.faults.clear();
+  setup.plane.faults.clear();
   expect((await start("--yes").ended).exit).toBe(0);
   expect(existsSync(lock)).toBe(false);
 }, 60_000);
@@ -69,9 +69,9 @@ test.each([
 ] as const)(
   "provision releases its lock when it is stopped by %s, and says how to continue",
   async (signal, code) => {
-    const crew = await createProvisionSetup();
-    const { start, lock } = createCommandFolder(crew);
-    const silence = await silencePlane(crew);
+    const setup = await createProvisionSetup();
+    const { start, lock } = createCommandFolder(setup);
+    const silence = await silencePlane(setup);
     const run = start("--yes");
     await silence.waitUntilReached();
     expect(existsSync(lock)).toBe(true);
@@ -85,11 +85,11 @@ test.each([
 );
 
 test("--dry-run takes no lock, and a run releases its lock even after a failure", async () => {
-  const crew = await createProvisionSetup();
+  const setup = await createProvisionSetup();
   const held = new GroundcrewError("conflict", "another run holds the lock");
   const refused = { lock: () => Promise.reject(held) };
-  expect((await crew.provision(["--dry-run"], refused)).exit).toBe(0);
-  expect(await crew.provision(["--yes"], refused)).toMatchObject({
+  expect((await setup.provision(["--dry-run"], refused)).exit).toBe(0);
+  expect(await setup.provision(["--yes"], refused)).toMatchObject({
     exit: 1,
     err: expect.stringContaining(held.message),
   });
@@ -98,11 +98,11 @@ test("--dry-run takes no lock, and a run releases its lock even after a failure"
     released += 1;
   };
   const lock = async () => ({ release });
-  expect((await crew.provision(["--yes"], { lock })).exit).toBe(0);
-  crew.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
-  expect((await crew.provision(["--yes"], { lock })).exit).toBe(78);
-  crew.files.set("data/secrets.json", { text: "{}", mode: 0o600 });
-  crew.files.set("data/provision-secrets.json", { text: "{ half", mode: 0o600 });
-  expect((await crew.provision(["--yes"], { lock })).exit).toBe(78);
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(0);
+  setup.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
+  setup.files.set("data/secrets.json", { text: "{}", mode: 0o600 });
+  setup.files.set("data/provision-secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
   expect(released).toBe(2);
 });

@@ -114,18 +114,18 @@ test("Calls to Redis all fail when the connection breaks, and later ones are sen
 test("Calls to Redis are idle when all calls are answered", async () => {
   const { queue, answer } = createManualServer();
   await queue.idle();
-  const heard: unknown[] = [];
-  const hear = (value: unknown) => heard.push(value);
+  const values: unknown[] = [];
+  const hear = (value: unknown) => values.push(value);
   void queue.call("now").then(hear);
-  const idle = queue.idle().then(() => heard.push("idle"));
+  const idle = queue.idle().then(() => values.push("idle"));
   await nextTurn();
   void queue.commit(createCommit("a")).then(hear);
   answer(0);
   await passTurns();
-  expect(heard).toEqual(["now"]);
+  expect(values).toEqual(["now"]);
   answer(1);
   await idle;
-  expect(heard).toEqual(["now", "a", "idle"]);
+  expect(values).toEqual(["now", "a", "idle"]);
 });
 
 function getKeysOrNone(call: RedisCall): string[] {

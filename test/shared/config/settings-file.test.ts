@@ -115,9 +115,9 @@ test.each([
   ],
   [{ forward: { url: "https://x.test", secret: "marked" } }, "an object with url, secret"],
   [{ forward: [["marked"]] }, "a list of 1"],
-])("problems do not contain a secret in the wrong place: %j", (file, told) => {
+])("problems do not contain a secret in the wrong place: %j", (file, expected) => {
   const found = getFileProblems(file);
   expect(found).toHaveLength(1);
-  expect(found[0]?.given).toContain(told);
+  expect(found[0]?.given).toContain(expected);
   expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
 });

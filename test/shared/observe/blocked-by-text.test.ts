@@ -20,81 +20,81 @@ test.each([
 });
 
 async function createOldPlaneApp(version: "1.2.2" | "1.3.1" = "1.2.2") {
-  const crew = await createTestApp({ version });
-  const project = crew.addProject();
-  const { plane } = crew;
+  const app = await createTestApp({ version });
+  const project = app.addProject();
+  const { plane } = app;
   const guide = plane.addItem(project, { name: "Guide" });
   const tour = plane.addItem(project, { name: "Tour", description_html: "<p>Blocked by: ONB-1</p>" });
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
-  return { crew, plane, project, guide, tour };
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  return { app, plane, project, guide, tour };
 }
 
 test("OPENCLAW-14 on Plane 1.2.2 a line in the description blocks a task; existing lines cause no events", async () => {
-  const { crew, plane, guide, tour } = await createOldPlaneApp();
-  expect((await crew.readItem(tour))?.blockers).toEqual([guide.id]);
-  expect(crew.takeEvents()).toEqual([]);
+  const { app, plane, guide, tour } = await createOldPlaneApp();
+  expect((await app.readItem(tour))?.blockers).toEqual([guide.id]);
+  expect(app.takeEvents()).toEqual([]);
   plane.editItem(guide, { state: "Done" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
 });
 
 test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond the poll", async () => {
-  const { crew, plane, project, guide } = await createOldPlaneApp();
+  const { app, plane, project, guide } = await createOldPlaneApp();
   const map = plane.addItem(project, { name: "Map" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  crew.takeEvents();
+  await app.poll();
+  await app.runUntilIdle();
+  app.takeEvents();
   plane.editItem(map, { description_html: "<p>Draw it.</p><p>Blocked by: ONB-1</p>" }, { via: "api" });
-  const requests = await crew.recordRequests(async () => {
-    await crew.poll();
-    await crew.runUntilIdle();
+  const requests = await app.recordRequests(async () => {
+    await app.poll();
+    await app.runUntilIdle();
   });
   expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items/:id/comments"]);
-  expect(crew.takeEvents()).toEqual(["ONB-3 blocked"]);
-  expect((await crew.readItem(map))?.blockers).toEqual([guide.id]);
+  expect(app.takeEvents()).toEqual(["ONB-3 blocked"]);
+  expect((await app.readItem(map))?.blockers).toEqual([guide.id]);
   plane.editItem(map, { description_html: "<p>Draw it.</p>" }, { via: "api" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual(["ONB-3 unblocked"]);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-3 unblocked"]);
 });
 
 test("OPENCLAW-14 on Plane 1.2.2 a key counts from when its item is observed until its item is removed", async () => {
-  const { crew, plane, project } = await createOldPlaneApp();
+  const { app, plane, project } = await createOldPlaneApp();
   const early = plane.addItem(project, { name: "Early", description_html: "<p>Blocked by: ONB-4, XYZ-1</p>" });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
-  expect((await crew.readItem(early))?.blockers).toEqual([]);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect((await app.readItem(early))?.blockers).toEqual([]);
   const late = plane.addItem(project, { name: "Late" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect((await crew.readItem(early))?.blockers).toEqual([late.id]);
+  await app.poll();
+  await app.runUntilIdle();
+  expect((await app.readItem(early))?.blockers).toEqual([late.id]);
   plane.deleteItem(late);
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect((await crew.readItem(early))?.blockers).toEqual([]);
+  await app.poll();
+  await app.runUntilIdle();
+  expect((await app.readItem(early))?.blockers).toEqual([]);
 });
 
 test("on Plane 1.2.2 a task that names itself as blocker is not blocked", async () => {
-  const { crew, plane, project } = await createOldPlaneApp();
+  const { app, plane, project } = await createOldPlaneApp();
   const self = plane.addItem(project, { name: "Self", description_html: "<p>Blocked by: ONB-3</p>" });
-  await crew.deliverWebhooks();
-  expect((await crew.readItem(self))?.blockers).toEqual([]);
+  await app.deliverWebhooks();
+  expect((await app.readItem(self))?.blockers).toEqual([]);
 });
 
 test("on Plane 1.2.2 the same blockers are found after the loss of the store, without events", async () => {
-  const { crew, guide, tour } = await createOldPlaneApp();
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect((await crew.readItem(tour))?.blockers).toEqual([guide.id]);
-  expect(crew.takeEvents()).toEqual([]);
+  const { app, guide, tour } = await createOldPlaneApp();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.runUntilIdle();
+  expect((await app.readItem(tour))?.blockers).toEqual([guide.id]);
+  expect(app.takeEvents()).toEqual([]);
 });
 
 test("on Plane 1.3.1 the line has no effect: only relations count", async () => {
-  const { crew, tour } = await createOldPlaneApp("1.3.1");
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect((await crew.readItem(tour))?.blockers).toEqual([]);
+  const { app, tour } = await createOldPlaneApp("1.3.1");
+  await app.poll();
+  await app.runUntilIdle();
+  expect((await app.readItem(tour))?.blockers).toEqual([]);
 });

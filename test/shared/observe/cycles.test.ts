@@ -32,20 +32,20 @@ test("a cycle starts once and is completed once; a new one that is over already 
 });
 
 test("a slow poll that began before a cycle's start does not repeat the start event of another read", async () => {
-  const { crew, plane, project } = await createObservedProject();
+  const { app, plane, project } = await createObservedProject();
   plane.editProject(project, { name: project.name, cycle_view: true });
-  await crew.pollCycles();
+  await app.pollCycles();
   plane.addCycle(project, { name: "Sprint", start_date: "2026-11-21T09:00:00Z", end_date: "2026-11-30" });
-  await crew.pollCycles();
-  crew.advance(Date.parse("2026-11-21T08:59:58Z") - crew.time.now);
+  await app.pollCycles();
+  app.advance(Date.parse("2026-11-21T08:59:58Z") - app.time.now);
   plane.faults.beforeRequest(async ({ path }) => {
     if (!path.includes("work-items/?")) return;
     plane.faults.beforeRequest(undefined);
-    crew.advance(5_000);
-    await cyclesTick.run(crew.deps);
+    app.advance(5_000);
+    await cyclesTick.run(app.deps);
   });
-  await crew.poll();
-  crew.advance(5 * MINUTE);
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(["Sprint cycle_started"]);
+  await app.poll();
+  app.advance(5 * MINUTE);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["Sprint cycle_started"]);
 });

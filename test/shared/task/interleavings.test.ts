@@ -83,8 +83,8 @@ test("after any interleaving of edits, webhooks (lost, repeated, late, in any or
       const item = playSteps(steps);
       item.readOnce();
       item.runRequestedReads();
-      const { truth, observed: seen } = item;
-      expect(seen).toEqual(truth);
+      const { truth, observed } = item;
+      expect(observed).toEqual(truth);
       expect(item.keptItem?.doubt).toBeUndefined();
       expect(new Set(item.actions).size).toBe(item.actions.length);
     }),
@@ -153,12 +153,12 @@ test("late webhooks of a known item cause no events when nothing changes in Plan
       item.readOnce();
       item.runRequestedReads();
       fc.pre(item.keptItem !== undefined);
-      const heard = item.events.length;
+      const eventCount = item.events.length;
       item.deliverAll();
       expect(item.runRequestedReads()).toBeLessThanOrEqual(1);
       item.readOnce();
       expect(item.runRequestedReads()).toBe(0);
-      expect(item.events.slice(heard)).toEqual([]);
+      expect(item.events.slice(eventCount)).toEqual([]);
     }),
     { numRuns: RUNS },
   );
@@ -171,9 +171,9 @@ test("a history without webhooks leads to Plane's state with two passes", () => 
       item.readOnce();
       item.step({ do: "time", ms: 2_001 });
       item.readOnce();
-      const { truth, observed: seen } = item;
-      if (truth && seen) expect(isSameSnapshot(seen, truth)).toBe(true);
-      else expect(seen).toEqual(truth);
+      const { truth, observed } = item;
+      if (truth && observed) expect(isSameSnapshot(observed, truth)).toBe(true);
+      else expect(observed).toEqual(truth);
     }),
     { numRuns: RUNS },
   );

@@ -27,7 +27,7 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
   const telegram = createTelegramSimulator({ clock: () => clock(), token, chats });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());
-  const crew = await createAgentTestApp({
+  const app = await createAgentTestApp({
     ...options,
     outbox: createOutboxHandler(),
     parts: {
@@ -46,24 +46,24 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
       ...options.setUpPlane?.(plane),
     }),
   });
-  clock = () => crew.time.now;
+  clock = () => app.time.now;
 
   /** Polls the pending updates, handles them and sends the replies. */
   async function pollUpdates() {
     // Telegram accepts one message per second in a chat.
-    crew.advance(1_100);
-    await pollTelegramOnce(crew.deps, "rig");
+    app.advance(1_100);
+    await pollTelegramOnce(app.deps, "rig");
     await waitUntilAnswered();
   }
   /** Advances time until both queues are empty; jobs due later (a reminder, say) stay. */
   async function waitUntilAnswered() {
     for (let tries = 0; tries < 400; tries += 1) {
-      await crew.drain();
-      const { updates, outbox } = (await crew.store.stats()).queues;
+      await app.drain();
+      const { updates, outbox } = (await app.store.stats()).queues;
       if (updates.pending + outbox.pending === 0) return;
-      crew.advance(500);
+      app.advance(500);
     }
-    throw new Error(`jobs are still pending: ${JSON.stringify(await crew.store.stats())}`);
+    throw new Error(`jobs are still pending: ${JSON.stringify(await app.store.stats())}`);
   }
   const getBotMessages = (chat: number | string = GROUP_CHAT) =>
     telegram.chat(chat).messages.filter(({ from }) => from === undefined);
@@ -79,7 +79,7 @@ export async function createCommandsApp({ env = {}, chats = [GROUP_CHAT], ...opt
     return getBotMessages(chat).filter((message) => message.replyTo === sentId);
   }
 
-  return Object.assign(crew, {
+  return Object.assign(app, {
     telegram,
     pollUpdates,
     /** The bot's messages in a chat. */

@@ -35,9 +35,9 @@ test("hostile titles, names and words stay text in every reply, and Telegram acc
 });
 
 async function tryCommands(titles: string[], word: string) {
-  const rig = await createCommandsApp();
-  for (const name of titles) rig.addTask(name.trim() === "" ? "?" : name, "Imhotep");
-  await rig.runFirstPoll();
+  const app = await createCommandsApp();
+  for (const name of titles) app.addTask(name.trim() === "" ? "?" : name, "Imhotep");
+  await app.runFirstPoll();
   const commandTexts = [
     "/plane status",
     "/plane project ONB",
@@ -51,14 +51,14 @@ async function tryCommands(titles: string[], word: string) {
     `/plane mute ${word}`,
     `/plane block ONB-1 ${word}`,
   ];
-  for (const text of commandTexts) expect((await rig.sendMessage(text)).length, text).toBe(1);
-  expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok" && outcome !== "429")).toEqual([]);
+  for (const text of commandTexts) expect((await app.sendMessage(text)).length, text).toBe(1);
+  expect(app.telegram.calls.filter(({ outcome }) => outcome !== "ok" && outcome !== "429")).toEqual([]);
   // No line break of others, no bidirectional mark and no control character of a terminal.
-  for (const { text } of rig.getBotMessages())
+  for (const { text } of app.getBotMessages())
     expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]|[^\P{Cc}\n]/u);
-  const types = rig.getBotMessages().flatMap(({ entities }) => entities.map(({ type }) => type));
+  const types = app.getBotMessages().flatMap(({ entities }) => entities.map(({ type }) => type));
   expect(types.filter((type) => !ALLOWED_ENTITIES.includes(type))).toEqual([]);
-  const links = rig.getBotMessages().flatMap(({ entities }) => entities.flatMap(({ url }) => url ?? []));
-  expect(links.filter((url) => !url.startsWith(rig.plane.url))).toEqual([]);
-  expect((await rig.store.listDeadJobs("updates")).concat(await rig.store.listDeadJobs("outbox"))).toEqual([]);
+  const links = app.getBotMessages().flatMap(({ entities }) => entities.flatMap(({ url }) => url ?? []));
+  expect(links.filter((url) => !url.startsWith(app.plane.url))).toEqual([]);
+  expect((await app.store.listDeadJobs("updates")).concat(await app.store.listDeadJobs("outbox"))).toEqual([]);
 }

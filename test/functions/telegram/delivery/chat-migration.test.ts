@@ -5,46 +5,46 @@ import { createLiveMessagesApp } from "../live-messages-app.ts";
 const SUPERGROUP_CHAT = -1_001_234_567_890;
 
 async function createUpgradedGroup() {
-  const rig = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
-  const key = await rig.startTask("Imhotep", "Paint the door");
-  rig.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
-  return { rig, key };
+  const app = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
+  const key = await app.startTask("Imhotep", "Paint the door");
+  app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
+  return { app, key };
 }
 
 test("a group that becomes a supergroup gets its queued messages under its new id, and the log asks to set that id", async () => {
-  const { rig, key } = await createUpgradedGroup();
-  await rig.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
-  expect(rig.getBotMessages(SUPERGROUP_CHAT).map(toPlainText)).toEqual([expect.stringContaining("Which colour?")]);
-  expect(rig.logged.filter(({ to }) => to === SUPERGROUP_CHAT)).toMatchObject([{ level: "error", chat: GROUP_CHAT }]);
-  expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
+  const { app, key } = await createUpgradedGroup();
+  await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
+  expect(app.getBotMessages(SUPERGROUP_CHAT).map(toPlainText)).toEqual([expect.stringContaining("Which colour?")]);
+  expect(app.logged.filter(({ to }) => to === SUPERGROUP_CHAT)).toMatchObject([{ level: "error", chat: GROUP_CHAT }]);
+  expect(await app.store.listDeadJobs("outbox")).toEqual([]);
 });
 
 test("a group that becomes a supergroup has its buttons, replies and commands handled under its new id, of authorized users only", async () => {
-  const { rig, key } = await createUpgradedGroup();
-  const { id } = await rig.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
-  const [question] = rig.getBotMessages(SUPERGROUP_CHAT);
+  const { app, key } = await createUpgradedGroup();
+  const { id } = await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Red"] });
+  const [question] = app.getBotMessages(SUPERGROUP_CHAT);
   const press = async (from: number) => {
-    const pressed = await rig.telegram.press(SUPERGROUP_CHAT, from, question?.id ?? 0, `ask:${id}:1`);
-    await rig.pollUpdates();
+    const pressed = await app.telegram.press(SUPERGROUP_CHAT, from, question?.id ?? 0, `ask:${id}:1`);
+    await app.pollUpdates();
     return pressed.answers;
   };
   expect(await press(STRANGER_USER)).toEqual([]);
   expect(await press(ADA_USER)).toEqual(["Your answer: Red"]);
-  expect(toPlainText(rig.getBotMessages(SUPERGROUP_CHAT)[0])).toContain("Answered by Ada (Telegram)");
-  await rig.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, `/plane task ${key}`);
-  await rig.pollUpdates();
-  expect(toPlainText(rig.getBotMessages(SUPERGROUP_CHAT).at(-1))).toContain("Paint the door");
+  expect(toPlainText(app.getBotMessages(SUPERGROUP_CHAT)[0])).toContain("Answered by Ada (Telegram)");
+  await app.telegram.postAsUser(SUPERGROUP_CHAT, ADA_USER, `/plane task ${key}`);
+  await app.pollUpdates();
+  expect(toPlainText(app.getBotMessages(SUPERGROUP_CHAT).at(-1))).toContain("Paint the door");
 });
 
 test("a group that becomes a supergroup has no message edited that now has the number of an older one", async () => {
-  const { rig, key } = await createUpgradedGroup();
-  const old = rig.getBotMessages()[0]?.id ?? 0;
+  const { app, key } = await createUpgradedGroup();
+  const old = app.getBotMessages()[0]?.id ?? 0;
   for (let n = 0; n < 2; n += 1) {
-    await rig.actAs("Imhotep").report(key, { percent: 10 * (n + 1) });
-    await rig.advanceAndDrain(20_000);
+    await app.actAs("Imhotep").report(key, { percent: 10 * (n + 1) });
+    await app.advanceAndDrain(20_000);
   }
-  await rig.askQuestion("Imhotep", key, { text: "Which colour?" });
-  const edits = rig.telegram.calls.filter(
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  const edits = app.telegram.calls.filter(
     ({ method, chat }) => method === "editMessageText" && chat === `${SUPERGROUP_CHAT}`,
   );
   expect(edits).toEqual([]);
@@ -52,18 +52,18 @@ test("a group that becomes a supergroup has no message edited that now has the n
 });
 
 test("a group that becomes a supergroup is not followed endlessly when it migrates again and again", async () => {
-  const rig = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
-  const key = await rig.startTask("Imhotep", "Paint the door");
-  rig.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
-  rig.telegram.upgradeToSupergroup(SUPERGROUP_CHAT, GROUP_CHAT);
-  await rig.askQuestion("Imhotep", key, { text: "Which colour?" });
-  expect(rig.telegram.calls.length).toBeLessThan(20);
+  const app = await createLiveMessagesApp({ chats: [GROUP_CHAT, SUPERGROUP_CHAT] });
+  const key = await app.startTask("Imhotep", "Paint the door");
+  app.telegram.upgradeToSupergroup(GROUP_CHAT, SUPERGROUP_CHAT);
+  app.telegram.upgradeToSupergroup(SUPERGROUP_CHAT, GROUP_CHAT);
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  expect(app.telegram.calls.length).toBeLessThan(20);
 });
 
 test("a group that becomes a supergroup does not make commands of another group valid", async () => {
-  const { rig, key } = await createUpgradedGroup();
-  await rig.askQuestion("Imhotep", key, { text: "Which colour?" });
-  await rig.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
-  await rig.pollUpdates();
-  expect(rig.getBotMessages(SUPERGROUP_CHAT)).toHaveLength(1);
+  const { app, key } = await createUpgradedGroup();
+  await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+  await app.telegram.postAsUser(SUPERGROUP_CHAT - 1, ADA_USER, "/plane status");
+  await app.pollUpdates();
+  expect(app.getBotMessages(SUPERGROUP_CHAT)).toHaveLength(1);
 });

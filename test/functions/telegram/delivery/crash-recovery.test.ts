@@ -13,16 +13,16 @@ describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepar
   test.each(["before", "after"] as const)("%s each step loses nothing and marks a repeat", async (when) => {
     let marked = 0;
     for (let at = 0; ; at += 1) {
-      const rig = await createOutboxSetup({ burst: 600_000 });
-      await enqueueNotices(rig.store, createNotices(1, shown.length));
-      await prepare(rig);
-      const killed = crashOutboxAt(rig, at, when);
-      const job = await takeOutboxJob(rig);
-      await rig.handleJob(job, killed.deps).catch(() => {});
+      const setup = await createOutboxSetup({ burst: 600_000 });
+      await enqueueNotices(setup.store, createNotices(1, shown.length));
+      await prepare(setup);
+      const killed = crashOutboxAt(setup, at, when);
+      const job = await takeOutboxJob(setup);
+      await setup.handleJob(job, killed.deps).catch(() => {});
       if (!killed.dead()) break;
-      rig.time.now += rig.jobHandler.leaseMs;
-      await rig.runUntilEmpty();
-      const now = getChatTexts(rig.telegram);
+      setup.time.now += setup.jobHandler.leaseMs;
+      await setup.runUntilEmpty();
+      const now = getChatTexts(setup.telegram);
       expect(parseTaskKeys(now.at(-1)), `step ${at}`).toEqual(shown);
       expect(now.filter((text) => !text.includes(REPEAT_MARK)).length, `step ${at}`).toBeLessThanOrEqual(1);
       if (!sends) expect(now.join(), `step ${at}`).not.toContain(REPEAT_MARK);
@@ -31,8 +31,8 @@ describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepar
         expect(now, `step ${at}`).toHaveLength(2);
         expect(now.at(-1), `step ${at}`).toContain(REPEAT_MARK);
       }
-      expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
-      await rig.telegram.stop();
+      expect(await setup.store.listDeadJobs("outbox")).toEqual([]);
+      await setup.telegram.stop();
     }
     // The message is only sent twice after a crash between the send and the commit that follows it.
     expect(marked).toBe(sends ? 1 : 0);
@@ -40,22 +40,22 @@ describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepar
 });
 
 test("a short outage of the store after a send does not duplicate the message", async () => {
-  const rig = await createOutboxSetup({ burst: 600_000 });
-  await enqueueNotices(rig.store, createNotices(1, 1));
+  const setup = await createOutboxSetup({ burst: 600_000 });
+  await enqueueNotices(setup.store, createNotices(1, 1));
   let failures = 2;
   let isSent = false;
-  const telegram = wrapBot(rig.bot, (call) => {
+  const telegram = wrapBot(setup.bot, (call) => {
     isSent = true;
     return call();
   });
-  const commit: typeof rig.store.commit = async (commitRequest) => {
+  const commit: typeof setup.store.commit = async (commitRequest) => {
     if (isSent && failures > 0) {
       failures -= 1;
       throw new Error("the store is unavailable");
     }
-    return rig.store.commit(commitRequest);
+    return setup.store.commit(commitRequest);
   };
-  await rig.handleJob(await takeOutboxJob(rig), { telegram, store: { ...rig.store, commit } });
-  await rig.runUntilEmpty();
-  expect(getChatTexts(rig.telegram).map(parseTaskKeys)).toEqual([["ONB-1"]]);
+  await setup.handleJob(await takeOutboxJob(setup), { telegram, store: { ...setup.store, commit } });
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1"]]);
 });

@@ -13,19 +13,19 @@ type EditRequest = Parameters<typeof editMessage>[1];
 
 /** Runs one edit that has this outcome. By default its caller has not read the attempt. */
 async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {}, isLeaseValid = true) {
-  const rig = await createOutboxSetup();
-  await enqueueNotices(rig.store, createNotices(1, 1));
-  const job = await takeOutboxJob(rig);
+  const setup = await createOutboxSetup();
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const job = await takeOutboxJob(setup);
   const reads: string[] = [];
   const calls: number[] = [];
-  const read: typeof rig.store.read = (keys) => {
+  const read: typeof setup.store.read = (keys) => {
     reads.push(...keys);
-    return rig.store.read(keys);
+    return setup.store.read(keys);
   };
   const context: DeliveryContext = {
-    deps: { ...rig.deps, store: { ...rig.store, read } },
+    deps: { ...setup.deps, store: { ...setup.store, read } },
     bot: {
-      ...rig.bot,
+      ...setup.bot,
       editMessage: async (_, messageId) => {
         calls.push(messageId);
         return outcome;
@@ -48,8 +48,8 @@ async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {},
     onEdited: async () => SETTLED,
     ...changes,
   });
-  const [attempt] = await rig.store.read<SendAttempt>([sendAttemptKey(job)]);
-  return { settlement, reads, calls, attempt: attempt?.value, now: rig.time.now, log: rig.lines.join("\n") };
+  const [attempt] = await setup.store.read<SendAttempt>([sendAttemptKey(job)]);
+  return { settlement, reads, calls, attempt: attempt?.value, now: setup.time.now, log: setup.lines.join("\n") };
 }
 
 const GONE: EditOutcome = { kind: "gone", reason: "deleted" };

@@ -18,7 +18,8 @@ import {
 const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
 const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
 const createBurstContent = (bodies: ActionBody[]) => bodies.reduce(addNotification, EMPTY_BURST);
-const renderText = (bodies: ActionBody[], look = en) => renderBurst(createBurstContent(bodies), look).text;
+const renderText = (bodies: ActionBody[], presentation = en) =>
+  renderBurst(createBurstContent(bodies), presentation).text;
 const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
 
 const richNotice = createNotice(12, {
@@ -227,13 +228,13 @@ test("hostile text stays text: Telegram accepts every message and detects no ent
 });
 
 test("a hostile title arrives in the chat as text (reliability 18)", async () => {
-  const rig = await createOutboxSetup({ burst: 0 });
+  const setup = await createOutboxSetup({ burst: 0 });
   const bodies = HOSTILE_TEXTS.map((title, n) => createNotice(n, { title }));
-  await enqueueNotices(rig.store, bodies);
-  await rig.runUntilEmpty();
-  const { messages } = rig.telegram.chat(42);
+  await enqueueNotices(setup.store, bodies);
+  await setup.runUntilEmpty();
+  const { messages } = setup.telegram.chat(42);
   expect(messages).toHaveLength(HOSTILE_TEXTS.length);
-  expect(await rig.store.listDeadJobs("outbox")).toEqual([]);
+  expect(await setup.store.listDeadJobs("outbox")).toEqual([]);
   for (const { entities, previews } of messages) {
     expect(previews).toBe(false);
     expect(entities.map(({ type }) => type)).toEqual(["bold", "text_link", "text_link"]);

@@ -6,50 +6,50 @@ import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
 const toTime = (time: string) => Date.parse(time);
-const getDigests = (rig: LiveMessagesApp) => rig.getBotMessages().filter(({ text }) => /^📋/.test(text));
+const getDigests = (app: LiveMessagesApp) => app.getBotMessages().filter(({ text }) => /^📋/.test(text));
 
 async function finishTask(
-  rig: LiveMessagesApp,
+  app: LiveMessagesApp,
   agent: string,
   title: string,
   ms: number,
   more: object = {},
 ): Promise<string> {
-  const key = await rig.startTask(agent, title);
-  await rig.actAs(agent).startTimer(key);
+  const key = await app.startTask(agent, title);
+  await app.actAs(agent).startTimer(key);
   for (let remaining = ms; remaining > 0; remaining -= 600_000) {
-    rig.time.now += Math.min(remaining, 600_000);
-    await rig.actAs(agent).report(key, {});
+    app.time.now += Math.min(remaining, 600_000);
+    await app.actAs(agent).report(key, {});
   }
-  await rig.actAs(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
-  await rig.advanceAndDrain(8_000);
+  await app.actAs(agent).setStatus(key, { status: "done", text: "Done", confidence: 1, cost: 1.25, ...more });
+  await app.advanceAndDrain(8_000);
   return key;
 }
 
 /** Simulates the work of Saturday, 21 November 2026, and stops at the time of the next morning's digest. */
 async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[0] = {}) {
-  const rig = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
+  const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } }, ...options });
   for (const title of ["Write the mail", "Send the mail", "Read the answer"])
-    await finishTask(rig, "Imhotep", title, HOUR);
-  rig.addTask("Think about it", "Imhotep");
-  const late = rig.addTask("Pay the bill", "Thot", { target_date: "2026-11-20" });
-  rig.addTask("Call the printer", [], { target_date: "2026-11-22" });
-  await rig.poll();
-  await rig.actAs("Thot").setStatus(rig.toTaskKey(late), { status: "in_progress" });
-  await rig.askQuestion("Thot", rig.toTaskKey(late), { text: "From which account?" });
-  const stuck = await rig.startTask("Thot", "Paint the door");
-  await rig.actAs("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
-  await finishTask(rig, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
-  rig.time.now = toTime("2026-11-22T08:00:00Z");
-  return rig;
+    await finishTask(app, "Imhotep", title, HOUR);
+  app.addTask("Think about it", "Imhotep");
+  const late = app.addTask("Pay the bill", "Thot", { target_date: "2026-11-20" });
+  app.addTask("Call the printer", [], { target_date: "2026-11-22" });
+  await app.poll();
+  await app.actAs("Thot").setStatus(app.toTaskKey(late), { status: "in_progress" });
+  await app.askQuestion("Thot", app.toTaskKey(late), { text: "From which account?" });
+  const stuck = await app.startTask("Thot", "Paint the door");
+  await app.actAs("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
+  await finishTask(app, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
+  app.time.now = toTime("2026-11-22T08:00:00Z");
+  return app;
 }
 
 test("the daily digest (NOTIF-08) shows completed tasks with time and cost, blocked tasks since when, due tasks, forecast and cost", async () => {
-  const rig = await createDayAfter();
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain(60_000);
-  expect(getDigests(rig)).toHaveLength(1);
-  expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+  const app = await createDayAfter();
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(60_000);
+  expect(getDigests(app)).toHaveLength(1);
+  expect(toPlainText(getDigests(app)[0])).toMatchInlineSnapshot(`
       "📋 Daily digest – Nov 22, 2026
 
       ✅ Completed yesterday (3): 3 hr, €3.75
@@ -81,10 +81,10 @@ test("the daily digest (NOTIF-08) shows completed tasks with time and cost, bloc
 });
 
 test("the daily digest (NOTIF-08) is available in French", async () => {
-  const rig = await createDayAfter({ env: { LOCALE: "fr" } });
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain(60_000);
-  expect(toPlainText(getDigests(rig)[0])).toMatchInlineSnapshot(`
+  const app = await createDayAfter({ env: { LOCALE: "fr" } });
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(60_000);
+  expect(toPlainText(getDigests(app)[0])).toMatchInlineSnapshot(`
       "📋 Résumé quotidien – 22 nov. 2026
 
       ✅ Terminées hier (3) : 3 h, 3,75 €
@@ -116,55 +116,55 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
 });
 
 test("the daily digest (NOTIF-08) of a quiet workspace says that nothing was completed", async () => {
-  const rig = await createLiveMessagesApp();
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain();
-  expect(toPlainText(getDigests(rig)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
+  const app = await createLiveMessagesApp();
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain();
+  expect(toPlainText(getDigests(app)[0])).toBe("📋 Daily digest – Nov 21, 2026\n\n✅ Completed yesterday: none");
 });
 
 test("the daily digest (NOTIF-08) names a project completed yesterday", async () => {
-  const rig = await createLiveMessagesApp();
-  await finishTask(rig, "Imhotep", "The only task", 60_000);
-  rig.time.now = toTime("2026-11-22T08:00:00Z");
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain();
-  expect(toPlainText(getDigests(rig)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
+  const app = await createLiveMessagesApp();
+  await finishTask(app, "Imhotep", "The only task", 60_000);
+  app.time.now = toTime("2026-11-22T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain();
+  expect(toPlainText(getDigests(app)[0])).toContain("🏁 Projects completed (1)\n• Onboarding (ONB)");
 });
 
 test("the daily digest (NOTIF-08) marks tasks blocked for longer than the decision log reaches back", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep", "Paint the door");
-  await rig.actAs("Ada").setStatus(key, { status: "blocked" });
-  await rig.advanceAndDrain();
-  rig.time.now = toTime("2027-04-01T08:00:00Z");
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain();
-  expect(toPlainText(getDigests(rig)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep", "Paint the door");
+  await app.actAs("Ada").setStatus(key, { status: "blocked" });
+  await app.advanceAndDrain();
+  app.time.now = toTime("2027-04-01T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain();
+  expect(toPlainText(getDigests(app)[0])).toContain(`• ${key} Paint the door – since before Mar 25, 2027`);
 });
 
 test("the daily digest (NOTIF-08) is split into messages that Telegram accepts, each sent once", async () => {
-  const rig = await createLiveMessagesApp();
+  const app = await createLiveMessagesApp();
   const long = "An overdue task with a long title, <b>_*[x](http://evil.example) @all \u202e`$(id)` ".repeat(2);
   for (let n = 0; n < 40; n += 1) {
-    rig.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
-    rig.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
+    app.addTask(`${long}${n}`, [], { target_date: "2026-11-20" });
+    app.addTask(`${long}${n}`, [], { target_date: "2026-11-21" });
   }
-  await rig.poll();
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain(30_000);
-  const all = rig.getBotMessages();
+  await app.poll();
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(30_000);
+  const all = app.getBotMessages();
   expect(all.length).toBeGreaterThan(1);
   expect(all.map(toPlainText).join("\n")).toContain("… and 15 more");
-  expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+  expect(app.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
   for (const { entities } of all) for (const { type } of entities) expect(["bold", "text_link"]).toContain(type);
 });
 
 const listSendTimes = async (env: Record<string, string>, from: string, to: string) => {
-  const rig = await createLiveMessagesApp({ env });
+  const app = await createLiveMessagesApp({ env });
   const times: string[] = [];
-  for (rig.time.now = toTime(from); rig.time.now < toTime(to); rig.time.now += 60_000) {
-    const { told: pages } = await digestTick.run(rig.deps);
-    if (pages) times.push(new Date(rig.time.now).toISOString());
+  for (app.time.now = toTime(from); app.time.now < toTime(to); app.time.now += 60_000) {
+    const { told: pages } = await digestTick.run(app.deps);
+    if (pages) times.push(new Date(app.time.now).toISOString());
   }
   return times;
 };
@@ -195,47 +195,47 @@ test("the digest is sent once a day: by a tick in each minute of that hour in th
 });
 
 test("the digest is sent once a day: over all runtimes: ticks at the same time send one digest", async () => {
-  const rig = await createLiveMessagesApp();
-  const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(rig.deps)));
-  await rig.advanceAndDrain();
-  expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
-  expect(getDigests(rig)).toHaveLength(1);
+  const app = await createLiveMessagesApp();
+  const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(app.deps)));
+  await app.advanceAndDrain();
+  expect(counts.map(({ messages }) => messages).sort()).toEqual([0, 0, 1]);
+  expect(getDigests(app)).toHaveLength(1);
 });
 
 test("the digest is sent once a day: over restarts and a clock that is set back, even by a day", async () => {
-  const rig = await createLiveMessagesApp();
-  await digestTick.run(rig.deps);
-  rig.time.now = toTime("2026-11-22T08:30:00Z");
-  await digestTick.run(rig.deps);
-  await rig.restart();
+  const app = await createLiveMessagesApp();
+  await digestTick.run(app.deps);
+  app.time.now = toTime("2026-11-22T08:30:00Z");
+  await digestTick.run(app.deps);
+  await app.restart();
   for (const time of ["2026-11-22T08:00:00Z", "2026-11-21T08:59:00Z", "2026-11-22T08:59:59Z"]) {
-    rig.time.now = toTime(time);
-    await digestTick.run(rig.deps);
+    app.time.now = toTime(time);
+    await digestTick.run(app.deps);
   }
-  await rig.advanceAndDrain(10_000);
-  expect(getDigests(rig)).toHaveLength(2);
+  await app.advanceAndDrain(10_000);
+  expect(getDigests(app)).toHaveLength(2);
 });
 
 test("the digest is sent once a day: a digest missed at 08:00 is sent at 08:03 when a process runs again, but not after 09:00", async () => {
-  const rig = await createLiveMessagesApp();
-  rig.time.now = toTime("2026-11-23T08:03:00Z");
-  expect(await digestTick.run(rig.deps)).toEqual({ told: 1 });
-  rig.time.now = toTime("2026-11-24T09:00:00Z");
-  expect(await digestTick.run(rig.deps)).toEqual({ told: 0 });
+  const app = await createLiveMessagesApp();
+  app.time.now = toTime("2026-11-23T08:03:00Z");
+  expect(await digestTick.run(app.deps)).toEqual({ told: 1 });
+  app.time.now = toTime("2026-11-24T09:00:00Z");
+  expect(await digestTick.run(app.deps)).toEqual({ told: 0 });
 });
 
 test("the digest is sent once a day: a send without an answer is repeated once, marked", async () => {
-  const rig = await createLiveMessagesApp();
-  rig.telegram.injectFaults({ kind: "lost" });
-  await digestTick.run(rig.deps);
-  await rig.restart();
-  await rig.advanceAndDrain(20_000);
-  expect(getDigests(rig).map(({ text }) => text.includes("(may be a repeat)"))).toEqual([false, true]);
+  const app = await createLiveMessagesApp();
+  app.telegram.injectFaults({ kind: "lost" });
+  await digestTick.run(app.deps);
+  await app.restart();
+  await app.advanceAndDrain(20_000);
+  expect(getDigests(app).map(({ text }) => text.includes("(may be a repeat)"))).toEqual([false, true]);
 });
 
 test("the digest is sent once a day: the digest goes to TELEGRAM_CHAT_ID", async () => {
-  const rig = await createLiveMessagesApp();
-  await digestTick.run(rig.deps);
-  await rig.advanceAndDrain();
-  expect(rig.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
+  const app = await createLiveMessagesApp();
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain();
+  expect(app.telegram.calls.map(({ chat }) => chat)).toEqual([String(GROUP_CHAT)]);
 });

@@ -14,19 +14,19 @@ const ASKED_EVENT: AnyEvent = {
   reminder: 0,
 };
 
-const getMessages = (rig: OutboxSetup) => rig.telegram.chat(OUTBOX_CHAT).messages;
+const getMessages = (setup: OutboxSetup) => setup.telegram.chat(OUTBOX_CHAT).messages;
 
 async function createAskedSetup(): Promise<OutboxSetup> {
-  const rig = await createOutboxSetup();
-  Object.assign(rig.deps.settings, { telegram: { chat: OUTBOX_CHAT } });
-  await enqueueNotices(rig.store, [createNotice(1, {}, ASKED_EVENT)]);
-  return rig;
+  const setup = await createOutboxSetup();
+  Object.assign(setup.deps.settings, { telegram: { chat: OUTBOX_CHAT } });
+  await enqueueNotices(setup.store, [createNotice(1, {}, ASKED_EVENT)]);
+  return setup;
 }
 
-async function storeAnswer(rig: OutboxSetup): Promise<void> {
-  const answer = { text: "Red", by: "Ada", at: rig.time.now };
+async function storeAnswer(setup: OutboxSetup): Promise<void> {
+  const answer = { text: "Red", by: "Ada", at: setup.time.now };
   const { kind: _, ...question } = ASKED_EVENT;
-  await rig.store.commit({
+  await setup.store.commit({
     put: [{ key: workKeys.question("question-1"), value: { ...question, answer } }],
     jobs: [
       {
@@ -43,18 +43,18 @@ describe.each(["before", "after"] as const)("a crash %s each step (reliability 2
   test("of sending a question: it is sent, a repeat is marked, and the last message has its buttons", async () => {
     let doubled = 0;
     for (let at = 0; ; at += 1) {
-      const rig = await createAskedSetup();
-      const killed = crashOutboxAt(rig, at, when);
-      await rig.handleJob(await takeOutboxJob(rig), killed.deps).catch(() => {});
+      const app = await createAskedSetup();
+      const killed = crashOutboxAt(app, at, when);
+      await app.handleJob(await takeOutboxJob(app), killed.deps).catch(() => {});
       if (!killed.dead()) break;
-      rig.time.now += rig.jobHandler.leaseMs;
-      await rig.runUntilEmpty();
-      const now = getMessages(rig);
+      app.time.now += app.jobHandler.leaseMs;
+      await app.runUntilEmpty();
+      const now = getMessages(app);
       expect(now.at(-1)?.buttons.flat(), `step ${at}`).toHaveLength(2);
       expect(now.filter(({ text }) => !text.includes(REPEAT_MARK)).length, `step ${at}`).toBeLessThanOrEqual(1);
       if (now.length > 1) doubled += 1;
       expect(now.length, `step ${at}`).toBeLessThanOrEqual(2);
-      await rig.telegram.stop();
+      await app.telegram.stop();
     }
     // The message is only sent twice after a crash between the send and the commit that follows it, two steps later.
     expect(doubled).toBe(2);
@@ -62,19 +62,19 @@ describe.each(["before", "after"] as const)("a crash %s each step (reliability 2
 
   test("of showing the answer: the message shows it in the end", async () => {
     for (let at = 0; ; at += 1) {
-      const rig = await createAskedSetup();
-      await rig.runUntilEmpty();
-      await storeAnswer(rig);
-      rig.time.now += 2_000;
-      const killed = crashOutboxAt(rig, at, when);
-      await rig.handleJob(await takeOutboxJob(rig), killed.deps).catch(() => {});
+      const app = await createAskedSetup();
+      await app.runUntilEmpty();
+      await storeAnswer(app);
+      app.time.now += 2_000;
+      const killed = crashOutboxAt(app, at, when);
+      await app.handleJob(await takeOutboxJob(app), killed.deps).catch(() => {});
       if (!killed.dead()) break;
-      rig.time.now += rig.jobHandler.leaseMs;
-      await rig.runUntilEmpty();
-      expect(getMessages(rig), `step ${at}`).toHaveLength(1);
-      expect(getMessages(rig)[0]?.text, `step ${at}`).toContain("Answered by Ada");
-      expect(getMessages(rig)[0]?.buttons, `step ${at}`).toEqual([]);
-      await rig.telegram.stop();
+      app.time.now += app.jobHandler.leaseMs;
+      await app.runUntilEmpty();
+      expect(getMessages(app), `step ${at}`).toHaveLength(1);
+      expect(getMessages(app)[0]?.text, `step ${at}`).toContain("Answered by Ada");
+      expect(getMessages(app)[0]?.buttons, `step ${at}`).toEqual([]);
+      await app.telegram.stop();
     }
   });
 });

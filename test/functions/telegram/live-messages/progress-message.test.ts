@@ -2,52 +2,52 @@ import { expect, test } from "vitest";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
-const findProgressMessage = (rig: LiveMessagesApp) =>
-  rig.getBotMessages().find((message) => toPlainText(message).includes("Status: "));
-const getEdits = (rig: LiveMessagesApp) => rig.telegram.calls.filter(({ method }) => method === "editMessageText");
+const findProgressMessage = (app: LiveMessagesApp) =>
+  app.getBotMessages().find((message) => toPlainText(message).includes("Status: "));
+const getEdits = (app: LiveMessagesApp) => app.telegram.calls.filter(({ method }) => method === "editMessageText");
 const toGaps = (times: number[]) => times.slice(1).map((at, i) => at - (times[i] ?? 0));
 
 test("live progress (NOTIF-07): a claimed task has one message, edited in place, with status, percent, agent, time spent and latest update", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep", "Write the mail");
-  expect(toPlainText(findProgressMessage(rig))).toBe(
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep", "Write the mail");
+  expect(toPlainText(findProgressMessage(app))).toBe(
     `🔵 ${key} Write the mail\nStatus: in progress\nAgent: Imhotep, since 08:00`,
   );
-  await rig.actAs("Imhotep").startTimer(key);
-  await rig.advanceAndDrain(12 * 60_000);
-  await rig.actAs("Imhotep").report(key, { percent: 50, text: "Half of it is written" });
-  await rig.advanceAndDrain();
-  expect(toPlainText(findProgressMessage(rig))).toBe(
+  await app.actAs("Imhotep").startTimer(key);
+  await app.advanceAndDrain(12 * 60_000);
+  await app.actAs("Imhotep").report(key, { percent: 50, text: "Half of it is written" });
+  await app.advanceAndDrain();
+  expect(toPlainText(findProgressMessage(app))).toBe(
     `🔵 ${key} Write the mail\nStatus: in progress\n▓▓▓▓▓░░░░░ 50%\nAgent: Imhotep, since 08:00\n` +
       "Time spent: 12 min\n💬 Half of it is written",
   );
-  expect(rig.getBotMessages()).toHaveLength(1);
+  expect(app.getBotMessages()).toHaveLength(1);
 });
 
 test("live progress (NOTIF-07): fifty reports in ten seconds cost at most one edit per five seconds, and the last one is shown", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep");
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep");
   for (let n = 1; n <= 50; n += 1) {
-    await rig.actAs("Imhotep").report(key, { percent: n, text: `Step ${n}` });
-    await rig.drain();
-    rig.advance(200);
+    await app.actAs("Imhotep").report(key, { percent: n, text: `Step ${n}` });
+    await app.drain();
+    app.advance(200);
   }
-  await rig.advanceAndDrain(10_000);
-  expect(toPlainText(findProgressMessage(rig))).toContain("50%");
-  expect(toPlainText(findProgressMessage(rig))).toContain("Step 50");
-  const times = rig.telegram.calls.map(({ at }) => at);
-  expect(getEdits(rig).length).toBeLessThanOrEqual(4);
+  await app.advanceAndDrain(10_000);
+  expect(toPlainText(findProgressMessage(app))).toContain("50%");
+  expect(toPlainText(findProgressMessage(app))).toContain("Step 50");
+  const times = app.telegram.calls.map(({ at }) => at);
+  expect(getEdits(app).length).toBeLessThanOrEqual(4);
   expect(Math.min(...toGaps(times))).toBeGreaterThanOrEqual(5_000);
 });
 
 test("live progress (NOTIF-07): a message that would not change is not edited", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep");
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep");
   for (let n = 0; n < 3; n += 1) {
-    await rig.actAs("Imhotep").report(key, { percent: 10 });
-    await rig.advanceAndDrain(6_000);
+    await app.actAs("Imhotep").report(key, { percent: 10 });
+    await app.advanceAndDrain(6_000);
   }
-  expect(getEdits(rig).filter(({ text }) => text.includes("10%"))).toHaveLength(1);
+  expect(getEdits(app).filter(({ text }) => text.includes("10%"))).toHaveLength(1);
 });
 
 test.each([
@@ -57,74 +57,74 @@ test.each([
 ] as const)(
   "live progress (NOTIF-07): a task that becomes %s gets a last edit and no further ones",
   async (status, emoji, state) => {
-    const rig = await createLiveMessagesApp();
-    const key = await rig.startTask("Imhotep");
-    await rig.actAs("Imhotep").setStatus(key, { status, text: "That is that", confidence: 1 });
-    await rig.advanceAndDrain(20_000);
-    expect(toPlainText(findProgressMessage(rig))).toContain(`${emoji} ${key}`);
-    expect(toPlainText(findProgressMessage(rig))).toContain(state);
-    const calls = rig.telegram.calls.length;
-    await rig.advanceAndDrain(120_000);
-    expect(rig.telegram.calls).toHaveLength(calls);
+    const app = await createLiveMessagesApp();
+    const key = await app.startTask("Imhotep");
+    await app.actAs("Imhotep").setStatus(key, { status, text: "That is that", confidence: 1 });
+    await app.advanceAndDrain(20_000);
+    expect(toPlainText(findProgressMessage(app))).toContain(`${emoji} ${key}`);
+    expect(toPlainText(findProgressMessage(app))).toContain(state);
+    const calls = app.telegram.calls.length;
+    await app.advanceAndDrain(120_000);
+    expect(app.telegram.calls).toHaveLength(calls);
   },
 );
 
 test("live progress (NOTIF-07): a task that is claimed again keeps its message", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep");
-  await rig.actAs("Imhotep").setStatus(key, { status: "blocked", text: "Waiting for paint" });
-  await rig.advanceAndDrain(10_000);
-  await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
-  await rig.advanceAndDrain(10_000);
-  expect(toPlainText(findProgressMessage(rig))).toContain("Status: in progress");
-  expect(rig.getBotMessages().filter((message) => toPlainText(message).includes("Status: "))).toHaveLength(1);
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep");
+  await app.actAs("Imhotep").setStatus(key, { status: "blocked", text: "Waiting for paint" });
+  await app.advanceAndDrain(10_000);
+  await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+  await app.advanceAndDrain(10_000);
+  expect(toPlainText(findProgressMessage(app))).toContain("Status: in progress");
+  expect(app.getBotMessages().filter((message) => toPlainText(message).includes("Status: "))).toHaveLength(1);
 });
 
 test("live progress (NOTIF-07): progress continues after a restart, and a deleted message is not sent again", async () => {
-  const rig = await createLiveMessagesApp();
-  const key = await rig.startTask("Imhotep");
-  await rig.restart();
-  await rig.actAs("Imhotep").report(key, { percent: 20 });
-  await rig.advanceAndDrain(6_000);
-  expect(toPlainText(findProgressMessage(rig))).toContain("20%");
-  rig.telegram.removeMessage(GROUP_CHAT, findProgressMessage(rig)?.id ?? 0);
-  await rig.actAs("Imhotep").report(key, { percent: 30 });
-  await rig.advanceAndDrain(20_000);
-  expect(rig.getBotMessages()).toEqual([]);
+  const app = await createLiveMessagesApp();
+  const key = await app.startTask("Imhotep");
+  await app.restart();
+  await app.actAs("Imhotep").report(key, { percent: 20 });
+  await app.advanceAndDrain(6_000);
+  expect(toPlainText(findProgressMessage(app))).toContain("20%");
+  app.telegram.removeMessage(GROUP_CHAT, findProgressMessage(app)?.id ?? 0);
+  await app.actAs("Imhotep").report(key, { percent: 30 });
+  await app.advanceAndDrain(20_000);
+  expect(app.getBotMessages()).toEqual([]);
 });
 
 test("live progress (NOTIF-07): a send without an answer is repeated once, marked, and edited from then on", async () => {
-  const rig = await createLiveMessagesApp();
-  rig.telegram.injectFaults({ kind: "lost" });
-  const key = await rig.startTask("Imhotep");
-  await rig.actAs("Imhotep").report(key, { percent: 20 });
-  await rig.advanceAndDrain(10_000);
-  expect(rig.getBotMessages().map((message) => toPlainText(message).includes("(may be a repeat)"))).toEqual([
+  const app = await createLiveMessagesApp();
+  app.telegram.injectFaults({ kind: "lost" });
+  const key = await app.startTask("Imhotep");
+  await app.actAs("Imhotep").report(key, { percent: 20 });
+  await app.advanceAndDrain(10_000);
+  expect(app.getBotMessages().map((message) => toPlainText(message).includes("(may be a repeat)"))).toEqual([
     false,
     true,
   ]);
-  expect(toPlainText(rig.getBotMessages()[1])).toContain("20%");
+  expect(toPlainText(app.getBotMessages()[1])).toContain("20%");
 });
 
 test("live progress (NOTIF-07): progress leaves the group's calls to notifications: ten busy tasks never delay a question (reliability 14)", async () => {
-  const rig = await createLiveMessagesApp();
+  const app = await createLiveMessagesApp();
   const keys: string[] = [];
   for (let n = 0; n < 10; n += 1) {
-    const key = rig.toTaskKey(rig.addTask(`Task ${n}`, "Imhotep"));
-    await rig.poll();
-    await rig.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+    const key = app.toTaskKey(app.addTask(`Task ${n}`, "Imhotep"));
+    await app.poll();
+    await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
     keys.push(key);
   }
   for (let n = 1; n <= 60; n += 1) {
-    for (const key of keys) await rig.actAs("Imhotep").report(key, { percent: n });
-    await rig.advanceAndDrain(1_000);
+    for (const key of keys) await app.actAs("Imhotep").report(key, { percent: n });
+    await app.advanceAndDrain(1_000);
   }
-  const before = rig.time.now;
+  const before = app.time.now;
   const [first = ""] = keys;
-  await rig.askQuestion("Imhotep", first, { text: "May I go on?", choices: ["Yes"] });
-  const message = rig.findMessage("May I go on?");
+  await app.askQuestion("Imhotep", first, { text: "May I go on?", choices: ["Yes"] });
+  const message = app.findMessage("May I go on?");
   expect((message?.at ?? Number.POSITIVE_INFINITY) - before).toBeLessThan(5_000);
-  expect(rig.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
+  expect(app.telegram.calls.filter(({ outcome }) => outcome !== "ok")).toEqual([]);
 });
 
 test("live progress (NOTIF-07): progress is not shown if it is turned off or the task is muted", async () => {
@@ -139,12 +139,12 @@ test("live progress (NOTIF-07): progress is not shown if it is turned off or the
 });
 
 test("live progress (NOTIF-07): progress is available in French and shows a hostile title and update as text (reliability 18)", async () => {
-  const rig = await createLiveMessagesApp({ env: { LOCALE: "fr" } });
+  const app = await createLiveMessagesApp({ env: { LOCALE: "fr" } });
   const title = "<b>_*[x](http://evil.example) @all \u202e`$(id)`; --flag";
-  const key = await rig.startTask("Imhotep", title);
-  await rig.actAs("Imhotep").report(key, { percent: 5, text: "#tag /start http://evil.example" });
-  await rig.advanceAndDrain(8_000);
-  const [message] = rig.getBotMessages();
+  const key = await app.startTask("Imhotep", title);
+  await app.actAs("Imhotep").report(key, { percent: 5, text: "#tag /start http://evil.example" });
+  await app.advanceAndDrain(8_000);
+  const [message] = app.getBotMessages();
   expect(toPlainText(message)).toContain("Statut : en cours");
   expect(toPlainText(message)).toContain("depuis 08:00");
   expect(toPlainText(message)).toContain("💬 #tag /start http://evil.example");

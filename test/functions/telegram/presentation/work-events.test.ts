@@ -12,11 +12,13 @@ import { createNotice, PLANE_BASE_URL } from "../outbox-setup.ts";
 
 const en = createPresentation({ locale: "en", plane: { url: PLANE_BASE_URL } });
 const fr = createPresentation({ locale: "fr", plane: { url: PLANE_BASE_URL } });
-const renderRich = (body: ActionBody, look = en) => renderBurst(addNotification(EMPTY_BURST, body), look);
+const renderRich = (body: ActionBody, presentation = en) =>
+  renderBurst(addNotification(EMPTY_BURST, body), presentation);
 const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
-const renderLines = (event: WorkEvent, look = en) =>
+const renderLines = (event: WorkEvent, presentation = en) =>
   normalizeSpaces(
-    renderRich(createNotice(12, { title: "Write the mail", agent: "Thot", word: "in_progress" }, event), look).text,
+    renderRich(createNotice(12, { title: "Write the mail", agent: "Thot", word: "in_progress" }, event), presentation)
+      .text,
   ).split("\n");
 
 const askedEvent: WorkEvent = {

@@ -5,38 +5,38 @@ import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "../comma
 const PRIVATE = 4711;
 
 test("authorized users (reliability 17): a user who is not on the list gets no reply, and one log line is written", async () => {
-  const rig = await createCommandsApp();
-  await rig.runFirstPoll();
-  const before = rig.logged.length;
-  expect(await rig.sendMessage("/plane status", { from: STRANGER_USER })).toEqual([]);
-  const lines = rig.logged.slice(before).filter(({ message }) => message === "telegram update not answered");
+  const app = await createCommandsApp();
+  await app.runFirstPoll();
+  const before = app.logged.length;
+  expect(await app.sendMessage("/plane status", { from: STRANGER_USER })).toEqual([]);
+  const lines = app.logged.slice(before).filter(({ message }) => message === "telegram update not answered");
   expect(lines).toMatchObject([{ user: STRANGER_USER, chat: GROUP_CHAT }]);
-  expect(rig.telegram.calls).toEqual([]);
+  expect(app.telegram.calls).toEqual([]);
 });
 
 test("authorized users (reliability 17): a press by a user who is not on the list has no effect and gets no reply", async () => {
-  const rig = await createCommandsApp();
-  const item = rig.addTask("Send the welcome mail");
-  await rig.runFirstPoll();
-  const [question] = await rig.sendMessage("/plane cancel welcome");
-  expect(await rig.pressButton(question, /ONB-1/, STRANGER_USER)).toEqual([]);
-  expect(rig.readPlaneItem(item).state).toBe("Backlog");
-  expect(rig.getBotMessages()).toHaveLength(1);
+  const app = await createCommandsApp();
+  const item = app.addTask("Send the welcome mail");
+  await app.runFirstPoll();
+  const [question] = await app.sendMessage("/plane cancel welcome");
+  expect(await app.pressButton(question, /ONB-1/, STRANGER_USER)).toEqual([]);
+  expect(app.readPlaneItem(item).state).toBe("Backlog");
+  expect(app.getBotMessages()).toHaveLength(1);
 });
 
 test("authorized users (reliability 17): an empty list authorizes nobody", async () => {
-  const rig = await createCommandsApp({ env: { TELEGRAM_ALLOWED_USERS: "" } });
-  expect(await rig.sendMessage("/plane status")).toEqual([]);
+  const app = await createCommandsApp({ env: { TELEGRAM_ALLOWED_USERS: "" } });
+  expect(await app.sendMessage("/plane status")).toEqual([]);
 });
 
 test("authorized users (reliability 17): commands in another chat than TELEGRAM_CHAT_ID get no reply", async () => {
-  const rig = await createCommandsApp({ chats: [GROUP_CHAT, PRIVATE] });
-  expect(await rig.sendMessage("/plane status", { chat: PRIVATE })).toEqual([]);
-  expect(rig.getBotMessages(PRIVATE)).toEqual([]);
+  const app = await createCommandsApp({ chats: [GROUP_CHAT, PRIVATE] });
+  expect(await app.sendMessage("/plane status", { chat: PRIVATE })).toEqual([]);
+  expect(app.getBotMessages(PRIVATE)).toEqual([]);
 });
 
 test("authorized users (reliability 17): a chat configured as @name is recognized by its name", async () => {
-  const rig = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
+  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: "@Crew_Room" }, chats: ["@Crew_Room"] });
   const message = { message_id: 5, from: { id: ADA_USER }, text: "/plane help" };
   const update = (id: number, username: string) => ({
     update_id: id,
@@ -47,14 +47,14 @@ test("authorized users (reliability 17): a chat configured as @name is recognize
     [2, "crew_room"],
   ] as const) {
     const job = createUpdateJob(update(id, name), `c${id}`);
-    if (job) await rig.store.commit({ jobs: [job] });
+    if (job) await app.store.commit({ jobs: [job] });
   }
-  await rig.runUntilIdle();
-  expect(rig.getBotMessages("@Crew_Room")).toHaveLength(1);
+  await app.runUntilIdle();
+  expect(app.getBotMessages("@Crew_Room")).toHaveLength(1);
 });
 
 test("authorized users (reliability 17): messages to others in a group and commands for another bot get no reply", async () => {
-  const rig = await createCommandsApp();
+  const app = await createCommandsApp();
   for (const text of [
     "hello",
     "status",
@@ -64,62 +64,62 @@ test("authorized users (reliability 17): messages to others in a group and comma
     "/planes",
     "/start",
   ])
-    expect(await rig.sendMessage(text), text).toEqual([]);
-  expect(await rig.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
+    expect(await app.sendMessage(text), text).toEqual([]);
+  expect(await app.sendAndGetReply("/plane@Groundcrew_Bot help")).toContain("/plane status");
 });
 
 test("authorized users (reliability 17): a forwarded message is not a command of the user who forwards it", async () => {
-  const rig = await createCommandsApp();
-  const item = rig.addTask("Mail");
-  await rig.runFirstPoll();
+  const app = await createCommandsApp();
+  const item = app.addTask("Mail");
+  await app.runFirstPoll();
   const as = { forward_origin: { type: "user", date: 1, sender_user: { id: STRANGER_USER } } };
-  await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane cancel ONB-1", { as });
-  await rig.pollUpdates();
-  expect(rig.getBotMessages()).toEqual([]);
-  expect(rig.readPlaneItem(item).state).toBe("Backlog");
+  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane cancel ONB-1", { as });
+  await app.pollUpdates();
+  expect(app.getBotMessages()).toEqual([]);
+  expect(app.readPlaneItem(item).state).toBe("Backlog");
 });
 
 test("authorized users (reliability 17): a user on the list is accepted even if the server writes null for absent fields", async () => {
-  const rig = await createCommandsApp();
-  await rig.runFirstPoll();
+  const app = await createCommandsApp();
+  await app.runFirstPoll();
   const as = { reply_to_message: null, message_thread_id: null, forward_origin: null, caption: null };
-  await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
-  await rig.pollUpdates();
-  expect(rig.getBotMessages()).toHaveLength(1);
+  await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane help", { as });
+  await app.pollUpdates();
+  expect(app.getBotMessages()).toHaveLength(1);
 });
 
 test("authorized users (reliability 17): in a private chat the slash is optional, and /start shows the help", async () => {
-  const rig = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: String(PRIVATE) }, chats: [PRIVATE] });
-  const help = await rig.sendAndGetReply("/start", { chat: PRIVATE });
+  const app = await createCommandsApp({ env: { TELEGRAM_CHAT_ID: String(PRIVATE) }, chats: [PRIVATE] });
+  const help = await app.sendAndGetReply("/start", { chat: PRIVATE });
   expect(help).toContain("/plane status");
-  expect(await rig.sendAndGetReply("help", { chat: PRIVATE })).toBe(help);
+  expect(await app.sendAndGetReply("help", { chat: PRIVATE })).toBe(help);
 });
 
 test("repeated updates: the same update_id 50 times has one effect and one reply (reliability 15)", async () => {
-  const rig = await createCommandsApp();
-  await rig.runFirstPoll();
-  const update = await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane new ONB Only once");
+  const app = await createCommandsApp();
+  await app.runFirstPoll();
+  const update = await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "/plane new ONB Only once");
   for (let n = 0; n < 50; n += 1) {
     const job = createUpdateJob(update, `again-${n}`);
-    if (job) await rig.store.commit({ jobs: [job] });
-    if (n === 10) await rig.pollUpdates();
-    if (n % 10 === 5) await rig.runUntilIdle();
+    if (job) await app.store.commit({ jobs: [job] });
+    if (n === 10) await app.pollUpdates();
+    if (n % 10 === 5) await app.runUntilIdle();
   }
-  await rig.runUntilIdle();
-  expect(rig.plane.items(rig.onb)).toHaveLength(1);
-  expect(rig.getBotMessages()).toHaveLength(1);
+  await app.runUntilIdle();
+  expect(app.plane.items(app.onb)).toHaveLength(1);
+  expect(app.getBotMessages()).toHaveLength(1);
 });
 
 test("repeated updates: the same press of a page button turns the page once", async () => {
-  const rig = await createCommandsApp();
-  for (let n = 1; n <= 40; n += 1) rig.addTask(`Task ${n}`, "Imhotep");
-  await rig.runFirstPoll();
-  const [page] = await rig.sendMessage("/plane agent Imhotep");
+  const app = await createCommandsApp();
+  for (let n = 1; n <= 40; n += 1) app.addTask(`Task ${n}`, "Imhotep");
+  await app.runFirstPoll();
+  const [page] = await app.sendMessage("/plane agent Imhotep");
   const button = page?.buttons.flat().at(-1);
-  const { update } = await rig.telegram.press(GROUP_CHAT, ADA_USER, page?.id ?? 0, button?.callback_data ?? "");
-  await rig.pollUpdates();
+  const { update } = await app.telegram.press(GROUP_CHAT, ADA_USER, page?.id ?? 0, button?.callback_data ?? "");
+  await app.pollUpdates();
   const job = createUpdateJob(update, "again");
-  if (job) await rig.store.commit({ jobs: [job] });
-  await rig.runUntilIdle();
-  expect(rig.telegram.calls.filter(({ method }) => method === "editMessageText")).toHaveLength(1);
+  if (job) await app.store.commit({ jobs: [job] });
+  await app.runUntilIdle();
+  expect(app.telegram.calls.filter(({ method }) => method === "editMessageText")).toHaveLength(1);
 });

@@ -35,15 +35,15 @@ function crashAtCommit(store: Store, at: number, when: "before" | "after"): Stor
 }
 
 async function createPrepared(review: boolean): Promise<CommandsApp> {
-  const rig = await createCommandsApp({ parts: {} });
-  rig.addTask("Mail", "Imhotep");
-  await rig.runFirstPoll();
+  const app = await createCommandsApp({ parts: {} });
+  app.addTask("Mail", "Imhotep");
+  await app.runFirstPoll();
   if (review) {
-    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-    await rig.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
-    await rig.runUntilIdle();
+    await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+    await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Written", confidence: 0.4 });
+    await app.runUntilIdle();
   }
-  return rig;
+  return app;
 }
 
 describe.each(COMMAND_SCENARIOS)(
@@ -53,26 +53,26 @@ describe.each(COMMAND_SCENARIOS)(
       "interrupted %s each commit and resumed, takes effect once",
       async (when) => {
         for (let at = 0; at < 60; at += 1) {
-          const rig = await createPrepared(review);
-          const items = rig.plane.items(rig.onb).length;
-          const [item] = rig.plane.items(rig.onb);
+          const app = await createPrepared(review);
+          const items = app.plane.items(app.onb).length;
+          const [item] = app.plane.items(app.onb);
           if (!item) throw new Error("no item");
-          const job = createUpdateJob(await rig.telegram.postAsUser(GROUP_CHAT, ADA_USER, command), "c1");
-          if (job) await rig.store.commit({ jobs: [job] });
-          const [taken] = await rig.store.take("updates", updatesHandler.leaseMs, 1);
+          const job = createUpdateJob(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, command), "c1");
+          if (job) await app.store.commit({ jobs: [job] });
+          const [taken] = await app.store.take("updates", updatesHandler.leaseMs, 1);
           if (!taken) throw new Error("no job");
-          const handled = updatesHandler.handle({ ...rig.deps, store: crashAtCommit(rig.store, at, when) }, taken);
+          const handled = updatesHandler.handle({ ...app.deps, store: crashAtCommit(app.store, at, when) }, taken);
           const isFinished = await handled.then(
             () => true,
             () => false,
           );
-          rig.advance(updatesHandler.leaseMs + 1_000);
-          await rig.runUntilIdle();
-          const id = rig.telegram.chat(GROUP_CHAT).messages.find(({ from }) => from === ADA_USER)?.id;
-          const answers = rig.getBotMessages().filter(({ replyTo }) => replyTo === id);
+          app.advance(updatesHandler.leaseMs + 1_000);
+          await app.runUntilIdle();
+          const id = app.telegram.chat(GROUP_CHAT).messages.find(({ from }) => from === ADA_USER)?.id;
+          const answers = app.getBotMessages().filter(({ replyTo }) => replyTo === id);
           expect(answers.map(toPlainText), `commit ${at}`).toEqual([answer]);
-          expect(rig.plane.items(rig.onb), `commit ${at}`).toHaveLength(items + (command.includes("new") ? 1 : 0));
-          const written = rig.readComments(item);
+          expect(app.plane.items(app.onb), `commit ${at}`).toHaveLength(items + (command.includes("new") ? 1 : 0));
+          const written = app.readComments(item);
           for (const comment of comments)
             expect(
               written.filter((text) => text.match(comment)),

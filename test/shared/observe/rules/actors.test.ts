@@ -4,12 +4,12 @@ import { createObservedProject } from "./observed-project.ts";
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 test("rule 6: the actor of a change: is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
-  const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
+  const { app, plane, item, thot } = await createObservedProject({ needsActor: true });
   plane.editItem(item, { name: "Manual" });
   plane.editItem(item, { state: "Done" }, { by: thot });
   // Plane's worker reads the item late, so the webhook of the new title also contains the new state.
-  await crew.deliverWebhooks(1);
-  const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
+  await app.deliverWebhooks(1);
+  const actors = app.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]).slice(0, 2);
   expect(actors).toEqual([
     ["renamed", "ada"],
     ["completed", "thot"],
@@ -17,12 +17,12 @@ test("rule 6: the actor of a change: is taken from the webhook for the change it
 });
 
 test("rule 6: the actor of a change: is not the actor of another assignment", async () => {
-  const { crew, plane, item, thot } = await createObservedProject({ needsActor: true });
-  plane.editItem(item, { assignees: [crew.human, thot] }, { by: crew.human });
+  const { app, plane, item, thot } = await createObservedProject({ needsActor: true });
+  plane.editItem(item, { assignees: [app.human, thot] }, { by: app.human });
   plane.editItem(item, { assignees: [thot] }, { by: thot });
-  crew.dropWebhooks();
-  await crew.poll();
-  const actors = crew.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
+  app.dropWebhooks();
+  await app.poll();
+  const actors = app.actions.map(({ event, facts }) => [event.kind, facts.actor?.name]);
   expect(actors).toEqual([
     ["assigned", "ada"],
     ["unassigned", "thot"],
@@ -30,12 +30,12 @@ test("rule 6: the actor of a change: is not the actor of another assignment", as
 });
 
 test("rule 6: the actor of a change: is unknown for a deleted item and for an item blocked by another", async () => {
-  const { crew, plane, project, item, thot } = await createObservedProject({ needsActor: true });
+  const { app, plane, project, item, thot } = await createObservedProject({ needsActor: true });
   const blocker = plane.addItem(project, { name: "First" }, { by: thot });
-  await crew.poll();
+  await app.poll();
   plane.editItem(item, { state: "In Progress" }, { by: thot });
   plane.relate(item, blocker);
-  await crew.poll();
+  await app.poll();
   plane.deleteItem(blocker);
   const notFound = {
     kind: "status",
@@ -43,8 +43,8 @@ test("rule 6: the actor of a change: is unknown for a deleted item and for an it
     body: '{"error":"The requested resource does not exist."}',
   } as const;
   plane.faults.add({ path: `${blocker.id}/activities/` }, notFound);
-  await crew.poll();
-  const actors = crew.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
+  await app.poll();
+  const actors = app.actions.map(({ event, facts }) => [facts.item?.key, event.kind, facts.actor?.name]);
   expect(actors).toEqual([
     ["ONB-2", "created", "thot"],
     ["ONB-1", "started", "thot"],

@@ -6,17 +6,17 @@ import { createTestApp, type TestApp, type TestAppOptions } from "../../../suppo
 
 /** A project with one item that was there before us. */
 export async function createObservedProject(options: TestAppOptions = {}) {
-  const crew = await createTestApp(options);
-  const thot = crew.addPerson("Thot");
-  const project = crew.addProject();
-  const item = crew.plane.addItem(project, { name: "Guide", assignees: [crew.human] });
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
-  return { crew, plane: crew.plane, project, item, thot };
+  const app = await createTestApp(options);
+  const thot = app.addPerson("Thot");
+  const project = app.addProject();
+  const item = app.plane.addItem(project, { name: "Guide", assignees: [app.human] });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  return { app, plane: app.plane, project, item, thot };
 }
 
-export async function readChangeSource(crew: TestApp, project: { id: string }) {
-  const [keptProject] = await crew.store.read<KeptProject>([observedKeys.project(project.id)]);
+export async function readChangeSource(app: TestApp, project: { id: string }) {
+  const [keptProject] = await app.store.read<KeptProject>([observedKeys.project(project.id)]);
   if (!keptProject) throw new Error("the project is not kept");
   return { project: keptProject.value, correlation: "test", cause: "test" };
 }

@@ -5,68 +5,68 @@ import { createObservedProject } from "./observed-project.ts";
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 test("rule 5: projects are read first, and the items of an archived project cause no events: archiving a project removes no items, and restoring it creates none", async () => {
-  const { crew, plane, project, item } = await createObservedProject();
+  const { app, plane, project, item } = await createObservedProject();
   plane.archiveProject(project);
-  expect(await crew.recordRequests(() => crew.poll())).toEqual(["GET projects"]);
-  await crew.runUntilIdle();
+  expect(await app.recordRequests(() => app.poll())).toEqual(["GET projects"]);
+  await app.runUntilIdle();
   plane.restoreProject(project);
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual([]);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
   plane.editItem(item, { state: "Done" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
+  await app.deliverWebhooks();
+  expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
 });
 
 test.each([1, 8])(
   "rule 5: projects are read first, and the items of an archived project cause no events: archiving a project after the projects were read removes no items (%i items)",
   async (count) => {
-    const { crew, plane, project } = await createObservedProject();
+    const { app, plane, project } = await createObservedProject();
     for (let i = 1; i < count; i += 1) plane.addItem(project, { name: `Item ${i}` });
-    await crew.poll();
-    crew.takeEvents();
+    await app.poll();
+    app.takeEvents();
     plane.faults.beforeRequest(({ path }) => {
       if (path.includes("work-items/?")) plane.archiveProject(project);
     });
-    await crew.poll();
-    await crew.runUntilIdle();
-    expect(crew.takeEvents()).toEqual([]);
+    await app.poll();
+    await app.runUntilIdle();
+    expect(app.takeEvents()).toEqual([]);
   },
 );
 
 test.each([1, 8])(
   "rule 5: projects are read first, and the items of an archived project cause no events: archiving a project twice after the projects were read removes no items (%i items)",
   async (count) => {
-    const { crew, plane, project } = await createObservedProject();
+    const { app, plane, project } = await createObservedProject();
     for (let i = 1; i < count; i += 1) plane.addItem(project, { name: `Item ${i}` });
-    await crew.poll();
+    await app.poll();
     // From now on a pass reads only what is new.
-    crew.advance(20 * MINUTE);
-    await crew.poll();
-    crew.takeEvents();
+    app.advance(20 * MINUTE);
+    await app.poll();
+    app.takeEvents();
     for (let i = 0; i < 2; i += 1) {
       plane.faults.beforeRequest(({ path }) => {
         if (path.includes("work-items/?")) plane.archiveProject(project);
       });
-      await crew.poll();
+      await app.poll();
       plane.faults.beforeRequest(undefined);
-      await crew.runUntilIdle();
+      await app.runUntilIdle();
       plane.restoreProject(project);
-      await crew.poll();
-      await crew.runUntilIdle();
+      await app.poll();
+      await app.runUntilIdle();
     }
-    expect(crew.takeEvents()).toEqual([]);
+    expect(app.takeEvents()).toEqual([]);
   },
 );
 
 test("rule 5: projects are read first, and the items of an archived project cause no events: archiving a project between a webhook and the read it requests removes no items", async () => {
-  const { crew, plane, project, item } = await createObservedProject();
+  const { app, plane, project, item } = await createObservedProject();
   plane.editItem(item, { assignees: [] });
   plane.runWorker();
   const bodies = plane.deliveries.pending.map(({ body }) => body);
   plane.archiveProject(project);
-  for (const body of bodies) await crew.enqueueWebhook(body);
-  await crew.runUntilIdle();
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual([]);
+  for (const body of bodies) await app.enqueueWebhook(body);
+  await app.runUntilIdle();
+  await app.poll();
+  expect(app.takeEvents()).toEqual([]);
 });

@@ -6,60 +6,60 @@ import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./ob
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 async function pair() {
-  const { crew, plane, project, item } = await createObservedProject();
+  const { app, plane, project, item } = await createObservedProject();
   const blocker = plane.addItem(project, { name: "First" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  crew.takeEvents();
-  crew.advance(1_000);
-  return { crew, plane, project, item, blocker };
+  await app.poll();
+  await app.runUntilIdle();
+  app.takeEvents();
+  app.advance(1_000);
+  return { app, plane, project, item, blocker };
 }
 
 test("rule 7: a relation belongs to both items: a relation that was added to the blocker, which changes only the blocker, blocks the other item", async () => {
-  const { crew, plane, item, blocker } = await pair();
+  const { app, plane, item, blocker } = await pair();
   plane.relate(item, blocker, { onto: "blocker" });
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(["ONB-1 blocked"]);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-1 blocked"]);
 });
 
 test("rule 7: a relation belongs to both items: a relation that was removed from the blocker is not restored by an older read of the other item", async () => {
-  const { crew, plane, project, item, blocker } = await pair();
+  const { app, plane, project, item, blocker } = await pair();
   plane.relate(item, blocker);
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(["ONB-1 blocked"]);
-  const kept = await crew.readItem(item);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-1 blocked"]);
+  const kept = await app.readItem(item);
   if (!kept) throw new Error("not kept");
-  const deps = delayPlaneAnswers(crew.deps, async () => {
-    crew.advance(1_000);
+  const deps = delayPlaneAnswers(app.deps, async () => {
+    app.advance(1_000);
     plane.unrelate(item, blocker, { onto: "blocker" });
-    await crew.poll();
+    await app.poll();
   });
-  await readRelations(deps, kept, await readChangeSource(crew, project));
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual(["ONB-1 unblocked"]);
+  await readRelations(deps, kept, await readChangeSource(app, project));
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-1 unblocked"]);
 });
 
 test("rule 7: a relation belongs to both items: closing a blocker, which does not change its dependants in Plane, unblocks them at once", async () => {
-  const { crew, plane, item, blocker } = await pair();
+  const { app, plane, item, blocker } = await pair();
   plane.relate(item, blocker);
-  await crew.poll();
-  crew.takeEvents();
+  await app.poll();
+  app.takeEvents();
   plane.editItem(blocker, { state: "Done" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-2 completed", "ONB-1 unblocked"]);
+  await app.deliverWebhooks();
+  expect(app.takeEvents()).toEqual(["ONB-2 completed", "ONB-1 unblocked"]);
   plane.editItem(blocker, { state: "Todo" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-2 reopened", "ONB-1 blocked"]);
+  await app.deliverWebhooks();
+  expect(app.takeEvents()).toEqual(["ONB-2 reopened", "ONB-1 blocked"]);
 });
 
 test("rule 7: a relation belongs to both items: removing an item deletes its dependencies", async () => {
-  const { crew, plane, item, blocker } = await pair();
+  const { app, plane, item, blocker } = await pair();
   plane.relate(item, blocker);
-  await crew.poll();
-  crew.takeEvents();
-  expect(await crew.store.count(observedSets.edges)).toBe(1);
+  await app.poll();
+  app.takeEvents();
+  expect(await app.store.count(observedSets.edges)).toBe(1);
   plane.deleteItem(blocker);
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(["ONB-2 removed", "ONB-1 unblocked"]);
-  expect(await crew.store.count(observedSets.edges)).toBe(0);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-2 removed", "ONB-1 unblocked"]);
+  expect(await app.store.count(observedSets.edges)).toBe(0);
 });

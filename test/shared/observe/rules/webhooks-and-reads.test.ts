@@ -10,121 +10,121 @@ import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./ob
 /** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
 
 test("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile: a webhook that arrives after a newer one reopens nothing", async () => {
-  const { crew, plane, item } = await createObservedProject();
+  const { app, plane, item } = await createObservedProject();
   plane.editItem(item, { state: "In Progress" });
   plane.runWorker();
   const [late] = plane.deliveries.pending.map(({ body }) => body);
   plane.deliveries.dropAll();
   plane.editItem(item, { state: "Done" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
-  await crew.enqueueWebhook(late ?? "");
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual([]);
-  expect((await crew.readItem(item))?.snapshot.word).toBe("done");
+  await app.deliverWebhooks();
+  expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
+  await app.enqueueWebhook(late ?? "");
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  expect((await app.readItem(item))?.snapshot.word).toBe("done");
 });
 
 test("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile: a read that a webhook overtook reopens nothing and is repeated", async () => {
-  const { crew, plane, project, item } = await createObservedProject();
-  const deps = delayPlaneAnswers(crew.deps, async () => {
+  const { app, plane, project, item } = await createObservedProject();
+  const deps = delayPlaneAnswers(app.deps, async () => {
     plane.editItem(item, { state: "Done" });
-    await crew.deliverWebhooks();
+    await app.deliverWebhooks();
   });
-  await readItem(deps, item.id, await readChangeSource(crew, project));
-  const requests = await crew.recordRequests(() => crew.runUntilIdle());
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
+  await readItem(deps, item.id, await readChangeSource(app, project));
+  const requests = await app.recordRequests(() => app.runUntilIdle());
+  expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB project_completed"]);
   expect(requests).toContain("GET work-items/:id");
 });
 
 test("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile: a read counts whatever its updated_at: renaming a label changes no item's updated_at", async () => {
-  const { crew, project, item } = await createObservedProject();
-  const [kept] = await crew.store.read<KeptItem>([observedKeys.item(item.id)]);
+  const { app, project, item } = await createObservedProject();
+  const [kept] = await app.store.read<KeptItem>([observedKeys.item(item.id)]);
   if (!kept) throw new Error("not kept");
-  const now = await crew.store.now();
+  const now = await app.store.now();
   for (const [updatedAt, word] of [
     [kept.value.snapshot.updatedAt, "blocked"],
     ["2026-01-01T00:00:00.000000Z", "done"],
   ] as const) {
-    const [{ rev: since = 0 } = {}] = await crew.store.read([observedKeys.item(item.id)]);
+    const [{ rev: since = 0 } = {}] = await app.store.read([observedKeys.item(item.id)]);
     const snapshot = { ...kept.value.snapshot, word, updatedAt };
     const observation = { via: "read", snapshot, since, began: now, ended: now } as const;
-    await observeItem(crew.deps, item.id, observation, await readChangeSource(crew, project));
+    await observeItem(app.deps, item.id, observation, await readChangeSource(app, project));
   }
-  await crew.drain();
-  expect(crew.takeEvents()).toEqual(["ONB-1 blocked", "ONB-1 completed", "ONB project_completed"]);
+  await app.drain();
+  expect(app.takeEvents()).toEqual(["ONB-1 blocked", "ONB-1 completed", "ONB project_completed"]);
 });
 
 test("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile: a read of the cycles that another one overtook starts no cycle twice", async () => {
-  const { crew, plane, project } = await createObservedProject();
+  const { app, plane, project } = await createObservedProject();
   plane.editProject(project, { name: project.name, cycle_view: true });
-  await crew.poll();
+  await app.poll();
   const cycle = plane.addCycle(project, { name: "Sprint", start_date: "2026-11-25", end_date: "2026-11-30" });
-  await crew.deliverWebhooks();
-  const deps = delayPlaneAnswers(crew.deps, async () => {
+  await app.deliverWebhooks();
+  const deps = delayPlaneAnswers(app.deps, async () => {
     plane.editCycle(cycle, { start_date: "2026-11-20" });
-    await crew.deliverWebhooks();
+    await app.deliverWebhooks();
   });
-  await readCycles(deps, (await readChangeSource(crew, project)).project, "test");
-  await crew.runUntilIdle();
-  await crew.pollCycles();
-  expect(crew.takeEvents()).toEqual(["Sprint cycle_started"]);
+  await readCycles(deps, (await readChangeSource(app, project)).project, "test");
+  await app.runUntilIdle();
+  await app.pollCycles();
+  expect(app.takeEvents()).toEqual(["Sprint cycle_started"]);
 });
 
 test("rule 1: a cycle created while the cycles were read is not forgotten and started again", async () => {
-  const { crew, plane, project } = await createObservedProject();
-  const deps = delayPlaneAnswers(crew.deps, async () => {
+  const { app, plane, project } = await createObservedProject();
+  const deps = delayPlaneAnswers(app.deps, async () => {
     plane.addCycle(project, { name: "Sprint", start_date: "2026-11-20", end_date: "2026-11-30" });
-    await crew.deliverWebhooks();
+    await app.deliverWebhooks();
   });
-  await readCycles(deps, (await readChangeSource(crew, project)).project, "test");
-  expect(await crew.store.count(observedSets.cycles(project.id))).toBe(1);
+  await readCycles(deps, (await readChangeSource(app, project)).project, "test");
+  expect(await app.store.count(observedSets.cycles(project.id))).toBe(1);
   plane.addCycle(project, { name: "Next", start_date: "2026-12-20", end_date: "2026-12-30" });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual(["Sprint cycle_started"]);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual(["Sprint cycle_started"]);
 });
 
 test("rule 2: only reads move cursors and details: a comment with a lost webhook is found despite a newer edit reported by webhook", async () => {
-  const { crew, plane, item } = await createObservedProject({ random: () => 0 });
+  const { app, plane, item } = await createObservedProject({ random: () => 0 });
   plane.addComment(item, "<p>Look here</p>");
-  crew.dropWebhooks();
-  crew.advance(1_000);
+  app.dropWebhooks();
+  app.advance(1_000);
   plane.editItem(item, { name: "Manual" });
-  await crew.deliverWebhooks();
-  await crew.runUntilIdle();
-  expect(crew.takeEvents()).toEqual(["ONB-1 renamed"]);
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Look here"']);
 });
 
 test("rule 2: only reads move cursors and details: a comment with a lost webhook is found despite the first webhook of an item restored from the archive", async () => {
-  const { crew, plane, project } = await createObservedProject();
+  const { app, plane, project } = await createObservedProject();
   const old = plane.addItem(project, { name: "Archived before us" });
   plane.archiveItem(old);
-  await crew.restart({ store: "lost" });
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
+  await app.restart({ store: "lost" });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
   plane.restoreItem(old);
   plane.addComment(old, "<p>Back again</p>");
-  crew.dropWebhooks();
+  app.dropWebhooks();
   plane.editItem(old, { name: "Renamed" });
-  await crew.deliverWebhooks();
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(['ONB-2 comment_added "Back again"']);
+  await app.deliverWebhooks();
+  await app.poll();
+  expect(app.takeEvents()).toEqual(['ONB-2 comment_added "Back again"']);
 });
 
 test("rule 2: only reads move cursors and details: a change with a lost webhook is found despite a later webhook of another item", async () => {
-  const { crew, plane, project, item } = await createObservedProject();
+  const { app, plane, project, item } = await createObservedProject();
   const other = plane.addItem(project, { name: "Other" });
-  await crew.deliverWebhooks();
-  await crew.poll();
-  crew.takeEvents();
+  await app.deliverWebhooks();
+  await app.poll();
+  app.takeEvents();
   plane.editItem(item, { state: "Done" });
-  crew.dropWebhooks();
-  crew.advance(15 * MINUTE);
+  app.dropWebhooks();
+  app.advance(15 * MINUTE);
   plane.editItem(other, { name: "Another" });
-  await crew.deliverWebhooks();
-  expect(crew.takeEvents()).toEqual(["ONB-2 renamed"]);
-  await crew.poll();
-  expect(crew.takeEvents()).toEqual(["ONB-1 completed"]);
+  await app.deliverWebhooks();
+  expect(app.takeEvents()).toEqual(["ONB-2 renamed"]);
+  await app.poll();
+  expect(app.takeEvents()).toEqual(["ONB-1 completed"]);
 });

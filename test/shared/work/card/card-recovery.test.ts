@@ -8,25 +8,25 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
 
 async function createAppWithCard() {
-  const crew = await createAgentTestApp({ config: { budget: { amount: 100 } } });
-  const item = crew.addTask("Write it down", "Thot", { state: "In Progress" });
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").startTimer("ONB-1");
-  crew.advance(600_000);
-  await crew.actAs("Thot").stopTimer("ONB-1");
-  await crew.actAs("Thot").report("ONB-1", { percent: 40, cost: 1.5, session: SESSION, confidence: 0.6 });
-  await crew.runUntilIdle();
-  const cards = () => crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
-  return { crew, item, cards };
+  const app = await createAgentTestApp({ config: { budget: { amount: 100 } } });
+  const item = app.addTask("Write it down", "Thot", { state: "In Progress" });
+  await app.runFirstPoll();
+  await app.actAs("Thot").startTimer("ONB-1");
+  app.advance(600_000);
+  await app.actAs("Thot").stopTimer("ONB-1");
+  await app.actAs("Thot").report("ONB-1", { percent: 40, cost: 1.5, session: SESSION, confidence: 0.6 });
+  await app.runUntilIdle();
+  const cards = () => app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+  return { app, item, cards };
 }
 
 test("The agent card after the store was lost restores times, cost, session and confidence before the next edit overwrites it", async () => {
-  const { crew, item, cards } = await createAppWithCard();
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.actAs("Thot").report("ONB-1", { percent: 60 });
-  await crew.runUntilIdle();
-  expect(await readCard(crew.deps, item.id)).toMatchObject({
+  const { app, item, cards } = await createAppWithCard();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { percent: 60 });
+  await app.runUntilIdle();
+  expect(await readCard(app.deps, item.id)).toMatchObject({
     agent: "Thot",
     percent: 60,
     cost: 1.5,
@@ -34,23 +34,23 @@ test("The agent card after the store was lost restores times, cost, session and 
     session: SESSION,
     confidence: 0.6,
   });
-  expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({ Thot: 600_000 });
+  expect((await readTaskTimes(app.deps, item.id)).totals).toEqual({ Thot: 600_000 });
   expect(cards()).toHaveLength(1);
   expect(cards()[0]?.comment_html).toContain("60 %");
   expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
 });
 
 test("The agent card after the store was lost restores sums and shares with computed fractions", async () => {
-  const { crew, item, cards } = await createAppWithCard();
-  await crew.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
-  crew.advance(60_000);
-  await crew.runUntilIdle();
+  const { app, item, cards } = await createAppWithCard();
+  await app.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
+  app.advance(60_000);
+  await app.runUntilIdle();
   expect(cards()[0]?.comment_html).toContain("0.3 EUR (Thot 0.3)");
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.actAs("Thot").report("ONB-1", { text: "on with it" });
-  await crew.runUntilIdle();
-  expect(await readCard(crew.deps, item.id)).toMatchObject({
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { text: "on with it" });
+  await app.runUntilIdle();
+  expect(await readCard(app.deps, item.id)).toMatchObject({
     percent: 33.333333,
     costs: { Thot: 0.3 },
     confidence: 0.666667,
@@ -58,51 +58,51 @@ test("The agent card after the store was lost restores sums and shares with comp
 });
 
 test("The agent card after the store was lost counts a running timer until the card was last written", async () => {
-  const { crew, item } = await createAppWithCard();
-  await crew.actAs("Thot").startTimer("ONB-1");
-  crew.advance(300_000);
-  await crew.actAs("Thot").report("ONB-1", { text: "still at it" });
-  await crew.runUntilIdle();
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.actAs("Thot").report("ONB-1", { percent: 60 });
-  await crew.runUntilIdle();
-  const { entries, totals } = await readTaskTimes(crew.deps, item.id);
+  const { app, item } = await createAppWithCard();
+  await app.actAs("Thot").startTimer("ONB-1");
+  app.advance(300_000);
+  await app.actAs("Thot").report("ONB-1", { text: "still at it" });
+  await app.runUntilIdle();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { percent: 60 });
+  await app.runUntilIdle();
+  const { entries, totals } = await readTaskTimes(app.deps, item.id);
   expect(entries).toEqual([]);
   expect(totals["Thot"]).toBeGreaterThanOrEqual(900_000);
   expect(totals["Thot"]).toBeLessThan(940_000);
 });
 
 test("The agent card after the store was lost ignores lines that are not in its own format", async () => {
-  const { crew, item, cards } = await createAppWithCard();
+  const { app, item, cards } = await createAppWithCard();
   const [card] = cards();
   const html =
     "<p><b>Agent card</b></p><p>Agent: <i>Thot</i></p><p>Progress: 4000 %</p><p>Confidence: NaN</p>" +
     "<p>Cost: -5 (Thot -5)</p><p>Time: 1:99:00 (Thot 1:99:00)</p><p>Since: yesterday</p><p>Session: s-1</p>";
-  crew.plane.editComment(card?.id ?? "", html, { by: crew.human });
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.actAs("Thot").report("ONB-1", { text: "on with it" });
-  await crew.runUntilIdle();
-  const kept = await readCard(crew.deps, item.id);
+  app.plane.editComment(card?.id ?? "", html, { by: app.human });
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { text: "on with it" });
+  await app.runUntilIdle();
+  const kept = await readCard(app.deps, item.id);
   expect(kept).toMatchObject({ agent: "Thot", session: "s-1", text: "on with it" });
   for (const field of ["percent", "confidence", "cost", "costs"] as const) expect(kept?.[field]).toBeUndefined();
-  expect((await readTaskTimes(crew.deps, item.id)).totals).toEqual({});
+  expect((await readTaskTimes(app.deps, item.id)).totals).toEqual({});
 });
 
 test("Groundcrew killed while it writes the agent card (reliability 2) leaves one correct card after the next run, whichever request or commit is killed", async () => {
   for (const first of [true, false]) {
     for (let nth = 1; ; nth++) {
-      const { crew, item } = await createUnwrittenCard(first);
+      const { app, item } = await createUnwrittenCard(first);
       const body = { do: "card", item: item.id, correlation: "test" } as const;
-      const killed = await isInterrupted(() => writeCard(crashAfter(crew.deps, nth), body));
+      const killed = await isInterrupted(() => writeCard(crashAfter(app.deps, nth), body));
       // A report in between makes the card's text differ from what the killed process wrote.
-      await crew.actAs("Thot").report("ONB-1", { percent: 70 });
-      await crew.runUntilIdle();
-      const cards = crew.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+      await app.actAs("Thot").report("ONB-1", { percent: 70 });
+      await app.runUntilIdle();
+      const cards = app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
       expect(cards, `killed at step ${nth}`).toHaveLength(1);
       expect(cards[0]?.comment_html).toContain("70 %");
-      expect((await readTaskTimes(crew.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
+      expect((await readTaskTimes(app.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
       if (!killed) break;
       expect(nth).toBeLessThan(40);
     }
@@ -111,21 +111,21 @@ test("Groundcrew killed while it writes the agent card (reliability 2) leaves on
 
 /** An app with a card that is due for its first or a later write. */
 async function createUnwrittenCard(first: boolean) {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
   // Jobs stay queued, so that the test itself runs them.
-  const thot = () => createTaskOperations({ ...crew.deps, kick() {} }, crew.getCaller("Thot"));
+  const thot = () => createTaskOperations({ ...app.deps, kick() {} }, app.getCaller("Thot"));
   await thot().startTimer("ONB-1");
-  crew.advance(60_000);
+  app.advance(60_000);
   await thot().stopTimer("ONB-1");
   if (!first) {
-    await writeCard(crew.deps, { do: "card", item: item.id, correlation: "test" });
-    crew.advance(60_000);
+    await writeCard(app.deps, { do: "card", item: item.id, correlation: "test" });
+    app.advance(60_000);
   }
   await thot().report("ONB-1", { percent: 40 });
-  crew.advance(60_000);
-  return { crew, item };
+  app.advance(60_000);
+  return { app, item };
 }
 
 type Deps = Parameters<typeof writeCard>[0];

@@ -7,33 +7,33 @@ import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  const crew = await createAgentTestApp({ needsActor: true, ...options });
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  const acting = crew.createContext("Thot");
+  const app = await createAgentTestApp({ needsActor: true, ...options });
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const acting = app.createContext("Thot");
   const task = await findTask(acting, "ONB-1");
   const claim = await claimTask(acting, task);
-  const inProgress = await createStatusFields(crew.deps, task, "in_progress");
-  return { crew, item, acting, task, claim, inProgress };
+  const inProgress = await createStatusFields(app.deps, task, "in_progress");
+  return { app, item, acting, task, claim, inProgress };
 }
 
 test.each(["1.3.1", "1.2.2"] as const)(
   "a change is made by the agent itself and is observed and published at once, without a webhook (Plane %s)",
   async (version) => {
-    const { crew, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
+    const { app, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
     const after = await changeTask(acting, task, inProgress, claim);
     expect(after.item.snapshot.word).toBe("in_progress");
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    crew.dropWebhooks();
-    await crew.drain();
-    expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
-    expect(crew.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
+    app.dropWebhooks();
+    await app.drain();
+    expect(app.takeEvents()).toEqual(["ONB-1 started"]);
+    expect(app.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
   },
 );
 
 test("a list that a change empties is empty at once, without a second read", async () => {
-  const { crew, acting, task, claim } = await createClaimedTask();
-  const label = crew.plane.addLabel(crew.onb, "later");
+  const { app, acting, task, claim } = await createClaimedTask();
+  const label = app.plane.addLabel(app.onb, "later");
   const labelled = await changeTask(acting, task, { labels: [label.id] }, claim);
   expect(labelled.item.snapshot.labels).toEqual([label.id]);
   const bare = await changeTask(acting, labelled, { labels: [] }, claim);
@@ -41,11 +41,11 @@ test("a list that a change empties is empty at once, without a second read", asy
 });
 
 test("the answer of a change contains what people changed while the call waited for its turn", async () => {
-  const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
+  const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
   await acting.waitForTurn("another call of this agent");
-  crew.onNextWait(() => {
-    crew.plane.editItem(item, { name: "Write it up" });
-    void crew.deliverWebhooks();
+  app.onNextWait(() => {
+    app.plane.editItem(item, { name: "Write it up" });
+    void app.deliverWebhooks();
   });
   const after = await changeTask(acting, task, inProgress, claim);
   expect(after.item.snapshot).toMatchObject({ word: "in_progress", name: "Write it up" });
@@ -63,28 +63,28 @@ function stopping(at: "before" | "after", time: () => { now: number }): typeof f
 }
 
 test("an agent whose process is suspended past its lease starts no write: it is refused with the reason, and Plane gets no request", async () => {
-  const { crew, item, acting, task, claim, inProgress } = await createClaimedTask();
-  crew.advance(CLAIM_MS + 1);
-  const asked = await crew.recordRequests(() =>
+  const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
+  app.advance(CLAIM_MS + 1);
+  const asked = await app.recordRequests(() =>
     expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining(": the claim expired"),
     }),
   );
   expect(asked).toEqual([]);
-  expect(crew.readPlaneItem(item).state).toBe("Backlog");
+  expect(app.readPlaneItem(item).state).toBe("Backlog");
 });
 
 test.each(["before", "after"] as const)(
   "an agent whose process is suspended past its lease is told the result of a write it had already started: suspended %s it reached Plane",
   async (at) => {
     let time = { now: 0 };
-    const { crew, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
-    time = crew.time;
+    const { app, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
+    time = app.time;
     await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
     });
-    expect((await findTask(crew.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
+    expect((await findTask(app.createContext("Thot"), "ONB-1")).item.snapshot.word).toBe("in_progress");
   },
 );

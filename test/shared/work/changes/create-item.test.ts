@@ -17,109 +17,109 @@ const assignDefault =
 
 async function createDefaultAssigneeApp(version: Version = "1.3.1") {
   const given: { to?: string } = {};
-  const crew = await createAgentTestApp({ version, fetch: assignDefault(given) });
-  crew.addTask("Guide");
-  crew.advance(60_000);
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp({ version, fetch: assignDefault(given) });
+  app.addTask("Guide");
+  app.advance(60_000);
+  await app.runFirstPoll();
   const defaultTo = async (user: { id: string }) => {
     given.to = user.id;
     const json = { default_assignee: user.id };
-    await crew.deps.plane.call(projectsApi.update, { params: { project: crew.onb.id }, json });
+    await app.deps.plane.call(projectsApi.update, { params: { project: app.onb.id }, json });
   };
-  return { crew, plane: crew.plane, defaultTo };
+  return { app, plane: app.plane, defaultTo };
 }
 
-const readCreatedItems = (crew: AgentTestApp) =>
-  crew.plane
-    .items(crew.onb)
+const readCreatedItems = (app: AgentTestApp) =>
+  app.plane
+    .items(app.onb)
     .slice(1)
-    .map((item) => crew.readPlaneItem(item));
+    .map((item) => app.readPlaneItem(item));
 
 describe.each(["1.3.1", "1.2.2"] as const)("in a project with a default assignee (Plane %s)", (version) => {
   test("OPENCLAW-17 a planned task is assigned to its agent, not to the default assignee", async () => {
-    const { crew, defaultTo } = await createDefaultAssigneeApp(version);
-    await defaultTo(crew.human);
+    const { app, defaultTo } = await createDefaultAssigneeApp(version);
+    await defaultTo(app.human);
     const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
-    expect(await crew.actAs("Concierge").plan({ project: "ONB", tasks })).toMatchObject({ remaining: 0 });
-    expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+    expect(await app.actAs("Concierge").plan({ project: "ONB", tasks })).toMatchObject({ remaining: 0 });
+    expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
   });
 
   test("OPENCLAW-08 a task with blockers is assigned to its agent, not to the default assignee", async () => {
-    const { crew, defaultTo } = await createDefaultAssigneeApp(version);
-    await defaultTo(crew.getUser("Imhotep"));
-    await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] });
-    expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"] }]);
+    const { app, defaultTo } = await createDefaultAssigneeApp(version);
+    await defaultTo(app.getUser("Imhotep"));
+    await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] });
+    expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"] }]);
   });
 });
 
 test("a task that people assigned to somebody other than the default assignee stays assigned to them", async () => {
-  const { crew, plane, defaultTo } = await createDefaultAssigneeApp();
-  await defaultTo(crew.human);
+  const { app, plane, defaultTo } = await createDefaultAssigneeApp();
+  await defaultTo(app.human);
   const plan = (assignee = {}) =>
-    crew.actAs("Concierge").plan({ project: "ONB", tasks: [{ id: "1", title: "Tour", ...assignee }] });
+    app.actAs("Concierge").plan({ project: "ONB", tasks: [{ id: "1", title: "Tour", ...assignee }] });
   await plan();
-  const [, tour] = plane.items(crew.onb);
-  plane.editItem(tour ?? "", { assignees: [crew.getUser("Imhotep")] });
-  await crew.poll();
-  await crew.runUntilIdle();
+  const [, tour] = plane.items(app.onb);
+  plane.editItem(tour ?? "", { assignees: [app.getUser("Imhotep")] });
+  await app.poll();
+  await app.runUntilIdle();
   expect(await plan({ assignee: "Thot" })).toMatchObject({ remaining: 0, warnings: [] });
-  expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Imhotep"] }]);
+  expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Imhotep"] }]);
 });
 
 const GONE = "11111111-2222-4333-8444-555555555555";
 
 test("a label agent:<name> that people have deleted since it was listed is created again for a new task", async () => {
-  const { crew } = await createDefaultAssigneeApp();
-  await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
-  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
-  expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+  const { app } = await createDefaultAssigneeApp();
+  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, { "agent:thot": GONE });
+  await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
 });
 
 test("a label agent:<name> that people have deleted since it was listed is created again for a planned task", async () => {
-  const { crew } = await createDefaultAssigneeApp();
-  await crew.deps.cache.setItem(`labels-of:${crew.onb.id}`, { "agent:thot": GONE });
+  const { app } = await createDefaultAssigneeApp();
+  await app.deps.cache.setItem(`labels-of:${app.onb.id}`, { "agent:thot": GONE });
   const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
-  await crew.actAs("Concierge").plan({ project: "ONB", tasks });
-  expect(readCreatedItems(crew)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
+  await app.actAs("Concierge").plan({ project: "ONB", tasks });
+  expect(readCreatedItems(app)).toMatchObject([{ assignees: ["Thot"], labels: ["agent:Thot"] }]);
 });
 
 test("an assignee whom Plane does not accept is named in the refusal", async () => {
-  const { crew, plane } = await createDefaultAssigneeApp();
+  const { app, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });
-  plane.addProjectMember(crew.onb, guest, 5);
-  const create = () => crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "gus" });
+  plane.addProjectMember(app.onb, guest, 5);
+  const create = () => app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "gus" });
   await expect(create()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("gus") });
-  crew.advance(5_000);
+  app.advance(5_000);
   await expect(create()).rejects.toThrow("ONB-2");
-  expect(readCreatedItems(crew)).toHaveLength(1);
+  expect(readCreatedItems(app)).toHaveLength(1);
 });
 
 test("an assignee whom Plane does not accept is a warning of a plan, whose other tasks are assigned", async () => {
-  const { crew, plane } = await createDefaultAssigneeApp();
+  const { app, plane } = await createDefaultAssigneeApp();
   const guest = plane.addUser({ name: "Gus", role: 5 });
-  plane.addProjectMember(crew.onb, guest, 5);
+  plane.addProjectMember(app.onb, guest, 5);
   const tasks = [
     { id: "1", title: "Tour", assignee: "gus" },
     { id: "2", title: "Map", assignee: "Thot" },
   ];
-  let answer = await crew.actAs("Concierge").plan({ project: "ONB", tasks });
+  let answer = await app.actAs("Concierge").plan({ project: "ONB", tasks });
   const { warnings } = answer;
   for (let calls = 0; answer.remaining > 0 && calls < 9; calls += 1) {
-    crew.advance((answer.retry_after ?? 1) * 1000);
-    answer = await crew.actAs("Concierge").plan({ project: "ONB", tasks });
+    app.advance((answer.retry_after ?? 1) * 1000);
+    answer = await app.actAs("Concierge").plan({ project: "ONB", tasks });
     warnings.push(...answer.warnings);
   }
   expect(warnings).toEqual([expect.stringContaining("1: Plane does not accept gus as the assignee of ONB-2")]);
-  expect(readCreatedItems(crew).map(({ assignees }) => assignees)).toEqual([[], ["Thot"]]);
+  expect(readCreatedItems(app).map(({ assignees }) => assignees)).toEqual([[], ["Thot"]]);
 });
 
 test("creating a task again that people have archived is refused with that reason", async () => {
-  const { crew, plane } = await createDefaultAssigneeApp();
-  const make = () => crew.actAs("Concierge").create({ project: "ONB", title: "Tour" });
+  const { app, plane } = await createDefaultAssigneeApp();
+  const make = () => app.actAs("Concierge").create({ project: "ONB", title: "Tour" });
   await make();
-  const [, tour] = plane.items(crew.onb);
+  const [, tour] = plane.items(app.onb);
   plane.archiveItem(tour ?? "");
-  crew.advance(5_000);
+  app.advance(5_000);
   await expect(make()).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("archived or deleted"),

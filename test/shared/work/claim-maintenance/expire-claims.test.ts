@@ -13,106 +13,106 @@ const RULES = {
 };
 
 async function createHeldTask(to: string | string[] = "Thot", options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  const crew = await createAgentTestApp({ parts: RULES, ...options });
-  const item = crew.addTask("Write it down", to);
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
-  await crew.runUntilIdle();
-  await crew.poll();
-  crew.takeEvents();
+  const app = await createAgentTestApp({ parts: RULES, ...options });
+  const item = app.addTask("Write it down", to);
+  await app.runFirstPoll();
+  await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
+  await app.runUntilIdle();
+  await app.poll();
+  app.takeEvents();
   /** Advances the clock minute by minute, each with its tick. */
   const advanceMinutes = async (n: number) => {
     for (let i = 0; i < n; i++) {
-      crew.advance(MINUTE);
-      await claimsTick.run(crew.deps);
-      await crew.drain();
+      app.advance(MINUTE);
+      await claimsTick.run(app.deps);
+      await app.drain();
     }
   };
   const holdNextTask = async (agent = "Thot") => {
-    const acting = crew.createContext(agent);
+    const acting = app.createContext(agent);
     return ensureClaim(acting, await findTask(acting, "ONB-1"));
   };
   await advanceMinutes(1);
-  return { crew, item, advanceMinutes, holdNextTask };
+  return { app, item, advanceMinutes, holdNextTask };
 }
 
-const getClaimLostEvents = (crew: { actions: { event: { kind: string } }[] }) =>
-  crew.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
+const getClaimLostEvents = (app: { actions: { event: { kind: string } }[] }) =>
+  app.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
 
 test.each(["1.3.1", "1.2.2"] as const)(
   "an agent that falls silent loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
   async (version) => {
-    const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
+    const { app, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
     await advanceMinutes(13);
-    expect(await findClaim(crew.deps, item.id)).toBeDefined();
+    expect(await findClaim(app.deps, item.id)).toBeDefined();
     await advanceMinutes(4);
-    expect(crew.readPlaneItem(item).state).toBe("Todo");
-    expect(crew.readComments(item)).toContainEqual(
+    expect(app.readPlaneItem(item).state).toBe("Todo");
+    expect(app.readComments(item)).toContainEqual(
       expect.stringMatching(/^Ada: <p><strong>Thot<\/strong> held this task from .* The claim has expired/),
     );
-    expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+    expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
     await expect(holdNextTask()).rejects.toThrow("because no call renewed it for 15 minutes");
     await advanceMinutes(3);
-    expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
-    expect(getClaimLostEvents(crew)).toHaveLength(1);
+    expect(app.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
+    expect(getClaimLostEvents(app)).toHaveLength(1);
   },
 );
 
 test("an agent that falls silent is also reported when Plane refuses to return its task to todo", async () => {
-  const { crew, item, advanceMinutes } = await createHeldTask();
+  const { app, item, advanceMinutes } = await createHeldTask();
   const body = JSON.stringify({ detail: "You do not have permission." });
-  crew.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
+  app.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 403, body });
   await advanceMinutes(20);
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
-  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
-  expect(crew.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+  expect(app.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
 });
 
 test("an agent that falls silent: while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
-  const { crew, item, advanceMinutes } = await createHeldTask();
-  const { id } = await crew.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
+  const { app, item, advanceMinutes } = await createHeldTask();
+  const { id } = await app.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
   await advanceMinutes(120);
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
-  await answerQuestion(crew.deps, id, { text: "Blue", by: "Ada" });
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Thot" });
+  await answerQuestion(app.deps, id, { text: "Blue", by: "Ada" });
   await advanceMinutes(14);
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Thot" });
   await advanceMinutes(5);
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
 
-  await crew.actAs("Thot").claim("ONB-1");
-  await crew.actAs("Thot").ask("ONB-1", { text: "And which shade of it?" });
+  await app.actAs("Thot").claim("ONB-1");
+  await app.actAs("Thot").ask("ONB-1", { text: "And which shade of it?" });
   await advanceMinutes(24 * 60 + 20);
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
 });
 
 test("an agent that falls silent is not reported when people have finished its task, which stays unchanged", async () => {
-  const { crew, item, advanceMinutes } = await createHeldTask();
+  const { app, item, advanceMinutes } = await createHeldTask();
   await advanceMinutes(13);
-  crew.plane.editItem(item, { state: "Done" });
-  crew.dropWebhooks();
+  app.plane.editItem(item, { state: "Done" });
+  app.dropWebhooks();
   await advanceMinutes(3);
-  expect(crew.readPlaneItem(item).state).toBe("Done");
+  expect(app.readPlaneItem(item).state).toBe("Done");
 });
 
 test("an agent that falls silent leaves the task to the agent that has claimed it meanwhile", async () => {
-  const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"]);
-  crew.advance(CLAIM_MS);
-  await crew.actAs("Imhotep").claim("ONB-1");
+  const { app, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"]);
+  app.advance(CLAIM_MS);
+  await app.actAs("Imhotep").claim("ONB-1");
   await advanceMinutes(1);
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
-  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+  expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
 });
 
 test("an agent that falls silent keeps its claim for 15 more minutes when Groundcrew itself was down", async () => {
-  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
-  crew.advance(60 * MINUTE);
-  await crew.restart();
+  const { app, item, advanceMinutes, holdNextTask } = await createHeldTask();
+  app.advance(60 * MINUTE);
+  await app.restart();
   await advanceMinutes(1);
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
   await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
   await advanceMinutes(16);
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  expect(app.readPlaneItem(item).state).toBe("Todo");
 });
 
 test("an agent that falls silent has a task that no agent can claim while it is being returned to todo", async () => {
@@ -121,97 +121,93 @@ test("an agent that falls silent has a task that no agent can claim while it is 
     if (init?.method === "PATCH") await during();
     return fetch(input, init);
   };
-  const { crew, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
+  const { app, item, advanceMinutes } = await createHeldTask(["Thot", "Imhotep"], { fetch: watched });
   await advanceMinutes(13);
   const refusals: unknown[] = [];
   during = async () => {
-    await crew
+    await app
       .actAs("Imhotep")
       .claim("ONB-1")
       .catch((thrown: unknown) => refusals.push(thrown));
   };
   await advanceMinutes(3);
   expect(refusals[0]).toMatchObject({ message: expect.stringContaining("is being returned to todo") });
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
-  await expect(crew.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
+  expect(app.readPlaneItem(item).state).toBe("Todo");
+  await expect(app.actAs("Imhotep").claim("ONB-1")).resolves.toMatchObject({ agent: "Imhotep" });
 });
 
 test.each([
-  ["reassign it", "reassigned", (crew, item) => crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep")] })],
-  ["finish it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Done" })],
-  ["cancel it", "moved", (crew, item) => crew.plane.editItem(item, { state: "Cancelled" })],
-  ["delete it", "moved", (crew, item) => crew.plane.deleteItem(item)],
-] satisfies [
-  string,
-  string,
-  (crew: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown,
-][])(
+  ["reassign it", "reassigned", (app, item) => app.plane.editItem(item, { assignees: [app.getUser("Imhotep")] })],
+  ["finish it", "moved", (app, item) => app.plane.editItem(item, { state: "Done" })],
+  ["cancel it", "moved", (app, item) => app.plane.editItem(item, { state: "Cancelled" })],
+  ["delete it", "moved", (app, item) => app.plane.deleteItem(item)],
+] satisfies [string, string, (app: Awaited<ReturnType<typeof createAgentTestApp>>, item: { id: string }) => unknown][])(
   "an agent whose task people take away loses its claim at once when they %s, and is refused with the reason at its next call",
   async (_, why, take) => {
-    const { crew, item } = await createHeldTask();
-    take(crew, item);
-    await crew.poll();
-    await crew.runUntilIdle();
-    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-    expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ agent: "Thot", why })]);
-    expect(crew.readComments(item).filter((comment) => comment.includes("claim has expired"))).toEqual([]);
+    const { app, item } = await createHeldTask();
+    take(app, item);
+    await app.poll();
+    await app.runUntilIdle();
+    expect(await findClaim(app.deps, item.id)).toBeUndefined();
+    expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why })]);
+    expect(app.readComments(item).filter((comment) => comment.includes("claim has expired"))).toEqual([]);
   },
 );
 
 test("an agent whose task people take away loses its claim by the tick when they return the task to todo, for which there is no event", async () => {
-  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
-  crew.plane.editItem(item, { state: "Todo" });
-  await crew.deliverWebhooks();
+  const { app, item, advanceMinutes, holdNextTask } = await createHeldTask();
+  app.plane.editItem(item, { state: "Todo" });
+  await app.deliverWebhooks();
   await advanceMinutes(1);
-  expect(getClaimLostEvents(crew)).toEqual([expect.objectContaining({ why: "moved" })]);
+  expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ why: "moved" })]);
   await expect(holdNextTask()).rejects.toThrow("the status of the task was changed in Plane");
 });
 
 test("an agent whose task people take away loses its claim when they start the task for it and later return it to todo", async () => {
-  const crew = await createAgentTestApp({ parts: RULES });
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").claim("ONB-1");
+  const app = await createAgentTestApp({ parts: RULES });
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  await app.actAs("Thot").claim("ONB-1");
   for (const state of ["In Progress", "Backlog"]) {
-    expect(await findClaim(crew.deps, item.id)).toBeDefined();
-    crew.plane.editItem(item, { state });
-    await crew.poll();
-    await claimsTick.run(crew.deps);
+    expect(await findClaim(app.deps, item.id)).toBeDefined();
+    app.plane.editItem(item, { state });
+    await app.poll();
+    await claimsTick.run(app.deps);
   }
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
 });
 
 test.each(["done", "blocked", "todo", "cancelled"] as const)(
   "an agent whose task people take away does not lose its claim to people when it sets the task to %s itself",
   async (status) => {
-    const { crew, item, advanceMinutes } = await createHeldTask();
-    await crew.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
-    await crew.runUntilIdle();
-    await crew.poll();
+    const { app, item, advanceMinutes } = await createHeldTask();
+    await app.actAs("Thot").setStatus("ONB-1", { status, text: "So it is." });
+    await app.runUntilIdle();
+    await app.poll();
     await advanceMinutes(2);
-    expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-    expect(getClaimLostEvents(crew)).toEqual([]);
+    expect(await findClaim(app.deps, item.id)).toBeUndefined();
+    expect(getClaimLostEvents(app)).toEqual([]);
   },
 );
 
 test("after the store was lost, a task in progress is held by the agent named on its card, which can continue", async () => {
-  const { crew, item, advanceMinutes, holdNextTask } = await createHeldTask();
-  await crew.restart({ store: "lost" });
-  await crew.poll();
+  const { app, item, advanceMinutes, holdNextTask } = await createHeldTask();
+  await app.restart({ store: "lost" });
+  await app.poll();
   await advanceMinutes(1);
-  await crew.runUntilIdle();
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot" });
+  await app.runUntilIdle();
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Thot" });
   await expect(holdNextTask()).resolves.toMatchObject({ agent: "Thot" });
   await advanceMinutes(17);
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  expect(app.readPlaneItem(item).state).toBe("Todo");
 });
 
 test("after the store was lost, a task in progress without a holder on its card stays unchanged", async () => {
-  const crew = await createAgentTestApp({ parts: RULES });
-  const item = crew.addTask("By hand", "Thot", { state: "In Progress" });
-  await crew.runFirstPoll();
-  await claimsTick.run(crew.deps);
-  await crew.runUntilIdle();
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  const app = await createAgentTestApp({ parts: RULES });
+  const item = app.addTask("By hand", "Thot", { state: "In Progress" });
+  await app.runFirstPoll();
+  await claimsTick.run(app.deps);
+  await app.runUntilIdle();
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
 });

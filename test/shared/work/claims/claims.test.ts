@@ -6,23 +6,23 @@ import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createAppWithTask(to: string | string[] = "Thot") {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write it down", to);
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", to);
+  await app.runFirstPoll();
   const createTaskContext = async (agent: string) => {
-    const acting = crew.createContext(agent);
+    const acting = app.createContext(agent);
     return [acting, await findTask(acting, "ONB-1")] as const;
   };
-  return { crew, item, createTaskContext, claim: async (agent = "Thot") => crew.actAs(agent).claim("ONB-1") };
+  return { app, item, createTaskContext, claim: async (agent = "Thot") => app.actAs(agent).claim("ONB-1") };
 }
 
 const toIsoTime = (at: number) => new Date(at).toISOString().replace(".000Z", "Z");
 
 test("claiming a task gives it to its agent for 15 minutes", async () => {
-  const { crew, item, claim } = await createAppWithTask();
+  const { app, item, claim } = await createAppWithTask();
   const { since, until } = await claim();
   expect(until - since).toBe(15 * MINUTE);
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Thot", since, until });
 });
 
 test("claiming a task is refused to an agent that does not own it, naming the owner", async () => {
@@ -34,9 +34,9 @@ test("claiming a task is refused to an agent that does not own it, naming the ow
 });
 
 test("claiming a task is refused while another of its agents holds it, with who, since when and until when", async () => {
-  const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+  const { app, claim } = await createAppWithTask(["Thot", "Imhotep"]);
   const heldClaim = await claim();
-  crew.advance(MINUTE);
+  app.advance(MINUTE);
   await expect(claim("Imhotep")).rejects.toMatchObject({
     code: "conflict",
     message: `ONB-1 is held by Thot since ${toIsoTime(heldClaim.since)}, until ${toIsoTime(heldClaim.until)} unless renewed. Take another task; do not retry.`,
@@ -44,63 +44,63 @@ test("claiming a task is refused while another of its agents holds it, with who,
 });
 
 test("claiming a task again by its holder renews the same claim for 15 minutes", async () => {
-  const { crew, claim } = await createAppWithTask();
+  const { app, claim } = await createAppWithTask();
   const first = await claim();
-  crew.advance(10 * MINUTE);
+  app.advance(10 * MINUTE);
   const second = await claim();
-  expect(second).toMatchObject({ fence: first.fence, since: first.since, until: crew.time.now + CLAIM_MS });
+  expect(second).toMatchObject({ fence: first.fence, since: first.since, until: app.time.now + CLAIM_MS });
 });
 
 test("claiming a task that is done or has open blockers is refused with the reason", async () => {
-  const crew = await createAgentTestApp();
-  const [first, second, third] = ["One", "Two", "Three"].map((name) => crew.addTask(name, "Thot"));
+  const app = await createAgentTestApp();
+  const [first, second, third] = ["One", "Two", "Three"].map((name) => app.addTask(name, "Thot"));
   if (!first || !second || !third) throw new Error("three tasks");
-  crew.plane.editItem(first, { state: "Done" });
-  crew.plane.relate(third, second);
-  await crew.runFirstPoll();
-  await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done. Closed tasks cannot be claimed.");
-  await expect(crew.actAs("Thot").claim("ONB-3")).rejects.toThrow("ONB-3 cannot be started: it waits for ONB-2 (todo)");
+  app.plane.editItem(first, { state: "Done" });
+  app.plane.relate(third, second);
+  await app.runFirstPoll();
+  await expect(app.actAs("Thot").claim("ONB-1")).rejects.toThrow("ONB-1 is done. Closed tasks cannot be claimed.");
+  await expect(app.actAs("Thot").claim("ONB-3")).rejects.toThrow("ONB-3 cannot be started: it waits for ONB-2 (todo)");
 });
 
 test("claiming a task after another agent's claim expired takes it over, and the other agent is told at its next call", async () => {
-  const { crew, claim, createTaskContext } = await createAppWithTask(["Thot", "Imhotep"]);
+  const { app, claim, createTaskContext } = await createAppWithTask(["Thot", "Imhotep"]);
   await claim("Thot");
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
   await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("the claim expired");
   await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow("ONB-1 is held by Imhotep");
 });
 
 test("a call that needs the claim takes no claim of a task with open blockers, but renews an existing one", async () => {
-  const { crew, item, createTaskContext, claim } = await createAppWithTask();
-  const other = crew.addTask("First this", "Imhotep");
-  crew.plane.relate(item, other);
-  await crew.poll();
+  const { app, item, createTaskContext, claim } = await createAppWithTask();
+  const other = app.addTask("First this", "Imhotep");
+  app.plane.relate(item, other);
+  await app.poll();
   await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toThrow(
     "ONB-1 cannot be started: it waits for ONB-2 (todo)",
   );
-  crew.plane.editItem(other, { state: "Done" });
-  await crew.poll();
+  app.plane.editItem(other, { state: "Done" });
+  await app.poll();
   await claim();
-  crew.plane.editItem(other, { state: "Todo" });
-  await crew.poll();
+  app.plane.editItem(other, { state: "Todo" });
+  await app.poll();
   expect(await ensureClaim(...(await createTaskContext("Thot")))).toMatchObject({ agent: "Thot" });
 });
 
 test("a call that needs the claim takes the claim of a free task and renews it every time", async () => {
-  const { crew, createTaskContext } = await createAppWithTask();
+  const { app, createTaskContext } = await createAppWithTask();
   const first = await ensureClaim(...(await createTaskContext("Thot")));
   for (let i = 0; i < 4; i++) {
-    crew.advance(14 * MINUTE);
+    app.advance(14 * MINUTE);
     const heldClaim = await ensureClaim(...(await createTaskContext("Thot")));
     expect(heldClaim).toMatchObject({ fence: first.fence, since: first.since });
   }
 });
 
 test("a call that needs the claim is refused once after the claim expired; then the task can be claimed under a higher fencing number", async () => {
-  const { crew, createTaskContext } = await createAppWithTask();
+  const { app, createTaskContext } = await createAppWithTask();
   const first = await ensureClaim(...(await createTaskContext("Thot")));
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   await expect(ensureClaim(...(await createTaskContext("Thot")))).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringMatching(
@@ -112,60 +112,60 @@ test("a call that needs the claim is refused once after the claim expired; then 
 });
 
 test("a call that needs the claim needs no refusal first when the agent claims the task explicitly after the loss", async () => {
-  const { crew, createTaskContext, claim } = await createAppWithTask();
+  const { app, createTaskContext, claim } = await createAppWithTask();
   await claim();
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   await claim();
   await expect(ensureClaim(...(await createTaskContext("Thot")))).resolves.toMatchObject({ agent: "Thot" });
 });
 
 test("a call that needs the claim continues a claim that expired while Groundcrew itself was down", async () => {
-  const { crew, createTaskContext } = await createAppWithTask();
+  const { app, createTaskContext } = await createAppWithTask();
   const first = await ensureClaim(...(await createTaskContext("Thot")));
-  await crew.store.commit({ put: [{ key: workKeys.lastLook, value: { at: crew.time.now, adopted: [] } }] });
-  crew.advance(60 * MINUTE);
+  await app.store.commit({ put: [{ key: workKeys.lastLook, value: { at: app.time.now, adopted: [] } }] });
+  app.advance(60 * MINUTE);
   const second = await ensureClaim(...(await createTaskContext("Thot")));
   expect(second.since).toBe(first.since);
   expect(second.fence).toBeGreaterThan(first.fence);
 });
 
 test("a call that needs the claim differs from other calls, which renew a claim and never take one", async () => {
-  const { crew, item, createTaskContext, claim } = await createAppWithTask();
+  const { app, item, createTaskContext, claim } = await createAppWithTask();
   await renewOwnClaim(...(await createTaskContext("Thot")));
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
   await claim();
-  crew.advance(10 * MINUTE);
+  app.advance(10 * MINUTE);
   await renewOwnClaim(...(await createTaskContext("Thot")));
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
-  crew.advance(CLAIM_MS);
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ until: app.time.now + CLAIM_MS });
+  app.advance(CLAIM_MS);
   await renewOwnClaim(...(await createTaskContext("Thot")));
-  expect((await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(crew.time.now + 1);
+  expect((await app.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(app.time.now + 1);
 });
 
 test("verifying a claim right before a write renews a valid claim for its full time", async () => {
-  const { crew, item, createTaskContext, claim } = await createAppWithTask();
+  const { app, item, createTaskContext, claim } = await createAppWithTask();
   const heldClaim = await claim();
-  crew.advance(CLAIM_MS - 1);
+  app.advance(CLAIM_MS - 1);
   await verifyClaim(...(await createTaskContext("Thot")), heldClaim);
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({
+  expect(await findClaim(app.deps, item.id)).toMatchObject({
     fence: heldClaim.fence,
-    until: crew.time.now + CLAIM_MS,
+    until: app.time.now + CLAIM_MS,
   });
 });
 
 test("verifying a claim right before a write refuses an expired claim, which stays lost even when nobody else has taken the task", async () => {
-  const { crew, item, createTaskContext, claim } = await createAppWithTask();
+  const { app, item, createTaskContext, claim } = await createAppWithTask();
   const heldClaim = await claim();
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(": the claim expired");
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
-  expect(await crew.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
+  expect(await app.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
 });
 
 test("verifying a claim right before a write refuses a claim on a task that another agent holds now, naming the holder", async () => {
-  const { crew, createTaskContext, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+  const { app, createTaskContext, claim } = await createAppWithTask(["Thot", "Imhotep"]);
   const heldClaim = await claim("Thot");
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   await claim("Imhotep");
   await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow("the claim expired");
   await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(
@@ -174,16 +174,16 @@ test("verifying a claim right before a write refuses a claim on a task that anot
 });
 
 test("verifying a claim right before a write refuses a call that began under an earlier claim, even when the same agent has claimed the task again", async () => {
-  const { crew, createTaskContext, claim } = await createAppWithTask();
+  const { app, createTaskContext, claim } = await createAppWithTask();
   const old = await claim();
-  crew.advance(CLAIM_MS);
+  app.advance(CLAIM_MS);
   const now = await claim();
   await expect(verifyClaim(...(await createTaskContext("Thot")), old)).rejects.toThrow(": the claim expired");
   await expect(verifyClaim(...(await createTaskContext("Thot")), now)).resolves.toBeUndefined();
 });
 
 test("verifying a claim right before a write repeats after a suspension, so that no write starts with less than 35 s left", async () => {
-  const { crew, createTaskContext, claim } = await createAppWithTask();
+  const { app, createTaskContext, claim } = await createAppWithTask();
   const heldClaim = await claim();
   const [acting, task] = await createTaskContext("Thot");
   let stops = 1;
@@ -194,45 +194,45 @@ test("verifying a claim right before a write repeats after a suspension, so that
       store: {
         ...acting.deps.store,
         async now() {
-          if (stops-- > 0) crew.time.now += CLAIM_MS - MIN_WRITE_MS + 1;
+          if (stops-- > 0) app.time.now += CLAIM_MS - MIN_WRITE_MS + 1;
           return acting.deps.store.now();
         },
       },
     },
   };
   await verifyClaim(stopping, task, heldClaim);
-  expect(await findClaim(crew.deps, task.id)).toMatchObject({ until: crew.time.now + CLAIM_MS });
+  expect(await findClaim(app.deps, task.id)).toMatchObject({ until: app.time.now + CLAIM_MS });
 });
 
 test("the end of a claim: frees a returned task at once, and its fencing number is never used again", async () => {
-  const { crew, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+  const { app, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
   const first = await claim("Thot");
-  expect(await endClaim(crew.deps, first, undefined, "test")).toBe(true);
-  expect(await findClaim(crew.deps, item.id)).toBeUndefined();
+  expect(await endClaim(app.deps, first, undefined, "test")).toBe(true);
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
   const second = await claim("Imhotep");
   expect(second.fence).toBeGreaterThan(first.fence);
-  expect(await endClaim(crew.deps, first, undefined, "test")).toBe(false);
-  expect(await findClaim(crew.deps, item.id)).toMatchObject({ agent: "Imhotep" });
+  expect(await endClaim(app.deps, first, undefined, "test")).toBe(false);
+  expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Imhotep" });
 });
 
 test("the end of a claim: by expiry is refused while the lease is still valid, whatever the record says", async () => {
-  const { crew, item, claim } = await createAppWithTask();
+  const { app, item, claim } = await createAppWithTask();
   const heldClaim = await claim();
   // A call was killed after it renewed the lease and before it updated the record.
-  crew.advance(10 * MINUTE);
-  await crew.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
-  crew.advance(5 * MINUTE);
-  expect(await endClaim(crew.deps, heldClaim, "expired", "test")).toBe(false);
+  app.advance(10 * MINUTE);
+  await app.store.lease(workKeys.claim(item.id), "Thot", CLAIM_MS);
+  app.advance(5 * MINUTE);
+  expect(await endClaim(app.deps, heldClaim, "expired", "test")).toBe(false);
   await expect(claim()).resolves.toMatchObject({ fence: heldClaim.fence, since: heldClaim.since });
 });
 
 test.each(["Thot", "Imhotep"])(
   "the end of a claim: does not hinder %s when it was interrupted before the lease was released",
   async (next) => {
-    const { crew, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    const { app, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const first = await claim("Thot");
-    const dying = { ...crew.store, release: () => Promise.reject(new Error("killed")) };
-    await expect(endClaim({ ...crew.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
+    const dying = { ...app.store, release: () => Promise.reject(new Error("killed")) };
+    await expect(endClaim({ ...app.deps, store: dying }, first, undefined, "test")).rejects.toThrow("killed");
     expect((await claim(next)).fence).toBeGreaterThan(first.fence);
   },
 );

@@ -12,24 +12,24 @@ const QUESTION = { text: "Which?", choices: ["A", "B"] };
 
 interface Flow {
   name: string;
-  before?: (crew: AgentTestApp, item: string) => Promise<unknown>;
-  call: (crew: AgentTestApp, item: string, deps: WorkDeps) => Promise<unknown>;
+  before?: (app: AgentTestApp, item: string) => Promise<unknown>;
+  call: (app: AgentTestApp, item: string, deps: WorkDeps) => Promise<unknown>;
 }
 
-const actAsThot = (crew: AgentTestApp, deps: WorkDeps) => createTaskOperations(deps, crew.getCaller("Thot"));
+const actAsThot = (app: AgentTestApp, deps: WorkDeps) => createTaskOperations(deps, app.getCaller("Thot"));
 const FLOWS: Flow[] = [
   {
     name: "a critical comment",
-    call: (crew, item, deps) => actAsThot(crew, deps).comment(item, { text: "Help", kind: "error", critical: true }),
+    call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Help", kind: "error", critical: true }),
   },
-  { name: "a note", call: (crew, item, deps) => actAsThot(crew, deps).comment(item, { text: "What I did" }) },
-  { name: "progress", call: (crew, item, deps) => actAsThot(crew, deps).comment(item, { text: "Half", percent: 50 }) },
-  { name: "a question", call: (crew, item, deps) => actAsThot(crew, deps).ask(item, QUESTION) },
+  { name: "a note", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "What I did" }) },
+  { name: "progress", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Half", percent: 50 }) },
+  { name: "a question", call: (app, item, deps) => actAsThot(app, deps).ask(item, QUESTION) },
   {
     name: "an answer",
-    before: (crew, item) => crew.actAs("Thot").ask(item, QUESTION),
-    async call(crew, item, deps) {
-      const [question] = await readTaskQuestions(crew.deps, item);
+    before: (app, item) => app.actAs("Thot").ask(item, QUESTION),
+    async call(app, item, deps) {
+      const [question] = await readTaskQuestions(app.deps, item);
       return answerQuestion(deps, question?.id ?? "", { text: "A", by: "Ada" });
     },
   },
@@ -39,14 +39,14 @@ const FLOWS: Flow[] = [
 const MAX_CHANGES = 20;
 
 /** The state that people and agents can see, without the names of one task. */
-async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
-  const { percent, text } = (await readCard(crew.deps, item.id)) ?? {};
-  const questions = await readTaskQuestions(crew.deps, item.id);
+async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_id: number }) {
+  const { percent, text } = (await readCard(app.deps, item.id)) ?? {};
+  const questions = await readTaskQuestions(app.deps, item.id);
   return {
-    comments: crew.readComments(item).filter((comment) => !comment.includes("Agent card")),
-    events: crew.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind),
+    comments: app.readComments(item).filter((comment) => !comment.includes("Agent card")),
+    events: app.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind),
     card: { percent, text },
-    summary: await hasSummary(crew.deps, item.id, "Thot"),
+    summary: await hasSummary(app.deps, item.id, "Thot"),
     questions: questions.map(({ reminded, answer }) => ({ reminded, answer: answer?.text })),
   };
 }
@@ -54,29 +54,29 @@ async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence
 test.each(FLOWS)(
   "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
   async ({ before, call }) => {
-    const crew = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
-    const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Thot"));
+    const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+    const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
     if (!first) throw new Error("no items");
-    await crew.runFirstPoll();
-    await before?.(crew, first.id);
-    await call(crew, first.id, crew.deps);
-    await crew.drain();
-    crew.advance(60_000);
-    await crew.drain();
-    const expected = await readVisibleState(crew, first);
+    await app.runFirstPoll();
+    await before?.(app, first.id);
+    await call(app, first.id, app.deps);
+    await app.drain();
+    app.advance(60_000);
+    await app.drain();
+    const expected = await readVisibleState(app, first);
 
     let kills = 0;
     for (const [i, item] of rest.entries()) {
-      await before?.(crew, item.id);
-      const process = crashAfterChange(crew.deps, i + 1);
-      if ((await process.orCrash(call(crew, item.id, process.deps))) !== "over") break;
+      await before?.(app, item.id);
+      const process = crashAfterChange(app.deps, i + 1);
+      if ((await process.orCrash(call(app, item.id, process.deps))) !== "over") break;
       kills += 1;
-      if (i % 2 === 0) await crew.drain();
-      await call(crew, item.id, crew.deps);
-      await crew.drain();
-      crew.advance(60_000);
-      await crew.drain();
-      expect(await readVisibleState(crew, item), `killed after change ${i + 1}`).toEqual(expected);
+      if (i % 2 === 0) await app.drain();
+      await call(app, item.id, app.deps);
+      await app.drain();
+      app.advance(60_000);
+      await app.drain();
+      expect(await readVisibleState(app, item), `killed after change ${i + 1}`).toEqual(expected);
     }
     expect(kills).toBeGreaterThanOrEqual(1);
     expect(kills).toBeLessThan(MAX_CHANGES - 1);

@@ -5,26 +5,26 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 const normalizeSpaces = (text: string) => text.replaceAll("\u00a0", " ");
 
 async function createLocalizedApp(locale: string) {
-  const crew = await createAgentTestApp({ setUpPlane: () => ({ LOCALE: locale }) });
-  const item = crew.addTask("Write the guide", "Thot");
-  await crew.runFirstPoll();
-  const readComments = () => crew.readComments(item).map(normalizeSpaces);
-  return { crew, item, thot: crew.actAs("Thot"), readComments };
+  const app = await createAgentTestApp({ setUpPlane: () => ({ LOCALE: locale }) });
+  const item = app.addTask("Write the guide", "Thot");
+  await app.runFirstPoll();
+  const readComments = () => app.readComments(item).map(normalizeSpaces);
+  return { app, item, thot: app.actAs("Thot"), readComments };
 }
 
 test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that is read back", async () => {
-  const { crew, item, thot, readComments } = await createLocalizedApp("fr");
+  const { app, item, thot, readComments } = await createLocalizedApp("fr");
   await thot.setStatus("ONB-1", { status: "in_progress" });
   await thot.comment("ONB-1", { text: "half", percent: 40 });
   await thot.setStatus("ONB-1", { status: "done", text: "Fini.", commit: "a1b2c3", tests: "12", confidence: 0.5 });
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   const comments = readComments();
   expect(comments).toContain("Thot: <p><strong>Commencée</strong></p>");
   expect(comments).toContain("Thot: <p><strong>Avancement : 40 %</strong></p><p>half</p>");
   expect(comments).toContain(
     "Thot: <p><strong>Terminée, en attente de relecture</strong> : confiance de 0,5, inférieure à 0,7</p><p>Fini.</p><p>Commit : <code>a1b2c3</code></p><p>Tests : 12</p>",
   );
-  const card = crew.plane.comments(item).find(({ comment_html }) => comment_html.includes("Agent card"));
+  const card = app.plane.comments(item).find(({ comment_html }) => comment_html.includes("Agent card"));
   expect(parseCard(card?.comment_html ?? "")?.card).toMatchObject({ agent: "Thot", percent: 40, commit: "a1b2c3" });
 });
 

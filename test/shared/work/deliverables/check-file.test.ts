@@ -28,8 +28,8 @@ test.each([
   ["that is a data URL", "data:text/plain,x", "is a URL"],
   ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
 ])("reliability 19 a delivery refused before anything is sent:: a name %s", async (_, name, reason) => {
-  const { crew, deliverFile } = await createDeliverablesApp();
-  const requests = await crew.recordRequests(async () => {
+  const { app, deliverFile } = await createDeliverablesApp();
+  const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ name });
     await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(reason) });
     await expect(delivery).rejects.toThrow("report.pdf");
@@ -44,8 +44,8 @@ test.each([
   ["program.exe", "application/pdf"],
   ["program.", "application/pdf"],
 ])("a delivery refused before anything is sent:: a type that Plane does not accept: %s", async (name, type) => {
-  const { crew, deliverFile } = await createDeliverablesApp();
-  const requests = await crew.recordRequests(async () => {
+  const { app, deliverFile } = await createDeliverablesApp();
+  const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
     await expect(delivery).rejects.toMatchObject({
       code: "unsupported_type",
@@ -61,8 +61,8 @@ test("a delivery refused before anything is sent:: an empty file", async () => {
 });
 
 test("a delivery refused before anything is sent:: a file over Plane's limit, which the refusal names", async () => {
-  const { crew, deliverFile } = await createDeliverablesApp();
-  const requests = await crew.recordRequests(async () => {
+  const { app, deliverFile } = await createDeliverablesApp();
+  const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
     await expect(delivery).rejects.toMatchObject({ code: "too_large" });
     await expect(delivery).rejects.toThrow(/5242880 \(5 MB\).*FILE_SIZE_LIMIT/);
@@ -85,15 +85,15 @@ test("a file name without an extension gets the type given by its sender", async
 });
 
 test("a file name with quotes, tags and semicolons is shown as text in the comment and stays unchanged", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const name = `a"<b>$(id);--flag'\`.md`;
   expect(await deliverFile({ name })).toMatchObject({ name });
-  expect(getLinkComments(crew, item)[0]).not.toContain("<b>");
+  expect(getLinkComments(app, item)[0]).not.toContain("<b>");
 });
 
 test("Plane accepts every type to which an extension is mapped", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   for (const [type, extension] of new Map(Object.entries(FILE_TYPES).map(([extension, type]) => [type, extension])))
     expect(await deliverFile({ name: `x.${extension}` })).toMatchObject({ type });
-  expect(crew.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
+  expect(app.plane.attachments(item).every(({ is_uploaded }) => is_uploaded)).toBe(true);
 });

@@ -17,24 +17,24 @@ async function deliverWithCrash(
   crash: CrashPoint,
 ): Promise<boolean> {
   const simulator = createCrashSimulator();
-  const crew = await createAgentTestApp({
+  const app = await createAgentTestApp({
     version,
     fetch: simulator.fetch,
     store: (clock) => simulator.store(createMemoryStore({ clock })),
   });
-  const item = crew.addTask("Write the report", "Imhotep");
-  await crew.runFirstPoll();
+  const item = app.addTask("Write the report", "Imhotep");
+  await app.runFirstPoll();
   const deliver = () =>
-    crew.actAs("Imhotep").deliver({ task: crew.toTaskKey(item), name: "report.md", file: file(), text: "Here." });
+    app.actAs("Imhotep").deliver({ task: app.toTaskKey(item), name: "report.md", file: file(), text: "Here." });
   const outcome = await simulator.runUntilCrash(crash, deliver);
   simulator.reset();
-  await crew.restart();
+  await app.restart();
   const answer = await deliver();
-  const rows = crew.plane.attachments(item).map(({ id, is_uploaded, bytes }) => {
+  const rows = app.plane.attachments(item).map(({ id, is_uploaded, bytes }) => {
     return { id, is_uploaded, text: new TextDecoder().decode(bytes) };
   });
   expect(rows).toEqual([{ id: answer.attachment, is_uploaded: true, text: CONTENT }]);
-  expect(crew.readComments(item).filter((html) => html.includes("Deliverable"))).toHaveLength(1);
+  expect(app.readComments(item).filter((html) => html.includes("Deliverable"))).toHaveLength(1);
   return outcome === "died";
 }
 

@@ -13,9 +13,9 @@ import {
 
 describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version) => {
   test("OPENCLAW-07 becomes an attachment created by the agent, with a comment that links it", async () => {
-    const { crew, item, task, deliverFile } = await createDeliverablesApp({ version });
+    const { app, item, task, deliverFile } = await createDeliverablesApp({ version });
     const answer = await deliverFile({ text: "It is **done**." });
-    const [row] = crew.plane.attachments(item);
+    const [row] = app.plane.attachments(item);
     expect(answer).toEqual({
       task,
       name: "report.md",
@@ -24,63 +24,63 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version
       type: "text/markdown",
       attachment: row?.id,
     });
-    expect(row).toMatchObject({ is_uploaded: true, created_by: crew.getUser("Imhotep").id, type: "text/markdown" });
-    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    const [comment = "", ...more] = getLinkComments(crew, item);
+    expect(row).toMatchObject({ is_uploaded: true, created_by: app.getUser("Imhotep").id, type: "text/markdown" });
+    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    const [comment = "", ...more] = getLinkComments(app, item);
     expect(more).toEqual([]);
     const place = `projects/${item.project}/issues/${item.id}/attachments/${row?.id}/`;
     expect(comment).toContain(
-      `Imhotep: <p>Deliverable: <a href="${crew.plane.url}/api/assets/v2/workspaces/javisi/${place}">`,
+      `Imhotep: <p>Deliverable: <a href="${app.plane.url}/api/assets/v2/workspaces/javisi/${place}">`,
     );
     expect(comment).toContain("report.md</a> (8 bytes)");
     expect(comment).toContain("<strong>done</strong>");
   });
 
   test("is one attachment and one comment when the call is repeated, whose answer says so", async () => {
-    const { crew, item, task, deliverFile } = await createDeliverablesApp({ version });
+    const { app, item, task, deliverFile } = await createDeliverablesApp({ version });
     const first = await deliverFile({});
     expect(await deliverFile({})).toEqual({ ...first, already: true });
-    crew.advance(86_400_000);
-    await crew.actAs("Imhotep").claim(task);
+    app.advance(86_400_000);
+    await app.actAs("Imhotep").claim(task);
     expect(await deliverFile({})).toEqual({ ...first, already: true });
-    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    expect(getLinkComments(crew, item)).toHaveLength(1);
+    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    expect(getLinkComments(app, item)).toHaveLength(1);
   });
 
   test("is one attachment and one comment when the same call runs twice concurrently", async () => {
-    const { crew, item, deliverFile } = await createDeliverablesApp({ version });
+    const { app, item, deliverFile } = await createDeliverablesApp({ version });
     const [one, two] = await Promise.all([deliverFile({}), deliverFile({})]);
     expect(two.attachment).toBe(one.attachment);
-    expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
-    expect(getLinkComments(crew, item)).toHaveLength(1);
+    expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+    expect(getLinkComments(app, item)).toHaveLength(1);
   });
 
   test("is one attachment and one comment when the call is repeated after the store was lost", async () => {
-    const { crew, item, deliverFile } = await createDeliverablesApp({ version });
+    const { app, item, deliverFile } = await createDeliverablesApp({ version });
     const first = await deliverFile({});
-    await crew.restart({ store: "lost" });
-    await crew.runFirstPoll();
+    await app.restart({ store: "lost" });
+    await app.runFirstPoll();
     expect(await deliverFile({})).toEqual({ ...first, already: true });
-    expect(crew.plane.attachments(item)).toHaveLength(1);
-    expect(getLinkComments(crew, item)).toHaveLength(1);
+    expect(app.plane.attachments(item)).toHaveLength(1);
+    expect(getLinkComments(app, item)).toHaveLength(1);
   });
 });
 
 test("a streamed deliverable is hashed while it is sent", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   expect(await deliverFile({ file: createStreamedFile("by and by") })).toMatchObject({
     sha256: toSha256("by and by"),
     size: 9,
   });
-  expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "by and by")]);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "by and by")]);
 });
 
 test("a streamed deliverable with another SHA-256 than announced is not stored", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const delivery = deliverFile({ file: createStreamedFile("other"), sha256: toSha256("this") });
   await expect(delivery).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("SHA-256") });
-  expect(crew.plane.attachments(item)).toEqual([]);
-  expect(getLinkComments(crew, item)).toEqual([]);
+  expect(app.plane.attachments(item)).toEqual([]);
+  expect(getLinkComments(app, item)).toEqual([]);
 });
 
 test("a streamed deliverable is read to its end even when it is attached already, and refused when it differs from what was announced", async () => {
@@ -94,122 +94,122 @@ test("a streamed deliverable is read to its end even when it is attached already
 });
 
 test("a streamed deliverable that is sent again within ten minutes counts as a repeated call", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const first = await deliverFile({ file: createStreamedFile("one") });
   expect(await deliverFile({ file: createStreamedFile("one") })).toEqual({ ...first, already: true });
-  expect(crew.plane.attachments(item)).toHaveLength(1);
+  expect(app.plane.attachments(item)).toHaveLength(1);
 });
 
 test("a streamed deliverable with other bytes of the same length shortly after is refused, and accepted with its SHA-256", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   await deliverFile({ file: createStreamedFile("one") });
   const second = deliverFile({ file: createStreamedFile("two") });
   await expect(second).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(toSha256("one")) });
   await deliverFile({ file: createStreamedFile("two"), sha256: toSha256("two") });
-  expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "one"), uploadedFile("report.md", "two")]);
 });
 
 test("a streamed deliverable that broke off is sent again with the same ticket", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
   await expect(deliverFile({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
-  const requests = await crew.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
+  const requests = await app.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
   expect(requests).not.toContain("POST work-items/:id/attachments");
-  expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "whole")]);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "whole")]);
 });
 
 test("a deliverable in special situations:: a person deleted it; repeating the call uploads it again and links the new one", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const first = await deliverFile({});
-  crew.plane.deleteAttachment(first.attachment);
+  app.plane.deleteAttachment(first.attachment);
   const second = await deliverFile({});
   expect(second.attachment).not.toBe(first.attachment);
   expect(second).not.toHaveProperty("already");
-  expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
-  expect(getLinkComments(crew, item)[0]).toContain(second.attachment);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
+  expect(getLinkComments(app, item)[0]).toContain(second.attachment);
 });
 
 test("a deliverable in special situations:: the ticket expired before the bytes were sent; a new one is used, and no partial upload is left", async () => {
-  const { crew, item, task, deliverFile } = await createDeliverablesApp();
+  const { app, item, task, deliverFile } = await createDeliverablesApp();
   const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
   await expect(deliverFile({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
-  crew.advance(3_590_000);
-  await crew.actAs("Imhotep").claim(task);
+  app.advance(3_590_000);
+  await app.actAs("Imhotep").claim(task);
   await deliverFile({});
-  expect(readAttachments(crew, item)).toEqual([uploadedFile("report.md", "# Report")]);
+  expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
 });
 
 test("a deliverable in special situations:: nobody finished the upload; after half an hour the partial upload is removed and logged", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
   await expect(deliverFile({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
-  expect(crew.plane.attachments(item)).toHaveLength(1);
-  crew.advance(1_900_000);
-  await crew.drain();
-  expect(crew.plane.attachments(item)).toEqual([]);
-  expect(crew.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
+  expect(app.plane.attachments(item)).toHaveLength(1);
+  app.advance(1_900_000);
+  await app.drain();
+  expect(app.plane.attachments(item)).toEqual([]);
+  expect(app.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
 });
 
 test("a deliverable in special situations:: nobody repeated the call that lacks its comment; after half an hour it is linked once", async () => {
-  const { crew, item, task, deliverFile } = await createDeliverablesApp();
-  const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+  const { app, item, task, deliverFile } = await createDeliverablesApp();
+  const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
   await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
   undo();
-  crew.advance(1_700_000);
-  await crew.drain();
-  expect(getLinkComments(crew, item)).toEqual([]);
-  crew.advance(3_600_000);
-  await crew.drain();
-  expect(getLinkComments(crew, item)).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
-  expect(await readDeliverables(crew.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
-  await crew.actAs("Imhotep").claim(task);
-  crew.advance(5_000);
+  app.advance(1_700_000);
+  await app.drain();
+  expect(getLinkComments(app, item)).toEqual([]);
+  app.advance(3_600_000);
+  await app.drain();
+  expect(getLinkComments(app, item)).toEqual([expect.stringMatching(/^Ada: <p><strong>Imhotep<.*>report\.md<\/a>/)]);
+  expect(await readDeliverables(app.deps, item.id)).toEqual([{ name: "report.md", size: 8 }]);
+  await app.actAs("Imhotep").claim(task);
+  app.advance(5_000);
   expect(await deliverFile({ text: "Here." })).toMatchObject({ already: true });
-  expect(getLinkComments(crew, item)).toHaveLength(1);
-  expect(readAttachments(crew, item)).toHaveLength(1);
+  expect(getLinkComments(app, item)).toHaveLength(1);
+  expect(readAttachments(app, item)).toHaveLength(1);
 });
 
 test("a deliverable in special situations:: a person deleted it before the comment was written; nothing is linked", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
-  const undo = crew.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+  const { app, item, deliverFile } = await createDeliverablesApp();
+  const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
   await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
   undo();
-  crew.plane.deleteAttachment(crew.plane.attachments(item)[0]?.id ?? "");
-  crew.advance(3_600_000);
-  await crew.drain();
-  crew.advance(3_600_000);
-  await crew.drain();
-  expect(getLinkComments(crew, item)).toEqual([]);
-  expect(await readDeliverables(crew.deps, item.id)).toEqual([]);
+  app.plane.deleteAttachment(app.plane.attachments(item)[0]?.id ?? "");
+  app.advance(3_600_000);
+  await app.drain();
+  app.advance(3_600_000);
+  await app.drain();
+  expect(getLinkComments(app, item)).toEqual([]);
+  expect(await readDeliverables(app.deps, item.id)).toEqual([]);
 });
 
 test("a deliverable in special situations:: Plane's size limit was lowered after it was read; the error names it, and no partial upload is left", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp({ fileSizeLimit: 100 });
-  await crew.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: crew.time.now });
+  const { app, item, deliverFile } = await createDeliverablesApp({ fileSizeLimit: 100 });
+  await app.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: app.time.now });
   const delivery = deliverFile({ file: createBlob("x".repeat(500)) });
   await expect(delivery).rejects.toMatchObject({
     code: "too_large",
     message: expect.stringMatching(/100.*FILE_SIZE_LIMIT/),
   });
-  expect(crew.plane.attachments(item)).toEqual([]);
+  expect(app.plane.attachments(item)).toEqual([]);
 });
 
 test("a deliverable in special situations:: the task belongs to another agent; it is refused before anything is sent", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   await expect(deliverFile({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
-  expect(crew.plane.attachments(item)).toEqual([]);
+  expect(app.plane.attachments(item)).toEqual([]);
 });
 
 test("reliability 8 a deliverable in special situations:: the claim was lost while the bytes were sent; nothing is confirmed and no comment written", async () => {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write the report", ["Imhotep", "Thot"]);
-  await crew.runFirstPoll();
-  const task = crew.toTaskKey(item);
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
+  await app.runFirstPoll();
+  const task = app.toTaskKey(item);
   const slow = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        crew.advance(16 * 60_000);
-        await crew.actAs("Thot").claim(task);
+        app.advance(16 * 60_000);
+        await app.actAs("Thot").claim(task);
         controller.enqueue(new TextEncoder().encode("late"));
         controller.close();
       },
@@ -217,27 +217,27 @@ test("reliability 8 a deliverable in special situations:: the claim was lost whi
     { highWaterMark: 0 },
   );
   const file = { size: 4, stream: () => slow };
-  const delivery = crew.actAs("Imhotep").deliver({ task, name: "report.md", file });
+  const delivery = app.actAs("Imhotep").deliver({ task, name: "report.md", file });
   await expect(delivery).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("You lost ONB-1"),
   });
-  expect(crew.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
-  expect(getLinkComments(crew, item)).toEqual([]);
+  expect(app.plane.attachments(item).filter(({ is_uploaded }) => is_uploaded)).toEqual([]);
+  expect(getLinkComments(app, item)).toEqual([]);
 });
 
 test("a deliverable in special situations:: the task is closed; it is refused", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
-  crew.plane.editItem(item, { state: "Done" });
-  await crew.poll();
+  const { app, item, deliverFile } = await createDeliverablesApp();
+  app.plane.editItem(item, { state: "Done" });
+  await app.poll();
   await expect(deliverFile({})).rejects.toMatchObject({ code: "conflict" });
 });
 
 test("a deliverable in special situations:: it has been delivered; reading that needs no request", async () => {
-  const { crew, item, deliverFile } = await createDeliverablesApp();
+  const { app, item, deliverFile } = await createDeliverablesApp();
   await deliverFile({});
   await deliverFile({ name: "data.csv", file: createBlob("a,b") });
-  expect(await readDeliverables(crew.deps, item.id)).toEqual([
+  expect(await readDeliverables(app.deps, item.id)).toEqual([
     { name: "report.md", size: 8 },
     { name: "data.csv", size: 3 },
   ]);

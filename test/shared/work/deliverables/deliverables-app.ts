@@ -10,25 +10,25 @@ export const createStreamedFile = (text: string) => ({ size: text.length, stream
 
 /** An app with a task of Imhotep and a function that delivers files for it: `# Report` as `report.md` by default. */
 export async function createDeliverablesApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
-  const crew = await createAgentTestApp(options);
-  const item = crew.addTask("Write the report", "Imhotep");
-  await crew.runFirstPoll();
-  const task = crew.toTaskKey(item);
+  const app = await createAgentTestApp(options);
+  const item = app.addTask("Write the report", "Imhotep");
+  await app.runFirstPoll();
+  const task = app.toTaskKey(item);
   const deliverFile = (change: Partial<NewDeliverable>, agent = "Imhotep") =>
-    crew.actAs(agent).deliver({ task, name: "report.md", file: createBlob("# Report"), ...change });
-  return { crew, item, task, deliverFile };
+    app.actAs(agent).deliver({ task, name: "report.md", file: createBlob("# Report"), ...change });
+  return { app, item, task, deliverFile };
 }
 
 /** The deliverables of an item in Plane and its storage. */
-export function readAttachments(crew: AgentTestApp, item: Item) {
-  return crew.plane.attachments(item).map(({ name, is_uploaded, bytes }) => {
+export function readAttachments(app: AgentTestApp, item: Item) {
+  return app.plane.attachments(item).map(({ name, is_uploaded, bytes }) => {
     return { name, is_uploaded, text: new TextDecoder().decode(bytes) };
   });
 }
 
 /** The comments that link deliverables, without the agent card. */
-export const getLinkComments = (crew: AgentTestApp, item: Item) =>
-  crew.readComments(item).filter((text) => text.includes("Deliverable:"));
+export const getLinkComments = (app: AgentTestApp, item: Item) =>
+  app.readComments(item).filter((text) => text.includes("Deliverable:"));
 
 /** A deliverable that was uploaded and confirmed. */
 export const uploadedFile = (name: string, text: string) => ({ name, is_uploaded: true, text });

@@ -7,60 +7,60 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 /** Tour waits for Guide, and Fair for Tour; they are assigned to Imhotep and Thot. */
 async function createTaskChain(version: PlaneVersion) {
-  const crew = await createAgentTestApp({ version });
-  const { plane } = crew;
+  const app = await createAgentTestApp({ version });
+  const { plane } = app;
   const waiting = (name: string, agent: string, blocker: Item) => {
-    const line = version === "1.2.2" ? `<p>Blocked by: ${crew.toTaskKey(blocker)}</p>` : "<p></p>";
-    const item = crew.addTask(name, agent, { description_html: line });
+    const line = version === "1.2.2" ? `<p>Blocked by: ${app.toTaskKey(blocker)}</p>` : "<p></p>";
+    const item = app.addTask(name, agent, { description_html: line });
     if (version !== "1.2.2") plane.relate(item, blocker);
     return item;
   };
-  const guide = crew.addTask("Guide", "Imhotep");
+  const guide = app.addTask("Guide", "Imhotep");
   const tour = waiting("Tour", "Thot", guide);
   const fair = waiting("Fair", "Imhotep", tour);
-  crew.advance(MINUTE);
-  await crew.runFirstPoll();
-  crew.takeEvents();
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  app.takeEvents();
   const pollAndSettle = async () => {
-    crew.advance(1_000);
-    await crew.poll();
-    await crew.runUntilIdle();
+    app.advance(1_000);
+    await app.poll();
+    await app.runUntilIdle();
   };
   // The agents' labels are not part of this test.
-  const labels = (item: Item) => crew.readPlaneItem(item).labels.filter((name) => !name.startsWith("agent:"));
-  const states = () => [guide, tour, fair].map((item) => crew.readPlaneItem(item).state);
-  return { crew, plane, guide, tour, fair, pollAndSettle, states, labels, waiting };
+  const labels = (item: Item) => app.readPlaneItem(item).labels.filter((name) => !name.startsWith("agent:"));
+  const states = () => [guide, tour, fair].map((item) => app.readPlaneItem(item).state);
+  return { app, plane, guide, tour, fair, pollAndSettle, states, labels, waiting };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) => {
   test("a cancelled blocker blocks its dependants transitively, each with one comment and one notification", async () => {
-    const { crew, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
+    const { app, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
     await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "Backlog", "Backlog"]);
     expect([tour, fair].map(labels)).toEqual([["blocked"], ["blocked"]]);
-    expect(crew.readComments(tour)).toEqual([
+    expect(app.readComments(tour)).toEqual([
       "Ada: <p>Blocked by a dependency: this task depends on <strong>ONB-1</strong> Guide, which was cancelled. It returns to todo when that task is reopened or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.</p>",
     ]);
-    expect(crew.readComments(fair)[0]).toContain("<strong>ONB-2</strong> Tour, which is itself blocked");
-    const stuck = crew.actions.flatMap(({ event, facts }) =>
+    expect(app.readComments(fair)[0]).toContain("<strong>ONB-2</strong> Tour, which is itself blocked");
+    const stuck = app.actions.flatMap(({ event, facts }) =>
       event.kind === "stuck" ? [[facts.item?.key, event.blocker, event.why]] : [],
     );
     expect(stuck).toEqual([
       ["ONB-2", "ONB-1", "cancelled"],
       ["ONB-3", "ONB-2", "blocked"],
     ]);
-    expect(crew.takeEvents()).not.toContain("ONB-2 unblocked");
+    expect(app.takeEvents()).not.toContain("ONB-2 unblocked");
     await pollAndSettle();
     await pollAndSettle();
-    expect(crew.readComments(tour)).toHaveLength(1);
-    expect(crew.readComments(fair)).toHaveLength(1);
-    expect(crew.takeEvents()).toEqual([]);
+    expect(app.readComments(tour)).toHaveLength(1);
+    expect(app.readComments(fair)).toHaveLength(1);
+    expect(app.takeEvents()).toEqual([]);
   });
 
   test("the project's Blocked state is used if there is one, and left for todo on release", async () => {
-    const { crew, plane, guide, pollAndSettle, states } = await createTaskChain(version);
-    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    const { app, plane, guide, pollAndSettle, states } = await createTaskChain(version);
+    plane.addState(app.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
     await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "Blocked", "Blocked"]);
@@ -70,52 +70,52 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
   });
 
   test("a blocked blocker blocks its dependants; when it continues they return to todo with a notification", async () => {
-    const { crew, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
-    const label = plane.addLabel(crew.onb, "Blocked");
+    const { app, plane, guide, tour, fair, pollAndSettle, states, labels } = await createTaskChain(version);
+    const label = plane.addLabel(app.onb, "Blocked");
     plane.editItem(guide, { labels: [label] });
     await pollAndSettle();
-    expect(crew.readComments(tour)[0]).toContain("Guide, which is itself blocked");
-    crew.takeEvents();
+    expect(app.readComments(tour)[0]).toContain("Guide, which is itself blocked");
+    app.takeEvents();
     plane.editItem(guide, { labels: [], state: "Done" });
     await pollAndSettle();
     expect(states()).toEqual(["Done", "Backlog", "Backlog"]);
     expect([tour, fair].map(labels)).toEqual([[], []]);
-    expect(crew.readComments(tour)).toContain("Ada: <p>No longer blocked by <strong>ONB-1</strong> Guide (done).</p>");
-    expect(crew.readComments(fair)).toContain("Ada: <p>No longer blocked by <strong>ONB-2</strong> Tour.</p>");
-    expect(crew.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
-    expect(await crew.store.count("stuck")).toBe(0);
+    expect(app.readComments(tour)).toContain("Ada: <p>No longer blocked by <strong>ONB-1</strong> Guide (done).</p>");
+    expect(app.readComments(fair)).toContain("Ada: <p>No longer blocked by <strong>ONB-2</strong> Tour.</p>");
+    expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
+    expect(await app.store.count("stuck")).toBe(0);
   });
 
   test("a blocker that merely waits does not block its dependants", async () => {
-    const { crew, plane, guide, pollAndSettle, states } = await createTaskChain(version);
+    const { app, plane, guide, pollAndSettle, states } = await createTaskChain(version);
     plane.editItem(guide, { state: "In Progress" });
     await pollAndSettle();
     expect(states()).toEqual(["In Progress", "Backlog", "Backlog"]);
-    expect(crew.takeEvents()).toEqual(["ONB-1 started"]);
+    expect(app.takeEvents()).toEqual(["ONB-1 started"]);
   });
 
   test("a task moved out of Blocked by hand stays unblocked until another blocker is cancelled or blocked", async () => {
-    const { crew, plane, guide, tour, pollAndSettle, states, waiting } = await createTaskChain(version);
-    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    const { app, plane, guide, tour, pollAndSettle, states, waiting } = await createTaskChain(version);
+    plane.addState(app.onb, { name: "Blocked", group: "started" });
     plane.editItem(guide, { state: "Cancelled" });
     await pollAndSettle();
     plane.editItem(tour, { state: "In Progress" });
     await pollAndSettle();
     await pollAndSettle();
     expect(states()).toEqual(["Cancelled", "In Progress", "Todo"]);
-    expect(crew.readComments(tour)).toHaveLength(1);
+    expect(app.readComments(tour)).toHaveLength(1);
     const other = waiting("Map", "Thot", tour);
     plane.editItem(other, { state: "Cancelled" });
     if (version === "1.2.2") plane.editItem(tour, { description_html: "<p>Blocked by: ONB-1, ONB-4</p>" });
     else plane.relate(tour, other);
     await pollAndSettle();
     expect(states()[1]).toBe("Blocked");
-    expect(crew.readComments(tour).join()).toContain("Map, which was cancelled");
+    expect(app.readComments(tour).join()).toContain("Map, which was cancelled");
   });
 
   test("a task that is already blocked for other reasons stays unchanged", async () => {
-    const { crew, plane, guide, tour, pollAndSettle, states } = await createTaskChain(version);
-    plane.addState(crew.onb, { name: "Blocked", group: "started" });
+    const { app, plane, guide, tour, pollAndSettle, states } = await createTaskChain(version);
+    plane.addState(app.onb, { name: "Blocked", group: "started" });
     plane.editItem(tour, { state: "Blocked" });
     await pollAndSettle();
     plane.editItem(guide, { state: "Cancelled" });
@@ -123,7 +123,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
     plane.editItem(guide, { state: "Done" });
     await pollAndSettle();
     expect(states()).toEqual(["Done", "Blocked", "Blocked"]);
-    expect(crew.readComments(tour)).toEqual([]);
+    expect(app.readComments(tour)).toEqual([]);
   });
 
   test("a removed dependency or a deleted blocker releases the task", async () => {
@@ -138,21 +138,21 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
   });
 
   test("the effect of a lost job is repaired at the next tick", async () => {
-    const { crew, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
+    const { app, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
     plane.editItem(guide, { state: "Cancelled" });
-    const [kept] = await crew.store.read<Parameters<typeof JSON.stringify>[0]>([observedKeys.item(guide.id)]);
+    const [kept] = await app.store.read<Parameters<typeof JSON.stringify>[0]>([observedKeys.item(guide.id)]);
     const snapshot = { ...kept?.value.snapshot, word: "cancelled" };
-    await crew.store.commit({ put: [{ key: observedKeys.item(guide.id), value: { ...kept?.value, snapshot } }] });
+    await app.store.commit({ put: [{ key: observedKeys.item(guide.id), value: { ...kept?.value, snapshot } }] });
     await pollAndSettle();
     expect(labels(tour)).toEqual(["blocked"]);
-    expect(crew.readComments(tour)).toHaveLength(1);
+    expect(app.readComments(tour)).toHaveLength(1);
   });
 
   test("blocking that is killed after any step continues, with one comment and one event", async () => {
     for (const step of ["PATCH", "comments", "announced"]) {
-      const { crew, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
+      const { app, plane, guide, tour, pollAndSettle, labels } = await createTaskChain(version);
       plane.editItem(guide, { state: "Cancelled" });
-      const { store } = crew;
+      const { store } = app;
       const commit = store.commit;
       let failing = true;
       const lifted = plane.faults.add(
@@ -162,21 +162,21 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
       if (step === "announced") {
         lifted();
         store.commit = async (asked) => {
-          const told = asked.put?.some(({ key, value }) => key === workKeys.stuck(tour.id) && isStuck(value));
-          if (told && failing) throw new Error("The store is down.");
+          const isReported = asked.put?.some(({ key, value }) => key === workKeys.stuck(tour.id) && isStuck(value));
+          if (isReported && failing) throw new Error("The store is down.");
           return commit(asked);
         };
       }
-      crew.advance(1_000);
-      await crew.poll();
-      expect(crew.takeEvents()).not.toContain("ONB-2 stuck");
+      app.advance(1_000);
+      await app.poll();
+      expect(app.takeEvents()).not.toContain("ONB-2 stuck");
       failing = false;
       lifted();
       await pollAndSettle();
       expect(labels(tour)).toEqual(["blocked"]);
-      expect(crew.readComments(tour)).toHaveLength(1);
+      expect(app.readComments(tour)).toHaveLength(1);
       expect(
-        crew.actions.filter(({ event, facts }) => event.kind === "stuck" && facts.item?.key === "ONB-2"),
+        app.actions.filter(({ event, facts }) => event.kind === "stuck" && facts.item?.key === "ONB-2"),
       ).toHaveLength(1);
     }
   });
@@ -186,8 +186,8 @@ const isStuck = (value: unknown) =>
   typeof value === "object" && value !== null && Reflect.get(value, "phase") === "stuck";
 
 test("OPENCLAW-14 tasks that block each other in a cycle are released when the first of them is", async () => {
-  const { crew, plane, guide, fair, pollAndSettle, states } = await createTaskChain("1.3.1");
-  plane.addState(crew.onb, { name: "Blocked", group: "started" });
+  const { app, plane, guide, fair, pollAndSettle, states } = await createTaskChain("1.3.1");
+  plane.addState(app.onb, { name: "Blocked", group: "started" });
   plane.relate(guide, fair);
   await pollAndSettle();
   plane.editItem(guide, { state: "Blocked" });

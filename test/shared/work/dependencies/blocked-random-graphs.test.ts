@@ -20,12 +20,12 @@ function createSeededDice(seed: number) {
 test.each(SEEDS)(
   "OPENCLAW-14 blocking converges whatever people relate and move, including cycles (seed %d)",
   async (seed) => {
-    const crew = await createAgentTestApp();
-    const { plane } = crew;
-    plane.addState(crew.onb, { name: "Blocked", group: "started" });
-    const items = ["A", "B", "C", "D", "E"].map((name) => crew.addTask(name, "Thot", { state: "Todo" }));
-    crew.advance(60_000);
-    await crew.runFirstPoll();
+    const app = await createAgentTestApp();
+    const { plane } = app;
+    plane.addState(app.onb, { name: "Blocked", group: "started" });
+    const items = ["A", "B", "C", "D", "E"].map((name) => app.addTask(name, "Thot", { state: "Todo" }));
+    app.advance(60_000);
+    await app.runFirstPoll();
     const roll = createSeededDice(seed);
     const any = () => items[roll(items.length)] ?? "";
     for (let round = 0; round < 8; round += 1) {
@@ -36,24 +36,24 @@ test.each(SEEDS)(
         else plane.relate(one, other);
         if (roll(2) === 0) plane.editItem(any(), { state: STATES[roll(STATES.length)] ?? "Todo" });
       }
-      crew.advance(1_000);
+      app.advance(1_000);
       for (let looks = 0; looks < 4; looks += 1) {
-        crew.advance(1_000);
-        await crew.poll();
-        await crew.runUntilIdle();
+        app.advance(1_000);
+        await app.poll();
+        await app.runUntilIdle();
       }
-      const states = () => items.map((item) => crew.readPlaneItem(item).state);
-      const [before, comments] = [states(), items.map((item) => crew.readComments(item).length)];
-      crew.advance(1_000);
-      await crew.poll();
-      await crew.runUntilIdle();
-      expect([states(), items.map((item) => crew.readComments(item).length)]).toEqual([before, comments]);
+      const states = () => items.map((item) => app.readPlaneItem(item).state);
+      const [before, comments] = [states(), items.map((item) => app.readComments(item).length)];
+      app.advance(1_000);
+      await app.poll();
+      await app.runUntilIdle();
+      expect([states(), items.map((item) => app.readComments(item).length)]).toEqual([before, comments]);
       // No task stays blocked because of others without a cause outside its own dependants.
       for (const item of items) if (await byUs(item.id)) expect(await rooted(item.id, new Set())).toBe(true);
     }
 
     async function byUs(item: string): Promise<boolean> {
-      const [kept] = await crew.store.read<KeptStuck>([workKeys.stuck(item)]);
+      const [kept] = await app.store.read<KeptStuck>([workKeys.stuck(item)]);
       return kept?.value.phase === "stuck";
     }
 
@@ -61,7 +61,7 @@ test.each(SEEDS)(
       if (seen.has(id)) return false;
       seen.add(id);
       for (const blocker of plane.blockers(id)) {
-        const { state } = crew.readPlaneItem({ id: blocker });
+        const { state } = app.readPlaneItem({ id: blocker });
         if (state === "Cancelled") return true;
         if (state === "Blocked" && (!(await byUs(blocker)) || (await rooted(blocker, seen)))) return true;
       }

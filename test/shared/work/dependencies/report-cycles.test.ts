@@ -2,18 +2,18 @@ import { expect, test } from "vitest";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createAppWithTasks(names: string[]) {
-  const crew = await createAgentTestApp();
-  const items = names.map((name) => crew.addTask(name));
-  crew.advance(60_000);
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  const items = names.map((name) => app.addTask(name));
+  app.advance(60_000);
+  await app.runFirstPoll();
   const readCycleEvents = async () => {
-    const before = crew.actions.length;
-    crew.advance(1_000);
-    await crew.poll();
-    await crew.runUntilIdle();
-    return crew.actions.slice(before).flatMap(({ event }) => (event.kind === "circle" ? [event.path.join(" ")] : []));
+    const before = app.actions.length;
+    app.advance(1_000);
+    await app.poll();
+    await app.runUntilIdle();
+    return app.actions.slice(before).flatMap(({ event }) => (event.kind === "circle" ? [event.path.join(" ")] : []));
   };
-  return { crew, plane: crew.plane, items, readCycleEvents };
+  return { app, plane: app.plane, items, readCycleEvents };
 }
 
 test("a dependency cycle made in Plane is reported once with its path, and again when it reappears", async () => {

@@ -8,18 +8,18 @@ async function createStartedTask(
   options: Parameters<typeof createAgentTestApp>[0] & { label?: string } = {},
 ) {
   const { label, ...rest } = options;
-  const crew = await createAgentTestApp(rest);
-  if (label) crew.plane.addLabel(crew.onb, label);
-  const item = crew.addTask("Build it", "Imhotep", {
+  const app = await createAgentTestApp(rest);
+  if (label) app.plane.addLabel(app.onb, label);
+  const item = app.addTask("Build it", "Imhotep", {
     description_html: description,
     ...omitUndefined({ labels: label ? [label] : undefined }),
   });
-  await crew.runFirstPoll();
-  await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  await crew.runUntilIdle();
+  await app.runFirstPoll();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  await app.runUntilIdle();
   const finish = (change: { text?: string; commit?: string; tests?: string } = {}) =>
-    crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", ...change });
-  return { crew, item, finish };
+    app.actAs("Imhotep").setStatus("ONB-1", { status: "done", ...change });
+  return { app, item, finish };
 }
 
 test("the done criteria are found below their heading or on its line", () => {
@@ -43,42 +43,42 @@ test("the done criteria are found below their heading or on its line", () => {
 
 test("OPENCLAW-18 done is refused with all missing criteria at once", async () => {
   const list = "<ul><li>deliverable report.pdf</li><li>commit and tests</li></ul>";
-  const { crew, item, finish } = await createStartedTask(`<p>Done when:</p>${list}`);
+  const { app, item, finish } = await createStartedTask(`<p>Done when:</p>${list}`);
   await expect(finish()).rejects.toMatchObject({
     code: "conflict",
     message:
       "ONB-1 is not done yet: no deliverable report.pdf: add it with upload_deliverable; no summary: give it as text; " +
       "no commit reported: give it as commit; no tests reported: give the results as tests. It stays in progress.",
   });
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
 });
 
 test("OPENCLAW-18 a task labelled code requires a commit and tests, reported now or before", async () => {
-  const { crew, finish } = await createStartedTask("<p>x</p>", { label: "Code" });
+  const { app, finish } = await createStartedTask("<p>x</p>", { label: "Code" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.stringMatching(/commit.*tests/) });
-  await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc" });
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.not.stringContaining("commit") });
   expect(await finish({ text: "Ready.", tests: "all pass" })).toMatchObject({ word: "done" });
 });
 
 test("OPENCLAW-18 the settings define criteria for every task", async () => {
   const done = { summary: false, deliverable: true, commit_and_tests: "never" };
-  const { crew, finish } = await createStartedTask("<p>x</p>", { label: "code", config: { done } });
+  const { app, finish } = await createStartedTask("<p>x</p>", { label: "code", config: { done } });
   await expect(finish()).rejects.toMatchObject({
     message: "ONB-1 is not done yet: no deliverable: add one with upload_deliverable. It stays in progress.",
   });
-  await crew.actAs("Imhotep").deliver({ task: "ONB-1", name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
-  const asked = await crew.recordRequests(async () => expect(await finish()).toMatchObject({ word: "done" }));
+  await app.actAs("Imhotep").deliver({ task: "ONB-1", name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
+  const asked = await app.recordRequests(async () => expect(await finish()).toMatchObject({ word: "done" }));
   expect(asked).not.toContain("GET work-items/:id/attachments");
 });
 
 test("OPENCLAW-18 a required deliverable is matched by name, including a file a person attached in Plane", async () => {
-  const { crew, item, finish } = await createStartedTask("<p>Done when: deliverable Report.pdf</p>");
-  await crew.actAs("Imhotep").deliver({ task: "ONB-1", name: "other.pdf", file: new Blob(["%PDF-1.4"]) });
+  const { app, item, finish } = await createStartedTask("<p>Done when: deliverable Report.pdf</p>");
+  await app.actAs("Imhotep").deliver({ task: "ONB-1", name: "other.pdf", file: new Blob(["%PDF-1.4"]) });
   await expect(finish({ text: "x" })).rejects.toMatchObject({
     message: expect.stringContaining("no deliverable Report.pdf"),
   });
-  await crew.actAs("Ada").deliver({ task: item.id, name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
+  await app.actAs("Ada").deliver({ task: item.id, name: "report.pdf", file: new Blob(["%PDF-1.4"]) });
   expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
 });
 
@@ -91,10 +91,10 @@ test.each([
   ["file with the plan (Plan.pdf)", ["plan.pdf"]],
   ["deliverable e\u0301te\u0301.md", ["\u00e9t\u00e9.md"]],
 ])("OPENCLAW-18 the files named in “%s” are required and sufficient", async (line, names) => {
-  const { crew, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
+  const { app, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
   for (const name of names) {
     await expect(finish({ text: "x" })).rejects.toThrow("ONB-1 is not done yet: no deliverable ");
-    await crew.actAs("Imhotep").deliver({ task: "ONB-1", name, file: new Blob([name]) });
+    await app.actAs("Imhotep").deliver({ task: "ONB-1", name, file: new Blob([name]) });
   }
   expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
 });
@@ -102,15 +102,15 @@ test.each([
 test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "deliverable"])(
   "OPENCLAW-18 “%s” names no file, so that any file is sufficient",
   async (line) => {
-    const { crew, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
+    const { app, finish } = await createStartedTask(`<p>Done when:</p><ul><li>${line}</li></ul>`);
     await expect(finish({ text: "x" })).rejects.toMatchObject({ message: expect.stringContaining("no deliverable:") });
-    await crew.actAs("Imhotep").deliver({ task: "ONB-1", name: "any.md", file: new Blob(["x"]) });
+    await app.actAs("Imhotep").deliver({ task: "ONB-1", name: "any.md", file: new Blob(["x"]) });
     expect(await finish({ text: "x" })).toMatchObject({ word: "done" });
   },
 );
 
 test("criteria in the task's own words are quoted in the closing comment", async () => {
-  const { crew, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
+  const { app, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
   await finish({ text: "They do." });
-  expect(crew.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");
+  expect(app.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");
 });

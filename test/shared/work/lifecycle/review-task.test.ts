@@ -12,42 +12,42 @@ async function createTaskInReview(options: Parameters<typeof createAgentTestApp>
   const parts = {
     ruleSets: ({ agents }: { agents: Parameters<typeof createWorkRules>[0] }) => [createWorkRules(agents)],
   };
-  const crew = await createAgentTestApp({ parts, ...options });
-  const item = crew.addTask("Write the guide", "Imhotep");
-  const next = crew.addTask(
+  const app = await createAgentTestApp({ parts, ...options });
+  const item = app.addTask("Write the guide", "Imhotep");
+  const next = app.addTask(
     "Print it",
     "Thot",
     options.version === "1.2.2" ? { description_html: "<p>Blocked by: ONB-1</p>" } : {},
   );
-  if (options.version !== "1.2.2") crew.plane.relate(next, item);
-  await crew.runFirstPoll();
-  await crew.runUntilIdle();
-  await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
-  await crew.runUntilIdle();
-  const now = await crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
-  await crew.runUntilIdle();
-  crew.takeEvents();
+  if (options.version !== "1.2.2") app.plane.relate(next, item);
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  await app.runUntilIdle();
+  const now = await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
+  await app.runUntilIdle();
+  app.takeEvents();
   const task = async () => {
-    const kept = await findKeptTask(crew.deps, item.id);
+    const kept = await findKeptTask(app.deps, item.id);
     if (!kept) throw new Error("not kept");
     return kept;
   };
-  const count = (part: string) => crew.readComments(item).filter((comment) => comment.includes(part)).length;
-  return { crew, item, next, now, task, count };
+  const count = (part: string) => app.readComments(item).filter((comment) => comment.includes(part)).length;
+  return { app, item, next, now, task, count };
 }
 
 test.each(VERSIONS)(
   "OPENCLAW-12 low confidence requests a review instead of finishing the task (Plane %s)",
   async (version) => {
-    const { crew, item, now, count } = await createTaskInReview({ version });
+    const { app, item, now, count } = await createTaskInReview({ version });
     expect(now).toMatchObject({ word: "in_progress", inReview: true });
     expect(now.heldUntil).toBeUndefined();
-    expect(crew.readPlaneItem(item)).toMatchObject({
+    expect(app.readPlaneItem(item)).toMatchObject({
       state: "In Progress",
       labels: expect.arrayContaining(["review"]),
     });
     expect(count("waiting for review</strong>: confidence 0.5, below 0.7")).toBe(1);
-    const asked = crew.actions.filter(({ event }) => event.kind === "review");
+    const asked = app.actions.filter(({ event }) => event.kind === "review");
     expect(asked.map(({ event }) => event)).toEqual([
       { kind: "review", agent: "Imhotep", confidence: 0.5, text: "Perhaps." },
     ]);
@@ -55,12 +55,12 @@ test.each(VERSIONS)(
 );
 
 test("sufficient or missing confidence finishes a task at once, with the limit from the settings", async () => {
-  const crew = await createAgentTestApp({ config: { done: { review_below: 0.9 } } });
-  crew.addTask("One", "Imhotep");
-  crew.addTask("Two", "Imhotep");
-  await crew.runFirstPoll();
-  for (const key of ["ONB-1", "ONB-2"]) await crew.actAs("Imhotep").setStatus(key, { status: "in_progress" });
-  const work = () => crew.actAs("Imhotep");
+  const app = await createAgentTestApp({ config: { done: { review_below: 0.9 } } });
+  app.addTask("One", "Imhotep");
+  app.addTask("Two", "Imhotep");
+  await app.runFirstPoll();
+  for (const key of ["ONB-1", "ONB-2"]) await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+  const work = () => app.actAs("Imhotep");
   expect(await work().setStatus("ONB-1", { status: "done", text: "x", confidence: 0.9 })).toMatchObject({
     word: "done",
   });
@@ -68,119 +68,119 @@ test("sufficient or missing confidence finishes a task at once, with the limit f
 });
 
 test("a task in review is not worked on: the same call says so, others are refused, and it does not expire", async () => {
-  const { crew, item } = await createTaskInReview();
-  const asked = await crew.recordRequests(async () => {
-    const again = crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
+  const { app, item } = await createTaskInReview();
+  const asked = await app.recordRequests(async () => {
+    const again = app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });
     expect(await again).toMatchObject({ word: "in_progress", inReview: true });
   });
   expect(asked).toEqual([]);
-  await expect(crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).rejects.toMatchObject({
+  await expect(app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("waits for a human's review"),
   });
-  crew.advance(3_600_000);
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item).state).toBe("In Progress");
+  app.advance(3_600_000);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
 });
 
 test("an approved review removes the label, finishes the task and counts for its agent", async () => {
-  const { crew, item, task, count } = await createTaskInReview();
-  await approveReview(crew.createContext("Ada"), await task());
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item).state).toBe("Done");
-  expect(crew.readPlaneItem(item).labels).not.toContain("review");
+  const { app, item, task, count } = await createTaskInReview();
+  await approveReview(app.createContext("Ada"), await task());
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  expect(app.readPlaneItem(item).labels).not.toContain("review");
   expect(count("<strong>Approved</strong> by Ada")).toBe(1);
-  expect(await readFinishedTasks(crew.deps, "Imhotep")).toMatchObject([{ task: "ONB-1", confidence: 0.5 }]);
-  expect(crew.takeEvents()).toContain("ONB-1 completed");
-  await expect(approveReview(crew.createContext("Ada"), await task())).rejects.toMatchObject({ code: "conflict" });
+  expect(await readFinishedTasks(app.deps, "Imhotep")).toMatchObject([{ task: "ONB-1", confidence: 0.5 }]);
+  expect(app.takeEvents()).toContain("ONB-1 completed");
+  await expect(approveReview(app.createContext("Ada"), await task())).rejects.toMatchObject({ code: "conflict" });
 });
 
 test("a human who sets a task in review to todo sends it back, and its agent can finish it again", async () => {
-  const { crew, item, count } = await createTaskInReview();
-  await crew.actAs("Ada").setStatus("ONB-1", { status: "todo", text: "Too short." });
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  const { app, item, count } = await createTaskInReview();
+  await app.actAs("Ada").setStatus("ONB-1", { status: "todo", text: "Too short." });
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).state).toBe("Todo");
   expect(count("<strong>Sent back</strong> by Ada</p><p>Too short.")).toBe(1);
-  await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
   // The confidence before the review does not apply to the work done since.
-  const again = await crew.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
+  const again = await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
   expect(again).toMatchObject({ word: "done", inReview: false });
-  expect(crew.readPlaneItem(item).state).toBe("Done");
+  expect(app.readPlaneItem(item).state).toBe("Done");
 });
 
 test("a human who sets a task in review to done approves it", async () => {
-  const { crew, item, count } = await createTaskInReview();
-  expect(await crew.actAs("Ada").setStatus("ONB-1", { status: "done" })).toMatchObject({ word: "done" });
-  expect(crew.readPlaneItem(item).state).toBe("Done");
+  const { app, item, count } = await createTaskInReview();
+  expect(await app.actAs("Ada").setStatus("ONB-1", { status: "done" })).toMatchObject({ word: "done" });
+  expect(app.readPlaneItem(item).state).toBe("Done");
   expect(count("<strong>Approved</strong> by Ada")).toBe(1);
 });
 
 test("a task sent back from review loses the label, returns to todo, and its agent gets the reason", async () => {
-  const { crew, item, task } = await createTaskInReview();
-  await sendBackReview(crew.createContext("Ada"), await task(), "Too <short>.");
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item)).toMatchObject({ state: "Todo" });
-  expect(crew.readPlaneItem(item).labels).not.toContain("review");
-  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  const { app, item, task } = await createTaskInReview();
+  await sendBackReview(app.createContext("Ada"), await task(), "Too <short>.");
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item)).toMatchObject({ state: "Todo" });
+  expect(app.readPlaneItem(item).labels).not.toContain("review");
+  const sentBackEvents = app.actions.filter(({ event }) => event.kind === "sent_back");
   expect(sentBackEvents.map(({ event }) => event)).toEqual([
     { kind: "sent_back", agent: "Imhotep", by: "Ada", reason: "Too <short>." },
   ]);
-  expect(crew.readComments(item).join()).not.toContain("<short>");
+  expect(app.readComments(item).join()).not.toContain("<short>");
 });
 
 test("only humans give a verdict on a review", async () => {
-  const { crew, task } = await createTaskInReview();
-  await expect(approveReview(crew.createContext("Imhotep"), await task())).rejects.toMatchObject({ code: "forbidden" });
-  await expect(sendBackReview(crew.createContext("Concierge"), await task(), "")).rejects.toMatchObject({
+  const { app, task } = await createTaskInReview();
+  await expect(approveReview(app.createContext("Imhotep"), await task())).rejects.toMatchObject({ code: "forbidden" });
+  await expect(sendBackReview(app.createContext("Concierge"), await task(), "")).rejects.toMatchObject({
     code: "forbidden",
   });
 });
 
 test("a person who removes the review label in Plane sends the task back once", async () => {
-  const { crew, item } = await createTaskInReview();
-  crew.plane.editItem(item, { labels: ["agent:Imhotep"] });
-  crew.dropWebhooks();
-  await crew.poll();
-  await crew.runUntilIdle();
-  await crew.poll();
-  await crew.runUntilIdle();
-  const sentBackEvents = crew.actions.filter(({ event }) => event.kind === "sent_back");
+  const { app, item } = await createTaskInReview();
+  app.plane.editItem(item, { labels: ["agent:Imhotep"] });
+  app.dropWebhooks();
+  await app.poll();
+  await app.runUntilIdle();
+  await app.poll();
+  await app.runUntilIdle();
+  const sentBackEvents = app.actions.filter(({ event }) => event.kind === "sent_back");
   expect(sentBackEvents.map(({ event }) => event)).toEqual([
     { kind: "sent_back", agent: "Imhotep", by: null, reason: null },
   ]);
-  expect(await crew.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).toMatchObject({
+  expect(await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).toMatchObject({
     heldUntil: expect.any(Number),
   });
 });
 
 test("a person who finishes a task in review in Plane approves it, and the label is removed", async () => {
-  const { crew, item } = await createTaskInReview();
-  crew.plane.editItem(item, { state: "Done" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item).labels).not.toContain("review");
-  expect(await readFinishedTasks(crew.deps, "Imhotep")).toMatchObject([{ task: "ONB-1" }]);
-  expect(crew.actions.filter(({ event }) => event.kind === "sent_back")).toEqual([]);
+  const { app, item } = await createTaskInReview();
+  app.plane.editItem(item, { state: "Done" });
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).labels).not.toContain("review");
+  expect(await readFinishedTasks(app.deps, "Imhotep")).toMatchObject([{ task: "ONB-1" }]);
+  expect(app.actions.filter(({ event }) => event.kind === "sent_back")).toEqual([]);
 });
 
 test("after the store is lost no review is requested again, and removing the label still sends the task back", async () => {
-  const { crew, item } = await createTaskInReview();
-  const before = crew.actions.length;
-  await crew.restart({ store: "lost" });
-  await crew.runFirstPoll();
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.actions.slice(before).filter(({ event }) => event.kind === "review")).toEqual([]);
-  crew.plane.editItem(item, { labels: ["agent:Imhotep"] });
-  await crew.poll();
-  await crew.runUntilIdle();
-  expect(crew.actions.filter(({ event }) => event.kind === "sent_back")).toHaveLength(1);
+  const { app, item } = await createTaskInReview();
+  const before = app.actions.length;
+  await app.restart({ store: "lost" });
+  await app.runFirstPoll();
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.actions.slice(before).filter(({ event }) => event.kind === "review")).toEqual([]);
+  app.plane.editItem(item, { labels: ["agent:Imhotep"] });
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.actions.filter(({ event }) => event.kind === "sent_back")).toHaveLength(1);
 });
 
 test.each(VERSIONS)("OPENCLAW-18 dependants wait for the review of their blocker (Plane %s)", async (version) => {
-  const { crew } = await createTaskInReview({ version });
-  await expect(crew.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).rejects.toMatchObject({
+  const { app } = await createTaskInReview({ version });
+  await expect(app.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).rejects.toMatchObject({
     code: "conflict",
   });
 });
@@ -188,21 +188,21 @@ test.each(VERSIONS)("OPENCLAW-18 dependants wait for the review of their blocker
 test.each(VERSIONS)(
   "OPENCLAW-18 dependants start before the review of their blocker if the settings allow it (Plane %s)",
   async (version) => {
-    const { crew, task } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
-    expect(await crew.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({
+    const { app, task } = await createTaskInReview({ version, config: { done: { dependants_wait: false } } });
+    expect(await app.actAs("Thot").setStatus("ONB-2", { status: "in_progress" })).toMatchObject({
       word: "in_progress",
     });
-    await sendBackReview(crew.createContext("Ada"), await task(), "No.");
-    await crew.runUntilIdle();
-    await expect(crew.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
+    await sendBackReview(app.createContext("Ada"), await task(), "No.");
+    await app.runUntilIdle();
+    await expect(app.actAs("Thot").setStatus("ONB-2", { status: "done", text: "x" })).rejects.toMatchObject({
       message: expect.stringContaining("it waits for ONB-1"),
     });
   },
 );
 
 test("a task in review can be neither claimed nor timed", async () => {
-  const { crew } = await createTaskInReview();
+  const { app } = await createTaskInReview();
   const refused = { code: "conflict", message: expect.stringContaining("waits for a human's review") };
-  await expect(crew.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject(refused);
-  await expect(crew.actAs("Imhotep").startTimer("ONB-1")).rejects.toMatchObject(refused);
+  await expect(app.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject(refused);
+  await expect(app.actAs("Imhotep").startTimer("ONB-1")).rejects.toMatchObject(refused);
 });

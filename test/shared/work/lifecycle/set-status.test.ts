@@ -7,37 +7,37 @@ const VERSIONS: PlaneVersion[] = ["1.3.1", "1.2.2"];
 test.each(VERSIONS)(
   "OPENCLAW-04 an agent starts and finishes its task, each with a comment (Plane %s)",
   async (version) => {
-    const { crew, item, setStatus } = await createStatusTestApp({ version });
+    const { app, item, setStatus } = await createStatusTestApp({ version });
     expect(await setStatus({ status: "in_progress" })).toMatchObject({
       key: "ONB-1",
       word: "in_progress",
       heldUntil: expect.any(Number),
     });
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    await crew.runUntilIdle();
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
+    await app.runUntilIdle();
     expect(
       await setStatus({ status: "done", text: "All **said**.", commit: "a1b2c3", tests: "12 passed" }),
     ).toMatchObject({
       word: "done",
       inReview: false,
     });
-    expect(crew.readPlaneItem(item).state).toBe("Done");
-    await crew.runUntilIdle();
-    const statusComments = crew.readComments(item).filter((comment) => /Started|Done/.test(comment));
+    expect(app.readPlaneItem(item).state).toBe("Done");
+    await app.runUntilIdle();
+    const statusComments = app.readComments(item).filter((comment) => /Started|Done/.test(comment));
     expect(statusComments).toHaveLength(2);
     expect(statusComments[1]).toBe("Imhotep: <p><strong>Started</strong></p>");
     expect(statusComments[0]).toMatch(
       /^Imhotep: <p><strong>Done<\/strong><\/p>.*said.*<code>a1b2c3<\/code>.*12 passed/s,
     );
-    expect(crew.takeEvents()).toEqual(["ONB-1 started", "ONB-1 completed"]);
-    await expect(crew.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+    expect(app.takeEvents()).toEqual(["ONB-1 started", "ONB-1 completed"]);
+    await expect(app.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
   },
 );
 
 test("starting a task claims it: nobody else can start it, and the refusal names the holder", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
-  crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep"), crew.getUser("Thot")] });
-  await crew.poll();
+  const { app, item, setStatus } = await createStatusTestApp();
+  app.plane.editItem(item, { assignees: [app.getUser("Imhotep"), app.getUser("Thot")] });
+  await app.poll();
   await setStatus({ status: "in_progress" });
   await expect(setStatus({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
     code: "conflict",
@@ -46,11 +46,11 @@ test("starting a task claims it: nobody else can start it, and the refusal names
 });
 
 test("setting the current status makes no request to Plane and returns the current state", async () => {
-  const { crew, setStatus, getOwnComments } = await createStatusTestApp();
+  const { app, setStatus, getOwnComments } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   const before = getOwnComments().length;
-  const asked = await crew.recordRequests(async () => {
+  const asked = await app.recordRequests(async () => {
     expect(await setStatus({ status: "in_progress" })).toMatchObject({
       word: "in_progress",
       heldUntil: expect.any(Number),
@@ -72,40 +72,40 @@ test("a text sent with the current status is written once", async () => {
 });
 
 test("a task that was claimed and never started is free when its agent returns it", async () => {
-  const { crew, item, setStatus, getOwnComments } = await createStatusTestApp();
-  crew.plane.editItem(item, { assignees: [crew.getUser("Imhotep"), crew.getUser("Thot")] });
-  await crew.poll();
-  await crew.actAs("Imhotep").claim("ONB-1");
+  const { app, item, setStatus, getOwnComments } = await createStatusTestApp();
+  app.plane.editItem(item, { assignees: [app.getUser("Imhotep"), app.getUser("Thot")] });
+  await app.poll();
+  await app.actAs("Imhotep").claim("ONB-1");
   await setStatus({ status: "todo" }, "Thot");
-  await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
+  await expect(app.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({ code: "conflict" });
   const now = await setStatus({ status: "todo", text: "Not for me." });
   expect(now).toMatchObject({ word: "todo" });
   expect(now.heldUntil).toBeUndefined();
   expect(getOwnComments().join()).toContain("Not for me.");
-  expect(await crew.actAs("Thot").claim("ONB-1")).toMatchObject({ agent: "Thot" });
-  await crew.runUntilIdle();
-  expect(crew.actions.filter(({ event }) => event.kind === "claim_lost")).toEqual([]);
+  expect(await app.actAs("Thot").claim("ONB-1")).toMatchObject({ agent: "Thot" });
+  await app.runUntilIdle();
+  expect(app.actions.filter(({ event }) => event.kind === "claim_lost")).toEqual([]);
 });
 
 test("a change of status costs three requests: a read, a write and a comment", async () => {
-  const { crew, setStatus } = await createStatusTestApp();
+  const { app, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
-  const before = crew.plane.ledger.requests.length;
+  await app.runUntilIdle();
+  const before = app.plane.ledger.requests.length;
   await setStatus({ status: "done", text: "Ready." });
-  const own = crew.plane.ledger.requests.slice(before).filter(({ owner }) => owner === crew.getUser("Imhotep").id);
+  const own = app.plane.ledger.requests.slice(before).filter(({ owner }) => owner === app.getUser("Imhotep").id);
   expect(own.map(({ method }) => method)).toEqual(["GET", "PATCH", "POST"]);
 });
 
 test.each(VERSIONS)(
   "OPENCLAW-04 a task is neither started nor finished while a blocker is open (Plane %s)",
   async (version) => {
-    const { crew, item, other, setStatus } = await createStatusTestApp({ version });
-    if (version === "1.2.2") crew.plane.editItem(item, { description_html: "<p>Blocked by: ONB-2</p>" });
-    else crew.plane.relate(item, other);
-    crew.plane.editItem(item, { state: "In Progress" });
-    await crew.poll();
-    await crew.runUntilIdle();
+    const { app, item, other, setStatus } = await createStatusTestApp({ version });
+    if (version === "1.2.2") app.plane.editItem(item, { description_html: "<p>Blocked by: ONB-2</p>" });
+    else app.plane.relate(item, other);
+    app.plane.editItem(item, { state: "In Progress" });
+    await app.poll();
+    await app.runUntilIdle();
     await expect(setStatus({ status: "in_progress" })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining("waits for ONB-2 (todo)"),
@@ -114,10 +114,10 @@ test.each(VERSIONS)(
       code: "conflict",
       message: expect.stringContaining("waits for ONB-2 (todo)"),
     });
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
-    crew.plane.editItem(other, { state: "Done" });
-    await crew.poll();
-    await crew.runUntilIdle();
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
+    app.plane.editItem(other, { state: "Done" });
+    await app.poll();
+    await app.runUntilIdle();
     expect(await setStatus({ status: "done", text: "Ready." })).toMatchObject({ word: "done" });
   },
 );
@@ -125,21 +125,21 @@ test.each(VERSIONS)(
 test.each(VERSIONS)(
   "OPENCLAW-14 a blocker that was not observed yet is found when a task is started or finished (Plane %s)",
   async (version) => {
-    const { crew, item, other, setStatus } = await createStatusTestApp({ version });
-    const third = crew.addTask("Bind it", "Imhotep");
-    await crew.poll();
+    const { app, item, other, setStatus } = await createStatusTestApp({ version });
+    const third = app.addTask("Bind it", "Imhotep");
+    await app.poll();
     const wait = (one: typeof item, key: string) =>
       version === "1.2.2"
-        ? crew.plane.editItem(one, { description_html: `<p>Blocked by: ${key}</p>` })
-        : crew.plane.relate(one, other);
+        ? app.plane.editItem(one, { description_html: `<p>Blocked by: ${key}</p>` })
+        : app.plane.relate(one, other);
     wait(third, "ONB-2");
-    crew.dropWebhooks();
+    app.dropWebhooks();
     await expect(setStatus({ status: "in_progress" }, "Imhotep", "ONB-3")).rejects.toThrow("it waits for ONB-2 (todo)");
     await setStatus({ status: "in_progress" });
     wait(item, "ONB-2");
-    crew.dropWebhooks();
+    app.dropWebhooks();
     await expect(setStatus({ status: "done", text: "Ready." })).rejects.toThrow("it waits for ONB-2 (todo)");
-    expect(crew.readPlaneItem(item).state).toBe("In Progress");
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
   },
 );
 
@@ -154,8 +154,8 @@ test("a task must be started before it is finished, and a closed task stays clos
 });
 
 test("reliability 20: a change of another agent's task is refused with its owner, and nothing is written", async () => {
-  const { crew, setStatus } = await createStatusTestApp();
-  const asked = await crew.recordRequests(async () => {
+  const { app, setStatus } = await createStatusTestApp();
+  const asked = await app.recordRequests(async () => {
     await expect(setStatus({ status: "in_progress" }, "Thot")).rejects.toMatchObject({
       code: "forbidden",
       message: expect.stringContaining("belongs to Imhotep"),
@@ -165,43 +165,43 @@ test("reliability 20: a change of another agent's task is refused with its owner
 });
 
 test("a blocked task has no holder, keeps its other labels, and its agent can continue it", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
-  crew.plane.addLabel(crew.onb, "chore");
-  crew.plane.editItem(item, { labels: ["chore"] });
-  await crew.poll();
+  const { app, item, setStatus } = await createStatusTestApp();
+  app.plane.addLabel(app.onb, "chore");
+  app.plane.editItem(item, { labels: ["chore"] });
+  await app.poll();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   const now = await setStatus({ status: "blocked", text: "Which logo?" });
   expect(now).toMatchObject({ word: "blocked" });
   expect(now.heldUntil).toBeUndefined();
-  expect(crew.readPlaneItem(item)).toMatchObject({ state: "In Progress" });
-  expect(crew.readPlaneItem(item).labels).toEqual(expect.arrayContaining(["blocked", "chore"]));
-  await crew.runUntilIdle();
-  expect(crew.readComments(item).filter((comment) => comment.includes("Which logo?"))).toHaveLength(1);
+  expect(app.readPlaneItem(item)).toMatchObject({ state: "In Progress" });
+  expect(app.readPlaneItem(item).labels).toEqual(expect.arrayContaining(["blocked", "chore"]));
+  await app.runUntilIdle();
+  expect(app.readComments(item).filter((comment) => comment.includes("Which logo?"))).toHaveLength(1);
   expect(await setStatus({ status: "in_progress" })).toMatchObject({
     word: "in_progress",
     heldUntil: expect.any(Number),
   });
-  expect(crew.readPlaneItem(item).labels).not.toContain("blocked");
-  expect(crew.readPlaneItem(item).labels).toContain("chore");
-  await crew.runUntilIdle();
-  expect(crew.readComments(item).filter((comment) => comment.includes("Started"))).toHaveLength(2);
+  expect(app.readPlaneItem(item).labels).not.toContain("blocked");
+  expect(app.readPlaneItem(item).labels).toContain("chore");
+  await app.runUntilIdle();
+  expect(app.readComments(item).filter((comment) => comment.includes("Started"))).toHaveLength(2);
 });
 
 test("a task whose only label is blocked can be continued at once", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
+  const { app, item, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   await setStatus({ status: "blocked" });
-  expect(crew.readPlaneItem(item).labels).toContain("blocked");
+  expect(app.readPlaneItem(item).labels).toContain("blocked");
   expect(await setStatus({ status: "in_progress" })).toMatchObject({ word: "in_progress" });
 });
 
 test("an agent that did not block a task cannot unblock it", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
-  crew.plane.addState(crew.onb, { name: "Blocked", group: "started" });
-  crew.plane.editItem(item, { state: "Blocked" });
-  await crew.poll();
+  const { app, item, setStatus } = await createStatusTestApp();
+  app.plane.addState(app.onb, { name: "Blocked", group: "started" });
+  app.plane.editItem(item, { state: "Blocked" });
+  await app.poll();
   await expect(setStatus({ status: "in_progress" })).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("somebody else blocked it"),
@@ -210,8 +210,8 @@ test("an agent that did not block a task cannot unblock it", async () => {
 });
 
 test("reliability 18: texts and reports of a status change are shown as text", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
+  const { app, item, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress", text: "<script>alert(1)</script>" });
   await setStatus({ status: "done", text: "x", commit: "<b>1</b>", tests: "<img src=x>" });
-  expect(crew.readComments(item).join("\n")).not.toMatch(/<script|<b>|<img/);
+  expect(app.readComments(item).join("\n")).not.toMatch(/<script|<b>|<img/);
 });

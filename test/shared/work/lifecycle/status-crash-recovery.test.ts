@@ -47,13 +47,13 @@ async function createStatusApp(): Promise<AgentTestApp> {
 }
 
 /** The state that people and agents can see, without the names of one task. */
-async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence_id: number }) {
-  const { state, labels } = crew.readPlaneItem(item);
-  const comments = crew.readComments(item).filter((comment) => !comment.includes("Agent card"));
-  const claim = await findClaim(crew.deps, item.id);
-  const attempt = await findStatusAttempt(crew.deps, item.id);
-  const kept = await crew.readItem(item);
-  const events = crew.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind);
+async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_id: number }) {
+  const { state, labels } = app.readPlaneItem(item);
+  const comments = app.readComments(item).filter((comment) => !comment.includes("Agent card"));
+  const claim = await findClaim(app.deps, item.id);
+  const attempt = await findStatusAttempt(app.deps, item.id);
+  const kept = await app.readItem(item);
+  const events = app.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind);
   return {
     state,
     labels: labels.sort(),
@@ -63,12 +63,12 @@ async function readVisibleState(crew: AgentTestApp, item: { id: string; sequence
     events: events.sort(),
     holder: claim?.agent,
     over: attempt?.over,
-    finished: await readFinished(crew, item),
+    finished: await readFinished(app, item),
   };
 }
 
-async function readFinished(crew: AgentTestApp, item: { id: string }) {
-  const [kept] = await crew.store.read<{ agent: string; cost?: number }>([`finished:${item.id}`]);
+async function readFinished(app: AgentTestApp, item: { id: string }) {
+  const [kept] = await app.store.read<{ agent: string; cost?: number }>([`finished:${item.id}`]);
   return kept && { agent: kept.value.agent, cost: kept.value.cost };
 }
 
@@ -77,33 +77,33 @@ describe.each(FLOWS)("$name", ({ before, change, by }) => {
   test.each(["even", "odd"].slice(0, pickSize(2, 1)))(
     "that is killed after any change and repeated ends the same, with one comment (jobs first: %s)",
     async (jobsFirst) => {
-      const crew = await createStatusApp();
-      const items = Array.from({ length: MAX_CHANGES }, (_, i) => crew.addTask(`Task ${i}`, "Imhotep"));
-      await crew.runFirstPoll();
+      const app = await createStatusApp();
+      const items = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Imhotep"));
+      await app.runFirstPoll();
       const [first, ...rest] = items;
       if (!first) throw new Error("no items");
       const prepare = async (item: { id: string }) => {
-        for (const earlier of before) await crew.actAs("Imhotep").setStatus(item.id, earlier);
-        await crew.runUntilIdle();
+        for (const earlier of before) await app.actAs("Imhotep").setStatus(item.id, earlier);
+        await app.runUntilIdle();
       };
       await prepare(first);
-      await crew.actAs(by).setStatus(first.id, change);
-      await crew.runUntilIdle();
-      const expected = await readVisibleState(crew, first);
+      await app.actAs(by).setStatus(first.id, change);
+      await app.runUntilIdle();
+      const expected = await readVisibleState(app, first);
 
       let kills = 0;
       for (const [i, item] of rest.entries()) {
         await prepare(item);
-        const process = crashAfterChange(crew.deps, i + 1);
+        const process = crashAfterChange(app.deps, i + 1);
         const came = await process.orCrash(
-          createTaskOperations(process.deps, crew.getCaller(by)).setStatus(item.id, change),
+          createTaskOperations(process.deps, app.getCaller(by)).setStatus(item.id, change),
         );
         if (came !== "over") break;
         kills += 1;
-        if ((i % 2 === 0) === (jobsFirst === "even")) await crew.runUntilIdle();
-        await crew.actAs(by).setStatus(item.id, change);
-        await crew.runUntilIdle();
-        expect(await readVisibleState(crew, item), `killed after change ${i + 1}`).toEqual(expected);
+        if ((i % 2 === 0) === (jobsFirst === "even")) await app.runUntilIdle();
+        await app.actAs(by).setStatus(item.id, change);
+        await app.runUntilIdle();
+        expect(await readVisibleState(app, item), `killed after change ${i + 1}`).toEqual(expected);
       }
       expect(kills).toBeGreaterThan(4);
       expect(kills).toBeLessThan(MAX_CHANGES - 1);

@@ -4,38 +4,38 @@ import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-c
 import { createStatusTestApp } from "./status-app.ts";
 
 test("a status that a person changed meanwhile is respected even without a webhook", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
+  const { app, item, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
-  crew.plane.editItem(item, { state: "Cancelled" });
-  crew.dropWebhooks();
+  await app.runUntilIdle();
+  app.plane.editItem(item, { state: "Cancelled" });
+  app.dropWebhooks();
   await expect(setStatus({ status: "done", text: "Ready." })).rejects.toMatchObject({ code: "conflict" });
-  expect(crew.readPlaneItem(item).state).toBe("Cancelled");
+  expect(app.readPlaneItem(item).state).toBe("Cancelled");
 });
 
 test("an agent loses a task that a person returns to todo in Plane, and is told at its next call", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp({
+  const { app, item, setStatus } = await createStatusTestApp({
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
   });
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
-  crew.plane.editItem(item, { state: "Todo" });
-  await crew.poll();
-  await expireClaims(crew.deps, "look");
+  await app.runUntilIdle();
+  app.plane.editItem(item, { state: "Todo" });
+  await app.poll();
+  await expireClaims(app.deps, "look");
   await expect(setStatus({ status: "done", text: "Ready." })).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("the status of the task was changed in Plane"),
   });
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  expect(app.readPlaneItem(item).state).toBe("Todo");
 });
 
 test("a human moves any task without a claim, and its agent is told that it lost it", async () => {
-  const { crew, item, setStatus } = await createStatusTestApp();
+  const { app, item, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
-  await crew.runUntilIdle();
+  await app.runUntilIdle();
   await setStatus({ status: "todo" }, "Ada");
-  await crew.runUntilIdle();
-  expect(crew.readPlaneItem(item).state).toBe("Todo");
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).state).toBe("Todo");
   await expect(setStatus({ status: "done", text: "Ready." })).rejects.toMatchObject({
     code: "conflict",
     message: expect.stringContaining("the status of the task was changed in Plane"),

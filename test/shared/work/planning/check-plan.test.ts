@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createPlanApp() {
-  const crew = await createAgentTestApp();
-  crew.advance(60_000);
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  app.advance(60_000);
+  await app.runFirstPoll();
   const plan = (tasks: { id: string; title: string; description?: string; due_date?: string }[]) =>
-    crew.actAs("Concierge").plan({ project: "ONB", tasks });
-  return { crew, plan };
+    app.actAs("Concierge").plan({ project: "ONB", tasks });
+  return { app, plan };
 }
 
 test.each([
@@ -16,19 +16,19 @@ test.each([
   [{ title: "\u001c\u0085" }, "b: the title is empty"],
   [{ title: "\u200b" }, "b: the title is empty"],
 ])("a plan that Plane would refuse later is refused before anything is created: %o", async (wrong, message) => {
-  const { crew, plan } = await createPlanApp();
+  const { app, plan } = await createPlanApp();
   const tasks = [
     { id: "a", title: "First" },
     { id: "b", title: "Second", ...wrong },
   ];
   await expect(plan(tasks)).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining(message) });
-  expect(crew.plane.items(crew.onb)).toEqual([]);
+  expect(app.plane.items(app.onb)).toEqual([]);
 });
 
 test("characters that Plane cannot store are removed from a title, and all others stay", async () => {
-  const { crew, plan } = await createPlanApp();
+  const { app, plan } = await createPlanApp();
   await plan([{ id: "a", title: " T\0our\ud800 <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag " }]);
-  expect(crew.plane.items(crew.onb).map(({ name }) => name)).toEqual([
+  expect(app.plane.items(app.onb).map(({ name }) => name)).toEqual([
     "Tour\ufffd <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag",
   ]);
 });

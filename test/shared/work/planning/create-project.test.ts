@@ -4,42 +4,42 @@ import { findProject } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
-  const crew = await createAgentTestApp({ version, ...options });
-  crew.advance(60_000);
-  await crew.runFirstPoll();
-  crew.takeEvents();
+  const app = await createAgentTestApp({ version, ...options });
+  app.advance(60_000);
+  await app.runFirstPoll();
+  app.takeEvents();
   const projects = () =>
-    [...crew.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
+    [...app.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
   const createProject = (newProject: { name: string; identifier?: string; description?: string }) => {
-    crew.advance(20_000);
-    return crew.actAs("Concierge").createProject(newProject);
+    app.advance(20_000);
+    return app.actAs("Concierge").createProject(newProject);
   };
-  return { crew, plane: crew.plane, projects, createProject };
+  return { app, plane: app.plane, projects, createProject };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
   test("a project is created with its states and members, and polled at once", async () => {
-    const { crew, plane, createProject } = await createProjectApp(version);
+    const { app, plane, createProject } = await createProjectApp(version);
     const project = await createProject({ name: "Website relaunch" });
     expect(project).toMatchObject({ name: "Website relaunch", identifier: "WR", cycles: true });
     expect(plane.states(project.id).map(({ name }) => name)).toContain("Blocked");
-    await crew.runUntilIdle();
-    expect(crew.takeEvents()).toContain("WR project_created");
-    const answer = await crew.actAs("Concierge").create({ project: "WR", title: "Page", assignee: "Thot" });
+    await app.runUntilIdle();
+    expect(app.takeEvents()).toContain("WR project_created");
+    const answer = await app.actAs("Concierge").create({ project: "WR", title: "Page", assignee: "Thot" });
     expect(answer.key).toBe("WR-1");
     const [page] = plane.items(project.id);
-    expect(page && crew.readPlaneItem(page)).toMatchObject({
+    expect(page && app.readPlaneItem(page)).toMatchObject({
       assignees: ["Thot"],
-      created_by: crew.getUser("Concierge").id,
+      created_by: app.getUser("Concierge").id,
     });
-    expect(await findProject(crew.deps, "WR")).toMatchObject({ baseline: true, member: true });
+    expect(await findProject(app.deps, "WR")).toMatchObject({ baseline: true, member: true });
   });
 
   test("repeating the call returns the same project at any time", async () => {
-    const { crew, createProject, projects } = await createProjectApp(version);
+    const { app, createProject, projects } = await createProjectApp(version);
     const one = await createProject({ name: "Website" });
     const two = await createProject({ name: "Website" });
-    crew.advance(86_400_000);
+    app.advance(86_400_000);
     const three = await createProject({ name: "Website", identifier: "OTHER" });
     expect([two.id, three.id]).toEqual([one.id, one.id]);
     expect(projects()).toHaveLength(1);
@@ -65,16 +65,16 @@ test("the name of a project that people have archived is refused with that reaso
 });
 
 test("a project that people created by hand after create_project failed is used unchanged", async () => {
-  const { crew, plane, createProject } = await createProjectApp();
+  const { app, plane, createProject } = await createProjectApp();
   plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
   await expect(createProject({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
-  const members = [crew.human, crew.getUser("Concierge")];
+  const members = [app.human, app.getUser("Concierge")];
   const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
-  await crew.poll();
-  await crew.runUntilIdle();
-  const plan = () => crew.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
+  await app.poll();
+  await app.runUntilIdle();
+  const plan = () => app.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
   await expect(plan()).rejects.toThrow("was not created by Groundcrew. Use it as it is");
-  crew.advance(20_000);
+  app.advance(20_000);
   expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
   expect(plane.items(id)).toHaveLength(1);
 });
@@ -88,15 +88,15 @@ test("an identifier that is taken is skipped, also that of a project we cannot s
 test.each(["1.3.1", "1.2.2"] as const)(
   "a project name is created once without invisible characters and those no database stores (Plane %s)",
   async (version) => {
-    const { crew, plane, createProject, projects } = await createProjectApp(version);
+    const { app, plane, createProject, projects } = await createProjectApp(version);
     const newProject = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
     const { id, name } = await createProject(newProject);
     expect(name).toBe("Web site\ufffd 2");
-    crew.advance(700_000);
+    app.advance(700_000);
     expect((await createProject(newProject)).id).toBe(id);
     expect(projects()).toHaveLength(1);
     const tasks = [{ id: "1", title: "Page" }];
-    await crew.actAs("Concierge").plan({ project: newProject.name, tasks });
+    await app.actAs("Concierge").plan({ project: newProject.name, tasks });
     expect(plane.items(id)).toHaveLength(1);
     await expect(createProject({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
   },

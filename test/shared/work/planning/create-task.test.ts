@@ -4,19 +4,19 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
 
 async function createAppWithGuide(version: "1.3.1" | "1.2.2" = "1.3.1", config = {}) {
-  const crew = await createAgentTestApp({ version, ...config });
-  const guide = crew.addTask("Guide");
-  crew.advance(60_000);
-  await crew.runFirstPoll();
-  crew.takeEvents();
-  const later = () => crew.advance(20_000);
-  return { crew, plane: crew.plane, guide, later };
+  const app = await createAgentTestApp({ version, ...config });
+  const guide = app.addTask("Guide");
+  app.advance(60_000);
+  await app.runFirstPoll();
+  app.takeEvents();
+  const later = () => app.advance(20_000);
+  return { app, plane: app.plane, guide, later };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
   test("a task is created by the Concierge for an agent with all given fields, and observed at once", async () => {
-    const { crew, plane } = await createAppWithGuide(version);
-    const answer = await crew.actAs("Concierge").create({
+    const { app, plane } = await createAppWithGuide(version);
+    const answer = await app.actAs("Concierge").create({
       project: "onb",
       title: " Tour ",
       description: "Show **everything** there is.",
@@ -34,54 +34,54 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
       project: "ONB",
       blocked_by: [],
     });
-    const [, tour] = plane.items(crew.onb);
-    expect(tour && crew.readPlaneItem(tour)).toMatchObject({
+    const [, tour] = plane.items(app.onb);
+    expect(tour && app.readPlaneItem(tour)).toMatchObject({
       description_html: expect.stringContaining("<strong>everything</strong>"),
       assignees: ["Imhotep"],
       labels: ["agent:Imhotep"],
-      created_by: crew.getUser("Concierge").id,
+      created_by: app.getUser("Concierge").id,
     });
-    expect((await crew.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["ONB-2"]);
+    expect((await app.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["ONB-2"]);
   });
 
   test("a task with blockers is assigned only after its blockers are in Plane", async () => {
-    const { crew, plane, guide } = await createAppWithGuide(version);
+    const { app, plane, guide } = await createAppWithGuide(version);
     const early: boolean[] = [];
     plane.faults.beforeRequest(() => {
-      const tour = plane.items(crew.onb).find(({ name }) => name === "Tour");
+      const tour = plane.items(app.onb).find(({ name }) => name === "Tour");
       if (tour && version !== "1.2.2") early.push(tour.assignees.length > 0 && plane.blockers(tour).length === 0);
     });
-    const answer = await crew
+    const answer = await app
       .actAs("Concierge")
-      .create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: [crew.toTaskKey(guide), guide.id] });
+      .create({ project: "ONB", title: "Tour", assignee: "Thot", blocked_by: [app.toTaskKey(guide), guide.id] });
     expect(answer).toMatchObject({ key: "ONB-2", blocked_by: [{ key: "ONB-1", status: "todo" }], startable: false });
-    const [, tour] = plane.items(crew.onb);
+    const [, tour] = plane.items(app.onb);
     if (version === "1.2.2") expect(tour?.description_html).toContain("Blocked by: ONB-1");
     else expect(plane.blockers(tour ?? "")).toEqual([guide.id]);
     expect(early).not.toContain(true);
-    await crew.poll();
-    await crew.runUntilIdle();
-    expect((await crew.actAs("Thot").list({})).tasks[0]).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
+    await app.poll();
+    await app.runUntilIdle();
+    expect((await app.actAs("Thot").list({})).tasks[0]).toMatchObject({ blocked_by: [{ key: "ONB-1" }] });
     plane.editItem(guide, { state: "Done" });
-    await crew.poll();
-    await crew.runUntilIdle();
-    expect(crew.takeEvents()).toContain("ONB-2 unblocked");
+    await app.poll();
+    await app.runUntilIdle();
+    expect(app.takeEvents()).toContain("ONB-2 unblocked");
   });
 
   test("repeating the call, also concurrently, returns the same task; another input is another task", async () => {
-    const { crew, plane, later } = await createAppWithGuide(version);
+    const { app, plane, later } = await createAppWithGuide(version);
     const newTask = { project: "ONB", title: "Tour", assignee: "Thot" };
     // Waiting takes no time here, so one of two calls may give up before the other is complete.
-    const both = [crew.actAs("Concierge").create(newTask), crew.actAs("Concierge").create(newTask)];
+    const both = [app.actAs("Concierge").create(newTask), app.actAs("Concierge").create(newTask)];
     await Promise.allSettled(both);
     const one = await Promise.any(both);
     later();
-    const two = await crew.actAs("Concierge").create(newTask);
-    const three = await crew.actAs("Concierge").create(newTask);
+    const two = await app.actAs("Concierge").create(newTask);
+    const three = await app.actAs("Concierge").create(newTask);
     later();
-    await crew.actAs("Concierge").create({ ...newTask, title: "Fair" });
+    await app.actAs("Concierge").create({ ...newTask, title: "Fair" });
     expect([two.key, three.key]).toEqual([one.key, one.key]);
-    expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
+    expect(plane.items(app.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair"]);
   });
 });
 
@@ -89,18 +89,18 @@ test("a call killed at any step and repeated creates one complete task", async (
   const newTask = { project: "ONB", title: "Tour", assignee: "Thot", blocked_by: ["ONB-1"] };
   let most = Number.POSITIVE_INFINITY;
   for (let nth = 1; nth <= most; nth += 1) {
-    const { crew, plane, guide } = await createAppWithGuide();
-    const mortal = crashAtStep(crew.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).create(newTask)).then(
+    const { app, plane, guide } = await createAppWithGuide();
+    const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
+    await crash.orCrash(createTaskOperations(crash.deps, app.getCaller("Concierge")).create(newTask)).then(
       () => {
-        most = mortal.state.steps;
+        most = crash.state.steps;
       },
-      () => crew.advance(61_000),
+      () => app.advance(61_000),
     );
-    const answer = await crew.actAs("Concierge").create(newTask);
+    const answer = await app.actAs("Concierge").create(newTask);
     expect(answer.blocked_by.map(({ key }) => key)).toEqual(["ONB-1"]);
-    const items = plane.items(crew.onb).slice(1);
-    expect(items.map((item) => [crew.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
+    const items = plane.items(app.onb).slice(1);
+    expect(items.map((item) => [app.readPlaneItem(item).assignees, plane.blockers(item)])).toEqual([
       [["Thot"], [guide.id]],
     ]);
   }
@@ -108,18 +108,18 @@ test("a call killed at any step and repeated creates one complete task", async (
 });
 
 test("an assigned agent that is not a member of the project is added with Groundcrew's own key", async () => {
-  const { crew, plane } = await createAppWithGuide();
-  const other = plane.addProject({ name: "Web", identifier: "WEB", members: [crew.human, crew.getUser("Concierge")] });
-  await crew.poll();
-  await crew.actAs("Concierge").create({ project: "WEB", title: "Page", assignee: "Thot" });
+  const { app, plane } = await createAppWithGuide();
+  const other = plane.addProject({ name: "Web", identifier: "WEB", members: [app.human, app.getUser("Concierge")] });
+  await app.poll();
+  await app.actAs("Concierge").create({ project: "WEB", title: "Page", assignee: "Thot" });
   const [page] = plane.items(other);
-  expect(page && crew.readPlaneItem(page).assignees).toEqual(["Thot"]);
+  expect(page && app.readPlaneItem(page).assignees).toEqual(["Thot"]);
 });
 
 test("a person is found as assignee by e-mail address or by name", async () => {
-  const { crew, plane } = await createAppWithGuide();
-  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "ada" });
-  expect(plane.items(crew.onb)[1]?.assignees).toEqual([crew.human.id]);
+  const { app, plane } = await createAppWithGuide();
+  await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "ada" });
+  expect(plane.items(app.onb)[1]?.assignees).toEqual([app.human.id]);
 });
 
 test.each([
@@ -134,20 +134,20 @@ test.each([
   ],
   [{ blocked_by: ["ONB-99"] }, "There is no task ONB-99"],
 ])("a task that cannot be created is refused with the problem: %o", async (wrong, message) => {
-  const { crew, plane } = await createAppWithGuide();
-  const creation = crew.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
+  const { app, plane } = await createAppWithGuide();
+  const creation = app.actAs("Concierge").create({ project: "ONB", title: "Tour", ...wrong });
   await expect(creation).rejects.toThrow(message);
-  expect(plane.items(crew.onb)).toHaveLength(1);
+  expect(plane.items(app.onb)).toHaveLength(1);
 });
 
 test("OPENCLAW-08 each agent's persona, load and pace are listed without a request to Plane", async () => {
-  const { crew } = await createAppWithGuide("1.3.1", { agents: { Thot: { about: "Writes." } } });
-  await crew.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
-  await crew.actAs("Thot").claim("ONB-2");
-  await crew.runUntilIdle();
+  const { app } = await createAppWithGuide("1.3.1", { agents: { Thot: { about: "Writes." } } });
+  await app.actAs("Concierge").create({ project: "ONB", title: "Tour", assignee: "Thot" });
+  await app.actAs("Thot").claim("ONB-2");
+  await app.runUntilIdle();
   let team: unknown;
-  const requests = await crew.recordRequests(async () => {
-    team = await crew.actAs("Concierge").team();
+  const requests = await app.recordRequests(async () => {
+    team = await app.actAs("Concierge").team();
   });
   expect(requests).toEqual([]);
   expect(team).toContainEqual({

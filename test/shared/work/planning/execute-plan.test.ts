@@ -22,18 +22,18 @@ const WEBSITE = {
 };
 
 async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
-  const crew = await createAgentTestApp({ version, ...options });
-  crew.addTask("Guide");
-  crew.advance(60_000);
-  await crew.runFirstPoll();
-  crew.takeEvents();
-  const plan = (given = {}) => crew.actAs("Concierge").plan({ ...WEBSITE, ...given });
-  return { crew, plane: crew.plane, plan };
+  const app = await createAgentTestApp({ version, ...options });
+  app.addTask("Guide");
+  app.advance(60_000);
+  await app.runFirstPoll();
+  app.takeEvents();
+  const plan = (given = {}) => app.actAs("Concierge").plan({ ...WEBSITE, ...given });
+  return { app, plane: app.plane, plan };
 }
 
 /** Repeats the call as the answers say until the plan is complete. */
 async function callUntilPlanned(
-  crew: AgentTestApp,
+  app: AgentTestApp,
   call: () => Promise<PlanResult>,
 ): Promise<{ last: PlanResult; calls: number }> {
   for (let calls = 1; ; calls += 1) {
@@ -41,18 +41,18 @@ async function callUntilPlanned(
     if (answer.remaining === 0) return { last: answer, calls };
     expect(answer.retry_after).toBeGreaterThan(0);
     if (calls > 20) throw new Error(JSON.stringify(answer));
-    crew.advance((answer.retry_after ?? 1) * 1000);
+    app.advance((answer.retry_after ?? 1) * 1000);
   }
 }
 
 /** The state of the plan in Plane, one line per task. */
-async function readPlanInPlane(crew: AgentTestApp): Promise<string[]> {
-  const { data } = await crew.deps.plane.call(projectsApi.list);
+async function readPlanInPlane(app: AgentTestApp): Promise<string[]> {
+  const { data } = await app.deps.plane.call(projectsApi.list);
   const made = data.results.filter(({ name }) => name === "Website");
   expect(made).toHaveLength(1);
-  return crew.plane.items(made[0]?.id ?? "").map((item) => {
-    const { name, assignees, labels, priority, target_date } = crew.readPlaneItem(item);
-    const waits = crew.plane.blockers(item).map((id) => crew.plane.item(id)?.name ?? "?");
+  return app.plane.items(made[0]?.id ?? "").map((item) => {
+    const { name, assignees, labels, priority, target_date } = app.readPlaneItem(item);
+    const waits = app.plane.blockers(item).map((id) => app.plane.item(id)?.name ?? "?");
     const lines = /Blocked by: ([^<]*)/.exec(item.description_html)?.[1];
     const due = target_date ?? "-";
     return [name, assignees.join(), labels.join(), priority, due, lines ?? waits.sort().join()].join(" | ");
@@ -76,9 +76,9 @@ const EXPECTED_PLAN = {
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) => {
   test("a plan with all kinds of fields is complete after as many calls as Plane's rate limit requires", async () => {
-    const { crew, plan } = await createPlanApp(version);
-    const { last, calls } = await callUntilPlanned(crew, () => plan());
-    expect(await readPlanInPlane(crew)).toEqual(EXPECTED_PLAN[version]);
+    const { app, plan } = await createPlanApp(version);
+    const { last, calls } = await callUntilPlanned(app, () => plan());
+    expect(await readPlanInPlane(app)).toEqual(EXPECTED_PLAN[version]);
     expect(last).toMatchObject({ project: "WEBS", done: ["WEBS-1", "WEBS-2", "WEBS-3", "WEBS-4"], problems: [] });
     expect(last.tasks.map(({ id, key, blocked_by }) => [id, key, ...blocked_by])).toEqual([
       ["draw", "WEBS-1"],
@@ -87,24 +87,24 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
       ["idea", "WEBS-4"],
     ]);
     expect(calls).toBeLessThan(4);
-    await crew.runUntilIdle();
-    const requests = await crew.recordRequests(() => plan());
+    await app.runUntilIdle();
+    const requests = await app.recordRequests(() => plan());
     expect(requests).toEqual([]);
-    expect((await crew.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["WEBS-1"]);
-    await crew.runUntilIdle();
-    expect((await crew.actAs("Thot").list({})).tasks.map(({ key, startable }) => [key, startable])).toEqual([
+    expect((await app.actAs("Imhotep").list({})).tasks.map(({ key }) => key)).toEqual(["WEBS-1"]);
+    await app.runUntilIdle();
+    expect((await app.actAs("Thot").list({})).tasks.map(({ key, startable }) => [key, startable])).toEqual([
       ["WEBS-3", false],
       ["WEBS-2", false],
     ]);
   });
 
   test("no task is assigned before all relations of the plan exist", async () => {
-    const { crew, plane, plan } = await createPlanApp(version);
+    const { app, plane, plan } = await createPlanApp(version);
     const requests: string[] = [];
     plane.faults.beforeRequest(({ method, path }) => {
       if (method !== "GET") requests.push(`${method} ${path.replace(/.*\/([a-z-]+)\/[^/]*\/?$/, "$1")}`);
     });
-    await callUntilPlanned(crew, () => plan());
+    await callUntilPlanned(app, () => plan());
     const firstAssignment = requests.findIndex((request) => request.startsWith("PATCH work-items"));
     expect(firstAssignment).toBeGreaterThan(4);
     expect(
@@ -119,19 +119,19 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
     let most = Number.POSITIVE_INFINITY;
     for (let nth = version === "1.2.2" ? stride >> 1 || 1 : 1; nth <= most; nth += stride) {
       for (const when of full ? (["before", "after"] as const) : ([nth % 4 === 1 ? "before" : "after"] as const)) {
-        const { crew } = await createPlanApp(version);
-        const mortal = crashAtStep(crew.deps, nth, when);
-        const first = mortal.orCrash(createTaskOperations(mortal.deps, crew.getCaller("Concierge")).plan(small));
+        const { app } = await createPlanApp(version);
+        const crash = crashAtStep(app.deps, nth, when);
+        const first = crash.orCrash(createTaskOperations(crash.deps, app.getCaller("Concierge")).plan(small));
         await first.then(
           ({ remaining }) => {
             expect(remaining).toBe(0);
-            most = mortal.state.steps;
+            most = crash.state.steps;
           },
-          () => crew.advance(61_000),
+          () => app.advance(61_000),
         );
-        await callUntilPlanned(crew, () => crew.actAs("Concierge").plan(small));
-        await crew.runUntilIdle();
-        expect(await readPlanInPlane(crew), `${when} step ${nth}`).toEqual(EXPECTED_PLAN[version].slice(0, 2));
+        await callUntilPlanned(app, () => app.actAs("Concierge").plan(small));
+        await app.runUntilIdle();
+        expect(await readPlanInPlane(app), `${when} step ${nth}`).toEqual(EXPECTED_PLAN[version].slice(0, 2));
       }
     }
     expect(most).toBeGreaterThan(20);
@@ -139,8 +139,8 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
 });
 
 test("dry_run returns the plan in order with its cost, and writes nothing", async () => {
-  const { crew, plan } = await createPlanApp();
-  const requests = await crew.recordRequests(async () => {
+  const { app, plan } = await createPlanApp();
+  const requests = await app.recordRequests(async () => {
     const result = await plan({ dry_run: true });
     expect(result).toMatchObject({ done: [], problems: [], cost: { estimated: 2, unknown: 2 } });
     expect(result.project).toBeUndefined();
@@ -151,7 +151,7 @@ test("dry_run returns the plan in order with its cost, and writes nothing", asyn
 });
 
 test("all problems of a plan are returned at once, and nothing is written", async () => {
-  const { crew, plan } = await createPlanApp();
+  const { app, plan } = await createPlanApp();
   const tasks = [
     { id: "a", title: "", blocked_by: ["b"] },
     { id: "b", title: "B", blocked_by: ["c"], assignee: "Nobody" },
@@ -170,7 +170,7 @@ test("all problems of a plan are returned at once, and nothing is written", asyn
   for (const message of problems) await expect(refused).rejects.toThrow(message);
   const result = await plan({ project: "R&D", tasks, dry_run: true });
   expect(result.problems).toHaveLength(problems.length);
-  const writes = crew.plane.ledger.requests.filter(({ method, api }) => api && method !== "GET");
+  const writes = app.plane.ledger.requests.filter(({ method, api }) => api && method !== "GET");
   expect(writes).toEqual([]);
 });
 
@@ -195,36 +195,36 @@ test("OPENCLAW-11 a plan over budget and a plan without enough history get warni
 });
 
 test("a plan for an existing project adds to it, and can be extended later", async () => {
-  const { crew, plane, plan } = await createPlanApp();
+  const { app, plane, plan } = await createPlanApp();
   const one = { id: "1", title: "Tour", blocked_by: ["ONB-1"] };
-  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks: [one] }));
-  crew.advance(60_000);
-  await callUntilPlanned(crew, () =>
+  await callUntilPlanned(app, () => plan({ project: "ONB", tasks: [one] }));
+  app.advance(60_000);
+  await callUntilPlanned(app, () =>
     plan({ project: "ONB", tasks: [one, { id: "2", title: "Fair", blocked_by: ["1"] }] }),
   );
-  crew.advance(60_000);
-  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks: [{ id: "1", title: "Map" }] }));
-  expect(plane.items(crew.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair", "Map"]);
+  app.advance(60_000);
+  await callUntilPlanned(app, () => plan({ project: "ONB", tasks: [{ id: "1", title: "Map" }] }));
+  expect(plane.items(app.onb).map(({ name }) => name)).toEqual(["Guide", "Tour", "Fair", "Map"]);
 });
 
 test("changes that people have made to planned tasks stay, also after the store was lost", async () => {
-  const { crew, plane, plan } = await createPlanApp();
+  const { app, plane, plan } = await createPlanApp();
   const tasks = [{ id: "1", title: "Tour", assignee: "Thot" }];
-  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks }));
-  const tour = plane.items(crew.onb)[1] ?? "";
-  plane.editItem(tour, { assignees: [crew.getUser("Imhotep")], labels: [] });
-  await crew.restart({ store: "lost" });
-  await crew.poll();
-  await crew.runUntilIdle();
-  await callUntilPlanned(crew, () => plan({ project: "ONB", tasks }));
-  expect(plane.items(crew.onb)).toHaveLength(2);
-  expect(plane.item(tour)?.assignees).toEqual([crew.getUser("Imhotep").id]);
+  await callUntilPlanned(app, () => plan({ project: "ONB", tasks }));
+  const tour = plane.items(app.onb)[1] ?? "";
+  plane.editItem(tour, { assignees: [app.getUser("Imhotep")], labels: [] });
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.runUntilIdle();
+  await callUntilPlanned(app, () => plan({ project: "ONB", tasks }));
+  expect(plane.items(app.onb)).toHaveLength(2);
+  expect(plane.item(tour)?.assignees).toEqual([app.getUser("Imhotep").id]);
 });
 
 test("OPENCLAW-20 a plan whose key has used up its quota is answered with retry_after, and the same call continues", async () => {
-  const { crew, plan } = await createPlanApp("1.3.1", { rateLimit: 20 });
-  const { last } = await callUntilPlanned(crew, () => plan());
+  const { app, plan } = await createPlanApp("1.3.1", { rateLimit: 20 });
+  const { last } = await callUntilPlanned(app, () => plan());
   expect(last.done).toHaveLength(4);
-  expect(await readPlanInPlane(crew)).toEqual(EXPECTED_PLAN["1.3.1"]);
-  expect(crew.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
+  expect(await readPlanInPlane(app)).toEqual(EXPECTED_PLAN["1.3.1"]);
+  expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
 });

@@ -12,36 +12,34 @@ const LEASE_OVER = 130_000;
 
 async function createCrashingApp(version: "1.3.1" | "1.2.2") {
   const simulator = createCrashSimulator();
-  const crew = await createAgentTestApp({
+  const app = await createAgentTestApp({
     version,
     agents: { Thot: { role: "worker", wake: { kind: "openclaw", url: "http://127.0.0.1:9" } } },
     fetch: simulator.fetch,
     store: (clock) => simulator.store(createMemoryStore({ clock })),
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)] },
   });
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  const pendingWakes = async () => (await crew.store.stats()).queues.wake.pending;
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const pendingWakes = async () => (await app.store.stats()).queues.wake.pending;
   // The new task has already woken its agent.
   const wakesBefore = await pendingWakes();
-  const ask = () => crew.actAs("Thot").ask("ONB-1", { text: "Which?", choices: ["Red", "Blue"] });
+  const ask = () => app.actAs("Thot").ask("ONB-1", { text: "Which?", choices: ["Red", "Blue"] });
   /** Kills the process at a crash point; the next one continues when the killed one's leases have expired. */
   async function killed(crash: CrashPoint, act: () => Promise<unknown>, again = act): Promise<boolean> {
     const outcome = await simulator.runUntilCrash(crash, act);
     simulator.reset();
-    await crew.restart();
-    crew.advance(LEASE_OVER);
+    await app.restart();
+    app.advance(LEASE_OVER);
     await again();
-    await crew.drain();
+    await app.drain();
     return outcome === "died";
   }
   /** What people, Plane and the agent have received. */
   async function state() {
-    const questions = await readTaskQuestions(crew.deps, item.id);
-    const comments = crew
-      .readComments(item)
-      .map((comment) => /<strong>(\w+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
-    const events = crew.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
+    const questions = await readTaskQuestions(app.deps, item.id);
+    const comments = app.readComments(item).map((comment) => /<strong>(\w+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
+    const events = app.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
     return {
       comments: comments.sort(),
       told: events.map(({ event }) => ("reminder" in event ? `asked ${event.reminder}` : event.kind)),
@@ -49,7 +47,7 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
       woken: (await pendingWakes()) - wakesBefore,
     };
   }
-  return { crew, item, ask, killed, state };
+  return { app, item, ask, killed, state };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)(
@@ -66,17 +64,17 @@ describe.each(["1.3.1", "1.2.2"] as const)(
 
     test("a reminder is sent once, and the second one at its time", async () => {
       await everywhere(1, async (crash) => {
-        const { crew, ask, killed, state } = await createCrashingApp(version);
+        const { app, ask, killed, state } = await createCrashingApp(version);
         await ask();
-        await crew.drain();
-        crew.advance(HOUR);
-        const died = await killed(crash, () => crew.drain());
+        await app.drain();
+        app.advance(HOUR);
+        const died = await killed(crash, () => app.drain());
         expect(await state(), JSON.stringify(crash)).toMatchObject({
           told: ["asked 0", "asked 1"],
           questions: [[undefined, 1]],
         });
-        crew.advance(5 * HOUR);
-        await crew.drain();
+        app.advance(5 * HOUR);
+        await app.drain();
         expect(await state(), JSON.stringify(crash)).toMatchObject({ told: ["asked 0", "asked 1", "asked 2"] });
         return died;
       });
@@ -84,12 +82,12 @@ describe.each(["1.3.1", "1.2.2"] as const)(
 
     test("an answer is recorded once, becomes one comment and wakes the agent once", async () => {
       await everywhere(2, async (crash) => {
-        const { crew, ask, killed, state } = await createCrashingApp(version);
+        const { app, ask, killed, state } = await createCrashingApp(version);
         const { id } = await ask();
-        await crew.drain();
+        await app.drain();
         const died = await killed(crash, async () => {
-          await answerQuestion(crew.deps, id, { text: "Red", by: "Ada" });
-          await crew.drain();
+          await answerQuestion(app.deps, id, { text: "Red", by: "Ada" });
+          await app.drain();
         });
         expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Answer", "Question"],
@@ -103,13 +101,13 @@ describe.each(["1.3.1", "1.2.2"] as const)(
 
     test("an answer that people write in Plane is recorded once and wakes the agent once", async () => {
       await everywhere(2, async (crash) => {
-        const { crew, item, ask, killed, state } = await createCrashingApp(version);
+        const { app, item, ask, killed, state } = await createCrashingApp(version);
         await ask();
-        await crew.drain();
-        crew.advance(2_000);
-        crew.plane.addComment(item, "<p>Blue</p>");
-        crew.dropWebhooks();
-        const died = await killed(crash, () => crew.poll());
+        await app.drain();
+        app.advance(2_000);
+        app.plane.addComment(item, "<p>Blue</p>");
+        app.dropWebhooks();
+        const died = await killed(crash, () => app.poll());
         expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Question", "a reply"],
           told: ["asked 0", "answered"],

@@ -4,21 +4,21 @@ import { findKeptTask, findTask, refreshTask } from "../../../../shared/work/tas
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 test("a task is found by its key in any case, and by its id, without a request to Plane", async () => {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  const asked = await crew.recordRequests(async () => {
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const asked = await app.recordRequests(async () => {
     for (const name of ["ONB-1", " onb-1 ", item.id, item.id.toUpperCase()])
-      expect((await findTask(crew.createContext("Thot"), name)).id).toBe(item.id);
+      expect((await findTask(app.createContext("Thot"), name)).id).toBe(item.id);
   });
   expect(asked).toEqual([]);
 });
 
 test("a new task that has not been observed yet is read by its key", async () => {
-  const crew = await createAgentTestApp();
-  await crew.runFirstPoll();
-  const item = crew.addTask("Brand new", "Thot");
-  expect(await findTask(crew.createContext("Thot"), "ONB-1")).toMatchObject({
+  const app = await createAgentTestApp();
+  await app.runFirstPoll();
+  const item = app.addTask("Brand new", "Thot");
+  expect(await findTask(app.createContext("Thot"), "ONB-1")).toMatchObject({
     id: item.id,
     item: { owners: ["Thot"] },
   });
@@ -27,59 +27,59 @@ test("a new task that has not been observed yet is read by its key", async () =>
 test.each(["ONB-7", "NONE-1", "525a36c6-8126-4aad-b630-aaae2a6649ec"])(
   "the unknown task %s is reported as not found",
   async (name) => {
-    const crew = await createAgentTestApp();
-    await crew.runFirstPoll();
-    await expect(findTask(crew.createContext("Thot"), name)).rejects.toMatchObject({ code: "not_found" });
+    const app = await createAgentTestApp();
+    await app.runFirstPoll();
+    await expect(findTask(app.createContext("Thot"), name)).rejects.toMatchObject({ code: "not_found" });
   },
 );
 
 test("a task is found by a key whose project identifier has letters outside ASCII", async () => {
-  const crew = await createAgentTestApp();
-  const project = crew.plane.addProject({ name: "Öko", identifier: "ÖKO_2" });
-  const item = crew.addTask("Write it down", "Thot", {}, project);
-  await crew.runFirstPoll();
-  expect(await findTask(crew.createContext("Thot"), "öko_2-1")).toMatchObject({ id: item.id, key: "ÖKO_2-1" });
+  const app = await createAgentTestApp();
+  const project = app.plane.addProject({ name: "Öko", identifier: "ÖKO_2" });
+  const item = app.addTask("Write it down", "Thot", {}, project);
+  await app.runFirstPoll();
+  expect(await findTask(app.createContext("Thot"), "öko_2-1")).toMatchObject({ id: item.id, key: "ÖKO_2-1" });
 });
 
 test("the tasks of an archived project are not listed and cannot be claimed", async () => {
-  const crew = await createAgentTestApp();
-  crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  crew.plane.archiveProject(crew.onb);
-  await crew.poll();
-  expect((await crew.actAs("Thot").list({})).tasks).toEqual([]);
-  await expect(crew.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  app.plane.archiveProject(app.onb);
+  await app.poll();
+  expect((await app.actAs("Thot").list({})).tasks).toEqual([]);
+  await expect(app.actAs("Thot").claim("ONB-1")).rejects.toMatchObject({
     code: "not_found",
     message: expect.stringContaining("The project of ONB-1 was archived"),
   });
 });
 
 test("a text that is not a task key is refused", async () => {
-  const crew = await createAgentTestApp();
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp();
+  await app.runFirstPoll();
   for (const name of ["", "ONB", "ONB-0", "../x", "ONB-1; rm -rf"])
-    await expect(findTask(crew.createContext("Thot"), name)).rejects.toMatchObject({ code: "bad_request" });
+    await expect(findTask(app.createContext("Thot"), name)).rejects.toMatchObject({ code: "bad_request" });
 });
 
 test("a read of a task that waited for its turn or was overtaken still returns the current state", async () => {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  const acting = crew.createContext("Thot");
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const acting = app.createContext("Thot");
   const task = await findTask(acting, "ONB-1");
-  const titled = async () => (await findKeptTask(crew.deps, item.id))?.item.snapshot.name;
+  const titled = async () => (await findKeptTask(app.deps, item.id))?.item.snapshot.name;
   /** Changes the stored item as any other part of Groundcrew might. */
   const touch = async () => {
-    const now = await findKeptTask(crew.deps, item.id);
-    if (now) await crew.store.commit({ put: [toItemPut({ ...now.item, startedAt: String(now.rev) })] });
+    const now = await findKeptTask(app.deps, item.id);
+    if (now) await app.store.commit({ put: [toItemPut({ ...now.item, startedAt: String(now.rev) })] });
   };
   await refreshTask(acting, task);
-  crew.plane.editItem(item, { name: "Write it" });
-  crew.onNextWait(() => void touch());
+  app.plane.editItem(item, { name: "Write it" });
+  app.onNextWait(() => void touch());
   await refreshTask(acting, task);
   expect(await titled()).toBe("Write it");
 
-  crew.plane.editItem(item, { name: "Write" });
+  app.plane.editItem(item, { name: "Write" });
   const answered = vi.fn(touch);
   const call: typeof acting.plane.call = async (endpoint, given) => {
     const answer = await acting.plane.call(endpoint, given);
@@ -92,12 +92,12 @@ test("a read of a task that waited for its turn or was overtaken still returns t
 });
 
 test("a task that was deleted a moment ago is reported as not found when it is read again", async () => {
-  const crew = await createAgentTestApp();
-  const item = crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  const task = await findTask(crew.createContext("Thot"), "ONB-1");
-  crew.plane.deleteItem(item);
-  await expect(refreshTask(crew.createContext("Thot"), task)).rejects.toMatchObject({ code: "not_found" });
-  await crew.runUntilIdle();
-  await expect(findTask(crew.createContext("Thot"), item.id)).rejects.toThrow("ONB-1 was deleted or archived in Plane");
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const task = await findTask(app.createContext("Thot"), "ONB-1");
+  app.plane.deleteItem(item);
+  await expect(refreshTask(app.createContext("Thot"), task)).rejects.toMatchObject({ code: "not_found" });
+  await app.runUntilIdle();
+  await expect(findTask(app.createContext("Thot"), item.id)).rejects.toThrow("ONB-1 was deleted or archived in Plane");
 });

@@ -39,35 +39,35 @@ test("An estimate (OPENCLAW-11) contains only the time when no cost is known", a
 });
 
 test("The monthly spending is the sum of the totals that agents report, also when a report is repeated or corrected", async () => {
-  const crew = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
-  crew.addTask("Write it down", "Thot");
-  crew.addTask("Read it", "Imhotep");
-  await crew.runFirstPoll();
-  for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await crew.actAs("Thot").report("ONB-1", { cost });
-  await crew.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
+  const app = await createAgentTestApp({ config: { budget: { amount: 50, currency: "CHF" } } });
+  app.addTask("Write it down", "Thot");
+  app.addTask("Read it", "Imhotep");
+  await app.runFirstPoll();
+  for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await app.actAs("Thot").report("ONB-1", { cost });
+  await app.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
   const budget = { amount: 50, currency: "CHF" };
-  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
+  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
   // A Prometheus counter must never decrease.
-  expect(await readAllSpending(crew.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
+  expect(await readAllSpending(app.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
 });
 
 test("The monthly spending starts over with each month in the settings' time zone and counts only the increase", async () => {
-  const crew = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
-  crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").report("ONB-1", { cost: 2 });
-  crew.advance(Date.parse("2026-11-30T11:00:00Z") - crew.time.now);
-  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0 });
-  await crew.actAs("Thot").claim("ONB-1");
-  await crew.actAs("Thot").report("ONB-1", { cost: 2.5 });
-  expect(await readMonthlySpending(crew.deps)).toEqual({ month: "2026-12", cost: 0.5 });
+  const app = await createAgentTestApp({ setUpPlane: () => ({ TIMEZONE: "Pacific/Auckland" }) });
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  await app.actAs("Thot").report("ONB-1", { cost: 2 });
+  app.advance(Date.parse("2026-11-30T11:00:00Z") - app.time.now);
+  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0 });
+  await app.actAs("Thot").claim("ONB-1");
+  await app.actAs("Thot").report("ONB-1", { cost: 2.5 });
+  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0.5 });
 });
 
 test("The monthly spending counts each report once when many agents report concurrently", async () => {
-  const crew = await createAgentTestApp();
-  for (let i = 0; i < 10; i++) crew.addTask(`Task ${i}`, "Thot");
-  await crew.runFirstPoll();
-  await Promise.all(Array.from({ length: 10 }, (_, i) => crew.actAs("Thot").report(`ONB-${i + 1}`, { cost: 1 })));
-  expect((await readMonthlySpending(crew.deps)).cost).toBe(10);
-  expect(await readAllSpending(crew.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 0, cost: 10 }]);
+  const app = await createAgentTestApp();
+  for (let i = 0; i < 10; i++) app.addTask(`Task ${i}`, "Thot");
+  await app.runFirstPoll();
+  await Promise.all(Array.from({ length: 10 }, (_, i) => app.actAs("Thot").report(`ONB-${i + 1}`, { cost: 1 })));
+  expect((await readMonthlySpending(app.deps)).cost).toBe(10);
+  expect(await readAllSpending(app.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 0, cost: 10 }]);
 });

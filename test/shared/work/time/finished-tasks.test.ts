@@ -6,32 +6,32 @@ import { getTaskSize } from "../../../../shared/work/time/task-size.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 test("An agent's history (OPENCLAW-11) contains the time, cost, confidence, size and project of each finished task", async () => {
-  const crew = await createAgentTestApp();
-  crew.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").startTimer("ONB-1");
-  crew.advance(600_000);
-  await crew.actAs("Thot").report("ONB-1", { cost: 1.5, confidence: 0.9 });
-  const task = await findTask(crew.createContext("Thot"), "ONB-1");
-  for (let i = 0; i < 2; i++) await recordFinishedTask(crew.deps, task, "Thot");
-  expect(await readFinishedTasks(crew.deps, "Thot")).toEqual([
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot", { description_html: "<p>Size: L</p>" });
+  await app.runFirstPoll();
+  await app.actAs("Thot").startTimer("ONB-1");
+  app.advance(600_000);
+  await app.actAs("Thot").report("ONB-1", { cost: 1.5, confidence: 0.9 });
+  const task = await findTask(app.createContext("Thot"), "ONB-1");
+  for (let i = 0; i < 2; i++) await recordFinishedTask(app.deps, task, "Thot");
+  expect(await readFinishedTasks(app.deps, "Thot")).toEqual([
     {
       task: "ONB-1",
       agent: "Thot",
       project: "ONB",
       size: "large",
-      at: crew.time.now,
+      at: app.time.now,
       ms: 600_000,
       cost: 1.5,
       confidence: 0.9,
     },
   ]);
-  expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
+  expect(await readAgentPace(app.deps, "Thot")).toEqual({ finished: 1, ms: 600_000, cost: 1.5, confidence: 0.9 });
 });
 
 test("An agent's history (OPENCLAW-11) is empty for an agent that has finished nothing", async () => {
-  const crew = await createAgentTestApp();
-  expect(await readAgentPace(crew.deps, "Thot")).toEqual({ finished: 0 });
+  const app = await createAgentTestApp();
+  expect(await readAgentPace(app.deps, "Thot")).toEqual({ finished: 0 });
 });
 
 test("The size of a task is the one its description names", () => {

@@ -7,17 +7,15 @@ const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) 
 test.each(["1.3.1", "1.2.2"] as const)(
   "OPENCLAW-02 list_my_tasks shows only the caller's open tasks, without a request to Plane %s",
   async (version) => {
-    const crew = await createAgentTestApp({ version });
-    const [mine] = [
-      crew.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" }),
-    ];
-    crew.addTask("Not mine", "Imhotep");
-    crew.addTask("Nobody's");
-    crew.addTask("Done already", "Thot", { state: "Done" });
-    await crew.runFirstPoll();
+    const app = await createAgentTestApp({ version });
+    const [mine] = [app.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" })];
+    app.addTask("Not mine", "Imhotep");
+    app.addTask("Nobody's");
+    app.addTask("Done already", "Thot", { state: "Done" });
+    await app.runFirstPoll();
     let list: unknown;
-    const asked = await crew.recordRequests(async () => {
-      list = await crew.actAs("Thot").list({});
+    const asked = await app.recordRequests(async () => {
+      list = await app.actAs("Thot").list({});
     });
     expect(asked).toEqual([]);
     expect(listMyTasksTool.output.parse(list)).toEqual({
@@ -32,7 +30,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
           due_date: null,
           project: "ONB",
           blocked_by: [],
-          url: `${crew.plane.url}/javisi/browse/ONB-1/`,
+          url: `${app.plane.url}/javisi/browse/ONB-1/`,
         },
       ],
       age_s: expect.any(Number),
@@ -41,28 +39,28 @@ test.each(["1.3.1", "1.2.2"] as const)(
 );
 
 test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
-  const crew = await createAgentTestApp();
-  const blocker = crew.addTask("1 blocker", "Imhotep", { priority: "urgent" });
-  const blocked = crew.addTask("2 blocked", "Thot", { priority: "urgent" });
-  crew.plane.relate(blocked, blocker);
-  crew.addTask("3 old and low", "Thot", { priority: "low" });
-  crew.advance(1_000);
-  crew.addTask("4 held", "Thot", { priority: "none" });
-  crew.addTask("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
-  crew.addTask("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
-  crew.addTask("7 never due", "Thot", { priority: "high" });
-  crew.advance(1_000);
-  crew.addTask("8 young and low", "Thot", { priority: "low" });
-  crew.addTask("9 marked", "Thot", { priority: "urgent", labels: [crew.plane.addLabel(crew.onb, "blocked")] });
-  const shared = crew.addTask("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
-  const review = crew.addTask("11 in review", "Thot", {
+  const app = await createAgentTestApp();
+  const blocker = app.addTask("1 blocker", "Imhotep", { priority: "urgent" });
+  const blocked = app.addTask("2 blocked", "Thot", { priority: "urgent" });
+  app.plane.relate(blocked, blocker);
+  app.addTask("3 old and low", "Thot", { priority: "low" });
+  app.advance(1_000);
+  app.addTask("4 held", "Thot", { priority: "none" });
+  app.addTask("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
+  app.addTask("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
+  app.addTask("7 never due", "Thot", { priority: "high" });
+  app.advance(1_000);
+  app.addTask("8 young and low", "Thot", { priority: "low" });
+  app.addTask("9 marked", "Thot", { priority: "urgent", labels: [app.plane.addLabel(app.onb, "blocked")] });
+  const shared = app.addTask("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
+  const review = app.addTask("11 in review", "Thot", {
     state: "In Progress",
-    labels: [crew.plane.addLabel(crew.onb, "review")],
+    labels: [app.plane.addLabel(app.onb, "review")],
   });
-  await crew.runFirstPoll();
-  await crew.actAs("Thot").claim("ONB-4");
-  await crew.actAs("Imhotep").claim(crew.toTaskKey(shared));
-  const list = await crew.actAs("Thot").list({});
+  await app.runFirstPoll();
+  await app.actAs("Thot").claim("ONB-4");
+  await app.actAs("Imhotep").claim(app.toTaskKey(shared));
+  const list = await app.actAs("Thot").list({});
   expect(toKeys(list)).toEqual(["4", "6", "5", "7", "3", "8", "10", "11", "2", "9"].map((number) => `ONB-${number}`));
   const byKey = (key: string) => list.tasks.find((task) => task.key === key);
   expect(byKey("ONB-4")).toMatchObject({ held_until: expect.stringMatching(/Z$/) });
@@ -74,25 +72,25 @@ test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due da
     why_not: "waits for ONB-1",
   });
   expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
-  expect(byKey(crew.toTaskKey(shared))).toMatchObject({
+  expect(byKey(app.toTaskKey(shared))).toMatchObject({
     startable: false,
     why_not: expect.stringMatching(/^held by Imhotep until/),
   });
-  expect(byKey(crew.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
+  expect(byKey(app.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
 });
 
 test("OPENCLAW-02 list_my_tasks returns the age of its data and, with fresh, reads Plane first", async () => {
-  const crew = await createAgentTestApp();
-  crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
-  crew.advance(120_000);
-  crew.addTask("Brand new", "Thot");
-  const old = await crew.actAs("Thot").list({});
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  app.advance(120_000);
+  app.addTask("Brand new", "Thot");
+  const old = await app.actAs("Thot").list({});
   expect(toKeys(old)).toEqual(["ONB-1"]);
   expect(old.age_s).toBeGreaterThanOrEqual(120);
   let fresh = old;
-  const asked = await crew.recordRequests(async () => {
-    fresh = await crew.actAs("Thot").list({ fresh: true });
+  const asked = await app.recordRequests(async () => {
+    fresh = await app.actAs("Thot").list({ fresh: true });
   });
   expect(asked).toEqual(["GET work-items"]);
   expect(toKeys(fresh)).toEqual(["ONB-1", "ONB-2"]);
@@ -100,61 +98,61 @@ test("OPENCLAW-02 list_my_tasks returns the age of its data and, with fresh, rea
 });
 
 test("OPENCLAW-02 list_my_tasks is refused before the first read of Plane instead of returning an empty list", async () => {
-  const crew = await createAgentTestApp();
-  crew.addTask("Write it down", "Thot");
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
   for (const fresh of [false, true])
-    await expect(crew.actAs("Thot").list({ fresh })).rejects.toMatchObject({
+    await expect(app.actAs("Thot").list({ fresh })).rejects.toMatchObject({
       code: "unavailable",
       message: expect.stringContaining("has not read Plane yet"),
     });
 });
 
 test("OPENCLAW-02 list_my_tasks with fresh and more projects than one call may wait for continues when it is repeated", async () => {
-  const crew = await createAgentTestApp();
-  for (let i = 0; i < 15; i++) crew.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
-  await crew.runFirstPoll();
-  const began = crew.time.now;
-  const fresh = () => crew.actAs("Thot").list({ fresh: true });
-  const asked = await crew.recordRequests(async () => {
+  const app = await createAgentTestApp();
+  for (let i = 0; i < 15; i++) app.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
+  await app.runFirstPoll();
+  const began = app.time.now;
+  const fresh = () => app.actAs("Thot").list({ fresh: true });
+  const asked = await app.recordRequests(async () => {
     await expect(fresh()).rejects.toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
-    crew.advance(2_000);
-    expect((await fresh()).age_s).toBe(Math.round((crew.time.now - began) / 1000));
+    app.advance(2_000);
+    expect((await fresh()).age_s).toBe(Math.round((app.time.now - began) / 1000));
   });
   expect(asked).toHaveLength(16);
-  expect(await crew.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
+  expect(await app.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
 });
 
 test("OPENCLAW-02 list_my_tasks with fresh returns retry_after while Plane's quota is used up", async () => {
-  const crew = await createAgentTestApp({ rateLimit: 20 });
-  crew.addTask("Write it down", "Thot");
-  await crew.runFirstPoll();
+  const app = await createAgentTestApp({ rateLimit: 20 });
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
   let refused: unknown;
   for (let i = 0; i < 25 && refused === undefined; i++) {
-    const before = crew.time.now;
-    await crew
+    const before = app.time.now;
+    await app
       .actAs("Thot")
       .list({ fresh: true })
       .catch((thrown: unknown) => {
         refused = thrown;
       });
-    expect(crew.time.now - before).toBeLessThanOrEqual(10_000);
+    expect(app.time.now - before).toBeLessThanOrEqual(10_000);
   }
   expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
 });
 
 test("OPENCLAW-02 list_my_tasks returns at most 4 KB for ten tasks, however long their texts and blockers are, and at most 50 tasks", async () => {
-  const crew = await createAgentTestApp();
-  const blockers = Array.from({ length: 12 }, (_, i) => crew.addTask(`Blocker ${i}`, "Imhotep"));
+  const app = await createAgentTestApp();
+  const blockers = Array.from({ length: 12 }, (_, i) => app.addTask(`Blocker ${i}`, "Imhotep"));
   for (let i = 0; i < 60; i++) {
-    const item = crew.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
+    const item = app.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
       description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
       target_date: "2026-12-24",
       priority: "urgent",
     });
-    for (const blocker of blockers.slice(0, i % 13)) crew.plane.relate(item, blocker);
+    for (const blocker of blockers.slice(0, i % 13)) app.plane.relate(item, blocker);
   }
-  await crew.runFirstPoll();
-  const list = await crew.actAs("Thot").list({});
+  await app.runFirstPoll();
+  const list = await app.actAs("Thot").list({});
   expect(list).toMatchObject({ left_out: 10 });
   expect(list.tasks).toHaveLength(50);
   for (let from = 0; from < 50; from += 10) {
@@ -162,18 +160,18 @@ test("OPENCLAW-02 list_my_tasks returns at most 4 KB for ten tasks, however long
     expect(Buffer.byteLength(ten)).toBeLessThanOrEqual(4_096);
   }
   for (const { key, title, url, why_not, blocked_by } of list.tasks) {
-    expect(url).toBe(`${crew.plane.url}/javisi/browse/${key}/`);
+    expect(url).toBe(`${app.plane.url}/javisi/browse/${key}/`);
     expect(title).toMatch(/^\d+ Über/);
     expect(why_not === undefined).toBe(blocked_by.length === 0);
   }
 });
 
 test("OPENCLAW-02 list_my_tasks returns texts of others on one line without invisible and bidirectional characters", async () => {
-  const crew = await createAgentTestApp();
-  crew.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
+  const app = await createAgentTestApp();
+  app.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
     description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",
   });
-  await crew.runFirstPoll();
-  const { tasks } = await crew.actAs("Thot").list({});
+  await app.runFirstPoll();
+  const { tasks } = await app.actAs("Thot").list({});
   expect(tasks[0]).toMatchObject({ title: "Write it [31m down now", description: "ab" });
 });

@@ -3,25 +3,25 @@ import { getTaskDetailsTool } from "../../../../functions/agent/get-task-details
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
-  const crew = await createAgentTestApp(version && { version });
-  const item = crew.addTask("Write it down", "Thot", {
+  const app = await createAgentTestApp(version && { version });
+  const item = app.addTask("Write it down", "Thot", {
     description_html:
       "<h2>Plan</h2><p>All of <strong>it</strong>.</p><p>Done when:</p><ul><li>file report.pdf</li></ul>",
   });
-  await crew.runFirstPoll();
-  return { crew, item };
+  await app.runFirstPoll();
+  return { app, item };
 }
 
 test.each(["1.3.1", "1.2.2"] as const)(
   "OPENCLAW-03 task details contain the text as Markdown, comments, history, attachments, times, the holder and the done criteria (Plane %s)",
   async (version) => {
-    const { crew, item } = await createDetailsApp(version);
-    await crew.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
-    await crew.actAs("Thot").startTimer("ONB-1");
-    await crew.runUntilIdle();
-    crew.advance(60_000);
-    crew.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
-    const details = await crew.actAs("Thot").details("onb-1");
+    const { app, item } = await createDetailsApp(version);
+    await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
+    await app.actAs("Thot").startTimer("ONB-1");
+    await app.runUntilIdle();
+    app.advance(60_000);
+    app.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
+    const details = await app.actAs("Thot").details("onb-1");
     expect(getTaskDetailsTool.output.parse(details)).toEqual(details);
     expect(details).toMatchObject({
       key: "ONB-1",
@@ -45,12 +45,12 @@ test.each(["1.3.1", "1.2.2"] as const)(
 );
 
 test("task details are read from Plane with four requests at the agent's pace", async () => {
-  const { crew, item } = await createDetailsApp();
-  crew.plane.editItem(item, { name: "Write it up", state: "In Progress" });
-  crew.dropWebhooks();
-  const began = crew.time.now;
-  const asked = await crew.recordRequests(async () => {
-    expect(await crew.actAs("Thot").details("ONB-1")).toMatchObject({ title: "Write it up", status: "in_progress" });
+  const { app, item } = await createDetailsApp();
+  app.plane.editItem(item, { name: "Write it up", state: "In Progress" });
+  app.dropWebhooks();
+  const began = app.time.now;
+  const asked = await app.recordRequests(async () => {
+    expect(await app.actAs("Thot").details("ONB-1")).toMatchObject({ title: "Write it up", status: "in_progress" });
   });
   expect(asked).toEqual([
     "GET work-items/:id",
@@ -58,40 +58,40 @@ test("task details are read from Plane with four requests at the agent's pace", 
     "GET work-items/:id/activities",
     "GET work-items/:id/attachments",
   ]);
-  expect(crew.time.now - began).toBeGreaterThanOrEqual(3_000);
+  expect(app.time.now - began).toBeGreaterThanOrEqual(3_000);
 });
 
 test("task details can be read by the Concierge, not by another agent", async () => {
-  const { crew } = await createDetailsApp();
-  await expect(crew.actAs("Concierge").details("ONB-1")).resolves.toMatchObject({ key: "ONB-1" });
-  await expect(crew.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
+  const { app } = await createDetailsApp();
+  await expect(app.actAs("Concierge").details("ONB-1")).resolves.toMatchObject({ key: "ONB-1" });
+  await expect(app.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
 });
 
 test("task details show the latest entries of long lists and the number of those left out", async () => {
-  const { crew, item } = await createDetailsApp();
+  const { app, item } = await createDetailsApp();
   for (let i = 1; i <= 25; i++) {
-    crew.advance(1_000);
-    crew.plane.addComment(item, `<p>Comment ${i}</p>`);
+    app.advance(1_000);
+    app.plane.addComment(item, `<p>Comment ${i}</p>`);
   }
-  const { comments } = await crew.actAs("Thot").details("ONB-1");
+  const { comments } = await app.actAs("Thot").details("ONB-1");
   expect(comments.left_out).toBe(5);
   expect(comments.latest.map(({ text }) => text)).toEqual(Array.from({ length: 20 }, (_, i) => `Comment ${i + 6}`));
 });
 
 test("task details contain texts of others without invisible and bidirectional characters, limited in length", async () => {
-  const { crew, item } = await createDetailsApp();
-  crew.plane.editItem(item, { description_html: `<p>one\u202e\u0007two</p><p>${"x".repeat(20_000)}</p>` });
-  crew.plane.addComment(item, `<p>a\u2066b</p><p>${"y".repeat(5_000)}</p>`);
-  const { text, comments } = await crew.actAs("Thot").details("ONB-1");
+  const { app, item } = await createDetailsApp();
+  app.plane.editItem(item, { description_html: `<p>one\u202e\u0007two</p><p>${"x".repeat(20_000)}</p>` });
+  app.plane.addComment(item, `<p>a\u2066b</p><p>${"y".repeat(5_000)}</p>`);
+  const { text, comments } = await app.actAs("Thot").details("ONB-1");
   expect(text).toMatch(/^onetwo\n\nx+…$/);
   expect(text).toHaveLength(10_000);
   expect(comments.latest[0]?.text).toMatch(/^ab\n\ny+…$/);
 });
 
 test("reading task details renews the caller's claim", async () => {
-  const { crew } = await createDetailsApp();
-  await crew.actAs("Thot").claim("ONB-1");
-  crew.advance(10 * 60_000);
-  const { claim } = await crew.actAs("Thot").details("ONB-1");
-  expect(Date.parse(claim?.until ?? "") - crew.time.now).toBeGreaterThan(14 * 60_000);
+  const { app } = await createDetailsApp();
+  await app.actAs("Thot").claim("ONB-1");
+  app.advance(10 * 60_000);
+  const { claim } = await app.actAs("Thot").details("ONB-1");
+  expect(Date.parse(claim?.until ?? "") - app.time.now).toBeGreaterThan(14 * 60_000);
 });
