@@ -253,4 +253,11 @@ test("what version 0.1 put off is done when its time comes", TIMEOUT, async () =
   expect(app.posts.filter(({ url }) => url === "http://openclaw.example.test/hooks/agent")).toHaveLength(2);
   const { queues } = await app.store.stats();
   expect(Object.values(queues).reduce((sum, { dead }) => sum + dead, 0)).toBe(1);
+
+  // The next morning's digest: what was completed the day before, by either version, and the question that is still open.
+  await app.time.advance(Date.parse("2026-11-22T08:02:00Z") - app.time.clock(), 10 * MINUTE_MS);
+  const sent = app.getBotMessages().length;
+  await app.runTicks("digest");
+  const digest = app.getBotMessages().slice(sent).map(getPlainText).join("\n");
+  expect(listKeys(digest)).toEqual(expect.arrayContaining(["ONB-2", "ONB-4", "ONB-17", "ONB-18", "ONB-27"]));
 });
