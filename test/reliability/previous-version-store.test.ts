@@ -236,3 +236,28 @@ test("people go on with what they began under version 0.1", TIMEOUT, async () =>
   await app.time.advance(30 * MINUTE_MS, 10_000);
   expect(app.plane.attachments(stage)).toEqual([]);
 });
+
+test("what version 0.1 put off is done when its time comes", TIMEOUT, async () => {
+  const app = await createPreviousVersionApp();
+  await workBacklog(app);
+  const before = new Set(app.getBotMessages().map(({ id }) => id));
+  await app.time.advance(60 * MINUTE_MS, 10_000);
+
+  // Of three questions one is still open: a reminder follows its message.
+  const question = app.getBotMessages().find((message) => /ONB-4 .*\nWhich colour\?/.test(getPlainText(message)));
+  const reminders = app.getBotMessages().filter(({ id }) => !before.has(id));
+  expect(reminders.map((message) => [listKeys(getPlainText(message)), message.replyTo])).toEqual([
+    [["ONB-4"], question?.id],
+  ]);
+  // Imhotep was woken before the end and after it, and has called nothing: a check of each wake leads to one more wake.
+  expect(app.posts.filter(({ url }) => url === "http://openclaw.example.test/hooks/agent")).toHaveLength(2);
+  const { queues } = await app.store.stats();
+  expect(Object.values(queues).reduce((sum, { dead }) => sum + dead, 0)).toBe(1);
+
+  // The next morning's digest: what was completed the day before, by either version, and the question that is still open.
+  await app.time.advance(Date.parse("2026-11-22T08:02:00Z") - app.time.clock(), 10 * MINUTE_MS);
+  const sent = app.getBotMessages().length;
+  await app.runTicks("digest");
+  const digest = app.getBotMessages().slice(sent).map(getPlainText).join("\n");
+  expect(listKeys(digest)).toEqual(expect.arrayContaining(["ONB-2", "ONB-4", "ONB-17", "ONB-18", "ONB-27"]));
+});
