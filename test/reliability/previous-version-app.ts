@@ -142,7 +142,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     getBotMessages,
     /** From now on jobs are worked, as time passes. */
     start() {
-      time.onMove(() => deps.kick());
+      time.onAdvance(() => deps.kick());
       deps.kick();
     },
     async runTicks(...names: string[]): Promise<void> {
