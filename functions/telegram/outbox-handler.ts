@@ -19,7 +19,7 @@ interface OutboxOptions {
   /** Notifications that follow the first one within this time are merged into its message; 0 sends each one alone. */
   burstWindow?: Ms;
   /**
-   * How long an edit waits for further notifications. It is longer than the second between a chat's calls: with a
+   * Time an edit waits for further notifications. It is longer than the second between a chat's calls: with a
    * shorter delay each change would be a call of its own, and 60 chats with 50 changes a second would exceed Telegram's
    * 30 calls.
    */

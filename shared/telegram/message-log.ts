@@ -13,7 +13,7 @@ export interface ChatMessage extends RichText {
   at: Ms;
   /** The message may be in the chat twice, and says so. */
   repeat: boolean;
-  /** How many notifications it showed since when (our clock), oldest first: the send, then the edits. */
+  /** Number of notifications shown and since when (our clock), oldest first: the send, then the edits. */
   shown: [notices: number, at: Ms][];
   /** Rows of buttons under the message. */
   buttons?: InlineButton[][];

@@ -9,8 +9,8 @@ import { toSettingName } from "../../shared/config/settings-file.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { createAgentTestApp } from "./agent-test-app.ts";
 
-export const HTTP_ADMIN_TOKEN = "admin-token-of-these-doors";
-export const HTTP_TICK_TOKEN = "tick-token-of-these-doors";
+export const HTTP_ADMIN_TOKEN = "admin-token-for-http-tests";
+export const HTTP_TICK_TOKEN = "tick-token-for-http-tests";
 
 /** An agent's bridge token in these tests. */
 export function toBridgeToken(agent: string): string {

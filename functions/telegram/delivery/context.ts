@@ -30,7 +30,7 @@ export interface DeliveryContext {
   limits: TelegramLimits;
   /** Notifications that follow the first one within this time are merged into its message. */
   burstWindow: Ms;
-  /** How long an edit waits for further notifications. */
+  /** Time an edit waits for further notifications. */
   editDelay: Ms;
   /** Whether the lease can still be ours by our own clock. Checked right before each call to Telegram. */
   isLeaseValid: () => boolean;

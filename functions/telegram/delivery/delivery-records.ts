@@ -11,7 +11,7 @@ export interface OpenBurst {
   /** Store time at which the burst began. */
   since: Ms;
   told: BurstContent;
-  /** How many of the notifications the message shows. */
+  /** Number of notifications that the message shows. */
   shown: number;
   /** An earlier send of this message may have arrived too. */
   repeat: boolean;

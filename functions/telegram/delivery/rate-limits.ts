@@ -2,7 +2,7 @@ import type { BucketSpend, Store } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 
-/** How many calls (sends and edits) Telegram allows: its own figures, core.telegram.org/bots/faq. */
+/** Telegram's limits for calls (sends and edits), from core.telegram.org/bots/faq. */
 export interface TelegramLimits {
   perSecondInChat: number;
   perMinuteInGroup: number;

@@ -7,10 +7,10 @@ import { chooseTask, getChosenTask, getProject } from "./selection.js";
 
 /** @import { DecisionLogAnswer, DecisionRow } from "../../api-answers.ts" */
 
-/** So many lines are asked for, and more by whoever wants older ones. */
+/** Number of entries in one request; older entries are loaded on demand. */
 const PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 200;
-/** Interval between two things said to those who do not see the page: 5 s, as fast as they can listen. */
+/** Interval between announcements to screen readers: 5 s, so that each can be read out before the next. */
 const NEWS_INTERVAL_MS = 5_000;
 
 /** @type {DecisionRow[]} */
