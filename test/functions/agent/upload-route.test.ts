@@ -172,7 +172,7 @@ test("PUT /agent/upload_deliverable refuses another agent's task and records tha
   const { app } = await createAppWithTask();
   const response = await putFile(app, "task=ONB-1&name=x.md", "some bytes", {}, "Thot");
   expect(response.status).toBe(403);
-  expect(await (await app.request("/audit", "admin-token-of-these-doors")).text()).toContain(
+  expect(await (await app.request("/audit", "admin-token-for-http-tests")).text()).toContain(
     '"tool":"upload_deliverable"',
   );
 });
