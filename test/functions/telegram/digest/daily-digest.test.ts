@@ -198,7 +198,7 @@ test("the digest is sent once a day: over all runtimes: ticks at the same time s
   const app = await createLiveMessagesApp();
   const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(app.deps)));
   await app.advanceAndDrain();
-  expect(counts.map(({ messages }) => messages).sort()).toEqual([0, 0, 1]);
+  expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
   expect(getDigests(app)).toHaveLength(1);
 });
 
