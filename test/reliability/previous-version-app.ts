@@ -48,7 +48,7 @@ const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   "job review",
 ];
 const FOLDER = new URL("../fixtures/store-0.1/", import.meta.url);
-/** Systems that are told of events, and agents that are woken. */
+/** The receivers of forwarded events and of wakes. */
 const RECEIVERS = ["http://n8n.example.test/", "http://openclaw.example.test/", "http://gone.example.test/"];
 /** Telegram goes on counting where it was; any higher number will do. */
 const FIRST_UPDATE_ID = 1_000;

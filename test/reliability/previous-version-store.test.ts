@@ -162,7 +162,7 @@ test("agents go on with what they began under version 0.1", TIMEOUT, async () =>
   const refused = await call("Thot", "claim_task", { task: "ONB-21" });
   expect([refused.status, JSON.stringify(refused.answer)]).toEqual([409, expect.stringContaining("Imhotep")]);
   expect(await call("Imhotep", "report", { task: "ONB-21", percent: 50 })).toMatchObject({ status: 200 });
-  // Who lost a claim is told so, once.
+  // The first call after a lost claim is refused, the next one succeeds.
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 409 });
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 200 });
 

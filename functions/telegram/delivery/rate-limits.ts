@@ -12,7 +12,7 @@ export interface TelegramLimits {
 export const TELEGRAM_LIMITS: TelegramLimits = { perSecondInChat: 1, perMinuteInGroup: 20, perSecond: 30 };
 
 /**
- * `reply`: somebody waits for it. `notification`: nobody asked for it, but people want to know it soon.
+ * `reply`: an answer to a command; its user is waiting. `notification`: sent by a rule, within 30 s of the change.
  * `background`: it can wait until nothing else needs the budget.
  */
 export type SendPriority = "reply" | "notification" | "background";

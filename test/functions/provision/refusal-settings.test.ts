@@ -82,7 +82,12 @@ test.each([
   ["a domain with a path", { provision: { domain: "javisi.local/x" } }, {}, "provision.domain"],
   ["a project's name with markup", { provision: { project: { name: "<b>" } } }, {}, "provision.project"],
   ["a workspace of 49 characters", {}, { PLANE_WORKSPACE: "w".repeat(49) }, "at most 48"],
-  ["a workspace that Plane's own pages cannot serve", {}, { PLANE_WORKSPACE: "my-instances" }, 'does not contain "instances"'],
+  [
+    "a workspace that Plane's own pages cannot serve",
+    {},
+    { PLANE_WORKSPACE: "my-instances" },
+    'does not contain "instances"',
+  ],
   ["a workspace with a slash", {}, { PLANE_WORKSPACE: "a/b" }, "PLANE_WORKSPACE"],
   ["Plane's address with a password", {}, { PLANE_URL: "https://ada:marked@plane.example.com" }, "PLANE_URL"],
   [

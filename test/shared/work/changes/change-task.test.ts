@@ -76,7 +76,7 @@ test("an agent whose process is suspended past its lease starts no write: it is 
 });
 
 test.each(["before", "after"] as const)(
-  "an agent whose process is suspended past its lease is told the result of a write it had already started: suspended %s it reached Plane",
+  "an agent whose process is suspended past its lease gets the result of a write it had already started: suspended %s it reached Plane",
   async (at) => {
     let time = { now: 0 };
     const { app, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });

@@ -28,7 +28,7 @@ const bridgeCalls = fc.record({
   }),
 });
 
-/** A period in which an agent was told that it holds the task. */
+/** A period for which the answer to an agent said that it holds the task. */
 interface HeldPeriod {
   agent: string;
   fence: number;

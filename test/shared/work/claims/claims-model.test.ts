@@ -46,8 +46,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /**
- * The results of the calls, and what must follow from them. An agent that was told it holds the task may write for 15
- * minutes from then, unless it has returned the task meanwhile.
+ * The results of the calls, and what must follow from them. An agent whose claim succeeded may write for the 15 minutes
+ * that follow, unless it returns the task before.
  */
 function createClaimModel() {
   const fences = new Set<number>();
