@@ -16,7 +16,7 @@ import { createPlaneClient } from "../shared/plane/create-client.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
 import { createRedactor } from "../shared/redact.ts";
 import type { Store } from "../shared/store/port.ts";
-import { createTelegramBot } from "../shared/telegram/bot.ts";
+import { createTelegramBot } from "../shared/telegram/create-telegram-bot.ts";
 import type { Ms } from "../shared/time.ts";
 import { wait } from "../shared/wait.ts";
 import { createPollCollector } from "./poll-collector.ts";

@@ -6,7 +6,7 @@ import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import type { Ms } from "../../shared/time.ts";
-import { readLiveClaims } from "../../shared/work/claims/claims.ts";
+import { readLiveClaims } from "../../shared/work/claims/find-claim.ts";
 import { isInReview } from "../../shared/work/tasks/is-in-review.ts";
 import { type BoardCard, toBoardColumn } from "./board-cards.ts";
 

@@ -5,7 +5,7 @@ import type { SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/scan-set.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
 import { MINUTE } from "../../shared/time.ts";
-import type { KeptClaim } from "../../shared/work/claims/claims.ts";
+import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
 /** Number of newest rows that are checked: commits of one moment have no order, and older messages may be edited. */

@@ -3,7 +3,7 @@ import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { createRedactor } from "../../shared/redact.ts";
-import { createTelegramBot } from "../../shared/telegram/bot.ts";
+import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
 import { checkAgents } from "./agents.ts";
 import { type DoctorCheck, reportOk } from "./check.ts";
 import { checkOpenclaw } from "./openclaw.ts";

@@ -1,6 +1,6 @@
 import { cleanLine } from "../../shared/clean-text.ts";
 import type { Settings } from "../../shared/config/settings.ts";
-import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/bot.ts";
+import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/telegram-bot.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
 const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot): it cannot share OpenClaw's.";

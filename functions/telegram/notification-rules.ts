@@ -2,7 +2,7 @@ import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/
 import { createNotificationAction } from "../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/events.ts";
-import type { ChatId } from "../../shared/telegram/bot.ts";
+import type { ChatId } from "../../shared/telegram/telegram-bot.ts";
 
 /**
  * Decides which events are sent to Telegram, and to which chat (NOTIF-05).

@@ -5,7 +5,8 @@ import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import { createTelegramBot, type TelegramBot } from "../../shared/telegram/bot.ts";
+import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
+import type { TelegramBot } from "../../shared/telegram/telegram-bot.ts";
 
 interface OutsideDeps {
   fetch: typeof fetch;

@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics.ts";
 import type { PlaneClient } from "../plane/client.ts";
 import type { LeasedJob, Queue, Settlement, Store } from "../store/port.ts";
 import type { RuleSet } from "../task/events.ts";
-import type { TelegramBot } from "../telegram/bot.ts";
+import type { TelegramBot } from "../telegram/telegram-bot.ts";
 import type { Ms } from "../time.ts";
 import type { TickRunner } from "./ticks.ts";
 

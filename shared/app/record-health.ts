@@ -2,7 +2,7 @@ import { getErrorMessage } from "../errors.ts";
 import type { Health } from "../health.ts";
 import type { PlaneClient } from "../plane/client.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
-import type { TelegramBot } from "../telegram/bot.ts";
+import type { TelegramBot } from "../telegram/telegram-bot.ts";
 
 /** Wraps a Plane client so that the result of every call is recorded for the health report. */
 export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneClient {

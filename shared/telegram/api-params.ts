@@ -1,5 +1,5 @@
 import { omitUndefined } from "../omit-undefined.ts";
-import type { MessageExtras } from "./bot.ts";
+import type { MessageExtras } from "./telegram-bot.ts";
 
 /** Converts a message's reply target, topic and buttons to parameters of the Bot API. */
 export function toMessageParams({ buttons, replyTo, topic }: MessageExtras) {

@@ -1,5 +1,5 @@
 import type { GrammyError } from "grammy/web";
-import type { BotFailure } from "./bot.ts";
+import type { BotFailure } from "./telegram-bot.ts";
 
 /** Interval for retries after a 429 that does not say how long to wait: 5 s. */
 const DEFAULT_WAIT = 5_000;

@@ -2,8 +2,8 @@ import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
 import { parseDescendingKey, toDescendingKey } from "../store/descending-key.ts";
 import type { Json, Put, SetName, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
-import type { InlineButton } from "./bot.ts";
 import type { RichText } from "./rich-text.ts";
+import type { InlineButton } from "./telegram-bot.ts";
 
 /** A message as people see it in a chat. */
 export interface ChatMessage extends RichText {

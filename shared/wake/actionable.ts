@@ -2,7 +2,7 @@ import type { Deps } from "../app/deps.ts";
 import { observedKeys } from "../observe/store-keys.ts";
 import { isBlocked, isOpen } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import type { KeptClaim } from "../work/claims/claims.ts";
+import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
 import type { WakeReason, WakeTask } from "./wake-record.ts";
 

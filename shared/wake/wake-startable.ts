@@ -3,7 +3,7 @@ import type { AgentSettings } from "../config/settings-file.ts";
 import { observedKeys } from "../observe/store-keys.ts";
 import type { KeptProject } from "../observe/stored-records.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import type { KeptClaim } from "../work/claims/claims.ts";
+import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
 import { isStartable } from "./actionable.ts";
 import { addWakeTasks } from "./pending-wake.ts";

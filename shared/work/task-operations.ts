@@ -1,4 +1,4 @@
-import { claimTask } from "./claims/claims.ts";
+import { claimTask } from "./claims/claim-task.ts";
 import { addComment, type NewComment } from "./comments/add-comment.ts";
 import { createCallContext, type WorkDeps } from "./context/call-context.ts";
 import type { Caller } from "./context/caller.ts";

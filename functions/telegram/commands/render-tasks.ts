@@ -5,7 +5,7 @@ import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import type { KeptCard } from "../../../shared/work/card/card-record.ts";
-import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
+import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";

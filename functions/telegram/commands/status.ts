@@ -1,7 +1,7 @@
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { readLiveClaims } from "../../../shared/work/claims/claims.ts";
+import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readPendingQuestions } from "../digest/pending-requests.ts";

@@ -4,7 +4,7 @@ import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
-import { readLiveClaims } from "../../../shared/work/claims/claims.ts";
+import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";

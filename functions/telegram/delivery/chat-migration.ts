@@ -1,7 +1,7 @@
 import type { Deps } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
-import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/bot.ts";
+import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 import type { TelegramMessage } from "../../../shared/telegram/updates.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 

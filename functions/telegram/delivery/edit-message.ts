@@ -1,6 +1,6 @@
 import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
-import type { EditOutcome, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { EditOutcome, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import { NO_SEND_ATTEMPT, SEND_ATTEMPT_RETENTION, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
 import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";

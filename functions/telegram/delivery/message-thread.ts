@@ -1,5 +1,5 @@
 import type { Put, StoreKey } from "../../../shared/store/port.ts";
-import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "./context.ts";
 

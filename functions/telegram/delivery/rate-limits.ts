@@ -1,5 +1,5 @@
 import type { BucketSpend, Store } from "../../../shared/store/port.ts";
-import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 /** Telegram's limits for calls (sends and edits), from core.telegram.org/bots/faq. */

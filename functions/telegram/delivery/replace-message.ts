@@ -1,7 +1,6 @@
 import type { ReplaceMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Settlement } from "../../../shared/store/port.ts";
-import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
   type ChatMessage,
@@ -10,6 +9,7 @@ import {
   sentMessageKey,
 } from "../../../shared/telegram/message-log.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import { createDeliveryPut, jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";

@@ -1,6 +1,6 @@
 import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
-import type { BotFailure, MessageExtras } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { BotFailure, MessageExtras } from "../../../shared/telegram/telegram-bot.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import {
   jobDeliveryKey,

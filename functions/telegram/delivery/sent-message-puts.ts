@@ -1,12 +1,12 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Put } from "../../../shared/store/port.ts";
-import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   chatMessageKey,
   createChatMessagePut,
   type SentMessageRef,
   sentMessageKey,
 } from "../../../shared/telegram/message-log.ts";
+import type { InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "./context.ts";
 import { createDeliveryPut, DELIVERY_RETENTION, sendAttemptKey } from "./delivery-records.ts";

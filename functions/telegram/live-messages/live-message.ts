@@ -1,8 +1,8 @@
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { WorkEvent } from "../../../shared/task/events.ts";
-import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
+import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;

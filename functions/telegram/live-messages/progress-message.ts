@@ -1,5 +1,5 @@
 import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
-import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
 import { DELIVERY_RETENTION, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";

@@ -6,7 +6,7 @@ import { joinRichText, type RichText, toBold, toPlainText } from "../../../share
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { type KeptCard, readCard } from "../../../shared/work/card/card-record.ts";
-import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/claims.ts";
+import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
 import type { DeliveryContext } from "../delivery/context.ts";

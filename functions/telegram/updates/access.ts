@@ -1,7 +1,7 @@
 import { cleanLine } from "../../../shared/clean-text.ts";
 import type { Settings, TelegramSettings } from "../../../shared/config/settings.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/locale.ts";
-import type { ChatId } from "../../../shared/telegram/bot.ts";
+import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import type { TelegramCallback, TelegramMessage } from "../../../shared/telegram/updates.ts";
 
 type UpdateChat = TelegramMessage["chat"];

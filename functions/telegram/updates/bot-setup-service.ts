@@ -1,7 +1,7 @@
 import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
+import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";

@@ -1,6 +1,6 @@
 import type { Locale } from "../../../shared/i18n/locale.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
-import type { BotCommand } from "../../../shared/telegram/bot.ts";
+import type { BotCommand } from "../../../shared/telegram/telegram-bot.ts";
 
 /** The bot's command menu by Telegram's language code; "" is for all other languages. */
 export const COMMAND_MENU: Record<"" | Locale, readonly BotCommand[]> = {

@@ -4,7 +4,7 @@ import { keepDefined } from "../../keep-defined.ts";
 import type { Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import type { Ms } from "../../time.ts";
-import type { KeptClaim } from "../claims/claims.ts";
+import type { KeptClaim } from "../claims/find-claim.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";

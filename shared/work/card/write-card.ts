@@ -6,7 +6,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../../plane/errors.ts";
 import { MINUTE, type Ms } from "../../time.ts";
-import { findClaim } from "../claims/claims.ts";
+import { findClaim } from "../claims/find-claim.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";

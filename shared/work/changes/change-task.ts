@@ -8,7 +8,8 @@ import type { Endpoint } from "../../plane/client.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { KeptItem, Snapshot, Status } from "../../task/snapshot.ts";
 import { toStatus } from "../../task/status.ts";
-import { type KeptClaim, verifyClaim } from "../claims/claims.ts";
+import type { KeptClaim } from "../claims/find-claim.ts";
+import { verifyClaim } from "../claims/verify-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 

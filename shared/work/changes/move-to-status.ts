@@ -9,7 +9,7 @@ import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { toStatus } from "../../task/status.ts";
 import { HOUR, type Ms } from "../../time.ts";
-import type { KeptClaim } from "../claims/claims.ts";
+import type { KeptClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";

@@ -5,7 +5,7 @@ import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { CLAIM_MS, workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
-import type { KeptClaim } from "./claims.ts";
+import type { KeptClaim } from "./find-claim.ts";
 
 type LeaseDeps = Pick<WorkDeps, "store">;
 

@@ -1,7 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isOpen } from "../../task/diff.ts";
-import { ensureClaim, verifyClaim } from "../claims/claims.ts";
+import { ensureClaim } from "../claims/claim-task.ts";
+import { verifyClaim } from "../claims/verify-claim.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";

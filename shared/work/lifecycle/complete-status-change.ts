@@ -1,5 +1,6 @@
 import { updateCard } from "../card/card-record.ts";
-import { endClaim, findClaim } from "../claims/claims.ts";
+import { endClaim } from "../claims/end-claim.ts";
+import { findClaim } from "../claims/find-claim.ts";
 import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";

@@ -5,15 +5,11 @@ import type { Status } from "../../task/snapshot.ts";
 import type { Ms } from "../../time.ts";
 import { readCard, updateCard } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import {
-  endClaim,
-  ensureClaim,
-  findClaim,
-  readLiveClaims,
-  renewOwnClaim,
-  throwIfClaimLost,
-  verifyClaim,
-} from "../claims/claims.ts";
+import { throwIfClaimLost } from "../claims/claim-preconditions.ts";
+import { ensureClaim, renewOwnClaim } from "../claims/claim-task.ts";
+import { endClaim } from "../claims/end-claim.ts";
+import { findClaim, readLiveClaims } from "../claims/find-claim.ts";
+import { verifyClaim } from "../claims/verify-claim.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent, isHuman } from "../context/caller.ts";

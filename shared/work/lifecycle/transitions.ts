@@ -5,7 +5,7 @@ import { readRelations } from "../../observe/relations.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
-import { requireNotInReview } from "../claims/claims.ts";
+import { requireNotInReview } from "../claims/claim-preconditions.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { KeptStuck } from "../dependencies/block-dependants.ts";

@@ -3,7 +3,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { readAllRows, scanRows } from "../../store/scan-set.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
-import type { KeptClaim } from "../claims/claims.ts";
+import type { KeptClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";

@@ -4,7 +4,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { Priority, Status } from "../../task/snapshot.ts";
 import { formatIsoTime } from "../../time.ts";
-import { type KeptClaim, readLiveClaims } from "../claims/claims.ts";
+import { type KeptClaim, readLiveClaims } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { type Blocker, readOpenBlockers } from "../tasks/open-blockers.ts";

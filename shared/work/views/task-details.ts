@@ -7,7 +7,8 @@ import type { Endpoint, PlaneCallOptions, PlanePage } from "../../plane/client.t
 import { commentsApi, type PlaneComment } from "../../plane/comments.ts";
 import { formatIsoTime, HOUR, type Ms, SECOND } from "../../time.ts";
 import { type KeptCard, readCard } from "../card/card-record.ts";
-import { type KeptClaim, readLiveClaims, renewOwnClaim } from "../claims/claims.ts";
+import { renewOwnClaim } from "../claims/claim-task.ts";
+import { type KeptClaim, readLiveClaims } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { type DoneCriteria, readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../questions/questions.ts";

@@ -6,7 +6,8 @@ import { noMetrics } from "../../../shared/metrics.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { LeasedJob, Store } from "../../../shared/store/port.ts";
 import type { ActionBody, AnyEvent, EventFacts } from "../../../shared/task/events.ts";
-import { createTelegramBot, type TelegramBot } from "../../../shared/telegram/bot.ts";
+import { createTelegramBot } from "../../../shared/telegram/create-telegram-bot.ts";
+import type { TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 import { createTelegramSimulator, type TelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
 export const BOT_TOKEN = "1000:secret-token-of-the-tests";

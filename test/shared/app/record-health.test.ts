@@ -12,7 +12,7 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "../../../shared/plane/errors.ts";
-import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
+import type { BotFailure, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 
 const operation = { operation: "projects_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/x", answer: z.unknown() };

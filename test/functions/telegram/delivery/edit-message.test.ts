@@ -4,8 +4,8 @@ import { type SendAttempt, sendAttemptKey } from "../../../../functions/telegram
 import { editMessage } from "../../../../functions/telegram/delivery/edit-message.ts";
 import { TELEGRAM_LIMITS } from "../../../../functions/telegram/delivery/rate-limits.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
-import type { EditOutcome } from "../../../../shared/telegram/bot.ts";
 import { toPlainText } from "../../../../shared/telegram/rich-text.ts";
+import type { EditOutcome } from "../../../../shared/telegram/telegram-bot.ts";
 import { takeOutboxJob } from "../outbox-crashes.ts";
 import { createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { changeTask } from "../../../../shared/work/changes/change-task.ts";
 import { createStatusFields } from "../../../../shared/work/changes/move-to-status.ts";
-import { claimTask } from "../../../../shared/work/claims/claims.ts";
+import { claimTask } from "../../../../shared/work/claims/claim-task.ts";
 import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";

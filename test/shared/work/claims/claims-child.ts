@@ -1,7 +1,9 @@
 import { createInterface } from "node:readline";
 import { openStore } from "../../../../runtime/stores/open-store.ts";
 import { getErrorMessage } from "../../../../shared/errors.ts";
-import { claimTask, type KeptClaim, verifyClaim } from "../../../../shared/work/claims/claims.ts";
+import { claimTask } from "../../../../shared/work/claims/claim-task.ts";
+import type { KeptClaim } from "../../../../shared/work/claims/find-claim.ts";
+import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
 import { createCallContext } from "../../../../shared/work/context/call-context.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createClaimDeps } from "./claim-deps.ts";

@@ -4,15 +4,10 @@ import { createMemoryStore } from "../../../../shared/store/memory/memory-store.
 import type { Store } from "../../../../shared/store/port.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
-import {
-  claimTask,
-  endClaim,
-  ensureClaim,
-  findClaim,
-  type KeptClaim,
-  renewOwnClaim,
-  verifyClaim,
-} from "../../../../shared/work/claims/claims.ts";
+import { claimTask, ensureClaim, renewOwnClaim } from "../../../../shared/work/claims/claim-task.ts";
+import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
+import { findClaim, type KeptClaim } from "../../../../shared/work/claims/find-claim.ts";
+import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
 import { createCallContext } from "../../../../shared/work/context/call-context.ts";
 import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";

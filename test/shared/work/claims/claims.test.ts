@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { MINUTE } from "../../../../shared/time.ts";
-import { endClaim, ensureClaim, findClaim, renewOwnClaim, verifyClaim } from "../../../../shared/work/claims/claims.ts";
+import { ensureClaim, renewOwnClaim } from "../../../../shared/work/claims/claim-task.ts";
+import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
+import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
+import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
 import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";

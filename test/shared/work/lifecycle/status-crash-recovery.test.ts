@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
-import { findClaim } from "../../../../shared/work/claims/claims.ts";
+import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
 import type { StatusChange } from "../../../../shared/work/lifecycle/set-status.ts";
 import { findStatusAttempt } from "../../../../shared/work/lifecycle/status-attempt.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";

@@ -1,0 +1,35 @@
+import { GroundcrewError } from "../../errors.ts";
+import { isBlocked } from "../../task/diff.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import type { Task } from "../tasks/find-task.ts";
+import { isInReview } from "../tasks/is-in-review.ts";
+import { readOpenBlockers } from "../tasks/open-blockers.ts";
+import { createClaimLostError, type KeptClaimLoss } from "./claim-refusals.ts";
+
+/** Throws once when the caller has lost its claim on the task and no call has reported that yet. */
+export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task): Promise<void> {
+  const key = workKeys.lost(caller.name, task.id);
+  const [loss] = await deps.store.read<KeptClaimLoss>([key]);
+  if (!loss) return;
+  await deps.store.commit({ expect: [[key, loss.rev]], put: [{ key, value: undefined }] });
+  throw createClaimLostError(task, loss.value);
+}
+
+/** Throws `conflict` for a task in review, which no agent may hold. */
+export function requireNotInReview({ key, item }: Task): void {
+  if (!isInReview(item)) return;
+  const advice = "waits for a human's review. You are notified of the result. Take another task.";
+  throw new GroundcrewError("conflict", `${key} ${advice}`);
+}
+
+/** Throws `conflict` for a task that is blocked, with the keys and statuses of its open blockers. */
+export async function requireStartable({ deps }: CallContext, task: Task): Promise<void> {
+  if (!isBlocked(task.item)) return;
+  const blockers = await readOpenBlockers(deps, [task.item]);
+  const names = task.item.blockers
+    .flatMap((id) => blockers.get(id) ?? [])
+    .map(({ key, status: word }) => `${key} (${word})`);
+  const reason = names.length > 0 ? `waits for ${names.join(", ")}` : "is marked as blocked";
+  throw new GroundcrewError("conflict", `${task.key} cannot be started: it ${reason}. Take another task.`);
+}

@@ -1,0 +1,60 @@
+import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { updateValue } from "../../store/update.ts";
+import { DAY, type Ms } from "../../time.ts";
+import type { WorkDeps } from "../context/call-context.ts";
+import { workKeys } from "../context/work-keys.ts";
+import { isClaimHeld, toEndedClaimPut } from "./claim-lease.ts";
+import type { KeptClaimLoss } from "./claim-refusals.ts";
+import type { KeptClaim } from "./find-claim.ts";
+
+type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
+
+/** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
+const LOSS_MS: Ms = 7 * DAY;
+
+/**
+ * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified) is a job in the same
+ * commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * current one or, for `expired`, was renewed in time.
+ */
+export async function endClaim(
+  deps: ClaimDeps,
+  claim: KeptClaim,
+  reason: KeptClaimLoss["why"] | undefined,
+  correlation: string,
+): Promise<boolean> {
+  const { item, agent, fence, since } = claim;
+  const key = workKeys.claim(item);
+  return updateValue<KeptClaim, boolean>(deps, key, async (current) => {
+    if (!current || current.fence !== fence) return { result: false };
+    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    const at = Math.min(await deps.store.now(), current.until);
+    const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
+    return {
+      put: keepDefined([
+        { key, value: undefined },
+        toEndedClaimPut(claim, fence),
+        loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
+      ]),
+      jobs: [
+        createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
+          do: "ended",
+          item,
+          agent,
+          fence,
+          since,
+          at,
+          correlation,
+          ...omitUndefined({ why: reason }),
+        }),
+      ],
+      result: true,
+      afterCommit: async () => {
+        await deps.store.release(key, fence);
+        deps.kick();
+      },
+    };
+  });
+}
