@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
-import { listReadableProjects } from "../../shared/observe/projects.ts";
+import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { BoardAnswer } from "./api-answers.ts";

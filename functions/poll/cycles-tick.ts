@@ -1,6 +1,7 @@
 import type { Tick } from "../../shared/app/deps.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
-import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
+import { isReadableProject } from "../../shared/observe/project-record.ts";
+import { readProjects } from "../../shared/observe/read-projects.ts";
 
 /** Reads the cycles of every project once an hour: Plane sends no webhook when a cycle starts or ends by its dates. */
 export const cyclesTick: Tick = {

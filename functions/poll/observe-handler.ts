@@ -1,18 +1,15 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
+import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
 import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObservationSource } from "../../shared/observe/observe-item.ts";
-import {
-  checkProjectCompletion,
-  isReadableProject,
-  listReadableProjects,
-  readProjects,
-} from "../../shared/observe/projects.ts";
+import { isReadableProject, listReadableProjects } from "../../shared/observe/project-record.ts";
 import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
+import { readProjects } from "../../shared/observe/read-projects.ts";
 import { readRelations } from "../../shared/observe/relations.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
@@ -21,7 +18,7 @@ import type { Settlement } from "../../shared/store/port.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { MINUTE } from "../../shared/time.ts";
-import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
+import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */

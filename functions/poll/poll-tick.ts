@@ -4,14 +4,15 @@ import { advanceCycles } from "../../shared/observe/cycles.ts";
 import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
 import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
-import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
+import { isReadableProject } from "../../shared/observe/project-record.ts";
 import { readItemSince } from "../../shared/observe/read-item.ts";
+import { readProjects } from "../../shared/observe/read-projects.ts";
 import { reconcileIds } from "../../shared/observe/reconcile-ids.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
-import { queueResolveAllBlocked } from "../../shared/work/dependencies/block-dependants.ts";
+import { queueResolveAllBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
 import { reportDependencyCycles } from "../../shared/work/dependencies/report-cycles.ts";
 import { updateAgentTasks } from "./update-agent-tasks.ts";
 

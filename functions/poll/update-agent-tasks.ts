@@ -1,6 +1,6 @@
 import { toItemPut } from "../../shared/observe/observe-item.ts";
 import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
-import { listReadableProjects } from "../../shared/observe/projects.ts";
+import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { Job } from "../../shared/store/port.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";

@@ -11,7 +11,7 @@ import {
 import { observeComment } from "../../shared/observe/comments.ts";
 import { normalizeItem } from "../../shared/observe/normalize.ts";
 import { type ObservationSource, observeItem } from "../../shared/observe/observe-item.ts";
-import { isReadableProject } from "../../shared/observe/projects.ts";
+import { isReadableProject } from "../../shared/observe/project-record.ts";
 import { readItem } from "../../shared/observe/read-item.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/stored-records.ts";

@@ -8,11 +8,14 @@ import { checkClaim } from "../../shared/work/claim-maintenance/expire-claims.ts
 import { handleClaimEnd } from "../../shared/work/claim-maintenance/handle-claim-end.ts";
 import { restoreClaim } from "../../shared/work/claim-maintenance/restore-claim.ts";
 import { cleanUpPartialUpload } from "../../shared/work/deliverables/partial-uploads.ts";
-import { blockDependants, resolveBlocked, unblockDependants } from "../../shared/work/dependencies/block-dependants.ts";
+import { blockDependants, unblockDependants } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
+import { resolveBlocked } from "../../shared/work/dependencies/resolve-blocked.ts";
 import { resumeInterruptedChange } from "../../shared/work/lifecycle/resume-interrupted.ts";
 import { reconcileReview } from "../../shared/work/lifecycle/review-task.ts";
 import { answerFromComment } from "../../shared/work/questions/answer-from-comment.ts";
-import { closeQuestions, postAnswer, remindQuestion } from "../../shared/work/questions/questions.ts";
+import { postAnswer } from "../../shared/work/questions/answer-question.ts";
+import { closeQuestions } from "../../shared/work/questions/close-questions.ts";
+import { remindQuestion } from "../../shared/work/questions/remind-question.ts";
 
 /** Handles the jobs that follow from agents' work: ends of claims, cards, labels, dependencies, reminders. */
 export const workHandler: JobHandler = {

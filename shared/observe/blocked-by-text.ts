@@ -7,7 +7,7 @@ import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { toEdgeSets } from "./dependency-edges.ts";
 import type { ObserveDeps } from "./observe-item.ts";
-import { getNewSince, listReadableProjects } from "./projects.ts";
+import { getNewSince, listReadableProjects } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject } from "./stored-records.ts";
 

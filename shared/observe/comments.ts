@@ -8,7 +8,7 @@ import type { KeptItem } from "../task/snapshot.ts";
 import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
-import { getNewSince } from "./projects.ts";
+import { getNewSince } from "./project-record.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptComments } from "./stored-records.ts";
 

@@ -1,5 +1,6 @@
 import { createReadCyclesJob } from "../jobs/observe-jobs.ts";
 import { cyclesApi as cycleCalls, type PlaneCycle } from "../plane/cycles-modules.ts";
+import { toPlaneTime } from "../plane/time.ts";
 import type { Revision } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
@@ -7,7 +8,7 @@ import type { CycleEvent } from "../task/events.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toCycleFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
-import { getNewSince, toPlaneTime, toProjectPut } from "./projects.ts";
+import { getNewSince, toProjectPut } from "./project-record.ts";
 import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { CyclePhase, KeptCycle, KeptProject } from "./stored-records.ts";

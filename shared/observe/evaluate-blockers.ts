@@ -5,7 +5,7 @@ import { diff, isBlockingOthers } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { toEdgeSets } from "./dependency-edges.ts";
 import { type ObserveDeps, prepareItemUpdate } from "./observe-item.ts";
-import { isReadableProject } from "./projects.ts";
+import { isReadableProject } from "./project-record.ts";
 import { readItem } from "./read-item.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject } from "./stored-records.ts";

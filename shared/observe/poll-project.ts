@@ -1,5 +1,6 @@
 import { createDetailsJobs } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
 import type { Job } from "../store/port.ts";
 import { updateValue } from "../store/update.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
@@ -9,7 +10,7 @@ import { prepareBaselineJobs } from "./baseline-jobs.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
-import { getNewSince, isNewProject, shiftPlaneTime, toPlaneTime, toProjectPut } from "./projects.ts";
+import { getNewSince, isNewProject, toProjectPut } from "./project-record.ts";
 import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";

@@ -2,6 +2,7 @@ import { PlaneNotFoundError } from "../plane/errors.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { HOUR } from "../time.ts";
+import { isProjectListed } from "./is-project-listed.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
 import {
   type ObservationSource,
@@ -10,7 +11,6 @@ import {
   observeItem,
   toItemPut,
 } from "./observe-item.ts";
-import { isProjectListed } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** Retention of an item's last read time: 1 hour, so that several requested reads become one. */

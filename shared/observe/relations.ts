@@ -9,7 +9,7 @@ import type { KeptItem } from "../task/snapshot.ts";
 import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
-import { getNewSince } from "./projects.ts";
+import { getNewSince } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
 

@@ -30,3 +30,14 @@ function parseTime(text: string): string | undefined {
   const offset = sign === undefined ? 0 : (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -MINUTE : MINUTE);
   return `${new Date(local - offset).toISOString().slice(0, 19)}.${fraction.padEnd(6, "0")}Z`;
 }
+
+/** Converts Plane's `Date` header to the format of Plane's other times, so that they compare as strings. */
+export function toPlaneTime(date: string): string {
+  return `${date.slice(0, 19)}.000000Z`;
+}
+
+/** Adds `ms` milliseconds to a time of Plane; its microseconds stay. */
+export function shiftPlaneTime(time: string, ms: number): string {
+  const micros = time.slice(23, 26);
+  return `${new Date(Date.parse(`${time.slice(0, 23)}Z`) + ms).toISOString().slice(0, 23)}${micros}Z`;
+}

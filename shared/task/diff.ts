@@ -22,7 +22,8 @@ export function isBlocked(item: KeptItem): boolean {
   return isOpenItem(item) && (item.blockers.length > 0 || item.snapshot.word === "blocked");
 }
 
-function isOpenItem(item: KeptItem): boolean {
+/** Whether the item exists and is neither done nor cancelled. */
+export function isOpenItem(item: KeptItem): boolean {
   return item.gone === undefined && isOpen(item.snapshot.word);
 }
 

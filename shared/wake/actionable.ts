@@ -1,6 +1,6 @@
 import type { Deps } from "../app/deps.ts";
 import { observedKeys } from "../observe/store-keys.ts";
-import { isBlocked, isOpen } from "../task/diff.ts";
+import { isBlocked, isOpenItem } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
@@ -47,5 +47,5 @@ export function isStartable(item: KeptItem, agent: string, claim: KeptClaim | un
 }
 
 function isOpenAndOwned(item: KeptItem, agent: string): boolean {
-  return item.gone === undefined && isOpen(item.snapshot.word) && (item.owners ?? []).includes(agent);
+  return isOpenItem(item) && (item.owners ?? []).includes(agent);
 }

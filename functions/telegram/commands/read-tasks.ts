@@ -1,5 +1,5 @@
 import { localizeDuration } from "../../../shared/i18n/localize.ts";
-import { listReadableProjects } from "../../../shared/observe/projects.ts";
+import { listReadableProjects } from "../../../shared/observe/project-record.ts";
 import { observedKeys, observedSets } from "../../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead } from "../../../shared/observe/stored-records.ts";
 import { comparePriorities, type KeptItem } from "../../../shared/task/snapshot.ts";

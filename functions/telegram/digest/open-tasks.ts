@@ -1,5 +1,5 @@
 import { DECISION_LOG_MS, type DecisionRecord, itemDecisionSetKey } from "../../../shared/decision-log/decision-log.ts";
-import { listReadableProjects } from "../../../shared/observe/projects.ts";
+import { listReadableProjects } from "../../../shared/observe/project-record.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { scanRows } from "../../../shared/store/scan-set.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";

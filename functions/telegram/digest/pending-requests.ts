@@ -1,11 +1,10 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { readAllRows } from "../../../shared/store/scan-set.ts";
-import { isOpen } from "../../../shared/task/diff.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
 import { workSets } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
-import type { KeptQuestion } from "../../../shared/work/questions/questions.ts";
-import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
+import type { KeptQuestion } from "../../../shared/work/questions/question-record.ts";
+import { findOpenTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
 /** A task whose agent waits for a human. */
@@ -37,9 +36,4 @@ export async function readPendingQuestions(deps: DigestDeps): Promise<(PendingRe
     if (task) requests.push({ task, agent, text, at: askedAt });
   }
   return requests.sort((a, b) => a.at - b.at);
-}
-
-async function findOpenTask(deps: DigestDeps, item: string): Promise<Task | undefined> {
-  const task = await findKeptTask(deps, item);
-  return task && task.item.gone === undefined && isOpen(task.item.snapshot.word) ? task : undefined;
 }

@@ -1,7 +1,8 @@
 import { cleanText } from "../../../shared/clean-text.ts";
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { answerQuestion, findQuestion, type KeptQuestion } from "../../../shared/work/questions/questions.ts";
+import { answerQuestion } from "../../../shared/work/questions/answer-question.ts";
+import { findQuestion, type KeptQuestion } from "../../../shared/work/questions/question-record.ts";
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";

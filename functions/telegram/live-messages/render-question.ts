@@ -7,7 +7,7 @@ import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { joinRichText, type RichText, toBold } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { InlineButton } from "../../../shared/telegram/telegram-bot.ts";
-import { findQuestion } from "../../../shared/work/questions/questions.ts";
+import { findQuestion } from "../../../shared/work/questions/question-record.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";

@@ -2,13 +2,12 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { findLabelName, findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job } from "../../store/port.ts";
-import { isOpen } from "../../task/diff.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../task/merge-observation.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
-import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
+import { findOpenTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
 import { retryWithFreshLabels } from "./create-item.ts";
 import { applyLabelChange } from "./project-labels.ts";
@@ -151,11 +150,6 @@ async function saveMirror(
   const [record] = await deps.store.read<KeptMirror>([key]);
   if (JSON.stringify(record?.value ?? EMPTY_MIRROR) === JSON.stringify(value)) return;
   await deps.store.commit({ put: [{ key, value }] });
-}
-
-async function findOpenTask(deps: WorkDeps, item: string): Promise<Task | undefined> {
-  const task = await findKeptTask(deps, item);
-  return task && task.item.gone === undefined && isOpen(task.item.snapshot.word) ? task : undefined;
 }
 
 async function findAccount(deps: WorkDeps, name: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import { listReadableProjects } from "../../observe/projects.ts";
+import { listReadableProjects } from "../../observe/project-record.ts";
 import { observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import type { Job } from "../../store/port.ts";
@@ -13,7 +13,7 @@ import { endClaim } from "../claims/end-claim.ts";
 import { findClaim, type KeptClaim } from "../claims/find-claim.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
-import { readTaskQuestions } from "../questions/questions.ts";
+import { readTaskQuestions } from "../questions/question-record.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 
 /**

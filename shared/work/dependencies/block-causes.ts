@@ -4,7 +4,7 @@ import { readAllRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
-import type { KeptStuck } from "./block-dependants.ts";
+import type { KeptStuck } from "./block-state.ts";
 
 /** Blockers, by Plane's id, that cannot be completed for now, and why. */
 export type BlockCauses = Record<string, "cancelled" | "blocked">;

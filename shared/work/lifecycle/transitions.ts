@@ -8,7 +8,7 @@ import type { Status } from "../../task/snapshot.ts";
 import { requireNotInReview } from "../claims/claim-preconditions.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
-import type { KeptStuck } from "../dependencies/block-dependants.ts";
+import type { KeptStuck } from "../dependencies/block-state.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { type Blocker, readOpenBlockers } from "../tasks/open-blockers.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";

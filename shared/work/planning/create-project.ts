@@ -4,7 +4,7 @@ import { sha256Hex } from "../../hashing/sha256-hex.ts";
 import { createReadProjectsJob } from "../../jobs/observe-jobs.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { findPersonIdByEmail } from "../../observe/name-cache.ts";
-import { readProjects } from "../../observe/projects.ts";
+import { readProjects } from "../../observe/read-projects.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { PlaneConflictError } from "../../plane/errors.ts";

@@ -2,7 +2,7 @@ import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { toHtml } from "../../markdown/to-html.ts";
-import { listReadableProjects } from "../../observe/projects.ts";
+import { listReadableProjects } from "../../observe/project-record.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Priority } from "../../task/snapshot.ts";

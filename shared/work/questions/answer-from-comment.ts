@@ -4,7 +4,8 @@ import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { commentsApi } from "../../plane/comments.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
-import { answerQuestion, isQuestionOpen, readTaskQuestions } from "./questions.ts";
+import { answerQuestion } from "./answer-question.ts";
+import { isQuestionOpen, readTaskQuestions } from "./question-record.ts";
 
 type ReplyJob = Extract<WorkJobBody, { do: "reply" }>;
 

@@ -2,13 +2,14 @@ import { GroundcrewError } from "../../errors.ts";
 import { formatItemUrl } from "../../observe/event-facts.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "../../observe/normalize.ts";
 import { type ObserveDeps, observeItem } from "../../observe/observe-item.ts";
-import { isReadableProject, listReadableProjects } from "../../observe/projects.ts";
+import { isReadableProject, listReadableProjects } from "../../observe/project-record.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../../plane/errors.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { Revision } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
+import { isOpenItem } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
 
@@ -58,6 +59,12 @@ export async function findKeptTask(deps: FindDeps, id: string): Promise<Task | u
   if (!item) return undefined;
   const [project] = await deps.store.read<KeptProject>([observedKeys.project(item.value.snapshot.project)]);
   return project && toTask(deps, item.value, item.rev, project.value);
+}
+
+/** Finds the stored item with this id; undefined also when it was removed, is done or is cancelled. */
+export async function findOpenTask(deps: FindDeps, id: string): Promise<Task | undefined> {
+  const task = await findKeptTask(deps, id);
+  return task && isOpenItem(task.item) ? task : undefined;
 }
 
 /** Combines a stored item and its project to a task. */

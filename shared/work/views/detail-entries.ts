@@ -6,7 +6,7 @@ import type { PlaneActivity } from "../../plane/activities-links.ts";
 import type { PlaneComment } from "../../plane/comments.ts";
 import { formatIsoTime } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import type { KeptQuestion } from "../questions/questions.ts";
+import type { KeptQuestion } from "../questions/question-record.ts";
 import type { TimeEntry } from "../time/time-entries.ts";
 
 /** The latest entries of a list, and the number of earlier entries that were left out. */

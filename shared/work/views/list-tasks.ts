@@ -1,6 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
 import { pollProject } from "../../observe/poll-project.ts";
-import { listReadableProjects } from "../../observe/projects.ts";
+import { listReadableProjects } from "../../observe/project-record.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProjectsRead } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";

@@ -11,7 +11,7 @@ import { renewOwnClaim } from "../claims/claim-task.ts";
 import { type KeptClaim, readLiveClaims } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { type DoneCriteria, readDoneCriteria } from "../lifecycle/done-criteria.ts";
-import { readTaskQuestions } from "../questions/questions.ts";
+import { readTaskQuestions } from "../questions/question-record.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { requireOwnerOrConcierge } from "../tasks/require-owner.ts";
 import { readTaskTimes } from "../time/time-entries.ts";

@@ -1,7 +1,7 @@
 import { createLiveMessageRules } from "../../../functions/telegram/live-messages/live-message-rules.ts";
 import { pollTelegramOnce } from "../../../functions/telegram/updates/polling-service.ts";
 import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import { askHuman, type NewQuestion } from "../../../shared/work/questions/questions.ts";
+import { askHuman, type NewQuestion } from "../../../shared/work/questions/ask-human.ts";
 import { findTask } from "../../../shared/work/tasks/find-task.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";

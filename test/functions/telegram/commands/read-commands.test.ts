@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { askHuman } from "../../../../shared/work/questions/questions.ts";
+import { askHuman } from "../../../../shared/work/questions/ask-human.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
 import { workKeys } from "../../../../shared/work/context/work-keys.ts";
-import { answerQuestion, type KeptQuestion } from "../../../../shared/work/questions/questions.ts";
+import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
+import type { KeptQuestion } from "../../../../shared/work/questions/question-record.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 

@@ -5,7 +5,7 @@ import { MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
 import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
-import { answerQuestion } from "../../../../shared/work/questions/questions.ts";
+import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

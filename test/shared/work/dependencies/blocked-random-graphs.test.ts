@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { workKeys } from "../../../../shared/work/context/work-keys.ts";
-import type { KeptStuck } from "../../../../shared/work/dependencies/block-dependants.ts";
+import type { KeptStuck } from "../../../../shared/work/dependencies/block-state.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 const SEEDS = Array.from({ length: process.env["FULL"] ? 40 : 4 }, (_, i) => i + 1);

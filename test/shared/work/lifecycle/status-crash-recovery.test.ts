@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
-import type { StatusChange } from "../../../../shared/work/lifecycle/set-status.ts";
 import { findStatusAttempt } from "../../../../shared/work/lifecycle/status-attempt.ts";
+import type { StatusChange } from "../../../../shared/work/lifecycle/status-change.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
 import { pickSize } from "../../../reliability/random-source.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";

@@ -3,7 +3,8 @@ import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import { HOUR } from "../../../../shared/time.ts";
-import { answerQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
+import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
+import { readTaskQuestions } from "../../../../shared/work/questions/question-record.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 

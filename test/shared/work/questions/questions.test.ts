@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { askHumanTool as tool } from "../../../../functions/agent/ask-human.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
-import { answerQuestion, type NewQuestion, readTaskQuestions } from "../../../../shared/work/questions/questions.ts";
+import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
+import type { NewQuestion } from "../../../../shared/work/questions/ask-human.ts";
+import { readTaskQuestions } from "../../../../shared/work/questions/question-record.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

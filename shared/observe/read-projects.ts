@@ -1,14 +1,13 @@
 import { omitUndefined } from "../omit-undefined.ts";
-import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
-import { type PlaneProject, projectsApi as projectCalls } from "../plane/projects.ts";
-import type { Put } from "../store/port.ts";
+import { type PlaneProject, projectsApi } from "../plane/projects.ts";
+import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
 import { readAllRows } from "../store/scan-set.ts";
-import { updateValue, type ValueUpdate } from "../store/update.ts";
+import { updateValue } from "../store/update.ts";
 import type { ProjectEvent } from "../task/events.ts";
 import { MINUTE } from "../time.ts";
-import { decideActions } from "./decide-actions.ts";
-import { toProjectFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
+import { prepareProjectUpdate } from "./prepare-project-update.ts";
+import { isReadableProject, toProjectPut } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "./stored-records.ts";
 
@@ -34,7 +33,7 @@ export async function readProjects(deps: ObserveDeps, correlation: string): Prom
   const startedAt = await deps.store.now();
   const listed: PlaneProject[] = [];
   let date = "";
-  for await (const answer of deps.plane.pages(projectCalls.list, {})) {
+  for await (const answer of deps.plane.pages(projectsApi.list, {})) {
     if (date === "") date = toPlaneTime(answer.date);
     listed.push(...answer.data.results);
   }
@@ -73,26 +72,6 @@ async function observeWorkspace(
       put: [{ key: observedKeys.workspace, value }],
     });
   return { isFirst: !isSame, began: value.began };
-}
-
-/**
- * Reads from Plane whether this project's items are listed. Called before missing items count as removed: items of a
- * project that was archived or deleted since its last read cause no events (observation rule 5).
- */
-export async function isProjectListed(deps: ObserveDeps, id: string): Promise<boolean> {
-  try {
-    const { data } = await deps.plane.call(projectCalls.get, { params: { project: id } });
-    return data.archived_at === null && data.is_member;
-  } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return false;
-    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return false;
-    throw thrown;
-  }
-}
-
-/** Converts Plane's `Date` header to the format of Plane's other times, so that they compare as strings. */
-export function toPlaneTime(date: string): string {
-  return `${date.slice(0, 19)}.000000Z`;
 }
 
 function isFollowed(deps: Pick<ObserveDeps, "settings">, identifier: string): boolean {
@@ -144,64 +123,6 @@ async function observeProject(
   });
 }
 
-/**
- * Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5).
- */
-export function isReadableProject(project: KeptProject): boolean {
-  return project.member && !project.archived && !project.gone;
-}
-
-/** Prepares one commit of a project's next state and the jobs for its events. */
-async function prepareProjectUpdate(
-  deps: ObserveDeps,
-  project: KeptProject,
-  rev: number,
-  events: ProjectEvent[],
-  correlation: string,
-): Promise<ValueUpdate> {
-  const key = observedKeys.project(project.id);
-  const decision = await decideActions(deps, {
-    key,
-    rev,
-    events,
-    correlation,
-    via: "read",
-    facts: async () => toProjectFacts(deps, project, project.createdAt),
-  });
-  const put = [toProjectPut(project), ...decision.put];
-  return { put, jobs: decision.jobs, afterCommit: decision.publish };
-}
-
-/**
- * Returns Plane's time since which items of a first read are new. Plane's `Date` header has whole seconds, so items
- * created in the second in which observation began count as existing. In a new project nothing can have existed before.
- */
-export function getNewSince(project: KeptProject): string {
-  return isNewProject(project) ? project.began : shiftPlaneTime(project.began, 1000);
-}
-
-/** Whether the project was created since the observation of the workspace began, so that everything in it is new. */
-export function isNewProject(project: KeptProject): boolean {
-  return project.began === project.createdAt;
-}
-
-/** Adds `ms` milliseconds to a time of Plane; its microseconds stay. */
-export function shiftPlaneTime(time: string, ms: number): string {
-  const micros = time.slice(23, 26);
-  return `${new Date(Date.parse(`${time.slice(0, 23)}Z`) + ms).toISOString().slice(0, 23)}${micros}Z`;
-}
-
-/** Returns the stored projects whose items Plane lists. */
-export async function listReadableProjects(deps: Pick<ObserveDeps, "store">): Promise<KeptProject[]> {
-  return (await readAllRows<KeptProject>(deps, observedSets.projects))
-    .map(({ value }) => value)
-    .filter(isReadableProject);
-}
-
-export function toProjectPut(project: KeptProject): Put {
-  return { key: observedKeys.project(project.id), value: project, sets: project.gone ? [] : [observedSets.projects] };
-}
-
 /** Marks projects that Plane no longer lists: gone after two reads. Their items cause no events. */
 async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Promise<void> {
   for (const { key, value, rev } of await readAllRows<KeptProject>(deps, observedSets.projects)) {
@@ -209,22 +130,4 @@ async function markMissingProjects(deps: ObserveDeps, listed: Set<string>): Prom
     const next: KeptProject = { ...value, missing: true, ...omitUndefined({ gone: value.missing ? true : undefined }) };
     await deps.store.commit({ expect: [[key, rev]], put: [toProjectPut(next)] });
   }
-}
-
-/**
- * Creates `project_completed` when a project's last open item is done or cancelled, and again after new items were
- * added and closed. Counts the stored items; sends no request to Plane.
- */
-export async function checkProjectCompletion(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
-  await updateValue<KeptProject>(deps, observedKeys.project(id), async (kept, rev) => {
-    if (!kept?.baseline) return undefined;
-    const [open, total] = await Promise.all([
-      deps.store.count(observedSets.open(id)),
-      deps.store.count(observedSets.items(id)),
-    ]);
-    const completed = open === 0 && total > 0;
-    if (completed === kept.completed) return undefined;
-    const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
-    return prepareProjectUpdate(deps, { ...kept, completed }, rev, events, correlation);
-  });
 }
