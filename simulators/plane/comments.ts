@@ -7,8 +7,9 @@ import {
   renderExternalColumns,
   type TimeFormatter,
 } from "./render-row.ts";
-import type { CommentRow, ItemRow, Json, JsonObject } from "./rows.ts";
+import type { CommentRow, ItemRow, JsonObject } from "./rows.ts";
 import type { Id } from "./types.ts";
+import { createPartWebhookTask } from "./webhook-task.ts";
 import {
   createRow,
   enqueueInRandomOrder,
@@ -24,26 +25,6 @@ export interface NewComment {
   external_source?: string | null;
   external_id?: string | null;
 }
-
-const createCommentEvent = (
-  world: PlaneWorld,
-  row: CommentRow,
-  verb: WebhookTask["verb"],
-  field: string | null,
-  old_value: Json,
-  new_value: Json,
-  actor: Id,
-): WebhookTask => ({
-  kind: "announce",
-  workspace: getProject(world, row.project).workspace,
-  event: "issue_comment",
-  verb,
-  about: row.id,
-  field,
-  old_value,
-  new_value,
-  actor,
-});
 
 /** A comment changes `updated_at` of its work item, but only when the worker runs. */
 function queueCommentActivity(
@@ -89,7 +70,7 @@ export function createComment(world: PlaneWorld, item: ItemRow, comment: NewComm
   // Plane saves the row a second time only for `created_at`, which is therefore later than `updated_at`.
   row.created_at = world.stamp();
   world.data.comments.set(row.id, row);
-  const event = createCommentEvent(world, row, "created", null, null, null, actor);
+  const event = createPartWebhookTask(world, "issue_comment", row, "created", null, null, null, actor);
   queueCommentActivity(world, row, "created", "created a comment", actor, [event]);
   return row;
 }
@@ -107,7 +88,7 @@ export function editComment(world: PlaneWorld, row: CommentRow, requested: JsonO
     const column = columns.find((name) => name === field);
     const value = requested[field];
     if (!column || typeof value !== "string" || row[column] === value) continue;
-    events.push(createCommentEvent(world, row, "updated", column, row[column], value, actor));
+    events.push(createPartWebhookTask(world, "issue_comment", row, "updated", column, row[column], value, actor));
   }
   if (typeof requested["comment_html"] === "string") row.comment_html = requested["comment_html"];
   if (typeof external_source === "string") row.external_source = external_source;

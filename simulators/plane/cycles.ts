@@ -1,5 +1,4 @@
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
-import { createGroupEvent } from "./memberships.ts";
 import { getProject } from "./projects.ts";
 import {
   formatOptionalTime,
@@ -11,6 +10,7 @@ import {
 import type { CycleRow, JsonObject, ProjectRow } from "./rows.ts";
 import { isDay, parseTime } from "./time.ts";
 import type { Id, Micros } from "./types.ts";
+import { createPartWebhookTask } from "./webhook-task.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 export interface NewCycle {
@@ -66,7 +66,7 @@ export function createCycle(world: PlaneWorld, project: ProjectRow, cycle: NewCy
     external_id: cycle.external_id ?? null,
   };
   world.data.cycles.set(row.id, row);
-  enqueueTasks(world, createGroupEvent(world, "cycle", row, "created", null, null, null, by));
+  enqueueTasks(world, createPartWebhookTask(world, "cycle", row, "created", null, null, null, by));
   return row;
 }
 
@@ -83,7 +83,7 @@ export function editCycle(world: PlaneWorld, row: CycleRow, patch: JsonObject, b
     if (!key || before[key] === row[key]) return [];
     const old = before[key];
     return [
-      createGroupEvent(
+      createPartWebhookTask(
         world,
         "cycle",
         row,

@@ -9,7 +9,7 @@ import type { ItemRow, Json, JsonObject, ProjectRow } from "./rows.ts";
 import { getState, listStates } from "./states.ts";
 import { formatDay } from "./time.ts";
 import type { EditSource, Id, Priority } from "./types.ts";
-import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow, type WebhookTask } from "./world.ts";
+import { createRow, createWebhookTask, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow } from "./world.ts";
 
 /** The columns that a request may set, already validated. */
 export interface ItemWrite {
@@ -123,32 +123,13 @@ export function createItem(
   enqueueInRandomOrder(
     world,
     { kind: "activity", item: row.id, actor: author.actor, epoch: getEpoch(world), rows: [activity] },
-    [createItemEvent(row, "created", null, null, null, author.actor)],
+    [createWebhookTask("issue", row, "created", null, null, null, author.actor)],
   );
   return { row, first };
 }
 
 export const createExternalIdConflict = (id: Id): PlaneApiError =>
   new PlaneApiError(409, { error: "Issue with the same external id and external source already exists", id });
-
-const createItemEvent = (
-  row: ItemRow,
-  verb: WebhookTask["verb"],
-  field: string | null,
-  old_value: Json,
-  new_value: Json,
-  actor: Id,
-): WebhookTask => ({
-  kind: "announce",
-  workspace: row.workspace,
-  event: "issue",
-  verb,
-  about: row.id,
-  field,
-  old_value,
-  new_value,
-  actor,
-});
 
 /**
  * Begins an edit: Plane deletes the assignee and label rows that the request names before it inserts the new ones, so a
@@ -178,7 +159,7 @@ export function beginEdit(
     const announcements = isSilent
       ? []
       : diffRequested(current, requested, author.via).map(([field, oldValue, newValue]) =>
-          createItemEvent(row, "updated", field, oldValue, newValue, author.actor),
+          createWebhookTask("issue", row, "updated", field, oldValue, newValue, author.actor),
         );
     enqueueInRandomOrder(
       world,

@@ -1,31 +1,9 @@
 import { isListed } from "./items.ts";
 import { getProject } from "./projects.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "./render-row.ts";
-import type { CycleRow, ItemRow, Json, JsonObject, MembershipRow, ModuleRow } from "./rows.ts";
+import type { CycleRow, ItemRow, JsonObject, MembershipRow, ModuleRow } from "./rows.ts";
 import type { Id } from "./types.ts";
-import { createRow, type PlaneWorld, type WebhookTask } from "./world.ts";
-
-/** Creates the webhook task about a cycle or module. */
-export const createGroupEvent = (
-  world: PlaneWorld,
-  event: "cycle" | "module",
-  row: { id: Id; project: Id },
-  verb: "created" | "updated",
-  field: string | null,
-  old_value: Json,
-  new_value: Json,
-  actor: Id,
-): WebhookTask => ({
-  kind: "announce",
-  workspace: getProject(world, row.project).workspace,
-  event,
-  verb,
-  about: row.id,
-  field,
-  old_value,
-  new_value,
-  actor,
-});
+import { createRow, type PlaneWorld } from "./world.ts";
 
 /**
  * Adds items to a cycle or module. An item is in at most one cycle. Plane sends no webhook and does not change

@@ -1,9 +1,9 @@
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
-import { createGroupEvent } from "./memberships.ts";
 import { getProject } from "./projects.ts";
 import { renderAuthorColumns, renderBaseColumns, renderExternalColumns, type TimeFormatter } from "./render-row.ts";
 import type { JsonObject, ModuleRow, ProjectRow } from "./rows.ts";
 import type { Id } from "./types.ts";
+import { createPartWebhookTask } from "./webhook-task.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst } from "./world.ts";
 
 export interface NewModule {
@@ -30,7 +30,7 @@ export function createModule(world: PlaneWorld, project: ProjectRow, module: New
     external_id: null,
   };
   world.data.modules.set(row.id, row);
-  enqueueTasks(world, createGroupEvent(world, "module", row, "created", null, null, null, by));
+  enqueueTasks(world, createPartWebhookTask(world, "module", row, "created", null, null, null, by));
   return row;
 }
 

@@ -1,8 +1,8 @@
 import { createNotFoundError, PlaneApiError } from "./api-error.ts";
-import type { Json, JsonObject, ProjectMemberRow, ProjectRow, WorkspaceRow } from "./rows.ts";
+import type { JsonObject, ProjectMemberRow, ProjectRow, WorkspaceRow } from "./rows.ts";
 import { createDefaultStates } from "./states.ts";
 import type { Id, MemberRole } from "./types.ts";
-import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
+import { createRow, createWebhookTask, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 /** Characters that Plane refuses in a project's name; a work item's title may contain any character. */
 const FORBIDDEN_NAME_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/;
@@ -57,30 +57,8 @@ export function createProject(world: PlaneWorld, workspace: WorkspaceRow, projec
   world.data.projects.set(row.id, row);
   createDefaultStates(world, row);
   addProjectMember(world, row.id, by, 20);
-  queueProjectEvent(world, row, by, "created", null, null, null);
+  enqueueTasks(world, createWebhookTask("project", row, "created", null, null, null, by));
   return row;
-}
-
-function queueProjectEvent(
-  world: PlaneWorld,
-  row: ProjectRow,
-  actor: Id,
-  verb: "created" | "updated" | "deleted",
-  field: string | null,
-  old_value: Json,
-  new_value: Json,
-): void {
-  enqueueTasks(world, {
-    kind: "announce",
-    workspace: row.workspace,
-    event: "project",
-    verb,
-    about: row.id,
-    field,
-    old_value,
-    new_value,
-    actor,
-  });
 }
 
 /** The columns that can be edited. Plane sends one event for each that changed. */
@@ -111,7 +89,10 @@ export function editProject(world: PlaneWorld, row: ProjectRow, patch: JsonObjec
   // Events are sent in the order of the request's fields.
   for (const field of Object.keys(patch)) {
     if (field in before)
-      queueProjectEvent(world, row, by, "updated", field, before[field] ?? null, patch[field] ?? null);
+      enqueueTasks(
+        world,
+        createWebhookTask("project", row, "updated", field, before[field] ?? null, patch[field] ?? null, by),
+      );
   }
 }
 
@@ -122,7 +103,7 @@ export function deleteProject(world: PlaneWorld, row: ProjectRow, by: Id): void 
   for (const map of contentTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
   const linkTables = [data.projectMembers, data.relations, data.memberships, data.activities, data.attachments];
   for (const map of linkTables) for (const { id, project } of map.values()) if (project === row.id) map.delete(id);
-  queueProjectEvent(world, row, by, "deleted", null, null, null);
+  enqueueTasks(world, createWebhookTask("project", row, "deleted", null, null, null, by));
 }
 
 export const listProjects = (world: PlaneWorld, workspace: Id): ProjectRow[] =>

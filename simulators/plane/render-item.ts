@@ -32,6 +32,19 @@ function sortLabelIds(world: PlaneWorld, row: ItemRow): Id[] {
 const findLabels = (world: PlaneWorld, row: ItemRow) =>
   sortLabelIds(world, row).flatMap((id) => world.data.labels.get(id) ?? []);
 
+/** The columns from the priority to the external id, which are the same in an answer and in a webhook. */
+const renderPlanColumns = (row: ItemRow, formatTime: TimeFormatter): JsonObject => ({
+  priority: row.priority,
+  start_date: row.start_date,
+  target_date: row.target_date,
+  sequence_id: row.sequence_id,
+  sort_order: row.sort_order,
+  completed_at: formatOptionalTime(formatTime, row.completed_at),
+  archived_at: row.archived_at,
+  is_draft: row.is_draft,
+  ...renderExternalColumns(row),
+});
+
 /** Renders a work item of the public API. `expand` names the columns that are rendered as objects instead of ids. */
 export function renderItem(
   world: PlaneWorld,
@@ -49,15 +62,7 @@ export function renderItem(
     name: row.name,
     description_html: row.description_html,
     description_binary: null,
-    priority: row.priority,
-    start_date: row.start_date,
-    target_date: row.target_date,
-    sequence_id: row.sequence_id,
-    sort_order: row.sort_order,
-    completed_at: formatOptionalTime(formatTime, row.completed_at),
-    archived_at: row.archived_at,
-    is_draft: row.is_draft,
-    ...renderExternalColumns(row),
+    ...renderPlanColumns(row, formatTime),
     ...(isExpanded("created_by")
       ? { ...renderAuthorColumns(row), created_by: renderUserLiteById(world, row.created_by) }
       : renderAuthorColumns(row)),
@@ -92,15 +97,7 @@ export function renderWebhookItem(world: PlaneWorld, row: ItemRow, formatTime: T
     description_html: row.description_html,
     description_stripped: row.description_html.replaceAll(/<[^>]*>/g, ""),
     description_binary: null,
-    priority: row.priority,
-    start_date: row.start_date,
-    target_date: row.target_date,
-    sequence_id: row.sequence_id,
-    sort_order: row.sort_order,
-    completed_at: formatOptionalTime(formatTime, row.completed_at),
-    archived_at: row.archived_at,
-    is_draft: row.is_draft,
-    ...renderExternalColumns(row),
+    ...renderPlanColumns(row, formatTime),
     ...renderAuthorColumns(row),
     project: row.project,
     workspace: row.workspace,

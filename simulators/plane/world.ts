@@ -52,6 +52,19 @@ export interface WebhookTask {
   new_value: Json;
   actor: Id;
 }
+/** Creates the task for an event about a row. `field` and its values are null unless one column was edited. */
+export function createWebhookTask(
+  event: WebhookTask["event"],
+  { id, workspace }: { id: Id; workspace: Id },
+  verb: WebhookTask["verb"],
+  field: string | null,
+  old_value: Json,
+  new_value: Json,
+  actor: Id,
+): WebhookTask {
+  return { kind: "announce", workspace, event, verb, about: id, field, old_value, new_value, actor };
+}
+
 /** Task: fetch the title of a linked page. */
 interface CrawlTask {
   kind: "crawl";

@@ -1,7 +1,8 @@
 import type { Ms } from "../../time.ts";
 import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
-import type { Store, StoreKey } from "../port.ts";
+import type { Store } from "../port.ts";
 import { DEFAULT_PAGE_SIZE, nextSequenceNumber, RETENTION } from "../sequence.ts";
+import { applyCommit, createValueReads } from "../value-operations.ts";
 import { createMemoryBuckets } from "./buckets.ts";
 import { createMemoryJobs } from "./jobs.ts";
 import { createMemoryLeases } from "./leases.ts";
@@ -31,30 +32,10 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
   };
 
   return {
-    async now() {
-      assertOpen();
-      return clock();
-    },
-    async read<T>(keys: StoreKey[]) {
-      assertOpen();
-      return keys.map((key) => values.get<T>(key));
-    },
-    async scan(set, after, limit = DEFAULT_PAGE_SIZE) {
-      assertOpen();
-      return values.scan(set, after, limit);
-    },
-    async count(set) {
-      assertOpen();
-      return values.count(set);
-    },
+    ...createValueReads(values, clock, assertOpen),
     async commit(commit) {
       assertOpen();
-      const { expect, fence, puts, jobs: added } = checkCommit(commit);
-      if (fence && !leases.holds(...fence)) return "fenced";
-      if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
-      values.put(puts);
-      jobs.add(added);
-      return "kept";
+      return applyCommit({ values, leases, jobs }, checkCommit(commit));
     },
     async lease(key, owner, ttl) {
       assertOpen();

@@ -1,7 +1,8 @@
 import type { Ms } from "../../time.ts";
 import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
-import type { Store, StoreKey } from "../port.ts";
+import type { Store } from "../port.ts";
 import { DEFAULT_PAGE_SIZE, RETENTION } from "../sequence.ts";
+import { applyCommit, createValueReads } from "../value-operations.ts";
 import { createSqlBuckets } from "./buckets.ts";
 import { createSqlDeadJobs } from "./dead-jobs.ts";
 import type { SqlDriver } from "./driver.ts";
@@ -81,31 +82,13 @@ export function createSqlStore(
   }
 
   return {
-    async now() {
-      assertOpen();
-      return clock();
-    },
-    async read<T>(keys: StoreKey[]) {
-      assertOpen();
-      return keys.map((key) => values.get<T>(key));
-    },
-    async scan(set, after, limit = DEFAULT_PAGE_SIZE) {
-      assertOpen();
-      return values.scan(set, after, limit);
-    },
-    async count(set) {
-      assertOpen();
-      return values.count(set);
-    },
+    ...createValueReads(values, clock, assertOpen),
     async commit(commit) {
-      const { expect, fence, puts, jobs: added } = checkCommit(commit);
+      const checked = checkCommit(commit);
       return queueDurableChange(() => {
-        if (fence && !leases.holds(...fence)) return "fenced";
-        if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
-        changes += 1;
-        values.put(puts);
-        jobs.add(added);
-        return "kept";
+        const outcome = applyCommit({ values, leases, jobs }, checked);
+        if (outcome === "kept") changes += 1;
+        return outcome;
       });
     },
     async lease(key, owner, ttl) {
