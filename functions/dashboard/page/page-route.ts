@@ -1,10 +1,8 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
-import { compactStyle } from "./compact-style.ts";
-import { PAGE_ICON, renderPage } from "./html.ts";
-import { PAGE_STYLES } from "./page-files.ts";
-import { createPageScript } from "./page-script.ts";
+import { renderPage } from "./html.ts";
+import { getPageAssets } from "./page-assets.ts";
 
 /** The page itself: the same for everybody. What it shows, it fetches once it may. */
 export const pageRoute: Route = { path: "/", access: "public", app };
@@ -32,14 +30,8 @@ const SECURITY_HEADERS = {
 };
 
 function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hono {
-  const styles = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`));
-  const assets = [
-    { name: "page.js", type: "text/javascript; charset=utf-8", text: createPageScript(readAsset) },
-    { name: "page.css", type: "text/css; charset=utf-8", text: compactStyle(styles.join("")) },
-    { name: "icon.svg", type: "image/svg+xml", text: PAGE_ICON },
-  ];
   const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
-  for (const { name, type, text } of assets) {
+  for (const { name, type, text } of getPageAssets(readAsset)) {
     // Asked for again each time and sent only when it is another one: a new version shows at once.
     const headers = { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" };
     routes.get(`/assets/${name}`, etag(), (c) => c.body(text, 200, headers));

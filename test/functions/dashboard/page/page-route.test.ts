@@ -4,10 +4,12 @@ import { expect, test } from "vitest";
 import { compactStyle } from "../../../../functions/dashboard/page/compact-style.ts";
 import { renderPage } from "../../../../functions/dashboard/page/html.ts";
 import { PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
+import { pageRoute } from "../../../../functions/dashboard/page/page-route.ts";
 import { createPageScript } from "../../../../functions/dashboard/page/page-script.ts";
 import { stripComments } from "../../../../functions/dashboard/page/strip-comments.ts";
 import { PAGE_TEXTS } from "../../../../functions/dashboard/page/texts.ts";
 import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
+import { createTestApp } from "../../../support/test-app.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 
 const readAsset = createAssetReader();
@@ -46,6 +48,28 @@ test("the page has less than 100 KB in all, and is only sent again when it has c
   expect(size).toBeGreaterThan(10_000);
   expect(size).toBeLessThan(100_000);
   expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(20_000);
+});
+
+test("two apps, as two events on Workers have, join the page once", async () => {
+  const { deps } = await createTestApp();
+  const readPaths: string[] = [];
+  const countingReader = (path: string) => {
+    readPaths.push(path);
+    return readAsset(path);
+  };
+  const apps = [1, 2].map(() => pageRoute.app({ ...deps, readAsset: countingReader }));
+  const scripts = await Promise.all(apps.map(async (app) => (await app.request("/assets/page.js")).text()));
+  expect(scripts).toEqual([pageScript, pageScript]);
+  expect(readPaths.toSorted()).toEqual([...new Set(readPaths)].sort());
+  expect(readPaths).toContain("functions/dashboard/page/script/page.js");
+});
+
+test("an app with other sources serves another page", async () => {
+  const { deps } = await createTestApp();
+  const readOtherAsset = (path: string) => `${readAsset(path)}${path.endsWith("/page.js") ? "void 0;\n" : ""}`;
+  const [first, second] = [readAsset, readOtherAsset].map((reader) => pageRoute.app({ ...deps, readAsset: reader }));
+  expect(await (await first?.request("/assets/page.js"))?.text()).toBe(pageScript);
+  expect(await (await second?.request("/assets/page.js"))?.text()).toBe(`${pageScript}void 0;\n`);
 });
 
 test("the page answers no other path", async () => {
