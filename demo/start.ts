@@ -1,15 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { parseSettings, type Settings } from "../shared/config/settings.ts";
+import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createConsoleActions } from "./console/actions.ts";
 import { createTally } from "./console/tally.ts";
+import { createDemoSettings } from "./demo-settings.ts";
+import { findFreePort } from "./find-free-port.ts";
+import { playScript } from "./play-script.ts";
 import { startProductProcess } from "./product-process.ts";
-import { SCENES, type Stage, TASK_SCRIPTS } from "./scenes.ts";
+import { type Stage, TASK_SCRIPTS } from "./scenes.ts";
 import { createScriptedAgent } from "./scripted-agent.ts";
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
@@ -141,39 +143,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     }),
   );
 
-  async function playScenes() {
-    await wait(pace);
-    for (const scene of SCENES) {
-      if (stopping.signal.aborted) return;
-      story.narrate("Plane", scene.title);
-      scene.play(stage);
-      await wait(pace * 3);
-    }
-  }
-
-  /**
-   * Resolves when the script is over and the agent has no task. The agent keeps working on tasks that are added later.
-   */
-  function runAgent(agent: (typeof agents)[number], isOver: () => boolean) {
-    return new Promise<void>((resolve, reject) => {
-      async function loop() {
-        await wait(pace);
-        while (!stopping.signal.aborted) {
-          const hasWorked = await agent.workNextTask();
-          if (!hasWorked && isOver()) resolve();
-          await wait(pace);
-        }
-        resolve();
-      }
-      loop().catch(reject);
-    });
-  }
-
-  let isPlayed = false;
-  const sceneRun = playScenes().finally(() => {
-    isPlayed = true;
-  });
-  const finished = Promise.all([sceneRun, ...agents.map((agent) => runAgent(agent, () => isPlayed))]).then(
+  const finished = playScript({ stage, agents, story, pace, wait, stopping: stopping.signal }).then(
     () => {
       if (!stopping.signal.aborted)
         story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");
@@ -195,36 +165,6 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   };
 }
 
-/**
- * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
- */
-function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
-  const agents = [
-    { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge" },
-    { name: "Imhotep", email: "imhotep@javisi.local.test" },
-    { name: "Thot", email: "thot@javisi.local.test" },
-  ];
-  const configPath = "demo.json";
-  const files = {
-    read: (path: string) => (path === configPath ? { text: JSON.stringify({ agents }), mode: 0o600 } : undefined),
-  };
-  const parsed = parseSettings({ ...env, HOST: baseSettings.host, GROUNDCREW_CONFIG: configPath }, files);
-  if (!parsed.ok) throw new Error(parsed.problems.map(({ name, wanted }) => `${name}: wanted ${wanted}`).join("; "));
-  const { host, locale, timezone, allowedHosts } = baseSettings;
-  return { ...parsed.settings, demo: true, host, locale, timezone, allowedHosts, logLevel: "info" };
-}
-
 function createRandomToken(): string {
   return randomBytes(24).toString("base64url");
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

@@ -1,26 +1,20 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createComment, deleteComment, editComment, getComment, listComments } from "./comments.ts";
 import { createCycle, editCycle, getCycle } from "./cycles.ts";
-import { beginEdit, createItem, deleteItem, getItem, type ItemWrite, listItems, setArchived } from "./items.ts";
+import { beginEdit, createItem, deleteItem, getItem, listItems, setArchived } from "./items.ts";
 import { createLink } from "./links.ts";
 import { addToGroup } from "./memberships.ts";
 import { createModule } from "./modules.ts";
 import { addMember, createToken, createUser, createWorkspace, findToken, getUser, listMembers } from "./people.ts";
 import type { PlaneSimulator } from "./plane-simulator.ts";
-import {
-  addProjectMember,
-  createProject,
-  deleteProject,
-  editProject,
-  findProjectMember,
-  getProject,
-} from "./projects.ts";
+import { addProjectMember, createProject, deleteProject, editProject, getProject } from "./projects.ts";
 import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, listLabels, listStates } from "./states.ts";
 import { isTimeZone } from "./time.ts";
 import { toId } from "./to-id.ts";
-import type { ActionOptions, EditSource, Id, Item, ItemPatch } from "./types.ts";
+import { toItemWrite } from "./to-item-write.ts";
+import type { ActionOptions, EditSource, Id, Item } from "./types.ts";
 import { createWebhook } from "./webhooks.ts";
 import { type PlaneWorld, touchRow } from "./world.ts";
 
@@ -53,22 +47,6 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     actor: getActor(options),
     via: options.via ?? "browser",
   });
-
-  /** Throws where Plane would silently drop a value: a test that assigns a user who is not a member is wrong. */
-  function toItemWrite(project: Id, patch: ItemPatch): ItemWrite {
-    const { state, assignees, labels, parent, ...rest } = patch;
-    const write: ItemWrite = { ...rest };
-    if (state !== undefined) write.state = findByIdOrName(listStates(world, project), state, "state");
-    if (labels) write.labels = labels.map((label) => findByIdOrName(listLabels(world, project), toId(label), "label"));
-    if (parent !== undefined) write.parent = parent === null ? null : toId(parent);
-    if (assignees) write.assignees = assignees.map((user) => requireMember(project, toId(user)));
-    return write;
-  }
-  const requireMember = (project: Id, user: Id): Id => {
-    if (!findProjectMember(world, project, user))
-      throw new Error(`User ${user} is not a member of project ${project}.`);
-    return user;
-  };
 
   const access: DirectAccess = {
     addWorkspace({ slug, name = slug, owner }) {
@@ -144,12 +122,14 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     addItem(project, { name, is_draft, external_source, external_id, ...patch }, options) {
       const row = getProject(world, toId(project));
       const more = omitUndefined({ is_draft, external_source, external_id });
-      return copyItem(createItem(world, row, { ...toItemWrite(row.id, patch), ...more, name }, getAuthor(options)).row);
+      return copyItem(
+        createItem(world, row, { ...toItemWrite(world, row.id, patch), ...more, name }, getAuthor(options)).row,
+      );
     },
     editItem: (item, patch, options) => access.beginEdit(item, patch, options).finish(),
     beginEdit(item, patch, options) {
       const row = getItem(world, toId(item));
-      const write = toItemWrite(row.project, patch);
+      const write = toItemWrite(world, row.project, patch);
       const finish = beginEdit(world, row, write, { ...write }, getAuthor(options));
       return {
         finish() {
@@ -229,11 +209,4 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     },
   };
   return access;
-}
-
-/** Finds a state or label by its id or name. */
-function findByIdOrName(rows: readonly { id: Id; name: string }[], wanted: string, kind: string): Id {
-  const found = rows.find((row) => row.id === wanted || row.name === wanted);
-  if (!found) throw new Error(`This project has no ${kind} "${wanted}".`);
-  return found.id;
 }
