@@ -154,6 +154,16 @@ test("a person who removes the review label in Plane sends the task back once", 
   });
 });
 
+test("after a person removed the review label in Plane, the confidence before the review no longer applies", async () => {
+  const { app, item } = await createTaskInReview();
+  app.plane.editItem(item, { labels: ["agent:Imhotep"] });
+  await app.poll();
+  await app.runUntilIdle();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  const again = await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
+  expect(again).toMatchObject({ word: "done", inReview: false });
+});
+
 test("a person who finishes a task in review in Plane approves it, and the label is removed", async () => {
   const { app, item } = await createTaskInReview();
   app.plane.editItem(item, { state: "Done" });
