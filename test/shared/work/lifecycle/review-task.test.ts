@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { approveReview, sendBackReview } from "../../../../shared/work/lifecycle/review-task.ts";
+import { findStatusAttempt, toStatusAttemptPut } from "../../../../shared/work/lifecycle/status-attempt.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { readFinishedTasks } from "../../../../shared/work/time/finished-tasks.ts";
 import type { PlaneVersion } from "../../../../simulators/plane/types.ts";
@@ -209,6 +210,23 @@ test.each(VERSIONS)(
     });
   },
 );
+
+test("a review that was decided is not requested again when its interrupted change is resumed", async () => {
+  const { app, item, task } = await createTaskInReview();
+  const attempt = await findStatusAttempt(app.deps, item.id);
+  if (!attempt) throw new Error("not kept");
+  // As after a process that ended right before the last step of the change.
+  const { over: _, ...unfinished } = attempt;
+  await app.deps.store.commit({ put: [toStatusAttemptPut(unfinished)] });
+  await sendBackReview(app.createContext("Ada"), await task(), "Too short.");
+  await app.runUntilIdle();
+  app.plane.editItem(item, { labels: ["agent:Imhotep", "review"] });
+  app.advance(180_000);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.actions.filter(({ event }) => event.kind === "review")).toHaveLength(1);
+  expect(await findStatusAttempt(app.deps, item.id)).toMatchObject({ over: true });
+});
 
 test("a task in review can be neither claimed nor timed", async () => {
   const { app } = await createTaskInReview();
