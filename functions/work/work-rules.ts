@@ -14,7 +14,6 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
     name: "work",
     isInternal: true,
     needsActor: () => false,
-    explainSkips: () => [],
     decide(event, facts, correlation) {
       const { item } = facts;
       if (agents.length === 0 || !item) return [];

@@ -27,7 +27,7 @@ export interface DecisionRecord {
   project: { identifier: string; name: string };
   item?: { id: string; key: string; title: string; url: string };
   cycle?: string;
-  /** Source of the observation: `webhook`, `read` or `relations`. */
+  /** Source of the event: `webhook`, `read`, `absence` or `relations`, or `bridge` for a work event. */
   via: string;
   /** Who caused the event; absent when unknown. */
   actor?: { name: string; isAgent: boolean };

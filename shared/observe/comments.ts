@@ -21,6 +21,9 @@ export const GROUNDCREW_SOURCE = "groundcrew";
 /** The fields of a comment that both lists and webhooks contain. */
 export type ObservedComment = Pick<PlaneComment, "id" | "comment_html" | "actor" | "external_source" | "created_at">;
 
+/** Events about a comment. */
+type CommentEvent = Extract<TaskEvent, { comment: string }>;
+
 const NO_COMMENTS: KeptComments = { known: {} };
 
 /** Reads all comments of an item and stores which were added, edited and deleted. */
@@ -83,7 +86,7 @@ async function prepareComments(
   };
   const listedById = new Map<string, ObservedComment>();
   const since = observation.isComplete ? getNewSince(source.project) : source.project.began;
-  const events: TaskEvent[] = [];
+  const events: CommentEvent[] = [];
   for (const comment of observation.listed) {
     const { id, actor: author } = comment;
     listedById.set(id, comment);
@@ -107,9 +110,8 @@ async function prepareComments(
     correlation: source.correlation,
     via,
     facts: (event) => {
-      const task = event as Extract<TaskEvent, { comment: string }>;
-      const text = htmlToText(listedById.get(task.comment)?.comment_html ?? "");
-      return readItemFacts(deps, source.project, item, task, { comment: { id: task.comment, text } });
+      const text = htmlToText(listedById.get(event.comment)?.comment_html ?? "");
+      return readItemFacts(deps, source.project, item, event, { comment: { id: event.comment, text } });
     },
   });
   const put = [{ key, value: next }, ...decision.put];

@@ -13,23 +13,23 @@ export interface ActionDecision {
   publish: () => void;
 }
 
-interface RecordChange {
+interface RecordChange<E extends AnyEvent> {
   /** The record that changed and the revision that the change replaces; together they identify the change. */
   key: StoreKey;
   rev: Revision;
-  events: readonly AnyEvent[];
+  events: readonly E[];
   correlation: string;
   via: string;
-  facts: (event: AnyEvent) => Promise<EventFacts>;
+  facts: (event: E) => Promise<EventFacts>;
 }
 
 /**
  * Runs every rule set on the events of a change and creates the jobs, which must be written in the same commit as the
  * change. A job's id is `key:rev:event:target`, so deciding the same change twice gives the same jobs.
  */
-export async function decideActions(
+export async function decideActions<E extends AnyEvent>(
   deps: Pick<Deps, "ruleSets" | "log" | "metrics" | "clock">,
-  change: RecordChange,
+  change: RecordChange<E>,
 ): Promise<ActionDecision> {
   const { key: record, rev, via, correlation } = change;
   const jobs: Job[] = [];

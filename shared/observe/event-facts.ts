@@ -1,4 +1,5 @@
 import type { Deps } from "../app/deps.ts";
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { EventFacts, TaskEvent, WorkEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
@@ -25,12 +26,8 @@ export async function readItemFacts(
     deps.store.count(observedSets.dependants(snapshot.id)),
     findActor(deps, snapshot, event, extra.hint),
   ]);
-  const labelNames = labels.filter((name) => name !== undefined);
-  const agents = findTaskAgents(
-    deps.settings.agents,
-    assignees.filter((person) => person !== undefined),
-    labelNames,
-  );
+  const labelNames = keepDefined(labels);
+  const agents = findTaskAgents(deps.settings.agents, keepDefined(assignees), labelNames);
   const timeSpentMs = getTimeSpent(item);
   return {
     item: {
@@ -42,7 +39,7 @@ export async function readItemFacts(
       due: snapshot.due,
       url: formatItemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
       assignees: assignees.map((person) => (person ? getPersonName(deps, person) : "?")),
-      ...omitUndefined(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
+      ...(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
       labels: labelNames,
       blockers,
       ...omitUndefined({ timeSpentMs }),

@@ -129,7 +129,7 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
     events: change.events,
     correlation: source.correlation,
     via: change.via,
-    facts: (event) => readItemFacts(deps, source.project, next, event as TaskEvent, { hint: source.hint }),
+    facts: (event) => readItemFacts(deps, source.project, next, event, { hint: source.hint }),
   });
   return {
     expect: change.extraWrites?.expect ?? [],

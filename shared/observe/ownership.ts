@@ -1,3 +1,4 @@
+import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { type FactsDeps, findTaskAgents } from "./event-facts.ts";
@@ -31,12 +32,8 @@ export async function readOwnership(deps: FactsDeps, { snapshot }: KeptItem): Pr
     Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
     Promise.all(snapshot.labels.map((id) => findLabelName(deps, snapshot.project, id))),
   ]);
-  const labelNames = labels.filter((label) => label !== undefined);
-  const owners = findTaskAgents(
-    deps.settings.agents,
-    people.filter((person) => person !== undefined),
-    labelNames,
-  );
+  const labelNames = keepDefined(labels);
+  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), labelNames);
   return {
     owners,
     ...omitUndefined({

@@ -24,14 +24,14 @@ interface WakeCommitOptions {
 
 /**
  * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake. `expect` and `put` are
- * part of the same commit. Returns false when a revision in `expect` is stale.
+ * part of the same commit; when a revision in `expect` is stale, nothing is added.
  */
 export async function addWakeTasks(
   deps: Pick<Deps, "store" | "kick">,
   agent: string,
   tasks: readonly WakeTask[],
   options: WakeCommitOptions = {},
-): Promise<boolean> {
+): Promise<void> {
   const key = wakeKeys.wake(agent);
   for (;;) {
     const [kept] = await deps.store.read<KeptWake>([key]);
@@ -53,13 +53,10 @@ export async function addWakeTasks(
       put: [{ key, value: next }, ...(options.put ?? [])],
       jobs: isScheduled || newTasks.length === 0 ? [] : [createWakeJob(agent, dueAt)],
     });
-    if (outcome === "kept") {
-      deps.kick();
-      return true;
-    }
+    if (outcome === "kept") return deps.kick();
     if (expect.length > 0) {
       const current = await deps.store.read(expect.map(([expectedKey]) => expectedKey));
-      if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return false;
+      if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return;
     }
   }
 }

@@ -41,6 +41,7 @@ export async function sendBurst(context: DeliveryContext, request: BurstSendRequ
   const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);
   return sendMessage(context, {
     attempt,
+    priority: "notification",
     fields: { notices: content.count, correlations },
     compose: (repeat) => ({ rich: renderBurst(content, context.presentation, repeat), extras: thread.extras }),
     onSent: (sentMessage) => recordSentBurst(context, { ...request, thread }, sentMessage),

@@ -22,10 +22,7 @@ export interface SentMessage {
 interface SendRequest {
   /** The stored attempt of an earlier try of this job. */
   attempt: StoredValue<SendAttempt> | undefined;
-  /** Somebody waits for the message: no notification delays it. */
-  isReply?: boolean;
-  /** The message is sent only when nothing else needs the send budget. */
-  isBackground?: true;
+  priority: SendPriority;
   /** Fields for the log. */
   fields: Record<string, unknown>;
   /** Renders the message, marked as a possible repeat or not. */
@@ -44,13 +41,12 @@ interface SendRequest {
  */
 export async function sendMessage(
   context: DeliveryContext,
-  { attempt, isReply, isBackground, fields: logFields, compose, onSent }: SendRequest,
+  { attempt, priority, fields: logFields, compose, onSent }: SendRequest,
 ): Promise<Settlement> {
   const { deps, bot, job, chat } = context;
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
-  const priority: SendPriority = isReply ? "reply" : isBackground ? "background" : "notification";
   const wait = await reserveSend(deps.store, chat, context.limits, priority);
   if (wait > 0) return retryAfter(context, wait);
   const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };

@@ -28,7 +28,7 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
   const extras = omitUndefined({ buttons, replyTo });
   return sendMessage(context, {
     attempt,
-    isReply: body.type === "reply",
+    priority: body.type === "reply" ? "reply" : "notification",
     fields: { correlation },
     compose: (repeat) => ({
       rich: repeat ? appendRepeatMark(message.rich, getTexts(message.language).telegram.repeat) : message.rich,

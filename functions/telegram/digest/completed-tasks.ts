@@ -72,7 +72,7 @@ async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask>
   const agent = card?.agent ?? owners?.[0];
   return {
     task,
-    ...omitUndefined({ agent, ms: ms > 0 ? ms : undefined, cost: card?.cost !== undefined ? card.cost : undefined }),
+    ...omitUndefined({ agent, ms: ms > 0 ? ms : undefined, cost: card?.cost }),
   };
 }
 

@@ -55,7 +55,7 @@ export async function updateProgressMessage(
   const thread = await readThread(context, item);
   return sendMessage(context, {
     attempt,
-    isBackground: true,
+    priority: "background",
     fields: { correlation },
     compose: (repeat) => ({ rich: markIfRepeated(context, view, repeat), extras: thread.extras }),
     onSent: (sentMessage) => recordSentProgress(context, { item, thread }, sentMessage),

@@ -42,6 +42,7 @@ export async function sendLiveMessage(
   const thread = await readReplyThread(context, event, id);
   return sendMessage(context, {
     attempt,
+    priority: "notification",
     fields: { correlation, asks: event.kind },
     compose: (repeat) => ({
       rich: markIfRepeated(context, view, repeat),

@@ -1,6 +1,7 @@
 import { createProgressJobs } from "../../jobs/outbox-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import type { Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import type { Ms } from "../../time.ts";
@@ -156,8 +157,4 @@ function isSameCard(a: KeptCard, b: KeptCard): boolean {
   const sorted = (card: KeptCard) =>
     JSON.stringify(Object.entries(card).sort(([name], [otherName]) => (name < otherName ? -1 : 1)));
   return sorted(a) === sorted(b);
-}
-
-function omitUndefined(card: { [K in keyof KeptCard]: KeptCard[K] | undefined }): KeptCard {
-  return Object.fromEntries(Object.entries(card).filter(([, value]) => value !== undefined)) as KeptCard;
 }

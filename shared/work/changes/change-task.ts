@@ -1,4 +1,5 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { findLabelName, findNamedState, findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { normalizeItem, type ObservedItem, observedItemSchema } from "../../observe/normalize.ts";
 import { observeItem } from "../../observe/observe-item.ts";
@@ -80,11 +81,7 @@ async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFiel
     (fields.labels ?? snapshot.labels).map((label) => findLabelName(deps, task.project.id, label)),
   );
   if (!state) return snapshot.word;
-  return toStatus(
-    state,
-    labels.filter((label) => label !== undefined),
-    deps.settings.states,
-  );
+  return toStatus(state, keepDefined(labels), deps.settings.states);
 }
 
 /** Extends the refusal of a claim that expired during a write with the status that Plane has now. */

@@ -1,4 +1,5 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { findLabelName, findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job } from "../../store/port.ts";
@@ -116,7 +117,7 @@ async function applySteps(context: CallContext, task: Task, { assign, label, unl
     drop: unlabel.map(toAgentLabel),
   });
   const fields: ItemFields = omitUndefined({
-    assignees: assign.length > 0 ? [...assignees, ...newAssignees.filter((id) => id !== undefined)] : undefined,
+    assignees: assign.length > 0 ? [...assignees, ...keepDefined(newAssignees)] : undefined,
     labels: newLabels,
   });
   return Object.keys(fields).length === 0 ? task : changeTask(context, task, fields);

@@ -1,4 +1,5 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptEdge } from "../../observe/stored-records.ts";
 import type { StoreKey } from "../../store/port.ts";
@@ -73,7 +74,7 @@ async function readOpenWaits(deps: WorkDeps): Promise<Map<string, string[]>> {
 /** The tasks of a cycle, each waiting for the next, starting with the oldest. */
 async function orderByAge(deps: WorkDeps, path: string[]): Promise<Task[]> {
   const loaded = await Promise.all(path.slice(0, -1).map((id) => findKeptTask(deps, id)));
-  const tasks = loaded.filter((task) => task !== undefined);
+  const tasks = keepDefined(loaded);
   const ages = tasks.map(({ item }) => item.snapshot.createdAt);
   const first = ages.indexOf([...ages].sort()[0] ?? "");
   return [...tasks.slice(first), ...tasks.slice(0, first)];

@@ -26,11 +26,7 @@ export async function recordFinishedTask(deps: Pick<Deps, "store">, task: Task, 
     project: task.project.identifier,
     size: getTaskSize(task.item.snapshot),
     at,
-    ...omitUndefined({
-      ms: ms || undefined,
-      cost,
-      confidence: card?.confidence !== undefined ? card.confidence : undefined,
-    }),
+    ...omitUndefined({ ms: ms || undefined, cost, confidence: card?.confidence }),
   };
   const put = { key: workKeys.finished(task.id), value, sets: [workSets.finishedBy(agent)], expires: FINISHED_KEPT_MS };
   await deps.store.commit({ put: [put] });

@@ -38,7 +38,10 @@ export function toReviewPut(item: string, review: KeptReview | undefined): Put {
   };
 }
 
-/** Stores a pending review and notifies the human in one commit, once for each attempt. */
+/**
+ * Stores a pending review and notifies the human in one commit, once for each attempt. Does nothing when the review was
+ * decided already, which a change that is resumed late may find.
+ */
 export async function requestReview(
   deps: WorkDeps,
   task: Task,
@@ -46,12 +49,13 @@ export async function requestReview(
   correlation: string,
 ): Promise<void> {
   await updateValue<KeptReview>(deps, workKeys.review(task.id), async (kept) => {
-    if (kept?.id === id) return undefined;
+    // The event is named by the review's id, because every review of a task starts from the same revision 0.
+    const record = workKeys.judged(id);
+    const [verdict] = await deps.store.read([record]);
+    if (kept?.id === id || verdict) return undefined;
     const review: KeptReview = { item: task.id, agent, id, at: await deps.store.now() };
     const event = { kind: "review", agent, confidence, text } as const;
     const put = [toReviewPut(task.id, review)];
-    // The event is named by the review's id, because every review of a task starts from the same revision 0.
-    const record = workKeys.judged(id);
     const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
     return { ...update, expect: [[record, 0]] };
   });

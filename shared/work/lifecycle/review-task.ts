@@ -3,7 +3,6 @@ import { formatTemplate } from "../../i18n/template.ts";
 import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { REVIEW_LABEL } from "../../observe/ownership.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
 import type { StoredValue } from "../../store/port.ts";
 import { isOpen } from "../../task/diff.ts";
 import { MINUTE, type Ms } from "../../time.ts";
@@ -149,10 +148,9 @@ async function reconcileKnownReview(
     await recordFinishedTask(deps, task, review.agent);
   }
   if (isOpen(word) && task.item.review) return;
-  await updateCard(context, task, {
-    review: undefined,
-    ...omitUndefined({ confidence: isOpen(word) ? undefined : undefined }),
-  });
+  // A task that its agent continues loses the confidence that caused the review.
+  const outcome = isOpen(word) ? { confidence: undefined } : {};
+  await updateCard(context, task, { review: undefined, ...outcome });
   await closeReview(context, task, review, isOpen(word) ? { by: null, reason: null } : undefined);
 }
 

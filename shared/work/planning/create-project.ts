@@ -2,6 +2,7 @@ import { cleanText } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
 import { createReadProjectsJob } from "../../jobs/observe-jobs.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { readProjects } from "../../observe/read-projects.ts";
@@ -128,11 +129,7 @@ async function setUpProject(context: CallContext, project: PlaneProject): Promis
   const agents = await Promise.all(
     deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
   );
-  await ensureMembers(
-    context,
-    project,
-    agents.filter((id) => id !== undefined),
-  );
+  await ensureMembers(context, project, keepDefined(agents));
   await addMissingStates(context, project.id);
 }
 

@@ -55,7 +55,7 @@ export async function executePlan(context: CallContext, plan: Plan): Promise<Pla
   const { problems } = checkedPlan;
   if (!existing) {
     const nameProblems = [findProjectNameProblem(name), findIdentifierProblem(context, plan.identifier)];
-    problems.push(...nameProblems.filter((problem) => problem !== undefined));
+    problems.push(...keepDefined(nameProblems));
   }
   if (plan.dry_run) return toPlanResult(context, checkedPlan, existing);
   if (problems.length > 0)
@@ -164,7 +164,7 @@ async function toPlanResult(
     ...omitUndefined({ project: project?.identifier }),
     tasks: checkedPlan.tasks.map(({ id, title, assignee, blocked_by = [] }) => ({
       id,
-      ...omitUndefined({ key: progressById.get(id) ? (progressById.get(id)?.key ?? "") : undefined }),
+      ...omitUndefined({ key: progressById.get(id)?.key }),
       title,
       ...omitUndefined({ assignee }),
       blocked_by: blocked_by.map((other) => progressById.get(other)?.key ?? other),

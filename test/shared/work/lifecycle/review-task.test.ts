@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { approveReview, sendBackReview } from "../../../../shared/work/lifecycle/review-task.ts";
+import { findStatusAttempt, toStatusAttemptPut } from "../../../../shared/work/lifecycle/status-attempt.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { readFinishedTasks } from "../../../../shared/work/time/finished-tasks.ts";
 import type { PlaneVersion } from "../../../../simulators/plane/types.ts";
@@ -154,6 +155,16 @@ test("a person who removes the review label in Plane sends the task back once", 
   });
 });
 
+test("after a person removed the review label in Plane, the confidence before the review no longer applies", async () => {
+  const { app, item } = await createTaskInReview();
+  app.plane.editItem(item, { labels: ["agent:Imhotep"] });
+  await app.poll();
+  await app.runUntilIdle();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  const again = await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Longer." });
+  expect(again).toMatchObject({ word: "done", inReview: false });
+});
+
 test("a person who finishes a task in review in Plane approves it, and the label is removed", async () => {
   const { app, item } = await createTaskInReview();
   app.plane.editItem(item, { state: "Done" });
@@ -199,6 +210,23 @@ test.each(VERSIONS)(
     });
   },
 );
+
+test("a review that was decided is not requested again when its interrupted change is resumed", async () => {
+  const { app, item, task } = await createTaskInReview();
+  const attempt = await findStatusAttempt(app.deps, item.id);
+  if (!attempt) throw new Error("not kept");
+  // As after a process that ended right before the last step of the change.
+  const { over: _, ...unfinished } = attempt;
+  await app.deps.store.commit({ put: [toStatusAttemptPut(unfinished)] });
+  await sendBackReview(app.createContext("Ada"), await task(), "Too short.");
+  await app.runUntilIdle();
+  app.plane.editItem(item, { labels: ["agent:Imhotep", "review"] });
+  app.advance(180_000);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(app.actions.filter(({ event }) => event.kind === "review")).toHaveLength(1);
+  expect(await findStatusAttempt(app.deps, item.id)).toMatchObject({ over: true });
+});
 
 test("a task in review can be neither claimed nor timed", async () => {
   const { app } = await createTaskInReview();
