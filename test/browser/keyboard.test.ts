@@ -167,5 +167,6 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
     await page.route("**/api/session", (route) => route.abort());
     await page.press("#token", "Enter");
     await page.waitForSelector("#sign-in-problem:has-text('Groundcrew ne répond pas')");
+    expect(page.problems).toEqual([]);
   });
 });

@@ -70,6 +70,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
     await page.reload();
     await page.waitForSelector('.card:has-text("Yesterday") .due[data-late="yes"]', WAIT);
     await page.waitForSelector('.card:has-text("Today") .due[data-late="no"]', WAIT);
+    expect(page.problems).toEqual([]);
   });
 
   test("returns to the sign-in form with the reason if the browser did not store the session cookie", async () => {
@@ -87,6 +88,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
     const page = await openSignedInPage(app.url);
     await page.reload();
     await page.waitForSelector(".column");
+    expect(page.problems).toEqual([]);
   });
 
   test("isolates the direction of each text, also of one with bidirectional marks", async () => {

@@ -177,6 +177,12 @@ async function startSlowSenders(url: string, part: "body" | "head") {
   return async () => (await lines.next()).value;
 }
 
+/**
+ * Limit of a delivery in ms. The requirement is 500 ms, which the full run checks; otherwise the limit allows for a loaded
+ * machine, but stays far below the 20 s for which slow senders could occupy a slot that a delivery waits for.
+ */
+const DELIVERY_LIMIT_MS = FULL ? 500 : 5_000;
+
 async function measureSlowest(deliveries: number, url: string): Promise<number> {
   const delays: number[] = [];
   for (let i = 0; i < deliveries; i++) {
@@ -188,20 +194,20 @@ async function measureSlowest(deliveries: number, url: string): Promise<number> 
   return Math.max(...delays);
 }
 
-test("500 slow senders (reliability 16) of bodies do not delay real deliveries over 500 ms, and get no response in the end", {
+test("500 slow senders (reliability 16) of bodies do not delay real deliveries, and get no response in the end", {
   timeout: 60_000,
 }, async () => {
   const { url } = await startTestRuntime();
   const ended = await startSlowSenders(url, "body");
-  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(DELIVERY_LIMIT_MS);
   if (FULL) expect(await ended()).toBe("ended 0");
 });
 
-test("500 slow senders (reliability 16) of headers do not delay real deliveries over 500 ms", {
+test("500 slow senders (reliability 16) of headers do not delay real deliveries", {
   timeout: 60_000,
 }, async () => {
   const { url } = await startTestRuntime();
   const ended = await startSlowSenders(url, "head");
-  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(500);
+  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(DELIVERY_LIMIT_MS);
   if (FULL) expect(await ended()).toBe("ended 0");
 });

@@ -53,11 +53,16 @@ async function expectTruth({ app, plane }: HistorySetup, project: Project) {
 
 /** The state of each item according to the events alone must equal the stored state. */
 async function expectBelief(app: TestApp) {
-  const beliefs = new Map<string, { there?: boolean; assigned: Set<string>; comments: Set<string> }>();
+  interface Belief {
+    there?: boolean;
+    assigned: Map<string, boolean>;
+    comments: Set<string>;
+  }
+  const beliefs = new Map<string, Belief>();
   for (const { event, facts } of app.actions) {
     const id = facts.item?.id;
     if (id === undefined) continue;
-    const belief = beliefs.get(id) ?? { assigned: new Set(), comments: new Set() };
+    const belief: Belief = beliefs.get(id) ?? { assigned: new Map<string, boolean>(), comments: new Set<string>() };
     beliefs.set(id, belief);
     if (event.kind === "created" || event.kind === "restored") {
       expect(belief.there, `${event.kind} twice`).not.toBe(true);
@@ -67,8 +72,8 @@ async function expectBelief(app: TestApp) {
       expect(belief.there, "removed twice").not.toBe(false);
       belief.there = false;
     }
-    if (event.kind === "assigned") belief.assigned.add(event.who);
-    if (event.kind === "unassigned") belief.assigned.delete(event.who);
+    if (event.kind === "assigned") belief.assigned.set(event.who, true);
+    if (event.kind === "unassigned") belief.assigned.set(event.who, false);
     if (event.kind === "comment_added") {
       expect(belief.comments.has(event.comment), "one comment told twice").toBe(false);
       belief.comments.add(event.comment);
@@ -77,7 +82,8 @@ async function expectBelief(app: TestApp) {
   for (const [id, belief] of beliefs) {
     const kept = await app.readItem({ id });
     if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
-    for (const who of belief.assigned) expect(kept?.snapshot.assignees).toContain(who);
+    for (const [who, isAssigned] of belief.assigned)
+      expect(kept?.snapshot.assignees.includes(who), `whether ${who} is assigned`).toBe(isAssigned);
   }
 }
 

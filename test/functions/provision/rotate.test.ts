@@ -105,6 +105,7 @@ test("--rotate all rotates every API key, every bridge token and the webhook's s
 
 test("an interrupted rotation leaves a valid API key and bridge token, and the next one completes", async () => {
   let isComplete = false;
+  let interruptions = 0;
   for (let at = 1; !isComplete; at += process.env["FULL"] ? 1 : 5) {
     const setup = await createProvisioned();
     let acts = 0;
@@ -118,6 +119,7 @@ test("an interrupted rotation leaves a valid API key and bridge token, and the n
       disk: { read: setup.disk.read, write: (...args) => act(() => setup.disk.write(...args)) },
     });
     isComplete = interrupted.exit === 0;
+    if (!isComplete) interruptions += 1;
     const check = async () => {
       const [key = ""] = toList(setup.readSecrets()["PLANE_API_KEY_THOT"]);
       const hash = `sha256:${await sha256Hex(setup.files.get("data/agents/thot/token")?.text.trim() ?? "")}`;
@@ -138,6 +140,7 @@ test("an interrupted rotation leaves a valid API key and bridge token, and the n
     expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
     await setup.plane.stop();
   }
+  expect(interruptions).toBeGreaterThan(1);
 }, 120_000);
 
 test("a secret from the environment is not rotated, and the refusal says why", async () => {

@@ -1,5 +1,9 @@
+import { expect } from "vitest";
 import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
 import { OUTBOX_CHAT, type OutboxSetup, wrapBot } from "./outbox-setup.ts";
+
+/** Least number of steps of a job here; any of them reads, commits and calls Telegram. */
+const MIN_STEPS = 4;
 
 export const REPEAT_MARK = "(may be a repeat)";
 
@@ -31,7 +35,7 @@ function wrapSteps(setup: OutboxSetup, step: <T>(n: number, act: () => Promise<T
 }
 
 /** Simulates a process that is killed at step `at`, before or after the step takes effect. Later steps fail. */
-export function crashOutboxAt(
+function crashOutboxAt(
   setup: OutboxSetup,
   at: number,
   when: "before" | "after",
@@ -47,6 +51,28 @@ export function crashOutboxAt(
     return n === at ? crash() : result;
   });
   return { ...steps, dead: () => dead };
+}
+
+/**
+ * Handles the due job in a process that is killed at step `at`; false when the job was handled before that step. Rejects
+ * with any error that the kill did not cause.
+ */
+export async function handleUntilCrash(setup: OutboxSetup, at: number, when: "before" | "after"): Promise<boolean> {
+  const killed = crashOutboxAt(setup, at, when);
+  await setup.handleJob(await takeOutboxJob(setup), killed.deps).catch((thrown: unknown) => {
+    if (!killed.dead()) throw thrown;
+  });
+  return killed.dead();
+}
+
+/**
+ * Runs `scenario` for step 0, 1, … until it reports that its job was handled without reaching the step. Fails when there
+ * were hardly any steps, because then nothing was interrupted.
+ */
+export async function repeatForEachStep(scenario: (at: number) => Promise<boolean>): Promise<void> {
+  let steps = 0;
+  while (await scenario(steps)) steps += 1;
+  expect(steps, "number of interrupted steps").toBeGreaterThanOrEqual(MIN_STEPS);
 }
 
 /** Simulates a process that is frozen before or after step `at` takes effect, until `wake` is called. */

@@ -55,7 +55,9 @@ test.runIf(existsSync("/proc/self/stat"))(
     for (const pid of [process.ppid, process.pid]) {
       const path = createLockPath();
       writeForeignLock(path, { pid, born: "1" });
-      (await acquireProvisionLock(path)).release();
+      const lock = await acquireProvisionLock(path);
+      expect(readLock(path)).toMatchObject({ pid: process.pid, born: expect.not.stringMatching(/^1$/) });
+      lock.release();
     }
   },
 );

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { crashOutboxAt, OUTBOX_SCENARIOS, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
+import {
+  handleUntilCrash,
+  OUTBOX_SCENARIOS,
+  REPEAT_MARK,
+  repeatForEachStep,
+  takeOutboxJob,
+} from "../outbox-crashes.ts";
 import {
   createNotices,
   createOutboxSetup,
@@ -12,14 +18,11 @@ import {
 describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepare, shown, sends }) => {
   test.each(["before", "after"] as const)("%s each step loses nothing and marks a repeat", async (when) => {
     let marked = 0;
-    for (let at = 0; ; at += 1) {
+    await repeatForEachStep(async (at) => {
       const setup = await createOutboxSetup({ burst: 600_000 });
       await enqueueNotices(setup.store, createNotices(1, shown.length));
       await prepare(setup);
-      const killed = crashOutboxAt(setup, at, when);
-      const job = await takeOutboxJob(setup);
-      await setup.handleJob(job, killed.deps).catch(() => {});
-      if (!killed.dead()) break;
+      if (!(await handleUntilCrash(setup, at, when))) return false;
       setup.time.now += setup.jobHandler.leaseMs;
       await setup.runUntilEmpty();
       const now = getChatTexts(setup.telegram);
@@ -33,7 +36,8 @@ describe.each(OUTBOX_SCENARIOS)("a crash while $name (reliability 2)", ({ prepar
       }
       expect(await setup.store.listDeadJobs("outbox")).toEqual([]);
       await setup.telegram.stop();
-    }
+      return true;
+    });
     // The message is only sent twice after a crash between the send and the commit that follows it.
     expect(marked).toBe(sends ? 1 : 0);
   });

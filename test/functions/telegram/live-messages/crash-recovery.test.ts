@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
 import { workKeys } from "../../../../shared/work/context/work-keys.ts";
-import { crashOutboxAt, REPEAT_MARK, takeOutboxJob } from "../outbox-crashes.ts";
+import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "../outbox-setup.ts";
 
 const ASKED_EVENT: AnyEvent = {
@@ -42,11 +42,9 @@ async function storeAnswer(setup: OutboxSetup): Promise<void> {
 describe.each(["before", "after"] as const)("a crash %s each step (reliability 2)", (when) => {
   test("of sending a question: it is sent, a repeat is marked, and the last message has its buttons", async () => {
     let doubled = 0;
-    for (let at = 0; ; at += 1) {
+    await repeatForEachStep(async (at) => {
       const app = await createAskedSetup();
-      const killed = crashOutboxAt(app, at, when);
-      await app.handleJob(await takeOutboxJob(app), killed.deps).catch(() => {});
-      if (!killed.dead()) break;
+      if (!(await handleUntilCrash(app, at, when))) return false;
       app.time.now += app.jobHandler.leaseMs;
       await app.runUntilEmpty();
       const now = getMessages(app);
@@ -55,26 +53,26 @@ describe.each(["before", "after"] as const)("a crash %s each step (reliability 2
       if (now.length > 1) doubled += 1;
       expect(now.length, `step ${at}`).toBeLessThanOrEqual(2);
       await app.telegram.stop();
-    }
+      return true;
+    });
     // The message is only sent twice after a crash between the send and the commit that follows it, two steps later.
     expect(doubled).toBe(2);
   });
 
   test("of showing the answer: the message shows it in the end", async () => {
-    for (let at = 0; ; at += 1) {
+    await repeatForEachStep(async (at) => {
       const app = await createAskedSetup();
       await app.runUntilEmpty();
       await storeAnswer(app);
       app.time.now += 2_000;
-      const killed = crashOutboxAt(app, at, when);
-      await app.handleJob(await takeOutboxJob(app), killed.deps).catch(() => {});
-      if (!killed.dead()) break;
+      if (!(await handleUntilCrash(app, at, when))) return false;
       app.time.now += app.jobHandler.leaseMs;
       await app.runUntilEmpty();
       expect(getMessages(app), `step ${at}`).toHaveLength(1);
       expect(getMessages(app)[0]?.text, `step ${at}`).toContain("Answered by Ada");
       expect(getMessages(app)[0]?.buttons, `step ${at}`).toEqual([]);
       await app.telegram.stop();
-    }
+      return true;
+    });
   });
 });

@@ -144,7 +144,9 @@ test("a reminder replies to the first message and has its buttons; one answer cl
   expect(toPlainText(again)).toContain("Question (reminder)");
   expect(again?.buttons).toEqual(first?.buttons);
   await app.tapButton(again, "Blue");
-  for (const copy of app.getBotMessages().filter((message) => toPlainText(message).includes("Which colour?"))) {
+  const copies = app.getBotMessages().filter((message) => toPlainText(message).includes("Which colour?"));
+  expect(copies).toHaveLength(2);
+  for (const copy of copies) {
     expect(toPlainText(copy)).toContain("Answered by Ada (Telegram)");
     expect(app.getButtonLabels(copy)).toEqual([]);
   }

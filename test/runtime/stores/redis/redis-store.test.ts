@@ -24,9 +24,16 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     return store;
   }
 
-  test("uses the server's clock", async () => {
+  test("uses the server's clock, not the caller's", async () => {
     const store = await open();
-    const [before, now, after] = [Date.now(), await store.now(), Date.now()];
+    const probe = new Redis(redis.port, "127.0.0.1");
+    const readServerTime = async () => {
+      const [seconds, microseconds] = await probe.time();
+      return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+    };
+    vi.useFakeTimers({ toFake: ["Date"], now: 0 });
+    const [before, now, after] = [await readServerTime(), await store.now(), await readServerTime()];
+    probe.disconnect();
     expect(now).toBeGreaterThanOrEqual(before);
     expect(now).toBeLessThanOrEqual(after);
   });
