@@ -6,10 +6,10 @@ import { PAGE_ICON, renderPage } from "./html.ts";
 import { PAGE_STYLES } from "./page-files.ts";
 import { createPageScript } from "./page-script.ts";
 
-/** The page itself: the same for everybody. What it shows, it fetches once it may. */
+/** The dashboard page. It is public because it holds no data: its script fetches the data after sign-in. */
 export const pageRoute: Route = { path: "/", access: "public", app };
 
-/** Only our own files, nothing inline, nobody's frame; text never becomes markup or script. */
+/** Allows only files of this server, no inline code and no framing; trusted types keep text from becoming markup. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
