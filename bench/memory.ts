@@ -20,7 +20,7 @@ export interface MemorySizes {
   items: number;
   /** Idle time before the measurement, in seconds. */
   idle: number;
-  /** Webhooks that are sent and worked. */
+  /** Number of webhooks that are sent and processed. */
   events: number;
   starts: number;
 }
@@ -94,7 +94,7 @@ function toGrowthLine(events: number, bytesAfterSteps: readonly number[]): Bench
 
 const loadResultSchema = z.object({ kept: z.array(z.string()) });
 
-/** Sends webhooks in equal steps, waits until each step is worked, and returns the memory in bytes after each. */
+/** Sends webhooks in equal steps, waits until each step is processed, and returns the memory in bytes after each. */
 async function measureDuringEvents(
   running: NpmProcess,
   order: { count: number; secret: string; template: string; items: string[] },

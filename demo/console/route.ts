@@ -31,7 +31,7 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
   return { path: "/demo", access: "page", app: createApp };
 }
 
-/** The console's script with its texts, next to the page's. */
+/** Creates the console's script with its texts, which imports the page's script. */
 export function createConsoleScript(readAsset: Deps["readAsset"]): string {
   const source = readAsset("demo/console/script/console.js").replaceAll(PAGE_MODULE, '"/assets/page.js"');
   const texts = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;

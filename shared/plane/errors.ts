@@ -68,7 +68,7 @@ export class PlaneConflictError extends PlaneError {
   }
 }
 
-/** Another 4xx: Plane will not take what was sent. */
+/** Any other 4xx: Plane rejects the request's content. */
 export class PlaneInvalidError extends PlaneError {
   override readonly name = "PlaneInvalidError";
   readonly code = "invalid";

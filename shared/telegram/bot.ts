@@ -19,7 +19,7 @@ export type ChatId = number | string;
  *   Otherwise a human must fix something first: the token (401), the chat or the bot's rights in it (400, 403), the API
  *   address (404). `movedTo`: the group became a supergroup with this id.
  * - `not_sent`: nothing was done: the request never reached Telegram, or Telegram answered that it failed.
- * - `unknown`: the request was sent and no usable answer came back: it may have been done.
+ * - `unknown`: the request was sent without a usable answer, so it may have taken effect.
  */
 export type BotFailure =
   | { kind: "wait"; ms: Ms }
@@ -132,7 +132,7 @@ const NOT_MODIFIED = /message is not modified/i;
 const MESSAGE_GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
 
 /**
- * Calls the Bot API with grammY's plain client. Without plug-ins, nothing is repeated that the outbox does not know of.
+ * Calls the Bot API with grammY's plain client. Without plug-ins, every repetition is the outbox's decision.
  */
 export function createTelegramBot(options: TelegramBotOptions): TelegramBot & TelegramBotChecks {
   const { token, metrics, timeout = 30_000 } = options;

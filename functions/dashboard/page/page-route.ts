@@ -40,7 +40,7 @@ function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hon
   ];
   const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
   for (const { name, type, text } of assets) {
-    // Asked for again each time and sent only when it is another one: a new version shows at once.
+    // Browsers revalidate the file each time, and it is sent only when it has changed, so a new version shows at once.
     const headers = { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" };
     routes.get(`/assets/${name}`, etag(), (c) => c.body(text, 200, headers));
   }

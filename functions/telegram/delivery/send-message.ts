@@ -15,14 +15,14 @@ import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
 export interface SentMessage {
   rich: RichText;
   messageId: number;
-  /** An earlier send may have arrived too; the message says so. */
+  /** An earlier send may have arrived too; the text of the message says so. */
   repeat: boolean;
 }
 
 interface SendRequest {
   /** The stored attempt of an earlier try of this job. */
   attempt: StoredValue<SendAttempt> | undefined;
-  /** Somebody waits for the message: no notification delays it. */
+  /** The message answers a user, so notifications do not delay it. */
   isReply?: boolean;
   /** The message is sent only when nothing else needs the send budget. */
   isBackground?: true;

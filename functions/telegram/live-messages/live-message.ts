@@ -8,7 +8,7 @@ import { DAY, type Ms } from "../../../shared/time.ts";
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 
-/** The task a message is about, as it was when the message was sent. */
+/** The task of a message, in the state in which the message was sent. */
 export interface MessageSubject {
   /** Plane's id of the work item. */
   id: string;
@@ -43,7 +43,7 @@ export type LiveMessage = {
 export interface MessageView {
   rich: RichText;
   buttons?: InlineButton[][];
-  /** Nothing can change the message any more, or nobody is working on the task. */
+  /** Nothing can change the message any more, or no agent is working on the task. */
   isClosed: boolean;
 }
 

@@ -36,7 +36,7 @@ export interface KeptClaim {
   /** Store time. */
   since: Ms;
   until: Ms;
-  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by somebody else. */
+  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
   words: Status[];
 }
 
@@ -77,7 +77,7 @@ export async function claimTask(context: CallContext, task: Task): Promise<KeptC
 }
 
 /**
- * Renews the caller's claim, or takes it when nobody holds the task. Unlike `claimTask`, it is refused once when the
+ * Renews the caller's claim, or takes it when no agent holds the task. Unlike `claimTask`, it is refused once when the
  * caller has lost the claim since its last call, so that no agent continues unaware. `waiting`: also claims a task with
  * open blockers.
  */
