@@ -110,7 +110,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     expect(newForms.filter((form) => !FORMS_NOT_IN_FIXTURE.includes(form))).toEqual([]);
   });
 
-  /** As the administrator; `headers` may say otherwise. */
+  /** Sends the request as the administrator, unless `headers` replaces the token. */
   function request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { host: "127.0.0.1", authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers };
     return Promise.resolve(httpApp.request(`http://127.0.0.1${path}`, { ...init, headers }));

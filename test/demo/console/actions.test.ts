@@ -75,7 +75,7 @@ test("a webhook that comes late is due in twenty seconds", async () => {
   expect((late?.due ?? 0) - Date.now()).toBeGreaterThan(15_000);
 });
 
-test("an outage stops a part once, and says so", async () => {
+test("an outage stops a system once and appears in the console's state", async () => {
   const { acts, parts } = await createActions();
   await acts.runAction("outage", { part: "telegram", seconds: 60 });
   await acts.runAction("outage", { part: "telegram", seconds: 60 });

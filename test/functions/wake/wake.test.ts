@@ -60,7 +60,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent
   });
 });
 
-test("OPENCLAW-16: a task that depends on another wakes nobody until it can be started", async () => {
+test("OPENCLAW-16: a task that depends on another wakes no agent until it can be started", async () => {
   const { app, takeRuns, advanceSeconds } = await createWakeSetup();
   const first = app.addTask("First", "Thot");
   const second = app.addTask("Second", "Imhotep");

@@ -30,7 +30,7 @@ test("NOTIF-06 /plane status costs Plane no request", async () => {
   expect(await app.recordRequests(() => app.sendMessage("/plane agent Imhotep"))).toEqual([]);
 });
 
-test("NOTIF-06 /plane status says so when no project is observed yet", async () => {
+test("NOTIF-06 /plane status reports when no project has been read yet", async () => {
   const app = await createCommandsApp();
   expect(await app.sendAndGetReply("/plane status")).toMatch(
     /No projects yet.[\s\S]*No agent is working.[\s\S]*not been polled/,

@@ -16,7 +16,7 @@ async function createReview(app: LiveMessagesApp, title = "Write the terms") {
 const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: number) =>
   message?.buttons.flat()[n]?.callback_data ?? "";
 
-test("a review (OPENCLAW-12) is a message of its own that shows the agent's confidence, with Approve and Send back", async () => {
+test("a review (OPENCLAW-12) is a separate message that shows the agent's confidence, with Approve and Send back", async () => {
   const app = await createLiveMessagesApp();
   const { key, message } = await createReview(app);
   expect(toPlainText(message())).toBe(

@@ -3,7 +3,7 @@ import { inboxHandler } from "../../../../functions/webhooks/inbox-handler.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 10: every tick derives blockers and tasks from the stored state: a lost job is repaired: an item whose blocker is done is unblocked at the next tick", async () => {
   const { app, plane, project, item } = await createObservedProject();

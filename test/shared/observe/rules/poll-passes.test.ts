@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves after a complete pass only: a change that Plane lists later than its time is found", async () => {
   const { app, plane, project, item } = await createObservedProject();

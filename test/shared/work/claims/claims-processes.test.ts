@@ -49,7 +49,7 @@ async function startClaimsProcess(name: string) {
 }
 
 test.skipIf(!hasRedisServer())(
-  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the others are told who (${rounds} rounds)`,
+  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the refusals of the others name it (${rounds} rounds)`,
   async () => {
     const names = ["a", "b", "c", "d"];
     const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));
