@@ -7,7 +7,7 @@ const TIMEOUT = { timeout: 120_000 };
 
 type PreviousVersionApp = Awaited<ReturnType<typeof createPreviousVersionApp>>;
 
-/** Everything that was waiting is worked, and every tick has looked. */
+/** Handles all waiting jobs and runs every tick. */
 async function workBacklog(app: PreviousVersionApp): Promise<void> {
   app.start();
   await app.time.advance(3 * MINUTE_MS);
@@ -166,7 +166,7 @@ test("agents go on with what they began under version 0.1", TIMEOUT, async () =>
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 409 });
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 200 });
 
-  // Answers have reached their questions, and an open question that is asked again is the same.
+  // Answers have reached their questions, and asking an open question again returns the same question.
   for (const [task, text] of [
     ["ONB-15", "Vegan"],
     ["ONB-14", "Three minutes"],
@@ -204,12 +204,12 @@ test("people go on with what they began under version 0.1", TIMEOUT, async () =>
   // A choice and a page that were offered are still there.
   await app.pressButton(/^ONB-3 /);
   const chosen = app.getBotMessages().filter((message) => /ONB-3 Build the image\nProject/.test(getPlainText(message)));
-  // The other one was asked for by name.
+  // The other message was requested by the task's name.
   expect(chosen).toHaveLength(2);
   await app.pressButton(/◀/);
   expect(app.getBotMessages().some((message) => message.edits.length > 1 && message.text.startsWith("📊"))).toBe(true);
 
-  // A project stays muted until somebody unmutes it.
+  // A project stays muted until it is unmuted.
   await app.writeToChat("/plane unmute OPS");
   app.plane.editItem(app.findItem("Clean the racks"), { state: "Todo" });
   await app.deliverWebhooks();

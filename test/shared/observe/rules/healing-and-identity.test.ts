@@ -17,7 +17,7 @@ test("rule 10: every tick derives blockers and tasks from the stored state: a lo
   plane.runWorker();
   const [delivery] = plane.deliveries.pending;
   await app.enqueueWebhook(delivery?.body ?? "");
-  // The webhook is worked, and what it calls for is lost.
+  // The webhook is handled, and its follow-up jobs are lost.
   const [job] = await app.store.take("inbox", MINUTE, 1);
   if (!job) throw new Error("nothing in the inbox");
   await inboxHandler.handle(app.deps, job);

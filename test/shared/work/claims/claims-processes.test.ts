@@ -28,7 +28,7 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-/** A bridge in a process of its own; see claims-child.ts. */
+/** A bridge in a separate process; see claims-child.ts. */
 async function startClaimsProcess(name: string) {
   const args = ["--disable-warning=ExperimentalWarning", CHILD, redis.url, name];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
