@@ -16,7 +16,7 @@ interface PlaneErrorContext {
 }
 
 /**
- * What every failed call to Plane throws. The message says what happened, to what, and what to do;
+ * The error of every failed call to Plane. The message states what happened, to which object, and what to do;
  * it contains Plane's own message if there is one, and never a key.
  */
 export abstract class PlaneError extends Error {

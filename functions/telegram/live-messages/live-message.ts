@@ -90,7 +90,7 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
 /** Leaves space for the repeat mark in any language. */
 const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
-/** Joins the lines of a view and truncates them to what fits into a message. */
+/** Joins the lines of a view and truncates them to the limit of a message. */
 export function joinViewLines(lines: readonly RichText[]): RichText {
   return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
 }

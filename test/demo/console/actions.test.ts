@@ -95,7 +95,7 @@ test.each([
   await expect(acts.runAction(name, input)).rejects.toThrow();
 });
 
-test("the tally tells what is missing in the chat, doubled, or marked as a possible repeat", async () => {
+test("the tally lists notifications that are missing in the chat, repeated, or marked as a possible repeat", async () => {
   const { acts, tally, tell, todo } = await createActions();
   expect(tally.readTally()).toEqual({ completed: 0, told: 0, missing: [], doubled: [], marked: 0 });
   await acts.runAction("move", { item: todo.id, column: "done" });

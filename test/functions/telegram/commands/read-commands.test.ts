@@ -3,7 +3,7 @@ import { askHuman } from "../../../../shared/work/questions/questions.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
-test("NOTIF-06 /plane status shows projects with progress bars, who works on what since when, blocked tasks and the age of the data", async () => {
+test("NOTIF-06 /plane status shows projects with progress bars, each agent's task and its start, blocked tasks and the age of the data", async () => {
   const app = await createCommandsApp();
   const mail = app.addTask("Write the welcome mail", "Imhotep");
   const form = app.addTask("Make the form", "Thot");

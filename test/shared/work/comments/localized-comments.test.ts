@@ -12,7 +12,7 @@ async function createLocalizedApp(locale: string) {
   return { app, item, thot: app.actAs("Thot"), readComments };
 }
 
-test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that is read back", async () => {
+test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that Groundcrew parses", async () => {
   const { app, item, thot, readComments } = await createLocalizedApp("fr");
   await thot.setStatus("ONB-1", { status: "in_progress" });
   await thot.comment("ONB-1", { text: "half", percent: 40 });
