@@ -10,7 +10,7 @@ import { serveParent } from "./child.ts";
  * The floors of webhook intake: a bare server on node:http. It reads the body, checks the same HMAC-SHA256, and answers
  * 200 when the body is durable, stored once under its SHA-256. Arguments: `same` or `least`, the store's URL, the secret.
  * - `same`: the same durable write as the product's, a job in the product's store;
- * - `least`: the smallest durable write, one row in a table of its own (the same SQLite settings, one transaction for
+ * - `least`: the smallest durable write, one row in a separate table (the same SQLite settings, one transaction for
  *   all requests of one turn of the event loop) or one `SET … NX` in Redis.
  */
 const [write = "", store = "", secret = ""] = process.argv.slice(2);

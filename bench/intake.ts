@@ -124,9 +124,9 @@ async function compareServers(
     };
   };
   return [
-    toLine("kept, nothing worked", rates.idle, "same", 0.75),
-    toLine("kept, nothing worked", rates.idle, "least"),
-    toLine("while it is worked", rates.whole, "same"),
+    toLine("stored, not processed", rates.idle, "same", 0.75),
+    toLine("stored, not processed", rates.idle, "least"),
+    toLine("stored and processed", rates.whole, "same"),
   ];
 }
 

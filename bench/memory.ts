@@ -20,7 +20,7 @@ export interface MemorySizes {
   items: number;
   /** Idle time before the measurement, in seconds. */
   idle: number;
-  /** Webhooks that are sent and worked. */
+  /** Number of webhooks that are sent and processed. */
   events: number;
   starts: number;
 }
@@ -59,7 +59,7 @@ export async function benchMemory(sizes: MemorySizes): Promise<BenchLine[]> {
     await running.stop();
     return [
       {
-        what: `memory after ${sizes.idle} s idle, ${formatCount(sizes.projects * sizes.items)} items kept`,
+        what: `memory after ${sizes.idle} s idle, ${formatCount(sizes.projects * sizes.items)} items stored`,
         ours: formatMib(idleBytes),
         aim: "≤ 120 MiB",
         met: idleBytes <= 120 * MIB,
@@ -85,7 +85,7 @@ function toGrowthLine(events: number, bytesAfterSteps: readonly number[]): Bench
   const halves = [median(bytesAfterSteps.slice(0, STEPS / 2)), median(bytesAfterSteps.slice(STEPS / 2))] as const;
   const growth = halves[1] / halves[0] - 1;
   return {
-    what: `memory after ${formatCount(events)} events worked`,
+    what: `memory after ${formatCount(events)} events processed`,
     ours: `${bytesAfterSteps.map((bytes) => Math.round(bytes / MIB)).join(", ")} MiB after each tenth`,
     aim: "flat: second half ≤ first + 10 %",
     met: growth <= 0.1,
@@ -94,7 +94,7 @@ function toGrowthLine(events: number, bytesAfterSteps: readonly number[]): Bench
 
 const loadResultSchema = z.object({ kept: z.array(z.string()) });
 
-/** Sends webhooks in equal steps, waits until each step is worked, and returns the memory in bytes after each. */
+/** Sends webhooks in equal steps, waits until each step is processed, and returns the memory in bytes after each. */
 async function measureDuringEvents(
   running: NpmProcess,
   order: { count: number; secret: string; template: string; items: string[] },

@@ -8,8 +8,8 @@ import type { Store } from "../shared/store/port.ts";
 import { serveParent } from "./child.ts";
 
 /**
- * Runs the product in its own process, with the settings of the environment. With `idle` as first argument no queue is
- * worked: webhooks are stored and nothing else happens.
+ * Runs the product in its own process, with the settings of the environment. With `idle` as first argument no queue
+ * runs: webhooks are only stored.
  */
 
 const parsed = parseSettings(readEnvironment(), nodeFiles);

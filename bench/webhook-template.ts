@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BenchSimulators } from "./simulators.ts";
 
-/** What the load needs to know besides the receiver's address. */
+/** The parameters of the load besides the receiver's address. */
 export interface WebhookTemplate {
   secret: string;
   /** A body with the placeholders that load.ts fills in. */

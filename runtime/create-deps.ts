@@ -43,7 +43,7 @@ interface CreateDepsOptions {
   write: (line: string) => void;
   /** Aborted when the runtime stops. */
   signal: AbortSignal;
-  /** True on a host that stays awake: a delayed job is then worked when it is due, not at the next heartbeat. */
+  /** True on a host that keeps running: a delayed job is then handled when it is due, not at the next heartbeat. */
   alarms?: boolean;
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;

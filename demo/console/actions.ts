@@ -6,7 +6,7 @@ import type { Tally } from "./tally.ts";
 
 const fateSchema = z.enum(["arrive", "drop", "double", "delay"] satisfies WebhookFate[]);
 
-/** So late is late: a poll has been there before. */
+/** Delay of a late webhook: 20 s, so that a poll finds the change first. */
 const WEBHOOK_DELAY_MS = 20_000;
 const MAX_OUTAGE_S = 120;
 
@@ -28,14 +28,14 @@ interface ConsoleActionsOptions {
   narrate: (text: string) => void;
 }
 
-/** What the person at the console does to the world outside Groundcrew: by name, as the console's requests have it. */
+/** Creates the console's actions on the simulated systems, by the names that the console's requests use. */
 export function createConsoleActions({ stage, telegram, kill, restarts, tally, narrate }: ConsoleActionsOptions) {
   const { plane, human } = stage;
   const by = { by: human };
   let fate: WebhookFate = "arrive";
   const outages = new Map<string, NodeJS.Timeout>();
 
-  /** The worker writes the webhooks of the change just made, and they meet the fate that was chosen. */
+  /** Makes Plane's worker create the webhooks of the latest change, and applies the chosen fate to them. */
   function applyFate(about: string) {
     const chosenFate = fate;
     fate = "arrive";

@@ -1,28 +1,28 @@
 /** What happens to the webhooks of the next change made in the console. */
 export type WebhookFate = "arrive" | "drop" | "double" | "delay";
 
-/** What the console shows of the demo's world; its script is checked against this. */
+/** The demo's state as the console shows it. The console's script is type-checked against this file. */
 export interface ConsoleState {
   fate: WebhookFate;
-  /** The parts that are stopped. */
+  /** The stopped systems. */
   outages: string[];
-  /** How often Groundcrew was started again. */
+  /** Number of restarts of Groundcrew. */
   restarts: number;
   tally: TallyResult;
   projects: { identifier: string; name: string }[];
   people: { id: string; name: string }[];
 }
 
-/** Lost and doubled by the ledgers of Plane and Telegram alone; Groundcrew itself is not asked. */
+/** Lost and repeated notifications, computed from the simulated Plane and Telegram only, not from Groundcrew's own data. */
 export interface TallyResult {
-  /** How often a task was completed in Plane since the beginning. */
+  /** Number of completions in Plane since the start. */
   completed: number;
-  /** Those the chat shows. */
+  /** Number of completions that the chat shows. */
   told: number;
-  /** Those it does not show: on their way, or lost. */
+  /** Keys of completed tasks that the chat does not show: not sent yet, or lost. */
   missing: string[];
-  /** Shown more often than they happened, by messages that do not say that they may be a repeat. */
+  /** Keys of tasks that the chat shows more often than they were completed. Marked repeats do not count. */
   doubled: string[];
-  /** Messages that say so. */
+  /** Number of messages that are marked as a possible repeat. */
   marked: number;
 }

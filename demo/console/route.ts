@@ -6,10 +6,10 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { CONSOLE_TEXTS } from "./texts.ts";
 
-/** What the console's script imports of the page: its modules by their paths here, one script in the browser. */
+/** Paths of the page's modules that the console's script imports; in the browser they are one script. */
 const PAGE_MODULE = /"[./]+\/functions\/dashboard\/page\/script\/[\w-]+\.js"/g;
 
-/** The console's own address: there only while the demo runs. What is asked of it is done in the parent process. */
+/** Creates the console's route, which exists only in the demo. Its actions run in the demo's parent process. */
 export function createConsoleRoute(runAction: (name: string, input: unknown) => Promise<unknown>): Route {
   const readBody = createBodyReader(16_384);
   const createFileHandler = (text: string, type: string) => () =>
@@ -31,7 +31,7 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
   return { path: "/demo", access: "page", app: createApp };
 }
 
-/** The console's script with its texts, next to the page's. */
+/** Creates the console's script with its texts, which imports the page's script. */
 export function createConsoleScript(readAsset: Deps["readAsset"]): string {
   const source = readAsset("demo/console/script/console.js").replaceAll(PAGE_MODULE, '"/assets/page.js"');
   const texts = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;

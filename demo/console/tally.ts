@@ -4,8 +4,8 @@ import type { TallyResult } from "./console-state.ts";
 
 export interface Tally {
   /**
-   * Looks at Plane; a task completed and reopened between two looks is not counted, as Groundcrew does not see it
-   * either.
+   * Counts new completions in Plane. A task that is completed and reopened between two calls is not counted, because
+   * Groundcrew does not see it either.
    */
   recordCompletions(): void;
   readTally(): TallyResult;
@@ -29,7 +29,7 @@ export function createTally(
       for (const item of plane.items(project)) {
         const isDone = done.has(item.state);
         const key = `${project.identifier}-${item.sequence_id}`;
-        // What was done before the first look is known and silent.
+        // Tasks that were done before the first call are not new, so they are not counted.
         if (isDone && wasDone.get(item.id) === false) completed.set(key, (completed.get(key) ?? 0) + 1);
         wasDone.set(item.id, isDone);
       }
@@ -43,7 +43,7 @@ export function createTally(
       const isRepeat = text.includes(REPEAT_MARK);
       if (isRepeat) markedCount += 1;
       for (const key of text.split("\n").flatMap(findKeys)) {
-        // A repeat counts only for what no other message shows.
+        // A marked repeat counts only for tasks that no other message shows.
         if (!isRepeat || !shownCounts.has(key)) shownCounts.set(key, (shownCounts.get(key) ?? 0) + 1);
       }
     }
@@ -59,7 +59,7 @@ export function createTally(
   return { recordCompletions, readTally };
 }
 
-/** One line names one task with its title, or several by their keys alone. */
+/** Finds the task keys in a line: it has one task with its title, or several keys without titles. */
 function findKeys(line: string): string[] {
   const [, subjects = ""] = COMPLETED_LINE.exec(line) ?? [];
   const keys = subjects.match(TASK_KEY) ?? [];

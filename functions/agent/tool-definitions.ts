@@ -5,7 +5,7 @@ import type { Tool } from "./tool.ts";
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** A tool as it is presented to a model. */
+/** A tool's definition as a model receives it. */
 export interface ToolDefinition {
   name: string;
   description: string;

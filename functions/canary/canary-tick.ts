@@ -51,8 +51,8 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
 
 /**
  * Edits the comment; returns the problem when that is impossible. If people removed the comment, its item or its project,
- * a new location is used from then on. Plane also recognises archived items by their external id, and other items that it
- * lets nobody edit. Then another item is created, at most one a day, so that repeated refusals do not fill the project.
+ * a new location is used from then on. Plane also finds archived items by their external id, and other items that no one
+ * may edit. Then another item is created, at most one a day, so that repeated refusals do not fill the project.
  */
 async function sendCanary(deps: Deps, nonce: string): Promise<string | undefined> {
   const kept = await readCanaryLocation(deps);

@@ -5,20 +5,20 @@ import type { RichText } from "../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { BoardCard, BoardColumn } from "./board-cards.ts";
 
-/** What `GET /api/board` answers; the page's script is checked against these types. */
+/** The response of `GET /api/board`. The page's script is type-checked against this file. */
 export interface BoardAnswer {
   version: string;
   demo: boolean;
   projects: { identifier: string; name: string }[];
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
-  /** Open items beyond those that were looked at. */
+  /** Number of open items beyond the limit of items that are read. */
   beyond: number;
   health: { plane: ComponentHealth; telegram?: ComponentHealth };
   waiting: { telegram: number; forward: number };
   set_aside: number;
 }
 
-/** What `GET /api/why` answers, the newest first; `next` is where older ones begin. */
+/** The response of `GET /api/why`, newest first; `next` is the cursor of older rows. */
 export interface DecisionLogAnswer {
   rows: DecisionRow[];
   next?: string;
@@ -26,7 +26,7 @@ export interface DecisionLogAnswer {
 
 export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "asked"> {
   id: string;
-  /** `name` is the person's whom the event is about. */
+  /** `name` is the name of the person whom the event is about. */
   event: DecisionRecord["event"] & { name?: string };
   asked: (Pick<RequestedAction, "rule" | "target"> & { fate: ActionOutcome | undefined })[];
 }
@@ -41,35 +41,35 @@ export type ActionOutcome =
   | { is: "set_aside"; reason: string }
   /** The notification was not sent, because its subject is muted. */
   | { is: "muted" }
-  /** The job is internal work, whose results appear as events of their own. */
+  /** The job is internal work, whose results appear as separate events. */
   | { is: "passed_on" };
 
-/** What `GET /api/chat` answers, the newest message first. `write`: whether the page may write. */
+/** The response of `GET /api/chat`, newest first. `write`: whether the page may write to the chat. */
 export interface ChatAnswer {
   messages: ChatMessageAnswer[];
   write: boolean;
   next?: string;
 }
 
-/** A message as the people in the chat see it. */
+/** A message as Telegram shows it in the chat. */
 export interface ChatMessageAnswer extends RichText {
   id: string;
   chat: string;
   at: Ms;
-  /** It may be there twice, and says so. */
+  /** The message may be in the chat twice, and its text says so. */
   repeat: boolean;
-  /** The person who said it; absent: Groundcrew says it. */
+  /** The person who wrote the message; absent for Groundcrew's messages. */
   by?: string;
-  /** Rows of what can be pressed under it. */
+  /** Rows of buttons under the message. */
   buttons?: { text: string; data: string }[][];
   notices: number;
   edits: number;
   editedAt?: Ms;
-  /** It can be replied to from the page. */
+  /** The page can reply to the message. */
   reply?: true;
 }
 
-/** What `GET /api/agents` answers: how many tokens of each count. `write`: whether they can be replaced. */
+/** The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced. */
 export interface AgentsAnswer {
   agents: { name: string; tokens: number }[];
   write: boolean;

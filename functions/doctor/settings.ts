@@ -29,7 +29,7 @@ export interface PrivateFile {
   mode: number | undefined;
 }
 
-/** Reports files with secrets that other users of this machine can read. A missing file is no fault. */
+/** Reports files with secrets that other users of this machine can read. A missing file is not reported. */
 export function checkSecretFiles(files: readonly PrivateFile[]): DoctorCheck[] {
   const existing = files.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
   const exposed = existing.filter(({ mode }) => (mode & 0o077) !== 0);

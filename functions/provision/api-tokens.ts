@@ -41,7 +41,7 @@ export async function createApiToken(
 }
 
 /**
- * Deletes this key's tokens in Plane, except those with these values. Deletes nothing when the record does not tell
+ * Deletes this key's tokens in Plane, except those with these values. Deletes nothing when the record does not show
  * which token has one of the values, because a token that is in use could be deleted.
  */
 export async function deleteOldTokens(

@@ -92,7 +92,7 @@ export function explainEmailCode(email: string, reason: string): string {
 const OWN_HOST_MESSAGE = /domain or its subdomain/i;
 
 /**
- * The error for a webhook address that Plane refused. `plane` is Plane's own address; `canAllow` tells whether this
+ * The error for a webhook address that Plane refused. `plane` is Plane's own address; `canAllow`: whether this
  * version has variables that allow addresses.
  */
 export function toWebhookError(

@@ -20,7 +20,7 @@ interface OutboxOptions {
   burstWindow?: Ms;
   /**
    * Time an edit waits for further notifications. It is longer than the second between a chat's calls: with a
-   * shorter delay each change would be a call of its own, and 60 chats with 50 changes a second would exceed Telegram's
+   * shorter delay each change would need a separate call, and 60 chats with 50 changes a second would exceed Telegram's
    * 30 calls.
    */
   editDelay?: Ms;
@@ -33,7 +33,7 @@ const NOT_CONFIGURED_RETRY: Ms = MINUTE;
 
 /**
  * Sends messages to Telegram: in order per chat (one lane each), within Telegram's limits, and each once. Only a send
- * whose answer was lost is repeated, and the repeat says so.
+ * whose answer was lost is repeated, and the repeat is marked.
  */
 export function createOutboxHandler(options: OutboxOptions = {}) {
   const { limits = TELEGRAM_LIMITS, burstWindow = 20_000, editDelay = 1_250 } = options;
@@ -79,7 +79,7 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
   } satisfies JobHandler;
 }
 
-/** Questions and reviews wait for people in messages of their own; the rest may be one message with others. */
+/** Questions and reviews are separate messages, because they await an answer; other notifications may share a message. */
 function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<Settlement> {
   if (event.kind === "asked" || event.kind === "review") return sendLiveMessage(context, { event, facts, correlation });
   return deliverNotification(context, { event, facts, correlation });

@@ -3,7 +3,7 @@ import type { AnyEvent, EventFacts } from "../../shared/task/events.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
 import { toWakeReason } from "./rules.ts";
 
-/** The task that an event adds to an agent's wake; undefined when the event wakes nobody. */
+/** The task that an event adds to an agent's wake; undefined when the event wakes no agent. */
 export function toWakeTask(event: AnyEvent, { item, project }: EventFacts): WakeTask | undefined {
   const reason = toWakeReason(event);
   if (!reason) return undefined;

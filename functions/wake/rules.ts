@@ -27,7 +27,7 @@ export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
   };
 }
 
-/** The reason for which an event wakes agents; undefined when it wakes nobody. */
+/** The reason for which an event wakes agents; undefined when it wakes none. */
 export function toWakeReason(event: AnyEvent): WakeReason | undefined {
   switch (event.kind) {
     case "assigned":

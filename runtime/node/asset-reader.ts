@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 /** The folder that holds package.json. */
 const PRODUCT_ROOT = new URL("../../", import.meta.url);
 
-/** Reads the product's own files by their path, each one once: what is served stays the same until the next start. */
+/** Reads the product's own files by their path, each one once, so that the served files stay the same until the next start. */
 export function createAssetReader(): (path: string) => string {
   const texts = new Map<string, string>();
   return (path) => {

@@ -52,7 +52,7 @@ export interface Deps {
   kick: (due?: UpcomingJob) => void;
   /** Handles all due jobs and returns how many were settled. */
   drain: () => Promise<number>;
-  /** The text of a file that is served as it is, by its path in the repository. Throws when it is not there. */
+  /** Returns the text of a file of the product, by its path in the repository. Throws when the file is missing. */
   readAsset: (path: string) => string;
   /** Absent on hosts that do not store the secrets in a local file. */
   bridgeTokens?: BridgeTokens;

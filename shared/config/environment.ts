@@ -79,7 +79,7 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^[\w-]+$/)
     .optional()
-    .describe("the workspace's slug as it stands in Plane's address, for example javisi")
+    .describe("the workspace's slug as in Plane's address, for example javisi")
     .meta({ meaning: "Workspace to work in." }),
   PLANE_PROJECTS: listSchema
     .transform((names) => names.map((name) => name.toUpperCase()))
@@ -125,8 +125,8 @@ export const environmentSchema = z.object({
     .transform((users) => users.map(Number))
     .refine((users) => users.every(Number.isSafeInteger))
     .default([])
-    .describe("comma-separated user numbers (not names), for example 12345678; empty means nobody")
-    .meta({ meaning: "Telegram users whose commands and buttons are obeyed." }),
+    .describe("comma-separated user numbers (not names), for example 12345678; empty means no one")
+    .meta({ meaning: "Telegram users who may give commands and press buttons." }),
   TELEGRAM_MODE: z
     .enum(["webhook", "polling"])
     .optional()

@@ -29,7 +29,7 @@ export interface TelegramSettings {
   token: string;
   chat: number | string;
   webhookSecrets: string[];
-  /** Numeric ids of users; empty means nobody. */
+  /** Numeric ids of users; empty means no one. */
   allowedUsers: number[];
   /** How updates arrive: Telegram calls our webhook, or we poll. */
   mode: "webhook" | "polling";

@@ -4,21 +4,22 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /**
- * What a webhook's intake needs of a platform's cryptography. The Web's own answers later, from a thread of its own; a
- * platform that can answers at once, which costs a small body less, and what arrives together is then kept together.
+ * The cryptography that the intake of webhooks needs. Web Crypto is asynchronous and works in another thread. A platform
+ * with synchronous functions returns at once, which is faster for small bodies and lets webhooks that arrive together be
+ * stored together.
  */
 export interface Hashing {
   /** 64 lower-case hex characters. */
   sha256Hex(data: Bytes): string | Promise<string>;
-  /** For what comes in pieces. */
+  /** For data that arrives in chunks. */
   sha256(): Sha256;
-  /** Whether a signature is the body's HMAC-SHA256 under this secret; takes the same time whatever differs. */
+  /** Whether a signature is the body's HMAC-SHA256 under this secret; compares in constant time. */
   createHmacCheck(secret: string): (signature: Bytes, body: Bytes) => boolean | Promise<boolean>;
 }
 
 const encoder = new TextEncoder();
 
-/** The Web's cryptography, which every host has. */
+/** Web Crypto, which every host has. */
 export const webHashing: Hashing = {
   async sha256Hex(data) {
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data));

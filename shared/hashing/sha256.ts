@@ -1,15 +1,15 @@
-/** SHA-256 of what comes in pieces. */
+/** SHA-256 of data that arrives in chunks. */
 export interface Sha256 {
   update(data: Uint8Array): void;
-  /** Of all pieces so far, as 64 lower-case hex characters; takes no piece afterwards. */
+  /** Returns 64 lower-case hex characters. Must be the last call. */
   hex(): string;
 }
 
 const BLOCK = 64;
 
 /**
- * SHA-256 (FIPS 180-4) for hosts whose own cryptography only takes a whole text at once, as the Web's: a file of
- * 50 MB is never whole in memory here.
+ * SHA-256 (FIPS 180-4) for hosts whose own function needs the whole data at once, such as Web Crypto: a file of 50 MB
+ * need not be completely in memory.
  */
 export function createSha256(): Sha256 {
   const state = Uint32Array.from(INITIAL);
@@ -85,7 +85,7 @@ function rotateRight(word: number, by: number): number {
 
 /** The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 const ROUNDS = Uint32Array.from(listPrimes(64), (prime) => getRootFraction(prime, 3));
-/** The same of the square roots of the first eight. */
+/** The first 32 bits of the fractional parts of the square roots of the first eight primes. */
 const INITIAL = Uint32Array.from(listPrimes(8), (prime) => getRootFraction(prime, 2));
 
 function listPrimes(count: number): number[] {
@@ -94,7 +94,7 @@ function listPrimes(count: number): number[] {
   return found;
 }
 
-/** Exact: the root is taken of the prime shifted by as many bits, in whole numbers. */
+/** Exact, because the root of the shifted prime is computed with integers. */
 function getRootFraction(prime: number, root: 2 | 3): number {
   const shifted = BigInt(prime) << BigInt(32 * root);
   let low = 0n;

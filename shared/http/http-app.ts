@@ -25,7 +25,7 @@ interface HttpAppOptions {
 }
 
 /**
- * Creates the HTTP app of these routes with what they share: request log, origin check, access checks, errors as JSON.
+ * Creates the HTTP app of these routes with their common middleware: request log, origin check, access checks, errors as JSON.
  * `fetch` rejects with `BreakConnection` when a request must get no response.
  */
 export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {

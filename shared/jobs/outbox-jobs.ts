@@ -135,7 +135,7 @@ export function createAnnouncementJob(
   return { id, queue: "outbox", lane: notificationLane(chat), body };
 }
 
-/** @param cause identifies what is answered, so that it is answered only once */
+/** @param cause identifies the update that is answered, so that it is answered only once */
 export function createReplyJob(
   chat: ChatId,
   answer: PreparedMessageBody["answer"],

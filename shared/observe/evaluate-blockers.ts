@@ -13,7 +13,7 @@ import type { KeptEdge, KeptProject } from "./stored-records.ts";
 /**
  * Computes an item's open blockers from the stored relations and snapshots. An unknown blocker is read once if its
  * project can be read; otherwise no request is sent to Plane. Changes that come only from relations that existed before
- * the observation began cause no events: until such a blocker has been observed, nobody knows whether it was open.
+ * the observation began cause no events: until such a blocker has been observed, it is unknown whether it was open.
  */
 export async function evaluateBlockers(deps: ObserveDeps, id: string, correlation: string): Promise<void> {
   await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {

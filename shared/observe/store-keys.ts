@@ -26,7 +26,7 @@ export const observedSets = {
   projects: "projects",
   /** The items of a project that Plane lists. */
   items: (project: string): SetName => `items:${project}`,
-  /** Items that Plane lists but that belong to Groundcrew's own checks (the canary) and are nobody's work. */
+  /** Items that Plane lists but that only serve Groundcrew's own checks (the canary) and are not tasks. */
   quiet: (project: string): SetName => `quiet:${project}`,
   /** The items of a project that are neither done nor cancelled. */
   open: (project: string): SetName => `open:${project}`,

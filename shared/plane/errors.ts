@@ -16,7 +16,7 @@ interface PlaneErrorContext {
 }
 
 /**
- * What every failed call to Plane throws. The message says what happened, to what, and what to do;
+ * The error of every failed call to Plane. The message states what happened, to which object, and what to do;
  * it contains Plane's own message if there is one, and never a key.
  */
 export abstract class PlaneError extends Error {
@@ -68,7 +68,7 @@ export class PlaneConflictError extends PlaneError {
   }
 }
 
-/** Another 4xx: Plane will not take what was sent. */
+/** Any other 4xx: Plane rejects the request's content. */
 export class PlaneInvalidError extends PlaneError {
   override readonly name = "PlaneInvalidError";
   readonly code = "invalid";

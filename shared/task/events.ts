@@ -187,7 +187,7 @@ export interface SkipReason {
 /** The rules of one part of the product. All its functions are pure. */
 export interface RuleSet {
   name: string;
-  /** Its actions only synchronize state and notify nobody, so the decision log omits them. */
+  /** Its actions only synchronize state and send no notification, so the decision log omits them. */
   isInternal?: true;
   /** Whether `facts.actor` is needed, so that it is read from Plane when the webhook does not contain it. */
   needsActor(event: AnyEvent): boolean;

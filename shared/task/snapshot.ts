@@ -38,7 +38,7 @@ export interface Snapshot {
   createdAt: string;
   updatedAt: string;
   completedAt: string | null;
-  /** An item for Groundcrew's own checks (the canary): it causes no events and belongs to nobody. */
+  /** An item for Groundcrew's own checks (the canary): it causes no events and is not a task. */
   quiet?: true;
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** No answer of the Bot API came back. `not_sent`: the call cannot have taken effect; `unknown`: it may have. */
+/** The Bot API did not answer. `not_sent`: the call cannot have taken effect; `unknown`: it may have. */
 export class NoBotApiAnswer extends Error {
   readonly kind: "not_sent" | "unknown";
 

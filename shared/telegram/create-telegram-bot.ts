@@ -45,7 +45,7 @@ const NOT_MODIFIED = /message is not modified/i;
 const MESSAGE_GONE = /message to edit not found|message can't be edited|message_id_invalid/i;
 
 /**
- * Calls the Bot API with grammY's plain client. Without plug-ins, nothing is repeated that the outbox does not know of.
+ * Calls the Bot API with grammY's plain client. Without plug-ins, every repetition is the outbox's decision.
  */
 export function createTelegramBot(options: TelegramBotOptions): TelegramBot & TelegramBotChecks {
   const { token, metrics, timeout = 30_000 } = options;

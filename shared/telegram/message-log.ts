@@ -11,7 +11,7 @@ export interface ChatMessage extends RichText {
   messageId: number;
   /** Store time at which the message, or its burst, began. */
   at: Ms;
-  /** The message may be in the chat twice, and says so. */
+  /** The message may be in the chat twice, and its text says so. */
   repeat: boolean;
   /** Number of notifications shown and since when (our clock), oldest first: the send, then the edits. */
   shown: [notices: number, at: Ms][];

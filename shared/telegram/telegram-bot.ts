@@ -11,7 +11,7 @@ export type ChatId = number | string;
  *   Otherwise a human must fix something first: the token (401), the chat or the bot's rights in it (400, 403), the API
  *   address (404). `movedTo`: the group became a supergroup with this id.
  * - `not_sent`: nothing was done: the request never reached Telegram, or Telegram answered that it failed.
- * - `unknown`: the request was sent and no usable answer came back: it may have been done.
+ * - `unknown`: the request was sent without a usable answer, so it may have taken effect.
  */
 export type BotFailure =
   | { kind: "wait"; ms: Ms }

@@ -43,7 +43,7 @@ export const updateSchema = z.object({
 export type TelegramMessage = z.infer<typeof messageFieldsSchema>;
 export type TelegramCallback = z.infer<typeof callbackSchema>;
 
-/** A forwarded message was written by somebody else, so it is no command of its sender. */
+/** Whether a message was forwarded: another person may have written it, so it is not a command of its sender. */
 export function isForwarded({ forward_origin: origin, forward_date: date }: TelegramMessage): boolean {
   return (origin ?? date ?? null) !== null;
 }
@@ -55,5 +55,5 @@ export function toTopic({ message_thread_id: id, is_topic_message: isTopic }: Pa
   return isTopic === true && typeof id === "number" ? { topic: id } : {};
 }
 
-/** The kinds of updates the bot asks for. */
+/** The kinds of updates that the bot requests. */
 export const ALLOWED_UPDATES = ["message", "callback_query"] as const;

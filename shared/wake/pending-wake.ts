@@ -61,7 +61,7 @@ export async function addWakeTasks(
   }
 }
 
-/** Whether a tick already woke the agent for the result of this event, before the event's own job was worked. */
+/** Whether a tick already woke the agent for the result of this event, before the event's own job was handled. */
 function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: Revision | undefined): boolean {
   const foundRev = found?.[id];
   return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);

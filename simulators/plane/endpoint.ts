@@ -55,7 +55,7 @@ export interface PlaneAppEnv {
 }
 export type PlaneApp = Hono<PlaneAppEnv>;
 
-/** The user whose request it is, on an endpoint whose policy lets nobody in without one. */
+/** The user who sent the request, on an endpoint whose policy requires one. */
 export function getReader(call: EndpointCall): UserRow {
   if (!call.reader) throw createUnauthenticatedError();
   return call.reader;

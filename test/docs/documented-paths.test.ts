@@ -67,6 +67,6 @@ test.each(decisions)("A decision: %s has a number, a status and a date", (path) 
   expect(status).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
 });
 
-test.each(decisions)("A decision: %s stands in the index", (path) => {
+test.each(decisions)("The index of decisions lists %s", (path) => {
   expect(readFileSync("docs/decisions/README.md", "utf8")).toContain(`](${path.split("/").at(-1)})`);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createPreviousVersionApp } from "./previous-version-app.ts";
 import { listReportedCompletions, MINUTE_MS, TIMEOUT, workBacklog } from "./previous-version-backlog.ts";
 
-test("agents go on with what they began under version 0.1", TIMEOUT, async () => {
+test("agents continue work that they began under version 0.1", TIMEOUT, async () => {
   const app = await createPreviousVersionApp();
   await workBacklog(app);
   const call = async (agent: string, tool: string, input: object) => {
@@ -30,7 +30,7 @@ test("agents go on with what they began under version 0.1", TIMEOUT, async () =>
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 409 });
   expect(await call("Thot", "start_timer", { task: "ONB-25" })).toMatchObject({ status: 200 });
 
-  // Answers have reached their questions, and an open question that is asked again is the same.
+  // Answers have reached their questions, and asking an open question again returns the same question.
   for (const [task, text] of [
     ["ONB-15", "Vegan"],
     ["ONB-14", "Three minutes"],

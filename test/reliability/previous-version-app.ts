@@ -21,7 +21,7 @@ import { RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT } from "./simulators.ts";
 import { UNLIMITED } from "./test-manifest.ts";
 import { createVirtualTime } from "./virtual-time.ts";
 
-/** What stands beside the stored file: see the README of the folder. */
+/** The recorded state of Plane and Telegram beside the stored file; see the folder's README. */
 interface SavedWorld {
   /** When that version ended. */
   now: number;
@@ -40,9 +40,9 @@ interface SavedWorld {
 }
 
 const STORE_FILE = "groundcrew.db";
-/** What the fixture holds none of: version 0.1 writes it as well, or it belongs to something new since. */
+/** Forms of stored values and jobs that the fixture lacks, because version 0.1 wrote none or did not have them. */
 const FORMS_NOT_IN_FIXTURE: readonly string[] = [
-  // Of an item's last read; kept for an hour.
+  // The time of an item's last read, which expires after an hour.
   "key read",
   // The event that a task in review was sent back.
   "job review",
@@ -50,14 +50,14 @@ const FORMS_NOT_IN_FIXTURE: readonly string[] = [
 const FOLDER = new URL("../fixtures/store-0.1/", import.meta.url);
 /** The receivers of forwarded events and of wakes. */
 const RECEIVERS = ["http://n8n.example.test/", "http://openclaw.example.test/", "http://gone.example.test/"];
-/** Telegram goes on counting where it was; any higher number will do. */
+/** Id of the first update: Telegram's ids only grow, so any number above the recorded ones works. */
 const FIRST_UPDATE_ID = 1_000;
 
 const readFixture = (name: string) => gunzipSync(readFileSync(new URL(name, FOLDER)));
 
 /**
- * The whole product on a store that version 0.1 left behind, in front of the Plane and the Telegram of that time.
- * @param downtime milliseconds from the end of that version to now; nothing is worked before `start`
+ * Starts the whole product on a store of version 0.1, with Plane and Telegram in the state of that time.
+ * @param downtime milliseconds from the end of that version to now; no job is handled before `start`
  */
 export async function createPreviousVersionApp(downtime = 5_000) {
   const world = JSON.parse(readFixture("world.json.gz").toString("utf8")) as SavedWorld;
@@ -110,7 +110,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     expect(newForms.filter((form) => !FORMS_NOT_IN_FIXTURE.includes(form))).toEqual([]);
   });
 
-  /** As the administrator; `headers` may say otherwise. */
+  /** Sends the request as the administrator, unless `headers` replaces the token. */
   function request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { host: "127.0.0.1", authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers };
     return Promise.resolve(httpApp.request(`http://127.0.0.1${path}`, { ...init, headers }));
@@ -140,7 +140,7 @@ export async function createPreviousVersionApp(downtime = 5_000) {
     /** What other systems and agents were sent. */
     posts,
     getBotMessages,
-    /** From now on jobs are worked, as time passes. */
+    /** Starts handling jobs as time passes. */
     start() {
       time.onAdvance(() => deps.kick());
       deps.kick();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createPreviousVersionApp, getPlainText } from "./previous-version-app.ts";
 import { listReportedCompletions, MINUTE_MS, TIMEOUT, workBacklog } from "./previous-version-backlog.ts";
 
-test("people go on with what they began under version 0.1", TIMEOUT, async () => {
+test("people continue requests that they began under version 0.1", TIMEOUT, async () => {
   const app = await createPreviousVersionApp();
   await workBacklog(app);
 
@@ -16,12 +16,12 @@ test("people go on with what they began under version 0.1", TIMEOUT, async () =>
   // A choice and a page that were offered are still there.
   await app.pressButton(/^ONB-3 /);
   const chosen = app.getBotMessages().filter((message) => /ONB-3 Build the image\nProject/.test(getPlainText(message)));
-  // The other one was asked for by name.
+  // The other message was requested by the task's name.
   expect(chosen).toHaveLength(2);
   await app.pressButton(/◀/);
   expect(app.getBotMessages().some((message) => message.edits.length > 1 && message.text.startsWith("📊"))).toBe(true);
 
-  // A project stays muted until somebody unmutes it.
+  // A project stays muted until it is unmuted.
   await app.writeToChat("/plane unmute OPS");
   app.plane.editItem(app.findItem("Clean the racks"), { state: "Todo" });
   await app.deliverWebhooks();

@@ -3,7 +3,7 @@ import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
 
-/** An action that was requested, stored as a job and worked; two with one id mean that something was done twice. */
+/** An action that was requested, stored as a job and handled; two with one id mean that something was done twice. */
 export interface RecordedAction extends ActionBody {
   /** `key:rev:event:target` */
   job: string;

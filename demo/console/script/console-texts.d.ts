@@ -1,4 +1,4 @@
 import type { CONSOLE_TEXTS } from "../texts.ts";
 
-/** The server makes this module of the typed texts. */
+/** The server creates this module from the typed texts. */
 export const TEXTS: typeof CONSOLE_TEXTS;

@@ -8,9 +8,9 @@ import { TEXTS } from "./console-texts.js";
 /** @import { TextValues } from "../../../functions/dashboard/page/script/page-types.ts" */
 /** @import { ConsoleState } from "../console-state.ts" */
 
-/** Interval between two looks at the demo's state: 1.5 s, so that the count follows what one sees. */
+/** Interval between two reads of the demo's state: 1.5 s, so that the counters follow the board. */
 const STATE_INTERVAL_MS = 1_500;
-/** What a dragged card carries. */
+/** Media type of a dragged card's data. */
 const DRAG_TYPE = "text/x-groundcrew";
 const WEBHOOK_FATES = /** @type {const} */ (["arrive", "drop", "double", "delay"]);
 
@@ -68,13 +68,13 @@ root.append(
   ),
 );
 
-/** What the person does to the demo's world; answers whether it was done. @param {string} name @param {object} [input] */
+/** Runs an action in the demo and returns whether it succeeded. @param {string} name @param {object} [input] */
 async function runAction(name, input = {}) {
   try {
     await sendJson(`/demo/${name}`, input);
     problem.textContent = "";
   } catch (thrown) {
-    // Whoever kills does not wait for an answer.
+    // The killed process cannot answer its own kill request.
     problem.textContent = name === "kill" ? translate("killed") : getProblemText(thrown);
   }
   refreshState();
@@ -97,7 +97,7 @@ function moveTask(event) {
 }
 
 /**
- * Options anew, with the choice kept.
+ * Replaces the options of a select element and keeps its choice.
  * @param {HTMLSelectElement} select @param {(readonly [value: string, text: string])[]} options
  */
 function updateOptions(select, options) {
@@ -165,7 +165,7 @@ function drawState(shown) {
     ...shown.people.map(({ id, name }) => /** @type {const} */ ([id, `${translate("for")}: ${name}`])),
   ]);
   if (document.activeElement !== fate) fate.value = shown.fate;
-  // What is disabled loses the focus.
+  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
   stopTelegram.setAttribute("aria-disabled", String(shown.outages.includes("telegram")));
   stopPlane.setAttribute("aria-disabled", String(shown.outages.includes("plane")));
   drawTally(shown);
@@ -198,7 +198,7 @@ async function refreshState() {
     if (problem.textContent === translate("killed")) problem.textContent = "";
     drawConsole();
   } catch {
-    // The page itself says that the connection is lost.
+    // The page itself reports a lost connection.
   }
 }
 

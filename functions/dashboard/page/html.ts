@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 
-/** The page before its script runs: its frame, with nothing in it that is not the same for everybody. */
+/** The page's HTML before its script runs. It holds no data, so it is the same for every user. */
 export function renderPage({ demo }: { demo: boolean }) {
   return html`<!doctype html>
 <html lang="en">

@@ -1,22 +1,22 @@
 import { stripComments } from "./strip-comments.ts";
 
-/** The import statements that can be joined: names as they are exported, or nothing at all. */
+/** The import statements that can be removed: names without aliases, or an import for its side effects. */
 const IMPORT_STATEMENT = /^import (?:\{([^}]*)\} from )?"([^"]+)";\n/gm;
-/** What would need more than the removal of a line: default and namespace imports, lists of exports, unpacked values. */
+/** Statements whose removal is not enough: default and namespace imports, lists of exports, destructured values. */
 const UNSUPPORTED_STATEMENT = /^(?:import\b|export (?:default|\*|\{)|(?:export )?(?:const|let|var) [{[]).*/m;
 const TOP_LEVEL_NAME = /^(?:export )?(?:async )?(?:function\*?|class|const|let|var) ([\w$]+)/gm;
 
 interface ParsedModule {
-  /** The modules it imports, in the order in which the browser would run them. */
+  /** The imported modules, in the order in which a browser would run them. */
   imports: string[];
   topLevelNames: string[];
-  /** Its statements without those imports, comments and indentation. */
+  /** The module's statements without these imports, comments and indentation. */
   body: string;
 }
 
 /**
- * One script of several modules, the entry last, each after those it imports. Its exports stay. A module imports another
- * one as "./name.js"; what begins with "/" is another script's address and stays imported.
+ * Joins modules into one script, the entry last, each after those it imports. Its exports stay. Modules import each other
+ * as "./name.js"; an import whose path begins with "/" belongs to another script and stays.
  * @throws when the modules cannot share one scope, or when one is missing, imports itself or is not imported at all
  */
 export function joinModules(sources: Readonly<Record<string, string>>, entry: string): string {
@@ -60,7 +60,7 @@ function parseModule(name: string, source: string): ParsedModule {
   return { imports, topLevelNames, body: stripIndentation(name, statements) };
 }
 
-/** Only a text that spans lines could need it. */
+/** Indentation matters only in a string that spans lines. */
 function stripIndentation(name: string, script: string): string {
   const spanning = script.split("\n").find((line) => line.endsWith("\\") || line.split("`").length % 2 === 0);
   if (spanning !== undefined) throw new Error(`${name} has a text that spans lines: ${spanning.trim()}`);

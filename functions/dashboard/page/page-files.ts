@@ -1,4 +1,4 @@
-/** The modules of the page's script, which is served as one; `page.js` is the one that starts it. */
+/** The modules of the page's script, which are served as one file; `page.js` is its entry. */
 export const PAGE_SCRIPTS = [
   "agents.js",
   "api.js",
@@ -20,7 +20,7 @@ export const PAGE_SCRIPTS = [
   "views.js",
 ] as const;
 
-/** The page's style sheets in the order in which they count. */
+/** The page's style sheets in the order of the cascade. */
 export const PAGE_STYLES = [
   "base.css",
   "frame.css",

@@ -4,10 +4,10 @@ import type { Deps, Route } from "../../../shared/app/deps.ts";
 import { renderPage } from "./html.ts";
 import { getPageAssets } from "./page-assets.ts";
 
-/** The page itself: the same for everybody. What it shows, it fetches once it may. */
+/** The dashboard page. It is public because it holds no data: its script fetches the data after sign-in. */
 export const pageRoute: Route = { path: "/", access: "public", app };
 
-/** Only our own files, nothing inline, nobody's frame; text never becomes markup or script. */
+/** Allows only files of this server, no inline code and no framing; trusted types keep text from becoming markup. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -32,7 +32,7 @@ const SECURITY_HEADERS = {
 function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hono {
   const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
   for (const { name, type, text } of getPageAssets(readAsset)) {
-    // Asked for again each time and sent only when it is another one: a new version shows at once.
+    // Browsers revalidate the file each time, and it is sent only when it has changed, so a new version shows at once.
     const headers = { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" };
     routes.get(`/assets/${name}`, etag(), (c) => c.body(text, 200, headers));
   }

@@ -51,7 +51,7 @@ export interface TelegramCommand {
   run(context: CommandContext, args: string): Promise<CommandResult>;
 }
 
-/** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of what was shown. */
+/** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of the shown choices. */
 export type ButtonHandler = (
   context: CommandContext,
   press: { messageId: number; id: string; arg: string },

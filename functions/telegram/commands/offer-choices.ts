@@ -15,7 +15,7 @@ import {
   type TelegramCommand,
 } from "./command.ts";
 
-/** One of several possible meanings: the label of its button, and the command it stands for. */
+/** One of several possible meanings: the label of its button, and the command that the button runs. */
 export interface CommandOption {
   label: string;
   command: CommandName;

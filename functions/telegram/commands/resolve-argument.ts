@@ -103,7 +103,7 @@ async function findTasksByNumber(
 
 /**
  * Runs a command that changes the task the arguments begin with; `run` gets the other arguments. The task must be named
- * by its key, number or full title. For part of a title the user is asked first.
+ * by its key, number or full title. For part of a title, the user must confirm first.
  */
 export async function withTask(
   context: CommandContext,

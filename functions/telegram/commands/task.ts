@@ -19,7 +19,7 @@ import { matchTask, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 const TEXT_LIMIT = 300;
 
-/** Shows one task: its status, agent, blockers and what is known of the work on it. */
+/** Shows one task: its status, agent, blockers and the progress of the work on it. */
 export const taskCommand: TelegramCommand = {
   name: "task",
   aliases: ["tache", "tâche", "tasks"],

@@ -15,7 +15,7 @@ export interface OpenBurst {
   shown: number;
   /** An earlier send of this message may have arrived too. */
   repeat: boolean;
-  /** How often the message has been edited: tells an edit by another process from a notification that was merged. */
+  /** Number of edits; it distinguishes an edit by another process from a merged notification. */
   edits?: number;
   /** When the job that shows the remaining notifications is due; absent without such a job. */
   refreshAt?: Ms;

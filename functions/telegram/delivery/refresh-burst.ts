@@ -48,7 +48,7 @@ export async function refreshBurst(
 
 /**
  * Records what the message shows now. Notifications merged during the call are shown by another edit. If another
- * process has edited the message since it was read here, nobody can tell which edit came last, so it is edited again.
+ * process has edited the message since it was read here, it is unknown which edit came last, so it is edited again.
  */
 async function recordRefreshedBurst(
   context: DeliveryContext,

@@ -35,7 +35,7 @@ interface BurstSendRequest {
   replaces?: { record: StoreKey; shownHistory: ChatMessage["shown"] };
 }
 
-/** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat says so. */
+/** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat is marked. */
 export async function sendBurst(context: DeliveryContext, request: BurstSendRequest): Promise<Settlement> {
   const { content, attempt, correlations } = request;
   const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);

@@ -15,7 +15,7 @@ import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "./delivery-rec
 import { type SentMessage, sendMessage } from "./send-message.ts";
 import { createSentDeliveryPut, createSentMessagePuts } from "./sent-message-puts.ts";
 
-/** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat says so. */
+/** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat is marked. */
 export async function sendPreparedMessage(context: DeliveryContext, body: PreparedMessageBody): Promise<Settlement> {
   const { store } = context.deps;
   const { answer: message, correlation } = body;

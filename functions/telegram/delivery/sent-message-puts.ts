@@ -13,9 +13,9 @@ import { createDeliveryPut, DELIVERY_RETENTION, sendAttemptKey } from "./deliver
 import type { SentMessage } from "./send-message.ts";
 
 /**
- * Records a message of its own that was just sent: the message as people see it, where to find it by its number, and
- * the end of the job's attempt.
- * @param at store time that is part of the message's key; a message is listed by it
+ * Records a separate message that was just sent: its text for the page, its number for replies and edits, and the end of
+ * the job's attempt.
+ * @param at store time that is part of the message's key and determines its place in the list
  */
 export function createSentMessagePuts(
   { deps, job, chat }: DeliveryContext,

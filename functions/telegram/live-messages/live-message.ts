@@ -8,7 +8,7 @@ import { DAY, type Ms } from "../../../shared/time.ts";
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 
-/** The task a message is about, as it was when the message was sent. */
+/** The task of a message, in the state in which the message was sent. */
 export interface MessageSubject {
   /** Plane's id of the work item. */
   id: string;
@@ -43,7 +43,7 @@ export type LiveMessage = {
 export interface MessageView {
   rich: RichText;
   buttons?: InlineButton[][];
-  /** Nothing can change the message any more, or nobody is working on the task. */
+  /** Nothing can change the message any more, or no agent is working on the task. */
   isClosed: boolean;
 }
 
@@ -90,7 +90,7 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
 /** Leaves space for the repeat mark in any language. */
 const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
-/** Joins the lines of a view and truncates them to what fits into a message. */
+/** Joins the lines of a view and truncates them to the limit of a message. */
 export function joinViewLines(lines: readonly RichText[]): RichText {
   return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
 }

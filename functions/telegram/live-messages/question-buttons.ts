@@ -12,7 +12,7 @@ import { handleReviewReply } from "./review-buttons.ts";
 /** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;
 
-/** Handles the press of a choice: it answers the question that the button names, whatever message it is under. */
+/** Handles the press of a choice: it answers the question that the button names, even under another message. */
 export const choiceButtonHandler: ButtonHandler = async (context, { messageId, id, arg }) => {
   const { deps, presentation } = context;
   const question = (await findQuestion(deps, id))?.value;

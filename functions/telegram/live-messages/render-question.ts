@@ -36,7 +36,7 @@ export async function renderQuestion(
   const isOver =
     stored?.value.closed !== undefined ||
     (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
-  // The agent's name is in the headline, where no text of an agent can appear, so nobody can ask in another's name.
+  // The agent's name is in the headline, where no text of an agent can appear, so no agent can ask in another's name.
   const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
   const head = [
     EVENT_EMOJI.asked,

@@ -61,7 +61,7 @@ const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emo
 
 /**
  * Handles a reply to a review: a word of approval is the same as pressing Approve, anything else is the reason to send
- * the task back. A reply does not tell which version of the message it answers, so if the message has changed, only the
+ * the task back. A reply does not show which version of the message it answers, so if the message has changed, only the
  * button approves.
  */
 export async function handleReviewReply(

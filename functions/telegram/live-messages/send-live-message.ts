@@ -25,7 +25,7 @@ import {
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
 
-/** Sends a question or review as a message of its own, never grouped, that waits for an answer or a verdict. */
+/** Sends a question or review as a separate message, never grouped, that waits for an answer or a verdict. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: QuestionEvent | ReviewEvent },

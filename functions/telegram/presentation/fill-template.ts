@@ -1,7 +1,7 @@
 import { splitTemplate } from "../../../shared/i18n/template.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 
-/** A template as a message, with its placeholders filled in; a bold word or a link stays what it is. */
+/** A template as a message, with its placeholders filled in; bold text and links keep their format. */
 export function fillTemplate(template: string, values: Record<string, RichText | string>): RichText {
   return joinRichText(
     splitTemplate(template).map((part) =>

@@ -43,5 +43,5 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   review: verdictButtonHandler,
 };
 
-/** Handlers of replies to messages of the bot, in order: the first one that knows the message handles it. */
+/** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */
 export const REPLY_HANDLERS: readonly ReplyHandler[] = [liveReplyHandler];

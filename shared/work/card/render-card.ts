@@ -21,7 +21,7 @@ export interface CardView {
 
 /** The first words of every card, by which `parseCard` recognizes one. */
 export const CARD_TITLE = "Agent card";
-/** Label of the last holder when nobody holds the task. */
+/** Label of the last holder when no agent holds the task. */
 export const LAST_AGENT_LABEL = "Last agent";
 /** The confidence assumed for an agent that reports none (OPENCLAW-12). */
 const ASSUMED_CONFIDENCE = 0.8;

@@ -29,7 +29,7 @@ export async function claimTask(context: CallContext, task: Task): Promise<KeptC
 }
 
 /**
- * Renews the caller's claim, or takes it when nobody holds the task. Unlike `claimTask`, it is refused once when the
+ * Renews the caller's claim, or takes it when no agent holds the task. Unlike `claimTask`, it is refused once when the
  * caller has lost the claim since its last call, so that no agent continues unaware. `waiting`: also claims a task with
  * open blockers.
  */

@@ -15,7 +15,7 @@ export interface KeptClaim {
   /** Store time. */
   since: Ms;
   until: Ms;
-  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by somebody else. */
+  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
   words: Status[];
 }
 

@@ -14,7 +14,7 @@ export interface CallContext {
   caller: Caller;
   /** Plane with the caller's key, at most one request per second for an agent. */
   plane: PlaneClient;
-  /** Plane with Groundcrew's own key, for what only that key may do; its waits count toward the same budget. */
+  /** Plane with Groundcrew's own key, for requests that only that key may make; its waits count toward the same budget. */
   systemPlane: PlaneClient;
   /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
   usesOwnKey: boolean;

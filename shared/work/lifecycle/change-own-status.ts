@@ -65,12 +65,12 @@ async function writeStatus(
     }),
     id: String(claim.fence),
   });
-  // The claims tick must not take the following change for one by somebody else.
+  // Keeps the claims tick from treating the following change as one by another user.
   await verifyClaim(context, task, claim, [task.item.snapshot.word, change.status]);
   const inReview = attempt.review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
   await moveToStatus(context, task, inReview ? "in_progress" : change.status, { labels, claim });
-  // From now on, a task that is back in its previous status was moved by somebody else.
+  // From now on, a task that is back in its previous status was moved by another user.
   if (change.status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
   deps.log.info("status set", { correlation: context.correlation, item: task.key, status: change.status });
   return attempt;

@@ -19,7 +19,7 @@ const COMMENT_IDS = {
 } as const;
 
 /**
- * Performs what follows a change of status in Plane: the comment, the notification, the card, the history, the end of
+ * Performs the effects of a change of status in Plane: the comment, the notification, the card, the history, the end of
  * the claim. Each happens once, also when this is repeated: comments by their external ids, the rest by its record.
  */
 export async function completeStatusChange(

@@ -94,7 +94,7 @@ function findFileNames(text: string): string[] {
   return matches.map((words) => words.replace(/^.*[/\\]/, "").replace(SEPARATOR, ""));
 }
 
-/** Whether a file is the one that these words ask for: they are its name or end with it. */
+/** Whether these words of a criterion name the file: they are its name or end with it. */
 function isRequestedFile(words: string, name: string): boolean {
   const wanted = normalizeFileName(words);
   const actual = normalizeFileName(name);

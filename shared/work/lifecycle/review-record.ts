@@ -23,7 +23,7 @@ export interface KeptReview {
 /** A human's verdict on a review. */
 export type KeptReviewVerdict = NonNullable<KeptReview["verdict"]>;
 
-/** Retention of a verdict: 30 days, so that every message that asked for it can show it. */
+/** Retention of a verdict: 30 days, so that every message of the review can show it. */
 const VERDICT_KEPT_MS: Ms = 30 * DAY;
 
 export function toVerdictPut(review: string, verdict: KeptReviewVerdict): Put {

@@ -7,7 +7,7 @@ import type { WorkDeps } from "../context/call-context.ts";
 import type { KeptStatusAttempt } from "./status-attempt.ts";
 
 /**
- * What a change of status says on the work item: what was done, in the agent's words, and what was reported with it.
+ * Renders the comment for a change of status, as HTML: the agent's summary, and the commit and tests it reported.
  */
 export async function renderStatusComment(
   { settings }: Pick<WorkDeps, "settings">,
@@ -33,7 +33,7 @@ export async function renderStatusComment(
   ].join("");
 }
 
-/** Starting and finishing say so by themselves; the rest only when there is something to say. */
+/** Starting and finishing always get a comment; other changes only with a text of the agent. */
 export function needsStatusComment({ status, text }: KeptStatusAttempt): boolean {
   return status === "in_progress" || status === "done" || Boolean(text?.trim());
 }

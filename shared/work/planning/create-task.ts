@@ -38,9 +38,8 @@ export interface NewTask {
 const MAX_TITLE_LENGTH = 255;
 
 /**
- * Makes one task as the caller; called again within ten minutes, cut off or not, it is the same task. A task that waits
- * is handed to its assignee only once Plane knows what it waits for. Throws `bad_request` with everything that is
- * wrong.
+ * Creates one task as the caller; a repeated call within ten minutes returns the same task. A task with blockers is
+ * assigned only after Plane has stored its dependencies. Throws `bad_request` with all problems.
  */
 export async function createTask(context: CallContext, newTask: NewTask & { project: string }): Promise<Task> {
   const project = await getProjectByName(context, newTask.project);

@@ -42,10 +42,10 @@ export interface PlanResult {
 }
 
 /**
- * Makes a whole plan as the caller: project, tasks, what waits for what, and, when all of that stands, whose they are;
- * so nobody begins with half a plan. The same call goes on where it was cut off, or where Plane's quota ended it
- * (`remaining` above 0). A task is the same when project, id and title are. Throws `bad_request` with everything that
- * is wrong, with nothing written; `dry_run` answers it instead.
+ * Creates a whole plan as the caller: project, tasks, dependencies, and assignees last, so that no agent starts with an
+ * incomplete plan. Repeating the call continues where it was interrupted, or where Plane's quota ended it (`remaining`
+ * above 0). Tasks with the same project, id and title are the same task. Throws `bad_request` with all problems before
+ * anything is written; `dry_run` returns them instead.
  */
 export async function executePlan(context: CallContext, plan: Plan): Promise<PlanResult> {
   const { deps } = context;

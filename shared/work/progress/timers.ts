@@ -102,8 +102,9 @@ export async function stopTimer(context: CallContext, task: Task): Promise<Stopp
 }
 
 /**
- * Whether an entry without an end runs under this claim, whose number changes when it goes on after Groundcrew was
- * away. One of an earlier claim ended with that, also when this has not been seen to yet.
+ * Whether an entry without an end runs under this claim. The claim's number changes when the claim continues after a
+ * downtime of Groundcrew, so its start counts as well. An entry of an earlier claim ended with that claim, even if the end
+ * is not recorded yet.
  */
 function isRunning({ agent, fence, from, to }: TimeEntry, claim: KeptClaim): boolean {
   return to === undefined && agent === claim.agent && (fence === claim.fence || from >= claim.since);

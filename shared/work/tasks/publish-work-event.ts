@@ -15,7 +15,7 @@ interface EventRecord {
 }
 
 /**
- * Publishes what was done through Groundcrew to all rule sets, in one commit with the record it follows from.
+ * Publishes a work event to all rule sets, in one commit with the record that it belongs to.
  * Publishing the same event again is `stale`, because the record's revision has changed.
  */
 export async function publishWorkEvent(

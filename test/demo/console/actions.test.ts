@@ -75,7 +75,7 @@ test("a webhook that comes late is due in twenty seconds", async () => {
   expect((late?.due ?? 0) - Date.now()).toBeGreaterThan(15_000);
 });
 
-test("an outage stops a part once, and says so", async () => {
+test("an outage stops a system once and appears in the console's state", async () => {
   const { acts, parts } = await createActions();
   await acts.runAction("outage", { part: "telegram", seconds: 60 });
   await acts.runAction("outage", { part: "telegram", seconds: 60 });
@@ -95,7 +95,7 @@ test.each([
   await expect(acts.runAction(name, input)).rejects.toThrow();
 });
 
-test("the tally tells what is missing in the chat, doubled, or marked as a possible repeat", async () => {
+test("the tally lists notifications that are missing in the chat, repeated, or marked as a possible repeat", async () => {
   const { acts, tally, tell, todo } = await createActions();
   expect(tally.readTally()).toEqual({ completed: 0, told: 0, missing: [], doubled: [], marked: 0 });
   await acts.runAction("move", { item: todo.id, column: "done" });

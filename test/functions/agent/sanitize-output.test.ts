@@ -4,7 +4,7 @@ import { sanitizeOutput } from "../../../functions/agent/sanitize-output.ts";
 test.each([
   ["an escape sequence", "\u001b[31mred\u001b[0m", "[31mred[0m"],
   ["a mark that turns text around", "invoice\u202efdp.exe", "invoicefdp.exe"],
-  ["tags that nobody sees", `a\u{e0041}\u{e0042}b`, "ab"],
+  ["invisible tags", `a\u{e0041}\u{e0042}b`, "ab"],
   ["NUL, a bell and a carriage return", "a\u0000b\u0007c\rd", "abc\nd"],
 ])("Sanitized output (reliability 18) contains no %s", (_, text, shown) => {
   expect(sanitizeOutput(text)).toBe(shown);

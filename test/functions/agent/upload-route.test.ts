@@ -106,7 +106,7 @@ test("OPENCLAW-19 PUT /agent/upload_deliverable streams 30 MB: the storage recei
   });
   expect(answerSchema.parse(JSON.parse(body))).toMatchObject({ size: 30 * MB, sha256: hash.digest("hex") });
   expect(app.plane.attachments(item)[0]?.bytes?.length).toBe(30 * MB);
-  // The difference is what the sockets' buffers and a few pieces hold, not the whole file.
+  // Only the sockets' buffers and a few chunks are in memory, not the whole file.
   expect(ahead).toBeLessThan(18 * MB);
 });
 

@@ -118,7 +118,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     expect((await readKeptCanary(testApp)).project).toBe(second.id);
   });
 
-  test("is created beside an item that Plane lets nobody edit, causes no notifications and stays there", async () => {
+  test("is created beside an item that no one may edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
     const testApp = await createCanaryTestApp({ version, fetch: fetching });
     await testApp.tickWithWebhook();

@@ -120,7 +120,7 @@ test("The canary is recognised after the store was lost, without notifications",
   expect(app.takeEvents()).toEqual([]);
 });
 
-test("The canary causes no notifications of what people write beside it", async () => {
+test("The canary's item causes no notifications, not even for people's comments on it", async () => {
   const { app, tickWithWebhook, findCanaryItem } = await createCanaryTestApp();
   await tickWithWebhook();
   const there = findCanaryItem();

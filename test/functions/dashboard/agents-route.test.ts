@@ -13,7 +13,7 @@ import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
 
-test("AUTH-04: replacing a bridge token from the page: shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
+test("AUTH-04: replacing a bridge token from the page shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
   const app = await startAgentsPageApp();
   expect(await app.isTokenAccepted(OLD_BRIDGE_TOKEN)).toBe(true);
   const { status, token, headers } = await app.postAgents("Thot/token");
@@ -36,7 +36,7 @@ test("AUTH-04: replacing a bridge token from the page: shows the new token once,
     expect(app.lines.join("\n")).not.toContain(secret);
 });
 
-test("AUTH-04: replacing a bridge token from the page: writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
+test("AUTH-04: replacing a bridge token from the page writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {
   const app = await startAgentsPageApp();
   const { token } = await app.postAgents("Thot/token");
   const hash = `sha256:${await sha256Hex(token)}`;
@@ -51,7 +51,7 @@ test("AUTH-04: replacing a bridge token from the page: writes the hash to SECRET
   expect(getFileMode(app.path)).toBe("600");
 });
 
-test("AUTH-04: replacing a bridge token from the page: twice at the same time makes two tokens, and only one older token stays valid", async () => {
+test("AUTH-04: replacing a bridge token from the page twice at the same time creates two tokens, and only one older token stays valid", async () => {
   const app = await startAgentsPageApp();
   const made = await Promise.all([
     app.postAgents("Thot/token"),
@@ -65,7 +65,7 @@ test("AUTH-04: replacing a bridge token from the page: twice at the same time ma
   expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
 });
 
-test("AUTH-04: replacing a bridge token from the page: is refused while provision is running, and succeeds afterwards", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused while provision is running, and succeeds afterwards", async () => {
   const { path, postAgents, readSecrets } = await startAgentsPageApp();
   const before = readSecrets();
   const provision = await acquireProvisionLock(join(dirname(path), PROVISION_LOCK_FILE));
@@ -77,7 +77,7 @@ test("AUTH-04: replacing a bridge token from the page: is refused while provisio
   expect(existsSync(join(dirname(path), PROVISION_LOCK_FILE))).toBe(false);
 });
 
-test("AUTH-04: replacing a bridge token from the page: is refused for a token from the environment, with what to do", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused for a token from the environment, with what to do", async () => {
   const app = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
   const before = app.readSecrets();
   for (const what of ["Thot/token", "Thot/retire"]) {
@@ -89,7 +89,7 @@ test("AUTH-04: replacing a bridge token from the page: is refused for a token fr
   expect((await app.postAgents("Imhotep/token")).status).toBe(200);
 });
 
-test("AUTH-04: replacing a bridge token from the page: is refused without a secrets file, with where to replace the token", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused without a secrets file, with where to replace the token", async () => {
   const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: OLD_BRIDGE_TOKEN } });
   const headers = { authorization: `Bearer ${RUNTIME_ADMIN_TOKEN}` };
   const list = await fetch(`${url}/api/agents`, { headers });
@@ -99,7 +99,7 @@ test("AUTH-04: replacing a bridge token from the page: is refused without a secr
 });
 
 test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])(
-  "AUTH-04: replacing a bridge token from the page: is refused for the unknown agent %s",
+  "AUTH-04: replacing a bridge token from the page is refused for the unknown agent %s",
   async (name) => {
     const app = await startAgentsPageApp();
     const before = app.readSecrets();
@@ -110,7 +110,7 @@ test.each(["Nobody", "thot", "..%2F..%2Fx", "__proto__"])(
   },
 );
 
-test("AUTH-04: replacing a bridge token from the page: is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
+test("AUTH-04: replacing a bridge token from the page is refused from another origin, without ADMIN_TOKEN and with the agent's own token", async () => {
   const app = await startAgentsPageApp();
   const before = app.readSecrets();
   const authorization = `Bearer ${RUNTIME_ADMIN_TOKEN}`;
@@ -123,7 +123,7 @@ test("AUTH-04: replacing a bridge token from the page: is refused from another o
   expect(app.readSecrets()).toEqual(before);
 });
 
-test("AUTH-04: replacing a bridge token from the page: does not overwrite an invalid secrets file", async () => {
+test("AUTH-04: replacing a bridge token from the page does not overwrite an invalid secrets file", async () => {
   const app = await startAgentsPageApp();
   writeFileSync(app.path, '{"half', { mode: 0o600 });
   const { status, message } = await app.postAgents("Thot/token");
@@ -131,7 +131,7 @@ test("AUTH-04: replacing a bridge token from the page: does not overwrite an inv
   expect(readFileSync(app.path, "utf8")).toBe('{"half');
 });
 
-test("AUTH-04: replacing a bridge token from the page: leaves the current token valid when the agent's file cannot be written", async () => {
+test("AUTH-04: replacing a bridge token from the page leaves the current token valid when the agent's file cannot be written", async () => {
   const full: Disk = {
     read: provisionDisk.read,
     async write(path, ...rest) {

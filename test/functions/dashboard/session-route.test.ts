@@ -15,7 +15,7 @@ async function signIn(url: string, token: string, headers: Record<string, string
 
 const requestBoard = (url: string, cookie: string) => fetch(`${url}/api/board`, { headers: { cookie } });
 
-test("Signing in: with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
+test("Signing in with ADMIN_TOKEN sets a cookie for twelve hours that no script can read and no other site sends", async () => {
   const { url } = await startTestRuntime();
   expect((await fetch(`${url}/api/board`)).status).toBe(401);
   const { status, set, cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -27,7 +27,7 @@ test("Signing in: with ADMIN_TOKEN sets a cookie for twelve hours that no script
   expect((await requestBoard(url, cookie)).status).toBe(200);
 });
 
-test("Signing in: with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
+test("Signing in with an https PUBLIC_URL sets a cookie that is sent over https only and to this host only", async () => {
   const { url } = await startTestRuntime({ env: { PUBLIC_URL: "https://crew.example.com" } });
   const { set } = await signIn(url, RUNTIME_ADMIN_TOKEN);
   expect(set).toMatch(/^__Host-groundcrew=/);
@@ -35,7 +35,7 @@ test("Signing in: with an https PUBLIC_URL sets a cookie that is sent over https
 });
 
 test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])(
-  "Signing in: is refused with another token: %j",
+  "Signing in is refused with another token: %j",
   async (token) => {
     const { url } = await startTestRuntime();
     const { status, set } = await signIn(url, token);
@@ -43,13 +43,13 @@ test.each(["", `${RUNTIME_ADMIN_TOKEN}x`, RUNTIME_TICK_TOKEN])(
   },
 );
 
-test("Signing in: is refused while ADMIN_TOKEN is not set, with that reason", async () => {
+test("Signing in is refused while ADMIN_TOKEN is not set, with that reason", async () => {
   const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "" } });
   const { response } = await signIn(url, "");
   expect([response.status, await response.text()]).toEqual([401, expect.stringContaining("ADMIN_TOKEN is not set")]);
 });
 
-test("Signing in: is refused after ten attempts a minute, even with the right token", async () => {
+test("Signing in is refused after ten attempts a minute, even with the right token", async () => {
   const { url } = await startTestRuntime();
   for (let i = 0; i < 10; i += 1) expect((await signIn(url, `guess-${i}`)).status).toBe(401);
   const { status, response } = await signIn(url, RUNTIME_ADMIN_TOKEN);
@@ -57,12 +57,12 @@ test("Signing in: is refused after ten attempts a minute, even with the right to
   expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
 });
 
-test.each(["https://evil.example", "null"])("Signing in: is refused from another origin (%s)", async (origin) => {
+test.each(["https://evil.example", "null"])("Signing in is refused from another origin (%s)", async (origin) => {
   const { url } = await startTestRuntime();
   expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);
 });
 
-test("Signing in: is refused with a content type that a form of another site could send", async () => {
+test("Signing in is refused with a content type that a form of another site could send", async () => {
   const { url } = await startTestRuntime();
   const body = JSON.stringify({ token: RUNTIME_ADMIN_TOKEN });
   const response = await fetch(`${url}/api/session`, { method: "POST", body });
@@ -70,7 +70,7 @@ test("Signing in: is refused with a content type that a form of another site cou
 });
 
 test.each(["{}", "[", '{"token":1}', `{"token":"${"x".repeat(2_000)}"}`])(
-  "Signing in: is refused with the invalid body %s",
+  "Signing in is refused with the invalid body %s",
   async (body) => {
     const { url } = await startTestRuntime();
     const headers = { "content-type": "application/json" };
@@ -123,7 +123,7 @@ test("A session survives a restart", async () => {
 });
 
 test.each(["groundcrew=", "groundcrew=x", `groundcrew=${"A".repeat(43)}`, `groundcrew=${RUNTIME_ADMIN_TOKEN}`])(
-  "A session is nobody's with the cookie %s",
+  "A request without a valid session is refused: cookie %s",
   async (cookie) => {
     const { url } = await startTestRuntime();
     expect((await requestBoard(url, cookie)).status).toBe(401);

@@ -28,7 +28,7 @@ test("The doctor's check of Plane costs three requests of the key's quota, and t
   expect(owners.filter((id) => id === imhotep.id)).toHaveLength(2);
 });
 
-test("The doctor's check of Plane warns about what v1.2.x lacks", async () => {
+test("The doctor's check of Plane warns about the features that v1.2.x lacks", async () => {
   const { examine } = await createDoctorSetup({ version: "1.2.2" });
   const findings = await examine();
   expect(getFindings(findings, "plane")).toMatch(/^warning: 1\.2\.0, PLANE_COMMUNITY: no relations/);

@@ -20,7 +20,7 @@ export const historyStep = fc.record({
 });
 type HistoryStep = typeof historyStep extends fc.Arbitrary<infer S> ? S : never;
 
-/** Two projects with a past, a first look at them, and then a history. */
+/** Creates two projects with existing items, runs the first poll, and returns the steps of a history. */
 export async function createHistorySetup() {
   const app = await createTestApp({ worker: "by hand" });
   const { plane } = app;
@@ -104,8 +104,8 @@ export function createHistoryPlayer({ app, plane, people, projects }: HistorySet
           if (item) plane.deleteItem(item);
           return;
         case "archive project":
-          // Plane shows no comments of an archived project. Who reads them before a poll knows of the archive finds
-          // none, and they are told when the item changes again. Accepted, so not played here.
+          // Plane shows no comments of an archived project. A read before a poll has noticed the archiving finds none,
+          // and the comments cause events when the item changes again. That is accepted, so it is not simulated here.
           plane.runWorker();
           await pollTick.run(app.deps);
           await app.drain();

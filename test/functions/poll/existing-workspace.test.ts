@@ -93,7 +93,7 @@ test("an interrupted baseline causes no notifications for existing items, whatev
   undo();
   await app.poll();
   await app.runUntilIdle();
-  // What had been read before the break is compared; of the rest only what is younger than our beginning is new.
+  // Items that were read before the interruption are compared; of the others, only those created since the start are new.
   expect(app.takeEvents()).toEqual(["ONB-1 renamed", "SEC-3 created"]);
 });
 
@@ -126,7 +126,7 @@ test("an existing item that the baseline of a restored project skipped causes no
   plane.restoreProject(kept);
   let deleted = false;
   plane.faults.beforeRequest(({ path }) => {
-    // One of the first page goes while the second is asked for: what was 1,001st is 1,000th now.
+    // An item of the first page is deleted while the second page is requested, so the 1,001st item becomes the 1,000th.
     if (!path.includes("cursor=") || deleted) return;
     deleted = true;
     plane.deleteItem(items[1_099] ?? "");

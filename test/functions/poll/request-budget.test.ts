@@ -71,7 +71,7 @@ test("23: an item reported by webhooks costs the same requests at the next poll"
   const { app, plane, items } = await createProjectsWithItems(1, 5);
   const [other, item] = items[0] ?? [];
   if (!other || !item) throw new Error("no item");
-  // Who is who is asked once.
+  // The list of people is read only once.
   plane.editItem(other, { name: "Renamed" });
   await app.deliverWebhooks();
   await app.poll();

@@ -47,7 +47,7 @@ test("without an agent among the assignees a label agent:<name> counts; with one
   expect(Object.keys((await tasksOf("thot")) ?? {}).sort()).toEqual([assigned.id, shared.id].sort());
 });
 
-test("tasks of archived or removed projects belong to nobody, and a tick without changes sends no request beyond the pass", async () => {
+test("tasks of archived or removed projects belong to no agent, and a tick without changes sends no request beyond the pass", async () => {
   const { app, plane, project, thot, tasksOf } = await createAppWithAgents();
   const other = app.addProject("Second", "SEC");
   plane.addItem(other, { name: "Put away", assignees: [thot] });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createProvisionSetup } from "./provision-setup.ts";
 
-test("provision waits as long as a 429 asks for, and continues", async () => {
+test("provision waits as long as a 429 requires, and continues", async () => {
   const setup = await createProvisionSetup();
   setup.plane.faults.add({ path: "/invitations/" }, { kind: "rate limited", retryAfter: 30 }, 2);
   const { exit, err } = await setup.provisionWithReport();
@@ -10,7 +10,7 @@ test("provision waits as long as a 429 asks for, and continues", async () => {
   expect(err).toContain("waiting 30 s before the next request to Plane");
 });
 
-test("provision fails a step when a 429 asks for too long a wait, and says how long", async () => {
+test("provision fails a step when a 429 requires too long a wait, and reports how long", async () => {
   const setup = await createProvisionSetup();
   setup.plane.faults.add({ method: "POST", path: "/api/workspaces/" }, { kind: "rate limited", retryAfter: 900 });
   expect((await setup.provisionWithReport()).detail("workspace")).toContain(

@@ -37,7 +37,7 @@ test("a changed webhook target changes the webhook's address and keeps its secre
   expect(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]).toEqual(secret);
 });
 
-test("AUTH-01 provision restores an agent's role that somebody changed", async () => {
+test("AUTH-01 provision restores an agent's role after a change in Plane", async () => {
   const setup = await createProvisionSetup();
   await setup.provision();
   const session = await createSignedInSession(setup, ADMIN_EMAIL);

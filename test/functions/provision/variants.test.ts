@@ -3,7 +3,7 @@ import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
-test("on v1.2.2, which has no relations, the sample tasks are created without the dependency, and the report says so", async () => {
+test("on v1.2.2, which has no relations, the sample tasks are created without the dependency, and the report mentions it", async () => {
   const setup = await createProvisionSetup({ version: "1.2.2" });
   const { exit, failed, detail } = await setup.provisionWithReport();
   expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
@@ -37,7 +37,7 @@ test("a configured human gets an account as admin in their language", async () =
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
-test("without PUBLIC_URL provision creates no webhook, and the report says so", async () => {
+test("without PUBLIC_URL provision creates no webhook, and the report mentions it", async () => {
   const setup = await createProvisionSetup({ env: { PUBLIC_URL: "" } });
   const { failed, detail } = await setup.provisionWithReport();
   expect(failed).toEqual([]);

@@ -62,7 +62,7 @@ test("limits and order: after 429 with retry_after 30 nothing is sent to that ch
   expect((other?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(1_000);
 });
 
-test("a wait that Telegram asked for survives a restart", async () => {
+test("a wait that Telegram requested survives a restart", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
   setup.telegram.injectFaults({ kind: "too_many", seconds: 300 });
   await enqueueNotices(setup.store, createNotices(1, 1));

@@ -80,7 +80,7 @@ function loseNotice(store: Store) {
   };
 }
 
-test("an event's job after a tick already found its task wakes nobody, but a later event does", async () => {
+test("an event's job after a tick already found its task wakes no agent, but a later event does", async () => {
   const { app, takeRuns, advanceSeconds } = await createWakeSetup();
   const one = app.addTask("One", "Imhotep");
   loseNotice(app.store);

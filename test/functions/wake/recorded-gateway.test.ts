@@ -84,7 +84,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OpenClaw %s", (versio
     },
   );
 
-  test("OPENCLAW-16: gives answers to a wake that are understood", async () => {
+  test("OPENCLAW-16: the recorded gateway's responses to a wake are classified correctly", async () => {
     const gateway = await startGateway({ version });
     const wake = (token: string, body: object) =>
       postJson({ fetch }, `${gateway.url}/hooks/agent`, { authorization: `Bearer ${token}` }, JSON.stringify(body));

@@ -60,7 +60,7 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent
   });
 });
 
-test("OPENCLAW-16: a task that depends on another wakes nobody until it can be started", async () => {
+test("OPENCLAW-16: a task that depends on another wakes no agent until it can be started", async () => {
   const { app, takeRuns, advanceSeconds } = await createWakeSetup();
   const first = app.addTask("First", "Thot");
   const second = app.addTask("Second", "Imhotep");
@@ -96,7 +96,7 @@ test("a process that ended during the call of a wake does not cause a second wak
   const { store } = app;
   const real = store.settle.bind(store);
   let lost = false;
-  // The wake's job is worked, but the process ends before settling it, so that its lease expires.
+  // The wake's job is handled, but the process ends before settling it, so that its lease expires.
   store.settle = async (job, how) => {
     if (job.queue !== "wake" || lost || gateway.runs.length === 0) return real(job, how);
     lost = true;

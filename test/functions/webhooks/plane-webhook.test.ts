@@ -17,7 +17,7 @@ const recordedDeliveries = z
   })
   .parse(JSON.parse(readFileSync("test/fixtures/plane-contract/webhook-deliveries.json", "utf8")));
 
-/** What a delivery is about, by all it says. */
+/** The subject of a delivery, from its whole body. */
 function getItemId(body: string): string {
   const { event, data } = aboutSchema.parse(JSON.parse(body));
   return event === "issue_comment" ? (data.issue ?? "") : data.id;

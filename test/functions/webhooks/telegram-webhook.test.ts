@@ -10,7 +10,7 @@ const SECRET = "a-secret-of-these-tests_0123456789";
 const ENV = {
   TELEGRAM_BOT_TOKEN: TOKEN,
   TELEGRAM_CHAT_ID: "42",
-  // Nothing listens there: what is tested comes in, not out.
+  // Nothing listens there, because only incoming updates are tested.
   TELEGRAM_API_ROOT: "http://127.0.0.1:1",
   TELEGRAM_WEBHOOK_SECRET: SECRET,
 };

@@ -90,7 +90,7 @@ test("npm run doctor exits with 78 when the settings are invalid, and sends no r
   expect(plane.ledger.requests).toEqual([]);
 });
 
-test("npm run doctor exits with 0 when nothing is set up, and says so", async () => {
+test("npm run doctor exits with 0 and a warning when nothing is set up", async () => {
   const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
   expect(exit).toBe(0);
   expect(out).toContain("nothing is set up");

@@ -2,8 +2,8 @@ import { createInterface } from "node:readline";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 
 /**
- * A process of its own that opens the store of a URL: `node child.ts open|write|hold|claim <url>`. It tells its parent
- * line by line: `open`, `refused <message>`, `kept <n>`, `rejected <message>`, `won <fence>`, `asked`.
+ * A separate process that opens the store of a URL: `node child.ts open|write|hold|claim <url>`. It reports to its parent
+ * in lines: `open`, `refused <message>`, `kept <n>`, `rejected <message>`, `won <fence>`, `asked`.
  */
 const [, , mode = "", url = ""] = process.argv;
 const writeLine = (line: string) => process.stdout.write(`${line}\n`);

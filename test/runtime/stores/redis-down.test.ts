@@ -105,7 +105,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const behind = refused(() => put("behind"));
     expect(await first).toBeLessThan(PROMPT_MS);
-    // The connection is given up with the first, so nothing waits for a time limit of its own after that.
+    // The connection is closed with the first command, so later commands do not wait for their own timeout.
     expect(await behind).toBeLessThan(3_000);
     await vi.waitFor(() => expect(connectionChanges).toEqual([undefined, expect.stringContaining("Socket timeout")]));
     expect(await refused(() => put("later"))).toBeLessThan(PROMPT_MS);
@@ -179,7 +179,7 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
       await redis.start();
       await vi.waitFor(() => expect(lines).toHaveLength(3), { timeout: 5000 });
       await store.close();
-      // Closing it is no loss.
+      // Closing the store logs no lost connection.
       expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);
     } finally {
       await store.close();

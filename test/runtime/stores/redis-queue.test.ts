@@ -4,7 +4,7 @@ import { checkCommit } from "../../../shared/store/check-commit.ts";
 
 const createCommit = (name: string, length = 1) => checkCommit({ put: [{ key: name, value: "x".repeat(length) }] });
 
-/** A server that answers when the test says so: a commit with its own key, anything else with its name. */
+/** A server that answers when the test allows it: a commit with its own key, anything else with its name. */
 function createManualServer() {
   const calls: RedisCall[][] = [];
   const answers: PromiseWithResolvers<RedisReply[]>[] = [];

@@ -11,7 +11,7 @@ interface ChildOptions {
   env?: Record<string, string>;
 }
 
-/** Runs child.ts; every line it says goes to `onLine`. */
+/** Runs child.ts and passes every line of its output to `onLine`. */
 export function startStoreProcess(
   mode: string,
   url: string,

@@ -32,7 +32,7 @@ async function createPumpSetup(act: (nth: number) => Settlement) {
   return {
     store,
     moments,
-    /** Works what is due, second by second. */
+    /** Handles due jobs, second by second. */
     async runFor(ms: number) {
       for (const end = time.now + ms; time.now < end; time.now += 1000) await pump.drain();
     },

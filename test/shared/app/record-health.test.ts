@@ -39,7 +39,7 @@ function createFailingPlane(thrown: unknown): PlaneClient {
 test.each([
   ["no answer", new PlaneUnavailableError(operation, "down"), false],
   ["a wrong key", new PlaneAuthError({ ...operation, reason: "key" }, "403"), false],
-  ["an answer nobody knows", new PlaneUnexpectedError(operation, "HTML"), false],
+  ["an unknown answer", new PlaneUnexpectedError(operation, "HTML"), false],
   ["a store that fails", new Error("ECONNREFUSED"), false],
   [
     "nothing but 403, as for a mistyped workspace",

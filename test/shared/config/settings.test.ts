@@ -222,7 +222,7 @@ test("Problems never contain a secret's value, not even one in a URL (reliabilit
   expect(text).not.toMatch(/marked/);
 });
 
-test("Allowed hosts are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS says otherwise", () => {
+test("Allowed hosts are PUBLIC_URL's and the loopback names unless ALLOWED_HOSTS is set", () => {
   expect(createTestSettings({ PUBLIC_URL: "https://Crew.example.com" }).allowedHosts).toEqual([
     "crew.example.com",
     "localhost",

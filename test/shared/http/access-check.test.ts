@@ -70,7 +70,7 @@ test("Access is granted to each of two valid tokens", async () => {
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(token))).status).toBe(200);
 });
 
-test("Access is granted to nobody while no token is set", async () => {
+test("Without configured tokens, the operators' routes and the ticks refuse every request", async () => {
   const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "", TICK_TOKEN: "" } });
   expect((await fetch(`${url}/dead-letters`, { headers: { authorization: "Bearer " } })).status).toBe(401);
   expect((await fetch(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders("undefined") })).status).toBe(401);

@@ -5,7 +5,7 @@ import { BreakConnection } from "../../../shared/http/context.ts";
 
 const LARGE = 300 * 1024;
 
-/** A request whose body has begun and continues when the test says so. */
+/** A request whose body has begun and continues when the test allows it. */
 function createOpenRequest() {
   const end = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({

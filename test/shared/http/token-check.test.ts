@@ -16,7 +16,7 @@ test("A bridge token identifies its agent, also during a rotation and when only 
   expect(await callerOf("token-of-thot")).toEqual({ name: "Thot", role: "worker" });
 });
 
-test("A bridge token identifies nobody when it is unknown or a hash instead of a token", async () => {
+test("A bridge token that is unknown, or a hash instead of a token, identifies no agent", async () => {
   for (const given of ["", "token-of-hermesx", "token-of-herme", "TOKEN-OF-HERMES", toTokenHash("token-of-thot")])
     expect(await callerOf(given)).toBeUndefined();
   expect(await createCallerLookup([])("token-of-hermes")).toBeUndefined();

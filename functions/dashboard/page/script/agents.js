@@ -5,7 +5,7 @@ import { onLanguageChange, translate } from "./language.js";
 /** @import { AgentsAnswer } from "../../api-answers.ts" */
 /** @import { TextName } from "./page-types.ts" */
 
-/** The agents' bridge tokens: a new one is shown once, the old one ends when people say so. */
+/** Loads the agents and how many bridge tokens each has. The list is hidden while the page may only read. */
 export async function loadAgents() {
   /** @type {AgentsAnswer} */
   const { agents, write } = await fetchJson("/api/agents");
@@ -64,7 +64,7 @@ function clearMessages() {
 /**
  * @template Answer
  * @param {string} name @param {"token" | "retire"} change
- * @returns {Promise<Answer | undefined>} undefined when it failed and that is shown
+ * @returns {Promise<Answer | undefined>} undefined when the change failed; the page then shows the reason
  */
 async function changeToken(name, change) {
   clearMessages();
@@ -85,7 +85,7 @@ async function copyToken() {
   const field = getElement("agent-token-value");
   field.select();
   try {
-    // Browsers give the clipboard to https and this machine only; the field is selected for the others.
+    // Browsers allow the clipboard over HTTPS and on localhost only. Elsewhere the field stays selected for a copy.
     await navigator.clipboard.writeText(field.value);
     getElement("agent-told").textContent = translate("agents.copied");
   } catch {}

@@ -1,11 +1,11 @@
 import { getElement } from "./dom.js";
 import { translate } from "./language.js";
 
-/** Timeout for an answer: 20 s. One that never comes must not keep those after it waiting. */
+/** Timeout for one request: 20 s, so that a request without an answer does not block the ones after it. */
 export const ANSWER_TIMEOUT_MS = 20_000;
 
 class ApiError extends Error {
-  /** @param {string} message @param {string} [code] the server's name of what went wrong */
+  /** @param {string} message @param {string} [code] the server's error code */
   constructor(message, code) {
     super(message);
     this.code = code;
@@ -15,7 +15,7 @@ class ApiError extends Error {
 /** @type {() => void} */
 let openSignIn = () => {};
 
-/** @param {() => void} show is called when the server knows this page no longer */
+/** @param {() => void} show called when the session is missing or has expired */
 export function onSignInNeeded(show) {
   openSignIn = show;
 }
@@ -29,7 +29,7 @@ export function isSignInShown() {
 }
 
 /**
- * The server's JSON; rejects with what can be shown to people.
+ * Requests JSON from the server. Rejects with an error whose message can be shown on the page.
  * @template Answer
  * @param {string} path @param {RequestInit} [init]
  * @returns {Promise<Answer>}

@@ -11,13 +11,13 @@ const boardListeners = [];
 /** @type {BoardAnswer | undefined} */
 let lastBoard;
 
-/** @param {(board: BoardAnswer) => void} listener is called with each board */
+/** @param {(board: BoardAnswer) => void} listener called with each board, and at once with the last one */
 export function onBoard(listener) {
   boardListeners.push(listener);
   if (lastBoard) listener(lastBoard);
 }
 
-/** A column per state, a card per task. @param {BoardAnswer} board */
+/** Draws a column for each status and a card for each task. @param {BoardAnswer} board */
 export function showBoard(board) {
   lastBoard = board;
   drawBoard(board);
@@ -85,7 +85,7 @@ function drawColumn({ name, total, cards }) {
     );
     return;
   }
-  // Plane moves a task's time without anything that is shown: that is no news.
+  // Plane also updates a task's time when nothing on its card changes. Such a card is not drawn again.
   const shown = cards.map((card) => ({ ...card, at: "" }));
   updateList(list, shown, ({ id }) => id, drawCard);
 }
@@ -98,17 +98,17 @@ export function markChosenCard() {
   }
 }
 
-/** Tab leads to one card and to its link, arrows to the others. @param {HTMLElement | undefined} button */
+/** Makes Tab stop at one card and its link only; arrow keys reach the others. @param {HTMLElement | undefined} button */
 function setTabStop(button) {
   for (const el of findElements(getElement("columns"), ".card > *"))
     el.tabIndex = el.parentElement === button?.parentElement ? 0 : -1;
 }
 
-/** Columns and cards that an arrow key leads on. @type {Record<string, [columns: number, cards: number]>} */
+/** Columns and cards by which an arrow key moves the focus. @type {Record<string, [columns: number, cards: number]>} */
 const ARROW_STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 /**
- * Arrows: up and down in a column, left and right to the next one that has a card.
+ * Moves the focus with the arrow keys: up and down in a column, left and right to the next column that has a card.
  * @param {KeyboardEvent} event
  */
 function moveFocus(event) {

@@ -16,7 +16,7 @@ import { getChatScroller, scrollToLatestMessage, showView } from "./views.js";
 
 /** @import { ChatAnswer, ChatMessageAnswer } from "../../api-answers.ts" */
 
-/** The message that what is written next answers, as a reply does in Telegram. @type {ChatMessageAnswer | undefined} */
+/** The message to which the next text replies, as in Telegram. @type {ChatMessageAnswer | undefined} */
 let replyTo;
 
 export async function loadChat() {
@@ -50,7 +50,8 @@ function drawMessages(messages) {
 }
 
 /**
- * Whoever listens hears what comes, not all that was there before, and not all of it again in another language.
+ * Keeps screen readers silent while the history is drawn, at first and after a change of language. New messages are
+ * announced.
  * @param {HTMLElement} root
  */
 function silenceHistory(root) {
@@ -81,7 +82,7 @@ function drawReply() {
   );
 }
 
-/** Says to Groundcrew what is written under the chat; the answer comes as a message. @param {Event} event */
+/** Sends the text of the chat form to Groundcrew. The answer arrives as a chat message. @param {Event} event */
 async function sendText(event) {
   event.preventDefault();
   const field = getElement("say-text");
@@ -104,7 +105,7 @@ async function sendText(event) {
 
 /** @param {HTMLElement} button @param {string} message @param {string} data */
 async function pressButton(button, message, data) {
-  // What is disabled loses the focus.
+  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
   showChatProblem("");

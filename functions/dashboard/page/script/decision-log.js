@@ -15,7 +15,7 @@ const NEWS_INTERVAL_MS = 5_000;
 
 /** @type {DecisionRow[]} */
 let shownRows = [];
-/** Where older lines begin. @type {string | undefined} */
+/** Cursor of the next older page. @type {string | undefined} */
 let olderFrom;
 let wantedCount = PAGE_SIZE;
 /** @type {string | undefined} */
@@ -32,18 +32,18 @@ export async function loadDecisions() {
   if (filter === getFilter()) showNewestDecisions(answer);
 }
 
-/** Shows nothing that belongs to another task or project. */
+/** Forgets the shown decisions, because another task or project was chosen. */
 export function resetDecisions() {
   shownRows = [];
   wantedCount = PAGE_SIZE;
 }
 
-/** What is read next is no news. */
+/** Makes the next load announce nothing to screen readers. */
 export function resetNews() {
   newestId = undefined;
 }
 
-/** Whose decisions are shown. */
+/** Query parameters of the task or project whose decisions are shown. */
 function getFilter() {
   const task = getChosenTask();
   const project = getProject();
@@ -58,7 +58,7 @@ function getPath({ limit, before }) {
   return `/api/why?${query}`;
 }
 
-/** The newest lines, and under them those that were asked for before. @param {DecisionLogAnswer} answer */
+/** Shows the newest decisions, followed by the older ones that were already loaded. @param {DecisionLogAnswer} answer */
 function showNewestDecisions({ rows, next }) {
   const last = rows.at(-1);
   const older = last && next !== undefined ? shownRows.filter(({ id }) => id > last.id) : [];
@@ -123,7 +123,7 @@ function createHeadings() {
   return names.map((name) => createElement("th", { scope: "col" }, translate(`head.${name}`)));
 }
 
-/** Says what is new to those who do not see it. @param {DecisionRow[]} rows */
+/** Announces new decisions to screen readers. @param {DecisionRow[]} rows */
 function announceNews(rows) {
   const [latest] = rows;
   const since = newestId;

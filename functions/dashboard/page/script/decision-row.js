@@ -6,7 +6,10 @@ import { chooseTask } from "./selection.js";
 /** @import { DecisionRow } from "../../api-answers.ts" */
 /** @import { TextName } from "./page-types.ts" */
 
-/** One line for each thing that happened, from what was seen to what became of it. @param {DecisionRow} row */
+/**
+ * Draws one decision: when and how the change was observed, the event, and each action with its outcome.
+ * @param {DecisionRow} row
+ */
 export function drawDecision(row) {
   const via = translate(/** @type {TextName} */ (`via.${row.via}`));
   return createElement(
@@ -41,7 +44,7 @@ function drawActor(row) {
 }
 
 /**
- * What is done through the bridge names who does it itself.
+ * Work events have no actor of their own: the event itself names the agent or person.
  * @param {DecisionRow} row @returns {{ name: string, isAgent?: boolean } | undefined}
  */
 function findActor({ actor, event }) {

@@ -3,7 +3,7 @@ import { getLanguage } from "./language.js";
 /** @import { ElementChild, ElementOf, ElementProps } from "./page-types.ts" */
 
 /**
- * An element. What is text stays text, never markup; names that begin with "on" are listeners.
+ * Creates an element. Text children never become markup; properties that begin with "on" are event listeners.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag @param {ElementProps} props @param {ElementChild[]} children
  */
@@ -19,7 +19,7 @@ export function createElement(tag, props, ...children) {
 }
 
 /**
- * An element of the page's frame.
+ * Returns an element of the page's HTML by its id.
  * @template {string} Id @param {Id} id
  */
 export function getElement(id) {
@@ -27,7 +27,7 @@ export function getElement(id) {
 }
 
 /**
- * The first element that matches; there is one.
+ * Returns the first matching element, which must exist.
  * @param {ParentNode} root @param {string} selector
  */
 export function findElement(root, selector) {
@@ -40,7 +40,7 @@ export function findElements(root, selector) {
 }
 
 /**
- * The element an event began at, or the nearest one around it that matches.
+ * Finds the nearest matching element among the event's target and its ancestors.
  * @param {Event} event @param {string} selector
  */
 export function findTarget(event, selector) {
@@ -49,7 +49,7 @@ export function findTarget(event, selector) {
 }
 
 /**
- * What people wrote: in its own direction, and no longer than can be read.
+ * Creates an element for text that people wrote: with its own writing direction, and cut to a readable length.
  * @param {"b" | "span"} tag @param {string} text
  */
 export function createUserText(tag, text, maxLength = 300) {
@@ -59,7 +59,7 @@ export function createUserText(tag, text, maxLength = 300) {
 }
 
 /**
- * A link to another page; an address that is none is left out.
+ * Creates a link that opens in a new tab; undefined for an address that is invalid or not HTTP(S).
  * @param {string} url @param {ElementProps} props @param {ElementChild[]} children
  */
 export function createExternalLink(url, props, ...children) {
@@ -69,7 +69,7 @@ export function createExternalLink(url, props, ...children) {
 }
 
 /**
- * A button that takes back what it names.
+ * Creates a button that removes the filter or reply it names.
  * @param {string} text @param {string} title @param {() => void} onclick
  */
 export function createChip(text, title, onclick) {
@@ -78,24 +78,24 @@ export function createChip(text, title, onclick) {
 }
 
 /**
- * Gives the focus to the first of these that is shown; what is not shown cannot have it.
+ * Focuses the first visible element of the list, because hidden elements cannot have the focus.
  * @param {(HTMLElement | null | undefined)[]} elements
  */
 export function focusFirstVisible(...elements) {
   elements.find((el) => el?.checkVisibility())?.focus({ preventScroll: true });
 }
 
-/** It may have the focus, but Tab does not lead there. @param {HTMLElement} el */
+/** Makes an element focusable by script, but not with Tab. @param {HTMLElement} el */
 export function makeFocusable(el) {
   el.tabIndex = -1;
   return el;
 }
 
-/** What each element was drawn from. @type {WeakMap<Element, string>} */
+/** The language and data each element was drawn from. @type {WeakMap<Element, string>} */
 const sources = new WeakMap();
 
 /**
- * Draws what is new or has changed, moves the rest, and keeps the focus where it was.
+ * Updates a list: draws new and changed rows, reorders the others, and keeps the focus.
  * @template Row
  * @param {HTMLElement} parent @param {Row[]} rows @param {(row: Row) => string} getKey @param {(row: Row) => HTMLElement} draw
  */
@@ -125,7 +125,7 @@ export function updateList(parent, rows, getKey, draw) {
 }
 
 /**
- * The same link or button in the new element has the focus if it was in the old one.
+ * Replaces an element. Focus on a link or button in it moves to the same one in the new element.
  * @param {HTMLElement} old @param {HTMLElement} fresh @param {Element | null} focused
  */
 function replaceElement(old, fresh, focused) {

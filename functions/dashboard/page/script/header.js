@@ -4,7 +4,7 @@ import { getProject } from "./selection.js";
 
 /** @import { BoardAnswer } from "../../api-answers.ts" */
 
-/** The choice of projects, and how Groundcrew itself is. @param {BoardAnswer} board */
+/** Shows the list of projects and Groundcrew's own health. @param {BoardAnswer} board */
 export function showHeader(board) {
   const choices = [
     { value: "", text: translate("projects.all") },

@@ -24,7 +24,7 @@ export function setLanguage(text) {
   for (const listener of languageListeners) listener();
 }
 
-/** @param {() => void} listener is called when the language has changed */
+/** @param {() => void} listener called after the language has changed */
 export function onLanguageChange(listener) {
   languageListeners.push(listener);
 }
@@ -34,7 +34,7 @@ export function translate(name, values) {
   return fillText(TEXTS[language][name] ?? name, values);
 }
 
-/** Fills the places `{…}` of a text. @param {string} text @param {TextValues} [values] */
+/** Replaces the `{…}` placeholders of a text. @param {string} text @param {TextValues} [values] */
 export function fillText(text, values) {
   return text.replace(/\{(\w+)\}/g, (place, key) => (values && key in values ? String(values[key]) : place));
 }
@@ -48,7 +48,7 @@ export function translatePage() {
   translateElements("data-hint", (el, text) => el.setAttribute("placeholder", text));
 }
 
-/** @param {string} attribute names the text @param {(el: Element, text: string) => void} show */
+/** @param {string} attribute holds the text's name @param {(el: Element, text: string) => void} show */
 function translateElements(attribute, show) {
   for (const el of document.querySelectorAll(`[${attribute}]`)) {
     show(el, translate(/** @type {TextName} */ (el.getAttribute(attribute))));
@@ -60,24 +60,24 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 /** @type {Intl.DateTimeFormatOptions} */
 const DAY = { day: "numeric", month: "short" };
 
-/** The time of day; with the day when it is another one than today. @param {number} at */
+/** Formats a time of today to the second, any other time with its day. @param {number} at */
 export function formatTime(at) {
   const date = new Date(at);
   const isToday = new Date().toDateString() === date.toDateString();
   return date.toLocaleString(language, { ...CLOCK, ...(isToday ? { second: "2-digit" } : DAY) });
 }
 
-/** The time of day, to the minute. @param {number} at */
+/** Formats a time of day to the minute. @param {number} at */
 export function formatClock(at) {
   return new Date(at).toLocaleTimeString(language, CLOCK);
 }
 
-/** The day it is here, as Plane writes it. */
+/** Today's local date as YYYY-MM-DD, Plane's format. */
 export function getToday() {
   return new Date().toLocaleDateString("sv-SE");
 }
 
-/** A day as Plane writes it, YYYY-MM-DD. @param {string | null} text */
+/** Formats a date that Plane sends as YYYY-MM-DD. @param {string | null} text */
 export function formatDay(text) {
   if (!text) return "–";
   const date = new Date(`${text}T12:00:00Z`);

@@ -3,12 +3,12 @@ import { getElement } from "./dom.js";
 import { translate } from "./language.js";
 import { refreshPage } from "./refresh.js";
 
-/** Interval until the first new try: 0.5 s. Each that fails doubles it. */
+/** Interval before the first reconnection: 0.5 s. Each failure doubles it, up to the maximum. */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
-/** Timeout for silence on the stream: 40 s, because the server says something every 15 s. */
+/** Timeout for silence on the stream: 40 s, because the server sends a beat every 15 s. */
 const SILENCE_MS = 40_000;
-/** Timeout for the question whether the server is there: 5 s. A line that is cut off answers nothing at all. */
+/** Timeout for the server probe: 5 s, because a cut connection never answers. */
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** @type {EventSource | undefined} */
@@ -24,7 +24,7 @@ export function startUpdates() {
   refreshPage();
 }
 
-/** Listens for changes, and finds the way back when the line is broken. */
+/** Opens the event stream. When it breaks, `handleConnectionLoss` reconnects. */
 function connect() {
   disconnect();
   if (document.hidden || isSignInShown()) return;
@@ -46,7 +46,7 @@ function restartWatchdog() {
   watchdog = setTimeout(handleConnectionLoss, SILENCE_MS);
 }
 
-/** A browser opens six connections to one place, over all its pages: one that nobody looks at gives its own back. */
+/** Closes the stream. Hidden pages do so because a browser allows six connections to one origin over all its pages. */
 export function disconnect() {
   source?.close();
   clearTimeout(watchdog);
@@ -76,14 +76,14 @@ export async function handleConnectionLoss() {
   if (document.hidden) return;
   const wait = Math.round(retryMs * (0.75 + Math.random() / 2));
   retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
-  // The page is served and only the stream is not: all streams are taken.
+  // The server answers, but refuses the stream: all of its streams are in use.
   const isFull = status === 200 && retryMs > 4 * FIRST_RETRY_MS;
   document.body.classList.toggle("offline", status === 0);
   countDown(isFull, Date.now() + wait);
   if (isFull) refreshPage();
 }
 
-/** The status of an answer; 0 when there is none. */
+/** Returns the HTTP status of a cheap request; 0 without an answer. */
 async function probeServer() {
   try {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
@@ -99,7 +99,7 @@ function countDown(isFull, until) {
   const left = until - Date.now();
   if (left <= 0) return connect();
   getElement("lost").hidden = false;
-  // Said once, not each second, to those who hear it.
+  // Changed only when it differs, so that screen readers announce it once and not each second.
   const what = translate(isFull ? "live.full" : "live.lost");
   if (getElement("lost-what").textContent !== what) getElement("lost-what").textContent = what;
   getElement("lost-wait").textContent = isFull ? "" : translate("live.wait", { n: Math.ceil(left / 1000) });

@@ -4,7 +4,7 @@ import { formatTime, translate } from "./language.js";
 /** @import { ChatMessageAnswer } from "../../api-answers.ts" */
 
 /**
- * A message as the people in the chat see it.
+ * Draws a message as Telegram shows it in the chat.
  * @param {ChatMessageAnswer} message
  * @param {{
  *   press: (button: HTMLElement, message: string, data: string) => void,
@@ -45,7 +45,8 @@ export function drawMessage(message, { press, reply }) {
 }
 
 /**
- * A text cut at every border of an entity, each piece in the elements that hold there: text stays text.
+ * Renders Telegram's text entities: cuts the text where an entity begins or ends, and wraps each piece in the elements
+ * of the entities that cover it. Text never becomes markup.
  * @param {string} text @param {ChatMessageAnswer["entities"]} entities
  */
 function renderEntities(text, entities) {

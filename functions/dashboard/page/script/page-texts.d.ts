@@ -1,4 +1,4 @@
 import type { PageTextTable } from "../texts-script.ts";
 
-/** The server makes this module of the typed texts. */
+/** The server creates this module from the typed texts. */
 export const TEXTS: PageTextTable;

@@ -3,23 +3,23 @@ import type { PageTextTable } from "../texts-script.ts";
 export type PageLanguage = keyof PageTextTable;
 export type TextName = keyof PageTextTable["en"];
 
-/** What fills the places of a text. */
+/** Values for the placeholders of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;
 
-/** The task whose decisions alone are shown. */
+/** The task to which the decision log is limited. */
 export interface ChosenTask {
   id: string;
   key: string;
 }
 
-/** A part of the page that is fetched anew with every change. */
+/** A part of the page that is loaded again after every change. */
 export interface PagePart {
-  /** Of the element that also shows what went wrong. */
+  /** Id of the part's element, which also shows its errors. */
   id: string;
   load: () => Promise<void>;
 }
 
-/** Attributes, and listeners under names that begin with "on". What is undefined or false is left out. */
+/** Attributes, and event listeners under names that begin with "on". Undefined and false values are omitted. */
 export type ElementProps = Readonly<
   Record<string, string | number | boolean | undefined | ((event: Event) => unknown)>
 >;
@@ -27,7 +27,7 @@ export type ElementProps = Readonly<
 type ElementLeaf = Node | string | false | null | undefined;
 export type ElementChild = ElementLeaf | ElementLeaf[];
 
-/** The elements of the page's frame that are more than any element. */
+/** The elements of the page's HTML whose type is more specific than HTMLElement. */
 interface FrameElements {
   "agent-token-value": HTMLInputElement;
   language: HTMLSelectElement;

@@ -20,7 +20,7 @@ async function loadBoard() {
   /** @type {BoardAnswer} */
   const board = await fetchJson(`/api/board${project && `?project=${encodeURIComponent(project)}`}`);
   const { projects } = board;
-  // Remembered from another time: it is not there any more, or not here.
+  // The browser may remember a project that was deleted since or belongs to another workspace.
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
     showProject("");
   showHeader(board);
@@ -35,7 +35,7 @@ function showProject(identifier) {
   refreshPage();
 }
 
-/** Shows the decisions about one task, or about everything. @param {ChosenTask | undefined} previous */
+/** Shows the decisions about the chosen task, or about all tasks. @param {ChosenTask | undefined} previous */
 function showChoice(previous) {
   const task = getChosenTask();
   markChosenCard();

@@ -1,5 +1,5 @@
 /**
- * What this browser remembers from another time. Storage may be forbidden: then nothing is remembered.
+ * Reads a choice from the browser's local storage. Browsers may forbid the storage; then nothing is remembered.
  * @param {"language" | "project"} name
  */
 export function readPreference(name) {

@@ -14,7 +14,7 @@ export function setParts(all) {
   parts = all;
 }
 
-/** Fetches everything anew; asked while it does, once more afterwards. */
+/** Loads all parts again. A call during a refresh makes it run once more afterwards. */
 export async function refreshPage() {
   isWanted = true;
   if (isRefreshing) return;
@@ -39,12 +39,12 @@ async function refreshPart({ id, load }) {
   }
 }
 
-/** @param {string} id the part's @param {unknown} thrown */
+/** @param {string} id id of the part @param {unknown} thrown */
 export function showTrouble(id, thrown) {
   if (isSignInShown() || !getElement("lost").hidden) return;
   const trouble = findElement(getElement(id), ".trouble");
   const text = translate("failed", { reason: getProblemText(thrown) });
-  // Said once, not with each try.
+  // An unchanged text is not drawn again, so that screen readers do not repeat it with each attempt.
   if (trouble.firstChild?.textContent === text) return;
   const retry = createElement("button", { type: "button", onclick: refreshPage }, translate("retry"));
   trouble.replaceChildren(createElement("p", {}, text), retry);

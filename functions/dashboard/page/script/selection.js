@@ -8,7 +8,7 @@ let chosenTask;
 /** @type {(previous: ChosenTask | undefined) => void} */
 let reportChoice = () => {};
 
-/** The identifier of the project that is shown; empty: all of them. */
+/** Identifier of the shown project; empty for all projects. */
 export function getProject() {
   return project;
 }
@@ -19,19 +19,19 @@ export function setProject(identifier) {
   savePreference("project", project);
 }
 
-/** The task whose decisions alone are shown. */
+/** The task to which the decision log is limited; undefined for all tasks. */
 export function getChosenTask() {
   return chosenTask;
 }
 
-/** Chooses a task, or all of them; the one that is chosen already is no longer. @param {ChosenTask} [task] */
+/** Chooses a task, or all tasks. Choosing the same task again chooses all. @param {ChosenTask} [task] */
 export function chooseTask(task) {
   const previous = chosenTask;
   chosenTask = task && task.id !== previous?.id ? task : undefined;
   reportChoice(previous);
 }
 
-/** @param {(previous: ChosenTask | undefined) => void} show is called after each choice */
+/** @param {(previous: ChosenTask | undefined) => void} show called after each choice */
 export function onTaskChoice(show) {
   reportChoice = show;
 }

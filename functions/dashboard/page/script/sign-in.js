@@ -8,7 +8,7 @@ import { disconnect, handleConnectionLoss, startUpdates } from "./live.js";
 let signedInAt;
 
 function showSignIn() {
-  // Over http, browsers do not keep what was given for https.
+  // Signed out again right after a sign-in: over HTTP, browsers reject the cookie, which is marked Secure.
   if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showSignInProblem(translate("sign.cookie"));
   signedInAt = undefined;
   disconnect();

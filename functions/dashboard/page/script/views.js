@@ -1,6 +1,6 @@
 import { findElements, getElement } from "./dom.js";
 
-/** On a narrow screen one part is shown at a time. @param {string} name */
+/** Shows a part of the page. A narrow screen shows one part at a time. @param {string} name */
 export function showView(name) {
   document.body.dataset["view"] = name;
   for (const button of findElements(getElement("views"), "button"))
@@ -15,7 +15,7 @@ export function scrollToLatestMessage() {
   scroller.scrollTop = scroller.scrollHeight;
 }
 
-/** The chat itself, or on a narrow screen the page. */
+/** The element that scrolls the messages: the chat, or the page on a narrow screen. */
 export function getChatScroller() {
   return isNarrow() ? getPageScroller() : getElement("messages");
 }

@@ -114,7 +114,7 @@ const named = [...`${pageCode} ${pageMarkup}`.matchAll(/(?:\btranslate\(|data-(?
 );
 const prefixes = [...pageCode.matchAll(/\btranslate\([^"`]*`(\w+\.)\$\{/g)].map(([, name]) => name ?? "");
 
-test("what the page says is there in English and in French, with the same places to fill", () => {
+test("the page's texts exist in English and in French, with the same placeholders", () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
   for (const [name, text] of Object.entries(PAGE_TEXTS.en)) {
     const other = Object.entries(PAGE_TEXTS.fr).find(([key]) => key === name)?.[1];
@@ -124,12 +124,12 @@ test("what the page says is there in English and in French, with the same places
   expect(Object.keys(PAGE_TEXTS.fr).sort()).toEqual(Object.keys(PAGE_TEXTS.en).sort());
 });
 
-test("what the page says is all there: each text the script or the frame asks for exists", () => {
+test("every text that the page's script or HTML uses exists", () => {
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((name) => !(name in PAGE_TEXTS.en))).toEqual([]);
 });
 
-test("what the page says is all used: no text is there that nobody asks for", () => {
+test("every text of the page is used", () => {
   const isAsked = (name: string) =>
     named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageCode.includes(`"${name}"`);
   const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));

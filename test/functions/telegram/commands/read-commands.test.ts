@@ -3,7 +3,7 @@ import { askHuman } from "../../../../shared/work/questions/ask-human.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
 
-test("NOTIF-06 /plane status shows projects with progress bars, who works on what since when, blocked tasks and the age of the data", async () => {
+test("NOTIF-06 /plane status shows projects with progress bars, each agent's task and its start, blocked tasks and the age of the data", async () => {
   const app = await createCommandsApp();
   const mail = app.addTask("Write the welcome mail", "Imhotep");
   const form = app.addTask("Make the form", "Thot");
@@ -30,7 +30,7 @@ test("NOTIF-06 /plane status costs Plane no request", async () => {
   expect(await app.recordRequests(() => app.sendMessage("/plane agent Imhotep"))).toEqual([]);
 });
 
-test("NOTIF-06 /plane status says so when no project is observed yet", async () => {
+test("NOTIF-06 /plane status reports when no project has been read yet", async () => {
   const app = await createCommandsApp();
   expect(await app.sendAndGetReply("/plane status")).toMatch(
     /No projects yet.[\s\S]*No agent is working.[\s\S]*not been polled/,

@@ -37,7 +37,7 @@ test("/plane new without a project wakes the Concierge with the request, once", 
   expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
 });
 
-test("/plane new says so if there is no Concierge or it cannot be woken", async () => {
+test("/plane new reports when there is no Concierge or it cannot be woken", async () => {
   const none = await createCommandsApp({ agents: { Concierge: { role: "worker" } } });
   await none.runFirstPoll();
   expect(await none.sendAndGetReply("/plane new Organise the party")).toMatch(/Name a project: no agent .* Concierge/);

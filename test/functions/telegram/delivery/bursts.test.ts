@@ -23,7 +23,7 @@ test("a burst of notifications: the first notification is sent at once, and thos
   expect(toMethods(setup.telegram.calls)).toEqual(["sendMessage", "editMessageText"]);
 });
 
-test("a burst of notifications: a notification 20 s later is a message of its own", async () => {
+test("a burst of notifications: a notification 20 s later starts a new message", async () => {
   const setup = await createOutboxSetup();
   await enqueueNotices(setup.store, createNotices(1, 1));
   await setup.handleDueJobs();

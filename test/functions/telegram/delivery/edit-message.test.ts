@@ -90,7 +90,7 @@ test("an attempt that the caller has read is not read again", async () => {
   expect(reads).toEqual([]);
 });
 
-test("a wait that Telegram asks for is not counted as a failure", async () => {
+test("a wait that Telegram requests is not counted as a failure", async () => {
   const { settlement, attempt, now } = await runEdit({ kind: "wait", ms: 30_000 });
   expect(settlement).toEqual({ retryAt: now + 30_000 });
   expect(attempt).toBeUndefined();

@@ -76,7 +76,7 @@ test("the replacement of a deleted message is sent as a new message", async () =
   expect(setup.telegram.chat(OUTBOX_CHAT).messages).toMatchObject([{ text: "Yes.", buttons: [[{ text: "Yes" }]] }]);
 });
 
-test("a reply is sent once (reliability 14): a send without an answer is repeated once, and the repeat says so in the user's language", async () => {
+test("a reply is sent once (reliability 14): a send without an answer is repeated once, and the repeat is marked in the user's language", async () => {
   const setup = await createOutboxSetup();
   setup.telegram.injectFaults({ kind: "lost" });
   await enqueueAnswer(setup, "answer:1", createAnswerBody("Bonjour", { language: "fr" }));

@@ -17,7 +17,7 @@ async function askColour(app: LiveMessagesApp) {
 const readAnswer = async (app: LiveMessagesApp, id: string) =>
   (await app.store.read<KeptQuestion>([workKeys.question(id)]))[0]?.value.answer;
 
-test("a question is a message of its own with a button for each choice, in the thread of its task", async () => {
+test("a question is a separate message with a button for each choice, in the thread of its task", async () => {
   const app = await createLiveMessagesApp();
   const { key, message } = await askColour(app);
   expect(toPlainText(message())).toBe(
@@ -48,7 +48,7 @@ test("a question can be answered by a reply in the human's own words", async () 
   expect(app.getBotMessages()).toHaveLength(before);
 });
 
-test("a question is answered by a text with invisible characters, without a claim that somebody was first", async () => {
+test("a question is answered by a text with invisible characters, and no further message is sent", async () => {
   const app = await createLiveMessagesApp();
   const { question, message } = await askColour(app);
   const before = app.getBotMessages().length;
@@ -79,7 +79,7 @@ test("a question answered elsewhere shows the answer, and a late press or reply 
   expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red", by: "Bob" });
 });
 
-test("a question of a closed task needs no answer: its buttons are removed, and a late press says so", async () => {
+test("a question of a closed task needs no answer: its buttons are removed, and a late press reports that it is closed", async () => {
   const app = await createLiveMessagesApp();
   const { key, message } = await askColour(app);
   const button = message()?.buttons[0]?.[0]?.callback_data ?? "";

@@ -16,7 +16,7 @@ async function createReview(app: LiveMessagesApp, title = "Write the terms") {
 const getButtonData = (message: ReturnType<LiveMessagesApp["findMessage"]>, n: number) =>
   message?.buttons.flat()[n]?.callback_data ?? "";
 
-test("a review (OPENCLAW-12) is a message of its own that shows the agent's confidence, with Approve and Send back", async () => {
+test("a review (OPENCLAW-12) is a separate message that shows the agent's confidence, with Approve and Send back", async () => {
   const app = await createLiveMessagesApp();
   const { key, message } = await createReview(app);
   expect(toPlainText(message())).toBe(
@@ -90,7 +90,7 @@ test("a review (OPENCLAW-12) is sent back without a reason when Send back is pre
   expect(toPlainText(message())).toContain("Sent back by Ada (Telegram)");
 });
 
-test("a review (OPENCLAW-12) is of what was shown: a task that has changed is not approved but shown again (reliability 27)", async () => {
+test("a review (OPENCLAW-12) applies to the shown state: a task that has changed is not approved but shown again (reliability 27)", async () => {
   const app = await createLiveMessagesApp();
   const { key, item, message } = await createReview(app);
   app.plane.editItem(item, { description_html: "<p>Something else entirely</p>", name: "Sign the terms" });

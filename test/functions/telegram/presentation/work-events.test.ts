@@ -106,7 +106,7 @@ test("NOTIF-04: notifications of questions and reports of agents are one line wi
   );
 });
 
-test("NOTIF-05 NOTIF-04: notifications of questions and reports of agents by default people are notified of what waits for them, not of what they did", () => {
+test("NOTIF-05 NOTIF-04: notifications of questions and reports of agents by default people are notified of requests that wait for them, not of their own actions", () => {
   const { decide } = createNotificationRules(undefined, 42);
   const sentKinds = WORK_EVENT_KINDS.filter(
     (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,

@@ -24,7 +24,7 @@ test("authorized users (reliability 17): a press by a user who is not on the lis
   expect(app.getBotMessages()).toHaveLength(1);
 });
 
-test("authorized users (reliability 17): an empty list authorizes nobody", async () => {
+test("authorized users (reliability 17): an empty list authorizes no one", async () => {
   const app = await createCommandsApp({ env: { TELEGRAM_ALLOWED_USERS: "" } });
   expect(await app.sendMessage("/plane status")).toEqual([]);
 });

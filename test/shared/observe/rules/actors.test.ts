@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
-test("rule 6: the actor of a change: is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
+test("rule 6: the actor of a change is taken from the webhook for the change it describes, and from the activities for other changes", async () => {
   const { app, plane, item, thot } = await createObservedProject({ needsActor: true });
   plane.editItem(item, { name: "Manual" });
   plane.editItem(item, { state: "Done" }, { by: thot });
@@ -16,7 +16,7 @@ test("rule 6: the actor of a change: is taken from the webhook for the change it
   ]);
 });
 
-test("rule 6: the actor of a change: is not the actor of another assignment", async () => {
+test("rule 6: the actor of a change is not the actor of another assignment", async () => {
   const { app, plane, item, thot } = await createObservedProject({ needsActor: true });
   plane.editItem(item, { assignees: [app.human, thot] }, { by: app.human });
   plane.editItem(item, { assignees: [thot] }, { by: thot });
@@ -29,7 +29,7 @@ test("rule 6: the actor of a change: is not the actor of another assignment", as
   ]);
 });
 
-test("rule 6: the actor of a change: is unknown for a deleted item and for an item blocked by another", async () => {
+test("rule 6: the actor of a change is unknown for a deleted item and for an item blocked by another", async () => {
   const { app, plane, project, item, thot } = await createObservedProject({ needsActor: true });
   const blocker = plane.addItem(project, { name: "First" }, { by: thot });
   await app.poll();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 8: comments are known by a hash of their content: an old webhook of an edited comment causes no event", async () => {
   const { app, plane, item } = await createObservedProject();

@@ -3,7 +3,7 @@ import { MINUTE } from "../../../../shared/time.ts";
 import { createTestApp } from "../../../support/test-app.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 9: existing items cause no events: webhooks are held until a project's first complete read", async () => {
   const { app, plane } = await createObservedProject();

@@ -3,7 +3,7 @@ import { inboxHandler } from "../../../../functions/webhooks/inbox-handler.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 10: every tick derives blockers and tasks from the stored state: a lost job is repaired: an item whose blocker is done is unblocked at the next tick", async () => {
   const { app, plane, project, item } = await createObservedProject();
@@ -17,7 +17,7 @@ test("rule 10: every tick derives blockers and tasks from the stored state: a lo
   plane.runWorker();
   const [delivery] = plane.deliveries.pending;
   await app.enqueueWebhook(delivery?.body ?? "");
-  // The webhook is worked, and what it calls for is lost.
+  // The webhook is handled, and its follow-up jobs are lost.
   const [job] = await app.store.take("inbox", MINUTE, 1);
   if (!job) throw new Error("nothing in the inbox");
   await inboxHandler.handle(app.deps, job);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves after a complete pass only: a change that Plane lists later than its time is found", async () => {
   const { app, plane, project, item } = await createObservedProject();
@@ -65,7 +65,7 @@ test("rule 3: a pass reads ten minutes past the cursor, and the cursor moves aft
   let deleted = 0;
   plane.faults.beforeRequest(({ path }) => {
     const one = newest[deleted];
-    // One of the first page goes while the second is asked for: what was 101st is 100th now.
+    // An item of the first page is deleted while the second page is requested, so the 101st item becomes the 100th.
     if (!/work-items\/\?.*cursor=/.test(path) || deleted > 0 || !one) return;
     deleted += 1;
     plane.deleteItem(one);

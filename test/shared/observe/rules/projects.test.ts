@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 5: projects are read first, and the items of an archived project cause no events: archiving a project removes no items, and restoring it creates none", async () => {
   const { app, plane, project, item } = await createObservedProject();

@@ -3,7 +3,7 @@ import { readRelations } from "../../../../shared/observe/relations.ts";
 import { observedSets } from "../../../../shared/observe/store-keys.ts";
 import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 async function pair() {
   const { app, plane, project, item } = await createObservedProject();

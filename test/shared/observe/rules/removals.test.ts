@@ -3,9 +3,9 @@ import { pollTick } from "../../../../functions/poll/poll-tick.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
-test("rule 4: removals and unassignments need two reads at least 2 s apart: a poll during an edit unassigns nobody", async () => {
+test("rule 4: removals and unassignments need two reads at least 2 s apart: a poll during an edit causes no unassignment", async () => {
   const { app, plane, item, thot } = await createObservedProject();
   const edit = plane.beginEdit(item, { assignees: [app.human, thot] });
   plane.addComment(item, "<p>moves updated_at</p>");
@@ -15,7 +15,7 @@ test("rule 4: removals and unassignments need two reads at least 2 s apart: a po
   expect(app.takeEvents().filter((event) => event.includes("assigned"))).toEqual(["ONB-1 assigned thot"]);
 });
 
-test("rule 4: removals and unassignments need two reads at least 2 s apart: a webhook sent during an edit unassigns nobody", async () => {
+test("rule 4: removals and unassignments need two reads at least 2 s apart: a webhook sent during an edit causes no unassignment", async () => {
   const { app, plane, item, thot } = await createObservedProject();
   plane.editItem(item, { name: "Manual" });
   const edit = plane.beginEdit(item, { assignees: [thot] });

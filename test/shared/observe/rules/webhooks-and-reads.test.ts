@@ -7,7 +7,7 @@ import type { KeptItem } from "../../../../shared/task/snapshot.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./observed-project.ts";
 
-/** Each test fails when its rule is taken out of the code: it says what would be lost or doubled then. */
+/** Each test fails when its rule is removed from the code. */
 
 test("rule 1: a webhook replaces only an older state, a read only a state that nothing replaced meanwhile: a webhook that arrives after a newer one reopens nothing", async () => {
   const { app, plane, item } = await createObservedProject();

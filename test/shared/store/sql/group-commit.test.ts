@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { SqlDriver } from "../../../../shared/store/sql/driver.ts";
 import { createGroupCommit } from "../../../../shared/store/sql/group-commit.ts";
 
-/** A database that only counts its transactions, and whose next turn comes when the test says so. */
+/** A database that only counts its transactions, and whose next turn comes when the test allows it. */
 function createCountingDriver() {
   const turns: (() => void)[] = [];
   const state = { sizes: [] as number[], lax: [] as boolean[], fails: false };

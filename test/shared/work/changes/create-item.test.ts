@@ -52,7 +52,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("in a project with a default assignee
   });
 });
 
-test("a task that people assigned to somebody other than the default assignee stays assigned to them", async () => {
+test("a task that people assigned to someone other than the default assignee stays assigned to them", async () => {
   const { app, plane, defaultTo } = await createDefaultAssigneeApp();
   await defaultTo(app.human);
   const plan = (assignee = {}) =>

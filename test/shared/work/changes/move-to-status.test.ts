@@ -66,7 +66,7 @@ test("the states and labels of a project are listed once", async () => {
   expect(asked).toEqual(["GET states", "GET labels", "POST labels"]);
 });
 
-test("a label that somebody has created meanwhile is used, not created twice", async () => {
+test("a label that was created concurrently is used, not created twice", async () => {
   const { app, task } = await createStatesApp();
   await createStatusFields(app.deps, await task(), "todo", { add: ["other"] });
   app.plane.addLabel(app.onb, "blocked");

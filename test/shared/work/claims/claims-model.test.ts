@@ -61,7 +61,7 @@ function createClaimModel() {
       greatest = Math.max(greatest, fence);
       confirmedHolder = { agent, fence, at };
     },
-    /** The agent has returned the task, or was told that it lost it. */
+    /** The agent has returned the task, or a refusal has reported the lost claim. */
     over(fence: number) {
       if (confirmedHolder?.fence === fence) confirmedHolder = undefined;
       greatest = Math.max(greatest, fence);

@@ -29,7 +29,7 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-/** A bridge in a process of its own; see claims-child.ts. */
+/** A bridge in a separate process; see claims-child.ts. */
 async function startClaimsProcess(name: string) {
   const args = ["--disable-warning=ExperimentalWarning", CHILD, redis.url, name];
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
@@ -50,7 +50,7 @@ async function startClaimsProcess(name: string) {
 }
 
 test.skipIf(!hasRedisServer())(
-  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the others are told who (${rounds} rounds)`,
+  `REL-7 when 1,000 agents claim one task through 4 processes, one wins and the refusals of the others name it (${rounds} rounds)`,
   async () => {
     const names = ["a", "b", "c", "d"];
     const owners = names.flatMap((name) => Array.from({ length: 250 }, (_, nth) => `${name}-${nth}`));

@@ -65,7 +65,7 @@ test("claiming a task that is done or has open blockers is refused with the reas
   await expect(app.actAs("Thot").claim("ONB-3")).rejects.toThrow("ONB-3 cannot be started: it waits for ONB-2 (todo)");
 });
 
-test("claiming a task after another agent's claim expired takes it over, and the other agent is told at its next call", async () => {
+test("claiming a task after another agent's claim expired takes it over, and the other agent's next call is refused with the loss", async () => {
   const { app, claim, createTaskContext } = await createAppWithTask(["Thot", "Imhotep"]);
   await claim("Thot");
   app.advance(CLAIM_MS);
@@ -156,7 +156,7 @@ test("verifying a claim right before a write renews a valid claim for its full t
   });
 });
 
-test("verifying a claim right before a write refuses an expired claim, which stays lost even when nobody else has taken the task", async () => {
+test("verifying a claim right before a write refuses an expired claim, which stays lost even when no other agent has claimed the task", async () => {
   const { app, item, createTaskContext, claim } = await createAppWithTask();
   const heldClaim = await claim();
   app.advance(CLAIM_MS);

@@ -12,7 +12,7 @@ async function createLocalizedApp(locale: string) {
   return { app, item, thot: app.actAs("Thot"), readComments };
 }
 
-test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that is read back", async () => {
+test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that Groundcrew parses", async () => {
   const { app, item, thot, readComments } = await createLocalizedApp("fr");
   await thot.setStatus("ONB-1", { status: "in_progress" });
   await thot.comment("ONB-1", { text: "half", percent: 40 });
@@ -28,7 +28,7 @@ test("with LOCALE fr the comments in Plane are French, and the agent card keeps 
   expect(parseCard(card?.comment_html ?? "")?.card).toMatchObject({ agent: "Thot", percent: 40, commit: "a1b2c3" });
 });
 
-test("with LOCALE auto a comment is English, since it is for nobody in particular", async () => {
+test("with LOCALE auto a comment is in English, because it has no single recipient", async () => {
   const { thot, readComments } = await createLocalizedApp("auto");
   await thot.setStatus("ONB-1", { status: "in_progress" });
   expect(readComments()).toContain("Thot: <p><strong>Started</strong></p>");

@@ -17,7 +17,7 @@ async function interruptCall<T>(call: (work: TaskOperations) => Promise<T>, nth:
   return { app, retry: () => call(app.actAs("Concierge")) };
 }
 
-test("a call repeated right after a restart that interrupted it is told by create_task when to retry, and then creates one task", async () => {
+test("a call repeated right after a restart that interrupted it is refused with the time of the next attempt, and that attempt creates one task", async () => {
   const { app, retry: again } = await interruptCall((work) => work.create({ project: "ONB", title: "Tour" }), 2);
   const refused = await again().catch((thrown: unknown) => thrown);
   if (!(refused instanceof PlaneRateLimitedError)) throw refused;

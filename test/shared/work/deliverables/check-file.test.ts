@@ -27,7 +27,7 @@ test.each([
   ["that is a file URL", "file:///etc/passwd", "is a URL"],
   ["that is a data URL", "data:text/plain,x", "is a URL"],
   ["that is a URL without a scheme", "//169.254.169.254/x.md", "is a URL"],
-])("reliability 19 a delivery refused before anything is sent:: a name %s", async (_, name, reason) => {
+])("reliability 19: a file with a name %s is refused before anything is sent", async (_, name, reason) => {
   const { app, deliverFile } = await createDeliverablesApp();
   const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ name });
@@ -43,7 +43,7 @@ test.each([
   ["Makefile", "text/html"],
   ["program.exe", "application/pdf"],
   ["program.", "application/pdf"],
-])("a delivery refused before anything is sent:: a type that Plane does not accept: %s", async (name, type) => {
+])("a file of a type that Plane does not accept is refused before anything is sent: %s", async (name, type) => {
   const { app, deliverFile } = await createDeliverablesApp();
   const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ name, ...omitUndefined({ type: type || undefined }) });
@@ -55,12 +55,12 @@ test.each([
   expect(requests).toEqual([]);
 });
 
-test("a delivery refused before anything is sent:: an empty file", async () => {
+test("an empty file is refused before anything is sent", async () => {
   const { deliverFile } = await createDeliverablesApp();
   await expect(deliverFile({ file: createBlob("") })).rejects.toMatchObject({ code: "bad_request" });
 });
 
-test("a delivery refused before anything is sent:: a file over Plane's limit, which the refusal names", async () => {
+test("a file over Plane's limit is refused before anything is sent, and the refusal names the limit", async () => {
   const { app, deliverFile } = await createDeliverablesApp();
   const requests = await app.recordRequests(async () => {
     const delivery = deliverFile({ file: createStreamedFile("x".repeat(5 * 2 ** 20 + 1)) });
@@ -70,7 +70,7 @@ test("a delivery refused before anything is sent:: a file over Plane's limit, wh
   expect(requests).toEqual([]);
 });
 
-test("a delivery refused before anything is sent:: a file over 50 MB, whatever Plane's limit is", async () => {
+test("a file over 50 MB is refused before anything is sent, whatever Plane's limit is", async () => {
   const { deliverFile } = await createDeliverablesApp({ fileSizeLimit: 2 ** 30 });
   const huge = { size: 50 * 2 ** 20 + 1, stream: () => new ReadableStream<Uint8Array>() };
   await expect(deliverFile({ file: huge })).rejects.toThrow(/52428800 \(50 MB\).*Groundcrew/);

@@ -36,7 +36,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("a deliverable on Plane %s", (version
     expect(comment).toContain("<strong>done</strong>");
   });
 
-  test("is one attachment and one comment when the call is repeated, whose answer says so", async () => {
+  test("is one attachment and one comment when the call is repeated, whose answer has `already`", async () => {
     const { app, item, task, deliverFile } = await createDeliverablesApp({ version });
     const first = await deliverFile({});
     expect(await deliverFile({})).toEqual({ ...first, already: true });
@@ -118,7 +118,7 @@ test("a streamed deliverable that broke off is sent again with the same ticket",
   expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "whole")]);
 });
 
-test("a deliverable in special situations:: a person deleted it; repeating the call uploads it again and links the new one", async () => {
+test("a deliverable that a person deleted is uploaded again and linked when the call is repeated", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   const first = await deliverFile({});
   app.plane.deleteAttachment(first.attachment);
@@ -129,7 +129,7 @@ test("a deliverable in special situations:: a person deleted it; repeating the c
   expect(getLinkComments(app, item)[0]).toContain(second.attachment);
 });
 
-test("a deliverable in special situations:: the ticket expired before the bytes were sent; a new one is used, and no partial upload is left", async () => {
+test("an upload ticket that expired before the bytes were sent is replaced, and no partial upload is left", async () => {
   const { app, item, task, deliverFile } = await createDeliverablesApp();
   const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
   await expect(deliverFile({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
@@ -139,7 +139,7 @@ test("a deliverable in special situations:: the ticket expired before the bytes 
   expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "# Report")]);
 });
 
-test("a deliverable in special situations:: nobody finished the upload; after half an hour the partial upload is removed and logged", async () => {
+test("a partial upload that no call finishes is removed and logged after half an hour", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
   await expect(deliverFile({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
@@ -150,7 +150,7 @@ test("a deliverable in special situations:: nobody finished the upload; after ha
   expect(app.logged).toContainEqual(expect.objectContaining({ message: "upload never finished" }));
 });
 
-test("a deliverable in special situations:: nobody repeated the call that lacks its comment; after half an hour it is linked once", async () => {
+test("a deliverable without its comment is linked once after half an hour when the call is not repeated", async () => {
   const { app, item, task, deliverFile } = await createDeliverablesApp();
   const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
   await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
@@ -169,7 +169,7 @@ test("a deliverable in special situations:: nobody repeated the call that lacks 
   expect(readAttachments(app, item)).toHaveLength(1);
 });
 
-test("a deliverable in special situations:: a person deleted it before the comment was written; nothing is linked", async () => {
+test("a deliverable that a person deleted before its comment was written is not linked", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   const undo = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
   await expect(deliverFile({ text: "Here." })).rejects.toMatchObject({ code: "unavailable" });
@@ -183,7 +183,7 @@ test("a deliverable in special situations:: a person deleted it before the comme
   expect(await readDeliverables(app.deps, item.id)).toEqual([]);
 });
 
-test("a deliverable in special situations:: Plane's size limit was lowered after it was read; the error names it, and no partial upload is left", async () => {
+test("when Plane's size limit was lowered after it was read, the error names the new limit, and no partial upload is left", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp({ fileSizeLimit: 100 });
   await app.deps.cache.setItem("plane:file_size_limit", { plane: 1_000, at: app.time.now });
   const delivery = deliverFile({ file: createBlob("x".repeat(500)) });
@@ -194,13 +194,13 @@ test("a deliverable in special situations:: Plane's size limit was lowered after
   expect(app.plane.attachments(item)).toEqual([]);
 });
 
-test("a deliverable in special situations:: the task belongs to another agent; it is refused before anything is sent", async () => {
+test("a deliverable for another agent's task is refused before anything is sent", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   await expect(deliverFile({}, "Thot")).rejects.toMatchObject({ code: "forbidden" });
   expect(app.plane.attachments(item)).toEqual([]);
 });
 
-test("reliability 8 a deliverable in special situations:: the claim was lost while the bytes were sent; nothing is confirmed and no comment written", async () => {
+test("reliability 8: when the claim is lost while a deliverable is sent, it is not confirmed and no comment is written", async () => {
   const app = await createAgentTestApp();
   const item = app.addTask("Write the report", ["Imhotep", "Thot"]);
   await app.runFirstPoll();
@@ -226,14 +226,14 @@ test("reliability 8 a deliverable in special situations:: the claim was lost whi
   expect(getLinkComments(app, item)).toEqual([]);
 });
 
-test("a deliverable in special situations:: the task is closed; it is refused", async () => {
+test("a deliverable for a closed task is refused", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   app.plane.editItem(item, { state: "Done" });
   await app.poll();
   await expect(deliverFile({})).rejects.toMatchObject({ code: "conflict" });
 });
 
-test("a deliverable in special situations:: it has been delivered; reading that needs no request", async () => {
+test("reading the record of a completed delivery needs no request", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
   await deliverFile({});
   await deliverFile({ name: "data.csv", file: createBlob("a,b") });

@@ -52,7 +52,7 @@ test("a task blocked by a refused status change can be continued by its agent wh
   expect(await finish()).toMatchObject({ word: "done" });
 });
 
-test("when Groundcrew may not block the task either, the human is notified once and the agent is told", async () => {
+test("when Groundcrew may not block the task either, the human is notified once and the agent's call is refused with the reason", async () => {
   const { app, item, finish, getFailedEvents } = await createRefusingApp(FORBIDDEN, true);
   await expect(finish()).rejects.toMatchObject({ message: expect.stringContaining("could not be blocked") });
   await expect(finish()).rejects.toMatchObject({ code: "forbidden" });
@@ -80,7 +80,7 @@ test("a status change whose answer was lost is found by reading, with one change
   expect(app.readComments(item).filter((comment) => comment.includes("<strong>Done</strong>"))).toHaveLength(1);
 });
 
-test("an interrupted status change that nobody repeats is completed by the tick", async () => {
+test("an interrupted status change that is not repeated is completed by the tick", async () => {
   const { app, item, finish } = await createRefusingApp(FORBIDDEN);
   app.plane.faults.clear();
   app.plane.faults.add(

@@ -68,7 +68,7 @@ test("sufficient or missing confidence finishes a task at once, with the limit f
   expect(await work().setStatus("ONB-2", { status: "done", text: "x" })).toMatchObject({ inReview: true });
 });
 
-test("a task in review is not worked on: the same call says so, others are refused, and it does not expire", async () => {
+test("repeating the call on a task in review reports the review, other changes are refused, and the review does not expire", async () => {
   const { app, item } = await createTaskInReview();
   const asked = await app.recordRequests(async () => {
     const again = app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Perhaps.", confidence: 0.5 });

@@ -34,7 +34,7 @@ test.each(VERSIONS)(
   },
 );
 
-test("starting a task claims it: nobody else can start it, and the refusal names the holder", async () => {
+test("starting a task claims it: no other agent can start it, and the refusal names the holder", async () => {
   const { app, item, setStatus } = await createStatusTestApp();
   app.plane.editItem(item, { assignees: [app.getUser("Imhotep"), app.getUser("Thot")] });
   await app.poll();

@@ -13,7 +13,7 @@ test("a status that a person changed meanwhile is respected even without a webho
   expect(app.readPlaneItem(item).state).toBe("Cancelled");
 });
 
-test("an agent loses a task that a person returns to todo in Plane, and is told at its next call", async () => {
+test("an agent loses a task that a person returns to todo in Plane, and its next call is refused with the loss", async () => {
   const { app, item, setStatus } = await createStatusTestApp({
     parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
   });
@@ -29,7 +29,7 @@ test("an agent loses a task that a person returns to todo in Plane, and is told 
   expect(app.readPlaneItem(item).state).toBe("Todo");
 });
 
-test("a human moves any task without a claim, and its agent is told that it lost it", async () => {
+test("a human moves any task without a claim, and its agent's next call is refused with the loss", async () => {
   const { app, item, setStatus } = await createStatusTestApp();
   await setStatus({ status: "in_progress" });
   await app.runUntilIdle();

@@ -129,7 +129,7 @@ test("the answer to a question becomes a comment that names its author, is publi
   ]);
 });
 
-test("the answer to a question is recorded once; a second one is told so", async () => {
+test("only the first answer to a question is recorded, and a second one gets the result `already`", async () => {
   const { app, item, ask, last } = await createQuestionApp();
   const { id } = await ask();
   const outcomes = await Promise.all(

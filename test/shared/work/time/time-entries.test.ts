@@ -81,7 +81,7 @@ test("A timer (OPENCLAW-06) started concurrently runs once", async () => {
   expect((await readTaskTimes(app.deps, item.id)).entries).toHaveLength(1);
 });
 
-test("A timer (OPENCLAW-06) that is not running cannot be stopped, and the answer says so", async () => {
+test("A timer (OPENCLAW-06) that is not running cannot be stopped, and the answer has a note", async () => {
   const { app } = await createAppWithTask();
   expect(await app.actAs("Thot").stopTimer("ONB-1")).toEqual({ key: "ONB-1", stopped: false, spent: 0 });
   await app.actAs("Thot").startTimer("ONB-1");
