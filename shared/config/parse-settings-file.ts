@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { findNearestName } from "../nearest-name.ts";
+import { formatJsonError, parseJsonText } from "./parse-json-text.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { type AgentSettings, type FileSettings, settingsFileSchema, toSettingName } from "./settings-file.ts";
 
@@ -11,14 +12,14 @@ const jsonSchema = z.toJSONSchema(settingsFileSchema, { io: "input", unrepresent
 
 /** Parses the settings file; every problem names its path in the file. */
 export function parseSettingsFile(text: string): ParsedSettingsFile {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return createFailure([{ name: "GROUNDCREW_CONFIG", given: "a file that is not JSON", wanted: "a JSON object" }]);
-  }
-  const parsed = settingsFileSchema.safeParse(json);
-  if (!parsed.success) return createFailure(parsed.error.issues.flatMap((issue) => toSettingProblems(issue, json)));
+  const json = parseJsonText(text);
+  if (!json.ok)
+    return createFailure([
+      { name: "GROUNDCREW_CONFIG", given: formatJsonError(json.position), wanted: "a JSON object" },
+    ]);
+  const parsed = settingsFileSchema.safeParse(json.value);
+  if (!parsed.success)
+    return createFailure(parsed.error.issues.flatMap((issue) => toSettingProblems(issue, json.value)));
   const duplicates = findDuplicateAgents(parsed.data.agents);
   return duplicates.length > 0 ? createFailure(duplicates) : { settings: parsed.data, problems: [] };
 }

@@ -1,14 +1,24 @@
 import { z } from "zod";
 import { findNearestName } from "../nearest-name.ts";
+import { formatJsonError, parseJsonText } from "./parse-json-text.ts";
 import { getSecretKind, isAgentSecret, SECRET_NAMES } from "./secret-kinds.ts";
 import type { SettingProblem } from "./setting-problem.ts";
 
 const textSchema = z.string().trim().min(1);
 const valuesSchema = z.union([textSchema.transform((text) => [text]), z.array(textSchema).min(1)]);
 
+/** What one opened file said of itself, so that the checks hold for the text that is used. */
+interface ReadFile {
+  text: string;
+  /** Permission bits, for example 0o600. */
+  mode: number;
+  /** Whether the file belongs neither to the account of this process nor to root. */
+  isOthers?: boolean;
+}
+
 export interface SettingsFiles {
-  /** A file's text and its permission bits (0o600); undefined when it does not exist. Throws when it cannot be read. */
-  read(path: string): { text: string; mode: number } | undefined;
+  /** Reads a file; undefined when it does not exist. Throws when it cannot be read. */
+  read(path: string): ReadFile | undefined;
 }
 
 /** The values of every secret by name, agents' secrets included. The first value is used, every value is accepted. */
@@ -123,15 +133,16 @@ function readSecretsFile(
       `a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`,
       `mode 0600: chmod 600 ${path}`,
     );
-  let json: unknown;
-  try {
-    json = JSON.parse(file.text);
-  } catch {
-    json = undefined;
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json))
+  if (file.isOthers)
+    warnings.push(
+      `${path} belongs to another account, which can read and change the secrets: chown it to this account`,
+    );
+  const json = parseJsonText(file.text);
+  if (!json.ok) return addProblem(formatJsonError(json.position), "a JSON object of names and secrets");
+  const { value: content } = json;
+  if (typeof content !== "object" || content === null || Array.isArray(content))
     return addProblem("content that is not a JSON object", "a JSON object of names and secrets");
-  for (const [name, value] of Object.entries(json)) {
+  for (const [name, value] of Object.entries(content)) {
     if (!SECRET_NAMES.includes(name) && !isAgentSecret(name)) {
       const nearest = findNearestName(name, SECRET_NAMES);
       addProblem(

@@ -32,7 +32,11 @@ async function completeTask(client: AgentClient, meanwhile: () => void): Promise
   const { key } = task;
   getAnswer(await client.call("claim_task", { task: key }));
   getAnswer(
-    await client.call("update_task_status", { task: key, status: "in_progress", session: "openclaw-session-1" }),
+    await client.call("update_task_status", {
+      task: key,
+      status: "in_progress",
+      session: "openclaw-session-3f1c2b7e-0d4a-4c55-9e61-2a7b8c9d0e1f",
+    }),
   );
   getAnswer(await client.call("start_timer", { task: key }));
   getAnswer(await client.call("report", { task: key, percent: 50, cost: 0.4 }));
@@ -74,7 +78,12 @@ describe.each(["1.3.1", "1.2.2"] as const)("Plane %s", (version) => {
       expect(details[i], by).toMatchObject({
         title: `Write ${agent}'s report`,
         status: "done",
-        agent: { name: agent, session: "openclaw-session-1", confidence: 0.9, cost: 0.75 },
+        agent: {
+          name: agent,
+          session: "openclaw-session-3f1c2b7e-0d4a-4c55-9e61-2a7b8c9d0e1f",
+          confidence: 0.9,
+          cost: 0.75,
+        },
         attachments: { latest: [{ name: "report.md", size: 9 }] },
         time: { latest: [{ agent, to: expect.any(String) }], totals_s: { [agent]: expect.any(Number) } },
       });

@@ -2,7 +2,7 @@ import type { SettingProblem } from "../../shared/config/setting-problem.ts";
 import { type ParsedSettings, parseSettings, type Settings } from "../../shared/config/settings.ts";
 
 type Env = Record<string, string | undefined>;
-type Files = Record<string, string | { text: string; mode: number }>;
+type Files = Record<string, string | { text: string; mode: number; isOthers?: boolean }>;
 
 /** The minimal settings for Plane. */
 export const PLANE_ENV = {

@@ -6,6 +6,8 @@ import type { Tool } from "../../../functions/agent/tool.ts";
 import { parseToolInput } from "../../../functions/agent/tool-input.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
+const SESSION = "openclaw-session-3f1c2b7e-0d4a-4c55-9e61-2a7b8c9d0e1f";
+
 async function createAppWithTask() {
   const app = await createAgentTestApp();
   app.addTask("Write it down", "Thot");
@@ -22,13 +24,13 @@ async function createAppWithTask() {
 
 test("report keeps omitted fields and returns the current values", async () => {
   const { call } = await createAppWithTask();
-  await call(reportTool, { percent: 40, cost: 2, session: "s-1" });
+  await call(reportTool, { percent: 40, cost: 2, session: SESSION });
   expect(await call(reportTool, { percent: 50, text: "half" })).toEqual({
     task: "ONB-1",
     percent: 50,
     text: "half",
     cost: 2,
-    session: "s-1",
+    session: SESSION,
     spent_seconds: 0,
     held_until: expect.stringMatching(/^2026-11-21T08:1\d:\d\d\.\d{3}Z$/),
   });
@@ -40,11 +42,23 @@ test.each([
   ["confidence", 1.1],
   ["cost", -0.01],
   ["session", "two words"],
-  ["session", "x".repeat(101)],
+  ["session", "main"],
+  ["session", "openclaw-session-"],
+  ["session", "openclaw-session-1"],
+  ["session", `agent:main:${SESSION}`],
+  ["session", `${SESSION}\n`],
 ])("report refuses %s %s", async (field, value) => {
   const { call } = await createAppWithTask();
   await expect(call(reportTool, { [field]: value })).rejects.toMatchObject({ code: "bad_request" });
 });
+
+test.each([SESSION, SESSION.toUpperCase().replace("OPENCLAW-SESSION-", "")])(
+  "report accepts the session %s",
+  async (session) => {
+    const { call } = await createAppWithTask();
+    expect(await call(reportTool, { session })).toMatchObject({ session });
+  },
+);
 
 test("OPENCLAW-06 start_timer and stop_timer return the start and the total time", async () => {
   const { app, call } = await createAppWithTask();

@@ -91,8 +91,19 @@ test.each([0o644, 0o640, 0o660, 0o604, 0o700])("The secrets file of mode %o is r
   });
 });
 
-test("The secrets file that is not JSON is refused", () => {
-  expect(getSettingsProblems({}, { "data/secrets.json": "PLANE_API_KEY=x" })).toHaveLength(1);
+test("The secrets file that is not JSON is refused with the line and column, not with its content", () => {
+  expect(getSettingsProblems({}, { "data/secrets.json": '{\n  "PLANE_API_KEY": plane_api_marked\n}' })).toEqual([
+    {
+      name: "SECRETS_FILE data/secrets.json",
+      given: "content that is not valid JSON (line 2, column 20)",
+      wanted: "a JSON object of names and secrets",
+    },
+  ]);
+});
+
+test("The secrets file of another account is used with a warning", () => {
+  const files = { "data/secrets.json": { text: JSON.stringify({ ADMIN_TOKEN: ADMIN }), mode: 0o600, isOthers: true } };
+  expect(getSettingsWarnings(PLANE_ENV, files).join("\n")).toContain("data/secrets.json belongs to another account");
 });
 
 test("The secrets file with a mistyped name is refused with a suggestion", () => {

@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseJsonText } from "../../../shared/config/parse-json-text.ts";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;
@@ -76,8 +78,30 @@ test("GROUNDCREW_CONFIG is refused with all its problems at once", () => {
   });
 });
 
-test("GROUNDCREW_CONFIG that is not JSON is refused", () => {
-  expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: "agents:" })[0]?.given).toBe("a file that is not JSON");
+test.each([
+  ["text", "agents:", "line 1, column 1"],
+  ["nothing", "", "line 1, column 1"],
+  ["a value without quotes", '{\n  "done": {\n    "commit_and_tests": code\n  }\n}', "line 3, column 25"],
+  ["a comma too many", '{\n  "agents": [],\n}', "line 3, column 1"],
+  ["a missing comma", '{\n  "agents": []\n  "done": {}\n}', "line 3, column 3"],
+  ["a comment", '{\n  // The team.\n  "agents": []\n}', "line 2, column 3"],
+  ["a string that never ends", '{\n  "agents": "whsec_secret\n}', "line 2, column 13"],
+])("GROUNDCREW_CONFIG that contains %s is refused with the line and column, not with its content", (_, text, place) => {
+  expect(getSettingsProblems({ GROUNDCREW_CONFIG: "c" }, { c: text })).toEqual([
+    { name: "GROUNDCREW_CONFIG", given: `content that is not valid JSON (${place})`, wanted: "a JSON object" },
+  ]);
+});
+
+test("every text that JSON.parse refuses has a line and a column inside the text", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'{}[]":,\n\t 1e-.tnu\\/*') }), (text) => {
+      const parsed = parseJsonText(text);
+      if (parsed.ok) return;
+      const { line, column } = parsed.position;
+      expect(line).toBeLessThanOrEqual(text.split("\n").length);
+      expect(column - 1).toBeLessThanOrEqual((text.split("\n")[line - 1] ?? "").length);
+    }),
+  );
 });
 
 test("GROUNDCREW_CONFIG is refused when two agents would share a key's name", () => {
