@@ -154,6 +154,16 @@ export function createSqlStore(
       assertOpen();
       return deadJobs.stats();
     },
+    // Trimming need not survive a failure of the machine, because the next run trims again.
+    trim: async (set, keep, max) => queueLaxChange(() => values.trim(set, keep, max)),
+    async reclaimSpace() {
+      assertOpen();
+      return driver.reclaimSpace?.() ?? false;
+    },
+    async readCapacity() {
+      assertOpen();
+      return driver.readCapacity?.() ?? {};
+    },
     async close() {
       if (closed) return;
       closed = true;
