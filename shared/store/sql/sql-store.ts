@@ -156,10 +156,18 @@ export function createSqlStore(
     },
     // Trimming need not survive a failure of the machine, because the next run trims again.
     trim: async (set, keep, max) => queueLaxChange(() => values.trim(set, keep, max)),
-    async reclaimSpace() {
-      assertOpen();
-      return driver.reclaimSpace?.() ?? false;
-    },
+    reclaimSpace: () =>
+      new Promise((resolve, reject) => {
+        // Requests are handled between two steps.
+        driver.soon(() => {
+          try {
+            assertOpen();
+            resolve(driver.reclaimSpace?.() ?? false);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      }),
     async readCapacity() {
       assertOpen();
       return driver.readCapacity?.() ?? {};
