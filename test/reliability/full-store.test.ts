@@ -7,12 +7,14 @@ import { NO_TELEGRAM_LIMITS, type Simulators, startSimulators } from "./simulato
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
 const LIMIT_MS = 60_000;
+/** Changes the limits of a running process (util-linux); it needs no privileges for processes of the same user. */
+const LIMITER = "prlimit";
 
 /** Whether this system can limit the file size of a running process. Always true in CI, so that the test fails there. */
 function canLimitFileSize(): boolean {
   if (process.env["CI"]) return true;
   try {
-    execFileSync("prlimit", ["--version"], { stdio: "ignore" });
+    execFileSync(LIMITER, ["--version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -21,7 +23,7 @@ function canLimitFileSize(): boolean {
 
 /** Limits the size in bytes of files that a process can write; beyond it every write fails, as on a full disk. */
 function limitFileSize(pid: number | undefined, bytes: number | "unlimited") {
-  execFileSync("prlimit", ["--pid", String(pid), `--fsize=${bytes}:unlimited`]);
+  execFileSync(LIMITER, ["--pid", String(pid), `--fsize=${bytes}:unlimited`]);
 }
 
 async function startProduct() {
