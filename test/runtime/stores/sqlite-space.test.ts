@@ -68,17 +68,25 @@ test("The tick trim stores webhooks between its steps, and gives the space back 
   const store = await open(url);
   await addDecisions(store, ROW_COUNT);
   const before = readSize();
-  const runtime = await startWithTrimTick(store);
-  const ended: string[] = [];
-  const trimmed = requestTrim(runtime.url).then(() => ended.push("trim"));
+  /** The number of rows that each step deleted, and the webhooks, in the order in which they ended. */
+  const ended: (number | "webhook")[] = [];
+  async function trim(...args: Parameters<Store["trim"]>) {
+    const count = await store.trim(...args);
+    if (count > 0) ended.push(count);
+    return count;
+  }
+  const runtime = await startWithTrimTick({ ...store, trim });
+  const trimmed = requestTrim(runtime.url);
   for (let i = 0; i < 10; i++) {
-    expect((await postWebhook(runtime.url, JSON.stringify({ event: "issue", data: { id: `i${i}` } }))).status).toBe(
-      200,
-    );
+    const { status } = await postWebhook(runtime.url, JSON.stringify({ event: "issue", data: { id: `i${i}` } }));
+    expect(status).toBe(200);
     ended.push("webhook");
   }
   await trimmed;
-  expect(ended.at(-1)).toBe("trim");
+  const steps = ended.filter((end) => end !== "webhook");
+  expect(steps.reduce((sum, count) => sum + count, 0)).toBe(ROW_COUNT - 20_000);
+  expect(Math.max(...steps)).toBeLessThanOrEqual(100);
+  expect(ended.indexOf("webhook")).toBeLessThan(ended.lastIndexOf(100));
   expect(await store.count(decisionSet)).toBe(20_000);
   expect((await store.scan<{ at: number }>(decisionSet, undefined, 1)).rows[0]?.value.at).toBe(ROW_COUNT - 1);
   expect(readSize()).toBeLessThan(before - 15 * MIB);
