@@ -5,7 +5,7 @@ import type { StoreStats } from "../shared/store/port.ts";
 import type { Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
-type HealthDeps = Pick<Deps, "store" | "clock" | "wait">;
+type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait">;
 
 /**
  * Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any
@@ -15,10 +15,10 @@ const STATS_FRESH_MS: Ms = 1_000;
 /** Timeout for reading the store's statistics: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
 
-/** MONITOR-01: the process runs and its store answers. The route is public, so it returns a status and counts only. */
+/** MONITOR-01: the process runs, and its store answers and can be written. The route is public, so it returns a status and counts only. */
 export const healthRoute: Route = { path: "/health", access: "public", app };
 
-function app({ store, clock, wait }: HealthDeps): Hono {
+function app({ store, storeHealth, clock, wait }: HealthDeps): Hono {
   const startedAt = clock();
   let lastCheck: { at: Ms; stats: Promise<StoreStats | undefined> } | undefined;
 
@@ -37,6 +37,8 @@ function app({ store, clock, wait }: HealthDeps): Hono {
     if (!lastCheck || clock() - lastCheck.at >= STATS_FRESH_MS) lastCheck = { at: clock(), stats: readStats() };
     const stats = await lastCheck.stats;
     if (!stats) throw new GroundcrewError("unavailable", "The store does not respond.");
+    if (storeHealth.getWriteFailure() !== undefined)
+      throw new GroundcrewError("unavailable", "The store cannot be written. GET /ready returns the reason.");
     const queues = Object.entries(stats.queues).map(
       ([queue, { pending, dead }]) => [queue, { pending, dead }] as const,
     );

@@ -23,6 +23,7 @@ import { jobsTick } from "./poll/jobs-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { pollTick } from "./poll/poll-tick.ts";
 import { readyRoute } from "./ready.ts";
+import { storeTick } from "./store-tick.ts";
 import { digestTick } from "./telegram/digest/digest-tick.ts";
 import { createLiveMessageRules } from "./telegram/live-messages/live-message-rules.ts";
 import { createNotificationRules } from "./telegram/notification-rules.ts";
@@ -65,7 +66,7 @@ export const manifest: Manifest = {
     uploadRoute,
     auditRoute,
   ],
-  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, trimTick, digestTick],
+  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, storeTick, trimTick, digestTick],
   jobHandlers: [
     inboxHandler,
     observeHandler,

@@ -5,9 +5,10 @@ import { getErrorMessage } from "../shared/errors.ts";
 import type { ComponentHealth } from "../shared/health.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createRedactor } from "../shared/redact.ts";
+import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
 import { MINUTE, type Ms } from "../shared/time.ts";
 
-type ReadyDeps = Pick<Deps, "settings" | "store" | "health" | "wait">;
+type ReadyDeps = Pick<Deps, "settings" | "store" | "storeHealth" | "health" | "wait">;
 
 /** Timeout for a read of the store: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
@@ -21,7 +22,7 @@ export const readyRoute: Route = { path: "/ready", access: "admin", app };
 function app(deps: ReadyDeps): Hono {
   const { settings, health } = deps;
   return new Hono().get("/", async (c) => {
-    const parts: Record<string, ComponentHealth> = {
+    const parts: Record<string, ComponentHealth & { warnings?: string[] }> = {
       store: await readStoreHealth(deps),
       ...omitUndefined({
         plane: settings.plane ? health.get("plane") : undefined,
@@ -59,12 +60,19 @@ async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { 
   }
 }
 
-async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth> {
+/** The store is healthy when it answers and can be written. Warnings of its capacity do not make it unready. */
+async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth & { warnings?: string[] }> {
+  const { storeHealth } = deps;
+  const describeFailure = (reason: string) => createRedactor(deps.settings.secrets)(reason);
+  const warnings = findCapacityWarnings(storeHealth.getCapacity()).map(describeCapacityWarning);
+  const fields = omitUndefined({ warnings: warnings.length > 0 ? warnings : undefined });
   try {
     await withTimeout(deps, () => deps.store.now());
-    return { ok: true, age_s: 0 };
+    const writeFailure = storeHealth.getWriteFailure();
+    if (writeFailure === undefined) return { ok: true, age_s: 0, ...fields };
+    return { ok: false, age_s: null, error: describeFailure(`cannot be written: ${writeFailure}`), ...fields };
   } catch (thrown) {
-    return { ok: false, age_s: null, error: createRedactor(deps.settings.secrets)(getErrorMessage(thrown)) };
+    return { ok: false, age_s: null, error: describeFailure(getErrorMessage(thrown)) };
   }
 }
 

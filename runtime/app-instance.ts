@@ -1,5 +1,6 @@
 import { Cron } from "croner";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
+import type { StoreHealth } from "../shared/app/store-health.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
@@ -28,6 +29,7 @@ export interface AppInstance {
 interface AppInstanceOptions {
   manifest: Manifest;
   store: Store;
+  storeHealth: StoreHealth;
   metrics: Metrics;
   scrape: NonNullable<Deps["scrape"]>;
   write: (line: string) => void;

@@ -3,6 +3,7 @@ import memoryDriver from "unstorage/drivers/memory";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import { createPump } from "../shared/app/pump.ts";
 import { recordPlaneHealth, recordTelegramHealth } from "../shared/app/record-health.ts";
+import { createStoreHealth, recordStoreHealth, type StoreHealth } from "../shared/app/store-health.ts";
 import { createTickRunner } from "../shared/app/ticks.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { type Hashing, webHashing } from "../shared/hashing/hashing.ts";
@@ -37,6 +38,8 @@ interface CreateDepsOptions {
   settings: Settings;
   manifest: Manifest;
   store: Store;
+  /** Shared by everything that uses this store in this process. Default: a new one. */
+  storeHealth?: StoreHealth;
   metrics: Metrics;
   scrape?: NonNullable<Deps["scrape"]>;
   /** Writes one log line, which has no line break at its end. */
@@ -54,25 +57,16 @@ interface CreateDepsOptions {
 
 /** Creates the dependencies of all handlers, for every runtime. Throws without Plane's settings. */
 export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
-  const {
-    settings,
-    manifest,
-    store,
-    metrics,
-    scrape,
-    signal,
-    keepAwake,
-    bridgeTokens,
-    readAsset,
-    overrides = {},
-  } = parts;
+  const { settings, manifest, metrics, scrape, signal, keepAwake, bridgeTokens, readAsset, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Plane's settings are missing: only the demo can start without them.");
   const clock = overrides.clock ?? Date.now;
+  const log = createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets });
+  const storeHealth = parts.storeHealth ?? createStoreHealth(log);
   const common = {
-    store,
+    store: recordStoreHealth(parts.store, storeHealth),
     metrics,
     clock,
-    log: createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets }),
+    log,
     fetch: overrides.fetch ?? ((input, init) => fetch(input, init)),
     wait: overrides.wait ?? wait,
   } satisfies Partial<Deps>;
@@ -105,6 +99,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ...common,
     settings,
     health,
+    storeHealth,
     hashing: overrides.hashing ?? webHashing,
     newId: overrides.newId ?? (() => crypto.randomUUID()),
     plane: mainClient,

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Deps } from "../shared/app/deps.ts";
+import type { StoreHealth } from "../shared/app/store-health.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
 import type { QueueStats, Store } from "../shared/store/port.ts";
@@ -9,13 +10,14 @@ import { readAllSpending } from "../shared/work/time/spending.ts";
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 interface PrometheusOptions {
-  store: Pick<Store, "stats" | "now" | "scan" | "read">;
+  store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity">;
+  storeHealth: Pick<StoreHealth, "getWriteFailure">;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
 }
 
 /** Creates the product's metrics in a separate Prometheus registry. Values that the store counts are read at each scrape. */
-export function createPrometheusMetrics({ store, processMetrics }: PrometheusOptions): {
+export function createPrometheusMetrics({ store, storeHealth, processMetrics }: PrometheusOptions): {
   metrics: Metrics;
   scrape: NonNullable<Deps["scrape"]>;
 } {
@@ -38,7 +40,22 @@ export function createPrometheusMetrics({ store, processMetrics }: PrometheusOpt
     "groundcrew_queue_age_seconds",
     "Time for which the oldest due job has been due; 0 when no job is due.",
   );
-  const up = new Gauge({ name: "groundcrew_store_up", help: "1 when the store answers.", registers });
+  const up = new Gauge({
+    name: "groundcrew_store_up",
+    help: "1 when the store answers and can be written.",
+    registers,
+  });
+  const capacityOptions = { labelNames: ["engine"], registers };
+  const memoryRatio = new Gauge({
+    name: "groundcrew_store_memory_used_ratio",
+    help: "Used share of the store's memory limit (Redis' maxmemory), from 0 to 1.",
+    ...capacityOptions,
+  });
+  const diskFree = new Gauge({
+    name: "groundcrew_store_disk_free_bytes",
+    help: "Free space of the file system that contains the embedded store.",
+    ...capacityOptions,
+  });
   const workOptions = { labelNames: ["agent", "project"], registers };
   const createTotal = (name: string, help: string) =>
     new Counter({
@@ -86,18 +103,28 @@ export function createPrometheusMetrics({ store, processMetrics }: PrometheusOpt
     if (canary?.sent) webhooksSilent.set({ source: "plane" }, canary.silentSince === undefined ? 0 : 1);
   }
 
+  async function updateCapacityGauges() {
+    for (const gauge of [memoryRatio, diskFree]) gauge.reset();
+    const { memory, disk } = await store.readCapacity();
+    if (memory) memoryRatio.set({ engine: "redis" }, memory.used / memory.limit);
+    if (disk) diskFree.set({ engine: "file" }, disk.free);
+  }
+
   return {
     metrics: {
       count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
       observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
     },
     async scrape() {
-      const isUp = await Promise.all([updateQueueGauges(), updateWorkCounters(), updateCanaryGauges()]).then(
+      const isAnswering = await Promise.all([updateQueueGauges(), updateWorkCounters(), updateCanaryGauges()]).then(
         () => true,
         () => false,
       );
-      up.set(isUp ? 1 : 0);
-      if (!isUp) for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent]) unknown.reset();
+      up.set(isAnswering && storeHealth.getWriteFailure() === undefined ? 1 : 0);
+      // A store whose capacity is unknown may still work, for example a Redis that does not allow INFO.
+      await updateCapacityGauges().catch(() => {});
+      if (!isAnswering)
+        for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent]) unknown.reset();
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -1,5 +1,6 @@
 import { manifest as productManifest } from "../functions/index.ts";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
+import { createStoreHealth } from "../shared/app/store-health.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { createLog } from "../shared/log.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
@@ -49,14 +50,17 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
+  const storeHealth = createStoreHealth(log);
   const { metrics, scrape } = createPrometheusMetrics({
     store: openedStore,
+    storeHealth,
     processMetrics: options.processMetrics ?? false,
   });
   const readAsset = createAssetReader();
   const parts = {
     manifest,
     store: openedStore,
+    storeHealth,
     metrics,
     scrape,
     write,

@@ -1,5 +1,6 @@
 import type { DecisionRecord, RequestedAction } from "../../shared/decision-log/decision-log.ts";
 import type { ComponentHealth } from "../../shared/health.ts";
+import type { CapacityWarning } from "../../shared/store/capacity.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../shared/time.ts";
@@ -13,9 +14,17 @@ export interface BoardAnswer {
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
   /** Number of open items beyond the limit of items that are read. */
   beyond: number;
-  health: { plane: ComponentHealth; telegram?: ComponentHealth };
+  /** `store` is present only when it cannot be written or is nearly full. */
+  health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
   waiting: { telegram: number; forward: number };
   set_aside: number;
+}
+
+/** `error`: the reason of the last failed write. */
+export interface StoreTrouble {
+  ok: boolean;
+  error?: string;
+  warnings: CapacityWarning[];
 }
 
 /** The response of `GET /api/why`, newest first; `next` is the cursor of older rows. */

@@ -2,8 +2,10 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { createRedactor } from "../../shared/redact.ts";
+import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { BoardAnswer } from "./api-answers.ts";
+import type { BoardAnswer, StoreTrouble } from "./api-answers.ts";
 import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
 import { type CardDeps, readCards } from "./cards.ts";
@@ -14,7 +16,7 @@ export const boardRoute: Route = { path: "/api/board", access: "page", app };
 /** Limit of cards per column in the response; the column's total counts all. */
 const MAX_CARDS_PER_COLUMN = 200;
 
-type BoardDeps = CardDeps & Pick<Deps, "health">;
+type BoardDeps = CardDeps & Pick<Deps, "health" | "storeHealth">;
 
 function app(deps: BoardDeps): Hono {
   const { settings, store, health } = deps;
@@ -51,10 +53,21 @@ function app(deps: BoardDeps): Hono {
       beyond: open.beyond,
       health: {
         plane: health.get("plane"),
-        ...omitUndefined({ telegram: settings.telegram ? health.get("telegram") : undefined }),
+        ...omitUndefined({
+          telegram: settings.telegram ? health.get("telegram") : undefined,
+          store: readStoreTrouble(deps),
+        }),
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
     } satisfies BoardAnswer);
   });
+}
+
+function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {
+  const failure = storeHealth.getWriteFailure();
+  const warnings = findCapacityWarnings(storeHealth.getCapacity());
+  if (failure === undefined && warnings.length === 0) return undefined;
+  const error = failure === undefined ? undefined : createRedactor(settings.secrets)(failure);
+  return { ok: failure === undefined, ...omitUndefined({ error }), warnings };
 }

@@ -39,7 +39,7 @@ export interface EventStreams {
 const encoder = new TextEncoder();
 
 export function createEventStreams(
-  deps: Pick<Deps, "store" | "clock" | "wait" | "stopping">,
+  deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">,
   { maxStreams, checkInterval, heartbeatInterval, maxAge }: EventStreamOptions = DEFAULT_OPTIONS,
 ): EventStreams {
   const streams = new Set<EventStream>();
@@ -69,7 +69,7 @@ export function createEventStreams(
     watching = true;
     while (streams.size > 0 && !deps.stopping.aborted) {
       // An unavailable store counts as no change; the page sees the error when it fetches.
-      const current = await readRevision(deps.store).catch(() => revision);
+      const current = await readRevision(deps).catch(() => revision);
       const changed = current !== revision;
       revision = current;
       const now = deps.clock();

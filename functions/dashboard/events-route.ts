@@ -6,7 +6,7 @@ import { createEventStreams } from "./event-streams.ts";
 /** Server-sent events that signal a change with a revision; the page then fetches what it shows. */
 export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
-function app(deps: Pick<Deps, "store" | "clock" | "wait" | "stopping">): Hono {
+function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);
   return new Hono().get("/", (c) => {
     const body = streams.open();

@@ -1,6 +1,8 @@
+import type { StoreHealth } from "../../shared/app/store-health.ts";
 import { decisionSet } from "../../shared/decision-log/decision-log.ts";
 import { observedSets } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
+import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/scan-set.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
@@ -8,14 +10,19 @@ import { MINUTE } from "../../shared/time.ts";
 import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
+interface RevisionDeps {
+  store: Pick<Store, "scan" | "stats">;
+  storeHealth: Pick<StoreHealth, "getWriteFailure" | "getCapacity">;
+}
+
 /** Number of newest rows that are checked: commits of one moment have no order, and older messages may be edited. */
 const NEWEST_COUNT = 10;
 
 /**
- * Reads a text that changes whenever the page has something new to show. It depends on the store only, so it includes
- * changes by other processes and survives restarts.
+ * Reads a text that changes whenever the page has something new to show. It depends on the store, so it includes changes
+ * by other processes and survives restarts, and on whether this process can write to it.
  */
-export async function readRevision(store: Pick<Store, "scan" | "stats">): Promise<string> {
+export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
   const [decisionRev, messageRev, projects, claims, { queues }] = await Promise.all([
     readNewestRev(store, decisionSet),
     readNewestRev(store, chatMessageSet),
@@ -28,7 +35,9 @@ export async function readRevision(store: Pick<Store, "scan" | "stats">): Promis
   // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
-  return [decisionRev, messageRev, cursors, claimSum, deadCount].join(".");
+  const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
+  const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
+  return [decisionRev, messageRev, cursors, claimSum, deadCount, failureCount, warningCount].join(".");
 }
 
 async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {

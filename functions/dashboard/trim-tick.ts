@@ -13,38 +13,30 @@ const LIMITS: readonly [SetName, number][] = [
   [decisionSet, 20_000],
   [chatMessageSet, 5_000],
 ];
-const PAGE_SIZE = 1_000;
-const DELETE_BATCH = 200;
+/** Limit of rows that are deleted at once: 100, which takes some milliseconds, so that no webhook waits for long. */
+const MAX_ROWS_PER_STEP = 100;
 
-/** Bounds the audit log, the decision log and the message log: the oldest rows beyond a limit are deleted before they expire. */
+/**
+ * Bounds the audit log, the decision log and the message log: the oldest rows beyond a limit are deleted before they
+ * expire, and their space is given back. It runs every 10 s, so that a burst of events exceeds a limit only briefly.
+ */
 export const trimTick: Tick = {
   name: "trim",
-  cron: () => "30 */10 * * * *",
+  cron: () => "*/10 * * * * *",
   sideBySide: true,
   async run({ store }) {
     const counts: Record<string, number> = {};
     for (const [set, limit] of LIMITS) counts[set] = await trimSet(store, set, limit);
+    while (await store.reclaimSpace());
     return counts;
   },
 };
 
-/** Deletes all but the newest `limit` rows of a set and returns the number of deleted rows. */
-export async function trimSet(
-  store: Pick<Deps["store"], "count" | "scan" | "commit">,
-  set: SetName,
-  limit: number,
-): Promise<number> {
-  if ((await store.count(set)) <= limit) return 0;
-  let after: string | undefined;
-  for (let remaining = limit; remaining > 0; remaining -= PAGE_SIZE) {
-    const page = await store.scan(set, after, Math.min(remaining, PAGE_SIZE));
-    after = page.rows.at(-1)?.key ?? after;
-  }
-  let deleted = 0;
-  for (;;) {
-    const { rows } = await store.scan(set, after, DELETE_BATCH);
-    if (rows.length === 0) return deleted;
-    await store.commit({ put: rows.map(({ key }) => ({ key, value: undefined })) });
-    deleted += rows.length;
+/** Deletes all but the first `limit` rows of a set, which are the newest ones, and returns the number of deleted rows. */
+export async function trimSet(store: Pick<Deps["store"], "trim">, set: SetName, limit: number): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const count = await store.trim(set, limit, MAX_ROWS_PER_STEP);
+    deleted += count;
+    if (count < MAX_ROWS_PER_STEP) return deleted;
   }
 }

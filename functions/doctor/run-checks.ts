@@ -2,6 +2,7 @@ import { toLocalUrl } from "../../shared/config/local-url.ts";
 import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
 import { checkAgents } from "./agents.ts";
@@ -11,15 +12,22 @@ import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
 import { checkPlane } from "./plane.ts";
 import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
 import { checkPlaneWebhook, type PlaneLogin, probePlaneWebhook } from "./plane-webhook.ts";
-import { checkPublicAddress, checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "./runtime.ts";
+import {
+  checkPublicAddress,
+  checkRuntime,
+  getStoreFailure,
+  hasRecentCanary,
+  probeRuntime,
+  type RuntimeProbe,
+} from "./runtime.ts";
 import { checkSecretFiles, checkSettings, type PrivateFile } from "./settings.ts";
 import { checkStore, type StoreProbe } from "./store.ts";
 import { checkTelegram } from "./telegram.ts";
 
 export interface DoctorDeps extends QueryDeps {
   parsed: ParsedSettings;
-  /** Inspects the store without opening it. */
-  probeStore: (settings: Settings) => Promise<StoreProbe>;
+  /** Inspects the store and changes nothing; `isRuntimeAlive`: a running Groundcrew may have it open. */
+  probeStore: (settings: Settings, isRuntimeAlive: boolean) => Promise<StoreProbe>;
   /** Reads the skill on this machine; used only where OpenClaw wakes agents. */
   skill: SkillReader;
   /** Files that only their owner should be able to read. */
@@ -56,7 +64,9 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
   const runtimeProbe: RuntimeProbe | undefined = url
     ? await probeRuntime(deps, url, settings.adminTokens[0])
     : undefined;
-  const store = checkStore(await deps.probeStore(settings), runtimeProbe?.alive === true);
+  const isAlive = runtimeProbe?.alive === true;
+  const runtimeUse = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtimeProbe) }) };
+  const store = checkStore(await deps.probeStore(settings, isAlive), runtimeUse);
   const runtime =
     url && runtimeProbe
       ? checkRuntime(url, runtimeProbe, settings)

@@ -34,12 +34,22 @@ const readySchema = z.object({
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
 });
 
+/** Answer of `/health` with status 503. */
+const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
+
 /** Answer of the runtime at an address. */
 export type RuntimeProbe =
   | { alive: false; why: string }
   /** Something answered, but refused the request or is not Groundcrew; `why` says which. */
   | { alive: true; why: string }
-  | { alive: true; health: z.infer<typeof healthSchema>; ready?: z.infer<typeof readySchema>; readyRefused?: string };
+  | ({ alive: true; health: z.infer<typeof healthSchema> } & ReadyProbe)
+  /** Groundcrew answered that its store does not work. */
+  | ({ alive: true; storeFailure: string } & ReadyProbe);
+
+interface ReadyProbe {
+  ready?: z.infer<typeof readySchema>;
+  readyRefused?: string;
+}
 
 /** Requests `/health`, and with an ADMIN_TOKEN also `/ready`. */
 export async function probeRuntime(
@@ -49,27 +59,39 @@ export async function probeRuntime(
 ): Promise<RuntimeProbe> {
   const healthReply = await fetchJson(deps, `${url}/health`);
   if ("why" in healthReply) return { alive: false, why: healthReply.why };
-  const parsed = healthSchema.safeParse(healthReply.json);
-  if (!parsed.success)
+  const health = healthSchema.safeParse(healthReply.json);
+  if (health.success) return { alive: true, health: health.data, ...(await probeReady(deps, url, adminToken)) };
+  const unavailable = unavailableSchema.safeParse(healthReply.json);
+  if (!unavailable.success)
     return { alive: true, why: `answers /health with ${healthReply.status}, but not like Groundcrew` };
-  if (adminToken === undefined) return { alive: true, health: parsed.data };
-  const readyReply = await fetchJson(deps, `${url}/ready`, adminToken);
-  if ("why" in readyReply) return { alive: true, health: parsed.data, readyRefused: readyReply.why };
-  const state = readySchema.safeParse(readyReply.json);
-  if (!state.success) return { alive: true, health: parsed.data, readyRefused: `answers ${readyReply.status}` };
-  return { alive: true, health: parsed.data, ready: state.data };
+  const readyProbe = await probeReady(deps, url, adminToken);
+  const storeFailure = readyProbe.ready?.store?.error ?? unavailable.data.error.message;
+  return { alive: true, storeFailure, ...readyProbe };
+}
+
+async function probeReady(deps: QueryDeps, url: string, adminToken: string | undefined): Promise<ReadyProbe> {
+  if (adminToken === undefined) return {};
+  const reply = await fetchJson(deps, `${url}/ready`, adminToken);
+  if ("why" in reply) return { readyRefused: reply.why };
+  const state = readySchema.safeParse(reply.json);
+  return state.success ? { ready: state.data } : { readyRefused: `answers ${reply.status}` };
+}
+
+/** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */
+export function getStoreFailure(probe: RuntimeProbe | undefined): string | undefined {
+  return probe && "storeFailure" in probe ? probe.storeFailure : undefined;
 }
 
 /** Whether the runtime reports that its canary's webhook arrived within the last two hours. */
 export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
-  const webhooks = probe && "health" in probe ? probe.ready?.webhooks : undefined;
+  const webhooks = probe && "ready" in probe ? probe.ready?.webhooks : undefined;
   return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_S;
 }
 
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
   const name = "runtime";
   if (!probe.alive) return [reportWarning(name, `not running at ${url}: ${probe.why}`, "Start it with `npm start`.")];
-  if (!("health" in probe))
+  if ("why" in probe)
     return [
       reportFailure(
         name,
@@ -77,21 +99,10 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
         "Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.",
       ),
     ];
-  const checks: DoctorCheck[] = [];
-  const { version, queues } = probe.health;
-  if (version === VERSION) checks.push(reportOk(name, `${version} runs at ${url}`));
-  else checks.push(reportWarning(name, `${version} runs at ${url}, but this is ${VERSION}`, "Restart it."));
-  const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
-  if (dead.length > 0) {
-    const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
-    checks.push(
-      reportWarning(
-        "dead letters",
-        `jobs failed: ${counts}`,
-        "GET /dead-letters lists the reasons; POST …/replay requeues a job.",
-      ),
-    );
-  }
+  const checks =
+    "health" in probe
+      ? checkHealth(name, url, probe.health)
+      : [reportFailure(name, `it runs at ${url}, but its store does not work`, "See the findings about store.")];
   if (adminTokens.length === 0)
     return [...checks, reportWarning("runtime parts", "not checked: ADMIN_TOKEN is not set", "Set ADMIN_TOKEN.")];
   if (!probe.ready) {
@@ -106,7 +117,9 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
     ];
   }
   const { store, plane: planePart, telegram, webhooks } = probe.ready;
-  for (const [part, state] of Object.entries({ store, plane: planePart, telegram }))
+  // A store that does not work has a finding of its own.
+  const otherStore = "storeFailure" in probe ? undefined : store;
+  for (const [part, state] of Object.entries({ store: otherStore, plane: planePart, telegram }))
     if (state && state.ok !== true) {
       const why = state.error ?? "not used yet";
       checks.push(
@@ -118,6 +131,25 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       );
     }
   if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
+  return checks;
+}
+
+function checkHealth(name: string, url: string, { version, queues }: z.infer<typeof healthSchema>): DoctorCheck[] {
+  const checks =
+    version === VERSION
+      ? [reportOk(name, `${version} runs at ${url}`)]
+      : [reportWarning(name, `${version} runs at ${url}, but this is ${VERSION}`, "Restart it.")];
+  const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
+  if (dead.length > 0) {
+    const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
+    checks.push(
+      reportWarning(
+        "dead letters",
+        `jobs failed: ${counts}`,
+        "GET /dead-letters lists the reasons; POST …/replay requeues a job.",
+      ),
+    );
+  }
   return checks;
 }
 
@@ -150,7 +182,7 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
  */
 export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): DoctorCheck {
   const name = "public address";
-  if (probe.alive && "health" in probe) return reportOk(name, `${publicUrl} leads to Groundcrew`);
+  if (probe.alive && !("why" in probe)) return reportOk(name, `${publicUrl} leads to Groundcrew`);
   return reportWarning(
     name,
     `${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}`,

@@ -11,7 +11,7 @@ interface OpenStoreOptions {
   prefix: string;
   /** For tests. Default: a steady clock for the embedded file, the server's clock for Redis. */
   clock?: () => Ms;
-  /** Receives a line when the connection to Redis is lost or restored. */
+  /** Receives a line when the connection to Redis is lost or restored, and when an old file is converted. */
   log?: Log;
 }
 
@@ -21,7 +21,11 @@ export async function openStore(url: string, { prefix, clock, log }: OpenStoreOp
   // Each engine is loaded only where it is used: ioredis alone is several megabytes.
   if (url.startsWith("file:")) {
     const { createSqliteStore } = await import("./sqlite-store.ts");
-    return createSqliteStore({ folder: parseStoreFolder(url), clock: clock ?? createSteadyClock() });
+    return createSqliteStore({
+      folder: parseStoreFolder(url),
+      clock: clock ?? createSteadyClock(),
+      ...omitUndefined({ log }),
+    });
   }
   if (/^rediss?:\/\//.test(url)) {
     const { connectRedisStore } = await import("./redis/redis-store.ts");

@@ -1,30 +1,33 @@
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import type { Log } from "../../shared/log.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { SqlDriver } from "../../shared/store/sql/driver.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
 import type { Ms } from "../../shared/time.ts";
-
-/** Result code of SQLite when another connection holds the lock (https://www.sqlite.org/rescode.html). */
-const SQLITE_BUSY = 5;
+import { readDiskSpace } from "./disk-space.ts";
+import { describeLostFile, describeOpenError, describeStatementError } from "./sqlite-errors.ts";
+import { convertOldFile, enableIncrementalVacuum, reclaimPages } from "./sqlite-space.ts";
+import { STORE_FILE_NAME } from "./store-file.ts";
 
 interface SqliteStoreOptions {
-  /** The folder of the file `groundcrew.db`; it is created if it does not exist. */
+  /** The folder of the file; it is created if it does not exist. */
   folder: string;
   clock: () => Ms;
   remember?: Ms;
+  log?: Log;
 }
 
 /** Opens the embedded store, for one process. Throws when another process has it open or it cannot be written. */
-export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): Store {
-  const path = join(folder, "groundcrew.db");
+export function createSqliteStore({ folder, log, ...options }: SqliteStoreOptions): Store {
+  const path = join(folder, STORE_FILE_NAME);
   let driver: SqlDriver | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     makePrivate(path);
-    driver = createSqliteDriver(path);
+    driver = createSqliteDriver(path, log);
     return createSqlStore(driver, { ...options, alone: true });
   } catch (error) {
     driver?.close();
@@ -33,7 +36,7 @@ export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): S
 }
 
 /** Opens a database file and locks it until it is closed or the process ends, even by a crash. */
-function createSqliteDriver(path: string): SqlDriver {
+function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
   const database = new DatabaseSync(path);
   const opened = statSync(path);
   const statements = new Map<string, StatementSync>();
@@ -44,9 +47,7 @@ function createSqliteDriver(path: string): SqlDriver {
       statements.set(sql, statement);
       return statement.all(...params);
     } catch (error) {
-      throw new GroundcrewError("unavailable", `The store ${path} failed: ${getErrorMessage(error)}`, {
-        cause: error,
-      });
+      throw new GroundcrewError("unavailable", describeStatementError(path, error), { cause: error });
     }
   }
 
@@ -54,10 +55,7 @@ function createSqliteDriver(path: string): SqlDriver {
   function checkFileUnchanged() {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found?.ino === opened.ino && found.dev === opened.dev) return;
-    throw new GroundcrewError(
-      "unavailable",
-      `The store ${path} was deleted or replaced while it was open. Restart Groundcrew.`,
-    );
+    throw new GroundcrewError("unavailable", describeLostFile(path));
   }
 
   let isSyncing = true;
@@ -83,6 +81,7 @@ function createSqliteDriver(path: string): SqlDriver {
     // The order matters: with an exclusive lock before the log is opened, SQLite keeps the log's index out of a shared
     // file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    enableIncrementalVacuum(database);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     // On macOS an ordinary sync does not flush the disk's own cache.
@@ -90,11 +89,19 @@ function createSqliteDriver(path: string): SqlDriver {
     // After a burst of writes the log is truncated to 16 MiB.
     database.exec("PRAGMA journal_size_limit = 16777216");
     transaction(() => {});
+    convertOldFile(database, log);
   } catch (error) {
     database.close();
     throw error;
   }
-  return { exec, transaction, soon: setImmediate, close: () => database.close() };
+  return {
+    exec,
+    transaction,
+    soon: setImmediate,
+    reclaimSpace: () => reclaimPages(database),
+    readCapacity: () => ({ disk: readDiskSpace(dirname(path)) }),
+    close: () => database.close(),
+  };
 }
 
 /** Makes the file readable by this account only; SQLite gives its log the same mode. */
@@ -106,11 +113,4 @@ function makePrivate(path: string) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
   }
-}
-
-function describeOpenError(path: string, error: unknown): string {
-  if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY) {
-    return `The store ${path} is already open in a running Groundcrew. Only one process can use it: stop the other one, or use Redis (STORE_URL=redis://…).`;
-  }
-  return `The store ${path} cannot be opened: ${getErrorMessage(error)}`;
 }

@@ -10,6 +10,7 @@ import type { LeasedJob, Queue, Settlement, Store } from "../store/port.ts";
 import type { RuleSet } from "../task/events.ts";
 import type { TelegramBot } from "../telegram/telegram-bot.ts";
 import type { Ms } from "../time.ts";
+import type { StoreHealth } from "./store-health.ts";
 import type { TickRunner } from "./ticks.ts";
 
 /** Dependencies that a runtime provides. A function declares only those it uses: `Pick<Deps, "store" | "log">`. */
@@ -34,6 +35,8 @@ export interface Deps {
   scrape?: () => Promise<{ type: string; text: string }>;
   /** Results of the latest calls to Plane and Telegram. */
   health: Health;
+  /** Whether the store can be written, and how full it is. */
+  storeHealth: StoreHealth;
   /** Runs the manifest's ticks; two runs of one tick never overlap. */
   ticks: TickRunner;
   /** Signatures and hashes of received webhooks. */

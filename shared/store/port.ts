@@ -121,6 +121,14 @@ export interface StoreStats {
   queues: Record<Queue, QueueStats>;
 }
 
+/** Space of the store's engine in bytes; absent where the engine has no such limit or does not report it. */
+export interface StoreCapacity {
+  /** Memory that counts towards Redis' `maxmemory`, and that limit. */
+  memory?: { used: number; limit: number };
+  /** The file system of the embedded file: space that this process can still use, and its whole size. */
+  disk?: { free: number; size: number };
+}
+
 export const QUEUES = [
   "inbox",
   "observe",
@@ -187,5 +195,16 @@ export interface Store {
   /** Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two holds, the later end counts. */
   hold(bucket: string, wait: Ms): Promise<void>;
   stats(): Promise<StoreStats>;
+  /**
+   * Deletes the last keys of a set beyond its first `keep` keys, at most `max` of them, and returns the number of
+   * deleted keys. 0: the set has at most `keep` keys.
+   */
+  trim(set: SetName, keep: number, max: number): Promise<number>;
+  /**
+   * Gives space of deleted data back to the file system, one short step per call. True: another call gives back more.
+   * Always false where the engine does that itself.
+   */
+  reclaimSpace(): Promise<boolean>;
+  readCapacity(): Promise<StoreCapacity>;
   close(): Promise<void>;
 }

@@ -18,7 +18,9 @@ test("The documentation explains every route of the manifest in docs/http-api.md
 });
 
 test("The documentation explains every metric in docs/operations.md, and no other", async () => {
-  const { scrape } = createPrometheusMetrics({ store: createMemoryStore({ clock: () => 0 }), processMetrics: false });
+  const store = createMemoryStore({ clock: () => 0 });
+  const storeHealth = { getWriteFailure: () => undefined };
+  const { scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
   const names = [...(await scrape()).text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
   const documented = [...readDocument("operations").matchAll(/^\| `((?:groundcrew|plane)_\w+)` \|/gm)];
   expect(documented.map(([, name]) => name).sort()).toEqual(names.sort());

@@ -87,6 +87,9 @@ export function crashAtPipelineStep(
     spendAll: (...args) => runEffect(undefined, () => store.spendAll(...args)),
     hold: (...args) => runEffect(undefined, () => store.hold(...args)),
     stats: () => runEffect(undefined, store.stats),
+    trim: (...args) => runEffect(undefined, () => store.trim(...args)),
+    reclaimSpace: () => runEffect(undefined, store.reclaimSpace),
+    readCapacity: () => runEffect(undefined, store.readCapacity),
     close: () => runEffect(undefined, store.close),
   };
   return {

@@ -9,7 +9,9 @@ import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
+import { createStoreHealth } from "../../shared/app/store-health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
+import { createLog } from "../../shared/log.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneWorldSnapshot } from "../../simulators/plane/restore-world.ts";
 import type { Item } from "../../simulators/plane/types.ts";
@@ -86,12 +88,14 @@ export async function createPreviousVersionApp(downtime = 5_000) {
   const oldForms = new Set(listStoredForms(join(folder, STORE_FILE)));
   const settings = createTestSettings(world.env, { "config.json": JSON.stringify(world.config) });
   const store = createSqliteStore({ folder, clock });
-  const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
+  const storeHealth = createStoreHealth(createLog({ level: "error", write: () => {}, clock }));
+  const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
   const stopping = new AbortController();
   const deps = await createDeps({
     settings,
     manifest,
     store,
+    storeHealth,
     metrics,
     scrape,
     readAsset: createAssetReader(),

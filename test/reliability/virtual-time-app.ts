@@ -2,7 +2,9 @@ import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/asset-reader.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import type { Deps } from "../../shared/app/deps.ts";
+import { createStoreHealth } from "../../shared/app/store-health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
+import { createLog } from "../../shared/log.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { createTestSettings } from "../support/settings.ts";
@@ -50,11 +52,12 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   }: ProcessOverrides = {}) {
     stopping.abort();
     stopping = new AbortController();
-    const { metrics, scrape } = createPrometheusMetrics({ store, processMetrics: false });
     const { clock, wait } = time;
-    const readAsset = createAssetReader();
-    const common = { settings, manifest, metrics, scrape, readAsset, signal: stopping.signal };
     const write = (line: string) => lines.push(JSON.parse(line));
+    const storeHealth = createStoreHealth(createLog({ level: settings.logLevel, write, clock }));
+    const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
+    const readAsset = createAssetReader();
+    const common = { settings, manifest, storeHealth, metrics, scrape, readAsset, signal: stopping.signal };
     const overrides = { clock, wait, fetch: wrapFetch(time.fetch) };
     const newDeps = await createDeps({ ...common, store: wrapStore(store), write, overrides });
     deps = newDeps;

@@ -21,6 +21,7 @@ import { DEFAULT_PAGE_SIZE, RETENTION } from "../../../shared/store/sequence.ts"
 import type { Ms } from "../../../shared/time.ts";
 import { createCallQueue } from "./call-queue.ts";
 import { connectRedis, type RedisConnectOptions } from "./connection.ts";
+import { parseRedisInfo, toRedisMemory } from "./info.ts";
 import * as answers from "./reply-schemas.ts";
 import { loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
 
@@ -131,6 +132,17 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       const figures = answers.statsReplySchema.parse(await runScript("stats", ...QUEUES));
       const getQueueStats = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? empty;
       return { queues: mapQueues(getQueueStats) };
+    },
+
+    async trim(set, keep, max) {
+      return answers.integerReplySchema.parse(await runScript("trim", set, keep, max));
+    },
+
+    reclaimSpace: async () => false,
+
+    async readCapacity() {
+      const memory = toRedisMemory(parseRedisInfo(await connection.runCommand(() => connection.redis.info("memory"))));
+      return omitUndefined({ memory });
     },
 
     async close() {

@@ -19,6 +19,7 @@ const SCRIPT_NAMES = [
   "spend",
   "hold",
   "stats",
+  "trim",
 ] as const;
 
 export type ScriptName = (typeof SCRIPT_NAMES)[number];

@@ -77,6 +77,12 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.stats();
     },
+    async trim(set, keep, max) {
+      assertOpen();
+      return values.trim(set, keep, max);
+    },
+    reclaimSpace: async () => false,
+    readCapacity: async () => ({}),
     async close() {
       closed = true;
     },

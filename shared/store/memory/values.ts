@@ -58,6 +58,12 @@ export function createMemoryValues({ clock, next }: { clock: () => Ms; next: () 
       return keys.length > limit && last ? { rows, next: last.key } : { rows };
     },
 
+    trim(set: SetName, keep: number, max: number): number {
+      const excess = members(set).sort(compareCodePoints).slice(keep).slice(-max);
+      for (const key of excess) removeKey(key);
+      return excess.length;
+    },
+
     put(puts: CheckedPut[]) {
       sweep();
       if (puts.length === 0) return;

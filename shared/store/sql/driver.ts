@@ -1,3 +1,5 @@
+import type { StoreCapacity } from "../port.ts";
+
 /**
  * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
  * them.
@@ -13,6 +15,9 @@ export interface SqlDriver {
   transaction(run: () => void, isLax?: boolean): void;
   /** Calls `run` soon, after all work of the present turn of the event loop has been queued. */
   soon(run: () => void): void;
+  /** Gives space of deleted rows back to the file system in one short step; see `Store.reclaimSpace`. */
+  reclaimSpace?(): boolean;
+  readCapacity?(): StoreCapacity;
   close(): void;
 }
 

@@ -137,6 +137,24 @@ export function createSqlStore(
       assertOpen();
       return deadJobs.stats();
     },
+    // Trimming need not survive a failure of the machine, because the next run trims again.
+    trim: async (set, keep, max) => queueLaxChange(() => values.trim(set, keep, max)),
+    reclaimSpace: () =>
+      new Promise((resolve, reject) => {
+        // Requests are handled between two steps.
+        driver.soon(() => {
+          try {
+            assertOpen();
+            resolve(driver.reclaimSpace?.() ?? false);
+          } catch (error) {
+            reject(error);
+          }
+        });
+      }),
+    async readCapacity() {
+      assertOpen();
+      return driver.readCapacity?.() ?? {};
+    },
     async close() {
       if (closed) return;
       closed = true;

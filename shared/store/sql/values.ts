@@ -54,6 +54,23 @@ export function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
       return getNumberColumn(row, "n");
     },
 
+    trim(set: SetName, keep: number, max: number): number {
+      // Counts no more keys than it deletes, so that a step takes the same time however large the set is.
+      const [row = {}] = driver.exec(
+        `SELECT count(*) AS n FROM
+           (SELECT 1 FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key LIMIT ? OFFSET ?)`,
+        ...[set, clock(), max, keep],
+      );
+      const excess = getNumberColumn(row, "n");
+      if (excess === 0) return 0;
+      const keys = driver.exec(
+        `SELECT key FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key DESC LIMIT ?`,
+        ...[set, clock(), excess],
+      );
+      for (const key of keys) deleteKey(getTextColumn(key, "key"));
+      return excess;
+    },
+
     put(puts: CheckedPut[]) {
       if (puts.length === 0) return;
       const rev = next();

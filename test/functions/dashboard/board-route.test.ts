@@ -75,7 +75,7 @@ test("a card shows which agent has claimed its task until when, and the page's r
   await app.runFirstPoll();
   const card = async () => (await get()).columns[0]?.cards[0];
   expect(await card()).not.toHaveProperty("held");
-  const revision = () => readRevision(app.store);
+  const revision = () => readRevision(app.deps);
   const before = await revision();
   const { since, until } = await createTaskOperations(app.deps, { name: "Thot", role: "worker" }).claim("ONB-1");
   expect(await card()).toMatchObject({ held: { by: "Thot", since, until } });

@@ -1,6 +1,8 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createEventStreams, type EventStreamOptions } from "../../../functions/dashboard/event-streams.ts";
+import { createStoreHealth } from "../../../shared/app/store-health.ts";
 import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
+import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 
@@ -15,6 +17,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const streams = createEventStreams(
     {
       store,
+      storeHealth: createStoreHealth(createLog({ level: "error", write: () => {}, clock: () => time.now })),
       clock: () => time.now,
       stopping: stop.signal,
       wait: (_, signal) =>

@@ -23,22 +23,29 @@ test.each([
 ] as const)(
   "The doctor's check of the store with Redis settings that differ in %j has the status %s",
   (differs, status, detail) => {
-    const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, false);
+    const checks = checkStore({ kind: "redis", info: { ...HEALTHY_REDIS, ...differs } }, { isAlive: false });
     expect(checks).toEqual([expect.objectContaining({ status, detail: expect.stringContaining(detail) })]);
   },
 );
 
 test.each([
   [HEALTHY_FILE_STORE, true, "ok", "opened by the running Groundcrew"],
-  [HEALTHY_FILE_STORE, false, "ok", "which no process has open"],
-  [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "ok", "does not exist yet"],
+  [HEALTHY_FILE_STORE, false, "ok", "contains the embedded file"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined }, false, "warning", "does not exist; Groundcrew would create it"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined, writable: false }, false, "failed", "this user cannot create it"],
+  [{ ...HEALTHY_FILE_STORE, mode: undefined }, true, "failed", "does not exist, although Groundcrew is running"],
+  [{ ...HEALTHY_FILE_STORE, file: false }, true, "failed", "contains no store, although Groundcrew is running"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 5e8, size: 1e12 } }, true, "warning", "has only 476 MiB free"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 9e7, size: 1e9 } }, true, "warning", "has only 85 MiB free"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 2e8, size: 1e9 } }, true, "ok", "opened by the running Groundcrew"],
+  [{ ...HEALTHY_FILE_STORE, disk: { free: 4096, size: 1e12 } }, false, "failed", "is full"],
   [{ ...HEALTHY_FILE_STORE, mode: 0o755 }, false, "warning", "other users of this machine"],
   [{ ...HEALTHY_FILE_STORE, writable: false }, false, "failed", "cannot write to"],
   [{ kind: "memory" }, false, "warning", "lost with every restart"],
 ] as const)(
   "The doctor's check of the store for %j, with the runtime alive: %s, has the status %s",
   (probe, isAlive, status, detail) => {
-    expect(checkStore(probe, isAlive)).toEqual([
+    expect(checkStore(probe, { isAlive })).toEqual([
       expect.objectContaining({ status, detail: expect.stringContaining(detail) }),
     ]);
   },

@@ -17,9 +17,17 @@ export function showHeader(board) {
     ({ value, text }) => createElement("option", { value }, text.slice(0, 60)),
   );
   getElement("projects").value = getProject();
-  const { plane, telegram } = board.health;
+  const { plane, telegram, store } = board.health;
   const dots = [drawHealth("Plane", plane)];
   if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
+  if (store && !store.ok) dots.push(drawHealth(translate("health.store"), store));
+  for (const warning of store?.warnings ?? []) {
+    const text =
+      warning.kind === "memory"
+        ? translate("health.store_memory", { n: warning.percent })
+        : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
+    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
+  }
   if (board.set_aside > 0) {
     const text = translate("health.set_aside", { n: board.set_aside });
     dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
@@ -28,7 +36,7 @@ export function showHeader(board) {
   getElement("sign-out").hidden = board.demo;
 }
 
-/** @param {string} name @param {BoardAnswer["health"]["plane"]} health */
+/** @param {string} name @param {Pick<BoardAnswer["health"]["plane"], "ok" | "error">} health */
 function drawHealth(name, { ok, error }, waiting = 0) {
   const is = ok ? "good" : ok === null ? "unknown" : "bad";
   const text = translate(`health.${is}`, { part: name, reason: error ?? "" });

@@ -23,6 +23,30 @@ export function defineValueContract(open: OpenStore) {
       expect(await store.read([])).toEqual([]);
     });
 
+    test("beyond the first keys of a set are trimmed from its end, a limited number at a time", async () => {
+      const { store, time } = await open();
+      const keys = ["a", "b", "c", "d", "e", "f"];
+      await store.commit({ put: keys.map((key) => ({ key, value: key, sets: ["s", `only-${key}`] })) });
+      await store.commit({ put: [{ key: "expired", value: 1, sets: ["s"], expires: 10 }] });
+      await store.commit({ put: [{ key: "z", value: 1, sets: ["other"] }] });
+      time.now += 10;
+      expect(await store.trim("s", 6, 10)).toBe(0);
+      expect(await store.trim("s", 2, 3)).toBe(3);
+      expect(await readSetKeys(store, "s")).toEqual(["a", "b", "c"]);
+      expect(await store.trim("s", 2, 3)).toBe(1);
+      expect(await store.trim("s", 2, 3)).toBe(0);
+      expect(await readSetKeys(store, "s")).toEqual(["a", "b"]);
+      expect(await store.read(["b", "c", "f", "z"])).toMatchObject([
+        { value: "b" },
+        undefined,
+        undefined,
+        { value: 1 },
+      ]);
+      expect(await Promise.all([store.count("only-f"), store.count("none"), store.trim("none", 0, 5)])).toEqual([
+        0, 0, 0,
+      ]);
+    });
+
     test("are copies: changing an object that was written or read does not change the stored value", async () => {
       const { store } = await open();
       const value = { list: [1] };

@@ -1,0 +1,151 @@
+import { Cron } from "croner";
+import { Redis } from "ioredis";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { manifest } from "../../functions/index.ts";
+import { storeTick } from "../../functions/store-tick.ts";
+import { openStore } from "../../runtime/stores/open-store.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import type { Store, StoreCapacity } from "../../shared/store/port.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { createTestSettings } from "../support/settings.ts";
+import {
+  createBearerHeaders,
+  postWebhook,
+  RUNTIME_ADMIN_TOKEN,
+  RUNTIME_ENV,
+  startTestRuntime,
+} from "../support/test-runtime.ts";
+
+const GIB = 1024 ** 3;
+
+async function readJson(response: Response) {
+  return z.record(z.string(), z.unknown()).parse(await response.json());
+}
+
+/** Starts the product with only the tick `store`, and functions for what its parts report. */
+async function startWithStoreTick(store: Store) {
+  const routesAndTick = { ...manifest, ticks: [storeTick], jobHandlers: [], services: [], ruleSets: () => [] };
+  const runtime = await startTestRuntime({ store, manifest: routesAndTick });
+  runtime.deps.health.recordSuccess("plane");
+  const get = (path: string) => fetch(runtime.url + path, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
+  return {
+    runtime,
+    runTick: () => fetch(`${runtime.url}/ticks/store`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) }),
+    async readStatuses() {
+      const [health, ready, metrics] = await Promise.all([get("/health"), get("/ready"), get("/metrics")]);
+      const isUp = /^groundcrew_store_up (\d)/m.exec(await metrics.text())?.[1];
+      return { health: health.status, ready: ready.status, isUp, store: (await readJson(ready))["store"] };
+    },
+    readMetrics: async () => (await get("/metrics")).text(),
+    readBoardHealth: async () => (await readJson(await get("/api/board")))["health"],
+  };
+}
+
+const HEALTHY = { health: 200, ready: 200, isUp: "1", store: { ok: true, age_s: 0 } };
+
+test("The tick store runs often enough that a failed write is reported within 60 s, and its end after two runs as well", () => {
+  const start = new Date("2026-11-21T08:00:01Z");
+  const runs = new Cron(storeTick.cron(createTestSettings(RUNTIME_ENV)), { timezone: "UTC" }).nextRuns(10, start);
+  const times = [start, ...runs].map((run) => run.getTime());
+  const gaps = times.slice(1).map((at, i) => at - (times[i] ?? 0));
+  expect(gaps).toHaveLength(10);
+  expect(Math.max(...gaps) * 2).toBeLessThanOrEqual(60_000);
+});
+
+describe.skipIf(!hasRedisServer())("A Redis at maxmemory", () => {
+  async function startOnRedis() {
+    const redis = await startRedis({ "maxmemory-policy": "noeviction" });
+    onTestFinished(() => redis.stop());
+    const admin = new Redis(redis.url);
+    onTestFinished(() => void admin.disconnect());
+    const store = await openStore(redis.url, { prefix: "t" });
+    onTestFinished(() => store.close());
+    const readUsedMemory = async () => Number(/used_memory:(\d+)/.exec(await admin.info("memory"))?.[1]);
+    return {
+      ...(await startWithStoreTick(store)),
+      readUsedMemory,
+      // A large command would count as used memory itself, until its buffer is freed.
+      fill: () => admin.setrange("filler", 8_000_000, "x"),
+      setLimit: (bytes: number) => admin.config("SET", "maxmemory", bytes),
+    };
+  }
+
+  test("makes /health and /ready answer 503 after one failed probe, and recovers after two that are written", async () => {
+    const { setLimit, runTick, readStatuses } = await startOnRedis();
+    await runTick();
+    expect(await readStatuses()).toEqual(HEALTHY);
+    await setLimit(1);
+    expect(await (await runTick()).json()).toMatchObject({ failed: 1 });
+    expect(await readStatuses()).toMatchObject({
+      health: 503,
+      ready: 503,
+      isUp: "0",
+      store: { ok: false, error: expect.stringMatching(/^cannot be written: Redis at .* OOM/) },
+    });
+    await setLimit(0);
+    await runTick();
+    await runTick();
+    expect(await readStatuses()).toEqual(HEALTHY);
+  });
+
+  test("makes /health and /ready answer 503 as soon as a webhook cannot be stored", async () => {
+    const { runtime, setLimit, readStatuses } = await startOnRedis();
+    await setLimit(1);
+    await expect(postWebhook(runtime.url, JSON.stringify({ event: "issue", data: { id: "1" } }))).rejects.toThrow();
+    expect(await readStatuses()).toMatchObject({ health: 503, ready: 503, isUp: "0" });
+    expect(runtime.lines).toContainEqual(
+      expect.objectContaining({ level: "error", message: "the store cannot be written" }),
+    );
+  });
+
+  test("that is nearly full is a warning in /ready, on the page and in the metrics, and changes no status", async () => {
+    const { setLimit, fill, readUsedMemory, runTick, ...app } = await startOnRedis();
+    const { readStatuses, readMetrics, readBoardHealth } = app;
+    await fill();
+    await runTick();
+    expect(await readMetrics()).not.toContain("groundcrew_store_memory_used_ratio{");
+    await setLimit(Math.ceil((await readUsedMemory()) / 0.93));
+    await runTick();
+    const warning = expect.stringMatching(/^Redis uses 9\d % of its memory limit/);
+    expect(await readStatuses()).toEqual({ ...HEALTHY, store: { ok: true, age_s: 0, warnings: [warning] } });
+    expect(await readBoardHealth()).toMatchObject({ store: { ok: true, warnings: [{ kind: "memory" }] } });
+    expect(await readMetrics()).toMatch(/^groundcrew_store_memory_used_ratio\{engine="redis"\} 0\.9/m);
+  });
+});
+
+test("A disk that is nearly full is a warning in /ready, on the page and in the metrics, and changes no status", async () => {
+  let disk = { free: 20 * GIB, size: 100 * GIB };
+  const readCapacity = async (): Promise<StoreCapacity> => ({ disk });
+  const app = await startWithStoreTick({ ...createMemoryStore({ clock: Date.now }), readCapacity });
+  await app.runTick();
+  expect(await app.readStatuses()).toEqual(HEALTHY);
+  expect(await app.readBoardHealth()).not.toHaveProperty("store");
+  disk = { free: 300 * 1024 ** 2, size: 100 * GIB };
+  await app.runTick();
+  const warning = "the disk of the store has only 300 MiB free";
+  expect(await app.readStatuses()).toEqual({ ...HEALTHY, store: { ok: true, age_s: 0, warnings: [warning] } });
+  expect(await app.readBoardHealth()).toMatchObject({
+    store: { ok: true, warnings: [{ kind: "disk", free: disk.free }] },
+  });
+  expect(await app.readMetrics()).toContain(`groundcrew_store_disk_free_bytes{engine="file"} ${disk.free}`);
+});
+
+test("The store stays reported as failed while other writes fail between the probes", async () => {
+  const real = createMemoryStore({ clock: Date.now });
+  let rejects = true;
+  const isWebhook = (jobs: unknown) => jobs !== undefined;
+  const app = await startWithStoreTick({
+    ...real,
+    commit: (commit) =>
+      rejects && isWebhook(commit.jobs) ? Promise.reject(new Error("disk full")) : real.commit(commit),
+  });
+  for (const id of ["1", "2", "3"]) {
+    await expect(postWebhook(app.runtime.url, JSON.stringify({ event: "issue", data: { id } }))).rejects.toThrow();
+    await app.runTick();
+    expect((await app.readStatuses()).health).toBe(503);
+  }
+  rejects = false;
+  await app.runTick();
+  expect((await app.readStatuses()).health).toBe(200);
+});
