@@ -32,6 +32,7 @@ const readySchema = z.object({
   plane: partSchema.optional(),
   telegram: partSchema.optional(),
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
+  untrusted_proxy: z.string().optional(),
 });
 
 /** Answer of the runtime at an address. */
@@ -105,7 +106,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       ),
     ];
   }
-  const { store, plane: planePart, telegram, webhooks } = probe.ready;
+  const { store, plane: planePart, telegram, webhooks, untrusted_proxy } = probe.ready;
   for (const [part, state] of Object.entries({ store, plane: planePart, telegram }))
     if (state && state.ok !== true) {
       const why = state.error ?? "not used yet";
@@ -118,7 +119,16 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       );
     }
   if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
+  if (untrusted_proxy !== undefined) checks.push(reportUntrustedProxy(untrusted_proxy));
   return checks;
+}
+
+function reportUntrustedProxy(address: string): DoctorCheck {
+  return reportWarning(
+    "proxy",
+    `${address} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header is ignored, and all clients behind this address share one rate limit`,
+    "If it is your proxy, add it to TRUSTED_PROXIES and restart Groundcrew. If not, ignore this: a client sent the header itself.",
+  );
 }
 
 function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks"]> | undefined): DoctorCheck {
