@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
-import { isWebhookPath } from "../../shared/http/origin-check.ts";
+import { isWebhookPath } from "../../shared/http/request-path.ts";
 import type { Log } from "../../shared/log.ts";
 import type { Ms } from "../../shared/time.ts";
 import { readRequestBody } from "./read-body.ts";

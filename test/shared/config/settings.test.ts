@@ -24,7 +24,7 @@ test("An empty environment starts the demo with all defaults", () => {
     agentTokens: [],
     logLevel: "info",
     secretsFile: "data/secrets.json",
-    webhookLimit: 16_777_216,
+    webhookLimit: 2_097_152,
     agents: [],
     done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
     states: {},
