@@ -25,7 +25,7 @@ function app(deps: ToolCallDeps): Hono {
   const readBody = createAgentBodyReader();
   let sdk: ReturnType<typeof loadSdk> | undefined;
   return new Hono().post("/", async (c) => {
-    const body = await readBody(c.req.raw);
+    const body = await readBody(c);
     sdk ??= loadSdk();
     const { transport, server } = await createMcpServer(await sdk, calls, createCallSource(c, "mcp"));
     try {

@@ -5,6 +5,7 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createRefusalLimiter } from "../../shared/http/refusal-limiter.ts";
 import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";
+import { toRateLimitSource } from "../../shared/ip-address.ts";
 
 /** A delivery with a valid signature, not yet parsed completely. */
 export interface ReceivedDelivery {
@@ -53,8 +54,9 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
   const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
-  // Every refusal before the signature is verified counts towards the limit, whatever its reason.
-  const { countRefusal } = createRefusalLimiter({
+  // Every refusal before the signature is verified counts towards the limit, whatever its reason. Small bodies of a
+  // source over its limit are still read and verified, because Plane may send from there, too; large ones are not.
+  const { countRefusal, findLimit } = createRefusalLimiter({
     limit: UNVERIFIED_LIMIT,
     message: "Too many requests without a valid signature. Try again in a minute.",
     clock,
@@ -69,7 +71,11 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
   async function readCheckedBody(c: Context): Promise<Uint8Array<ArrayBuffer>> {
     try {
       checkContentType(c);
-      return await readBody(c.req.raw, c.env);
+      return await readBody(c.req.raw, {
+        source: toRateLimitSource(c.get("client")),
+        host: c.env,
+        findLargeRefusal: () => findLimit(c),
+      });
     } catch (thrown) {
       throw thrown instanceof GroundcrewError ? countRefusal(c, thrown) : thrown;
     }
