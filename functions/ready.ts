@@ -35,7 +35,8 @@ function app(deps: ReadyDeps): Hono {
     const webhooks =
       parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
     const status = isReady ? "ready" : "not ready";
-    return c.json({ status, ...parts, ...omitUndefined({ webhooks }) }, isReady ? 200 : 503);
+    const untrusted_proxy = c.get("untrustedProxy");
+    return c.json({ status, ...parts, ...omitUndefined({ webhooks, untrusted_proxy }) }, isReady ? 200 : 503);
   });
 }
 

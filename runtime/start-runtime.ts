@@ -9,6 +9,7 @@ import type { Ms } from "../shared/time.ts";
 import { createAppInstance } from "./app-instance.ts";
 import type { RuntimeOverrides } from "./create-deps.ts";
 import { createAssetReader } from "./node/asset-reader.ts";
+import { getConnectionLimit } from "./node/connection-limit.ts";
 import { serveHttp } from "./node/serve-http.ts";
 import { createPrometheusMetrics } from "./prometheus.ts";
 import { openStore } from "./stores/open-store.ts";
@@ -73,9 +74,16 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     let current = await createAppInstance(settings, parts);
     const instances = new Set([current]);
     const common = { host: settings.host, log: current.deps.log };
+    const connections = splitConnectionLimit(getConnectionLimit(), settings.metricsPort !== undefined);
     const streamPaths = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
     const app = { fetch: (request: Request, env: unknown) => current.fetch(request, env) };
-    const main = await serveHttp({ ...common, app, port: settings.port, streamPaths });
+    const main = await serveHttp({
+      ...common,
+      app,
+      port: settings.port,
+      streamPaths,
+      maxConnections: connections.main,
+    });
     servers.push(main);
     const metricsUrl = await serveMetrics();
     current.start();
@@ -84,7 +92,12 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     async function serveMetrics(): Promise<string | undefined> {
       if (settings.metricsPort === undefined) return undefined;
       const metricsApp = { fetch: (request: Request, env: unknown) => current.fetchMetricsPort(request, env) };
-      const server = await serveHttp({ ...common, app: metricsApp, port: settings.metricsPort });
+      const server = await serveHttp({
+        ...common,
+        app: metricsApp,
+        port: settings.metricsPort,
+        maxConnections: connections.metrics,
+      });
       servers.push(server);
       return server.url;
     }
@@ -136,4 +149,10 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     await openedStore.close();
     throw thrown;
   }
+}
+
+/** Divides the limit of connections: METRICS_PORT, which few programs read, gets a quarter. */
+function splitConnectionLimit(limit: number, hasMetricsPort: boolean): { main: number; metrics: number } {
+  const metrics = hasMetricsPort ? Math.max(1, Math.floor(limit / 4)) : 0;
+  return { main: Math.max(1, limit - metrics), metrics };
 }

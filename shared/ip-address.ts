@@ -44,6 +44,12 @@ export function isInIpRange(address: IpAddress, range: IpRange): boolean {
   return address.value >> shift === range.value >> shift;
 }
 
+/** Whether an address is in one of these ranges. */
+export function isTrustedAddress(text: string, trusted: readonly IpRange[]): boolean {
+  const address = parseIpAddress(text);
+  return address !== undefined && trusted.some((range) => isInIpRange(address, range));
+}
+
 /** 127.0.0.0/8 or ::1. */
 export function isLoopbackAddress(text: string): boolean {
   const address = parseIpAddress(text);
@@ -72,8 +78,7 @@ export function resolveClientAddress(
   let client = connection;
   const hops = forwardedFor?.split(",").map((hop) => hop.trim()) ?? [];
   while (hops.length > 0) {
-    const address = parseIpAddress(client);
-    if (!address || !trusted.some((range) => isInIpRange(address, range))) break;
+    if (!isTrustedAddress(client, trusted)) break;
     const hop = hops.pop() ?? "";
     if (!parseIpAddress(hop)) break;
     client = hop;

@@ -6,11 +6,12 @@ import type { CallSource } from "./tool-calls.ts";
 /** Limit of a request body: a deliverable of 1 MB is 1.4 MB in base64, plus the other fields of the call. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
-/** Reads a request's body, 2 MB at most. */
+/** Creates the reader of an agent's request body, 2 MB at most. */
 export function createAgentBodyReader() {
-  return createBodyReader(MAX_BODY_BYTES, {
+  const readBody = createBodyReader(MAX_BODY_BYTES, {
     busy: () => new GroundcrewError("unavailable", "Too many large requests at once. Repeat the call in a second."),
   });
+  return (c: Context) => readBody(c.req.raw, { source: c.get("caller").name });
 }
 
 /** Describes a call from its request: the caller, the interface used and the correlation id. */

@@ -17,7 +17,7 @@ function app(deps: ToolCallDeps): Hono {
       c.json(createOpenApiDocument(c.get("caller"), deps.settings.publicUrl ?? new URL(c.req.url).origin)),
     )
     .post("/:tool", async (c) => {
-      const input = parseJsonBody(await readBody(c.req.raw), c.req.header("content-type"));
+      const input = parseJsonBody(await readBody(c), c.req.header("content-type"));
       return toToolResponse(c, await calls.call(createCallSource(c, "http"), c.req.param("tool"), input));
     });
 }

@@ -25,7 +25,7 @@ function app(deps: ToolCallDeps): Hono {
   const readBody = createAgentBodyReader();
   let sdk: ReturnType<typeof loadSdk> | undefined;
   return new Hono().post("/", async (c) => {
-    const body = await readBody(c.req.raw);
+    const body = await readBody(c);
     sdk ??= loadSdk();
     const { transport, server } = await createMcpServer(await sdk, calls, createCallSource(c, "mcp"));
     try {
@@ -47,7 +47,15 @@ async function loadSdk() {
 }
 
 async function createMcpServer(sdk: Awaited<ReturnType<typeof loadSdk>>, calls: ToolCalls, source: CallSource) {
-  const { Server, Transport, CallToolRequestSchema, ListToolsRequestSchema, ErrorCode, McpError } = sdk;
+  const {
+    Server,
+    Transport,
+    CallToolRequestSchema,
+    CancelledNotificationSchema,
+    ListToolsRequestSchema,
+    ErrorCode,
+    McpError,
+  } = sdk;
   // `McpServer` would list the same tools for every caller and convert their schemas to JSON at each request.
   const server = new Server(
     { name: "groundcrew", version: VERSION },
@@ -63,6 +71,9 @@ async function createMcpServer(sdk: Awaited<ReturnType<typeof loadSdk>>, calls: 
     if (tool) return toMcpResult(tool, outcome);
     throw new McpError(ErrorCode.InvalidParams, outcome.ok ? "" : outcome.refusal.message);
   });
+  // A cancelled request would get no answer, and the HTTP request with it none either. Each HTTP request has a server of
+  // its own, so a cancellation could only concern a request of the same batch.
+  server.setNotificationHandler(CancelledNotificationSchema, () => {});
   const transport = new Transport({ enableJsonResponse: true });
   await server.connect(transport);
   return { server, transport };

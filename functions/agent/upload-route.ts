@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { createSourceSlots } from "../../shared/http/source-slots.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { readFileSizeLimit } from "../../shared/work/deliverables/check-file.ts";
 import { FILE_TYPES } from "../../shared/work/deliverables/file-types.ts";
@@ -20,6 +21,9 @@ export const uploadRoute: Route = { path: "/agent/upload_deliverable", access: "
 
 /** Limit of a refused body that is read and discarded: a client sees the refusal only once it has sent its body. */
 const MAX_DISCARDED_BYTES = 64 * 2 ** 20;
+
+/** Limit of uploads of one agent at once: 4. Hundreds would delay webhooks by seconds. */
+const MAX_UPLOADS = 4;
 
 const uploadQuerySchema = z.object({
   task: z.string().max(100),
@@ -42,6 +46,7 @@ function rejectInvalidQuery(result: { success: boolean }) {
 
 function app(deps: ToolCallDeps): Hono {
   const calls = createToolCalls(deps);
+  const slots = createSourceSlots({ perSource: MAX_UPLOADS });
   return new Hono()
     .get("/", async (c) => {
       const { bytes, plane } = await readFileSizeLimit(deps);
@@ -53,17 +58,29 @@ function app(deps: ToolCallDeps): Hono {
       const size = parseContentLength(c.req.header("content-length"));
       const body = c.req.raw.body ?? new ReadableStream<Uint8Array>({ start: (stream) => stream.close() });
       const type = c.req.header("content-type");
-      const outcome = await calls.runTool(createCallSource(c, "http"), uploadDeliverableTool, input, ({ work }) =>
-        work.deliver({
-          task: input.task,
-          name: input.name,
-          file: { size, stream: () => body },
-          ...omitUndefined({ type, sha256, text }),
-        }),
-      );
-      if (!outcome.ok && size <= MAX_DISCARDED_BYTES && !body.locked) await hashStream(deps, body).catch(() => {});
-      return toToolResponse(c, outcome);
+      const freeSlot = slots.take(c.get("caller").name);
+      try {
+        const outcome = await calls.runTool(createCallSource(c, "http"), uploadDeliverableTool, input, ({ work }) => {
+          if (!freeSlot) throw createBusyError();
+          return work.deliver({
+            task: input.task,
+            name: input.name,
+            file: { size, stream: () => body },
+            ...omitUndefined({ type, sha256, text }),
+          });
+        });
+        const discards = freeSlot && !outcome.ok && size <= MAX_DISCARDED_BYTES && !body.locked;
+        if (discards) await hashStream(deps, body).catch(() => {});
+        return toToolResponse(c, outcome);
+      } finally {
+        freeSlot?.();
+      }
     });
+}
+
+function createBusyError(): GroundcrewError {
+  const message = `You have ${MAX_UPLOADS} uploads in progress. Repeat this one when another has ended.`;
+  return new GroundcrewError("unavailable", message);
 }
 
 /** Plane's storage needs the size before the file, so a request without Content-Length is refused. */

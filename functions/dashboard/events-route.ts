@@ -6,16 +6,20 @@ import { createEventStreams } from "./event-streams.ts";
 /** Server-sent events that signal a change with a revision; the page then fetches what it shows. */
 export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
+/** X-Accel-Buffering keeps proxies from buffering the events. */
+const STREAM_HEADERS = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" };
+
 function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);
   return new Hono().get("/", (c) => {
+    // Hono answers HEAD as GET without its body, so nobody would read a stream and free its place.
+    if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
     const body = streams.open();
     if (!body) {
       c.header("Retry-After", "10");
       const message = `Too many open pages (${streams.size}). Close one, or try again later.`;
       throw new GroundcrewError("unavailable", message);
     }
-    // X-Accel-Buffering keeps proxies from buffering the events.
-    return c.body(body, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
+    return c.body(body, 200, STREAM_HEADERS);
   });
 }

@@ -32,6 +32,7 @@ const readySchema = z.object({
   plane: partSchema.optional(),
   telegram: partSchema.optional(),
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
+  untrusted_proxy: z.string().optional(),
 });
 
 /** Answer of `/health` with status 503. */
@@ -116,7 +117,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       ),
     ];
   }
-  const { store, plane: planePart, telegram, webhooks } = probe.ready;
+  const { store, plane: planePart, telegram, webhooks, untrusted_proxy } = probe.ready;
   // A store that does not work has a finding of its own.
   const otherStore = "storeFailure" in probe ? undefined : store;
   for (const [part, state] of Object.entries({ store: otherStore, plane: planePart, telegram }))
@@ -131,6 +132,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       );
     }
   if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
+  if (untrusted_proxy !== undefined) checks.push(reportUntrustedProxy(untrusted_proxy));
   return checks;
 }
 
@@ -151,6 +153,14 @@ function checkHealth(name: string, url: string, { version, queues }: z.infer<typ
     );
   }
   return checks;
+}
+
+function reportUntrustedProxy(address: string): DoctorCheck {
+  return reportWarning(
+    "proxy",
+    `${address} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header is ignored, and all clients behind this address share one rate limit`,
+    "If it is your proxy, add it to TRUSTED_PROXIES and restart Groundcrew. If not, ignore this: a client sent the header itself.",
+  );
 }
 
 function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks"]> | undefined): DoctorCheck {

@@ -3,10 +3,9 @@ import { z } from "zod";
 import type { Deps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { createRefusalLimiter } from "../../shared/http/refusal-limiter.ts";
 import { createSignatureCheck, parseSignature } from "../../shared/http/signature.ts";
-import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
 import { toRateLimitSource } from "../../shared/ip-address.ts";
-import { MINUTE } from "../../shared/time.ts";
 
 /** A delivery with a valid signature, not yet parsed completely. */
 export interface ReceivedDelivery {
@@ -55,14 +54,13 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
   const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
-  const isOverLimit = createSourceLimiter({ limit: UNVERIFIED_LIMIT, window: MINUTE, sources: 10_000, clock });
-
-  /** Every refusal before the signature is verified counts towards the limit, whatever its reason. */
-  function countRefusal(c: Context, refusal: GroundcrewError): GroundcrewError {
-    if (!isOverLimit(toRateLimitSource(c.get("client")))) return refusal;
-    c.header("Retry-After", "60");
-    return new GroundcrewError("rate_limited", "Too many requests without a valid signature. Try again in a minute.");
-  }
+  // Every refusal before the signature is verified counts towards the limit, whatever its reason. Small bodies of a
+  // source over its limit are still read and verified, because Plane may send from there, too; large ones are not.
+  const { countRefusal, findLimit } = createRefusalLimiter({
+    limit: UNVERIFIED_LIMIT,
+    message: "Too many requests without a valid signature. Try again in a minute.",
+    clock,
+  });
 
   function refuseUnsigned(c: Context): GroundcrewError {
     const secretName = secrets.length > 0 ? "the webhook's secret" : "PLANE_WEBHOOK_SECRET, which is not set";
@@ -73,7 +71,11 @@ export function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, 
   async function readCheckedBody(c: Context): Promise<Uint8Array<ArrayBuffer>> {
     try {
       checkContentType(c);
-      return await readBody(c.req.raw, c.env);
+      return await readBody(c.req.raw, {
+        source: toRateLimitSource(c.get("client")),
+        host: c.env,
+        findLargeRefusal: () => findLimit(c),
+      });
     } catch (thrown) {
       throw thrown instanceof GroundcrewError ? countRefusal(c, thrown) : thrown;
     }

@@ -3,12 +3,10 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
-import { createSourceLimiter } from "../../shared/http/source-limiter.ts";
+import { createRefusalLimiter } from "../../shared/http/refusal-limiter.ts";
 import { createTokenCheck } from "../../shared/http/token-check.ts";
-import { toRateLimitSource } from "../../shared/ip-address.ts";
 import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
-import { MINUTE } from "../../shared/time.ts";
 
 /**
  * Limit of an update: 256 KiB, enough for a message of 4,096 characters with its entities and the message it replies
@@ -30,10 +28,9 @@ function app(deps: WebhookDeps): Hono {
   const { telegram } = deps.settings;
   const pendingCheck = telegram && getWebhookSecrets(telegram).then(createTokenCheck);
   const readBody = createBodyReader(MAX_BODY_BYTES);
-  const isOverLimit = createSourceLimiter({
+  const { countRefusal } = createRefusalLimiter({
     limit: UNVERIFIED_LIMIT,
-    window: MINUTE,
-    sources: 10_000,
+    message: "Too many requests without the secret. Try again in a minute.",
     clock: deps.clock,
   });
 
@@ -42,14 +39,8 @@ function app(deps: WebhookDeps): Hono {
     const isValidSecret = await pendingCheck;
     if (secret === undefined || !isValidSecret || !(await isValidSecret(secret))) {
       deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "unauthorized" });
-      if (isOverLimit(toRateLimitSource(c.get("client")))) {
-        c.header("Retry-After", "60");
-        throw new GroundcrewError("rate_limited", "Too many requests without the secret. Try again in a minute.");
-      }
-      throw new GroundcrewError(
-        "unauthorized",
-        "X-Telegram-Bot-Api-Secret-Token does not match the registered secret.",
-      );
+      const refusal = "X-Telegram-Bot-Api-Secret-Token does not match the registered secret.";
+      throw countRefusal(c, new GroundcrewError("unauthorized", refusal));
     }
     const job = createUpdateJob(parseJson(await readBody(c.req.raw)), c.get("correlation"));
     if (!job) throw new GroundcrewError("bad_request", "The body is not a Telegram update.");

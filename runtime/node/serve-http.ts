@@ -6,9 +6,9 @@ import type { Context } from "hono";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
-import { isWebhookPath } from "../../shared/http/origin-check.ts";
+import { isWebhookPath } from "../../shared/http/request-path.ts";
 import type { Log } from "../../shared/log.ts";
-import type { Ms } from "../../shared/time.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
 import { readRequestBody } from "./read-body.ts";
 import { trackConnections } from "./track-connections.ts";
 
@@ -28,12 +28,17 @@ interface ServeHttpOptions {
   streamPaths?: readonly string[];
   /** Timeout for receiving any other request. Default 20 s. */
   requestTimeout?: Ms;
+  /** Limit of open connections; at the limit, idle ones are closed for new ones. Default: none. */
+  maxConnections?: number;
 }
 
 /** Timeout for receiving a request: 20 s, which bounds what slow senders occupy. Plane and proxies send at once. */
 const REQUEST_TIMEOUT_MS: Ms = 20_000;
 /** Timeout for receiving a streamed request: 10.5 min, slightly longer than the timeout of an upload. */
 const STREAM_TIMEOUT_MS: Ms = 630_000;
+
+/** Interval between log lines about the limit of connections: 1 min, because a flood reaches it at every connection. */
+const LIMIT_LOG_MS: Ms = MINUTE;
 
 /** Serves an app over HTTP. The connection is broken when the app throws `BreakConnection`. Rejects when it cannot listen. */
 export async function serveHttp({
@@ -43,6 +48,7 @@ export async function serveHttp({
   log,
   streamPaths = [],
   requestTimeout = REQUEST_TIMEOUT_MS,
+  maxConnections = Number.POSITIVE_INFINITY,
 }: ServeHttpOptions): Promise<HttpServerHandle> {
   const listener = getRequestListener(
     (request, env) => {
@@ -74,8 +80,10 @@ export async function serveHttp({
     keepAliveTimeout: 150_000,
   };
   const server = createServer(serverOptions);
-  const slowRequests = createSlowRequestLimits(streamPaths, STREAM_TIMEOUT_MS - requestTimeout);
-  const { trackRequest, close } = trackConnections(server);
+  const isStream = createPathMatcher(streamPaths);
+  const slowRequests = createSlowRequestLimits(isStream, STREAM_TIMEOUT_MS - requestTimeout);
+  const onLimit = createLimitReporter(log, maxConnections);
+  const { trackRequest, close } = trackConnections(server, { maxConnections, isStream, onLimit });
   server.on("request", (incoming, outgoing) => {
     trackRequest(incoming, outgoing);
     slowRequests.trackRequest(incoming);
@@ -99,14 +107,11 @@ export function getRemoteAddress(c: Context): string {
  * Node has one request timeout per server and reports a request over it once. Requests to stream paths then get their
  * remaining time from a timer here, so that other requests need no timer.
  */
-function createSlowRequestLimits(streamPaths: readonly string[], remainingTime: Ms) {
+function createSlowRequestLimits(isStream: (incoming: IncomingMessage) => boolean, remainingTime: Ms) {
   const openRequests = new WeakMap<Duplex, IncomingMessage>();
-  const [exactPaths, pathsWithQuery] = [new Set(streamPaths), streamPaths.map((path) => `${path}?`)];
   return {
     trackRequest(incoming: IncomingMessage) {
-      const { url = "", socket } = incoming;
-      const isStream = exactPaths.has(url) || pathsWithQuery.some((path) => url.startsWith(path));
-      if (isStream) openRequests.set(socket, incoming);
+      if (isStream(incoming)) openRequests.set(incoming.socket, incoming);
     },
     /** Extends the timeout of a streamed request; false for any other error and any other request. */
     extendTimeout({ code }: NodeJS.ErrnoException, socket: Duplex): boolean {
@@ -117,6 +122,24 @@ function createSlowRequestLimits(streamPaths: readonly string[], remainingTime: 
       incoming.once("close", () => clearTimeout(timer));
       return true;
     },
+  };
+}
+
+/** Creates a check of whether a request is to one of the paths, with or without a query. */
+function createPathMatcher(paths: readonly string[]) {
+  const [exactPaths, pathsWithQuery] = [new Set(paths), paths.map((path) => `${path}?`)];
+  return ({ url = "" }: IncomingMessage): boolean =>
+    exactPaths.has(url) || pathsWithQuery.some((path) => url.startsWith(path));
+}
+
+/** Creates the function that logs that the limit was reached, once a minute at most. */
+function createLimitReporter(log: Log, limit: number): () => void {
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - loggedAt < LIMIT_LOG_MS) return;
+    loggedAt = now;
+    log.warn("connection limit reached", { limit });
   };
 }
 

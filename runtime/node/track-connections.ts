@@ -9,17 +9,36 @@ interface ConnectionTracker {
   close(limit: Ms): Promise<void>;
 }
 
+interface TrackConnectionsOptions {
+  /** Limit of open connections. For a new one at the limit, another is closed, or the new one if all are in use. */
+  maxConnections: number;
+  /** Whether a request may take minutes to arrive, so that its connection is in use meanwhile. */
+  isStream: (incoming: IncomingMessage) => boolean;
+  /** Called whenever a connection is closed because of the limit. */
+  onLimit: () => void;
+}
+
 /**
- * Makes a server closable without waiting for idle keep-alive connections: a connection with an open request is closed
- * after its response, any other at once, and all of them after `limit`. (`closeIdleConnections` skips connections that
- * have not sent a request yet and those that become idle after closing has begun.) Only the last response of each
- * connection is tracked, which is the last to be sent; a listener for every response would cost more.
+ * Limits the connections of a server, and makes it closable without waiting for idle keep-alive connections: a connection
+ * with an open request is closed after its response, any other at once, and all of them after `limit`.
+ * (`closeIdleConnections` skips connections that have not sent a request yet and those that become idle after closing has
+ * begun.) Only the last response of each connection is tracked, which is the last to be sent; a listener for every
+ * response would cost more.
  */
-export function trackConnections(server: Server): ConnectionTracker {
+export function trackConnections(server: Server, options: TrackConnectionsOptions): ConnectionTracker {
+  /** The connection whose last request began longest ago comes first. */
   const lastResponses = new Map<Socket, ServerResponse | undefined>();
   let isClosing = false;
 
   server.on("connection", (socket: Socket) => {
+    if (lastResponses.size >= options.maxConnections) {
+      options.onLimit();
+      const closable = findClosableConnection(lastResponses, options.isStream) ?? socket;
+      // `destroy` frees the file at once, but "close" is emitted later.
+      lastResponses.delete(closable);
+      closable.destroy();
+      if (closable === socket) return;
+    }
     lastResponses.set(socket, undefined);
     socket.once("close", () => lastResponses.delete(socket));
   });
@@ -32,6 +51,9 @@ export function trackConnections(server: Server): ConnectionTracker {
 
   return {
     trackRequest({ socket }, outgoing) {
+      // Bytes of a connection that was closed can still become a request.
+      if (socket.destroyed) return;
+      lastResponses.delete(socket);
       lastResponses.set(socket, outgoing);
       if (isClosing) endConnectionAfter(socket, outgoing);
     },
@@ -46,4 +68,20 @@ export function trackConnections(server: Server): ConnectionTracker {
       clearTimeout(timer);
     },
   };
+}
+
+/**
+ * Finds the connection that is missed least: the first without an open request, else the first whose request has not
+ * arrived completely. Plane and agents send theirs at once. Undefined when all connections are in use.
+ */
+function findClosableConnection(
+  lastResponses: ReadonlyMap<Socket, ServerResponse | undefined>,
+  isStream: (incoming: IncomingMessage) => boolean,
+): Socket | undefined {
+  let unfinished: Socket | undefined;
+  for (const [socket, outgoing] of lastResponses) {
+    if (!outgoing || outgoing.writableFinished) return socket;
+    if (!outgoing.req.complete && !isStream(outgoing.req)) unfinished ??= socket;
+  }
+  return unfinished;
 }

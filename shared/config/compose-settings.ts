@@ -6,9 +6,6 @@ import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 import { type FileSettings, toSettingName } from "./settings-file.ts";
 
-/** Limit of a token's length: 16 random characters are the fewest that cannot be guessed over a network. */
-const MIN_TOKEN_LENGTH = 16;
-
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Composes the settings from parts that were checked and have no problems. */
@@ -114,13 +111,6 @@ export function findSettingsWarnings(settings: Settings, secrets: Secrets): stri
     return !settings.agents.some((known) => toSettingName(known.name) === agent);
   });
   const warnings = unusedNames.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
-  const accessSecrets = /^(?:ADMIN_TOKEN|TICK_TOKEN|TELEGRAM_WEBHOOK_SECRET|AGENT_TOKEN_.+)$/;
-  const weakSecrets = [...secrets].filter(
-    ([name, values]) => accessSecrets.test(name) && values.some((value) => value.length < MIN_TOKEN_LENGTH),
-  );
-  warnings.push(
-    ...weakSecrets.map(([name]) => `${name} is shorter than ${MIN_TOKEN_LENGTH} characters and could be guessed`),
-  );
   warnings.push(...findWakeWarnings(settings));
   if (!plane) return warnings;
   if (plane.webhookSecrets.length === 0)

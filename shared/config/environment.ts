@@ -175,9 +175,12 @@ export const environmentSchema = z.object({
   }),
   WEBHOOK_MAX_BYTES: countSchema
     .refine((bytes) => bytes >= 1024)
-    .default(16 * 1024 * 1024)
+    .default(2 * 1024 * 1024)
     .describe("the largest webhook body in bytes, at least 1024")
-    .meta({ meaning: "Largest webhook body that is accepted, in bytes." }),
+    .meta({
+      meaning:
+        "Largest webhook body that is accepted, in bytes. Plane's have 2 to 20 KB; parsing a body of 16 MB delays others by more than a second.",
+    }),
 });
 
 export type Environment = z.output<typeof environmentSchema>;

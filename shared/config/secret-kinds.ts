@@ -10,7 +10,17 @@ interface SecretKind {
 }
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
-const TOKEN = { form: PRINTABLE, wanted: "16 or more printable characters without spaces", many: true };
+/** How to make a secret that nobody guesses: 192 random bits. */
+const RECIPE = "for example from `openssl rand -hex 24`";
+/**
+ * Secrets that operators choose and that guard Groundcrew have at least 16 characters: that many random ones cannot be
+ * guessed over a network. Secrets that others issue have the form that their issuer gives them.
+ */
+const TOKEN = {
+  form: /^[\x21-\x7e]{16,}$/,
+  wanted: `16 or more random printable characters without spaces, ${RECIPE}`,
+  many: true,
+};
 const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
 
 const SECRETS: Record<string, SecretKind> = {
@@ -34,8 +44,8 @@ const SECRETS: Record<string, SecretKind> = {
     many: false,
   },
   TELEGRAM_WEBHOOK_SECRET: {
-    form: /^[\w-]{1,256}$/,
-    wanted: "1 to 256 letters, digits, '_' or '-'",
+    form: /^[\w-]{16,256}$/,
+    wanted: `16 to 256 random letters, digits, '_' or '-', ${RECIPE}`,
     meaning: "Proves that an update comes from Telegram. Without it a secret is derived from the bot's token.",
     many: true,
   },
@@ -59,8 +69,8 @@ const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
     meaning: "API key of the agent's own Plane account. Without it the Concierge's key writes on the agent's behalf.",
   },
   AGENT_TOKEN: {
-    form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]+)$/i,
-    wanted: "16 or more printable characters without spaces, or sha256: and 64 hex characters",
+    form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]{16,})$/i,
+    wanted: `${TOKEN.wanted}; or sha256: and 64 hex characters`,
     meaning: "The agent's bridge token for /mcp and /agent, or its SHA-256.",
     many: true,
   },

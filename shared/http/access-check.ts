@@ -3,6 +3,7 @@ import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
 import { createPageSessions } from "./page-sessions.ts";
+import type { RefusalLimiter } from "./refusal-limiter.ts";
 import { createSessionCookie } from "./session-cookie.ts";
 import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
@@ -25,11 +26,13 @@ const TOKEN_PURPOSE = {
 /**
  * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
  * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token, whose agent
- * becomes the request's caller. Throws `unauthorized` or `forbidden` for every other request.
+ * becomes the request's caller. Throws `unauthorized`, `rate_limited` or `forbidden` for every other request.
+ * @param unknownTokens counts requests with an unknown token; a valid token passes whatever was counted
  */
 export function createAccessCheck(
   { settings, store }: Pick<Deps, "settings" | "store">,
   requiredAccess: ProtectedAccess,
+  unknownTokens: RefusalLimiter,
 ) {
   const isAdmin = createTokenCheck(settings.adminTokens);
   const isTick = createTokenCheck(settings.tickTokens);
@@ -50,7 +53,10 @@ export function createAccessCheck(
     if (session !== undefined && (await sessions.isOpen(session))) return;
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const tokenHolder = token === undefined ? undefined : await findHolder(token);
-    if (!tokenHolder) throw createUnauthorizedError(c, requiredAccess, token);
+    if (!tokenHolder) {
+      const refusal = createUnauthorizedError(c, requiredAccess, token);
+      throw token === undefined ? refusal : unknownTokens.countRefusal(c, refusal);
+    }
     if (requiredAccess === "agent") {
       if (tokenHolder.kind !== "agent") throw createForbiddenError(requiredAccess, tokenHolder.kind);
       c.set("caller", tokenHolder.caller);

@@ -8,6 +8,11 @@ declare module "hono" {
     correlation: string;
     /** The client's address, taken from X-Forwarded-For where TRUSTED_PROXIES sent the request. */
     client: string;
+    /**
+     * Address of a peer that sent X-Forwarded-For within the last hour without being in TRUSTED_PROXIES; absent when
+     * there was none.
+     */
+    untrustedProxy?: string;
     /** The calling agent; set on routes with `agent` access only. */
     caller: Caller;
     /** Additional fields for the request's line in the log. */

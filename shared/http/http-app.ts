@@ -6,6 +6,7 @@ import { keepDefined } from "../keep-defined.ts";
 import { createErrorHandler, createErrorResponse } from "./error-response.ts";
 import { createOriginCheck } from "./origin-check.ts";
 import { createRequestMiddleware } from "./request-middleware.ts";
+import { getRequestPath } from "./request-path.ts";
 import { createRouteGuard } from "./route-guard.ts";
 
 /** Headers of every response except webhooks'. The runtime sets them, because adding them to each Response is expensive. */
@@ -30,8 +31,7 @@ interface HttpAppOptions {
  */
 export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
   const { settings } = deps;
-  // A trailing slash is a common typo in a webhook's URL, and Plane would count the 404 as delivered.
-  const app = new Hono({ strict: false });
+  const app = new Hono({ getPath: getRequestPath });
   const handleError = createErrorHandler(deps);
   const checks = keepDefined([
     createOriginCheck(settings),

@@ -1,21 +1,28 @@
 import type { Context } from "hono";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
+import { isWebhookPath } from "./request-path.ts";
 import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
 /** Names of query parameters under which people and programs put tokens into URLs, which logs and histories keep. */
 const TOKEN_NAME =
   /^((access|admin|tick|agent|bridge|auth|bearer)[_-]?)?token$|^(api[_-]?)?key$|^auth(orization)?$|^secret$|^password$/i;
 
+/** Limit of query parameters: 50, five times as many as any route has. Checking thousands would delay other requests. */
+const MAX_QUERY_PARAMETERS = 50;
+/** Values shorter than any token (16 characters) need not be hashed to compare them with tokens. */
+const MIN_TOKEN_LENGTH = 16;
+
 /**
  * Creates a check against foreign browser pages, DNS rebinding and leaked tokens: refuses an unknown `Host`, a foreign
- * `Origin` on requests that may change something, and a token in the URL. Webhooks are exempt, because their signature
+ * `Origin` on requests that may change something, more than 50 query parameters, and a token in the URL. Webhooks are exempt, because their signature
  * authenticates them.
  */
 export function createOriginCheck(settings: Settings): (c: Context) => Promise<void> | undefined {
   const isOperatorToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
   const findCaller = createCallerLookup(settings.agentTokens);
-  const isToken = async (text: string) => (await isOperatorToken(text)) || (await findCaller(text)) !== undefined;
+  const isToken = async (text: string) =>
+    text.length >= MIN_TOKEN_LENGTH && ((await isOperatorToken(text)) || (await findCaller(text)) !== undefined);
 
   async function check(c: Context): Promise<void> {
     const url = new URL(c.req.url);
@@ -26,6 +33,8 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
     const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
     if (!isReadOnly && origin !== undefined && !isOwnOrigin(origin, host, settings.publicUrl))
       throw new GroundcrewError("forbidden", "Requests from another origin are not allowed.");
+    if (url.searchParams.size > MAX_QUERY_PARAMETERS)
+      throw new GroundcrewError("bad_request", `The URL has more than ${MAX_QUERY_PARAMETERS} query parameters.`);
     for (const [name, value] of url.searchParams) {
       if (TOKEN_NAME.test(name) || (await isToken(value)))
         throw new GroundcrewError(
@@ -36,11 +45,6 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
   }
 
   return (c) => (isWebhookPath(c.req.path) ? undefined : check(c));
-}
-
-/** Whether Plane or Telegram post to this path; a signature or a secret authenticates them. */
-export function isWebhookPath(path: string): boolean {
-  return path.startsWith("/webhooks/");
 }
 
 /** An allowed name without a port matches every port. */

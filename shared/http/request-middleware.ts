@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Deps } from "../app/deps.ts";
-import { parseIpRange, resolveClientAddress } from "../ip-address.ts";
+import { createClientResolver } from "./client-resolver.ts";
 
 type RequestMiddlewareDeps = Pick<Deps, "settings" | "log" | "metrics" | "clock" | "newId">;
 
@@ -25,19 +25,16 @@ export function createRequestMiddleware(
   { getRemoteAddress, checks, onRequestChange, handleError }: RequestMiddlewareOptions,
 ): MiddlewareHandler {
   const { clock, log, metrics } = deps;
-  const trusted = deps.settings.trustedProxies.flatMap((text) => parseIpRange(text) ?? []);
-  const getClientAddress = (c: Context) => {
-    const address = getRemoteAddress(c);
-    return trusted.length === 0 ? address : resolveClientAddress(address, c.req.header("x-forwarded-for"), trusted);
-  };
+  const resolveClient = createClientResolver(deps, getRemoteAddress);
 
   return async (c, next) => {
     const startedAt = clock();
     onRequestChange?.(1);
     const correlation = deps.newId();
-    const client = getClientAddress(c);
+    const { client, untrustedProxy } = resolveClient(c);
     c.set("correlation", correlation);
     c.set("client", client);
+    if (untrustedProxy !== undefined) c.set("untrustedProxy", untrustedProxy);
     let isAnswered = false;
     try {
       for (const check of checks) {

@@ -35,6 +35,21 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     expect(page.problems).toEqual([]);
   });
 
+  test("signs in with the right token after others sent many wrong ones from the same address", async () => {
+    const app = await startPageTestApp();
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ token: "a guess" });
+    for (let i = 0; i < 10; i += 1) await fetch(`${app.url}/api/session`, { method: "POST", headers, body });
+    const page = await openPage(app.url);
+    await page.waitForSelector("#sign-in:not([hidden])");
+    await page.fill("#token", "not it");
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('The right one is always accepted')");
+    await signIn(page);
+    await page.waitForSelector(".column");
+    expect(page.problems).toEqual([]);
+  });
+
   test("shows a change in two browsers without a reload: on the board, in the activity list and in the chat", async () => {
     const app = await startPageTestApp();
     const [one, two] = await Promise.all([

@@ -46,6 +46,28 @@ test("The command line lists every invalid setting and exits with 78", async () 
   expect(err).not.toContain("marked");
 });
 
+test.each(["ADMIN_TOKEN", "TICK_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
+  "The command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
+  async (name) => {
+    const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
+    const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...telegram, [name]: "0123456789-mark" }).ended;
+    expect([code, out]).toEqual([78, ""]);
+    expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
+    expect(err).toMatch(new RegExp(`  ${name}\n    given:  a value of 15 characters\n    wanted: 16 .*openssl rand`));
+    expect(err).not.toContain("mark");
+  },
+);
+
+test("The command line refuses a short token in the secrets file, also beside a long one, and exits with 78", async () => {
+  const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
+  const cwd = createFolder();
+  const text = JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, "7341"] });
+  writeFileSync(join(cwd, "secrets.json"), text, { mode: 0o600 });
+  const { code, err } = await runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd).ended;
+  expect(code).toBe(78);
+  expect(err).toMatch(/ADMIN_TOKEN\n {4}given: {2}a value of \d+ and 4 characters\n {4}wanted: 16 or more/);
+});
+
 test("The command line reads .env, which the environment overrides", async () => {
   const cwd = createFolder({ ".env": "PORT=x\nLOG_LEVEL=loud\n# a comment\n" });
   const { err } = await runMain({ PORT: "0" }, cwd).ended;

@@ -147,6 +147,7 @@ test.each([
   ["is not JSON", '{"ADMIN_TOKEN": "marked-half', 0o600],
   ["others can read", JSON.stringify({ ADMIN_TOKEN: NEW.admin, PLANE_API_KEY: "x" }), 0o644],
   ["lacks required settings", "{}", 0o600],
+  ["has a token of 4 characters", JSON.stringify({ ADMIN_TOKEN: "7341", PLANE_API_KEY: "marked-plane-key" }), 0o600],
 ])(
   "A secrets file that changes that %s is logged without secrets and changes nothing; its next version is used",
   async (_, text, mode) => {

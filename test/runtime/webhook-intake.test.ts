@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
@@ -164,6 +165,43 @@ test("A webhook's body (reliability 16) of more than 256 KiB is read four at a t
   for (const answer of await Promise.all(answers)) expect(answer.toString()).toContain("200 OK");
   for (const { socket } of slow) socket.destroy();
   expect((await postWebhook(url, big)).status).toBe(200);
+});
+
+/** Begins a large body of a source behind the trusted proxy and never ends it. */
+async function beginLargeBody(url: string, source: string) {
+  const raw = await openConnection(url);
+  onTestFinished(() => void raw.socket.destroy());
+  const headers = { ...createWebhookHeaders("{}", "not the secret"), "x-forwarded-for": source };
+  const head = formatWebhookHead({ ...headers, "content-length": `${600 * 1024}` });
+  await new Promise<void>((resolve) => raw.socket.write(head + "x".repeat(400 * 1024), () => resolve()));
+  return raw;
+}
+
+test("A webhook's body (reliability 16) of more than 256 KiB is read while strangers elsewhere hold as many places as they get", async () => {
+  const { url } = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+  const strangers = Array.from({ length: 30 }, (_, i) => `203.0.113.${i % 6}`);
+  for (const source of strangers) await beginLargeBody(url, source);
+  const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+  const fromPlane = { ...createWebhookHeaders(big), "x-forwarded-for": "198.51.100.1" };
+  for (let i = 0; i < 5; i += 1) expect((await postWebhook(url, big, fromPlane)).status).toBe(200);
+});
+
+test("A webhook's body (reliability 16) of more than 256 KiB is refused before it is read when its source is over its limit, and small ones pass", async () => {
+  const { url } = await startTestRuntime();
+  const forged = createWebhookHeaders(BODY, "not the secret");
+  for (let i = 0; i < 100; i++) expect((await postWebhook(url, BODY, forged)).status).toBe(401);
+  const announced = await openConnection(url);
+  announced.socket.write(formatWebhookHead({ ...forged, "content-length": `${600 * 1024}` }));
+  const [answer] = await once(announced.socket, "data");
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: 60/i);
+  announced.socket.destroy();
+  const chunked = await openConnection(url);
+  chunked.socket.write(formatWebhookHead({ ...forged, "transfer-encoding": "chunked" }));
+  chunked.socket.write(formatChunk("x".repeat(300 * 1024)));
+  const [chunkedAnswer] = await once(chunked.socket, "data");
+  expect(String(chunkedAnswer)).toMatch(/^HTTP\/1\.1 429 /);
+  chunked.socket.destroy();
+  expect((await postWebhook(url, BODY)).status).toBe(200);
 });
 
 /** Starts slow senders in a separate process, as in reality. */

@@ -96,7 +96,7 @@ export const pageTextsEn: PageTexts = {
   "sign.wrong": "The token does not match ADMIN_TOKEN, or ADMIN_TOKEN is not set.",
   "sign.cookie":
     "The token is correct, but your browser did not store the session cookie. Open the page at its PUBLIC_URL.",
-  "sign.often": "Too many attempts. Try again in one minute.",
+  "sign.often": "Too many wrong tokens. The right one is always accepted; check it, or try again in a minute.",
   "head.when": "Time",
   "head.seen": "Source · actor",
   "head.what": "Event",

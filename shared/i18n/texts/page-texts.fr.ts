@@ -97,7 +97,7 @@ export const pageTextsFr: PageTexts = {
   "sign.wrong": "Le jeton ne correspond pas à ADMIN_TOKEN, ou ADMIN_TOKEN n’est pas défini.",
   "sign.cookie":
     "Le jeton est correct, mais votre navigateur n’a pas enregistré le cookie de session. Ouvrez la page à l’adresse PUBLIC_URL.",
-  "sign.often": "Trop de tentatives. Réessayez dans une minute.",
+  "sign.often": "Trop de jetons incorrects. Le bon est toujours accepté : vérifiez-le ou réessayez dans une minute.",
   "head.when": "Heure",
   "head.seen": "Source · auteur",
   "head.what": "Événement",

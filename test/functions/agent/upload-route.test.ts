@@ -247,3 +247,31 @@ test.each(["./report.md", "not base64!", "abc==", "a"])(
     expect(refusalSchema.parse(response.json).error.message).toContain("base64");
   },
 );
+
+/** Begins an upload whose body does not end before the test says so. */
+function beginUpload(app: HttpTestApp, agent: string, name: string) {
+  const headers = { authorization: `Bearer ${toBridgeToken(agent)}`, "content-length": 2 };
+  const path = `/agent/upload_deliverable?task=ONB-1&name=${name}`;
+  const request = httpRequest(app.url + path, { method: "PUT", headers });
+  const answer = once(request, "response").then(async ([response]) => {
+    const body: unknown = JSON.parse(await text(response));
+    return { status: Number(response.statusCode), body };
+  });
+  request.write("a");
+  return { answer, end: () => request.end("b") };
+}
+
+test("PUT /agent/upload_deliverable accepts four uploads of an agent at once; a fifth is refused without being read", async () => {
+  const { app, item } = await createAppWithTask();
+  const uploads = ["a.md", "b.md", "c.md", "d.md", "e.md"].map((name) => beginUpload(app, "Imhotep", name));
+  const first = await Promise.race(uploads.map(({ answer }) => answer));
+  expect(first).toMatchObject({ status: 503, body: { error: { code: "unavailable" } } });
+  expect(JSON.stringify(first.body)).toContain("4 uploads");
+  expect((await putFile(app, "task=ONB-1&name=x.md", "x", {}, "Thot")).status).toBe(403);
+  expect((await putFile(app, "task=ONB-1&name=x.md", "x")).status).toBe(503);
+  for (const { end } of uploads) end();
+  const statuses = (await Promise.all(uploads.map(({ answer }) => answer))).map(({ status }) => status);
+  expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 503]);
+  expect(app.plane.attachments(item)).toHaveLength(4);
+  expect((await putFile(app, "task=ONB-1&name=f.md", "f")).status).toBe(200);
+});

@@ -151,3 +151,17 @@ test("the 21st event stream over HTTP is refused with 503, and stopping does not
   expect(Date.now() - began).toBeLessThan(2_000);
   over.abort();
 });
+
+test("HEAD of the event stream over HTTP is answered with its headers and opens no stream", async () => {
+  const { url } = await startTestRuntime();
+  const over = new AbortController();
+  const request = (method: string) =>
+    fetch(`${url}/api/events`, { ...createBearerHeaders(RUNTIME_ADMIN_TOKEN), method, signal: over.signal });
+  for (let i = 0; i < 25; i += 1) {
+    const { status, headers } = await request("HEAD");
+    expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+  }
+  const streams = await Promise.all(Array.from({ length: 20 }, () => request("GET")));
+  expect(streams.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  over.abort();
+});

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { planeWebhookRoute } from "../../../functions/webhooks/plane-webhook.ts";
+import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, signBody } from "../../support/webhook-signature.ts";
 import { readRefusal, SHORT_DELIVERY } from "./refused-response.ts";
@@ -144,6 +145,13 @@ test("A body (reliability 16) announced as larger than the limit is refused with
   expect(await readRefusal(await postWebhook(url, body))).toMatchObject({ status: 413, code: "too_large" });
 });
 
+test("A body (reliability 16) is limited to 2 MB unless WEBHOOK_MAX_BYTES says otherwise", async () => {
+  const { url } = await startTestRuntime();
+  const createBody = (size: number) => JSON.stringify({ text: "x".repeat(size - '{"text":""}'.length) });
+  expect((await postWebhook(url, createBody(2 * 2 ** 20))).status).toBe(200);
+  expect((await postWebhook(url, createBody(2 * 2 ** 20 + 1))).status).toBe(413);
+});
+
 test("A body (reliability 16) exactly as large as the limit is accepted", async () => {
   const { url } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "2048" } });
   const body = JSON.stringify({ text: "x".repeat(2048 - '{"text":""}'.length) });
@@ -208,5 +216,51 @@ test("A source that sends badly signed requests is identified by the address tha
     const headers = { "x-forwarded-for": `203.0.113.${i}` };
     expect((await postWebhook(proxied.url, SHORT_DELIVERY, headers)).status).toBe(401);
     expect((await postWebhook(open.url, SHORT_DELIVERY, headers)).status).toBe(i < 100 ? 401 : 429);
+  }
+});
+
+/** Sends a signed delivery to exactly this path, which fetch would normalize. */
+async function postRaw(url: string, path: string, headers: Record<string, string> = {}) {
+  const raw = await openConnection(url);
+  const length = { "content-length": `${SHORT_DELIVERY.length}`, connection: "close" };
+  const head = formatRequestHead("POST", path, { ...createWebhookHeaders(SHORT_DELIVERY), ...length, ...headers });
+  raw.socket.write(head + SHORT_DELIVERY);
+  return raw.ended;
+}
+
+test.each([
+  "//webhooks/plane",
+  "/webhooks//plane",
+  "///webhooks///plane",
+  "//webhooks/plane/",
+  "/webhooks/plane//",
+  "//webhooks//plane?x=1",
+])("The address of the webhook with doubled slashes is the same: %s", async (path) => {
+  const { url, store } = await startTestRuntime();
+  expect((await postRaw(url, path, { host: "crew.internal:8787" })).status).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(1);
+});
+
+test.each([
+  ["another path with doubled slashes", "//dead-letters"],
+  ["a doubled slash within another path", "/api//board"],
+  ["an encoded slash", "/webhooks%2Fplane"],
+  ["a backslash that is encoded", "/webhooks/%5Cplane"],
+  ["a longer path", "//webhooks/plane/x"],
+  ["a path below another one", "/x//webhooks/plane"],
+])("The address of the webhook is not reached by %s", async (_, path) => {
+  const { url, store } = await startTestRuntime();
+  const { status, text } = await postRaw(url, path);
+  expect([401, 404]).toContain(status);
+  expect(text.toLowerCase()).not.toContain("location:");
+  expect((await store.stats()).queues.inbox.pending).toBe(0);
+});
+
+test("The address of another host in the path is neither followed nor exempt from the check of Host", async () => {
+  const { url } = await startTestRuntime();
+  for (const path of ["//evil.example/webhooks/plane", "//evil.example/", "/webhooks/..//dead-letters"]) {
+    const { status, text } = await postRaw(url, path, { host: "evil.example" });
+    expect([path, status]).toEqual([path, 403]);
+    expect(text.toLowerCase()).not.toContain("location:");
   }
 });

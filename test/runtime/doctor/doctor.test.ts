@@ -188,6 +188,27 @@ test("npm run doctor queries a running Groundcrew, and does not open its embedde
   );
 });
 
+test("npm run doctor warns when X-Forwarded-For comes from a proxy that is not in TRUSTED_PROXIES", async () => {
+  const { env } = await createFolderSetup();
+  Object.assign(env, { PORT: String(await findFreePort()) });
+  const { GROUNDCREW_CONFIG: _, SECRETS_FILE: __, ...plain } = env;
+  const parsed = parseTestSettings(plain);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const manifest = (await import("../../../functions/index.ts")).manifest;
+  const quiet = { ...manifest, ticks: [], jobHandlers: [], services: [] };
+  for (const [trustedProxies, finding] of [
+    [[], /^warning: 127\.0\.0\.1 sends X-Forwarded-For, but is not in TRUSTED_PROXIES/],
+    [["127.0.0.1"], /^$/],
+  ] as const) {
+    const settings = { ...parsed.settings, trustedProxies: [...trustedProxies] };
+    const runtime = await startRuntime(settings, { manifest: quiet, write: () => {} });
+    expect(await getFinding(env, "proxy")).toBe("");
+    await fetch(`${runtime.url}/health`, { headers: { "x-forwarded-for": "203.0.113.7" } });
+    expect(await getFinding(env, "proxy")).toMatch(finding);
+    await runtime.stop();
+  }
+});
+
 describe.skipIf(!hasRedisServer())("npm run doctor with Redis (reliability 10)", () => {
   test("warns when Redis has no append-only file or no noeviction policy", async () => {
     const redis = await startRedis({ "maxmemory-policy": "allkeys-lru" });

@@ -5,6 +5,7 @@ import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
 import { serveHttp } from "../../../runtime/node/serve-http.ts";
 import { createLog } from "../../../shared/log.ts";
+import { formatRequestHead, openConnection, type RawConnection } from "../../support/raw-connection.ts";
 
 /** Timeout for a request in these tests, in real milliseconds. */
 const REQUEST_TIMEOUT_MS = 400;
@@ -76,4 +77,78 @@ test("a response is not sent when the app throws, synchronously or later", async
   onTestFinished(() => served.stop(0));
   for (const path of ["/now", "/later"]) await expect(fetch(served.url + path)).rejects.toThrow("fetch failed");
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ error: "at once" }, { error: "later" }]);
+});
+
+/** Serves at most three connections: paths below `/slow` are answered when the test says so. */
+async function serveThreeConnections() {
+  const answering = Promise.withResolvers<void>();
+  let requests = 0;
+  const app = new Hono()
+    .use(async (_, next) => {
+      requests += 1;
+      await next();
+    })
+    .get("/slow", async (c) => {
+      await answering.promise;
+      return c.text("late");
+    })
+    .get("/", (c) => c.text("at once"))
+    .put("/*", async (c) => c.text(await c.req.text()));
+  const lines: string[] = [];
+  const log = createLog({ level: "warn", write: (line) => lines.push(line), clock: Date.now });
+  const limits = { maxConnections: 3, streamPaths: ["/streams"] };
+  const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log, ...limits });
+  onTestFinished(() => served.stop(0));
+  async function open(path?: string, headers: Record<string, string> = {}, method = "GET") {
+    const raw = await openConnection(served.url);
+    onTestFinished(() => void raw.socket.destroy());
+    if (path !== undefined) raw.socket.write(formatRequestHead(method, path, headers));
+    return raw;
+  }
+  const readAnswer = async ({ socket }: RawConnection) => String((await once(socket, "data"))[0]);
+  /** Resolves when this many requests have reached the app. */
+  const waitForRequests = (count: number) => expect.poll(() => requests).toBe(count);
+  return { open, readAnswer, waitForRequests, lines, answer: answering.resolve };
+}
+
+test("a server at its limit of connections closes the connection whose last request is longest ago, not one in use", async () => {
+  const { open, readAnswer, lines, answer } = await serveThreeConnections();
+  const busy = await open("/slow");
+  const older = await open("/");
+  await readAnswer(older);
+  const newer = await open("/");
+  await readAnswer(newer);
+  older.socket.write(formatRequestHead("GET", "/", {}));
+  await readAnswer(older);
+  const next = await open("/");
+  expect(await readAnswer(next)).toContain("at once");
+  await newer.ended;
+  expect([busy.socket.closed, older.socket.closed]).toEqual([false, false]);
+  answer();
+  expect(await readAnswer(busy)).toContain("late");
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ message: "connection limit reached", limit: 3 }]);
+});
+
+test("a server at its limit of connections gives up a request that has not arrived, except an upload, before it refuses others", async () => {
+  const { open, readAnswer, waitForRequests, answer } = await serveThreeConnections();
+  const upload = await open("/streams", { "content-length": "2" }, "PUT");
+  const busy = await open("/slow");
+  const unfinished = await open("/other", { "content-length": "2" }, "PUT");
+  await waitForRequests(3);
+  expect(await readAnswer(await open("/"))).toContain("at once");
+  expect(await unfinished.ended).toEqual({ text: "" });
+  upload.socket.write("ab");
+  expect(await readAnswer(upload)).toContain("ab");
+  answer();
+  expect(await readAnswer(busy)).toContain("late");
+});
+
+test("a server at its limit of connections refuses a new one while all others are in use", async () => {
+  const { open, readAnswer, waitForRequests, answer } = await serveThreeConnections();
+  const busy = [await open("/slow"), await open("/slow"), await open("/slow")];
+  await waitForRequests(3);
+  const refused = await open("/").catch(() => undefined);
+  expect(await refused?.ended).toEqual(refused && { text: "" });
+  answer();
+  for (const raw of busy) expect(await readAnswer(raw)).toContain("late");
 });

@@ -73,12 +73,12 @@ test("AGENT_TOKEN_<AGENT> for an unknown agent gives no access and causes a warn
   );
 });
 
-test("AGENT_TOKEN_<AGENT> that is too short causes a warning without the token", () => {
-  const warnings = getSettingsWarnings({ ...env, AGENT_TOKEN_IMHOTEP: "s3cret" }, createConfigFiles(imhotep)).join(
-    "\n",
-  );
-  expect(warnings).toContain("AGENT_TOKEN_IMHOTEP is shorter than 16 characters");
-  expect(warnings).not.toContain("s3cret");
+test("AGENT_TOKEN_<AGENT> that is too short is refused without repeating the token, also for an unknown agent", () => {
+  for (const name of ["AGENT_TOKEN_IMHOTEP", "AGENT_TOKEN_SHURI"]) {
+    const problems = getSettingsProblems({ ...env, [name]: "s3cret" }, createConfigFiles(imhotep));
+    expect(problems).toMatchObject([{ name, given: "a value of 6 characters" }]);
+    expect(JSON.stringify(problems)).not.toContain("s3cret");
+  }
 });
 
 test.each([

@@ -7,6 +7,8 @@ import {
   startTestRuntime,
 } from "../../support/test-runtime.ts";
 
+const BRIDGE_TOKEN = "bridge-token-of-the-concierge";
+
 test.each([
   ["GET", "/ready"],
   ["GET", "/metrics"],
@@ -68,6 +70,46 @@ test("Access is granted to each of two valid tokens", async () => {
   const { url } = await startTestRuntime({ env: { ADMIN_TOKEN: "the-new-admin-token,the-old-admin-token" } });
   for (const token of ["the-new-admin-token", "the-old-admin-token"])
     expect((await fetch(`${url}/dead-letters`, createBearerHeaders(token))).status).toBe(200);
+});
+
+test.each([
+  ["an operator's route", "GET", "/dead-letters", RUNTIME_ADMIN_TOKEN],
+  ["a tick", "POST", "/ticks/poll", RUNTIME_TICK_TOKEN],
+  ["the page's data", "GET", "/api/board", RUNTIME_ADMIN_TOKEN],
+  ["the tools over HTTP", "GET", "/agent/openapi.json", BRIDGE_TOKEN],
+  ["the tools over MCP", "POST", "/mcp", BRIDGE_TOKEN],
+])(
+  "Access to %s with unknown tokens is answered with 429 after ten a minute, while the right token always has access",
+  async (_, method, path, token) => {
+    let now = 1_700_000_000_000;
+    const { url } = await startTestRuntime({
+      env: { AGENT_TOKEN_CONCIERGE: BRIDGE_TOKEN },
+      overrides: { clock: () => now },
+    });
+    const body = method === "POST" ? { body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }) } : {};
+    const request = (given: string) =>
+      fetch(url + path, {
+        method,
+        headers: { ...createBearerHeaders(given).headers, "content-type": "application/json" },
+        ...body,
+      });
+    for (let i = 0; i < 10; i += 1) expect((await request(`guess-${i}`)).status).toBe(401);
+    const refused = await request("one-more-guess");
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "60"]);
+    expect((await request(token)).status).toBe(200);
+    expect((await fetch(url + path, { method })).status).toBe(401);
+    now += 60_000;
+    expect((await request("a-guess-a-minute-later")).status).toBe(401);
+  },
+);
+
+test("Access with unknown tokens is limited over all routes together, per source", async () => {
+  const { url } = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+  const guess = async (path: string, source: string) =>
+    (await fetch(url + path, { headers: { authorization: "Bearer a-guess", "x-forwarded-for": source } })).status;
+  for (let i = 0; i < 10; i += 1) expect(await guess(i % 2 ? "/ready" : "/api/board", "203.0.113.1")).toBe(401);
+  expect(await guess("/audit", "203.0.113.1")).toBe(429);
+  expect(await guess("/audit", "203.0.113.2")).toBe(401);
 });
 
 test("Without configured tokens, the operators' routes and the ticks refuse every request", async () => {
