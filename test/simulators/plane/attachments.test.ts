@@ -22,7 +22,8 @@ test("an uploaded attachment is listed once confirmed and can be downloaded from
   expect(status).toBe(302);
   const location = headers.get("location") ?? "";
   expect(new Uint8Array(await (await fetch(location)).arrayBuffer())).toEqual(text);
-  expect((await fetch(location.replace(/Signature=../, "Signature=00"))).status).toBe(403);
+  const changeSignature = (_: string, start: string) => `Signature=${start === "00" ? "01" : "00"}`;
+  expect((await fetch(location.replace(/Signature=(..)/, changeSignature))).status).toBe(403);
 });
 
 test("a declared attachment size above the limit is reduced to it, and the storage then refuses the larger upload", async () => {
