@@ -76,13 +76,13 @@ async function pollProjectWithLock(
   deps: ObserveDeps,
   project: KeptProject,
   correlation: string,
-): Promise<(ProjectPollResult & { removed: number }) | undefined> {
+): Promise<ProjectPollResult | undefined> {
   const lease = `pass:${project.id}`;
   const fence = await acquirePassLease(deps, lease);
   try {
     const pass = await pollProject(deps, project, correlation);
-    const reconciled = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : { removed: 0 };
-    return { ...pass, removed: reconciled.removed };
+    if (!pass.hasCountMismatch) return pass;
+    return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
   } catch (thrown) {
     if (!isProjectError(thrown)) throw thrown;
     deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });
