@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import type { Driver } from "unstorage";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
@@ -32,6 +33,7 @@ interface AppInstanceOptions {
   scrape: NonNullable<Deps["scrape"]>;
   write: (line: string) => void;
   bridgeTokens?: BridgeTokens;
+  nameStore?: Driver;
   readAsset: Deps["readAsset"];
   overrides: RuntimeOverrides;
 }

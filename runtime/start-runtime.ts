@@ -10,6 +10,7 @@ import type { RuntimeOverrides } from "./create-deps.ts";
 import { createAssetReader } from "./node/asset-reader.ts";
 import { serveHttp } from "./node/serve-http.ts";
 import { createPrometheusMetrics } from "./prometheus.ts";
+import { openNameStore } from "./stores/open-name-store.ts";
 import { openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
@@ -49,6 +50,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
+  const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   const { metrics, scrape } = createPrometheusMetrics({
     store: openedStore,
     processMetrics: options.processMetrics ?? false,
@@ -62,7 +64,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     write,
     readAsset,
     overrides,
-    ...omitUndefined({ bridgeTokens }),
+    ...omitUndefined({ bridgeTokens, nameStore }),
   };
   const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
   try {
@@ -105,6 +107,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       const finished = Promise.all([...servers.map((server) => server.stop(STOP_MS)), ...instancesStopped]);
       await Promise.race([finished, deps.wait(STOP_MS, timeout.signal)]);
       timeout.abort();
+      await nameStore?.dispose?.();
       await openedStore.close();
       deps.log.info("stopped");
     }
@@ -129,6 +132,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     };
   } catch (thrown) {
     await Promise.all(servers.map((server) => server.stop(0)));
+    await nameStore?.dispose?.();
     await openedStore.close();
     throw thrown;
   }

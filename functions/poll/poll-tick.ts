@@ -2,6 +2,7 @@ import type { Tick } from "../../shared/app/deps.ts";
 import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { advanceCycles } from "../../shared/observe/cycles.ts";
 import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
+import { refreshNames } from "../../shared/observe/name-cache.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
 import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
 import { isReadableProject, readProjects } from "../../shared/observe/projects.ts";
@@ -25,6 +26,7 @@ export const pollTick: Tick = {
   async run(deps) {
     const correlation = `poll-${deps.newId()}`;
     const read = await readProjects(deps, correlation);
+    await refreshNames(deps);
     const counts = await pollProjects(deps, read.projects, correlation);
     for (const project of read.projects.filter(isReadableProject))
       await advanceCycles(deps, project, read.date, correlation);

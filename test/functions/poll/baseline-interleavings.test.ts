@@ -26,7 +26,7 @@ const newChange = fc.record({
   /** Before which request of the baseline, or of what follows it, the change is made. */
   request: fc.nat({ max: 12 }),
   /** What happens before the next request. */
-  then: fc.constantFrom("nothing", "worker", "worker", "deliver", "deliver", "lose"),
+  next: fc.constantFrom("nothing", "worker", "worker", "deliver", "deliver", "lose"),
 });
 
 interface World {
@@ -151,9 +151,9 @@ test("of all changes before and during the baseline, in any order of webhooks an
           app.advance(1_500);
           for (const change of after.filter((each) => each.request === request - 1)) {
             expected.push(changeAfter(world, change));
-            if (change.then !== "nothing") plane.runWorker();
-            if (change.then === "deliver") await deliver(20);
-            if (change.then === "lose") plane.deliveries.dropAll();
+            if (change.next !== "nothing") plane.runWorker();
+            if (change.next === "deliver") await deliver(20);
+            if (change.next === "lose") plane.deliveries.dropAll();
           }
         };
         plane.faults.beforeRequest(runStepsBeforeRequest);
