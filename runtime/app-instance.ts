@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import type { Driver } from "unstorage";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import type { StoreHealth } from "../shared/app/store-health.ts";
 import type { Settings } from "../shared/config/settings.ts";
@@ -34,6 +35,7 @@ interface AppInstanceOptions {
   scrape: NonNullable<Deps["scrape"]>;
   write: (line: string) => void;
   bridgeTokens?: BridgeTokens;
+  nameStore?: Driver;
   readAsset: Deps["readAsset"];
   overrides: RuntimeOverrides;
 }

@@ -1,4 +1,4 @@
-import { createStorage } from "unstorage";
+import { createStorage, type Driver } from "unstorage";
 import memoryDriver from "unstorage/drivers/memory";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import { createPump } from "../shared/app/pump.ts";
@@ -11,6 +11,7 @@ import { sha256Hex } from "../shared/hashing/sha256-hex.ts";
 import { createHealth } from "../shared/health.ts";
 import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
+import { STORED_NAMES } from "../shared/observe/name-cache.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { PlaneClient } from "../shared/plane/client.ts";
 import { createPlaneClient } from "../shared/plane/create-client.ts";
@@ -51,6 +52,8 @@ interface CreateDepsOptions {
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;
   bridgeTokens?: BridgeTokens;
+  /** Stores names across restarts; default: in memory. */
+  nameStore?: Driver;
   readAsset: Deps["readAsset"];
   overrides?: RuntimeOverrides;
 }
@@ -107,7 +110,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ...omitUndefined({
       telegram: telegram ? recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health) : undefined,
     }),
-    cache: createStorage({ driver: memoryDriver() }),
+    cache: createStorage({ driver: memoryDriver() }).mount(STORED_NAMES, parts.nameStore ?? memoryDriver()),
     ruleSets: manifest.ruleSets(settings),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps),

@@ -12,6 +12,7 @@ import { createAssetReader } from "./node/asset-reader.ts";
 import { getConnectionLimit } from "./node/connection-limit.ts";
 import { serveHttp } from "./node/serve-http.ts";
 import { createPrometheusMetrics } from "./prometheus.ts";
+import { openNameStore } from "./stores/open-name-store.ts";
 import { openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
@@ -52,6 +53,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
   const storeHealth = createStoreHealth(log);
+  const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   const { metrics, scrape } = createPrometheusMetrics({
     store: openedStore,
     storeHealth,
@@ -67,7 +69,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     write,
     readAsset,
     overrides,
-    ...omitUndefined({ bridgeTokens }),
+    ...omitUndefined({ bridgeTokens, nameStore }),
   };
   const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
   try {
@@ -122,6 +124,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       const finished = Promise.all([...servers.map((server) => server.stop(STOP_MS)), ...instancesStopped]);
       await Promise.race([finished, deps.wait(STOP_MS, timeout.signal)]);
       timeout.abort();
+      await nameStore?.dispose?.();
       await openedStore.close();
       deps.log.info("stopped");
     }
@@ -146,6 +149,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     };
   } catch (thrown) {
     await Promise.all(servers.map((server) => server.stop(0)));
+    await nameStore?.dispose?.();
     await openedStore.close();
     throw thrown;
   }

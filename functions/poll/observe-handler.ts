@@ -6,6 +6,7 @@ import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
+import { reportInitialChanges } from "../../shared/observe/initial-changes.ts";
 import type { ObservationSource } from "../../shared/observe/observe-item.ts";
 import { isReadableProject, listReadableProjects } from "../../shared/observe/project-record.ts";
 import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
@@ -17,12 +18,15 @@ import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import type { Settlement } from "../../shared/store/port.ts";
 import { isOpen } from "../../shared/task/diff.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { MINUTE } from "../../shared/time.ts";
+import { MINUTE, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
 const UNREADABLE_RETRY_MS = 5 * MINUTE;
+
+/** Interval between checks whether a project's baseline has ended: 5 seconds. */
+const BASELINE_RETRY_MS = 5 * SECOND;
 
 /** Handles the queue `observe`: reads of single items and their details, and evaluations of stored records. */
 export const observeHandler: JobHandler = {
@@ -36,6 +40,7 @@ export const observeHandler: JobHandler = {
       case "read":
       case "details":
       case "fill":
+      case "initial_changes":
         return handleItemJob(deps, body);
       default:
         await handleJob(deps, body);
@@ -44,12 +49,15 @@ export const observeHandler: JobHandler = {
   },
 };
 
-type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" }>;
+type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" | "initial_changes" }>;
 
 async function handleItemJob(deps: Deps, body: ItemBody): Promise<Settlement> {
   const project = await findProject(deps, body.project);
   if (!project || project.gone) return { done: true };
   if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
+  // Changes since the baseline began are reported when it has ended, as those of held webhooks are.
+  if (body.do === "initial_changes" && !project.baseline)
+    return { retryAt: (await deps.store.now()) + BASELINE_RETRY_MS };
   await readItemParts(deps, body, project);
   return { done: true };
 }
@@ -69,6 +77,8 @@ async function readItemParts(deps: Deps, body: ItemBody, project: KeptProject): 
       return withKeptItem(deps, body, project, async (item, source) => {
         if (isOpen(item.snapshot.word)) await readRelations(deps, item, source);
       });
+    case "initial_changes":
+      return withKeptItem(deps, body, project, (item, source) => reportInitialChanges(deps, item, source));
   }
 }
 

@@ -2,6 +2,7 @@ import type { Tick } from "../../shared/app/deps.ts";
 import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { advanceCycles } from "../../shared/observe/cycles.ts";
 import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
+import { refreshNames } from "../../shared/observe/name-cache.ts";
 import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
 import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
 import { isReadableProject } from "../../shared/observe/project-record.ts";
@@ -26,6 +27,7 @@ export const pollTick: Tick = {
   async run(deps) {
     const correlation = `poll-${deps.newId()}`;
     const read = await readProjects(deps, correlation);
+    await refreshNames(deps);
     const counts = await pollProjects(deps, read.projects, correlation);
     for (const project of read.projects.filter(isReadableProject))
       await advanceCycles(deps, project, read.date, correlation);
@@ -77,13 +79,13 @@ async function pollProjectWithLock(
   deps: ObserveDeps,
   project: KeptProject,
   correlation: string,
-): Promise<(ProjectPollResult & { removed: number }) | undefined> {
+): Promise<ProjectPollResult | undefined> {
   const lease = `pass:${project.id}`;
   const fence = await acquirePassLease(deps, lease);
   try {
     const pass = await pollProject(deps, project, correlation);
-    const reconciled = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : { removed: 0 };
-    return { ...pass, removed: reconciled.removed };
+    if (!pass.hasCountMismatch) return pass;
+    return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
   } catch (thrown) {
     if (!isProjectError(thrown)) throw thrown;
     deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });

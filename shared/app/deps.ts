@@ -25,7 +25,7 @@ export interface Deps {
   getAgentPlane: (agent: string) => { plane: PlaneClient; usesOwnKey: boolean };
   /** Absent when Telegram is not configured; then no outbox jobs are created. */
   telegram?: TelegramBot;
-  /** Cache of data that can be read from Plane again: states, labels, members. */
+  /** Cache of data that can be read from Plane again: states, labels, members. Names in it outlive the process. */
   cache: Storage;
   /** The manifest's rule sets for the present settings. */
   ruleSets: readonly RuleSet[];

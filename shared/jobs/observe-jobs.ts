@@ -15,6 +15,7 @@ export const observeBodySchema = z.discriminatedUnion("do", [
   }),
   z.object({ do: z.literal("details"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("fill"), project: z.string(), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("initial_changes"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("evaluate"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("lines"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("fan"), item: z.string(), correlation: z.string() }),
@@ -58,6 +59,16 @@ export function createCommentsJob(project: string, item: string, { correlation, 
 /** Reads the relations of an item that existed before its project was observed: once, with low priority. */
 export function createBackfillRelationsJob({ id: item, project }: Snapshot, correlation: string): Job {
   return createObserveJob(`fill:${item}`, `fill:${project}`, { do: "fill", project, item, correlation });
+}
+
+/** Finds what changed on an existing item between the beginning of the baseline and its first read. */
+export function createInitialChangesJob(
+  { id: item, project }: Snapshot,
+  { correlation, cause }: JobCause,
+  at: Ms,
+): Job {
+  const body: ObserveBody = { do: "initial_changes", project, item, correlation };
+  return createObserveJob(`initial_changes:${item}:${cause}`, `initial_changes:${item}`, body, at);
 }
 
 export function createEvaluateBlockersJob(item: string, cause: string, correlation: string): Job {

@@ -19,7 +19,10 @@ import type { KeptComments } from "./stored-records.ts";
 export const GROUNDCREW_SOURCE = "groundcrew";
 
 /** The fields of a comment that both lists and webhooks contain. */
-export type ObservedComment = Pick<PlaneComment, "id" | "comment_html" | "actor" | "external_source" | "created_at">;
+export type ObservedComment = Pick<
+  PlaneComment,
+  "id" | "comment_html" | "actor" | "external_source" | "created_at" | "updated_at"
+>;
 
 /** Events about a comment. */
 type CommentEvent = Extract<TaskEvent, { comment: string }>;
@@ -85,7 +88,7 @@ async function prepareComments(
     ...omitUndefined({ readAt: observation.isComplete ? updatedAt : undefined }),
   };
   const listedById = new Map<string, ObservedComment>();
-  const since = observation.isComplete ? getNewSince(source.project) : source.project.began;
+  const since = getNewSince(source.project);
   const events: CommentEvent[] = [];
   for (const comment of observation.listed) {
     const { id, actor: author } = comment;
@@ -97,6 +100,9 @@ async function prepareComments(
     if (before === undefined && (kept.readAt !== undefined || comment.created_at >= since)) {
       events.push({ kind: "comment_added", comment: id, author });
     }
+    // The first sight of a comment that existed before: only its time shows an edit since the baseline began.
+    else if (before === undefined && comment.updated_at >= since)
+      events.push({ kind: "comment_edited", comment: id, author });
     if (before) events.push({ kind: "comment_edited", comment: id, author });
   }
   if (observation.isComplete) for (const id of Object.keys(kept.known)) if (!listedById.has(id)) next.known[id] = "";

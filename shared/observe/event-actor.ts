@@ -1,6 +1,6 @@
 import type { Deps } from "../app/deps.ts";
 import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
-import { PlaneNotFoundError } from "../plane/errors.ts";
+import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
 import { type EventFacts, type TaskEvent, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
 import type { Snapshot } from "../task/snapshot.ts";
 import { findPlanePerson, type PlanePerson } from "./name-cache.ts";
@@ -33,8 +33,14 @@ export async function findActor(
   event: TaskEvent | WorkEvent,
   hint: ActorHint | undefined,
 ): Promise<EventFacts["actor"]> {
+  const isNeeded = !isWorkEvent(event) && deps.ruleSets.some((ruleSet) => ruleSet.needsActor(event));
   const toActor = async (id: string, name?: string) => {
-    const person = await findPlanePerson(deps, id);
+    const person = await findPlanePerson(deps, id).catch((thrown: unknown) => {
+      // The webhook's name suffices while Plane is down, unless a rule must know whether the actor is an agent.
+      const suffices = name !== undefined && (!isNeeded || deps.settings.agents.length === 0);
+      if (thrown instanceof PlaneUnavailableError && suffices) return undefined;
+      throw thrown;
+    });
     const agent = person && findAgentByEmail(deps, person);
     return { id, name: agent?.name ?? person?.name ?? name ?? "?", isAgent: agent !== undefined };
   };
@@ -43,7 +49,7 @@ export async function findActor(
   }
   if (hint && !isWorkEvent(event) && isHintForEvent(hint, snapshot, event))
     return toActor(hint.actor.id, hint.actor.name);
-  if (isWorkEvent(event) || !deps.ruleSets.some((ruleSet) => ruleSet.needsActor(event))) return undefined;
+  if (isWorkEvent(event) || !isNeeded) return undefined;
   const actorId = await readLastActor(deps, snapshot, event);
   return actorId === undefined ? undefined : toActor(actorId);
 }

@@ -2,6 +2,7 @@ import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
   createDetailsJobs,
+  createInitialChangesJob,
   createItemReadJob,
   createProjectCheckJob,
   createReevaluateDependantsJob,
@@ -18,7 +19,9 @@ import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
 import { type FactsDeps, readItemFacts } from "./event-facts.ts";
+import { INITIAL_CHANGES_DELAY_MS, toInitialState } from "./initial-state.ts";
 import { resolveOwnership } from "./ownership.ts";
+import { getNewSince } from "./project-record.ts";
 import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
@@ -59,8 +62,8 @@ export interface ObservedOutcome {
  *  6. A webhook's actor counts only when the diff found the same change; else the item's activities are read.
  *  7. A relation belongs to both items, and the latest read of either one decides.
  *  8. Comments are compared by a hash of their content; Groundcrew's own are recognized by `external_source`.
- *  9. Webhooks wait for the first complete read of their project. Of the items it finds, only those created since it
- *     began are new; the others cause no events.
+ *  9. Webhooks wait for the first complete read of their project. Of what it finds, only items created and changes made
+ *     since it began cause events, by Plane's own times.
  * 10. Blockers, claims and wakes are also derived from the stored state at every tick, which repairs lost jobs.
  * 11. Only webhooks of the configured workspace count, and items are identified by UUID, never by their key.
  */
@@ -79,17 +82,21 @@ export async function observeItem(
       rereads && merged.rereadIn !== undefined
         ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
         : [];
+    const initialJobs = async (item: KeptItem | undefined): Promise<Job[]> =>
+      item?.initial && item.gone === undefined
+        ? [createInitialChangesJob(item.snapshot, source, (await deps.store.now()) + INITIAL_CHANGES_DELAY_MS)]
+        : [];
     if (!merged.next) {
       const details = observation.via === "read" && kept ? createDetailsJobs(kept, source.correlation) : [];
-      if (reread.length + details.length > 0) await deps.store.commit({ jobs: [...reread, ...details] });
+      const jobs = [...reread, ...details, ...(await initialJobs(kept))];
+      if (jobs.length > 0) await deps.store.commit({ jobs });
       return { result: { events: [], ...rereadIn } };
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
-    // At the baseline, reading the details of all items would be too many requests; later changes cause that read.
     const next =
       isPreexisting && !source.project.baseline
-        ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
+        ? toBaselineItem(merged.next, source.project, await deps.store.now())
         : recordStart(merged.next, events);
     const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
     const update = await prepareItemUpdate(deps, {
@@ -99,10 +106,20 @@ export async function observeItem(
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...detailsJobs],
+      jobs: [...reread, ...detailsJobs, ...(await initialJobs(next))],
     });
     return { ...update, result: { events, ...rereadIn } };
   });
+}
+
+/**
+ * Converts an existing item, at the baseline, to its stored form. Reading the details of all items would be too many
+ * requests, so only those of items that have changed since the baseline began are read; later changes cause that read.
+ */
+function toBaselineItem(item: KeptItem, project: KeptProject, at: number): KeptItem {
+  const { snapshot } = item;
+  if (snapshot.quiet || snapshot.updatedAt < getNewSince(project)) return { ...item, detailsAt: snapshot.updatedAt };
+  return { ...item, initial: toInitialState(snapshot, at) };
 }
 
 interface ItemChange {

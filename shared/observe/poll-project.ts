@@ -11,6 +11,7 @@ import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { getNewSince, isNewProject, toProjectPut } from "./project-record.ts";
+import { reconcileIds } from "./reconcile-ids.ts";
 import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
@@ -21,6 +22,8 @@ export interface ProjectPollResult {
   project: KeptProject;
   /** Number of items that differed from the stored state. */
   changed: number;
+  /** Number of items that the baseline found removed. */
+  removed: number;
   /** Items with an unconfirmed loss. The same tick reads them again 2 s later; queued jobs do so if it ends early. */
   unconfirmed: { project: KeptProject; item: string }[];
   pages: number;
@@ -52,7 +55,14 @@ export async function pollProject(
   const mark = await takeRevisionMark(deps, project.id);
   const depth = getReadDepth(project);
   const perPage = project.baseline ? Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, project.window * 2)) : LARGEST_PAGE;
-  const result: ProjectPollResult = { project, changed: 0, unconfirmed: [], pages: 0, hasCountMismatch: false };
+  const result: ProjectPollResult = {
+    project,
+    changed: 0,
+    removed: 0,
+    unconfirmed: [],
+    pages: 0,
+    hasCountMismatch: false,
+  };
   const query = { ...itemRowsQuery, per_page: perPage };
   let current = project;
   let began = await deps.store.now();
@@ -84,6 +94,11 @@ export async function pollProject(
     (await store.count(observedSets.items(project.id))) + (await store.count(observedSets.quiet(project.id)));
   result.hasCountMismatch = !isConsistent || !totals.has(keptCount);
   if (!isConsistent && project.baseline) newest = project.cursor;
+  if (!project.baseline && result.hasCountMismatch) {
+    // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
+    result.removed = (await reconcileIds(deps, current, correlation)).removed;
+    result.hasCountMismatch = false;
+  }
   const jobs = project.baseline ? [] : await prepareBaselineJobs(deps, project, correlation);
   await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window }, jobs);
   return result;
@@ -127,7 +142,7 @@ async function observePage(
     const before = kept[i];
     if (isUnchanged(before?.value, (other) => isSameSnapshot(other, snapshot))) {
       details.push(...createDetailsJobs(before.value, correlation));
-    } else if (!before && !project.baseline && snapshot.createdAt < since) {
+    } else if (!before && !project.baseline && snapshot.createdAt < since && snapshot.updatedAt < since) {
       existing.push(snapshot);
     } else {
       const source = { project, correlation, cause: `${correlation}:${before?.rev ?? 0}`, newSince: since };
@@ -177,15 +192,19 @@ async function moveCursor(deps: ObserveDeps, project: KeptProject, update: Curso
     if (!kept) return undefined;
     const { settled: _, ...rest } = kept;
     const isQuiet = update.date >= shiftPlaneTime(update.cursor, LOOK_BACK_MS);
+    // A new project's completion is an event, even when its first pass already finds it complete.
+    const completedAtBaseline = !kept.baseline && !isNewProject(kept) && (await hasOnlyClosedItems(deps, project.id));
     const next: KeptProject = {
       ...rest,
       began: kept.began || project.began,
       baseline: true,
       cursor: update.cursor,
       window: update.window,
-      // A new project's completion is an event, even when its first pass already finds it complete.
-      completed: kept.baseline || isNewProject(kept) ? kept.completed : await hasOnlyClosedItems(deps, project.id),
-      ...omitUndefined({ settled: isQuiet ? update.cursor : undefined }),
+      completed: kept.completed || completedAtBaseline,
+      ...omitUndefined({
+        settled: isQuiet ? update.cursor : undefined,
+        completedAtBaseline: completedAtBaseline || kept.completedAtBaseline ? true : undefined,
+      }),
     };
     if (JSON.stringify(next) === JSON.stringify(kept)) return undefined;
     return { put: [toProjectPut(next)], jobs };

@@ -12,6 +12,7 @@ import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
+import { isActivitySince } from "./undo-activities.ts";
 
 /** Reads an item's relations and stores its dependencies. Plane before v1.3 has no relations; then nothing is read. */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
@@ -131,7 +132,8 @@ async function hasRelationChangedSince(
   const params = { project: snapshot.project, item: snapshot.id };
   for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare" })) {
     const related = data.results.some(
-      ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= since,
+      (activity) =>
+        (activity.field === "blocked_by" || activity.field === "blocking") && isActivitySince(activity, since),
     );
     if (related) return true;
   }

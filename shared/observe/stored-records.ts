@@ -31,7 +31,12 @@ export interface KeptProject {
   member: boolean;
   /** The project has items, and all of them are done or cancelled. */
   completed: boolean;
-  /** Plane's time: an unknown item created since then is new, older ones cause no events (observation rule 9). */
+  /** The first complete read found it completed, and no event about that was decided. */
+  completedAtBaseline?: true;
+  /**
+   * Plane's time when the baseline began: items created and changes made since then cause events, older ones do not
+   * (observation rule 9). "" until the first read begins.
+   */
   began: string;
   /** The first complete read has finished; until then webhooks of the project are held. */
   baseline: boolean;

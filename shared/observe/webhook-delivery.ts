@@ -24,6 +24,7 @@ const commentSchema = z.object({
   external_source: z.string().nullable(),
   external_id: z.string().nullish(),
   created_at: planeTimeSchema,
+  updated_at: planeTimeSchema,
 });
 
 const knownDeliverySchema = z.discriminatedUnion("event", [

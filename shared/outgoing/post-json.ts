@@ -1,3 +1,4 @@
+import { createFetch, FetchError } from "ofetch";
 import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
@@ -22,7 +23,10 @@ export interface PostResult {
   retryAfter?: Ms;
 }
 
-/** Posts once, without following redirects. Never throws; the outcome never contains the payload or the headers. */
+/**
+ * Posts once, without retries and without following redirects; the response's body is not read. Never throws; the
+ * outcome never contains the URL, the payload or the headers.
+ */
 export async function postJson(
   deps: Pick<Deps, "fetch">,
   url: string,
@@ -31,7 +35,17 @@ export async function postJson(
 ): Promise<PostResult> {
   try {
     const signal = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
-    const response = await deps.fetch(url, { method: "POST", headers, body: payload, redirect: "manual", signal });
+    const response = await createFetch({ fetch: deps.fetch }).raw(url, {
+      method: "POST",
+      headers,
+      body: payload,
+      redirect: "manual",
+      responseType: "stream",
+      // The queue repeats the job, so that the delays outlive a restart.
+      retry: false,
+      ignoreResponseError: true,
+      signal,
+    });
     await response.body?.cancel();
     const header = response.headers.get("retry-after") ?? "";
     const seconds = /^\d+$/.test(header) ? Number(header) : 0;
@@ -41,7 +55,9 @@ export async function postJson(
       status: response.status,
       ...omitUndefined({ retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined }),
     };
-  } catch (thrown) {
+  } catch (error) {
+    // The message of ofetch's own error contains the URL.
+    const thrown = error instanceof FetchError ? error.cause : error;
     const code = findErrorCode(thrown);
     return {
       ok: false,

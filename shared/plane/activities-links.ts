@@ -17,7 +17,10 @@ const activitySchema = z.object({
   old_identifier: planeIdSchema.nullable(),
   new_identifier: planeIdSchema.nullable(),
   actor: planeIdSchema.nullable(),
+  /** When Plane's worker wrote the activity, which can be long after the change. */
   created_at: planeTimeSchema,
+  /** When Plane handled the request that made the change, in whole seconds since 1970. */
+  epoch: z.number().nullish(),
 });
 export type PlaneActivity = z.infer<typeof activitySchema>;
 

@@ -57,6 +57,17 @@ export interface KeptItem {
   startedAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   doubt?: { assignees?: number; labels?: number; gone?: number };
+  /** Set while changes between the beginning of the baseline and the item's first read may still have to be reported. */
+  initial?: InitialState;
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
   gone?: number;
+}
+
+/** How an existing item looked at its first read, when it had changed since the baseline of its project began. */
+export interface InitialState {
+  fields: Pick<Snapshot, "name" | "state" | "word" | "priority" | "assignees" | "labels" | "due" | "updatedAt">;
+  /** Ids of the events between the beginning of the baseline and this state that have been decided. */
+  reported: string[];
+  /** Store time of the first read. */
+  at: number;
 }

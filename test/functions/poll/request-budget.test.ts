@@ -34,7 +34,7 @@ test("23: the baseline costs one page per 1,000 items", async () => {
   for (let n = 0; n < 2_500; n += 1) app.plane.addItem(project, { name: `Item ${n}`, state: "Done" });
   app.advance(MINUTE);
   const requests = await app.recordRequests(() => app.runFirstPoll());
-  expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items", "GET work-items"]);
+  expect(requests).toEqual(["GET projects", "GET members", "GET work-items", "GET work-items", "GET work-items"]);
 });
 
 test("23: relations of existing open items are read once each, after everything else", async () => {
@@ -44,7 +44,7 @@ test("23: relations of existing open items are read once each, after everything 
   app.advance(MINUTE);
   const requests = await app.recordRequests(() => app.runFirstPoll());
   expect(requests.filter((request) => request.endsWith("relations"))).toHaveLength(20);
-  expect(requests).toHaveLength(22);
+  expect(requests).toHaveLength(23);
   expect(await app.recordRequests(() => app.poll())).toHaveLength(2);
 });
 
