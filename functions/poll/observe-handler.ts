@@ -1,31 +1,31 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
-import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
+import { isCommentsJob, type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
-import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
-import type { ObservationSource } from "../../shared/observe/observe-item.ts";
 import {
   checkProjectCompletion,
   isReadableProject,
   listReadableProjects,
   readProjects,
 } from "../../shared/observe/projects.ts";
-import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
-import { readRelations } from "../../shared/observe/relations.ts";
+import { readIsolatedDetails, readNextDetails } from "../../shared/observe/read-details.ts";
+import { readItemSince } from "../../shared/observe/read-item.ts";
+import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
-import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
-import type { Settlement } from "../../shared/store/port.ts";
-import { isOpen } from "../../shared/task/diff.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { MINUTE } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/block-dependants.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
 const UNREADABLE_RETRY_MS = 5 * MINUTE;
+
+/** Limit of the time in which one job begins reads of details: 20 s, so that its last call ends within the lease. */
+const DETAILS_TURN_MS: Ms = 20 * SECOND;
 
 /** Handles the queue `observe`: reads of single items and their details, and evaluations of stored records. */
 export const observeHandler: JobHandler = {
@@ -39,7 +39,9 @@ export const observeHandler: JobHandler = {
       case "read":
       case "details":
       case "fill":
-        return handleItemJob(deps, body);
+        return handleItemJob(deps, body, job);
+      case "next_details":
+        return readMostNeededDetails(deps);
       default:
         await handleJob(deps, body);
         return { done: true };
@@ -49,33 +51,38 @@ export const observeHandler: JobHandler = {
 
 type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" }>;
 
-async function handleItemJob(deps: Deps, body: ItemBody): Promise<Settlement> {
+/** Reads details, those that are needed most first, until one item has all of them: each waiting item has one job. */
+async function readMostNeededDetails(deps: Deps): Promise<Settlement> {
+  const startedAt = deps.clock();
+  while (deps.clock() - startedAt < DETAILS_TURN_MS) {
+    if ((await readNextDetails(deps)) !== "partial") return { done: true };
+  }
+  return { retryAt: await deps.store.now() };
+}
+
+async function handleItemJob(deps: Deps, body: ItemBody, job: LeasedJob): Promise<Settlement> {
   const project = await findProject(deps, body.project);
   if (!project || project.gone) return { done: true };
   if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
-  await readItemParts(deps, body, project);
+  await handleReadableItemJob(deps, body, job, project);
   return { done: true };
 }
 
-async function readItemParts(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
-  const { correlation } = body;
+async function handleReadableItemJob(deps: Deps, body: ItemBody, job: LeasedJob, project: KeptProject): Promise<void> {
+  const { item, correlation } = body;
+  const source = { project, correlation };
   switch (body.do) {
     case "read":
-      return readItemSince(deps, body.item, { project, correlation }, body.queued);
+      return readItemSince(deps, item, source, body.queued);
     case "details":
-      return withKeptItem(deps, body, project, async (item, source) => {
-        await readComments(deps, item, source);
-        await readRelations(deps, item, source);
-        await markDetailsRead(deps, item);
-      });
+      if (body.isolated) return readIsolatedDetails(deps, item, project);
+      return requestItemDetails(deps, item, source, isCommentsJob(job) ? "comments" : "changes");
     case "fill":
-      return withKeptItem(deps, body, project, async (item, source) => {
-        if (isOpen(item.snapshot.word)) await readRelations(deps, item, source);
-      });
+      return requestItemDetails(deps, item, source, "backfill");
   }
 }
 
-async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Promise<void> {
+async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do: "next_details" }>): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
     case "evaluate":
@@ -107,23 +114,6 @@ async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "pro
   if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);
   const unread = (await listReadableProjects(deps)).filter((project) => !project.baseline);
   await pollProjects(deps, unread, body.correlation);
-}
-
-async function withKeptItem(
-  deps: Deps,
-  body: ItemBody,
-  project: KeptProject,
-  read: (item: KeptItem, source: ObservationSource) => Promise<void>,
-): Promise<void> {
-  const [item] = await deps.store.read<KeptItem>([observedKeys.item(body.item)]);
-  if (!item || item.value.gone !== undefined) return;
-  const source = { project, correlation: body.correlation, cause: body.correlation };
-  try {
-    await read(item.value, source);
-  } catch (thrown) {
-    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-    await readItem(deps, body.item, source);
-  }
 }
 
 async function findProject(deps: Deps, id: string): Promise<KeptProject | undefined> {

@@ -9,6 +9,7 @@ import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./projects.ts";
+import { CONTINUED_READ_WAIT_MS } from "./relations.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptComments } from "./stored-records.ts";
 
@@ -28,8 +29,12 @@ export async function readComments(deps: ObserveDeps, item: KeptItem, source: Ob
   await updateValue<KeptComments>(deps, observedKeys.comments(item.snapshot.id), async (kept = NO_COMMENTS, rev) => {
     const listed: ObservedComment[] = [];
     const params = { project: item.snapshot.project, item: item.snapshot.id };
-    for await (const { data } of deps.plane.pages(commentCalls.list, { params, priority: "spare" }))
+    // Only the first page is refused when there is no quota: the others wait for it, so that no page is read twice.
+    const waitBudget = { left: 0 };
+    for await (const { data } of deps.plane.pages(commentCalls.list, { params, priority: "spare", waitBudget })) {
       listed.push(...data.results);
+      waitBudget.left = CONTINUED_READ_WAIT_MS;
+    }
     return prepareComments(deps, item, kept, rev, { listed, isComplete: true }, source, "read");
   });
 }

@@ -1,7 +1,6 @@
 import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
-  createDetailsJobs,
   createItemReadJob,
   createProjectCheckJob,
   createReevaluateDependantsJob,
@@ -14,12 +13,15 @@ import { diff, isBlockingOthers, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { withdrawUnneededDetails } from "../task/unread-details.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
 import { type FactsDeps, readItemFacts } from "./event-facts.ts";
+import { toItemPut } from "./item-put.ts";
 import { resolveOwnership } from "./ownership.ts";
-import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "./store-keys.ts";
+import { prepareDetailsRequest } from "./request-details.ts";
+import { observedKeys } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
 export type ObserveDeps = FactsDeps & Pick<Deps, "log" | "metrics" | "newId" | "wait">;
@@ -79,10 +81,14 @@ export async function observeItem(
       rereads && merged.rereadIn !== undefined
         ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
         : [];
+    const addDetailsRequest = (item: KeptItem) =>
+      observation.via === "read" ? prepareDetailsRequest(deps, item, { before: kept, rev }, source) : undefined;
     if (!merged.next) {
-      const details = observation.via === "read" && kept ? createDetailsJobs(kept, source.correlation) : [];
-      if (reread.length + details.length > 0) await deps.store.commit({ jobs: [...reread, ...details] });
-      return { result: { events: [], ...rereadIn } };
+      const requested = kept && addDetailsRequest(kept);
+      const result: ObservedOutcome = { events: [], ...rereadIn };
+      if (requested) return { put: [toItemPut(requested.item)], jobs: [...reread, ...requested.jobs], result };
+      if (reread.length > 0) await deps.store.commit({ jobs: reread });
+      return { result };
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
@@ -91,15 +97,15 @@ export async function observeItem(
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
         : recordStart(merged.next, events);
-    const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
+    const requested = addDetailsRequest(next);
     const update = await prepareItemUpdate(deps, {
       before: kept,
       rev,
-      next,
+      next: requested?.item ?? next,
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...detailsJobs],
+      jobs: [...reread, ...(requested?.jobs ?? [])],
     });
     return { ...update, result: { events, ...rereadIn } };
   });
@@ -120,7 +126,7 @@ interface ItemChange {
 /** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
-  const next = await resolveOwnership(deps, change.before, change.next);
+  const next = withdrawUnneededDetails(await resolveOwnership(deps, change.before, change.next));
   const { id } = next.snapshot;
   const key = observedKeys.item(id);
   const decision = await decideActions(deps, {
@@ -136,23 +142,6 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
     put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
     jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
     afterCommit: decision.publish,
-  };
-}
-
-/** Converts an item to its stored record with its sets. A removed item is in no set and expires after 30 days. */
-export function toItemPut(item: KeptItem) {
-  const { id, project, sequence, word } = item.snapshot;
-  const key = observedKeys.item(id);
-  if (item.gone !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_RETENTION_MS };
-  const numberSet = observedSets.numbered(project, sequence);
-  if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
-  const openSets = isOpen(word) ? [observedSets.open(project)] : [];
-  const waitingSets = item.blockers.length > 0 ? [observedSets.waiting] : [];
-  const ownerSets = isOpen(word) ? (item.owners ?? []).map(observedSets.tasks) : [];
-  return {
-    key,
-    value: item,
-    sets: [observedSets.items(project), numberSet, ...openSets, ...waitingSets, ...ownerSets],
   };
 }
 

@@ -1,4 +1,3 @@
-import { createDetailsJobs } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
 import { updateValue } from "../store/update.ts";
@@ -6,10 +5,12 @@ import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { prepareBaselineJobs } from "./baseline-jobs.ts";
+import { toItemPut } from "./item-put.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
-import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
+import { isUnchanged, type ObserveDeps, observeItem } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { getNewSince, isNewProject, shiftPlaneTime, toPlaneTime, toProjectPut } from "./projects.ts";
+import { requestItemDetails } from "./request-details.ts";
 import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
@@ -120,12 +121,12 @@ async function observePage(
 ): Promise<void> {
   const kept = await deps.store.read<KeptItem>(snapshots.map((snapshot) => observedKeys.item(snapshot.id)));
   const existing: Snapshot[] = [];
-  const details = [];
   const since = project.baseline ? project.began : getNewSince(project);
   for (const [i, snapshot] of snapshots.entries()) {
     const before = kept[i];
     if (isUnchanged(before?.value, (other) => isSameSnapshot(other, snapshot))) {
-      details.push(...createDetailsJobs(before.value, correlation));
+      if (before.value.detailsAt !== snapshot.updatedAt)
+        await requestItemDetails(deps, snapshot.id, { project, correlation });
     } else if (!before && !project.baseline && snapshot.createdAt < since) {
       existing.push(snapshot);
     } else {
@@ -135,7 +136,6 @@ async function observePage(
       result.changed += 1;
     }
   }
-  if (details.length > 0) await deps.store.commit({ jobs: details });
   for (let i = 0; i < existing.length; i += COMMIT_SIZE)
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
 }

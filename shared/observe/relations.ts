@@ -6,12 +6,19 @@ import type { Job, Put, Revision, StoredValue, StoreKey } from "../store/port.ts
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { MINUTE, type Ms } from "../time.ts";
 import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./projects.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
+
+/**
+ * Limit of the time that a further call of one read may wait for quota: 60 s, about the window of the quota. Without
+ * it, a refusal would repeat the calls before.
+ */
+export const CONTINUED_READ_WAIT_MS: Ms = MINUTE;
 
 /** Reads an item's relations and stores its dependencies. Plane before v1.3 has no relations; then nothing is read. */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
@@ -129,7 +136,8 @@ async function hasRelationChangedSince(
   if (snapshot.createdAt >= since) return true;
   if (edges === 0 || snapshot.updatedAt < since) return false;
   const params = { project: snapshot.project, item: snapshot.id };
-  for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare" })) {
+  const waitBudget = { left: CONTINUED_READ_WAIT_MS };
+  for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare", waitBudget })) {
     const related = data.results.some(
       ({ field, created_at }) => (field === "blocked_by" || field === "blocking") && created_at >= since,
     );

@@ -53,10 +53,36 @@ export interface KeptItem {
   blockers: string[];
   /** Plane's `updated_at` at the last complete read of comments and relations; absent: never read. */
   detailsAt?: string;
+  /** The requested read of comments and relations that is not complete yet; absent: none. */
+  unread?: UnreadDetails;
   /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   doubt?: { assignees?: number; labels?: number; gone?: number };
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
   gone?: number;
+}
+
+/** A part of an item's details, read with one call. */
+export type DetailsPart = "relations" | "comments";
+
+/** What remains to be read of an item's details. */
+export interface UnreadDetails {
+  /**
+   * Revision of the record that the latest request replaced. The answer to a call that was sent for an earlier request
+   * does not complete this one.
+   */
+  version: number;
+  /** The parts that are still unread: `rule` when a rule could match what is found, else `none`. */
+  parts: Partial<Record<DetailsPart, "rule" | "none">>;
+  /** Plane's `updated_at` that `detailsAt` becomes when all parts are read; absent when only one part was requested. */
+  covers?: string;
+  /** A part was read for this request. */
+  isStarted?: true;
+  /** The first read of the relations of an item that existed before its project was observed. */
+  isBackfill?: true;
+  /** The read failed, or the item's project cannot be read: a job of its own repeats it. */
+  isolated?: true;
+  /** Correlation of the observation that requested the read. */
+  correlation: string;
 }
