@@ -40,10 +40,12 @@ async function queueBackfill(
     const relations = await deps.store.read(page.map(({ value }) => observedKeys.relations(value.snapshot.id)));
     const unread = page.filter(({ value }, i) => value.detailsAt !== undefined && !relations[i]);
     const requests = keepDefined(
-      unread.map(({ value, rev }) => {
-        const requested = prepareDetailsRequest(deps, value, { before: value, rev }, source, "backfill");
-        return requested && { ...requested, rev };
-      }),
+      await Promise.all(
+        unread.map(async ({ value, rev }) => {
+          const requested = await prepareDetailsRequest(deps, value, { before: value, rev }, source, "backfill");
+          return requested && { ...requested, rev };
+        }),
+      ),
     );
     const outcome = await deps.store.commit({
       expect: requests.map(({ item, rev }) => [observedKeys.item(item.snapshot.id), rev]),

@@ -81,10 +81,10 @@ export async function observeItem(
       rereads && merged.rereadIn !== undefined
         ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
         : [];
-    const addDetailsRequest = (item: KeptItem) =>
+    const addDetailsRequest = async (item: KeptItem) =>
       observation.via === "read" ? prepareDetailsRequest(deps, item, { before: kept, rev }, source) : undefined;
     if (!merged.next) {
-      const requested = kept && addDetailsRequest(kept);
+      const requested = kept && (await addDetailsRequest(kept));
       const result: ObservedOutcome = { events: [], ...rereadIn };
       if (requested) return { put: [toItemPut(requested.item)], jobs: [...reread, ...requested.jobs], result };
       if (reread.length > 0) await deps.store.commit({ jobs: reread });
@@ -97,7 +97,7 @@ export async function observeItem(
       isPreexisting && !source.project.baseline
         ? { ...merged.next, detailsAt: merged.next.snapshot.updatedAt }
         : recordStart(merged.next, events);
-    const requested = addDetailsRequest(next);
+    const requested = await addDetailsRequest(next);
     const update = await prepareItemUpdate(deps, {
       before: kept,
       rev,

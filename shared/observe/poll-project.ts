@@ -125,7 +125,7 @@ async function observePage(
   for (const [i, snapshot] of snapshots.entries()) {
     const before = kept[i];
     if (isUnchanged(before?.value, (other) => isSameSnapshot(other, snapshot))) {
-      if (before.value.detailsAt !== snapshot.updatedAt)
+      if ((before.value.detailsAt ?? "") < snapshot.updatedAt)
         await requestItemDetails(deps, snapshot.id, { project, correlation });
     } else if (!before && !project.baseline && snapshot.createdAt < since) {
       existing.push(snapshot);

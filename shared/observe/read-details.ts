@@ -95,8 +95,9 @@ async function readPart(
 ): Promise<boolean> {
   const correlation = item.unread?.correlation ?? "";
   const source = { project, correlation, cause: correlation };
+  let readAt: string;
   try {
-    await (part === "relations" ? readRelations : readComments)(deps, item, source);
+    readAt = await (part === "relations" ? readRelations : readComments)(deps, item, source);
   } catch (thrown) {
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     // Plane before v1.3 has no relations; the client has noted that, so the next attempt ends without a call.
@@ -104,7 +105,7 @@ async function readPart(
     await readItem(deps, item.snapshot.id, source);
     return changeRequest(deps, item, withdrawDetails, position);
   }
-  return changeRequest(deps, item, (kept) => markPartRead(kept, part, item), position);
+  return changeRequest(deps, item, (kept) => markPartRead(kept, part, item, readAt), position);
 }
 
 async function isolate(deps: ObserveDeps, { row, position }: NextDetails): Promise<"complete"> {

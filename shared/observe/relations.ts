@@ -6,8 +6,8 @@ import type { Job, Put, Revision, StoredValue, StoreKey } from "../store/port.ts
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { MINUTE, type Ms } from "../time.ts";
 import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
+import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./projects.ts";
@@ -15,18 +15,17 @@ import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
 
 /**
- * Limit of the time that a further call of one read may wait for quota: 60 s, about the window of the quota. Without
- * it, a refusal would repeat the calls before.
+ * Reads an item's relations and stores its dependencies. Returns Plane's time before which every change was seen. Plane
+ * before v1.3 has no relations; then nothing is read, and the time is that of the item's last change.
  */
-export const CONTINUED_READ_WAIT_MS: Ms = MINUTE;
-
-/** Reads an item's relations and stores its dependencies. Plane before v1.3 has no relations; then nothing is read. */
-export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
-  if (!(await deps.plane.capabilities()).relations) return;
+export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<string> {
+  if (!(await deps.plane.capabilities()).relations) return item.snapshot.updatedAt;
   const began = await deps.store.now();
   const params = { project: item.snapshot.project, item: item.snapshot.id };
-  const { data } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
+  const { data, date } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
+  const readAt = toReadTime(date, (await deps.store.now()) - began);
   await observeRelations(deps, item, data, began, source);
+  return readAt;
 }
 
 /**

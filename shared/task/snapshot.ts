@@ -51,7 +51,7 @@ export interface KeptItem {
   review?: true;
   /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
-  /** Plane's `updated_at` at the last complete read of comments and relations; absent: never read. */
+  /** Plane's time up to which a complete read of comments and relations saw every change; absent: never read. */
   detailsAt?: string;
   /** The requested read of comments and relations that is not complete yet; absent: none. */
   unread?: UnreadDetails;
@@ -75,10 +75,14 @@ export interface UnreadDetails {
   version: number;
   /** The parts that are still unread: `rule` when a rule could match what is found, else `none`. */
   parts: Partial<Record<DetailsPart, "rule" | "none">>;
-  /** Plane's `updated_at` that `detailsAt` becomes when all parts are read; absent when only one part was requested. */
+  /** What `detailsAt` becomes when all parts are read; absent when only one part was requested. */
   covers?: string;
+  /** The item changed without a webhook that explains it, so its relations may have changed. */
+  isUnannounced?: true;
   /** A part was read for this request. */
   isStarted?: true;
+  /** The part that was read last, also for an earlier request. */
+  lastRead?: DetailsPart;
   /** The first read of the relations of an item that existed before its project was observed. */
   isBackfill?: true;
   /** The read failed, or the item's project cannot be read: a job of its own repeats it. */

@@ -3,10 +3,11 @@ import { isOpen } from "./diff.ts";
 import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
 
 /**
- * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come before
- * comments; within both, agents' open tasks come first, then items that a rule could match, then the rest.
+ * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
+ * these the items whose last change no webhook explains. Then comments, and what existed before. In each group agents'
+ * open tasks come before items that a rule could match, and those before the others.
  */
-export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7] as const;
+export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];
 
 const PARTS = ["relations", "comments"] as const satisfies readonly DetailsPart[];
@@ -15,6 +16,8 @@ interface DetailsRequest {
   /** Revision of the stored record that the request replaces. */
   rev: number;
   correlation: string;
+  /** Earlier observations and webhooks explain the item's last change. */
+  isAnnounced?: boolean;
   /** Whether a rule could match what a read of this part finds. */
   canRuleMatch: (part: DetailsPart) => boolean;
 }
@@ -26,10 +29,20 @@ interface DetailsRequest {
  */
 export function requestDetails(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
   const { snapshot, detailsAt, unread } = item;
-  if (!canHaveDetails(item) || detailsAt === snapshot.updatedAt) return undefined;
+  if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
   if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
   const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
-  return { ...item, unread: { ...toRequestFields(request), parts, covers: snapshot.updatedAt } };
+  // What an earlier request was for is still unread.
+  const isUnannounced = unread?.isUnannounced || !request.isAnnounced;
+  return {
+    ...item,
+    unread: {
+      ...toRequestFields(request),
+      parts,
+      covers: snapshot.updatedAt,
+      ...omitUndefined({ isUnannounced: isUnannounced ? true : undefined, lastRead: unread?.lastRead }),
+    },
+  };
 }
 
 /** Requests a read of an item's comments because a webhook's comment differs from the stored one. */
@@ -61,14 +74,22 @@ export function withdrawDetails({ unread: _, ...item }: KeptItem): KeptItem {
 
 /**
  * Records that a part was read, for the request that the call was sent for: `requested` is the item as it was stored
- * before the call. Undefined when it was requested again meanwhile, so that it must be read again.
+ * before the call, `readAt` Plane's time before which every change was seen. Undefined when the part was requested
+ * again meanwhile, so that it must be read again.
  */
-export function markPartRead(item: KeptItem, part: DetailsPart, requested: KeptItem): KeptItem | undefined {
+export function markPartRead(
+  item: KeptItem,
+  part: DetailsPart,
+  requested: KeptItem,
+  readAt: string,
+): KeptItem | undefined {
   const { unread } = item;
   if (!unread || unread.version !== requested.unread?.version) return undefined;
-  // The first call of a request covers every change that was stored before it, also by webhooks.
-  const covers = unread.covers !== undefined && !unread.isStarted ? requested.snapshot.updatedAt : unread.covers;
-  return completePart(item, { ...unread, isStarted: true, ...omitUndefined({ covers }) }, part);
+  const { updatedAt } = requested.snapshot;
+  // The first call of a request covers every change before it; the calls after it are later.
+  const first = unread.covers === undefined ? undefined : updatedAt > readAt ? updatedAt : readAt;
+  const covers = unread.isStarted ? unread.covers : first;
+  return completePart(item, { ...unread, isStarted: true, lastRead: part, ...omitUndefined({ covers }) }, part);
 }
 
 /** Moves the item's request to a job of its own, out of the common order. */
@@ -81,28 +102,29 @@ export function isWaitingForDetails(item: KeptItem | undefined): boolean {
   return item?.unread !== undefined && !item.unread.isolated;
 }
 
-/** Lists the unread parts of an item, the most needed first, each with its rank. */
+/**
+ * Lists the unread parts of an item, the most needed first, each with its rank. Parts of one rank take turns, so that
+ * an item which is requested again and again gets both.
+ */
 export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: DetailsRank }[] {
-  return PARTS.filter((part) => item.unread?.parts[part] !== undefined)
-    .map((part) => ({ part, rank: part === "relations" ? rankRelations(item) : rankComments(item) }))
+  const parts = item.unread?.lastRead === "relations" ? PARTS.toReversed() : PARTS;
+  return parts
+    .filter((part) => item.unread?.parts[part] !== undefined)
+    .map((part) => ({ part, rank: rankPart(item, part) }))
     .sort((a, b) => a.rank - b.rank);
 }
 
-function rankRelations(item: KeptItem): DetailsRank {
-  if (!isOpen(item.snapshot.word)) return 7;
-  if (isAgentTask(item)) return 1;
-  const isMatchable = item.unread?.parts.relations === "rule";
-  if (item.unread?.isBackfill) return isMatchable ? 6 : 7;
-  return isMatchable ? 2 : 3;
-}
-
-function rankComments(item: KeptItem): DetailsRank {
-  if (isOpen(item.snapshot.word) && isAgentTask(item)) return 4;
-  return item.unread?.parts.comments === "rule" ? 5 : 7;
-}
-
-function isAgentTask({ owners = [] }: KeptItem): boolean {
-  return owners.length > 0;
+function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
+  const { isUnannounced, isBackfill, parts } = item.unread ?? { parts: {} };
+  const isOpenItem = isOpen(item.snapshot.word);
+  const isAgentTask = isOpenItem && (item.owners ?? []).length > 0;
+  const isMatchable = parts[part] === "rule";
+  if (part === "comments") return isAgentTask ? 5 : isMatchable ? 6 : 8;
+  if (!isOpenItem) return 8;
+  if (isAgentTask && (isUnannounced || isBackfill)) return 1;
+  if (isUnannounced) return isMatchable ? 2 : 3;
+  if (isBackfill) return isMatchable ? 7 : 8;
+  return isAgentTask || isMatchable ? 4 : 8;
 }
 
 function canHaveDetails({ gone, snapshot }: KeptItem): boolean {
