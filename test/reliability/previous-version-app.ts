@@ -44,6 +44,8 @@ const STORE_FILE = "groundcrew.db";
 const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   // Of an item's last read; kept for an hour.
   "key read",
+  // Whose details were read last.
+  "key details-positions",
   // The event that a task in review was sent back.
   "job review",
 ];
