@@ -4,7 +4,7 @@ import type { Job } from "../store/port.ts";
 import { scanPages } from "../store/scan-set.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
-import { toItemPut } from "./item-put.ts";
+import { toDetailsPut } from "./item-put.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { prepareDetailsRequest, requestItemDetails } from "./request-details.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -49,7 +49,7 @@ async function queueBackfill(
     );
     const outcome = await deps.store.commit({
       expect: requests.map(({ item, rev }) => [observedKeys.item(item.snapshot.id), rev]),
-      put: requests.map(({ item }) => toItemPut(item)),
+      put: requests.map(({ item, rev }) => toDetailsPut(item, rev)),
       jobs: requests.flatMap(({ jobs }) => jobs),
     });
     if (outcome === "stale")

@@ -22,3 +22,8 @@ export function toItemPut(item: KeptItem): Put {
     sets: [observedSets.items(project), numberSet, ...openSets, ...waitingSets, ...ownerSets, ...detailsSets],
   };
 }
+
+/** Converts an item of which only the unread details have changed since revision `rev`, as no observation. */
+export function toDetailsPut(item: KeptItem, rev: number): Put {
+  return toItemPut({ ...item, observedRev: item.observedRev ?? rev });
+}

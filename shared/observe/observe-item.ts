@@ -18,7 +18,7 @@ import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
 import { type FactsDeps, readItemFacts } from "./event-facts.ts";
-import { toItemPut } from "./item-put.ts";
+import { toDetailsPut, toItemPut } from "./item-put.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { prepareDetailsRequest } from "./request-details.ts";
 import { observedKeys } from "./store-keys.ts";
@@ -86,7 +86,7 @@ export async function observeItem(
     if (!merged.next) {
       const requested = kept && (await addDetailsRequest(kept));
       const result: ObservedOutcome = { events: [], ...rereadIn };
-      if (requested) return { put: [toItemPut(requested.item)], jobs: [...reread, ...requested.jobs], result };
+      if (requested) return { put: [toDetailsPut(requested.item, rev)], jobs: [...reread, ...requested.jobs], result };
       if (reread.length > 0) await deps.store.commit({ jobs: reread });
       return { result };
     }
@@ -126,7 +126,8 @@ interface ItemChange {
 /** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
-  const next = withdrawUnneededDetails(await resolveOwnership(deps, change.before, change.next));
+  const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
+  const next = withdrawUnneededDetails(resolved);
   const { id } = next.snapshot;
   const key = observedKeys.item(id);
   const decision = await decideActions(deps, {

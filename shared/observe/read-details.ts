@@ -13,7 +13,7 @@ import {
   withdrawDetails,
 } from "../task/unread-details.ts";
 import { readComments } from "./comments.ts";
-import { toItemPut } from "./item-put.ts";
+import { toDetailsPut } from "./item-put.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { isReadableProject } from "./projects.ts";
 import { readItem } from "./read-item.ts";
@@ -124,10 +124,10 @@ async function changeRequest(
   position: Put | undefined,
   jobs?: ReturnType<typeof createIsolatedDetailsJob>[],
 ): Promise<boolean> {
-  return updateValue<KeptItem, boolean>(deps, observedKeys.item(requested.snapshot.id), (kept) => {
+  return updateValue<KeptItem, boolean>(deps, observedKeys.item(requested.snapshot.id), (kept, rev) => {
     const isCurrent = kept?.unread !== undefined && kept.unread.version === requested.unread?.version;
     const next = isCurrent ? change(kept) : undefined;
-    const put = [...(next ? [toItemPut(next)] : []), ...(position ? [position] : [])];
+    const put = [...(next ? [toDetailsPut(next, rev)] : []), ...(position ? [position] : [])];
     const result = !isWaitingForDetails(next ?? kept);
     return put.length > 0 ? { put, result, ...omitUndefined({ jobs: next && jobs }) } : { result };
   });

@@ -5,7 +5,7 @@ import type { EventKind } from "../task/events.ts";
 import type { DetailsPart, KeptItem } from "../task/snapshot.ts";
 import { isWaitingForDetails, requestBackfill, requestComments, requestDetails } from "../task/unread-details.ts";
 import { type Ms, SECOND } from "../time.ts";
-import { toItemPut } from "./item-put.ts";
+import { toDetailsPut } from "./item-put.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { shiftPlaneTime } from "./projects.ts";
 import { observedKeys } from "./store-keys.ts";
@@ -83,6 +83,6 @@ export async function requestItemDetails(
 ): Promise<void> {
   await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {
     const requested = kept && (await prepareDetailsRequest(deps, kept, { before: kept, rev }, source, kind));
-    return requested && { put: [toItemPut(requested.item)], jobs: requested.jobs };
+    return requested && { put: [toDetailsPut(requested.item, rev)], jobs: requested.jobs };
   });
 }

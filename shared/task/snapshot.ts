@@ -55,6 +55,11 @@ export interface KeptItem {
   detailsAt?: string;
   /** The requested read of comments and relations that is not complete yet; absent: none. */
   unread?: UnreadDetails;
+  /**
+   * Revision of the record that observations count from, when only `unread` and `detailsAt` have changed since; absent:
+   * the record's own.
+   */
+  observedRev?: number;
   /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
